@@ -1,0 +1,31 @@
+//! Read access to what the switch says of a channel.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The headers of one channel: of an event, of the `connect` reply, of a CDR
+/// file. Whoever holds them decodes only what is asked for.
+pub trait Headers {
+    /// The value of a header, decoded; `None` when it is not there.
+    fn get(&self, name: &str) -> Option<Cow<'_, str>>;
+
+    /// Calls `visit` with each header's name and decoded value, in the order of the wire.
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str));
+
+    /// The value of a channel variable (`variable_NAME` on the wire).
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get(&format!("variable_{name}"))
+    }
+}
+
+impl Headers for BTreeMap<String, String> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        BTreeMap::get(self, name).map(|value| Cow::Borrowed(value.as_str()))
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self {
+            visit(name, value);
+        }
+    }
+}
