@@ -2,4 +2,7 @@
 //! database, nothing else of this crate. Everything here is tested as a table.
 
 pub mod headers;
+pub mod inert;
 pub mod outcome;
+pub mod session;
+pub mod variables;

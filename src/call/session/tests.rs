@@ -1,0 +1,124 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const HOLDING: State = State::Holding { music: false };
+const MUSIC: State = State::Holding { music: true };
+
+#[test]
+fn the_table() {
+    use Action::{Ask, AskInBackground, Cancel, Close, Release, StartMusic};
+    use Input::{Answered, Connected, Deadline, Goodbye, HungUp, Lost, Waiting};
+    use State::{Connecting, Leaving, Over};
+    let rows: &[(State, Input, State, &[Action])] = &[
+        (Connecting, Connected(Task::Ask), HOLDING, &[Ask]),
+        (
+            Connecting,
+            Connected(Task::AskInBackground),
+            Leaving,
+            &[AskInBackground, Release(Line::Zero)],
+        ),
+        (
+            Connecting,
+            Connected(Task::Refuse),
+            Leaving,
+            &[Release(Line::One)],
+        ),
+        (Connecting, Waiting, Connecting, &[]),
+        (Connecting, Answered(Line::Zero), Connecting, &[]),
+        (Connecting, HungUp, Over, &[Close]),
+        (Connecting, Deadline, Over, &[Close]),
+        (Connecting, Goodbye, Over, &[Close]),
+        (Connecting, Lost, Over, &[Close]),
+        (HOLDING, Waiting, MUSIC, &[StartMusic]),
+        (MUSIC, Waiting, MUSIC, &[]),
+        (
+            HOLDING,
+            Answered(Line::Zero),
+            Leaving,
+            &[Release(Line::Zero)],
+        ),
+        (MUSIC, Answered(Line::Zero), Leaving, &[Release(Line::Zero)]),
+        (MUSIC, Answered(Line::One), Leaving, &[Release(Line::One)]),
+        (MUSIC, Deadline, Leaving, &[Cancel, Release(Line::One)]),
+        (MUSIC, HungUp, Over, &[Cancel, Close]),
+        (MUSIC, Goodbye, Over, &[Cancel, Close]),
+        (MUSIC, Lost, Over, &[Cancel, Close]),
+        (MUSIC, Connected(Task::Ask), MUSIC, &[]),
+        (Leaving, Goodbye, Over, &[Close]),
+        (Leaving, HungUp, Over, &[Close]),
+        (Leaving, Lost, Over, &[Close]),
+        (Leaving, Deadline, Over, &[Close]),
+        (Leaving, Answered(Line::Zero), Leaving, &[]),
+        (Leaving, Waiting, Leaving, &[]),
+        (Leaving, Connected(Task::Ask), Leaving, &[]),
+        (Over, Answered(Line::Zero), Over, &[]),
+        (Over, Lost, Over, &[]),
+    ];
+    for (state, input, next, actions) in rows {
+        assert_eq!(
+            state.step(*input),
+            (*next, *actions),
+            "{state:?} x {input:?}"
+        );
+    }
+}
+
+fn any_input() -> impl Strategy<Value = Input> {
+    prop::sample::select(vec![
+        Input::Connected(Task::Ask),
+        Input::Connected(Task::AskInBackground),
+        Input::Connected(Task::Refuse),
+        Input::Waiting,
+        Input::Answered(Line::Zero),
+        Input::Answered(Line::One),
+        Input::HungUp,
+        Input::Deadline,
+        Input::Goodbye,
+        Input::Lost,
+    ])
+}
+
+fn perform(inputs: &[Input]) -> (State, Vec<Action>) {
+    let mut state = State::Connecting;
+    let mut actions = Vec::new();
+    for input in inputs {
+        let (next, todo) = state.step(*input);
+        state = next;
+        actions.extend_from_slice(todo);
+    }
+    (state, actions)
+}
+
+fn count(actions: &[Action], wanted: impl Fn(&Action) -> bool) -> usize {
+    actions.iter().filter(|action| wanted(action)).count()
+}
+
+proptest! {
+    #[test]
+    fn a_deadline_in_every_state_ends_every_call(inputs in prop::collection::vec(any_input(), 0..20)) {
+        let (state, _) = perform(&[inputs, vec![Input::Deadline, Input::Deadline]].concat());
+        prop_assert_eq!(state, State::Over);
+    }
+
+    #[test]
+    fn a_call_is_released_and_closed_at_most_once(inputs in prop::collection::vec(any_input(), 0..30)) {
+        let (state, actions) = perform(&inputs);
+        let released = count(&actions, |action| matches!(action, Action::Release(_)));
+        let closed = count(&actions, |action| *action == Action::Close);
+        prop_assert!(released <= 1 && closed <= 1);
+        prop_assert_eq!(closed == 1, state == State::Over);
+        if let Some(release) = actions.iter().position(|action| matches!(action, Action::Release(_))) {
+            prop_assert!(!actions[release..].contains(&Action::StartMusic), "music after the release");
+        }
+    }
+
+    #[test]
+    fn a_caller_who_was_asked_for_is_released_or_gone(inputs in prop::collection::vec(any_input(), 0..30)) {
+        let (state, actions) = perform(&inputs);
+        let asked = actions.contains(&Action::Ask);
+        let ended = matches!(state, State::Leaving | State::Over);
+        let let_go = count(&actions, |action| matches!(action, Action::Release(_) | Action::Cancel)) > 0;
+        prop_assert_eq!(asked && ended, asked && let_go);
+    }
+}

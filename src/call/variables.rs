@@ -1,0 +1,284 @@
+//! A webhook's outcome as channel variables: the table of the contract.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::inert::inert;
+use super::outcome::{Failure, Mapped, Outcome};
+
+/// Lists, comma separated and without `flow.key.`, the flow variables whose text is
+/// JSON and not a string, so that a call's document can give them their type back.
+pub const JSON_KEYS: &str = "flow.json_keys";
+
+/// Where flow variables live on a channel.
+pub const FLOW_KEY: &str = "flow.key.";
+
+/// The full names of the variables that every widget writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// `SUCCESS` or `FAILED`.
+    pub status: String,
+    /// The HTTP status.
+    pub status_code: String,
+    /// The status's class, on failure.
+    pub status_type: String,
+    /// Seconds until the outcome.
+    pub duration: String,
+    /// The body.
+    pub raw: String,
+    /// `false` or `true`.
+    pub error: String,
+    /// One of [`super::outcome::Reason`].
+    pub reason: String,
+    /// The sentence.
+    pub detail: String,
+    /// `0` or `1`.
+    pub line: String,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self {
+            status: "flow.key.response_status".into(),
+            status_code: "flow.key.response_status_code".into(),
+            status_type: "flow.key.response_status_type".into(),
+            duration: "flow.key.response_duration".into(),
+            raw: "flow.key.response_raw".into(),
+            error: "flow.key.response_error".into(),
+            reason: "flow.key.error_reason".into(),
+            detail: "flow.key.error_detail".into(),
+            line: "flow.line".into(),
+        }
+    }
+}
+
+/// What one webhook writes on a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The names of the table.
+    pub names: Names,
+    /// Whether the body is written at all.
+    pub raw: bool,
+    /// The names of `response.map`, without `flow.key.`.
+    pub mapped: Vec<String>,
+}
+
+/// The way on: line 0 after success, line 1 after failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Line {
+    /// Success.
+    Zero,
+    /// Failure.
+    One,
+}
+
+impl Line {
+    /// The text of `flow.line`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zero => "0",
+            Self::One => "1",
+        }
+    }
+}
+
+/// One variable to write; `None` unsets it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// Full name.
+    pub name: String,
+    /// Inert text, never empty.
+    pub value: Option<String>,
+}
+
+impl Plan {
+    /// Every variable that an earlier widget of this plan could have left.
+    pub fn owned(&self) -> impl Iterator<Item = String> + '_ {
+        let Names {
+            status,
+            status_code,
+            status_type,
+            duration,
+            raw,
+            error,
+            reason,
+            detail,
+            line: _,
+        } = &self.names;
+        let table = [
+            status,
+            status_code,
+            status_type,
+            duration,
+            raw,
+            error,
+            reason,
+            detail,
+        ]
+        .into_iter()
+        .cloned();
+        let exact = std::iter::once(exact_name(raw));
+        let mapped = self.mapped.iter().flat_map(|name| {
+            let name = format!("{FLOW_KEY}{name}");
+            [exact_name(&name), name]
+        });
+        table.chain(exact).chain(mapped)
+    }
+
+    /// The whole table for `outcome`: what is set, and what is unset because it must
+    /// not survive from an earlier widget. The line comes last. `json_keys` is the
+    /// channel's present [`JSON_KEYS`].
+    #[must_use]
+    pub fn assignments(&self, outcome: &Outcome, json_keys: Option<&str>) -> Vec<Assignment> {
+        let mut writer = Writer::default();
+        match &outcome.verdict {
+            Ok(mapped) => self.success(&mut writer, mapped),
+            Err(failure) => self.failure(&mut writer, failure, outcome.status),
+        }
+        if let Some(status) = outcome.status {
+            writer.set(&self.names.status_code, status.to_string());
+        }
+        if let Some(duration) = outcome.duration {
+            writer.set(&self.names.duration, seconds(duration));
+        }
+        if self.raw {
+            writer.set_untrusted(&self.names.raw, &outcome.raw);
+        }
+        self.finish(
+            writer,
+            outcome.verdict.as_deref().unwrap_or_default(),
+            json_keys,
+            line(outcome),
+        )
+    }
+
+    /// A request that nobody waits for: line 0 at once, all else unset.
+    #[must_use]
+    pub fn in_background(&self, json_keys: Option<&str>) -> Vec<Assignment> {
+        self.finish(Writer::default(), &[], json_keys, Line::Zero)
+    }
+
+    fn success(&self, writer: &mut Writer, mapped: &[Mapped]) {
+        writer.set(&self.names.status, "SUCCESS".into());
+        writer.set(&self.names.error, "false".into());
+        for value in mapped {
+            writer.set_untrusted(&format!("{FLOW_KEY}{}", value.name), value.text.as_bytes());
+        }
+    }
+
+    fn failure(&self, writer: &mut Writer, failure: &Failure, status: Option<u16>) {
+        writer.set(&self.names.status, "FAILED".into());
+        writer.set(&self.names.error, "true".into());
+        writer.set(&self.names.reason, failure.reason.as_str().into());
+        writer.set(&self.names.detail, inert(&failure.detail).into_owned());
+        if let Some(class) = status.and_then(status_type) {
+            writer.set(&self.names.status_type, class.into());
+        }
+    }
+
+    fn finish(
+        &self,
+        mut writer: Writer,
+        mapped: &[Mapped],
+        json_keys: Option<&str>,
+        line: Line,
+    ) -> Vec<Assignment> {
+        for name in self.owned() {
+            writer.unset_if_absent(name);
+        }
+        let keys = self.json_keys(mapped, json_keys);
+        if keys.as_deref() != json_keys {
+            writer.0.push(Assignment {
+                name: JSON_KEYS.into(),
+                value: keys,
+            });
+        }
+        writer.set(&self.names.line, line.as_str().into());
+        writer.0
+    }
+
+    /// Names of earlier widgets stay; those that this plan writes are set anew.
+    fn json_keys(&self, mapped: &[Mapped], before: Option<&str>) -> Option<String> {
+        let earlier = before
+            .into_iter()
+            .flat_map(|keys| keys.split(','))
+            .filter(|key| !key.is_empty());
+        let kept = earlier.filter(|key| !self.mapped.iter().any(|name| name == key));
+        let new = mapped
+            .iter()
+            .filter(|value| value.typed)
+            .map(|value| value.name.as_str());
+        let keys: Vec<&str> = kept.chain(new).collect();
+        (!keys.is_empty()).then(|| keys.join(","))
+    }
+}
+
+/// The line that `outcome` takes.
+#[must_use]
+pub fn line(outcome: &Outcome) -> Line {
+    if outcome.verdict.is_ok() {
+        Line::Zero
+    } else {
+        Line::One
+    }
+}
+
+/// The class of an HTTP status in the contract's words; `None` outside 100 to 599.
+#[must_use]
+pub const fn status_type(status: u16) -> Option<&'static str> {
+    match status / 100 {
+        1 => Some("INFORMATIONAL"),
+        2 => Some("SUCCESSFUL"),
+        3 => Some("REDIRECTION"),
+        4 => Some("CLIENT_ERROR"),
+        5 => Some("SERVER_ERROR"),
+        _ => None,
+    }
+}
+
+/// The variable that holds the exact bytes of `name` where its text had to be made inert.
+#[must_use]
+pub fn exact_name(name: &str) -> String {
+    format!("{name}_b64")
+}
+
+/// Seconds with two decimals, as the contract shows them: `0.11`.
+fn seconds(duration: Duration) -> String {
+    format!("{:.2}", duration.as_secs_f64())
+}
+
+#[derive(Default)]
+struct Writer(Vec<Assignment>);
+
+impl Writer {
+    fn set(&mut self, name: &str, value: String) {
+        if !value.is_empty() {
+            self.0.push(Assignment {
+                name: name.into(),
+                value: Some(value),
+            });
+        }
+    }
+
+    /// The inert text, and beside it the exact bytes where the two differ.
+    fn set_untrusted(&mut self, name: &str, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes);
+        let harmless = inert(&text);
+        if harmless.as_bytes() != bytes {
+            self.set(&exact_name(name), BASE64.encode(bytes));
+        }
+        self.set(name, harmless.into_owned());
+    }
+
+    fn unset_if_absent(&mut self, name: String) {
+        if !self.0.iter().any(|assignment| assignment.name == name) {
+            self.0.push(Assignment { name, value: None });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
