@@ -2,4 +2,6 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod meter;
+pub mod ops;
 pub mod webhook;

@@ -55,7 +55,7 @@ impl Default for Names {
 }
 
 /// What one webhook writes on a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     /// The names of the table.
     pub names: Names,
@@ -121,11 +121,35 @@ impl Plan {
         .into_iter()
         .cloned();
         let exact = std::iter::once(exact_name(raw));
-        let mapped = self.mapped.iter().flat_map(|name| {
+        table.chain(exact).chain(self.mapped_names())
+    }
+
+    /// The mapped variables and the exact bytes beside them: those that the hook in
+    /// the dialplan cannot know of and clear.
+    pub fn mapped_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.mapped.iter().flat_map(|name| {
             let name = format!("{FLOW_KEY}{name}");
             [exact_name(&name), name]
-        });
-        table.chain(exact).chain(mapped)
+        })
+    }
+
+    /// What `outcome` says, by full name and as it came over HTTP, for reports.
+    #[must_use]
+    pub fn exact(&self, outcome: &Outcome) -> Vec<(String, String)> {
+        let mapped: &[Mapped] = outcome.verdict.as_deref().unwrap_or_default();
+        let values = mapped
+            .iter()
+            .map(|value| (format!("{FLOW_KEY}{}", value.name), value.text.clone()));
+        let table = self.assignments(outcome, None);
+        let own = table
+            .into_iter()
+            .filter(|row| !self.mapped_names().any(|name| name == row.name));
+        let own =
+            own.filter(|row| row.name != self.names.raw && row.name != exact_name(&self.names.raw));
+        let own = own.filter_map(|row| Some((row.name, row.value?)));
+        let raw = String::from_utf8_lossy(&outcome.raw).into_owned();
+        let raw = (self.raw && !raw.is_empty()).then(|| (self.names.raw.clone(), raw));
+        own.chain(values).chain(raw).collect()
     }
 
     /// The whole table for `outcome`: what is set, and what is unset because it must

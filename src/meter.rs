@@ -1,0 +1,85 @@
+//! The name of everything that is counted, and the start of each at zero.
+//!
+//! A leaf: whoever counts names the metric from here, and `ops` prints them.
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+use crate::call::outcome::Reason;
+
+/// Calls that were given to us, by what became of them (`ending`).
+pub const CALLS: &str = "switchhook_calls_total";
+/// Calls on hold now.
+pub const ON_HOLD: &str = "switchhook_calls_on_hold";
+/// Widgets run, by `webhook` and `reason` (`SUCCESS` or the reason of the failure).
+pub const WIDGETS: &str = "switchhook_widgets_total";
+/// Seconds from the request to its outcome, by `webhook`.
+pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
+/// Seconds of a call that were ours and not the webhook's.
+pub const OWN_SECONDS: &str = "switchhook_own_seconds";
+/// Limits that were hit, by `limit`.
+pub const LIMITS: &str = "switchhook_limits_hit_total";
+/// Connections that were no FreeSWITCH, or broke its protocol.
+pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
+
+/// The values of the `ending` label of [`CALLS`].
+pub const ENDINGS: [&str; 5] = ["line_0", "line_1", "hung_up", "lost", "protocol_error"];
+
+/// The values of the `limit` label of [`LIMITS`].
+pub const LIMIT_NAMES: [&str; 2] = ["calls_on_hold", "connections"];
+
+/// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
+pub const SECONDS_BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+];
+
+/// Describes every metric and sets it to zero, so that a graph starts with the
+/// service and not with its first fault. `webhooks` are the names in the config.
+pub fn start_at_zero<'a>(webhooks: impl Iterator<Item = &'a str>) {
+    describe();
+    for ending in ENDINGS {
+        counter!(CALLS, "ending" => ending).absolute(0);
+    }
+    for limit in LIMIT_NAMES {
+        counter!(LIMITS, "limit" => limit).absolute(0);
+    }
+    counter!(PROTOCOL_ERRORS).absolute(0);
+    gauge!(ON_HOLD).increment(0.0);
+    drop(histogram!(OWN_SECONDS));
+    for webhook in webhooks {
+        webhook_at_zero(webhook);
+    }
+}
+
+fn webhook_at_zero(webhook: &str) {
+    let results = Reason::ALL
+        .iter()
+        .map(|reason| reason.as_str())
+        .chain(["SUCCESS"]);
+    for result in results {
+        counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
+    }
+    drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned()));
+}
+
+fn describe() {
+    describe_counter!(CALLS, "Calls taken over, by what became of them");
+    describe_gauge!(ON_HOLD, "Calls on hold now");
+    describe_counter!(WIDGETS, "Widgets run, by webhook and reason");
+    describe_histogram!(
+        WEBHOOK_SECONDS,
+        Unit::Seconds,
+        "From the request to its outcome"
+    );
+    describe_histogram!(
+        OWN_SECONDS,
+        Unit::Seconds,
+        "Time of a call that was ours and not the webhook's"
+    );
+    describe_counter!(LIMITS, "Limits hit");
+    describe_counter!(
+        PROTOCOL_ERRORS,
+        "Peers on the Event Socket port that broke its protocol"
+    );
+}

@@ -1,0 +1,3 @@
+//! What the operator asks of a running service, over HTTP.
+
+pub mod http;

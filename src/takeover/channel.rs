@@ -1,0 +1,120 @@
+//! What the switch says of a channel when it connects.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::call::headers::Headers;
+use crate::call::variables::JSON_KEYS;
+use crate::eslclient::Frame;
+
+/// What is kept of a channel while it waits: little, for there may be many.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    /// Its Unique-ID.
+    pub uuid: String,
+    /// The webhook that the dialplan asked for.
+    pub widget: String,
+    /// Its `flow.name`.
+    pub flow: Option<String>,
+    /// The caller's number, for the log.
+    pub caller: String,
+    /// The number that was dialled, for the log.
+    pub destination: String,
+    /// The call is answered: media flows both ways.
+    pub answered: bool,
+    /// The scheduled way out of the hook, cancelled when we leave.
+    pub way_out: Option<u64>,
+    /// [`JSON_KEYS`] as it stands.
+    pub json_keys: Option<String>,
+}
+
+impl Channel {
+    /// Reads a `connect` reply; `None` when it names no channel.
+    pub fn read(headers: &dyn Headers) -> Option<Self> {
+        let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
+        let variable = |name| headers.variable(name).map(Cow::into_owned);
+        Some(Self {
+            uuid: headers.get("Unique-ID").filter(|uuid| !uuid.is_empty())?.into_owned(),
+            widget: variable("socket_path").unwrap_or_default(),
+            flow: variable("flow.name"),
+            caller: text("Caller-Caller-ID-Number"),
+            destination: text("Caller-Destination-Number"),
+            answered: headers.get("Answer-State").as_deref() == Some("answered"),
+            way_out: variable("flow.way_out").and_then(|task| task.parse().ok()),
+            json_keys: variable(JSON_KEYS),
+        })
+    }
+}
+
+/// The `connect` reply's headers, and what was asked of the switch again.
+///
+/// The reply leaves `%XX` in a stored value unescaped, so that its text is in doubt
+/// wherever the wire has a `%`: a stored `100%25` arrives as `%25`. Headers in doubt
+/// that were read are noted, to be read again with `api uuid_getvar`.
+pub struct ConnectReply {
+    frame: Frame,
+    exact: BTreeMap<String, String>,
+    doubtful: RefCell<BTreeSet<String>>,
+}
+
+impl ConnectReply {
+    /// The headers as they came.
+    pub fn new(frame: Frame) -> Self {
+        Self { frame, exact: BTreeMap::new(), doubtful: RefCell::default() }
+    }
+
+    /// The headers that were read and are in doubt: name of the header, and of the
+    /// channel variable that holds its exact text.
+    pub fn doubtful(&self) -> Vec<(String, String)> {
+        let doubtful = self.doubtful.borrow();
+        doubtful.iter().filter_map(|header| Some((header.clone(), variable_of(header)?.to_owned()))).collect()
+    }
+
+    /// Replaces a header by its exact text.
+    pub fn correct(&mut self, header: String, text: String) {
+        self.exact.insert(header, text);
+    }
+
+    fn note(&self, name: &str) {
+        let doubtful = self.frame.raw_header(name).is_some_and(|raw| raw.contains(&b'%'));
+        if doubtful && !self.exact.contains_key(name) {
+            self.doubtful.borrow_mut().insert(name.to_owned());
+        }
+    }
+}
+
+impl Headers for ConnectReply {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        if let Some(exact) = self.exact.get(name) {
+            return Some(Cow::Borrowed(exact));
+        }
+        self.note(name);
+        self.frame.header(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.frame.headers() {
+            // A document reads the flow's variables, and of the rest only by name.
+            if name.starts_with("variable_flow.") {
+                self.note(name);
+            }
+            match self.exact.get(name) {
+                Some(exact) => visit(name, exact),
+                None => visit(name, &value),
+            }
+        }
+    }
+}
+
+/// The variable that `uuid_getvar` knows a header's value by
+/// (FreeSWITCH: switch_channel.c `switch_channel_get_variable_dup` looks into the
+/// caller profile for what is no variable).
+fn variable_of(header: &str) -> Option<&str> {
+    match header {
+        "Caller-Caller-ID-Name" => Some("caller_id_name"),
+        "Caller-Caller-ID-Number" => Some("caller_id_number"),
+        "Caller-Destination-Number" => Some("destination_number"),
+        _ => header.strip_prefix("variable_"),
+    }
+}

@@ -1,0 +1,303 @@
+//! One call: performs the table of [`crate::call::session`] on a socket.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tracing::{debug, warn};
+
+use crate::call::outcome::{Failure, Outcome, Reason};
+use crate::call::session::{Action, Input, State};
+use crate::call::variables::{self, Assignment, Line, Plan};
+use crate::eslclient::{Command, CommandError, Connection, Incoming, Ticket};
+use crate::webhook::Prepared;
+
+use super::channel::Channel;
+use super::opening::{NoCall, Opening};
+use super::report::{Ending, Report};
+use super::{Background, Kept, Takeover, Widget, Widgets, release};
+
+/// A webhook's own deadline comes first; this one is for what it does not cover.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// A store that is slow must not hold a caller.
+const STORE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Takes over the call behind `stream`. With no `room` it is released at once.
+///
+/// # Errors
+/// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
+pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Result<Report, NoCall> {
+    let began = Instant::now();
+    let widgets = takeover.widgets.load_full();
+    // Boxed, so that a waiting call does not keep the room that opening it took.
+    let (opening, decision) = Box::pin(async {
+        let mut opening = Opening::connect(takeover, stream).await?;
+        let decision = opening.decide(&widgets, room).await?;
+        Ok::<_, NoCall>((opening, decision))
+    })
+    .await?;
+    let Opening { connection, channel, .. } = opening;
+    let mut held = Held {
+        takeover,
+        widgets,
+        widget: decision.widget,
+        connection,
+        channel,
+        state: State::Connecting,
+        alarm: Box::pin(sleep(Duration::ZERO)),
+        alarm_means: Input::Deadline,
+        request: None,
+        asking: None,
+        outcome: None,
+        played: false,
+        ending: Ending::Lost,
+        left: began,
+    };
+    match decision.request {
+        Ok(request) => held.request = Some(request),
+        Err(failure) => held.outcome = Some(Outcome::unsent(failure)),
+    }
+    held.run(Input::Connected(decision.task)).await;
+    Ok(held.report(began))
+}
+
+/// A call on hold, with as little of it as waiting takes.
+struct Held<'a> {
+    takeover: &'a Takeover,
+    widgets: Arc<Widgets>,
+    widget: Option<Arc<Widget>>,
+    connection: Connection<TcpStream>,
+    channel: Channel,
+    state: State,
+    alarm: Pin<Box<Sleep>>,
+    alarm_means: Input,
+    request: Option<Prepared>,
+    asking: Option<BoxFuture<'static, Outcome>>,
+    outcome: Option<Outcome>,
+    /// Something was started on the channel that must be broken off.
+    played: bool,
+    ending: Ending,
+    left: Instant,
+}
+
+impl Held<'_> {
+    async fn run(&mut self, mut input: Input) {
+        loop {
+            let (next, actions) = self.state.step(input);
+            self.note(input);
+            self.state = next;
+            for action in actions {
+                self.act(*action).await;
+            }
+            if self.state == State::Over {
+                return;
+            }
+            input = self.wait().await;
+        }
+    }
+
+    /// How the call ends when this input ends it.
+    fn note(&mut self, input: Input) {
+        let holding = matches!(self.state, State::Holding { .. } | State::Connecting);
+        if holding && matches!(input, Input::HungUp | Input::Goodbye) {
+            self.ending = Ending::HungUp;
+            self.left = Instant::now();
+        } else if holding && input == Input::Lost {
+            self.ending = Ending::Lost;
+            self.left = Instant::now();
+        }
+    }
+
+    async fn act(&mut self, action: Action) {
+        match action {
+            Action::Ask => self.ask(),
+            Action::AskInBackground => self.ask_in_background().await,
+            Action::StartMusic => self.start_music().await,
+            Action::Cancel => self.cancel(),
+            Action::Release(line) => self.release(line).await,
+            Action::Close => {}
+        }
+    }
+
+    fn ask(&mut self) {
+        let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else { return };
+        let widgets = Arc::clone(&self.widgets);
+        self.asking = Some(Box::pin(async move { widgets.client.ask(&widget.webhook, request).await }));
+        self.wake_after(self.takeover.options.music_after, Input::Waiting);
+    }
+
+    async fn ask_in_background(&mut self) {
+        let Some(request) = self.request.take() else { return };
+        let request = Background { webhook: self.channel.widget.clone(), call: self.channel.uuid.clone(), request };
+        let stored = tokio::spawn(self.takeover.aftermath.send_later(request));
+        match timeout(STORE_DEADLINE, stored).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored"),
+            Ok(Err(error)) => warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored"),
+            Err(_) => warn!(uuid = %self.channel.uuid, "the store is slow; the call goes on without waiting for it"),
+        }
+    }
+
+    /// Clears what an earlier widget mapped (the hook did the rest) and plays.
+    async fn start_music(&mut self) {
+        let Some(widget) = self.widget.clone() else { return };
+        for name in widget.plan.mapped_names() {
+            self.queue(release::assign(&self.channel.uuid, &Assignment { name, value: None }));
+        }
+        match widget.hold.start(self.channel.answered) {
+            Ok(commands) => {
+                self.played = !commands.is_empty();
+                commands.into_iter().for_each(|command| self.queue(Ok(command)));
+            }
+            Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
+        }
+        self.flush().await;
+        let waited = self.takeover.options.music_after;
+        let deadline = widget.webhook.timeout().saturating_sub(waited) + GRACE;
+        self.wake_after(deadline, Input::Deadline);
+    }
+
+    /// Dropping the future closes the request's connection or stream.
+    fn cancel(&mut self) {
+        self.asking = None;
+    }
+
+    async fn release(&mut self, line: Line) {
+        self.asking = None;
+        let assignments = self.assignments();
+        let commands = release::commands(&self.channel, &assignments, self.played).or_else(|error| {
+            warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
+            self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
+            release::commands(&self.channel, &self.assignments(), self.played)
+        });
+        self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
+        for command in commands.unwrap_or_default() {
+            self.queue(Ok(command));
+        }
+        self.flush().await;
+        self.left = Instant::now();
+        self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
+        self.keep();
+    }
+
+    fn assignments(&self) -> Vec<Assignment> {
+        let json_keys = self.channel.json_keys.as_deref();
+        let default = Plan::default();
+        let plan = self.widget.as_ref().map_or(&default, |widget| &widget.plan);
+        match &self.outcome {
+            Some(outcome) => plan.assignments(outcome, json_keys),
+            None => plan.in_background(json_keys),
+        }
+    }
+
+    /// Stores the answer for reports, without holding up the goodbye.
+    fn keep(&self) {
+        let Some(widget) = self.widget.as_ref().filter(|widget| widget.persist_response) else { return };
+        let Some(outcome) = &self.outcome else { return };
+        let answer = Kept {
+            call: self.channel.uuid.clone(),
+            flow: self.channel.flow.clone(),
+            webhook: self.channel.widget.clone(),
+            variables: widget.plan.exact(outcome),
+        };
+        let stored = self.takeover.aftermath.keep(answer);
+        let uuid = self.channel.uuid.clone();
+        tokio::spawn(async move {
+            if let Err(error) = stored.await {
+                warn!(%uuid, %error, "the answer was not kept for reports");
+            }
+        });
+    }
+
+    async fn wait(&mut self) -> Input {
+        loop {
+            tokio::select! {
+                incoming = self.connection.next() => match incoming {
+                    Ok(Some(incoming)) => if let Some(input) = self.heard(incoming) { return input },
+                    Ok(None) => return Input::Lost,
+                    Err(error) => {
+                        debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
+                        return Input::Lost;
+                    }
+                },
+                outcome = answer(&mut self.asking) => {
+                    self.asking = None;
+                    let line = variables::line(&outcome);
+                    self.outcome = Some(outcome);
+                    return Input::Answered(line);
+                }
+                () = self.alarm.as_mut() => return self.alarmed(),
+            }
+        }
+    }
+
+    fn alarmed(&mut self) -> Input {
+        let holding = matches!(self.state, State::Holding { .. });
+        if holding && self.alarm_means == Input::Deadline {
+            let detail = "the webhook gave no whole answer in time";
+            self.outcome = Some(Outcome::unsent(Failure::new(Reason::Timeout, detail)));
+        }
+        self.alarm_means
+    }
+
+    /// What a frame means to the session; `None` for what changes nothing.
+    fn heard(&mut self, incoming: Incoming) -> Option<Input> {
+        match incoming {
+            Incoming::Notice(_) => Some(if self.state == State::Leaving { Input::Goodbye } else { Input::HungUp }),
+            Incoming::Reply(ticket, reply) => {
+                if let Err(error) = reply.ok() {
+                    self.refused(ticket, &error);
+                }
+                None
+            }
+            Incoming::Event(_) | Incoming::Rejection(_) | Incoming::AuthRequest | Incoming::Other(_) => None,
+        }
+    }
+
+    /// The switch refused a command: most likely the caller is gone already.
+    fn refused(&mut self, ticket: Ticket, error: &str) {
+        let gone = error.contains("No such channel");
+        if gone && self.state == State::Leaving {
+            self.ending = Ending::HungUp;
+        } else if !gone {
+            warn!(uuid = %self.channel.uuid, error, command = ?ticket, "the switch refused a command");
+        }
+    }
+
+    fn queue(&mut self, command: Result<Command, CommandError>) {
+        match command {
+            Ok(command) => {
+                self.connection.queue(&command);
+            }
+            Err(error) => warn!(uuid = %self.channel.uuid, %error, "a command was left out"),
+        }
+    }
+
+    /// A broken connection shows when it is read from next.
+    async fn flush(&mut self) {
+        if let Err(error) = self.connection.flush().await {
+            debug!(uuid = %self.channel.uuid, %error, "cannot write to the switch");
+        }
+    }
+
+    fn wake_after(&mut self, time: Duration, means: Input) {
+        self.alarm.as_mut().reset(Instant::now() + time);
+        self.alarm_means = means;
+    }
+
+    fn report(self, began: Instant) -> Report {
+        Report { channel: self.channel, ending: self.ending, outcome: self.outcome, held: self.left - began }
+    }
+}
+
+async fn answer(asking: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
+    match asking {
+        Some(asking) => asking.await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,145 @@
+//! Calls that a dialplan hands over: on hold until their webhook has answered.
+//!
+//! `socket` accepts connections and drains them; `opening` reads the channel and
+//! makes the request; `held` performs the table of [`crate::call::session`]; `hold`
+//! is what the caller hears; `release` is the one write that lets the call go;
+//! `report` is the line in the log.
+
+mod channel;
+mod held;
+mod hold;
+mod opening;
+mod release;
+mod report;
+mod socket;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures_util::future::BoxFuture;
+
+use crate::call::details::Format;
+use crate::call::variables::Plan;
+use crate::eslclient;
+use crate::webhook::{Client, Prepared, Webhook};
+
+pub use hold::{BeforeAnswer, Hold, HoldMusic};
+pub use report::{Ending, Report};
+
+/// Limits and times of every call.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Calls on hold at once; one more is released to line 1 with `OVERLOADED`.
+    pub calls_on_hold: usize,
+    /// Connections at once; the next waits in the kernel's queue until one ends.
+    pub connections: usize,
+    /// From the connection to the `connect` reply.
+    pub connect_deadline: Duration,
+    /// From the leaving to the switch's goodbye.
+    pub goodbye_deadline: Duration,
+    /// An answer within this time comes without a blip of music before it.
+    pub music_after: Duration,
+    /// Limits on what the peer sends.
+    pub frames: eslclient::Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            calls_on_hold: 10_000,
+            connections: 12_000,
+            connect_deadline: Duration::from_secs(5),
+            goodbye_deadline: Duration::from_secs(5),
+            music_after: Duration::from_millis(100),
+            frames: eslclient::Limits::default(),
+        }
+    }
+}
+
+/// A webhook in the middle of a call.
+#[derive(Debug)]
+pub struct Widget {
+    /// What is asked.
+    pub webhook: Webhook,
+    /// What the caller hears meanwhile.
+    pub hold: Hold,
+    /// What is written on the channel.
+    pub plan: Plan,
+    /// Whether the call waits for the answer.
+    pub wait_for_response: bool,
+    /// Whether the answer is kept for reports.
+    pub persist_response: bool,
+}
+
+/// What the config says of widgets; replaced as a whole by a reload.
+#[derive(Debug)]
+pub struct Widgets {
+    /// By the name that the dialplan gives as the socket's path.
+    pub by_name: HashMap<String, Arc<Widget>>,
+    /// The webhooks' HTTP client, with its egress rule.
+    pub client: Client,
+    /// How the default body shows a call.
+    pub format: Format,
+}
+
+/// A request that nobody waits for, to be sent at least once.
+#[derive(Debug)]
+pub struct Background {
+    /// The webhook's name.
+    pub webhook: String,
+    /// Unique-ID of the call.
+    pub call: String,
+    /// The request.
+    pub request: Prepared,
+}
+
+/// An answer to keep for reports.
+#[derive(Debug)]
+pub struct Kept {
+    /// Unique-ID of the call.
+    pub call: String,
+    /// The channel's `flow.name`.
+    pub flow: Option<String>,
+    /// The webhook's name.
+    pub webhook: String,
+    /// Full name and exact text of each variable.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Where a call leaves what must outlast it.
+pub trait Aftermath: Send + Sync {
+    /// Returns once the request is stored, so that it is sent at least once.
+    fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>>;
+    /// Returns once the answer is stored.
+    fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>>;
+}
+
+/// Takes calls over until it is told to stop.
+pub struct Takeover {
+    options: Options,
+    widgets: ArcSwap<Widgets>,
+    aftermath: Arc<dyn Aftermath>,
+    on_hold: AtomicUsize,
+}
+
+impl Takeover {
+    /// A service that takes no call yet.
+    #[must_use]
+    pub fn new(options: Options, widgets: Widgets, aftermath: Arc<dyn Aftermath>) -> Self {
+        Self { options, widgets: ArcSwap::from_pointee(widgets), aftermath, on_hold: AtomicUsize::new(0) }
+    }
+
+    /// The widgets of calls that come from now on; calls on hold keep theirs.
+    pub fn reload(&self, widgets: Widgets) {
+        self.widgets.store(Arc::new(widgets));
+    }
+
+    /// Calls on hold now.
+    #[must_use]
+    pub fn on_hold(&self) -> usize {
+        self.on_hold.load(Ordering::Relaxed)
+    }
+}

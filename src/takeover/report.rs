@@ -1,0 +1,118 @@
+//! What became of one call: one line in the log, and what the metrics count.
+
+use std::time::Duration;
+
+use metrics::{counter, histogram};
+use tracing::{info, warn};
+
+use crate::call::outcome::Outcome;
+use crate::call::variables::Line;
+use crate::meter;
+
+use super::channel::Channel;
+
+/// How a call left us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// On its way down a line.
+    Released(Line),
+    /// The caller hung up on hold.
+    HungUp,
+    /// The connection went without a word.
+    Lost,
+}
+
+impl Ending {
+    /// The word in the log and the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Released(Line::Zero) => "line_0",
+            Self::Released(Line::One) => "line_1",
+            Self::HungUp => "hung_up",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// One call, from the connection to its end.
+#[derive(Debug)]
+pub struct Report {
+    /// The channel.
+    pub channel: Channel,
+    /// How it left.
+    pub ending: Ending,
+    /// The webhook's outcome; `None` when the call ended before there was one, or
+    /// when nobody waited for it.
+    pub outcome: Option<Outcome>,
+    /// From the connection to the last command, or to the hang-up.
+    pub held: Duration,
+}
+
+impl Report {
+    /// Logs and counts the call, once.
+    pub fn publish(&self) {
+        counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
+        if let Some(outcome) = &self.outcome {
+            self.count(outcome);
+        }
+        self.log();
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let webhook = self.channel.widget.clone();
+        if let Some(duration) = outcome.duration {
+            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone()).record(duration);
+        }
+        counter!(meter::WIDGETS, "webhook" => webhook, "reason" => self.reason()).increment(1);
+        histogram!(meter::OWN_SECONDS).record(self.own());
+    }
+
+    /// Time of the call that was not the webhook's.
+    fn own(&self) -> Duration {
+        let asked = self.outcome.as_ref().and_then(|outcome| outcome.duration).unwrap_or_default();
+        self.held.saturating_sub(asked)
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.outcome.as_ref().map(|outcome| &outcome.verdict) {
+            Some(Ok(_)) => "SUCCESS",
+            Some(Err(failure)) => failure.reason.as_str(),
+            None => "NONE",
+        }
+    }
+
+    fn log(&self) {
+        let Channel { uuid, widget, caller, destination, .. } = &self.channel;
+        let outcome = self.outcome.as_ref();
+        let detail = outcome.and_then(|outcome| outcome.verdict.as_ref().err()).map(|failure| failure.detail.as_str());
+        let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
+        info!(
+            %uuid,
+            webhook = %widget,
+            %caller,
+            %destination,
+            ending = self.ending.as_str(),
+            reason = self.reason(),
+            detail,
+            status = outcome.and_then(|outcome| outcome.status),
+            held_ms = millis(self.held),
+            webhook_ms = outcome.and_then(|outcome| outcome.duration).map(millis),
+            headers_ms = phases.headers.map(millis),
+            body_ms = phases.body.map(millis),
+            own_ms = millis(self.own()),
+            "call"
+        );
+    }
+}
+
+/// A connection that never became a call.
+pub fn no_call(peer: std::net::SocketAddr, error: &dyn std::fmt::Display) {
+    counter!(meter::CALLS, "ending" => "protocol_error").increment(1);
+    counter!(meter::PROTOCOL_ERRORS).increment(1);
+    warn!(%peer, %error, "a connection on the Event Socket port was not a call");
+}
+
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

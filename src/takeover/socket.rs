@@ -1,0 +1,107 @@
+//! The port that FreeSWITCH's `socket` application connects to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::FutureExt as _;
+use metrics::{counter, gauge};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::meter;
+
+use super::{Takeover, held, report};
+
+impl Takeover {
+    /// Takes calls until `stop`, then stops listening (the dialplan's next host gets
+    /// the next call) and returns when the last call has left.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
+        let calls = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.options.connections));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.accept(&listener, &calls, &places) => {}
+        }
+        // The kernel already shook hands with these: closing would lose their answer.
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            self.spawn(&calls, stream, peer, None);
+        }
+        drop(listener);
+        calls.close();
+        info!(calls = calls.len(), "stopped listening; waiting for the calls on hold");
+        calls.wait().await;
+    }
+
+    async fn accept(self: &Arc<Self>, listener: &TcpListener, calls: &TaskTracker, places: &Arc<Semaphore>) {
+        loop {
+            if places.available_permits() == 0 {
+                counter!(meter::LIMITS, "limit" => "connections").increment(1);
+                warn!("every connection is taken; the next waits ([limits] connections)");
+            }
+            // The semaphore is never closed.
+            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
+                Err(error) => self.accept_failed(&error).await,
+            }
+        }
+    }
+
+    /// Out of descriptors, most likely: those in use come back as calls end.
+    async fn accept_failed(&self, error: &std::io::Error) {
+        warn!(%error, "cannot accept a call; trying again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+
+    fn spawn(
+        self: &Arc<Self>,
+        calls: &TaskTracker,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Option<tokio::sync::OwnedSemaphorePermit>,
+    ) {
+        let takeover = Arc::clone(self);
+        calls.spawn(async move {
+            takeover.take(stream, peer).await;
+            drop(place);
+        });
+    }
+
+    async fn take(&self, stream: TcpStream, peer: SocketAddr) {
+        let _counted = OnHold::enter(self);
+        let room = self.on_hold() <= self.options.calls_on_hold;
+        if !room {
+            counter!(meter::LIMITS, "limit" => "calls_on_hold").increment(1);
+        }
+        // Commands are small and their replies are waited for.
+        if let Err(error) = stream.set_nodelay(true) {
+            return report::no_call(peer, &error);
+        }
+        match held::perform(self, stream, room).await {
+            Ok(report) => report.publish(),
+            Err(error) => report::no_call(peer, &error),
+        }
+    }
+}
+
+/// Counts a call for as long as it lives.
+struct OnHold<'a>(&'a Takeover);
+
+impl<'a> OnHold<'a> {
+    fn enter(takeover: &'a Takeover) -> Self {
+        takeover.on_hold.fetch_add(1, Ordering::Relaxed);
+        gauge!(meter::ON_HOLD).increment(1.0);
+        Self(takeover)
+    }
+}
+
+impl Drop for OnHold<'_> {
+    fn drop(&mut self) {
+        self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
+        gauge!(meter::ON_HOLD).decrement(1.0);
+    }
+}
