@@ -2,4 +2,7 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod webhook;
