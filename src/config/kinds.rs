@@ -251,7 +251,7 @@ pub(super) fn is(value: &Value) -> String {
 pub(super) fn shown(value: &Value) -> String {
     let text = match value.as_str() {
         Some(text) => format!("{text:?}"),
-        None => value.to_string().trim().to_owned(),
+        None => value.clone().decorated("", "").to_string(),
     };
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),

@@ -1,7 +1,7 @@
 //! `switchhook.toml`: from its text to a [`Config`], or to every fault it has.
 //!
-//! `reader` takes keys from the document and remembers what is wrong, `kinds` is
-//! what a value can be, `sections`, `webhook` and `response` read the file's
+//! `section` takes keys from the document, `kinds` is what a value can be, `reader`
+//! remembers what is wrong, `sections`, `webhook` and `response` read the file's
 //! sections into the plain values of `settings`, `cross` compares them. Every
 //! key and its default is in `reference.toml`, which a test holds against the code.
 
@@ -12,6 +12,7 @@ mod lines;
 mod reader;
 mod response;
 mod secrets;
+mod section;
 mod sections;
 mod settings;
 mod surroundings;
@@ -28,6 +29,7 @@ use toml_edit::{Document, TomlError};
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
+use section::Section;
 pub use settings::{
     Account, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings,
     Store, Switch,
@@ -173,7 +175,7 @@ fn read(text: &str, origin: &str, surroundings: &dyn Surroundings) -> (Config, F
 }
 
 fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
-    let mut root = reader.root(document.as_table());
+    let mut root = Section::root(reader, document.as_table());
     let flows = root.named("flows", None).into_iter();
     let webhooks = root.named("webhooks", None).into_iter();
     Config {

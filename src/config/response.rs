@@ -3,7 +3,7 @@
 use toml_edit::Value;
 
 use super::kinds::{Read, Wrong, bytes, filled, flag, is, one_of};
-use super::reader::Section;
+use super::section::Section;
 use crate::webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
 
 /// Bytes of a response that may be asked for: a call on hold keeps them in memory.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use toml_edit::Value;
 
 use super::kinds::{Read, Wrong, filled, list};
-use super::reader::Section;
+use super::section::Section;
 use super::surroundings::Surroundings;
 use crate::webhook::options::Secret;
 

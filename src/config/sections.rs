@@ -13,8 +13,8 @@ use super::kinds::{
     Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
     one_of, optional, parsed, shown, text,
 };
-use super::reader::Section;
 use super::secrets::secret;
+use super::section::Section;
 use super::settings::{
     Account, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store, Switch,
 };

@@ -6,7 +6,8 @@ use toml_edit::Value;
 
 use super::kinds::{Read, Wrong, text};
 use super::lines::join;
-use super::reader::{Reader, Section};
+use super::reader::Reader;
+use super::section::Section;
 use super::webhook::Webhook;
 
 /// Where the variables of a flow are.

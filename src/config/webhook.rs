@@ -5,9 +5,9 @@ use std::time::Duration;
 use toml_edit::Value;
 
 use super::kinds::{Read, Wrong, duration, filled, flag, is, number, one_line, one_of, text};
-use super::reader::Section;
 use super::response;
 use super::secrets::{secret, signing};
+use super::section::Section;
 use super::sections::{PASSWORD, is_webhook_name};
 use super::variables::{VariableNames, variables};
 use crate::webhook::options::{Auth, Body, Entry, Options, Secret};
