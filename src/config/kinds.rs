@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 use std::time::Duration;
 
 use toml_edit::Value;
@@ -177,15 +176,6 @@ pub(super) fn one_of<T: Clone>(words: &'static [(&'static str, T)]) -> impl Fn(&
         let choice = words.iter().find(|(name, _)| *name == text);
         let wrong = || Wrong::new(format!("{} is not a choice", shown(value)), cure);
         choice.map(|(_, choice)| choice.clone()).ok_or_else(wrong)
-    }
-}
-
-/// Anything that is read from a text; `like` completes "is not …".
-pub(super) fn parsed<T: FromStr>(like: &'static str) -> impl Fn(&Value) -> Read<T> {
-    move |value| {
-        let text = text(value)?;
-        let wrong = |_| Wrong::new(format!("{} is not {like}", shown(value)), "correct it");
-        text.parse().map_err(wrong)
     }
 }
 

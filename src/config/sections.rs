@@ -1,6 +1,6 @@
 //! How each section of the file is read into its settings.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use url::Url;
 
 use super::kinds::{
     Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, parsed, shown, text,
+    one_of, optional, shown, text,
 };
 use super::secrets::secret;
 use super::section::Section;
@@ -30,11 +30,16 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
         section.fault("", Wrong::new(what, "add a line [listen]"));
     }
     let default = Listen::default();
-    let address = || parsed("an IP address with its port, such as 127.0.0.1:8084");
     Listen {
-        esl: section.get_or("esl", default.esl, address()),
-        http: section.get_or("http", default.http, address()),
+        esl: section.get_or("esl", default.esl, socket_address),
+        http: section.get_or("http", default.http, socket_address),
     }
+}
+
+fn socket_address(value: &Value) -> Read<SocketAddr> {
+    let cure = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
+    let what = || format!("{} is not an IP address with its port", shown(value));
+    text(value)?.parse().map_err(|_| Wrong::new(what(), cure))
 }
 
 pub(super) fn switch(mut section: Section<'_>) -> Switch {
