@@ -2,6 +2,9 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod cli;
+pub mod commands;
+pub mod config;
 pub mod meter;
 pub mod ops;
 pub mod webhook;
