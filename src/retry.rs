@@ -155,8 +155,16 @@ mod tests {
             next(1, Duration::ZERO, forever, &mut rng()),
             Next::At(RETRY_AFTER_LIMIT)
         );
-        let at_once = next(9, Duration::ZERO, Outcome::RetryAfter(Duration::ZERO), &mut rng());
-        assert_eq!(at_once, next(9, Duration::ZERO, Outcome::Failed, &mut rng()));
+        let at_once = next(
+            9,
+            Duration::ZERO,
+            Outcome::RetryAfter(Duration::ZERO),
+            &mut rng(),
+        );
+        assert_eq!(
+            at_once,
+            next(9, Duration::ZERO, Outcome::Failed, &mut rng())
+        );
     }
 
     #[test]

@@ -130,7 +130,11 @@ mod tests {
     fn the_published_vectors_come_out() {
         let spec = signer(&[SPEC_SECRET]).expect("secret");
         assert_eq!(
-            spec.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#),
+            spec.sign(
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                br#"{"test": 2432232314}"#
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
         let library = signer(&[OTHER_SECRET]).expect("secret");
@@ -149,15 +153,17 @@ mod tests {
         let signer = signer(&[SPEC_SECRET, OTHER_SECRET]).expect("secrets");
         let now = chrono::Utc::now().timestamp();
         let signatures = signer.sign("msg_1", now, b"{}");
-        let headers = HeaderMap::from_iter([
-            (ID_HEADER, "msg_1".to_owned()),
-            (TIMESTAMP_HEADER, now.to_string()),
-            (SIGNATURE_HEADER, signatures),
-        ]
-        .map(|(name, value)| {
-            let value = HeaderValue::from_str(&value).expect("header");
-            (http::HeaderName::from_static(name), value)
-        }));
+        let headers = HeaderMap::from_iter(
+            [
+                (ID_HEADER, "msg_1".to_owned()),
+                (TIMESTAMP_HEADER, now.to_string()),
+                (SIGNATURE_HEADER, signatures),
+            ]
+            .map(|(name, value)| {
+                let value = HeaderValue::from_str(&value).expect("header");
+                (http::HeaderName::from_static(name), value)
+            }),
+        );
         for secret in [SPEC_SECRET, OTHER_SECRET] {
             let official = standardwebhooks::Webhook::new(secret).expect("secret");
             official.verify(b"{}", &headers).expect("accepted");
@@ -177,7 +183,13 @@ mod tests {
     fn a_bad_secret_is_named_by_its_place_and_never_shown() {
         let cases = [
             ("whsec_not base64", SigningError::NotBase64 { position: 2 }),
-            ("whsec_AAAA", SigningError::Length { position: 2, bytes: 3 }),
+            (
+                "whsec_AAAA",
+                SigningError::Length {
+                    position: 2,
+                    bytes: 3,
+                },
+            ),
             ("whsk_AAAA", SigningError::Asymmetric { position: 2 }),
         ];
         for (secret, expected) in cases {

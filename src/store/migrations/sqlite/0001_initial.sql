@@ -54,8 +54,6 @@ CREATE TABLE document (
     endpoint     TEXT NOT NULL,
     method       TEXT,
     url          TEXT,
-    headers      TEXT NOT NULL,
-    body         BLOB NOT NULL,
     state        TEXT NOT NULL CHECK (state IN ('waiting', 'leased', 'delivered', 'dead')),
     -- When it may be claimed; of a leased document, the end of the lease.
     due_ms       INTEGER NOT NULL,
@@ -64,7 +62,12 @@ CREATE TABLE document (
     inserted_ms  INTEGER NOT NULL,
     first_ms     INTEGER,
     last_ms      INTEGER,
+    -- Nothing pulls the next attempt before this.
+    not_before_ms INTEGER NOT NULL DEFAULT 0,
     settled_ms   INTEGER,
+    -- Last, so that lists do not read through the bodies.
+    headers      TEXT NOT NULL,
+    body         BLOB NOT NULL,
     CHECK ((state = 'leased') = (lease IS NOT NULL))
 );
 CREATE UNIQUE INDEX document_once ON document (switch, call_uuid, endpoint) WHERE kind = 'document';
