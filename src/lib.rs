@@ -2,6 +2,7 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod outbox;
 pub mod retry;
 pub mod signing;
 pub mod store;

@@ -331,6 +331,15 @@ impl Store {
         db.write(sqlite::Resume(endpoint.to_owned())).await
     }
 
+    /// Paused endpoints, each with the reason.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.pauses().await
+    }
+
     /// Removes up to a thousand documents that were delivered longer ago than
     /// `keep`; how many. Others are never removed.
     ///

@@ -191,6 +191,14 @@ pub struct Lease {
     pub(crate) webhook_id: String,
 }
 
+impl Lease {
+    /// The document that is leased.
+    #[must_use]
+    pub fn webhook_id(&self) -> &str {
+        &self.webhook_id
+    }
+}
+
 /// A document that may be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {

@@ -109,6 +109,17 @@ impl Sqlite {
         .await
     }
 
+    /// Paused endpoints and why.
+    pub(in crate::store) async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query("SELECT endpoint, reason FROM pause ORDER BY endpoint")
+                .try_map(|row: SqliteRow| Ok((row.try_get("endpoint")?, row.try_get("reason")?)))
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
     /// How many documents fit, without those that are being tried.
     pub(in crate::store) async fn count_replayable(
         &self,
