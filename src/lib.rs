@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod outbox;
+pub mod report;
 pub mod retry;
 pub mod signing;
 pub mod store;
