@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn a_bad_secret_is_named_by_its_place_and_never_shown() {
         let cases = [
-            ("whsec_not base64", SigningError::NotBase64 { position: 2 }),
+            ("whsec_p4ss!word", SigningError::NotBase64 { position: 2 }),
             (
                 "whsec_AAAA",
                 SigningError::Length {

@@ -100,8 +100,9 @@ impl Location {
         let write = self.write_options(options).create_if_missing(create);
         let mut connection = write.connect().await.map_err(failed)?;
         match options.role {
+            // `run` would do, but its generic lifetime hides that its future is `Send`.
             Role::Serve => MIGRATOR
-                .run(&mut connection)
+                .run_direct(None, &mut connection, false)
                 .await
                 .map_err(|error| migration(&self.path, error))?,
             Role::Beside => self.check_schema(&mut connection).await?,
