@@ -30,6 +30,9 @@ pub(super) fn location(url: &str) -> Result<Location, StoreError> {
         url: url.to_owned(),
         why: why.to_owned(),
     };
+    if !url.starts_with("sqlite:") {
+        return Err(refuse("it does not begin with `sqlite:`"));
+    }
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(refuse("a store in memory forgets what it was told"));
     }
