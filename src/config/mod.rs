@@ -35,8 +35,7 @@ pub use settings::{
     Store, Switch,
 };
 pub use surroundings::{Process, Surroundings};
-pub use variables::VariableNames;
-pub use webhook::{BeforeAnswer, Delivery, HoldMusic, Webhook, Widget};
+pub use webhook::{Delivery, Webhook, Widget};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");

@@ -9,78 +9,19 @@ use super::lines::join;
 use super::reader::Reader;
 use super::section::Section;
 use super::webhook::Webhook;
+use crate::call::variables::{FLOW_KEY as MAPPED_PREFIX, Names};
 
 /// Where the variables of a flow are.
 const PREFIX: &str = "flow.";
-/// Where mapped values are written.
-const MAPPED_PREFIX: &str = "flow.key.";
 /// Characters of a variable's whole name.
 const NAME_LIMIT: usize = 128;
 /// Variables that tell this program something; no answer may change them.
-const RESERVED: [&str; 3] = ["flow.name", "flow.way_out", "flow.callee_type"];
+const RESERVED: [&str; 4] = ["flow.name", "flow.way_out", "flow.callee_type", "flow.json_keys"];
 
-/// The whole names of the variables that a widget writes, besides the mapped ones.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VariableNames {
-    /// `SUCCESS` or `FAILED`.
-    pub response_status: String,
-    /// The HTTP status.
-    pub response_status_code: String,
-    /// The class of the HTTP status, after a failure.
-    pub response_status_type: String,
-    /// Seconds, `0.11`.
-    pub response_duration: String,
-    /// The body as received.
-    pub response_raw: String,
-    /// `true` or `false`.
-    pub response_error: String,
-    /// Why it failed, one word.
-    pub error_reason: String,
-    /// Why it failed, one sentence.
-    pub error_detail: String,
-    /// `0` after success, `1` after failure.
-    pub line: String,
-}
-
-impl Default for VariableNames {
-    fn default() -> Self {
-        let name = |name: &str| format!("{MAPPED_PREFIX}{name}");
-        Self {
-            response_status: name("response_status"),
-            response_status_code: name("response_status_code"),
-            response_status_type: name("response_status_type"),
-            response_duration: name("response_duration"),
-            response_raw: name("response_raw"),
-            response_error: name("response_error"),
-            error_reason: name("error_reason"),
-            error_detail: name("error_detail"),
-            line: "flow.line".into(),
-        }
-    }
-}
-
-impl VariableNames {
-    /// Each standard name with the name it is written under.
-    #[must_use]
-    pub fn all(&self) -> [(&'static str, &str); 9] {
-        [
-            ("response_status", &self.response_status),
-            ("response_status_code", &self.response_status_code),
-            ("response_status_type", &self.response_status_type),
-            ("response_duration", &self.response_duration),
-            ("response_raw", &self.response_raw),
-            ("response_error", &self.response_error),
-            ("error_reason", &self.error_reason),
-            ("error_detail", &self.error_detail),
-            ("line", &self.line),
-        ]
-    }
-}
-
-pub(super) fn variables(mut section: Section<'_>) -> VariableNames {
-    let names = VariableNames::default();
+pub(super) fn variables(mut section: Section<'_>) -> Names {
+    let names = Names::default();
     let mut take = |key, default| section.get_or(key, default, variable);
-    VariableNames {
+    Names {
         response_status: take("response_status", names.response_status),
         response_status_code: take("response_status_code", names.response_status_code),
         response_status_type: take("response_status_type", names.response_status_type),

@@ -9,7 +9,9 @@ use super::response;
 use super::secrets::{secret, signing};
 use super::section::Section;
 use super::sections::{PASSWORD, is_webhook_name};
-use super::variables::{VariableNames, variables};
+use super::variables::variables;
+use crate::call::variables::Names;
+use crate::takeover::{BeforeAnswer, HoldMusic};
 use crate::webhook::options::{Auth, Body, Entry, Options, Secret};
 
 /// Above it no widget may keep a caller waiting.
@@ -43,7 +45,7 @@ pub struct Widget {
     /// The variable `response_raw` is written at all.
     pub response_raw: bool,
     /// The names of the variables that it writes.
-    pub variables: VariableNames,
+    pub variables: Names,
 }
 
 impl Default for Widget {
@@ -54,31 +56,9 @@ impl Default for Widget {
             before_answer: BeforeAnswer::EarlyMedia,
             persist_response: false,
             response_raw: true,
-            variables: VariableNames::default(),
+            variables: Names::default(),
         }
     }
-}
-
-/// What the caller hears while the webhook is asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HoldMusic {
-    /// Nothing.
-    Silence,
-    /// The switch's own variable `hold_music`.
-    OfSwitch,
-    /// A file or stream of FreeSWITCH.
-    Stream(String),
-}
-
-/// What a caller gets who is not answered yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BeforeAnswer {
-    /// The music as early media (183).
-    EarlyMedia,
-    /// No media: the caller goes on hearing what their own side plays.
-    Silence,
-    /// The call is answered first (200).
-    Answer,
 }
 
 /// How fast documents are posted to one webhook.

@@ -8,7 +8,7 @@ pub enum HoldMusic {
     /// None.
     Silence,
     /// The switch's own: its variable `hold_music`.
-    OfTheSwitch,
+    OfSwitch,
     /// Any file or stream that FreeSWITCH's `playback` takes.
     Stream(String),
 }
@@ -61,7 +61,7 @@ impl Hold {
     fn stream(&self) -> Option<&str> {
         match &self.music {
             HoldMusic::Silence => None,
-            HoldMusic::OfTheSwitch => Some("${hold_music}"),
+            HoldMusic::OfSwitch => Some("${hold_music}"),
             HoldMusic::Stream(stream) => Some(stream),
         }
     }

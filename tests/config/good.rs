@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchhook::config::{
-    BeforeAnswer, Config, DurationUnit, HoldMusic, LegChoice, Limits, Listen, Store,
+    Config, DurationUnit, LegChoice, Limits, Listen, Store,
 };
 use switchhook::webhook::options::{Auth, Body, Entry, Kind, Mapping, ResponseType};
 
