@@ -79,7 +79,8 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
     if let Some(failure) = of_protocol(&causes, &place) {
         return failure;
     }
-    if error.is_decode() {
+    // A connection that breaks in the middle of a body fails its decoding too.
+    if error.is_decode() && find::<hyper::Error>(&causes).is_none() {
         let detail = "the response's compression is damaged";
         return Failure::new(Reason::InvalidResponse, detail);
     }
@@ -94,7 +95,10 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
 
 /// Answers that are no HTTP, and proxies that want a password.
 fn of_protocol(causes: &[&(dyn Error + 'static)], place: &str) -> Option<Failure> {
-    if causes.iter().any(|cause| cause.to_string() == PROXY_AUTH) {
+    if causes
+        .iter()
+        .any(|cause| cause.to_string().ends_with(PROXY_AUTH))
+    {
         let detail = format!("the proxy does not accept our credentials for {place}");
         return Some(Failure::new(Reason::AuthenticationFailure, detail));
     }
@@ -121,29 +125,36 @@ fn why(causes: &[&(dyn Error + 'static)]) -> String {
     if let Some(hyper) = find::<hyper::Error>(causes)
         && (hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled())
     {
-        return "it was closed before the whole answer was there".into();
+        return CLOSED.into();
     }
     let innermost = causes.last().map(ToString::to_string);
     innermost.unwrap_or_else(|| "no reason is known".into())
 }
 
 fn of_io(error: &io::Error) -> String {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::ConnectionRefused => "connection refused".into(),
-        Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => {
-            "the connection was reset".into()
-        }
-        Kind::UnexpectedEof => "it was closed before the whole answer was there".into(),
-        Kind::TimedOut => "nobody answers at that address".into(),
-        Kind::HostUnreachable | Kind::NetworkUnreachable => "there is no way to it".into(),
+    let kind = error.kind();
+    if let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == kind) {
+        return (*words).to_owned();
+    }
+    match error.get_ref() {
         // rustls: "invalid peer certificate: UnknownIssuer"
-        _ => match error.get_ref() {
-            Some(inner) => format!("TLS failed: {inner}"),
-            None => error.kind().to_string(),
-        },
+        Some(inner) if kind == io::ErrorKind::InvalidData => format!("TLS failed: {inner}"),
+        Some(_) | None => kind.to_string(),
     }
 }
+
+const WORDS: [(io::ErrorKind, &str); 8] = [
+    (io::ErrorKind::ConnectionRefused, "connection refused"),
+    (io::ErrorKind::ConnectionReset, RESET),
+    (io::ErrorKind::ConnectionAborted, RESET),
+    (io::ErrorKind::BrokenPipe, RESET),
+    (io::ErrorKind::UnexpectedEof, CLOSED),
+    (io::ErrorKind::TimedOut, "nobody answers at that address"),
+    (io::ErrorKind::HostUnreachable, "there is no way to it"),
+    (io::ErrorKind::NetworkUnreachable, "there is no way to it"),
+];
+const RESET: &str = "the connection was reset";
+const CLOSED: &str = "it was closed before the whole answer was there";
 
 fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {
     causes.iter().rev().find_map(|cause| cause.downcast_ref())
