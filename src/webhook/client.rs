@@ -263,6 +263,26 @@ fn parse_retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn what_waits_for_an_answer_is_small() {
+        use crate::webhook::options::Options;
+        let options = Options {
+            url: "https://crm.example/".into(),
+            ..Options::default()
+        };
+        let webhook = Webhook::compile("lookup", options).unwrap();
+        let client = Client::new(Egress::default()).unwrap();
+        let prepared = Prepared {
+            method: http::Method::GET,
+            url: "https://crm.example/".parse().unwrap(),
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let waiting = client.ask(&webhook, prepared);
+        let bytes = size_of_val(&waiting);
+        assert!(bytes <= 1024, "{bytes}");
+    }
+
     #[test]
     fn retry_after_is_seconds_or_a_date() {
         let now = "2026-01-02T03:04:05Z".parse().unwrap();

@@ -134,6 +134,22 @@ impl Templates {
         })
     }
 
+    /// What a render with a value for everything finds that no value could cure: an unknown
+    /// filter, test, function or template.
+    pub(super) fn unknown(&self, handle: &Handle, scope: &Value) -> Option<String> {
+        let template = self.environment(handle).get_template(&handle.name).ok()?;
+        let error = template.render(scope.clone()).err()?;
+        let kinds = [
+            ErrorKind::UnknownFilter,
+            ErrorKind::UnknownTest,
+            ErrorKind::UnknownFunction,
+            ErrorKind::UnknownMethod,
+            ErrorKind::TemplateNotFound,
+            ErrorKind::BadInclude,
+        ];
+        kinds.contains(&error.kind()).then(|| words(&error))
+    }
+
     /// The names that a template reads, dotted (`flow.key.leadid`), and its source.
     pub(super) fn reads(&self, handle: &Handle) -> (Vec<String>, String) {
         let Ok(template) = self.environment(handle).get_template(&handle.name) else {

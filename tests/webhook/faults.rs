@@ -106,3 +106,27 @@ fn urls_that_can_be_seen_to_be_wrong_are_faults() {
         "https://crm.example/1?y=1"
     );
 }
+
+#[test]
+fn a_filter_that_is_not_there_is_a_fault() {
+    for template in [
+        "{{ call.uuid | safe }}",
+        "{{ call.uuid | nosuch }}",
+        "{{ nosuch() }}",
+    ] {
+        let found = faults(Options {
+            body: Body::Text(template.into()),
+            ..options("https://crm.example/")
+        });
+        assert_eq!(found[0].key, "body.text", "{template}");
+    }
+}
+
+#[test]
+fn a_webhook_prints_without_what_its_templates_hold() {
+    let webhook = compile(Options {
+        headers: vec![entry("X-Api-Key", "correct-horse", false)],
+        ..options("https://crm.example/")
+    });
+    assert!(!format!("{webhook:?}").contains("horse"));
+}

@@ -1,5 +1,13 @@
 //! What came back: parsed as its type, limited, its values mapped to variables.
 //!
+//! * JSON: a path is RFC 9535 JSONPath; the first node that it finds counts. `null` is
+//!   nothing found. A string is its text; anything else is compact JSON and marked as typed.
+//! * XML: a path is the part of XPath 1.0 that is understood here: `/a/b`, `//b`,
+//!   `*`, `.`, `..`, `@attr`, `text()`, `[2]`, `[last()]`, `[@a]`, `[child]`, `[@a='v']`,
+//!   `[child='v']`, `[text()='v']`, `string(…)` and `normalize-space(…)`. The string value of
+//!   the first node counts. Names match whatever their namespace.
+//! * Text: the one group of a regular expression, or without a group the whole match.
+//!
 //! A body is read as UTF-8; a text or XML one as windows-1252, which contains Latin-1, where
 //! its `Content-Type` (or an XML declaration) says `iso-8859-1`, `latin1`, `windows-1252` or
 //! `us-ascii`. Text that is neither keeps U+FFFD in place of what cannot be read; JSON and

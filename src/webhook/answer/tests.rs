@@ -117,6 +117,13 @@ fn what_does_not_parse_as_its_type_is_refused_even_where_nothing_is_wanted() {
 }
 
 #[test]
+fn an_xml_answer_of_any_depth_is_read_without_harm() {
+    let deep = format!("{}x{}", "<a>".repeat(20_000), "</a>".repeat(20_000));
+    let found = answer(ResponseType::Xml, vec![mapping("x", "/a/a")]).parse(None, deep.as_bytes());
+    assert_eq!(found.unwrap(), [mapped("x", "x", false)]);
+}
+
+#[test]
 fn text_is_found_by_a_group_or_the_whole_match() {
     let map = vec![mapping("group", r"queue=(\w+)"), mapping("whole", r"\d+")];
     let found = answer(ResponseType::Text, map).parse(None, b"id 42\nqueue=main\n");

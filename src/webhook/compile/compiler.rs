@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{BodyPlan, Fault, Field, LONGEST_TIMEOUT, Webhook, sample};
 use crate::webhook::answer::Answer;
+use crate::webhook::context::Scope;
 use crate::webhook::names::Names;
 use crate::webhook::options::{Auth, Body, Entry, Options};
 use crate::webhook::template::{Handle, Place, Templates};
@@ -137,6 +138,7 @@ impl Compiler {
                 for unknown in self.names.add(&names, &source) {
                     self.unknown(key, &unknown);
                 }
+                self.probe(templates, key, &handle);
                 Some(handle)
             }
             Err(what) => {
@@ -144,6 +146,15 @@ impl Compiler {
                 self.fault(key, format!("the template is not valid: {what}"), cure);
                 None
             }
+        }
+    }
+
+    fn probe(&mut self, templates: &Templates, key: &str, handle: &Handle) {
+        let scope = Scope::probe(Arc::new(self.names.branches.clone()));
+        if let Some(what) = templates.unknown(handle, &scope.root()) {
+            let cure = "use minijinja's filters, tests and functions; every value is escaped for \
+                        its place without one";
+            self.fault(key, format!("the template cannot work: {what}"), cure);
         }
     }
 
