@@ -4,7 +4,7 @@
 //! A template engine's objects live longer than a borrow, and the channel's headers are
 //! borrowed. So a render that asks for a header not fetched yet is told "not there", the
 //! header is fetched, and the template is rendered again. The names that a template spells
-//! out are fetched before ([`super::names`]), so a second render is the exception; and
+//! out are fetched before (`names`), so a second render is the exception; and
 //! nothing but what is read is decoded.
 
 mod fields;
