@@ -1,0 +1,199 @@
+//! The document of every call that was captured on a real switch, as whole JSON.
+//!
+//! Each golden file was read against its capture by hand. What the eye checked is checked by
+//! [`holds_the_facts`] too, from the raw events and not through the code under test: every leg
+//! once, its numbers those of CHANNEL_CREATE, its talk time that of the switch (`billmsec`,
+//! within its 20 ms tick), the right end that hung up, the right cause.
+
+#[path = "support/events.rs"]
+mod events;
+#[path = "support/ledgers.rs"]
+mod ledgers;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use events::{Event, of_capture};
+use ledgers::{calls, documents};
+use serde_json::{Value, json};
+
+/// Compares with `tests/golden/FOLDER/NAME.json`, to the byte. With `BLESS_GOLDEN=1` in the
+/// environment it writes that file instead: read it before you commit it.
+fn is_golden(folder: &str, name: &str, documents: &[Value]) {
+    let path = format!("tests/golden/{folder}/{name}.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = serde_json::to_string_pretty(documents).unwrap() + "\n";
+    if std::env::var_os("BLESS_GOLDEN").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(golden, text, "{}", path.display());
+}
+
+/// The last event of each channel that is not loopback, by Unique-ID, and its first.
+fn ends(events: &[Event]) -> BTreeMap<&str, (&Event, &Event)> {
+    let real = |event: &&Event| !event.text("Channel-Name").starts_with("loopback/");
+    let named = |name: &'static str| {
+        let events = events.iter().filter(real);
+        events.filter(move |event| event.text("Event-Name") == name)
+    };
+    let firsts: BTreeMap<_, _> = named("CHANNEL_CREATE")
+        .map(|event| (event.text("Unique-ID"), event))
+        .collect();
+    named("CHANNEL_HANGUP_COMPLETE")
+        .map(|last| {
+            let uuid = last.text("Unique-ID");
+            (uuid, (firsts[uuid], last))
+        })
+        .collect()
+}
+
+fn uuid_of<'a>(document: &'a Value, entry: &'a Value) -> &'a str {
+    let id = entry["cdrId"]
+        .as_str()
+        .map(|id| id.split("##").next().unwrap());
+    id.unwrap_or_else(|| document["phonon-uuid"].as_str().unwrap())
+}
+
+fn holds_the_facts(events: &[Event], documents: &[Value]) {
+    let mut ends = ends(events);
+    for document in documents {
+        assert_eq!(document.get("missing"), None);
+        let entries = document["callDetails"].as_array().unwrap();
+        for entry in entries {
+            let uuid = uuid_of(document, entry);
+            let Some((first, last)) = ends.remove(uuid) else {
+                panic!("{uuid} twice, or never seen");
+            };
+            holds_the_facts_of_the_leg(entry, first, last, entries.len() > 1);
+        }
+    }
+    assert!(ends.is_empty(), "no leg is left out: {:?}", ends.keys());
+}
+
+fn holds_the_facts_of_the_leg(entry: &Value, first: &Event, last: &Event, several: bool) {
+    let inbound = first.text("Call-Direction") == "inbound";
+    let (caller, destination) = ("Caller-Caller-ID-Number", "Caller-Destination-Number");
+    let far = if inbound { caller } else { destination };
+    assert_eq!(entry["calleeNumber"], first.text(far));
+    assert_eq!(
+        entry["hangupCause"],
+        last.text("variable_hangup_cause_q850")
+    );
+    let talk: i64 = entry["duration"].as_str().unwrap().parse().unwrap();
+    let billed: i64 = last.text("variable_billmsec").parse().unwrap();
+    assert!((talk - billed).abs() <= 20, "{talk} and {billed} ms");
+    let answered = last.text("Caller-Channel-Answered-Time") != "0";
+    assert_eq!(entry.get("connectTime").is_some(), answered);
+    if several {
+        let remote = match last.text("variable_sip_hangup_disposition") {
+            "" => None,
+            text => Some(json!(text.starts_with("recv_"))),
+        };
+        assert_eq!(entry.get("remoteHangup"), remote.as_ref());
+    }
+}
+
+/// One capture: its documents as whole JSON, and the facts.
+fn shows(folder: &str, events_folder: &str, name: &str) -> Vec<Value> {
+    let events = of_capture(events_folder, name);
+    let documents = documents(&calls(&events));
+    holds_the_facts(&events, &documents);
+    is_golden(folder, name, &documents);
+    documents
+}
+
+fn both(name: &str) -> [Vec<Value>; 2] {
+    [shows("json", "json_events", name), shows("plain", "", name)]
+}
+
+/// `calleeType` of each leg, `-` where there is none.
+fn types(document: &Value) -> Vec<&str> {
+    let entries = document["callDetails"].as_array().unwrap();
+    let types = entries.iter().map(|entry| entry["calleeType"].as_str());
+    types.map(|kind| kind.unwrap_or("-")).collect()
+}
+
+#[test]
+fn the_caller_hangs_up() {
+    for documents in both("inbound-caller-hangs-up") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(types(&documents[0]), ["-"]);
+        assert_eq!(documents[0]["callDetails"][0]["incoming"], true);
+    }
+}
+
+#[test]
+fn the_switch_hangs_up() {
+    for documents in both("inbound-switch-hangs-up") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(types(&documents[0]), ["-"]);
+    }
+}
+
+#[test]
+fn customer_and_agent_are_recorded() {
+    for documents in both("outbound-customer-then-agent-recorded") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(types(&documents[0]), ["VISITOR", "AGENT"]);
+        let [first, second] = [0, 1].map(|index| &documents[0]["callDetails"][index]);
+        assert_eq!(
+            [&first["didNumber"], &second["didNumber"]],
+            ["912243690284"; 2]
+        );
+        let recordings = json!([{
+            "recordedFileName": "919879072567-20261123.wav",
+            "recordedFilePublicPath": "https://rec.example/919879072567-20261123.wav",
+        }]);
+        assert_eq!(documents[0]["recordingUrls"], recordings);
+        let keys = json!([{"name": "$flow.key.leadid", "value": "HFC123"}]);
+        assert_eq!(documents[0]["keys"], keys);
+    }
+}
+
+#[test]
+fn three_agents_ring_and_one_answers() {
+    for documents in both("outbound-multicast-one-of-three-agents-answers") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(types(&documents[0]), ["VISITOR", "AGENT", "AGENT", "AGENT"]);
+        let entries = documents[0]["callDetails"].as_array().unwrap();
+        let answered = entries.iter().filter(|entry| entry["duration"] != "0");
+        assert_eq!(answered.count(), 2);
+    }
+}
+
+#[test]
+fn the_far_end_refuses() {
+    for documents in both("outbound-refused") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(documents[0]["callDetails"][0]["duration"], "0");
+        assert_eq!(documents[0]["callDetails"][0]["incoming"], false);
+    }
+}
+
+#[test]
+fn nobody_answers() {
+    for documents in both("outbound-no-answer") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(documents[0]["callDetails"][0].get("connectTime"), None);
+    }
+}
+
+#[test]
+fn a_blind_transfer_keeps_the_second_agent_in_the_call() {
+    for documents in both("outbound-blind-transfer-to-second-agent") {
+        assert_eq!(documents.len(), 1);
+        assert_eq!(types(&documents[0]), ["VISITOR", "AGENT", "AGENT"]);
+    }
+}
+
+#[test]
+fn percent_signs_in_variables_stay_as_they_are() {
+    let name = "outbound-percent-signs-show-channels-uuid-dump";
+    let documents = shows("json", "json_events", name);
+    let keys = json!([
+        {"name": "$flow.key.discount", "value": "100%25 off"},
+        {"name": "$flow.key.pct", "value": "50%20 and 100%"},
+    ]);
+    assert_eq!(documents[0]["keys"], keys);
+}
