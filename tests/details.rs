@@ -1,98 +1,21 @@
 //! The document of every call that was captured on a real switch, as whole JSON.
 //!
 //! Each golden file was read against its capture by hand. What the eye checked is checked by
-//! [`holds_the_facts`] too, from the raw events and not through the code under test: every leg
+//! [`facts`] too, from the raw events and not through the code under test: every leg
 //! once, its numbers those of CHANNEL_CREATE, its talk time that of the switch (`billmsec`,
 //! within its 20 ms tick), the right end that hung up, the right cause.
 
 #[path = "support/events.rs"]
 mod events;
+#[path = "support/facts.rs"]
+mod facts;
 #[path = "support/ledgers.rs"]
 mod ledgers;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-
-use events::{Event, of_capture};
+use events::of_capture;
+use facts::{holds_the_facts, is_golden};
 use ledgers::{calls, documents};
 use serde_json::{Value, json};
-
-/// Compares with `tests/golden/FOLDER/NAME.json`, to the byte. With `BLESS_GOLDEN=1` in the
-/// environment it writes that file instead: read it before you commit it.
-fn is_golden(folder: &str, name: &str, documents: &[Value]) {
-    let path = format!("tests/golden/{folder}/{name}.json");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    let text = serde_json::to_string_pretty(documents).unwrap() + "\n";
-    if std::env::var_os("BLESS_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(golden, text, "{}", path.display());
-}
-
-/// The last event of each channel that is not loopback, by Unique-ID, and its first.
-fn ends(events: &[Event]) -> BTreeMap<&str, (&Event, &Event)> {
-    let real = |event: &&Event| !event.text("Channel-Name").starts_with("loopback/");
-    let named = |name: &'static str| {
-        let events = events.iter().filter(real);
-        events.filter(move |event| event.text("Event-Name") == name)
-    };
-    let firsts: BTreeMap<_, _> = named("CHANNEL_CREATE")
-        .map(|event| (event.text("Unique-ID"), event))
-        .collect();
-    named("CHANNEL_HANGUP_COMPLETE")
-        .map(|last| {
-            let uuid = last.text("Unique-ID");
-            (uuid, (firsts[uuid], last))
-        })
-        .collect()
-}
-
-fn uuid_of<'a>(document: &'a Value, entry: &'a Value) -> &'a str {
-    let id = entry["cdrId"]
-        .as_str()
-        .map(|id| id.split("##").next().unwrap());
-    id.unwrap_or_else(|| document["phonon-uuid"].as_str().unwrap())
-}
-
-fn holds_the_facts(events: &[Event], documents: &[Value]) {
-    let mut ends = ends(events);
-    for document in documents {
-        assert_eq!(document.get("missing"), None);
-        let entries = document["callDetails"].as_array().unwrap();
-        for entry in entries {
-            let uuid = uuid_of(document, entry);
-            let Some((first, last)) = ends.remove(uuid) else {
-                panic!("{uuid} twice, or never seen");
-            };
-            holds_the_facts_of_the_leg(entry, first, last, entries.len() > 1);
-        }
-    }
-    assert!(ends.is_empty(), "no leg is left out: {:?}", ends.keys());
-}
-
-fn holds_the_facts_of_the_leg(entry: &Value, first: &Event, last: &Event, several: bool) {
-    let inbound = first.text("Call-Direction") == "inbound";
-    let (caller, destination) = ("Caller-Caller-ID-Number", "Caller-Destination-Number");
-    let far = if inbound { caller } else { destination };
-    assert_eq!(entry["calleeNumber"], first.text(far));
-    assert_eq!(
-        entry["hangupCause"],
-        last.text("variable_hangup_cause_q850")
-    );
-    let talk: i64 = entry["duration"].as_str().unwrap().parse().unwrap();
-    let billed: i64 = last.text("variable_billmsec").parse().unwrap();
-    assert!((talk - billed).abs() <= 20, "{talk} and {billed} ms");
-    let answered = last.text("Caller-Channel-Answered-Time") != "0";
-    assert_eq!(entry.get("connectTime").is_some(), answered);
-    if several {
-        let remote = match last.text("variable_sip_hangup_disposition") {
-            "" => None,
-            text => Some(json!(text.starts_with("recv_"))),
-        };
-        assert_eq!(entry.get("remoteHangup"), remote.as_ref());
-    }
-}
 
 /// One capture: its documents as whole JSON, and the facts.
 fn shows(folder: &str, events_folder: &str, name: &str) -> Vec<Value> {

@@ -338,6 +338,12 @@ impl Leg {
         self.former_uuids.push(former);
     }
 
+    /// The Unique-ID it was created with.
+    #[must_use]
+    pub fn first_uuid(&self) -> &str {
+        self.former_uuids.first().unwrap_or(&self.uuid)
+    }
+
     /// A loopback channel, which is not a leg of its own: the party behind it is.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

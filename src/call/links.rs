@@ -8,9 +8,9 @@ use super::headers::Headers;
 /// Headers that name a channel of the same call that lives or has lived on this switch.
 ///
 /// FreeSWITCH: `switch_ivr_originate.c` (originator, originating leg, enterprise originate),
-/// `switch_ivr_bridge.c` (the bridge's), `mod_loopback.c`, `mod_callcenter.c` (an agent
-/// is dialled without an originator and knows its caller only by this one).
-const CHANNELS: [&str; 13] = [
+/// `switch_ivr_bridge.c` (the bridge's), `mod_loopback.c`; `mod_callcenter.c` and
+/// `mod_fifo.c` dial an agent without an originator, who knows the caller only by the last two.
+const CHANNELS: [&str; 14] = [
     "Other-Leg-Unique-ID",
     "Bridge-A-Unique-ID",
     "Bridge-B-Unique-ID",
@@ -24,16 +24,25 @@ const CHANNELS: [&str; 13] = [
     "variable_other_loopback_from_uuid",
     "variable_loopback_bowout_other_uuid",
     "variable_cc_member_session_uuid",
+    "variable_fifo_bridge_uuid",
 ];
 
-/// Headers that may name a channel, or something of the SIP side (FreeSWITCH: `sofia.c`,
-/// `sofia::transferor` and `sofia::transferee`).
-const HINTS: [&str; 4] = [
+/// Headers that name a channel that a transfer touches (FreeSWITCH: `sofia.c`, REFER and the
+/// events `sofia::transferor` and `sofia::transferee`; `mod_dptools.c`, `att_xfer`). Some come
+/// with a SIP call id in its place, so nothing is waited for on their word.
+const HINTS: [&str; 8] = [
+    "variable_refer_uuid",
+    "variable_holding_uuid",
+    "variable_soft_holding_uuid",
+    "variable_att_xfer_kill_uuid",
     "att_xfer_original_call_id",
     "att_xfer_destination_call_id",
     "att_xfer_destination_peer_uuid",
     "att_xfer_replaced_call_id",
 ];
+
+/// The other party of a REFER, as `att:uuid`, `satt:uuid` or `blind:uuid`.
+const TRANSFERRED: &str = "variable_transfer_to";
 
 /// Every leg that this channel dialled, as `uuid;name;number`, several as an array.
 const DIALLED: &str = "variable_originated_legs";
@@ -61,6 +70,10 @@ pub fn collect(
         if let Some(uuid) = event.get(name) {
             add(hints, &uuid, limit);
         }
+    }
+    let transferred = event.get(TRANSFERRED);
+    if let Some((_, uuid)) = transferred.as_deref().and_then(|to| to.split_once(':')) {
+        add(hints, uuid, limit);
     }
 }
 

@@ -8,7 +8,7 @@ use super::leg::{Leg, Phase};
 /// A call with all its legs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// Unique-ID of the call's first leg.
+    /// Unique-ID that the call's first leg was created with.
     pub id: String,
     /// Every channel in the order of start, loopback channels included.
     pub legs: Vec<Leg>,
@@ -39,7 +39,7 @@ impl Call {
         call.headless = head.is_some();
         // A leg that comes late, after its call was reported, must not be taken for it.
         let id = head.filter(|uuid| !reported(uuid));
-        let own_id = || call.parties().next().map(|leg| leg.uuid.clone());
+        let own_id = || call.parties().next().map(|leg| leg.first_uuid().to_owned());
         call.id = id.or_else(own_id).unwrap_or_default();
         call
     }

@@ -1,5 +1,8 @@
 //! Reads the capture files: the events that a real switch sent, as headers.
 
+// Every test file that includes this uses its own part of it.
+#![allow(dead_code)]
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +28,19 @@ impl Headers for Event {
 }
 
 impl Event {
+    /// An event of these headers.
+    pub fn of(headers: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self(headers.iter().map(owned).collect())
+    }
+
+    /// The same event with one header set.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.0.retain(|(header, _)| header != name);
+        self.0.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// A header's text, empty when it is not there.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(header, _)| header == name);
@@ -108,7 +124,7 @@ fn json(body: &[u8]) -> Event {
         })
         .collect();
     // serde_json sorts the names: back to the order of the wire.
-    pairs.sort_by_key(|(name, _)| text.find(&format!("\"{name}\":")));
+    pairs.sort_by_cached_key(|(name, _)| text.find(&format!("\"{name}\":")));
     Event(pairs)
 }
 

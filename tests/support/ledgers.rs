@@ -1,5 +1,8 @@
 //! From events over the ledger to calls and their documents.
 
+// Every test file that includes this uses its own part of it.
+#![allow(dead_code)]
+
 use chrono_tz::Tz;
 use serde_json::Value;
 use switchhook::call::details::{Format, document};

@@ -32,11 +32,9 @@ impl<'a> Entry<'a> {
             |(call, _)| callee_type(leg, call),
         );
         let callee_type = own_type.unwrap_or(if first { "VISITOR" } else { "AGENT" });
-        let did_of = if callee_type == "AGENT" {
-            head
-        } else {
-            Some(leg)
-        };
+        // Whom an inbound leg called is its own; an agent who is called serves the first leg's number.
+        let inherits = callee_type == "AGENT" && leg.direction == Direction::Outbound;
+        let did_of = if inherits { head } else { Some(leg) };
         Self {
             leg,
             callee_type: callee_type.to_owned(),

@@ -21,7 +21,7 @@ impl Missing {
         let outbound = leg.direction == Direction::Outbound;
         // Of an inbound leg a transfer changes our number, of an outbound one the far end's.
         let callee = entry.callee_number.is_none() || (unsure && outbound);
-        let did = entry.did_number.is_none() || (unsure && !outbound && entry.first);
+        let did = entry.did_number.is_none() || (unsure && !outbound);
         let ended = leg.ended_us.is_some();
         let lost = leg.phase != Phase::Down;
         let gaps = [

@@ -36,7 +36,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            patience_us: 30_000_000,
+            patience_us: 60_000_000,
             remembered: 200_000,
             limits: Limits::default(),
         }
@@ -117,7 +117,7 @@ impl Ledger {
         }
         let uuid = self.present(&uuid).to_owned();
         let kind = Kind::of(event);
-        if self.is_over(&uuid, event) || (kind == Kind::Custom && !self.legs.contains_key(&uuid)) {
+        if !self.legs.contains_key(&uuid) && !self.founds(&uuid, kind, event) {
             return effects;
         }
         let changed = self.absorb(&uuid, kind, event, now_us);
@@ -190,9 +190,15 @@ impl Ledger {
         self.renamed.get(uuid).map_or(uuid, String::as_str)
     }
 
-    fn is_over(&self, uuid: &str, event: &dyn Headers) -> bool {
-        let created = || event.get("Caller-Channel-Created-Time")?.parse().ok();
-        !self.legs.contains_key(uuid) && self.finished.has_channel(uuid, created())
+    /// Whether an event of a channel that is not known makes it a leg. Not when the channel's call
+    /// is over; not when it never came to life: a dial that fails at once leaves a
+    /// `CHANNEL_DESTROY` without a caller profile and nothing before it.
+    fn founds(&self, uuid: &str, kind: Kind, event: &dyn Headers) -> bool {
+        let created: Option<i64> = event
+            .get("Caller-Channel-Created-Time")
+            .and_then(|us| us.parse().ok());
+        let lived = created.is_some_and(|us| us > 0);
+        lived && kind != Kind::Custom && !self.finished.has_channel(uuid, created)
     }
 
     /// Whether the leg changed in a way worth storing.
