@@ -143,8 +143,9 @@ impl Plan {
         let own = table
             .into_iter()
             .filter(|row| !self.mapped_names().any(|name| name == row.name));
-        let own =
-            own.filter(|row| row.name != self.names.response_raw && row.name != exact_name(&self.names.response_raw));
+        let own = own.filter(|row| {
+            row.name != self.names.response_raw && row.name != exact_name(&self.names.response_raw)
+        });
         let own = own.filter_map(|row| Some((row.name, row.value?)));
         let raw = String::from_utf8_lossy(&outcome.raw).into_owned();
         let raw = (self.raw && !raw.is_empty()).then(|| (self.names.response_raw.clone(), raw));
@@ -196,7 +197,10 @@ impl Plan {
         writer.set(&self.names.response_status, "FAILED".into());
         writer.set(&self.names.response_error, "true".into());
         writer.set(&self.names.error_reason, failure.reason.as_str().into());
-        writer.set(&self.names.error_detail, inert(&failure.detail).into_owned());
+        writer.set(
+            &self.names.error_detail,
+            inert(&failure.detail).into_owned(),
+        );
         if let Some(class) = status.and_then(status_type) {
             writer.set(&self.names.response_status_type, class.into());
         }

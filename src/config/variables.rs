@@ -16,7 +16,12 @@ const PREFIX: &str = "flow.";
 /// Characters of a variable's whole name.
 const NAME_LIMIT: usize = 128;
 /// Variables that tell this program something; no answer may change them.
-const RESERVED: [&str; 4] = ["flow.name", "flow.way_out", "flow.callee_type", "flow.json_keys"];
+const RESERVED: [&str; 4] = [
+    "flow.name",
+    "flow.way_out",
+    "flow.callee_type",
+    "flow.json_keys",
+];
 
 pub(super) fn variables(mut section: Section<'_>) -> Names {
     let names = Names::default();

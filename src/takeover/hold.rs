@@ -46,14 +46,19 @@ impl Hold {
             match self.before_answer {
                 BeforeAnswer::EarlyMedia => {}
                 BeforeAnswer::Silence => return Ok(commands),
-                BeforeAnswer::Answer => commands.push(Command::execute("answer", "", &Execute::default())?),
+                BeforeAnswer::Answer => {
+                    commands.push(Command::execute("answer", "", Execute::default())?)
+                }
             }
         }
         if let Some(stream) = self.stream() {
             // FreeSWITCH: switch_ivr.c `switch_ivr_parse_event` repeats until the break,
             // and gives up on a file that ends within half a second (a missing one).
-            let forever = Execute { loops: Some(-1), ..Execute::default() };
-            commands.push(Command::execute("playback", stream, &forever)?);
+            let forever = Execute {
+                loops: Some(-1),
+                ..Execute::default()
+            };
+            commands.push(Command::execute("playback", stream, forever)?);
         }
         Ok(commands)
     }

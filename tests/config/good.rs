@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use switchhook::config::{
-    Config, DurationUnit, LegChoice, Limits, Listen, Store,
-};
+use switchhook::config::{Config, DurationUnit, LegChoice, Limits, Listen, Store};
+use switchhook::takeover::{BeforeAnswer, HoldMusic};
 use switchhook::webhook::options::{Auth, Body, Entry, Kind, Mapping, ResponseType};
 
 use super::{lookup, read, read_in, webhook};

@@ -90,6 +90,16 @@ impl Event {
             .map(|field| self.value(field))
     }
 
+    /// The first header of this name as it stands on the wire: percent-encoded in a plain
+    /// event, in JSON with its quotes.
+    #[must_use]
+    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+        self.fields
+            .iter()
+            .find(|field| self.is_named(field, b"", name.as_bytes()))
+            .map(|field| self.slice(field.value))
+    }
+
     /// Every value of a header that repeats or holds an array, in order.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
