@@ -84,7 +84,7 @@ async fn ask(widgets: &Widgets, widget: &Widget, channel: &BTreeMap<String, Stri
         headers: channel,
         document: None,
         predefined: &|| {
-            details::document_so_far(channel, &widgets.format)
+            details::document_so_far(channel, &widget.so_far)
                 .to_string()
                 .into_bytes()
         },
