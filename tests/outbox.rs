@@ -1,5 +1,10 @@
 //! Deliveries: everything arrives, at a rate that the receiver survives.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
 mod outbox_bench;
 mod store_suite;
 
