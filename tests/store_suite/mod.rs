@@ -1,7 +1,7 @@
 //! What every driver of the store must do. Written once, over a factory; a
 //! driver's test file names itself with `conformance!`.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 mod delivery;
 mod operation;
