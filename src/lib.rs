@@ -2,4 +2,5 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod lab;
 pub mod webhook;
