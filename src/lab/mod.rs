@@ -2,4 +2,5 @@
 //!
 //! `switch` plays a FreeSWITCH. The service between them is the real one, on real sockets.
 
+pub mod receiver;
 pub mod switch;
