@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchhook::lab::receiver::{Receiver, closed_port};
+use switchhook::lab::receiver::{Receiver, Request, closed_port};
 
 fn client() -> reqwest::Client {
     reqwest::Client::builder()
@@ -62,13 +62,9 @@ async fn a_reset_breaks_the_body_and_a_silent_answer_notes_when_the_client_left(
         .send()
         .await;
     assert!(late.unwrap_err().is_timeout());
-    loop {
-        let silent = receiver.requests_to("/silent");
-        if silent[0].abandoned.is_some() {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+    let left = |request: &Request| request.abandoned.is_some();
+    let seen = receiver.wait("/silent", Duration::from_secs(5), left).await;
+    assert!(seen.is_some());
 }
 
 #[tokio::test]

@@ -14,10 +14,12 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::answer::{Answer, End};
+
+pub(crate) use self::answer::{HOSTILE, OK, PARTIAL, RUBBISH, TEXT, XML, large};
 use self::request::read_request;
 
 /// Requests kept; the oldest are not dropped, later ones are not recorded.
@@ -57,26 +59,33 @@ impl Request {
     }
 }
 
+/// The requests, and a signal at each change.
 #[derive(Debug, Default)]
-struct Ledger(Mutex<Vec<Request>>);
+struct Ledger {
+    requests: Mutex<Vec<Request>>,
+    changed: watch::Sender<()>,
+}
 
 impl Ledger {
     fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, request: Request) -> Option<usize> {
         let mut requests = self.lock();
-        (requests.len() < KEPT).then(|| {
-            requests.push(request);
-            requests.len() - 1
-        })
+        if requests.len() >= KEPT {
+            return None;
+        }
+        requests.push(request);
+        self.changed.send_replace(());
+        Some(requests.len() - 1)
     }
 
     fn note(&self, at: Option<usize>, change: impl FnOnce(&mut Request)) {
         let mut requests = self.lock();
         if let Some(request) = at.and_then(|at| requests.get_mut(at)) {
             change(request);
+            self.changed.send_replace(());
         }
     }
 }
@@ -127,13 +136,39 @@ impl Receiver {
         self.ledger.lock().clone()
     }
 
-    /// The requests whose path begins with `prefix`.
+    /// Waits until a request whose path ends with `suffix` is as `wanted`, at most `limit`.
+    pub async fn wait(
+        &self,
+        suffix: &str,
+        limit: Duration,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Option<Request> {
+        let mut changed = self.ledger.changed.subscribe();
+        let find = || {
+            let requests = self.ledger.lock();
+            let mut ours = requests
+                .iter()
+                .filter(|request| request.path().ends_with(suffix));
+            ours.find(|request| wanted(request)).cloned()
+        };
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(request) = find() {
+                return Some(request);
+            }
+            if timeout_at(until, changed.changed()).await.is_err() {
+                return find();
+            }
+        }
+    }
+
+    /// The requests whose path ends with `suffix`.
     #[must_use]
-    pub fn requests_to(&self, prefix: &str) -> Vec<Request> {
+    pub fn requests_of(&self, suffix: &str) -> Vec<Request> {
         let requests = self.ledger.lock();
         requests
             .iter()
-            .filter(|request| request.path().starts_with(prefix))
+            .filter(|request| request.path().ends_with(suffix))
             .cloned()
             .collect()
     }
