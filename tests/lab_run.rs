@@ -437,4 +437,3 @@ async fn a_service_that_does_it_wrong_is_told_what_is_wrong() {
         fails(fault, scenario, problem).await;
     }
 }
-
