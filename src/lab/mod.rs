@@ -5,6 +5,7 @@
 //! each caller heard, which line it took and what its dialplan was told.
 
 mod config;
+pub mod load;
 pub mod receiver;
 mod report;
 mod run;

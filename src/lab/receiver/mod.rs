@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::answer::{Answer, End};
 
 pub(crate) use self::answer::{HOSTILE, OK, PARTIAL, RUBBISH, TEXT, XML, large};
-use self::request::read_request;
+pub(crate) use self::request::read_request;
 
 /// Requests kept; the oldest are not dropped, later ones are not recorded.
 const KEPT: usize = 100_000;

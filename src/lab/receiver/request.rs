@@ -12,7 +12,7 @@ const MAX_HEAD: usize = 256 * 1024;
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// The next request; `None` when the client has closed between two.
-pub(super) async fn read_request(
+pub(crate) async fn read_request(
     stream: &mut TcpStream,
     buffer: &mut Vec<u8>,
 ) -> io::Result<Option<Request>> {
