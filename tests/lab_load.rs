@@ -1,5 +1,7 @@
 //! The load generator against a handler of canned bytes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::net::SocketAddr;
 
 use switchhook::lab::load::{Load, LoadError, LoadOptions};

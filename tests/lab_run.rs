@@ -1,6 +1,8 @@
 //! The lab against scripted services: it passes one that does everything right and
 //! fails one for each thing that it does wrong.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,11 +201,12 @@ impl Fake {
             format!("{:.2}", took.as_secs_f64()),
         );
         all.extend(outcome);
-        match self.fault {
-            Fault::WrongLine => drop(all.insert("flow.line".into(), "1".into())),
-            Fault::ForgetsVariable => drop(all.remove("flow.key.response_status_code")),
-            Fault::WritesCode => drop(all.insert("flow.key.note".into(), "${system x}".into())),
-            _ => {}
+        if self.fault == Fault::WrongLine {
+            all.insert("flow.line".into(), "1".into());
+        } else if self.fault == Fault::ForgetsVariable {
+            all.remove("flow.key.response_status_code");
+        } else if self.fault == Fault::WritesCode {
+            all.insert("flow.key.note".into(), "${system x}".into());
         }
         let escaped = |value: &str| {
             value
@@ -219,17 +222,15 @@ impl Fake {
 
     fn leave(&self, uuid: &str, way_out: Option<&str>) -> String {
         let mut leave = String::new();
-        match self.fault {
-            Fault::LeavesWayOut => {}
-            Fault::CancelsEverything => leave += &format!("api sched_del {uuid}\n\n"),
-            _ => leave += &format!("api sched_del {}\n\n", way_out.unwrap_or("0")),
+        if self.fault == Fault::CancelsEverything {
+            leave += &format!("api sched_del {uuid}\n\n");
+        } else if self.fault != Fault::LeavesWayOut {
+            leave += &format!("api sched_del {}\n\n", way_out.unwrap_or("0"));
         }
-        match self.fault {
-            Fault::QueuedSetDiscarded => {
-                leave += "sendmsg\ncall-command: execute\nexecute-app-name: set\nexecute-app-arg: flow.key.x=1\n\n";
-            }
-            Fault::UnknownCommand => leave += "dance\n\n",
-            _ => {}
+        if self.fault == Fault::QueuedSetDiscarded {
+            leave += "sendmsg\ncall-command: execute\nexecute-app-name: set\nexecute-app-arg: flow.key.x=1\n\n";
+        } else if self.fault == Fault::UnknownCommand {
+            leave += "dance\n\n";
         }
         leave += &format!("resume\n\napi uuid_break {uuid} all\n\n");
         leave += "exit\n\n";

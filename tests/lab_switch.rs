@@ -1,5 +1,7 @@
 //! What a real switch does to a peer, and what its caller suffers, in the simulation.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

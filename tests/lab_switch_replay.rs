@@ -8,11 +8,17 @@
 //! counters of media packets; the length of an event, which follows from these.
 //! Everything else is compared byte for byte, still percent-encoded.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod lab_common;
+
 use std::time::Duration;
 
 use switchhook::lab::switch::{Call, Caller, Cause, HandOver, Left, Pace, Switch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use lab_common::{is_per_call, is_time};
 
 enum Step {
     Client(String),
@@ -69,44 +75,6 @@ fn steps(capture: &str) -> Vec<Step> {
         }
     }
     steps
-}
-
-/// Values that are another in every call.
-fn is_per_call(name: &str) -> bool {
-    const NAMES: [&str; 20] = [
-        "Core-UUID",
-        "Event-Sequence",
-        "Event-Date-Local",
-        "Event-Date-GMT",
-        "Event-Date-Timestamp",
-        "variable_session_id",
-        "variable_sip_call_id",
-        "variable_sip_from_tag",
-        "variable_sip_to_tag",
-        "variable_sip_full_via",
-        "variable_sip_full_from",
-        "variable_sip_full_to",
-        "variable_sip_invite_stamp",
-        "variable_rtp_local_sdp_str",
-        "variable_local_media_port",
-        "variable_rtp_use_ssrc",
-        "variable_playback_last_offset_pos",
-        "variable_playback_ms",
-        "variable_playback_seconds",
-        "variable_playback_samples",
-    ];
-    NAMES.contains(&name)
-        || name.starts_with("variable_rtp_audio_in_")
-        || name.starts_with("variable_rtp_audio_out_")
-}
-
-fn is_time(name: &str) -> bool {
-    let duration = ["duration", "billsec", "billmsec", "billusec"];
-    name.ends_with("-Time") && name != "Linger-Time"
-        || ["_epoch", "_uepoch", "_stamp"]
-            .iter()
-            .any(|end| name.ends_with(end))
-        || name.starts_with("variable_") && duration.iter().any(|end| name.ends_with(end))
 }
 
 fn normal(frame: &Frame, uuid: &str, service: &str) -> Frame {

@@ -23,6 +23,9 @@ pub(super) enum Host {
     SecondOfTwo,
 }
 
+/// Looks at a request and says what is wrong with it.
+type Check = fn(&Request) -> Result<(), String>;
+
 /// One call and what must become of it.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
@@ -47,7 +50,7 @@ pub(super) struct Scenario {
     pub answered: bool,
     pub requests: Requests,
     /// What the request itself must be like.
-    pub request: Option<fn(&Request) -> Result<(), String>>,
+    pub request: Option<Check>,
 }
 
 /// Variables that a failure without an HTTP status leaves.

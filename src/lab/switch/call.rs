@@ -14,7 +14,8 @@ use super::announce::{ANSWER, CREATE, DESTROY};
 use super::channel::{Cause, Channel, Deed, Leg, Party, State, micros};
 use super::dialplan::{Call, Caller, Vanish, check_neighbours, check_tasks, line};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
-use super::media::{Ear, Sound, Timeline};
+use super::media::{Ear, Sound};
+use super::record::{CallRecord, Left};
 use super::session::Session;
 use super::wire::{Traffic, Wire};
 
@@ -22,54 +23,6 @@ use super::wire::{Traffic, Wire};
 const CONNECT: Duration = Duration::from_secs(25);
 /// How long a vanished switch watches whether the peer lets go.
 const WATCH: Duration = Duration::from_secs(3);
-
-/// How a call left the `socket` application.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// The service gave the caller back, or closed, and the dialplan went on.
-    Released,
-    /// No service took the connection; the dialplan went on.
-    NoService,
-    /// The way out that the dialplan scheduled took the caller to line 1.
-    Rescued,
-    /// The caller hung up.
-    HungUp,
-    /// The service hung the caller up.
-    HungUpByService,
-    /// The switch itself went away.
-    Vanished,
-    /// Nobody gave the caller back.
-    Stranded,
-}
-
-/// What one call was like.
-#[derive(Debug, Clone)]
-pub struct CallRecord {
-    /// The channel's Unique-ID.
-    pub uuid: String,
-    /// How it left the service.
-    pub left: Left,
-    /// The line that the dialplan took; `None` when it took none.
-    pub line: Option<u8>,
-    /// What the caller heard until then.
-    pub heard: Timeline,
-    /// Channel variables without `variable_`, as they were then.
-    pub variables: BTreeMap<String, String>,
-    /// What the peer did that a real switch, caller or dialplan would suffer from.
-    pub violations: Vec<String>,
-    /// The caller was answered, by the dialplan or by the service.
-    pub answered: bool,
-    /// Early media was opened for an unanswered caller.
-    pub early_media: bool,
-    /// How the peer used the wire.
-    pub traffic: Traffic,
-    /// When a service accepted the connection.
-    pub connected: Option<Instant>,
-    /// When the caller left the service or was lost.
-    pub ended: Option<Instant>,
-    /// How long after a hang-up, or after the switch vanished, the peer kept its connection.
-    pub kept: Option<Duration>,
-}
 
 impl Switch {
     /// Plays `call` and tells what became of it.
@@ -117,14 +70,15 @@ impl Play {
         });
         let mut channel = Channel::new(Uuid::new_v4().to_string(), party, session, ear);
         switch.fire(&mut channel, CREATE, &[]);
-        channel.state = State::Execute;
-        channel.running = State::Execute;
+        channel.begin();
         call.enter(&switch, &mut channel);
         if call.answered {
+            channel.set("current_application", "answer");
             channel.open_media(true);
             // The switch's clock moves once a tick: both happen in the same.
             channel.times.answered = channel.times.created;
             switch.fire(&mut channel, ANSWER, &[]);
+            channel.media_is_open();
         }
         let leg = Arc::new(Leg::new(channel));
         switch.table().insert(leg.uuid.clone(), Arc::clone(&leg));
@@ -244,7 +198,8 @@ impl Play {
             let flow = listener.handle(&self.switch, &command, &mut out);
             if fresh && listener.connected {
                 self.session.park();
-                self.acknowledge();
+                // The phone acknowledges the dialplan's answer about now.
+                self.leg.lock().acknowledged();
             }
             let sent = wire.send(&out).await.is_ok();
             out.clear();
@@ -253,13 +208,6 @@ impl Play {
             }
         }
         self.deliver_jobs(wire, listener).await && wire.flush().await.is_ok()
-    }
-
-    /// The caller's phone acknowledges the dialplan's answer about now.
-    fn acknowledge(&self) {
-        if self.call.answered {
-            self.leg.lock().acknowledged();
-        }
     }
 
     async fn deliver_jobs(&self, wire: &mut Wire, listener: &mut Listener) -> bool {
@@ -292,11 +240,12 @@ impl Play {
     }
 
     fn caller_acts(&mut self, now: Instant) {
-        if let Caller::HangsUp(after, cause) = &self.call.behaviour {
-            if now >= self.entered + *after {
+        match &self.call.behaviour {
+            Caller::HangsUp(after, cause) if now >= self.entered + *after => {
                 self.by_caller = true;
                 self.switch.hang_up(&self.leg, cause.clone());
             }
+            Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {}
         }
         let stranded = now >= self.entered + self.call.patience;
         let talked =
@@ -446,12 +395,22 @@ impl Play {
             self.take_line(left);
         }
         if self.leg.lock().is_up() {
-            tokio::time::sleep(self.call.talks).await;
-            self.switch.hang_up(&self.leg, Cause::by_caller());
+            self.talk().await;
             self.session.go_down();
         }
         self.switch.table().remove(&self.leg.uuid);
         self.record(left)
+    }
+
+    /// The caller is on its line until it has talked enough or somebody hangs it up.
+    async fn talk(&self) {
+        let until = Instant::now() + self.call.talks;
+        while self.leg.lock().is_up() {
+            tokio::select! {
+                () = sleep_until(until) => self.switch.hang_up(&self.leg, Cause::by_caller()),
+                () = self.leg.wake.notified() => {}
+            }
+        }
     }
 
     fn take_line(&mut self, left: Left) {
@@ -459,6 +418,7 @@ impl Play {
         if !channel.is_up() {
             return;
         }
+        channel.acknowledged();
         self.line = line(&mut channel);
         if left == Left::Released && !channel.written.is_empty() {
             check_tasks(&mut channel, &self.call.hand_over);

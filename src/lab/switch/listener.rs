@@ -76,6 +76,11 @@ impl Listener {
         }
     }
 
+    /// The client of port 8021 has said the password, or needs none.
+    pub(super) fn is_authenticated(&self) -> bool {
+        self.password.is_none()
+    }
+
     /// Does one command and appends what the switch sends back to `out`.
     pub(super) fn handle(&mut self, switch: &Switch, command: &Command, out: &mut Vec<u8>) -> Flow {
         self.violations.extend(command.faults.iter().cloned());

@@ -11,8 +11,10 @@ mod call;
 mod channel;
 mod dialplan;
 mod event;
+mod inbound;
 mod listener;
 mod media;
+mod record;
 mod session;
 mod subscription;
 mod template;
@@ -30,10 +32,11 @@ use self::announce::HANGUP;
 use self::channel::{Channel, Leg, State};
 use self::event::Event;
 
-pub use self::call::{CallRecord, Left};
 pub use self::channel::Cause;
 pub use self::dialplan::{Call, Caller, HandOver, Vanish};
+pub use self::inbound::Inbound;
 pub use self::media::{Heard, Sound, Timeline};
+pub use self::record::{CallRecord, Left};
 pub use self::wire::Traffic;
 
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).
@@ -128,6 +131,9 @@ impl Switch {
     fn hang_up_channel(&self, channel: &mut Channel, cause: Cause) {
         if channel.is_up() {
             channel.state = State::Hangup;
+            if cause.disposition == "recv_bye" {
+                channel.ended_by_phone();
+            }
             channel.cause = Some(cause);
             channel.ear.close();
             self.fire(channel, HANGUP, &[]);

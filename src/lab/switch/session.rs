@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::announce::{
     ANSWER, EARLY_MEDIA, EXECUTE, EXECUTE_COMPLETE, Extra, HANGUP_COMPLETE, PARK, STATE, UNPARK,
 };
-use super::channel::{Cause, Channel, Leg, State, micros};
+use super::channel::{CallState, Cause, Channel, Leg, State, micros};
 use super::media::Sound;
 use super::text::{atoi, expand};
 use super::wire::Command;
@@ -220,6 +220,7 @@ impl Session {
             "answer" if channel.times.answered == 0 => {
                 channel.open_media(true);
                 self.switch.fire(channel, ANSWER, &[]);
+                channel.media_is_open();
                 channel.acknowledged();
             }
             "pre_answer" if !channel.has_media() => self.early_media(channel),
@@ -246,6 +247,7 @@ impl Session {
     fn early_media(&self, channel: &mut Channel) {
         channel.open_media(false);
         self.switch.fire(channel, EARLY_MEDIA, &[]);
+        channel.media_is_open();
     }
 
     fn end_finished(&mut self, channel: &mut Channel) {
@@ -299,6 +301,7 @@ impl Switch {
         self.fire(channel, STATE, &[]);
         channel.state = State::Reporting;
         channel.running = State::Reporting;
+        channel.call_state = CallState::Hangup;
         channel.times.hungup = micros();
         self.fire(channel, STATE, &[]);
         channel.report();

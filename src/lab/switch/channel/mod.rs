@@ -1,12 +1,13 @@
 //! One channel: its identity, state, variables and what waits to be done to it.
 
+mod cause;
+mod fields;
+mod leg;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, Utc};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::event::{Event, Text};
@@ -15,107 +16,12 @@ use super::template::{ACK, MEDIA, REPORT, Template, VARIABLES};
 use super::text::is_expandable;
 use super::wire::Command;
 
+pub use self::cause::Cause;
+pub(super) use self::cause::{CallState, State};
+pub(super) use self::leg::Leg;
+
 /// The switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
 pub(super) const QUEUE: usize = 256;
-
-/// A channel that several connections may reach.
-#[derive(Debug)]
-pub(super) struct Leg {
-    /// Its Unique-ID.
-    pub uuid: String,
-    channel: Mutex<Channel>,
-    /// Somebody else did something to the channel.
-    pub wake: Notify,
-}
-
-impl Leg {
-    pub(super) fn new(channel: Channel) -> Self {
-        Self {
-            uuid: channel.uuid.clone(),
-            channel: Mutex::new(channel),
-            wake: Notify::new(),
-        }
-    }
-
-    /// The channel, for a moment; never across a wait.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Channel> {
-        self.channel.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Where a channel stands in the switch's state machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
-    Init,
-    Execute,
-    Hangup,
-    Reporting,
-    Destroy,
-}
-
-impl State {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Init => "CS_INIT",
-            Self::Execute => "CS_EXECUTE",
-            Self::Hangup => "CS_HANGUP",
-            Self::Reporting | Self::Destroy => "CS_REPORTING",
-        }
-    }
-
-    pub(super) fn number(self) -> u8 {
-        match self {
-            Self::Init => 2,
-            Self::Execute => 4,
-            Self::Hangup => 10,
-            Self::Reporting => 11,
-            Self::Destroy => 12,
-        }
-    }
-}
-
-/// Why a channel went down, and which end did it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cause {
-    /// The switch's name, `NORMAL_CLEARING` for example.
-    pub name: String,
-    /// `sip_hangup_disposition`: `recv_bye` when the caller hung up.
-    pub disposition: &'static str,
-}
-
-impl Cause {
-    /// The caller hung up.
-    #[must_use]
-    pub fn by_caller() -> Self {
-        Self {
-            name: "NORMAL_CLEARING".into(),
-            disposition: "recv_bye",
-        }
-    }
-
-    /// The switch hung up.
-    #[must_use]
-    pub fn by_switch(name: &str) -> Self {
-        Self {
-            name: name.into(),
-            disposition: "send_bye",
-        }
-    }
-
-    /// Its Q.850 number (switch_types.h; a cancelled originate counts as 16).
-    #[must_use]
-    pub fn q850(&self) -> u16 {
-        match self.name.as_str() {
-            "USER_BUSY" => 17,
-            "NO_USER_RESPONSE" => 18,
-            "NO_ANSWER" => 19,
-            "CALL_REJECTED" => 21,
-            "DESTINATION_OUT_OF_ORDER" => 27,
-            "NORMAL_TEMPORARY_FAILURE" => 41,
-            _ => 16,
-        }
-    }
-}
 
 /// What a scheduled task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +75,7 @@ pub(super) struct Channel {
     pub state: State,
     /// The state whose name events carry; it follows `state` at the next tick.
     pub running: State,
+    pub call_state: CallState,
     pub cause: Option<Cause>,
     pub times: Times,
     variables: Vec<(Text, Text)>,
@@ -195,6 +102,7 @@ impl Channel {
             session,
             state: State::Init,
             running: State::Init,
+            call_state: CallState::Down,
             cause: None,
             times: Times {
                 created: micros(),
@@ -287,15 +195,24 @@ impl Channel {
         }
     }
 
+    /// Sets every variable of a template; what was there is dropped first, as the switch does.
     fn set_all(&mut self, template: &'static Template) {
         let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
-        for (name, value) in headers {
-            self.variables.retain(|(known, _)| known != &name);
-            self.variables.push((name, value));
-        }
+        self.variables
+            .retain(|(name, _)| !headers.iter().any(|(again, _)| again == name));
+        self.variables.extend(headers);
     }
 
-    /// Answers, or opens early media; the media's variables appear once.
+    /// The dialplan begins: the call rings.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Execute;
+        self.running = State::Execute;
+        self.call_state = CallState::Ringing;
+        self.set("call_uuid", self.uuid.clone());
+    }
+
+    /// Answers, or opens early media; the media's variables appear once. The event
+    /// belongs between this and [`Channel::media_is_open`].
     pub(super) fn open_media(&mut self, answer: bool) {
         if !self.has_media() {
             self.set_all(&MEDIA);
@@ -304,21 +221,45 @@ impl Channel {
             self.times.answered = micros();
         } else {
             self.times.early_media = micros();
-            self.set("endpoint_disposition", "EARLY MEDIA");
         }
+    }
+
+    /// What follows the event of an answer or of early media.
+    pub(super) fn media_is_open(&mut self) {
+        let answered = self.times.answered > 0;
+        self.call_state = if answered {
+            CallState::Active
+        } else {
+            CallState::Early
+        };
+        self.set(
+            "endpoint_disposition",
+            if answered { "ANSWER" } else { "EARLY MEDIA" },
+        );
     }
 
     /// The caller's phone acknowledged the answer.
     pub(super) fn acknowledged(&mut self) {
-        let headers: Vec<_> = ACK.render(&|field| self.field(field)).collect();
-        // The switch drops what it sets again before it sets it.
-        self.variables
-            .retain(|(name, _)| !headers.iter().any(|(again, _)| again == name));
-        self.variables.extend(headers);
+        if self.times.answered > 0 && self.variable("sip_cseq").is_none() {
+            self.set_all(&ACK);
+        }
+    }
+
+    /// The caller's phone ended the call: what mod_sofia notes of it.
+    pub(super) fn ended_by_phone(&mut self) {
+        self.set("sip_term_status", "200");
+        self.set("proto_specific_hangup_cause", "sip:200");
+        self.set("sip_term_cause", "16");
     }
 
     /// The variables that only a finished call has.
     pub(super) fn report(&mut self) {
+        let disposition = self.cause.as_ref().map(|cause| cause.disposition);
+        // A phone that ended the call is noted at once, the switch's own end later.
+        if let Some(disposition) = disposition.filter(|disposition| disposition.starts_with("recv"))
+        {
+            self.set("sip_hangup_disposition", disposition);
+        }
         self.set_all(&REPORT);
     }
 
@@ -329,100 +270,6 @@ impl Channel {
             .iter()
             .map(|(name, value)| (bare(name), value.to_string()))
             .collect()
-    }
-
-    /// The value of a place in a template.
-    pub(super) fn field(&self, name: &str) -> Option<String> {
-        let times = &self.times;
-        Some(match name {
-            "uuid" => self.uuid.clone(),
-            "caller" => self.party.caller.clone(),
-            "caller_name" => self.party.caller_name.clone(),
-            "destination" => self.party.destination.clone(),
-            "channel_name" => self.name(),
-            "session_id" => self.session.to_string(),
-            "state" => self.running.name().into(),
-            "state_number" => self.state.number().to_string(),
-            "call_state" => self.call_state().into(),
-            "answer_state" => self.answer_state().into(),
-            "cause" => self.cause.as_ref()?.name.clone(),
-            "q850" => self.cause.as_ref()?.q850().to_string(),
-            "disposition" => self.cause.as_ref()?.disposition.into(),
-            "created" => times.created.to_string(),
-            "answered" => times.answered.to_string(),
-            "progress_media" => times.early_media.to_string(),
-            "transferred" => times.transferred.to_string(),
-            "hungup" => times.hungup.to_string(),
-            "last_app" => self.variable("current_application")?.to_owned(),
-            "last_arg" => self.variable("current_application_data")?.to_owned(),
-            "sip_id" | "to_tag" | "sdp_id" | "rtp_port" | "ssrc" => self.sip_field(name),
-            _ => self.time_field(name)?,
-        })
-    }
-
-    /// Values that the phones and media make up; any will do, the same for one call.
-    fn sip_field(&self, name: &str) -> String {
-        let seed = self.session;
-        match name {
-            "sip_id" => format!("{}-{}", seed, &self.uuid[..self.uuid.len().min(8)]),
-            "to_tag" => self.uuid.chars().filter(|c| *c != '-').take(13).collect(),
-            "sdp_id" => (self.times.created / 1_000_000).to_string(),
-            "rtp_port" => (16_384 + (seed * 2) % 16_384).to_string(),
-            _ => (1_328_000_000 + seed).to_string(),
-        }
-    }
-
-    fn time_field(&self, name: &str) -> Option<String> {
-        let times = &self.times;
-        let lasted = times.hungup.saturating_sub(times.created);
-        let answered = Some(times.answered).filter(|at| *at > 0);
-        let billed = answered.map_or(0, |at| times.hungup.saturating_sub(at));
-        let to_answer = answered.map_or(0, |at| at.saturating_sub(times.created));
-        let (base, unit) = name.rsplit_once('_')?;
-        let value = match base {
-            "start" => times.created,
-            "answer" => answered.or((unit == "s").then_some(0))?,
-            "end" => times.hungup,
-            "progress_media" => times.early_media,
-            "duration" => lasted,
-            "billed" => billed,
-            "to_answer" => to_answer,
-            _ => return None,
-        };
-        Some(match unit {
-            "s" => (value / 1_000_000).to_string(),
-            "ms" => (value / 1_000).to_string(),
-            "us" => value.to_string(),
-            "stamp" => stamp(value),
-            _ => return None,
-        })
-    }
-
-    /// The channel's name, as mod_sofia makes it.
-    pub(super) fn name(&self) -> String {
-        format!("sofia/lab/{}@127.0.0.1:5080", self.party.caller)
-    }
-
-    fn call_state(&self) -> &'static str {
-        match self.running {
-            State::Reporting | State::Destroy => "HANGUP",
-            State::Init => "DOWN",
-            State::Execute | State::Hangup if self.times.answered > 0 => "ACTIVE",
-            State::Execute | State::Hangup if self.times.early_media > 0 => "EARLY",
-            State::Execute | State::Hangup => "RINGING",
-        }
-    }
-
-    fn answer_state(&self) -> &'static str {
-        if self.cause.is_some() {
-            "hangup"
-        } else if self.times.answered > 0 {
-            "answered"
-        } else if self.times.early_media > 0 {
-            "early"
-        } else {
-            "ringing"
-        }
     }
 
     /// Cancels one task by its number, or all of them by the channel's UUID; how many went.
@@ -450,12 +297,6 @@ impl Channel {
     }
 }
 
-fn stamp(micros: u64) -> String {
-    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
-    let time = DateTime::<Utc>::from_timestamp_micros(micros).unwrap_or_default();
-    time.format("%Y-%m-%d %H:%M:%S").to_string()
-}
-
 /// The core's variables that execute what they hold (switch_types.h).
 fn executes(name: &str) -> bool {
     const PREFIXES: [&str; 4] = [
@@ -476,8 +317,8 @@ fn executes(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::media::Sound;
     use super::*;
+    use crate::lab::switch::media::Sound;
 
     fn channel() -> Channel {
         let party = Party {
