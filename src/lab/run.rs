@@ -1,6 +1,7 @@
 //! Places every call between a simulated switch, the real service and the receiver.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +13,16 @@ use super::config;
 use super::receiver::{Receiver, Request, closed_port};
 use super::report::{CallReport, Report};
 use super::scenarios::{self, Host, Requests, Scenario, problems};
-use super::switch::{Pace, Switch};
+use super::switch::{Inbound, Pace, Switch};
 
 /// Calls at once: enough to be quick, few enough that none waits for a processor.
 const AT_ONCE: usize = 6;
 /// Room that a service under test is given for them.
 const ROOM: usize = 100;
+/// Any free port of loopback.
+const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// The password that every FreeSWITCH is delivered with.
+const PASSWORD: &str = "ClueCon";
 /// How long after a call its request may still be on its way.
 const SETTLE: Duration = Duration::from_secs(3);
 
@@ -28,8 +33,10 @@ pub struct LabOptions {
     pub only: Vec<String>,
     /// How closely the switch's slowness is played.
     pub pace: Pace,
-    /// Show what is going on, on standard error, when that is a terminal.
+    /// Show what is going on, on standard error: a bar on a terminal, else a line a call.
     pub progress: bool,
+    /// Give the service a `[[freeswitch]]` too, so that it sees every call's events.
+    pub follow: bool,
     /// Further tables for `switchhook.toml`, a store for example.
     pub config: String,
 }
@@ -76,6 +83,8 @@ struct Lab {
     switch: Arc<Switch>,
     receiver: Receiver,
     closed: u16,
+    /// Port 8021 of the switch, when the service is to follow it.
+    port: Option<Inbound>,
     bar: ProgressBar,
     options: LabOptions,
 }
@@ -89,18 +98,22 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, L
     let chosen = |name: &str| {
         options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()))
     };
-    let main: Vec<Scenario> = scenarios::all()
-        .into_iter()
-        .filter(|s| chosen(s.name))
-        .collect();
+    let mut main = scenarios::all();
+    main.retain(|scenario| chosen(scenario.name));
     let (first, second) = scenarios::overload();
     let overload = chosen(first.name) || chosen(second.name);
     let count = main.len() + if overload { 2 } else { 0 };
     if count == 0 {
         return Err(LabError::NoScenario(options.only));
     }
+    let switch = Switch::new("lab", options.pace);
+    let port = match options.follow {
+        true => Some(switch.listen(ANY_PORT, PASSWORD).await?),
+        false => None,
+    };
     let lab = Lab {
-        switch: Switch::new("lab", options.pace),
+        switch,
+        port,
         receiver: Receiver::start().await?,
         closed: closed_port()?,
         bar: progress(count, options.progress),
@@ -133,7 +146,14 @@ impl Lab {
         service: &impl Service,
     ) -> Result<Started, LabError> {
         let address = self.receiver.address();
-        let text = config::text(scenarios, address, self.closed, room, &self.options.config);
+        let mut extra = self.options.config.clone();
+        if let Some(port) = &self.port {
+            let address = port.address();
+            extra.push_str(&format!(
+                "\n[[freeswitch]]\naddress = \"{address}\"\npassword = \"{PASSWORD}\"\n"
+            ));
+        }
+        let text = config::text(scenarios, address, self.closed, room, &extra);
         service.start(text).await.map_err(LabError::Service)
     }
 
@@ -183,11 +203,18 @@ impl Lab {
         let requests = self.settled(scenario).await;
         let problems = problems(scenario, &record, &requests);
         let report = CallReport::new(scenario, record, problems, requests.len());
-        self.bar.inc(1);
-        let verdict = if report.passed { "right" } else { "WRONG" };
-        self.bar
-            .set_message(format!("{} {}, {verdict}", report.scenario, report.heard));
+        self.tell(&report);
         report
+    }
+
+    fn tell(&self, report: &CallReport) {
+        let verdict = if report.passed { "right" } else { "WRONG" };
+        let message = format!("{}: {}, {verdict}", report.scenario, report.heard);
+        if self.options.progress && self.bar.is_hidden() {
+            eprintln!("{message}");
+        }
+        self.bar.inc(1);
+        self.bar.set_message(message);
     }
 
     /// The scenario's requests, once their fate is known.

@@ -51,7 +51,7 @@ pub struct LoadOptions {
     pub line: u8,
     /// A call that takes longer is broken off and counts as an error.
     pub patience: Duration,
-    /// Show how far it is, on standard error, when that is a terminal.
+    /// Show how far it is, on standard error: a bar on a terminal, else ten lines.
     pub progress: bool,
 }
 
@@ -174,7 +174,7 @@ impl Load {
                     next += 1;
                 }
                 Some(ended) = calls.join_next() => {
-                    bar.inc(1);
+                    self.tell(&bar);
                     match ended {
                         Ok((number, record)) => self.take(&mut report, number, &record),
                         Err(_panicked) => report.not_placed(),
@@ -196,10 +196,16 @@ impl Load {
         report
     }
 
+    fn tell(&self, bar: &ProgressBar) {
+        bar.inc(1);
+        let (done, all) = (bar.position(), self.options.calls);
+        if self.options.progress && bar.is_hidden() && done.is_multiple_of((all / 10).max(1)) {
+            eprintln!("{done}/{all} calls");
+        }
+    }
+
     /// When a call is due, whatever became of those before it.
     fn due(&self, start: Instant, number: u64) -> Instant {
-        // Calls are counted in thousands, not beyond what a float holds exactly.
-        #[allow(clippy::cast_precision_loss)]
         let after = number as f64 / self.options.rate;
         start + Duration::from_secs_f64(after)
     }

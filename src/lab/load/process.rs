@@ -60,8 +60,6 @@ impl Watched {
             .unwrap_or(self.cpu)
             .saturating_sub(self.cpu);
         let above = self.peak_kib.saturating_sub(self.idle_kib);
-        // Kibibytes and calls are far below what a float holds exactly.
-        #[allow(clippy::cast_precision_loss)]
         let kib_per_call = (self.peak_calls > 0).then(|| above as f64 / self.peak_calls as f64);
         Usage {
             idle_kib: self.idle_kib,

@@ -203,8 +203,6 @@ impl LoadReport {
     }
 
     pub(super) fn finish(&mut self, took: Duration, target: Option<Usage>, own: Option<Usage>) {
-        // Calls are counted in thousands, not beyond what a float holds exactly.
-        #[allow(clippy::cast_precision_loss)]
         let back = self.back as f64;
         self.calls_per_s = back / took.as_secs_f64().max(f64::MIN_POSITIVE);
         self.process = target;

@@ -130,13 +130,14 @@ pub(crate) fn large() -> String {
     )
 }
 
+/// A redirection leads to the same path, so that whoever follows it is seen there again.
 fn whole(status: u16, kind: &str, body: &str) -> Vec<u8> {
     let reason = http::StatusCode::from_u16(status)
         .ok()
         .and_then(|status| status.canonical_reason());
     let reason = reason.unwrap_or("Unknown");
     let location = if (300..400).contains(&status) {
-        "Location: /ok\r\n"
+        "Location: ?followed\r\n"
     } else {
         ""
     };
