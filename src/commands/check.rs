@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::Check;
-use crate::config::{Config, Faults, REFERENCE};
+use crate::config::{Config, Fault, Faults, REFERENCE};
 use crate::service;
 
 /// Checks the files named, or `config` when none is; or prints the reference.
@@ -32,22 +32,22 @@ pub fn check(config: &Path, args: &Check) -> ExitCode {
 /// Says what one file is; `false` when it has a fault.
 fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
     let checked = Config::load(path).and_then(|config| {
-        service::check(&config)?;
-        Ok(config)
+        let warnings = service::check(&config)?;
+        Ok((config, warnings))
     });
     match checked {
-        Ok(config) => say_good(&config, out).map(|()| true),
+        Ok((config, warnings)) => say_good(&config, &warnings, out).map(|()| true),
         Err(faults) => say_faults(&faults).map(|()| false),
     }
 }
 
-fn say_good(config: &Config, out: &mut impl Write) -> io::Result<()> {
+fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Result<()> {
     let webhooks = counted(config.webhooks.len(), "webhook", "webhooks");
     let flows = counted(config.flows.len(), "flow", "flows");
     let switches = counted(config.freeswitch.len(), "switch", "switches");
     let origin = config.origin();
     writeln!(out, "{origin}: ok: {webhooks}, {flows}, {switches}")?;
-    for warning in &config.warnings {
+    for warning in warnings {
         writeln!(out, "{}", warning.in_file(origin, "warning: "))?;
     }
     Ok(())
