@@ -2,6 +2,16 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod eslclient;
 pub mod meter;
 pub mod ops;
+pub mod outbox;
+pub mod report;
+pub mod retry;
+pub mod signing;
+pub mod store;
+pub mod takeover;
 pub mod webhook;

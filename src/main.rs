@@ -1,3 +1,14 @@
-//! The command line.
+//! The command line to an exit status.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use switchhook::cli::{Command, CommandLine};
+use switchhook::commands;
+
+fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    match &line.command {
+        Command::Check(args) => commands::check(&line.config, args),
+    }
+}

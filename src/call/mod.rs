@@ -1,8 +1,18 @@
 //! What a call is and what is decided about it. Pure: no socket, no clock, no
 //! database, nothing else of this crate. Everything here is tested as a table.
 
+pub mod cdr;
+pub mod details;
+pub mod flow_vars;
 pub mod headers;
 pub mod inert;
+pub mod ledger;
+pub mod leg;
+pub mod links;
+pub mod moment;
+pub mod numbers;
 pub mod outcome;
+pub mod recording;
 pub mod session;
 pub mod variables;
+pub mod whole;

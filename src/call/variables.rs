@@ -15,42 +15,61 @@ pub const JSON_KEYS: &str = "flow.json_keys";
 /// Where flow variables live on a channel.
 pub const FLOW_KEY: &str = "flow.key.";
 
-/// The full names of the variables that every widget writes.
+/// The full names of the variables that a widget writes, besides the mapped ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     /// `SUCCESS` or `FAILED`.
-    pub status: String,
+    pub response_status: String,
     /// The HTTP status.
-    pub status_code: String,
-    /// The status's class, on failure.
-    pub status_type: String,
-    /// Seconds until the outcome.
-    pub duration: String,
-    /// The body.
-    pub raw: String,
-    /// `false` or `true`.
-    pub error: String,
-    /// One of [`super::outcome::Reason`].
-    pub reason: String,
-    /// The sentence.
-    pub detail: String,
-    /// `0` or `1`.
+    pub response_status_code: String,
+    /// The class of the HTTP status, after a failure.
+    pub response_status_type: String,
+    /// Seconds, `0.11`.
+    pub response_duration: String,
+    /// The body as received.
+    pub response_raw: String,
+    /// `true` or `false`.
+    pub response_error: String,
+    /// Why it failed, one word.
+    pub error_reason: String,
+    /// Why it failed, one sentence.
+    pub error_detail: String,
+    /// `0` after success, `1` after failure.
     pub line: String,
 }
 
 impl Default for Names {
     fn default() -> Self {
+        let name = |name: &str| format!("{FLOW_KEY}{name}");
         Self {
-            status: "flow.key.response_status".into(),
-            status_code: "flow.key.response_status_code".into(),
-            status_type: "flow.key.response_status_type".into(),
-            duration: "flow.key.response_duration".into(),
-            raw: "flow.key.response_raw".into(),
-            error: "flow.key.response_error".into(),
-            reason: "flow.key.error_reason".into(),
-            detail: "flow.key.error_detail".into(),
+            response_status: name("response_status"),
+            response_status_code: name("response_status_code"),
+            response_status_type: name("response_status_type"),
+            response_duration: name("response_duration"),
+            response_raw: name("response_raw"),
+            response_error: name("response_error"),
+            error_reason: name("error_reason"),
+            error_detail: name("error_detail"),
             line: "flow.line".into(),
         }
+    }
+}
+
+impl Names {
+    /// Each standard name with the name it is written under.
+    #[must_use]
+    pub fn all(&self) -> [(&'static str, &str); 9] {
+        [
+            ("response_status", &self.response_status),
+            ("response_status_code", &self.response_status_code),
+            ("response_status_type", &self.response_status_type),
+            ("response_duration", &self.response_duration),
+            ("response_raw", &self.response_raw),
+            ("response_error", &self.response_error),
+            ("error_reason", &self.error_reason),
+            ("error_detail", &self.error_detail),
+            ("line", &self.line),
+        ]
     }
 }
 
@@ -97,30 +116,10 @@ pub struct Assignment {
 impl Plan {
     /// Every variable that an earlier widget of this plan could have left.
     pub fn owned(&self) -> impl Iterator<Item = String> + '_ {
-        let Names {
-            status,
-            status_code,
-            status_type,
-            duration,
-            raw,
-            error,
-            reason,
-            detail,
-            line: _,
-        } = &self.names;
-        let table = [
-            status,
-            status_code,
-            status_type,
-            duration,
-            raw,
-            error,
-            reason,
-            detail,
-        ]
-        .into_iter()
-        .cloned();
-        let exact = std::iter::once(exact_name(raw));
+        let line = self.names.line.as_str();
+        let table = self.names.all().into_iter().map(|(_, name)| name);
+        let table = table.filter(move |name| *name != line).map(str::to_owned);
+        let exact = std::iter::once(exact_name(&self.names.response_raw));
         table.chain(exact).chain(self.mapped_names())
     }
 
@@ -144,11 +143,12 @@ impl Plan {
         let own = table
             .into_iter()
             .filter(|row| !self.mapped_names().any(|name| name == row.name));
-        let own =
-            own.filter(|row| row.name != self.names.raw && row.name != exact_name(&self.names.raw));
+        let own = own.filter(|row| {
+            row.name != self.names.response_raw && row.name != exact_name(&self.names.response_raw)
+        });
         let own = own.filter_map(|row| Some((row.name, row.value?)));
         let raw = String::from_utf8_lossy(&outcome.raw).into_owned();
-        let raw = (self.raw && !raw.is_empty()).then(|| (self.names.raw.clone(), raw));
+        let raw = (self.raw && !raw.is_empty()).then(|| (self.names.response_raw.clone(), raw));
         own.chain(values).chain(raw).collect()
     }
 
@@ -163,13 +163,13 @@ impl Plan {
             Err(failure) => self.failure(&mut writer, failure, outcome.status),
         }
         if let Some(status) = outcome.status {
-            writer.set(&self.names.status_code, status.to_string());
+            writer.set(&self.names.response_status_code, status.to_string());
         }
         if let Some(duration) = outcome.duration {
-            writer.set(&self.names.duration, seconds(duration));
+            writer.set(&self.names.response_duration, seconds(duration));
         }
         if self.raw {
-            writer.set_untrusted(&self.names.raw, &outcome.raw);
+            writer.set_untrusted(&self.names.response_raw, &outcome.raw);
         }
         self.finish(
             writer,
@@ -186,20 +186,23 @@ impl Plan {
     }
 
     fn success(&self, writer: &mut Writer, mapped: &[Mapped]) {
-        writer.set(&self.names.status, "SUCCESS".into());
-        writer.set(&self.names.error, "false".into());
+        writer.set(&self.names.response_status, "SUCCESS".into());
+        writer.set(&self.names.response_error, "false".into());
         for value in mapped {
             writer.set_untrusted(&format!("{FLOW_KEY}{}", value.name), value.text.as_bytes());
         }
     }
 
     fn failure(&self, writer: &mut Writer, failure: &Failure, status: Option<u16>) {
-        writer.set(&self.names.status, "FAILED".into());
-        writer.set(&self.names.error, "true".into());
-        writer.set(&self.names.reason, failure.reason.as_str().into());
-        writer.set(&self.names.detail, inert(&failure.detail).into_owned());
+        writer.set(&self.names.response_status, "FAILED".into());
+        writer.set(&self.names.response_error, "true".into());
+        writer.set(&self.names.error_reason, failure.reason.as_str().into());
+        writer.set(
+            &self.names.error_detail,
+            inert(&failure.detail).into_owned(),
+        );
         if let Some(class) = status.and_then(status_type) {
-            writer.set(&self.names.status_type, class.into());
+            writer.set(&self.names.response_status_type, class.into());
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::call::headers::Headers;
 use crate::call::variables::JSON_KEYS;
-use crate::eslclient::Frame;
+use crate::eslclient::Event;
 
 /// What is kept of a channel while it waits: little, for there may be many.
 #[derive(Debug, Clone)]
@@ -35,16 +35,28 @@ impl Channel {
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
-            uuid: headers.get("Unique-ID").filter(|uuid| !uuid.is_empty())?.into_owned(),
+            uuid: headers
+                .get("Unique-ID")
+                .filter(|uuid| !uuid.is_empty())?
+                .into_owned(),
             widget: variable("socket_path").unwrap_or_default(),
             flow: variable("flow.name"),
             caller: text("Caller-Caller-ID-Number"),
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
-            way_out: variable("flow.way_out").and_then(|task| task.parse().ok()),
+            way_out: variable("flow.way_out").as_deref().and_then(task),
             json_keys: variable(JSON_KEYS),
         })
     }
+}
+
+/// A scheduled task's number, as FreeSWITCH counts them (switch_scheduler.c: from 1, `uint32_t`
+/// read back with `atoi`).
+fn task(text: &str) -> Option<u64> {
+    text.parse::<u32>()
+        .ok()
+        .filter(|task| i32::try_from(*task).is_ok_and(|task| task > 0))
+        .map(u64::from)
 }
 
 /// The `connect` reply's headers, and what was asked of the switch again.
@@ -53,22 +65,29 @@ impl Channel {
 /// wherever the wire has a `%`: a stored `100%25` arrives as `%25`. Headers in doubt
 /// that were read are noted, to be read again with `api uuid_getvar`.
 pub struct ConnectReply {
-    frame: Frame,
+    event: Event,
     exact: BTreeMap<String, String>,
     doubtful: RefCell<BTreeSet<String>>,
 }
 
 impl ConnectReply {
     /// The headers as they came.
-    pub fn new(frame: Frame) -> Self {
-        Self { frame, exact: BTreeMap::new(), doubtful: RefCell::default() }
+    pub fn new(event: Event) -> Self {
+        Self {
+            event,
+            exact: BTreeMap::new(),
+            doubtful: RefCell::default(),
+        }
     }
 
     /// The headers that were read and are in doubt: name of the header, and of the
     /// channel variable that holds its exact text.
     pub fn doubtful(&self) -> Vec<(String, String)> {
         let doubtful = self.doubtful.borrow();
-        doubtful.iter().filter_map(|header| Some((header.clone(), variable_of(header)?.to_owned()))).collect()
+        doubtful
+            .iter()
+            .filter_map(|header| Some((header.clone(), variable_of(header)?.to_owned())))
+            .collect()
     }
 
     /// Replaces a header by its exact text.
@@ -77,7 +96,7 @@ impl ConnectReply {
     }
 
     fn note(&self, name: &str) {
-        let doubtful = self.frame.raw_header(name).is_some_and(|raw| raw.contains(&b'%'));
+        let doubtful = self.event.raw(name).is_some_and(|raw| raw.contains(&b'%'));
         if doubtful && !self.exact.contains_key(name) {
             self.doubtful.borrow_mut().insert(name.to_owned());
         }
@@ -90,18 +109,18 @@ impl Headers for ConnectReply {
             return Some(Cow::Borrowed(exact));
         }
         self.note(name);
-        self.frame.header(name)
+        self.event.get(name)
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.frame.headers() {
+        for (name, value) in self.event.iter() {
             // A document reads the flow's variables, and of the rest only by name.
             if name.starts_with("variable_flow.") {
-                self.note(name);
+                self.note(&name);
             }
-            match self.exact.get(name) {
-                Some(exact) => visit(name, exact),
-                None => visit(name, &value),
+            match self.exact.get(&*name) {
+                Some(exact) => visit(&name, exact),
+                None => visit(&name, &value),
             }
         }
     }

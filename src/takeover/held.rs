@@ -41,7 +41,11 @@ pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Resu
         Ok::<_, NoCall>((opening, decision))
     })
     .await?;
-    let Opening { connection, channel, .. } = opening;
+    let Opening {
+        connection,
+        channel,
+        ..
+    } = opening;
     let mut held = Held {
         takeover,
         widgets,
@@ -125,34 +129,57 @@ impl Held<'_> {
     }
 
     fn ask(&mut self) {
-        let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else { return };
+        let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
+            return;
+        };
         let widgets = Arc::clone(&self.widgets);
-        self.asking = Some(Box::pin(async move { widgets.client.ask(&widget.webhook, request).await }));
+        self.asking = Some(Box::pin(async move {
+            widgets.client.ask(&widget.webhook, request).await
+        }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
 
     async fn ask_in_background(&mut self) {
-        let Some(request) = self.request.take() else { return };
-        let request = Background { webhook: self.channel.widget.clone(), call: self.channel.uuid.clone(), request };
+        let Some(request) = self.request.take() else {
+            return;
+        };
+        let request = Background {
+            webhook: self.channel.widget.clone(),
+            call: self.channel.uuid.clone(),
+            request,
+        };
         let stored = tokio::spawn(self.takeover.aftermath.send_later(request));
         match timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored"),
-            Ok(Err(error)) => warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored"),
-            Err(_) => warn!(uuid = %self.channel.uuid, "the store is slow; the call goes on without waiting for it"),
+            Ok(Ok(Err(error))) => {
+                warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored")
+            }
+            Ok(Err(error)) => {
+                warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored")
+            }
+            Err(_) => {
+                warn!(uuid = %self.channel.uuid, "the store is slow; the call goes on without waiting for it")
+            }
         }
     }
 
     /// Clears what an earlier widget mapped (the hook did the rest) and plays.
     async fn start_music(&mut self) {
-        let Some(widget) = self.widget.clone() else { return };
+        let Some(widget) = self.widget.clone() else {
+            return;
+        };
         for name in widget.plan.mapped_names() {
-            self.queue(release::assign(&self.channel.uuid, &Assignment { name, value: None }));
+            self.queue(release::assign(
+                &self.channel.uuid,
+                &Assignment { name, value: None },
+            ));
         }
         match widget.hold.start(self.channel.answered) {
             Ok(commands) => {
                 self.played = !commands.is_empty();
-                commands.into_iter().for_each(|command| self.queue(Ok(command)));
+                commands
+                    .into_iter()
+                    .for_each(|command| self.queue(Ok(command)));
             }
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
         }
@@ -197,7 +224,13 @@ impl Held<'_> {
 
     /// Stores the answer for reports, without holding up the goodbye.
     fn keep(&self) {
-        let Some(widget) = self.widget.as_ref().filter(|widget| widget.persist_response) else { return };
+        let Some(widget) = self
+            .widget
+            .as_ref()
+            .filter(|widget| widget.persist_response)
+        else {
+            return;
+        };
         let Some(outcome) = &self.outcome else { return };
         let answer = Kept {
             call: self.channel.uuid.clone(),
@@ -218,8 +251,7 @@ impl Held<'_> {
         loop {
             tokio::select! {
                 incoming = self.connection.next() => match incoming {
-                    Ok(Some(incoming)) => if let Some(input) = self.heard(incoming) { return input },
-                    Ok(None) => return Input::Lost,
+                    Ok(incoming) => if let Some(input) = self.heard(incoming) { return input },
                     Err(error) => {
                         debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
                         return Input::Lost;
@@ -248,14 +280,21 @@ impl Held<'_> {
     /// What a frame means to the session; `None` for what changes nothing.
     fn heard(&mut self, incoming: Incoming) -> Option<Input> {
         match incoming {
-            Incoming::Notice(_) => Some(if self.state == State::Leaving { Input::Goodbye } else { Input::HungUp }),
+            Incoming::Notice(_) => Some(if self.state == State::Leaving {
+                Input::Goodbye
+            } else {
+                Input::HungUp
+            }),
             Incoming::Reply(ticket, reply) => {
-                if let Err(error) = reply.ok() {
+                if let Err(error) = reply.result() {
                     self.refused(ticket, &error);
                 }
                 None
             }
-            Incoming::Event(_) | Incoming::Rejection(_) | Incoming::AuthRequest | Incoming::Other(_) => None,
+            Incoming::Event(_)
+            | Incoming::Rejection(_)
+            | Incoming::AuthRequest
+            | Incoming::Other(_) => None,
         }
     }
 
@@ -291,7 +330,12 @@ impl Held<'_> {
     }
 
     fn report(self, began: Instant) -> Report {
-        Report { channel: self.channel, ending: self.ending, outcome: self.outcome, held: self.left - began }
+        Report {
+            channel: self.channel,
+            ending: self.ending,
+            outcome: self.outcome,
+            held: self.left - began,
+        }
     }
 }
 

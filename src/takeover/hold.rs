@@ -8,7 +8,7 @@ pub enum HoldMusic {
     /// None.
     Silence,
     /// The switch's own: its variable `hold_music`.
-    OfTheSwitch,
+    OfSwitch,
     /// Any file or stream that FreeSWITCH's `playback` takes.
     Stream(String),
 }
@@ -46,14 +46,19 @@ impl Hold {
             match self.before_answer {
                 BeforeAnswer::EarlyMedia => {}
                 BeforeAnswer::Silence => return Ok(commands),
-                BeforeAnswer::Answer => commands.push(Command::execute("answer", "", &Execute::default())?),
+                BeforeAnswer::Answer => {
+                    commands.push(Command::execute("answer", "", Execute::default())?)
+                }
             }
         }
         if let Some(stream) = self.stream() {
             // FreeSWITCH: switch_ivr.c `switch_ivr_parse_event` repeats until the break,
             // and gives up on a file that ends within half a second (a missing one).
-            let forever = Execute { loops: Some(-1), ..Execute::default() };
-            commands.push(Command::execute("playback", stream, &forever)?);
+            let forever = Execute {
+                loops: Some(-1),
+                ..Execute::default()
+            };
+            commands.push(Command::execute("playback", stream, forever)?);
         }
         Ok(commands)
     }
@@ -61,7 +66,7 @@ impl Hold {
     fn stream(&self) -> Option<&str> {
         match &self.music {
             HoldMusic::Silence => None,
-            HoldMusic::OfTheSwitch => Some("${hold_music}"),
+            HoldMusic::OfSwitch => Some("${hold_music}"),
             HoldMusic::Stream(stream) => Some(stream),
         }
     }

@@ -75,7 +75,6 @@ pub struct Widget {
 }
 
 /// What the config says of widgets; replaced as a whole by a reload.
-#[derive(Debug)]
 pub struct Widgets {
     /// By the name that the dialplan gives as the socket's path.
     pub by_name: HashMap<String, Arc<Widget>>,
@@ -129,7 +128,12 @@ impl Takeover {
     /// A service that takes no call yet.
     #[must_use]
     pub fn new(options: Options, widgets: Widgets, aftermath: Arc<dyn Aftermath>) -> Self {
-        Self { options, widgets: ArcSwap::from_pointee(widgets), aftermath, on_hold: AtomicUsize::new(0) }
+        Self {
+            options,
+            widgets: ArcSwap::from_pointee(widgets),
+            aftermath,
+            on_hold: AtomicUsize::new(0),
+        }
     }
 
     /// The widgets of calls that come from now on; calls on hold keep theirs.

@@ -1,16 +1,17 @@
 //! The start of a call: who is it, which webhook, what is to be sent.
 
+use std::sync::Arc;
+
 use tokio::net::TcpStream;
 
 use crate::call::details;
 use crate::call::outcome::{Failure, Reason};
 use crate::call::session::Task;
 use crate::eslclient::{self, Command, Connection, Incoming};
-use crate::webhook::Prepared;
+use crate::webhook::{self, Prepared};
 
 use super::channel::{Channel, ConnectReply};
 use super::{Takeover, Widget, Widgets};
-use std::sync::Arc;
 
 /// Why a connection did not become a call.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +20,9 @@ pub enum NoCall {
     #[error(transparent)]
     Protocol(#[from] eslclient::Error),
     /// A reply to `connect` without a `Unique-ID`.
-    #[error("the peer's reply to `connect` names no channel; only FreeSWITCH's socket application should connect here")]
+    #[error(
+        "the peer's reply to `connect` names no channel; only FreeSWITCH's socket application should connect here"
+    )]
     NoChannel,
     /// The connection ended while the channel was read.
     #[error("the connection ended before the call could be held")]
@@ -44,10 +47,15 @@ impl Opening {
     /// Sends `connect` and reads the channel.
     pub async fn connect(takeover: &Takeover, stream: TcpStream) -> Result<Self, NoCall> {
         let options = &takeover.options;
-        let (connection, frame) = eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
-        let reply = ConnectReply::new(frame);
+        let (connection, event) =
+            eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
+        let reply = ConnectReply::new(event);
         let channel = Channel::read(&reply).ok_or(NoCall::NoChannel)?;
-        Ok(Self { connection, channel, reply })
+        Ok(Self {
+            connection,
+            channel,
+            reply,
+        })
     }
 
     /// Finds the webhook and makes its request. With no `room`, nothing is asked.
@@ -63,11 +71,19 @@ impl Opening {
             (Ok(_), _) => Task::Ask,
             (Err(_), _) => Task::Refuse,
         };
-        Ok(Decision { task, widget, request })
+        Ok(Decision {
+            task,
+            widget,
+            request,
+        })
     }
 
     /// Renders the request; once more when it rests on values that are in doubt.
-    async fn prepare(&mut self, widget: &Widget, widgets: &Widgets) -> Result<Result<Prepared, Failure>, NoCall> {
+    async fn prepare(
+        &mut self,
+        widget: &Widget,
+        widgets: &Widgets,
+    ) -> Result<Result<Prepared, Failure>, NoCall> {
         let first = self.render(widget, widgets);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {
@@ -78,7 +94,12 @@ impl Opening {
     }
 
     fn render(&self, widget: &Widget, widgets: &Widgets) -> Result<Prepared, Failure> {
-        widget.webhook.prepare(&self.reply, &|| details::document_so_far(&self.reply, &widgets.format))
+        let document = || details::document_so_far(&self.reply, &widgets.format);
+        widget.webhook.prepare(&webhook::Call {
+            headers: &self.reply,
+            document: None,
+            predefined: &|| document().to_string().into_bytes(),
+        })
     }
 
     /// Asks for the exact text of `doubtful` headers, all in one write.
@@ -92,15 +113,20 @@ impl Opening {
         }
         while !waiting.is_empty() {
             match self.connection.next().await? {
-                Some(Incoming::Reply(ticket, reply)) => {
-                    let Some(at) = waiting.iter().position(|(asked, _)| *asked == ticket) else { continue };
+                Incoming::Reply(ticket, reply) => {
+                    let Some(at) = waiting.iter().position(|(asked, _)| *asked == ticket) else {
+                        continue;
+                    };
                     let (_, header) = waiting.swap_remove(at);
-                    if let Some(text) = reply.value() {
+                    if let Ok(Some(text)) = reply.variable() {
                         self.reply.correct(header, text);
                     }
                 }
-                Some(_) => {}
-                None => return Err(NoCall::Ended),
+                Incoming::Notice(_) => return Err(NoCall::Ended),
+                Incoming::Event(_)
+                | Incoming::Rejection(_)
+                | Incoming::AuthRequest
+                | Incoming::Other(_) => {}
             }
         }
         Ok(())
@@ -108,10 +134,15 @@ impl Opening {
 }
 
 fn unknown(name: &str) -> Failure {
-    let detail = format!("no webhook is named \"{name}\"; the socket's path in the dialplan names one of the config's");
+    let detail = format!(
+        "no webhook is named \"{name}\"; the socket's path in the dialplan names one of the config's"
+    );
     Failure::new(Reason::InvalidRequest, detail)
 }
 
 fn overloaded() -> Failure {
-    Failure::new(Reason::Overloaded, "too many calls are on hold; raise [limits] calls_on_hold or add a service")
+    Failure::new(
+        Reason::Overloaded,
+        "too many calls are on hold; raise [limits] calls_on_hold or add a service",
+    )
 }

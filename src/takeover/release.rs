@@ -17,7 +17,11 @@ use super::channel::Channel;
 ///
 /// # Errors
 /// When a variable cannot be written at all; see [`spoiled`].
-pub fn commands(channel: &Channel, assignments: &[Assignment], played: bool) -> Result<Vec<Command>, CommandError> {
+pub fn commands(
+    channel: &Channel,
+    assignments: &[Assignment],
+    played: bool,
+) -> Result<Vec<Command>, CommandError> {
     let uuid = &channel.uuid;
     let mut commands = Vec::with_capacity(assignments.len() + 5);
     if played {
@@ -27,7 +31,7 @@ pub fn commands(channel: &Channel, assignments: &[Assignment], played: bool) -> 
         commands.push(assign(uuid, assignment)?);
     }
     if let Some(task) = channel.way_out {
-        commands.push(Command::sched_del(task));
+        commands.push(Command::sched_del(task)?);
     }
     commands.push(Command::resume());
     if played {
@@ -53,6 +57,11 @@ pub fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, CommandErr
 pub fn spoiled(outcome: Option<&Outcome>, error: &CommandError) -> Outcome {
     let detail = format!("the answer cannot be written to the channel: {error}");
     let failure = Failure::new(Reason::InvalidResponse, detail);
-    let (status, duration) = outcome.map_or((None, None), |outcome| (outcome.status, outcome.duration));
-    Outcome { status, duration, ..Outcome::unsent(failure) }
+    let (status, duration) =
+        outcome.map_or((None, None), |outcome| (outcome.status, outcome.duration));
+    Outcome {
+        status,
+        duration,
+        ..Outcome::unsent(failure)
+    }
 }

@@ -70,7 +70,11 @@ impl Report {
 
     /// Time of the call that was not the webhook's.
     fn own(&self) -> Duration {
-        let asked = self.outcome.as_ref().and_then(|outcome| outcome.duration).unwrap_or_default();
+        let asked = self
+            .outcome
+            .as_ref()
+            .and_then(|outcome| outcome.duration)
+            .unwrap_or_default();
         self.held.saturating_sub(asked)
     }
 
@@ -83,9 +87,17 @@ impl Report {
     }
 
     fn log(&self) {
-        let Channel { uuid, widget, caller, destination, .. } = &self.channel;
+        let Channel {
+            uuid,
+            widget,
+            caller,
+            destination,
+            ..
+        } = &self.channel;
         let outcome = self.outcome.as_ref();
-        let detail = outcome.and_then(|outcome| outcome.verdict.as_ref().err()).map(|failure| failure.detail.as_str());
+        let detail = outcome
+            .and_then(|outcome| outcome.verdict.as_ref().err())
+            .map(|failure| failure.detail.as_str());
         let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
         info!(
             %uuid,

@@ -32,18 +32,28 @@ impl Takeover {
         }
         drop(listener);
         calls.close();
-        info!(calls = calls.len(), "stopped listening; waiting for the calls on hold");
+        info!(
+            calls = calls.len(),
+            "stopped listening; waiting for the calls on hold"
+        );
         calls.wait().await;
     }
 
-    async fn accept(self: &Arc<Self>, listener: &TcpListener, calls: &TaskTracker, places: &Arc<Semaphore>) {
+    async fn accept(
+        self: &Arc<Self>,
+        listener: &TcpListener,
+        calls: &TaskTracker,
+        places: &Arc<Semaphore>,
+    ) {
         loop {
             if places.available_permits() == 0 {
                 counter!(meter::LIMITS, "limit" => "connections").increment(1);
                 warn!("every connection is taken; the next waits ([limits] connections)");
             }
             // The semaphore is never closed.
-            let Ok(place) = Arc::clone(places).acquire_owned().await else { return };
+            let Ok(place) = Arc::clone(places).acquire_owned().await else {
+                return;
+            };
             match listener.accept().await {
                 Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
                 Err(error) => self.accept_failed(&error).await,

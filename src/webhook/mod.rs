@@ -1,3 +1,29 @@
 //! One HTTP webhook: its request from templates, its one deadline, what came back.
+//!
+//! ```text
+//! Options --compile--> Webhook --prepare(call)--> Prepared --Client::ask--> Outcome
+//! ```
+//!
+//! [`compile`] reports every fault of a description at once; [`request`] renders one
+//! request; [`egress`] says where it may go; [`client`] sends it and waits; [`answer`]
+//! reads what came back.
 
+pub mod answer;
+pub mod client;
+pub mod compile;
+pub mod context;
+pub mod egress;
 pub mod options;
+pub mod request;
+
+mod json;
+mod names;
+mod resolve;
+mod template;
+mod trouble;
+mod url;
+mod xml;
+
+pub use client::Client;
+pub use compile::{Fault, Webhook};
+pub use request::{Call, Prepared};

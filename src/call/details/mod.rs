@@ -1,0 +1,191 @@
+//! The predefined document of a call: `callDetails`, `keys`, the call's UUID, `recordingUrls`.
+//!
+//! Objects are filled in alphabetical order, so that a document reads the same whether or not
+//! JSON objects keep the order of insertion. Beyond the shape that the contract shows, a document
+//! of which something could not be learnt has `"incomplete": true` and `"missing"`, a list of what
+//! it lacks or cannot vouch for: a path into itself (`callDetails[1].endTime`, `keys`,
+//! `recordingUrls`) or `leg UUID` for a leg that is known only by name.
+
+mod entry;
+mod missing;
+mod values;
+
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::flow_vars;
+use super::headers::Headers;
+use super::leg::{Leg, Limits};
+use super::recording::Recording;
+use super::whole::Call;
+
+pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
+
+use entry::Entry;
+use missing::Missing;
+
+/// Which legs a document lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Legs {
+    /// Every leg, an agent who never answered included.
+    #[default]
+    All,
+    /// The first leg and those that answered.
+    Connected,
+}
+
+/// What `duration` counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DurationUnit {
+    /// Milliseconds.
+    #[default]
+    Milliseconds,
+    /// Whole seconds, what has begun not counted.
+    Seconds,
+}
+
+/// How a flow wants its documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format {
+    /// Which legs are listed.
+    pub legs: Legs,
+    /// What `duration` counts.
+    pub duration_unit: DurationUnit,
+    /// Name of the key that holds the call's UUID.
+    pub uuid_key: String,
+    /// `keys` has the raw responses.
+    pub keys_raw: bool,
+    /// Names (without `flow.key.`) of the raw responses.
+    pub raw_names: Vec<String>,
+    /// The account's time zone.
+    pub time_zone: Tz,
+}
+
+impl Default for Format {
+    fn default() -> Self {
+        Self {
+            legs: Legs::All,
+            duration_unit: DurationUnit::Milliseconds,
+            uuid_key: "phonon-uuid".into(),
+            keys_raw: false,
+            raw_names: vec!["response_raw".into()],
+            time_zone: Tz::UTC,
+        }
+    }
+}
+
+impl Format {
+    fn hidden(&self) -> &[String] {
+        if self.keys_raw { &[] } else { &self.raw_names }
+    }
+}
+
+/// The public URL of a recording; `None` when the operator gave no template for it.
+pub type UrlOf<'a> = &'a dyn Fn(&Recording) -> Option<String>;
+
+/// The document of a call that is over.
+#[must_use]
+pub fn document(call: &Call, format: &Format, url_of: UrlOf<'_>) -> Value {
+    let mut missing = Missing::default();
+    let details = details(call, format, &mut missing);
+    missing.of_call(call);
+    let mut document = Vec::from([
+        ("callDetails".to_owned(), Value::Array(details)),
+        ("keys".to_owned(), keys(call, format)),
+        (format.uuid_key.clone(), json!(call.id)),
+    ]);
+    let urls = recordings(call, url_of);
+    if !urls.is_empty() {
+        document.push(("recordingUrls".to_owned(), Value::Array(urls)));
+    }
+    if let Some(names) = missing.names() {
+        document.push(("incomplete".to_owned(), json!(true)));
+        document.push(("missing".to_owned(), names));
+    }
+    sorted(document)
+}
+
+/// The document of a call that still goes on, as far as one leg's headers (the `connect` reply)
+/// show it: no end, no hangup cause; `duration` until the switch wrote the headers.
+#[must_use]
+pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
+    let leg = Leg::snapshot(headers, &Limits::default());
+    let now = headers.get("Event-Date-Timestamp");
+    let now_us = now.and_then(|text| text.parse().ok());
+    let call = Call::new(vec![leg], &|_| false);
+    let entries = call.parties().map(|leg| Entry::of(leg, None));
+    let details = entries.map(|entry| entry.in_progress(now_us, format));
+    sorted(vec![
+        ("callDetails".to_owned(), details.collect()),
+        ("keys".to_owned(), keys(&call, format)),
+        (format.uuid_key.clone(), json!(own_uuid(&call))),
+    ])
+}
+
+/// The UUID of the leg itself, whoever dialled it.
+fn own_uuid(call: &Call) -> &str {
+    call.parties().next().map_or("", |leg| &leg.uuid)
+}
+
+fn details(call: &Call, format: &Format, missing: &mut Missing) -> Vec<Value> {
+    let listed: Vec<Entry<'_>> = entries(call)
+        .into_iter()
+        .enumerate()
+        .filter(|(index, entry)| *index == 0 || format.legs == Legs::All || entry.answered())
+        .map(|(_, entry)| entry)
+        .collect();
+    let alone = listed.len() == 1;
+    let numbered = listed.iter().enumerate();
+    numbered
+        .map(|(index, entry)| {
+            missing.of_entry(index, alone, entry);
+            entry.finished(index, alone, format)
+        })
+        .collect()
+}
+
+/// The legs of a call with what they take from each other.
+fn entries(call: &Call) -> Vec<Entry<'_>> {
+    let first = call.parties().next().filter(|_| !call.headless);
+    let parties = call.parties();
+    parties
+        .map(|leg| Entry::of(leg, Some((call, first))))
+        .collect()
+}
+
+fn keys(call: &Call, format: &Format) -> Value {
+    let merged = flow_vars::merged(&call.flows(), format.hidden());
+    let entries = merged.into_iter().map(|(name, value)| {
+        sorted(vec![
+            ("name".to_owned(), json!(format!("$flow.key.{name}"))),
+            ("value".to_owned(), value),
+        ])
+    });
+    entries.collect()
+}
+
+/// Every closed recording once, in the order of legs.
+fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
+    let mut listed: Vec<&str> = Vec::new();
+    let mut urls = Vec::new();
+    let all = call.legs.iter().flat_map(|leg| &leg.recordings);
+    for recording in all.filter(|recording| recording.is_closed()) {
+        if listed.contains(&recording.path.as_str()) {
+            continue;
+        }
+        listed.push(&recording.path);
+        let name = json!(recording.file_name());
+        let mut url = vec![("recordedFileName".to_owned(), name)];
+        if let Some(path) = url_of(recording) {
+            url.push(("recordedFilePublicPath".to_owned(), json!(path)));
+        }
+        urls.push(sorted(url));
+    }
+    urls
+}
+
+/// An object with its keys in alphabetical order; of two equal ones the later wins.
+fn sorted(mut entries: Vec<(String, Value)>) -> Value {
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Value::Object(entries.into_iter().collect::<Map<String, Value>>())
+}

@@ -1,0 +1,275 @@
+//! The flow's own variables on a channel: `flow.name`, `flow.key.*`, and how they
+//! become the document's `keys`.
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::headers::Headers;
+
+/// What may be kept of one channel's variables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyLimits {
+    /// Number of `flow.key.*` variables.
+    pub count: usize,
+    /// Bytes of all names and values together.
+    pub bytes: usize,
+    /// Names (without `flow.key.`) never kept, nor their `_b64`: for example
+    /// `response_raw` when no flow's document shows it.
+    pub skip: Vec<String>,
+}
+
+impl Default for KeyLimits {
+    fn default() -> Self {
+        Self {
+            count: 512,
+            bytes: 512 * 1024,
+            skip: Vec::new(),
+        }
+    }
+}
+
+/// The flow's variables of one channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FlowVars {
+    /// `flow.name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `flow.callee_type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callee_type: Option<String>,
+    /// `flow.json_keys`: names (without `flow.key.`) whose text is JSON.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub json_keys: Vec<String>,
+    /// `flow.key.*` without the prefix, with the switch's text, in the order of setting.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<(String, String)>,
+    /// Some were left out at a limit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
+}
+
+impl FlowVars {
+    /// Reads them; `None` when the event carries no channel variables at all
+    /// (which is not the same as a channel without any of ours).
+    #[must_use]
+    pub fn read(event: &dyn Headers, limits: &KeyLimits) -> Option<Self> {
+        let mut vars = Self::default();
+        let mut any = false;
+        let mut bytes = 0;
+        event.visit(&mut |name, value| {
+            let Some(variable) = name.strip_prefix("variable_") else {
+                return;
+            };
+            any = true;
+            match variable.strip_prefix("flow.") {
+                Some("name") => vars.name = Some(value.to_owned()),
+                Some("callee_type") => vars.callee_type = Some(value.to_owned()),
+                Some("json_keys") => vars.json_keys = split(value),
+                Some(rest) => {
+                    if let Some(key) = rest.strip_prefix("key.") {
+                        vars.keep(key, value, &mut bytes, limits);
+                    }
+                }
+                None => {}
+            }
+        });
+        any.then_some(vars)
+    }
+
+    fn keep(&mut self, key: &str, value: &str, bytes: &mut usize, limits: &KeyLimits) {
+        let base = key.strip_suffix("_b64").unwrap_or(key);
+        if limits.skip.iter().any(|skip| skip == key || skip == base) {
+            return;
+        }
+        let size = bytes.saturating_add(key.len() + value.len());
+        if self.keys.len() >= limits.count || size > limits.bytes {
+            self.truncated = true;
+            return;
+        }
+        *bytes = size;
+        self.keys.push((key.to_owned(), value.to_owned()));
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        let (_, text) = self.keys.iter().find(|(key, _)| key == name)?;
+        Some(text)
+    }
+
+    /// The value of one key: the exact text of its `_b64` when there is one, else the
+    /// switch's text; parsed when `flow.json_keys` names it and it still is JSON.
+    fn value(&self, name: &str, switch_text: &str) -> Value {
+        let exact = self.text(&format!("{name}_b64")).and_then(decoded);
+        let text = exact.unwrap_or_else(|| switch_text.to_owned());
+        if self.json_keys.iter().any(|key| key == name)
+            && let Some(value) = parsed(&text)
+        {
+            return value;
+        }
+        Value::String(text)
+    }
+}
+
+/// Every `flow.key.*` of several channels, the first channel's value winning, in the order
+/// of setting; without those that `hidden` names, without the `_b64` beside a name. (A name
+/// that ends so with no name beside it is nobody's companion and stays.)
+#[must_use]
+pub fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
+    let names: HashSet<&str> = channels
+        .iter()
+        .flat_map(|vars| vars.keys.iter().map(|(name, _)| name.as_str()))
+        .collect();
+    let companion = |name: &str| {
+        name.strip_suffix("_b64")
+            .is_some_and(|base| names.contains(base) || hidden.iter().any(|hide| hide == base))
+    };
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for vars in channels {
+        for (name, text) in &vars.keys {
+            let shown = !companion(name) && !hidden.contains(name);
+            if shown && seen.insert(name.as_str()) {
+                found.push((name.clone(), vars.value(name, text)));
+            }
+        }
+    }
+    found
+}
+
+fn split(list: &str) -> Vec<String> {
+    let names = list.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn decoded(base64: &str) -> Option<String> {
+    let bytes = STANDARD.decode(base64).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// JSON whose value we can show without changing it: an integer too large for us stays text.
+fn parsed(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let rounded = value.is_f64() && !text.contains(['.', 'e', 'E']);
+    (!rounded).then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn vars(keys: &[(&str, &str)], json_keys: &[&str]) -> FlowVars {
+        FlowVars {
+            keys: keys
+                .iter()
+                .map(|(name, text)| ((*name).into(), (*text).into()))
+                .collect(),
+            json_keys: json_keys.iter().map(|name| (*name).into()).collect(),
+            ..FlowVars::default()
+        }
+    }
+
+    #[test]
+    fn the_first_channel_wins_and_the_order_is_that_of_setting() {
+        let first = vars(&[("z", "1"), ("a", "2")], &[]);
+        let second = vars(&[("a", "other"), ("m", "3")], &[]);
+        let keys = merged(&[&first, &second], &[]);
+        let expected = [("z", json!("1")), ("a", json!("2")), ("m", json!("3"))];
+        assert_eq!(keys, expected.map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    #[test]
+    fn the_exact_text_stands_in_for_the_inert_one() {
+        // "a ${b}" as it came, "a %{b}" as the switch holds it.
+        let first = vars(&[("x", "a %{b}"), ("x_b64", "YSAke2J9")], &[]);
+        assert_eq!(merged(&[&first], &[]), [("x".into(), json!("a ${b}"))]);
+    }
+
+    #[test]
+    fn a_companion_that_is_not_base64_leaves_the_text_of_the_switch() {
+        let first = vars(&[("x", "text"), ("x_b64", "?")], &[]);
+        assert_eq!(merged(&[&first], &[]), [("x".into(), json!("text"))]);
+    }
+
+    #[test]
+    fn a_name_that_only_looks_like_a_companion_is_a_key() {
+        let first = vars(&[("photo_b64", "YQ==")], &[]);
+        assert_eq!(
+            merged(&[&first], &[]),
+            [("photo_b64".into(), json!("YQ=="))]
+        );
+    }
+
+    #[test]
+    fn hidden_names_take_their_companions_along() {
+        let first = vars(&[("raw", "x"), ("raw_b64", "eA=="), ("y", "z")], &[]);
+        let hidden = ["raw".to_owned()];
+        assert_eq!(merged(&[&first], &hidden), [("y".into(), json!("z"))]);
+        let lone = vars(&[("raw_b64", "eA==")], &[]);
+        assert_eq!(merged(&[&lone], &hidden), []);
+    }
+
+    #[test]
+    fn json_keeps_its_type_unless_it_stopped_being_json() {
+        let first = vars(
+            &[
+                ("t", "true"),
+                ("n", "1.50"),
+                ("o", "{\"a\":[1]}"),
+                ("s", "true"),
+                ("b", "tru"),
+            ],
+            &["t", "n", "o", "b", "absent"],
+        );
+        let keys = merged(&[&first], &[]);
+        let values: Vec<Value> = keys.into_iter().map(|(_, value)| value).collect();
+        assert_eq!(
+            values,
+            [
+                json!(true),
+                json!(1.5),
+                json!({"a": [1]}),
+                json!("true"),
+                json!("tru")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_integer_too_large_for_us_keeps_its_digits() {
+        let first = vars(&[("n", "123456789012345678901234")], &["n"]);
+        let keys = merged(&[&first], &[]);
+        assert_eq!(keys, [("n".into(), json!("123456789012345678901234"))]);
+    }
+
+    #[test]
+    fn limits_leave_out_and_say_so() {
+        let limits = KeyLimits {
+            count: 2,
+            bytes: 10,
+            skip: vec!["raw".into()],
+        };
+        let mut event = std::collections::BTreeMap::new();
+        for (name, value) in [
+            ("1", "1234"),
+            ("2", "12345"),
+            ("3", "1"),
+            ("4", "1"),
+            ("raw", "x"),
+            ("raw_b64", "x"),
+        ] {
+            event.insert(format!("variable_flow.key.{name}"), value.to_owned());
+        }
+        let read = FlowVars::read(&event, &limits).unwrap();
+        assert_eq!(read.keys, vars(&[("1", "1234"), ("3", "1")], &[]).keys);
+        assert!(read.truncated);
+    }
+}

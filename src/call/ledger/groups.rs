@@ -1,0 +1,92 @@
+//! Which Unique-IDs belong together: sets that only grow together, the smaller into the larger.
+
+use std::collections::HashMap;
+
+/// Disjoint sets of Unique-IDs, seen or only named.
+#[derive(Debug, Default)]
+pub struct Groups {
+    of: HashMap<String, u64>,
+    members: HashMap<u64, Vec<String>>,
+    next: u64,
+}
+
+impl Groups {
+    /// The set of `uuid`, a new one when it has none.
+    pub fn place(&mut self, uuid: &str) -> u64 {
+        if let Some(group) = self.of.get(uuid) {
+            return *group;
+        }
+        let group = self.next;
+        self.next += 1;
+        self.of.insert(uuid.to_owned(), group);
+        self.members.insert(group, vec![uuid.to_owned()]);
+        group
+    }
+
+    /// Puts both into one set and says which.
+    pub fn join(&mut self, one: &str, other: &str) -> u64 {
+        let (a, b) = (self.place(one), self.place(other));
+        if a == b {
+            return a;
+        }
+        let size = |group| self.members.get(&group).map_or(0, Vec::len);
+        let (large, small) = if size(a) < size(b) { (b, a) } else { (a, b) };
+        let moved = self.members.remove(&small).unwrap_or_default();
+        for uuid in &moved {
+            self.of.insert(uuid.clone(), large);
+        }
+        self.members.entry(large).or_default().extend(moved);
+        large
+    }
+
+    /// The set of `uuid`, when it has one.
+    #[must_use]
+    pub fn of(&self, uuid: &str) -> Option<u64> {
+        self.of.get(uuid).copied()
+    }
+
+    /// The Unique-IDs of a set.
+    #[must_use]
+    pub fn members(&self, group: u64) -> &[String] {
+        self.members.get(&group).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every set.
+    pub fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.members.keys().copied()
+    }
+
+    /// Forgets a set and hands out its Unique-IDs.
+    pub fn remove(&mut self, group: u64) -> Vec<String> {
+        let members = self.members.remove(&group).unwrap_or_default();
+        for uuid in &members {
+            self.of.remove(uuid);
+        }
+        members
+    }
+
+    /// How many Unique-IDs are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.of.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_join_through_a_common_member_and_leave_nothing_behind() {
+        let mut groups = Groups::default();
+        groups.join("a", "b");
+        groups.join("c", "d");
+        assert_ne!(groups.of("a"), groups.of("c"));
+        let one = groups.join("b", "c");
+        assert_eq!(groups.of("d"), Some(one));
+        let mut members = groups.remove(one);
+        members.sort();
+        assert_eq!(members, ["a", "b", "c", "d"]);
+        assert_eq!((groups.len(), groups.ids().count()), (0, 0));
+    }
+}

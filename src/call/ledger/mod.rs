@@ -1,0 +1,294 @@
+//! Legs to calls: events go in, what must be stored and which call is over come out.
+//! A pure state machine: no clock, no database; the caller says what time it is.
+//!
+//! Legs belong together when one names the other (see [`super::links`]). A call is over
+//! when every leg of it that was seen is down, every recording closed, and every leg that
+//! was named has been seen: the last, because events of different channels may overtake each
+//! other, and an early end would give a document without the legs that follow. What never
+//! comes is waited for only so long ([`Options::patience_us`]).
+//!
+//! A call that is over stays over. Should a leg of it turn up after all, it becomes a call of
+//! its own that says which legs it misses: no document is changed, none is dropped.
+
+mod finished;
+mod groups;
+
+use std::collections::HashMap;
+
+use finished::Finished;
+use groups::Groups;
+
+use super::headers::Headers;
+use super::leg::{Kind, Leg, Limits, Phase};
+use super::whole::Call;
+
+/// What the ledger is told to do in its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// How long a call that seems over waits for what is missing, µs.
+    pub patience_us: i64,
+    /// How many channels of calls that are over are remembered.
+    pub remembered: usize,
+    /// What is kept of each leg.
+    pub limits: Limits,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            patience_us: 60_000_000,
+            remembered: 200_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What the caller is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// This leg changed: store it as [`Ledger::leg`] shows it.
+    Store(String),
+    /// Nothing has this Unique-ID any more: remove what is stored of it.
+    Forget(String),
+    /// The call is over: in one transaction, remove its legs and insert its documents.
+    /// It carries its legs as they ended; the ledger has forgotten them.
+    Over(Box<Call>),
+}
+
+/// The legs of every call in progress.
+#[derive(Debug)]
+pub struct Ledger {
+    legs: HashMap<String, Entry>,
+    groups: Groups,
+    /// Unique-IDs that were changed, to the present ones.
+    renamed: HashMap<String, String>,
+    finished: Finished,
+    options: Options,
+}
+
+#[derive(Debug)]
+struct Entry {
+    leg: Leg,
+    /// The caller's time when the switch last spoke of it.
+    heard_us: i64,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self {
+            legs: HashMap::new(),
+            groups: Groups::default(),
+            renamed: HashMap::new(),
+            finished: Finished::new(options.remembered),
+            options,
+        }
+    }
+
+    /// Takes stored legs in after a restart, as if the switch spoke of them at `now_us`.
+    /// What was over but not yet delivered is over now.
+    pub fn restore(&mut self, legs: impl IntoIterator<Item = Leg>, now_us: i64) -> Vec<Effect> {
+        let mut uuids = Vec::new();
+        for leg in legs {
+            if leg.uuid.is_empty() || self.legs.contains_key(&leg.uuid) {
+                continue;
+            }
+            uuids.push(leg.uuid.clone());
+            self.put(leg, now_us);
+        }
+        let effects = uuids.iter().map(|uuid| self.settle(uuid));
+        effects.flatten().collect()
+    }
+
+    /// Remembers a channel whose call is over, for example from the outbox after a restart.
+    pub fn remember(&mut self, uuid: &str, created_us: Option<i64>) {
+        self.finished.insert(uuid, created_us);
+    }
+
+    /// Takes in one event, `uuid_dump` or CDR, seen at `now_us`.
+    pub fn apply(&mut self, event: &dyn Headers, now_us: i64) -> Vec<Effect> {
+        let Some(uuid) = event.get("Unique-ID").filter(|uuid| !uuid.is_empty()) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        if let Some(old) = event.get("Old-Unique-ID") {
+            effects.extend(self.rename(&old, &uuid, now_us));
+        }
+        let uuid = self.present(&uuid).to_owned();
+        let kind = Kind::of(event);
+        if !self.legs.contains_key(&uuid) && !self.founds(&uuid, kind, event) {
+            return effects;
+        }
+        let changed = self.absorb(&uuid, kind, event, now_us);
+        let over = self.settle(&uuid);
+        if changed && over.is_none() {
+            effects.push(Effect::Store(uuid));
+        }
+        effects.extend(over);
+        effects
+    }
+
+    /// Closes what has waited too long at `now_us`; call it about once a second.
+    pub fn expire(&mut self, now_us: i64) -> Vec<Effect> {
+        let groups = self.groups.ids();
+        let mut overdue: Vec<u64> = groups
+            .filter(|group| self.is_overdue(*group, now_us))
+            .collect();
+        overdue.sort_unstable();
+        let calls = overdue.into_iter().map(|group| self.close(group));
+        calls.map(|call| Effect::Over(Box::new(call))).collect()
+    }
+
+    /// After a gap: marks the legs of `switch` as lost that the switch, asked at `asked_us`
+    /// (`show channels`), no longer has. Legs of which it spoke since are not touched. A lost
+    /// leg is waited for as a hung-up one is: a CDR may tell the rest.
+    pub fn lose(
+        &mut self,
+        switch: &str,
+        lives: &dyn Fn(&str) -> bool,
+        asked_us: i64,
+        now_us: i64,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (uuid, entry) in &mut self.legs {
+            let silent = entry.heard_us < asked_us && entry.leg.phase == Phase::Up;
+            if silent && entry.leg.switch == switch && !lives(uuid) {
+                entry.leg.phase = Phase::Lost;
+                entry.heard_us = now_us;
+                effects.push(Effect::Store(uuid.clone()));
+            }
+        }
+        effects
+    }
+
+    /// A leg of a call in progress, under its present Unique-ID.
+    #[must_use]
+    pub fn leg(&self, uuid: &str) -> Option<&Leg> {
+        self.legs.get(uuid).map(|entry| &entry.leg)
+    }
+
+    /// Legs of calls in progress.
+    #[must_use]
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Calls in progress.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.groups.ids().count()
+    }
+
+    /// Unique-IDs held in any way, remembered ones included: what the memory grows with.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.legs.len() + self.groups.len() + self.renamed.len() + self.finished.len()
+    }
+
+    fn present<'a>(&'a self, uuid: &'a str) -> &'a str {
+        self.renamed.get(uuid).map_or(uuid, String::as_str)
+    }
+
+    /// Whether an event of a channel that is not known makes it a leg. Not when the channel's call
+    /// is over; not when it never came to life: a dial that fails at once leaves a
+    /// `CHANNEL_DESTROY` without a caller profile and nothing before it.
+    fn founds(&self, uuid: &str, kind: Kind, event: &dyn Headers) -> bool {
+        let created: Option<i64> = event
+            .get("Caller-Channel-Created-Time")
+            .and_then(|us| us.parse().ok());
+        let lived = created.is_some_and(|us| us > 0);
+        lived && kind != Kind::Custom && !self.finished.has_channel(uuid, created)
+    }
+
+    /// Whether the leg changed in a way worth storing.
+    fn absorb(&mut self, uuid: &str, kind: Kind, event: &dyn Headers, now_us: i64) -> bool {
+        let known = self.legs.remove(uuid).map(|entry| entry.leg);
+        let mut leg = known.clone().unwrap_or_else(|| Leg::new(uuid));
+        leg.absorb(kind, event, &self.options.limits);
+        let changed = known.is_none_or(|mut known| {
+            known.core.clone_from(&leg.core);
+            known.sequence = leg.sequence;
+            known != leg
+        });
+        self.put(leg, now_us);
+        changed
+    }
+
+    /// Takes the leg in and joins it with the legs it names.
+    fn put(&mut self, leg: Leg, now_us: i64) {
+        self.groups.place(&leg.uuid);
+        for former in &leg.former_uuids {
+            self.groups.join(&leg.uuid, former);
+            self.renamed.insert(former.clone(), leg.uuid.clone());
+        }
+        for link in leg.links.iter().chain(&leg.hints) {
+            if self.legs.contains_key(link) || !self.finished.has(link) {
+                self.groups.join(&leg.uuid, link);
+            }
+        }
+        let uuid = leg.uuid.clone();
+        let heard_us = now_us;
+        self.legs.insert(uuid, Entry { leg, heard_us });
+    }
+
+    /// `CHANNEL_UUID`: the leg goes on under another Unique-ID.
+    fn rename(&mut self, old: &str, new: &str, now_us: i64) -> Option<Effect> {
+        if old == new || self.legs.contains_key(new) {
+            return None;
+        }
+        let mut leg = self.legs.remove(old)?.leg;
+        leg.rename(new);
+        for present in self.renamed.values_mut().filter(|uuid| *uuid == old) {
+            new.clone_into(present);
+        }
+        self.put(leg, now_us);
+        Some(Effect::Forget(old.to_owned()))
+    }
+
+    /// The call of `uuid`, when it is over.
+    fn settle(&mut self, uuid: &str) -> Option<Effect> {
+        let group = self.groups.of(uuid)?;
+        let done = self
+            .seen(group)
+            .all(|entry| entry.leg.is_settled() && self.all_seen(&entry.leg));
+        done.then(|| Effect::Over(Box::new(self.close(group))))
+    }
+
+    fn seen(&self, group: u64) -> impl Iterator<Item = &Entry> {
+        let members = self.groups.members(group).iter();
+        members.filter_map(|uuid| self.legs.get(uuid))
+    }
+
+    fn all_seen(&self, leg: &Leg) -> bool {
+        leg.links.iter().all(|link| self.is_seen(link))
+    }
+
+    fn is_seen(&self, link: &str) -> bool {
+        self.legs.contains_key(self.present(link)) || self.finished.has(link)
+    }
+
+    fn is_overdue(&self, group: u64, now_us: i64) -> bool {
+        let waited = |entry: &Entry| now_us.saturating_sub(entry.heard_us);
+        self.seen(group)
+            .all(|entry| entry.leg.phase != Phase::Up && waited(entry) >= self.options.patience_us)
+    }
+
+    /// Takes a call out and forgets it.
+    fn close(&mut self, group: u64) -> Call {
+        let members = self.groups.remove(group);
+        let legs: Vec<Leg> = members
+            .iter()
+            .filter_map(|uuid| self.legs.remove(uuid))
+            .map(|entry| entry.leg)
+            .collect();
+        for leg in &legs {
+            self.finished.insert(&leg.uuid, leg.created_us);
+            for former in &leg.former_uuids {
+                self.renamed.remove(former);
+                self.finished.insert(former, leg.created_us);
+            }
+        }
+        Call::new(legs, &|uuid| self.finished.has(uuid))
+    }
+}

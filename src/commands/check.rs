@@ -1,0 +1,60 @@
+//! `switchhook check`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::cli::Check;
+use crate::config::{Config, Faults, REFERENCE};
+
+/// Checks the files named, or `config` when none is; or prints the reference.
+///
+/// Exit status 1 when a file has a fault or nothing could be printed.
+#[must_use]
+pub fn check(config: &Path, args: &Check) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let printed = if args.print_reference {
+        out.write_all(REFERENCE.as_bytes()).map(|()| true)
+    } else if args.files.is_empty() {
+        check_file(config, &mut out)
+    } else {
+        let check = |good, file| Ok(check_file(file, &mut out)? && good);
+        args.files.iter().map(AsRef::as_ref).try_fold(true, check)
+    };
+    match printed {
+        Ok(true) => ExitCode::SUCCESS,
+        // Nobody reads on (`check | head`): what was to be said is lost with its reader.
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Says what one file is; `false` when it has a fault.
+fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
+    match Config::load(path) {
+        Ok(config) => say_good(&config, out).map(|()| true),
+        Err(faults) => say_faults(&faults).map(|()| false),
+    }
+}
+
+fn say_good(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let webhooks = counted(config.webhooks.len(), "webhook", "webhooks");
+    let flows = counted(config.flows.len(), "flow", "flows");
+    let switches = counted(config.freeswitch.len(), "switch", "switches");
+    let origin = config.origin();
+    writeln!(out, "{origin}: ok: {webhooks}, {flows}, {switches}")?;
+    for warning in &config.warnings {
+        writeln!(out, "{}", warning.in_file(origin, "warning: "))?;
+    }
+    Ok(())
+}
+
+fn say_faults(faults: &Faults) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{faults}")
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {many}"),
+    }
+}

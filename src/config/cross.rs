@@ -1,0 +1,160 @@
+//! What no key can see by itself: settings that do not go together, and what is worth a look.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Config;
+use super::kinds::{Wrong, nearest};
+use super::lines::{element, join};
+use super::reader::Reader;
+use super::settings::Flow;
+use super::variables::check_names;
+use super::webhook::Webhook;
+use crate::webhook::options::{Kind, Mapping};
+
+/// Compares the sections with one another.
+pub(super) fn check(config: &Config, reader: &Reader<'_>) {
+    let checks = Checks { config, reader };
+    checks.listen();
+    checks.limits();
+    checks.switches();
+    checks.account();
+    for (name, flow) in &config.flows {
+        checks.flow(&join("flows", name), flow);
+    }
+    for (name, webhook) in &config.webhooks {
+        let path = join("webhooks", name);
+        checks.plain_http(&path, webhook);
+        check_names(webhook, &path, reader);
+        warn_of_texts(&path, webhook, reader);
+        warn_of_unread_answers(&path, webhook, reader);
+    }
+}
+
+struct Checks<'c> {
+    config: &'c Config,
+    reader: &'c Reader<'c>,
+}
+
+impl Checks<'_> {
+    fn listen(&self) {
+        let listen = &self.config.listen;
+        if listen.esl == listen.http && listen.esl.port() != 0 {
+            let what = format!("{} is also the address of listen.esl", listen.http);
+            self.fault("listen.http", what, "choose another port");
+        }
+        for (key, address) in [("listen.esl", listen.esl), ("listen.http", listen.http)] {
+            if !is_loopback(address.ip()) {
+                let what = format!("{address} can be reached from outside, without a password");
+                let cure = "listen on 127.0.0.1, or let a firewall admit only the switches";
+                self.reader.warn(key, Wrong::new(what, cure));
+            }
+        }
+    }
+
+    fn limits(&self) {
+        let limits = &self.config.limits;
+        if limits.connections <= limits.calls_on_hold {
+            let what = format!(
+                "{} leaves no room beside {} calls on hold",
+                limits.connections, limits.calls_on_hold
+            );
+            let cure = "choose more connections: a call above the limit needs one to be given back";
+            self.fault("limits.connections", what, cure);
+        }
+    }
+
+    fn switches(&self) {
+        let mut addresses = BTreeMap::new();
+        let mut names = BTreeMap::new();
+        for (index, switch) in self.config.freeswitch.iter().enumerate() {
+            let path = element("freeswitch", index);
+            let first = addresses.insert(&switch.address, index);
+            if first.is_some() && !switch.address.is_empty() {
+                let what = format!("{} is there twice", switch.address);
+                self.fault(&join(&path, "address"), what, "remove one of the two");
+            }
+            let Some(name) = &switch.name else { continue };
+            if names.insert(name, index).is_some() {
+                let what = format!("two switches are called {name:?}");
+                self.fault(&join(&path, "name"), what, "give each its own name");
+            }
+        }
+    }
+
+    fn account(&self) {
+        if let Some(webhook) = &self.config.account.default_webhook {
+            self.known("account.default_webhook", webhook);
+        }
+    }
+
+    fn flow(&self, path: &str, flow: &Flow) {
+        if flow.webhook && self.config.account.default_webhook.is_none() {
+            let what = "is enabled, but \"Webhook for Account\" is Not Configured";
+            let cure = "name one: [account] default_webhook = \"…\", described in [webhooks.…]";
+            self.fault(&join(path, "webhook"), what, cure);
+        }
+        for (index, webhook) in flow.after.iter().enumerate() {
+            let path = join(path, "after");
+            self.known(&path, webhook);
+            if flow.after[..index].contains(webhook) {
+                self.fault(&path, format!("names {webhook:?} twice"), "name it once");
+            }
+        }
+    }
+
+    /// Says when there is no webhook of this name.
+    fn known(&self, path: &str, name: &str) {
+        if self.config.webhooks.contains_key(name) {
+            return;
+        }
+        let names = self.config.webhooks.keys().map(String::as_str);
+        let cure = match nearest(name, names) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => format!("add [webhooks.{name}]"),
+        };
+        self.fault(path, format!("there is no webhook {name:?}"), &cure);
+    }
+
+    fn plain_http(&self, path: &str, webhook: &Webhook) {
+        let scheme = webhook.request.url.get(..7).map(str::to_ascii_lowercase);
+        if scheme.as_deref() == Some("http://") && !self.config.egress.allow_plain_http {
+            let cure = "write https://, or allow it: [egress] allow_plain_http = true";
+            let what = "is plain http, which is not allowed";
+            self.fault(&join(path, "url"), what, cure);
+        }
+    }
+
+    fn fault(&self, path: &str, what: impl Into<String>, cure: &str) {
+        self.reader.fault(path, Wrong::new(what, cure));
+    }
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// FreeSWITCH: `transfer`, `bridge` and the like have a grammar of their own, in
+/// which text without any `$` can still run commands.
+fn warn_of_texts(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+    let map = join(&join(path, "response"), "map");
+    let texts = |mapping: &&Mapping| mapping.kind == Kind::Text;
+    for mapping in webhook.request.response.map.iter().filter(texts) {
+        let what = "is any text: safe in log, set and export, never in transfer, bridge, \
+                    playback, execute_extension or originate";
+        let cure = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
+        reader.warn(&join(&map, &mapping.name), Wrong::new(what, cure));
+    }
+}
+
+fn warn_of_unread_answers(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+    let maps = !webhook.request.response.map.is_empty();
+    if maps && !webhook.widget.wait_for_response {
+        let what = "is never read, because wait_for_response is off";
+        let path = join(&join(path, "response"), "map");
+        reader.warn(
+            &path,
+            Wrong::new(what, "remove it, or wait for the response"),
+        );
+    }
+}

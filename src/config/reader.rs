@@ -1,0 +1,71 @@
+//! One reading of a document: what was found out, besides the values.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::fault::Fault;
+use super::kinds::Wrong;
+use super::lines::Lines;
+use super::surroundings::Surroundings;
+
+/// What reading found out, besides the values.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub(super) faults: Vec<Fault>,
+    pub(super) warnings: Vec<Fault>,
+    /// Every key that was asked for, `NAME` and `[]` in place of names and indexes.
+    pub(super) asked: BTreeSet<String>,
+    /// Those of them that were in the file.
+    pub(super) found: BTreeSet<String>,
+}
+
+/// One reading of one document.
+pub(super) struct Reader<'d> {
+    pub(super) surroundings: &'d dyn Surroundings,
+    lines: &'d Lines,
+    findings: RefCell<Findings>,
+}
+
+impl<'d> Reader<'d> {
+    pub(super) fn new(lines: &'d Lines, surroundings: &'d dyn Surroundings) -> Self {
+        Self {
+            surroundings,
+            lines,
+            findings: RefCell::default(),
+        }
+    }
+
+    /// Remembers what is wrong with the key at `path`.
+    pub(super) fn fault(&self, path: &str, wrong: Wrong) {
+        let fault = self.located(path, wrong);
+        self.findings.borrow_mut().faults.push(fault);
+    }
+
+    /// Remembers what is worth a look.
+    pub(super) fn warn(&self, path: &str, wrong: Wrong) {
+        let fault = self.located(path, wrong);
+        self.findings.borrow_mut().warnings.push(fault);
+    }
+
+    /// Remembers that a key was asked for.
+    pub(super) fn asked(&self, shape: String, found: bool) {
+        let mut findings = self.findings.borrow_mut();
+        if found {
+            findings.found.insert(shape.clone());
+        }
+        findings.asked.insert(shape);
+    }
+
+    pub(super) fn finish(self) -> Findings {
+        self.findings.into_inner()
+    }
+
+    fn located(&self, path: &str, wrong: Wrong) -> Fault {
+        Fault {
+            line: self.lines.find(path),
+            key: path.to_owned(),
+            what: wrong.what,
+            cure: wrong.cure,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Passwords, tokens and signing keys: in place, from the environment, or from a file.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use toml_edit::Value;
+
+use super::kinds::{Read, Wrong, filled, list};
+use super::section::Section;
+use super::surroundings::Surroundings;
+use crate::webhook::options::Secret;
+
+/// Bytes of a Standard Webhooks key.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// The secret that one of three keys gives: in place, the name of an
+/// environment variable, or the path of a file. It must be there.
+pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], cure: &str) -> Secret {
+    let around = section.reader.surroundings;
+    let [in_place, env, file] = *keys;
+    section.need_one(keys, cure);
+    let in_place = section.get(in_place, filled);
+    let env = section.get(env, |value| from_env(value, around));
+    let file = section.get(file, |value| from_file(value, around));
+    let secret = in_place.or(env).or(file);
+    Secret::new(secret.unwrap_or_default())
+}
+
+/// `signing`: Standard Webhooks keys, those in place first, then those of the
+/// environment, then those of files. The first one signs first.
+pub(super) fn signing(mut section: Section<'_>) -> Vec<Secret> {
+    let around = section.reader.surroundings;
+    let in_place = section.get_or("secrets", Vec::new(), list(|value| key(filled(value)?)));
+    let env = |value: &Value| key(from_env(value, around)?);
+    let env = section.get_or("secrets_env", Vec::new(), list(env));
+    let file = |value: &Value| key(from_file(value, around)?);
+    let file = section.get_or("secrets_file", Vec::new(), list(file));
+    in_place.into_iter().chain(env).chain(file).collect()
+}
+
+fn from_env(value: &Value, around: &dyn Surroundings) -> Read<String> {
+    let name = filled(value)?;
+    let secret = around.variable(&name).filter(|secret| !secret.is_empty());
+    let wrong = || {
+        let what = format!("the environment variable {name} is not set");
+        Wrong::new(what, format!("set {name} where switchhook is started"))
+    };
+    secret.ok_or_else(wrong)
+}
+
+fn from_file(value: &Value, around: &dyn Surroundings) -> Read<String> {
+    let path = filled(value)?;
+    let wrong = |why: String| {
+        let what = format!("the secret's file {path} cannot be used: {why}");
+        Wrong::new(what, "write the secret into it, readable for switchhook")
+    };
+    let text = around
+        .file(Path::new(&path))
+        .map_err(|error| wrong(error.to_string()))?;
+    // An editor ends a file with a line break; it is no part of the secret.
+    let secret = text.trim_end_matches(['\r', '\n']);
+    if secret.is_empty() {
+        return Err(wrong("it is empty".into()));
+    }
+    Ok(secret.to_owned())
+}
+
+fn key(text: String) -> Read<Secret> {
+    let decoded = text.strip_prefix("whsec_").map(|key| STANDARD.decode(key));
+    match decoded {
+        Some(Ok(key)) if KEY_BYTES.contains(&key.len()) => Ok(Secret::new(text)),
+        Some(_) | None => Err(Wrong::new(
+            "is not a Standard Webhooks secret",
+            "write whsec_ and 24 to 64 random bytes as base64: \
+             echo whsec_$(openssl rand -base64 32)",
+        )),
+    }
+}

@@ -1,0 +1,221 @@
+//! How each section of the file is read into its settings.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::{TZ_VARIANTS, Tz};
+use ipnet::IpNet;
+use toml_edit::Value;
+use url::Url;
+
+use super::kinds::{
+    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
+    one_of, optional, shown, text,
+};
+use super::secrets::secret;
+use super::section::Section;
+use super::settings::{
+    Account, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store, Switch,
+};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+/// Characters of a name that the operator chooses.
+const NAME_LIMIT: usize = 64;
+
+pub(super) fn listen(mut section: Section<'_>) -> Listen {
+    if !section.is_there() {
+        let what = "is missing, and is the one section that must be there";
+        section.fault("", Wrong::new(what, "add a line [listen]"));
+    }
+    let default = Listen::default();
+    Listen {
+        esl: section.get_or("esl", default.esl, socket_address),
+        http: section.get_or("http", default.http, socket_address),
+    }
+}
+
+fn socket_address(value: &Value) -> Read<SocketAddr> {
+    let cure = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
+    let what = || format!("{} is not an IP address with its port", shown(value));
+    text(value)?.parse().map_err(|_| Wrong::new(what(), cure))
+}
+
+pub(super) fn switch(mut section: Section<'_>) -> Switch {
+    let example = "add address = \"127.0.0.1:8021\"";
+    let cure = "add password_env, password_file or password, as in event_socket.conf.xml";
+    Switch {
+        address: section.need("address", example, host_and_port),
+        password: secret(&mut section, &PASSWORD, cure),
+        name: section.get("name", optional(one_line)).flatten(),
+        json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
+    }
+}
+
+/// The keys of a password.
+pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
+
+pub(super) fn store(mut section: Section<'_>) -> Store {
+    Store {
+        url: section.get_or("url", Store::default().url, store_url),
+    }
+}
+
+/// The one place that decides which databases there are.
+fn store_url(value: &Value) -> Read<String> {
+    let url = one_line(value)?;
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    let cure = "write \"sqlite:FILE\", such as \"sqlite:switchhook.db\"";
+    match scheme {
+        "sqlite" => Ok(url),
+        "postgres" | "postgresql" => Err(Wrong::new("PostgreSQL is not in this version", cure)),
+        _ => Err(Wrong::new("is not the address of a database", cure)),
+    }
+}
+
+pub(super) fn limits(mut section: Section<'_>) -> Limits {
+    let all = Limits::default();
+    let second = Duration::from_secs(1);
+    // The switch waits 25 s for our `connect`, so there is no use in waiting longer for its reply.
+    let connect = Duration::from_millis(100)..=25 * second;
+    let reply = Duration::from_millis(100)..=60 * second;
+    let drain = Duration::ZERO..=3600 * second;
+    let take = &mut section;
+    Limits {
+        calls_on_hold: take.get_or("calls_on_hold", all.calls_on_hold, number(1..=1_000_000)),
+        connections: take.get_or("connections", all.connections, number(1..=1_100_000)),
+        frame_header_bytes: take.get_or(
+            "frame_header_bytes",
+            all.frame_header_bytes,
+            bytes(16 * KIB..=4 * MIB),
+        ),
+        frame_headers: take.get_or("frame_headers", all.frame_headers, number(200..=16_384)),
+        frame_body_bytes: take.get_or(
+            "frame_body_bytes",
+            all.frame_body_bytes,
+            bytes(64 * KIB..=256 * MIB),
+        ),
+        connect_deadline: take.get_or("connect_deadline", all.connect_deadline, duration(connect)),
+        reply_deadline: take.get_or("reply_deadline", all.reply_deadline, duration(reply)),
+        drain_deadline: take.get_or("drain_deadline", all.drain_deadline, duration(drain)),
+        deliveries_in_flight: take.get_or(
+            "deliveries_in_flight",
+            all.deliveries_in_flight,
+            number(1..=10_000),
+        ),
+    }
+}
+
+pub(super) fn account(mut section: Section<'_>) -> Account {
+    let default = Account::default();
+    Account {
+        default_webhook: section.get("default_webhook", optional(text)).flatten(),
+        time_zone: section.get_or("time_zone", default.time_zone, time_zone),
+    }
+}
+
+fn time_zone(value: &Value) -> Read<Tz> {
+    let name = text(value)?;
+    let wrong = |_| {
+        let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+        let cure = match meant {
+            Some(meant) => format!("did you mean \"{meant}\"?"),
+            None => "write a name of the time zone database, such as \"Asia/Kolkata\"".into(),
+        };
+        Wrong::new(format!("{} is not a time zone", shown(value)), cure)
+    };
+    name.parse().map_err(wrong)
+}
+
+pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
+    if name.is_empty() || name.chars().any(char::is_control) {
+        section.fault("", Wrong::new("is not a name for a flow", "choose another"));
+    }
+    let default = Flow::default();
+    let legs = &[("all", LegChoice::All), ("connected", LegChoice::Connected)];
+    let units = &[
+        ("ms", DurationUnit::Milliseconds),
+        ("s", DurationUnit::Seconds),
+    ];
+    Flow {
+        webhook: section.get_or("webhook", default.webhook, flag),
+        after: section.get_or("after", default.after, list(filled)),
+        legs: section.get_or("legs", default.legs, one_of(legs)),
+        duration_unit: section.get_or("duration_unit", default.duration_unit, one_of(units)),
+        uuid_key: section.get_or("uuid_key", default.uuid_key, uuid_key),
+        keys_raw: section.get_or("keys_raw", default.keys_raw, flag),
+    }
+}
+
+/// A key of the document that is not already one of its own.
+fn uuid_key(value: &Value) -> Read<String> {
+    let key = one_line(value)?;
+    let taken = [
+        "callDetails",
+        "keys",
+        "recordingUrls",
+        "incomplete",
+        "missing",
+    ];
+    if taken.contains(&key.as_str()) {
+        let what = format!("{key:?} is already a key of the document");
+        return Err(Wrong::new(what, "choose another, such as \"phonon-uuid\""));
+    }
+    Ok(key)
+}
+
+pub(super) fn egress(mut section: Section<'_>) -> Egress {
+    let default = Egress::default();
+    let plain = section.get_or("allow_plain_http", default.allow_plain_http, flag);
+    Egress {
+        allow_plain_http: plain,
+        allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
+        proxy: section.get("proxy", optional(proxy)).flatten(),
+    }
+}
+
+/// A range of addresses, or one address.
+fn addresses(value: &Value) -> Read<IpNet> {
+    let text = text(value)?;
+    let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    let cure = "write a range such as \"10.0.0.0/8\", or one address";
+    let wrong = || {
+        Wrong::new(
+            format!("{} is not a range of addresses", shown(value)),
+            cure,
+        )
+    };
+    text.parse().ok().or_else(one).ok_or_else(wrong)
+}
+
+/// An `http://` address without user and password: it is shown in logs.
+fn proxy(value: &Value) -> Read<Url> {
+    let cure = "write it as \"http://proxy.example:3128\"";
+    let wrong = |_| Wrong::new("is not the address of a proxy", cure);
+    let url: Url = text(value)?.parse().map_err(wrong)?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(Wrong::new("is not the address of an HTTP proxy", cure));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let what = "has a user or password, which this version cannot keep secret";
+        return Err(Wrong::new(what, cure));
+    }
+    Ok(url)
+}
+
+pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
+    Recordings {
+        public_url: section.get("public_url", optional(one_line)).flatten(),
+    }
+}
+
+fn directory(value: &Value) -> Read<Option<PathBuf>> {
+    Ok(optional(one_line)(value)?.map(PathBuf::from))
+}
+
+/// Whether `name` can be a webhook's name: it is the path of a socket application.
+pub(super) fn is_webhook_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
+}

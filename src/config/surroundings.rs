@@ -1,0 +1,47 @@
+//! What a configuration reads besides its file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// Bytes read of a secret's file.
+const SECRET_FILE_LIMIT: u64 = 64 * 1024;
+
+/// Environment variables and the files of secrets.
+pub trait Surroundings {
+    /// The environment variable `name`; `None` when it is unset or not UTF-8.
+    fn variable(&self, name: &str) -> Option<String>;
+
+    /// The text of a secret's file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no UTF-8, or is larger than 64 KiB.
+    fn file(&self, path: &Path) -> io::Result<String>;
+}
+
+/// Those of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Process;
+
+impl Surroundings for Process {
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        read_limited(path, SECRET_FILE_LIMIT)
+    }
+}
+
+/// Reads a text file of at most `limit` bytes.
+pub(super) fn read_limited(path: &Path, limit: u64) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(limit + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > limit {
+        let what = format!("it is larger than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(text)
+}

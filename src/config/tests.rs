@@ -1,0 +1,152 @@
+//! The reference against the code: what is read is written down, and the other way round.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use super::surroundings::Surroundings;
+use super::{Config, Findings, REFERENCE, Source, read};
+
+/// Every variable is set and every file is there, each with a valid signing key.
+struct Everything;
+
+const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+impl Surroundings for Everything {
+    fn variable(&self, _name: &str) -> Option<String> {
+        Some(KEY.into())
+    }
+
+    fn file(&self, _path: &Path) -> io::Result<String> {
+        Ok(format!("{KEY}\n"))
+    }
+}
+
+/// A line of the reference.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Line<'t> {
+    Header(&'t str),
+    Default(&'t str),
+    Required(&'t str),
+    Example(&'t str),
+}
+
+impl<'t> Line<'t> {
+    /// A line of the reference; `None` for what explains.
+    fn of(line: &'t str) -> Option<Self> {
+        let setting = line.strip_prefix('#').unwrap_or(line);
+        if setting.is_empty() || setting.starts_with([' ', '#']) {
+            return None;
+        }
+        Some(if setting.starts_with('[') {
+            Self::Header(setting)
+        } else if setting.ends_with("# required") {
+            Self::Required(setting)
+        } else if setting.ends_with("# example") {
+            Self::Example(setting)
+        } else {
+            Self::Default(setting)
+        })
+    }
+
+    fn text(self) -> &'t str {
+        match self {
+            Self::Header(text)
+            | Self::Default(text)
+            | Self::Required(text)
+            | Self::Example(text) => text,
+        }
+    }
+
+    /// The key, without what says where a secret is.
+    fn base(self) -> &'t str {
+        let key = self.text().split(" =").next().unwrap_or_default();
+        let key = key.strip_suffix("_env").unwrap_or(key);
+        key.strip_suffix("_file").unwrap_or(key)
+    }
+}
+
+fn lines() -> Vec<Line<'static>> {
+    REFERENCE.lines().filter_map(Line::of).collect()
+}
+
+/// Reads those lines of the reference that `wanted` takes, which must be without a fault.
+fn read_lines(wanted: impl Fn(&Line<'static>) -> bool) -> (Config, Findings) {
+    let lines = lines().into_iter().filter(wanted).map(Line::text);
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let (mut config, findings) = read(&text, "reference.toml", &Everything);
+    assert!(findings.faults.is_empty(), "{:?}\n{text}", findings.faults);
+    config.source = Source::default();
+    config.warnings = Vec::new();
+    (config, findings)
+}
+
+fn is_skeleton(line: &Line<'_>) -> bool {
+    matches!(line, Line::Header(_) | Line::Required(_))
+}
+
+/// Reads an example among headers and required keys. It stands in for a
+/// required key that it is another way to give.
+fn read_example(example: Line<'static>) -> (Config, Findings) {
+    let stands_in =
+        |line: &Line<'_>| matches!(line, Line::Required(_)) && line.base() == example.base();
+    read_lines(|line| *line == example || is_skeleton(line) && !stands_in(line))
+}
+
+fn examples() -> impl Iterator<Item = Line<'static>> {
+    let is_example = |line: &Line<'_>| matches!(line, Line::Example(_));
+    lines().into_iter().filter(is_example)
+}
+
+#[test]
+fn the_reference_as_printed_is_the_empty_configuration() {
+    let empty = Config::parse("[listen]", "switchhook.toml");
+    let printed = Config::parse(REFERENCE, "switchhook.toml");
+    let settings = |config: Result<Config, _>| {
+        config.map(|config| Config {
+            source: Source::default(),
+            ..config
+        })
+    };
+    assert!(printed.is_ok());
+    assert_eq!(settings(printed), settings(empty));
+}
+
+#[test]
+fn every_default_of_the_reference_is_that_of_the_code() {
+    let (skeleton, _) = read_lines(is_skeleton);
+    let (defaults, _) = read_lines(|line| is_skeleton(line) || matches!(line, Line::Default(_)));
+    assert_eq!(skeleton, defaults);
+}
+
+#[test]
+fn every_example_of_the_reference_is_without_a_fault_and_changes_something() {
+    let (skeleton, _) = read_lines(is_skeleton);
+    assert!(examples().count() > 20);
+    for example in examples() {
+        let (config, _) = read_example(example);
+        let same = config == skeleton;
+        // Every secret here has the same value, wherever it comes from.
+        assert_eq!(
+            same,
+            example.text().starts_with("password_file"),
+            "{}",
+            example.text()
+        );
+    }
+}
+
+#[test]
+fn every_key_that_is_read_is_in_the_reference() {
+    let mut asked = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    let (_, all) = read_lines(|line| is_skeleton(line) || matches!(line, Line::Default(_)));
+    let readings = examples().map(|example| read_example(example).1);
+    for findings in readings.chain([all]) {
+        asked.extend(findings.asked);
+        found.extend(findings.found);
+    }
+    assert!(asked.contains("webhooks.NAME.response.map.NAME.as"));
+    let missing: Vec<_> = asked.difference(&found).collect();
+    assert!(missing.is_empty(), "not in the reference: {missing:?}");
+}

@@ -1,0 +1,224 @@
+//! `[webhooks.NAME]`: the request, what the caller gets meanwhile, what is kept.
+
+use std::time::Duration;
+
+use toml_edit::Value;
+
+use super::kinds::{Read, Wrong, duration, filled, flag, is, number, one_line, one_of, text};
+use super::response;
+use super::secrets::{secret, signing};
+use super::section::Section;
+use super::sections::{PASSWORD, is_webhook_name};
+use super::variables::variables;
+use crate::call::variables::Names;
+use crate::takeover::{BeforeAnswer, HoldMusic};
+use crate::webhook::options::{Auth, Body, Entry, Options, Secret};
+
+/// Above it no widget may keep a caller waiting.
+const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
+const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
+
+/// One webhook with everything that its section says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Webhook {
+    /// The HTTP request and how its response is read.
+    pub request: Options,
+    /// What a call gets that waits for it.
+    pub widget: Widget,
+    /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
+    pub signing: Vec<Secret>,
+    /// How fast documents are posted to it.
+    pub delivery: Delivery,
+}
+
+/// The widget's settings that are not of its request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Widget {
+    /// Off: the request goes out in the background and the call goes on at once.
+    pub wait_for_response: bool,
+    /// What the caller hears meanwhile.
+    pub hold_music: HoldMusic,
+    /// What a caller gets who is not answered yet.
+    pub before_answer: BeforeAnswer,
+    /// The response's variables are kept for reports.
+    pub persist_response: bool,
+    /// The variable `response_raw` is written at all.
+    pub response_raw: bool,
+    /// The names of the variables that it writes.
+    pub variables: Names,
+}
+
+impl Default for Widget {
+    fn default() -> Self {
+        Self {
+            wait_for_response: true,
+            hold_music: HoldMusic::OfSwitch,
+            before_answer: BeforeAnswer::EarlyMedia,
+            persist_response: false,
+            response_raw: true,
+            variables: Names::default(),
+        }
+    }
+}
+
+/// How fast documents are posted to one webhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Documents a second.
+    pub rate: u32,
+    /// Documents whose answer is waited for at once.
+    pub in_flight: usize,
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self {
+            rate: 50,
+            in_flight: 8,
+        }
+    }
+}
+
+pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
+    if !is_webhook_name(name) {
+        let cure = "choose one of at most 64 letters, digits, _ and -";
+        section.fault("", Wrong::new("is not a name for a webhook", cure));
+    }
+    let mut response = section.section("response");
+    Webhook {
+        request: request(&mut section, &mut response),
+        widget: widget(&mut section, &mut response),
+        signing: signing(section.section("signing")),
+        delivery: delivery(section.section("delivery")),
+    }
+}
+
+fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> Options {
+    let default = Options::default();
+    let method = section.get("method", one_of(&METHODS));
+    let timeout = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
+    Options {
+        method: method.map_or(default.method, str::to_owned),
+        url: section.need("url", "add url = \"https://…\"", one_line),
+        query: entries(section, "query"),
+        headers: entries(section, "headers"),
+        body: body(section.section("body")),
+        auth: auth(section.section("auth")),
+        timeout: section.get_or("timeout", default.timeout, timeout),
+        response: response::options(response),
+    }
+}
+
+/// CONNECT and TRACE are no way to ask a webhook.
+const METHODS: [(&str, &str); 7] = [
+    ("POST", "POST"),
+    ("GET", "GET"),
+    ("PUT", "PUT"),
+    ("PATCH", "PATCH"),
+    ("DELETE", "DELETE"),
+    ("HEAD", "HEAD"),
+    ("OPTIONS", "OPTIONS"),
+];
+
+/// A table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`, or, where a
+/// name occurs twice, a list of `{ name, value, mandatory }`.
+fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<Entry> {
+    if section.is_list(key) {
+        let entry = |mut section: Section<'_>| {
+            let name = section.need("name", "add name = \"…\"", one_line);
+            entry(name, section)
+        };
+        return section.list(key).into_iter().map(entry).collect();
+    }
+    let entries = section.named(key, Some("value")).into_iter();
+    entries
+        .map(|(name, section)| entry(name, section))
+        .collect()
+}
+
+fn entry(name: String, mut section: Section<'_>) -> Entry {
+    Entry {
+        name,
+        value: section.need("value", "add value = \"…\"", text),
+        mandatory: section.get_or("mandatory", false, flag),
+    }
+}
+
+fn body(mut section: Section<'_>) -> Body {
+    section.only_one(&["json", "xml", "form", "text"]);
+    let json = section.get("json", filled).map(Body::Json);
+    let xml = section.get("xml", filled).map(Body::Xml);
+    let text = section.get("text", filled).map(Body::Text);
+    let form = section.has("form");
+    let fields = entries(&mut section, "form");
+    let form = form.then_some(Body::Form(fields));
+    json.or(xml).or(text).or(form).unwrap_or(Body::Predefined)
+}
+
+fn auth(mut section: Section<'_>) -> Auth {
+    section.only_one(&["basic", "bearer"]);
+    let basic = section.section("basic");
+    let bearer = section.section("bearer");
+    if basic.is_there() {
+        self::basic(basic)
+    } else if bearer.is_there() {
+        self::bearer(bearer)
+    } else {
+        Auth::None
+    }
+}
+
+fn basic(mut section: Section<'_>) -> Auth {
+    let cure = "add password_env, password_file or password";
+    Auth::Basic {
+        username: section.need("username", "add username = \"…\"", one_line),
+        password: secret(&mut section, &PASSWORD, cure),
+    }
+}
+
+fn bearer(mut section: Section<'_>) -> Auth {
+    let cure = "add token_env, token_file or token";
+    let keys = ["token", "token_env", "token_file"];
+    Auth::Bearer(secret(&mut section, &keys, cure))
+}
+
+fn widget(section: &mut Section<'_>, response: &mut Section<'_>) -> Widget {
+    let default = Widget::default();
+    let before_answer = &[
+        ("early_media", BeforeAnswer::EarlyMedia),
+        ("silence", BeforeAnswer::Silence),
+        ("answer", BeforeAnswer::Answer),
+    ];
+    Widget {
+        wait_for_response: section.get_or("wait_for_response", default.wait_for_response, flag),
+        hold_music: section.get_or("hold_music", default.hold_music, hold_music),
+        before_answer: section.get_or(
+            "before_answer",
+            default.before_answer,
+            one_of(before_answer),
+        ),
+        persist_response: section.get_or("persist_response", default.persist_response, flag),
+        response_raw: response.get_or("raw", default.response_raw, flag),
+        variables: variables(section.section("variables")),
+    }
+}
+
+fn hold_music(value: &Value) -> Read<HoldMusic> {
+    match value.as_bool() {
+        Some(true) => Ok(HoldMusic::OfSwitch),
+        Some(false) => Ok(HoldMusic::Silence),
+        None if value.is_str() => Ok(HoldMusic::Stream(one_line(value)?)),
+        None => Err(Wrong::new(
+            is(value),
+            "write true, false, or a file or stream such as \"local_stream://moh\"",
+        )),
+    }
+}
+
+fn delivery(mut section: Section<'_>) -> Delivery {
+    let default = Delivery::default();
+    Delivery {
+        rate: section.get_or("rate", default.rate, number(1..=100_000)),
+        in_flight: section.get_or("in_flight", default.in_flight, number(1..=10_000)),
+    }
+}

@@ -1,0 +1,43 @@
+//! Lines of `Name: value`: the head of every frame, and the whole of a plain event.
+
+use memchr::memchr;
+
+/// Splits a line, without its end, into name and value; `None` when it has no
+/// colon. The switch writes one space after the colon; any number is skipped,
+/// as its own library does.
+pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr(b':', line)?;
+    let value = &line[colon + 1..];
+    Some((&line[..colon], &value[spaces(value)..]))
+}
+
+fn spaces(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| **byte == b' ').count()
+}
+
+/// A line without the `\r` that some gateways put before its end.
+pub(super) fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The lines of a block up to its blank line, or to its end when it has none.
+pub(super) struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(block: &'a [u8]) -> Self {
+        Self { rest: block }
+    }
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = memchr(b'\n', self.rest)?;
+        let line = without_cr(&self.rest[..end]);
+        self.rest = &self.rest[end + 1..];
+        (!line.is_empty()).then_some(line)
+    }
+}

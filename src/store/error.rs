@@ -1,0 +1,118 @@
+//! What can be wrong with the store, each with its cure.
+
+use std::path::PathBuf;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The setting is not a store that this program knows.
+    #[error("store url {url:?}: {why}; write for example \"sqlite:switchhook.db\"")]
+    Url {
+        /// The setting.
+        url: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no database file, and this command does not make one.
+    #[error("no store at {path}; start `switchhook serve` once, or point [store] url at its file")]
+    NotThere {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The file that is open is no longer under its name.
+    #[error("the store {path} was removed or replaced while it was open; put it back, or restart")]
+    Gone {
+        /// The file's name.
+        path: PathBuf,
+    },
+    /// Another `serve` has the file.
+    #[error(
+        "the store {path} is in use by another `switchhook serve`{by}; stop that one, or give this \
+         one its own file in [store] url"
+    )]
+    InUse {
+        /// The database file.
+        path: PathBuf,
+        /// ` (process N)` when it is known.
+        by: String,
+    },
+    /// The disk is full, or the store has the size that it may have.
+    #[error("the store {path} is full; free space on its disk")]
+    Full {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// Another program keeps the database locked.
+    #[error("the store {path} is locked by another program; end that program's transaction")]
+    Locked {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// Reading or writing failed in the file system.
+    #[error("the store {path} cannot be read or written ({why}); check its disk and permissions")]
+    Disk {
+        /// The database file.
+        path: PathBuf,
+        /// What the database said.
+        why: String,
+    },
+    /// The file is not a database, or is damaged.
+    #[error("the store {path} is damaged ({why}); restore it from a copy, or move it away")]
+    Damaged {
+        /// The database file.
+        path: PathBuf,
+        /// What the database said.
+        why: String,
+    },
+    /// The tables are of another version of this program.
+    #[error("the store {path} has other tables than this version ({why}); {cure}")]
+    Schema {
+        /// The database file.
+        path: PathBuf,
+        /// How they differ.
+        why: String,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// The lease ended and the document was claimed again, or settled, meanwhile.
+    #[error("the lease on {webhook_id} is no longer ours; whoever claimed it since settles it")]
+    StaleLease {
+        /// The document.
+        webhook_id: String,
+    },
+    /// No document has this id.
+    #[error("no document {webhook_id}; `switchhook outbox list` shows the ids")]
+    NoSuchDocument {
+        /// What was asked for.
+        webhook_id: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed, the service is shutting down")]
+    Closed,
+    /// The database refused a statement: a fault of this program.
+    #[error("the store refused a statement ({0}); please report this")]
+    Statement(String),
+}
+
+impl StoreError {
+    /// Whether the same call can succeed once the cause is gone. The others need
+    /// another call or another configuration.
+    #[must_use]
+    pub fn is_recoverable(&self) -> bool {
+        match self {
+            Self::Gone { .. }
+            | Self::Full { .. }
+            | Self::Locked { .. }
+            | Self::Disk { .. }
+            | Self::Damaged { .. } => true,
+            Self::Url { .. }
+            | Self::NotThere { .. }
+            | Self::InUse { .. }
+            | Self::Schema { .. }
+            | Self::StaleLease { .. }
+            | Self::NoSuchDocument { .. }
+            | Self::Closed
+            | Self::Statement(_) => false,
+        }
+    }
+}

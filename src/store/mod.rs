@@ -1,0 +1,401 @@
+//! What survives a crash: the legs of calls that are not over, the documents
+//! that are still to be delivered, and what the report shows.
+//!
+//! [`Store`] is the one door; behind it a driver for each database holds that
+//! database's SQL. Every driver passes the same conformance suite
+//! (`tests/store_suite`). What a method wrote is on the disk when it returns.
+//!
+//! ```text
+//! put_leg … put_leg, finish_call        one transaction: legs out, documents in
+//! claim -> settle(Delivered | Again | Dead)   or release, or the lease ends
+//! ```
+
+mod clock;
+mod error;
+mod health;
+mod model;
+mod sqlite;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+pub use clock::Clock;
+pub use error::StoreError;
+pub use health::Health;
+pub use model::{
+    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSummary, Claimed, Content, DocumentDetail,
+    DocumentRow, Filter, FinishedCall, KeptResponse, Kind, Lease, NewDocument, Report,
+    ReportedCall, Settled, State, StoredLeg, Want,
+};
+
+use sqlite::Sqlite;
+
+/// Who opens the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The service: alone on a SQLite file, makes it when it is not there,
+    /// brings its tables up to date, frees the leases of a dead predecessor.
+    Serve,
+    /// A command beside a service that may be running: `outbox`, `report`.
+    Beside,
+}
+
+/// How the store is opened.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `sqlite:FILE`.
+    pub url: String,
+    /// Who opens it.
+    pub role: Role,
+    /// How long a write waits for another program's transaction.
+    pub busy_timeout: Duration,
+    /// The store refuses to grow beyond this, as it would on a full disk.
+    pub max_bytes: Option<u64>,
+    /// Whose time decides what is due.
+    pub clock: Clock,
+}
+
+impl Options {
+    /// The store at `url`, with 5 s of patience, no limit and the database's clock.
+    #[must_use]
+    pub fn new(url: impl Into<String>, role: Role) -> Self {
+        Self {
+            url: url.into(),
+            role,
+            busy_timeout: Duration::from_secs(5),
+            max_bytes: None,
+            clock: Clock::Database,
+        }
+    }
+}
+
+/// An open store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    driver: Arc<Driver>,
+    clock: Clock,
+}
+
+/// One variant a database.
+#[derive(Debug)]
+enum Driver {
+    Sqlite(Sqlite),
+}
+
+/// Where a report goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportCursor(sqlite::Cursor);
+
+impl Default for ReportCursor {
+    fn default() -> Self {
+        Self(sqlite::Cursor::Calls(0))
+    }
+}
+
+/// Opening, closing, health.
+impl Store {
+    /// Opens the store. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Each [`StoreError`] names its cure: a URL that is no store, a file in use
+    /// by another `serve` or written by a newer version, a disk that fails.
+    pub async fn open(options: Options) -> Result<Self, StoreError> {
+        let driver = Driver::Sqlite(Sqlite::open(&options).await?);
+        let store = Self {
+            driver: Arc::new(driver),
+            clock: options.clock,
+        };
+        if options.role == Role::Serve {
+            store.free_predecessors_leases().await?;
+        }
+        Ok(store)
+    }
+
+    async fn free_predecessors_leases(&self) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let freed = db.write(sqlite::Release::Predecessors).await?;
+        if freed > 0 {
+            tracing::info!(documents = freed, "freed the leases of a service that died");
+        }
+        Ok(())
+    }
+
+    /// Whether the store takes writes, and what is wrong when it does not. It
+    /// recovers by itself when the cause is gone.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.health()
+    }
+
+    /// Returns once the store takes writes: for whoever must write again what a
+    /// recoverable error refused.
+    pub async fn recovered(&self) {
+        // An error says that the writer is gone; the next write says so too.
+        drop(self.health().wait_for(|health| health.ok).await);
+    }
+
+    /// Changes when this process inserted or freed something to send.
+    #[must_use]
+    pub fn inserted(&self) -> watch::Receiver<u64> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.inserted()
+    }
+
+    /// The clock for timestamps that a receiver sees.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Writes what waits and closes the file; later calls fail with
+    /// [`StoreError::Closed`].
+    pub async fn close(&self) {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.close().await;
+    }
+}
+
+/// Calls.
+impl Store {
+    /// Stores a leg as far as it is known.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one the leg is not stored.
+    pub async fn put_leg(&self, leg: StoredLeg) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::PutLeg(leg)).await
+    }
+
+    /// Forgets legs whose call needs no document.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one they are still there.
+    pub async fn remove_legs(&self, switch: &str, legs: Vec<String>) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let switch = switch.to_owned();
+        db.write(sqlite::RemoveLegs { switch, legs }).await
+    }
+
+    /// Every leg of every call that is not over, for a restart.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn load_legs(&self) -> Result<Vec<StoredLeg>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.load_legs().await
+    }
+
+    /// A call is over: its legs out, its documents and its summary in, in one
+    /// transaction. Says of each document whether it is new; one that this call
+    /// already has for that webhook stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one nothing was changed, and the same
+    /// call may be made again.
+    pub async fn finish_call(&self, call: FinishedCall) -> Result<Vec<bool>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Finish(call)).await
+    }
+
+    /// Keeps a widget's variables for the report.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one they are not kept.
+    pub async fn persist_response(&self, response: KeptResponse) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::KeepResponse(response)).await
+    }
+
+    /// Calls with what their widgets kept, in the order in which they ended,
+    /// then what was kept for calls without a summary. A page, and where the
+    /// next one begins.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report(
+        &self,
+        filter: &CallFilter,
+        cursor: ReportCursor,
+    ) -> Result<(Vec<ReportedCall>, Option<ReportCursor>), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let (calls, next) = db.report(filter, cursor.0).await?;
+        Ok((calls, next.map(ReportCursor)))
+    }
+
+    /// Webhooks and variable names that those calls kept.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn kept_names(&self, of: &CallFilter) -> Result<Vec<(String, String)>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.kept_names(of).await
+    }
+}
+
+/// The outbox.
+impl Store {
+    /// Stores a request that nobody waits for; its `webhook-id`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one it is not stored.
+    pub async fn put_request(&self, request: NewDocument) -> Result<String, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let request = NewDocument {
+            kind: Kind::Request,
+            ..request
+        };
+        let id = db.write(sqlite::PutRequest(request)).await?;
+        id.ok_or_else(|| StoreError::Statement("a request was not inserted".into()))
+    }
+
+    /// Leases what is due now, and what was leased to somebody whose lease ended.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is leased then.
+    pub async fn claim(&self, of: Vec<Want>, lease: Duration) -> Result<Vec<Claimed>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Claim { wants: of, lease }).await
+    }
+
+    /// Ends a lease with what came of it.
+    ///
+    /// # Errors
+    /// [`StoreError::StaleLease`] when it is no longer held; after a recoverable
+    /// error it still is.
+    pub async fn settle(
+        &self,
+        lease: Lease,
+        settled: Settled,
+        report: Report,
+    ) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let webhook_id = lease.webhook_id.clone();
+        let settle = sqlite::Settle {
+            lease,
+            settled,
+            report,
+        };
+        match db.write(settle).await? {
+            true => Ok(()),
+            false => Err(StoreError::StaleLease { webhook_id }),
+        }
+    }
+
+    /// Gives claimed documents back; how many were still held.
+    ///
+    /// # Errors
+    /// [`StoreError`]; their leases end by themselves then.
+    pub async fn release(&self, leases: Vec<Lease>) -> Result<u64, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Release::Held(leases)).await
+    }
+
+    /// Makes an endpoint's backlog due, each document as far as its `not_before`
+    /// allows; how many were moved.
+    ///
+    /// # Errors
+    /// [`StoreError`]; part of the backlog may be due then.
+    pub async fn pull_forward(&self, endpoint: &str) -> Result<u64, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let mut moved = 0;
+        loop {
+            // In chunks: whoever waits for the writer comes in between.
+            let chunk = db.write(sqlite::PullForward(endpoint.to_owned())).await?;
+            moved += chunk;
+            if chunk < u64::from(sqlite::CHUNK) {
+                return Ok(moved);
+            }
+        }
+    }
+
+    /// Stops sending to an endpoint, also after a restart.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is not paused then.
+    pub async fn pause(&self, endpoint: &str, reason: &str) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let (endpoint, reason) = (endpoint.to_owned(), reason.to_owned());
+        db.write(sqlite::Pause { endpoint, reason }).await
+    }
+
+    /// Sends to a paused endpoint again; whether it was paused. Its documents
+    /// begin a fresh schedule.
+    ///
+    /// # Errors
+    /// [`StoreError`]; it is still paused then.
+    pub async fn resume(&self, endpoint: &str) -> Result<bool, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Resume(endpoint.to_owned())).await
+    }
+
+    /// Paused endpoints, each with the reason.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.pauses().await
+    }
+
+    /// Removes up to a thousand documents that were delivered longer ago than
+    /// `keep`; how many. Others are never removed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn prune(&self, keep: Duration) -> Result<u64, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Prune(keep)).await
+    }
+
+    /// What waits, is being tried or is dead, for each endpoint.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.backlogs().await
+    }
+
+    /// The oldest `limit` documents that fit.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents(&self, of: &Filter, limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.documents(of, limit).await
+    }
+
+    /// One document with its content and history.
+    ///
+    /// # Errors
+    /// [`StoreError::NoSuchDocument`], or another [`StoreError`].
+    pub async fn document(&self, webhook_id: &str) -> Result<DocumentDetail, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let found = db.document(webhook_id).await?;
+        found.ok_or_else(|| StoreError::NoSuchDocument {
+            webhook_id: webhook_id.to_owned(),
+        })
+    }
+
+    /// How many documents [`Store::replay`] would take: those being tried are not taken.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn count_replayable(&self, of: &Filter) -> Result<u64, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.count_replayable(of).await
+    }
+
+    /// Sends documents again, whatever their state, `gap` apart from now on, with
+    /// a fresh schedule; ends the pauses of their endpoints. How many.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn replay(&self, filter: Filter, gap: Duration) -> Result<u64, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.write(sqlite::Replay { filter, gap }).await
+    }
+}

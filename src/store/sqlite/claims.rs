@@ -1,0 +1,353 @@
+//! The outbox's rows: inserted once, claimed with a lease, settled with its token.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::writer::Write;
+use crate::store::clock::{between, millis};
+use crate::store::model::{
+    ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Report, Settled, Want,
+};
+
+/// Rows that one statement pulls forward or removes: bounds how long others wait.
+pub(in crate::store) const CHUNK: u32 = 1_000;
+
+/// Inserts a document that waits and is due; its `webhook-id`, or `None` when
+/// this call has one for that webhook already.
+pub(super) async fn insert(
+    db: &mut SqliteConnection,
+    switch: &str,
+    document: &NewDocument,
+    now_ms: i64,
+) -> Result<Option<String>, sqlx::Error> {
+    let headers = serde_json::to_string(&document.content.headers)
+        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    sqlx::query_scalar(
+        "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
+                               headers, body, state, due_ms, inserted_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?11, ?11)
+         ON CONFLICT DO NOTHING RETURNING webhook_id",
+    )
+    .bind(format!("msg_{}", uuid::Uuid::now_v7().simple()))
+    .bind(kind_word(document.kind))
+    .bind(switch)
+    .bind(&document.call_uuid)
+    .bind(&document.flow)
+    .bind(&document.webhook)
+    .bind(&document.content.method)
+    .bind(&document.content.url)
+    .bind(headers)
+    .bind(&document.content.body[..])
+    .bind(now_ms)
+    .fetch_optional(db)
+    .await
+}
+
+const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Document => "document",
+        Kind::Request => "request",
+    }
+}
+
+pub(super) fn kind(row: &SqliteRow) -> Result<Kind, sqlx::Error> {
+    Ok(match row.try_get("kind")? {
+        "request" => Kind::Request,
+        _ => Kind::Document,
+    })
+}
+
+pub(super) fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {
+    let headers: &str = row.try_get("headers")?;
+    Ok(Content {
+        method: row.try_get("method")?,
+        url: row.try_get("url")?,
+        headers: serde_json::from_str(headers).map_err(|e| sqlx::Error::Decode(e.into()))?,
+        body: Bytes::from(row.try_get::<Vec<u8>, _>("body")?),
+    })
+}
+
+/// A widget's request that nobody waits for.
+pub(in crate::store) struct PutRequest(pub(in crate::store) NewDocument);
+
+impl Write for PutRequest {
+    type Output = Option<String>;
+    const INSERTS: bool = true;
+
+    async fn apply(
+        &self,
+        db: &mut SqliteConnection,
+        now_ms: i64,
+    ) -> Result<Self::Output, sqlx::Error> {
+        insert(db, "", &self.0, now_ms).await
+    }
+}
+
+/// Leases what is due, also what was leased to somebody whose lease has ended.
+pub(in crate::store) struct Claim {
+    pub(in crate::store) wants: Vec<Want>,
+    pub(in crate::store) lease: Duration,
+}
+
+impl Write for Claim {
+    type Output = Vec<Claimed>;
+
+    async fn apply(
+        &self,
+        db: &mut SqliteConnection,
+        now_ms: i64,
+    ) -> Result<Self::Output, sqlx::Error> {
+        let mut claimed = Vec::new();
+        for want in &self.wants {
+            claimed.extend(claim(db, want, self.lease, now_ms).await?);
+        }
+        Ok(claimed)
+    }
+}
+
+async fn claim(
+    db: &mut SqliteConnection,
+    want: &Want,
+    lease: Duration,
+    now_ms: i64,
+) -> Result<Vec<Claimed>, sqlx::Error> {
+    let token = uuid::Uuid::new_v4().as_bytes().to_vec();
+    let mut claimed: Vec<Claimed> = sqlx::query(
+        "UPDATE document SET state = 'leased', lease = ?1, due_ms = ?2 + ?3, attempts = attempts + 1,
+                             first_ms = coalesce(first_ms, ?2), last_ms = ?2
+         WHERE id IN (SELECT id FROM document
+                      WHERE endpoint = ?4 AND state IN ('waiting', 'leased') AND due_ms <= ?2
+                        AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.endpoint = ?4)
+                      ORDER BY due_ms LIMIT ?5)
+         RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
+                   attempts, first_ms",
+    )
+    .bind(&token)
+    .bind(now_ms)
+    .bind(millis(lease))
+    .bind(&want.endpoint)
+    .bind(want.limit)
+    .try_map(|row| to_claimed(&row, &token, now_ms))
+    .fetch_all(db)
+    .await?;
+    claimed.sort_by_key(|document| document.lease.id);
+    Ok(claimed)
+}
+
+fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<Claimed, sqlx::Error> {
+    let webhook_id: String = row.try_get("webhook_id")?;
+    Ok(Claimed {
+        lease: Lease {
+            id: row.try_get("id")?,
+            token: token.to_vec(),
+            webhook_id: webhook_id.clone(),
+        },
+        webhook_id,
+        kind: kind(row)?,
+        endpoint: row.try_get("endpoint")?,
+        call_uuid: row.try_get("call_uuid")?,
+        flow: row.try_get("flow")?,
+        content: content(row)?,
+        attempt: row.try_get("attempts")?,
+        since_first: between(row.try_get("first_ms")?, now_ms),
+    })
+}
+
+/// Ends a lease with what came of it; `false` when it is no longer held.
+pub(in crate::store) struct Settle {
+    pub(in crate::store) lease: Lease,
+    pub(in crate::store) settled: Settled,
+    pub(in crate::store) report: Report,
+}
+
+impl Write for Settle {
+    type Output = bool;
+
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
+        let (state, wait, not_before) = match self.settled {
+            Settled::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
+            Settled::Again { wait, not_before } => ("waiting", wait, not_before),
+            Settled::Dead => ("dead", Duration::ZERO, Duration::ZERO),
+        };
+        let settled = sqlx::query(
+            "UPDATE document SET state = ?1, lease = NULL, due_ms = ?2 + ?3, not_before_ms = ?2 + ?4,
+                                 settled_ms = CASE ?1 WHEN 'waiting' THEN NULL ELSE ?2 END
+             WHERE id = ?5 AND state = 'leased' AND lease = ?6",
+        )
+        .bind(state)
+        .bind(now_ms)
+        .bind(millis(wait))
+        .bind(millis(not_before))
+        .bind(self.lease.id)
+        .bind(&self.lease.token)
+        .execute(&mut *db)
+        .await?;
+        let ours = settled.rows_affected() == 1;
+        if ours {
+            self.remember(db, now_ms).await?;
+        }
+        Ok(ours)
+    }
+}
+
+impl Settle {
+    async fn remember(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<(), sqlx::Error> {
+        let took_ms = millis(self.report.took);
+        sqlx::query(
+            "INSERT INTO attempt (document_id, started_ms, took_ms, status, error)
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(self.lease.id)
+        .bind(now_ms.saturating_sub(took_ms))
+        .bind(took_ms)
+        .bind(self.report.status)
+        .bind(&self.report.error)
+        .execute(&mut *db)
+        .await?;
+        sqlx::query(
+            "DELETE FROM attempt WHERE document_id = ?1 AND rowid <=
+                (SELECT rowid FROM attempt WHERE document_id = ?1 ORDER BY rowid DESC LIMIT 1 OFFSET ?2)",
+        )
+        .bind(self.lease.id)
+        .bind(ATTEMPTS_KEPT)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Gives claimed documents back untried; how many were still ours.
+pub(in crate::store) enum Release {
+    /// These.
+    Held(Vec<Lease>),
+    /// Every one: of a predecessor that is dead, for we hold the file's lock.
+    Predecessors,
+}
+
+impl Write for Release {
+    type Output = u64;
+    const INSERTS: bool = true;
+
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let leases = match self {
+            Self::Held(leases) => leases,
+            Self::Predecessors => {
+                // Their attempts may have reached the receiver: they stay counted.
+                let freed = sqlx::query(
+                    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ?
+                     WHERE state = 'leased'",
+                );
+                return Ok(freed.bind(now_ms).execute(db).await?.rows_affected());
+            }
+        };
+        let mut released = 0;
+        for lease in leases {
+            released += sqlx::query(
+                "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ?
+                 WHERE id = ? AND state = 'leased' AND lease = ?",
+            )
+            .bind(now_ms)
+            .bind(lease.id)
+            .bind(&lease.token)
+            .execute(&mut *db)
+            .await?
+            .rows_affected();
+        }
+        Ok(released)
+    }
+}
+
+/// Makes an endpoint's backlog due, each document as far as its `not_before`
+/// allows; how many it moved, at most [`CHUNK`].
+pub(in crate::store) struct PullForward(pub(in crate::store) String);
+
+impl Write for PullForward {
+    type Output = u64;
+    const INSERTS: bool = true;
+
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let moved = sqlx::query(
+            "UPDATE document SET due_ms = max(?1, not_before_ms)
+             WHERE id IN (SELECT id FROM document
+                          WHERE endpoint = ?2 AND state = 'waiting' AND attempts > 0
+                            AND due_ms > max(?1, not_before_ms) LIMIT ?3)",
+        );
+        let moved = moved
+            .bind(now_ms)
+            .bind(&self.0)
+            .bind(CHUNK)
+            .execute(db)
+            .await?;
+        Ok(moved.rows_affected())
+    }
+}
+
+/// Stops an endpoint's documents from being claimed.
+pub(in crate::store) struct Pause {
+    pub(in crate::store) endpoint: String,
+    pub(in crate::store) reason: String,
+}
+
+impl Write for Pause {
+    type Output = ();
+
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT OR REPLACE INTO pause (endpoint, since_ms, reason) VALUES (?, ?, ?)")
+            .bind(&self.endpoint)
+            .bind(now_ms)
+            .bind(&self.reason)
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Ends a pause; the time it took does not count against the documents that waited.
+pub(in crate::store) struct Resume(pub(in crate::store) String);
+
+impl Write for Resume {
+    type Output = bool;
+    const INSERTS: bool = true;
+
+    async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<bool, sqlx::Error> {
+        resume(db, &self.0).await
+    }
+}
+
+pub(super) async fn resume(db: &mut SqliteConnection, endpoint: &str) -> Result<bool, sqlx::Error> {
+    let ended = sqlx::query("DELETE FROM pause WHERE endpoint = ?")
+        .bind(endpoint)
+        .execute(&mut *db)
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(
+        "UPDATE document SET attempts = 0, first_ms = NULL WHERE endpoint = ? AND state = 'waiting'",
+    )
+    .bind(endpoint)
+    .execute(db)
+    .await?;
+    Ok(true)
+}
+
+/// Removes documents that were delivered longer ago than this; how many, at
+/// most [`CHUNK`]. Waiting and dead ones are never removed.
+pub(in crate::store) struct Prune(pub(in crate::store) Duration);
+
+impl Write for Prune {
+    type Output = u64;
+
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let removed = sqlx::query(
+            "DELETE FROM document WHERE id IN
+                (SELECT id FROM document WHERE state = 'delivered' AND settled_ms < ? LIMIT ?)",
+        );
+        let before = now_ms.saturating_sub(millis(self.0));
+        let removed = removed.bind(before).bind(CHUNK).execute(db).await?;
+        Ok(removed.rows_affected())
+    }
+}

@@ -1,0 +1,45 @@
+//! XML answers: no DTD, no entities of its own, a limit on nodes.
+
+use roxmltree::{Document, ParsingOptions};
+
+use super::{Failure, Finder, Found, invalid};
+
+/// Nodes of one document.
+const NODES: u32 = 65_536;
+
+/// What each path finds in `text`: the string value of the first node.
+pub(super) fn find<'a>(
+    text: &str,
+    finders: impl Iterator<Item = &'a Finder>,
+) -> Result<Vec<Option<Found>>, Failure> {
+    let options = ParsingOptions {
+        allow_dtd: false,
+        nodes_limit: NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(text, options)
+        .map_err(|error| invalid(format!("the response is not XML: {error}")))?;
+    finders.map(|finder| first(finder, &document)).collect()
+}
+
+fn first(finder: &Finder, document: &Document<'_>) -> Result<Option<Found>, Failure> {
+    let Finder::Xml(path) = finder else {
+        return Ok(None);
+    };
+    let text = path
+        .first(document)
+        .map_err(|_| invalid("the response is too large for an XPath in response.map"))?;
+    Ok(text.map(|text| Found { text, typed: false }))
+}
+
+/// The encoding that an XML declaration names, in lower case.
+pub(super) fn declared(body: &[u8]) -> Option<String> {
+    let head = body.get(..body.len().min(128))?;
+    let head = String::from_utf8_lossy(head);
+    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0;
+    let (_, rest) = declaration.split_once("encoding")?;
+    let rest = rest.trim_start().strip_prefix('=')?.trim_start();
+    let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    let (name, _) = rest.get(1..)?.split_once(quote)?;
+    Some(name.to_ascii_lowercase())
+}

@@ -1,0 +1,295 @@
+//! The one HTTP client: sends a request, waits for the whole answer under one deadline,
+//! and says in a sentence what went wrong.
+//!
+//! One request in flight costs what its connection costs; the client is shared by all
+//! webhooks, and what waits is one boxed future.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use http::header;
+use reqwest::{Proxy, Request, Response, redirect};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use super::compile::Webhook;
+use super::egress::Egress;
+use super::request::Prepared;
+use super::resolve::Guard;
+use super::trouble;
+use crate::call::outcome::{Failure, Outcome, Phases};
+
+/// How long an idle connection is kept for the next request.
+const KEPT: Duration = Duration::from_secs(30);
+/// Idle connections kept to one host.
+const KEPT_EACH: usize = 64;
+/// Bytes read of a reply to a delivery: enough to use its connection again.
+const REPLY: usize = 4 * 1024;
+/// How long that may take.
+const REPLY_WAIT: Duration = Duration::from_secs(1);
+
+/// The HTTP client could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the HTTP client cannot start: {0}; look at the system's certificates and [egress] proxy")]
+pub struct ClientError(String);
+
+/// Asks webhooks. Cheap to clone; all clones share connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    egress: Arc<Egress>,
+}
+
+/// How a delivery was answered, whatever the status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After`, from now.
+    pub retry_after: Option<Duration>,
+    /// From sending to the status.
+    pub duration: Duration,
+}
+
+/// What is known of an exchange that may be cut off at any moment.
+#[derive(Default)]
+struct Progress {
+    status: Option<u16>,
+    phases: Phases,
+    raw: Bytes,
+}
+
+impl Client {
+    /// A client that goes where `egress` allows.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read or the proxy's URL is of no use.
+    pub fn new(egress: Egress) -> Result<Self, ClientError> {
+        let egress = Arc::new(egress);
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .pool_idle_timeout(KEPT)
+            .pool_max_idle_per_host(KEPT_EACH)
+            .dns_resolver(Guard::new(Arc::clone(&egress)))
+            .no_proxy();
+        if let Some(proxy) = &egress.proxy {
+            let proxy = Proxy::all(proxy.clone()).map_err(|error| cannot(&error))?;
+            builder = builder.proxy(proxy);
+        }
+        let http = builder.build().map_err(|error| cannot(&error))?;
+        Ok(Self { http, egress })
+    }
+
+    /// The rule it keeps to.
+    #[must_use]
+    pub fn egress(&self) -> &Egress {
+        &self.egress
+    }
+
+    /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
+    /// the future cancels the request.
+    pub async fn ask(&self, webhook: &Webhook, prepared: Prepared) -> Outcome {
+        if let Err(blocked) = self.egress.check_url(&prepared.url) {
+            return Outcome::unsent(blocked.into());
+        }
+        let url = prepared.url.clone();
+        let started = Instant::now();
+        let mut progress = Progress::default();
+        // Boxed: the caller's future holds a pointer and not the client's state.
+        let exchange = Box::pin(self.exchange(webhook, prepared, &mut progress));
+        let verdict = match timeout(webhook.timeout(), exchange).await {
+            Ok(verdict) => verdict,
+            Err(_) => {
+                let has_status = progress.status.is_some();
+                Err(trouble::timed_out(webhook.timeout(), &url, has_status))
+            }
+        };
+        let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
+        Outcome {
+            verdict,
+            status: progress.status,
+            duration: was_sent.then(|| started.elapsed()),
+            raw: progress.raw,
+            phases: progress.phases,
+        }
+    }
+
+    async fn exchange(
+        &self,
+        webhook: &Webhook,
+        prepared: Prepared,
+        progress: &mut Progress,
+    ) -> Result<Vec<crate::call::outcome::Mapped>, Failure> {
+        let started = Instant::now();
+        let url = prepared.url.clone();
+        let mut response = self.send(prepared).await?;
+        progress.phases.headers = Some(started.elapsed());
+        progress.status = Some(response.status().as_u16());
+        let of_status = trouble::of_status(response.status(), &url);
+        let limit = webhook.response_limit();
+        let began = Instant::now();
+        let read = read(&mut response, limit, &url).await;
+        progress.phases.body = Some(began.elapsed());
+        if let Some(failure) = of_status {
+            progress.raw = read.map(Body::into_bytes).unwrap_or_default();
+            return Err(failure);
+        }
+        let Body::Whole(body) = read? else {
+            return Err(trouble::too_large(limit));
+        };
+        progress.raw = body.clone();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        webhook.answer.parse(content_type, &body)
+    }
+
+    async fn send(&self, prepared: Prepared) -> Result<Response, Failure> {
+        let url = prepared.url.clone();
+        let sent = self.http.execute(request(prepared)).await;
+        sent.map_err(|error| trouble::of_error(&error, &url))
+    }
+
+    /// Sends a request whose reply's body nobody reads, as the delivery of a document.
+    ///
+    /// # Errors
+    /// When no status came back within `deadline`: the address is refused, the connection
+    /// failed, or time ran out. A status, whatever it is, is no error here.
+    pub async fn deliver(
+        &self,
+        prepared: Prepared,
+        deadline: Duration,
+    ) -> Result<Delivery, Failure> {
+        self.egress.check_url(&prepared.url)?;
+        let url = prepared.url.clone();
+        let started = Instant::now();
+        let sent = timeout(deadline, Box::pin(self.send(prepared))).await;
+        let mut response = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
+        let delivery = Delivery {
+            status: response.status().as_u16(),
+            retry_after: retry_after(&response, Utc::now()),
+            duration: started.elapsed(),
+        };
+        // The status decides; what follows only serves the connection's next use.
+        let left = deadline.saturating_sub(delivery.duration).min(REPLY_WAIT);
+        let _ = timeout(left, Box::pin(read(&mut response, REPLY, &url))).await;
+        Ok(delivery)
+    }
+}
+
+/// A refused address was never connected to.
+fn is_unsent(failure: &Failure) -> bool {
+    use crate::call::outcome::Reason;
+    matches!(
+        failure.reason,
+        Reason::BlockedAddress | Reason::InvalidRequest
+    )
+}
+
+fn cannot(error: &reqwest::Error) -> ClientError {
+    use std::error::Error as _;
+    let cause = error.source().map(ToString::to_string);
+    ClientError(cause.unwrap_or_else(|| "no reason is known".into()))
+}
+
+fn request(prepared: Prepared) -> Request {
+    let mut request = Request::new(prepared.method, prepared.url);
+    *request.headers_mut() = prepared.headers;
+    if !prepared.body.is_empty() {
+        *request.body_mut() = Some(prepared.body.into());
+    }
+    request
+}
+
+/// What was read of a body, decompressed.
+enum Body {
+    Whole(Bytes),
+    /// There was more than the limit; this is the part within it.
+    Cut(Bytes),
+}
+
+impl Body {
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Whole(bytes) | Self::Cut(bytes) => bytes,
+        }
+    }
+}
+
+async fn read(response: &mut Response, limit: usize, url: &Url) -> Result<Body, Failure> {
+    let chunk = |error: reqwest::Error| trouble::of_error(&error, url);
+    // Most answers are one chunk, which is kept as it is.
+    let Some(first) = response.chunk().await.map_err(chunk)? else {
+        return Ok(Body::Whole(Bytes::new()));
+    };
+    if first.len() > limit {
+        return Ok(Body::Cut(first.slice(..limit)));
+    }
+    let Some(second) = response.chunk().await.map_err(chunk)? else {
+        return Ok(Body::Whole(first));
+    };
+    let mut all = BytesMut::from(first);
+    let mut next = Some(second);
+    while let Some(bytes) = next {
+        let room = limit - all.len();
+        if bytes.len() > room {
+            all.extend_from_slice(&bytes[..room]);
+            return Ok(Body::Cut(all.freeze()));
+        }
+        all.extend_from_slice(&bytes);
+        next = response.chunk().await.map_err(chunk)?;
+    }
+    Ok(Body::Whole(all.freeze()))
+}
+
+/// RFC 9110 10.2.3: seconds, or a date.
+fn retry_after(response: &Response, now: DateTime<Utc>) -> Option<Duration> {
+    let value = response.headers().get(header::RETRY_AFTER)?;
+    parse_retry_after(value.to_str().ok()?.trim(), now)
+}
+
+fn parse_retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(text).ok()?;
+    Some((date.to_utc() - now).to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_for_an_answer_is_small() {
+        use crate::webhook::options::Options;
+        let options = Options {
+            url: "https://crm.example/".into(),
+            ..Options::default()
+        };
+        let webhook = Webhook::compile("lookup", options).unwrap();
+        let client = Client::new(Egress::default()).unwrap();
+        let prepared = Prepared {
+            method: http::Method::GET,
+            url: "https://crm.example/".parse().unwrap(),
+            headers: http::HeaderMap::new(),
+            body: Bytes::new(),
+        };
+        let waiting = client.ask(&webhook, prepared);
+        let bytes = size_of_val(&waiting);
+        assert!(bytes <= 1024, "{bytes}");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = "2026-01-02T03:04:05Z".parse().unwrap();
+        let seconds = |text| parse_retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(seconds("120"), Some(120));
+        assert_eq!(seconds("Fri, 02 Jan 2026 03:05:05 GMT"), Some(60));
+        assert_eq!(seconds("Fri, 02 Jan 2026 03:00:00 GMT"), Some(0));
+        assert_eq!(seconds("soon"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! JSON from template values, and the check of a JSON body whose values are marked.
+
+use minijinja::value::{Value, ValueKind};
+
+use super::template::{CLOSE, OPEN};
+
+/// Deeper values are cut: nothing that we are given is nested like that.
+const DEPTH: usize = 64;
+
+/// A template value as JSON; undefined is `null`.
+pub(super) fn from_template(value: &Value) -> serde_json::Value {
+    convert(value, DEPTH)
+}
+
+fn convert(value: &Value, depth: usize) -> serde_json::Value {
+    if depth == 0 {
+        return serde_json::Value::Null;
+    }
+    if let Some(text) = value.as_str() {
+        return text.into();
+    }
+    let kind = value.kind();
+    if kind == ValueKind::Bool {
+        value.is_true().into()
+    } else if kind == ValueKind::Number {
+        number(value)
+    } else if kind == ValueKind::Seq || kind == ValueKind::Iterable {
+        let items = value.try_iter().into_iter().flatten();
+        items.map(|item| convert(&item, depth - 1)).collect()
+    } else if kind == ValueKind::Map {
+        map(value, depth)
+    } else {
+        serde_json::Value::Null
+    }
+}
+
+fn number(value: &Value) -> serde_json::Value {
+    if let Ok(whole) = i64::try_from(value.clone())
+        && value.is_integer()
+    {
+        return whole.into();
+    }
+    if let Ok(whole) = u64::try_from(value.clone())
+        && value.is_integer()
+    {
+        return whole.into();
+    }
+    f64::try_from(value.clone()).map_or(serde_json::Value::Null, Into::into)
+}
+
+fn map(value: &Value, depth: usize) -> serde_json::Value {
+    let keys = value.try_iter().into_iter().flatten();
+    let entries = keys.filter_map(|key| {
+        let item = value.get_item(&key).ok()?;
+        Some((key.to_string(), convert(&item, depth - 1)))
+    });
+    serde_json::Value::Object(entries.collect())
+}
+
+/// JSON as a template value.
+pub(super) fn to_template(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Null => Value::from(()),
+        serde_json::Value::Bool(flag) => Value::from(*flag),
+        serde_json::Value::Number(number) => number
+            .as_i64()
+            .map(Value::from)
+            .or_else(|| number.as_u64().map(Value::from))
+            .unwrap_or_else(|| Value::from(number.as_f64().unwrap_or(f64::NAN))),
+        serde_json::Value::String(text) => Value::from(text.as_str()),
+        serde_json::Value::Array(items) => {
+            Value::from(items.iter().map(to_template).collect::<Vec<_>>())
+        }
+        serde_json::Value::Object(entries) => Value::from_pairs(
+            entries
+                .iter()
+                .map(|(key, item)| (key.as_str(), to_template(item))),
+        ),
+    }
+}
+
+/// `text` as the inside of a JSON string.
+pub(super) fn escape(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+/// Why a rendered JSON body cannot be sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// A value stands outside of quotes and is not a number, `true`, `false` or `null`.
+    Bare,
+    /// The whole does not parse; where and why.
+    Invalid(String),
+}
+
+/// Takes the marks off a rendered body and checks that it is JSON.
+///
+/// A marked value outside of quotes is the one way in which a value could add to
+/// the document's structure (`[{{ x }}]` with `1,2`), so only a scalar may stand
+/// there, and nothing at all becomes `null`.
+pub(super) fn finish(rendered: &str) -> Result<String, Unfit> {
+    let mut scan = Scan::default();
+    let mut rest = rendered;
+    while let Some(at) = rest.find(OPEN) {
+        scan.literal(&rest[..at]);
+        let value = &rest[at + OPEN.len_utf8()..];
+        let end = value.find(CLOSE).unwrap_or(value.len());
+        scan.value(&value[..end])?;
+        rest = value.get(end + CLOSE.len_utf8()..).unwrap_or("");
+    }
+    scan.literal(rest);
+    match serde_json::from_str::<serde::de::IgnoredAny>(&scan.out) {
+        Ok(_) => Ok(scan.out),
+        Err(error) => Err(Unfit::Invalid(error.to_string())),
+    }
+}
+
+/// Follows whether the next character stands inside a JSON string.
+#[derive(Default)]
+struct Scan {
+    out: String,
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Scan {
+    fn literal(&mut self, text: &str) {
+        for character in text.chars().filter(|c| *c != CLOSE) {
+            self.out.push(character);
+            if self.escaped {
+                self.escaped = false;
+            } else if self.quoted && character == '\\' {
+                self.escaped = true;
+            } else if character == '"' {
+                self.quoted = !self.quoted;
+            }
+        }
+    }
+
+    fn value(&mut self, text: &str) -> Result<(), Unfit> {
+        if self.quoted {
+            self.out.push_str(text);
+            Ok(())
+        } else if text.is_empty() {
+            self.out.push_str("null");
+            Ok(())
+        } else if is_scalar(text) {
+            self.out.push_str(text);
+            Ok(())
+        } else {
+            Err(Unfit::Bare)
+        }
+    }
+}
+
+fn is_scalar(text: &str) -> bool {
+    !text.starts_with(['{', '[', '"'])
+        && serde_json::from_str::<serde_json::Value>(text).is_ok()
+        && text.trim() == text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(parts: &[&str]) -> String {
+        let mut out = String::new();
+        for (index, part) in parts.iter().enumerate() {
+            if index % 2 == 1 {
+                out.push(OPEN);
+                out.push_str(&escape(part));
+                out.push(CLOSE);
+            } else {
+                out.push_str(part);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_value_outside_of_quotes_may_only_be_a_scalar() {
+        let list = |value| finish(&marked(&["[", value, "]"]));
+        assert_eq!(list("12"), Ok("[12]".into()));
+        assert_eq!(list("true"), Ok("[true]".into()));
+        assert_eq!(list(""), Ok("[null]".into()));
+        for bad in ["1,2", "{}", "[]", "x", "1 ", "\"a\""] {
+            assert_eq!(list(bad), Err(Unfit::Bare), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_inside_quotes_is_only_ever_text() {
+        let value = "\", \"admin\": \"\\ \u{1}\u{2}\n";
+        let body = finish(&marked(&[r#"{"a\"b": ""#, value, r#""}"#])).unwrap();
+        let parsed: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(parsed, serde_json::json!({"a\"b": value}));
+    }
+
+    #[test]
+    fn template_values_and_json_are_the_same_both_ways() {
+        let json = serde_json::json!({"a": [1, 2.5, true, null, "x"], "b": {"c": u64::MAX}});
+        assert_eq!(from_template(&to_template(&json)), json);
+    }
+}

@@ -1,0 +1,133 @@
+//! Names to addresses: every address is checked before any is connected to, and calls that
+//! ask for the same name at the same time share one look-up.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{Shared, WeakShared};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use super::egress::Egress;
+
+/// Look-ups under way that are remembered before those that nobody waits for are forgotten.
+const REMEMBERED: usize = 64;
+
+/// A name that could not be resolved.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unresolved(String);
+
+type Found = Result<Arc<[SocketAddr]>, Unresolved>;
+type Lookup = Pin<Box<dyn Future<Output = Found> + Send>>;
+
+/// The resolver of every webhook.
+pub(super) struct Guard {
+    egress: Arc<Egress>,
+    lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
+}
+
+impl Guard {
+    pub(super) fn new(egress: Arc<Egress>) -> Self {
+        Self {
+            egress,
+            lookups: Mutex::default(),
+        }
+    }
+
+    /// The look-up of `name` that is under way, or a new one. It ends when nobody waits.
+    fn lookup(&self, name: &str) -> Shared<Lookup> {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = lookups.get(name).and_then(WeakShared::upgrade);
+        if let Some(lookup) = under_way.filter(|lookup| lookup.peek().is_none()) {
+            return lookup;
+        }
+        if lookups.len() >= REMEMBERED {
+            lookups.retain(|_, lookup| lookup.upgrade().is_some());
+        }
+        let lookup: Shared<Lookup> = (Box::pin(resolve(name.to_owned())) as Lookup).shared();
+        if let Some(weak) = lookup.downgrade() {
+            lookups.insert(name.to_owned(), weak);
+        }
+        lookup
+    }
+
+    /// The proxy is the operator's own word; with one, reqwest resolves nothing else.
+    fn is_proxy(&self, name: &str) -> bool {
+        let proxy = self
+            .egress
+            .proxy
+            .as_ref()
+            .and_then(|proxy| proxy.host_str());
+        proxy.is_some_and(|proxy| proxy.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Resolve for Guard {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookup = self.lookup(name.as_str());
+        let checked = (!self.is_proxy(name.as_str())).then(|| Arc::clone(&self.egress));
+        Box::pin(async move {
+            let addresses = lookup.await?;
+            if let Some(egress) = checked {
+                for address in addresses.iter() {
+                    egress.check_address(name.as_str(), address.ip())?;
+                }
+            }
+            let addresses: Vec<SocketAddr> = addresses.to_vec();
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+async fn resolve(name: String) -> Found {
+    let found = tokio::net::lookup_host((name.as_str(), 0)).await;
+    let addresses: Vec<SocketAddr> = found.map_err(unresolved)?.collect();
+    if addresses.is_empty() {
+        return Err(Unresolved("the name has no address".into()));
+    }
+    Ok(addresses.into())
+}
+
+fn unresolved(error: io::Error) -> Unresolved {
+    let words = error.to_string();
+    // "failed to lookup address information: Name or service not known"
+    let why = words
+        .rsplit_once(": ")
+        .map_or(words.as_str(), |(_, why)| why);
+    Unresolved(why.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_with_a_private_address_is_refused_and_a_proxy_of_that_name_is_not() {
+        let strict = Guard::new(Arc::new(Egress::default()));
+        let refused = strict.resolve("localhost".parse().unwrap()).await.err();
+        let words = refused.unwrap().to_string();
+        assert!(
+            words.contains("localhost") && words.contains("allow_addresses"),
+            "{words}"
+        );
+        let proxied = Guard::new(Arc::new(Egress {
+            proxy: Some("http://localhost:3128".parse().unwrap()),
+            ..Egress::default()
+        }));
+        assert!(proxied.resolve("localhost".parse().unwrap()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn those_who_ask_at_once_share_one_lookup_and_nothing_of_it_stays() {
+        let guard = Guard::new(Arc::new(Egress::default()));
+        let first = guard.lookup("localhost");
+        let second = guard.lookup("localhost");
+        assert!(first.ptr_eq(&second));
+        assert!(first.await.is_ok());
+        assert!(!guard.lookup("localhost").ptr_eq(&second));
+    }
+}

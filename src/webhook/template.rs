@@ -1,0 +1,267 @@
+//! Templates that know the place where a value will stand and write it fit for that place.
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{context, json, xml};
+
+/// Stands before a value in a rendered URL or JSON body. No template and no escaped
+/// value can contain it, so the structure around the values can be checked.
+pub(super) const OPEN: char = '\u{1}';
+/// Stands after such a value.
+pub(super) const CLOSE: char = '\u{2}';
+
+/// Everything but RFC 3986's unreserved characters.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Where a template's text stands in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The URL: percent-encoded and marked.
+    Url,
+    /// A query parameter, a header: encoded or checked as a whole afterwards.
+    Entry,
+    /// A form field: as [`Place::Entry`], but a missing value is empty.
+    Field,
+    /// A JSON document: escaped for the inside of quotes, and marked.
+    Json,
+    /// An XML document.
+    Xml,
+    /// Plain text.
+    Text,
+}
+
+impl Place {
+    const ALL: [Self; 6] = [
+        Self::Url,
+        Self::Entry,
+        Self::Field,
+        Self::Json,
+        Self::Xml,
+        Self::Text,
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Entry => "entry",
+            Self::Field => "field",
+            Self::Json => "json",
+            Self::Xml => "xml",
+            Self::Text => "text",
+        }
+    }
+
+    /// A missing value is an error here and not nothing.
+    const fn is_strict(self) -> bool {
+        matches!(self, Self::Url | Self::Entry)
+    }
+
+    /// A template's name begins with its place: the one thing about it that a template
+    /// cannot change (`{% autoescape %}` changes the state's escaping).
+    fn of(template: &str) -> Self {
+        let word = template.split_once(':').map_or("", |(word, _)| word);
+        let found = Self::ALL.into_iter().find(|place| place.word() == word);
+        found.unwrap_or(Self::Url)
+    }
+}
+
+/// The templates of one webhook.
+#[derive(Debug)]
+pub(super) struct Templates {
+    strict: Environment<'static>,
+    lenient: Environment<'static>,
+}
+
+/// One template of a [`Templates`].
+#[derive(Debug, Clone)]
+pub(super) struct Handle {
+    name: String,
+    place: Place,
+}
+
+/// Why a template gave no text.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// A value is missing where it must be there.
+    Missing,
+    /// Anything else; the engine's words.
+    Broken(String),
+}
+
+impl Templates {
+    pub(super) fn new() -> Self {
+        Self {
+            strict: environment(UndefinedBehavior::SemiStrict),
+            lenient: environment(UndefinedBehavior::Chainable),
+        }
+    }
+
+    /// Compiles `source`; `key` is the setting that holds it.
+    pub(super) fn add(&mut self, place: Place, key: &str, source: &str) -> Result<Handle, String> {
+        if source.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err("it contains a control character".into());
+        }
+        let name = format!("{}:{key}", place.word());
+        let environment = if place.is_strict() {
+            &mut self.strict
+        } else {
+            &mut self.lenient
+        };
+        environment
+            .add_template_owned(name.clone(), source.to_owned())
+            .map_err(|error| words(&error))?;
+        Ok(Handle { name, place })
+    }
+
+    /// The text of a template, values written for its place.
+    pub(super) fn render(&self, handle: &Handle, scope: &Value) -> Result<String, Failed> {
+        let template = self
+            .environment(handle)
+            .get_template(&handle.name)
+            .map_err(|error| Failed::Broken(words(&error)))?;
+        template.render(scope.clone()).map_err(|error| {
+            if error.kind() == ErrorKind::UndefinedError {
+                Failed::Missing
+            } else {
+                Failed::Broken(words(&error))
+            }
+        })
+    }
+
+    /// What a render with a value for everything finds that no value could cure: an unknown
+    /// filter, test, function or template.
+    pub(super) fn unknown(&self, handle: &Handle, scope: &Value) -> Option<String> {
+        let template = self.environment(handle).get_template(&handle.name).ok()?;
+        let error = template.render(scope.clone()).err()?;
+        let kinds = [
+            ErrorKind::UnknownFilter,
+            ErrorKind::UnknownTest,
+            ErrorKind::UnknownFunction,
+            ErrorKind::UnknownMethod,
+            ErrorKind::TemplateNotFound,
+            ErrorKind::BadInclude,
+        ];
+        kinds.contains(&error.kind()).then(|| words(&error))
+    }
+
+    /// The names that a template reads, dotted (`flow.key.leadid`), and its source.
+    pub(super) fn reads(&self, handle: &Handle) -> (Vec<String>, String) {
+        let Ok(template) = self.environment(handle).get_template(&handle.name) else {
+            return (Vec::new(), String::new());
+        };
+        let names = template.undeclared_variables(true).into_iter();
+        let globals: Vec<&str> = self.strict.globals().map(|(name, _)| name).collect();
+        let names = names.filter(|name| !globals.contains(&name.as_str()));
+        (names.collect(), template.source().to_owned())
+    }
+
+    fn environment(&self, handle: &Handle) -> &Environment<'static> {
+        if handle.place.is_strict() {
+            &self.strict
+        } else {
+            &self.lenient
+        }
+    }
+}
+
+/// What the engine says, short and on one line.
+fn words(error: &Error) -> String {
+    let detail = error.detail().map(|detail| format!(": {detail}"));
+    let line = error.line().map(|line| format!(" (line {line})"));
+    let all = format!(
+        "{}{}{}",
+        error.kind(),
+        detail.unwrap_or_default(),
+        line.unwrap_or_default()
+    );
+    all.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(undefined);
+    environment.set_debug(false);
+    // Custom, so that what a block captures counts as already written for its place.
+    environment.set_auto_escape_callback(|_| AutoEscape::Custom("place".into()));
+    environment.set_formatter(write_value);
+    // No value gets past the formatter.
+    environment.remove_filter("safe");
+    environment.add_filter("tojson", tojson);
+    environment
+}
+
+/// `value | tojson`: a JSON literal, typed; `null` for what is missing.
+fn tojson(state: &State, value: &Value) -> Result<Value, Error> {
+    let place = Place::of(state.name());
+    refuse_missing(place, value)?;
+    let text = json::from_template(value).to_string();
+    Ok(if place == Place::Json {
+        Value::from_safe_string(text)
+    } else {
+        Value::from(text)
+    })
+}
+
+fn refuse_missing(place: Place, value: &Value) -> Result<(), Error> {
+    if place.is_strict() && is_missing(value) {
+        return Err(Error::new(ErrorKind::UndefinedError, "nothing is there"));
+    }
+    Ok(())
+}
+
+fn is_missing(value: &Value) -> bool {
+    value.is_undefined() || value.is_none() || value.as_str() == Some("")
+}
+
+fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(), Error> {
+    if value.is_safe() {
+        return put(out, value.as_str().unwrap_or_default());
+    }
+    let place = Place::of(state.name());
+    let own = context::own_value(value);
+    let value = own.as_ref().unwrap_or(value);
+    refuse_missing(place, value)?;
+    let text = plain(value);
+    match place {
+        Place::Url => {
+            let encoded = utf8_percent_encode(&text, RESERVED);
+            put(out, &format!("{OPEN}{encoded}{CLOSE}"))
+        }
+        Place::Entry | Place::Field | Place::Text => put(out, &text),
+        Place::Json if is_typed(value) => put(out, &text),
+        Place::Json => put(out, &format!("{OPEN}{}{CLOSE}", json::escape(&text))),
+        Place::Xml => put(out, &xml::escape(&text)),
+    }
+}
+
+/// A number, list and the like from a document stands in JSON as what it is.
+fn is_typed(value: &Value) -> bool {
+    matches!(
+        value.kind(),
+        ValueKind::Bool | ValueKind::Number | ValueKind::Seq | ValueKind::Map | ValueKind::Iterable
+    )
+}
+
+/// The text of a value: a string as it is, nothing for what is missing, else JSON.
+fn plain(value: &Value) -> String {
+    if is_missing(value) {
+        String::new()
+    } else if let Some(text) = value.as_str() {
+        text.to_owned()
+    } else if is_typed(value) {
+        json::from_template(value).to_string()
+    } else {
+        value.to_string()
+    }
+}
+
+fn put(out: &mut Output, text: &str) -> Result<(), Error> {
+    out.write_str(text)
+        .map_err(|_| Error::new(ErrorKind::WriteFailure, "the text could not be written"))
+}

@@ -1,0 +1,91 @@
+//! `switchhook check` as it is run: output and exit status.
+#![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn switchhook(args: &[&str], folder: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+    command.args(args).current_dir(folder).env_clear();
+    command.output().expect("the program runs")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+const GOOD: &str = "[listen]\n[webhooks.lookup]\nurl = \"https://crm.example/\"\n\
+                    response.map = { who = \"$.who\" }\n";
+const BAD: &str = "[listen]\nesl = 1\n[limits]\ncalls = 1\n";
+
+#[test]
+fn a_good_file_is_counted_and_its_warnings_follow() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("switchhook.toml"), GOOD).unwrap();
+    let output = switchhook(&["check"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+    let mut lines = text(&output.stdout).lines();
+    assert_eq!(
+        lines.next(),
+        Some("switchhook.toml: ok: 1 webhook, 0 flows, 0 switches")
+    );
+    let warning = lines.next().unwrap();
+    assert!(warning.starts_with("switchhook.toml:4: warning: webhooks.lookup.response.map.who: "));
+    assert_eq!(lines.next(), None);
+    assert!(output.stderr.is_empty());
+}
+
+#[test]
+fn every_fault_goes_to_standard_error_and_the_status_is_1() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.toml"), BAD).unwrap();
+    let output = switchhook(&["--config", "bad.toml", "check"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let lines: Vec<_> = text(&output.stderr).lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].starts_with("bad.toml:2: listen.esl: is a whole number; "));
+    assert!(lines[1].starts_with("bad.toml:4: limits.calls: is not a key of limits; "));
+}
+
+#[test]
+fn several_files_are_all_checked_and_one_bad_one_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bad.toml"), BAD).unwrap();
+    fs::write(folder.path().join("good.toml"), GOOD).unwrap();
+    let output = switchhook(
+        &["check", "bad.toml", "good.toml", "none.toml"],
+        folder.path(),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).starts_with("good.toml: ok: "));
+    assert!(text(&output.stderr).contains("none.toml: cannot be read: "));
+    let good = switchhook(&["check", "good.toml", "good.toml"], folder.path());
+    assert_eq!(good.status.code(), Some(0));
+}
+
+#[test]
+fn the_reference_that_is_printed_passes_the_check() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = switchhook(&["check", "--print-reference"], folder.path());
+    assert_eq!(printed.status.code(), Some(0));
+    fs::write(folder.path().join("switchhook.toml"), &printed.stdout).unwrap();
+    let output = switchhook(&["check"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn wrong_usage_has_status_2_and_help_shows_an_example() {
+    let folder = tempfile::tempdir().unwrap();
+    for args in [&["chekc"][..], &["check", "--print-reference", "x"], &[]] {
+        assert_eq!(
+            switchhook(args, folder.path()).status.code(),
+            Some(2),
+            "{args:?}"
+        );
+    }
+    let help = switchhook(&["check", "--help"], folder.path());
+    assert_eq!(help.status.code(), Some(0));
+    assert!(text(&help.stdout).contains("switchhook check --print-reference > switchhook.toml"));
+}

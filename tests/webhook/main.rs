@@ -1,0 +1,12 @@
+//! Webhooks: what is asked, where, and what becomes of the answer.
+
+#![allow(clippy::unwrap_used)] // a test's helpers fail by panicking, as it does
+
+mod answers;
+mod delivery;
+mod egress;
+mod faults;
+mod rendering;
+mod request;
+mod support;
+mod values;
