@@ -14,6 +14,14 @@ mod call;
 mod control;
 #[path = "live/dialplan.rs"]
 mod dialplan;
+#[path = "live/failures.rs"]
+mod failures;
+#[path = "live/holding.rs"]
+mod holding;
+#[path = "live/hostile.rs"]
+mod hostile;
+#[path = "live/leaving.rs"]
+mod leaving;
 #[path = "live/receiver.rs"]
 mod receiver;
 #[path = "live/service.rs"]

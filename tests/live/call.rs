@@ -1,6 +1,7 @@
 //! Calls through the shipped dialplan, and what becomes of them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -176,11 +177,8 @@ impl Line {
         self.variable(&format!("flow.key.{name}"))
     }
 
-    /// Microseconds since 1970 by the switch's clock.
-    pub fn at(&self) -> i64 {
-        self.event
-            .get("Event-Date-Timestamp")
-            .parse()
-            .expect("a time")
+    /// When the dialplan began it.
+    pub fn at(&self) -> Instant {
+        self.event.arrived
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Shared};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -42,17 +42,24 @@ impl Control {
 
 /// One event, as JSON.
 #[derive(Debug, Clone)]
-pub struct Event(Map<String, Value>);
+pub struct Event {
+    /// When it was here.
+    pub arrived: Instant,
+    headers: Map<String, Value>,
+}
 
 impl Event {
     /// A header, empty when it is not there.
     pub fn get(&self, name: &str) -> &str {
-        self.0.get(name).and_then(Value::as_str).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// A channel variable, `None` when it is not set.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.0
+        self.headers
             .get(&format!("variable_{name}"))
             .and_then(Value::as_str)
     }
@@ -82,8 +89,12 @@ impl Events {
         tokio::spawn(async move {
             loop {
                 let frame = wire.frame().await;
-                let event = serde_json::from_str(&frame.body).expect("an event is JSON");
-                store.lock().expect("no panic").push(Event(event));
+                let headers = serde_json::from_str(&frame.body).expect("an event is JSON");
+                let event = Event {
+                    arrived: Instant::now(),
+                    headers,
+                };
+                store.lock().expect("no panic").push(event);
                 sender.send_modify(|count| *count += 1);
             }
         });

@@ -73,17 +73,36 @@ impl Service {
         }
     }
 
+    /// Waits until every call was let go, by its own metric.
+    pub async fn await_no_call_on_hold(&self) {
+        let began = Instant::now();
+        while !self
+            .get("/metrics")
+            .await
+            .is_some_and(|metrics| metrics.contains("calls_on_hold 0\n"))
+        {
+            assert!(
+                began.elapsed() < STARTING,
+                "a call stays on hold: {}",
+                self.log()
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn is_ready(&self) -> bool {
-        let url = format!("http://127.0.0.1:{}/readyz", self.http);
+        self.get("/readyz").await.is_some()
+    }
+
+    /// The body of a 2xx answer.
+    async fn get(&self, path: &str) -> Option<String> {
+        let url = format!("http://127.0.0.1:{}{path}", self.http);
         let client = reqwest::Client::builder()
             .no_proxy()
             .build()
             .expect("a client");
-        client
-            .get(url)
-            .send()
-            .await
-            .is_ok_and(|response| response.status().is_success())
+        let response = client.get(url).send().await.ok()?.error_for_status().ok()?;
+        response.text().await.ok()
     }
 
     /// Ends it as a crash does: no drain, no goodbye.
