@@ -27,8 +27,42 @@ pub struct CommandLine {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the service: hold calls, ask webhooks, deliver documents.
+    Serve(Serve),
     /// Validate the configuration: every fault with its line and the cure.
     Check(Check),
+    /// Ask one webhook without a call, and show request, response and variables.
+    Call(Call),
+}
+
+/// `switchhook serve`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: run it in the foreground, as a service manager does\n  \
+    switchhook serve --config /etc/switchhook.toml\n\n\
+    Signals: SIGTERM and SIGINT stop listening, let the calls on hold get their answers and\n\
+    stop; a second one stops at once. SIGHUP reads the configuration's webhooks again.\n\
+    RUST_LOG=debug says more."
+)]
+pub struct Serve {
+    /// Log JSON, an object a line.
+    #[arg(long)]
+    pub json_logs: bool,
+}
+
+/// `switchhook call`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: what would a caller with this lead get?\n  \
+    switchhook call lookup --var flow.key.leadid=HFC123 --var Caller-Caller-ID-Number=4930123\n\n\
+    Exit status: 0 line 0, 1 line 1, 2 wrong usage")]
+pub struct Call {
+    /// The webhook's name in the configuration.
+    #[arg(value_name = "WEBHOOK")]
+    pub webhook: String,
+
+    /// A channel variable; with a capital first letter, a header of the channel.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
 }
 
 /// `switchhook check`.

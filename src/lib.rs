@@ -11,6 +11,7 @@ pub mod ops;
 pub mod outbox;
 pub mod report;
 pub mod retry;
+pub mod service;
 pub mod signing;
 pub mod store;
 pub mod takeover;

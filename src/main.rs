@@ -9,6 +9,8 @@ use switchhook::commands;
 fn main() -> ExitCode {
     let line = CommandLine::parse();
     match &line.command {
+        Command::Serve(args) => commands::serve(&line.config, args.json_logs),
+        Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
     }
 }

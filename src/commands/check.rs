@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::cli::Check;
 use crate::config::{Config, Faults, REFERENCE};
+use crate::service;
 
 /// Checks the files named, or `config` when none is; or prints the reference.
 ///
@@ -30,7 +31,11 @@ pub fn check(config: &Path, args: &Check) -> ExitCode {
 
 /// Says what one file is; `false` when it has a fault.
 fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
-    match Config::load(path) {
+    let checked = Config::load(path).and_then(|config| {
+        service::check(&config)?;
+        Ok(config)
+    });
+    match checked {
         Ok(config) => say_good(&config, out).map(|()| true),
         Err(faults) => say_faults(&faults).map(|()| false),
     }

@@ -142,9 +142,16 @@ impl Config {
     /// The faults given, in the order of the file.
     pub fn accept(&self, faults: Vec<Fault>) -> Result<(), Faults> {
         if faults.is_empty() {
-            return Ok(());
+            Ok(())
+        } else {
+            Err(self.refuse(faults))
         }
-        Err(Faults::new(self.source.origin.clone(), faults))
+    }
+
+    /// The faults of this file that other parts found.
+    #[must_use]
+    pub fn refuse(&self, faults: Vec<Fault>) -> Faults {
+        Faults::new(self.source.origin.clone(), faults)
     }
 
     /// The name of the file, as messages have it.

@@ -146,6 +146,7 @@ impl Held<'_> {
         let request = Background {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),
+            flow: self.channel.flow.clone(),
             request,
         };
         let stored = tokio::spawn(self.takeover.aftermath.send_later(request));
@@ -264,17 +265,31 @@ impl Held<'_> {
                     return Input::Answered(line);
                 }
                 () = self.alarm.as_mut() => return self.alarmed(),
+                () = self.takeover.release_all.cancelled(), if self.is_holding() => return self.evicted(),
             }
         }
     }
 
     fn alarmed(&mut self) -> Input {
-        let holding = matches!(self.state, State::Holding { .. });
-        if holding && self.alarm_means == Input::Deadline {
+        if self.is_holding() && self.alarm_means == Input::Deadline {
             let detail = "the webhook gave no whole answer in time";
             self.outcome = Some(Outcome::unsent(Failure::new(Reason::Timeout, detail)));
         }
         self.alarm_means
+    }
+
+    fn is_holding(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
+    }
+
+    /// The service stops and waited long enough.
+    fn evicted(&mut self) -> Input {
+        let detail = "the service stopped before the webhook had answered";
+        self.outcome = Some(Outcome::unsent(Failure::new(
+            Reason::ConnectionFailure,
+            detail,
+        )));
+        Input::Deadline
     }
 
     /// What a frame means to the session; `None` for what changes nothing.

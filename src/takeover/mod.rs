@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 
 use crate::call::details::Format;
 use crate::call::variables::Plan;
@@ -91,6 +92,8 @@ pub struct Background {
     pub webhook: String,
     /// Unique-ID of the call.
     pub call: String,
+    /// The channel's `flow.name`.
+    pub flow: Option<String>,
     /// The request.
     pub request: Prepared,
 }
@@ -122,6 +125,7 @@ pub struct Takeover {
     widgets: ArcSwap<Widgets>,
     aftermath: Arc<dyn Aftermath>,
     on_hold: AtomicUsize,
+    release_all: CancellationToken,
 }
 
 impl Takeover {
@@ -133,6 +137,7 @@ impl Takeover {
             widgets: ArcSwap::from_pointee(widgets),
             aftermath,
             on_hold: AtomicUsize::new(0),
+            release_all: CancellationToken::new(),
         }
     }
 
@@ -145,5 +150,10 @@ impl Takeover {
     #[must_use]
     pub fn on_hold(&self) -> usize {
         self.on_hold.load(Ordering::Relaxed)
+    }
+
+    /// Gives every call on hold back on line 1, as if its deadline had come.
+    pub fn release_all(&self) {
+        self.release_all.cancel();
     }
 }

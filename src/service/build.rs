@@ -1,0 +1,191 @@
+//! From what the configuration says to what the parts take.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::call::details::{DurationUnit, Format, Legs};
+use crate::call::variables::Plan;
+use crate::config::{self, Config, Fault, Faults};
+use crate::eslclient::Limits;
+use crate::outbox::{Endpoint, Endpoints};
+use crate::signing::Signer;
+use crate::takeover::{self, Hold, Widget, Widgets};
+use crate::webhook::egress::Egress;
+use crate::webhook::{Client, Webhook};
+
+/// Everything that is compiled from a configuration.
+pub struct Built {
+    /// What calls are asked with.
+    pub widgets: Widgets,
+}
+
+/// Compiles every webhook and the HTTP client.
+///
+/// # Errors
+/// Every fault at once, each with its line.
+pub fn compile(config: &Config) -> Result<Built, Faults> {
+    let mut faults = Vec::new();
+    let egress = egress(&config.egress);
+    let mut by_name = HashMap::with_capacity(config.webhooks.len());
+    for (name, section) in &config.webhooks {
+        if let Some(widget) = widget(config, name, section, &egress, &mut faults) {
+            by_name.insert(name.clone(), Arc::new(widget));
+        }
+    }
+    let client = Client::new(egress).map_err(|error| {
+        let fault = config.fault(
+            "egress.proxy",
+            error.to_string(),
+            "correct it, or leave it out",
+        );
+        config.refuse(vec![fault])
+    });
+    config.accept(faults)?;
+    let client = client?;
+    Ok(Built {
+        widgets: Widgets {
+            by_name,
+            client,
+            format: format(config, &config::Flow::default()),
+        },
+    })
+}
+
+fn widget(
+    config: &Config,
+    name: &str,
+    section: &config::Webhook,
+    egress: &Egress,
+    faults: &mut Vec<Fault>,
+) -> Option<Widget> {
+    let key = |key: &str| format!("webhooks.{name}.{key}");
+    let webhook = match Webhook::compile(name, section.request.clone()) {
+        Ok(webhook) => webhook,
+        Err(found) => {
+            faults.extend(
+                found
+                    .into_iter()
+                    .map(|fault| config.fault(&key(&fault.key), fault.what, fault.cure)),
+            );
+            return None;
+        }
+    };
+    if let Some(Err(blocked)) = webhook.sample_url().map(|url| egress.check_url(&url)) {
+        faults.push(config.fault(
+            &key("url"),
+            blocked.to_string(),
+            "see [egress] in the reference",
+        ));
+    }
+    let options = &section.widget;
+    Some(Widget {
+        plan: Plan {
+            names: options.variables.clone(),
+            raw: options.response_raw,
+            mapped: webhook.mapped_names().map(str::to_owned).collect(),
+        },
+        webhook,
+        hold: Hold {
+            music: options.hold_music.clone(),
+            before_answer: options.before_answer,
+        },
+        wait_for_response: options.wait_for_response,
+        persist_response: options.persist_response,
+    })
+}
+
+fn egress(section: &config::Egress) -> Egress {
+    Egress {
+        allow_plain_http: section.allow_plain_http,
+        allow_addresses: section.allow_addresses.clone(),
+        proxy: section.proxy.clone(),
+    }
+}
+
+/// How a flow's documents look.
+pub fn format(config: &Config, flow: &config::Flow) -> Format {
+    Format {
+        legs: match flow.legs {
+            config::LegChoice::All => Legs::All,
+            config::LegChoice::Connected => Legs::Connected,
+        },
+        duration_unit: match flow.duration_unit {
+            config::DurationUnit::Milliseconds => DurationUnit::Milliseconds,
+            config::DurationUnit::Seconds => DurationUnit::Seconds,
+        },
+        uuid_key: flow.uuid_key.clone(),
+        keys_raw: flow.keys_raw,
+        raw_names: raw_names(config),
+        time_zone: config.account.time_zone,
+    }
+}
+
+/// The names, without `flow.key.`, under which widgets write raw responses.
+fn raw_names(config: &Config) -> Vec<String> {
+    let mut names: Vec<String> = config
+        .webhooks
+        .values()
+        .filter_map(|webhook| {
+            webhook
+                .widget
+                .variables
+                .response_raw
+                .strip_prefix("flow.key.")
+        })
+        .map(str::to_owned)
+        .chain(["response_raw".to_owned()])
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// How every webhook is delivered to.
+///
+/// # Errors
+/// Secrets that are none, with their line.
+pub fn endpoints(config: &Config) -> Result<Endpoints, Faults> {
+    let mut faults = Vec::new();
+    let mut endpoints = HashMap::with_capacity(config.webhooks.len());
+    for (name, webhook) in &config.webhooks {
+        let signer = match Signer::new(&webhook.signing) {
+            _ if webhook.signing.is_empty() => None,
+            Ok(signer) => Some(signer),
+            Err(error) => {
+                let key = format!("webhooks.{name}.signing");
+                faults.push(config.fault(
+                    &key,
+                    error.to_string(),
+                    "a secret reads whsec_ and base64 of 24 to 64 bytes",
+                ));
+                None
+            }
+        };
+        let endpoint = Endpoint {
+            rate_per_s: f64::from(webhook.delivery.rate),
+            max_in_flight: webhook.delivery.in_flight,
+            timeout: webhook.request.timeout,
+            signer,
+        };
+        endpoints.insert(name.clone(), endpoint);
+    }
+    config.accept(faults)?;
+    Ok(Arc::new(endpoints))
+}
+
+/// The limits and times of calls on hold.
+pub fn takeover_options(config: &Config) -> takeover::Options {
+    let limits = &config.limits;
+    takeover::Options {
+        calls_on_hold: limits.calls_on_hold,
+        connections: limits.connections,
+        connect_deadline: limits.connect_deadline,
+        goodbye_deadline: limits.reply_deadline,
+        frames: Limits {
+            header_bytes: limits.frame_header_bytes,
+            headers: limits.frame_headers,
+            body_bytes: limits.frame_body_bytes,
+        },
+        ..takeover::Options::default()
+    }
+}

@@ -1,0 +1,186 @@
+//! Between calls and the store: what must outlast a call is stored here, and what
+//! waits in the store is sent from here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::Method;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use crate::outbox::{Deliver, Delivery, Reply};
+use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
+use crate::takeover::{Aftermath, Background, Kept, Widget};
+use crate::webhook::{Client, Prepared};
+
+use super::build::Built;
+
+/// Stores what calls leave behind.
+pub struct Keeper {
+    store: Store,
+}
+
+impl Keeper {
+    /// Over `store`.
+    pub fn new(store: Store) -> Self {
+        Self { store }
+    }
+}
+
+impl Aftermath for Keeper {
+    fn send_later(&self, background: Background) -> BoxFuture<'static, Result<(), String>> {
+        let store = self.store.clone();
+        let request = NewDocument {
+            kind: Kind::Request,
+            webhook: background.webhook,
+            flow: background.flow.unwrap_or_default(),
+            call_uuid: background.call,
+            content: content(&background.request),
+        };
+        async move {
+            store
+                .put_request(request)
+                .await
+                .map(drop)
+                .map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+
+    fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>> {
+        let store = self.store.clone();
+        let variables = answer
+            .variables
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect();
+        let response = KeptResponse {
+            call_uuid: answer.call,
+            flow: answer.flow.unwrap_or_default(),
+            webhook: answer.webhook,
+            at_ms: now_ms(),
+            variables,
+        };
+        async move {
+            store
+                .persist_response(response)
+                .await
+                .map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
+}
+
+/// What is stored of a request: all of it but its secrets, which are added at every
+/// attempt.
+pub fn content(request: &Prepared) -> Content {
+    let headers = request
+        .headers
+        .iter()
+        .filter(|(_, value)| !value.is_sensitive());
+    Content {
+        method: Some(request.method.to_string()),
+        url: Some(request.url.to_string()),
+        headers: headers
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
+        body: request.body.clone(),
+    }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Sends what waits in the store, with the webhooks as they are configured now.
+pub struct Webhooks(ArcSwap<Known>);
+
+struct Known {
+    widgets: HashMap<String, Arc<Widget>>,
+    client: Client,
+}
+
+impl Webhooks {
+    /// The webhooks of a configuration.
+    pub fn new(built: &Built) -> Self {
+        Self(ArcSwap::from_pointee(Known::of(built)))
+    }
+
+    /// Those of another one, from the next attempt on.
+    pub fn replace(&self, built: &Built) {
+        self.0.store(Arc::new(Known::of(built)));
+    }
+}
+
+impl Known {
+    fn of(built: &Built) -> Self {
+        Self {
+            widgets: built.widgets.by_name.clone(),
+            client: built.widgets.client.clone(),
+        }
+    }
+}
+
+impl Deliver for Webhooks {
+    async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
+        let known = self.0.load_full();
+        let widget = known.widgets.get(&delivery.endpoint);
+        let widget = widget
+            .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
+        let mut request = request(delivery)?;
+        widget.webhook.authorize(&mut request.headers);
+        match known
+            .client
+            .deliver(request, widget.webhook.timeout())
+            .await
+        {
+            Ok(answer) => Ok(Reply {
+                status: answer.status,
+                retry_after: answer.retry_after.map(|wait| wait.as_secs().to_string()),
+            }),
+            Err(failure) => Err(failure.detail),
+        }
+    }
+}
+
+fn request(delivery: &Delivery) -> Result<Prepared, String> {
+    let content = &delivery.content;
+    let method = content.method.as_deref().unwrap_or("POST");
+    let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
+    let url = content
+        .url
+        .as_deref()
+        .ok_or("the stored document has no URL")?;
+    let url = Url::parse(url).map_err(|error| format!("the stored URL is not valid: {error}"))?;
+    let mut headers = HeaderMap::with_capacity(content.headers.len() + 4);
+    let stored = content
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value));
+    let signed = delivery.headers.iter().map(|(name, value)| (*name, value));
+    for (name, value) in stored.chain(signed) {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+        headers.insert(
+            name,
+            HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?,
+        );
+    }
+    Ok(Prepared {
+        method,
+        url,
+        headers,
+        body: content.body.clone(),
+    })
+}

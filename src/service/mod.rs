@@ -1,0 +1,279 @@
+//! The running program: its parts put together, started in one order and drained in
+//! the other.
+//!
+//! ```text
+//! start: store, outbox, HTTP, the Event Socket port last
+//! stop:  the Event Socket port first, the calls on hold, the outbox, the store, HTTP last
+//! ```
+
+mod build;
+mod keeper;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::{Config, Faults};
+use crate::meter;
+use crate::ops::http::{self, Check, Ops};
+use crate::outbox::{self, Endpoints, Outbox};
+use crate::store::{self, Role, Store, StoreError};
+use crate::takeover::Takeover;
+
+pub use build::compile;
+use keeper::{Keeper, Webhooks};
+
+/// What `serve` would refuse `config` for, besides what its reading has found.
+///
+/// # Errors
+/// Every fault, each with its line.
+pub fn check(config: &Config) -> Result<(), Faults> {
+    compile(config)?;
+    build::endpoints(config).map(drop)
+}
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error("{0}")]
+    Config(#[from] Faults),
+    /// An address that cannot be listened on.
+    #[error("cannot listen on {address} ([listen] {key}): {error}; is another switchhook running?")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// Its value.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The metrics.
+    #[error("the metrics cannot start: {0}")]
+    Metrics(String),
+}
+
+/// A service that runs until [`Service::stop`].
+pub struct Service {
+    /// Where FreeSWITCH's `socket` application connects to.
+    pub esl: SocketAddr,
+    /// Where the operator's HTTP is.
+    pub http: SocketAddr,
+    takeover: Arc<Takeover>,
+    webhooks: Arc<Webhooks>,
+    endpoints: watch::Sender<Endpoints>,
+    store: Store,
+    drain_deadline: Duration,
+    stop_calls: CancellationToken,
+    stop_outbox: CancellationToken,
+    stop_http: CancellationToken,
+    calls: JoinHandle<()>,
+    deliveries: JoinHandle<()>,
+    pages: JoinHandle<io::Result<()>>,
+}
+
+impl Service {
+    /// Starts everything that `config` asks for, and listens when it returns.
+    ///
+    /// # Errors
+    /// Each [`StartError`] names its cure; nothing is left running.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let metrics = recorder()?;
+        meter::start_at_zero(config.webhooks.keys().map(String::as_str));
+        let built = build::compile(config)?;
+        let http_listener = bind("http", config.listen.http).await?;
+        let esl_listener = bind("esl", config.listen.esl).await?;
+        let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
+
+        let webhooks = Arc::new(Webhooks::new(&built));
+        let (endpoints, watched) = watch::channel(build::endpoints(config)?);
+        let outbox = Outbox::new(
+            store.clone(),
+            watched,
+            Arc::clone(&webhooks),
+            outbox::Options::default(),
+        );
+        let deliveries_health = outbox.health();
+        let stop_outbox = CancellationToken::new();
+        let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
+
+        let keeper = Arc::new(Keeper::new(store.clone()));
+        let takeover = Arc::new(Takeover::new(
+            build::takeover_options(config),
+            built.widgets,
+            keeper,
+        ));
+        let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
+        let stop_calls = CancellationToken::new();
+        let calls = tokio::spawn(Arc::clone(&takeover).serve(esl_listener, stop_calls.clone()));
+
+        let checks = checks(
+            esl,
+            &takeover,
+            store.health(),
+            deliveries_health,
+            stop_calls.clone(),
+        );
+        let stop_http = CancellationToken::new();
+        let pages = tokio::spawn(http::serve(
+            http_listener,
+            Ops { checks, metrics },
+            stop_http.clone(),
+        ));
+        info!(%esl, http = %http_address, "listening");
+        Ok(Self {
+            esl,
+            http: http_address,
+            takeover,
+            webhooks,
+            endpoints,
+            store,
+            drain_deadline: config.limits.drain_deadline,
+            stop_calls,
+            stop_outbox,
+            stop_http,
+            calls,
+            deliveries,
+            pages,
+        })
+    }
+
+    /// Takes the webhooks of `config`; calls on hold keep theirs. Addresses, the store
+    /// and the limits stay as they were at the start.
+    ///
+    /// # Errors
+    /// Every fault of the new configuration; the old one stays in force.
+    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
+        let built = build::compile(config)?;
+        let endpoints = build::endpoints(config)?;
+        meter::start_at_zero(config.webhooks.keys().map(String::as_str));
+        self.webhooks.replace(&built);
+        self.endpoints.send_replace(endpoints);
+        self.takeover.reload(built.widgets);
+        Ok(())
+    }
+
+    /// Calls on hold now.
+    #[must_use]
+    pub fn on_hold(&self) -> usize {
+        self.takeover.on_hold()
+    }
+
+    /// Stops listening, lets the calls on hold get their answers (for the drain deadline
+    /// at most; then they are released to line 1), the deliveries under way end, and the
+    /// store close.
+    pub async fn stop(self) {
+        self.stop_calls.cancel();
+        let mut calls = self.calls;
+        if timeout(self.drain_deadline, &mut calls).await.is_err() {
+            warn!(
+                calls = self.takeover.on_hold(),
+                "the drain deadline passed; releasing the calls on hold to line 1"
+            );
+            self.takeover.release_all();
+            ended("calls", calls.await);
+        }
+        self.stop_outbox.cancel();
+        ended("deliveries", self.deliveries.await);
+        self.store.close().await;
+        self.stop_http.cancel();
+        ended("pages", self.pages.await.map(drop));
+        info!("stopped");
+    }
+}
+
+fn ended(what: &str, result: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = result {
+        warn!(what, %error, "a part of the service ended badly");
+    }
+}
+
+async fn bind(key: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Listen {
+            key,
+            address,
+            error,
+        })
+}
+
+fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartError> {
+    let unspecified = SocketAddr::from(([0, 0, 0, 0], 0));
+    listener.local_addr().map_err(|error| StartError::Listen {
+        key,
+        address: unspecified,
+        error,
+    })
+}
+
+type Health = watch::Receiver<store::Health>;
+
+fn checks(
+    esl: SocketAddr,
+    takeover: &Arc<Takeover>,
+    store: Health,
+    deliveries: Health,
+    stopping: CancellationToken,
+) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
+    let takeover = Arc::clone(takeover);
+    Arc::new(move || {
+        let on_hold = takeover.on_hold();
+        let listening = !stopping.is_cancelled();
+        let esl_detail = match listening {
+            true => format!("listening on {esl}, {on_hold} calls on hold"),
+            false => format!("stopping, {on_hold} calls on hold"),
+        };
+        vec![
+            Check {
+                name: "esl".into(),
+                ok: listening,
+                vital: true,
+                detail: esl_detail,
+            },
+            health("store", true, &store.borrow()),
+            health("deliveries", false, &deliveries.borrow()),
+        ]
+    })
+}
+
+fn health(name: &str, vital: bool, health: &store::Health) -> Check {
+    Check {
+        name: name.into(),
+        ok: health.ok,
+        vital,
+        detail: health.what.clone(),
+    }
+}
+
+/// The process has one recorder, however many services start in it.
+fn recorder() -> Result<PrometheusHandle, StartError> {
+    static RECORDER: std::sync::OnceLock<Result<PrometheusHandle, String>> =
+        std::sync::OnceLock::new();
+    let recorder = RECORDER.get_or_init(|| {
+        let seconds =
+            [meter::WEBHOOK_SECONDS, meter::OWN_SECONDS].map(|name| Matcher::Full(name.into()));
+        let builder = seconds
+            .into_iter()
+            .try_fold(PrometheusBuilder::new(), |builder, name| {
+                builder.set_buckets_for_metric(name, &meter::SECONDS_BUCKETS)
+            })
+            .map_err(|error| error.to_string())?;
+        builder
+            .install_recorder()
+            .map_err(|error| error.to_string())
+    });
+    recorder.clone().map_err(StartError::Metrics)
+}
