@@ -24,7 +24,7 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
     let canary = Canary::in_folder(&exchange.switch.folder);
     canary.sings(&exchange).await;
     let receiver = Receiver::start().await;
-    let service = Service::start_with(&receiver, &webhook(receiver.port)).await;
+    let service = Service::start_with(&receiver, &webhook(&receiver.address)).await;
     let mut values = Values::new(&canary);
     for round in 0..count.div_ceil(A_CALL) {
         let texts: Vec<String> = (0..A_CALL).map(|_| values.next()).collect();
@@ -174,12 +174,12 @@ fn name(index: usize) -> String {
     format!("v{index}")
 }
 
-fn webhook(port: u16) -> String {
+fn webhook(address: &str) -> String {
     let map: Vec<_> = (0..A_CALL)
         .map(|index| format!("v{index} = \"$.v{index}\""))
         .collect();
     format!(
-        "[webhooks.hostile]\nurl = \"http://127.0.0.1:{port}/hostile\"\nresponse.limit = \"1 MiB\"\nresponse.map = {{ {} }}\n",
+        "[webhooks.hostile]\nurl = \"http://{address}/hostile\"\nresponse.limit = \"1 MiB\"\nresponse.map = {{ {} }}\n",
         map.join(", ")
     )
 }

@@ -34,8 +34,8 @@ struct Desk {
 
 /// A webhook on a free port.
 pub struct Receiver {
-    /// Its address.
-    pub port: u16,
+    /// Its `host:port`.
+    pub address: String,
     desk: Desk,
 }
 
@@ -43,15 +43,15 @@ impl Receiver {
     /// Starts it. Paths that nobody told it of answer 404; those under `/hold/` wait for
     /// [`Self::release`], those under `/status/` answer with that status.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let port = listener.local_addr().expect("its number").port();
+        let listener = TcpListener::bind("127.0.0.2:0").await.expect("a port");
+        let address = listener.local_addr().expect("its number").to_string();
         let desk = Desk {
             answers: Arc::default(),
             seen: watch::channel(Seen::default()).0,
         };
         let app = Router::new().fallback(answer).with_state(desk.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { port, desk }
+        Self { address, desk }
     }
 
     /// What `path` answers from now on.

@@ -36,7 +36,7 @@ impl Service {
         let text = format!(
             "[listen]\nesl = \"127.0.0.1:{esl}\"\nhttp = \"127.0.0.1:{http}\"\n\n[store]\nurl = \"sqlite:{}\"\n\n{}\n{more}\n",
             store.display(),
-            WEBHOOKS.replace("RECEIVER", &format!("127.0.0.1:{}", receiver.port)),
+            WEBHOOKS.replace("RECEIVER", &receiver.address),
         );
         fs::write(&config, text).expect("a config");
         let log = File::create(folder.path().join("log")).expect("a log");
@@ -149,11 +149,12 @@ async fn free_port() -> u16 {
     listener.local_addr().expect("its number").port()
 }
 
-/// One webhook for each thing to show. 127.0.0.2 is there and not allowed; port 9 of it nobody serves.
+/// One webhook for each thing to show. Only the receiver's address is allowed, and localhost is another
+/// one; nobody serves port 9.
 const WEBHOOKS: &str = r#"
 [egress]
 allow_plain_http = true
-allow_addresses = ["127.0.0.1/32"]
+allow_addresses = ["127.0.0.2/32"]
 
 [webhooks.lookup]
 url = "http://RECEIVER/lookup"
@@ -199,8 +200,8 @@ url = "http://RECEIVER/partial"
 response.map = { customer_name = "$.customer.name" }
 
 [webhooks.fails_connection]
-url = "http://127.0.0.1:9/"
+url = "http://127.0.0.2:9/"
 
 [webhooks.fails_address]
-url = "http://127.0.0.2:9/"
+url = "http://localhost:9/"
 "#;
