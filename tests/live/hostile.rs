@@ -124,7 +124,6 @@ impl Values {
             "(",
             ")",
             "a",
-            "_undef_",
             "unload mod_event_socket",
             "reload mod_event_socket",
             "Content-Length: 5\n\n",

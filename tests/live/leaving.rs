@@ -122,10 +122,19 @@ async fn a_service_that_wakes_up_late_does_not_move_a_call_that_was_rescued() {
         (line.number.as_str(), line.key("error_reason")),
         ("1", Some("CONNECTION_FAILURE"))
     );
-    call.park().await;
+    let music = format!(
+        "uuid_transfer {} 'endless_playback:tone_stream://%(1000,0,440)' inline",
+        call.uuid
+    );
+    exchange.control.api(&music).await;
+    call.runs("endless_playback").await;
     receiver.release("/hold/slow");
     service.signal("CONT");
     service.await_no_call_on_hold().await;
+    // CS_RESET is where nothing moves a call any more but its hang-up.
     assert_eq!(call.now("Channel-State").await, "CS_EXECUTE");
-    assert_eq!(call.now("variable_current_application").await, "park");
+    assert_eq!(
+        call.now("variable_current_application").await,
+        "endless_playback"
+    );
 }
