@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
+use switchhook::call::inert::inert;
 
 use super::call::{Call, Exchange};
 use super::receiver::Receiver;
@@ -28,7 +29,8 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
     let mut values = Values::new(&canary);
     for round in 0..count.div_ceil(A_CALL) {
         let texts: Vec<String> = (0..A_CALL).map(|_| values.next()).collect();
-        receiver.tell("/hostile", body(&texts));
+        let answer = body(&texts);
+        receiver.tell("/hostile", answer.as_str());
         let call = exchange.dial("ask-hostile", &service.address).await;
         let line = call.line_of("hostile").await;
         assert_eq!(
@@ -38,8 +40,9 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
             line.key("error_detail")
         );
         call.park().await;
+        check_equal(&call, "flow.key.response_raw", &answer).await;
         for (index, text) in texts.iter().enumerate() {
-            check_equal(&call, index, text).await;
+            check_equal(&call, &format!("flow.key.{}", name(index)), text).await;
         }
         use_in_a_dialplan(&exchange, &call).await;
         canary.must_be_silent(round);
@@ -151,8 +154,14 @@ impl Values {
     }
 
     fn next(&mut self) -> String {
-        let count = 1 + self.below(6);
-        (0..count).map(|_| self.piece()).collect()
+        let pieces = 1 + self.below(6);
+        let text: String = (0..pieces).map(|_| self.piece()).collect();
+        // Long values go to the switch in another way.
+        if self.below(50) == 0 {
+            text.repeat(100)
+        } else {
+            text
+        }
     }
 
     fn piece(&mut self) -> String {
@@ -191,19 +200,23 @@ fn body(texts: &[String]) -> String {
     Value::Object(values.collect()).to_string()
 }
 
-/// The variable is the text, or, where that could not be, its `_b64` is.
-async fn check_equal(call: &Call<'_>, index: usize, text: &str) {
-    let variable = format!("flow.key.{}", name(index));
-    let inert = call.variable(&variable).await;
-    let exact = call.variable(&format!("{variable}_b64")).await;
-    match exact {
-        None => assert_eq!(inert.as_deref(), Some(text)),
-        Some(exact) => {
-            assert_ne!(inert.as_deref(), Some(text), "no need of base64");
+/// The variable is the text, or, where that could be expanded, its inert form with the text in `_b64`.
+async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
+    let stored = call.variable(variable).await;
+    assert_eq!(
+        stored.as_deref(),
+        Some(inert(text).as_ref()),
+        "{variable} of {text:?}"
+    );
+    let exact = call
+        .variable(&format!("{variable}_b64"))
+        .await
+        .map(|exact| {
             let bytes = BASE64.decode(&exact).expect("standard base64");
-            assert_eq!(String::from_utf8(bytes).as_deref(), Ok(text));
-        }
-    }
+            String::from_utf8(bytes).expect("UTF-8")
+        });
+    let needed = (inert(text) != text).then_some(text);
+    assert_eq!(exact.as_deref(), needed, "{variable}_b64");
 }
 
 /// Log, set, export and eval of every value, each beside its neighbours.
