@@ -22,9 +22,13 @@ mod holding;
 mod hostile;
 #[path = "live/leaving.rs"]
 mod leaving;
+#[path = "live/phone.rs"]
+mod phone;
 #[path = "live/receiver.rs"]
 mod receiver;
 #[path = "live/service.rs"]
 mod service;
+#[path = "live/softphones.rs"]
+mod softphones;
 #[path = "live/switch.rs"]
 mod switch;

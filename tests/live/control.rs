@@ -81,8 +81,10 @@ impl Events {
     /// Listens from now on.
     pub async fn listen(switch: &'static Switch) -> Self {
         let mut wire = Wire::open(switch).await;
-        wire.send("event json CHANNEL_EXECUTE CHANNEL_ANSWER CHANNEL_PROGRESS_MEDIA CHANNEL_HANGUP_COMPLETE")
-            .await;
+        wire.send(
+            "event json CHANNEL_EXECUTE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_HANGUP_COMPLETE",
+        )
+        .await;
         wire.frame().await;
         let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
         let store = Arc::clone(&seen);

@@ -27,9 +27,18 @@ impl Service {
         Self::start_with(receiver, "").await
     }
 
+    /// The same on the port where the switch's configuration expects it.
+    pub async fn start_on(esl: u16, receiver: &Receiver) -> Self {
+        Self::spawn(esl, receiver, "").await
+    }
+
     /// The same with more settings at the end of its file.
     pub async fn start_with(receiver: &Receiver, more: &str) -> Self {
-        let (esl, http) = (free_port().await, free_port().await);
+        Self::spawn(free_port().await, receiver, more).await
+    }
+
+    async fn spawn(esl: u16, receiver: &Receiver, more: &str) -> Self {
+        let http = free_port().await;
         let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
         let config = folder.path().join("switchhook.toml");
         let store = folder.path().join("switchhook.db");
