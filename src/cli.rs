@@ -29,6 +29,8 @@ pub struct CommandLine {
 pub enum Command {
     /// Run the service: hold calls, ask webhooks, deliver documents.
     Serve(Serve),
+    /// The whole thing in one process: a simulated switch, a webhook that fails, the service.
+    Lab(Lab),
     /// Validate the configuration: every fault with its line and the cure.
     Check(Check),
     /// Ask one webhook without a call, and show request, response and variables.
@@ -48,6 +50,58 @@ pub struct Serve {
     /// Log JSON, an object a line.
     #[arg(long)]
     pub json_logs: bool,
+}
+
+/// `switchhook lab`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples: a call of each kind through the real service, nothing installed\n  \
+    switchhook lab\n\n\
+    Load on any program that speaks outbound Event Socket\n  \
+    switchhook lab --target 127.0.0.1:8084/lookup --calls 5000 --rate 200\n\n\
+    Exit status: 0 everything was right, 1 something was not, 2 wrong usage"
+)]
+pub struct Lab {
+    /// Print one JSON object instead of the table.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only scenarios whose name contains one of these.
+    #[arg(value_name = "SCENARIO", conflicts_with = "target")]
+    pub only: Vec<String>,
+
+    /// Play the switch's slowness too: its 20 ms tick, headers read a byte at a time.
+    #[arg(long)]
+    pub faithful: bool,
+
+    /// Put load on this program instead: HOST:PORT of its socket, with the path to ask for.
+    #[arg(long, value_name = "HOST:PORT[/PATH]")]
+    pub target: Option<String>,
+
+    /// How many calls.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "target")]
+    pub calls: u64,
+
+    /// Calls a second; they come when they are due, however late the target is.
+    #[arg(long, value_name = "R", default_value_t = 100.0, requires = "target")]
+    pub rate: f64,
+
+    /// The target's process, to tell its memory and processor time.
+    #[arg(long, value_name = "PID", requires = "target")]
+    pub pid: Option<u32>,
+
+    /// Where the lab's own webhook listens, for the target to ask.
+    #[arg(long, value_name = "HOST:PORT", requires = "target")]
+    pub webhook: Option<std::net::SocketAddr>,
+
+    /// How long that webhook takes to answer.
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "100ms",
+        requires = "target"
+    )]
+    pub delay: humantime::Duration,
 }
 
 /// `switchhook call`.

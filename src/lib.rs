@@ -6,6 +6,8 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod eslclient;
+pub mod follow;
+pub mod lab;
 pub mod meter;
 pub mod ops;
 pub mod outbox;

@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     let line = CommandLine::parse();
     match &line.command {
         Command::Serve(args) => commands::serve(&line.config, args.json_logs),
+        Command::Lab(args) => commands::lab(args),
         Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
     }

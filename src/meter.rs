@@ -23,6 +23,13 @@ pub const LIMITS: &str = "switchhook_limits_hit_total";
 /// Connections that were no FreeSWITCH, or broke its protocol.
 pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
+/// Whether a `switch` is followed: 1 or 0.
+pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
+/// Seconds that we are behind the events of a `switch`.
+pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
+/// Connections to a `switch` that were lost.
+pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
+
 /// The values of the `ending` label of [`CALLS`].
 pub const ENDINGS: [&str; 5] = ["line_0", "line_1", "hung_up", "lost", "protocol_error"];
 
@@ -35,8 +42,12 @@ pub const SECONDS_BUCKETS: [f64; 12] = [
 ];
 
 /// Describes every metric and sets it to zero, so that a graph starts with the
-/// service and not with its first fault. `webhooks` are the names in the config.
-pub fn start_at_zero<'a>(webhooks: impl Iterator<Item = &'a str>) {
+/// service and not with its first fault. `webhooks` and the addresses of `switches` are
+/// those of the configuration.
+pub fn start_at_zero<'a>(
+    webhooks: impl Iterator<Item = &'a str>,
+    switches: impl Iterator<Item = &'a str>,
+) {
     describe();
     for ending in ENDINGS {
         counter!(CALLS, "ending" => ending).absolute(0);
@@ -47,9 +58,8 @@ pub fn start_at_zero<'a>(webhooks: impl Iterator<Item = &'a str>) {
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     drop(histogram!(OWN_SECONDS));
-    for webhook in webhooks {
-        webhook_at_zero(webhook);
-    }
+    webhooks.for_each(webhook_at_zero);
+    switches.for_each(switch_at_zero);
 }
 
 fn webhook_at_zero(webhook: &str) {
@@ -61,6 +71,12 @@ fn webhook_at_zero(webhook: &str) {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }
     drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned()));
+}
+
+fn switch_at_zero(switch: &str) {
+    gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
 }
 
 fn describe() {
@@ -78,6 +94,13 @@ fn describe() {
         "Time of a call that was ours and not the webhook's"
     );
     describe_counter!(LIMITS, "Limits hit");
+    describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
+    describe_gauge!(
+        SWITCH_LAG,
+        Unit::Seconds,
+        "How far behind a switch's events we are"
+    );
+    describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"

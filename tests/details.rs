@@ -5,6 +5,9 @@
 //! once, its numbers those of CHANNEL_CREATE, its talk time that of the switch (`billmsec`,
 //! within its 20 ms tick), the right end that hung up, the right cause.
 
+// What is not as a test's helper needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/facts.rs"]

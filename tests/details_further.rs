@@ -5,6 +5,9 @@
 //! Beside the whole documents (`tests/golden/further`) stands what the telephones of those calls
 //! saw (`tests/golden/phones.txt`): which legs make which call, who is who, how long each talked, who hung up.
 
+// What is not as a test's helper needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/facts.rs"]

@@ -1,5 +1,8 @@
 //! The contract's own sample documents come out field for field from legs with their values.
 
+// What is not as a test's helper needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
 #[path = "support/events.rs"]
 mod events;
 #[path = "support/ledgers.rs"]

@@ -1,5 +1,10 @@
 //! What the store says and does when its disk, its file or its neighbours fail.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
 mod store_suite;
 
 use std::path::PathBuf;

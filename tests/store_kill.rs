@@ -2,10 +2,17 @@
 //! bytes under the same id. The service is this test binary, run once more, and
 //! kills itself as `kill -9` would: no destructor, no flush.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
 mod store_suite;
 
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use store_suite::{all, claim, finished, leg, settle};
 use switchhook::store::{Options, Role, Settled, State, Store};
@@ -19,6 +26,12 @@ const POINTS: [&str; 6] = [
     "after an attempt",
     "while settling",
 ];
+
+/// Instead of a point: a service with much to do, killed from outside.
+const BUSY: &str = "at any moment";
+
+/// Before each call that the busy service was told is stored.
+const STORED: &str = "stored: ";
 
 const FOLDER: &str = "SWITCHHOOK_TEST_KILL_FOLDER";
 const POINT: &str = "SWITCHHOOK_TEST_KILL_POINT";
@@ -67,22 +80,68 @@ async fn live_until(folder: &Path, point: &str) {
     std::process::abort();
 }
 
-/// Does nothing in a run of the tests; it is what the other test starts.
+/// The busy service: finishes calls, twenty at a time, and says on standard
+/// output which of them it was told are stored, until it is killed.
+async fn finish_calls_for_ever(folder: &Path) {
+    let store = open(folder).await;
+    let run = uuid::Uuid::new_v4();
+    let workers = (0..20).map(|worker| {
+        let store = &store;
+        async move {
+            for n in 0.. {
+                let call = format!("{run}-{worker}-{n}");
+                store.put_leg(leg(&call, &call)).await.expect("stored");
+                let over = finished(&call, &[&call], &["completed"]);
+                store.finish_call(over).await.expect("finished");
+                println!("{STORED}{call}");
+            }
+        }
+    });
+    futures_util::future::join_all(workers).await;
+}
+
+/// Does nothing in a run of the tests; it is what the other tests start.
 #[tokio::test]
 async fn the_service_that_is_killed() {
     let (Ok(folder), Ok(point)) = (std::env::var(FOLDER), std::env::var(POINT)) else {
         return;
     };
-    live_until(Path::new(&folder), &point).await;
+    match point.as_str() {
+        BUSY => finish_calls_for_ever(Path::new(&folder)).await,
+        point => live_until(Path::new(&folder), point).await,
+    }
+}
+
+fn service(folder: &Path, point: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this binary"));
+    command
+        .args(["--exact", "the_service_that_is_killed", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(POINT, point);
+    command
+}
+
+/// Kills the busy service once it has stored `calls`; all that it said to be stored.
+fn stored_before_the_kill(folder: &Path, calls: usize) -> Vec<String> {
+    let mut child = service(folder, BUSY)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let output = BufReader::new(child.stdout.take().expect("piped"));
+    let mut stored = Vec::new();
+    for line in output.lines() {
+        let line = line.expect("text");
+        stored.extend(line.split_once(STORED).map(|(_, call)| call.to_owned()));
+        if stored.len() == calls {
+            child.kill().expect("killed");
+        }
+    }
+    child.wait().expect("dead");
+    stored
 }
 
 fn run_and_kill(folder: &Path, point: &str) {
-    let output = Command::new(std::env::current_exe().expect("this binary"))
-        .args(["--exact", "the_service_that_is_killed", "--nocapture"])
-        .env(FOLDER, folder)
-        .env(POINT, point)
-        .output()
-        .expect("started");
+    let output = service(folder, point).output().expect("started");
     assert_eq!(
         output.status.code(),
         None,
@@ -123,4 +182,25 @@ async fn a_service_killed_anywhere_still_delivers_the_same_document() {
         let delivered = documents[0].state == State::Delivered;
         assert_eq!(due.len(), usize::from(!delivered), "{point}: due at once");
     }
+}
+
+#[tokio::test]
+async fn whatever_was_acknowledged_before_a_kill_is_there_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut stored = Vec::new();
+    for round in 0..10 {
+        stored.extend(stored_before_the_kill(folder.path(), 10 + 37 * round));
+    }
+    let store = open(folder.path()).await;
+    let rows = all(&store).await;
+    let there: HashSet<_> = rows.iter().map(|row| row.call_uuid.as_str()).collect();
+    assert!(stored.iter().all(|call| there.contains(call.as_str())));
+    assert_eq!(there.len(), rows.len(), "each once");
+    let ids: HashSet<_> = rows.iter().map(|row| &row.webhook_id).collect();
+    assert_eq!(ids.len(), rows.len());
+    let legs = store.load_legs().await.expect("legs");
+    assert!(
+        legs.iter().all(|leg| !there.contains(leg.call_id.as_str())),
+        "legs or a document"
+    );
 }

@@ -1,6 +1,11 @@
 //! How many finished calls a second the store takes, each on the disk before
 //! its caller is told. Run with `cargo test --test store_speed -- --ignored --nocapture`.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
 mod store_suite;
 
 use std::sync::Arc;

@@ -1,5 +1,10 @@
 //! The embedded store passes the conformance suite.
 
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
 mod store_suite;
 
 use store_suite::Factory;

@@ -142,6 +142,7 @@ impl Profile {
             "Caller-Caller-ID-Number",
             &self.caller_profile.caller_id_number,
         );
+        put("Caller-ANI", &self.caller_profile.ani);
         put("Caller-Caller-ID-Name", &self.caller_profile.caller_id_name);
         put(
             "Caller-Destination-Number",
@@ -155,6 +156,7 @@ impl Profile {
 struct CallerProfile {
     caller_id_name: String,
     caller_id_number: String,
+    ani: String,
     destination_number: String,
     chan_name: String,
 }

@@ -71,7 +71,7 @@ impl Numbers {
             } else {
                 Source::Later
             },
-            caller: shown_caller(event),
+            caller: first_caller(event, inbound),
             caller_name: text(event, "Caller-Caller-ID-Name"),
             destination,
         }
@@ -91,13 +91,15 @@ impl Numbers {
     }
 }
 
-/// The caller id before it was swapped.
-fn shown_caller(event: &dyn Headers) -> Option<String> {
+/// The caller id as it was before a bridge changed it. Of an inbound channel the ANI is not
+/// changed (`mod_sofia` takes it from the INVITE).
+fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
     let swapped = event.variable("channel_cid_flipped").is_some();
     swapped
         .then(|| text(event, "variable_pre_transfer_caller_id_number"))
         .flatten()
         .or_else(|| text(event, "Caller-Orig-Caller-ID-Number"))
+        .or_else(|| text(event, "Caller-ANI").filter(|_| inbound))
         .or_else(|| text(event, "Caller-Caller-ID-Number"))
 }
 

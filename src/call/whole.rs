@@ -70,6 +70,13 @@ impl Call {
         self.parties().next().map_or("", |leg| &leg.switch)
     }
 
+    /// Every Unique-ID of the call with the creation of its channel (µs since 1970): what a ledger
+    /// is to remember after a restart ([`super::ledger::Ledger::remember`]).
+    pub fn channels(&self) -> impl Iterator<Item = (&str, Option<i64>)> {
+        let all = self.legs.iter();
+        all.flat_map(|leg| names(leg).map(|uuid| (uuid.as_str(), leg.created_us)))
+    }
+
     /// `flow.name`: the first leg's, else the first that any leg has.
     #[must_use]
     pub fn flow_name(&self) -> Option<&str> {

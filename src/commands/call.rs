@@ -20,15 +20,7 @@ use crate::webhook;
 /// Exit status 0 on line 0, 1 on line 1 or when nothing could be asked.
 #[must_use]
 pub fn call(path: &Path, args: &Call) -> ExitCode {
-    super::block_on(async {
-        match run(path, args).await {
-            Ok(success) => ExitCode::from(u8::from(!success)),
-            Err(message) => {
-                eprintln!("switchhook: {message}");
-                ExitCode::FAILURE
-            }
-        }
-    })
+    super::exit(super::block_on(run(path, args)))
 }
 
 async fn run(path: &Path, args: &Call) -> Result<bool, String> {
@@ -84,7 +76,7 @@ async fn ask(widgets: &Widgets, widget: &Widget, channel: &BTreeMap<String, Stri
         headers: channel,
         document: None,
         predefined: &|| {
-            details::document_so_far(channel, &widgets.format)
+            details::document_so_far(channel, &widget.so_far)
                 .to_string()
                 .into_bytes()
         },

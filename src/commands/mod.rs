@@ -2,14 +2,17 @@
 
 mod call;
 mod check;
+mod lab;
 mod serve;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
 pub use call::call;
 pub use check::check;
+pub use lab::lab;
 pub use serve::serve;
 
 /// Logs to standard error; `RUST_LOG` chooses how much, `info` when it is unset.
@@ -17,6 +20,7 @@ fn start_logging(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = if json {
         log.json().flatten_event(true).try_init()
@@ -29,14 +33,25 @@ fn start_logging(json: bool) {
 }
 
 /// Runs a command on all cores.
-fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
-    match tokio::runtime::Builder::new_multi_thread()
+///
+/// # Errors
+/// When the system gives no threads, or what the command says went wrong.
+fn block_on<T>(command: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime.block_on(command),
-        Err(error) => {
-            eprintln!("switchhook: cannot start: {error}");
+        .build();
+    runtime
+        .map_err(|error| format!("cannot start: {error}"))?
+        .block_on(command)
+}
+
+/// Exit status 0 for `true`, 1 for `false`, and for an error after saying it.
+fn exit(done: Result<bool, String>) -> ExitCode {
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(message) => {
+            eprintln!("switchhook: {message}");
             ExitCode::FAILURE
         }
     }

@@ -14,15 +14,7 @@ use crate::service::Service;
 #[must_use]
 pub fn serve(path: &Path, json_logs: bool) -> ExitCode {
     super::start_logging(json_logs);
-    super::block_on(async {
-        match run(path).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                eprintln!("switchhook: {message}");
-                ExitCode::FAILURE
-            }
-        }
-    })
+    super::exit(super::block_on(run(path)).map(|()| true))
 }
 
 async fn run(path: &Path) -> Result<(), String> {

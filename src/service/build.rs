@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::call::details::{DurationUnit, Format, Legs};
-use crate::call::variables::Plan;
+use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::config::{self, Config, Fault, Faults};
 use crate::eslclient::Limits;
+use crate::follow;
 use crate::outbox::{Endpoint, Endpoints};
 use crate::signing::Signer;
 use crate::takeover::{self, Hold, Widget, Widgets};
@@ -43,11 +44,7 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     config.accept(faults)?;
     let client = client?;
     Ok(Built {
-        widgets: Widgets {
-            by_name,
-            client,
-            format: format(config, &config::Flow::default()),
-        },
+        widgets: Widgets { by_name, client },
     })
 }
 
@@ -78,6 +75,10 @@ fn widget(
         ));
     }
     let options = &section.widget;
+    let so_far = Format {
+        raw_names: table_names(&options.variables),
+        ..format(config, &config::Flow::default())
+    };
     Some(Widget {
         plan: Plan {
             names: options.variables.clone(),
@@ -89,9 +90,20 @@ fn widget(
             music: options.hold_music.clone(),
             before_answer: options.before_answer,
         },
+        so_far,
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
     })
+}
+
+/// The names, without `flow.key.`, of the table: a call's document so far does not show
+/// what the hook in the dialplan presets there.
+fn table_names(names: &Names) -> Vec<String> {
+    let short = names
+        .all()
+        .into_iter()
+        .filter_map(|(_, name)| name.strip_prefix(FLOW_KEY));
+    short.map(str::to_owned).collect()
 }
 
 fn egress(section: &config::Egress) -> Egress {
@@ -188,4 +200,19 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
         },
         ..takeover::Options::default()
     }
+}
+
+/// How each switch is followed.
+pub fn follow_options(config: &Config) -> Vec<follow::Options> {
+    let frames = takeover_options(config).frames;
+    let switches = config.freeswitch.iter();
+    switches
+        .map(|switch| follow::Options {
+            address: switch.address.clone(),
+            password: switch.password.clone(),
+            name: switch.name.clone(),
+            frames,
+            connect_deadline: config.limits.connect_deadline,
+        })
+        .collect()
 }

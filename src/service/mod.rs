@@ -7,7 +7,9 @@
 //! ```
 
 mod build;
+mod closing;
 mod keeper;
+mod recordings;
 
 use std::io;
 use std::net::SocketAddr;
@@ -23,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Config, Faults};
+use crate::follow::{Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
 use crate::outbox::{self, Endpoints, Outbox};
@@ -30,6 +33,7 @@ use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::Takeover;
 
 pub use build::compile;
+use closing::Documents;
 use keeper::{Keeper, Webhooks};
 
 /// What `serve` would refuse `config` for, besides what its reading has found.
@@ -73,13 +77,16 @@ pub struct Service {
     pub http: SocketAddr,
     takeover: Arc<Takeover>,
     webhooks: Arc<Webhooks>,
+    documents: Arc<Documents>,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
     stop_calls: CancellationToken,
+    stop_follow: CancellationToken,
     stop_outbox: CancellationToken,
     stop_http: CancellationToken,
     calls: JoinHandle<()>,
+    followers: Vec<JoinHandle<()>>,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<io::Result<()>>,
 }
@@ -91,8 +98,9 @@ impl Service {
     /// Each [`StartError`] names its cure; nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
         let metrics = recorder()?;
-        meter::start_at_zero(config.webhooks.keys().map(String::as_str));
+        start_at_zero(config);
         let built = build::compile(config)?;
+        let documents = Arc::new(Documents::new(config, &built)?);
         let http_listener = bind("http", config.listen.http).await?;
         let esl_listener = bind("esl", config.listen.esl).await?;
         let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
@@ -108,6 +116,9 @@ impl Service {
         let deliveries_health = outbox.health();
         let stop_outbox = CancellationToken::new();
         let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
+
+        let stop_follow = CancellationToken::new();
+        let (followers, switches) = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
         let takeover = Arc::new(Takeover::new(
@@ -125,6 +136,7 @@ impl Service {
             store.health(),
             deliveries_health,
             stop_calls.clone(),
+            switches,
         );
         let stop_http = CancellationToken::new();
         let pages = tokio::spawn(http::serve(
@@ -138,13 +150,16 @@ impl Service {
             http: http_address,
             takeover,
             webhooks,
+            documents,
             endpoints,
             store,
             drain_deadline: config.limits.drain_deadline,
             stop_calls,
+            stop_follow,
             stop_outbox,
             stop_http,
             calls,
+            followers,
             deliveries,
             pages,
         })
@@ -158,7 +173,8 @@ impl Service {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let built = build::compile(config)?;
         let endpoints = build::endpoints(config)?;
-        meter::start_at_zero(config.webhooks.keys().map(String::as_str));
+        self.documents.replace(config, &built)?;
+        start_at_zero(config);
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
         self.takeover.reload(built.widgets);
@@ -185,6 +201,10 @@ impl Service {
             self.takeover.release_all();
             ended("calls", calls.await);
         }
+        self.stop_follow.cancel();
+        for follower in self.followers {
+            ended("follower", follower.await);
+        }
         self.stop_outbox.cancel();
         ended("deliveries", self.deliveries.await);
         self.store.close().await;
@@ -192,6 +212,14 @@ impl Service {
         ended("pages", self.pages.await.map(drop));
         info!("stopped");
     }
+}
+
+fn start_at_zero(config: &Config) {
+    let switches = config
+        .freeswitch
+        .iter()
+        .map(|switch| switch.address.as_str());
+    meter::start_at_zero(config.webhooks.keys().map(String::as_str), switches);
 }
 
 fn ended(what: &str, result: Result<(), tokio::task::JoinError>) {
@@ -219,6 +247,23 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
+/// Starts a follower for each switch; what runs, and how each is.
+fn follow(
+    config: &Config,
+    store: &Store,
+    documents: &Arc<Documents>,
+    stop: &CancellationToken,
+) -> (Vec<JoinHandle<()>>, Vec<(String, Health)>) {
+    let followers = build::follow_options(config).into_iter().map(|options| {
+        let name = format!("switch {}", options.address);
+        let closing = Arc::clone(documents) as Arc<dyn Closing>;
+        let follower = Follower::new(options, store.clone(), closing);
+        let health = follower.health();
+        (tokio::spawn(follower.run(stop.clone())), (name, health))
+    });
+    followers.unzip()
+}
+
 type Health = watch::Receiver<store::Health>;
 
 fn checks(
@@ -227,6 +272,7 @@ fn checks(
     store: Health,
     deliveries: Health,
     stopping: CancellationToken,
+    switches: Vec<(String, Health)>,
 ) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
     let takeover = Arc::clone(takeover);
     Arc::new(move || {
@@ -236,7 +282,7 @@ fn checks(
             true => format!("listening on {esl}, {on_hold} calls on hold"),
             false => format!("stopping, {on_hold} calls on hold"),
         };
-        vec![
+        let mut checks = vec![
             Check {
                 name: "esl".into(),
                 ok: listening,
@@ -245,7 +291,10 @@ fn checks(
             },
             health("store", true, &store.borrow()),
             health("deliveries", false, &deliveries.borrow()),
-        ]
+        ];
+        let switches = switches.iter();
+        checks.extend(switches.map(|(name, switch)| health(name, false, &switch.borrow())));
+        checks
     })
 }
 
@@ -254,7 +303,11 @@ fn health(name: &str, vital: bool, health: &store::Health) -> Check {
         name: name.into(),
         ok: health.ok,
         vital,
-        detail: health.what.clone(),
+        detail: if health.ok {
+            "well".into()
+        } else {
+            health.what.clone()
+        },
     }
 }
 

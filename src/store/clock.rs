@@ -35,6 +35,21 @@ impl Clock {
         }
     }
 
+    /// Keeps paused time still while the database works: its threads are none
+    /// of tokio's, which would think that there is nothing to wait for but timers.
+    #[must_use]
+    pub(crate) fn hold_still(&self) -> Held {
+        match self {
+            Self::Database => Held { _work: None },
+            Self::Tokio { .. } => {
+                let (work, done) = std::sync::mpsc::channel::<()>();
+                // Time does not advance by itself while such a task runs.
+                drop(tokio::task::spawn_blocking(move || done.recv()));
+                Held { _work: Some(work) }
+            }
+        }
+    }
+
     /// The time for people and receivers, since 1970.
     #[must_use]
     pub fn since_1970(&self) -> Duration {
@@ -45,6 +60,12 @@ impl Clock {
             Self::Tokio { epoch, started } => *epoch + started.elapsed(),
         }
     }
+}
+
+/// See [`Clock::hold_still`].
+#[derive(Debug)]
+pub(crate) struct Held {
+    _work: Option<std::sync::mpsc::Sender<()>>,
 }
 
 /// A duration as the store keeps it.

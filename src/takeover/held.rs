@@ -11,13 +11,13 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::call::outcome::{Failure, Outcome, Reason};
-use crate::call::session::{Action, Input, State};
+use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::{self, Assignment, Line, Plan};
 use crate::eslclient::{Command, CommandError, Connection, Incoming, Ticket};
 use crate::webhook::Prepared;
 
 use super::channel::Channel;
-use super::opening::{NoCall, Opening};
+use super::opening::{Decision, NoCall, Opening};
 use super::report::{Ending, Report};
 use super::{Background, Kept, Takeover, Widget, Widgets, release};
 
@@ -32,42 +32,52 @@ const STORE_DEADLINE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
 pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Result<Report, NoCall> {
+    // Boxed, so that a waiting call does not keep the room that opening it took.
+    let (mut held, task) = Box::pin(open(takeover, stream, room)).await?;
+    held.run(Input::Connected(task)).await;
+    Ok(held.report())
+}
+
+async fn open(
+    takeover: &Takeover,
+    stream: TcpStream,
+    room: bool,
+) -> Result<(Held<'_>, Task), NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
-    // Boxed, so that a waiting call does not keep the room that opening it took.
-    let (opening, decision) = Box::pin(async {
-        let mut opening = Opening::connect(takeover, stream).await?;
-        let decision = opening.decide(&widgets, room).await?;
-        Ok::<_, NoCall>((opening, decision))
-    })
-    .await?;
+    let mut opening = Opening::connect(takeover, stream).await?;
+    let Decision {
+        task,
+        widget,
+        request,
+    } = opening.decide(&widgets, room).await?;
     let Opening {
         connection,
         channel,
         ..
     } = opening;
-    let mut held = Held {
+    let (request, outcome) = match request {
+        Ok(request) => (Some(request), None),
+        Err(failure) => (None, Some(Outcome::unsent(failure))),
+    };
+    let held = Held {
         takeover,
         widgets,
-        widget: decision.widget,
+        widget,
         connection,
         channel,
         state: State::Connecting,
         alarm: Box::pin(sleep(Duration::ZERO)),
         alarm_means: Input::Deadline,
-        request: None,
+        request,
         asking: None,
-        outcome: None,
+        outcome,
         played: false,
         ending: Ending::Lost,
+        began,
         left: began,
     };
-    match decision.request {
-        Ok(request) => held.request = Some(request),
-        Err(failure) => held.outcome = Some(Outcome::unsent(failure)),
-    }
-    held.run(Input::Connected(decision.task)).await;
-    Ok(held.report(began))
+    Ok((held, task))
 }
 
 /// A call on hold, with as little of it as waiting takes.
@@ -86,6 +96,7 @@ struct Held<'a> {
     /// Something was started on the channel that must be broken off.
     played: bool,
     ending: Ending,
+    began: Instant,
     left: Instant,
 }
 
@@ -344,12 +355,12 @@ impl Held<'_> {
         self.alarm_means = means;
     }
 
-    fn report(self, began: Instant) -> Report {
+    fn report(self) -> Report {
         Report {
             channel: self.channel,
             ending: self.ending,
             outcome: self.outcome,
-            held: self.left - began,
+            held: self.left - self.began,
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Widget {
     pub hold: Hold,
     /// What is written on the channel.
     pub plan: Plan,
+    /// How the predefined document shows the call so far.
+    pub so_far: Format,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
     /// Whether the answer is kept for reports.
@@ -81,8 +83,6 @@ pub struct Widgets {
     pub by_name: HashMap<String, Arc<Widget>>,
     /// The webhooks' HTTP client, with its egress rule.
     pub client: Client,
-    /// How the default body shows a call.
-    pub format: Format,
 }
 
 /// A request that nobody waits for, to be sent at least once.

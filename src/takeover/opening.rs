@@ -64,7 +64,7 @@ impl Opening {
         let request = match &widget {
             None => Err(unknown(&self.channel.widget)),
             Some(_) if !room => Err(overloaded()),
-            Some(widget) => self.prepare(widget, widgets).await?,
+            Some(widget) => self.prepare(widget).await?,
         };
         let task = match (&request, &widget) {
             (Ok(_), Some(widget)) if !widget.wait_for_response => Task::AskInBackground,
@@ -79,22 +79,18 @@ impl Opening {
     }
 
     /// Renders the request; once more when it rests on values that are in doubt.
-    async fn prepare(
-        &mut self,
-        widget: &Widget,
-        widgets: &Widgets,
-    ) -> Result<Result<Prepared, Failure>, NoCall> {
-        let first = self.render(widget, widgets);
+    async fn prepare(&mut self, widget: &Widget) -> Result<Result<Prepared, Failure>, NoCall> {
+        let first = self.render(widget);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {
             return Ok(first);
         }
         self.read_again(doubtful).await?;
-        Ok(self.render(widget, widgets))
+        Ok(self.render(widget))
     }
 
-    fn render(&self, widget: &Widget, widgets: &Widgets) -> Result<Prepared, Failure> {
-        let document = || details::document_so_far(&self.reply, &widgets.format);
+    fn render(&self, widget: &Widget) -> Result<Prepared, Failure> {
+        let document = || details::document_so_far(&self.reply, &widget.so_far);
         widget.webhook.prepare(&webhook::Call {
             headers: &self.reply,
             document: None,

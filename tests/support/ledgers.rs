@@ -2,6 +2,8 @@
 
 // Every test file that includes this uses its own part of it.
 #![allow(dead_code)]
+// What is not as a test's helper needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
 
 use chrono_tz::Tz;
 use serde_json::Value;

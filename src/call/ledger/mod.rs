@@ -13,7 +13,7 @@
 mod finished;
 mod groups;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use finished::Finished;
 use groups::Groups;
@@ -73,6 +73,13 @@ struct Entry {
     heard_us: i64,
 }
 
+/// What became of one event.
+struct Taken {
+    uuid: String,
+    changed: bool,
+    forgotten: Option<String>,
+}
+
 impl Ledger {
     /// An empty ledger.
     #[must_use]
@@ -89,16 +96,22 @@ impl Ledger {
     /// Takes stored legs in after a restart, as if the switch spoke of them at `now_us`.
     /// What was over but not yet delivered is over now.
     pub fn restore(&mut self, legs: impl IntoIterator<Item = Leg>, now_us: i64) -> Vec<Effect> {
+        let legs: Vec<Leg> = legs.into_iter().collect();
+        let former = legs.iter().flat_map(|leg| leg.former_uuids.clone());
+        let former: HashSet<String> = former.collect();
+        let mut effects = Vec::new();
         let mut uuids = Vec::new();
         for leg in legs {
-            if leg.uuid.is_empty() || self.legs.contains_key(&leg.uuid) {
+            // It died between storing the new name and forgetting the old one.
+            if former.contains(&leg.uuid) {
+                effects.push(Effect::Forget(leg.uuid));
                 continue;
             }
             uuids.push(leg.uuid.clone());
             self.put(leg, now_us);
         }
-        let effects = uuids.iter().map(|uuid| self.settle(uuid));
-        effects.flatten().collect()
+        effects.extend(uuids.iter().filter_map(|uuid| self.settle(uuid)));
+        effects
     }
 
     /// Remembers a channel whose call is over, for example from the outbox after a restart.
@@ -108,25 +121,42 @@ impl Ledger {
 
     /// Takes in one event, `uuid_dump` or CDR, seen at `now_us`.
     pub fn apply(&mut self, event: &dyn Headers, now_us: i64) -> Vec<Effect> {
-        let Some(uuid) = event.get("Unique-ID").filter(|uuid| !uuid.is_empty()) else {
-            return Vec::new();
-        };
+        self.repair(&[event], now_us)
+    }
+
+    /// Takes in what is known of several channels at once, in any order, and only then looks
+    /// which calls are over: the CDRs that a gap left. One by one, a caller's could end a call
+    /// of which an agent's is still unread.
+    pub fn repair(&mut self, events: &[&dyn Headers], now_us: i64) -> Vec<Effect> {
         let mut effects = Vec::new();
-        if let Some(old) = event.get("Old-Unique-ID") {
-            effects.extend(self.rename(&old, &uuid, now_us));
+        let taken = events
+            .iter()
+            .filter_map(|event| self.take_in(*event, now_us));
+        for taken in taken.collect::<Vec<_>>() {
+            let over = self.settle(&taken.uuid);
+            let stands = taken.changed && self.legs.contains_key(&taken.uuid);
+            effects.extend(stands.then_some(Effect::Store(taken.uuid)));
+            effects.extend(taken.forgotten.map(Effect::Forget));
+            effects.extend(over);
         }
+        effects
+    }
+
+    fn take_in(&mut self, event: &dyn Headers, now_us: i64) -> Option<Taken> {
+        let uuid = event.get("Unique-ID").filter(|uuid| !uuid.is_empty())?;
+        let old = event.get("Old-Unique-ID");
+        let forgotten = old.and_then(|old| self.rename(&old, &uuid, now_us));
         let uuid = self.present(&uuid).to_owned();
         let kind = Kind::of(event);
         if !self.legs.contains_key(&uuid) && !self.founds(&uuid, kind, event) {
-            return effects;
+            return None;
         }
-        let changed = self.absorb(&uuid, kind, event, now_us);
-        let over = self.settle(&uuid);
-        if changed && over.is_none() {
-            effects.push(Effect::Store(uuid));
-        }
-        effects.extend(over);
-        effects
+        let changed = self.absorb(&uuid, kind, event, now_us) || forgotten.is_some();
+        Some(Taken {
+            uuid,
+            changed,
+            forgotten,
+        })
     }
 
     /// Closes what has waited too long at `now_us`; call it about once a second.
@@ -233,7 +263,8 @@ impl Ledger {
     }
 
     /// `CHANNEL_UUID`: the leg goes on under another Unique-ID.
-    fn rename(&mut self, old: &str, new: &str, now_us: i64) -> Option<Effect> {
+    /// Answers the Unique-ID that is no more.
+    fn rename(&mut self, old: &str, new: &str, now_us: i64) -> Option<String> {
         if old == new || self.legs.contains_key(new) {
             return None;
         }
@@ -243,7 +274,7 @@ impl Ledger {
             new.clone_into(present);
         }
         self.put(leg, now_us);
-        Some(Effect::Forget(old.to_owned()))
+        Some(old.to_owned())
     }
 
     /// The call of `uuid`, when it is over.

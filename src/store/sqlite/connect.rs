@@ -119,18 +119,19 @@ impl Location {
                 .fetch_one(connection)
                 .await;
         let wanted = MIGRATOR.iter().map(|m| m.version).max();
-        match found {
-            Ok(found) if found == wanted => Ok(()),
-            Ok(found) => Err(schema(
-                &self.path,
-                format!("version {found:?}, this program has {wanted:?}"),
-            )),
-            Err(error) => Err(match classify(&self.path, &error) {
+        let why = match found {
+            Ok(found) if found == wanted => return Ok(()),
+            Ok(found) => format!("version {found:?}, this program has {wanted:?}"),
+            Err(error) => {
+                let error = classify(&self.path, &error);
                 // No such table: a file that no `serve` has opened.
-                StoreError::Statement(why) => schema(&self.path, why),
-                other => other,
-            }),
-        }
+                let StoreError::Statement(why) = error else {
+                    return Err(error);
+                };
+                why
+            }
+        };
+        Err(schema(&self.path, why))
     }
 }
 
@@ -143,17 +144,14 @@ fn schema(path: &Path, why: String) -> StoreError {
 }
 
 fn migration(path: &Path, error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            classify(path, &error)
-        }
-        // The rest says that the file was written by another program or version;
-        // the type is open to more of them.
-        other => StoreError::Schema {
-            path: path.to_owned(),
-            why: other.to_string(),
-            cure: "use the version that wrote it, or a newer one",
-        },
+    if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+        return classify(path, &error);
+    }
+    // The rest says that the file was written by another program or version.
+    StoreError::Schema {
+        path: path.to_owned(),
+        why: error.to_string(),
+        cure: "use the version that wrote it, or a newer one",
     }
 }
 
@@ -162,11 +160,11 @@ pub(super) fn classify(path: &Path, error: &sqlx::Error) -> StoreError {
     let path = path.to_owned();
     let why = error.to_string();
     let sqlx::Error::Database(database) = error else {
-        return match error {
-            sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed => StoreError::Disk { path, why },
-            // A value that does not fit its type, a column that is not there, …
-            _ => StoreError::Statement(why),
-        };
+        if matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
+            return StoreError::Disk { path, why };
+        }
+        // A value that does not fit its type, a column that is not there, …
+        return StoreError::Statement(why);
     };
     let extended = database.code().and_then(|code| code.parse::<i32>().ok());
     // https://www.sqlite.org/rescode.html: the low byte is the primary code.

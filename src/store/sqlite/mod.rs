@@ -16,7 +16,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::health::Health;
-use super::{Options, Role, StoreError};
+use super::{Clock, Options, Role, StoreError};
 use connect::classify;
 use writer::{Job, Pending, Write, Writer};
 
@@ -37,6 +37,7 @@ const QUEUE: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
+    clock: Clock,
     readers: Semaphore,
     read_options: SqliteConnectOptions,
     jobs: mpsc::Sender<Box<dyn Job>>,
@@ -78,6 +79,7 @@ impl Sqlite {
         });
         Ok(Self {
             path: at.path().to_owned(),
+            clock: options.clock,
             readers: Semaphore::new(READERS),
             read_options: at.read_options(options),
             jobs,
@@ -90,6 +92,7 @@ impl Sqlite {
 
     /// Hands `write` to the writer; returns when it is on the disk.
     pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+        let _held = self.clock.hold_still();
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending::new(write, reply));
         self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
@@ -102,6 +105,7 @@ impl Sqlite {
         &self,
         query: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StoreError> {
+        let _held = self.clock.hold_still();
         let _permit = self
             .readers
             .acquire()

@@ -1,0 +1,189 @@
+//! One channel of the switch, from its events or its CDR. It is stored as JSON while
+//! its call lasts: fields may be added, unknown ones are ignored.
+
+mod kind;
+mod learn;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::flow_vars::{FlowVars, KeyLimits};
+use super::headers::Headers;
+use super::numbers::Numbers;
+use super::recording::Recording;
+
+pub use kind::Kind;
+
+/// Who called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Not known.
+    #[default]
+    Unknown,
+    /// The far end called the switch.
+    Inbound,
+    /// The switch called the far end.
+    Outbound,
+}
+
+/// How far the leg is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// It lives.
+    #[default]
+    Up,
+    /// It is no longer on the switch, and nobody saw it go.
+    Lost,
+    /// `CHANNEL_HANGUP` came, the details did not yet.
+    HangingUp,
+    /// Down, with all details.
+    Down,
+}
+
+/// What may be kept of one leg.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Its variables.
+    pub keys: KeyLimits,
+    /// Other channels it names.
+    pub links: usize,
+    /// Its recordings.
+    pub recordings: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            keys: KeyLimits::default(),
+            links: 1024,
+            recordings: 256,
+        }
+    }
+}
+
+/// One channel.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Leg {
+    /// Unique-ID.
+    pub uuid: String,
+    /// Unique-IDs it had before `CHANNEL_UUID` changed them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub former_uuids: Vec<String>,
+    /// Name of the switch (`FreeSWITCH-Switchname`).
+    pub switch: String,
+    /// `Channel-Name`, for example `sofia/lab/919879072567@127.0.0.1:5070`.
+    pub channel_name: String,
+    /// Who called.
+    pub direction: Direction,
+    /// Numbers, those of `CHANNEL_CREATE` when it was seen.
+    pub numbers: Numbers,
+    /// `accountcode`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_code: Option<String>,
+    /// `Event-Sequence` of `CHANNEL_CREATE`: the order of legs created in the same tick.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_sequence: Option<u64>,
+    /// Creation, µs since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_us: Option<i64>,
+    /// Answer, µs since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered_us: Option<i64>,
+    /// End, µs since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_us: Option<i64>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Name of the hangup cause, for example `NORMAL_CLEARING`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Q.850 number of the hangup cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub q850: Option<u16>,
+    /// `sip_hangup_disposition`, for example `recv_bye`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<String>,
+    /// The leg that dialled this one, as it was when this one was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub originator: Option<String>,
+    /// Legs of the same call that it names.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub links: BTreeSet<String>,
+    /// What may be a leg of the same call.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hints: BTreeSet<String>,
+    /// The other half of a loopback pair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loopback_peer: Option<String>,
+    /// The flow's variables.
+    pub flow: FlowVars,
+    /// Its recordings, in the order of their start.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recordings: Vec<Recording>,
+    /// A CDR tells of a recording whose path it does not tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recordings_unknown: bool,
+    /// The switch's run (`Core-UUID`) that `sequence` belongs to.
+    pub core: String,
+    /// `Event-Sequence` of the newest event seen.
+    pub sequence: u64,
+}
+
+impl Leg {
+    /// A leg of which nothing is known yet.
+    #[must_use]
+    pub fn new(uuid: &str) -> Self {
+        Self {
+            uuid: uuid.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The leg as one set of headers shows it: the `connect` reply, a `uuid_dump`.
+    #[must_use]
+    pub fn snapshot(headers: &dyn Headers, limits: &Limits) -> Self {
+        let uuid = headers.get("Unique-ID").unwrap_or_default();
+        let mut leg = Self::new(&uuid);
+        leg.absorb(Kind::Other, headers, limits);
+        leg
+    }
+
+    /// The channel has a new Unique-ID.
+    pub fn rename(&mut self, uuid: &str) {
+        let former = std::mem::replace(&mut self.uuid, uuid.to_owned());
+        self.former_uuids.push(former);
+    }
+
+    /// The Unique-ID it was created with.
+    #[must_use]
+    pub fn first_uuid(&self) -> &str {
+        self.former_uuids.first().unwrap_or(&self.uuid)
+    }
+
+    /// A loopback channel, which is not a leg of its own: the party behind it is.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.channel_name.starts_with("loopback/")
+    }
+
+    /// The far end of this leg hung up; `None` when the switch does not say
+    /// (FreeSWITCH: `sip_hangup_disposition`, set by `mod_sofia` alone).
+    #[must_use]
+    pub fn remote_hangup(&self) -> Option<bool> {
+        let disposition = self.disposition.as_deref()?;
+        if disposition.starts_with("recv_") {
+            return Some(true);
+        }
+        disposition.starts_with("send_").then_some(false)
+    }
+
+    /// Down, with every recording closed.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.phase == Phase::Down && self.recordings.iter().all(Recording::is_closed)
+    }
+}

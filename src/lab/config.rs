@@ -1,0 +1,71 @@
+//! The configuration that the lab gives to the service under test.
+
+use std::net::SocketAddr;
+
+use super::scenarios::Scenario;
+
+/// A `switchhook.toml` with one webhook for each scenario, all at the receiver.
+/// `closed` is a port on which nobody listens, `room` the calls it may hold at once.
+pub(super) fn text(
+    scenarios: &[&Scenario],
+    receiver: SocketAddr,
+    closed: u16,
+    room: usize,
+    extra: &str,
+) -> String {
+    let mut text = format!(
+        "# Written by `switchhook lab`.\n\
+         [listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\n\
+         [limits]\ncalls_on_hold = {room}\n\n\
+         [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n"
+    );
+    if !extra.is_empty() {
+        text.push_str(&format!("\n{}\n", extra.trim_end()));
+    }
+    for scenario in scenarios.iter().filter(|scenario| !scenario.unknown) {
+        let url = url(scenario, receiver, closed);
+        text.push_str(&format!(
+            "\n[webhooks.{}]\nurl = {url:?}\n{}",
+            scenario.name, scenario.settings
+        ));
+    }
+    text
+}
+
+/// The scenario's name ends each path, so that its requests are told from the others'.
+fn url(scenario: &Scenario, receiver: SocketAddr, closed: u16) -> String {
+    let base = scenario.url.replace("{closed}", &closed.to_string());
+    if base.starts_with("http") {
+        return base;
+    }
+    format!("http://{receiver}{base}/{}", scenario.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scenarios;
+    use super::*;
+
+    #[test]
+    fn the_text_is_toml_with_a_webhook_for_each_known_scenario() {
+        let all = scenarios::all();
+        let listed: Vec<&Scenario> = all.iter().collect();
+        let receiver = SocketAddr::from(([127, 0, 0, 1], 4711));
+        let text = text(
+            &listed,
+            receiver,
+            9,
+            100,
+            "[store]\nurl = \"sqlite::memory:\"",
+        );
+        let document: toml_edit::DocumentMut = text.parse().unwrap();
+        let webhooks = document["webhooks"].as_table().unwrap();
+        assert_eq!(
+            webhooks.len(),
+            all.iter().filter(|scenario| !scenario.unknown).count()
+        );
+        let url = webhooks["success_json"]["url"].as_str();
+        assert_eq!(url, Some("http://127.0.0.1:4711/ok/success_json"));
+        assert_eq!(document["limits"]["calls_on_hold"].as_integer(), Some(100));
+    }
+}

@@ -1,0 +1,16 @@
+//! The built-in laboratory: everything around the service, in one process.
+//!
+//! [`switch`] plays a FreeSWITCH, [`receiver`] a webhook; between them stands the
+//! real service, on real sockets. [`run`] places a call of every kind and says what
+//! each caller heard, which line it took and what its dialplan was told.
+
+mod config;
+pub mod load;
+pub mod receiver;
+mod report;
+mod run;
+mod scenarios;
+pub mod switch;
+
+pub use self::report::{CallReport, Report};
+pub use self::run::{LabError, LabOptions, Service, Started, run};

@@ -1,0 +1,273 @@
+//! A webhook on loopback that answers in every way a webhook can, chosen by path,
+//! and keeps every request for the checks.
+//!
+//! Written on raw sockets: half of its answers are faults that an HTTP library
+//! would not send.
+
+mod answer;
+mod request;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use self::answer::{Answer, End};
+
+pub(crate) use self::answer::{HOSTILE, OK, PARTIAL, RUBBISH, TEXT, XML, large};
+pub(crate) use self::request::read_request;
+
+/// Requests kept; the oldest are not dropped, later ones are not recorded.
+const KEPT: usize = 100_000;
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `POST` and so on.
+    pub method: String,
+    /// Path and query as sent.
+    pub target: String,
+    /// Header names in lower case, values as sent.
+    pub headers: Vec<(String, String)>,
+    /// The body, decoded from chunks.
+    pub body: Vec<u8>,
+    /// When its last byte was read.
+    pub arrived: Instant,
+    /// When the answer's last byte was written.
+    pub answered: Option<Instant>,
+    /// When the client was gone before its answer was complete.
+    pub abandoned: Option<Instant>,
+}
+
+impl Request {
+    /// A header's value; `name` in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(key, _)| key == name);
+        header.map(|(_, value)| value.as_str())
+    }
+
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+}
+
+/// The requests, and a signal at each change.
+#[derive(Debug, Default)]
+struct Ledger {
+    requests: Mutex<Vec<Request>>,
+    changed: watch::Sender<()>,
+}
+
+impl Ledger {
+    fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, request: Request) -> Option<usize> {
+        let mut requests = self.lock();
+        if requests.len() >= KEPT {
+            return None;
+        }
+        requests.push(request);
+        self.changed.send_replace(());
+        Some(requests.len() - 1)
+    }
+
+    fn note(&self, at: Option<usize>, change: impl FnOnce(&mut Request)) {
+        let mut requests = self.lock();
+        if let Some(request) = at.and_then(|at| requests.get_mut(at)) {
+            change(request);
+            self.changed.send_replace(());
+        }
+    }
+}
+
+/// A running receiver; it ends when dropped.
+#[derive(Debug)]
+pub struct Receiver {
+    address: SocketAddr,
+    ledger: Arc<Ledger>,
+    up: watch::Sender<bool>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Receiver {
+    /// Listens on a free loopback port.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let ledger = Arc::new(Ledger::default());
+        let (up, watched) = watch::channel(true);
+        let task = tokio::spawn(serve(listener, address, Arc::clone(&ledger), watched));
+        Ok(Self {
+            address,
+            ledger,
+            up,
+            _task: AbortOnDropHandle::new(task),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path, which begins with a slash.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Every request so far.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Request> {
+        self.ledger.lock().clone()
+    }
+
+    /// Waits until a request whose path ends with `suffix` is as `wanted`, at most `limit`.
+    pub async fn wait(
+        &self,
+        suffix: &str,
+        limit: Duration,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Option<Request> {
+        let mut changed = self.ledger.changed.subscribe();
+        let find = || {
+            let requests = self.ledger.lock();
+            let mut ours = requests
+                .iter()
+                .filter(|request| request.path().ends_with(suffix));
+            ours.find(|request| wanted(request)).cloned()
+        };
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(request) = find() {
+                return Some(request);
+            }
+            if timeout_at(until, changed.changed()).await.is_err() {
+                return find();
+            }
+        }
+    }
+
+    /// The requests whose path ends with `suffix`.
+    #[must_use]
+    pub fn requests_of(&self, suffix: &str) -> Vec<Request> {
+        let requests = self.ledger.lock();
+        requests
+            .iter()
+            .filter(|request| request.path().ends_with(suffix))
+            .cloned()
+            .collect()
+    }
+
+    /// How many requests there were.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.ledger.lock().len()
+    }
+
+    /// Refuses connections and drops those that are open, until [`Receiver::up`].
+    pub fn down(&self) {
+        self.up.send_replace(false);
+    }
+
+    /// Answers again, on the same port.
+    pub fn up(&self) {
+        self.up.send_replace(true);
+    }
+}
+
+/// A loopback port on which nobody listens; it stays so with all likelihood.
+///
+/// # Errors
+/// When no port can be bound to find one.
+pub fn closed_port() -> io::Result<u16> {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(socket.local_addr()?.port())
+}
+
+async fn serve(
+    listener: TcpListener,
+    address: SocketAddr,
+    ledger: Arc<Ledger>,
+    mut up: watch::Receiver<bool>,
+) {
+    let mut listener = Some(listener);
+    while let Some(open) = listener.take() {
+        accept(open, &ledger, &mut up).await;
+        if up.wait_for(|up| *up).await.is_err() {
+            return;
+        }
+        listener = bind_again(address).await;
+    }
+}
+
+/// Accepts until the receiver goes down, then closes everything.
+async fn accept(listener: TcpListener, ledger: &Arc<Ledger>, up: &mut watch::Receiver<bool>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(connection(stream, Arc::clone(ledger)));
+                } else {
+                    // Out of descriptors, most likely: let some be closed.
+                    sleep(Duration::from_millis(10)).await;
+                }
+            }
+            Some(_) = connections.join_next() => {}
+            () = goes_down(up) => return,
+        }
+    }
+}
+
+/// Ends when the receiver is to be down, or is dropped.
+async fn goes_down(up: &mut watch::Receiver<bool>) {
+    drop(up.wait_for(|up| !*up).await);
+}
+
+async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
+    for _ in 0..50 {
+        let socket = TcpSocket::new_v4().ok()?;
+        // Without it the port is taken by connections that are still ending.
+        socket.set_reuseaddr(true).ok()?;
+        if socket.bind(address).is_ok() {
+            return socket.listen(1024).ok();
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    None
+}
+
+/// Requests of one connection, one after another, until a fault or the client ends it.
+async fn connection(mut stream: TcpStream, ledger: Arc<Ledger>) {
+    // Small answers must not wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let mut buffer = Vec::new();
+    while let Ok(Some(request)) = read_request(&mut stream, &mut buffer).await {
+        let answer = Answer::of(&request);
+        let at = ledger.add(request);
+        let end = answer.give(&mut stream).await;
+        let now = Instant::now();
+        match end {
+            End::Complete | End::Broken => ledger.note(at, |request| request.answered = Some(now)),
+            End::Abandoned => ledger.note(at, |request| request.abandoned = Some(now)),
+        }
+        if end != End::Complete {
+            return;
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the lab found, for people and for programs.
+
+use std::collections::BTreeMap;
+
+use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::scenarios::Scenario;
+use super::switch::CallRecord;
+
+/// One call of the lab. Its field names are a contract.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallReport {
+    /// The scenario's name.
+    pub scenario: String,
+    /// What the caller heard, `music 1.2 s` for example.
+    pub heard: String,
+    /// The line that the dialplan took; `null` when it took none.
+    pub line: Option<u8>,
+    /// The `flow.` variables that the dialplan saw.
+    pub variables: BTreeMap<String, String>,
+    /// The sentence of the failure; empty when there was none.
+    pub sentence: String,
+    /// Everything was as it must be.
+    pub passed: bool,
+    /// What was not as it must be, in words.
+    pub problems: Vec<String>,
+    /// Times that the service wrote to the switch.
+    pub writes: usize,
+    /// Times that it waited for an answer of the switch before it wrote again, and the first.
+    pub round_trips: usize,
+    /// Requests that reached the webhook.
+    pub requests: usize,
+}
+
+impl CallReport {
+    pub(super) fn new(
+        scenario: &Scenario,
+        record: CallRecord,
+        problems: Vec<String>,
+        requests: usize,
+    ) -> Self {
+        let flow = record
+            .variables
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("flow."));
+        let variables: BTreeMap<String, String> = flow.collect();
+        // Without a line, what stands there is what the dialplan set before it handed over.
+        let sentence = record.line.and(variables.get("flow.key.error_detail"));
+        Self {
+            scenario: scenario.name.to_owned(),
+            heard: record.heard.to_string(),
+            line: record.line,
+            sentence: sentence.cloned().unwrap_or_default(),
+            variables,
+            passed: problems.is_empty(),
+            problems,
+            writes: record.traffic.writes,
+            round_trips: record.traffic.round_trips,
+            requests,
+        }
+    }
+}
+
+/// All calls of one run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// In the order of the table.
+    pub calls: Vec<CallReport>,
+    /// Every one of them passed, and there was one.
+    pub passed: bool,
+}
+
+impl Report {
+    pub(super) fn new(calls: Vec<CallReport>) -> Self {
+        let passed = !calls.is_empty() && calls.iter().all(|call| call.passed);
+        Self { calls, passed }
+    }
+
+    /// One JSON object.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_else(|error| {
+            // Strings and numbers always serialize; say it rather than panic.
+            format!(r#"{{"calls":[],"passed":false,"error":"{error}"}}"#)
+        })
+    }
+
+    /// A table, then every problem, then the sum.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.set_header(["call", "heard", "line", "what the dialplan is told", ""]);
+        for call in &self.calls {
+            table.add_row(row(call));
+        }
+        let failed = self.calls.iter().filter(|call| !call.passed);
+        let problems: String = failed
+            .flat_map(|call| {
+                call.problems
+                    .iter()
+                    .map(move |problem| format!("{}: {problem}\n", call.scenario))
+            })
+            .collect();
+        let right = self.calls.iter().filter(|call| call.passed).count();
+        format!(
+            "{table}\n{problems}{right} of {} calls were right.\n",
+            self.calls.len()
+        )
+    }
+}
+
+fn row(call: &CallReport) -> Vec<Cell> {
+    let line = call
+        .line
+        .map_or_else(|| "none".to_owned(), |line| line.to_string());
+    let reason = call
+        .variables
+        .get("flow.key.error_reason")
+        .filter(|_| call.line == Some(1));
+    let told = match (reason, call.line) {
+        (Some(reason), _) => format!("{reason} {}", call.sentence),
+        (None, Some(0)) => call
+            .variables
+            .get("flow.key.response_status")
+            .cloned()
+            .unwrap_or_default(),
+        (None, _) => String::new(),
+    };
+    let verdict = match call.passed {
+        true => Cell::new("right").fg(Color::Green),
+        false => Cell::new("WRONG").fg(Color::Red),
+    };
+    vec![
+        Cell::new(&call.scenario),
+        Cell::new(&call.heard),
+        Cell::new(line),
+        Cell::new(told),
+        verdict,
+    ]
+}

@@ -1,0 +1,205 @@
+//! API commands, as mod_commands.c answers them.
+
+use std::sync::Arc;
+
+use super::Switch;
+use super::channel::{Cause, Channel, Leg};
+use super::event::Format;
+use super::text::{split_at, split_words};
+
+const NO_CHANNEL: &str = "-ERR No such channel!\n";
+
+impl Switch {
+    /// Runs one API command line and gives its answer.
+    pub(super) fn api(&self, line: &str) -> String {
+        let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
+        match name {
+            "uuid_setvar" => self.setvar(argument),
+            "uuid_setvar_multi" => self.setvar_multi(argument),
+            "uuid_getvar" => self.getvar(argument),
+            "uuid_break" | "break" => self.break_media(argument),
+            "uuid_kill" => self.kill(argument),
+            "uuid_dump" => self.uuid_dump(argument),
+            "uuid_exists" => self.leg(argument).is_some().to_string(),
+            "sched_del" => self.sched_del(argument),
+            "show" => self.show(argument),
+            "status" => {
+                "UP 0 years, 0 days\nFreeSWITCH (Version 1.11.3-dev simulated) is ready\n".into()
+            }
+            "version" => "FreeSWITCH Version 1.11.3-dev (simulated)\n".into(),
+            "global_getvar" => self.global(argument).unwrap_or_default().into(),
+            "switchname" => self.name.clone(),
+            _ => format!("-ERR {name} Command not found!\n"),
+        }
+    }
+
+    /// Does `work` to the channel with this UUID and wakes its call.
+    fn with(&self, uuid: &str, work: impl FnOnce(&mut Channel) -> String) -> String {
+        let Some(leg) = self.leg(uuid) else {
+            return NO_CHANNEL.into();
+        };
+        let answer = work(&mut leg.lock());
+        leg.wake.notify_one();
+        answer
+    }
+
+    fn setvar(&self, argument: &str) -> String {
+        let words = split_words(argument, 3);
+        let [uuid, name, value @ ..] = words.as_slice() else {
+            return "-USAGE: <uuid> <var> [value]\n".into();
+        };
+        self.with(uuid, |channel| {
+            if name.is_empty() {
+                return "-ERR No variable specified\n".into();
+            }
+            channel.write(name, value.first().map_or("", String::as_str));
+            "+OK\n".into()
+        })
+    }
+
+    fn setvar_multi(&self, argument: &str) -> String {
+        let Some((uuid, pairs)) = argument.split_once(' ') else {
+            return "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n".into();
+        };
+        self.with(uuid, |channel| {
+            for pair in split_at(pairs, b';', 64) {
+                let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
+                if super::text::is_expandable(value) {
+                    let fault = format!("uuid_setvar_multi silently drops the value of {name}");
+                    channel.violation(fault);
+                } else {
+                    channel.write(name, value);
+                }
+            }
+            "+OK\n".into()
+        })
+    }
+
+    fn getvar(&self, argument: &str) -> String {
+        let words = split_words(argument, 4);
+        let [uuid, name, ..] = words.as_slice() else {
+            return "-USAGE: <uuid> <var>\n".into();
+        };
+        self.with(uuid, |channel| {
+            channel.variable(name).unwrap_or("_undef_").to_owned()
+        })
+    }
+
+    /// With `all`, what is queued is thrown away, a `set` included.
+    fn break_media(&self, argument: &str) -> String {
+        let (uuid, flag) = argument.split_once(' ').unwrap_or((argument, ""));
+        self.with(uuid, |channel| {
+            if flag.contains("all") {
+                if channel.queue.iter().any(is_set) {
+                    channel.violation("uuid_break … all discarded a queued set".into());
+                }
+                channel.queue.clear();
+            }
+            channel.broken = true;
+            "+OK\n".into()
+        })
+    }
+
+    fn kill(&self, argument: &str) -> String {
+        let (uuid, cause) = argument
+            .split_once(' ')
+            .unwrap_or((argument, "NORMAL_CLEARING"));
+        let Some(leg) = self.leg(uuid) else {
+            return NO_CHANNEL.into();
+        };
+        self.hang_up(&leg, Cause::by_switch(cause));
+        "+OK\n".into()
+    }
+
+    fn uuid_dump(&self, argument: &str) -> String {
+        let (uuid, format) = argument.split_once(' ').unwrap_or((argument, "plain"));
+        self.with(uuid, |channel| {
+            let event = self.dump(channel);
+            let bytes = match Format::parse(format) {
+                Some(Format::Json) => event.json(),
+                Some(Format::Plain | Format::Xml) | None => event.plain(),
+            };
+            String::from_utf8_lossy(&bytes).into_owned()
+        })
+    }
+
+    /// A number cancels one task, anything else every task of that channel.
+    fn sched_del(&self, which: &str) -> String {
+        let legs: Vec<Arc<Leg>> = self.legs();
+        let mut count = 0;
+        for leg in legs {
+            if which.parse::<u32>().is_ok() || leg.uuid == which {
+                count += leg.lock().cancel_tasks(which);
+            }
+        }
+        format!("+OK Deleted: {count}\n")
+    }
+
+    fn show(&self, argument: &str) -> String {
+        if argument != "channels as json" {
+            return "-USAGE: channels as json\n".into();
+        }
+        let rows: Vec<serde_json::Value> = self
+            .legs()
+            .iter()
+            .map(|leg| row(&leg.lock(), &self.name))
+            .collect();
+        let mut answer = serde_json::json!({ "row_count": rows.len() });
+        if !rows.is_empty() {
+            answer["rows"] = rows.into();
+        }
+        answer.to_string()
+    }
+}
+
+fn is_set(command: &super::wire::Command) -> bool {
+    matches!(
+        command.header("execute-app-name"),
+        Some("set" | "multiset" | "export")
+    )
+}
+
+/// One row of `show channels as json`, with the columns of a real one.
+fn row(channel: &Channel, switch: &str) -> serde_json::Value {
+    let text = |name: &str| channel.field(name).unwrap_or_default();
+    serde_json::json!({
+        "uuid": channel.uuid,
+        "direction": "inbound",
+        "created": text("start_stamp"),
+        "created_epoch": text("start_s"),
+        "name": channel.name(),
+        "state": channel.running.name(),
+        "cid_name": channel.party.caller_name,
+        "cid_num": channel.party.caller,
+        "ip_addr": "127.0.0.1",
+        "dest": channel.party.destination,
+        "application": channel.variable("current_application").unwrap_or_default(),
+        "application_data": channel.variable("current_application_data").unwrap_or_default(),
+        "dialplan": "XML",
+        "context": "public",
+        "read_codec": "PCMU",
+        "read_rate": "8000",
+        "read_bit_rate": "64000",
+        "write_codec": "PCMU",
+        "write_rate": "8000",
+        "write_bit_rate": "64000",
+        "secure": "",
+        "hostname": switch,
+        "presence_id": "",
+        "presence_data": "",
+        "accountcode": "",
+        "callstate": text("call_state"),
+        "callee_name": "",
+        "callee_num": "",
+        "callee_direction": "",
+        "call_uuid": "",
+        "sent_callee_name": "",
+        "sent_callee_num": "",
+        "initial_cid_name": channel.party.caller_name,
+        "initial_cid_num": channel.party.caller,
+        "initial_ip_addr": "127.0.0.1",
+        "initial_dest": channel.party.destination,
+        "initial_dialplan": "XML",
+        "initial_context": "public",
+    })
+}

@@ -1,0 +1,449 @@
+//! One call, from entering the dialplan to its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+use uuid::Uuid;
+
+use super::Switch;
+use super::announce::{ANSWER, CREATE, DESTROY};
+use super::channel::{Cause, Channel, Deed, Leg, Party, State, micros};
+use super::dialplan::{Call, Caller, Vanish, check_neighbours, check_tasks, line};
+use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
+use super::media::{Ear, Sound};
+use super::record::{CallRecord, Left};
+use super::session::Session;
+use super::wire::{Traffic, Wire};
+
+/// The switch gives a peer this long to say `connect` (mod_event_socket.c).
+const CONNECT: Duration = Duration::from_secs(25);
+/// How long a vanished switch watches whether the peer lets go.
+const WATCH: Duration = Duration::from_secs(3);
+
+impl Switch {
+    /// Plays `call` and tells what became of it.
+    pub async fn place(self: &Arc<Self>, call: Call) -> CallRecord {
+        let mut play = Play::begin(Arc::clone(self), call);
+        let wire = play.connect().await;
+        let left = match wire {
+            None => Left::NoService,
+            Some(wire) => play.converse(wire).await,
+        };
+        play.finish(left).await
+    }
+}
+
+struct Play {
+    switch: Arc<Switch>,
+    call: Call,
+    leg: Arc<Leg>,
+    session: Session,
+    entered: Instant,
+    connected: Option<Instant>,
+    ended: Option<Instant>,
+    kept: Option<Duration>,
+    traffic: Traffic,
+    line: Option<u8>,
+    /// Taken when the caller leaves the service: what the dialplan sees.
+    variables: Option<BTreeMap<String, String>>,
+    left: Option<Left>,
+    /// It was the caller who hung up.
+    by_caller: bool,
+}
+
+impl Play {
+    fn begin(switch: Arc<Switch>, call: Call) -> Self {
+        let party = Party {
+            caller_name: call.caller_name.clone(),
+            caller: call.caller.clone(),
+            destination: call.destination.clone(),
+        };
+        let session = switch.sessions.fetch_add(1, Ordering::Relaxed);
+        let ear = Ear::new(if call.answered {
+            Sound::Silence
+        } else {
+            Sound::Ringing
+        });
+        let mut channel = Channel::new(Uuid::new_v4().to_string(), party, session, ear);
+        switch.fire(&mut channel, CREATE, &[]);
+        channel.begin();
+        call.enter(&switch, &mut channel);
+        if call.answered {
+            channel.set("current_application", "answer");
+            channel.open_media(true);
+            // The switch's clock moves once a tick: both happen in the same.
+            channel.times.answered = channel.times.created;
+            switch.fire(&mut channel, ANSWER, &[]);
+            channel.media_is_open();
+        }
+        let leg = Arc::new(Leg::new(channel));
+        switch.table().insert(leg.uuid.clone(), Arc::clone(&leg));
+        let session = Session::enter(Arc::clone(&switch), Arc::clone(&leg), &call.socket_data());
+        Self {
+            switch,
+            call,
+            leg,
+            session,
+            entered: Instant::now(),
+            connected: None,
+            ended: None,
+            kept: None,
+            traffic: Traffic::default(),
+            line: None,
+            variables: None,
+            left: None,
+            by_caller: false,
+        }
+    }
+
+    /// The first host that takes a connection.
+    async fn connect(&mut self) -> Option<Wire> {
+        for host in self.call.hosts.clone() {
+            self.note_host(&host);
+            let limit = self.call.patience;
+            if let Ok(Ok(stream)) = timeout(limit, TcpStream::connect(&host)).await {
+                self.connected = Some(Instant::now());
+                return Some(Wire::new(stream, self.switch.pace.bytewise()));
+            }
+        }
+        None
+    }
+
+    fn note_host(&self, host: &str) {
+        let bare = host.rsplit_once(':').map_or(host, |(bare, _)| bare);
+        let mut channel = self.leg.lock();
+        channel.set("socket_path", self.call.path.clone());
+        channel.set("socket_host", bare.to_owned());
+    }
+
+    /// The connection from its first byte to its last.
+    async fn converse(&mut self, mut wire: Wire) -> Left {
+        let mut listener = Listener::outbound(Arc::clone(&self.leg));
+        loop {
+            if self.vanishes_at().is_some_and(|at| at <= Instant::now()) {
+                return self.vanish(wire).await;
+            }
+            let open = tokio::select! {
+                biased;
+                filled = wire.fill() => {
+                    matches!(filled, Ok(true)) && self.obey(&mut wire, &mut listener).await
+                }
+                () = self.leg.wake.notified() => true,
+                () = sleep_until(self.next_moment(&listener)) => self.pass(&mut wire, &mut listener).await,
+            };
+            if !open {
+                return self.close(wire, listener).await;
+            }
+        }
+    }
+
+    fn vanishes_at(&self) -> Option<Instant> {
+        match self.call.behaviour {
+            Caller::Vanishes(after, _) => Some(self.connected? + after),
+            Caller::Waits | Caller::HangsUp(..) => None,
+        }
+    }
+
+    fn hangs_up_at(&self) -> Option<Instant> {
+        match self.call.behaviour {
+            Caller::HangsUp(after, _) => Some(self.entered + after),
+            Caller::Waits | Caller::Vanishes(..) => None,
+        }
+    }
+
+    /// When something has to be done even if nobody says anything.
+    fn next_moment(&self, listener: &Listener) -> Instant {
+        if self.left.is_some() && !self.leg.lock().is_up() {
+            // Down, and lingering: everything has been told.
+            return self.lingers_until(listener);
+        }
+        let unconnected = (!listener.connected).then(|| self.entered + CONNECT);
+        let talked = (self.left == Some(Left::Rescued))
+            .then(|| self.ended.unwrap_or(self.entered) + self.call.talks);
+        [
+            self.session.next(),
+            self.vanishes_at(),
+            self.hangs_up_at(),
+            unconnected,
+            talked,
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.entered + self.call.patience, Instant::min)
+    }
+
+    fn lingers_until(&self, listener: &Listener) -> Instant {
+        let down = self.ended.unwrap_or(self.entered);
+        match listener.linger {
+            Linger::No => down,
+            Linger::For(time) => down + time,
+            Linger::Open => down + self.call.patience,
+        }
+    }
+
+    /// Does the commands that have arrived; `false` ends the connection.
+    async fn obey(&mut self, wire: &mut Wire, listener: &mut Listener) -> bool {
+        let mut out = Vec::new();
+        loop {
+            let command = match wire.command() {
+                Ok(Some(command)) => command,
+                Ok(None) => break,
+                Err(_refused) => return false,
+            };
+            let fresh = !listener.connected;
+            let flow = listener.handle(&self.switch, &command, &mut out);
+            if fresh && listener.connected {
+                self.session.park();
+                // The phone acknowledges the dialplan's answer about now.
+                self.leg.lock().acknowledged();
+            }
+            let sent = wire.send(&out).await.is_ok();
+            out.clear();
+            if flow == Flow::Close || !sent {
+                return false;
+            }
+        }
+        self.deliver_jobs(wire, listener).await && wire.flush().await.is_ok()
+    }
+
+    async fn deliver_jobs(&self, wire: &mut Wire, listener: &mut Listener) -> bool {
+        let mut out = Vec::new();
+        for job in std::mem::take(&mut listener.jobs) {
+            listener.deliver(&job, &mut out);
+        }
+        wire.send(&out).await.is_ok()
+    }
+
+    /// A moment has come: ticks, timers, the caller; `false` ends the connection.
+    async fn pass(&mut self, wire: &mut Wire, listener: &mut Listener) -> bool {
+        let now = Instant::now();
+        if self.left.is_some() && !self.leg.lock().is_up() {
+            return now < self.lingers_until(listener);
+        }
+        if !listener.connected && now >= self.entered + CONNECT {
+            return false;
+        }
+        self.caller_acts(now);
+        self.tasks(now);
+        self.session.tick();
+        if !self.leg.lock().is_up() {
+            self.go_down();
+        }
+        if !self.deliver(wire, listener).await {
+            return false;
+        }
+        self.left.is_none() || self.leg.lock().is_up() || listener.linger != Linger::No
+    }
+
+    fn caller_acts(&mut self, now: Instant) {
+        match &self.call.behaviour {
+            Caller::HangsUp(after, cause) if now >= self.entered + *after => {
+                self.by_caller = true;
+                self.switch.hang_up(&self.leg, cause.clone());
+            }
+            Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {}
+        }
+        let stranded = now >= self.entered + self.call.patience;
+        let talked =
+            self.left == Some(Left::Rescued) && now >= self.ended.unwrap_or(now) + self.call.talks;
+        if stranded && self.left.is_none() {
+            self.leave(Left::Stranded);
+            self.leg
+                .lock()
+                .violation("the caller was still on hold when its patience ended".into());
+        }
+        if stranded || talked {
+            self.switch.hang_up(&self.leg, Cause::by_caller());
+        }
+    }
+
+    /// Scheduled tasks that are due.
+    fn tasks(&mut self, now: Instant) {
+        let leg = Arc::clone(&self.leg);
+        let mut channel = leg.lock();
+        let due = channel.tasks.iter().position(|task| task.at <= now);
+        let Some(task) = due.map(|at| channel.tasks.remove(at)) else {
+            return;
+        };
+        match task.deed {
+            Deed::WayOut => {
+                channel.times.transferred = micros();
+                drop(channel);
+                self.session.leave();
+                self.line = Some(1);
+                self.leave(Left::Rescued);
+            }
+            Deed::Hangup => {
+                self.switch
+                    .hang_up_channel(&mut channel, Cause::by_switch("ALLOTTED_TIMEOUT"));
+            }
+        }
+    }
+
+    /// The caller is no longer with the service: what the dialplan sees is fixed now.
+    fn leave(&mut self, left: Left) {
+        if self.left.is_none() {
+            let mut channel = self.leg.lock();
+            channel.ear.close();
+            self.variables = Some(channel.all_variables());
+            self.left = Some(left);
+            self.ended = Some(Instant::now());
+        }
+    }
+
+    /// The channel has hung up: its last events, and it is gone from the switch.
+    fn go_down(&mut self) {
+        if self.left.is_none() {
+            self.session.leave();
+        }
+        self.leave(if self.by_caller {
+            Left::HungUp
+        } else {
+            Left::HungUpByService
+        });
+        self.session.go_down();
+        self.switch.table().remove(&self.leg.uuid);
+        // A rescued caller left earlier; lingering counts from the hang-up.
+        self.ended = Some(Instant::now());
+    }
+
+    async fn deliver(&self, wire: &mut Wire, listener: &Listener) -> bool {
+        let (fired, name, up) = {
+            let mut channel = self.leg.lock();
+            (
+                std::mem::take(&mut channel.fired),
+                channel.name(),
+                channel.is_up(),
+            )
+        };
+        let mut out = Vec::new();
+        fired
+            .iter()
+            .for_each(|event| listener.deliver(event, &mut out));
+        if !up && listener.linger != Linger::No {
+            out.extend(linger_notice(&self.leg.uuid, &name, listener.linger));
+        }
+        wire.send(&out).await.is_ok() && wire.flush().await.is_ok()
+    }
+
+    /// The switch goes away in the middle of the call.
+    async fn vanish(&mut self, mut wire: Wire) -> Left {
+        self.leave(Left::Vanished);
+        let Caller::Vanishes(_, how) = self.call.behaviour else {
+            return Left::Vanished;
+        };
+        self.traffic = wire.traffic.clone();
+        let since = Instant::now();
+        match how {
+            Vanish::Reset => wire.reset(),
+            Vanish::Eof => drop(wire),
+            Vanish::Silent => {
+                let closed = timeout(WATCH, wire.swallow()).await;
+                self.kept = closed.is_ok().then(|| since.elapsed());
+            }
+        }
+        Left::Vanished
+    }
+
+    /// The connection is over, whoever ended it.
+    async fn close(&mut self, mut wire: Wire, listener: Listener) -> Left {
+        let flushed = wire.send(&goodbye(Some(&self.leg.uuid))).await;
+        if flushed.is_ok() {
+            // The peer may be gone already; it said goodbye first then.
+            let _ = wire.flush().await;
+        }
+        self.traffic = std::mem::take(&mut wire.traffic);
+        drop(wire);
+        let (up, resumes) = self.disconnected(&listener);
+        if !up || self.left.is_some() {
+            self.kept = self.ended.map(|at| at.elapsed());
+            return self.left.unwrap_or(Left::HungUp);
+        }
+        if !resumes {
+            self.leg
+                .lock()
+                .violation("closed without socket_resume: the caller is parked for ever".into());
+            return Left::Stranded;
+        }
+        sleep_until(self.session.next_tick()).await;
+        self.session.leave();
+        Left::Released
+    }
+
+    /// Takes what the connection noted; whether the call is up and goes on in the dialplan.
+    fn disconnected(&self, listener: &Listener) -> (bool, bool) {
+        let mut channel = self.leg.lock();
+        for what in &listener.violations {
+            channel.violation(what.clone());
+        }
+        channel.heeded = false;
+        (
+            channel.is_up(),
+            channel.variable("socket_resume") == Some("true"),
+        )
+    }
+
+    /// The dialplan after the service, and the end of the call.
+    async fn finish(mut self, left: Left) -> CallRecord {
+        self.leave(left);
+        let left = self.left.unwrap_or(left);
+        if matches!(left, Left::Released | Left::NoService) {
+            self.take_line(left);
+        }
+        if self.leg.lock().is_up() {
+            self.talk().await;
+            self.session.go_down();
+        }
+        self.switch.table().remove(&self.leg.uuid);
+        self.record(left)
+    }
+
+    /// The caller is on its line until it has talked enough or somebody hangs it up.
+    async fn talk(&self) {
+        let until = Instant::now() + self.call.talks;
+        while self.leg.lock().is_up() {
+            tokio::select! {
+                () = sleep_until(until) => self.switch.hang_up(&self.leg, Cause::by_caller()),
+                () = self.leg.wake.notified() => {}
+            }
+        }
+    }
+
+    fn take_line(&mut self, left: Left) {
+        let mut channel = self.leg.lock();
+        if !channel.is_up() {
+            return;
+        }
+        channel.acknowledged();
+        self.line = line(&mut channel);
+        if left == Left::Released && !channel.written.is_empty() {
+            check_tasks(&mut channel, &self.call.hand_over);
+        }
+    }
+
+    fn record(self, left: Left) -> CallRecord {
+        let mut channel = self.leg.lock();
+        channel.state = State::Destroy;
+        self.switch.fire(&mut channel, DESTROY, &[]);
+        check_neighbours(&mut channel);
+        let ear = std::mem::replace(&mut channel.ear, Ear::new(Sound::Silence));
+        CallRecord {
+            uuid: channel.uuid.clone(),
+            left,
+            line: self.line,
+            heard: ear.timeline(),
+            variables: self.variables.unwrap_or_default(),
+            violations: std::mem::take(&mut channel.violations),
+            answered: channel.times.answered > 0,
+            early_media: channel.times.early_media > 0,
+            traffic: self.traffic,
+            connected: self.connected,
+            ended: self.ended,
+            kept: self.kept,
+        }
+    }
+}

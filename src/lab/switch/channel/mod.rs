@@ -1,0 +1,367 @@
+//! One channel: its identity, state, variables and what waits to be done to it.
+
+mod cause;
+mod fields;
+mod leg;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::event::{Event, Text};
+use super::media::Ear;
+use super::template::{ACK, MEDIA, REPORT, Template, VARIABLES};
+use super::text::is_expandable;
+use super::wire::Command;
+
+pub use self::cause::Cause;
+pub(super) use self::cause::{CallState, State};
+pub(super) use self::leg::Leg;
+
+/// The switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
+pub(super) const QUEUE: usize = 256;
+
+/// What a scheduled task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// `sched_transfer` to line 1.
+    WayOut,
+    /// A hang-up that the dialplan's author scheduled; not ours to touch.
+    Hangup,
+}
+
+/// A scheduled task of this channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Task {
+    pub id: u32,
+    pub at: Instant,
+    pub deed: Deed,
+}
+
+/// Moments in microseconds since 1970; 0 when it has not happened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times {
+    pub created: u64,
+    pub answered: u64,
+    pub early_media: u64,
+    pub transferred: u64,
+    pub hungup: u64,
+}
+
+/// Microseconds since 1970.
+pub(super) fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone)]
+pub(super) struct Party {
+    pub caller_name: String,
+    pub caller: String,
+    pub destination: String,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub uuid: String,
+    pub party: Party,
+    pub session: u64,
+    pub state: State,
+    /// The state whose name events carry; it follows `state` at the next tick.
+    pub running: State,
+    pub call_state: CallState,
+    pub cause: Option<Cause>,
+    pub times: Times,
+    variables: Vec<(Text, Text)>,
+    /// `sendmsg` that waits for the session's next tick.
+    pub queue: VecDeque<Command>,
+    /// `uuid_break` was called (CF_BREAK).
+    pub broken: bool,
+    pub tasks: Vec<Task>,
+    /// Somebody listens: events are worth building.
+    pub heeded: bool,
+    pub fired: Vec<Event>,
+    pub ear: Ear,
+    pub violations: Vec<String>,
+    /// Variables that a peer wrote, for the checks at the end.
+    pub written: BTreeMap<String, String>,
+}
+
+impl Channel {
+    /// A call that has just arrived, its phone ringing.
+    pub(super) fn new(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+        let mut channel = Self {
+            uuid,
+            party,
+            session,
+            state: State::Init,
+            running: State::Init,
+            call_state: CallState::Down,
+            cause: None,
+            times: Times {
+                created: micros(),
+                ..Times::default()
+            },
+            variables: Vec::with_capacity(128),
+            queue: VecDeque::new(),
+            broken: false,
+            tasks: Vec::new(),
+            heeded: false,
+            fired: Vec::new(),
+            ear,
+            violations: Vec::new(),
+            written: BTreeMap::new(),
+        };
+        channel.set_all(&VARIABLES);
+        channel
+    }
+
+    /// Nobody has hung up.
+    pub(super) fn is_up(&self) -> bool {
+        self.state < State::Hangup
+    }
+
+    pub(super) fn has_media(&self) -> bool {
+        self.times.answered > 0 || self.times.early_media > 0
+    }
+
+    /// All variables with their `variable_` prefix, in the switch's order.
+    pub(super) fn variables(&self) -> &[(Text, Text)] {
+        &self.variables
+    }
+
+    /// A variable by name; the switch compares names without case.
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
+        let at = self.position(name)?;
+        Some(self.variables[at].1.as_ref())
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        let bare = |header: &Text| {
+            header
+                .get("variable_".len()..)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        self.variables.iter().position(|(header, _)| {
+            header.len() == "variable_".len() + name.len()
+                && bare(header).eq_ignore_ascii_case(name)
+        })
+    }
+
+    /// Sets a variable as the switch does: it moves to the end, and an empty value deletes it.
+    pub(super) fn set(&mut self, name: &str, value: impl Into<Text>) {
+        let value = value.into();
+        if let Some(at) = self.position(name) {
+            self.variables.remove(at);
+        }
+        if !value.is_empty() {
+            self.variables
+                .push((Cow::Owned(format!("variable_{name}")), value));
+        }
+    }
+
+    /// Deletes a variable.
+    pub(super) fn unset(&mut self, name: &str) {
+        self.set(name, "");
+    }
+
+    /// A peer writes a variable: what a switch would suffer from it is noted.
+    pub(super) fn write(&mut self, name: &str, value: &str) {
+        if executes(name) {
+            self.violation(format!("the variable {name} executes what it holds"));
+        }
+        if value.starts_with("ARRAY::") {
+            self.violation(format!("the value of {name} is parsed as an array"));
+        }
+        if is_expandable(value) {
+            self.violation(format!(
+                "executed code! {name} holds something that the dialplan expands"
+            ));
+        }
+        self.written.insert(name.to_owned(), value.to_owned());
+        self.set(name, value.to_owned());
+    }
+
+    pub(super) fn violation(&mut self, what: String) {
+        if !self.violations.contains(&what) {
+            self.violations.push(what);
+        }
+    }
+
+    /// Sets every variable of a template; what was there is dropped first, as the switch does.
+    fn set_all(&mut self, template: &'static Template) {
+        let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
+        self.variables
+            .retain(|(name, _)| !headers.iter().any(|(again, _)| again == name));
+        self.variables.extend(headers);
+    }
+
+    /// The dialplan begins: the call rings.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Execute;
+        self.running = State::Execute;
+        self.call_state = CallState::Ringing;
+        self.set("call_uuid", self.uuid.clone());
+    }
+
+    /// Answers, or opens early media; the media's variables appear once. The event
+    /// belongs between this and [`Channel::media_is_open`].
+    pub(super) fn open_media(&mut self, answer: bool) {
+        if !self.has_media() {
+            self.set_all(&MEDIA);
+        }
+        if answer {
+            self.times.answered = micros();
+        } else {
+            self.times.early_media = micros();
+        }
+    }
+
+    /// What follows the event of an answer or of early media.
+    pub(super) fn media_is_open(&mut self) {
+        let answered = self.times.answered > 0;
+        self.call_state = if answered {
+            CallState::Active
+        } else {
+            CallState::Early
+        };
+        self.set(
+            "endpoint_disposition",
+            if answered { "ANSWER" } else { "EARLY MEDIA" },
+        );
+    }
+
+    /// The caller's phone acknowledged the answer.
+    pub(super) fn acknowledged(&mut self) {
+        if self.times.answered > 0 && self.variable("sip_cseq").is_none() {
+            self.set_all(&ACK);
+        }
+    }
+
+    /// The caller's phone ended the call: what mod_sofia notes of it.
+    pub(super) fn ended_by_phone(&mut self) {
+        self.set("sip_term_status", "200");
+        self.set("proto_specific_hangup_cause", "sip:200");
+        self.set("sip_term_cause", "16");
+    }
+
+    /// The variables that only a finished call has.
+    pub(super) fn report(&mut self) {
+        let disposition = self.cause.as_ref().map(|cause| cause.disposition);
+        // A phone that ended the call is noted at once, the switch's own end later.
+        if let Some(disposition) = disposition.filter(|disposition| disposition.starts_with("recv"))
+        {
+            self.set("sip_hangup_disposition", disposition);
+        }
+        self.set_all(&REPORT);
+    }
+
+    /// Every variable by name, without the prefix.
+    pub(super) fn all_variables(&self) -> BTreeMap<String, String> {
+        let bare = |name: &Text| name.trim_start_matches("variable_").to_owned();
+        self.variables
+            .iter()
+            .map(|(name, value)| (bare(name), value.to_string()))
+            .collect()
+    }
+
+    /// Cancels one task by its number, or all of them by the channel's UUID; how many went.
+    pub(super) fn cancel_tasks(&mut self, which: &str) -> usize {
+        let before = self.tasks.len();
+        match which.parse::<u32>() {
+            Ok(id) => self.tasks.retain(|task| task.id != id),
+            Err(_) => self.tasks.clear(),
+        }
+        before - self.tasks.len()
+    }
+
+    /// The next task that is due, and when.
+    pub(super) fn next_task(&self) -> Option<Instant> {
+        self.tasks.iter().map(|task| task.at).min()
+    }
+
+    /// Schedules `deed` after `delay`.
+    pub(super) fn schedule(&mut self, id: u32, delay: Duration, deed: Deed) {
+        self.tasks.push(Task {
+            id,
+            at: Instant::now() + delay,
+            deed,
+        });
+    }
+}
+
+/// The core's variables that execute what they hold (switch_types.h).
+fn executes(name: &str) -> bool {
+    const PREFIXES: [&str; 4] = [
+        "execute_on_",
+        "api_on_",
+        "exec_after_bridge_",
+        "record_post_process_exec_",
+    ];
+    const NAMES: [&str; 4] = [
+        "api_after_bridge",
+        "api_before_bridge",
+        "api_hangup_hook",
+        "api_reporting_hook",
+    ];
+    let name = name.to_ascii_lowercase();
+    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::switch::media::Sound;
+
+    fn channel() -> Channel {
+        let party = Party {
+            caller_name: "Anna".into(),
+            caller: "9822".into(),
+            destination: "7000".into(),
+        };
+        Channel::new("u-1".into(), party, 7, Ear::new(Sound::Ringing))
+    }
+
+    #[tokio::test]
+    async fn a_variable_set_again_moves_to_the_end_and_an_empty_one_is_deleted() {
+        let mut channel = channel();
+        channel.set("flow.line", "1");
+        channel.set("x", "2");
+        channel.set("Flow.Line", "0");
+        let last = channel
+            .variables()
+            .last()
+            .map(|(_, value)| value.to_string());
+        assert_eq!(last.as_deref(), Some("0"));
+        assert_eq!(channel.variable("flow.line"), Some("0"));
+        channel.unset("flow.line");
+        assert_eq!(channel.variable("flow.line"), None);
+    }
+
+    #[tokio::test]
+    async fn what_would_hurt_a_switch_is_noted() {
+        let mut channel = channel();
+        channel.write("flow.key.a", "${system x}");
+        channel.write("api_hangup_hook", "x");
+        channel.write("flow.key.b", "ARRAY::x");
+        assert_eq!(channel.violations.len(), 3);
+        channel.write("flow.key.c", "$100");
+        assert_eq!(channel.violations.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn one_task_is_cancelled_by_number_and_all_of_them_by_uuid() {
+        let mut channel = channel();
+        channel.schedule(5, Duration::from_secs(15), Deed::WayOut);
+        channel.schedule(6, Duration::from_secs(3600), Deed::Hangup);
+        assert_eq!(channel.cancel_tasks("5"), 1);
+        assert_eq!(channel.cancel_tasks("u-1"), 1);
+    }
+}

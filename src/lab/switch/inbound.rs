@@ -1,0 +1,136 @@
+//! Port 8021 of the simulated switch: clients that authenticate, subscribe, and see
+//! the events of every call that it plays.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Switch;
+use super::event::Event;
+use super::listener::{Flow, Listener, goodbye};
+use super::wire::Wire;
+
+/// A client has this long to authenticate (mod_event_socket.c).
+const AUTHENTICATE: Duration = Duration::from_secs(25);
+
+/// A listening port 8021; it closes, with its connections, when dropped.
+#[derive(Debug)]
+pub struct Inbound {
+    address: SocketAddr,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Inbound {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Switch {
+    /// Listens like port 8021, at `address` (port 0 for a free one), for clients that
+    /// know `password`.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn listen(
+        self: &Arc<Self>,
+        address: SocketAddr,
+        password: &str,
+    ) -> io::Result<Inbound> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(accept(Arc::clone(self), listener, password.to_owned()));
+        Ok(Inbound {
+            address,
+            _task: AbortOnDropHandle::new(task),
+        })
+    }
+}
+
+async fn accept(switch: Arc<Switch>, listener: TcpListener, password: String) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(client(Arc::clone(&switch), stream, password.clone()));
+                }
+                // Out of descriptors, most likely: let some be closed.
+                Err(_) => sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// One client; a connection that breaks needs no further word.
+async fn client(switch: Arc<Switch>, stream: TcpStream, password: String) {
+    let mut wire = Wire::new(stream, switch.pace.bytewise());
+    let listener = Listener::inbound(password);
+    if serve(&switch, &mut wire, listener).await.is_ok() {
+        let said = wire.send(&goodbye(None)).await;
+        // The client asked to go; whether it still reads is its own affair.
+        let _ = said.and(wire.flush().await);
+    }
+}
+
+async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::Result<()> {
+    wire.send(b"Content-Type: auth/request\n\n").await?;
+    wire.flush().await?;
+    // From here on: events between a client's subscription and ours would be lost.
+    let mut bus = switch.bus.subscribe();
+    while !listener.is_authenticated() {
+        let filled = timeout(AUTHENTICATE, wire.fill()).await?;
+        if !filled? || obey(switch, wire, &mut listener).await? == Flow::Close {
+            return Ok(());
+        }
+    }
+    loop {
+        tokio::select! {
+            filled = wire.fill() => {
+                if !filled? || obey(switch, wire, &mut listener).await? == Flow::Close {
+                    return Ok(());
+                }
+            }
+            event = bus.recv() => match event {
+                Ok(event) => deliver(wire, &listener, &event).await?,
+                // The switch kills a connection that lost too many events.
+                Err(_lagged) => return Ok(()),
+            },
+        }
+    }
+}
+
+async fn obey(switch: &Switch, wire: &mut Wire, listener: &mut Listener) -> io::Result<Flow> {
+    let mut out = Vec::new();
+    let mut flow = Flow::Go;
+    while flow == Flow::Go {
+        let command = wire
+            .command()
+            .map_err(|_refused| io::Error::from(io::ErrorKind::InvalidData))?;
+        let Some(command) = command else {
+            break;
+        };
+        flow = listener.handle(switch, &command, &mut out);
+        for job in std::mem::take(&mut listener.jobs) {
+            listener.deliver(&job, &mut out);
+        }
+    }
+    wire.send(&out).await?;
+    wire.flush().await?;
+    Ok(flow)
+}
+
+async fn deliver(wire: &mut Wire, listener: &Listener, event: &Event) -> io::Result<()> {
+    let mut out = Vec::new();
+    listener.deliver(event, &mut out);
+    wire.send(&out).await?;
+    wire.flush().await
+}

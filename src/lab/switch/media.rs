@@ -1,0 +1,179 @@
+//! What the caller hears, moment by moment.
+
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// One kind of sound.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sound {
+    /// The caller's own phone rings: not answered, no media from the switch.
+    Ringing,
+    /// Media, and nothing in it.
+    Silence,
+    /// A file or stream, by the name it was played under.
+    Music(String),
+}
+
+impl Sound {
+    /// What `playback` of `file` sounds like; `silence_stream://` is silence.
+    pub(super) fn of(file: &str) -> Self {
+        if file.starts_with("silence_stream://") {
+            Self::Silence
+        } else {
+            Self::Music(file.to_owned())
+        }
+    }
+
+    /// `ringing`, `silence` or `music`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Ringing => "ringing",
+            Self::Silence => "silence",
+            Self::Music(_) => "music",
+        }
+    }
+}
+
+/// A sound and how long it lasted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// What it was.
+    pub sound: Sound,
+    /// For how long.
+    pub lasted: Duration,
+}
+
+/// What one caller heard from entering the dialplan until a line was taken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// In order; neighbours differ.
+    pub parts: Vec<Heard>,
+}
+
+/// Shorter parts are the switch's own tick, not something a person hears.
+const AUDIBLE: Duration = Duration::from_millis(60);
+
+impl Timeline {
+    /// How long music played, whichever.
+    #[must_use]
+    pub fn music(&self) -> Duration {
+        self.total("music")
+    }
+
+    /// How long one kind of sound lasted in all.
+    #[must_use]
+    pub fn total(&self, kind: &str) -> Duration {
+        let of_kind = self.parts.iter().filter(|part| part.sound.kind() == kind);
+        of_kind.map(|part| part.lasted).sum()
+    }
+
+    /// The names of what was played, in order.
+    pub fn played(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match &part.sound {
+            Sound::Music(name) => Some(name.as_str()),
+            Sound::Ringing | Sound::Silence => None,
+        })
+    }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let audible = self.parts.iter().filter(|part| part.lasted >= AUDIBLE);
+        let parts: Vec<String> = audible
+            .map(|part| format!("{} {:.1} s", part.sound.kind(), part.lasted.as_secs_f64()))
+            .collect();
+        f.write_str(if parts.is_empty() { "nothing" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Builds a [`Timeline`] while the call goes on.
+#[derive(Debug)]
+pub(super) struct Ear {
+    now: Sound,
+    since: Instant,
+    timeline: Timeline,
+    closed: bool,
+}
+
+impl Ear {
+    /// Starts listening.
+    pub(super) fn new(sound: Sound) -> Self {
+        Self {
+            now: sound,
+            since: Instant::now(),
+            timeline: Timeline::default(),
+            closed: false,
+        }
+    }
+
+    /// From now on the caller hears `sound`.
+    pub(super) fn hears(&mut self, sound: Sound) {
+        if self.closed || sound == self.now {
+            return;
+        }
+        self.keep();
+        self.now = sound;
+    }
+
+    /// The call is over or has gone its way; nothing later counts.
+    pub(super) fn close(&mut self) {
+        if !self.closed {
+            self.keep();
+            self.closed = true;
+        }
+    }
+
+    fn keep(&mut self) {
+        let now = Instant::now();
+        let lasted = now - self.since;
+        self.since = now;
+        match self.timeline.parts.last_mut() {
+            Some(last) if last.sound == self.now => last.lasted += lasted,
+            _ if lasted.is_zero() => {}
+            _ => self.timeline.parts.push(Heard {
+                sound: self.now.clone(),
+                lasted,
+            }),
+        }
+    }
+
+    /// All that was heard.
+    pub(super) fn timeline(mut self) -> Timeline {
+        self.close();
+        self.timeline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeline_adds_up_and_reads_like_a_sentence() {
+        let mut ear = Ear::new(Sound::Ringing);
+        tokio::time::advance(Duration::from_millis(100)).await;
+        ear.hears(Sound::Silence);
+        tokio::time::advance(Duration::from_millis(20)).await;
+        ear.hears(Sound::of("local_stream://moh"));
+        tokio::time::advance(Duration::from_millis(1200)).await;
+        ear.close();
+        ear.hears(Sound::Silence);
+        let timeline = ear.timeline();
+        assert_eq!(timeline.to_string(), "ringing 0.1 s, music 1.2 s");
+        assert_eq!(timeline.music(), Duration::from_millis(1200));
+        assert_eq!(
+            timeline.played().collect::<Vec<_>>(),
+            ["local_stream://moh"]
+        );
+    }
+
+    #[test]
+    fn a_caller_who_heard_only_a_tick_heard_nothing() {
+        assert_eq!(Timeline::default().to_string(), "nothing");
+        assert_eq!(Sound::of("silence_stream://-1"), Sound::Silence);
+    }
+}

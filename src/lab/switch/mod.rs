@@ -1,0 +1,142 @@
+//! A simulated FreeSWITCH on real sockets: it plays calls into the `socket`
+//! application of a dialplan and notes what their callers hear.
+//!
+//! Headers, replies and their order are those of a real switch, captured on the
+//! wire. It reads what a peer sends with its own parser: a simulation that shared
+//! the client's code would share its mistakes.
+
+mod announce;
+mod api;
+mod call;
+mod channel;
+mod dialplan;
+mod event;
+mod inbound;
+mod listener;
+mod media;
+mod record;
+mod session;
+mod subscription;
+mod template;
+mod text;
+mod wire;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use self::announce::HANGUP;
+use self::channel::{Channel, Leg, State};
+use self::event::Event;
+
+pub use self::channel::Cause;
+pub use self::dialplan::{Call, Caller, HandOver, Vanish};
+pub use self::inbound::Inbound;
+pub use self::media::{Heard, Sound, Timeline};
+pub use self::record::{CallRecord, Left};
+pub use self::wire::Traffic;
+
+/// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).
+const BUS: usize = 4096;
+
+/// How closely the switch's own slowness is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pace {
+    /// Everything happens at once: measures the peer, not the switch.
+    Wire,
+    /// What is queued happens at the next tick of 20 ms.
+    #[default]
+    Ticked,
+    /// Ticks, one byte a read, one segment a reply, as the real switch does it.
+    Faithful,
+}
+
+impl Pace {
+    fn bytewise(self) -> bool {
+        self == Self::Faithful
+    }
+}
+
+/// One simulated switch; calls and listeners share it.
+#[derive(Debug)]
+pub struct Switch {
+    name: String,
+    core_uuid: String,
+    pace: Pace,
+    sequence: AtomicU64,
+    sessions: AtomicU64,
+    tasks: AtomicU32,
+    legs: Mutex<HashMap<String, Arc<Leg>>>,
+    bus: broadcast::Sender<Arc<Event>>,
+}
+
+impl Switch {
+    /// A switch called `name`, with nothing on it.
+    #[must_use]
+    pub fn new(name: &str, pace: Pace) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.to_owned(),
+            core_uuid: Uuid::new_v4().to_string(),
+            pace,
+            sequence: AtomicU64::new(1),
+            sessions: AtomicU64::new(1),
+            tasks: AtomicU32::new(1),
+            legs: Mutex::default(),
+            bus: broadcast::Sender::new(BUS),
+        })
+    }
+
+    /// Calls that are up now.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.table().len()
+    }
+
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Arc<Leg>>> {
+        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn leg(&self, uuid: &str) -> Option<Arc<Leg>> {
+        self.table().get(uuid).cloned()
+    }
+
+    fn legs(&self) -> Vec<Arc<Leg>> {
+        self.table().values().cloned().collect()
+    }
+
+    /// A global variable, as `$${name}` reads it.
+    fn global(&self, name: &str) -> Option<&str> {
+        match name {
+            "hold_music" => Some("local_stream://moh"),
+            "switchname" | "hostname" => Some(&self.name),
+            "core_uuid" => Some(&self.core_uuid),
+            "local_ip_v4" => Some("127.0.0.1"),
+            _ => None,
+        }
+    }
+
+    fn next_task(&self) -> u32 {
+        self.tasks.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Hangs a channel up and wakes its call.
+    fn hang_up(&self, leg: &Leg, cause: Cause) {
+        self.hang_up_channel(&mut leg.lock(), cause);
+        leg.wake.notify_one();
+    }
+
+    fn hang_up_channel(&self, channel: &mut Channel, cause: Cause) {
+        if channel.is_up() {
+            channel.state = State::Hangup;
+            if cause.disposition == "recv_bye" {
+                channel.ended_by_phone();
+            }
+            channel.cause = Some(cause);
+            channel.ear.close();
+            self.fire(channel, HANGUP, &[]);
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The session thread of a channel inside `socket … async full`: parked, doing
+//! what `sendmsg` queued, one tick after another (switch_ivr.c `switch_ivr_park`
+//! and `switch_ivr_parse_event`, switch_core_session.c `switch_core_session_exec`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::announce::{
+    ANSWER, EARLY_MEDIA, EXECUTE, EXECUTE_COMPLETE, Extra, HANGUP_COMPLETE, PARK, STATE, UNPARK,
+};
+use super::channel::{CallState, Cause, Channel, Leg, State, micros};
+use super::media::Sound;
+use super::text::{atoi, expand};
+use super::wire::Command;
+use super::{Pace, Switch};
+
+/// The switch's tick.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+/// How long a file or a finite tone plays here: short, so that a peer that does not
+/// loop its music shows.
+const FILE: Duration = Duration::from_secs(3);
+
+/// An application that is being executed.
+#[derive(Debug)]
+struct Running {
+    application: String,
+    data: String,
+    uuid: String,
+    since: Instant,
+    /// When it ends by itself.
+    until: Option<Instant>,
+    /// How often it is still to be repeated; negative: for ever.
+    loops: i64,
+    /// `event-lock: true`: nothing else is taken from the queue meanwhile.
+    locked: bool,
+}
+
+/// One session thread.
+#[derive(Debug)]
+pub(super) struct Session {
+    switch: Arc<Switch>,
+    leg: Arc<Leg>,
+    running: Vec<Running>,
+    started: Instant,
+    socket: (String, String),
+}
+
+impl Session {
+    /// Enters the `socket` application.
+    pub(super) fn enter(switch: Arc<Switch>, leg: Arc<Leg>, data: &str) -> Self {
+        let uuid = Uuid::new_v4().to_string();
+        let mut channel = leg.lock();
+        announce_start(&switch, &mut channel, "socket", data, &uuid);
+        drop(channel);
+        Self {
+            switch,
+            leg,
+            running: Vec::new(),
+            started: Instant::now(),
+            socket: (data.to_owned(), uuid),
+        }
+    }
+
+    /// The peer said `connect`: the channel is parked.
+    pub(super) fn park(&self) {
+        self.switch.fire(&mut self.leg.lock(), PARK, &[]);
+    }
+
+    /// When there is something to do next; `None` while the call only waits.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let channel = self.leg.lock();
+        let free = self.running.last().is_none_or(|top| !top.locked);
+        let pending = (free && !channel.queue.is_empty())
+            || (channel.broken && !self.running.is_empty())
+            || !channel.is_up()
+            || !channel.fired.is_empty();
+        let tick = pending.then(|| self.next_tick());
+        let until = self.running.last().and_then(|top| top.until);
+        [tick, until, channel.next_task()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The next moment at which the session thread runs.
+    pub(super) fn next_tick(&self) -> Instant {
+        let now = Instant::now();
+        if self.switch.pace == Pace::Wire {
+            return now;
+        }
+        let ticks = (now - self.started).as_nanos() / TICK.as_nanos() + 1;
+        self.started + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// One tick: a break first, then what ended, then the queue.
+    pub(super) fn tick(&mut self) {
+        let leg = Arc::clone(&self.leg);
+        let mut channel = leg.lock();
+        if channel.broken && !self.running.is_empty() {
+            self.end_all(&mut channel);
+            channel.broken = false;
+        }
+        self.end_finished(&mut channel);
+        while channel.is_up() && self.running.last().is_none_or(|top| !top.locked) {
+            let Some(command) = channel.queue.pop_front() else {
+                break;
+            };
+            self.obey(&mut channel, &command);
+        }
+        self.listen(&mut channel);
+    }
+
+    /// Leaves the `socket` application: everything ends, queued commands are still done.
+    pub(super) fn leave(&mut self) {
+        let leg = Arc::clone(&self.leg);
+        let mut channel = leg.lock();
+        self.end_all(&mut channel);
+        while channel.is_up() {
+            let Some(command) = channel.queue.pop_front() else {
+                break;
+            };
+            self.obey(&mut channel, &command);
+            self.end_all(&mut channel);
+        }
+        self.switch.fire(&mut channel, UNPARK, &[]);
+        let (data, uuid) = &self.socket;
+        announce_end(&self.switch, &mut channel, "socket", data, uuid);
+        self.listen(&mut channel);
+    }
+
+    fn obey(&mut self, channel: &mut Channel, command: &Command) {
+        match command.header("call-command").unwrap_or_default() {
+            "execute" => self.execute(channel, command),
+            "hangup" => {
+                let cause = command.header("hangup-cause").unwrap_or("NORMAL_CLEARING");
+                self.switch
+                    .hang_up_channel(channel, Cause::by_switch(cause));
+            }
+            other => channel.violation(format!("sendmsg with the call-command {other:?}")),
+        }
+    }
+
+    fn execute(&mut self, channel: &mut Channel, command: &Command) {
+        let Some(name) = command.header("execute-app-name") else {
+            channel.violation("sendmsg execute without execute-app-name".into());
+            return;
+        };
+        let argument = command
+            .header("execute-app-arg")
+            .filter(|argument| !argument.is_empty());
+        let text = command.header("content-type") == Some("text/plain");
+        let argument = argument
+            .or(command.body.as_deref().filter(|_| text))
+            .unwrap_or_default();
+        channel.set("current_loop", "1");
+        let loops = command.header("loops").map_or(1, atoi);
+        channel.set("total_loops", loops.to_string());
+        let running = Running {
+            application: name.to_owned(),
+            data: self.expanded(channel, argument),
+            uuid: command
+                .header("event-uuid")
+                .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned),
+            since: Instant::now(),
+            until: None,
+            loops,
+            locked: command.header("event-lock") == Some("true"),
+        };
+        self.start(channel, running);
+    }
+
+    /// The argument as the application gets it; code in it is a violation.
+    fn expanded(&self, channel: &mut Channel, argument: &str) -> String {
+        let variable = |name: &str| {
+            let own = channel.variable(name).map(str::to_owned);
+            own.or_else(|| self.switch.global(name).map(str::to_owned))
+        };
+        let expanded = expand(argument, &variable);
+        for code in expanded.ran {
+            channel.violation(format!("executed code! {code}"));
+        }
+        expanded.text
+    }
+
+    fn start(&mut self, channel: &mut Channel, mut app: Running) {
+        announce_start(
+            &self.switch,
+            channel,
+            &app.application,
+            &app.data,
+            &app.uuid,
+        );
+        channel.broken = false;
+        match app.application.as_str() {
+            "playback" | "endless_playback" | "loop_playback" => {
+                if !channel.has_media() {
+                    self.early_media(channel);
+                }
+                app.until = plays_for(&app).map(|time| Instant::now() + time);
+                self.running.push(app);
+                return;
+            }
+            "sleep" => {
+                let time = u64::try_from(atoi(&app.data)).unwrap_or(0);
+                app.until = Some(Instant::now() + Duration::from_millis(time));
+                self.running.push(app);
+                return;
+            }
+            name => self.run_now(channel, name, &app.data),
+        }
+        end(&self.switch, channel, &app);
+    }
+
+    /// Applications that take no time.
+    fn run_now(&self, channel: &mut Channel, name: &str, data: &str) {
+        match name {
+            "answer" if channel.times.answered == 0 => {
+                channel.open_media(true);
+                self.switch.fire(channel, ANSWER, &[]);
+                channel.media_is_open();
+                channel.acknowledged();
+            }
+            "pre_answer" if !channel.has_media() => self.early_media(channel),
+            "set" | "export" => set(channel, data),
+            "multiset" => data.split(' ').for_each(|pair| set(channel, pair)),
+            "unset" => channel.unset(data),
+            "hangup" => {
+                let cause = Some(data).filter(|data| !data.is_empty());
+                let cause = Cause::by_switch(cause.unwrap_or("NORMAL_CLEARING"));
+                self.switch.hang_up_channel(channel, cause);
+            }
+            // A channel under control cannot be parked again; the rest has no effect here.
+            "park" | "answer" | "pre_answer" | "log" | "info" | "ring_ready" | "break" => {}
+            unknown => {
+                channel.violation(format!(
+                    "unknown application {unknown:?} hangs the caller up"
+                ));
+                self.switch
+                    .hang_up_channel(channel, Cause::by_switch("DESTINATION_OUT_OF_ORDER"));
+            }
+        }
+    }
+
+    fn early_media(&self, channel: &mut Channel) {
+        channel.open_media(false);
+        self.switch.fire(channel, EARLY_MEDIA, &[]);
+        channel.media_is_open();
+    }
+
+    fn end_finished(&mut self, channel: &mut Channel) {
+        let now = Instant::now();
+        while let Some(mut top) = self
+            .running
+            .pop_if(|top| top.until.is_some_and(|at| at <= now))
+        {
+            top.loops -= 1;
+            if top.loops == 0 || top.application == "sleep" {
+                end(&self.switch, channel, &top);
+            } else {
+                top.until = plays_for(&top).map(|time| now + time);
+                self.running.push(top);
+            }
+        }
+    }
+
+    fn end_all(&mut self, channel: &mut Channel) {
+        while let Some(top) = self.running.pop() {
+            end(&self.switch, channel, &top);
+        }
+    }
+
+    /// Tells the ear what is to be heard now.
+    fn listen(&self, channel: &mut Channel) {
+        let playing = self
+            .running
+            .iter()
+            .rev()
+            .find(|app| app.application != "sleep");
+        let sound = match playing {
+            Some(app) => Sound::of(&app.data),
+            None if channel.has_media() => Sound::Silence,
+            None => Sound::Ringing,
+        };
+        channel.ear.hears(sound);
+    }
+
+    /// The channel goes down: the states and events after a hang-up.
+    pub(super) fn go_down(&self) {
+        let mut channel = self.leg.lock();
+        self.switch.go_down(&mut channel);
+    }
+}
+
+impl Switch {
+    /// The states of a channel that hangs up, with their events.
+    pub(super) fn go_down(&self, channel: &mut Channel) {
+        channel.running = State::Hangup;
+        self.fire(channel, STATE, &[]);
+        channel.state = State::Reporting;
+        channel.running = State::Reporting;
+        channel.call_state = CallState::Hangup;
+        channel.times.hungup = micros();
+        self.fire(channel, STATE, &[]);
+        channel.report();
+        self.fire(channel, HANGUP_COMPLETE, &[]);
+    }
+}
+
+/// How long one round of an application plays; `None` for ever.
+fn plays_for(app: &Running) -> Option<Duration> {
+    let endless = app.application == "endless_playback"
+        || app.data.starts_with("local_stream://")
+        || app.data.ends_with("loops=-1");
+    if let Some(time) = app.data.strip_prefix("silence_stream://") {
+        return u64::try_from(atoi(time)).ok().map(Duration::from_millis);
+    }
+    (!endless).then_some(FILE)
+}
+
+fn set(channel: &mut Channel, pair: &str) {
+    let (name, value) = pair
+        .split_once('=')
+        .or_else(|| pair.split_once(','))
+        .unwrap_or((pair, ""));
+    channel.write(name, value);
+}
+
+fn announce_start(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+    channel.set("current_application", name.to_owned());
+    channel.set("current_application_data", data.to_owned());
+    channel.unset("current_application_response");
+    switch.fire(channel, EXECUTE, &extras(name, data, None, uuid));
+    channel.set("current_application", name.to_owned());
+}
+
+fn end(switch: &Switch, channel: &mut Channel, app: &Running) {
+    if app.application.ends_with("playback") {
+        let played = u64::try_from(app.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        channel.set("playback_last_offset_pos", (played * 8).to_string());
+        channel.set("playback_seconds", (played / 1000).to_string());
+        channel.set("playback_ms", played.to_string());
+        channel.set("playback_samples", (played * 8).to_string());
+        channel.set("current_application_response", "FILE PLAYED");
+    }
+    announce_end(switch, channel, &app.application, &app.data, &app.uuid);
+    channel.unset("current_loop");
+    channel.unset("total_loops");
+}
+
+fn announce_end(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+    let response = channel
+        .variable("current_application_response")
+        .unwrap_or("_none_")
+        .to_owned();
+    switch.fire(
+        channel,
+        EXECUTE_COMPLETE,
+        &extras(name, data, Some(response), uuid),
+    );
+}
+
+fn extras(name: &str, data: &str, response: Option<String>, uuid: &str) -> Vec<Extra> {
+    let mut extras = vec![("Application", name.to_owned())];
+    if !data.is_empty() {
+        extras.push(("Application-Data", data.to_owned()));
+    }
+    extras.extend(response.map(|response| ("Application-Response", response)));
+    extras.push(("Application-UUID", uuid.to_owned()));
+    extras
+}

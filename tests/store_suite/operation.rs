@@ -1,0 +1,253 @@
+//! What an operator sees and does, and what is cleaned up.
+
+use super::*;
+
+pub async fn what_was_settled_is_in_the_list_and_the_history(factory: &impl Factory) {
+    let store = serve(factory).await;
+    for call in ["a", "b", "c"] {
+        store
+            .finish_call(finished(call, &[], &["completed"]))
+            .await
+            .expect("finished");
+    }
+    let claimed = claim(&store, "completed", 3).await;
+    for (one, how) in claimed
+        .iter()
+        .zip([Settled::Delivered, again(60), Settled::Dead])
+    {
+        settle(&store, one, how).await.expect("settled");
+    }
+    let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
+    assert_eq!(states, [State::Delivered, State::Waiting, State::Dead]);
+    let detail = store.document(&claimed[2].webhook_id).await.expect("there");
+    assert_eq!(detail.attempts.len(), 1);
+    assert_eq!(detail.attempts[0].status, Some(500));
+    assert_eq!(detail.row.last_result, "HTTP 500");
+    assert!(
+        claim(&store, "completed", 3).await.is_empty(),
+        "none of them is due"
+    );
+    let backlog = &store.backlogs().await.expect("backlogs")[0];
+    assert_eq!((backlog.waiting, backlog.leased, backlog.dead), (1, 0, 1));
+    let missing = store.document("msg_none").await;
+    assert!(matches!(missing, Err(StoreError::NoSuchDocument { .. })));
+}
+
+pub async fn the_history_keeps_the_last_fifty_attempts(factory: &impl Factory) {
+    let store = serve(factory).await;
+    store
+        .finish_call(finished("a", &[], &["completed"]))
+        .await
+        .expect("finished");
+    store
+        .finish_call(finished("b", &[], &["other"]))
+        .await
+        .expect("finished");
+    let other = claim(&store, "other", 1).await;
+    settle(&store, &other[0], Settled::Dead)
+        .await
+        .expect("settled");
+    for _ in 0..55 {
+        let claimed = claim(&store, "completed", 1).await;
+        settle(&store, &claimed[0], again(0))
+            .await
+            .expect("settled");
+    }
+    let documents = all(&store).await;
+    let history = |n: usize| store.document(&documents[n].webhook_id);
+    assert_eq!(history(0).await.expect("there").attempts.len(), 50);
+    assert_eq!(history(1).await.expect("there").attempts.len(), 1);
+}
+
+pub async fn a_backlog_is_pulled_forward_but_not_before_its_time(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
+        .await;
+    for call in ["a", "b", "c"] {
+        store
+            .finish_call(finished(call, &[], &["completed"]))
+            .await
+            .expect("finished");
+    }
+    let claimed = claim(&store, "completed", 2).await;
+    settle(&store, &claimed[0], again(3_600))
+        .await
+        .expect("settled");
+    let asked = Settled::Again {
+        wait: Duration::from_secs(3_600),
+        not_before: Duration::from_secs(60),
+    };
+    settle(&store, &claimed[1], asked).await.expect("settled");
+    assert_eq!(store.pull_forward("completed").await.expect("pulled"), 2);
+    assert_eq!(store.pull_forward("completed").await.expect("pulled"), 0);
+    assert_eq!(claim(&store, "completed", 5).await.len(), 2);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let late = claim(&store, "completed", 5).await;
+    assert_eq!(late[0].webhook_id, claimed[1].webhook_id);
+}
+
+pub async fn a_paused_endpoint_is_not_claimed_until_it_is_resumed(factory: &impl Factory) {
+    let store = serve(factory).await;
+    for to in ["completed", "other"] {
+        store
+            .finish_call(finished("a", &[], &[to]))
+            .await
+            .expect("finished");
+    }
+    store
+        .pause("completed", "it answered 410 Gone")
+        .await
+        .expect("paused");
+    assert!(claim(&store, "completed", 5).await.is_empty());
+    assert_eq!(claim(&store, "other", 5).await.len(), 1, "others go on");
+    let pauses = store.pauses().await.expect("pauses");
+    assert_eq!(
+        pauses,
+        [("completed".to_owned(), "it answered 410 Gone".to_owned())]
+    );
+    assert!(store.resume("completed").await.expect("resumed"));
+    assert!(!store.resume("completed").await.expect("asked again"));
+    assert_eq!(claim(&store, "completed", 5).await.len(), 1);
+}
+
+pub async fn replay_gives_a_fresh_schedule_at_a_rate(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
+        .await;
+    for n in 0..4 {
+        let call = finished(&format!("call-{n}"), &[], &["completed"]);
+        store.finish_call(call).await.expect("finished");
+    }
+    let claimed = claim(&store, "completed", 4).await;
+    for one in &claimed[..3] {
+        settle(&store, one, Settled::Dead).await.expect("settled");
+    }
+    store.pause("completed", "gone").await.expect("paused");
+    let dead = Filter {
+        states: vec![State::Dead],
+        endpoint: Some("completed".into()),
+        ..Filter::default()
+    };
+    assert_eq!(store.count_replayable(&dead).await.expect("count"), 3);
+    let gap = Duration::from_secs(10);
+    assert_eq!(store.replay(dead, gap).await.expect("replayed"), 3);
+    for dead in &claimed[..3] {
+        let due = claim(&store, "completed", 4).await;
+        assert_eq!(due.len(), 1, "one every ten seconds");
+        assert_eq!(due[0].webhook_id, dead.webhook_id);
+        assert_eq!((due[0].attempt, due[0].since_first), (1, Duration::ZERO));
+        tokio::time::advance(gap).await;
+    }
+}
+
+pub async fn a_filter_finds_by_id_state_endpoint_and_time(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
+        .await;
+    for (n, to) in ["one", "two", "two"].iter().enumerate() {
+        let call = finished(&format!("call-{n}"), &[], &[to]);
+        store.finish_call(call).await.expect("finished");
+        tokio::time::advance(Duration::from_secs(10)).await;
+    }
+    let documents = all(&store).await;
+    let count = async |filter: Filter| store.documents(&filter, 100).await.expect("list").len();
+    let nothing = Filter::default();
+    let id = Filter {
+        ids: vec![documents[1].webhook_id.clone()],
+        ..nothing.clone()
+    };
+    let to = Filter {
+        endpoint: Some("two".into()),
+        ..nothing.clone()
+    };
+    let time = Filter {
+        from_ms: Some(1_005_000),
+        until_ms: Some(1_015_000),
+        ..nothing.clone()
+    };
+    let state = Filter {
+        states: vec![State::Dead, State::Leased],
+        ..nothing.clone()
+    };
+    let found = [
+        count(nothing).await,
+        count(id).await,
+        count(to).await,
+        count(time).await,
+        count(state).await,
+    ];
+    assert_eq!(found, [3, 1, 2, 1, 0]);
+}
+
+pub async fn only_what_was_delivered_long_ago_is_removed(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
+        .await;
+    for call in ["a", "b", "c"] {
+        store
+            .finish_call(finished(call, &[], &["completed"]))
+            .await
+            .expect("finished");
+    }
+    let claimed = claim(&store, "completed", 2).await;
+    settle(&store, &claimed[0], Settled::Delivered)
+        .await
+        .expect("settled");
+    settle(&store, &claimed[1], Settled::Dead)
+        .await
+        .expect("settled");
+    let keep = Duration::from_secs(60);
+    assert_eq!(store.prune(keep).await.expect("pruned"), 0);
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(store.prune(keep).await.expect("pruned"), 1);
+    let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
+    assert_eq!(states, [State::Dead, State::Waiting]);
+}
+
+pub async fn a_kept_response_belongs_to_the_call_of_its_leg(factory: &impl Factory) {
+    let store = serve(factory).await;
+    let response = |call: &str, at_ms| KeptResponse {
+        call_uuid: call.into(),
+        flow: "outbound".into(),
+        webhook: "lookup".into(),
+        at_ms,
+        variables: serde_json::Map::from_iter([("queue".to_owned(), call.into())]),
+    };
+    for (call, at) in [("leg-2", 2_000), ("first", 1_500), ("nobody", 1_700)] {
+        store
+            .persist_response(response(call, at))
+            .await
+            .expect("kept");
+    }
+    let call = finished("first", &["first", "leg-2"], &[]);
+    store.finish_call(call).await.expect("finished");
+    let (calls, next) = store
+        .report(&Default::default(), Default::default())
+        .await
+        .expect("page");
+    assert_eq!(calls.len(), 1);
+    let kept: Vec<_> = calls[0].responses.iter().map(|r| r.at_ms).collect();
+    assert_eq!(kept, [1_500, 2_000], "in order of time");
+    let (others, end) = store
+        .report(&Default::default(), next.expect("more"))
+        .await
+        .expect("page");
+    assert_eq!((others.len(), end), (1, None));
+    assert!(others[0].finished.is_none(), "its call was never followed");
+}
+
+pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &impl Factory) {
+    let store = serve(factory).await;
+    let mut inserted = store.inserted();
+    inserted.mark_unchanged();
+    store.put_leg(leg("a", "a")).await.expect("stored");
+    assert!(
+        !inserted.has_changed().expect("open"),
+        "a leg is nothing to send"
+    );
+    store
+        .finish_call(finished("a", &["a"], &["completed"]))
+        .await
+        .expect("finished");
+    assert!(inserted.has_changed().expect("open"));
+}
