@@ -140,7 +140,7 @@ fn waiting() -> Vec<Scenario> {
             .set("hold_music = false")
             .raw(OK)
             .expecting("response_duration", slow),
-        music("drip", "/drip/2", "", "local_stream://moh", 0.2),
+        music("drip", "/drip/5", "", "local_stream://moh", 0.2),
     ]
 }
 
