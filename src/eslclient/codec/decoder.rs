@@ -137,8 +137,8 @@ impl Decoder {
     pub fn feed(&mut self, bytes: &[u8]) {
         self.compact();
         let missing = self.wanted().saturating_sub(self.buffer.len());
-        // What is announced is believed only 64 KiB ahead of what has come.
-        self.buffer.reserve(missing.min(64 * 1024).max(bytes.len()));
+        // What is announced is believed only 16 KiB ahead of what has come.
+        self.buffer.reserve(missing.min(16 * 1024).max(bytes.len()));
         self.buffer.extend_from_slice(bytes);
     }
 
