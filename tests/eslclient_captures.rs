@@ -1,11 +1,7 @@
 //! Every frame that a real switch sent in the captures, decoded by us and by
 //! freeswitch-esl-tokio, which shares no code with us.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that panics has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 #[path = "support/captures.rs"]
 mod captures;

@@ -1,10 +1,6 @@
 //! The codec on bytes that no capture has: odd, hostile, beyond limits.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that panics has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use proptest::prelude::*;
 use switchhook::eslclient::{ContentType, DecodeError, Decoder, Event, Frame, Limits};

@@ -2,11 +2,7 @@
 //! `read_packet` of mod_event_socket.c, and by what `uuid_setvar` and `set` make
 //! of a value.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that panics has failed"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use proptest::prelude::*;
 use switchhook::eslclient::{Command, CommandError, Execute, Format};

@@ -6,6 +6,11 @@
 //! hold anything.
 
 #![allow(dead_code, reason = "each test file uses what it needs")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test whose capture is broken has failed"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
