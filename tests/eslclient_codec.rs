@@ -217,6 +217,19 @@ fn json_escapes_surrogates_and_names_with_escapes_are_read() {
 }
 
 #[test]
+fn bytes_that_are_no_utf8_become_one_mark_and_shift_nothing() {
+    let odd = event("json", b"{\"a\":\"x\xffy\",\"b\":\"\xe2\x82\",\"c\":\"1\"}").unwrap();
+    assert_eq!(odd.get("a").unwrap(), "x\u{fffd}y");
+    assert_eq!(odd.get("b").unwrap(), "\u{fffd}");
+    assert_eq!(odd.get("c").unwrap(), "1");
+    let head = b"X-\xff: 1\nContent-Length: 12\nContent-Type: text/event-plain\n\n";
+    let odd = frame(&[head.as_slice(), b"a\xc3: \xff\nb: 2\n\n"].concat()[..head.len() + 12]);
+    let odd = odd.into_event(&Limits::default()).unwrap();
+    assert_eq!(odd.get("a\u{fffd}").unwrap(), "\u{fffd}");
+    assert_eq!(odd.get("b").unwrap(), "2");
+}
+
+#[test]
 fn the_body_of_a_json_event_is_not_a_header() {
     let event = json(r#"{"Event-Name":"BACKGROUND_JOB","Content-Length":"4","_body":"+OK\n"}"#);
     assert_eq!(event.name(), "BACKGROUND_JOB");

@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::event::position;
 use super::frame::{ContentType, Frame};
+use super::index::position;
 use super::plain;
 
 /// The largest frame that is believed. Beyond it the connection is given up,
