@@ -226,9 +226,9 @@ fn index_lines(
     }
 }
 
-/// Headers of a real event take some 36 bytes each; a guess too low costs one more allocation.
+/// Headers of real events take 33 to 60 bytes each; a guess too low costs one more allocation.
 pub(super) fn capacity(bytes: usize) -> usize {
-    (bytes / 24).clamp(4, 256)
+    (bytes / 30).clamp(4, 1024)
 }
 
 /// A place in a frame. The decoder's limits keep every frame below 4 GiB.
