@@ -129,7 +129,6 @@ mod tests {
             ("ends in $", "ends in %"),
             ("ends in $\\", "ends in %\\"),
             ("$$", "$%"),
-            ,
             ("ARRAY::a|:b", "ARRAY%::a|:b"),
             ("Array::a", "Array%::a"),
             ("nul\0", "nul\u{fffd}"),

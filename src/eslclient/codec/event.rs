@@ -84,10 +84,8 @@ impl Event {
     /// event, in JSON with its quotes.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|field| self.is_named(field, b"", name.as_bytes()))
-            .map(|field| self.slice(field.value))
+        let field = self.named("", name).next()?;
+        Some(self.slice(field.value).as_bytes())
     }
 
     /// Every value of a header that repeats or holds an array, in order.
