@@ -100,9 +100,9 @@ fn table_names(names: &Names) -> Vec<String> {
 
 /// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
 /// each of their calls takes line 1.
-pub fn warnings(config: &Config, built: &Built) -> Vec<Fault> {
+pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {
     let egress = egress(&config.egress);
-    let mut warnings: Vec<Fault> = config.warnings.clone();
+    let mut warnings = Vec::new();
     for (name, widget) in &built.widgets.by_name {
         let url = widget.webhook.sample_url();
         if let Some(Err(blocked)) = url.map(|url| egress.check_url(&url)) {
@@ -111,7 +111,6 @@ pub fn warnings(config: &Config, built: &Built) -> Vec<Fault> {
             warnings.push(config.fault(&key, what, "see [egress] in the reference"));
         }
     }
-    warnings.sort_by_key(|warning| warning.line);
     warnings
 }
 

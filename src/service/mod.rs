@@ -44,7 +44,10 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     let built = compile(config)?;
     build::endpoints(config)?;
     Documents::new(config, &built)?;
-    Ok(build::warnings(config, &built))
+    let mut warnings = config.warnings.clone();
+    warnings.extend(build::blocked(config, &built));
+    warnings.sort_by_key(|warning| warning.line);
+    Ok(warnings)
 }
 
 /// Why the service did not start.
@@ -102,7 +105,7 @@ impl Service {
         let metrics = recorder()?;
         start_at_zero(config);
         let built = build::compile(config)?;
-        for warning in build::warnings(config, &built) {
+        for warning in build::blocked(config, &built) {
             warn!("{}", warning.in_file(config.origin(), ""));
         }
         let documents = Arc::new(Documents::new(config, &built)?);

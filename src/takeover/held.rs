@@ -24,8 +24,9 @@ use super::{Background, Kept, Takeover, Widget, Widgets, release};
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A hook's schedule may have taken a call on that was held for longer.
-const RESCUE_POSSIBLE: Duration = Duration::from_secs(2);
+/// A hook's schedule may have taken a call on that was held for longer (FreeSWITCH counts
+/// its schedules in whole seconds).
+const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
 /// A store that is slow must not hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
