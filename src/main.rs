@@ -1,10 +1,13 @@
 //! The command line to an exit status.
 
+mod cli;
+mod commands;
+
 use std::process::ExitCode;
 
 use clap::Parser;
-use switchhook::cli::{Command, CommandLine};
-use switchhook::commands;
+
+use cli::{Command, CommandLine};
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::call::details;
-use crate::call::outcome::Outcome;
-use crate::call::variables;
 use crate::cli::Call;
-use crate::config::Config;
-use crate::service::compile;
-use crate::takeover::{Widget, Widgets};
-use crate::webhook;
+use switchhook::call::details;
+use switchhook::call::outcome::Outcome;
+use switchhook::call::variables;
+use switchhook::config::Config;
+use switchhook::service::compile;
+use switchhook::takeover::{Widget, Widgets};
+use switchhook::webhook;
 
 /// Asks the webhook as a call would, and shows what goes out and what comes back.
 ///

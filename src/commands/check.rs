@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::Check;
-use crate::config::{Config, Faults, REFERENCE};
-use crate::service;
+use switchhook::config::{Config, Faults, REFERENCE};
+use switchhook::service;
 
 /// Checks the files named, or `config` when none is; or prints the reference.
 ///

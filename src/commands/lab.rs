@@ -7,11 +7,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::cli::Lab;
-use crate::config::Config;
-use crate::lab::load::{Load, LoadOptions};
-use crate::lab::switch::Pace;
-use crate::lab::{self, LabOptions, Started};
-use crate::service::Service;
+use switchhook::config::Config;
+use switchhook::lab::load::{Load, LoadOptions};
+use switchhook::lab::switch::Pace;
+use switchhook::lab::{self, LabOptions, Started};
+use switchhook::service::Service;
 
 /// Places a call of each kind through the real service, or load on another program.
 ///
