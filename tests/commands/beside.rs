@@ -13,7 +13,7 @@ async fn place_with_dead(receiver: &Receiving) -> Place {
         kill_one(&store).await;
     }
     store.close().await;
-    place.configure("switchhook.toml", &format!("token = \"{SECRET}\""));
+    place.configure(&format!("auth.bearer = {{ token = \"{SECRET}\" }}"));
     place
 }
 
@@ -63,7 +63,7 @@ async fn a_dead_document_is_sent_again_by_the_service_that_runs() {
 }
 
 #[tokio::test]
-async fn a_second_serve_on_the_same_store_is_refused_and_the_first_drains_at_sigterm() {
+async fn a_second_serve_on_the_same_store_is_refused_until_the_first_has_stopped() {
     let receiver = Receiving::start();
     let place = place_with_dead(&receiver).await;
     let serving = Serving::start(&place);
@@ -106,4 +106,27 @@ async fn a_paused_webhook_is_resumed_under_the_service_that_runs() {
     assert!(receiver.next().contains("call-3"));
     receiver.is_idle();
     assert_eq!(serving.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn sigterm_lets_a_delivery_under_way_end() {
+    let receiver = Receiving::slow();
+    let place = place_with_dead(&receiver).await;
+    let serving = Serving::start(&place);
+    place
+        .run(&["outbox", "retry", "--all", "--rate", "1/h"])
+        .done();
+    assert!(receiver.next().contains("call-1"));
+    let leased = place.json(&["outbox", "list", "--state", "leased", "--json"]);
+    assert_eq!(leased[0]["next_attempt"], serde_json::Value::Null);
+
+    serving.ask_to_stop();
+    serving.wait_for_log("asked to stop");
+    receiver.answer();
+    assert_eq!(serving.end(), Some(0));
+    let delivered = place.json(&["outbox", "list", "--state", "delivered", "--json"]);
+    assert_eq!(delivered[0]["call"], "call-1");
+    let waiting = place.json(&["outbox", "list", "--state", "waiting", "--json"]);
+    assert_eq!(waiting[0]["call"], "call-2", "due in an hour");
+    receiver.is_idle();
 }

@@ -6,7 +6,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,26 +65,29 @@ impl Ran {
 }
 
 impl Place {
-    /// With a configuration whose secret is in no environment of these tests.
+    /// With a configuration whose secrets are not there: operators need none.
     pub fn new() -> Self {
         let place = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        place.configure("switchhook.toml", "token_env = \"NOT_SET_HERE\"");
+        place.configure(
+            "auth.bearer = { token_env = \"NOT_SET_HERE\" }\n\
+             signing = { secrets_env = [\"NOT_SET_EITHER\"], secrets_file = [\"none\"] }",
+        );
         place
     }
 
-    /// Writes a configuration whose `completed` has this bearer token.
-    pub fn configure(&self, name: &str, token: &str) {
+    /// Writes a configuration whose `completed` has these secrets.
+    pub fn configure(&self, secrets: &str) {
         let text = format!(
             "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
              [account]\ntime_zone = \"Asia/Kolkata\"\n\
              [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n\
              [webhooks.completed]\nurl = \"http://127.0.0.1:9/calls\"\n\
-             auth.bearer = {{ {token} }}\n\
+             {secrets}\n\
              [webhooks.spare]\nurl = \"http://127.0.0.1:9/spare\"\n"
         );
-        std::fs::write(self.folder.path().join(name), text).unwrap();
+        std::fs::write(self.folder.path().join("switchhook.toml"), text).unwrap();
     }
 
     /// The store, as `serve` opens it.
@@ -193,21 +196,46 @@ pub async fn kill_one(store: &Store) {
 pub struct Receiving {
     pub address: SocketAddr,
     requests: Receiver<String>,
+    answers: Option<Sender<()>>,
 }
 
 impl Receiving {
     pub fn start() -> Self {
+        Self {
+            // Nobody can hold back an answer.
+            answers: None,
+            ..Self::slow()
+        }
+    }
+
+    /// One that answers each request when [`Self::answer`] says so.
+    pub fn slow() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, requests) = channel();
+        let (answers, told) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
-                if sender.send(request(stream.unwrap())).is_err() {
+                let (request, mut stream) = request(stream.unwrap());
+                if sender.send(request).is_err() {
                     return;
                 }
+                // An error says that answers are not held back.
+                let _ = told.recv();
+                let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+                stream.write_all(answer).unwrap();
             }
         });
-        Self { address, requests }
+        Self {
+            address,
+            requests,
+            answers: Some(answers),
+        }
+    }
+
+    /// Lets it answer one request.
+    pub fn answer(&self) {
+        self.answers.as_ref().unwrap().send(()).unwrap();
     }
 
     /// The next request, head and body.
@@ -223,7 +251,7 @@ impl Receiving {
     }
 }
 
-fn request(stream: TcpStream) -> String {
+fn request(stream: TcpStream) -> (String, TcpStream) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -237,9 +265,8 @@ fn request(stream: TcpStream) -> String {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
-    reader.get_mut().write_all(answer).unwrap();
-    head + std::str::from_utf8(&body).unwrap()
+    let request = head + std::str::from_utf8(&body).unwrap();
+    (request, reader.into_inner())
 }
 
 /// A running `switchhook serve`; killed when the test lets go of it.
@@ -298,18 +325,28 @@ impl Serving {
         answer
     }
 
-    /// Sends SIGTERM and waits for its end; its exit status.
-    pub fn terminate(mut self) -> Option<i32> {
+    /// Sends SIGTERM.
+    pub fn ask_to_stop(&self) {
         let kill = format!("kill -TERM {}", self.child.id());
         let killed = Command::new("/bin/sh").args(["-c", &kill]).status();
         assert!(killed.unwrap().success());
+    }
+
+    /// Waits for its end; its exit status.
+    pub fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// Sends SIGTERM and waits for its end; its exit status.
+    pub fn terminate(self) -> Option<i32> {
+        self.ask_to_stop();
+        self.end()
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // Already gone after `terminate`.
+        // Already gone after `end`.
         drop(self.child.kill());
         drop(self.child.wait());
     }
