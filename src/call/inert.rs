@@ -5,8 +5,9 @@
 //! `switch_channel_expand_variables_check`). Its own test looks for `$`, any `\`,
 //! then `{` (`switch_utils.h` `switch_string_var_check`), value by value; two values
 //! that a dialplan writes side by side pass it, one ending in `$` and the next
-//! beginning with `{`. So a `$` is kept only where no text behind it, in this value
-//! or in the next, can make an expansion of it.
+//! beginning with `{`. And two `$` in a row lose one of them when a backslash stands
+//! near. So a `$` is kept only where no text behind it, in this value or in the next,
+//! can make an expansion of it, and where it stands alone.
 
 use std::borrow::Cow;
 
@@ -20,8 +21,8 @@ const INSTEAD: char = '%';
 /// `text` with everything gone that FreeSWITCH could expand, now or in any later
 /// dialplan, alone or next to another inert text. Borrowed when nothing had to change.
 ///
-/// * a `$` that `{` could follow once the switch has stripped backslashes, quotes
-///   and white space, or that ends the text, becomes `%`;
+/// * a `$` that `{` or another `$` could follow once the switch has stripped backslashes,
+///   quotes and white space, or that ends the text, becomes `%`;
 /// * NUL, which ends a string in C, becomes U+FFFD;
 /// * a leading `ARRAY::` becomes `ARRAY%::`.
 ///
@@ -58,7 +59,7 @@ fn defuse(text: &mut [char]) -> bool {
             changed = true;
         }
         brace_may_follow = match *c {
-            '{' => true,
+            '{' | '$' => true,
             c if vanishes(c) => brace_may_follow,
             _ => false,
         };
@@ -70,7 +71,7 @@ fn defuse(text: &mut [char]) -> bool {
 /// (`switch_utils.c` `cleanup_separated_string`), so that what stood behind them
 /// comes to stand behind the `$`. More than it drops today, on purpose.
 fn vanishes(c: char) -> bool {
-    matches!(c, '\\' | '\'' | '"' | '`' | '$') || c.is_whitespace() || c.is_control()
+    matches!(c, '\\' | '\'' | '"' | '`') || c.is_whitespace() || c.is_control()
 }
 
 #[cfg(test)]
@@ -88,7 +89,6 @@ mod tests {
             "{\"a\":1}",
             "100%",
             "it's $5 {net}",
-            "$$5",
         ] {
             assert!(
                 matches!(inert(text), Cow::Borrowed(same) if same == text),
@@ -108,6 +108,7 @@ mod tests {
             ("ends in $", "ends in %"),
             ("ends in $\\", "ends in %\\"),
             ("$$", "$%"),
+            ("$$5", "%$5"),
             ("ARRAY::a|:b", "ARRAY%::a|:b"),
             ("nul\0", "nul\u{fffd}"),
         ] {

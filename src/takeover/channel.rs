@@ -8,6 +8,9 @@ use crate::call::headers::Headers;
 use crate::call::variables::JSON_KEYS;
 use crate::eslclient::Event;
 
+/// Set by the hook before it hands the call over, unset by its way out.
+pub const RESUMES: &str = "socket_resume";
+
 /// What is kept of a channel while it waits: little, for there may be many.
 #[derive(Debug, Clone)]
 pub struct Channel {
@@ -25,6 +28,8 @@ pub struct Channel {
     pub answered: bool,
     /// The scheduled way out of the hook, cancelled when we leave.
     pub way_out: Option<u64>,
+    /// The dialplan goes on by itself when the socket ends (`socket_resume`).
+    pub resumes: bool,
     /// [`JSON_KEYS`] as it stands.
     pub json_keys: Option<String>,
 }
@@ -45,6 +50,7 @@ impl Channel {
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
             way_out: variable("flow.way_out").as_deref().and_then(task),
+            resumes: variable(RESUMES).as_deref() == Some("true"),
             json_keys: variable(JSON_KEYS),
         })
     }

@@ -128,6 +128,9 @@ fn expands(value: &str) -> bool {
     dollar
 }
 
+/// The value is expanded twice on its way, and each time two backslashes become one
+/// (FreeSWITCH: switch_core_session.c `switch_core_session_exec`, then mod_dptools.c
+/// `base_set`).
 fn protect(value: &str) -> String {
-    value.replace('\\', "\\\\")
+    value.replace('\\', "\\\\\\\\")
 }
