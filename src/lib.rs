@@ -2,8 +2,6 @@
 //! asks an HTTP webhook, and delivers one document for every call that is over.
 
 pub mod call;
-pub mod cli;
-pub mod commands;
 pub mod config;
 pub mod eslclient;
 pub mod follow;

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use switchhook::config::{Config, Fault, Faults, REFERENCE};
+use switchhook::service;
+
+use super::counted;
 use crate::cli::Check;
-use crate::config::{Config, Fault, Faults, REFERENCE};
-use crate::service;
 
 /// Checks the files named, or `config` when none is; or prints the reference.
 ///
@@ -42,9 +44,9 @@ fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
 }
 
 fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Result<()> {
-    let webhooks = counted(config.webhooks.len(), "webhook", "webhooks");
-    let flows = counted(config.flows.len(), "flow", "flows");
-    let switches = counted(config.freeswitch.len(), "switch", "switches");
+    let webhooks = counted(config.webhooks.len() as u64, "webhook", "webhooks");
+    let flows = counted(config.flows.len() as u64, "flow", "flows");
+    let switches = counted(config.freeswitch.len() as u64, "switch", "switches");
     let origin = config.origin();
     writeln!(out, "{origin}: ok: {webhooks}, {flows}, {switches}")?;
     for warning in warnings {
@@ -55,11 +57,4 @@ fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Re
 
 fn say_faults(faults: &Faults) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{faults}")
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {many}"),
-    }
 }

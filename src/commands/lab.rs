@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use switchhook::config::Config;
+use switchhook::lab::load::{Load, LoadOptions};
+use switchhook::lab::switch::Pace;
+use switchhook::lab::{self, LabOptions, Started};
+use switchhook::service::Service;
+
 use crate::cli::Lab;
-use crate::config::Config;
-use crate::lab::load::{Load, LoadOptions};
-use crate::lab::switch::Pace;
-use crate::lab::{self, LabOptions, Started};
-use crate::service::Service;
 
 /// Places a call of each kind through the real service, or load on another program.
 ///
