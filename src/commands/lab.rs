@@ -51,8 +51,8 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         .await
         .map_err(|error| error.to_string())?;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }
@@ -107,8 +107,8 @@ async fn load(target: &str, args: &Lab) -> Result<bool, String> {
     }
     let report = load.run().await;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }
