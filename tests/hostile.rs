@@ -1,14 +1,14 @@
 //! A million hostile values on their way from a webhook's answer to the switch.
 //!
 //! What the crate makes of them is held against models of the switch of their own
-//! (`hostile/switch.rs`), not against the crate's helpers.
+//! (`support/switch.rs`), not against the crate's helpers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "what is not as it must be fails the test"
 )]
 
-#[path = "hostile/switch.rs"]
+#[path = "support/switch.rs"]
 mod switch;
 #[path = "hostile/values.rs"]
 mod values;

@@ -243,7 +243,11 @@ impl Held<'_> {
             release::commands(&self.channel, &self.assignments(), self.played)
         });
         self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
-        for command in commands.unwrap_or_default() {
+        let commands = commands.unwrap_or_else(|error| {
+            warn!(uuid = %self.channel.uuid, %error, "nothing can be written to the channel");
+            release::bare(&self.channel, self.played)
+        });
+        for command in commands {
             self.queue(Ok(command));
         }
     }
