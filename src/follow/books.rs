@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -39,8 +39,16 @@ pub struct Books {
 
 impl Books {
     /// Empty books, which tell `jobs` what to store.
-    pub fn new(given: Option<String>, closing: Arc<dyn Closing>, jobs: mpsc::Sender<Job>) -> Self {
-        let ledger = Ledger::new(ledger::Options::default());
+    pub fn new(
+        given: Option<String>,
+        patience: Duration,
+        closing: Arc<dyn Closing>,
+        jobs: mpsc::Sender<Job>,
+    ) -> Self {
+        let ledger = Ledger::new(ledger::Options {
+            patience_us: i64::try_from(patience.as_micros()).unwrap_or(i64::MAX),
+            ..ledger::Options::default()
+        });
         Self {
             ledger,
             given,

@@ -70,6 +70,8 @@ pub struct Options {
     pub frames: Limits,
     /// From the connection to the password's acceptance.
     pub connect_deadline: Duration,
+    /// How long a call that seems over waits for what the switch still owes.
+    pub patience: Duration,
 }
 
 /// Makes of a call that is over what is to be stored and sent.
@@ -109,7 +111,12 @@ impl Follower {
     pub async fn run(self, stop: CancellationToken) {
         let (jobs, queue) = writer::queue();
         let writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
-        let mut books = Books::new(self.options.name.clone(), Arc::clone(&self.closing), jobs);
+        let mut books = Books::new(
+            self.options.name.clone(),
+            self.options.patience,
+            Arc::clone(&self.closing),
+            jobs,
+        );
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.follow(&mut books) => {}

@@ -213,6 +213,7 @@ pub fn follow_options(config: &Config) -> Vec<follow::Options> {
             name: switch.name.clone(),
             frames,
             connect_deadline: config.limits.connect_deadline,
+            patience: config.limits.details_deadline,
         })
         .collect()
 }
