@@ -133,7 +133,7 @@ pub fn format(config: &Config, flow: &config::Flow) -> Format {
 }
 
 /// The names, without `flow.key.`, under which widgets write raw responses.
-fn raw_names(config: &Config) -> Vec<String> {
+pub fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()

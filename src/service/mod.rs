@@ -9,6 +9,7 @@
 mod build;
 mod closing;
 mod keeper;
+mod raw;
 mod recordings;
 
 use std::io;
@@ -41,7 +42,8 @@ use keeper::{Keeper, Webhooks};
 /// # Errors
 /// Every fault, each with its line.
 pub fn check(config: &Config) -> Result<(), Faults> {
-    compile(config)?;
+    let built = compile(config)?;
+    Documents::new(config, &built)?;
     build::endpoints(config).map(drop)
 }
 

@@ -90,7 +90,7 @@ async fn a_channel_that_the_switch_does_not_list_yet_is_not_lost() {
     let uuids = uuids(&before);
     let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
     stage.switch.alive(&uuids);
-    stage.switch.unlisted(&uuids[..1]);
+    stage.switch.unlisted(&uuids);
     stage.switch.cut();
     stage.switch.followed(2).await;
     // The other call is given up; this one would have been by then.

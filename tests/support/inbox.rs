@@ -7,6 +7,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,6 +15,10 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// For what is sure to come.
+const PATIENT: Duration = Duration::from_secs(90);
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -107,7 +112,11 @@ impl Inbox {
     /// Every request, when they are so.
     pub async fn wait_for(&self, done: impl Fn(&[Post]) -> bool) -> Vec<Post> {
         let mut posts = self.posts.clone();
-        posts.wait_for(|posts| done(posts)).await.unwrap().clone()
+        let waited = timeout(PATIENT, posts.wait_for(|posts| done(posts))).await;
+        match waited {
+            Ok(posts) => posts.unwrap().clone(),
+            Err(_) => panic!("not all was posted: {} requests", self.posts().len()),
+        }
     }
 }
 

@@ -9,15 +9,18 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
 /// The switch's name, as in the captures.
 pub const NAME: &str = "fs1";
+/// For what is sure to come; longer than any paused clock runs ahead.
+const PATIENT: Duration = Duration::from_secs(3_600);
 /// Its password.
 pub const PASSWORD: &str = "ClueCon";
 
@@ -75,10 +78,8 @@ impl Port8021 {
     /// Waits until so many connections, one after the other, were subscribed.
     pub async fn followed(&self, times: usize) {
         let mut followed = self.shared.followed.subscribe();
-        followed
-            .wait_for(|(count, _)| *count >= times)
-            .await
-            .unwrap();
+        let done = followed.wait_for(|(count, _)| *count >= times);
+        timeout(PATIENT, done).await.unwrap().unwrap();
     }
 
     /// How often it was subscribed to.
@@ -108,7 +109,8 @@ impl Port8021 {
     pub async fn asked(&self, command: &str) {
         let mut asked = self.shared.asked.subscribe();
         let heard = |asked: &Vec<String>| asked.iter().any(|one| one == command);
-        asked.wait_for(heard).await.unwrap();
+        let done = asked.wait_for(heard);
+        timeout(PATIENT, done).await.unwrap().unwrap();
     }
 
     /// How often it was asked its name.
