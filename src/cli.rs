@@ -1,5 +1,8 @@
 //! The command line: what can be asked of the program, and its help.
 
+pub mod operator;
+pub mod values;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -35,6 +38,11 @@ pub enum Command {
     Check(Check),
     /// Ask one webhook without a call, and show request, response and variables.
     Call(Call),
+    /// What is to be delivered: list it, show one, send again.
+    #[command(subcommand)]
+    Outbox(operator::Outbox),
+    /// Calls, and what their webhooks' answers kept.
+    Report(operator::Report),
 }
 
 /// `switchhook serve`.

@@ -1,10 +1,13 @@
 //! The command line to an exit status.
 
+mod cli;
+mod commands;
+
 use std::process::ExitCode;
 
 use clap::Parser;
-use switchhook::cli::{Command, CommandLine};
-use switchhook::commands;
+
+use cli::{Command, CommandLine};
 
 fn main() -> ExitCode {
     let line = CommandLine::parse();
@@ -13,5 +16,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => commands::lab(args),
         Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
+        Command::Outbox(what) => commands::outbox(&line.config, what),
+        Command::Report(args) => commands::report(&line.config, args),
     }
 }

@@ -31,7 +31,14 @@ pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 
 /// The values of the `ending` label of [`CALLS`].
-pub const ENDINGS: [&str; 5] = ["line_0", "line_1", "hung_up", "lost", "protocol_error"];
+pub const ENDINGS: [&str; 6] = [
+    "line_0",
+    "line_1",
+    "hung_up",
+    "lost",
+    "rescued",
+    "protocol_error",
+];
 
 /// The values of the `limit` label of [`LIMITS`].
 pub const LIMIT_NAMES: [&str; 2] = ["calls_on_hold", "connections"];

@@ -63,7 +63,12 @@ pub enum ReportError {
 
 impl From<csv::Error> for ReportError {
     fn from(error: csv::Error) -> Self {
-        Self::Output(error.into())
+        let text = error.to_string();
+        // As it is: a reader who left is known by its kind.
+        let csv::ErrorKind::Io(error) = error.into_kind() else {
+            return Self::Output(std::io::Error::other(text));
+        };
+        Self::Output(error)
     }
 }
 
@@ -292,10 +297,16 @@ fn object(call: &ReportedCall, options: &Options) -> Value {
 }
 
 fn time(ms: i64, options: &Options) -> String {
+    moment(ms, options.time_zone)
+}
+
+/// Unix milliseconds as RFC 3339 with the zone's offset.
+#[must_use]
+pub fn moment(ms: i64, zone: chrono_tz::Tz) -> String {
     DateTime::from_timestamp_millis(ms).map_or_else(
         || ms.to_string(),
         |time| {
-            time.with_timezone(&options.time_zone)
+            time.with_timezone(&zone)
                 .to_rfc3339_opts(SecondsFormat::Millis, false)
         },
     )
@@ -308,7 +319,8 @@ fn text(value: &Value) -> String {
 }
 
 /// What came over HTTP must not steer a person's terminal.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

@@ -200,6 +200,9 @@ impl Fake {
             "flow.key.response_duration".into(),
             format!("{:.2}", took.as_secs_f64()),
         );
+        if outcome.iter().any(|(name, _)| name == "flow.key.vip") {
+            all.insert("flow.json_keys".into(), "tier,vip".into());
+        }
         all.extend(outcome);
         if self.fault == Fault::WrongLine {
             all.insert("flow.line".into(), "1".into());

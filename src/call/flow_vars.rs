@@ -3,12 +3,11 @@
 
 use std::collections::HashSet;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::headers::Headers;
+use super::inert::exact;
 
 /// What may be kept of one channel's variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,11 +99,14 @@ impl FlowVars {
         Some(text)
     }
 
-    /// The value of one key: the exact text of its `_b64` when there is one, else the
-    /// switch's text; parsed when `flow.json_keys` names it and it still is JSON.
+    /// The value of one key: the exact text of its `_b64` while that is still the
+    /// switch's text made exact, else the switch's text; parsed when `flow.json_keys` names it and it still is JSON.
     fn value(&self, name: &str, switch_text: &str) -> Value {
-        let exact = self.text(&format!("{name}_b64")).and_then(decoded);
-        let text = exact.unwrap_or_else(|| switch_text.to_owned());
+        let base64 = self.text(&format!("{name}_b64"));
+        let text = match base64.and_then(|base64| exact(switch_text, base64)) {
+            Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            None => switch_text.to_owned(),
+        };
         if self.json_keys.iter().any(|key| key == name)
             && let Some(value) = parsed(&text)
         {
@@ -148,11 +150,6 @@ fn split(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn decoded(base64: &str) -> Option<String> {
-    let bytes = STANDARD.decode(base64).ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
 /// JSON whose value we can show without changing it: an integer too large for us stays text.
 fn parsed(text: &str) -> Option<Value> {
     let value: Value = serde_json::from_str(text).ok()?;
@@ -191,6 +188,12 @@ mod tests {
         // "a ${b}" as it came, "a %{b}" as the switch holds it.
         let first = vars(&[("x", "a %{b}"), ("x_b64", "YSAke2J9")], &[]);
         assert_eq!(merged(&[&first], &[]), [("x".into(), json!("a ${b}"))]);
+    }
+
+    #[test]
+    fn a_key_that_the_dialplan_set_anew_is_not_its_old_exact_text() {
+        let first = vars(&[("x", "new"), ("x_b64", "YSAke2J9")], &[]);
+        assert_eq!(merged(&[&first], &[]), [("x".into(), json!("new"))]);
     }
 
     #[test]

@@ -10,8 +10,12 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 /// How FreeSWITCH marks an array; such a value is parsed, not stored
-/// (`switch_event.c` `switch_event_add_array`).
+/// (`switch_event.c` `switch_event_add_array`). In any case of letters here, because
+/// the commands for the switch refuse it in any.
 const ARRAY: &str = "ARRAY::";
 
 /// What stands in place of a `$` that the switch could expand: the switch's own cure.
@@ -28,12 +32,13 @@ const INSTEAD: char = '%';
 /// `$100` stays `$100`. Inert text stays inert when it is made inert again.
 #[must_use]
 pub fn inert(text: &str) -> Cow<'_, str> {
-    if !text.starts_with(ARRAY) && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
+    let array = begins_as_array(text);
+    if !array && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
         return Cow::Borrowed(text);
     }
     let mut out: Vec<char> = text.chars().collect();
     let mut changed = defuse(&mut out);
-    if text.starts_with(ARRAY) {
+    if array {
         out.insert(ARRAY.len() - 2, INSTEAD);
         changed = true;
     }
@@ -42,6 +47,22 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// The exact bytes of what a channel holds as `text`, from the base64 beside it.
+///
+/// `None` when they are not what `text` was made of: a dialplan has set the variable
+/// itself since, and knows nothing of the companion.
+#[must_use]
+pub fn exact(text: &str, base64: &str) -> Option<Vec<u8>> {
+    let bytes = STANDARD.decode(base64).ok()?;
+    let still = inert(&String::from_utf8_lossy(&bytes)) == text;
+    still.then_some(bytes)
+}
+
+fn begins_as_array(text: &str) -> bool {
+    let start = text.as_bytes().get(..ARRAY.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(ARRAY.as_bytes()))
 }
 
 /// Walks from the end, so that each `$` is judged in one step by what follows it.
@@ -109,10 +130,21 @@ mod tests {
             ("ends in $\\", "ends in %\\"),
             ("$$", "$%"),
             ("ARRAY::a|:b", "ARRAY%::a|:b"),
+            ("Array::a", "Array%::a"),
             ("nul\0", "nul\u{fffd}"),
         ] {
             assert_eq!(inert(text), harmless);
         }
+    }
+
+    #[test]
+    fn exact_bytes_count_while_the_text_is_still_theirs() {
+        // "a ${b}", and "a" with a byte that is no UTF-8.
+        assert_eq!(exact("a %{b}", "YSAke2J9").as_deref(), Some(&b"a ${b}"[..]));
+        assert_eq!(exact("a\u{fffd}", "Yf8=").as_deref(), Some(&b"a\xff"[..]));
+        assert_eq!(exact("set since", "YSAke2J9"), None);
+        assert_eq!(exact("a ${b}", "YSAke2J9"), None);
+        assert_eq!(exact("text", "?"), None);
     }
 
     /// The switch's own rule, in its most suspicious reading.

@@ -6,14 +6,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use crate::call::details;
-use crate::call::outcome::Outcome;
-use crate::call::variables;
+use switchhook::call::details;
+use switchhook::call::outcome::Outcome;
+use switchhook::call::variables;
+use switchhook::config::Config;
+use switchhook::service::compile;
+use switchhook::takeover::{Widget, Widgets};
+use switchhook::webhook;
+
 use crate::cli::Call;
-use crate::config::Config;
-use crate::service::compile;
-use crate::takeover::{Widget, Widgets};
-use crate::webhook;
 
 /// Asks the webhook as a call would, and shows what goes out and what comes back.
 ///
@@ -33,18 +34,15 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
         .get(&args.webhook)
         .ok_or_else(|| unknown(&args.webhook, &widgets))?;
     let channel = channel(&args.vars)?;
-    let outcome = ask(&widgets, widget, &channel).await;
-    print!("{}", shown(widget, &outcome));
+    let outcome = ask(&widgets, widget, &channel).await?;
+    super::say(&shown(widget, &outcome))?;
     Ok(outcome.verdict.is_ok())
 }
 
 fn unknown(name: &str, widgets: &Widgets) -> String {
-    let mut known: Vec<_> = widgets.by_name.keys().map(String::as_str).collect();
+    let mut known: Vec<_> = widgets.by_name.keys().cloned().collect();
     known.sort_unstable();
-    format!(
-        "no webhook is named {name:?}; the configuration has: {}",
-        known.join(", ")
-    )
+    super::unknown_webhook(name, &known)
 }
 
 /// The headers of a channel with these variables. `call.*` values are given by their
@@ -71,7 +69,11 @@ fn channel(vars: &[String]) -> Result<BTreeMap<String, String>, String> {
     Ok(headers)
 }
 
-async fn ask(widgets: &Widgets, widget: &Widget, channel: &BTreeMap<String, String>) -> Outcome {
+async fn ask(
+    widgets: &Widgets,
+    widget: &Widget,
+    channel: &BTreeMap<String, String>,
+) -> Result<Outcome, String> {
     let prepared = widget.webhook.prepare(&webhook::Call {
         headers: channel,
         document: None,
@@ -83,12 +85,12 @@ async fn ask(widgets: &Widgets, widget: &Widget, channel: &BTreeMap<String, Stri
     });
     match prepared {
         Ok(request) => {
-            println!("{}\n", request.shown().trim_end());
-            widgets.client.ask(&widget.webhook, request).await
+            super::say(&format!("{}\n\n", request.shown().trim_end()))?;
+            Ok(widgets.client.ask(&widget.webhook, request).await)
         }
         Err(failure) => {
-            println!("nothing is sent\n");
-            Outcome::unsent(failure)
+            super::say("nothing is sent\n\n")?;
+            Ok(Outcome::unsent(failure))
         }
     }
 }

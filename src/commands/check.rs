@@ -4,9 +4,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use switchhook::config::{Config, Fault, Faults, REFERENCE};
+use switchhook::service;
+
+use super::counted;
 use crate::cli::Check;
-use crate::config::{Config, Faults, REFERENCE};
-use crate::service;
 
 /// Checks the files named, or `config` when none is; or prints the reference.
 ///
@@ -32,22 +34,22 @@ pub fn check(config: &Path, args: &Check) -> ExitCode {
 /// Says what one file is; `false` when it has a fault.
 fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
     let checked = Config::load(path).and_then(|config| {
-        service::check(&config)?;
-        Ok(config)
+        let warnings = service::check(&config)?;
+        Ok((config, warnings))
     });
     match checked {
-        Ok(config) => say_good(&config, out).map(|()| true),
+        Ok((config, warnings)) => say_good(&config, &warnings, out).map(|()| true),
         Err(faults) => say_faults(&faults).map(|()| false),
     }
 }
 
-fn say_good(config: &Config, out: &mut impl Write) -> io::Result<()> {
-    let webhooks = counted(config.webhooks.len(), "webhook", "webhooks");
-    let flows = counted(config.flows.len(), "flow", "flows");
-    let switches = counted(config.freeswitch.len(), "switch", "switches");
+fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Result<()> {
+    let webhooks = counted(config.webhooks.len() as u64, "webhook", "webhooks");
+    let flows = counted(config.flows.len() as u64, "flow", "flows");
+    let switches = counted(config.freeswitch.len() as u64, "switch", "switches");
     let origin = config.origin();
     writeln!(out, "{origin}: ok: {webhooks}, {flows}, {switches}")?;
-    for warning in &config.warnings {
+    for warning in warnings {
         writeln!(out, "{}", warning.in_file(origin, "warning: "))?;
     }
     Ok(())
@@ -55,11 +57,4 @@ fn say_good(config: &Config, out: &mut impl Write) -> io::Result<()> {
 
 fn say_faults(faults: &Faults) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{faults}")
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        _ => format!("{number} {many}"),
-    }
 }

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
+use switchhook::config::Config;
+use switchhook::lab::load::{Load, LoadOptions};
+use switchhook::lab::switch::Pace;
+use switchhook::lab::{self, LabOptions, Started};
+use switchhook::service::Service;
+
 use crate::cli::Lab;
-use crate::config::Config;
-use crate::lab::load::{Load, LoadOptions};
-use crate::lab::switch::Pace;
-use crate::lab::{self, LabOptions, Started};
-use crate::service::Service;
 
 /// Places a call of each kind through the real service, or load on another program.
 ///
@@ -50,8 +51,8 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         .await
         .map_err(|error| error.to_string())?;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }
@@ -106,8 +107,8 @@ async fn load(target: &str, args: &Lab) -> Result<bool, String> {
     }
     let report = load.run().await;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }

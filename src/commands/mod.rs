@@ -2,10 +2,13 @@
 
 mod call;
 mod check;
+mod desk;
 mod lab;
+mod outbox;
+mod report;
 mod serve;
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -13,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 pub use call::call;
 pub use check::check;
 pub use lab::lab;
+pub use outbox::outbox;
+pub use report::report;
 pub use serve::serve;
 
 /// Logs to standard error; `RUST_LOG` chooses how much, `info` when it is unset.
@@ -55,4 +60,28 @@ fn exit(done: Result<bool, String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes to standard output. A reader who left (`outbox list | head`) wants no more,
+/// which is no error.
+fn say(text: &str) -> Result<(), String> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn counted(number: u64, one: &str, many: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        _ => format!("{number} {many}"),
+    }
+}
+
+fn unknown_webhook(name: &str, known: &[String]) -> String {
+    let known = known.join(", ");
+    format!("no webhook is named {name:?}; the configuration has: {known}")
 }

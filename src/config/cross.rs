@@ -24,7 +24,6 @@ pub(super) fn check(config: &Config, reader: &Reader<'_>) {
     }
     for (name, webhook) in &config.webhooks {
         let path = join("webhooks", name);
-        checks.plain_http(&path, webhook);
         check_names(webhook, &path, reader);
         warn_of_texts(&path, webhook, reader);
         warn_of_unread_answers(&path, webhook, reader);
@@ -114,15 +113,6 @@ impl Checks<'_> {
             None => format!("add [webhooks.{name}]"),
         };
         self.fault(path, format!("there is no webhook {name:?}"), &cure);
-    }
-
-    fn plain_http(&self, path: &str, webhook: &Webhook) {
-        let scheme = webhook.request.url.get(..7).map(str::to_ascii_lowercase);
-        if scheme.as_deref() == Some("http://") && !self.config.egress.allow_plain_http {
-            let cure = "write https://, or allow it: [egress] allow_plain_http = true";
-            let what = "is plain http, which is not allowed";
-            self.fault(&join(path, "url"), what, cure);
-        }
     }
 
     fn fault(&self, path: &str, what: impl Into<String>, cure: &str) {

@@ -34,6 +34,7 @@ pub use settings::{
     Account, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings,
     Store, Switch,
 };
+use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};
 pub use webhook::{Delivery, Webhook, Widget};
 
@@ -82,9 +83,22 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, Faults> {
+        Self::load_in(path, &Process)
+    }
+
+    /// Reads the file at `path` for a command that uses no secret: none needs to be there,
+    /// and those of the environment and of files are placeholders in what comes back.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
+        Self::load_in(path, &NoSecrets)
+    }
+
+    fn load_in(path: &Path, surroundings: &dyn Surroundings) -> Result<Self, Faults> {
         let origin = path.display().to_string();
         match surroundings::read_limited(path, FILE_LIMIT) {
-            Ok(text) => Self::parse(&text, &origin),
+            Ok(text) => Self::parse_in(&text, &origin, surroundings),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
                 let cure = "name another with --config";

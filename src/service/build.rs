@@ -29,7 +29,7 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     let egress = egress(&config.egress);
     let mut by_name = HashMap::with_capacity(config.webhooks.len());
     for (name, section) in &config.webhooks {
-        if let Some(widget) = widget(config, name, section, &egress, &mut faults) {
+        if let Some(widget) = widget(config, name, section, &mut faults) {
             by_name.insert(name.clone(), Arc::new(widget));
         }
     }
@@ -52,7 +52,6 @@ fn widget(
     config: &Config,
     name: &str,
     section: &config::Webhook,
-    egress: &Egress,
     faults: &mut Vec<Fault>,
 ) -> Option<Widget> {
     let key = |key: &str| format!("webhooks.{name}.{key}");
@@ -67,13 +66,6 @@ fn widget(
             return None;
         }
     };
-    if let Some(Err(blocked)) = webhook.sample_url().map(|url| egress.check_url(&url)) {
-        faults.push(config.fault(
-            &key("url"),
-            blocked.to_string(),
-            "see [egress] in the reference",
-        ));
-    }
     let options = &section.widget;
     let so_far = Format {
         raw_names: table_names(&options.variables),
@@ -104,6 +96,22 @@ fn table_names(names: &Names) -> Vec<String> {
         .into_iter()
         .filter_map(|(_, name)| name.strip_prefix(FLOW_KEY));
     short.map(str::to_owned).collect()
+}
+
+/// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
+/// each of their calls takes line 1.
+pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {
+    let egress = egress(&config.egress);
+    let mut warnings = Vec::new();
+    for (name, widget) in &built.widgets.by_name {
+        let url = widget.webhook.sample_url();
+        if let Some(Err(blocked)) = url.map(|url| egress.check_url(&url)) {
+            let what = format!("{blocked}: every call takes line 1, BLOCKED_ADDRESS");
+            let key = format!("webhooks.{name}.url");
+            warnings.push(config.fault(&key, what, "see [egress] in the reference"));
+        }
+    }
+    warnings
 }
 
 fn egress(section: &config::Egress) -> Egress {

@@ -179,9 +179,10 @@ impl Over<'_> {
     /// The call's flow variables, for the templates.
     fn headers(&self) -> BTreeMap<String, String> {
         let keys = details::flow_keys(self.call).into_iter();
-        let text = |value: Value| match value {
-            Value::String(text) => text,
-            other => other.to_string(),
+        let text = |value: Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
         };
         let mut headers: BTreeMap<_, _> = keys
             .map(|(name, value)| (format!("variable_flow.key.{name}"), text(value)))

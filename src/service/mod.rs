@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Config, Faults};
+use crate::config::{Config, Fault, Faults};
 use crate::follow::{Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
@@ -37,14 +37,18 @@ pub use build::compile;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 
-/// What `serve` would refuse `config` for, besides what its reading has found.
+/// Checks what the parts find in `config` besides its reading; what is worth a warning.
 ///
 /// # Errors
-/// Every fault, each with its line.
-pub fn check(config: &Config) -> Result<(), Faults> {
+/// Every fault that `serve` would refuse it for, each with its line.
+pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     let built = compile(config)?;
+    build::endpoints(config)?;
     Documents::new(config, &built)?;
-    build::endpoints(config).map(drop)
+    let mut warnings = config.warnings.clone();
+    warnings.extend(build::blocked(config, &built));
+    warnings.sort_by_key(|warning| warning.line);
+    Ok(warnings)
 }
 
 /// Why the service did not start.
@@ -102,6 +106,9 @@ impl Service {
         let metrics = recorder()?;
         start_at_zero(config);
         let built = build::compile(config)?;
+        for warning in build::blocked(config, &built) {
+            warn!("{}", warning.in_file(config.origin(), ""));
+        }
         let documents = Arc::new(Documents::new(config, &built)?);
         let http_listener = bind("http", config.listen.http).await?;
         let esl_listener = bind("esl", config.listen.esl).await?;

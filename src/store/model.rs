@@ -368,6 +368,8 @@ pub struct CallFilter {
     pub from_ms: Option<i64>,
     /// Began before.
     pub until_ms: Option<i64>,
+    /// Only calls that a widget kept something for.
+    pub kept_only: bool,
 }
 
 /// A call of the report with what its widgets kept.

@@ -8,6 +8,9 @@ use crate::call::headers::Headers;
 use crate::call::variables::JSON_KEYS;
 use crate::eslclient::Event;
 
+/// Set by the hook before it hands the call over, unset by its way out.
+pub const RESUMES: &str = "socket_resume";
+
 /// What is kept of a channel while it waits: little, for there may be many.
 #[derive(Debug, Clone)]
 pub struct Channel {
@@ -25,13 +28,19 @@ pub struct Channel {
     pub answered: bool,
     /// The scheduled way out of the hook, cancelled when we leave.
     pub way_out: Option<u64>,
+    /// The dialplan goes on by itself when the socket ends (`socket_resume`).
+    pub resumes: bool,
     /// [`JSON_KEYS`] as it stands.
     pub json_keys: Option<String>,
 }
 
 impl Channel {
     /// Reads a `connect` reply; `None` when it names no channel.
-    pub fn read(headers: &dyn Headers) -> Option<Self> {
+    ///
+    /// As it came: what is in doubt here is not worth a round trip, for a number that
+    /// begins with `+` is.
+    pub fn read(reply: &ConnectReply) -> Option<Self> {
+        let headers = &AsItCame(&reply.event);
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
@@ -45,6 +54,7 @@ impl Channel {
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
             way_out: variable("flow.way_out").as_deref().and_then(task),
+            resumes: variable(RESUMES).as_deref() == Some("true"),
             json_keys: variable(JSON_KEYS),
         })
     }
@@ -122,6 +132,21 @@ impl Headers for ConnectReply {
                 Some(exact) => visit(&name, exact),
                 None => visit(&name, &value),
             }
+        }
+    }
+}
+
+/// The headers with nothing noted.
+struct AsItCame<'a>(&'a Event);
+
+impl Headers for AsItCame<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.get(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.0.iter() {
+            visit(&name, &value);
         }
     }
 }

@@ -16,13 +16,17 @@ use crate::call::variables::{self, Assignment, Line, Plan};
 use crate::eslclient::{Command, CommandError, Connection, Incoming, Ticket};
 use crate::webhook::Prepared;
 
-use super::channel::Channel;
+use super::channel::{Channel, RESUMES};
 use super::opening::{Decision, NoCall, Opening};
 use super::report::{Ending, Report};
 use super::{Background, Kept, Takeover, Widget, Widgets, release};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A hook's schedule may have taken a call on that was held for longer (FreeSWITCH counts
+/// its schedules in whole seconds).
+const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
 /// A store that is slow must not hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
@@ -78,6 +82,15 @@ async fn open(
         left: began,
     };
     Ok((held, task))
+}
+
+/// Whose a call is when we want to let it go.
+enum Standing {
+    Ours,
+    /// The hook's schedule took it on.
+    Rescued,
+    /// It was hung up, or the switch is gone.
+    Gone,
 }
 
 /// A call on hold, with as little of it as waiting takes.
@@ -208,20 +221,64 @@ impl Held<'_> {
 
     async fn release(&mut self, line: Line) {
         self.asking = None;
-        let assignments = self.assignments();
-        let commands = release::commands(&self.channel, &assignments, self.played).or_else(|error| {
-            warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
-            self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
-            release::commands(&self.channel, &self.assignments(), self.played)
-        });
-        self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
-        for command in commands.unwrap_or_default() {
-            self.queue(Ok(command));
+        match self.standing().await {
+            Standing::Ours => self.queue_leaving(line),
+            Standing::Gone => self.ending = Ending::HungUp,
+            Standing::Rescued => {
+                self.ending = Ending::Rescued;
+                self.queue(Ok(Command::exit()));
+            }
         }
         self.flush().await;
         self.left = Instant::now();
         self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
         self.keep();
+    }
+
+    fn queue_leaving(&mut self, line: Line) {
+        let commands = release::commands(&self.channel, &self.assignments(), self.played);
+        let commands = commands.or_else(|error| {
+            warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
+            self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
+            release::commands(&self.channel, &self.assignments(), self.played)
+        });
+        self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
+        let commands = commands.unwrap_or_else(|error| {
+            warn!(uuid = %self.channel.uuid, %error, "nothing can be written to the channel");
+            release::bare(&self.channel, self.played)
+        });
+        for command in commands {
+            self.queue(Ok(command));
+        }
+    }
+
+    /// Whether the hook's schedule took the call on meanwhile: its way out unsets
+    /// `socket_resume`. To say `resume` then would leave the call in CS_RESET for ever
+    /// (FreeSWITCH: mod_event_socket.c `listener_run`).
+    async fn standing(&mut self) -> Standing {
+        if !self.channel.resumes || self.began.elapsed() < RESCUE_POSSIBLE {
+            return Standing::Ours;
+        }
+        let Ok(command) = Command::get_variable(&self.channel.uuid, RESUMES) else {
+            return Standing::Ours;
+        };
+        let asked = self.connection.queue(&command);
+        let answered = async {
+            loop {
+                match self.connection.next().await {
+                    Ok(Incoming::Reply(ticket, reply)) if ticket == asked => {
+                        break reply.variable();
+                    }
+                    Ok(Incoming::Notice(_)) | Err(_) => break Err("gone".into()),
+                    Ok(_) => {}
+                }
+            }
+        };
+        match timeout(self.takeover.options.goodbye_deadline, answered).await {
+            Ok(Ok(None)) => Standing::Rescued,
+            Ok(Ok(Some(_))) | Err(_) => Standing::Ours,
+            Ok(Err(_)) => Standing::Gone,
+        }
     }
 
     fn assignments(&self) -> Vec<Assignment> {

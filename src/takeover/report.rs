@@ -20,6 +20,8 @@ pub enum Ending {
     HungUp,
     /// The connection went without a word.
     Lost,
+    /// The hook's schedule took the call on before we could.
+    Rescued,
 }
 
 impl Ending {
@@ -31,6 +33,7 @@ impl Ending {
             Self::Released(Line::One) => "line_1",
             Self::HungUp => "hung_up",
             Self::Lost => "lost",
+            Self::Rescued => "rescued",
         }
     }
 }

@@ -15,13 +15,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SecondsFormat};
 use minijinja::value::Value;
 
 use super::json;
 use crate::call::headers::Headers;
+use crate::call::inert;
 pub(super) use fields::{call_header, channel_headers, variable_headers};
 pub(super) use node::own_value;
 use node::root;
@@ -150,16 +149,16 @@ impl Scope {
         }
     }
 
-    /// A channel variable; a flow variable's exact text where the switch holds an inert one.
+    /// A channel variable; a flow variable's exact text where the switch still holds the
+    /// inert one.
     fn variable(&self, name: &str) -> Option<String> {
         let shown = self.header(&format!("{VARIABLE}{name}"))?;
         if !name.starts_with(FLOW_KEY) || self.probe {
             return Some(shown);
         }
-        let exact = self.header(&format!("{VARIABLE}{name}{EXACT}"));
-        let bytes = exact.and_then(|exact| STANDARD.decode(exact).ok());
-        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        Some(text.unwrap_or(shown))
+        let base64 = self.header(&format!("{VARIABLE}{name}{EXACT}"));
+        let exact = base64.and_then(|base64| inert::exact(&shown, &base64));
+        Some(exact.map_or(shown, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     /// The names of all headers, sorted; asks for them when they are not there yet.

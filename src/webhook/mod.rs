@@ -15,6 +15,7 @@ pub mod context;
 pub mod egress;
 pub mod options;
 pub mod request;
+pub mod shown;
 
 mod json;
 mod names;

@@ -12,7 +12,7 @@ use super::compile::{BodyPlan, Field, Webhook};
 use super::context::Scope;
 use super::json::{self, Unfit};
 use super::template::{Failed, Handle};
-use super::{url as address, xml};
+use super::{shown, url as address, xml};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Reason};
 
@@ -236,11 +236,13 @@ impl Prepared {
     /// The request as a person may see it: method, URL, headers and body, secrets hidden.
     #[must_use]
     pub fn shown(&self) -> String {
-        let mut out = format!("{} {}\n", self.method, shown_url(&self.url));
+        let mut out = format!("{} {}\n", self.method, shown::url(&self.url));
         for (name, value) in &self.headers {
-            let hidden = value.is_sensitive() || sounds_secret(name.as_str());
             let text = String::from_utf8_lossy(value.as_bytes());
-            let text = if hidden { "[secret]".into() } else { text };
+            let text = match value.is_sensitive() {
+                true => shown::SECRET,
+                false => shown::header(name.as_str(), &text),
+            };
             out.push_str(&format!("{name}: {text}\n"));
         }
         if !self.body.is_empty() {
@@ -261,36 +263,4 @@ impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown())
     }
-}
-
-fn shown_url(url: &Url) -> String {
-    let mut shown = url.clone();
-    if url.query().is_some() {
-        shown
-            .query_pairs_mut()
-            .clear()
-            .extend_pairs(
-                url.query_pairs()
-                    .map(|(name, value)| match sounds_secret(&name) {
-                        true => (name, "[secret]".into()),
-                        false => (name, value),
-                    }),
-            );
-    }
-    shown.into()
-}
-
-/// Names under which people send secrets.
-fn sounds_secret(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    let words = [
-        "auth",
-        "cookie",
-        "key",
-        "passw",
-        "secret",
-        "signature",
-        "token",
-    ];
-    words.iter().any(|word| lower.contains(word))
 }

@@ -196,10 +196,6 @@ fn sections_refuse_what_they_cannot_use() {
             "element 2: \"intranet\"",
         ),
         (
-            "[webhooks.x]\nurl = \"http://crm.example\"",
-            "[egress] allow_plain_http = true",
-        ),
-        (
             "[webhooks.\"a b\"]\nurl = \"https://crm.example\"",
             "is not a name for a webhook",
         ),

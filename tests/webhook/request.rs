@@ -159,7 +159,7 @@ fn after_the_call_its_document_joins_the_names() {
     };
     let headers = channel(&[
         ("variable_flow.key.leadid", "HFC123"),
-        ("variable_flow.key.bill", "%system{x}"),
+        ("variable_flow.key.bill", "%{system x}"),
         (
             "variable_flow.key.bill_b64",
             &STANDARD.encode("${system x}"),
@@ -185,14 +185,14 @@ fn the_exact_text_is_seen_where_the_switch_holds_an_inert_one() {
     ];
     let found = json_body(r#"["{{ flow.key.n }}"]"#, &headers).unwrap();
     assert_eq!(found, json!(["${caller} % 100"]));
-    let bad = [
-        ("variable_flow.key.n", "inert"),
-        ("variable_flow.key.n_b64", "not base64"),
-    ];
-    assert_eq!(
-        json_body(r#"["{{ flow.key.n }}"]"#, &bad).unwrap(),
-        json!(["inert"])
-    );
+    for useless in ["not base64", &exact] {
+        let set_since = [
+            ("variable_flow.key.n", "set since"),
+            ("variable_flow.key.n_b64", useless),
+        ];
+        let found = json_body(r#"["{{ flow.key.n }}"]"#, &set_since).unwrap();
+        assert_eq!(found, json!(["set since"]));
+    }
 }
 
 #[test]

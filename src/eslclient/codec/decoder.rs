@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-use super::event::position;
 use super::frame::{ContentType, Frame};
+use super::index::position;
 use super::plain;
 
 /// The largest frame that is believed. Beyond it the connection is given up,
@@ -137,8 +137,8 @@ impl Decoder {
     pub fn feed(&mut self, bytes: &[u8]) {
         self.compact();
         let missing = self.wanted().saturating_sub(self.buffer.len());
-        // What is announced is believed only 64 KiB ahead of what has come.
-        self.buffer.reserve(missing.min(64 * 1024).max(bytes.len()));
+        // What is announced is believed only 16 KiB ahead of what has come.
+        self.buffer.reserve(missing.min(16 * 1024).max(bytes.len()));
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -283,7 +283,7 @@ impl Head {
             self.note_length(value, limits)
         } else {
             if self.kind.is_none() && name.eq_ignore_ascii_case(b"Content-Type") {
-                self.kind = Some(ContentType::of(value));
+                self.kind = Some(ContentType::of(value.trim_ascii()));
             }
             Ok(())
         }
@@ -293,7 +293,7 @@ impl Head {
         if self.body.is_some() {
             return Err(DecodeError::TwoContentLengths);
         }
-        let announced = number(value).ok_or(DecodeError::BadContentLength)?;
+        let announced = number(value.trim_ascii()).ok_or(DecodeError::BadContentLength)?;
         let limit = limits.body_bytes;
         match usize::try_from(announced) {
             Ok(length) if length <= limit => {

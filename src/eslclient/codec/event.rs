@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memchr;
-
 use super::decoder::{DecodeError, Limits};
-use super::{json, plain, text};
+use super::index::{Coding, Field, Index, Span};
+use super::{json, text};
 
 /// How an event is written on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,24 +17,14 @@ pub enum Format {
     Json,
 }
 
-/// Where a header lies in the event's bytes. In JSON without the name's
-/// quotes, the value with all of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) name: (u32, u32),
-    pub(super) value: (u32, u32),
-}
-
 /// One event, or the channel's data that `connect` answers with.
 ///
 /// An empty value reads `_undef_` in a plain event, empty in JSON: that is how
 /// the switch writes it (`switch_event_serialize`).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
-    bytes: Vec<u8>,
-    fields: Vec<Field>,
-    /// In a plain event the bytes, in JSON the value of `_body`.
-    body: (u32, u32),
+    text: String,
+    index: Index,
     format: Format,
 }
 
@@ -47,14 +36,19 @@ impl Event {
         format: Format,
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        let (fields, body) = match format {
-            Format::Plain => index_lines(&bytes, start, limits)?,
-            Format::Json => json::index(&bytes, start, limits)?,
+        // Checked once, so that no value has to be. Bytes that are no UTF-8
+        // never hide a line's end or a quote: they become U+FFFD in place.
+        let (text, start) = match String::from_utf8(bytes) {
+            Ok(text) => (text, start),
+            Err(fault) => (text::raw(&fault.as_bytes()[start..]).into_owned(), 0),
+        };
+        let index = match format {
+            Format::Plain => Index::of_lines(&text, start, limits)?,
+            Format::Json => json::index(&text, start, limits)?,
         };
         Ok(Self {
-            bytes,
-            fields,
-            body,
+            text,
+            index,
             format,
         })
     }
@@ -75,18 +69,14 @@ impl Event {
     /// the switch does. An array comes as `ARRAY::one|:two` in either format.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.fields
-            .iter()
-            .find(|field| self.is_named(field, b"", name.as_bytes()))
-            .map(|field| self.value(field))
+        self.named("", name).next().map(|field| self.value(field))
     }
 
     /// The value of a channel variable, which stands as `variable_NAME`.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.fields
-            .iter()
-            .find(|field| self.is_named(field, b"variable_", name.as_bytes()))
+        self.named("variable_", name)
+            .next()
             .map(|field| self.value(field))
     }
 
@@ -94,27 +84,24 @@ impl Event {
     /// event, in JSON with its quotes.
     #[must_use]
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        self.fields
-            .iter()
-            .find(|field| self.is_named(field, b"", name.as_bytes()))
-            .map(|field| self.slice(field.value))
+        let field = self.named("", name).next()?;
+        Some(self.slice(field.value).as_bytes())
     }
 
     /// Every value of a header that repeats or holds an array, in order.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
         let mut all = Vec::new();
-        for field in &self.fields {
-            if self.is_named(field, b"", name.as_bytes()) {
-                self.push_values(field, &mut all);
-            }
+        for field in self.named("", name) {
+            self.push_values(field, &mut all);
         }
         all
     }
 
     /// Every header, decoded, in the order of the wire. JSON's `_body` is not a header.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.fields
+        self.index
+            .fields
             .iter()
             .map(|field| (self.field_name(field), self.value(field)))
     }
@@ -122,28 +109,36 @@ impl Event {
     /// How many headers there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.fields.len()
+        self.index.fields.len()
     }
 
     /// Whether there is no header at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+        self.index.fields.is_empty()
     }
 
     /// The event's body, of a `BACKGROUND_JOB` for instance; empty when there is none.
     #[must_use]
     pub fn body(&self) -> Cow<'_, str> {
-        match self.format {
-            Format::Plain => text::raw(self.slice(self.body)),
-            Format::Json => json::value(self.slice(self.body)),
-        }
+        decode(self.slice(self.index.body), self.index.body_coding)
+    }
+
+    /// The fields of this name. Most of the others are told by their length alone.
+    fn named<'a>(&'a self, prefix: &'static str, name: &'a str) -> impl Iterator<Item = &'a Field> {
+        let length = prefix.len() + name.len();
+        self.index.fields.iter().filter(move |field| {
+            if self.index.escaped_names {
+                return is_joined(&self.field_name(field), prefix, name);
+            }
+            (field.name.1 - field.name.0) as usize == length
+                && is_joined(self.slice(field.name), prefix, name)
+        })
     }
 
     fn push_values(&self, field: &Field, all: &mut Vec<String>) {
-        let raw = self.slice(field.value);
-        if self.format == Format::Json && raw.first() == Some(&b'[') {
-            all.extend(json::elements(raw).map(Cow::into_owned));
+        if field.coding == Coding::Array {
+            all.extend(json::elements(self.slice(field.value)));
             return;
         }
         let value = self.value(field);
@@ -155,85 +150,44 @@ impl Event {
         }
     }
 
-    fn is_named(&self, field: &Field, prefix: &[u8], name: &[u8]) -> bool {
-        let raw = self.slice(field.name);
-        if raw.len() == prefix.len() + name.len() {
-            return is_joined(raw, prefix, name);
-        }
-        // Escapes make a JSON name longer than what it says.
-        self.format == Format::Json
-            && raw.len() > prefix.len() + name.len()
-            && memchr(b'\\', raw).is_some()
-            && is_joined(json::unescape(raw).as_bytes(), prefix, name)
-    }
-
     fn field_name(&self, field: &Field) -> Cow<'_, str> {
-        let raw = self.slice(field.name);
-        match self.format {
-            Format::Plain => text::raw(raw),
-            Format::Json => json::unescape(raw),
+        let name = self.slice(field.name);
+        if self.index.escaped_names {
+            Cow::Owned(json::unescape(name))
+        } else {
+            Cow::Borrowed(name)
         }
     }
 
     fn value(&self, field: &Field) -> Cow<'_, str> {
-        let raw = self.slice(field.value);
-        match self.format {
-            Format::Plain => text::percent(raw),
-            Format::Json => json::value(raw),
-        }
+        decode(self.slice(field.value), field.coding)
     }
 
-    fn slice(&self, (from, to): (u32, u32)) -> &[u8] {
-        &self.bytes[from as usize..to as usize]
+    fn slice(&self, (from, to): Span) -> &str {
+        self.text
+            .get(from as usize..to as usize)
+            .unwrap_or_default()
     }
 }
 
-fn is_joined(whole: &[u8], prefix: &[u8], name: &[u8]) -> bool {
-    whole.len() == prefix.len() + name.len()
-        && whole[..prefix.len()].eq_ignore_ascii_case(prefix)
-        && whole[prefix.len()..].eq_ignore_ascii_case(name)
-}
-
-/// The index of the lines from `start`, and the body behind their blank line.
-///
-/// The frame's own length bounds the body. The event's inner Content-Length is
-/// not used: an event that a program sent may carry a second one.
-fn index_lines(
-    bytes: &[u8],
-    start: usize,
-    limits: &Limits,
-) -> Result<(Vec<Field>, (u32, u32)), DecodeError> {
-    let mut fields = Vec::with_capacity(capacity(bytes.len() - start));
-    let mut at = start;
-    loop {
-        let end = at + memchr(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
-        let line = plain::without_cr(&bytes[at..end]);
-        if line.is_empty() {
-            return Ok((fields, (position(end + 1), position(bytes.len()))));
-        }
-        if fields.len() == limits.headers {
-            return Err(DecodeError::TooManyHeaders {
-                limit: limits.headers,
-            });
-        }
-        let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
-        let after = at + line.len();
-        fields.push(Field {
-            name: (position(at), position(at + name.len())),
-            value: (position(after - value.len()), position(after)),
-        });
-        at = end + 1;
+fn decode(raw: &str, coding: Coding) -> Cow<'_, str> {
+    match coding {
+        Coding::AsIs => Cow::Borrowed(raw),
+        Coding::Percent => text::percent(raw),
+        Coding::Escaped => Cow::Owned(json::unescape(raw)),
+        Coding::Array => Cow::Owned(json::joined(raw)),
     }
 }
 
-/// Headers of a real event take some 36 bytes each; a guess too low costs one more allocation.
-pub(super) fn capacity(bytes: usize) -> usize {
-    (bytes / 24).clamp(4, 256)
-}
-
-/// A place in a frame. The decoder's limits keep every frame below 4 GiB.
-pub(super) fn position(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
+/// Whether `whole` is `prefix` and `name`, without case.
+fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
+    whole
+        .as_bytes()
+        .split_at_checked(prefix.len())
+        .is_some_and(|(first, second)| {
+            second.eq_ignore_ascii_case(name.as_bytes())
+                && first.eq_ignore_ascii_case(prefix.as_bytes())
+        })
 }
 
 /// Says which event it is and how large, not what it holds.
@@ -242,7 +196,7 @@ impl fmt::Debug for Event {
         f.debug_struct("Event")
             .field("name", &self.name())
             .field("format", &self.format)
-            .field("headers", &self.fields.len())
+            .field("headers", &self.len())
             .finish()
     }
 }

@@ -145,10 +145,10 @@ impl Frame {
 }
 
 fn decode(value: &[u8], encoded: bool) -> Cow<'_, str> {
-    if encoded {
-        text::percent(value)
-    } else {
-        text::raw(value)
+    match (text::raw(value), encoded) {
+        (Cow::Borrowed(raw), true) => text::percent(raw),
+        (Cow::Owned(raw), true) => Cow::Owned(text::percent(&raw).into_owned()),
+        (raw, false) => raw,
     }
 }
 

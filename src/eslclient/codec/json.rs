@@ -4,67 +4,54 @@
 //! A scanner of our own because it keeps places rather than copies: one
 //! allocation for the index, nothing decoded that nobody reads.
 
-use std::borrow::Cow;
-
 use memchr::{memchr, memchr2};
 
 use super::decoder::{DecodeError, Limits};
-use super::event::{Field, capacity, position};
-use super::text;
+use super::index::{Coding, Field, Index, Span, position};
 
-/// Finds every member of the object that begins at `start` and ends with the bytes, and `_body`.
-pub(super) fn index(
-    bytes: &[u8],
-    start: usize,
-    limits: &Limits,
-) -> Result<(Vec<Field>, (u32, u32)), DecodeError> {
-    let mut scan = Scan { bytes, at: start };
-    let mut fields = Vec::with_capacity(capacity(bytes.len() - start));
-    let body = members(&mut scan, &mut fields, limits).map_err(|fault| match fault {
-        Fault::Broken => DecodeError::BadJson {
+/// Finds every member of the object that begins at `start` and ends with the text, and `_body`.
+pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
+    let mut index = Index::sized(text.len() - start);
+    let mut scan = Scan::new(text, start);
+    match members(&mut scan, &mut index, limits) {
+        Ok(()) => Ok(index),
+        Err(Fault::Broken) => Err(DecodeError::BadJson {
             at: scan.at - start,
-        },
-        Fault::TooMany => DecodeError::TooManyHeaders {
-            limit: limits.headers,
-        },
-    })?;
-    Ok((fields, body))
+        }),
+        Err(Fault::Beyond(limit)) => Err(limit),
+    }
 }
 
 enum Fault {
+    /// It is no JSON, or none that the switch writes.
     Broken,
-    TooMany,
+    Beyond(DecodeError),
 }
 
-fn members(
-    scan: &mut Scan<'_>,
-    fields: &mut Vec<Field>,
-    limits: &Limits,
-) -> Result<(u32, u32), Fault> {
-    let mut body = (0, 0);
-    scan.expect(b'{')?;
+fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<(), Fault> {
+    scan.expect(b'{').ok_or(Fault::Broken)?;
     if !scan.eat(b'}') {
         loop {
-            let field = scan.member()?;
-            if scan.slice(field.name) == b"_body" {
-                body = field.value;
-            } else if fields.len() == limits.headers {
-                return Err(Fault::TooMany);
+            let (field, escaped) = match scan.simple_member() {
+                Some(field) => (field, false),
+                None => scan.member().ok_or(Fault::Broken)?,
+            };
+            if &scan.bytes[field.name.0 as usize..field.name.1 as usize] == b"_body" {
+                index.body = field.value;
+                index.body_coding = field.coding;
             } else {
-                fields.push(field);
+                index.escaped_names |= escaped;
+                index.push(field, limits).map_err(Fault::Beyond)?;
             }
             if !scan.eat(b',') {
                 break;
             }
         }
-        scan.expect(b'}')?;
+        scan.expect(b'}').ok_or(Fault::Broken)?;
     }
     scan.skip_space();
-    if scan.at == scan.bytes.len() {
-        Ok(body)
-    } else {
-        Err(Fault::Broken)
-    }
+    let whole = scan.at == scan.bytes.len();
+    whole.then_some(()).ok_or(Fault::Broken)
 }
 
 struct Scan<'a> {
@@ -72,9 +59,25 @@ struct Scan<'a> {
     at: usize,
 }
 
-impl Scan<'_> {
-    fn slice(&self, (from, to): (u32, u32)) -> &[u8] {
-        &self.bytes[from as usize..to as usize]
+impl<'a> Scan<'a> {
+    fn new(text: &'a str, at: usize) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            at,
+        }
+    }
+
+    /// Takes the byte if it comes next. The switch writes no space between
+    /// tokens, so that is looked for second.
+    #[inline]
+    fn eat(&mut self, byte: u8) -> bool {
+        let mut there = self.bytes.get(self.at) == Some(&byte);
+        if !there {
+            self.skip_space();
+            there = self.bytes.get(self.at) == Some(&byte);
+        }
+        self.at += usize::from(there);
+        there
     }
 
     fn skip_space(&mut self) {
@@ -83,29 +86,45 @@ impl Scan<'_> {
         }
     }
 
-    fn eat(&mut self, byte: u8) -> bool {
-        self.skip_space();
-        let there = self.bytes.get(self.at) == Some(&byte);
-        self.at += usize::from(there);
-        there
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        self.eat(byte).then_some(())
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Fault> {
-        self.eat(byte).then_some(()).ok_or(Fault::Broken)
-    }
-
-    fn member(&mut self) -> Result<Field, Fault> {
-        let (from, to) = self.string()?;
-        self.expect(b':')?;
-        let value = self.value()?;
-        Ok(Field {
-            // Without its quotes.
-            name: (from + 1, to - 1),
-            value,
+    /// A member as the switch writes nearly all: no space, no escape. Anything
+    /// else is left to [`Scan::member`].
+    #[inline]
+    fn simple_member(&mut self) -> Option<Field> {
+        let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let name = memchr2(b'"', b'\\', rest)?;
+        let rest = rest[name..].strip_prefix(b"\":\"")?;
+        let value = memchr2(b'"', b'\\', rest)?;
+        if rest[value] != b'"' {
+            return None;
+        }
+        let from = self.at + 1;
+        let value_from = from + name + 3;
+        self.at = value_from + value + 1;
+        Some(Field {
+            name: (position(from), position(from + name)),
+            value: (position(value_from), position(value_from + value)),
+            coding: Coding::AsIs,
         })
     }
 
-    fn value(&mut self) -> Result<(u32, u32), Fault> {
+    /// A member, and whether its name has an escape.
+    fn member(&mut self) -> Option<(Field, bool)> {
+        let (name, name_coding) = self.string()?;
+        self.expect(b':')?;
+        let (value, coding) = self.value()?;
+        let field = Field {
+            name,
+            value,
+            coding,
+        };
+        Some((field, name_coding == Coding::Escaped))
+    }
+
+    fn value(&mut self) -> Option<(Span, Coding)> {
         self.skip_space();
         match self.bytes.get(self.at) {
             Some(b'"') => self.string(),
@@ -114,22 +133,23 @@ impl Scan<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<(u32, u32), Fault> {
-        self.skip_space();
-        let from = self.at;
+    /// A string, and where it lies without its quotes.
+    fn string(&mut self) -> Option<(Span, Coding)> {
         self.expect(b'"')?;
+        let from = self.at;
+        let mut coding = Coding::AsIs;
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            self.at += memchr2(b'"', b'\\', rest).ok_or(Fault::Broken)?;
+            self.at += memchr2(b'"', b'\\', self.bytes.get(self.at..)?)?;
             if self.bytes[self.at] == b'"' {
                 self.at += 1;
-                return Ok((position(from), position(self.at)));
+                return Some(((position(from), position(self.at - 1)), coding));
             }
-            self.at += escape(&self.bytes[self.at..]).ok_or(Fault::Broken)?;
+            coding = Coding::Escaped;
+            self.at += escape(&self.bytes[self.at..])?;
         }
     }
 
-    fn array(&mut self) -> Result<(u32, u32), Fault> {
+    fn array(&mut self) -> Option<(Span, Coding)> {
         let from = self.at;
         self.expect(b'[')?;
         if !self.eat(b']') {
@@ -141,11 +161,11 @@ impl Scan<'_> {
             }
             self.expect(b']')?;
         }
-        Ok((position(from), position(self.at)))
+        Some(((position(from), position(self.at)), Coding::Array))
     }
 
     /// A number, `true`, `false` or `null`: the switch writes none, a gateway in between may.
-    fn word(&mut self) -> Result<(u32, u32), Fault> {
+    fn word(&mut self) -> Option<(Span, Coding)> {
         let from = self.at;
         while matches!(
             self.bytes.get(self.at),
@@ -153,10 +173,8 @@ impl Scan<'_> {
         ) {
             self.at += 1;
         }
-        if self.at == from {
-            return Err(Fault::Broken);
-        }
-        Ok((position(from), position(self.at)))
+        let span = (position(from), position(self.at));
+        (self.at > from).then_some((span, Coding::AsIs))
     }
 }
 
@@ -169,70 +187,57 @@ fn escape(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// A value as indexed: a string, an array as the plain format writes it, or a bare word.
-pub(super) fn value(raw: &[u8]) -> Cow<'_, str> {
-    match raw.first() {
-        Some(b'"') => unescape(&raw[1..raw.len() - 1]),
-        Some(b'[') => {
-            let mut joined = String::from("ARRAY::");
-            for (at, element) in elements(raw).enumerate() {
-                if at > 0 {
-                    joined.push_str("|:");
-                }
-                joined.push_str(&element);
-            }
-            Cow::Owned(joined)
+/// An indexed array as the plain format writes it.
+pub(super) fn joined(array: &str) -> String {
+    let mut out = String::from("ARRAY::");
+    for (at, element) in elements(array).enumerate() {
+        if at > 0 {
+            out.push_str("|:");
         }
-        Some(_) | None => text::raw(raw),
+        out.push_str(&element);
     }
+    out
 }
 
 /// The strings of an indexed array.
-pub(super) fn elements(raw: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
-    let mut scan = Scan { bytes: raw, at: 1 };
+pub(super) fn elements(array: &str) -> impl Iterator<Item = String> {
+    let mut scan = Scan::new(array, 1);
     std::iter::from_fn(move || {
         scan.eat(b',');
-        let (from, to) = scan.string().ok()?;
-        Some(unescape(&raw[from as usize + 1..to as usize - 1]))
+        let ((from, to), _) = scan.string()?;
+        array.get(from as usize..to as usize).map(unescape)
     })
 }
 
-/// The text of a string without its quotes; borrowed when it has no escape.
-pub(super) fn unescape(raw: &[u8]) -> Cow<'_, str> {
-    let Some(mut next) = memchr(b'\\', raw) else {
-        return text::raw(raw);
-    };
-    let mut out = Vec::with_capacity(raw.len());
+/// The text of a string without its quotes.
+pub(super) fn unescape(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
-    loop {
-        out.extend_from_slice(&rest[..next]);
-        rest = push_escaped(&mut out, &rest[next..]);
-        let Some(found) = memchr(b'\\', rest) else {
-            break;
-        };
-        next = found;
+    while let Some(next) = memchr(b'\\', rest.as_bytes()) {
+        out.push_str(&rest[..next]);
+        let (character, used) = escaped(&rest.as_bytes()[next..]);
+        out.push(character);
+        rest = rest.get(next + used..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
-    Cow::Owned(text::owned(out))
+    out.push_str(rest);
+    out
 }
 
-/// Writes what the escape at the front stands for and returns what follows it.
-fn push_escaped<'a>(out: &mut Vec<u8>, raw: &'a [u8]) -> &'a [u8] {
-    let plain = match raw.get(1) {
-        Some(b'u') => return push_unicode(out, raw),
-        Some(b'b') => 0x08,
-        Some(b'f') => 0x0c,
-        Some(b'n') => b'\n',
-        Some(b'r') => b'\r',
-        Some(b't') => b'\t',
-        Some(other) => *other,
-        None => b'\\',
-    };
-    out.push(plain);
-    raw.get(2..).unwrap_or_default()
+/// What the escape at the front stands for, and its length.
+fn escaped(raw: &[u8]) -> (char, usize) {
+    match raw.get(1) {
+        Some(b'u') => unicode(raw),
+        Some(b'b') => ('\u{8}', 2),
+        Some(b'f') => ('\u{c}', 2),
+        Some(b'n') => ('\n', 2),
+        Some(b'r') => ('\r', 2),
+        Some(b't') => ('\t', 2),
+        Some(other) => (char::from(*other), 2),
+        None => ('\\', 1),
+    }
 }
 
-fn push_unicode<'a>(out: &mut Vec<u8>, raw: &'a [u8]) -> &'a [u8] {
+fn unicode(raw: &[u8]) -> (char, usize) {
     let unit = |at: usize| raw.get(at..at + 4).and_then(hex);
     let first = unit(2).unwrap_or(0xfffd);
     let low = match (first, raw.get(6..8)) {
@@ -244,8 +249,7 @@ fn push_unicode<'a>(out: &mut Vec<u8>, raw: &'a [u8]) -> &'a [u8] {
     });
     // Half a surrogate pair is no character.
     let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-    raw.get(used..).unwrap_or_default()
+    (character, used)
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {

@@ -7,6 +7,7 @@
 mod decoder;
 mod event;
 mod frame;
+mod index;
 mod json;
 mod plain;
 mod text;

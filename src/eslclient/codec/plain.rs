@@ -3,16 +3,11 @@
 use memchr::memchr;
 
 /// Splits a line, without its end, into name and value; `None` when it has no
-/// colon. The switch writes one space after the colon; any number is skipped,
-/// as its own library does.
+/// colon. One space after the colon is the switch's, further ones the value's.
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', line)?;
     let value = &line[colon + 1..];
-    Some((&line[..colon], &value[spaces(value)..]))
-}
-
-fn spaces(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| **byte == b' ').count()
+    Some((&line[..colon], value.strip_prefix(b" ").unwrap_or(value)))
 }
 
 /// A line without the `\r` that some gateways put before its end.

@@ -127,13 +127,21 @@ fn fits_line(text: &str) -> bool {
 /// FreeSWITCH: `parse_command` looks for these words in the whole block,
 /// without case, and takes it for an order to unload or reload the module.
 fn unloads(block: &str) -> bool {
-    let has = |word: &str| {
-        block
-            .as_bytes()
-            .windows(word.len())
-            .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    has(block, b"mod_event_socket") && (has(block, b"unload") || has(block, b"reload"))
+}
+
+/// Whether the word is in the block, without case. Every command is searched, so this
+/// compares only where the word's first letter stands.
+fn has(block: &str, word: &[u8]) -> bool {
+    let Some(first) = word.first() else {
+        return true;
     };
-    has("mod_event_socket") && (has("unload") || has("reload"))
+    let is_there = |at: usize| {
+        let part = block.as_bytes().get(at..at + word.len());
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word))
+    };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    memchr::memchr2_iter(lower, upper, block.as_bytes()).any(is_there)
 }
 
 /// FreeSWITCH: `switch_event_base_add_header` takes such a value apart.

@@ -1,32 +1,99 @@
 //! The channel variables whose value FreeSWITCH runs.
 
-/// Whether the switch runs what a variable of this name holds, as an API
-/// command, an application, or by sending the call to a dialplan that may be inline.
-/// Whoever may choose such a name may run programs on the switch.
+/// Whether the switch runs what a variable of this name holds: as an API
+/// command, a shell command, an application, a dial string, or by sending the
+/// call to a dialplan, which may be the inline one. Whoever may choose such a
+/// name may run programs on the switch.
 ///
-/// Names compare without case, as the switch does.
+/// Names compare without case, as the switch does. Some names that are harmless
+/// but look the same are taken for one of them.
 #[must_use]
 pub fn executes(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    EXACT.contains(&name.as_str())
-        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-        || WITHIN.iter().any(|part| name.contains(part))
+    BEGIN.iter().any(|begin| {
+        name.as_bytes()
+            .get(..begin.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(begin.as_bytes()))
+    })
 }
 
-/// FreeSWITCH: `switch_types.h`.
-const EXACT: &[&str] = &[
+/// How names begin. `switch_channel_execute_on` and `switch_channel_api_on`
+/// take every variable that begins with theirs: `api_after_bridge_2` counts too.
+const BEGIN: &[&str] = &[
+    // switch_types.h
     "api_after_bridge",
     "api_before_bridge",
     "api_hangup_hook",
+    "api_on_",
     "api_reporting_hook",
+    "exec_after_bridge",
+    "execute_on_",
+    "record_post_process_exec",
     "session_in_hangup_hook",
-];
-
-const PREFIXES: &[&str] = &[
-    "bridge_pre_execute_",
-    "exec_after_bridge_",
-    "record_post_process_exec_",
     "transfer_after_",
+    // switch_ivr_bridge.c, switch_ivr_originate.c, switch_channel.c, switch_ivr.c
+    "bridge_pre_execute",
+    "force_transfer_",
+    "group_confirm_",
+    "hold_hangup_xfer_",
+    "park_timeout",
+    "transfer_fallback_",
+    "transfer_on_fail",
+    // switch_core_media.c: as a fax arrives
+    "sip_api_on_",
+    "sip_execute_on_",
+    // mod_spandsp: a shell command
+    "system_on_fax_",
+    // other modules: loopback runs an application in place of a dialplan, the others transfer or originate
+    "campon_fallback_",
+    "conference_auto_outcall",
+    "fifo_orbit_",
+    "inbound_dialplan",
+    "loopback_app",
+    "mutex_orbit_",
+    "native_backup_extension",
+    "page_exten",
+    "sip_redirect_dialplan",
+    "valet_parking_orbit_",
+    "vm_operator_extension",
+    "voicemail_callback_",
 ];
 
-const WITHIN: &[&str] = &["execute_on_", "api_on_"];
+#[cfg(test)]
+mod tests {
+    use super::executes;
+
+    #[test]
+    fn every_executing_variable_of_switch_types_h_is_known_in_any_case() {
+        let names = "record_post_process_exec_app record_post_process_exec_api execute_on_answer \
+            execute_on_pre_answer execute_on_media execute_on_ring execute_on_tone_detect \
+            execute_on_originate execute_on_post_originate execute_on_pre_originate \
+            execute_on_pre_bridge execute_on_post_bridge api_on_answer api_on_pre_answer \
+            api_on_media api_on_ring api_on_tone_detect api_on_originate api_on_post_originate \
+            api_on_pre_originate api_after_bridge api_before_bridge api_hangup_hook \
+            api_reporting_hook session_in_hangup_hook transfer_after_bridge \
+            transfer_after_early_bridge exec_after_bridge_app exec_after_bridge_arg";
+        for name in names.split_whitespace() {
+            assert!(executes(name), "{name}");
+            assert!(executes(&name.to_ascii_uppercase()), "{name} in capitals");
+        }
+    }
+
+    #[test]
+    fn a_name_that_only_begins_with_one_is_run_by_the_switch_too() {
+        assert!(executes("execute_on_answer_2"));
+        assert!(executes("api_after_bridge_crm"));
+    }
+
+    #[test]
+    fn variables_of_a_flow_are_not_taken_for_one() {
+        for name in [
+            "flow.key.response_status",
+            "flow.line",
+            "flow.key.api_on_time",
+            "hold_music",
+            "api",
+        ] {
+            assert!(!executes(name), "{name}");
+        }
+    }
+}

@@ -128,6 +128,19 @@ fn expands(value: &str) -> bool {
     dollar
 }
 
+/// What is left of it after the switch expanded it twice, once for the
+/// application's argument (`switch_core_session_exec`) and once in `set` itself
+/// (`base_set`), is the value. Measured: doubling backslashes once loses `\\`, `\'` and `\$`.
 fn protect(value: &str) -> String {
-    value.replace('\\', "\\\\")
+    against_expansion(&against_expansion(value))
+}
+
+/// FreeSWITCH: `switch_channel_expand_variables_check` leaves a string alone
+/// that has no escape; else it halves `\\`, and runs of `$`.
+fn against_expansion(value: &str) -> String {
+    if value.contains('\\') {
+        value.replace('\\', "\\\\").replace('$', "$$")
+    } else {
+        value.to_owned()
+    }
 }

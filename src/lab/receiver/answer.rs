@@ -174,9 +174,12 @@ async fn silent(stream: &mut TcpStream) -> End {
 }
 
 async fn drip(stream: &mut TcpStream, pause: Duration) -> io::Result<()> {
-    for byte in whole(200, "application/json", OK) {
-        write_all(stream, &[byte]).await?;
+    let answer = whole(200, "application/json", OK);
+    let (head, body) = answer.split_at(answer.len() - OK.len());
+    write_all(stream, head).await?;
+    for byte in body {
         sleep(pause).await;
+        write_all(stream, &[*byte]).await?;
     }
     Ok(())
 }

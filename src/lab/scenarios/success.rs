@@ -39,6 +39,7 @@ fn mapped(name: &'static str, path: &str) -> Scenario {
         .expecting("customer_name", Is::exactly("Anna Müller"))
         .expecting("tier", Is::exactly("7"))
         .expecting("vip", Is::exactly("true"))
+        .expecting("flow.json_keys", Is::exactly("tier,vip"))
         .expecting("queue", Is::exactly("gold"))
         .expecting("number", Is::exactly("+919822003887"))
         .expecting("group", Is::exactly("main"))
@@ -139,7 +140,7 @@ fn waiting() -> Vec<Scenario> {
             .set("hold_music = false")
             .raw(OK)
             .expecting("response_duration", slow),
-        music("drip", "/drip/2", "", "local_stream://moh", 0.2),
+        music("drip", "/drip/5", "", "local_stream://moh", 0.2),
     ]
 }
 

@@ -224,8 +224,8 @@ impl Session {
                 channel.acknowledged();
             }
             "pre_answer" if !channel.has_media() => self.early_media(channel),
-            "set" | "export" => set(channel, data),
-            "multiset" => data.split(' ').for_each(|pair| set(channel, pair)),
+            "set" | "export" => self.set(channel, data),
+            "multiset" => data.split(' ').for_each(|pair| self.set(channel, pair)),
             "unset" => channel.unset(data),
             "hangup" => {
                 let cause = Some(data).filter(|data| !data.is_empty());
@@ -242,6 +242,12 @@ impl Session {
                     .hang_up_channel(channel, Cause::by_switch("DESTINATION_OUT_OF_ORDER"));
             }
         }
+    }
+
+    /// mod_dptools.c `base_set` expands what was expanded already when the application began.
+    fn set(&self, channel: &mut Channel, pair: &str) {
+        let pair = self.expanded(channel, pair);
+        set(channel, &pair);
     }
 
     fn early_media(&self, channel: &mut Channel) {

@@ -76,6 +76,7 @@ async fn finished(
     let rows = sqlx::query(
         "SELECT * FROM call WHERE id > ?4 AND (?1 IS NULL OR flow = ?1)
             AND (?2 IS NULL OR started_ms >= ?2) AND (?3 IS NULL OR started_ms < ?3)
+            AND (NOT ?6 OR EXISTS (SELECT 1 FROM response WHERE response.call_uuid = call.call_uuid))
          ORDER BY id LIMIT ?5",
     )
     .bind(&filter.flow)
@@ -83,6 +84,7 @@ async fn finished(
     .bind(filter.until_ms)
     .bind(after)
     .bind(PAGE)
+    .bind(filter.kept_only)
     .fetch_all(db)
     .await?;
     let next = match rows.last() {

@@ -1,0 +1,159 @@
+//! The commands over the store: `outbox` and `report`.
+
+use clap::{ArgGroup, Args, Subcommand};
+use switchhook::store::State;
+
+use super::values::{self, Format, Moment, Rate};
+
+/// `switchhook outbox`.
+#[derive(Debug, Subcommand)]
+pub enum Outbox {
+    /// What waits, is being tried or is dead, oldest first.
+    List(List),
+    /// One document: its attempts and what is sent.
+    Show(Show),
+    /// Send documents again: same id, same bytes, a fresh schedule.
+    Retry(Retry),
+    /// Send to a webhook again that was paused because it answered 410 Gone.
+    Resume(Resume),
+}
+
+/// Which documents; all of it must fit.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// Only documents in this state; may be given more than once.
+    #[arg(long, value_name = "STATE", value_parser = values::state())]
+    pub state: Vec<State>,
+
+    /// Only documents for this webhook.
+    #[arg(long, value_name = "NAME")]
+    pub webhook: Option<String>,
+
+    /// Only documents made since then: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+
+    /// Only documents made before then.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+}
+
+/// `switchhook outbox list`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples: what was not delivered, and why\n  \
+    switchhook outbox list\n\n\
+    What the webhook got in the last two hours\n  \
+    switchhook outbox list --state delivered --webhook completed --since 2h\n\n\
+    Without --state, what was delivered is left out. Works beside a running serve.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct List {
+    /// Which documents.
+    #[command(flatten)]
+    pub which: Which,
+
+    /// At most this many, the oldest.
+    #[arg(long, value_name = "N", default_value_t = 100,
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+
+    /// Print a JSON array instead of the table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `switchhook outbox show`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: why was it not delivered?\n  \
+    switchhook outbox show msg_0198c5a0b7e67cc1a6f0d3a4c3b1e2f4\n\n\
+    Values of headers and of the query whose name sounds like a secret are hidden.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct Show {
+    /// The document's id, as `outbox list` shows it and its receiver got it (webhook-id).
+    #[arg(value_name = "ID")]
+    pub id: String,
+
+    /// Print a JSON object, with the exact body.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `switchhook outbox retry`.
+#[derive(Debug, Args)]
+#[command(
+    group(
+        ArgGroup::new("meant")
+            .args(["ids", "state", "webhook", "since", "until", "all"])
+            .required(true)
+            .multiple(true)
+    ),
+    after_help = "Examples: how many would it be?\n  \
+    switchhook outbox retry --webhook completed --state dead --dry-run\n\n\
+    Send them again, not faster than the receiver likes it\n  \
+    switchhook outbox retry --webhook completed --state dead --rate 10/s\n\n\
+    Without ID and --state, the dead and the waiting are meant; what was delivered is sent\n\
+    again only when it is asked for. What is being tried right now is left alone. A paused\n\
+    webhook is resumed. A running serve begins within a second; without one, the next does.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage"
+)]
+pub struct Retry {
+    /// Documents by their id, whatever their state.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<String>,
+
+    /// Which documents.
+    #[command(flatten)]
+    pub which: Which,
+
+    /// Everything that is dead or waits, of every webhook.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+
+    /// Only say how many; change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// So many in a time: 10/s, 600/m, 1000/h. The webhook's own delivery.rate holds too.
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+}
+
+/// `switchhook outbox resume`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: the receiver is back under its old address\n  \
+    switchhook outbox resume completed\n\n\
+    What waits begins a fresh schedule; what is dead stays so until outbox retry.\n\
+    Exit status: 0 done, also when it was not paused; 1 not done, 2 wrong usage")]
+pub struct Resume {
+    /// The webhook's name in the configuration.
+    #[arg(value_name = "WEBHOOK")]
+    pub webhook: String,
+}
+
+/// `switchhook report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: yesterday's answers, for a spreadsheet\n  \
+    switchhook report --flow outbound --since 1day --persisted-only --format csv > answers.csv\n\n\
+    A call has a row; what its webhooks kept (persist_response) stands in columns named\n\
+    WEBHOOK.VARIABLE. Times have the offset of [account] time_zone.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct Report {
+    /// Only calls of this flow.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+
+    /// Only calls that began since then: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+
+    /// Only calls that began before then.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+
+    /// How it is written.
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+
+    /// Only calls that a webhook's answer was kept for.
+    #[arg(long)]
+    pub persisted_only: bool,
+}

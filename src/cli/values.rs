@@ -1,0 +1,122 @@
+//! What an argument's text can be.
+
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::DateTime;
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use switchhook::report;
+use switchhook::store::State;
+
+/// A moment: `2h` is two hours ago, the other form is RFC 3339.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Unix milliseconds.
+    pub ms: i64,
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self {
+                ms: at.timestamp_millis(),
+            });
+        }
+        let ago = humantime::parse_duration(text).map_err(|_| {
+            "write how long ago, such as 2h or 3days, or a moment, such as 2026-07-31T14:00:00+02:00"
+        })?;
+        let then = SystemTime::now().checked_sub(ago);
+        let since_1970 = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
+        // Longer ago than 1970 is everything there is.
+        let ms = since_1970.map_or(0, |since| since.as_millis());
+        Ok(Self {
+            ms: i64::try_from(ms).unwrap_or(i64::MAX),
+        })
+    }
+}
+
+/// How many in which time: `10/s`, `600/m`, `1000/h`; a number alone is a second's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// A second.
+    pub per_second: f64,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+        let seconds = match unit {
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3_600.0,
+            _ => f64::NAN,
+        };
+        let number: f64 = number.parse().unwrap_or(f64::NAN);
+        let per_second = number / seconds;
+        match per_second.is_finite() && per_second > 0.0 {
+            true => Ok(Self { per_second }),
+            false => Err("write a number above 0 and its time: 10/s, 600/m or 1000/h".into()),
+        }
+    }
+}
+
+/// Reads a state's word; `--help` shows them all.
+pub fn state() -> impl TypedValueParser<Value = State> {
+    PossibleValuesParser::new(State::ALL.map(State::as_str)).try_map(|word| word.parse::<State>())
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person; the first thousand calls.
+    Table,
+    /// RFC 4180, a header line first.
+    Csv,
+    /// One array of objects.
+    Json,
+}
+
+impl From<Format> for report::Format {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Csv => Self::Csv,
+            Format::Json => Self::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_absolute_or_so_long_ago() {
+        let at: Moment = "1970-01-01T01:00:00+01:00".parse().unwrap();
+        assert_eq!(at.ms, 0);
+        let later: Moment = "1h".parse().unwrap();
+        let earlier: Moment = "2h".parse().unwrap();
+        assert!(earlier.ms < later.ms);
+        assert_eq!("10000y".parse(), Ok(Moment { ms: 0 }));
+        for wrong in ["", "2", "yesterday", "2026-07-31", "-2h"] {
+            assert!(wrong.parse::<Moment>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_has_a_time_and_is_above_nothing() {
+        let per_second = |text: &str| text.parse().map(|rate: Rate| rate.per_second);
+        assert_eq!(per_second("10/s"), Ok(10.0));
+        assert_eq!(per_second("0.5"), Ok(0.5));
+        assert_eq!(per_second("600/m"), Ok(10.0));
+        assert_eq!(per_second("3600/h"), Ok(1.0));
+        for wrong in ["", "0/s", "-1/s", "inf", "NaN/s", "10/d", "10/", "/s"] {
+            assert!(per_second(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A document of the outbox as its commands print it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use switchhook::store::{DocumentRow, Kind, State};
+
+use crate::commands::desk::Times;
+
+/// Paused webhooks, each with the reason.
+pub type Pauses = BTreeMap<String, String>;
+
+/// The field names are a contract: `--json` prints them. Times are RFC 3339.
+#[derive(Debug, Serialize)]
+pub struct Row<'a> {
+    pub id: &'a str,
+    pub kind: Kind,
+    pub webhook: &'a str,
+    pub call: &'a str,
+    pub flow: &'a str,
+    pub switch: &'a str,
+    pub state: State,
+    pub attempts: u32,
+    pub made: String,
+    /// None when there is no next one, when it is under way, or its webhook is paused.
+    pub next_attempt: Option<String>,
+    pub last_attempt: Option<String>,
+    pub last_outcome: &'a str,
+    /// Why its webhook is paused.
+    pub paused: Option<&'a str>,
+    pub body_bytes: u64,
+}
+
+impl<'a> Row<'a> {
+    pub fn new(row: &'a DocumentRow, pauses: &'a Pauses, times: &Times) -> Self {
+        let waits = row.state == State::Waiting;
+        let paused = pauses.get(&row.endpoint).filter(|_| waits);
+        let due = row.due_ms.filter(|_| waits && paused.is_none());
+        Self {
+            id: &row.webhook_id,
+            kind: row.kind,
+            webhook: &row.endpoint,
+            call: &row.call_uuid,
+            flow: &row.flow,
+            switch: &row.switch,
+            state: row.state,
+            attempts: row.attempts,
+            made: times.at(row.inserted_ms),
+            next_attempt: due.map(|at| times.at(at)),
+            last_attempt: row.last_ms.map(|at| times.at(at)),
+            last_outcome: &row.last_result,
+            paused: paused.map(String::as_str),
+            body_bytes: row.body_bytes,
+        }
+    }
+
+    /// The word for people where a time would stand.
+    pub fn next_in_words(&self) -> &str {
+        match (self.state, &self.next_attempt) {
+            (State::Waiting, Some(at)) => at,
+            (State::Waiting, None) => "paused",
+            (State::Leased, _) => "under way",
+            (State::Delivered | State::Dead, _) => "none",
+        }
+    }
+}
+
+pub const fn kind_word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Document => "document",
+        Kind::Request => "request",
+    }
+}

@@ -1,0 +1,34 @@
+//! A real FreeSWITCH with the shipped configuration, the real service, and a webhook between them.
+//!
+//! Ignored unless asked for, since it needs a FreeSWITCH:
+//! `SWITCHHOOK_FREESWITCH=/usr/bin/freeswitch cargo test --test live -- --ignored`
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails fails its test"
+)]
+
+#[path = "live/call.rs"]
+mod call;
+#[path = "live/control.rs"]
+mod control;
+#[path = "live/dialplan.rs"]
+mod dialplan;
+#[path = "live/failures.rs"]
+mod failures;
+#[path = "live/holding.rs"]
+mod holding;
+#[path = "live/hostile.rs"]
+mod hostile;
+#[path = "live/leaving.rs"]
+mod leaving;
+#[path = "live/phone.rs"]
+mod phone;
+#[path = "live/receiver.rs"]
+mod receiver;
+#[path = "live/service.rs"]
+mod service;
+#[path = "live/softphones.rs"]
+mod softphones;
+#[path = "live/switch.rs"]
+mod switch;

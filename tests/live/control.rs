@@ -1,0 +1,196 @@
+//! A small client of the Event Socket, independent of the one that is tested.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex as Shared};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::{Mutex, watch};
+use tokio::time::timeout;
+
+use super::switch::Switch;
+
+/// Longer than anything that is waited for, so that a test ends by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PASSWORD: &str = "ClueCon";
+
+/// A connection that runs API commands.
+pub struct Control(Mutex<Wire>);
+
+impl Control {
+    /// Connects and says the password.
+    pub async fn connect(switch: &Switch) -> Self {
+        Self(Mutex::new(Wire::open(switch).await))
+    }
+
+    /// The exact answer of one API command.
+    pub async fn api(&self, command: &str) -> String {
+        let mut wire = self.0.lock().await;
+        wire.send(&format!("api {command}")).await;
+        wire.frame().await.body
+    }
+
+    /// Any command, such as `bgapi`, whose reply says only that it was taken.
+    pub async fn order(&self, command: &str) {
+        let mut wire = self.0.lock().await;
+        wire.send(command).await;
+        wire.frame().await;
+    }
+}
+
+/// One event, as JSON.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// When it was here.
+    pub arrived: Instant,
+    headers: Map<String, Value>,
+}
+
+impl Event {
+    /// A header, empty when it is not there.
+    pub fn get(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// A channel variable, `None` when it is not set.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get(&format!("variable_{name}"))
+            .and_then(Value::as_str)
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        self.get("Event-Name")
+    }
+}
+
+/// Everything that happened on the switch since this began to listen.
+pub struct Events {
+    seen: Arc<Shared<Vec<Event>>>,
+    count: watch::Receiver<usize>,
+    switch: &'static Switch,
+}
+
+impl Events {
+    /// Listens from now on.
+    pub async fn listen(switch: &'static Switch) -> Self {
+        let mut wire = Wire::open(switch).await;
+        wire.send(
+            "event json CHANNEL_EXECUTE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_HANGUP_COMPLETE",
+        )
+        .await;
+        wire.frame().await;
+        let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
+        let store = Arc::clone(&seen);
+        tokio::spawn(async move {
+            loop {
+                let frame = wire.frame().await;
+                let headers = serde_json::from_str(&frame.body).expect("an event is JSON");
+                let event = Event {
+                    arrived: Instant::now(),
+                    headers,
+                };
+                store.lock().expect("no panic").push(event);
+                sender.send_modify(|count| *count += 1);
+            }
+        });
+        Self {
+            seen,
+            count,
+            switch,
+        }
+    }
+
+    /// The first event that is `wanted`, now or when it comes.
+    pub async fn wait(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
+        let mut count = self.count.clone();
+        let found = timeout(PATIENCE, async {
+            let mut looked_at = 0;
+            loop {
+                count.borrow_and_update();
+                if let Some(event) = self.find_from(&mut looked_at, &wanted) {
+                    return event;
+                }
+                count.changed().await.expect("the switch is there");
+            }
+        });
+        found
+            .await
+            .unwrap_or_else(|_| panic!("no {what}\n{}", self.switch.last_words()))
+    }
+
+    /// Whether an event that is `wanted` has come until now.
+    pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
+        self.find_from(&mut 0, wanted).is_some()
+    }
+
+    fn find_from(&self, from: &mut usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        let seen = self.seen.lock().expect("no panic");
+        let found = seen[*from..].iter().find(|event| wanted(event)).cloned();
+        *from = seen.len();
+        found
+    }
+}
+
+struct Frame {
+    headers: HashMap<String, String>,
+    body: String,
+}
+
+struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    async fn open(switch: &Switch) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", switch.event_socket)).await;
+        let mut wire = Self(BufReader::new(stream.expect("the Event Socket")));
+        wire.frame().await;
+        wire.send(&format!("auth {PASSWORD}")).await;
+        let reply = wire.frame().await;
+        assert_eq!(
+            reply.headers.get("Reply-Text").map(String::as_str),
+            Some("+OK accepted")
+        );
+        wire
+    }
+
+    async fn send(&mut self, command: &str) {
+        let bytes = format!("{command}\n\n").into_bytes();
+        self.0
+            .get_mut()
+            .write_all(&bytes)
+            .await
+            .expect("the switch reads");
+    }
+
+    async fn frame(&mut self) -> Frame {
+        let mut headers = HashMap::new();
+        loop {
+            let mut line = String::new();
+            let read = self
+                .0
+                .read_line(&mut line)
+                .await
+                .expect("the switch speaks UTF-8");
+            assert_ne!(read, 0, "the switch closed the Event Socket");
+            let Some((name, value)) = line.trim_end_matches('\n').split_once(": ") else {
+                break;
+            };
+            headers.insert(name.to_owned(), value.to_owned());
+        }
+        let length = headers
+            .get("Content-Length")
+            .map_or(0, |length| length.parse().expect("a length"));
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).await.expect("the whole body");
+        Frame {
+            headers,
+            body: String::from_utf8(body).expect("UTF-8"),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Answers that would harm a switch: stored, read back equal, and none of it runs.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::{Value, json};
+use switchhook::call::inert::inert;
+
+use super::call::{Call, Exchange};
+use super::receiver::Receiver;
+use super::service::Service;
+
+/// How many values go the whole way; 20,000 take a few minutes.
+const COUNT: &str = "SWITCHHOOK_HOSTILE_VALUES";
+/// Values in one answer.
+const A_CALL: usize = 100;
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_does_with_them() {
+    let count: usize = env::var(COUNT).map_or(2_000, |count| count.parse().expect("a number"));
+    let exchange = Exchange::enter().await;
+    let canary = Canary::in_folder(&exchange.switch.folder);
+    canary.sings(&exchange).await;
+    let receiver = Receiver::start().await;
+    let service = Service::start_with(&receiver, &webhook(&receiver.address)).await;
+    let mut values = Values::new(&canary);
+    for round in 0..count.div_ceil(A_CALL) {
+        let texts: Vec<String> = (0..A_CALL).map(|_| values.next()).collect();
+        let answer = body(&texts);
+        receiver.tell("/hostile", answer.as_str());
+        let call = exchange.dial("ask-hostile", &service.address).await;
+        let line = call.line_of("hostile").await;
+        assert_eq!(
+            line.number,
+            "0",
+            "round {round}: {:?}",
+            line.key("error_detail")
+        );
+        call.park().await;
+        check_equal(&call, "flow.key.response_raw", &answer).await;
+        for (index, text) in texts.iter().enumerate() {
+            check_equal(&call, &format!("flow.key.{}", name(index)), text).await;
+        }
+        use_in_a_dialplan(&exchange, &call).await;
+        canary.must_be_silent(round);
+        call.hang_up().await;
+    }
+}
+
+/// A file that the values would create if the switch ran them.
+struct Canary(PathBuf);
+
+impl Canary {
+    fn in_folder(folder: &Path) -> Self {
+        Self(folder.join("canary"))
+    }
+
+    /// Shows that it is worth listening to: the switch does run such a value when it comes unchecked.
+    async fn sings(&self, exchange: &Exchange) {
+        let answer = exchange
+            .control
+            .api(&format!(
+                "expand echo ${{system(touch {})}}",
+                self.0.display()
+            ))
+            .await;
+        assert!(
+            self.0.exists(),
+            "the switch does not run a value that it expands: {answer}"
+        );
+        std::fs::remove_file(&self.0).expect("the canary's file");
+    }
+
+    fn must_be_silent(&self, round: usize) {
+        assert!(!self.0.exists(), "a value of round {round} ran");
+    }
+}
+
+/// Values made of the pieces that matter to the switch, the same in every run.
+struct Values {
+    pieces: Vec<String>,
+    state: u64,
+}
+
+impl Values {
+    fn new(canary: &Canary) -> Self {
+        let touch = format!("system touch {}", canary.0.display());
+        let fixed = [
+            "$",
+            "$$",
+            "{",
+            "}",
+            "${",
+            "$${",
+            "\\",
+            "\\\\",
+            "'",
+            "\"",
+            " ",
+            "\t",
+            "\n",
+            "\r\n",
+            "\n\n",
+            ";",
+            ",",
+            "|:",
+            "ARRAY::",
+            "^^:",
+            "%",
+            "%24%7B",
+            "100%25",
+            "$100",
+            "é",
+            "🕿",
+            "\u{0}",
+            "\u{7f}",
+            "\u{2028}",
+            "[",
+            "]",
+            "=",
+            "<",
+            ">",
+            "&",
+            "(",
+            ")",
+            "a",
+            "unload mod_event_socket",
+            "reload mod_event_socket",
+            "Content-Length: 5\n\n",
+            "exit\n\n",
+            "::",
+            "`id`",
+        ];
+        let live = [
+            format!("${{{touch}}}"),
+            format!("$${{{touch}}}"),
+            format!("${{system(touch {})}}", canary.0.display()),
+            format!("$\\{{{touch}}}"),
+            format!("\\${{{touch}}}"),
+            format!("{{{touch}}}"),
+            format!("{{{touch}}}$"),
+            format!("'{touch}' inline"),
+            format!("[api_hangup_hook='{touch}']loopback/0"),
+            touch,
+        ];
+        let pieces = fixed.iter().map(ToString::to_string).chain(live).collect();
+        Self {
+            pieces,
+            state: 0x9E37_79B9_7F4A_7C15,
+        }
+    }
+
+    fn next(&mut self) -> String {
+        let pieces = 1 + self.below(6);
+        let text: String = (0..pieces).map(|_| self.piece()).collect();
+        // Long values go to the switch in another way.
+        if self.below(50) == 0 {
+            text.repeat(100)
+        } else {
+            text
+        }
+    }
+
+    fn piece(&mut self) -> String {
+        let at = self.below(self.pieces.len());
+        self.pieces[at].clone()
+    }
+
+    /// xorshift64
+    fn below(&mut self, limit: usize) -> usize {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        usize::try_from(self.state >> 33).expect("31 bits") % limit
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("v{index}")
+}
+
+fn webhook(address: &str) -> String {
+    let map: Vec<_> = (0..A_CALL)
+        .map(|index| format!("v{index} = \"$.v{index}\""))
+        .collect();
+    format!(
+        "[webhooks.hostile]\nurl = \"http://{address}/hostile\"\nresponse.limit = \"1 MiB\"\nresponse.map = {{ {} }}\n",
+        map.join(", ")
+    )
+}
+
+fn body(texts: &[String]) -> String {
+    let values = texts
+        .iter()
+        .enumerate()
+        .map(|(index, text)| (name(index), json!(text)));
+    Value::Object(values.collect()).to_string()
+}
+
+/// The variable is the text, or, where that could be expanded, its inert form with the text in `_b64`.
+async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
+    let stored = call.variable(variable).await;
+    assert_eq!(
+        stored.as_deref(),
+        Some(inert(text).as_ref()),
+        "{variable} of {text:?}"
+    );
+    let exact = call
+        .variable(&format!("{variable}_b64"))
+        .await
+        .map(|exact| {
+            let bytes = BASE64.decode(&exact).expect("standard base64");
+            String::from_utf8(bytes).expect("UTF-8")
+        });
+    let needed = (inert(text) != text).then_some(text);
+    assert_eq!(exact.as_deref(), needed, "{variable}_b64");
+}
+
+/// Log, set, export and eval of every value, each beside its neighbours.
+async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
+    let applications = ["log:NOTICE ", "set:copy=", "export:copy=", "eval:"];
+    for application in applications {
+        let all: Vec<_> = (0..A_CALL / 10)
+            .map(|ten| {
+                let ten = ten * 10..ten * 10 + 10;
+                let values = ten.map(|index| format!("${{flow.key.{}}}", name(index)));
+                format!("{application}{}", values.collect::<String>())
+            })
+            .collect();
+        let done = format!("{application}{}", "done");
+        let plan = format!(
+            "uuid_transfer {} '{},set:all_done={done},park' inline",
+            call.uuid,
+            all.join(",")
+        );
+        exchange.control.api(&plan).await;
+        let is_done = |event: &super::control::Event| event.variable("all_done") == Some(&done);
+        call.wait(&done, is_done).await;
+    }
+}

@@ -1,0 +1,189 @@
+//! A telephone of a few lines: SIP over UDP, no sound of its own.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::switch::Switch;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// SIPp does what needs MD5: the password of a registration.
+const SIPP: &str = "sipp";
+const PASSWORD: &str = "switchhook";
+
+/// A phone with an account of the shipped configuration, or none.
+pub struct Phone {
+    socket: UdpSocket,
+    port: u16,
+    account: &'static str,
+    switch: &'static Switch,
+}
+
+/// A message of SIP.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Request or status line.
+    pub first: String,
+    headers: HashMap<String, String>,
+}
+
+impl Phone {
+    /// A phone that registers nowhere: the configuration trusts callers from loopback.
+    pub async fn new(switch: &'static Switch, account: &'static str) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let port = socket.local_addr().expect("its number").port();
+        Self {
+            socket,
+            port,
+            account,
+            switch,
+        }
+    }
+
+    /// A phone that the switch can ring: SIPp says the password from this phone's port.
+    pub async fn registered(switch: &'static Switch, account: &'static str) -> Self {
+        let mut phone = Self::new(switch, account).await;
+        drop(phone.socket);
+        let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/register.xml");
+        let output = Command::new(SIPP)
+            .arg(format!("127.0.0.1:{}", switch.sip))
+            .arg("-sf")
+            .arg(scenario)
+            .args(["-i", "127.0.0.1", "-p", &phone.port.to_string()])
+            .args(["-s", account, "-au", account, "-ap", PASSWORD])
+            .args(["-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error"])
+            .current_dir(&switch.folder)
+            .kill_on_drop(true)
+            .output()
+            .await
+            .expect("sipp is installed");
+        assert!(
+            output.status.success(),
+            "sipp could not register: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        phone.socket = UdpSocket::bind(("127.0.0.1", phone.port))
+            .await
+            .expect("the port again");
+        phone
+    }
+
+    /// Dials.
+    pub async fn dial(&self, number: &str) {
+        let (port, account) = (self.port, self.account);
+        let sdp = self.sdp();
+        self.send(&format!(
+            "INVITE sip:{number}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}\r\n\
+             From: <sip:{account}@127.0.0.1>;tag={port}\r\nTo: <sip:{number}@127.0.0.1>\r\nCall-ID: live-{port}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:{account}@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        ))
+        .await;
+    }
+
+    /// The next message.
+    pub async fn receive(&self) -> Message {
+        let mut buffer = vec![0; 65_535];
+        let received = timeout(PATIENCE, self.socket.recv(&mut buffer)).await;
+        let length = received
+            .unwrap_or_else(|_| {
+                panic!(
+                    "{} hears nothing\n{}",
+                    self.account,
+                    self.switch.last_words()
+                )
+            })
+            .expect("the socket is there");
+        Message::parse(&String::from_utf8_lossy(&buffer[..length]))
+    }
+
+    /// The next message whose first line begins so.
+    pub async fn await_message(&self, beginning: &str) -> Message {
+        loop {
+            let message = self.receive().await;
+            if message.first.starts_with(beginning) {
+                return message;
+            }
+        }
+    }
+
+    /// Says that it rings. Without this the switch may not cancel (RFC 3261, 9.1).
+    pub async fn ring(&self, invite: &Message) {
+        self.respond(invite, "180 Ringing", "").await;
+    }
+
+    /// Takes the call.
+    pub async fn answer(&self, invite: &Message) {
+        self.respond(invite, "200 OK", &self.sdp()).await;
+    }
+
+    async fn respond(&self, request: &Message, status: &str, sdp: &str) {
+        let header = |name: &str| request.header(name).to_owned();
+        self.send(&format!(
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+             Contact: <sip:{}@127.0.0.1:{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            header("Via"),
+            header("From"),
+            header("To"),
+            self.port,
+            header("Call-ID"),
+            header("CSeq"),
+            self.account,
+            self.port,
+            sdp.len()
+        ))
+        .await;
+    }
+
+    fn sdp(&self) -> String {
+        let rtp = self.port;
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+             m=audio {rtp} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+        )
+    }
+
+    async fn send(&self, message: &str) {
+        let to = ("127.0.0.1", self.switch.sip);
+        self.socket
+            .send_to(message.as_bytes(), to)
+            .await
+            .expect("the switch is there");
+    }
+}
+
+impl Message {
+    fn parse(text: &str) -> Self {
+        let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
+        let first = lines.next().unwrap_or_default().to_owned();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Self { first, headers }
+    }
+
+    /// A header, empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map(String::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The status of a response, 0 for a request.
+    pub fn status(&self) -> u16 {
+        let status = self
+            .first
+            .strip_prefix("SIP/2.0 ")
+            .and_then(|status| status.get(..3));
+        status
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_default()
+    }
+}

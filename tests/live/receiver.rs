@@ -1,0 +1,155 @@
+//! The webhook of the tests: answers each path as it is told, and notes who asked and who left.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What was seen at the webhook.
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    /// Path and body of each request.
+    asked: Vec<(String, String)>,
+    /// Path of each request that was given up before its answer, and when.
+    left: Vec<(String, Instant)>,
+    /// Paths whose requests need not wait any more.
+    released: Vec<String>,
+}
+
+#[derive(Clone)]
+struct Desk {
+    answers: Arc<Mutex<HashMap<String, String>>>,
+    seen: watch::Sender<Seen>,
+}
+
+/// A webhook on a free port.
+pub struct Receiver {
+    /// Its `host:port`.
+    pub address: String,
+    desk: Desk,
+}
+
+impl Receiver {
+    /// Starts it. Paths that nobody told it of answer 404; those under `/hold/` wait for
+    /// [`Self::release`], those under `/status/` answer with that status.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.2:0").await.expect("a port");
+        let address = listener.local_addr().expect("its number").to_string();
+        let desk = Desk {
+            answers: Arc::default(),
+            seen: watch::channel(Seen::default()).0,
+        };
+        let app = Router::new().fallback(answer).with_state(desk.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { address, desk }
+    }
+
+    /// What `path` answers from now on.
+    pub fn tell(&self, path: &str, body: impl Into<String>) {
+        let mut answers = self.desk.answers.lock().expect("no panic");
+        answers.insert(path.to_owned(), body.into());
+    }
+
+    /// Waits until `path` was asked `times` times, and gives the last body.
+    pub async fn asked(&self, path: &str, times: usize) -> String {
+        let of_path = |seen: &Seen| {
+            let bodies = seen.asked.iter().filter(|(asked, _)| asked == path);
+            bodies.map(|(_, body)| body.clone()).collect::<Vec<_>>()
+        };
+        let often_enough = |seen: &Seen| of_path(seen).len() >= times;
+        let seen = self.wait(&format!("request of {path}"), often_enough).await;
+        of_path(&seen).pop().unwrap_or_default()
+    }
+
+    /// Waits until a request of `path` was given up, and says when.
+    pub async fn left(&self, path: &str) -> Instant {
+        let of_path = |seen: &Seen| {
+            seen.left
+                .iter()
+                .find(|(left, _)| left == path)
+                .map(|left| left.1)
+        };
+        let seen = self
+            .wait(&format!("leaving of {path}"), |seen| {
+                of_path(seen).is_some()
+            })
+            .await;
+        of_path(&seen).expect("just seen")
+    }
+
+    /// Answers everyone who waits at `path`, now and later.
+    pub fn release(&self, path: &str) {
+        self.desk
+            .seen
+            .send_modify(|seen| seen.released.push(path.to_owned()));
+    }
+
+    /// How many requests came, whatever their path.
+    pub fn count(&self) -> usize {
+        self.desk.seen.borrow().asked.len()
+    }
+
+    async fn wait(&self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        let mut watch = self.desk.seen.subscribe();
+        let seen = timeout(PATIENCE, watch.wait_for(wanted)).await;
+        seen.unwrap_or_else(|_| panic!("no {what} came"))
+            .expect("the desk is there")
+            .clone()
+    }
+}
+
+/// Notes a request that is dropped before its answer.
+struct Waiting {
+    desk: Desk,
+    path: Option<String>,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            self.desk
+                .seen
+                .send_modify(|seen| seen.left.push((path, Instant::now())));
+        }
+    }
+}
+
+async fn answer(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Response {
+    let path = uri.path().to_owned();
+    let body = String::from_utf8_lossy(&body).into_owned();
+    desk.seen
+        .send_modify(|seen| seen.asked.push((path.clone(), body)));
+    if path.starts_with("/hold/") {
+        let mut waiting = Waiting {
+            desk: desk.clone(),
+            path: Some(path.clone()),
+        };
+        let mut watch = desk.seen.subscribe();
+        let released = watch
+            .wait_for(|seen| seen.released.contains(&path))
+            .await
+            .map(drop);
+        waiting.path = released.err().map(|_| path.clone());
+    }
+    if let Some(status) = path
+        .strip_prefix("/status/")
+        .and_then(|status| status.parse().ok())
+    {
+        return (StatusCode::from_u16(status).expect("a status"), "{}").into_response();
+    }
+    let answers = desk.answers.lock().expect("no panic");
+    match answers.get(&path) {
+        Some(body) => ([(header::CONTENT_TYPE, "application/json")], body.clone()).into_response(),
+        None => (StatusCode::NOT_FOUND, "nobody told me").into_response(),
+    }
+}

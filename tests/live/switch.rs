@@ -1,0 +1,163 @@
+//! A FreeSWITCH of our own: the shipped configuration on free ports, in a folder that goes away.
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// The program to start, as the person who runs the tests names it.
+const PROGRAM: &str = "SWITCHHOOK_FREESWITCH";
+/// FreeSWITCH needs a few seconds to calibrate its clock.
+const STARTING: Duration = Duration::from_secs(60);
+/// RTP ports: below those that the system gives away by itself.
+const RTP_PORTS: u16 = 400;
+
+/// Runs its arguments until its standard input ends, which it does in whatever way the tests end;
+/// then kills what it started and removes the folder.
+const WATCHDOG: &str = r#"folder=$1; shift; "$@" >"$folder/stdout" 2>&1 & child=$!
+read -r _; kill -9 $child; wait $child 2>/dev/null; rm -rf "$folder""#;
+
+/// A running FreeSWITCH.
+pub struct Switch {
+    /// Its folder: `conf`, and `run` with logs, recordings and the rest.
+    pub folder: PathBuf,
+    /// Port of the Event Socket.
+    pub event_socket: u16,
+    /// Port of SIP.
+    pub sip: u16,
+    /// Where its variable `switchhook` points: the port for a service.
+    pub service: u16,
+    _watchdog: Child,
+    _lifeline: ChildStdin,
+}
+
+impl Switch {
+    /// The one FreeSWITCH of this test program, started by the first test that asks.
+    pub fn shared() -> &'static Self {
+        static SWITCH: OnceLock<Switch> = OnceLock::new();
+        SWITCH.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let program = std::env::var(PROGRAM)
+            .unwrap_or_else(|_| panic!("name a FreeSWITCH: {PROGRAM}=/usr/bin/freeswitch"));
+        let folder = TempDir::with_prefix("switchhook-live-")
+            .expect("a folder")
+            .keep();
+        let [event_socket, sip, service] = free_ports();
+        let rtp = 20_000 + u16::try_from(std::process::id() % 25).expect("small") * RTP_PORTS;
+        copy(&shipped(), &folder.join("conf"));
+        fs::create_dir(folder.join("run")).expect("a folder for what it writes");
+        set_variables(
+            &folder.join("conf/vars.xml"),
+            &[
+                ("sip_port", &sip.to_string()),
+                ("event_socket_port", &event_socket.to_string()),
+                ("switchhook", &format!("127.0.0.1:{service}")),
+                ("rtp_first_port", &rtp.to_string()),
+                ("rtp_last_port", &(rtp + RTP_PORTS - 1).to_string()),
+            ],
+        );
+        let (watchdog, lifeline) = run(&program, &folder);
+        let switch = Self {
+            folder,
+            event_socket,
+            sip,
+            service,
+            _watchdog: watchdog,
+            _lifeline: lifeline,
+        };
+        switch.await_event_socket();
+        switch
+    }
+
+    fn await_event_socket(&self) {
+        let began = Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", self.event_socket)).is_err() {
+            assert!(
+                began.elapsed() < STARTING,
+                "FreeSWITCH did not start: {}",
+                self.last_words()
+            );
+            std::thread::yield_now();
+        }
+    }
+
+    /// The end of its log, for a test that fails.
+    pub fn last_words(&self) -> String {
+        let files = ["stdout", "run/freeswitch.log"];
+        let texts = files.map(|file| fs::read(self.folder.join(file)).unwrap_or_default());
+        let text = String::from_utf8_lossy(&texts.concat()).into_owned();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+}
+
+/// The configuration of the repository.
+pub fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("freeswitch-conf")
+}
+
+fn run(program: &str, folder: &Path) -> (Child, ChildStdin) {
+    let run = folder.join("run");
+    let mut child = Command::new("sh")
+        .args(["-c", WATCHDOG, "sh"])
+        .arg(folder)
+        .arg(program)
+        .arg("-conf")
+        .arg(folder.join("conf"))
+        .args(
+            ["-log", "-db", "-run"]
+                .iter()
+                .flat_map(|option| [Path::new(option), run.as_path()]),
+        )
+        .args(["-nonat", "-nf", "-nc"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("a shell");
+    let lifeline = child.stdin.take().expect("its standard input");
+    (child, lifeline)
+}
+
+/// Free for TCP and for UDP a moment ago.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let mut kept = Vec::new();
+    std::array::from_fn(|_| {
+        loop {
+            let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let port = tcp.local_addr().expect("its number").port();
+            if let Ok(udp) = UdpSocket::bind(("127.0.0.1", port)) {
+                kept.push((tcp, udp));
+                return port;
+            }
+        }
+    })
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the shipped configuration") {
+        let entry = entry.expect("an entry").path();
+        let target = to.join(entry.file_name().expect("a name"));
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            fs::copy(&entry, &target).expect("a copy");
+        }
+    }
+}
+
+/// Changes values in `vars.xml` and nowhere else: the one place that a person edits.
+fn set_variables(file: &Path, variables: &[(&str, &str)]) {
+    let mut text = fs::read_to_string(file).expect("vars.xml");
+    for (name, value) in variables {
+        let start = text.find(&format!("data=\"{name}=")).expect("the variable") + "data=\"".len();
+        let end = start + text[start..].find('"').expect("its end");
+        text.replace_range(start..end, &format!("{name}={value}"));
+    }
+    fs::write(file, text).expect("vars.xml");
+}
