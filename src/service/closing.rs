@@ -167,7 +167,11 @@ impl Over<'_> {
         let keys = details::flow_keys(self.call).into_iter();
         let text = |value: Value| match value {
             Value::String(text) => text,
-            other => other.to_string(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => value.to_string(),
         };
         let mut headers: BTreeMap<_, _> = keys
             .map(|(name, value)| (format!("variable_flow.key.{name}"), text(value)))
