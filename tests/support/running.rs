@@ -84,7 +84,7 @@ pub struct Calls {
 /// What a call leaves behind.
 #[derive(Debug)]
 pub enum Left {
-    Background(Background),
+    Background(Box<Background>),
     Kept(Kept),
 }
 
@@ -92,7 +92,7 @@ struct Desk(UnboundedSender<Left>);
 
 impl Aftermath for Desk {
     fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
-        let sent = self.0.send(Left::Background(request));
+        let sent = self.0.send(Left::Background(Box::new(request)));
         async move { sent.map_err(|error| error.to_string()) }.boxed()
     }
 

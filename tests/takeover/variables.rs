@@ -103,6 +103,19 @@ async fn hostile_answers_are_inert_and_have_their_bytes_beside_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_number_keeps_the_digits_that_came() {
+    let calls = Calls::quick(WIDGETS).await;
+    let body = r#"{"name": 1.10, "vip": 1234567890123456789012345}"#;
+    let channel = through(&calls, Channel::to("lookup"), 200, body).await;
+    assert_eq!(channel.get("flow.key.name"), Some("1.10"));
+    assert_eq!(
+        channel.get("flow.key.vip"),
+        Some("1234567890123456789012345")
+    );
+    assert_eq!(channel.get(JSON_KEYS), Some("name,vip"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_request_has_the_exact_text_of_the_first_answer_unless_it_was_set_since() {
     let again = format!(
         "{WIDGETS}\n[webhooks.again]\nurl = \"{{receiver}}/again\"\nbody.text = \"<{{{{ flow.key.name }}}}>\"\n"

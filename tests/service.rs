@@ -1,0 +1,14 @@
+//! The whole service on real sockets: limits, rubbish, edits, its end, what it keeps.
+
+#[path = "service/hostile.rs"]
+mod hostile;
+#[path = "service/life.rs"]
+mod life;
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/running.rs"]
+mod running;
+#[path = "support/switch.rs"]
+mod switch;
