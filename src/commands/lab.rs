@@ -23,9 +23,10 @@ pub fn lab(args: &Lab) -> ExitCode {
         super::start_logging(false);
     }
     super::exit(super::block_on(async {
-        match &args.target {
-            Some(target) => load(target, args).await,
-            None => scenarios(args).await,
+        match (&args.target, args.receiver) {
+            (Some(target), _) => load(target, args).await,
+            (None, Some(address)) => super::receiver::answer(address).await,
+            (None, None) => scenarios(args).await,
         }
     }))
 }

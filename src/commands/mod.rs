@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod lab;
 mod outbox;
+mod receiver;
 mod report;
 mod serve;
 
