@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod desk;
+mod doctor;
 mod lab;
 mod outbox;
 mod receiver;
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use call::call;
 pub use check::check;
+pub use doctor::doctor;
 pub use lab::lab;
 pub use outbox::outbox;
 pub use report::report;
