@@ -125,6 +125,15 @@ fn each_part_that_is_missing_or_other_is_told() {
 }
 
 #[test]
+fn a_webhook_that_the_dialled_number_names_is_not_looked_for() {
+    let actions = instead(4, ("socket", "127.0.0.1:8084/$2 async full"));
+    assert_eq!(
+        wrong(&[extension("flows", &actions)], &Answers::canned(&[])),
+        []
+    );
+}
+
+#[test]
 fn the_global_variable_says_where_the_hook_goes_and_one_of_two_services_is_enough() {
     let hook = extension(
         "flows",

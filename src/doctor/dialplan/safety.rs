@@ -149,7 +149,7 @@ impl Judging<'_, '_> {
         let list = self.socket.data().split(' ').next().unwrap_or_default();
         let path = hosts(list).into_iter().find_map(|host| host.path);
         let named = path.or_else(|| self.socket.set("socket_path"))?;
-        (!named.contains("${")).then_some(named)
+        is_literal(named).then_some(named)
     }
 
     fn late_enough(&mut self, webhook: &str, seconds: u64) {
@@ -183,8 +183,8 @@ impl Judging<'_, '_> {
             );
             return;
         }
-        if named.iter().any(|name| name.contains("${")) {
-            named.retain(|name| !name.contains("${"));
+        if named.iter().any(|name| !is_literal(name)) {
+            named.retain(|name| is_literal(name));
             for (webhook, within) in asked(self.extensions, &self.socket.extension.context) {
                 self.late_enough(&webhook, within);
                 named.insert(webhook);
@@ -216,6 +216,11 @@ impl Judging<'_, '_> {
     }
 }
 
+/// Neither a variable nor a part of the number that was dialled, `$1`.
+fn is_literal(name: &str) -> bool {
+    !name.contains('$')
+}
+
 /// The webhooks that are asked through the shipped hook, `ask-NAME[-within-S][-then-NAME]`
 /// in its context, with the seconds until its way out.
 fn asked(extensions: &[Extension], context: &str) -> BTreeSet<(String, u64)> {
@@ -225,7 +230,7 @@ fn asked(extensions: &[Extension], context: &str) -> BTreeSet<(String, u64)> {
         .filter_map(|action| {
             let mut words = action.data.split_whitespace();
             let (name, to) = (words.next()?.strip_prefix("ask-")?, words.nth(1)?);
-            (to == context && !name.contains("${")).then(|| parts(name))
+            (to == context && is_literal(name)).then(|| parts(name))
         })
         .collect()
 }
