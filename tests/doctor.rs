@@ -9,7 +9,7 @@ mod switch;
 #[path = "doctor/webhook.rs"]
 mod webhook;
 
-use place::{Place, SECRET};
+use place::Place;
 use switch::{Manners, Switch};
 use webhook::Webhook;
 
@@ -185,8 +185,9 @@ fn a_certificate_that_nobody_vouches_for_is_a_fault() {
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.out.contains("✗ TLS"), "{}", ran.out);
     let plain = Webhook::plain("200 OK");
-    let ran = Place::new("", &plain.url("https", "127.0.0.1")).run(&["doctor"]);
-    assert!(ran.out.contains("✗ TLS"), "{}", ran.out);
+    let place = Place::new("", &plain.url("https", "127.0.0.1"));
+    let ran = place.run(&["doctor", "--timeout", "300ms"]);
+    assert!(ran.out.contains("no handshake within 300ms"), "{}", ran.out);
 }
 
 #[test]
@@ -197,5 +198,4 @@ fn wrong_usage_is_2_and_a_faulty_configuration_1() {
     let ran = place.run(&["--config", "none.toml", "doctor"]);
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("none.toml: cannot be read"), "{ran:?}");
-    assert!(!SECRET.is_empty());
 }

@@ -22,20 +22,20 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn plain(status: &'static str) -> Self {
-        Self::start(status, |stream| Some(stream))
+        Self::start(status, |stream| stream)
     }
 
     pub fn tls(status: &'static str) -> Self {
         let config = Arc::new(config());
         Self::start(status, move |stream| {
             let server = ServerConnection::new(Arc::clone(&config)).unwrap();
-            Some(StreamOwned::new(server, stream))
+            StreamOwned::new(server, stream)
         })
     }
 
     fn start<S: Read + Write>(
         status: &'static str,
-        wrap: impl Fn(TcpStream) -> Option<S> + Send + 'static,
+        wrap: impl Fn(TcpStream) -> S + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -44,9 +44,7 @@ impl Webhook {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                let Some(mut stream) = wrap(stream) else {
-                    return;
-                };
+                let mut stream = wrap(stream);
                 let request = request(&mut stream);
                 if !request.is_empty() {
                     let answer = format!(
