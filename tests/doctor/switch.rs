@@ -68,7 +68,9 @@ fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
         Manners::Closes => return,
         // Until the other end has had enough.
         Manners::Silent => return drop(lines.read_line(&mut String::new())),
-        _ => "Content-Type: auth/request\n\n",
+        Manners::Good | Manners::GoodFor(_) | Manners::Careless | Manners::WantsAnother => {
+            "Content-Type: auth/request\n\n"
+        }
     };
     stream.write_all(greeting.as_bytes()).unwrap();
     let Some(auth) = command(&mut lines) else {
