@@ -69,6 +69,8 @@ pub struct Serve {
     switchhook lab\n\n\
     Load on any program that speaks outbound Event Socket\n  \
     switchhook lab --target 127.0.0.1:8084/lookup --calls 5000 --rate 200\n\n\
+    Only its webhook, for a real FreeSWITCH with freeswitch-conf; Ctrl-C ends it\n  \
+    switchhook lab --receiver 127.0.0.1:8086\n\n\
     Exit status: 0 everything was right, 1 something was not, 2 wrong usage"
 )]
 pub struct Lab {
@@ -87,6 +89,15 @@ pub struct Lab {
     /// Put load on this program instead: HOST:PORT of its socket, with the path to ask for.
     #[arg(long, value_name = "HOST:PORT[/PATH]")]
     pub target: Option<String>,
+
+    /// Only answer webhooks there, and print each request and document on a line. The path
+    /// chooses the answer: /slow/3000 (ms), /status/503, /silent, /rubbish, /xml, any other: JSON.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        conflicts_with_all = ["target", "only", "json", "faithful"]
+    )]
+    pub receiver: Option<std::net::SocketAddr>,
 
     /// How many calls.
     #[arg(long, value_name = "N", default_value_t = 1000, requires = "target")]

@@ -1,5 +1,45 @@
 //! Switchhook: a FreeSWITCH Event Socket service that holds a live call while it
 //! asks an HTTP webhook, and delivers one document for every call that is over.
+//!
+//! Three things must never happen: an answer that runs code on the switch, a caller
+//! left on hold, a lost call record.
+//!
+//! # The ways of the data
+//!
+//! ```text
+//! socket -> takeover -> call::session -> webhook -> call::variables -> eslclient -> line 0 | 1
+//! hangup -> follow -> call::ledger -> call::details -> store (one transaction) -> outbox -> webhook
+//! ```
+//!
+//! # The house
+//!
+//! | Room | What it is |
+//! |---|---|
+//! | [`call`] | what is decided, pure: the session on hold, variables and what makes them inert, legs, ledger, documents |
+//! | [`eslclient`] | the Event Socket, both ways; knows nothing of webhooks |
+//! | [`webhook`] | one HTTP request: templates, egress rule, one deadline, what the answer says |
+//! | [`store`] | what is remembered, in SQLite; every write acknowledged after its commit |
+//! | [`takeover`] | calls that the switch hands over, on hold until their webhook has answered |
+//! | [`follow`] | port 8021 of every switch: the events of every leg |
+//! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
+//! | [`report`] | calls and kept answers as table, CSV, JSON |
+//! | [`ops`], [`meter`] | health, metrics and a page over HTTP; the names of what is counted |
+//! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
+//! | [`config`] | `switchhook.toml`, every fault with its line |
+//! | [`service`] | puts the parts together, starts and drains them |
+//!
+//! Imports run one way: the program -> `service` -> {`takeover`, `follow`, `outbox`, `ops`,
+//! `lab`} -> {`webhook`, `store`, `eslclient`} -> `call`, which imports nothing of the crate.
+//! Only `service` and the program read [`config::Config`]; a part takes its own options.
+//! (`config` borrows the parts' plain option types, so that there is one of each.)
+//!
+//! # Starting and stopping
+//!
+//! [`service::Service::start`] opens the store, then the outbox, the followers of the
+//! switches, and the Event Socket port last. [`service::Service::stop`] goes the other way:
+//! it stops listening (the dialplan's next host gets the next call), lets the calls on hold
+//! get their answers, stores what the followers have learnt, lets the deliveries under way
+//! end, and closes the store.
 
 pub mod call;
 pub mod config;

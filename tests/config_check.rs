@@ -50,6 +50,25 @@ fn every_fault_goes_to_standard_error_and_the_status_is_1() {
 }
 
 #[test]
+fn five_faults_are_five_lines_and_each_says_where_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let faulty = "[listen]\nesl = \"localhost\"\n[limits]\ncalls_on_hold = 0\n\
+                  [webhooks.lookup]\nulr = \"https://crm.example/\"\nurl = \"https://crm.example/\"\ntimeout = \"61s\"\n\
+                  response.map = { \"bad name\" = \"$.a\" }\n";
+    fs::write(folder.path().join("five.toml"), faulty).unwrap();
+    let output = switchhook(&["check", "five.toml"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let mut found = Vec::new();
+    for line in text(&output.stderr).lines() {
+        let mut parts = line.splitn(4, ':');
+        assert_eq!(parts.next(), Some("five.toml"), "{line}");
+        found.push(parts.next().unwrap().parse::<usize>().unwrap());
+        assert!(line.contains("; "), "a cure: {line}");
+    }
+    assert_eq!(found, [2, 4, 6, 8, 9], "{}", text(&output.stderr));
+}
+
+#[test]
 fn several_files_are_all_checked_and_one_bad_one_is_enough() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), BAD).unwrap();

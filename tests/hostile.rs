@@ -1,14 +1,14 @@
 //! A million hostile values on their way from a webhook's answer to the switch.
 //!
 //! What the crate makes of them is held against models of the switch of their own
-//! (`hostile/switch.rs`), not against the crate's helpers.
+//! (`support/switch.rs`), not against the crate's helpers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "what is not as it must be fails the test"
 )]
 
-#[path = "hostile/switch.rs"]
+#[path = "support/switch.rs"]
 mod switch;
 #[path = "hostile/values.rs"]
 mod values;
@@ -27,9 +27,12 @@ use values::Values;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
-/// Answers, and values of each: nine mapped ones and the body.
-const ANSWERS: usize = 100_000;
-const MAPPED: [&str; 9] = ["a", "b", "c", "d", "e", "f.g", "h_i", "J", "k9"];
+/// Answers, and values of each: nineteen mapped ones and the body.
+const ANSWERS: usize = 50_000;
+const MAPPED: [&str; 19] = [
+    "a", "b", "c", "d", "e", "f.g", "h_i", "J", "k9", "l", "m", "n", "o", "p", "q", "r", "s", "t",
+    "u",
+];
 
 /// Answers that share a seed, so that one can be made again.
 const PORTION: usize = 500;
@@ -69,7 +72,7 @@ fn answer(values: &mut Values) {
         .map(|value| (key(&value.name), value.text.clone().into_bytes()))
         .chain([(key("response_raw"), raw.clone())])
         .collect();
-    // Each ninth: what is not made inert goes the same way through the commands.
+    // Each twentieth: what is not made inert goes the same way through the commands.
     as_it_came(&mapped[0].text);
     let channel = channel_after(Outcome {
         verdict: Ok(mapped.into()),

@@ -23,9 +23,10 @@ pub fn lab(args: &Lab) -> ExitCode {
         super::start_logging(false);
     }
     super::exit(super::block_on(async {
-        match &args.target {
-            Some(target) => load(target, args).await,
-            None => scenarios(args).await,
+        match (&args.target, args.receiver) {
+            (Some(target), _) => load(target, args).await,
+            (None, Some(address)) => super::receiver::answer(address).await,
+            (None, None) => scenarios(args).await,
         }
     }))
 }
@@ -51,8 +52,8 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         .await
         .map_err(|error| error.to_string())?;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }
@@ -107,8 +108,8 @@ async fn load(target: &str, args: &Lab) -> Result<bool, String> {
     }
     let report = load.run().await;
     match args.json {
-        true => println!("{}", report.json()),
-        false => print!("{}", report.table()),
+        true => super::say(&format!("{}\n", report.json()))?,
+        false => super::say(&report.table())?,
     }
     Ok(report.passed)
 }

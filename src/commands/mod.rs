@@ -6,6 +6,7 @@ mod desk;
 mod doctor;
 mod lab;
 mod outbox;
+mod receiver;
 mod report;
 mod serve;
 

@@ -81,6 +81,7 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
     let connect = Duration::from_millis(100)..=25 * second;
     let reply = Duration::from_millis(100)..=60 * second;
     let drain = Duration::ZERO..=3600 * second;
+    let details = Duration::from_millis(100)..=3600 * second;
     let take = &mut section;
     Limits {
         calls_on_hold: take.get_or("calls_on_hold", all.calls_on_hold, number(1..=1_000_000)),
@@ -99,6 +100,7 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
         connect_deadline: take.get_or("connect_deadline", all.connect_deadline, duration(connect)),
         reply_deadline: take.get_or("reply_deadline", all.reply_deadline, duration(reply)),
         drain_deadline: take.get_or("drain_deadline", all.drain_deadline, duration(drain)),
+        details_deadline: take.get_or("details_deadline", all.details_deadline, duration(details)),
         deliveries_in_flight: take.get_or(
             "deliveries_in_flight",
             all.deliveries_in_flight,

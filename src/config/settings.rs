@@ -77,6 +77,8 @@ pub struct Limits {
     pub reply_deadline: Duration,
     /// From the signal to stop until calls still on hold are given back on line 1.
     pub drain_deadline: Duration,
+    /// From a call's seeming end until its document is made without what the switch still owes.
+    pub details_deadline: Duration,
     /// Documents being posted at once, over all webhooks.
     pub deliveries_in_flight: usize,
 }
@@ -92,6 +94,7 @@ impl Default for Limits {
             connect_deadline: Duration::from_secs(5),
             reply_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(60),
+            details_deadline: Duration::from_secs(60),
             deliveries_in_flight: 64,
         }
     }

@@ -10,12 +10,12 @@ use tracing::{info, warn};
 use crate::call::ledger::{self, Effect, Ledger};
 use crate::call::leg::Leg;
 use crate::eslclient::Event;
-use crate::store::{Store, StoredLeg};
+use crate::store::{Store, StoreError, StoredLeg};
 
-use super::Closing;
 use super::lag::Lag;
 use super::named::Named;
 use super::writer::Job;
+use super::{Closing, Options};
 
 /// Microseconds since 1970.
 pub fn now_us() -> i64 {
@@ -28,6 +28,8 @@ pub fn now_us() -> i64 {
 /// The calls of one switch.
 pub struct Books {
     ledger: Ledger,
+    /// Its address, under which its name is noted.
+    address: String,
     /// The name that the operator gave.
     given: Option<String>,
     /// The name that documents and the store have; known once the switch was reached.
@@ -39,11 +41,16 @@ pub struct Books {
 
 impl Books {
     /// Empty books, which tell `jobs` what to store.
-    pub fn new(given: Option<String>, closing: Arc<dyn Closing>, jobs: mpsc::Sender<Job>) -> Self {
-        let ledger = Ledger::new(ledger::Options::default());
+    pub fn new(options: &Options, closing: Arc<dyn Closing>, jobs: mpsc::Sender<Job>) -> Self {
+        let mut ledger = Ledger::new(ledger::Options {
+            patience_us: i64::try_from(options.patience.as_micros()).unwrap_or(i64::MAX),
+            ..ledger::Options::default()
+        });
+        ledger.skip_keys(closing.unwanted_keys());
         Self {
             ledger,
-            given,
+            address: options.address.clone(),
+            given: options.name.clone(),
             switch: None,
             closing,
             jobs,
@@ -51,34 +58,85 @@ impl Books {
         }
     }
 
-    /// The switch said its name. The first time, the legs stored by a predecessor are
-    /// taken in.
-    pub async fn switch_is(&mut self, name: &str, store: &Store) {
+    /// Before the switch is reached: takes up the calls that a predecessor stored of the
+    /// switch that was last found at this address, so that they end even if it never is.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the same call may be made again.
+    pub async fn take_up_stored(&mut self, store: &Store) -> Result<(), StoreError> {
+        let noted = store.switch_at(&self.address).await?;
+        if let Some(name) = noted.or_else(|| self.given.clone()) {
+            self.take_up(name, store).await?;
+        }
+        match self.given.clone() {
+            Some(given) => self.switch_is(&given, store, now_us()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The switch, asked at `asked_us`, said its name. What is stored under that name is
+    /// taken up, and what was known under another becomes its own.
+    ///
+    /// # Errors
+    /// When the store cannot be read; the same call may be made again.
+    pub async fn switch_is(
+        &mut self,
+        name: &str,
+        store: &Store,
+        asked_us: i64,
+    ) -> Result<(), StoreError> {
+        self.lag.restart();
         let name = self.given.clone().unwrap_or_else(|| name.to_owned());
         if self.switch.as_ref() == Some(&name) {
-            return;
+            return Ok(());
         }
-        self.switch = Some(name.clone());
-        let legs: Vec<Leg> = match store.load_legs().await {
-            Ok(rows) => rows
-                .into_iter()
-                .filter(|row| row.switch == name)
-                .filter_map(read)
-                .collect(),
-            Err(error) => {
-                warn!(switch = name, %error, "the legs stored before cannot be read; their calls are not resumed");
-                return;
+        let former = self.switch.clone();
+        self.take_up_at(name.clone(), store, asked_us).await?;
+        if let Some(former) = former {
+            info!(former, name, "the switch has another name");
+            self.rename(&former, &name).await;
+        }
+        let address = self.address.clone();
+        self.send(Job::Switch { address, name }).await;
+        Ok(())
+    }
+
+    async fn rename(&mut self, former: &str, name: &str) {
+        for effect in self.ledger.rename_switch(name) {
+            if let Effect::Store(uuid) = &effect {
+                let (switch, uuid) = (former.to_owned(), uuid.clone());
+                self.send(Job::Forget { switch, uuid }).await;
             }
-        };
-        if !legs.is_empty() {
-            info!(
-                switch = name,
-                legs = legs.len(),
-                "taking up the calls of before"
-            );
+            self.carry_out(vec![effect]).await;
         }
-        let effects = self.ledger.restore(legs, now_us());
+    }
+
+    async fn take_up(&mut self, name: String, store: &Store) -> Result<(), StoreError> {
+        self.take_up_at(name, store, now_us()).await
+    }
+
+    async fn take_up_at(
+        &mut self,
+        name: String,
+        store: &Store,
+        asked_us: i64,
+    ) -> Result<(), StoreError> {
+        let channels = store.finished_channels(&name).await?;
+        let rows = store.load_legs().await?;
+        for channel in channels {
+            self.ledger.remember(&channel.uuid, channel.created_us);
+        }
+        let own = rows.into_iter().filter(|row| row.switch == name);
+        let legs: Vec<Leg> = own.filter_map(read).collect();
+        if !legs.is_empty() {
+            let legs = legs.len();
+            info!(switch = name, legs, "taking up the calls of before");
+        }
+        self.switch = Some(name);
+        // Just before the question: a leg that is not in the answer is gone.
+        let effects = self.ledger.restore(legs, asked_us.saturating_sub(1));
         self.carry_out(effects).await;
+        Ok(())
     }
 
     /// One event.
@@ -98,44 +156,57 @@ impl Books {
         self.carry_out(effects).await;
     }
 
-    /// `show channels as json`, asked at `asked_us`: legs that are not in it ended while
-    /// nobody listened.
-    pub async fn channels_alive(&mut self, list: &str, asked_us: i64) {
-        let Some(switch) = self.switch.clone() else {
-            return;
-        };
-        let Some(alive) = uuids(list) else {
+    /// Of the legs of which nothing was heard since `asked_us`, when the switch was asked
+    /// for `list` (`show channels as json`): those that are not in it.
+    pub fn not_listed(&self, list: &str, asked_us: i64) -> Vec<String> {
+        let listed = uuids(list).unwrap_or_else(|| {
+            let switch = self.name_of("");
             warn!(switch, "the switch's list of channels cannot be read");
-            return;
-        };
-        let effects = self
-            .ledger
-            .lose(&switch, &|uuid| alive.contains(uuid), asked_us, now_us());
+            HashSet::new()
+        });
+        let silent = self.ledger.silent(asked_us);
+        silent
+            .filter(|uuid| !listed.contains(*uuid))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The switch, asked at `asked_us`, no longer has these channels.
+    pub async fn lost(&mut self, gone: &HashSet<String>, asked_us: i64) {
+        let switch = self.name_of("");
+        let lives = |uuid: &str| !gone.contains(uuid);
+        let effects = self.ledger.lose(&switch, &lives, asked_us, now_us());
         if !effects.is_empty() {
-            warn!(
-                switch,
-                legs = effects.len(),
-                "legs ended while the switch was not followed"
-            );
+            let legs = effects.len();
+            warn!(switch, legs, "legs ended while the switch was not followed");
         }
         self.carry_out(effects).await;
     }
 
     /// Closes what has waited too long; about once a second.
     pub async fn tick(&mut self) {
-        let effects = self.ledger.expire(now_us());
+        self.ledger.skip_keys(self.closing.unwanted_keys());
+        let effects = self.ledger.expire(self.lag.heard_until(now_us()));
         self.carry_out(effects).await;
     }
 
     async fn carry_out(&mut self, effects: Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        let began = now_us();
         for effect in effects {
             if let Some(job) = self.job(effect) {
-                // The writer lives as long as we do; waiting for it is the backpressure.
-                if self.jobs.send(job).await.is_err() {
-                    warn!("the ledger's writer is gone");
-                }
+                self.send(job).await;
             }
         }
+        self.lag.stalled(began, now_us());
+    }
+
+    /// Waits while the writer has enough to do: this is the backpressure.
+    async fn send(&self, job: Job) {
+        // The follower ends when its writer does, and says so.
+        drop(self.jobs.send(job).await);
     }
 
     fn job(&self, effect: Effect) -> Option<Job> {
@@ -155,7 +226,11 @@ impl Books {
                 switch: self.name_of(""),
                 uuid,
             }),
-            Effect::Over(call) => Some(Job::Finish(self.closing.finish(&call))),
+            Effect::Over(call) => {
+                let mut finished = self.closing.finish(&call);
+                finished.switch = self.name_of(&finished.switch);
+                Some(Job::Finish(Box::new(finished)))
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 //! Every leg of every call of a switch, over its port 8021.
 //!
 //! ```text
-//! switch -> connection -> call::ledger -> writer -> store
+//! switch -> link -> books (call::ledger) -> writer -> store
 //! ```
 //!
 //! One task reads events and keeps the ledger, one writes to the store. The queue
 //! between them is short: when the store is slow the socket is not read, and the
-//! switch keeps up to 100,000 events for us. Nothing is dropped here.
+//! switch keeps up to 100,000 events for us. Nothing is dropped here, and what waits to
+//! be read is not taken for missing.
 
 mod books;
 mod lag;
+mod link;
 mod named;
 mod writer;
 
@@ -21,41 +23,24 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::call::whole::Call;
-use crate::eslclient::{self, Command, Connection, Format, Incoming, Limits, Ticket};
+use crate::eslclient::{self, Connection, Limits};
 use crate::meter;
-use crate::store::{FinishedCall, Health, Store};
+use crate::store::{FinishedCall, Health, Store, StoreError};
 use crate::webhook::options::Secret;
 
 use books::Books;
+use link::{Heard, Link, Lost};
 
-/// The events that legs, calls and recordings are learnt from, and no other.
-const EVENTS: [&str; 14] = [
-    "CHANNEL_CREATE",
-    "CHANNEL_ORIGINATE",
-    "CHANNEL_ANSWER",
-    "CHANNEL_BRIDGE",
-    "CHANNEL_UNBRIDGE",
-    "CHANNEL_HANGUP",
-    "CHANNEL_HANGUP_COMPLETE",
-    "CHANNEL_DESTROY",
-    "CHANNEL_UUID",
-    "RECORD_START",
-    "RECORD_STOP",
-    "CUSTOM",
-    "sofia::transferor",
-    "sofia::transferee",
-];
-
-/// A switch that says nothing for this long after a question is taken for gone.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
-/// How often it is asked.
-const QUESTION_EVERY: Duration = Duration::from_secs(20);
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// Between two looks at a store that cannot be read.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Room for the list of all channels: a row of it is about 1 KiB.
+const LIST_BYTES: usize = 128 * 1024 * 1024;
 
 /// One switch to follow.
 #[derive(Debug, Clone)]
@@ -66,16 +51,24 @@ pub struct Options {
     pub password: Secret,
     /// Its name in documents; `None` for the one it gives itself.
     pub name: Option<String>,
-    /// Limits on what it sends.
+    /// Limits on what it sends. The list of its channels may be larger.
     pub frames: Limits,
     /// From the connection to the password's acceptance.
     pub connect_deadline: Duration,
+    /// How long a call that seems over waits for what the switch still owes.
+    pub patience: Duration,
 }
 
 /// Makes of a call that is over what is to be stored and sent.
 pub trait Closing: Send + Sync {
     /// Everything that the store is to do in one transaction.
     fn finish(&self, call: &Call) -> FinishedCall;
+
+    /// Keys (without `flow.key.`) that nothing of what it makes shows: they need not be
+    /// kept while the call lasts.
+    fn unwanted_keys(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Follows one switch until it is told to stop.
@@ -108,59 +101,91 @@ impl Follower {
     /// Connects, again and again, until `stop`. Returns when all that was learnt is stored.
     pub async fn run(self, stop: CancellationToken) {
         let (jobs, queue) = writer::queue();
-        let writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
-        let mut books = Books::new(self.options.name.clone(), Arc::clone(&self.closing), jobs);
+        let mut writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
+        let mut books = Books::new(&self.options, Arc::clone(&self.closing), jobs);
         tokio::select! {
-            () = stop.cancelled() => {}
-            () = self.follow(&mut books) => {}
-        }
-        drop(books);
-        if let Err(error) = writer.await {
-            warn!(%error, "the writer of the ledger ended badly");
+            () = self.follow(&mut books, &stop) => {
+                drop(books);
+                self.ended(writer.await, &stop);
+            }
+            ended = &mut writer => self.ended(ended, &stop),
         }
     }
 
-    async fn follow(&self, books: &mut Books) {
+    /// Without its writer a follower can do nothing.
+    fn ended(&self, writer: Result<(), tokio::task::JoinError>, stop: &CancellationToken) {
+        if let Err(fault) = writer {
+            error!(%fault, "the writer of the ledger ended badly");
+        }
+        if !stop.is_cancelled() {
+            let what = format!("{} is not followed any more; restart", self.options.address);
+            self.health.send_replace(Health::ill(what));
+        }
+    }
+
+    async fn follow(&self, books: &mut Books, stop: &CancellationToken) {
+        while let Err(error) = books.take_up_stored(&self.store).await {
+            if !self.waits_for_the_store(&error, stop).await {
+                return;
+            }
+        }
         let mut wait = FIRST_WAIT;
-        loop {
-            match self.connect().await {
-                Ok(connection) => {
-                    wait = FIRST_WAIT;
-                    let error = self.listen(connection, books).await;
-                    counter!(meter::SWITCH_LOST, "switch" => self.options.address.clone())
-                        .increment(1);
-                    self.unreached(&error);
-                }
-                Err(error) => self.unreached(&error),
+        while !stop.is_cancelled() {
+            let lost = tokio::select! {
+                () = stop.cancelled() => return,
+                connection = self.connect() => match connection {
+                    Ok(connection) => self.listen(connection, books, stop, &mut wait).await,
+                    Err(error) => Err(error.into()),
+                },
+            };
+            if let Err(lost) = lost {
+                self.unreached(&lost);
             }
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
-            self.pause(wait + jitter, books).await;
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(wait + jitter) => {}
+            }
+            // Calls that wait for something end while the switch is away, too.
+            books.tick().await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
-    /// Calls that wait for something end by themselves while the switch is away, too.
-    async fn pause(&self, wait: Duration, books: &mut Books) {
-        sleep(wait).await;
-        books.tick().await;
+    /// Says why the store cannot be read and waits a moment; `false` at the end.
+    async fn waits_for_the_store(&self, error: &StoreError, stop: &CancellationToken) -> bool {
+        let what = format!("the calls stored before cannot be read: {error}");
+        if self.health.send_replace(Health::ill(what.clone())).what != what {
+            error!("{what}");
+        }
+        tokio::select! {
+            () = stop.cancelled() => false,
+            () = sleep(AGAIN_AFTER) => true,
+        }
     }
 
     async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
         let Options {
             address,
             password,
-            frames,
             connect_deadline,
             ..
         } = &self.options;
-        eslclient::open_inbound(address, password.reveal(), *frames, *connect_deadline).await
+        let frames = Limits {
+            body_bytes: self.options.frames.body_bytes.max(LIST_BYTES),
+            ..self.options.frames
+        };
+        eslclient::open_inbound(address, password.reveal(), frames, *connect_deadline).await
     }
 
     /// Says it once for each change, not at every attempt.
-    fn unreached(&self, error: &eslclient::Error) {
-        let what = format!("{}: {error}; trying again", self.options.address);
+    fn unreached(&self, lost: &Lost) {
+        let what = format!("{}: {lost}; trying again", self.options.address);
         gauge!(meter::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::ill(what.clone()));
+        if before.ok {
+            counter!(meter::SWITCH_LOST, "switch" => self.options.address.clone()).increment(1);
+        }
         if before.what == what {
             debug!("{what}");
         } else {
@@ -168,111 +193,73 @@ impl Follower {
         }
     }
 
-    /// Reads until the connection is of no use; why it is not.
+    /// Reads until the end, or until the connection is of no use; why it is not. What was
+    /// read is carried out whatever happens: only waiting is broken off.
     async fn listen(
         &self,
         connection: Connection<TcpStream>,
         books: &mut Books,
-    ) -> eslclient::Error {
-        let mut link = match Link::subscribe(connection) {
-            Ok(link) => link,
-            Err(error) => return error,
-        };
+        stop: &CancellationToken,
+        wait: &mut Duration,
+    ) -> Result<(), Lost> {
+        let mut link = Link::subscribe(connection)?;
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                incoming = link.connection.next() => match incoming {
-                    Ok(incoming) => self.take(incoming, &mut link, books).await,
-                    Err(error) => return error,
-                },
-                _ = tick.tick() => {
-                    if let Err(error) = link.keep_alive() {
-                        return error;
+                () = stop.cancelled() => return Ok(()),
+                heard = link.next() => {
+                    let heard = heard?;
+                    if matches!(heard, Heard::Subscribed) {
+                        *wait = FIRST_WAIT;
+                        self.reached();
                     }
+                    let began = Instant::now();
+                    self.take(heard, &mut link, books, stop).await?;
+                    link.pardon(began.elapsed());
+                }
+                _ = tick.tick() => {
+                    link.keep_alive()?;
+                    let began = Instant::now();
                     books.tick().await;
+                    link.pardon(began.elapsed());
                 }
             }
         }
     }
 
-    async fn take(&self, incoming: Incoming, link: &mut Link, books: &mut Books) {
-        link.heard = Instant::now();
-        match incoming {
-            Incoming::Event(event) => books.event(&event).await,
-            Incoming::Reply(ticket, reply) if ticket == link.name => {
-                books.switch_is(reply.text().trim(), &self.store).await;
-                self.reached(reply.text().trim());
-            }
-            Incoming::Reply(ticket, reply) if ticket == link.channels => {
-                books.channels_alive(&reply.text(), link.asked_us).await;
-            }
-            Incoming::Reply(_, reply) => {
-                if let Err(error) = reply.result() {
-                    warn!(switch = %self.options.address, error, "the switch refused a command");
+    async fn take(
+        &self,
+        heard: Heard,
+        link: &mut Link,
+        books: &mut Books,
+        stop: &CancellationToken,
+    ) -> Result<(), Lost> {
+        match heard {
+            Heard::Event(event) => books.event(&event).await,
+            Heard::Name(name) => {
+                while let Err(error) = books.switch_is(&name, &self.store, link.asked_us).await {
+                    if !self.waits_for_the_store(&error, stop).await {
+                        break;
+                    }
                 }
             }
-            Incoming::Notice(_)
-            | Incoming::Rejection(_)
-            | Incoming::AuthRequest
-            | Incoming::Other(_) => {}
+            Heard::Channels(list) => link.ask_for(books.not_listed(&list, link.asked_us))?,
+            Heard::Gone(gone) => books.lost(&gone, link.asked_us).await,
+            Heard::Refusal(text) => {
+                warn!(switch = %self.options.address, text, "the switch refused a command");
+            }
+            Heard::Subscribed | Heard::Nothing => {}
         }
+        Ok(())
     }
 
-    fn reached(&self, name: &str) {
+    fn reached(&self) {
         let address = &self.options.address;
         gauge!(meter::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
         let before = self.health.send_replace(Health::well());
         if !before.ok {
-            info!(switch = name, %address, "following the switch");
+            info!(%address, "following the switch");
         }
-    }
-}
-
-/// A connection that was subscribed, and what was asked on it.
-struct Link {
-    connection: Connection<TcpStream>,
-    name: Ticket,
-    channels: Ticket,
-    /// When `show channels` was asked, µs since 1970.
-    asked_us: i64,
-    heard: Instant,
-    questioned: Instant,
-}
-
-impl Link {
-    /// Events first, so that no channel falls between them and the list.
-    fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, eslclient::Error> {
-        connection.queue(&Command::event(Format::Json, EVENTS)?);
-        let name = connection.queue(&Command::api("switchname", "")?);
-        let channels = connection.queue(&Command::api("show", "channels as json")?);
-        let now = Instant::now();
-        Ok(Self {
-            connection,
-            name,
-            channels,
-            asked_us: books::now_us(),
-            heard: now,
-            questioned: now,
-        })
-    }
-
-    /// Asks a switch that has been silent whether it is there.
-    ///
-    /// # Errors
-    /// When it has not answered for too long.
-    fn keep_alive(&mut self) -> Result<(), eslclient::Error> {
-        let silent = self.heard.elapsed();
-        if silent > QUESTION_EVERY + ANSWER_DEADLINE {
-            return Err(eslclient::Error::Timeout {
-                doing: "the switch's answer",
-                within: ANSWER_DEADLINE,
-            });
-        }
-        if silent > QUESTION_EVERY && self.questioned.elapsed() > QUESTION_EVERY {
-            self.questioned = Instant::now();
-            self.connection.queue(&Command::api("switchname", "")?);
-        }
-        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! From the ledger to the store, in order, many at a time.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,11 +17,13 @@ const WAITING: usize = 1024;
 const TOGETHER: usize = 256;
 /// Between two attempts at a store that fails.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// How often a job that the store refuses for its own sake is offered.
+const OFFERS: u32 = 3;
 /// How long a store that fails may hold up the end of the service.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One thing to store.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
     /// A leg as it stands now.
     Leg(StoredLeg),
@@ -32,7 +35,14 @@ pub enum Job {
         uuid: String,
     },
     /// A call that is over.
-    Finish(FinishedCall),
+    Finish(Box<FinishedCall>),
+    /// The name of the switch at an address.
+    Switch {
+        /// Host and port.
+        address: String,
+        /// What it calls itself.
+        name: String,
+    },
 }
 
 /// The queue between ledger and store.
@@ -45,7 +55,7 @@ pub fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
 pub async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while queue.recv_many(&mut jobs, TOGETHER).await > 0 {
-        let storing = store_all(&store, std::mem::take(&mut jobs));
+        let storing = store_all(&store, latest(std::mem::take(&mut jobs)));
         tokio::pin!(storing);
         tokio::select! {
             () = &mut storing => continue,
@@ -60,26 +70,79 @@ pub async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: Cancellatio
     }
 }
 
+/// Without the legs that a later job of these stores again or removes: all of them go
+/// into the store together.
+fn latest(jobs: Vec<Job>) -> Vec<Job> {
+    let mut overtaken: HashSet<(String, String)> = HashSet::new();
+    let mut kept: Vec<Job> = Vec::with_capacity(jobs.len());
+    for job in jobs.into_iter().rev() {
+        match &job {
+            Job::Leg(leg) => {
+                if !overtaken.insert((leg.switch.clone(), leg.leg_uuid.clone())) {
+                    continue;
+                }
+            }
+            Job::Forget { switch, uuid } => {
+                overtaken.insert((switch.clone(), uuid.clone()));
+            }
+            Job::Finish(call) => {
+                let legs = call.legs.iter();
+                overtaken.extend(legs.map(|uuid| (call.switch.clone(), uuid.clone())));
+            }
+            Job::Switch { .. } => {}
+        }
+        kept.push(job);
+    }
+    kept.reverse();
+    kept
+}
+
 /// The store's writer takes what comes at once into one transaction, in this order.
 async fn store_all(store: &Store, mut jobs: Vec<Job>) {
     let mut failing = false;
+    let mut refusals = 0;
     while !jobs.is_empty() {
         let results = join_all(jobs.iter().map(|job| put(store, job.clone()))).await;
-        let first = results.iter().position(Result::is_err);
-        if let Some(Err(fault)) = first.map(|at| &results[at]) {
-            if !failing {
-                error!(%fault, "the store does not take legs; offering them until it does");
-            }
-            failing = true;
-            // From the first that failed on: all of these may be stored twice.
-            jobs.drain(..first.unwrap_or_default());
-            sleep(AGAIN_AFTER).await;
-        } else {
-            jobs.clear();
+        let fault = results.into_iter().enumerate();
+        let fault = fault.filter_map(|(at, result)| Some((at, result.err()?)));
+        let Some((first, fault)) = fault.min_by_key(|(at, _)| *at) else {
+            break;
+        };
+        if first > 0 {
+            refusals = 0;
         }
+        // From the first that failed on: all of these may be stored twice.
+        jobs.drain(..first);
+        if !fault.is_recoverable() {
+            refusals += 1;
+            if refusals == OFFERS {
+                set_aside(&jobs.remove(0), &fault);
+                refusals = 0;
+                continue;
+            }
+        } else if !failing {
+            error!(%fault, "the store does not take legs; offering them until it does");
+            failing = true;
+        }
+        sleep(AGAIN_AFTER).await;
     }
     if failing {
         info!("the store takes legs again");
+    }
+}
+
+/// A fault of this one job must not hold up all calls after it. What is stored of its
+/// call stays, and is taken up at the next start.
+fn set_aside(job: &Job, fault: &StoreError) {
+    match job {
+        Job::Leg(leg) => error!(%fault, leg = leg.leg_uuid, "a leg is not stored"),
+        Job::Forget { uuid, .. } => error!(%fault, leg = uuid, "a leg is not removed"),
+        Job::Finish(call) => error!(
+            %fault,
+            call = call.call_uuid,
+            "the documents of a call are not stored; they are made again at the next start"
+        ),
+        Job::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
     }
 }
 
@@ -87,6 +150,46 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
     match job {
         Job::Leg(leg) => store.put_leg(leg).await,
         Job::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
-        Job::Finish(call) => store.finish_call(call).await.map(drop),
+        Job::Finish(call) => store.finish_call(*call).await.map(drop),
+        Job::Switch { address, name } => store.put_switch(&address, &name).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leg(uuid: &str, json: &str) -> Job {
+        Job::Leg(StoredLeg {
+            switch: "fs1".into(),
+            call_id: uuid.into(),
+            leg_uuid: uuid.into(),
+            json: json.into(),
+        })
+    }
+
+    fn finish(legs: &[&str]) -> Job {
+        Job::Finish(Box::new(FinishedCall {
+            switch: "fs1".into(),
+            call_uuid: "a".into(),
+            legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
+            channels: Vec::new(),
+            documents: Vec::new(),
+            summary: None,
+        }))
+    }
+
+    #[test]
+    fn of_a_leg_only_the_latest_is_stored_and_none_that_is_removed() {
+        let jobs = vec![leg("a", "1"), leg("b", "1"), leg("a", "2"), leg("c", "1")];
+        assert_eq!(latest(jobs), [leg("b", "1"), leg("a", "2"), leg("c", "1")]);
+        let jobs = vec![leg("a", "1"), leg("b", "1"), finish(&["a"])];
+        assert_eq!(latest(jobs), [leg("b", "1"), finish(&["a"])]);
+    }
+
+    #[test]
+    fn a_leg_that_comes_after_its_removal_is_stored() {
+        let jobs = vec![leg("a", "1"), finish(&["a"]), leg("a", "2")];
+        assert_eq!(latest(jobs), [finish(&["a"]), leg("a", "2")]);
     }
 }

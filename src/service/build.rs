@@ -141,7 +141,7 @@ pub fn format(config: &Config, flow: &config::Flow) -> Format {
 }
 
 /// The names, without `flow.key.`, under which widgets write raw responses.
-fn raw_names(config: &Config) -> Vec<String> {
+pub fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()
@@ -221,6 +221,7 @@ pub fn follow_options(config: &Config) -> Vec<follow::Options> {
             name: switch.name.clone(),
             frames,
             connect_deadline: config.limits.connect_deadline,
+            patience: config.limits.details_deadline,
         })
         .collect()
 }

@@ -13,12 +13,13 @@ use crate::call::recording::Recording;
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
-use crate::store::{CallSummary, Content, FinishedCall, Kind, NewDocument};
+use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
 use crate::webhook;
 
 use super::build::{self, Built};
 use super::keeper;
+use super::raw;
 use super::recordings::PublicUrl;
 
 /// Makes documents after the configuration as it is now.
@@ -29,6 +30,7 @@ struct Flows {
     default_webhook: Option<String>,
     webhooks: HashMap<String, Arc<Widget>>,
     public_url: Option<PublicUrl>,
+    unwanted_keys: Vec<String>,
     /// Flow names that no flow has, each said once.
     unknown: Mutex<HashSet<String>>,
 }
@@ -56,6 +58,10 @@ impl follow::Closing for Documents {
     fn finish(&self, call: &Call) -> FinishedCall {
         self.0.load().finish(call)
     }
+
+    fn unwanted_keys(&self) -> Vec<String> {
+        self.0.load().unwanted_keys.clone()
+    }
 }
 
 impl Flows {
@@ -68,6 +74,7 @@ impl Flows {
             default_webhook: config.account.default_webhook.clone(),
             webhooks: built.widgets.by_name.clone(),
             public_url: PublicUrl::new(config)?,
+            unwanted_keys: raw::unwanted(config),
             unknown: Mutex::default(),
         })
     }
@@ -94,6 +101,13 @@ impl Flows {
             switch: call.switch().to_owned(),
             call_uuid: call.id.clone(),
             legs: call.legs.iter().map(|leg| leg.uuid.clone()).collect(),
+            channels: call
+                .channels()
+                .map(|(uuid, created_us)| FinishedChannel {
+                    uuid: uuid.to_owned(),
+                    created_us,
+                })
+                .collect(),
             documents: self.documents(&over),
             summary: Some(summary(&over)),
         }

@@ -1,7 +1,7 @@
 //! Between calls and the store: what must outlast a call is stored here, and what
 //! waits in the store is sent from here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,12 +10,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use url::Url;
 
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
-use crate::webhook::{Client, Prepared};
+use crate::webhook::{self, Client, Prepared, Webhook};
 
 use super::build::Built;
 
@@ -139,7 +140,7 @@ impl Deliver for Webhooks {
         let widget = known.widgets.get(&delivery.endpoint);
         let widget = widget
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
-        let mut request = request(delivery)?;
+        let mut request = request(&widget.webhook, delivery)?;
         widget.webhook.authorize(&mut request.headers);
         match known
             .client
@@ -155,27 +156,25 @@ impl Deliver for Webhooks {
     }
 }
 
-fn request(delivery: &Delivery) -> Result<Prepared, String> {
-    let content = &delivery.content;
+/// The request as it was frozen, with this attempt's headers.
+fn request(webhook: &Webhook, delivery: &Delivery) -> Result<Prepared, String> {
+    let mut request = match &delivery.content.url {
+        Some(url) => frozen(&delivery.content, url)?,
+        None => rendered(webhook, &delivery.content)?,
+    };
+    for (name, value) in &delivery.headers {
+        add(&mut request.headers, name, value)?;
+    }
+    Ok(request)
+}
+
+fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
     let method = content.method.as_deref().unwrap_or("POST");
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
-    let url = content
-        .url
-        .as_deref()
-        .ok_or("the stored document has no URL")?;
     let url = Url::parse(url).map_err(|error| format!("the stored URL is not valid: {error}"))?;
     let mut headers = HeaderMap::with_capacity(content.headers.len() + 4);
-    let stored = content
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value));
-    let signed = delivery.headers.iter().map(|(name, value)| (*name, value));
-    for (name, value) in stored.chain(signed) {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
-        headers.insert(
-            name,
-            HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?,
-        );
+    for (name, value) in &content.headers {
+        add(&mut headers, name, value)?;
     }
     Ok(Prepared {
         method,
@@ -183,4 +182,45 @@ fn request(delivery: &Delivery) -> Result<Prepared, String> {
         headers,
         body: content.body.clone(),
     })
+}
+
+/// The request could not be made when the document was frozen: perhaps it can with the
+/// webhook as it is configured now. The body stays what it is.
+fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
+    let document: Value = serde_json::from_slice(&content.body).unwrap_or_default();
+    let call = webhook::Call {
+        headers: &flow_variables(&document),
+        document: Some(&document),
+        predefined: &|| content.body.to_vec(),
+    };
+    let request = webhook.prepare(&call).map_err(|failure| failure.detail)?;
+    Ok(Prepared {
+        body: content.body.clone(),
+        ..request
+    })
+}
+
+/// A document's `keys` as the channel variables that they were.
+fn flow_variables(document: &Value) -> BTreeMap<String, String> {
+    let keys = document
+        .get("keys")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let variable = |key: &Value| {
+        let name = key.get("name")?.as_str()?.strip_prefix('$')?;
+        let value = key.get("value")?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Some((format!("variable_{name}"), text))
+    };
+    keys.filter_map(variable).collect()
+}
+
+fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| error.to_string())?;
+    let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
+    headers.insert(name, value);
+    Ok(())
 }

@@ -9,6 +9,7 @@
 mod build;
 mod closing;
 mod keeper;
+mod raw;
 mod recordings;
 
 use std::io;

@@ -26,8 +26,8 @@ pub use error::StoreError;
 pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSummary, Claimed, Content, DocumentDetail,
-    DocumentRow, Filter, FinishedCall, KeptResponse, Kind, Lease, NewDocument, Report,
-    ReportedCall, Settled, State, StoredLeg, Want,
+    DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease, NewDocument,
+    Report, ReportedCall, Settled, State, StoredLeg, Want,
 };
 
 use sqlite::Sqlite;
@@ -198,6 +198,38 @@ impl Store {
     pub async fn finish_call(&self, call: FinishedCall) -> Result<Vec<bool>, StoreError> {
         let Driver::Sqlite(db) = &*self.driver;
         db.write(sqlite::Finish(call)).await
+    }
+
+    /// Channels of calls that ended within the last hour, the oldest first: what their
+    /// switch still says of them makes no new call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finished_channels(
+        &self,
+        switch: &str,
+    ) -> Result<Vec<FinishedChannel>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.finished_channels(switch).await
+    }
+
+    /// Notes the name that the switch at `address` (host and port) gave itself.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one it is not noted.
+    pub async fn put_switch(&self, address: &str, name: &str) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let (address, name) = (address.to_owned(), name.to_owned());
+        db.write(sqlite::PutSwitch { address, name }).await
+    }
+
+    /// The name that was last noted for the switch at `address`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn switch_at(&self, address: &str) -> Result<Option<String>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.switch_at(address).await
     }
 
     /// Keeps a widget's variables for the report.

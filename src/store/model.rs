@@ -101,6 +101,15 @@ pub struct CallSummary {
     pub incomplete: bool,
 }
 
+/// A channel whose call is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedChannel {
+    /// Unique-ID.
+    pub uuid: String,
+    /// Creation, µs since 1970: a Unique-ID may be given again.
+    pub created_us: Option<i64>,
+}
+
 /// All that is written when a call is over, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedCall {
@@ -110,6 +119,8 @@ pub struct FinishedCall {
     pub call_uuid: String,
     /// The legs that are no longer needed.
     pub legs: Vec<String>,
+    /// Its channels, to be remembered for an hour.
+    pub channels: Vec<FinishedChannel>,
     /// What is to be sent; none when the flow's webhook is off.
     pub documents: Vec<NewDocument>,
     /// The report's row; none when the call is not to be reported.

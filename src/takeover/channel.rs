@@ -36,7 +36,11 @@ pub struct Channel {
 
 impl Channel {
     /// Reads a `connect` reply; `None` when it names no channel.
-    pub fn read(headers: &dyn Headers) -> Option<Self> {
+    ///
+    /// As it came: what is in doubt here is not worth a round trip, for a number that
+    /// begins with `+` is.
+    pub fn read(reply: &ConnectReply) -> Option<Self> {
+        let headers = &AsItCame(&reply.event);
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
@@ -128,6 +132,21 @@ impl Headers for ConnectReply {
                 Some(exact) => visit(&name, exact),
                 None => visit(&name, &value),
             }
+        }
+    }
+}
+
+/// The headers with nothing noted.
+struct AsItCame<'a>(&'a Event);
+
+impl Headers for AsItCame<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.get(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.0.iter() {
+            visit(&name, &value);
         }
     }
 }

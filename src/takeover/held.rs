@@ -1,6 +1,12 @@
 //! One call: performs the table of [`crate::call::session`] on a socket.
+//!
+//! `waiting` is what happens to it, `leaving` is how it is let go. What is queued for the
+//! switch is written while the next thing is waited for, so that a peer that does not read
+//! holds up nothing but its own call, and that until its deadline.
 
-use std::future::pending;
+mod leaving;
+mod waiting;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,25 +14,21 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
-use tracing::{debug, warn};
+use tracing::warn;
 
-use crate::call::outcome::{Failure, Outcome, Reason};
+use crate::call::outcome::Outcome;
 use crate::call::session::{Action, Input, State, Task};
-use crate::call::variables::{self, Assignment, Line, Plan};
-use crate::eslclient::{Command, CommandError, Connection, Incoming, Ticket};
+use crate::call::variables::Assignment;
+use crate::eslclient::{Command, CommandError, Connection};
 use crate::webhook::Prepared;
 
-use super::channel::{Channel, RESUMES};
+use super::channel::Channel;
 use super::opening::{Decision, NoCall, Opening};
 use super::report::{Ending, Report};
-use super::{Background, Kept, Takeover, Widget, Widgets, release};
+use super::{Background, Takeover, Widget, Widgets, release};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// A hook's schedule may have taken a call on that was held for longer (FreeSWITCH counts
-/// its schedules in whole seconds).
-const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
 /// A store that is slow must not hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
@@ -50,11 +52,14 @@ async fn open(
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
+    let deadline = takeover.options.connect_deadline;
     let Decision {
         task,
         widget,
         request,
-    } = opening.decide(&widgets, room).await?;
+    } = timeout(deadline, opening.decide(&widgets, room))
+        .await
+        .map_err(|_| NoCall::Silent(deadline))??;
     let Opening {
         connection,
         channel,
@@ -82,15 +87,6 @@ async fn open(
         left: began,
     };
     Ok((held, task))
-}
-
-/// Whose a call is when we want to let it go.
-enum Standing {
-    Ours,
-    /// The hook's schedule took it on.
-    Rescued,
-    /// It was hung up, or the switch is gone.
-    Gone,
 }
 
 /// A call on hold, with as little of it as waiting takes.
@@ -145,7 +141,7 @@ impl Held<'_> {
         match action {
             Action::Ask => self.ask(),
             Action::AskInBackground => self.ask_in_background().await,
-            Action::StartMusic => self.start_music().await,
+            Action::StartMusic => self.start_music(),
             Action::Cancel => self.cancel(),
             Action::Release(line) => self.release(line).await,
             Action::Close => {}
@@ -174,22 +170,19 @@ impl Held<'_> {
             request,
         };
         let stored = tokio::spawn(self.takeover.aftermath.send_later(request));
+        let uuid = &self.channel.uuid;
         match timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(Ok(()))) => {}
             Ok(Ok(Err(error))) => {
-                warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored")
+                warn!(%uuid, error, "the request in the background was not stored")
             }
-            Ok(Err(error)) => {
-                warn!(uuid = %self.channel.uuid, %error, "the request in the background was not stored")
-            }
-            Err(_) => {
-                warn!(uuid = %self.channel.uuid, "the store is slow; the call goes on without waiting for it")
-            }
+            Ok(Err(error)) => warn!(%uuid, %error, "the request in the background was not stored"),
+            Err(_) => warn!(%uuid, "the store is slow; the call goes on without waiting for it"),
         }
     }
 
     /// Clears what an earlier widget mapped (the hook did the rest) and plays.
-    async fn start_music(&mut self) {
+    fn start_music(&mut self) {
         let Some(widget) = self.widget.clone() else {
             return;
         };
@@ -208,7 +201,6 @@ impl Held<'_> {
             }
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
         }
-        self.flush().await;
         let waited = self.takeover.options.music_after;
         let deadline = widget.webhook.timeout().saturating_sub(waited) + GRACE;
         self.wake_after(deadline, Input::Deadline);
@@ -219,187 +211,12 @@ impl Held<'_> {
         self.asking = None;
     }
 
-    async fn release(&mut self, line: Line) {
-        self.asking = None;
-        match self.standing().await {
-            Standing::Ours => self.queue_leaving(line),
-            Standing::Gone => self.ending = Ending::HungUp,
-            Standing::Rescued => {
-                self.ending = Ending::Rescued;
-                self.queue(Ok(Command::exit()));
-            }
-        }
-        self.flush().await;
-        self.left = Instant::now();
-        self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
-        self.keep();
-    }
-
-    fn queue_leaving(&mut self, line: Line) {
-        let commands = release::commands(&self.channel, &self.assignments(), self.played);
-        let commands = commands.or_else(|error| {
-            warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
-            self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
-            release::commands(&self.channel, &self.assignments(), self.played)
-        });
-        self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
-        for command in commands.unwrap_or_default() {
-            self.queue(Ok(command));
-        }
-    }
-
-    /// Whether the hook's schedule took the call on meanwhile: its way out unsets
-    /// `socket_resume`. To say `resume` then would leave the call in CS_RESET for ever
-    /// (FreeSWITCH: mod_event_socket.c `listener_run`).
-    async fn standing(&mut self) -> Standing {
-        if !self.channel.resumes || self.began.elapsed() < RESCUE_POSSIBLE {
-            return Standing::Ours;
-        }
-        let Ok(command) = Command::get_variable(&self.channel.uuid, RESUMES) else {
-            return Standing::Ours;
-        };
-        let asked = self.connection.queue(&command);
-        let answered = async {
-            loop {
-                match self.connection.next().await {
-                    Ok(Incoming::Reply(ticket, reply)) if ticket == asked => {
-                        break reply.variable();
-                    }
-                    Ok(Incoming::Notice(_)) | Err(_) => break Err("gone".into()),
-                    Ok(_) => {}
-                }
-            }
-        };
-        match timeout(self.takeover.options.goodbye_deadline, answered).await {
-            Ok(Ok(None)) => Standing::Rescued,
-            Ok(Ok(Some(_))) | Err(_) => Standing::Ours,
-            Ok(Err(_)) => Standing::Gone,
-        }
-    }
-
-    fn assignments(&self) -> Vec<Assignment> {
-        let json_keys = self.channel.json_keys.as_deref();
-        let default = Plan::default();
-        let plan = self.widget.as_ref().map_or(&default, |widget| &widget.plan);
-        match &self.outcome {
-            Some(outcome) => plan.assignments(outcome, json_keys),
-            None => plan.in_background(json_keys),
-        }
-    }
-
-    /// Stores the answer for reports, without holding up the goodbye.
-    fn keep(&self) {
-        let Some(widget) = self
-            .widget
-            .as_ref()
-            .filter(|widget| widget.persist_response)
-        else {
-            return;
-        };
-        let Some(outcome) = &self.outcome else { return };
-        let answer = Kept {
-            call: self.channel.uuid.clone(),
-            flow: self.channel.flow.clone(),
-            webhook: self.channel.widget.clone(),
-            variables: widget.plan.exact(outcome),
-        };
-        let stored = self.takeover.aftermath.keep(answer);
-        let uuid = self.channel.uuid.clone();
-        tokio::spawn(async move {
-            if let Err(error) = stored.await {
-                warn!(%uuid, %error, "the answer was not kept for reports");
-            }
-        });
-    }
-
-    async fn wait(&mut self) -> Input {
-        loop {
-            tokio::select! {
-                incoming = self.connection.next() => match incoming {
-                    Ok(incoming) => if let Some(input) = self.heard(incoming) { return input },
-                    Err(error) => {
-                        debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
-                        return Input::Lost;
-                    }
-                },
-                outcome = answer(&mut self.asking) => {
-                    self.asking = None;
-                    let line = variables::line(&outcome);
-                    self.outcome = Some(outcome);
-                    return Input::Answered(line);
-                }
-                () = self.alarm.as_mut() => return self.alarmed(),
-                () = self.takeover.release_all.cancelled(), if self.is_holding() => return self.evicted(),
-            }
-        }
-    }
-
-    fn alarmed(&mut self) -> Input {
-        if self.is_holding() && self.alarm_means == Input::Deadline {
-            let detail = "the webhook gave no whole answer in time";
-            self.outcome = Some(Outcome::unsent(Failure::new(Reason::Timeout, detail)));
-        }
-        self.alarm_means
-    }
-
-    fn is_holding(&self) -> bool {
-        matches!(self.state, State::Holding { .. })
-    }
-
-    /// The service stops and waited long enough.
-    fn evicted(&mut self) -> Input {
-        let detail = "the service stopped before the webhook had answered";
-        self.outcome = Some(Outcome::unsent(Failure::new(
-            Reason::ConnectionFailure,
-            detail,
-        )));
-        Input::Deadline
-    }
-
-    /// What a frame means to the session; `None` for what changes nothing.
-    fn heard(&mut self, incoming: Incoming) -> Option<Input> {
-        match incoming {
-            Incoming::Notice(_) => Some(if self.state == State::Leaving {
-                Input::Goodbye
-            } else {
-                Input::HungUp
-            }),
-            Incoming::Reply(ticket, reply) => {
-                if let Err(error) = reply.result() {
-                    self.refused(ticket, &error);
-                }
-                None
-            }
-            Incoming::Event(_)
-            | Incoming::Rejection(_)
-            | Incoming::AuthRequest
-            | Incoming::Other(_) => None,
-        }
-    }
-
-    /// The switch refused a command: most likely the caller is gone already.
-    fn refused(&mut self, ticket: Ticket, error: &str) {
-        let gone = error.contains("No such channel");
-        if gone && self.state == State::Leaving {
-            self.ending = Ending::HungUp;
-        } else if !gone {
-            warn!(uuid = %self.channel.uuid, error, command = ?ticket, "the switch refused a command");
-        }
-    }
-
     fn queue(&mut self, command: Result<Command, CommandError>) {
         match command {
             Ok(command) => {
                 self.connection.queue(&command);
             }
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "a command was left out"),
-        }
-    }
-
-    /// A broken connection shows when it is read from next.
-    async fn flush(&mut self) {
-        if let Err(error) = self.connection.flush().await {
-            debug!(uuid = %self.channel.uuid, %error, "cannot write to the switch");
         }
     }
 
@@ -415,12 +232,5 @@ impl Held<'_> {
             outcome: self.outcome,
             held: self.left - self.began,
         }
-    }
-}
-
-async fn answer(asking: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
-    match asking {
-        Some(asking) => asking.await,
-        None => pending().await,
     }
 }

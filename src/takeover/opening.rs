@@ -1,6 +1,7 @@
 //! The start of a call: who is it, which webhook, what is to be sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 
@@ -24,6 +25,9 @@ pub enum NoCall {
         "the peer's reply to `connect` names no channel; only FreeSWITCH's socket application should connect here"
     )]
     NoChannel,
+    /// The channel's values were asked for, and nothing came.
+    #[error("the switch did not tell the channel's variables within {0:?}")]
+    Silent(Duration),
     /// The connection ended while the channel was read.
     #[error("the connection ended before the call could be held")]
     Ended,

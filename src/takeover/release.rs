@@ -41,6 +41,19 @@ pub fn commands(
     Ok(commands)
 }
 
+/// The leaving of a channel for which nothing can be written: on with the dialplan,
+/// where the hook has set line 1. What was `played` goes on meanwhile; then the
+/// scheduled way out stays, to end it.
+#[must_use]
+pub fn bare(channel: &Channel, played: bool) -> Vec<Command> {
+    let way_out = channel.way_out.filter(|_| !played);
+    let cancel = way_out.and_then(|task| Command::sched_del(task).ok());
+    cancel
+        .into_iter()
+        .chain([Command::resume(), Command::exit()])
+        .collect()
+}
+
 /// One variable, set or unset.
 ///
 /// # Errors

@@ -143,6 +143,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
         switch: "fs1".into(),
         call_uuid: call.into(),
         legs: Vec::new(),
+        channels: Vec::new(),
         documents: vec![NewDocument {
             content,
             ..NewDocument::document("completed", "outbound", call, "")

@@ -39,6 +39,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
         switch: "pbx-1".into(),
         call_uuid: call.into(),
         legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
+        channels: Vec::new(),
         documents: webhooks
             .iter()
             .map(|webhook| NewDocument::document(webhook, "outbound", call, body(webhook)))

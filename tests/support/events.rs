@@ -133,3 +133,25 @@ fn json(body: &[u8]) -> Event {
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
+
+/// The events of a JSON capture, as the switch wrote each.
+pub fn bodies(name: &str) -> Vec<String> {
+    let path = captures().join("json_events").join(format!("{name}.esl"));
+    let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let frames = frames(&bytes).into_iter();
+    let events = frames.filter(|(head, _)| head.contains("Content-Type: text/event-json"));
+    events
+        .map(|(_, body)| String::from_utf8(body).unwrap())
+        .collect()
+}
+
+/// Every JSON capture.
+pub fn names() -> Vec<String> {
+    let files = std::fs::read_dir(captures().join("json_events")).unwrap();
+    let mut names: Vec<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .map(|file| file.strip_suffix(".esl").unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}

@@ -192,6 +192,32 @@ impl Ledger {
         effects
     }
 
+    /// Legs that are up and of which the switch has not spoken since `since_us`.
+    pub fn silent(&self, since_us: i64) -> impl Iterator<Item = &str> {
+        let silent = self
+            .legs
+            .iter()
+            .filter(move |(_, entry)| entry.leg.phase == Phase::Up && entry.heard_us < since_us);
+        silent.map(|(uuid, _)| uuid.as_str())
+    }
+
+    /// The switch is known under another name from now on, its legs with it.
+    pub fn rename_switch(&mut self, name: &str) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (uuid, entry) in &mut self.legs {
+            if entry.leg.switch != name {
+                name.clone_into(&mut entry.leg.switch);
+                effects.push(Effect::Store(uuid.clone()));
+            }
+        }
+        effects
+    }
+
+    /// Keys (without `flow.key.`) that are not kept from now on.
+    pub fn skip_keys(&mut self, names: Vec<String>) {
+        self.options.limits.keys.skip = names;
+    }
+
     /// A leg of a call in progress, under its present Unique-ID.
     #[must_use]
     pub fn leg(&self, uuid: &str) -> Option<&Leg> {

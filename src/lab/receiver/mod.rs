@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,6 +24,8 @@ pub(crate) use self::request::read_request;
 
 /// Requests kept; the oldest are not dropped, later ones are not recorded.
 const KEPT: usize = 100_000;
+/// Requests that wait to be read by who watches; then their connections wait.
+const WATCHED: usize = 64;
 
 /// One request as it arrived.
 #[derive(Debug, Clone)]
@@ -59,11 +61,13 @@ impl Request {
     }
 }
 
-/// The requests, and a signal at each change.
+/// The requests, and a signal at each change; or, when somebody watches, each request once
+/// and none kept.
 #[derive(Debug, Default)]
 struct Ledger {
     requests: Mutex<Vec<Request>>,
     changed: watch::Sender<()>,
+    watched: Option<mpsc::Sender<Request>>,
 }
 
 impl Ledger {
@@ -71,20 +75,28 @@ impl Ledger {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&self, request: Request) -> Option<usize> {
+    fn add(&self, request: &Request) -> Option<usize> {
         let mut requests = self.lock();
-        if requests.len() >= KEPT {
+        if self.watched.is_some() || requests.len() >= KEPT {
             return None;
         }
-        requests.push(request);
+        requests.push(request.clone());
         self.changed.send_replace(());
         Some(requests.len() - 1)
     }
 
-    fn note(&self, at: Option<usize>, change: impl FnOnce(&mut Request)) {
-        let mut requests = self.lock();
-        if let Some(request) = at.and_then(|at| requests.get_mut(at)) {
-            change(request);
+    /// The request that was kept `at` there has ended so.
+    async fn ended(&self, at: Option<usize>, mut request: Request, end: End) {
+        let now = Some(Instant::now());
+        match end {
+            End::Complete | End::Broken => request.answered = now,
+            End::Abandoned => request.abandoned = now,
+        }
+        if let Some(watched) = &self.watched {
+            // Who watches may have left; nobody needs it then.
+            drop(watched.send(request).await);
+        } else if let Some(at) = at {
+            self.lock()[at] = request;
             self.changed.send_replace(());
         }
     }
@@ -105,9 +117,28 @@ impl Receiver {
     /// # Errors
     /// When no port can be bound.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::on(loopback, Ledger::default()).await
+    }
+
+    /// Listens at `address` and keeps no request: each can be read once, when its answer
+    /// has ended.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn watched(address: SocketAddr) -> io::Result<(Self, mpsc::Receiver<Request>)> {
+        let (sender, requests) = mpsc::channel(WATCHED);
+        let ledger = Ledger {
+            watched: Some(sender),
+            ..Ledger::default()
+        };
+        Ok((Self::on(address, ledger).await?, requests))
+    }
+
+    async fn on(address: SocketAddr, ledger: Ledger) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        let ledger = Arc::new(Ledger::default());
+        let ledger = Arc::new(ledger);
         let (up, watched) = watch::channel(true);
         let task = tokio::spawn(serve(listener, address, Arc::clone(&ledger), watched));
         Ok(Self {
@@ -259,13 +290,9 @@ async fn connection(mut stream: TcpStream, ledger: Arc<Ledger>) {
     let mut buffer = Vec::new();
     while let Ok(Some(request)) = read_request(&mut stream, &mut buffer).await {
         let answer = Answer::of(&request);
-        let at = ledger.add(request);
+        let at = ledger.add(&request);
         let end = answer.give(&mut stream).await;
-        let now = Instant::now();
-        match end {
-            End::Complete | End::Broken => ledger.note(at, |request| request.answered = Some(now)),
-            End::Abandoned => ledger.note(at, |request| request.abandoned = Some(now)),
-        }
+        ledger.ended(at, request, end).await;
         if end != End::Complete {
             return;
         }

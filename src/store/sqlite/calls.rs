@@ -3,9 +3,9 @@
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::Sqlite;
 use super::claims::insert;
 use super::writer::Write;
+use super::{Sqlite, channels};
 use crate::store::StoreError;
 use crate::store::model::{CallSummary, FinishedCall, KeptResponse, StoredLeg};
 
@@ -78,6 +78,7 @@ impl Write for Finish {
             insert_summary(db, call, summary).await?;
         }
         adopt_responses(db, call).await?;
+        channels::finish(db, call, now_ms).await?;
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
             new.push(insert(db, &call.switch, document, now_ms).await?.is_some());

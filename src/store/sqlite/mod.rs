@@ -1,6 +1,7 @@
 //! The embedded database: one writer that commits for many, readers beside it.
 
 mod calls;
+mod channels;
 mod claims;
 mod connect;
 mod lock;
@@ -21,6 +22,7 @@ use connect::classify;
 use writer::{Job, Pending, Write, Writer};
 
 pub(super) use calls::{Finish, KeepResponse, PutLeg, RemoveLegs};
+pub(super) use channels::PutSwitch;
 pub(super) use claims::{
     CHUNK, Claim, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle,
 };

@@ -3,7 +3,15 @@
 //! `switch_utils.c` `switch_separate_string`, `switch_channel.c`
 //! `switch_channel_expand_variables_check`, `mod_dptools.c` `base_set`.
 
+// Every test file that includes this uses its own part of it.
+#![allow(dead_code)]
+#![allow(
+    clippy::expect_used,
+    reason = "what is not as it must be fails the test"
+)]
+
 /// One command as `read_packet` takes it from the stream.
+#[derive(Debug)]
 pub struct Packet {
     pub lines: Vec<String>,
     pub body: String,
@@ -11,12 +19,22 @@ pub struct Packet {
 
 /// Reads exactly one command; what is left over, or missing, is an error.
 pub fn read(stream: &[u8]) -> Result<Packet, &'static str> {
-    if matches!(stream.first(), Some(b'\n' | b'\r') | None) {
+    match next(stream)? {
+        Some((packet, length)) if length == stream.len() => Ok(packet),
+        Some(_) => Err("there is a second command"),
+        None => Err("the command does not end"),
+    }
+}
+
+/// The first command of the stream and how long it is; `None` while it is not all there.
+pub fn next(stream: &[u8]) -> Result<Option<(Packet, usize)>, &'static str> {
+    if matches!(stream.first(), Some(b'\n' | b'\r')) {
         return Err("begins with a line end");
     }
-    let end = stream.windows(2).position(|pair| pair == b"\n\n");
-    let end = end.ok_or("the block does not end")?;
-    let (block, body) = (&stream[..end], &stream[end + 2..]);
+    let Some(end) = stream.windows(2).position(|pair| pair == b"\n\n") else {
+        return Ok(None);
+    };
+    let (block, rest) = (&stream[..end], &stream[end + 2..]);
     if block.iter().any(|byte| matches!(byte, b'\r' | 0)) {
         return Err("a carriage return or NUL among the lines");
     }
@@ -31,11 +49,14 @@ pub fn read(stream: &[u8]) -> Result<Packet, &'static str> {
         [one] => one.parse().map_err(|_| "a length that is none")?,
         _ => return Err("two lengths"),
     };
-    if body.len() != length || body.contains(&0) {
-        return Err("the body is not as long as it says, or ends early");
+    let Some(body) = rest.get(..length) else {
+        return Ok(None);
+    };
+    if body.contains(&0) {
+        return Err("the body ends early");
     }
     let body = String::from_utf8(body.to_vec()).map_err(|_| "not UTF-8")?;
-    Ok(Packet { lines, body })
+    Ok(Some((Packet { lines, body }, end + 2 + length)))
 }
 
 fn header<'a>(lines: &'a [String], name: &'a str) -> impl Iterator<Item = &'a str> {
@@ -59,24 +80,43 @@ pub fn stored(command: &[u8], uuid: &str, name: &str) -> String {
     let packet = read(command).unwrap_or_else(|what| {
         panic!("{what}: {:?}", String::from_utf8_lossy(command));
     });
-    let set = format!("api uuid_setvar {uuid} {name}");
-    if let Some(rest) = packet.lines[0].strip_prefix(&set) {
-        assert!(packet.lines.len() == 1 && packet.body.is_empty());
-        assert!(rest.is_empty() || rest.starts_with(' '));
-        return last_argument(rest);
-    }
-    assert_eq!(packet.lines[0], format!("sendmsg {uuid}"));
-    let is = |name: &str, value: &str| header(&packet.lines, name).eq([value]);
-    assert!(is("call-command", "execute") && is("execute-app-name", "set"));
-    assert!(
-        is("content-type", "text/plain")
-            && header(&packet.lines, "execute-app-arg").next().is_none()
-    );
-    assert!(packet.lines.len() == 5, "{:?}", packet.lines);
-    let argument = expand(&packet.body);
-    let (to, value) = argument.split_once('=').expect("an assignment");
+    let (to, value) = packet.assignment(uuid).expect("an assignment");
     assert_eq!(to, name);
-    expand(value)
+    value
+}
+
+impl Packet {
+    /// The name and the text, empty when it is unset, that the command gives a variable
+    /// of this channel; `None` when it is about something else.
+    pub fn assignment(&self, uuid: &str) -> Option<(String, String)> {
+        if let Some(rest) = self.lines[0].strip_prefix("api uuid_setvar ") {
+            assert!(self.lines.len() == 1 && self.body.is_empty());
+            let mut parts = rest.splitn(3, ' ');
+            assert_eq!(parts.next(), Some(uuid));
+            let name = parts.next().expect("a name").to_owned();
+            let value = parts.next().map(last_argument);
+            return Some((name, value.unwrap_or_default()));
+        }
+        if self.application() != Some("set") {
+            return None;
+        }
+        assert_eq!(self.lines[0], format!("sendmsg {uuid}"));
+        assert!(self.is("call-command", "execute") && self.is("content-type", "text/plain"));
+        assert!(self.lines.len() == 5, "{:?}", self.lines);
+        let argument = expand(&self.body);
+        let (name, value) = argument.split_once('=').expect("an assignment");
+        Some((name.to_owned(), expand(value)))
+    }
+
+    /// The application that the command executes.
+    pub fn application(&self) -> Option<&str> {
+        header(&self.lines, "execute-app-name").next()
+    }
+
+    /// Whether the command has the header once and with this value.
+    pub fn is(&self, name: &str, value: &str) -> bool {
+        header(&self.lines, name).eq([value])
+    }
 }
 
 /// The last of the arguments that a blank separates, with quotes and escapes undone.

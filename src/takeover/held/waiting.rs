@@ -1,0 +1,98 @@
+//! What happens to a call on hold.
+
+use std::future::pending;
+
+use futures_util::future::BoxFuture;
+use tracing::{debug, warn};
+
+use crate::call::outcome::{Failure, Outcome, Reason};
+use crate::call::session::{Input, State};
+use crate::call::variables;
+use crate::eslclient::{Incoming, Ticket};
+use crate::takeover::report::Ending;
+
+use super::Held;
+
+impl Held<'_> {
+    pub(super) async fn wait(&mut self) -> Input {
+        loop {
+            tokio::select! {
+                incoming = self.connection.next() => match incoming {
+                    Ok(incoming) => if let Some(input) = self.heard(incoming) { return input },
+                    Err(error) => {
+                        debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
+                        return Input::Lost;
+                    }
+                },
+                outcome = answer(&mut self.asking) => {
+                    self.asking = None;
+                    let line = variables::line(&outcome);
+                    self.outcome = Some(outcome);
+                    return Input::Answered(line);
+                }
+                () = self.alarm.as_mut() => return self.alarmed(),
+                () = self.takeover.release_all.cancelled(), if self.is_holding() => return self.evicted(),
+            }
+        }
+    }
+
+    fn alarmed(&mut self) -> Input {
+        if self.is_holding() && self.alarm_means == Input::Deadline {
+            let detail = "the webhook gave no whole answer in time";
+            self.outcome = Some(Outcome::unsent(Failure::new(Reason::Timeout, detail)));
+        }
+        self.alarm_means
+    }
+
+    fn is_holding(&self) -> bool {
+        matches!(self.state, State::Holding { .. })
+    }
+
+    /// The service stops and waited long enough.
+    fn evicted(&mut self) -> Input {
+        let detail = "the service stopped before the webhook had answered";
+        self.outcome = Some(Outcome::unsent(Failure::new(
+            Reason::ConnectionFailure,
+            detail,
+        )));
+        Input::Deadline
+    }
+
+    /// What a frame means to the session; `None` for what changes nothing.
+    fn heard(&mut self, incoming: Incoming) -> Option<Input> {
+        match incoming {
+            Incoming::Notice(_) => Some(if self.state == State::Leaving {
+                Input::Goodbye
+            } else {
+                Input::HungUp
+            }),
+            Incoming::Reply(ticket, reply) => {
+                if let Err(error) = reply.result() {
+                    self.refused(ticket, &error);
+                }
+                None
+            }
+            Incoming::Event(_)
+            | Incoming::Rejection(_)
+            | Incoming::AuthRequest
+            | Incoming::Other(_) => None,
+        }
+    }
+
+    /// The switch refused a command: most likely the caller is gone already.
+    fn refused(&mut self, ticket: Ticket, error: &str) {
+        let gone = error.contains("No such channel");
+        if gone && self.state == State::Leaving {
+            self.ending = Ending::HungUp;
+        } else if !gone {
+            warn!(uuid = %self.channel.uuid, error, command = ?ticket, "the switch refused a command");
+        }
+    }
+}
+
+async fn answer(asking: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
+    match asking {
+        Some(asking) => asking.await,
+        None => pending().await,
+    }
+}

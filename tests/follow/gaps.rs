@@ -1,0 +1,166 @@
+//! What is made of calls that ended while nobody listened.
+
+use serde_json::{Value, json};
+use switchhook::config::Config;
+
+use crate::anew::{anew, renewed};
+use crate::events::bodies;
+use crate::golden;
+use crate::link::uuid;
+use crate::stage::Stage;
+
+const CALL: &str = "outbound-customer-then-agent-recorded";
+
+/// Calls whose missing parts do not come are given up after this.
+const IMPATIENT: &str = "[limits]\ndetails_deadline = \"100ms\"";
+
+/// The events of a call as far as its legs live, and the rest.
+fn talking(name: &str) -> (Vec<String>, Vec<String>) {
+    let mut bodies = bodies(name);
+    let down = |body: &String| body.contains("\"Event-Name\":\"CHANNEL_HANGUP\"");
+    let first = bodies.iter().position(down).unwrap();
+    let rest = bodies.split_off(first);
+    (bodies, rest)
+}
+
+fn uuids(bodies: &[String]) -> Vec<String> {
+    let mut uuids: Vec<String> = bodies.iter().map(|body| uuid(body)).collect();
+    uuids.sort();
+    uuids.dedup();
+    uuids
+}
+
+/// It is the golden document as far as it could be learnt.
+fn says_what_it_lacks(document: &Value, golden: &Value) {
+    assert_eq!(document["incomplete"], true);
+    assert_eq!(document["phonon-uuid"], golden["phonon-uuid"]);
+    assert_eq!(document["keys"], golden["keys"]);
+    let missing: Vec<&str> = document["missing"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    for (index, entry) in golden["callDetails"].as_array().unwrap().iter().enumerate() {
+        let learnt = &document["callDetails"][index];
+        for name in ["startTime", "connectTime", "calleeNumber", "cdrId"] {
+            assert_eq!(learnt[name], entry[name], "{name}");
+        }
+        for name in ["endTime", "duration", "hangupCause"] {
+            assert_eq!(learnt.get(name), None);
+            let path = format!("callDetails[{index}].{name}");
+            assert!(missing.contains(&path.as_str()), "{path} in {missing:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_switch_that_dies_with_calls_up_leaves_documents_that_say_so() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&stage.settings(IMPATIENT)).await;
+    let (lost, _) = talking(CALL);
+    let (kept, new) = anew(&bodies("inbound-caller-hangs-up"));
+    stage.switch.play(&lost);
+    stage.switch.play(&kept[..2]);
+    stage.switch.alive(&[&uuid(&kept[0])]);
+    stage.switch.cut();
+    stage.switch.followed(2).await;
+    let posts = stage.inbox.wait(1).await;
+    says_what_it_lacks(&posts[0].json(), &golden::documents(CALL)[0]);
+
+    // Who lives goes on, however long the other has been given up.
+    stage.switch.play(&kept[2..]);
+    let posts = stage.inbox.wait(2).await;
+    let golden = renewed(&golden::text("inbound-caller-hangs-up"), &new);
+    assert_eq!(
+        json!([posts[1].json()]),
+        serde_json::from_str::<Value>(&golden).unwrap()
+    );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_that_the_switch_does_not_list_yet_is_not_lost() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&stage.settings(IMPATIENT)).await;
+    let (before, after) = talking(CALL);
+    let (gone, _) = anew(&before);
+    stage.switch.play(&before);
+    stage.switch.play(&gone);
+    let uuids = uuids(&before);
+    let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
+    stage.switch.alive(&uuids);
+    stage.switch.unlisted(&uuids);
+    stage.switch.cut();
+    stage.switch.followed(2).await;
+    // The other call is given up; this one would have been by then.
+    stage.inbox.wait(1).await;
+    stage.switch.play(&after);
+    let posts = stage.inbox.wait(2).await;
+    assert_eq!(posts[1].json(), golden::documents(CALL)[0]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn calls_that_end_while_the_service_is_away_have_their_documents_after_its_start() {
+    let stage = Stage::new().await;
+    let settings = stage.settings(IMPATIENT);
+    let service = stage.serve(&settings).await;
+    stage.switch.play(&talking(CALL).0);
+    // Followed by a call that is over: then the legs before are stored.
+    stage.switch.play(&bodies("inbound-caller-hangs-up"));
+    stage.inbox.wait(1).await;
+    service.stop().await;
+    let service = stage.serve(&settings).await;
+    let posts = stage.inbox.wait(2).await;
+    says_what_it_lacks(&posts[1].json(), &golden::documents(CALL)[0]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn calls_that_live_through_a_restart_have_whole_documents() {
+    let stage = Stage::new().await;
+    let settings = stage.settings(IMPATIENT);
+    let (before, after) = talking(CALL);
+    let service = stage.serve(&settings).await;
+    stage.switch.play(&before);
+    let uuids = uuids(&before);
+    stage
+        .switch
+        .alive(&uuids.iter().map(String::as_str).collect::<Vec<_>>());
+    stage.switch.play(&bodies("inbound-caller-hangs-up"));
+    stage.inbox.wait(1).await;
+    service.stop().await;
+    let service = stage.serve(&settings).await;
+    stage.switch.play(&after);
+    let posts = stage.inbox.wait(2).await;
+    assert_eq!(posts[1].json(), golden::documents(CALL)[0]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn calls_of_a_switch_that_never_comes_back_are_not_kept_for_ever() {
+    let stage = Stage::new().await;
+    let settings = stage.settings(IMPATIENT);
+    let service = stage.serve(&settings).await;
+    let (before, after) = talking(CALL);
+    stage.switch.play(&before);
+    // Both legs hung up, and nothing more is heard.
+    let hangups = after
+        .iter()
+        .filter(|body| body.contains("\"Event-Name\":\"CHANNEL_HANGUP\""));
+    stage
+        .switch
+        .play(&hangups.cloned().collect::<Vec<String>>());
+    stage.switch.play(&bodies("inbound-caller-hangs-up"));
+    stage.inbox.wait(1).await;
+    service.stop().await;
+    let away = settings.replace(&stage.switch.address.to_string(), "127.0.0.1:9");
+    let named = away.replace("password =", "name = \"fs1\"\npassword =");
+    assert!(Config::parse(&named, "test.toml").is_ok());
+    let service = crate::stage::start(&named).await;
+    let posts = stage.inbox.wait(2).await;
+    let golden = &golden::documents(CALL)[0];
+    assert_eq!(posts[1].json()["phonon-uuid"], golden["phonon-uuid"]);
+    service.stop().await;
+}

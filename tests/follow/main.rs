@@ -1,0 +1,25 @@
+//! From port 8021 of a switch to the documents at the webhooks: the whole service, with a
+//! switch that plays what was captured on a real one.
+
+// What is not as a test needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/anew.rs"]
+mod anew;
+#[path = "../support/events.rs"]
+mod events;
+#[path = "../support/golden.rs"]
+mod golden;
+#[path = "../support/inbox.rs"]
+mod inbox;
+#[path = "../support/port8021.rs"]
+mod port8021;
+#[path = "../support/settings.rs"]
+mod settings;
+
+mod documents;
+mod gaps;
+mod link;
+mod memory;
+mod stage;
+mod storing;

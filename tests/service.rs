@@ -1,0 +1,19 @@
+//! The whole service on real sockets: limits, rubbish, edits, its end, what it keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what is not as it must be fails the test"
+)]
+
+#[path = "service/hostile.rs"]
+mod hostile;
+#[path = "service/life.rs"]
+mod life;
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/running.rs"]
+mod running;
+#[path = "support/switch.rs"]
+mod switch;

@@ -1,0 +1,17 @@
+//! Calls taken over on real sockets: the test is FreeSWITCH on one side and the webhook
+//! on the other.
+
+#[path = "takeover/holding.rs"]
+mod holding;
+#[path = "takeover/leaving.rs"]
+mod leaving;
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/running.rs"]
+mod running;
+#[path = "support/switch.rs"]
+mod switch;
+#[path = "takeover/variables.rs"]
+mod variables;

@@ -1,0 +1,174 @@
+//! How a call is let go.
+
+use super::peer::{Channel, Peer, lines};
+use super::running::Calls;
+
+const LOOKUP: &str = "[webhooks.lookup]\nurl = \"{receiver}/callers\"\n\
+                      response.map = { name = \"$.name\" }\n";
+
+/// The commands of a leaving without the variables that it writes.
+fn beside_variables(all: &[String]) -> Vec<&str> {
+    let lines = all.iter().map(String::as_str);
+    lines
+        .filter(|line| !line.starts_with("api uuid_setvar") && *line != "execute set")
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
+    let calls = Calls::quick(LOOKUP).await;
+    let mut peer = Peer::call(calls.esl, Channel::to("lookup")).await;
+    calls.receiver.answer(200, "{\"name\": \"Ann\"}").await;
+    // Not one of the commands is answered before the last of them is there.
+    let leaving = peer.read().await;
+    assert_eq!(peer.reads, 2, "connect, and the whole leaving in one read");
+    let said = lines(&leaving);
+    assert_eq!(
+        beside_variables(&said),
+        ["api sched_del 6", "resume", "exit"],
+        "no music, so that nothing is broken off"
+    );
+    let line = format!("api uuid_setvar {} flow.line 0", peer.channel.uuid);
+    assert_eq!(
+        said[said.len() - 4],
+        line,
+        "the line comes last of the variables"
+    );
+    peer.obey(&leaving).await;
+    assert!(peer.until_exit().await.is_empty());
+    let flow = peer.channel.flow();
+    assert_eq!(flow["flow.key.name"], "Ann");
+    assert_eq!(flow["flow.key.response_raw"], "{\"name\": \"Ann\"}");
+    assert_eq!(flow["flow.key.response_status"], "SUCCESS");
+    assert_eq!(flow["flow.key.response_status_code"], "200");
+    assert_eq!(flow["flow.key.response_error"], "false");
+    assert!(flow["flow.key.response_duration"].parse::<f64>().is_ok());
+    assert_eq!(flow["flow.line"], "0");
+    assert_eq!(flow.len(), 7, "{flow:?}");
+    calls.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn music_is_broken_off_before_large_values_are_queued_and_once_more_behind_resume() {
+    let calls = Calls::slow(LOOKUP).await;
+    let mut peer = Peer::call(calls.esl, Channel::to("lookup")).await;
+    let request = calls.receiver.next();
+    let (music, mut request) = tokio::join!(peer.read(), request);
+    peer.obey(&music).await;
+    let body = format!("{{\"name\": \"{}\"}}", "x\\\\y$$5'".repeat(600));
+    request.answer(200, &body).await;
+    let leaving = peer.read().await;
+    assert_eq!(
+        peer.reads, 3,
+        "connect, music, and the whole leaving in one read"
+    );
+    let uuid = peer.channel.uuid.clone();
+    assert_eq!(
+        beside_variables(&lines(&leaving)),
+        [
+            &format!("api uuid_break {uuid} all"),
+            "api sched_del 6",
+            "resume",
+            &format!("api uuid_break {uuid}"),
+            "exit",
+        ]
+    );
+    assert_eq!(leaving[0].lines, [format!("api uuid_break {uuid} all")]);
+    let queued = leaving
+        .iter()
+        .filter(|one| one.application() == Some("set"));
+    assert_eq!(queued.count(), 2, "the mapped value and the body");
+    peer.obey(&leaving).await;
+    let name = "x\\y$$5'".repeat(600);
+    assert_eq!(peer.channel.get("flow.key.name"), Some(name.as_str()));
+    assert_eq!(
+        peer.channel.get("flow.key.response_raw"),
+        Some(body.as_str())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_way_out_of_the_hook_is_cancelled_and_by_its_number() {
+    let calls = Calls::quick(LOOKUP).await;
+    let cases = [
+        ("17", Some("api sched_del 17")),
+        ("", None),
+        ("all", None),
+        ("-3", None),
+        ("0", None),
+        ("4294967297", None),
+        ("7719334c-156d-4838-8a93-1818536027f8", None),
+        ("6\n\nexit", None),
+    ];
+    for (way_out, expected) in cases {
+        let channel = Channel::to("lookup").set("flow.way_out", way_out);
+        let channel = match way_out {
+            "" => channel.without("flow.way_out"),
+            _ => channel,
+        };
+        let mut peer = Peer::call(calls.esl, channel).await;
+        let answer = calls.receiver.answer(200, "{\"name\": \"Ann\"}");
+        let (said, _) = tokio::join!(peer.until_exit(), answer);
+        let said = lines(&said);
+        let cancelled = said.iter().find(|line| line.contains("sched"));
+        assert_eq!(cancelled.map(String::as_str), expected, "{way_out}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_failure_takes_line_1_with_its_reason_and_a_sentence() {
+    let calls = Calls::quick(LOOKUP).await;
+    let cases = [
+        (401, "", "AUTHENTICATION_FAILURE", Some("CLIENT_ERROR")),
+        (500, "oops", "HTTP_STATUS", Some("SERVER_ERROR")),
+        (302, "", "HTTP_STATUS", Some("REDIRECTION")),
+        (200, "rubbish", "INVALID_RESPONSE", Some("SUCCESSFUL")),
+        (200, "{}", "INVALID_RESPONSE_MAP", Some("SUCCESSFUL")),
+    ];
+    for (status, body, reason, class) in cases {
+        let mut peer = Peer::call(calls.esl, Channel::to("lookup")).await;
+        calls.receiver.answer(status, body).await;
+        peer.until_exit().await;
+        let channel = &peer.channel;
+        assert_eq!(channel.get("flow.line"), Some("1"));
+        assert_eq!(channel.get("flow.key.error_reason"), Some(reason));
+        assert_eq!(channel.get("flow.key.response_status_type"), class);
+        let raw = Some(body).filter(|body| !body.is_empty());
+        assert_eq!(channel.get("flow.key.response_raw"), raw);
+        assert!(channel.get("flow.key.error_detail").is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_webhook_takes_line_1_and_is_named() {
+    let calls = Calls::quick(LOOKUP).await;
+    for name in ["lokup", "", "../lookup", "${x}"] {
+        let mut peer = Peer::call(calls.esl, Channel::to(name)).await;
+        peer.until_exit().await;
+        let channel = &peer.channel;
+        assert_eq!(channel.get("flow.line"), Some("1"));
+        assert_eq!(
+            channel.get("flow.key.error_reason"),
+            Some("INVALID_REQUEST")
+        );
+        let detail = channel.get("flow.key.error_detail").unwrap();
+        assert!(
+            detail.contains(&format!("\"{}\"", name.replace('$', "%"))),
+            "{detail}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_whose_name_no_command_can_carry_is_still_let_go() {
+    let calls = Calls::quick(LOOKUP).await;
+    let mut channel = Channel::to("lookup");
+    channel.uuid = "odd/name".into();
+    let mut peer = Peer::call(calls.esl, channel).await;
+    calls.receiver.answer(200, "{\"name\": \"Ann\"}").await;
+    // On with the dialplan, where the hook has set line 1.
+    assert_eq!(
+        lines(&peer.until_exit().await),
+        ["api sched_del 6", "resume", "exit"]
+    );
+}
