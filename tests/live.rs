@@ -14,6 +14,8 @@ mod call;
 mod control;
 #[path = "live/dialplan.rs"]
 mod dialplan;
+#[path = "live/doctor.rs"]
+mod doctor;
 #[path = "live/failures.rs"]
 mod failures;
 #[path = "live/holding.rs"]

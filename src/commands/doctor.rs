@@ -10,6 +10,7 @@ use switchhook::config::{self, Config};
 use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
 use switchhook::eslclient::Limits;
 use switchhook::service::compile;
+use switchhook::takeover::HoldMusic;
 use switchhook::webhook::options::Kind;
 
 use super::counted;
@@ -104,9 +105,14 @@ fn write(values: &mut BTreeMap<String, Kind>, name: String, kind: Kind) {
 }
 
 fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
+    // Nobody waits, and nobody hears anything.
+    let music = match webhook.widget.wait_for_response {
+        true => webhook.widget.hold_music.clone(),
+        false => HoldMusic::Silence,
+    };
     let hooked = Hooked {
         timeout: webhook.request.timeout,
-        music: webhook.widget.hold_music.clone(),
+        music,
         is_elsewhere: has_template_host(&webhook.request.url),
     };
     (name.clone(), hooked)

@@ -48,9 +48,11 @@ fn block_on<T>(command: impl Future<Output = Result<T, String>>) -> Result<T, St
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime
-        .map_err(|error| format!("cannot start: {error}"))?
-        .block_on(command)
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let done = runtime.block_on(command);
+    // A name server that says nothing keeps a look-up beyond every deadline of ours.
+    runtime.shutdown_background();
+    done
 }
 
 /// Exit status 0 for `true`, 1 for `false`, and for an error after saying it.

@@ -67,19 +67,20 @@ pub(super) async fn connect(
     }
 }
 
-/// An error of the system, without its number.
+/// An error of the system, in plain words where there are some.
 pub(super) fn words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".into(),
-        io::ErrorKind::ConnectionReset => "the connection was reset".into(),
-        io::ErrorKind::UnexpectedEof => "the connection was closed".into(),
-        io::ErrorKind::TimedOut => "nobody answers at that address".into(),
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            "there is no way to that address".into()
-        }
-        _ => error.to_string(),
-    }
+    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
+    known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
 }
+
+const WORDS: [(io::ErrorKind, &str); 6] = [
+    (io::ErrorKind::ConnectionRefused, "connection refused"),
+    (io::ErrorKind::ConnectionReset, "the connection was reset"),
+    (io::ErrorKind::UnexpectedEof, "the connection was closed"),
+    (io::ErrorKind::TimedOut, "nobody answers at that address"),
+    (io::ErrorKind::HostUnreachable, "there is no way to it"),
+    (io::ErrorKind::NetworkUnreachable, "there is no way to it"),
+];
 
 /// `3.2 ms`
 pub(super) fn millis(duration: Duration) -> String {

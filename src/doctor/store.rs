@@ -18,6 +18,14 @@ pub(super) async fn examine(url: &str) -> Vec<Finding> {
             open(&store, url, &mut findings).await;
             store.close().await;
         }
+        Err(StoreError::NotThere { path }) if !is_in_a_folder(&path) => {
+            let what = format!("{} cannot be made: its folder is not there", path.display());
+            findings.fault(
+                "opens",
+                what,
+                "make the folder, for the service's user alone",
+            );
+        }
         Err(StoreError::NotThere { path }) => {
             let what = format!("{} is not there yet", path.display());
             findings.note(
@@ -51,6 +59,13 @@ async fn open(store: &Store, url: &str, findings: &mut Findings) {
             &format!("switchhook outbox resume {webhook}"),
         );
     }
+}
+
+fn is_in_a_folder(file: &Path) -> bool {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    folder.is_none_or(Path::is_dir)
 }
 
 /// A store's error is "what; cure".

@@ -57,7 +57,7 @@ impl<'a> Socket<'a> {
         let set = self.before().iter().filter_map(Action::assignment);
         set.filter(|(found, _)| *found == name)
             .map(|(_, value)| value)
-            .last()
+            .next_back()
     }
 }
 

@@ -125,6 +125,15 @@ fn each_part_that_is_missing_or_other_is_told() {
 }
 
 #[test]
+fn a_webhook_that_the_dialled_number_names_is_not_looked_for() {
+    let actions = instead(4, ("socket", "127.0.0.1:8084/$2 async full"));
+    assert_eq!(
+        wrong(&[extension("flows", &actions)], &Answers::canned(&[])),
+        []
+    );
+}
+
+#[test]
 fn the_global_variable_says_where_the_hook_goes_and_one_of_two_services_is_enough() {
     let hook = extension(
         "flows",
@@ -176,6 +185,18 @@ fn the_webhooks_that_are_asked_through_the_shipped_hook_are_known_by_its_callers
     assert_eq!(of("ask-slow-within-55-then-greet XML switchhook"), []);
     assert_eq!(of("ask-nobody XML elsewhere"), []);
     assert_eq!(of("${destination_number} XML switchhook"), []);
+    let elsewhere = [
+        ("set", "switchhook=127.0.0.1:9"),
+        ("execute_extension", "ask-slow XML switchhook"),
+    ];
+    let mut global = shipped.clone();
+    global[5].1 = "${switchhook} async full";
+    let answers = Answers::canned(&[("global_getvar switchhook", "127.0.0.1:8084")]);
+    let redirected = [
+        extension("switchhook", &global),
+        extension("phones", &elsewhere),
+    ];
+    assert_eq!(wrong(&redirected, &answers), []);
     assert!(of("ask-slow XML switchhook")[0].1.contains("after 15 s"));
     assert!(
         of("ask-nobody-then-greet XML switchhook")[0]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::hook::Socket;
-use super::hosts::{Host, hosts};
+use super::hosts::{Host, hosts, variables};
 use super::read::{Action, Extension};
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
@@ -149,7 +149,7 @@ impl Judging<'_, '_> {
         let list = self.socket.data().split(' ').next().unwrap_or_default();
         let path = hosts(list).into_iter().find_map(|host| host.path);
         let named = path.or_else(|| self.socket.set("socket_path"))?;
-        (!named.contains("${")).then_some(named)
+        is_literal(named).then_some(named)
     }
 
     fn late_enough(&mut self, webhook: &str, seconds: u64) {
@@ -183,9 +183,9 @@ impl Judging<'_, '_> {
             );
             return;
         }
-        if named.iter().any(|name| name.contains("${")) {
-            named.retain(|name| !name.contains("${"));
-            for (webhook, within) in asked(self.extensions, &self.socket.extension.context) {
+        if named.iter().any(|name| !is_literal(name)) {
+            named.retain(|name| is_literal(name));
+            for (webhook, within) in asked(self.extensions, self.socket) {
                 self.late_enough(&webhook, within);
                 named.insert(webhook);
             }
@@ -216,16 +216,31 @@ impl Judging<'_, '_> {
     }
 }
 
+/// Neither a variable nor a part of the number that was dialled, `$1`.
+fn is_literal(name: &str) -> bool {
+    !name.contains('$')
+}
+
 /// The webhooks that are asked through the shipped hook, `ask-NAME[-within-S][-then-NAME]`
 /// in its context, with the seconds until its way out.
-fn asked(extensions: &[Extension], context: &str) -> BTreeSet<(String, u64)> {
-    let actions = extensions.iter().flat_map(|extension| &extension.actions);
+///
+/// Not those of an extension that sends its calls to a host of its own.
+fn asked(extensions: &[Extension], socket: Socket<'_>) -> BTreeSet<(String, u64)> {
+    let context = &socket.extension.context;
+    let hosts = variables(socket.data());
+    let redirects = |action: &Action| {
+        let set = action.assignment();
+        set.is_some_and(|(name, _)| hosts.iter().any(|host| host == name))
+    };
+    let to_us = |extension: &&Extension| !extension.actions.iter().any(redirects);
+    let actions = extensions.iter().filter(to_us);
+    let actions = actions.flat_map(|extension| &extension.actions);
     let calls = actions.filter(|action| action.is(&["execute_extension", "transfer"]));
     calls
         .filter_map(|action| {
             let mut words = action.data.split_whitespace();
             let (name, to) = (words.next()?.strip_prefix("ask-")?, words.nth(1)?);
-            (to == context && !name.contains("${")).then(|| parts(name))
+            (to == context.as_str() && is_literal(name)).then(|| parts(name))
         })
         .collect()
 }

@@ -155,7 +155,15 @@ fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
     let cure = match failure.reason {
         Reason::AuthenticationFailure => "correct the webhook's auth, or the proxy's",
         Reason::Timeout => "a HEAD request took longer than a caller is kept; look at its server",
-        _ => "see the reason",
+        Reason::InvalidResponse => "is it an HTTP server at that port?",
+        Reason::InvalidRequest
+        | Reason::ConnectionFailure
+        | Reason::BlockedAddress
+        | Reason::InvalidFlowVar
+        | Reason::InvalidResponseMap
+        | Reason::HttpStatus
+        | Reason::CircuitOpen
+        | Reason::Overloaded => "look at its server's log, or at the proxy's",
     };
     findings.fault("answer", what, cure);
 }
