@@ -30,6 +30,9 @@ pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 /// Connections to a `switch` that were lost.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 
+/// The `webhook` of calls that ask for one which the configuration does not have.
+pub const UNKNOWN: &str = "(unknown)";
+
 /// The values of the `ending` label of [`CALLS`].
 pub const ENDINGS: [&str; 6] = [
     "line_0",
@@ -65,7 +68,7 @@ pub fn start_at_zero<'a>(
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     drop(histogram!(OWN_SECONDS));
-    webhooks.for_each(webhook_at_zero);
+    webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
 }
 

@@ -37,10 +37,6 @@ fn mapping(name: String, mut section: Section<'_>) -> Mapping {
         let wrong = Wrong::new("stands beside a default", "keep required or default");
         section.fault("required", wrong);
     }
-    if default.as_deref().is_some_and(|text| !fits(kind, text)) {
-        let cure = "write a default of this kind, or change as";
-        section.fault("default", Wrong::new("is not of the kind of as", cure));
-    }
     Mapping {
         name,
         path: section.need("path", "add path = \"…\"", filled),
@@ -61,18 +57,4 @@ fn plain(value: &Value) -> Read<String> {
             Err(Wrong::new(is(value), "write a text in quotes"))
         }
     }
-}
-
-/// Whether a default is of its kind; the empty one leaves the variable unset.
-fn fits(kind: Kind, text: &str) -> bool {
-    let (limit, extra) = match kind {
-        Kind::Text => return true,
-        Kind::Word => (
-            64,
-            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-",
-        ),
-        Kind::Digits => (32, "+*#"),
-    };
-    let allowed = |c: char| c.is_ascii_digit() || extra.contains(c);
-    text.len() <= limit && text.chars().all(allowed)
 }

@@ -37,7 +37,7 @@ pub struct Switch {
     pub password: Secret,
     /// The switch's name in `cdrId`; `None` takes the name that the switch gives itself.
     pub name: Option<String>,
-    /// Where mod_json_cdr writes, to learn what ended while nobody followed.
+    /// Where mod_json_cdr writes, to learn what ended while nobody followed; not read yet.
     pub json_cdr_dir: Option<PathBuf>,
 }
 

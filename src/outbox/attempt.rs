@@ -188,7 +188,7 @@ async fn pause(store: &Store, endpoint: &str) {
     tracing::error!(
         endpoint,
         "the endpoint answered 410 Gone and is paused; its documents wait. When it is back: \
-         `switchhook outbox retry --endpoint {endpoint}`"
+         `switchhook outbox resume {endpoint}`"
     );
     if let Err(error) = store.pause(endpoint, reason).await {
         // The next attempt is answered 410 again and pauses it then.

@@ -286,7 +286,7 @@ async fn keep_house(
     let mut wrong: Vec<String> = Vec::new();
     for (endpoint, reason) in store.pauses().await? {
         wrong.push(format!(
-            "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox retry --endpoint {endpoint}`"
+            "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox resume {endpoint}`"
         ));
     }
     for backlog in store.backlogs().await? {

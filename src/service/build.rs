@@ -98,6 +98,18 @@ fn table_names(names: &Names) -> Vec<String> {
     short.map(str::to_owned).collect()
 }
 
+/// Settings that this version takes and does not use yet.
+pub fn unread(config: &Config) -> impl Iterator<Item = Fault> + '_ {
+    let switches = config.freeswitch.iter().enumerate();
+    let named = switches.filter(|(_, switch)| switch.json_cdr_dir.is_some());
+    named.map(|(index, _)| {
+        let key = format!("freeswitch[{index}].json_cdr_dir");
+        let what =
+            "is not read by this version: what ends while nobody follows is marked incomplete";
+        config.fault(&key, what, "leave it for a later one, or take it out")
+    })
+}
+
 /// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
 /// each of their calls takes line 1.
 pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {

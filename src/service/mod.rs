@@ -47,9 +47,13 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     Documents::new(config, &built)?;
     let mut warnings = config.warnings.clone();
     warnings.extend(build::blocked(config, &built));
+    warnings.extend(build::unread(config));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
 }
+
+/// How long a slow reader of our pages may hold up the end.
+const PAGES_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Why the service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +115,9 @@ impl Service {
         }
         let documents = Arc::new(Documents::new(config, &built)?);
         let http_listener = bind("http", config.listen.http).await?;
-        let esl_listener = bind("esl", config.listen.esl).await?;
         let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
+        // Last of what can fail: whoever connects is served.
+        let esl_listener = bind("esl", config.listen.esl).await?;
 
         let webhooks = Arc::new(Webhooks::new(&built));
         let (endpoints, watched) = watch::channel(build::endpoints(config)?);
@@ -218,7 +223,11 @@ impl Service {
         ended("deliveries", self.deliveries.await);
         self.store.close().await;
         self.stop_http.cancel();
-        ended("pages", self.pages.await.map(drop));
+        let mut pages = self.pages;
+        match timeout(PAGES_DEADLINE, &mut pages).await {
+            Ok(served) => ended("pages", served.map(drop)),
+            Err(_) => pages.abort(),
+        }
         info!("stopped");
     }
 }

@@ -138,7 +138,7 @@ pub struct KeptResponse {
     pub webhook: String,
     /// When it was answered.
     pub at_ms: i64,
-    /// Variable names (without `flow.key.`) and values.
+    /// Full variable names and values.
     pub variables: serde_json::Map<String, serde_json::Value>,
 }
 

@@ -227,6 +227,7 @@ impl Held<'_> {
 
     fn report(self) -> Report {
         Report {
+            known: self.widget.is_some(),
             channel: self.channel,
             ending: self.ending,
             outcome: self.outcome,

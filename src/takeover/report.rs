@@ -43,6 +43,8 @@ impl Ending {
 pub struct Report {
     /// The channel.
     pub channel: Channel,
+    /// The webhook is one of the configuration's.
+    pub known: bool,
     /// How it left.
     pub ending: Ending,
     /// The webhook's outcome; `None` when the call ended before there was one, or
@@ -63,7 +65,9 @@ impl Report {
     }
 
     fn count(&self, outcome: &Outcome) {
-        let webhook = self.channel.widget.clone();
+        // The name comes from the peer: only those that we know may become a series.
+        let known = self.known.then(|| self.channel.widget.clone());
+        let webhook = known.unwrap_or_else(|| meter::UNKNOWN.to_owned());
         if let Some(duration) = outcome.duration {
             histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone()).record(duration);
         }

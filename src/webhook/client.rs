@@ -138,10 +138,13 @@ impl Client {
             progress.raw = read.map(Body::into_bytes).unwrap_or_default();
             return Err(failure);
         }
-        let Body::Whole(body) = read? else {
-            return Err(trouble::too_large(limit));
-        };
+        let read = read?;
+        let is_whole = matches!(read, Body::Whole(_));
+        let body = read.into_bytes();
         progress.raw = body.clone();
+        if !is_whole {
+            return Err(trouble::too_large(limit));
+        }
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         webhook.answer.parse(content_type, &body)

@@ -39,7 +39,7 @@ impl Held<'_> {
     fn alarmed(&mut self) -> Input {
         if self.is_holding() && self.alarm_means == Input::Deadline {
             let detail = "the webhook gave no whole answer in time";
-            self.outcome = Some(Outcome::unsent(Failure::new(Reason::Timeout, detail)));
+            self.give_up(Failure::new(Reason::Timeout, detail));
         }
         self.alarm_means
     }
@@ -51,11 +51,16 @@ impl Held<'_> {
     /// The service stops and waited long enough.
     fn evicted(&mut self) -> Input {
         let detail = "the service stopped before the webhook had answered";
-        self.outcome = Some(Outcome::unsent(Failure::new(
-            Reason::ConnectionFailure,
-            detail,
-        )));
+        self.give_up(Failure::new(Reason::ConnectionFailure, detail));
         Input::Deadline
+    }
+
+    /// The outcome of a request that was sent and is not waited for any longer.
+    fn give_up(&mut self, failure: Failure) {
+        self.outcome = Some(Outcome {
+            duration: Some(self.began.elapsed()),
+            ..Outcome::unsent(failure)
+        });
     }
 
     /// What a frame means to the session; `None` for what changes nothing.

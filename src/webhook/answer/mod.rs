@@ -142,7 +142,9 @@ impl Wanted {
     fn compile(kind: ResponseType, mapping: &Mapping, faults: &mut Vec<Fault>) -> Option<Self> {
         let key = format!("response.map.{}", mapping.name);
         let default = mapping.default.as_deref();
-        if let Some(default) = default.filter(|default| !is_of(mapping.kind, default)) {
+        // The empty one leaves the variable unset.
+        let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
+        if let Some(default) = default.filter(unfit) {
             let what = format!("the default {default:?} is not {}", words(mapping.kind));
             let cure = "change the default, or take out `as`";
             faults.push(Fault::new(&key, what, cure));
