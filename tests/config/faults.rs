@@ -159,7 +159,7 @@ fn values_of_the_wrong_kind_are_refused() {
         ("response.limit = \"1024 MiB\"", "is outside 1 to"),
         (
             "response.map.q = { path = \"$.q\", as = \"digits\", default = \"x\" }",
-            "not of the kind",
+            "is not at most 32 of the digits",
         ),
         (
             "response.map.q = { path = \"$.q\", default = [] }",
