@@ -121,7 +121,12 @@ impl Port8021 {
 
     /// Sends one event to the newest connection; whether there is one.
     pub fn send(&self, body: &str) -> bool {
-        self.order(Order::Send(frame(body)))
+        self.order(Order::Send(wire(body)))
+    }
+
+    /// Sends what is ready for the wire.
+    pub fn send_wire(&self, bytes: Vec<u8>) {
+        assert!(self.order(Order::Send(bytes)), "nobody follows");
     }
 
     /// Sends several.
@@ -133,7 +138,7 @@ impl Port8021 {
 
     /// Sends the first half of an event and closes.
     pub fn cut_within(&self, body: &str) {
-        let frame = frame(body);
+        let frame = wire(body);
         assert!(self.order(Order::Send(frame[..frame.len() / 2].to_vec())));
         self.cut();
     }
@@ -156,7 +161,7 @@ impl Port8021 {
 }
 
 /// An event on the wire, made now.
-fn frame(body: &str) -> Vec<u8> {
+pub fn wire(body: &str) -> Vec<u8> {
     const STAMP: &str = "\"Event-Date-Timestamp\":\"";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = now.as_micros().to_string();

@@ -1,0 +1,105 @@
+//! How many finished calls a second go from port 8021 into the store, every commit on the
+//! disk. Run with `cargo test --release --test follow_speed -- --ignored --nocapture`.
+
+// What is not as a test needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/anew.rs"]
+mod anew;
+#[path = "support/events.rs"]
+mod events;
+#[path = "support/port8021.rs"]
+mod port8021;
+#[path = "support/settings.rs"]
+mod settings;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+use switchhook::config::Config;
+use switchhook::service::Service;
+
+use anew::anew;
+use events::bodies;
+use port8021::{Port8021, wire};
+
+/// Two legs, recorded.
+const CALL: &str = "outbound-customer-then-agent-recorded";
+const CALLS: usize = 3_000;
+
+async fn finished(db: &mut SqliteConnection) -> usize {
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM call")
+        .fetch_one(db)
+        .await
+        .unwrap();
+    usize::try_from(count).unwrap()
+}
+
+/// Seconds of processor time of this process and of its thread of this name.
+fn processor_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
+    (ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default()) / 100.0
+}
+
+/// The events of so many calls on the wire, `at_once` of them in progress at a time.
+fn traffic(at_once: usize) -> (Vec<Vec<u8>>, usize) {
+    let mut chunks = Vec::new();
+    let mut events = 0;
+    for _ in 0..CALLS / at_once {
+        let calls: Vec<Vec<String>> = (0..at_once).map(|_| anew(&bodies(CALL)).0).collect();
+        for step in 0..calls[0].len() {
+            let chunk = calls.iter().flat_map(|call| wire(&call[step]));
+            chunks.push(chunk.collect());
+        }
+        events += at_once * calls[0].len();
+    }
+    (chunks, events)
+}
+
+async fn measure(folder: &Path, at_once: usize) {
+    let switch = Port8021::start().await;
+    let nobody: std::net::SocketAddr = "127.0.0.1:9".parse().unwrap();
+    let settings = settings::all_to(folder, switch.address, nobody) + "delivery.rate = 1\n";
+    let service = Service::start(&Config::parse(&settings, "speed.toml").unwrap())
+        .await
+        .unwrap();
+    switch.followed(1).await;
+    let options = SqliteConnectOptions::new().filename(folder.join("store.db"));
+    let mut db = options.connect().await.unwrap();
+    let (chunks, events) = traffic(at_once);
+    let (began, busy) = (Instant::now(), processor_s());
+    for chunk in chunks {
+        switch.send_wire(chunk);
+    }
+    let mut look = tokio::time::interval(Duration::from_millis(20));
+    while finished(&mut db).await < CALLS / at_once * at_once {
+        look.tick().await;
+    }
+    let (took, busy) = (began.elapsed().as_secs_f64(), processor_s() - busy);
+    let (calls_s, events_s) = (CALLS as f64 / took, events as f64 / took);
+    println!(
+        "{at_once:>5} calls at once: {calls_s:.0} finished calls/s, {events_s:.0} events/s, \
+         {:.0} events per second of processor",
+        events as f64 / busy
+    );
+    db.close().await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "measures; the machine should have nothing else to do"]
+async fn finished_calls_a_second() {
+    for at_once in [1, 50, 1_000] {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        measure(folder.path(), at_once).await;
+    }
+}
