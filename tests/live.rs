@@ -8,12 +8,16 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[path = "live/audio.rs"]
+mod audio;
 #[path = "live/call.rs"]
 mod call;
 #[path = "live/control.rs"]
 mod control;
 #[path = "live/dialplan.rs"]
 mod dialplan;
+#[path = "live/ear.rs"]
+mod ear;
 #[path = "live/failures.rs"]
 mod failures;
 #[path = "live/holding.rs"]
@@ -28,6 +32,8 @@ mod phone;
 mod receiver;
 #[path = "live/service.rs"]
 mod service;
+#[path = "live/sip.rs"]
+mod sip;
 #[path = "live/softphones.rs"]
 mod softphones;
 #[path = "live/switch.rs"]

@@ -64,6 +64,11 @@ impl Event {
             .and_then(Value::as_str)
     }
 
+    /// When the switch made it, microseconds since 1970.
+    pub fn made_us(&self) -> i64 {
+        self.get("Event-Date-Timestamp").parse().expect("a time")
+    }
+
     /// The event's name.
     pub fn name(&self) -> &str {
         self.get("Event-Name")
