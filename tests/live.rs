@@ -14,8 +14,12 @@ mod audio;
 mod call;
 #[path = "live/control.rs"]
 mod control;
+#[path = "live/crowd.rs"]
+mod crowd;
 #[path = "live/dialplan.rs"]
 mod dialplan;
+#[path = "live/documents.rs"]
+mod documents;
 #[path = "live/ear.rs"]
 mod ear;
 #[path = "live/failures.rs"]
@@ -24,14 +28,20 @@ mod failures;
 mod holding;
 #[path = "live/hostile.rs"]
 mod hostile;
+#[path = "live/kinds.rs"]
+mod kinds;
 #[path = "live/leaving.rs"]
 mod leaving;
 #[path = "live/phone.rs"]
 mod phone;
 #[path = "live/receiver.rs"]
 mod receiver;
+#[path = "live/restart.rs"]
+mod restart;
 #[path = "live/service.rs"]
 mod service;
+#[path = "live/shipped.rs"]
+mod shipped;
 #[path = "live/sip.rs"]
 mod sip;
 #[path = "live/softphones.rs"]

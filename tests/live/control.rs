@@ -135,6 +135,12 @@ impl Events {
         self.find_from(&mut 0, wanted).is_some()
     }
 
+    /// Every event that is `wanted` and has come until now.
+    pub fn all(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let seen = self.seen.lock().expect("no panic");
+        seen.iter().filter(|event| wanted(event)).cloned().collect()
+    }
+
     fn find_from(&self, from: &mut usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let seen = self.seen.lock().expect("no panic");
         let found = seen[*from..].iter().find(|event| wanted(event)).cloned();

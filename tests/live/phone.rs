@@ -68,6 +68,11 @@ impl Phone {
         phone
     }
 
+    /// The Call-ID of the call that it dials: the switch's variable `sip_call_id`.
+    pub fn call_id(&self) -> String {
+        format!("live-{}", self.port)
+    }
+
     /// Dials.
     pub async fn dial(&self, number: &str) {
         let (port, account) = (self.port, self.account);

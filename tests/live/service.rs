@@ -148,6 +148,15 @@ impl Service {
         }
     }
 
+    /// What `switchhook outbox list` says of documents that are not delivered.
+    pub fn outbox(&self) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_switchhook"))
+            .args(["outbox", "list", "--json"])
+            .current_dir(self.folder.path())
+            .output();
+        String::from_utf8(output.expect("the program").stdout).expect("UTF-8")
+    }
+
     async fn is_ready(&self) -> bool {
         self.get("/readyz").await.is_some()
     }
@@ -202,7 +211,8 @@ impl Drop for Service {
     }
 }
 
-async fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("its number").port()
 }
