@@ -94,8 +94,8 @@ impl Events {
         let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
         let store = Arc::clone(&seen);
         tokio::spawn(async move {
-            loop {
-                let frame = wire.frame().await;
+            // A switch that is restarted says no more here.
+            while let Some(frame) = wire.next().await {
                 let headers = serde_json::from_str(&frame.body).expect("an event is JSON");
                 let event = Event {
                     arrived: Instant::now(),
@@ -180,15 +180,18 @@ impl Wire {
     }
 
     async fn frame(&mut self) -> Frame {
+        let frame = self.next().await;
+        frame.expect("the switch closed the Event Socket")
+    }
+
+    /// `None` when the switch has closed.
+    async fn next(&mut self) -> Option<Frame> {
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
-            let read = self
-                .0
-                .read_line(&mut line)
-                .await
-                .expect("the switch speaks UTF-8");
-            assert_ne!(read, 0, "the switch closed the Event Socket");
+            if self.0.read_line(&mut line).await.ok()? == 0 {
+                return None;
+            }
             let Some((name, value)) = line.trim_end_matches('\n').split_once(": ") else {
                 break;
             };
@@ -198,10 +201,10 @@ impl Wire {
             .get("Content-Length")
             .map_or(0, |length| length.parse().expect("a length"));
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await.expect("the whole body");
-        Frame {
+        self.0.read_exact(&mut body).await.ok()?;
+        Some(Frame {
             headers,
             body: String::from_utf8(body).expect("UTF-8"),
-        }
+        })
     }
 }

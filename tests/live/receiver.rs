@@ -14,7 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The service waits a minute for what else a crashed switch may have left of a call.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What was seen at the webhook.
 #[derive(Debug, Clone, Default)]

@@ -12,7 +12,7 @@ async fn after_a_crash_of_the_switch_its_calls_get_documents_and_new_ones_are_se
     let exchange = Exchange::of_its_own().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", "{}");
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let service = Service::following(switch, &receiver, "").await;
     let agent = Phone::registered(switch, "1001").await;
     let talking = Phone::new(switch, "4930111").await;
