@@ -8,28 +8,44 @@
     reason = "a helper that fails fails its test"
 )]
 
+#[path = "live/audio.rs"]
+mod audio;
 #[path = "live/call.rs"]
 mod call;
 #[path = "live/control.rs"]
 mod control;
+#[path = "live/crowd.rs"]
+mod crowd;
 #[path = "live/dialplan.rs"]
 mod dialplan;
 #[path = "live/doctor.rs"]
 mod doctor;
+#[path = "live/documents.rs"]
+mod documents;
+#[path = "live/ear.rs"]
+mod ear;
 #[path = "live/failures.rs"]
 mod failures;
 #[path = "live/holding.rs"]
 mod holding;
 #[path = "live/hostile.rs"]
 mod hostile;
+#[path = "live/kinds.rs"]
+mod kinds;
 #[path = "live/leaving.rs"]
 mod leaving;
 #[path = "live/phone.rs"]
 mod phone;
 #[path = "live/receiver.rs"]
 mod receiver;
+#[path = "live/restart.rs"]
+mod restart;
 #[path = "live/service.rs"]
 mod service;
+#[path = "live/shipped.rs"]
+mod shipped;
+#[path = "live/sip.rs"]
+mod sip;
 #[path = "live/softphones.rs"]
 mod softphones;
 #[path = "live/switch.rs"]

@@ -24,7 +24,17 @@ impl Exchange {
     pub async fn enter() -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
-        let switch = tokio::task::spawn_blocking(Switch::shared)
+        Self::at(Switch::shared, turn).await
+    }
+
+    /// The same with a switch that no other test has.
+    pub async fn of_its_own() -> Self {
+        static OWN: Mutex<()> = Mutex::const_new(());
+        Self::at(Switch::own, OWN.lock().await).await
+    }
+
+    async fn at(start: fn() -> &'static Switch, turn: MutexGuard<'static, ()>) -> Self {
+        let switch = tokio::task::spawn_blocking(start)
             .await
             .expect("a FreeSWITCH");
         let control = Control::connect(switch).await;

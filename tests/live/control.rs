@@ -64,6 +64,11 @@ impl Event {
             .and_then(Value::as_str)
     }
 
+    /// When the switch made it, microseconds since 1970.
+    pub fn made_us(&self) -> i64 {
+        self.get("Event-Date-Timestamp").parse().expect("a time")
+    }
+
     /// The event's name.
     pub fn name(&self) -> &str {
         self.get("Event-Name")
@@ -89,8 +94,8 @@ impl Events {
         let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
         let store = Arc::clone(&seen);
         tokio::spawn(async move {
-            loop {
-                let frame = wire.frame().await;
+            // A switch that is restarted says no more here.
+            while let Some(frame) = wire.next().await {
                 let headers = serde_json::from_str(&frame.body).expect("an event is JSON");
                 let event = Event {
                     arrived: Instant::now(),
@@ -128,6 +133,12 @@ impl Events {
     /// Whether an event that is `wanted` has come until now.
     pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.find_from(&mut 0, wanted).is_some()
+    }
+
+    /// Every event that is `wanted` and has come until now.
+    pub fn all(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let seen = self.seen.lock().expect("no panic");
+        seen.iter().filter(|event| wanted(event)).cloned().collect()
     }
 
     fn find_from(&self, from: &mut usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
@@ -169,15 +180,18 @@ impl Wire {
     }
 
     async fn frame(&mut self) -> Frame {
+        let frame = self.next().await;
+        frame.expect("the switch closed the Event Socket")
+    }
+
+    /// `None` when the switch has closed.
+    async fn next(&mut self) -> Option<Frame> {
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
-            let read = self
-                .0
-                .read_line(&mut line)
-                .await
-                .expect("the switch speaks UTF-8");
-            assert_ne!(read, 0, "the switch closed the Event Socket");
+            if self.0.read_line(&mut line).await.ok()? == 0 {
+                return None;
+            }
             let Some((name, value)) = line.trim_end_matches('\n').split_once(": ") else {
                 break;
             };
@@ -187,10 +201,10 @@ impl Wire {
             .get("Content-Length")
             .map_or(0, |length| length.parse().expect("a length"));
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).await.expect("the whole body");
-        Frame {
+        self.0.read_exact(&mut body).await.ok()?;
+        Some(Frame {
             headers,
             body: String::from_utf8(body).expect("UTF-8"),
-        }
+        })
     }
 }

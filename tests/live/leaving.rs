@@ -10,7 +10,7 @@ use super::service::Service;
 const CANCELLED: Duration = Duration::from_millis(200);
 /// Callers of a dead service are on line 1 within this time.
 const RESCUED: Duration = Duration::from_secs(2);
-const CALLERS: usize = 50;
+const CALLERS: usize = 100;
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]

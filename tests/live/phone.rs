@@ -1,6 +1,5 @@
-//! A telephone of a few lines: SIP over UDP, no sound of its own.
+//! A telephone of a few lines: SIP over UDP, an ear and no voice.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::ear::Ear;
+use super::sip::{Dialog, Message};
 use super::switch::Switch;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,18 +18,12 @@ const PASSWORD: &str = "switchhook";
 
 /// A phone with an account of the shipped configuration, or none.
 pub struct Phone {
+    /// What it hears.
+    pub ear: Ear,
     socket: UdpSocket,
     port: u16,
     account: &'static str,
     switch: &'static Switch,
-}
-
-/// A message of SIP.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Request or status line.
-    pub first: String,
-    headers: HashMap<String, String>,
 }
 
 impl Phone {
@@ -37,6 +32,7 @@ impl Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let port = socket.local_addr().expect("its number").port();
         Self {
+            ear: Ear::open(),
             socket,
             port,
             account,
@@ -70,6 +66,11 @@ impl Phone {
             .await
             .expect("the port again");
         phone
+    }
+
+    /// The Call-ID of the call that it dials: the switch's variable `sip_call_id`.
+    pub fn call_id(&self) -> String {
+        format!("live-{}", self.port)
     }
 
     /// Dials.
@@ -118,19 +119,42 @@ impl Phone {
     }
 
     /// Takes the call.
-    pub async fn answer(&self, invite: &Message) {
+    pub async fn answer(&self, invite: &Message) -> Dialog {
         self.respond(invite, "200 OK", &self.sdp()).await;
+        Dialog::of_callee(invite, self.port)
+    }
+
+    /// Waits for the answer of the call that it dialled.
+    pub async fn is_answered(&self) -> (Message, Dialog) {
+        let answer = self.await_message("SIP/2.0 200").await;
+        let dialog = Dialog::of_caller(&answer);
+        self.send(&dialog.request("ACK", 1, self.port)).await;
+        (answer, dialog)
+    }
+
+    /// Puts the receiver down.
+    pub async fn hang_up(&self, dialog: &Dialog) {
+        self.send(&dialog.request("BYE", 2, self.port)).await;
+        self.await_message("SIP/2.0 200").await;
+    }
+
+    /// Waits until the other end has hung up.
+    pub async fn is_hung_up(&self) {
+        let bye = self.await_message("BYE").await;
+        self.respond(&bye, "200 OK", "").await;
     }
 
     async fn respond(&self, request: &Message, status: &str, sdp: &str) {
         let header = |name: &str| request.header(name).to_owned();
+        let to = match header("To") {
+            to if to.contains(";tag=") => to,
+            to => format!("{to};tag={}", self.port),
+        };
         self.send(&format!(
-            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {};tag={}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
+            "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
              Contact: <sip:{}@127.0.0.1:{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             header("Via"),
             header("From"),
-            header("To"),
-            self.port,
             header("Call-ID"),
             header("CSeq"),
             self.account,
@@ -141,7 +165,7 @@ impl Phone {
     }
 
     fn sdp(&self) -> String {
-        let rtp = self.port;
+        let rtp = self.ear.port;
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {rtp} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
@@ -154,36 +178,5 @@ impl Phone {
             .send_to(message.as_bytes(), to)
             .await
             .expect("the switch is there");
-    }
-}
-
-impl Message {
-    fn parse(text: &str) -> Self {
-        let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
-        let first = lines.next().unwrap_or_default().to_owned();
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        Self { first, headers }
-    }
-
-    /// A header, empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map(String::as_str)
-            .unwrap_or_default()
-    }
-
-    /// The status of a response, 0 for a request.
-    pub fn status(&self) -> u16 {
-        let status = self
-            .first
-            .strip_prefix("SIP/2.0 ")
-            .and_then(|status| status.get(..3));
-        status
-            .and_then(|status| status.parse().ok())
-            .unwrap_or_default()
     }
 }

@@ -9,11 +9,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The service waits a minute for what else a crashed switch may have left of a call.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What was seen at the webhook.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +53,9 @@ impl Receiver {
         };
         let app = Router::new().fallback(answer).with_state(desk.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, desk }
+        let receiver = Self { address, desk };
+        receiver.tell("/calls", "");
+        receiver
     }
 
     /// What `path` answers from now on.
@@ -62,13 +66,24 @@ impl Receiver {
 
     /// Waits until `path` was asked `times` times, and gives the last body.
     pub async fn asked(&self, path: &str, times: usize) -> String {
+        self.bodies(path, times).await.pop().unwrap_or_default()
+    }
+
+    /// Waits until so many documents were delivered, and gives them all.
+    pub async fn documents(&self, times: usize) -> Vec<Value> {
+        let bodies = self.bodies("/calls", times).await;
+        let documents = bodies.iter().map(|body| serde_json::from_str(body));
+        documents.map(|document| document.expect("JSON")).collect()
+    }
+
+    async fn bodies(&self, path: &str, times: usize) -> Vec<String> {
         let of_path = |seen: &Seen| {
             let bodies = seen.asked.iter().filter(|(asked, _)| asked == path);
             bodies.map(|(_, body)| body.clone()).collect::<Vec<_>>()
         };
         let often_enough = |seen: &Seen| of_path(seen).len() >= times;
         let seen = self.wait(&format!("request of {path}"), often_enough).await;
-        of_path(&seen).pop().unwrap_or_default()
+        of_path(&seen)
     }
 
     /// Waits until a request of `path` was given up, and says when.

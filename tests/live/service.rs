@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::receiver::Receiver;
+use super::switch::{Switch, shipped};
 
 const STARTING: Duration = Duration::from_secs(30);
 
@@ -29,30 +30,67 @@ impl Service {
 
     /// The same on the port where the switch's configuration expects it.
     pub async fn start_on(esl: u16, receiver: &Receiver) -> Self {
-        Self::spawn(esl, receiver, "").await
+        Self::start_on_with(esl, receiver, "").await
     }
 
     /// The same with more settings at the end of its file.
     pub async fn start_with(receiver: &Receiver, more: &str) -> Self {
-        Self::spawn(free_port().await, receiver, more).await
+        Self::start_on_with(free_port().await, receiver, more).await
     }
 
-    async fn spawn(esl: u16, receiver: &Receiver, more: &str) -> Self {
+    /// Both.
+    pub async fn start_on_with(esl: u16, receiver: &Receiver, more: &str) -> Self {
+        let webhooks = WEBHOOKS.replace("RECEIVER", &receiver.address);
+        let more = more.replace("RECEIVER", &receiver.address);
+        Self::spawn(esl, &format!("{webhooks}\n{more}\n")).await
+    }
+
+    /// Where the switch expects it, following the switch: a document of every call that is over goes to
+    /// `/calls` of the receiver.
+    pub async fn following(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
+        let more = format!(
+            "{FOLLOWING}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n{more}",
+            switch.event_socket
+        );
+        let service = Self::start_on_with(switch.service, receiver, &more).await;
+        service.await_following(switch).await;
+        service
+    }
+
+    /// The shipped file as it is, but for the ports of the switch and of the receiver.
+    pub async fn shipped(switch: &Switch, receiver: &str) -> Self {
+        let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the file");
         let http = free_port().await;
+        let text = text
+            .replace("127.0.0.1:8084", &format!("127.0.0.1:{}", switch.service))
+            .replace("127.0.0.1:8085", &format!("127.0.0.1:{http}"))
+            .replace(
+                "127.0.0.1:8021",
+                &format!("127.0.0.1:{}", switch.event_socket),
+            )
+            .replace("127.0.0.1:8086", receiver);
+        let service = Self::run(switch.service, http, &text).await;
+        service.await_following(switch).await;
+        service
+    }
+
+    async fn spawn(esl: u16, more: &str) -> Self {
+        let http = free_port().await;
+        let text =
+            format!("[listen]\nesl = \"127.0.0.1:{esl}\"\nhttp = \"127.0.0.1:{http}\"\n{more}\n");
+        Self::run(esl, http, &text).await
+    }
+
+    async fn run(esl: u16, http: u16, text: &str) -> Self {
         let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
         let config = folder.path().join("switchhook.toml");
-        let store = folder.path().join("switchhook.db");
-        let text = format!(
-            "[listen]\nesl = \"127.0.0.1:{esl}\"\nhttp = \"127.0.0.1:{http}\"\n\n[store]\nurl = \"sqlite:{}\"\n\n{}\n{more}\n",
-            store.display(),
-            WEBHOOKS.replace("RECEIVER", &receiver.address),
-        );
         fs::write(&config, text).expect("a config");
         let log = File::create(folder.path().join("log")).expect("a log");
         let child = Command::new(env!("CARGO_BIN_EXE_switchhook"))
             .arg("serve")
             .arg("--config")
             .arg(&config)
+            .current_dir(folder.path())
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))
             .stderr(log)
@@ -84,19 +122,39 @@ impl Service {
 
     /// Waits until every call was let go, by its own metric.
     pub async fn await_no_call_on_hold(&self) {
+        self.await_text("/metrics", "calls_on_hold 0\n").await;
+    }
+
+    /// Waits until it follows the switch, by its own metric.
+    pub async fn await_following(&self, switch: &Switch) {
+        let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
+        let metric = format!("switchhook_switch_connected{{{switch}}} 1\n");
+        self.await_text("/metrics", &metric).await;
+    }
+
+    async fn await_text(&self, path: &str, text: &str) {
         let began = Instant::now();
         while !self
-            .get("/metrics")
+            .get(path)
             .await
-            .is_some_and(|metrics| metrics.contains("calls_on_hold 0\n"))
+            .is_some_and(|answer| answer.contains(text))
         {
             assert!(
                 began.elapsed() < STARTING,
-                "a call stays on hold: {}",
+                "no {text:?} in {path}: {}",
                 self.log()
             );
             tokio::task::yield_now().await;
         }
+    }
+
+    /// What `switchhook outbox list` says of documents that are not delivered.
+    pub fn outbox(&self) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_switchhook"))
+            .args(["outbox", "list", "--json"])
+            .current_dir(self.folder.path())
+            .output();
+        String::from_utf8(output.expect("the program").stdout).expect("UTF-8")
     }
 
     async fn is_ready(&self) -> bool {
@@ -153,10 +211,30 @@ impl Drop for Service {
     }
 }
 
-async fn free_port() -> u16 {
+/// A port that was free a moment ago.
+pub async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("its number").port()
 }
+
+/// What makes documents, and publishes recordings.
+const FOLLOWING: &str = r#"
+[account]
+default_webhook = "completed"
+time_zone = "Asia/Kolkata"
+
+[flows.default]
+webhook = true
+
+[flows.outbound]
+webhook = true
+
+[recordings]
+public_url = "https://rec.example/{{ file_name }}"
+
+[webhooks.completed]
+url = "http://RECEIVER/calls"
+"#;
 
 /// One webhook for each thing to show. Only the receiver's address is allowed, and localhost is another
 /// one; nobody serves port 9.

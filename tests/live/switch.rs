@@ -1,10 +1,11 @@
 //! A FreeSWITCH of our own: the shipped configuration on free ports, in a folder that goes away.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -17,9 +18,10 @@ const STARTING: Duration = Duration::from_secs(60);
 const RTP_PORTS: u16 = 400;
 
 /// Runs its arguments until its standard input ends, which it does in whatever way the tests end;
-/// then kills what it started and removes the folder.
-const WATCHDOG: &str = r#"folder=$1; shift; "$@" >"$folder/stdout" 2>&1 & child=$!
-read -r _; kill -9 $child; wait $child 2>/dev/null; rm -rf "$folder""#;
+/// then kills what it started and removes the folder. A line of input kills it and starts it again.
+const WATCHDOG: &str = r#"folder=$1; shift
+while "$@" >>"$folder/stdout" 2>&1 & child=$!; read -r _; do kill -9 $child; wait $child 2>/dev/null; done
+kill -9 $child; wait $child 2>/dev/null; rm -rf "$folder""#;
 
 /// A running FreeSWITCH.
 pub struct Switch {
@@ -32,7 +34,7 @@ pub struct Switch {
     /// Where its variable `switchhook` points: the port for a service.
     pub service: u16,
     _watchdog: Child,
-    _lifeline: ChildStdin,
+    lifeline: Mutex<ChildStdin>,
 }
 
 impl Switch {
@@ -42,6 +44,25 @@ impl Switch {
         SWITCH.get_or_init(Self::start)
     }
 
+    /// One for a test that is rough with it.
+    pub fn own() -> &'static Self {
+        Box::leak(Box::new(Self::start()))
+    }
+
+    /// Ends it as a crash does, and starts it again. Blocks until it is there.
+    pub fn crash_and_restart(&self) {
+        let mut connection = self.connect().expect("it is there");
+        let mut lifeline = self.lifeline.lock().expect("no panic");
+        lifeline.write_all(b"again\n").expect("the shell reads");
+        // Its end, whether it comes as an end or as an error.
+        let _ = connection.read_to_end(&mut Vec::new());
+        self.await_event_socket();
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(("127.0.0.1", self.event_socket))
+    }
+
     fn start() -> Self {
         let program = std::env::var(PROGRAM)
             .unwrap_or_else(|_| panic!("name a FreeSWITCH: {PROGRAM}=/usr/bin/freeswitch"));
@@ -49,7 +70,7 @@ impl Switch {
             .expect("a folder")
             .keep();
         let [event_socket, sip, service] = free_ports();
-        let rtp = 20_000 + u16::try_from(std::process::id() % 25).expect("small") * RTP_PORTS;
+        let rtp = 10_000 + (event_socket % 50) * RTP_PORTS;
         copy(&shipped(), &folder.join("conf"));
         fs::create_dir(folder.join("run")).expect("a folder for what it writes");
         set_variables(
@@ -69,7 +90,7 @@ impl Switch {
             sip,
             service,
             _watchdog: watchdog,
-            _lifeline: lifeline,
+            lifeline: Mutex::new(lifeline),
         };
         switch.await_event_socket();
         switch
@@ -77,7 +98,7 @@ impl Switch {
 
     fn await_event_socket(&self) {
         let began = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", self.event_socket)).is_err() {
+        while self.connect().is_err() {
             assert!(
                 began.elapsed() < STARTING,
                 "FreeSWITCH did not start: {}",

@@ -1,0 +1,159 @@
+//! The document of a call on a real switch, compared as a whole.
+
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Asia::Kolkata;
+use serde_json::{Value, json};
+
+use super::call::Exchange;
+use super::control::Event;
+use super::phone::Phone;
+use super::receiver::Receiver;
+use super::service::Service;
+
+const CUSTOMER: &str = "919822003887";
+const ANNA: &str = r#"{"customer":{"name":"Anna Müller"},"queue":"gold","vip":true}"#;
+
+/// A time of the channel, µs since 1970, 0 when it has none.
+fn time(end: &Event, name: &str) -> i64 {
+    let header = format!("Caller-Channel-{name}-Time");
+    end.get(&header).parse().expect("a time")
+}
+
+fn rfc_3339(us: i64) -> String {
+    let time = DateTime::from_timestamp_micros(us).expect("a time");
+    let time = time.with_timezone(&Kolkata);
+    time.to_rfc3339_opts(SecondsFormat::Millis, false)
+}
+
+/// What the switch itself says of a leg at its end, in the document's form.
+fn leg(end: &Event, callee: &str, did: &str) -> Value {
+    let (created, answered, over) = (
+        time(end, "Created"),
+        time(end, "Answered"),
+        time(end, "Hangup"),
+    );
+    json!({
+        "calleeNumber": callee,
+        "didNumber": did,
+        "startTime": rfc_3339(created),
+        "connectTime": rfc_3339(answered),
+        "endTime": rfc_3339(over),
+        "duration": (over / 1000 - answered / 1000).to_string(),
+        "hangupCause": "16",
+    })
+}
+
+fn with(mut leg: Value, more: Value) -> Value {
+    for (name, value) in more.as_object().expect("an object") {
+        leg[name] = value.clone();
+    }
+    leg
+}
+
+async fn end_of(exchange: &Exchange, phone: &Phone) -> Event {
+    let id = phone.call_id();
+    let is_end = |event: &Event| {
+        event.name() == "CHANNEL_HANGUP_COMPLETE" && event.variable("sip_call_id") == Some(&id)
+    };
+    exchange.events.wait("end", is_end).await
+}
+
+/// The keys that are the same in every call, and those of this one.
+fn keys(end: &Event, last: Value) -> Value {
+    let duration = end.variable("flow.key.response_duration");
+    let mut keys = json!({
+        "customer_name": "Anna Müller",
+        "customernum": CUSTOMER,
+        "queue": "gold",
+        "response_duration": duration,
+        "response_error": "false",
+        "response_status": "SUCCESS",
+        "response_status_code": "200",
+        "vip": true,
+    });
+    keys = with(keys, last);
+    let keys = keys.as_object().expect("an object").iter();
+    keys.map(|(name, value)| json!({"name": format!("$flow.key.{name}"), "value": value}))
+        .collect()
+}
+
+fn sort_keys(document: &mut Value) {
+    let keys = document["keys"].as_array_mut().expect("keys");
+    keys.sort_by_key(|key| key["name"].to_string());
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
+async fn customer_and_agent_recorded() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", ANNA);
+    let _service = Service::following(exchange.switch, &receiver, "").await;
+    let agent = Phone::registered(exchange.switch, "1001").await;
+    let customer = Phone::new(exchange.switch, CUSTOMER).await;
+    customer.dial("7004").await;
+    let invite = agent.await_message("INVITE").await;
+    agent.ring(&invite).await;
+    let talk = agent.answer(&invite).await;
+    customer.is_answered().await;
+    agent.await_message("ACK").await;
+    let bridge = |event: &Event| event.name() == "CHANNEL_BRIDGE";
+    let bridged = exchange.events.wait("bridge", bridge).await;
+    agent.hang_up(&talk).await;
+    customer.is_hung_up().await;
+    let first = end_of(&exchange, &customer).await;
+    let other = bridged.get("Other-Leg-Unique-ID").to_owned();
+    let is_other = |event: &Event| {
+        event.name() == "CHANNEL_HANGUP_COMPLETE" && event.get("Unique-ID") == other
+    };
+    let second = exchange.events.wait("the agent's end", is_other).await;
+    let mut document = receiver.documents(1).await.remove(0);
+    sort_keys(&mut document);
+    let uuid = first.get("Unique-ID");
+    let switch = first.get("FreeSWITCH-Switchname");
+    let cdr_id = |uuid: &str| format!("{uuid}##{switch}");
+    let expected = json!({
+        "callDetails": [
+            with(leg(&first, CUSTOMER, "7004"), json!({
+                "calleeType": "VISITOR", "cdrId": cdr_id(uuid), "incoming": true, "remoteHangup": false,
+            })),
+            with(leg(&second, "1001", "7004"), json!({
+                "calleeType": "AGENT", "cdrId": cdr_id(&other), "remoteHangup": true,
+            })),
+        ],
+        "keys": keys(&first, json!({})),
+        "phonon-uuid": uuid,
+        "recordingUrls": [{
+            "recordedFileName": format!("{uuid}.wav"),
+            "recordedFilePublicPath": format!("https://rec.example/{uuid}.wav"),
+        }],
+    });
+    assert_eq!(document, expected, "{document:#}\n{expected:#}");
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn an_inbound_call_keeps_the_numbers_that_it_came_with_through_hook_and_transfers() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", ANNA);
+    let _service = Service::following(exchange.switch, &receiver, "").await;
+    let customer = Phone::new(exchange.switch, CUSTOMER).await;
+    customer.dial("7001").await;
+    let (_, dialog) = customer.is_answered().await;
+    customer.hang_up(&dialog).await;
+    let end = end_of(&exchange, &customer).await;
+    assert_ne!(
+        end.get("Caller-Destination-Number"),
+        "7001",
+        "it was transferred"
+    );
+    let mut document = receiver.documents(1).await.remove(0);
+    sort_keys(&mut document);
+    let expected = json!({
+        "callDetails": [with(leg(&end, CUSTOMER, "7001"), json!({"incoming": true}))],
+        "keys": keys(&end, json!({})),
+        "phonon-uuid": end.get("Unique-ID"),
+    });
+    assert_eq!(document, expected, "{document:#}\n{expected:#}");
+}
