@@ -150,6 +150,7 @@ fn call() -> Call {
             preset: true,
             way_out: None,
             own_timer: false,
+            transfer: false,
         },
         talks: Duration::from_millis(1200),
         ..Call::default()

@@ -7,6 +7,7 @@
 
 mod announce;
 mod api;
+mod bridge;
 mod call;
 mod channel;
 mod dialplan;
@@ -33,10 +34,10 @@ use self::channel::{Channel, Leg, State};
 use self::event::Event;
 
 pub use self::channel::Cause;
-pub use self::dialplan::{Call, Caller, HandOver, Vanish};
+pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Vanish};
 pub use self::inbound::Inbound;
 pub use self::media::{Heard, Sound, Timeline};
-pub use self::record::{CallRecord, Left};
+pub use self::record::{CallRecord, Left, LegRecord};
 pub use self::wire::Traffic;
 
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).
