@@ -153,8 +153,14 @@ impl Switch {
                     .map(|cause| header("Hangup-Cause", &cause.name)),
             );
         }
-        if let Some(peer) = channel.peer.as_ref().filter(|_| kind == BRIDGE || kind == UNBRIDGE) {
-            event.headers.push(header("Bridge-A-Unique-ID", &channel.uuid));
+        if let Some(peer) = channel
+            .peer
+            .as_ref()
+            .filter(|_| kind == BRIDGE || kind == UNBRIDGE)
+        {
+            event
+                .headers
+                .push(header("Bridge-A-Unique-ID", &channel.uuid));
             event.headers.push(header("Bridge-B-Unique-ID", &peer.uuid));
         }
         self.describe_profiles(channel, &mut event);

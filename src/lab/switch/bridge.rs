@@ -148,7 +148,12 @@ impl Switch {
         let number = agent.party.destination.clone();
         caller.profile.callee = Some(number.clone());
         caller.other = agent.as_other("originatee");
-        let others = |at: usize| agents.get(at).filter(|_| at != answers).map(|leg| leg.lock());
+        let others = |at: usize| {
+            agents
+                .get(at)
+                .filter(|_| at != answers)
+                .map(|leg| leg.lock())
+        };
         let told = |tell: &dyn Fn(&Channel) -> String| {
             let each = (0..agents.len()).map(|at| match others(at) {
                 Some(other) => tell(&other),
@@ -157,7 +162,11 @@ impl Switch {
             array(&each.collect::<Vec<_>>())
         };
         let legs = told(&|leg| format!("{};Outbound Call;{}", leg.uuid, leg.party.destination));
-        let cause = |leg: &Channel| leg.cause.as_ref().map_or("NONE".into(), |it| it.name.clone());
+        let cause = |leg: &Channel| {
+            leg.cause
+                .as_ref()
+                .map_or("NONE".into(), |it| it.name.clone())
+        };
         let causes = told(&|leg| format!("{};{}", leg.uuid, cause(leg)));
         caller.peer = Some(Peer {
             uuid: agent.uuid.clone(),
@@ -185,7 +194,9 @@ impl Switch {
         self.fire(caller, UNBRIDGE, &[]);
         alone(agent);
         self.destroy(agent);
-        let names = caller.variable("current_application_data").unwrap_or_default();
+        let names = caller
+            .variable("current_application_data")
+            .unwrap_or_default();
         let names = names.to_owned();
         announce_end(self, caller, "bridge", &names, application);
         let id = Uuid::new_v4().to_string();

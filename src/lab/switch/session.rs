@@ -335,7 +335,13 @@ fn set(channel: &mut Channel, pair: &str) {
     channel.write(name, value);
 }
 
-pub(super) fn announce_start(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+pub(super) fn announce_start(
+    switch: &Switch,
+    channel: &mut Channel,
+    name: &str,
+    data: &str,
+    uuid: &str,
+) {
     channel.set("current_application", name.to_owned());
     channel.set("current_application_data", data.to_owned());
     channel.unset("current_application_response");
@@ -357,7 +363,13 @@ fn end(switch: &Switch, channel: &mut Channel, app: &Running) {
     channel.unset("total_loops");
 }
 
-pub(super) fn announce_end(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+pub(super) fn announce_end(
+    switch: &Switch,
+    channel: &mut Channel,
+    name: &str,
+    data: &str,
+    uuid: &str,
+) {
     let response = channel
         .variable("current_application_response")
         .unwrap_or("_none_")

@@ -60,8 +60,12 @@ pub(super) static CALLER_LEFT: LazyLock<Template> = LazyLock::new(|| {
     Template::read(text, "variable_")
 });
 /// What a closed recording adds.
-pub(super) static RECORDED: LazyLock<Template> =
-    LazyLock::new(|| Template::read(include_str!("templates/caller/record_stop.txt"), "variable_"));
+pub(super) static RECORDED: LazyLock<Template> = LazyLock::new(|| {
+    Template::read(
+        include_str!("templates/caller/record_stop.txt"),
+        "variable_",
+    )
+});
 /// Variables that are known once the call is down.
 pub(super) static REPORT: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/report.txt"), "variable_"));

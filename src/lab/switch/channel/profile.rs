@@ -87,7 +87,9 @@ impl Channel {
             name => self.field(name),
         };
         let kind = (Text::from("Other-Type"), Text::from(kind));
-        std::iter::once(kind).chain(OTHER_PROFILE.render(&field)).collect()
+        std::iter::once(kind)
+            .chain(OTHER_PROFILE.render(&field))
+            .collect()
     }
 
     pub(super) fn profile_field(&self, name: &str) -> Option<String> {
