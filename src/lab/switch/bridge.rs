@@ -240,11 +240,12 @@ fn array(values: &[String]) -> String {
 }
 
 /// Waits so long, or until the channel is hung up; whether it was.
-async fn until_down(leg: &Leg, time: Duration) -> bool {
+pub(super) async fn until_down(leg: &Leg, time: Duration) -> bool {
     let until = Instant::now() + time;
     while leg.lock().is_up() {
         tokio::select! {
             () = sleep_until(until) => return false,
+            () = leg.enough.notified() => return false,
             () = leg.wake.notified() => {}
         }
     }

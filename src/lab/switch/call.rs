@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::Switch;
 use super::announce::{ANSWER, CREATE, DESTROY};
+use super::bridge::until_down;
 use super::channel::{Cause, Channel, Deed, Leg, Party, State, micros};
 use super::dialplan::{Call, Caller, Vanish, check_neighbours, check_tasks, line};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
@@ -413,12 +414,8 @@ impl Play {
 
     /// The caller is on its line until it has talked enough or somebody hangs it up.
     async fn talk(&self) {
-        let until = Instant::now() + self.call.talks;
-        while self.leg.lock().is_up() {
-            tokio::select! {
-                () = sleep_until(until) => self.switch.hang_up(&self.leg, Cause::by_caller()),
-                () = self.leg.wake.notified() => {}
-            }
+        if !until_down(&self.leg, self.call.talks).await {
+            self.switch.hang_up(&self.leg, Cause::by_caller());
         }
     }
 
