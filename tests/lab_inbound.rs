@@ -8,109 +8,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod lab_common;
+#[path = "lab_common/port.rs"]
+mod port;
 
-use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lab_common::{is_per_call, is_time};
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use port::{Client, EVENTS, Ordered, captured, switch};
 use serde_json::Value;
 use switchhook::lab::receiver::closed_port;
-use switchhook::lab::switch::{Call, HandOver, Inbound, Pace, Switch};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-const EVENTS: &str = "event json CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_UNBRIDGE \
-    CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY CHANNEL_ORIGINATE RECORD_START \
-    RECORD_STOP CHANNEL_UUID CUSTOM sofia::transferor sofia::transferee\n\n";
-
-/// A JSON object with its order.
-struct Ordered(Vec<(String, String)>);
-
-impl<'de> Deserialize<'de> for Ordered {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Ordered;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an event")
-            }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Ordered, M::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Ordered(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
-}
-
-struct Client {
-    stream: TcpStream,
-    read: Vec<u8>,
-}
-
-impl Client {
-    async fn of(port: &Inbound) -> Self {
-        let stream = TcpStream::connect(port.address()).await.unwrap();
-        let mut client = Self {
-            stream,
-            read: Vec::new(),
-        };
-        assert_eq!(client.frame().await.0, "Content-Type: auth/request\n\n");
-        client
-    }
-
-    /// What comes back for a command: the header block and the body.
-    async fn ask(&mut self, text: &str) -> (String, String) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
-        self.frame().await
-    }
-
-    async fn frame(&mut self) -> (String, String) {
-        loop {
-            if let Some(found) = self.whole() {
-                return found;
-            }
-            let mut chunk = vec![0; 65_536];
-            let count = self.stream.read(&mut chunk).await.unwrap();
-            assert!(count > 0, "closed");
-            self.read.extend_from_slice(&chunk[..count]);
-        }
-    }
-
-    fn whole(&mut self) -> Option<(String, String)> {
-        let end = self.read.windows(2).position(|two| two == b"\n\n")? + 2;
-        let head = String::from_utf8(self.read[..end].to_vec()).unwrap();
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "));
-        let length = length.map_or(0, |length| length.parse().unwrap());
-        let body = String::from_utf8(self.read.get(end..end + length)?.to_vec()).unwrap();
-        self.read.drain(..end + length);
-        Some((head, body))
-    }
-}
-
-fn captured() -> Vec<Vec<(String, String)>> {
-    let path = "tests/captures/json_events/inbound-caller-hangs-up.esl";
-    let text = std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let events = text
-        .match_indices("{\"Event-Name\"")
-        .map(|(at, _)| &text[at..]);
-    let first = |event| {
-        serde_json::Deserializer::from_str(event)
-            .into_iter::<Ordered>()
-            .next()
-    };
-    events
-        .map(|event| first(event).unwrap().unwrap().0)
-        .collect()
-}
+use switchhook::lab::switch::{Call, HandOver};
 
 fn normal(event: &[(String, String)], wanted: &[(String, String)]) -> Vec<(String, String)> {
     let uuid = event
@@ -131,13 +38,6 @@ fn normal(event: &[(String, String)], wanted: &[(String, String)]) -> Vec<(Strin
         .collect()
 }
 
-async fn switch() -> (Arc<Switch>, Inbound) {
-    let switch = Switch::new("fs1", Pace::Ticked);
-    let free = SocketAddr::from(([127, 0, 0, 1], 0));
-    let port = switch.listen(free, "ClueCon").await.unwrap();
-    (switch, port)
-}
-
 /// A call whose service is not there: it ends when its caller has talked on line 1.
 fn call() -> Call {
     Call {
@@ -150,6 +50,7 @@ fn call() -> Call {
             preset: true,
             way_out: None,
             own_timer: false,
+            transfer: false,
         },
         talks: Duration::from_millis(1200),
         ..Call::default()
@@ -170,7 +71,7 @@ async fn the_events_of_a_call_look_like_the_captured_ones() {
     let enabled = client.ask(EVENTS).await.0;
     assert!(enabled.contains("Reply-Text: +OK event listener enabled json\n"));
     let playing = tokio::spawn(async move { switch.place(call()).await });
-    for expected in captured() {
+    for expected in captured("inbound-caller-hangs-up") {
         let (_, event) = client.frame().await;
         let ours: Ordered = serde_json::from_str(&event).unwrap();
         let (got, expected) = (normal(&ours.0, &expected), normal(&expected, &expected));

@@ -174,6 +174,7 @@ async fn replay(name: &str, behaviour: Caller) -> Left {
             preset: false,
             way_out: None,
             own_timer: false,
+            transfer: false,
         },
         behaviour,
         ..Call::default()

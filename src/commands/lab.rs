@@ -1,10 +1,14 @@
 //! `switchhook lab`.
 
-use std::path::Path;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStderr, Command};
+use tokio::time::timeout;
 
 use switchhook::config::Config;
 use switchhook::lab::load::{Load, LoadOptions};
@@ -13,6 +17,9 @@ use switchhook::lab::{self, LabOptions, Started};
 use switchhook::service::Service;
 
 use crate::cli::Lab;
+
+/// `serve` says where it listens within this time.
+const STARTS: Duration = Duration::from_secs(20);
 
 /// Places a call of each kind through the real service, or load on another program.
 ///
@@ -48,7 +55,10 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         follow: true,
         config: store_in(folder.path()),
     };
-    let report = lab::run(options, start)
+    let service = Real {
+        folder: folder.path().to_owned(),
+    };
+    let report = lab::run(options, service)
         .await
         .map_err(|error| error.to_string())?;
     match args.json {
@@ -66,20 +76,79 @@ fn store_in(folder: &Path) -> String {
     )
 }
 
-/// The real service, on free ports.
-fn start(config: String) -> BoxFuture<'static, Result<Started, String>> {
-    async move {
-        let config = Config::parse(&config, "the lab's configuration")
-            .map_err(|faults| faults.to_string())?;
-        let service = Service::start(&config)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(Started {
-            esl: service.esl.to_string(),
-            stop: service.stop().boxed(),
-        })
+/// The real service, on free ports: in this process, or in one of its own.
+struct Real {
+    folder: PathBuf,
+}
+
+impl lab::Service for Real {
+    fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
+        in_process(config).boxed()
     }
-    .boxed()
+
+    fn start_process(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
+        as_process(self.folder.join("switchhook.toml"), config).boxed()
+    }
+}
+
+async fn in_process(config: String) -> Result<Started, String> {
+    let config =
+        Config::parse(&config, "the lab's configuration").map_err(|faults| faults.to_string())?;
+    let service = Service::start(&config)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(Started {
+        esl: service.esl.to_string(),
+        stop: service.stop().boxed(),
+    })
+}
+
+/// `switchhook serve`, this program once more.
+async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
+    let cannot = |error: std::io::Error| format!("cannot run `serve` as a process: {error}");
+    tokio::fs::write(&file, config).await.map_err(cannot)?;
+    let mut process = Command::new(std::env::current_exe().map_err(cannot)?)
+        .args(["serve", "--json-logs", "--config"])
+        .arg(&file)
+        // Where it listens is said at this level.
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot)?;
+    let log = process
+        .stderr
+        .take()
+        .ok_or("`serve` has no standard error")?;
+    let esl = timeout(STARTS, listening(BufReader::new(log).lines()))
+        .await
+        .map_err(|_| "`serve` did not say where it listens".to_owned())??;
+    let stop = async move {
+        // SIGKILL; a process that is gone already is as good.
+        let _ = process.kill().await;
+    };
+    Ok(Started {
+        esl,
+        stop: stop.boxed(),
+    })
+}
+
+/// Reads the log until it says where calls are taken, and goes on reading so that the
+/// process is never stopped by a full pipe.
+async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<String, String> {
+    let mut last = String::new();
+    while let Ok(Some(line)) = log.next_line().await {
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if let (Some("listening"), Some(esl)) = (event["message"].as_str(), event["esl"].as_str()) {
+            let esl = esl.to_owned();
+            tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+            return Ok(esl);
+        }
+        last = line;
+    }
+    Err(format!("`serve` ended: {last}"))
 }
 
 async fn load(target: &str, args: &Lab) -> Result<bool, String> {

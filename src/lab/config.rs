@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
+use super::documents;
 use super::scenarios::Scenario;
 
 /// A `switchhook.toml` with one webhook for each scenario, all at the receiver.
-/// `closed` is a port on which nobody listens, `room` the calls it may hold at once.
+/// Documents go to `documents`. `closed` is a port on which nobody listens, `room` the calls it may hold at once.
 pub(super) fn text(
     scenarios: &[&Scenario],
     receiver: SocketAddr,
+    documents: SocketAddr,
     closed: u16,
     room: usize,
     extra: &str,
@@ -22,6 +24,7 @@ pub(super) fn text(
     if !extra.is_empty() {
         text.push_str(&format!("\n{}\n", extra.trim_end()));
     }
+    text.push_str(&documents::config(documents));
     for scenario in scenarios.iter().filter(|scenario| !scenario.unknown) {
         let url = url(scenario, receiver, closed);
         text.push_str(&format!(
@@ -54,6 +57,7 @@ mod tests {
         let text = text(
             &listed,
             receiver,
+            receiver,
             9,
             100,
             "[store]\nurl = \"sqlite::memory:\"",
@@ -62,7 +66,7 @@ mod tests {
         let webhooks = document["webhooks"].as_table().unwrap();
         assert_eq!(
             webhooks.len(),
-            all.iter().filter(|scenario| !scenario.unknown).count()
+            all.iter().filter(|scenario| !scenario.unknown).count() + 1
         );
         let url = webhooks["success_json"]["url"].as_str();
         assert_eq!(url, Some("http://127.0.0.1:4711/ok/success_json"));

@@ -5,11 +5,14 @@
 //! each caller heard, which line it took and what its dialplan was told.
 
 mod config;
+mod documents;
 pub mod load;
+mod outages;
 pub mod receiver;
 mod report;
 mod run;
 mod scenarios;
+mod stage;
 pub mod switch;
 
 pub use self::report::{CallReport, Report};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::scenarios::Scenario;
 use super::switch::CallRecord;
@@ -31,6 +32,16 @@ pub struct CallReport {
     pub round_trips: usize,
     /// Requests that reached the webhook.
     pub requests: usize,
+    /// The document that was delivered when the call was over; `null` when none was.
+    pub document: Option<Value>,
+    /// How often it was delivered.
+    pub deliveries: usize,
+    /// Unique-IDs of its legs, the caller's first.
+    #[serde(skip)]
+    pub(super) legs: Vec<String>,
+    /// Its document must be delivered more than once.
+    #[serde(skip)]
+    pub(super) repeats: bool,
 }
 
 impl CallReport {
@@ -39,7 +50,9 @@ impl CallReport {
         record: CallRecord,
         problems: Vec<String>,
         requests: usize,
+        document: Option<Value>,
     ) -> Self {
+        let legs = record.legs.iter().map(|leg| leg.uuid.clone()).collect();
         let flow = record
             .variables
             .into_iter()
@@ -58,7 +71,36 @@ impl CallReport {
             writes: record.traffic.writes,
             round_trips: record.traffic.round_trips,
             requests,
+            deliveries: usize::from(document.is_some()),
+            document,
+            legs,
+            repeats: scenario.repeats,
         }
+    }
+
+    /// Adds what was found later.
+    pub(super) fn fail(&mut self, problem: Option<String>) {
+        self.problems.extend(problem);
+        self.passed = self.problems.is_empty();
+    }
+
+    /// The document in a few words.
+    fn delivered(&self) -> String {
+        let Some(document) = &self.document else {
+            return "none".into();
+        };
+        let legs = document["callDetails"].as_array().map_or(0, Vec::len);
+        let mut words = match legs {
+            1 => "1 leg".to_owned(),
+            legs => format!("{legs} legs"),
+        };
+        if document.get("recordingUrls").is_some() {
+            words.push_str(", recording");
+        }
+        if self.deliveries > 1 {
+            words.push_str(&format!(", delivered {} times", self.deliveries));
+        }
+        words
     }
 }
 
@@ -67,14 +109,20 @@ impl CallReport {
 pub struct Report {
     /// In the order of the table.
     pub calls: Vec<CallReport>,
-    /// Every one of them passed, and there was one.
+    /// Every one of them passed, and there was one, and nothing else was wrong.
     pub passed: bool,
+    /// What was wrong beside the calls, in words.
+    pub problems: Vec<String>,
 }
 
 impl Report {
-    pub(super) fn new(calls: Vec<CallReport>) -> Self {
-        let passed = !calls.is_empty() && calls.iter().all(|call| call.passed);
-        Self { calls, passed }
+    pub(super) fn new(calls: Vec<CallReport>, problems: Vec<String>) -> Self {
+        let right = !calls.is_empty() && calls.iter().all(|call| call.passed);
+        Self {
+            calls,
+            passed: right && problems.is_empty(),
+            problems,
+        }
     }
 
     /// One JSON object.
@@ -82,7 +130,7 @@ impl Report {
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|error| {
             // Strings and numbers always serialize; say it rather than panic.
-            format!(r#"{{"calls":[],"passed":false,"error":"{error}"}}"#)
+            format!(r#"{{"calls":[],"passed":false,"problems":["{error}"]}}"#)
         })
     }
 
@@ -92,7 +140,14 @@ impl Report {
         let mut table = Table::new();
         table.load_style(presets::UTF8_HORIZONTAL_ONLY);
         table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header(["call", "heard", "line", "what the dialplan is told", ""]);
+        table.set_header([
+            "call",
+            "heard",
+            "line",
+            "what the dialplan is told",
+            "document",
+            "",
+        ]);
         for call in &self.calls {
             table.add_row(row(call));
         }
@@ -104,6 +159,10 @@ impl Report {
                     .map(move |problem| format!("{}: {problem}\n", call.scenario))
             })
             .collect();
+        let problems = self
+            .problems
+            .iter()
+            .fold(problems, |text, problem| format!("{text}{problem}\n"));
         let right = self.calls.iter().filter(|call| call.passed).count();
         format!(
             "{table}\n{problems}{right} of {} calls were right.\n",
@@ -138,6 +197,7 @@ fn row(call: &CallReport) -> Vec<Cell> {
         Cell::new(&call.heard),
         Cell::new(line),
         Cell::new(told),
+        Cell::new(call.delivered()),
         verdict,
     ]
 }

@@ -108,6 +108,9 @@ pub struct Receiver {
     address: SocketAddr,
     ledger: Arc<Ledger>,
     up: watch::Sender<bool>,
+    /// It is bound: connections are taken.
+    bound: watch::Receiver<bool>,
+    answers: watch::Sender<bool>,
     _task: AbortOnDropHandle<()>,
 }
 
@@ -140,11 +143,21 @@ impl Receiver {
         let address = listener.local_addr()?;
         let ledger = Arc::new(ledger);
         let (up, watched) = watch::channel(true);
-        let task = tokio::spawn(serve(listener, address, Arc::clone(&ledger), watched));
+        let (binding, bound) = watch::channel(true);
+        let answers = watch::Sender::new(true);
+        let house = House {
+            address,
+            ledger: Arc::clone(&ledger),
+            answers: answers.subscribe(),
+            binding,
+        };
+        let task = tokio::spawn(house.serve(listener, watched));
         Ok(Self {
             address,
             ledger,
             up,
+            bound,
+            answers,
             _task: AbortOnDropHandle::new(task),
         })
     }
@@ -219,6 +232,27 @@ impl Receiver {
     pub fn up(&self) {
         self.up.send_replace(true);
     }
+
+    /// Completes when connections are taken (again).
+    pub async fn listens(&self) {
+        // The task that binds lives as long as we do.
+        drop(self.bound.clone().wait_for(|bound| *bound).await);
+    }
+
+    /// Completes when connections are refused.
+    pub async fn refuses(&self) {
+        drop(self.bound.clone().wait_for(|bound| !*bound).await);
+    }
+
+    /// Takes requests and answers none, until [`Receiver::answer`].
+    pub fn hold_answers(&self) {
+        self.answers.send_replace(false);
+    }
+
+    /// Answers again, also what waits.
+    pub fn answer(&self) {
+        self.answers.send_replace(true);
+    }
 }
 
 /// A loopback port on which nobody listens; it stays so with all likelihood.
@@ -230,37 +264,45 @@ pub fn closed_port() -> io::Result<u16> {
     Ok(socket.local_addr()?.port())
 }
 
-async fn serve(
-    listener: TcpListener,
+/// What connections need.
+struct House {
     address: SocketAddr,
     ledger: Arc<Ledger>,
-    mut up: watch::Receiver<bool>,
-) {
-    let mut listener = Some(listener);
-    while let Some(open) = listener.take() {
-        accept(open, &ledger, &mut up).await;
-        if up.wait_for(|up| *up).await.is_err() {
-            return;
-        }
-        listener = bind_again(address).await;
-    }
+    answers: watch::Receiver<bool>,
+    binding: watch::Sender<bool>,
 }
 
-/// Accepts until the receiver goes down, then closes everything.
-async fn accept(listener: TcpListener, ledger: &Arc<Ledger>, up: &mut watch::Receiver<bool>) {
-    let mut connections = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, Arc::clone(ledger)));
-                } else {
-                    // Out of descriptors, most likely: let some be closed.
-                    sleep(Duration::from_millis(10)).await;
-                }
+impl House {
+    async fn serve(self, listener: TcpListener, mut up: watch::Receiver<bool>) {
+        let mut listener = Some(listener);
+        while let Some(open) = listener.take() {
+            self.binding.send_replace(true);
+            self.accept(open, &mut up).await;
+            self.binding.send_replace(false);
+            if up.wait_for(|up| *up).await.is_err() {
+                return;
             }
-            Some(_) = connections.join_next() => {}
-            () = goes_down(up) => return,
+            listener = bind_again(self.address).await;
+        }
+    }
+
+    /// Accepts until the receiver goes down, then closes everything.
+    async fn accept(&self, listener: TcpListener, up: &mut watch::Receiver<bool>) {
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    if let Ok((stream, _)) = accepted {
+                        let (ledger, answers) = (Arc::clone(&self.ledger), self.answers.clone());
+                        connections.spawn(connection(stream, ledger, answers));
+                    } else {
+                        // Out of descriptors, most likely: let some be closed.
+                        sleep(Duration::from_millis(10)).await;
+                    }
+                }
+                Some(_) = connections.join_next() => {}
+                () = goes_down(up) => return,
+            }
         }
     }
 }
@@ -284,17 +326,34 @@ async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
 }
 
 /// Requests of one connection, one after another, until a fault or the client ends it.
-async fn connection(mut stream: TcpStream, ledger: Arc<Ledger>) {
+async fn connection(
+    mut stream: TcpStream,
+    ledger: Arc<Ledger>,
+    mut answers: watch::Receiver<bool>,
+) {
     // Small answers must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     while let Ok(Some(request)) = read_request(&mut stream, &mut buffer).await {
         let answer = Answer::of(&request);
         let at = ledger.add(&request);
-        let end = answer.give(&mut stream).await;
+        let end = match may_answer(&stream, &mut answers).await {
+            true => answer.give(&mut stream).await,
+            false => End::Abandoned,
+        };
         ledger.ended(at, request, end).await;
         if end != End::Complete {
             return;
         }
+    }
+}
+
+/// Waits until answers are given; `false` when the client was gone first.
+async fn may_answer(stream: &TcpStream, answers: &mut watch::Receiver<bool>) -> bool {
+    let mut byte = [0];
+    tokio::select! {
+        biased;
+        may = answers.wait_for(|answers| *answers) => may.is_ok(),
+        peeked = stream.peek(&mut byte) => peeked.is_ok_and(|count| count > 0),
     }
 }

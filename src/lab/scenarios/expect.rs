@@ -166,7 +166,7 @@ fn late(record: &CallRecord, request: &Request) -> Option<String> {
 
 /// Variables that the dialplan set itself, which the service may leave as they are.
 fn is_ours(scenario: &Scenario, name: &str) -> bool {
-    name == "flow.way_out"
+    ["flow.way_out", "flow.name"].contains(&name)
         || scenario
             .call
             .variables

@@ -1,11 +1,15 @@
 //! The calls that the lab places, and what must become of each.
 
+mod agents;
 mod expect;
 mod failure;
 mod hostile;
+mod outage;
 mod success;
 
 use std::time::Duration;
+
+use serde_json::Value;
 
 use super::receiver::Request;
 use super::switch::{Call, Left};
@@ -49,6 +53,10 @@ pub(super) struct Scenario {
     /// Whether the caller must be answered in the end.
     pub answered: bool,
     pub requests: Requests,
+    /// Keys of the document that are not text, without `flow.key.`.
+    pub typed: Vec<(&'static str, Value)>,
+    /// The document must be delivered again, the same under the same id.
+    pub repeats: bool,
     /// What the request itself must be like.
     pub request: Option<Check>,
 }
@@ -87,6 +95,8 @@ impl Scenario {
             heard: Heard::NoMusic,
             answered: true,
             requests: Requests::One,
+            typed: Vec::new(),
+            repeats: false,
             request: None,
         }
     }
@@ -133,6 +143,12 @@ impl Scenario {
         self.expecting("response_raw", Is::exactly(body))
     }
 
+    /// The document has this key with this JSON type.
+    fn typed(mut self, name: &'static str, value: Value) -> Self {
+        self.typed.push((name, value));
+        self
+    }
+
     fn heard(mut self, heard: Heard) -> Self {
         self.heard = heard;
         self
@@ -159,8 +175,11 @@ pub(super) fn all() -> Vec<Scenario> {
     let mut all = success::all();
     all.extend(failure::all());
     all.extend(hostile::all());
+    all.extend(agents::all());
     all
 }
+
+pub(super) use self::outage::{Killed, ReceiverDown};
 
 /// Two calls for a service with room for one: the first holds, the second is sent on.
 pub(super) fn overload() -> (Scenario, Scenario) {

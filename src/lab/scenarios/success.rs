@@ -33,7 +33,7 @@ fn json() -> Scenario {
     }
 }
 
-fn mapped(name: &'static str, path: &str) -> Scenario {
+pub(super) fn mapped(name: &'static str, path: &str) -> Scenario {
     Scenario::success(name, path)
         .set(JSON_MAP)
         .expecting("customer_name", Is::exactly("Anna Müller"))
@@ -43,6 +43,8 @@ fn mapped(name: &'static str, path: &str) -> Scenario {
         .expecting("queue", Is::exactly("gold"))
         .expecting("number", Is::exactly("+919822003887"))
         .expecting("group", Is::exactly("main"))
+        .typed("tier", 7.into())
+        .typed("vip", true.into())
 }
 
 /// Without a body of its own, a webhook is sent the document as far as the call has come.

@@ -76,6 +76,36 @@ pub(super) const EXECUTE_COMPLETE: Kind = kind(
     "switch_core_session_exec",
     "2972",
 );
+pub(super) const ORIGINATE: Kind = kind(
+    "CHANNEL_ORIGINATE",
+    "switch_core_state_machine.c",
+    "switch_core_session_run",
+    "632",
+);
+pub(super) const BRIDGE: Kind = kind(
+    "CHANNEL_BRIDGE",
+    "switch_ivr_bridge.c",
+    "switch_ivr_multi_threaded_bridge",
+    "1689",
+);
+pub(super) const UNBRIDGE: Kind = kind(
+    "CHANNEL_UNBRIDGE",
+    "switch_ivr_bridge.c",
+    "switch_ivr_multi_threaded_bridge",
+    "1879",
+);
+pub(super) const RECORD_START: Kind = kind(
+    "RECORD_START",
+    "switch_ivr_async.c",
+    "record_callback",
+    "1482",
+);
+pub(super) const RECORD_STOP: Kind = kind(
+    "RECORD_STOP",
+    "switch_ivr_async.c",
+    "send_record_stop_event",
+    "1241",
+);
 pub(super) const PARK: Kind = kind("CHANNEL_PARK", "switch_ivr.c", "switch_ivr_park", "1003");
 pub(super) const UNPARK: Kind = kind("CHANNEL_UNPARK", "switch_ivr.c", "switch_ivr_park", "1213");
 pub(super) const HANGUP: Kind = kind(
@@ -123,12 +153,17 @@ impl Switch {
                     .map(|cause| header("Hangup-Cause", &cause.name)),
             );
         }
-        event
-            .headers
-            .extend(CHANNEL.render(&|field| channel.field(field)));
-        event
-            .headers
-            .extend(CALLER_PROFILE.render(&|field| channel.field(field)));
+        if let Some(peer) = channel
+            .peer
+            .as_ref()
+            .filter(|_| kind == BRIDGE || kind == UNBRIDGE)
+        {
+            event
+                .headers
+                .push(header("Bridge-A-Unique-ID", &channel.uuid));
+            event.headers.push(header("Bridge-B-Unique-ID", &peer.uuid));
+        }
+        self.describe_profiles(channel, &mut event);
         if kind != STATE {
             event.headers.extend_from_slice(channel.variables());
         }
@@ -185,13 +220,18 @@ impl Switch {
     }
 
     fn describe(&self, channel: &Channel, event: &mut Event) {
+        self.describe_profiles(channel, event);
+        event.headers.extend_from_slice(channel.variables());
+    }
+
+    fn describe_profiles(&self, channel: &Channel, event: &mut Event) {
         event
             .headers
             .extend(CHANNEL.render(&|field| channel.field(field)));
         event
             .headers
             .extend(CALLER_PROFILE.render(&|field| channel.field(field)));
-        event.headers.extend_from_slice(channel.variables());
+        event.headers.extend_from_slice(&channel.other);
     }
 
     fn head(&self, kind: Kind) -> Event {

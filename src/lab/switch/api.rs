@@ -164,7 +164,7 @@ fn row(channel: &Channel, switch: &str) -> serde_json::Value {
     let text = |name: &str| channel.field(name).unwrap_or_default();
     serde_json::json!({
         "uuid": channel.uuid,
-        "direction": "inbound",
+        "direction": text("direction"),
         "created": text("start_stamp"),
         "created_epoch": text("start_s"),
         "name": channel.name(),
@@ -192,7 +192,7 @@ fn row(channel: &Channel, switch: &str) -> serde_json::Value {
         "callee_name": "",
         "callee_num": "",
         "callee_direction": "",
-        "call_uuid": "",
+        "call_uuid": if channel.call_uuid == channel.uuid { "" } else { &channel.call_uuid },
         "sent_callee_name": "",
         "sent_callee_num": "",
         "initial_cid_name": channel.party.caller_name,

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::Switch;
 use super::announce::{ANSWER, CREATE, DESTROY};
+use super::bridge::until_down;
 use super::channel::{Cause, Channel, Deed, Leg, Party, State, micros};
 use super::dialplan::{Call, Caller, Vanish, check_neighbours, check_tasks, line};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
 use super::media::{Ear, Sound};
-use super::record::{CallRecord, Left};
+use super::record::{CallRecord, Left, LegRecord};
 use super::session::Session;
 use super::wire::{Traffic, Wire};
 
@@ -48,6 +49,7 @@ struct Play {
     kept: Option<Duration>,
     traffic: Traffic,
     line: Option<u8>,
+    agents: Vec<LegRecord>,
     /// Taken when the caller leaves the service: what the dialplan sees.
     variables: Option<BTreeMap<String, String>>,
     left: Option<Left>,
@@ -94,6 +96,7 @@ impl Play {
             kept: None,
             traffic: Traffic::default(),
             line: None,
+            agents: Vec::new(),
             variables: None,
             left: None,
             by_caller: false,
@@ -272,6 +275,7 @@ impl Play {
         match task.deed {
             Deed::WayOut => {
                 channel.times.transferred = micros();
+                self.transfer(&mut channel, 1);
                 drop(channel);
                 self.session.leave();
                 self.line = Some(1);
@@ -395,7 +399,13 @@ impl Play {
             self.take_line(left);
         }
         if self.leg.lock().is_up() {
-            self.talk().await;
+            match self.call.dial.clone().filter(|_| self.line == Some(0)) {
+                Some(dial) => {
+                    let (switch, leg) = (Arc::clone(&self.switch), Arc::clone(&self.leg));
+                    self.agents = switch.connect_agents(&leg, &dial, self.call.talks).await;
+                }
+                None => self.talk().await,
+            }
             self.session.go_down();
         }
         self.switch.table().remove(&self.leg.uuid);
@@ -404,12 +414,8 @@ impl Play {
 
     /// The caller is on its line until it has talked enough or somebody hangs it up.
     async fn talk(&self) {
-        let until = Instant::now() + self.call.talks;
-        while self.leg.lock().is_up() {
-            tokio::select! {
-                () = sleep_until(until) => self.switch.hang_up(&self.leg, Cause::by_caller()),
-                () = self.leg.wake.notified() => {}
-            }
+        if !until_down(&self.leg, self.call.talks).await {
+            self.switch.hang_up(&self.leg, Cause::by_caller());
         }
     }
 
@@ -420,8 +426,18 @@ impl Play {
         }
         channel.acknowledged();
         self.line = line(&mut channel);
+        if let Some(line) = self.line {
+            self.transfer(&mut channel, line);
+        }
         if left == Left::Released && !channel.written.is_empty() {
             check_tasks(&mut channel, &self.call.hand_over);
+        }
+    }
+
+    fn transfer(&self, channel: &mut Channel, line: u8) {
+        if self.call.hand_over.transfer {
+            let extension = format!("{}-line-{line}", self.call.path);
+            channel.transfer(&extension, &Uuid::new_v4().to_string());
         }
     }
 
@@ -430,6 +446,8 @@ impl Play {
         channel.state = State::Destroy;
         self.switch.fire(&mut channel, DESTROY, &[]);
         check_neighbours(&mut channel);
+        let mut legs = vec![LegRecord::of(&channel)];
+        legs.extend(self.agents);
         let ear = std::mem::replace(&mut channel.ear, Ear::new(Sound::Silence));
         CallRecord {
             uuid: channel.uuid.clone(),
@@ -443,6 +461,7 @@ impl Play {
             traffic: self.traffic,
             connected: self.connected,
             ended: self.ended,
+            legs,
             kept: self.kept,
         }
     }

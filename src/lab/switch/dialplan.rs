@@ -39,6 +39,8 @@ pub struct HandOver {
     pub way_out: Option<Duration>,
     /// The dialplan's author also scheduled a hang-up, which is not the service's to touch.
     pub own_timer: bool,
+    /// `transfer PATH-line-${flow.line} XML flows` after it.
+    pub transfer: bool,
 }
 
 impl Default for HandOver {
@@ -48,8 +50,33 @@ impl Default for HandOver {
             preset: true,
             way_out: Some(Duration::from_secs(15)),
             own_timer: true,
+            transfer: true,
         }
     }
+}
+
+/// Who ends a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The caller hangs up.
+    Caller,
+    /// The agent hangs up, then the dialplan ends the call.
+    Agent,
+}
+
+/// What the dialplan does on line 0: it rings agents, all at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dial {
+    /// Their numbers.
+    pub agents: Vec<String>,
+    /// Which of them answers; the others refuse at once.
+    pub answers: usize,
+    /// For how long the phones ring.
+    pub rings: Duration,
+    /// Who hangs up after [`Call::talks`].
+    pub end: End,
+    /// `record_session` of the caller, from before the ringing to the end.
+    pub record: Option<String>,
 }
 
 /// One call to play.
@@ -73,6 +100,8 @@ pub struct Call {
     pub hand_over: HandOver,
     /// What the caller does.
     pub behaviour: Caller,
+    /// Whom the caller talks to on line 0.
+    pub dial: Option<Dial>,
     /// How long the caller talks on its line before it hangs up.
     pub talks: Duration,
     /// A call that takes longer is broken off and said to be stranded.
@@ -91,6 +120,7 @@ impl Default for Call {
             answered: true,
             hand_over: HandOver::default(),
             behaviour: Caller::default(),
+            dial: None,
             talks: Duration::ZERO,
             patience: Duration::from_secs(90),
         }

@@ -99,7 +99,10 @@ impl Event {
             }
             out.extend_from_slice(quoted(&name).as_bytes());
             out.push(b':');
-            out.extend_from_slice(quoted(&value).as_bytes());
+            match value.strip_prefix("ARRAY::") {
+                Some(list) => out.extend_from_slice(array(list).as_bytes()),
+                None => out.extend_from_slice(quoted(&value).as_bytes()),
+            }
         }
         out.push(b'}');
         out
@@ -119,6 +122,11 @@ impl Event {
         frame.extend_from_slice(&payload);
         frame
     }
+}
+
+/// A variable that is an array is one in JSON too (switch_event.c).
+fn array(list: &str) -> String {
+    serde_json::Value::from(list.split("|:").collect::<Vec<_>>()).to_string()
 }
 
 fn quoted(text: &str) -> String {

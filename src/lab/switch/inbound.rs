@@ -92,7 +92,12 @@ async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::
             return Ok(());
         }
     }
+    let mut subscribed = false;
     loop {
+        if !subscribed && listener.subscription.is_on() {
+            subscribed = true;
+            switch.subscriptions.send_modify(|count| *count += 1);
+        }
         tokio::select! {
             filled = wire.fill() => {
                 if !filled? || obey(switch, wire, &mut listener).await? == Flow::Close {

@@ -7,6 +7,7 @@
 
 mod announce;
 mod api;
+mod bridge;
 mod call;
 mod channel;
 mod dialplan;
@@ -25,7 +26,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
 use self::announce::HANGUP;
@@ -33,10 +34,10 @@ use self::channel::{Channel, Leg, State};
 use self::event::Event;
 
 pub use self::channel::Cause;
-pub use self::dialplan::{Call, Caller, HandOver, Vanish};
+pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Vanish};
 pub use self::inbound::Inbound;
 pub use self::media::{Heard, Sound, Timeline};
-pub use self::record::{CallRecord, Left};
+pub use self::record::{CallRecord, Left, LegRecord};
 pub use self::wire::Traffic;
 
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).
@@ -71,6 +72,8 @@ pub struct Switch {
     tasks: AtomicU32,
     legs: Mutex<HashMap<String, Arc<Leg>>>,
     bus: broadcast::Sender<Arc<Event>>,
+    /// How often a client of port 8021 has asked for events.
+    subscriptions: watch::Sender<u64>,
 }
 
 impl Switch {
@@ -86,6 +89,7 @@ impl Switch {
             tasks: AtomicU32::new(1),
             legs: Mutex::default(),
             bus: broadcast::Sender::new(BUS),
+            subscriptions: watch::Sender::new(0),
         })
     }
 
@@ -93,6 +97,37 @@ impl Switch {
     #[must_use]
     pub fn calls(&self) -> usize {
         self.table().len()
+    }
+
+    /// Completes when a client of port 8021 asks for events that has not asked yet.
+    pub fn followed(&self) -> impl Future<Output = ()> + use<> {
+        let mut asked = self.subscriptions.subscribe();
+        let before = *asked.borrow();
+        async move {
+            // The switch outlives whoever waits for this.
+            drop(asked.wait_for(|count| *count > before).await);
+        }
+    }
+
+    /// Completes at the next event of this name of a channel that asks the webhook `path`.
+    pub fn event(&self, name: &str, path: &str) -> impl Future<Output = ()> + use<> {
+        let (name, path) = (name.to_owned(), path.to_owned());
+        let mut bus = self.bus.subscribe();
+        async move {
+            while let Ok(event) = bus.recv().await {
+                let asks = event.get("variable_socket_path");
+                if event.name == name && asks == Some(path.as_str()) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The conversation of this channel has lasted long enough.
+    pub fn end_talk(&self, uuid: &str) {
+        if let Some(leg) = self.leg(uuid) {
+            leg.enough.notify_one();
+        }
     }
 
     fn table(&self) -> MutexGuard<'_, HashMap<String, Arc<Leg>>> {

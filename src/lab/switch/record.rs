@@ -27,6 +27,33 @@ pub enum Left {
     Stranded,
 }
 
+/// What the switch knew of one leg when it was gone.
+#[derive(Debug, Clone)]
+pub struct LegRecord {
+    /// Unique-ID.
+    pub uuid: String,
+    /// The switch dialled it.
+    pub outbound: bool,
+    /// Caller id number when it was created.
+    pub caller: String,
+    /// Destination number when it was created.
+    pub destination: String,
+    /// µs since 1970.
+    pub created_us: u64,
+    /// µs since 1970; 0 when nobody answered.
+    pub answered_us: u64,
+    /// µs since 1970.
+    pub ended_us: u64,
+    /// Q.850 number of the cause.
+    pub q850: u16,
+    /// The far end hung up.
+    pub by_far_end: bool,
+    /// Channel variables without `variable_`, as they were in the end.
+    pub variables: BTreeMap<String, String>,
+    /// The file it was recorded to, and when that was closed.
+    pub recording: Option<(String, Instant)>,
+}
+
 /// What one call was like.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
@@ -52,6 +79,8 @@ pub struct CallRecord {
     pub connected: Option<Instant>,
     /// When the caller left the service or was lost.
     pub ended: Option<Instant>,
+    /// Its legs in the order of their start, the caller's first.
+    pub legs: Vec<LegRecord>,
     /// How long after a hang-up, or after the switch vanished, the peer kept its connection.
     pub kept: Option<Duration>,
 }

@@ -305,10 +305,11 @@ impl Switch {
     pub(super) fn go_down(&self, channel: &mut Channel) {
         channel.running = State::Hangup;
         self.fire(channel, STATE, &[]);
+        channel.times.hungup = micros();
+        self.close_recording(channel);
         channel.state = State::Reporting;
         channel.running = State::Reporting;
         channel.call_state = CallState::Hangup;
-        channel.times.hungup = micros();
         self.fire(channel, STATE, &[]);
         channel.report();
         self.fire(channel, HANGUP_COMPLETE, &[]);
@@ -334,7 +335,13 @@ fn set(channel: &mut Channel, pair: &str) {
     channel.write(name, value);
 }
 
-fn announce_start(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+pub(super) fn announce_start(
+    switch: &Switch,
+    channel: &mut Channel,
+    name: &str,
+    data: &str,
+    uuid: &str,
+) {
     channel.set("current_application", name.to_owned());
     channel.set("current_application_data", data.to_owned());
     channel.unset("current_application_response");
@@ -356,7 +363,13 @@ fn end(switch: &Switch, channel: &mut Channel, app: &Running) {
     channel.unset("total_loops");
 }
 
-fn announce_end(switch: &Switch, channel: &mut Channel, name: &str, data: &str, uuid: &str) {
+pub(super) fn announce_end(
+    switch: &Switch,
+    channel: &mut Channel,
+    name: &str,
+    data: &str,
+    uuid: &str,
+) {
     let response = channel
         .variable("current_application_response")
         .unwrap_or("_none_")

@@ -27,9 +27,51 @@ pub(super) static MEDIA: LazyLock<Template> =
 /// Variables that the caller's ACK sets again.
 pub(super) static ACK: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/ack.txt"), "variable_"));
+/// The other leg's profile, under `Other-Leg-`.
+pub(super) static OTHER_PROFILE: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/profile.txt"), "Other-Leg-"));
+/// Variables of a leg that was dialled.
+pub(super) static AGENT: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/agent/create.txt"), "variable_"));
+/// What its answer adds.
+pub(super) static AGENT_ANSWERS: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/agent/answer.txt"), "variable_"));
+/// What it says when it refuses.
+pub(super) static AGENT_REFUSES: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/agent/refuses.txt"), "variable_"));
+/// What its own hang-up in a bridge adds.
+pub(super) static AGENT_HANGS_UP: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/agent/hangs_up.txt"), "variable_"));
+/// What the other's hang-up adds to it.
+pub(super) static AGENT_HUNG_UP: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/agent/hung_up.txt"), "variable_"));
+/// What a bridge adds to the leg that dialled.
+pub(super) static CALLER_BRIDGED: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/caller/bridge.txt"), "variable_"));
+/// What its own hang-up in a bridge adds.
+pub(super) static CALLER_HANGS_UP: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/caller/hangs_up.txt"), "variable_"));
+/// The bridge that it ended is over.
+pub(super) static CALLER_UNBRIDGED: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/caller/unbridge.txt"), "variable_"));
+/// The bridge that the other ended is over.
+pub(super) static CALLER_LEFT: LazyLock<Template> = LazyLock::new(|| {
+    let text = include_str!("templates/caller/unbridge_after_agent.txt");
+    Template::read(text, "variable_")
+});
+/// What a closed recording adds.
+pub(super) static RECORDED: LazyLock<Template> = LazyLock::new(|| {
+    Template::read(
+        include_str!("templates/caller/record_stop.txt"),
+        "variable_",
+    )
+});
 /// Variables that are known once the call is down.
 pub(super) static REPORT: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/report.txt"), "variable_"));
+/// Counters of media, of a call that had any.
+pub(super) static MEDIA_REPORT: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/media_report.txt"), "variable_"));
 
 #[derive(Debug)]
 enum Piece {

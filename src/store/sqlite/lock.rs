@@ -10,7 +10,7 @@ use crate::store::StoreError;
 /// Held for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -29,7 +29,16 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(disk(path, &error)),
         }
         sign(&mut file).map_err(|error| disk(path, &error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    /// Closing alone would leave the lock to a child process that was being started just
+    /// now and still has our descriptor.
+    fn drop(&mut self) {
+        // What cannot be unlocked is when the process ends.
+        let _ = self.file.unlock();
     }
 }
 

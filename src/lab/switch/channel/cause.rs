@@ -5,6 +5,8 @@
 pub(in crate::lab::switch) enum State {
     Init,
     Execute,
+    ExchangeMedia,
+    ConsumeMedia,
     Hangup,
     Reporting,
     Destroy,
@@ -15,6 +17,8 @@ impl State {
         match self {
             Self::Init => "CS_INIT",
             Self::Execute => "CS_EXECUTE",
+            Self::ExchangeMedia => "CS_EXCHANGE_MEDIA",
+            Self::ConsumeMedia => "CS_CONSUME_MEDIA",
             Self::Hangup => "CS_HANGUP",
             Self::Reporting | Self::Destroy => "CS_REPORTING",
         }
@@ -24,6 +28,8 @@ impl State {
         match self {
             Self::Init => 2,
             Self::Execute => 4,
+            Self::ExchangeMedia => 5,
+            Self::ConsumeMedia => 7,
             Self::Hangup => 10,
             Self::Reporting => 11,
             Self::Destroy => 12,
@@ -79,6 +85,21 @@ impl Cause {
             name: name.into(),
             disposition: "send_bye",
         }
+    }
+
+    /// The party that was called refused, or could not be reached.
+    #[must_use]
+    pub fn refused(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            disposition: "recv_refuse",
+        }
+    }
+
+    /// The far end did it, as the switch says.
+    #[must_use]
+    pub fn by_far_end(&self) -> bool {
+        self.disposition.starts_with("recv_")
     }
 
     /// Its Q.850 number (switch_types.h; a cancelled originate counts as 16).

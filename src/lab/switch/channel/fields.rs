@@ -14,23 +14,32 @@ impl Channel {
             "caller_name" => self.party.caller_name.clone(),
             "destination" => self.party.destination.clone(),
             "channel_name" => self.name(),
+            "call_uuid" => self.call_uuid.clone(),
             "session_id" => self.session.to_string(),
             "state" => self.running.name().into(),
             "state_number" => self.state.number().to_string(),
             "call_state" => self.call_state.name().into(),
             "answer_state" => self.answer_state().into(),
+            "codec" if self.has_codec() => "PCMU".into(),
+            "codec_rate" if self.has_codec() => "8000".into(),
+            "codec_bits" if self.has_codec() => "64000".into(),
             "cause" => self.cause.as_ref()?.name.clone(),
             "q850" => self.cause.as_ref()?.q850().to_string(),
             "disposition" => self.late_disposition()?.into(),
             "created" => times.created.to_string(),
             "answered" => times.answered.to_string(),
+            "progress" => times.progress.to_string(),
+            "bridged" => times.bridged.to_string(),
             "progress_media" => times.early_media.to_string(),
             "transferred" => times.transferred.to_string(),
             "hungup" => times.hungup.to_string(),
             "last_app" => self.variable("current_application")?.to_owned(),
             "last_arg" => self.variable("current_application_data")?.to_owned(),
             "sip_id" | "to_tag" | "sdp_id" | "rtp_port" | "ssrc" => self.sip_field(name),
-            _ => self.time_field(name)?,
+            _ => self
+                .time_field(name)
+                .or_else(|| self.profile_field(name))
+                .or_else(|| self.peer_field(name))?,
         })
     }
 
@@ -51,16 +60,21 @@ impl Channel {
         let lasted = times.hungup.saturating_sub(times.created);
         let answered = Some(times.answered).filter(|at| *at > 0);
         let billed = answered.map_or(0, |at| times.hungup.saturating_sub(at));
-        let to_answer = answered.map_or(0, |at| at.saturating_sub(times.created));
+        let after = |at: u64| at.saturating_sub(times.created);
         let (base, unit) = name.rsplit_once('_')?;
         let value = match base {
             "start" => times.created,
             "answer" => answered.or((unit == "s").then_some(0))?,
             "end" => times.hungup,
+            "profile" => self.profile.created.unwrap_or(times.created),
+            "bridge" => Some(times.bridged).filter(|at| *at > 0 || unit == "s")?,
+            "progress" => Some(times.progress).filter(|at| *at > 0 || unit == "s")?,
             "progress_media" => times.early_media,
             "duration" => lasted,
             "billed" => billed,
-            "to_answer" => to_answer,
+            "to_answer" => after(times.answered),
+            "to_progress" => after(times.progress),
+            "to_bridge" => after(times.bridged),
             _ => return None,
         };
         Some(match unit {
@@ -74,6 +88,9 @@ impl Channel {
 
     /// The channel's name, as mod_sofia makes it.
     pub(in crate::lab::switch) fn name(&self) -> String {
+        if self.profile.outbound {
+            return format!("sofia/lab/{}@127.0.0.1:5191", self.party.destination);
+        }
         format!("sofia/lab/{}@127.0.0.1:5080", self.party.caller)
     }
 

@@ -14,6 +14,8 @@ pub(in crate::lab::switch) struct Leg {
     channel: Mutex<Channel>,
     /// Somebody else did something to the channel.
     pub wake: Notify,
+    /// Its conversation has lasted long enough.
+    pub enough: Notify,
 }
 
 impl Leg {
@@ -22,6 +24,7 @@ impl Leg {
             uuid: channel.uuid.clone(),
             channel: Mutex::new(channel),
             wake: Notify::new(),
+            enough: Notify::new(),
         }
     }
 

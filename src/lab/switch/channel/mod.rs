@@ -1,8 +1,10 @@
 //! One channel: its identity, state, variables and what waits to be done to it.
 
+mod agent;
 mod cause;
 mod fields;
 mod leg;
+mod profile;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -12,13 +14,14 @@ use tokio::time::Instant;
 
 use super::event::{Event, Text};
 use super::media::Ear;
-use super::template::{ACK, MEDIA, REPORT, Template, VARIABLES};
+use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, Template, VARIABLES};
 use super::text::is_expandable;
 use super::wire::Command;
 
 pub use self::cause::Cause;
 pub(super) use self::cause::{CallState, State};
 pub(super) use self::leg::Leg;
+pub(super) use self::profile::{Peer, Profile};
 
 /// The switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
 pub(super) const QUEUE: usize = 256;
@@ -45,7 +48,10 @@ pub(super) struct Task {
 pub(super) struct Times {
     pub created: u64,
     pub answered: u64,
+    /// The far end rings (of a channel that dials: the first that it dialled).
+    pub progress: u64,
     pub early_media: u64,
+    pub bridged: u64,
     pub transferred: u64,
     pub hungup: u64,
 }
@@ -71,6 +77,14 @@ pub(super) struct Party {
 pub(super) struct Channel {
     pub uuid: String,
     pub party: Party,
+    /// Number of the destination when it was created.
+    pub first_destination: String,
+    pub profile: Profile,
+    /// `Channel-Call-UUID`.
+    pub call_uuid: String,
+    /// The profile of the other leg, once there is one.
+    pub other: Vec<(Text, Text)>,
+    pub peer: Option<Peer>,
     pub session: u64,
     pub state: State,
     /// The state whose name events carry; it follows `state` at the next tick.
@@ -88,6 +102,12 @@ pub(super) struct Channel {
     pub heeded: bool,
     pub fired: Vec<Event>,
     pub ear: Ear,
+    /// The file that it is recorded to.
+    pub recording: Option<String>,
+    /// When that file was closed.
+    pub recorded: Option<Instant>,
+    /// Variables that are set last of all.
+    pub parting: Vec<(&'static str, String)>,
     pub violations: Vec<String>,
     /// Variables that a peer wrote, for the checks at the end.
     pub written: BTreeMap<String, String>,
@@ -96,9 +116,21 @@ pub(super) struct Channel {
 impl Channel {
     /// A call that has just arrived, its phone ringing.
     pub(super) fn new(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
-        let mut channel = Self {
+        let mut channel = Self::bare(uuid, party, session, ear);
+        channel.set_all(&VARIABLES);
+        channel
+    }
+
+    /// Without variables.
+    fn bare(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+        Self {
+            call_uuid: uuid.clone(),
             uuid,
+            first_destination: party.destination.clone(),
             party,
+            profile: Profile::default(),
+            other: Vec::new(),
+            peer: None,
             session,
             state: State::Init,
             running: State::Init,
@@ -115,11 +147,12 @@ impl Channel {
             heeded: false,
             fired: Vec::new(),
             ear,
+            recording: None,
+            recorded: None,
+            parting: Vec::new(),
             violations: Vec::new(),
             written: BTreeMap::new(),
-        };
-        channel.set_all(&VARIABLES);
-        channel
+        }
     }
 
     /// Nobody has hung up.
@@ -203,6 +236,15 @@ impl Channel {
         self.variables.extend(headers);
     }
 
+    /// Does to the variables what a template says, in its order; `-` deletes.
+    pub(super) fn apply(&mut self, template: &'static Template) {
+        let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
+        for (name, value) in headers {
+            let name = name.trim_start_matches("variable_");
+            self.set(name, if value == "-" { Text::from("") } else { value });
+        }
+    }
+
     /// The dialplan begins: the call rings.
     pub(super) fn begin(&mut self) {
         self.state = State::Execute;
@@ -256,11 +298,22 @@ impl Channel {
     pub(super) fn report(&mut self) {
         let disposition = self.cause.as_ref().map(|cause| cause.disposition);
         // A phone that ended the call is noted at once, the switch's own end later.
-        if let Some(disposition) = disposition.filter(|disposition| disposition.starts_with("recv"))
+        let noted = self.variable("sip_hangup_disposition").is_some();
+        if let Some(disposition) =
+            disposition.filter(|disposition| disposition.starts_with("recv") && !noted)
         {
+            if let Some(agent) = self.variable("sip_user_agent").map(str::to_owned) {
+                self.set("sip_user_agent", agent);
+            }
             self.set("sip_hangup_disposition", disposition);
         }
         self.set_all(&REPORT);
+        if self.has_media() {
+            self.set_all(&MEDIA_REPORT);
+        }
+        for (name, value) in std::mem::take(&mut self.parting) {
+            self.set(name, value);
+        }
     }
 
     /// Every variable by name, without the prefix.

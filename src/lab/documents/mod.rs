@@ -1,0 +1,161 @@
+//! The documents that calls leave behind: what each must say, and that it came once.
+//!
+//! What is expected is worked out from what the switch knows of each call, and the
+//! signature is verified here: a check that shared the service's code would share its
+//! mistakes.
+
+mod compare;
+mod expected;
+mod signature;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::receiver::{Receiver, Request};
+use super::report::CallReport;
+use super::scenarios::Scenario;
+use super::switch::CallRecord;
+
+/// Where documents are posted; no scenario is called so.
+const PATH: &str = "/documents";
+/// The flow that every call of the lab belongs to.
+pub(super) const FLOW: &str = "lab";
+/// The name of the switch, which stands in `cdrId`.
+pub(super) const SWITCH: &str = "lab";
+/// How long a document may take when nothing is in its way. Generous: a processor that
+/// is busy with other things is no fault of the service.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Where the recordings of the lab would be fetched.
+const RECORDINGS: &str = "https://rec.example/";
+
+/// The tables of `switchhook.toml` that ask for documents.
+pub(super) fn config(receiver: SocketAddr) -> String {
+    format!(
+        "\n[account]\ndefault_webhook = \"completed\"\ntime_zone = \"Asia/Kolkata\"\n\n\
+         [flows.{FLOW}]\nwebhook = true\n\n\
+         [recordings]\npublic_url = \"{RECORDINGS}{{{{ file_name }}}}\"\n\n\
+         [webhooks.completed]\nurl = \"http://{receiver}{PATH}\"\nsigning.secrets = [{:?}]\n",
+        signature::SECRET
+    )
+}
+
+/// A document as it was delivered.
+#[derive(Debug, Clone)]
+pub(super) struct Delivery {
+    request: Request,
+    body: Value,
+}
+
+impl Delivery {
+    fn read(request: Request) -> Self {
+        let body = serde_json::from_slice(&request.body).unwrap_or_default();
+        Self { request, body }
+    }
+
+    fn call(&self) -> &str {
+        self.body["phonon-uuid"].as_str().unwrap_or_default()
+    }
+
+    fn id(&self) -> &str {
+        self.request.header("webhook-id").unwrap_or_default()
+    }
+}
+
+/// Waits until a document of this call was answered; every delivery of it so far.
+pub(super) async fn wait(receiver: &Receiver, call: &str) -> Vec<Delivery> {
+    let named = |request: &Request| memchr::memmem::find(&request.body, call.as_bytes()).is_some();
+    let answered = |request: &Request| request.answered.is_some() && named(request);
+    receiver.wait(PATH, PATIENCE, answered).await;
+    let mut deliveries = all(receiver);
+    deliveries.retain(|delivery| delivery.call() == call);
+    deliveries
+}
+
+/// Waits until the document of this call is being posted, answered or not.
+pub(super) async fn wait_for_attempt(receiver: &Receiver, call: &str) {
+    let named = |request: &Request| memchr::memmem::find(&request.body, call.as_bytes()).is_some();
+    receiver.wait(PATH, PATIENCE, named).await;
+}
+
+fn all(receiver: &Receiver) -> Vec<Delivery> {
+    let requests = receiver.requests_of(PATH);
+    requests.into_iter().map(Delivery::read).collect()
+}
+
+/// What is not as it must be with the document of one call.
+pub(super) fn problems(
+    scenario: &Scenario,
+    record: &CallRecord,
+    deliveries: &[Delivery],
+) -> Vec<String> {
+    let Some(first) = deliveries.first() else {
+        let seconds = PATIENCE.as_secs();
+        return vec![format!("no document of the call came within {seconds} s")];
+    };
+    let mut problems = compare::differences(&expected::document(scenario, record), &first.body);
+    problems.extend(deliveries.iter().filter_map(signature::problem));
+    let closed = record.legs.iter().filter_map(|leg| leg.recording.as_ref());
+    if closed.clone().any(|(_, at)| first.request.arrived < *at) {
+        problems.push("the document came before the recording was closed".into());
+    }
+    problems
+}
+
+/// What is wrong with all deliveries together, once the service has stopped: the calls'
+/// problems are added to them, what belongs to no call is returned.
+pub(super) fn recheck(receiver: &Receiver, calls: &mut [CallReport]) -> Vec<String> {
+    let mut by_call: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
+    for delivery in all(receiver) {
+        let call = delivery.call().to_owned();
+        by_call.entry(call).or_default().push(delivery);
+    }
+    let mut strays = Vec::new();
+    for (uuid, deliveries) in by_call {
+        let first = |call: &&mut CallReport| call.legs.first() == Some(&uuid);
+        let some = |call: &&mut CallReport| call.legs.contains(&uuid);
+        if let Some(call) = calls.iter_mut().find(first) {
+            let problem = repeated(&deliveries, call.repeats);
+            call.deliveries = deliveries.len();
+            call.fail(problem);
+        } else if let Some(call) = calls.iter_mut().find(some) {
+            call.fail(Some(format!("the leg {uuid} has a document of its own")));
+        } else {
+            strays.push(format!("a document of no call came: phonon-uuid {uuid:?}"));
+        }
+    }
+    strays
+}
+
+/// A repeat is the same bytes under the same id, and only where one is due.
+fn repeated(deliveries: &[Delivery], due: bool) -> Option<String> {
+    let [first, rest @ ..] = deliveries else {
+        return None;
+    };
+    let count = deliveries.len();
+    if rest.iter().any(|again| again.id() != first.id()) {
+        return Some(format!(
+            "its document came {count} times, under several webhook-id"
+        ));
+    }
+    if rest
+        .iter()
+        .any(|again| again.request.body != first.request.body)
+    {
+        return Some(format!(
+            "its document came {count} times, and not with the same bytes"
+        ));
+    }
+    match (rest.is_empty(), due) {
+        (false, false) => Some(format!("its document came {count} times, not once")),
+        (true, true) => Some("its document was not sent again after the restart".into()),
+        (false, true) | (true, false) => None,
+    }
+}
+
+/// The document that is shown for a call.
+pub(super) fn shown(deliveries: &[Delivery]) -> Option<Value> {
+    deliveries.first().map(|delivery| delivery.body.clone())
+}

@@ -1,0 +1,126 @@
+//! Something is away when a call ends: the receiver of its document, or the service itself.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use super::documents;
+use super::receiver::{Receiver, Request};
+use super::report::CallReport;
+use super::run::{LabError, ROOM, Service};
+use super::scenarios::{Killed, ReceiverDown, Scenario};
+use super::stage::{Played, SETTLE, Stage};
+use super::switch::Switch;
+
+/// What is waited for comes within this time, or the calls show that it did not.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A caller whose service died is on line 1 within this time.
+const RESCUED: Duration = Duration::from_secs(2);
+
+/// The calls that were played, and what was wrong beside them.
+pub(super) type Outcome = Result<(Vec<CallReport>, Vec<String>), LabError>;
+
+/// The first call ends while its receiver is down; the second is on hold meanwhile, and
+/// ends when the receiver is back: its document brings the first one's along.
+pub(super) async fn receiver_down(
+    stage: &Stage,
+    calls: &ReceiverDown,
+    service: &impl Service,
+) -> Outcome {
+    let documents = Receiver::start().await?;
+    documents.down();
+    wait(documents.refuses()).await;
+    let config = stage.config(&calls.all(), &documents, ROOM);
+    let started = stage.started(service.start(config)).await?;
+    let first = stage.place(&calls.ends, &started.esl).await;
+    let talks = stage.switch.event("CHANNEL_UNPARK", calls.on_hold.name);
+    let second = stage.place(&calls.on_hold, &started.esl);
+    let back = async {
+        wait(talks).await;
+        documents.up();
+        wait(documents.listens()).await;
+        end(&stage.switch, &request(stage, &calls.on_hold).await);
+    };
+    let (second, ()) = tokio::join!(second, back);
+    let (first, second) = tokio::join!(
+        stage.judge(first, &documents),
+        stage.judge(second, &documents)
+    );
+    started.stop.await;
+    let mut reports = vec![first, second];
+    let strays = documents::recheck(&documents, &mut reports);
+    Ok((reports, strays))
+}
+
+/// The service is killed while one caller talks, one is on hold, and a third's document is
+/// on its way to a receiver that has not answered yet; then it is started again.
+pub(super) async fn killed(stage: &Stage, calls: &Killed, service: &impl Service) -> Outcome {
+    let documents = Receiver::start().await?;
+    documents.hold_answers();
+    let config = stage.config(&calls.all(), &documents, ROOM);
+    let started = stage.started(service.start_process(config.clone())).await?;
+    let bridged = stage.switch.event("CHANNEL_BRIDGE", calls.talks.name);
+    let kill = async {
+        wait(bridged).await;
+        let asked = request(stage, &calls.on_hold).await;
+        // What came before it is stored by then: the service writes in order.
+        let over = stage.place(&calls.over, &started.esl).await;
+        documents::wait_for_attempt(&documents, &over.record.uuid).await;
+        let at = Instant::now();
+        started.stop.await;
+        documents.answer();
+        let again = stage.started(service.start_process(config)).await;
+        for call in [request(stage, &calls.talks).await, asked] {
+            end(&stage.switch, &call);
+        }
+        again.map(|started| (over, at, started))
+    };
+    let esl = &started.esl;
+    let (talks, held, killed) = tokio::join!(
+        stage.place(&calls.talks, esl),
+        stage.place(&calls.on_hold, esl),
+        kill
+    );
+    let (over, at, started) = killed?;
+    let late = late(&held, at);
+    let (talks, mut held, over) = tokio::join!(
+        stage.judge(talks, &documents),
+        stage.judge(held, &documents),
+        stage.judge(over, &documents)
+    );
+    started.stop.await;
+    held.fail(late);
+    let mut reports = vec![talks, held, over];
+    let strays = documents::recheck(&documents, &mut reports);
+    Ok((reports, strays))
+}
+
+/// The caller on hold was left there for too long.
+fn late(held: &Played<'_>, killed: Instant) -> Option<String> {
+    let waited = held.record.ended?.saturating_duration_since(killed);
+    (waited > RESCUED).then(|| {
+        let seconds = waited.as_secs_f64();
+        format!("the caller was on hold for {seconds:.1} s after the service was killed")
+    })
+}
+
+async fn wait<T>(what: impl Future<Output = T>) {
+    // What did not come shows in the calls that needed it.
+    let _ = timeout(PATIENCE, what).await;
+}
+
+/// The request of a call's webhook.
+async fn request(stage: &Stage, scenario: &Scenario) -> Option<Request> {
+    let path = format!("/{}", scenario.name);
+    stage.receiver.wait(&path, SETTLE, |_| true).await
+}
+
+/// The conversation of the call that asked this ends.
+fn end(switch: &Switch, asked: &Option<Request>) {
+    let body = asked.as_ref().map(|request| request.body.as_slice());
+    let body: serde_json::Value =
+        serde_json::from_slice(body.unwrap_or_default()).unwrap_or_default();
+    if let Some(call) = body["phonon-uuid"].as_str() {
+        switch.end_talk(call);
+    }
+}

@@ -1,0 +1,277 @@
+//! A call's second legs: the dialplan records the caller, rings agents, bridges the one
+//! who answers (mod_dptools.c `audio_bridge_function`, switch_ivr_originate.c,
+//! switch_ivr_bridge.c).
+//!
+//! The order of events is that of the captures `inbound-recording-outlasts-the-bridge`
+//! (the agent hangs up), `inbound-7000-through-hook-and-transfer` (the caller does) and
+//! `outbound-multicast-one-of-three-agents-answers` (those who refuse).
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use uuid::Uuid;
+
+use super::Switch;
+use super::announce::{
+    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, RECORD_START, RECORD_STOP, UNBRIDGE,
+};
+use super::channel::{CallState, Cause, Channel, Leg, Peer, State, micros};
+use super::dialplan::{Dial, End};
+use super::record::LegRecord;
+use super::session::{announce_end, announce_start};
+use super::template::{
+    AGENT_HANGS_UP, AGENT_HUNG_UP, CALLER_BRIDGED, CALLER_HANGS_UP, CALLER_LEFT, CALLER_UNBRIDGED,
+    RECORDED,
+};
+
+/// What a phone that is not there makes of a call.
+const REFUSED: &str = "NORMAL_TEMPORARY_FAILURE";
+/// The switch takes so long to write the end of a recording.
+const CLOSING: Duration = Duration::from_millis(150);
+
+impl Switch {
+    /// Line 0 with people at its end; what became of their legs. The caller's leg hangs up
+    /// here and goes down elsewhere.
+    pub(super) async fn connect_agents(
+        &self,
+        caller: &Leg,
+        dial: &Dial,
+        talks: Duration,
+    ) -> Vec<LegRecord> {
+        if let Some(path) = &dial.record {
+            self.record(&mut caller.lock(), path);
+        }
+        let application = Uuid::new_v4().to_string();
+        let agents = self.ring(caller, dial, &application);
+        let Some(agent) = agents.get(dial.answers) else {
+            return Vec::new();
+        };
+        self.refuse(&agents, dial.answers);
+        if until_down(caller, dial.rings).await {
+            self.cancel(agent);
+            return records(&agents);
+        }
+        self.bridge(caller, &agents, dial.answers);
+        let gone = until_down(caller, talks).await;
+        if gone || dial.end == End::Caller {
+            self.caller_ends(&mut caller.lock(), &mut agent.lock());
+        } else {
+            self.agent_ends(&mut caller.lock(), &mut agent.lock(), &application);
+        }
+        self.table().remove(&agent.uuid);
+        if dial.record.is_some() {
+            sleep_until(Instant::now() + CLOSING).await;
+        }
+        records(&agents)
+    }
+
+    fn record(&self, caller: &mut Channel, path: &str) {
+        let id = Uuid::new_v4().to_string();
+        announce_start(self, caller, "record_session", path, &id);
+        let file = [("Record-File-Path", path.to_owned())];
+        caller.recording = Some(path.to_owned());
+        self.fire(caller, RECORD_START, &file);
+        announce_end(self, caller, "record_session", path, &id);
+    }
+
+    /// The channel goes down: what it was recorded to is closed.
+    pub(super) fn close_recording(&self, channel: &mut Channel) {
+        let Some(path) = channel.recording.clone() else {
+            return;
+        };
+        channel.apply(&RECORDED);
+        let cause = ("Record-Completion-Cause", "success-silence".to_owned());
+        self.fire(channel, RECORD_STOP, &[("Record-File-Path", path), cause]);
+        channel.recorded = Some(Instant::now());
+    }
+
+    fn ring(&self, caller: &Leg, dial: &Dial, application: &str) -> Vec<Arc<Leg>> {
+        let mut caller = caller.lock();
+        let name = |number: &String| format!("sofia/lab/{number}@127.0.0.1:5191");
+        let names: Vec<String> = dial.agents.iter().map(name).collect();
+        announce_start(self, &mut caller, "bridge", &names.join(","), application);
+        let ringing = dial.agents.iter().map(|number| {
+            let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+            let uuid = Uuid::new_v4().to_string();
+            let mut agent = Channel::dialled(uuid, number, session, &caller);
+            self.fire(&mut agent, CREATE, &[]);
+            self.fire(&mut agent, ORIGINATE, &[]);
+            let leg = Arc::new(Leg::new(agent));
+            self.table().insert(leg.uuid.clone(), Arc::clone(&leg));
+            leg
+        });
+        ringing.collect()
+    }
+
+    /// Everybody but one refuses at once; that one rings.
+    fn refuse(&self, agents: &[Arc<Leg>], but: usize) {
+        for (at, agent) in agents.iter().enumerate() {
+            let mut agent = agent.lock();
+            if at == but {
+                agent.rings();
+                continue;
+            }
+            agent.refuses(Cause::refused(REFUSED));
+            self.fire(&mut agent, HANGUP, &[]);
+            self.go_down(&mut agent);
+            self.destroy(&mut agent);
+        }
+    }
+
+    fn destroy(&self, channel: &mut Channel) {
+        channel.state = State::Destroy;
+        self.fire(channel, DESTROY, &[]);
+        self.table().remove(&channel.uuid);
+    }
+
+    /// The caller is gone before anybody answered.
+    fn cancel(&self, agent: &Leg) {
+        let mut agent = agent.lock();
+        let cause = Cause {
+            name: "ORIGINATOR_CANCEL".into(),
+            disposition: "send_cancel",
+        };
+        self.hang_up_channel(&mut agent, cause);
+        self.go_down(&mut agent);
+        self.destroy(&mut agent);
+    }
+
+    fn bridge(&self, caller: &Leg, agents: &[Arc<Leg>], answers: usize) {
+        let (mut caller, mut agent) = (caller.lock(), agents[answers].lock());
+        agent.answers();
+        self.fire(&mut agent, ANSWER, &[]);
+        let now = micros();
+        caller.times.progress = agent.times.progress;
+        caller.times.bridged = now;
+        let number = agent.party.destination.clone();
+        caller.profile.callee = Some(number.clone());
+        caller.other = agent.as_other("originatee");
+        let others = |at: usize| {
+            agents
+                .get(at)
+                .filter(|_| at != answers)
+                .map(|leg| leg.lock())
+        };
+        let told = |tell: &dyn Fn(&Channel) -> String| {
+            let each = (0..agents.len()).map(|at| match others(at) {
+                Some(other) => tell(&other),
+                None => tell(&agent),
+            });
+            array(&each.collect::<Vec<_>>())
+        };
+        let legs = told(&|leg| format!("{};Outbound Call;{}", leg.uuid, leg.party.destination));
+        let cause = |leg: &Channel| {
+            leg.cause
+                .as_ref()
+                .map_or("NONE".into(), |it| it.name.clone())
+        };
+        let causes = told(&|leg| format!("{};{}", leg.uuid, cause(leg)));
+        caller.peer = Some(Peer {
+            uuid: agent.uuid.clone(),
+            name: agent.name(),
+            number,
+            legs,
+            causes,
+        });
+        caller.apply(&CALLER_BRIDGED);
+        self.fire(&mut caller, BRIDGE, &[]);
+        agent.times.bridged = now;
+        agent.state = State::ExchangeMedia;
+        agent.running = State::ExchangeMedia;
+        agent.call_state = CallState::Active;
+    }
+
+    fn agent_ends(&self, caller: &mut Channel, agent: &mut Channel, application: &str) {
+        agent.state = State::Hangup;
+        agent.cause = Some(Cause::by_caller());
+        agent.apply(&AGENT_HANGS_UP);
+        self.fire(agent, HANGUP, &[]);
+        agent.unset("bridge_to");
+        self.go_down(agent);
+        caller.apply(&CALLER_LEFT);
+        self.fire(caller, UNBRIDGE, &[]);
+        alone(agent);
+        self.destroy(agent);
+        let names = caller
+            .variable("current_application_data")
+            .unwrap_or_default();
+        let names = names.to_owned();
+        announce_end(self, caller, "bridge", &names, application);
+        let id = Uuid::new_v4().to_string();
+        announce_start(self, caller, "hangup", "NORMAL_CLEARING", &id);
+        self.hang_up_channel(caller, Cause::by_switch("NORMAL_CLEARING"));
+    }
+
+    fn caller_ends(&self, caller: &mut Channel, agent: &mut Channel) {
+        if caller.is_up() {
+            caller.state = State::Hangup;
+            caller.cause = Some(Cause::by_caller());
+            caller.apply(&CALLER_HANGS_UP);
+            self.fire(caller, HANGUP, &[]);
+        }
+        agent.state = State::Hangup;
+        agent.cause = Some(Cause::by_switch("NORMAL_CLEARING"));
+        agent.apply(&AGENT_HUNG_UP);
+        self.fire(agent, HANGUP, &[]);
+        caller.apply(&CALLER_UNBRIDGED);
+        self.fire(caller, UNBRIDGE, &[]);
+        let cause = ("bridge_hangup_cause", "NORMAL_CLEARING".to_owned());
+        agent.call_uuid.clone_from(&agent.uuid);
+        agent.parting = vec![cause, ("call_uuid", agent.uuid.clone())];
+        self.go_down(agent);
+        self.destroy(agent);
+    }
+}
+
+/// The other leg is gone: the call is its own.
+fn alone(channel: &mut Channel) {
+    channel.call_uuid.clone_from(&channel.uuid);
+    channel.set("call_uuid", channel.uuid.clone());
+}
+
+/// One value as it is, several as the switch's array.
+fn array(values: &[String]) -> String {
+    match values {
+        [one] => one.clone(),
+        several => format!("ARRAY::{}", several.join("|:")),
+    }
+}
+
+/// Waits so long, or until the channel is hung up; whether it was.
+pub(super) async fn until_down(leg: &Leg, time: Duration) -> bool {
+    let until = Instant::now() + time;
+    while leg.lock().is_up() {
+        tokio::select! {
+            () = sleep_until(until) => return false,
+            () = leg.enough.notified() => return false,
+            () = leg.wake.notified() => {}
+        }
+    }
+    true
+}
+
+fn records(legs: &[Arc<Leg>]) -> Vec<LegRecord> {
+    legs.iter().map(|leg| LegRecord::of(&leg.lock())).collect()
+}
+
+impl LegRecord {
+    /// What is left of a channel that is down.
+    pub(super) fn of(channel: &Channel) -> Self {
+        let cause = channel.cause.as_ref();
+        Self {
+            uuid: channel.uuid.clone(),
+            outbound: channel.profile.outbound,
+            caller: channel.party.caller.clone(),
+            destination: channel.first_destination.clone(),
+            created_us: channel.times.created,
+            answered_us: channel.times.answered,
+            ended_us: channel.times.hungup,
+            q850: cause.map_or(16, Cause::q850),
+            by_far_end: cause.is_some_and(Cause::by_far_end),
+            variables: channel.all_variables(),
+            recording: channel.recording.clone().zip(channel.recorded),
+        }
+    }
+}
