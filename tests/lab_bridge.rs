@@ -255,7 +255,7 @@ async fn a_transferred_call_whose_caller_hangs_up_looks_like_the_captured_one() 
 fn refusal(events: &[Event]) -> Vec<Event> {
     let first = events
         .iter()
-        .find(|event| get(event, "variable_originator") != "");
+        .find(|event| !get(event, "variable_originator").is_empty());
     let uuid = get(first.unwrap(), "Unique-ID");
     let from_then = [
         "CHANNEL_HANGUP",
