@@ -2,7 +2,12 @@
 //!
 //! [`switch`] plays a FreeSWITCH, [`receiver`] a webhook; between them stands the
 //! real service, on real sockets. [`run`] places a call of every kind and says what
-//! each caller heard, which line it took and what its dialplan was told.
+//! each caller heard, which line it took, what its dialplan was told, and whether the
+//! document that it left behind was delivered as it must be.
+//!
+//! A document is due for every call whose end the switch tells on port 8021. That is every
+//! call here: where the connection of `socket` breaks (`switch_resets`, `switch_closes`)
+//! the switch itself lives on, and so does what it says of the caller's end.
 
 mod config;
 mod documents;

@@ -27,7 +27,7 @@ pub(super) const FLOW: &str = "lab";
 pub(super) const SWITCH: &str = "lab";
 /// How long a document may take when nothing is in its way. Generous: a processor that
 /// is busy with other things is no fault of the service.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Where the recordings of the lab would be fetched.
 const RECORDINGS: &str = "https://rec.example/";
 
@@ -158,4 +158,39 @@ fn repeated(deliveries: &[Delivery], due: bool) -> Option<String> {
 /// The document that is shown for a call.
 pub(super) fn shown(deliveries: &[Delivery]) -> Option<Value> {
     deliveries.first().map(|delivery| delivery.body.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(id: &str, body: &str) -> Delivery {
+        Delivery::read(Request {
+            method: "POST".into(),
+            target: PATH.into(),
+            headers: vec![("webhook-id".into(), id.into())],
+            body: body.into(),
+            arrived: tokio::time::Instant::now(),
+            answered: None,
+            abandoned: None,
+        })
+    }
+
+    fn told(deliveries: &[Delivery], due: bool) -> String {
+        repeated(deliveries, due).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_repeat_is_the_same_bytes_under_the_same_id_and_only_where_it_is_due() {
+        let (first, same) = (delivery("msg_1", "{}"), delivery("msg_1", "{}"));
+        let (renamed, changed) = (delivery("msg_2", "{}"), delivery("msg_1", "{ }"));
+        let once = [first.clone()];
+        assert_eq!(told(&once, false), "");
+        assert!(told(&once, true).contains("not sent again"));
+        let twice = [first.clone(), same];
+        assert_eq!(told(&twice, true), "");
+        assert!(told(&twice, false).contains("2 times, not once"));
+        assert!(told(&[first.clone(), renamed], true).contains("several webhook-id"));
+        assert!(told(&[first, changed], true).contains("not with the same bytes"));
+    }
 }

@@ -1,5 +1,7 @@
 //! One call, from entering the dialplan to its end.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,10 +12,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Switch;
-use super::announce::{ANSWER, CREATE, DESTROY};
-use super::bridge::until_down;
-use super::channel::{Cause, Channel, Deed, Leg, Party, State, micros};
-use super::dialplan::{Call, Caller, Vanish, check_neighbours, check_tasks, line};
+use super::announce::{ANSWER, CREATE};
+use super::channel::{Cause, Channel, Deed, Leg, Party, micros};
+use super::dialplan::{Call, Caller, Vanish};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
 use super::media::{Ear, Sound};
 use super::record::{CallRecord, Left, LegRecord};
@@ -389,80 +390,5 @@ impl Play {
             channel.is_up(),
             channel.variable("socket_resume") == Some("true"),
         )
-    }
-
-    /// The dialplan after the service, and the end of the call.
-    async fn finish(mut self, left: Left) -> CallRecord {
-        self.leave(left);
-        let left = self.left.unwrap_or(left);
-        if matches!(left, Left::Released | Left::NoService) {
-            self.take_line(left);
-        }
-        if self.leg.lock().is_up() {
-            match self.call.dial.clone().filter(|_| self.line == Some(0)) {
-                Some(dial) => {
-                    let (switch, leg) = (Arc::clone(&self.switch), Arc::clone(&self.leg));
-                    self.agents = switch.connect_agents(&leg, &dial, self.call.talks).await;
-                }
-                None => self.talk().await,
-            }
-            self.session.go_down();
-        }
-        self.switch.table().remove(&self.leg.uuid);
-        self.record(left)
-    }
-
-    /// The caller is on its line until it has talked enough or somebody hangs it up.
-    async fn talk(&self) {
-        if !until_down(&self.leg, self.call.talks).await {
-            self.switch.hang_up(&self.leg, Cause::by_caller());
-        }
-    }
-
-    fn take_line(&mut self, left: Left) {
-        let mut channel = self.leg.lock();
-        if !channel.is_up() {
-            return;
-        }
-        channel.acknowledged();
-        self.line = line(&mut channel);
-        if let Some(line) = self.line {
-            self.transfer(&mut channel, line);
-        }
-        if left == Left::Released && !channel.written.is_empty() {
-            check_tasks(&mut channel, &self.call.hand_over);
-        }
-    }
-
-    fn transfer(&self, channel: &mut Channel, line: u8) {
-        if self.call.hand_over.transfer {
-            let extension = format!("{}-line-{line}", self.call.path);
-            channel.transfer(&extension, &Uuid::new_v4().to_string());
-        }
-    }
-
-    fn record(self, left: Left) -> CallRecord {
-        let mut channel = self.leg.lock();
-        channel.state = State::Destroy;
-        self.switch.fire(&mut channel, DESTROY, &[]);
-        check_neighbours(&mut channel);
-        let mut legs = vec![LegRecord::of(&channel)];
-        legs.extend(self.agents);
-        let ear = std::mem::replace(&mut channel.ear, Ear::new(Sound::Silence));
-        CallRecord {
-            uuid: channel.uuid.clone(),
-            left,
-            line: self.line,
-            heard: ear.timeline(),
-            variables: self.variables.unwrap_or_default(),
-            violations: std::mem::take(&mut channel.violations),
-            answered: channel.times.answered > 0,
-            early_media: channel.times.early_media > 0,
-            traffic: self.traffic,
-            connected: self.connected,
-            ended: self.ended,
-            legs,
-            kept: self.kept,
-        }
     }
 }
