@@ -8,7 +8,10 @@ use switchhook::eslclient::Limits;
 use switchhook::follow::{Closing, Follower, Options};
 use switchhook::store::{self, FinishedCall, Role, Store};
 use switchhook::webhook::options::Secret;
+use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::bodies;
@@ -114,77 +117,85 @@ impl Closing for Nobody {
     }
 }
 
-#[tokio::test]
-async fn a_switch_that_falls_silent_is_asked_and_then_given_up() {
-    let switch = Port8021::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let store = Store::open(store::Options::new(url, Role::Serve))
-        .await
-        .unwrap();
-    let options = Options {
-        address: switch.address.to_string(),
-        password: Secret::new("ClueCon"),
-        ..options()
-    };
-    let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
-    let mut health = follower.health();
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(follower.run(stop.clone()));
-    switch.followed(1).await;
-    health.wait_for(|health| health.ok).await.unwrap();
-
-    switch.vanish();
-    // The clock runs ahead whenever everybody waits.
-    tokio::time::pause();
-    let ill = health.wait_for(|health| !health.ok).await.unwrap().clone();
-    tokio::time::resume();
-    assert!(ill.what.contains("the switch's answer"), "{}", ill.what);
-    switch.followed(2).await;
-    health.wait_for(|health| health.ok).await.unwrap();
-    stop.cancel();
-    running.await.unwrap();
-    store.close().await;
+/// A follower and its store, without the rest of the service.
+pub struct Alone {
+    pub switch: Port8021,
+    pub folder: TempDir,
+    pub store: Store,
+    pub health: watch::Receiver<store::Health>,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
 }
 
-pub fn options() -> Options {
-    Options {
-        address: String::new(),
-        password: Secret::new(""),
-        name: None,
-        frames: Limits::default(),
-        connect_deadline: Duration::from_secs(5),
-        patience: Duration::from_secs(60),
+impl Alone {
+    /// It follows. The store gives up a lock after `busy_timeout`.
+    pub async fn new(busy_timeout: Duration) -> Self {
+        let switch = Port8021::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        let store = Store::open(store::Options {
+            busy_timeout,
+            ..store::Options::new(url, Role::Serve)
+        });
+        let store = store.await.unwrap();
+        let options = Options {
+            address: switch.address.to_string(),
+            password: Secret::new("ClueCon"),
+            name: None,
+            frames: Limits::default(),
+            connect_deadline: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
+        };
+        let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
+        let mut health = follower.health();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(follower.run(stop.clone()));
+        switch.followed(1).await;
+        health.wait_for(|health| health.ok).await.unwrap();
+        Self {
+            switch,
+            folder,
+            store,
+            health,
+            stop,
+            running,
+        }
     }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+        self.store.close().await;
+    }
+}
+
+// In these the clock is paused: it runs ahead whenever everybody waits.
+
+#[tokio::test]
+async fn a_switch_that_falls_silent_is_asked_and_then_given_up() {
+    let mut alone = Alone::new(Duration::from_secs(5)).await;
+    alone.switch.vanish();
+    tokio::time::pause();
+    let ill = alone.health.wait_for(|health| !health.ok).await;
+    let what = ill.unwrap().what.clone();
+    tokio::time::resume();
+    assert!(what.contains("the switch's answer"), "{what}");
+    alone.switch.followed(2).await;
+    alone.health.wait_for(|health| health.ok).await.unwrap();
+    alone.stop().await;
 }
 
 #[tokio::test]
 async fn a_switch_that_is_only_quiet_is_kept() {
-    let switch = Port8021::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let store = Store::open(store::Options::new(url, Role::Serve))
-        .await
-        .unwrap();
-    let options = Options {
-        address: switch.address.to_string(),
-        password: Secret::new("ClueCon"),
-        ..options()
-    };
-    let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
-    let stop = CancellationToken::new();
-    let running = tokio::spawn(follower.run(stop.clone()));
-    switch.followed(1).await;
-    let asked = switch.questions();
+    let alone = Alone::new(Duration::from_secs(5)).await;
+    let asked = alone.switch.questions();
     tokio::time::pause();
-    while switch.questions() < asked + 5 {
+    while alone.switch.questions() < asked + 5 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     tokio::time::resume();
-    assert_eq!(switch.times(), 1);
-    stop.cancel();
-    running.await.unwrap();
-    store.close().await;
+    assert_eq!(alone.switch.times(), 1);
+    alone.stop().await;
 }
 
 /// Every document once.

@@ -1,6 +1,7 @@
 //! A store that is slow or fails: events wait, none is lost, and `/readyz` says why.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
@@ -8,7 +9,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 use crate::anew::anew;
 use crate::events::{bodies, names};
 use crate::golden;
-use crate::link::{ids, uuid};
+use crate::link::{Alone, ids, uuid};
 use crate::stage::{Stage, check, until};
 
 const CALL: &str = "inbound-caller-hangs-up";
@@ -94,6 +95,28 @@ async fn what_waits_to_be_read_is_not_given_up_as_missing() {
         .filter(|post| post.json()["incomplete"] == true);
     assert_eq!(incomplete.count(), 0);
     service.stop().await;
+}
+
+#[tokio::test]
+async fn a_switch_that_was_not_listened_to_for_long_is_not_taken_for_silent() {
+    const LEGS: usize = 1_500;
+    let alone = Alone::new(Duration::from_millis(10)).await;
+    let mut lock = other(alone.folder.path()).await;
+    lock.execute("BEGIN IMMEDIATE").await.unwrap();
+    let [events, _] = in_two_waves(LEGS);
+    alone.switch.play(&events);
+    let mut store = alone.store.health();
+    store.wait_for(|health| !health.ok).await.unwrap();
+    // A minute of the paused clock, which goes on when everybody waits for the store.
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::resume();
+    lock.execute("ROLLBACK").await.unwrap();
+    while alone.store.load_legs().await.unwrap().len() < LEGS {
+        assert_eq!(alone.switch.times(), 1, "the switch was kept");
+        tokio::task::yield_now().await;
+    }
+    alone.stop().await;
 }
 
 #[tokio::test]
