@@ -36,6 +36,8 @@ pub enum Command {
     Lab(Lab),
     /// Validate the configuration: every fault with its line and the cure.
     Check(Check),
+    /// Ask the real switches and webhooks what stands in the way, with the cure for each fault.
+    Doctor(Doctor),
     /// Ask one webhook without a call, and show request, response and variables.
     Call(Call),
     /// What is to be delivered: list it, show one, send again.
@@ -155,4 +157,31 @@ pub struct Check {
     /// Print the commented file of every key and its default, and check nothing.
     #[arg(long, conflicts_with = "files")]
     pub print_reference: bool,
+}
+
+/// `switchhook doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: before the first call, and in a script before each deployment\n  \
+    switchhook doctor && systemctl reload switchhook\n\n\
+    Each switch is asked over its Event Socket, with commands that change nothing. Webhooks are\n\
+    looked up, connected to and greeted over TLS; no request is sent without --ask.\n\
+    Exit status: 0 no fault (warnings are none), 1 a fault, 2 wrong usage"
+)]
+pub struct Doctor {
+    /// Send each webhook a HEAD request with its credentials, and judge the answer.
+    #[arg(long)]
+    pub ask: bool,
+
+    /// Print one JSON object: ok, and findings with subject, check, level, what and cure.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Show only warnings and faults.
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+
+    /// How long one switch or one webhook may take.
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub timeout: humantime::Duration,
 }

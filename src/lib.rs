@@ -43,6 +43,7 @@
 
 pub mod call;
 pub mod config;
+pub mod doctor;
 pub mod eslclient;
 pub mod follow;
 pub mod lab;

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Lab(args) => commands::lab(args),
         Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
+        Command::Doctor(args) => commands::doctor(&line.config, args),
         Command::Outbox(what) => commands::outbox(&line.config, what),
         Command::Report(args) => commands::report(&line.config, args),
     }

@@ -18,6 +18,8 @@ mod control;
 mod crowd;
 #[path = "live/dialplan.rs"]
 mod dialplan;
+#[path = "live/doctor.rs"]
+mod doctor;
 #[path = "live/documents.rs"]
 mod documents;
 #[path = "live/ear.rs"]

@@ -1,4 +1,9 @@
 //! The whole service on real sockets: limits, rubbish, edits, its end, what it keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what is not as it must be fails the test"
+)]
 
 #[path = "service/hostile.rs"]
 mod hostile;

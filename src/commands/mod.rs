@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod desk;
+mod doctor;
 mod lab;
 mod outbox;
 mod receiver;
@@ -16,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use call::call;
 pub use check::check;
+pub use doctor::doctor;
 pub use lab::lab;
 pub use outbox::outbox;
 pub use report::report;
@@ -46,9 +48,11 @@ fn block_on<T>(command: impl Future<Output = Result<T, String>>) -> Result<T, St
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    runtime
-        .map_err(|error| format!("cannot start: {error}"))?
-        .block_on(command)
+    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let done = runtime.block_on(command);
+    // A name server that says nothing keeps a look-up beyond every deadline of ours.
+    runtime.shutdown_background();
+    done
 }
 
 /// Exit status 0 for `true`, 1 for `false`, and for an error after saying it.

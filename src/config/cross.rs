@@ -10,6 +10,7 @@ use super::reader::Reader;
 use super::settings::Flow;
 use super::variables::check_names;
 use super::webhook::Webhook;
+use crate::webhook;
 use crate::webhook::options::{Kind, Mapping};
 
 /// Compares the sections with one another.
@@ -25,6 +26,7 @@ pub(super) fn check(config: &Config, reader: &Reader<'_>) {
     for (name, webhook) in &config.webhooks {
         let path = join("webhooks", name);
         check_names(webhook, &path, reader);
+        check_compiles(name, webhook, reader);
         warn_of_texts(&path, webhook, reader);
         warn_of_unread_answers(&path, webhook, reader);
     }
@@ -122,6 +124,18 @@ impl Checks<'_> {
 
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
+}
+
+/// Templates and paths are read here too, so that every fault is told at once.
+fn check_compiles(name: &str, webhook: &Webhook, reader: &Reader<'_>) {
+    let compiled = webhook::Webhook::compile(name, webhook.request.clone());
+    for fault in compiled.err().into_iter().flatten() {
+        let path = format!("webhooks.{name}.{}", fault.key);
+        // What could not be read at all is no template either.
+        if !reader.is_faulty(&path) {
+            reader.fault(&path, Wrong::new(fault.what, fault.cure));
+        }
+    }
 }
 
 /// FreeSWITCH: `transfer`, `bridge` and the like have a grammar of their own, in

@@ -41,6 +41,12 @@ impl<'d> Reader<'d> {
         self.findings.borrow_mut().faults.push(fault);
     }
 
+    /// Whether something is wrong with the key at `path` already.
+    pub(super) fn is_faulty(&self, path: &str) -> bool {
+        let findings = self.findings.borrow();
+        findings.faults.iter().any(|fault| fault.key == path)
+    }
+
     /// Remembers what is worth a look.
     pub(super) fn warn(&self, path: &str, wrong: Wrong) {
         let fault = self.located(path, wrong);

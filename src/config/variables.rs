@@ -13,8 +13,9 @@ use crate::call::variables::{FLOW_KEY as MAPPED_PREFIX, Names};
 
 /// Where the variables of a flow are.
 const PREFIX: &str = "flow.";
-/// Characters of a variable's whole name.
-const NAME_LIMIT: usize = 128;
+/// Characters of a variable's whole name; with the `_b64` of its exact bytes it is as
+/// long as the commands for the switch take one.
+const NAME_LIMIT: usize = 128 - "_b64".len();
 /// Variables that tell this program something; no answer may change them.
 const RESERVED: [&str; 4] = [
     "flow.name",

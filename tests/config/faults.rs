@@ -227,9 +227,29 @@ fn sections_refuse_what_they_cannot_use() {
 }
 
 #[test]
+fn templates_and_paths_are_told_with_all_the_rest() {
+    let text = webhook(
+        "timeout = \"90s\"\nheaders = { X-Lead = \"{{ nosuch }}\" }\n\
+         response.map = {\n  queue = \"$.[\" }",
+    )
+    .unwrap_err()
+    .to_string();
+    let wanted = [
+        ":4: webhooks.lookup.timeout: ",
+        ":5: webhooks.lookup.headers.X-Lead: ",
+        ":7: webhooks.lookup.response.map.queue: ",
+    ];
+    let told: Vec<&str> = text.lines().collect();
+    assert_eq!(told.len(), wanted.len(), "{text}");
+    for (told, wanted) in told.iter().zip(wanted) {
+        assert!(told.contains(wanted), "{told} lacks {wanted}");
+    }
+}
+
+#[test]
 fn other_parts_add_faults_with_the_line_of_their_key() {
     let config = webhook(
-        "response.type = \"json\"\nresponse.map = {\n  queue = \"$.[\" }\n\
+        "response.type = \"json\"\nresponse.map = {\n  queue = \"$.queue\" }\n\
                           query = [\n  { name = \"lead\", value = \"x\" } ]",
     )
     .unwrap();

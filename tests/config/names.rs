@@ -30,9 +30,10 @@ fn a_name_outside_the_prefix_or_the_alphabet_is_refused() {
         let said = said(webhook(&format!("variables.response_status = \"{name}\"")));
         assert!(said.contains(what), "{name}: {said}");
     }
-    let long = "x".repeat(124);
+    // One more than what is left for it beside the `_b64` of its exact bytes.
+    let long = "x".repeat(120);
     let said = said(webhook(&format!("variables.line = \"flow.{long}\"")));
-    assert!(said.contains("at most 128"), "{said}");
+    assert!(said.contains("at most 124"), "{said}");
 }
 
 #[test]

@@ -164,3 +164,25 @@ async fn calls_of_a_switch_that_never_comes_back_are_not_kept_for_ever() {
     assert_eq!(posts[1].json()["phonon-uuid"], golden["phonon-uuid"]);
     service.stop().await;
 }
+
+#[tokio::test]
+async fn a_recording_that_fell_into_a_gap_is_missing() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&stage.settings(IMPATIENT)).await;
+    let call = bodies(CALL);
+    let record = |body: &String| body.contains("\"Event-Name\":\"RECORD_");
+    let first = call.iter().position(record).unwrap();
+    let last = call.iter().rposition(record).unwrap();
+    let uuids = uuids(&call);
+    let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
+    stage.switch.alive(&uuids);
+    stage.switch.play(&call[..first]);
+    stage.switch.cut();
+    stage.switch.followed(2).await;
+    stage.switch.play(&call[last + 1..]);
+    let document = stage.inbox.wait(1).await[0].json();
+    assert_eq!(document["incomplete"], true);
+    let missing = document["missing"].as_array().unwrap();
+    assert!(missing.contains(&json!("recordingUrls")), "{missing:?}");
+    service.stop().await;
+}

@@ -93,11 +93,17 @@ impl Leg {
                 for recording in &mut self.recordings {
                     recording.close();
                 }
-                let told = event.variable("record_file_size").is_some();
-                self.recordings_unknown |= told && self.recordings.is_empty();
+                self.suspect_recording(event);
             }
-            Kind::Create | Kind::Hangup | Kind::Complete | Kind::Other | Kind::Custom => {}
+            Kind::Complete => self.suspect_recording(event),
+            Kind::Create | Kind::Hangup | Kind::Other | Kind::Custom => {}
         }
+    }
+
+    /// Its end tells of a recording that nobody saw begin and end: both fell into a gap.
+    fn suspect_recording(&mut self, event: &dyn Headers) {
+        let told = event.variable("record_file_size").is_some();
+        self.recordings_unknown |= told && self.recordings.is_empty();
     }
 
     fn recording(&mut self, path: Option<String>, limits: &Limits) -> Option<&mut Recording> {
@@ -110,6 +116,8 @@ impl Leg {
                 return None;
             }
             None => {
+                // Late, but not missing.
+                self.recordings_unknown &= !self.recordings.is_empty();
                 self.recordings.push(Recording::new(path));
                 self.recordings.len() - 1
             }

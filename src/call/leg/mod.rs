@@ -124,7 +124,7 @@ pub struct Leg {
     /// Its recordings, in the order of their start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<Recording>,
-    /// A CDR tells of a recording whose path it does not tell.
+    /// Its end or its CDR tells of a recording and not of its path.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recordings_unknown: bool,
     /// The switch's run (`Core-UUID`) that `sequence` belongs to.

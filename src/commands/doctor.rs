@@ -1,0 +1,163 @@
+//! `switchhook doctor`: from the configuration to what is to be looked at, and how it is shown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use switchhook::call::variables::Names;
+use switchhook::config::{self, Config};
+use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
+use switchhook::eslclient::Limits;
+use switchhook::service::compile;
+use switchhook::takeover::HoldMusic;
+use switchhook::webhook::options::Kind;
+
+use super::counted;
+use crate::cli::Doctor;
+
+/// Looks at everything that the configuration names, and says what is wrong with it.
+///
+/// Exit status 1 when there is a fault, or nothing could be looked at.
+#[must_use]
+pub fn doctor(path: &Path, args: &Doctor) -> ExitCode {
+    super::exit(super::block_on(run(path, args)))
+}
+
+async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
+    let config = Config::load(path).map_err(|faults| faults.to_string())?;
+    let options = options(&config, args)?;
+    let report = doctor::examine(&options).await;
+    let text = if args.json {
+        let json = serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?;
+        json + "\n"
+    } else {
+        shown(&report, args.quiet)
+    };
+    super::say(&text)?;
+    Ok(report.ok)
+}
+
+fn options(config: &Config, args: &Doctor) -> Result<doctor::Options, String> {
+    let built = compile(config).map_err(|faults| faults.to_string())?;
+    Ok(doctor::Options {
+        switches: switches(config),
+        widgets: built.widgets,
+        plan: plan(config),
+        http: config.listen.http,
+        store: config.store.url.clone(),
+        ask: args.ask,
+        deadline: *args.timeout,
+    })
+}
+
+fn switches(config: &Config) -> Vec<Switch> {
+    let limits = &config.limits;
+    let frames = Limits {
+        header_bytes: limits.frame_header_bytes,
+        headers: limits.frame_headers,
+        body_bytes: limits.frame_body_bytes,
+    };
+    let switch = |switch: &config::Switch| Switch {
+        address: switch.address.clone(),
+        password: switch.password.clone(),
+        frames,
+        json_cdr_dir: switch.json_cdr_dir.clone(),
+    };
+    config.freeswitch.iter().map(switch).collect()
+}
+
+fn plan(config: &Config) -> Plan {
+    let posts = |flow: &config::Flow| flow.webhook || !flow.after.is_empty();
+    let mut values = BTreeMap::new();
+    for webhook in config.webhooks.values() {
+        for mapping in &webhook.request.response.map {
+            write(
+                &mut values,
+                format!("flow.key.{}", mapping.name),
+                mapping.kind,
+            );
+        }
+        for name in texts(&webhook.widget.variables) {
+            write(&mut values, name.to_owned(), Kind::Text);
+        }
+    }
+    Plan {
+        listen: config.listen.esl,
+        calls_on_hold: config.limits.calls_on_hold,
+        posts: config.flows.values().any(posts),
+        webhooks: config.webhooks.iter().map(hooked).collect(),
+        values,
+    }
+}
+
+/// What the receiver of the request chooses the text of; the others are our own words.
+fn texts(names: &Names) -> [&str; 2] {
+    [&names.response_raw, &names.error_detail]
+}
+
+/// A name that one webhook writes text to can hold text.
+fn write(values: &mut BTreeMap<String, Kind>, name: String, kind: Kind) {
+    let known = values.entry(name).or_insert(kind);
+    if kind == Kind::Text {
+        *known = Kind::Text;
+    }
+}
+
+fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
+    // Nobody waits, and nobody hears anything.
+    let music = match webhook.widget.wait_for_response {
+        true => webhook.widget.hold_music.clone(),
+        false => HoldMusic::Silence,
+    };
+    let hooked = Hooked {
+        timeout: webhook.request.timeout,
+        music,
+        is_elsewhere: has_template_host(&webhook.request.url),
+    };
+    (name.clone(), hooked)
+}
+
+fn has_template_host(url: &str) -> bool {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    authority.contains("{{") || authority.contains("{%")
+}
+
+fn shown(report: &Report, quiet: bool) -> String {
+    let mut out = String::new();
+    let mut subject = "";
+    let is_shown = |finding: &&Finding| !quiet || finding.level >= Level::Warning;
+    for finding in report.findings.iter().filter(is_shown) {
+        if subject != finding.subject {
+            let gap = if subject.is_empty() { "" } else { "\n" };
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{gap}{}", finding.subject);
+            subject = &finding.subject;
+        }
+        let mark = mark(finding.level);
+        let _ = writeln!(out, "  {mark} {:<13} {}", finding.check, finding.what);
+        if let Some(cure) = &finding.cure {
+            let _ = writeln!(out, "    {:<13} → {cure}", "");
+        }
+    }
+    let gap = if out.is_empty() { "" } else { "\n" };
+    out + gap + &summary(report) + "\n"
+}
+
+fn mark(level: Level) -> char {
+    match level {
+        Level::Ok => '✓',
+        Level::Note => '·',
+        Level::Warning => '!',
+        Level::Fault => '✗',
+    }
+}
+
+fn summary(report: &Report) -> String {
+    let count = |level, one, many| counted(report.count(level) as u64, one, many);
+    let faults = count(Level::Fault, "fault", "faults");
+    let warnings = count(Level::Warning, "warning", "warnings");
+    let notes = count(Level::Note, "note", "notes");
+    format!("{faults}, {warnings}, {notes}")
+}

@@ -1,0 +1,146 @@
+//! The `socket` actions, and whether they come to us.
+
+use std::collections::BTreeSet;
+
+use super::hosts::{Place, hosts, place, variables};
+use super::read::{Action, Extension};
+use super::safety::Judging;
+use crate::doctor::Plan;
+use crate::doctor::finding::Findings;
+use crate::doctor::switch::Answers;
+
+const COPY: &str =
+    "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
+
+/// A `socket` action and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Socket<'a> {
+    pub(super) extension: &'a Extension,
+    at: usize,
+}
+
+pub(super) fn sockets(extensions: &[Extension]) -> impl Iterator<Item = Socket<'_>> {
+    extensions.iter().flat_map(|extension| {
+        let actions = extension.actions.iter().enumerate();
+        actions
+            .filter(|(_, action)| action.is(&["socket"]))
+            .map(move |(at, _)| Socket { extension, at })
+    })
+}
+
+impl<'a> Socket<'a> {
+    pub(super) fn data(&self) -> &'a str {
+        &self.extension.actions[self.at].data
+    }
+
+    /// With the switch's global variables in place of their names.
+    fn expanded(&self, answers: &Answers) -> String {
+        let mut text = self.data().to_owned();
+        for name in variables(self.data()) {
+            if let Some(value) = answers.global(&name) {
+                text = text.replace(&format!("${{{name}}}"), value);
+            }
+        }
+        text
+    }
+
+    pub(super) fn before(&self) -> &'a [Action] {
+        &self.extension.actions[..self.at]
+    }
+
+    pub(super) fn after(&self) -> &'a [Action] {
+        &self.extension.actions[self.at + 1..]
+    }
+
+    /// The last value that a variable is given before the call is handed over.
+    pub(super) fn set(&self, name: &str) -> Option<&'a str> {
+        let set = self.before().iter().filter_map(Action::assignment);
+        set.filter(|(found, _)| *found == name)
+            .map(|(_, value)| value)
+            .next_back()
+    }
+}
+
+pub(super) fn judge(
+    extensions: &[Extension],
+    answers: &Answers,
+    plan: &Plan,
+    findings: &mut Findings,
+) {
+    let mut targets = BTreeSet::new();
+    let mut reached = false;
+    for socket in sockets(extensions) {
+        let text = socket.expanded(answers);
+        let list = text.split(' ').next().unwrap_or_default();
+        let hosts = hosts(list);
+        let places: Vec<_> = hosts
+            .iter()
+            .map(|host| place(host, plan.listen, answers.same_machine))
+            .collect();
+        if places.contains(&Place::Ours) || places.contains(&Place::Unknown) {
+            reached = true;
+            if places.contains(&Place::Ours) {
+                findings.ok(
+                    "hook",
+                    format!(
+                        "{} hands calls over to {}",
+                        socket.extension.place(),
+                        plan.listen
+                    ),
+                );
+            } else {
+                let what = format!(
+                    "{} hands calls over to {list}; whether that is {} is not known",
+                    socket.extension.place(),
+                    plan.listen
+                );
+                findings.note("hook", what, &unknown_cure(list));
+            }
+            Judging {
+                socket,
+                extensions,
+                plan,
+                findings,
+            }
+            .all(&text, &hosts);
+        } else {
+            targets.insert(list.to_owned());
+        }
+    }
+    if !reached {
+        nowhere(&targets, extensions.len(), plan, findings);
+    }
+}
+
+fn unknown_cure(list: &str) -> String {
+    match variables(list).first() {
+        Some(name) => format!(
+            "set the global variable {name} in vars.xml to host:port of [listen] esl, and restart the switch or global_setvar it"
+        ),
+        None => "compare it with [listen] esl".to_owned(),
+    }
+}
+
+fn nowhere(targets: &BTreeSet<String>, extensions: usize, plan: &Plan, findings: &mut Findings) {
+    if targets.is_empty() {
+        let what = format!(
+            "none of its {extensions} extensions hands a call over: there is no socket action"
+        );
+        return findings.warn("hook", what, COPY);
+    }
+    let targets: Vec<_> = targets.iter().map(String::as_str).collect();
+    let what = format!(
+        "its socket actions go to {}, and none to {} ([listen] esl)",
+        targets.join(", "),
+        plan.listen
+    );
+    findings.warn(
+        "hook",
+        what,
+        "write that address in the dialplan, or listen where it says",
+    );
+}
+
+#[cfg(test)]
+#[path = "hook_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! The dialplan's XML as extensions with their actions in order.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// Nodes of a dialplan; more are not read.
+const NODES: u32 = 4_000_000;
+
+/// One extension of one context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Extension {
+    pub(super) context: String,
+    pub(super) name: String,
+    /// Those of all its conditions, anti-actions too, as they stand.
+    pub(super) actions: Vec<Action>,
+}
+
+/// One application with its argument.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Action {
+    pub(super) application: String,
+    pub(super) data: String,
+}
+
+impl Extension {
+    /// For a message.
+    pub(super) fn place(&self) -> String {
+        format!("context {}, extension {}", self.context, self.name)
+    }
+}
+
+impl Action {
+    pub(super) fn is(&self, applications: &[&str]) -> bool {
+        let is = |application: &&str| self.application.eq_ignore_ascii_case(application);
+        applications.iter().any(is)
+    }
+
+    /// The variable that it sets to which text.
+    ///
+    /// FreeSWITCH: mod_dptools.c `base_set`, `export_function`.
+    pub(super) fn assignment(&self) -> Option<(&str, &str)> {
+        if !self.is(&["set", "export"]) {
+            return None;
+        }
+        let data = self.data.strip_prefix("nolocal:").unwrap_or(&self.data);
+        data.split_once('=')
+            .map(|(name, value)| (name.trim(), value))
+    }
+}
+
+/// All extensions, in order; `None` when it is no XML of a dialplan.
+pub(super) fn extensions(xml: &str) -> Option<Vec<Extension>> {
+    let options = ParsingOptions {
+        nodes_limit: NODES,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(xml, options).ok()?;
+    let root = document.root_element();
+    if !root.has_tag_name("section") && !root.has_tag_name("context") {
+        return None;
+    }
+    let found = root
+        .descendants()
+        .filter(|node| node.has_tag_name("extension"));
+    Some(found.map(extension).collect())
+}
+
+fn extension(node: Node<'_, '_>) -> Extension {
+    let mut contexts = node.ancestors().filter(|node| node.has_tag_name("context"));
+    let context = contexts.next().and_then(|node| node.attribute("name"));
+    let is_action =
+        |node: &Node<'_, '_>| node.has_tag_name("action") || node.has_tag_name("anti-action");
+    Extension {
+        context: context.unwrap_or_default().to_owned(),
+        name: node.attribute("name").unwrap_or_default().to_owned(),
+        actions: node.descendants().filter(is_action).map(action).collect(),
+    }
+}
+
+fn action(node: Node<'_, '_>) -> Action {
+    let data = node.attribute("data").or_else(|| node.text());
+    Action {
+        application: node
+            .attribute("application")
+            .unwrap_or_default()
+            .trim()
+            .to_owned(),
+        data: data.unwrap_or_default().trim().to_owned(),
+    }
+}

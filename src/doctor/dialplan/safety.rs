@@ -1,0 +1,254 @@
+//! What holds a call when we are away, and which webhook it asks for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::hook::Socket;
+use super::hosts::{Host, hosts, variables};
+use super::read::{Action, Extension};
+use crate::doctor::Plan;
+use crate::doctor::finding::Findings;
+use crate::doctor::switch::is_true;
+
+/// The shipped hook's way out when the caller of it names none, s.
+const SHIPPED_WITHIN: u64 = 15;
+/// The way out is to come so much later than the webhook's timeout at the least.
+const ROOM: Duration = Duration::from_secs(1);
+
+/// One `socket` action that comes to us.
+pub(super) struct Judging<'a, 'f> {
+    pub(super) socket: Socket<'a>,
+    pub(super) extensions: &'a [Extension],
+    pub(super) plan: &'a Plan,
+    pub(super) findings: &'f mut Findings,
+}
+
+impl Judging<'_, '_> {
+    pub(super) fn all(mut self, text: &str, hosts: &[Host<'_>]) {
+        self.words(text);
+        self.resume();
+        self.default_line();
+        self.way_out();
+        self.webhooks(hosts);
+    }
+
+    fn place(&self) -> String {
+        self.socket.extension.place()
+    }
+
+    fn words(&mut self, text: &str) {
+        let has = |word: &str| {
+            text.split(' ')
+                .skip(1)
+                .any(|found| found.eq_ignore_ascii_case(word))
+        };
+        if has("async") && has("full") {
+            return;
+        }
+        let what = format!(
+            "{}: socket is not \"async full\", so the call cannot be steered, or stays where it is when we are gone",
+            self.place()
+        );
+        self.findings
+            .fault("hook", what, "write: socket HOST:PORT/WEBHOOK async full");
+    }
+
+    fn resume(&mut self) {
+        if self.socket.set("socket_resume").is_some_and(is_true) {
+            return;
+        }
+        let context = &self.socket.extension.context;
+        let sets = |action: &Action| {
+            action
+                .assignment()
+                .is_some_and(|(name, value)| name == "socket_resume" && is_true(value))
+        };
+        let mut others = self
+            .extensions
+            .iter()
+            .filter(|other| other.context == *context);
+        if others.any(|other| other.actions.iter().any(sets)) {
+            let what = format!(
+                "{}: socket_resume is set in another extension; a call that comes another way is parked for ever when we die",
+                self.place()
+            );
+            self.findings
+                .warn("hook", what, "set socket_resume=true right before socket");
+        } else {
+            let what = format!(
+                "{}: socket_resume is not set: a call on hold is parked for ever when we die",
+                self.place()
+            );
+            self.findings
+                .fault("hook", what, "set socket_resume=true right before socket");
+        }
+    }
+
+    fn default_line(&mut self) {
+        if self.socket.set("flow.line").is_none() {
+            let what = format!(
+                "{}: flow.line is not set before socket: when nobody answers it is unset, or that of the webhook before",
+                self.place()
+            );
+            self.findings
+                .warn("hook", what, "set flow.line=1 before socket");
+        }
+    }
+
+    fn way_out(&mut self) {
+        let scheduled = self
+            .socket
+            .before()
+            .iter()
+            .rev()
+            .find(|action| action.is(&["sched_transfer", "sched_hangup"]));
+        let Some(scheduled) = scheduled else {
+            let what = format!(
+                "{}: no way out is scheduled: a host that goes silent keeps the caller",
+                self.place()
+            );
+            self.findings.warn(
+                "hook",
+                what,
+                "sched_transfer before socket, the webhook's timeout plus 5 s from now",
+            );
+            return;
+        };
+        let cancels = |action: &Action| action.is(&["sched_cancel"]);
+        let cancelled = self.socket.after().iter().any(cancels);
+        match (self.socket.set("flow.way_out").is_some(), cancelled) {
+            (true, true) => {}
+            (true, false) => {
+                let what = format!(
+                    "{}: when nobody answers, nobody cancels the way out: it takes the call away from line 1 later",
+                    self.place()
+                );
+                self.findings
+                    .warn("hook", what, "sched_cancel ${flow.way_out} after socket");
+            }
+            (false, _) => {
+                let what = format!(
+                    "{}: flow.way_out is not set: we cannot cancel the way out, which takes the call away while it is served",
+                    self.place()
+                );
+                self.findings.fault("hook", what, "set flow.way_out=${last_sched_id} after sched_transfer, and sched_cancel it after socket");
+            }
+        }
+        let seconds = scheduled
+            .data
+            .strip_prefix('+')
+            .and_then(|data| data.split(' ').next()?.parse().ok());
+        let webhook = self.literal().map(str::to_owned);
+        if let (Some(seconds), Some(webhook)) = (seconds, webhook) {
+            self.late_enough(&webhook, seconds);
+        }
+    }
+
+    /// The webhook that the action itself names.
+    fn literal(&self) -> Option<&str> {
+        let list = self.socket.data().split(' ').next().unwrap_or_default();
+        let path = hosts(list).into_iter().find_map(|host| host.path);
+        let named = path.or_else(|| self.socket.set("socket_path"))?;
+        is_literal(named).then_some(named)
+    }
+
+    fn late_enough(&mut self, webhook: &str, seconds: u64) {
+        let Some(hooked) = self.plan.webhooks.get(webhook) else {
+            return;
+        };
+        if Duration::from_secs(seconds) >= hooked.timeout + ROOM {
+            return;
+        }
+        let timeout = hooked.timeout;
+        let what = format!(
+            "{}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before its answer",
+            self.place()
+        );
+        self.findings.warn("hook", what, "schedule it 5 s after the webhook's timeout (the shipped hook: ask-NAME-within-SECONDS)");
+    }
+
+    fn webhooks(&mut self, hosts: &[Host<'_>]) {
+        let mut named: BTreeSet<String> = hosts
+            .iter()
+            .filter_map(|host| host.path)
+            .map(str::to_owned)
+            .collect();
+        named.extend(self.socket.set("socket_path").map(str::to_owned));
+        if named.is_empty() {
+            let what = format!("{}: socket names no webhook", self.place());
+            self.findings.warn(
+                "hook",
+                what,
+                "write it as the path: socket HOST:PORT/WEBHOOK async full",
+            );
+            return;
+        }
+        if named.iter().any(|name| !is_literal(name)) {
+            named.retain(|name| is_literal(name));
+            for (webhook, within) in asked(self.extensions, self.socket) {
+                self.late_enough(&webhook, within);
+                named.insert(webhook);
+            }
+        }
+        let known = &self.plan.webhooks;
+        let unknown: Vec<_> = named
+            .iter()
+            .filter(|name| !known.contains_key(*name))
+            .map(String::as_str)
+            .collect();
+        if !unknown.is_empty() {
+            let what = format!(
+                "the dialplan asks webhooks that the configuration does not have: {}: their calls take line 1, INVALID_REQUEST",
+                unknown.join(", ")
+            );
+            self.findings.warn(
+                "webhooks",
+                what,
+                "add [webhooks.NAME], or correct the name in the dialplan",
+            );
+        } else if !named.is_empty() {
+            let named: Vec<_> = named.iter().map(String::as_str).collect();
+            self.findings.ok(
+                "webhooks",
+                format!("the dialplan asks {}", named.join(", ")),
+            );
+        }
+    }
+}
+
+/// Neither a variable nor a part of the number that was dialled, `$1`.
+fn is_literal(name: &str) -> bool {
+    !name.contains('$')
+}
+
+/// The webhooks that are asked through the shipped hook, `ask-NAME[-within-S][-then-NAME]`
+/// in its context, with the seconds until its way out.
+///
+/// Not those of an extension that sends its calls to a host of its own.
+fn asked(extensions: &[Extension], socket: Socket<'_>) -> BTreeSet<(String, u64)> {
+    let context = &socket.extension.context;
+    let hosts = variables(socket.data());
+    let redirects = |action: &Action| {
+        let set = action.assignment();
+        set.is_some_and(|(name, _)| hosts.iter().any(|host| host == name))
+    };
+    let to_us = |extension: &&Extension| !extension.actions.iter().any(redirects);
+    let actions = extensions.iter().filter(to_us);
+    let actions = actions.flat_map(|extension| &extension.actions);
+    let calls = actions.filter(|action| action.is(&["execute_extension", "transfer"]));
+    calls
+        .filter_map(|action| {
+            let mut words = action.data.split_whitespace();
+            let (name, to) = (words.next()?.strip_prefix("ask-")?, words.nth(1)?);
+            (to == context.as_str() && is_literal(name)).then(|| parts(name))
+        })
+        .collect()
+}
+
+fn parts(ask: &str) -> (String, u64) {
+    let before_then = ask.split("-then-").next().unwrap_or(ask);
+    match before_then.split_once("-within-") {
+        Some((name, within)) => (name.to_owned(), within.parse().unwrap_or(SHIPPED_WITHIN)),
+        None => (before_then.to_owned(), SHIPPED_WITHIN),
+    }
+}

@@ -1,0 +1,155 @@
+//! What an operator would ask before the first call: whether the switches, the webhooks
+//! and the store are as the configuration has them, and what to do where they are not.
+//!
+//! ```text
+//! switch::ask   -> Answers -> switch::judge  -> findings     over port 8021
+//! webhook::ask  -> Seen    -> webhook::judge -> findings     as far as TLS; a request only when allowed
+//! ```
+//!
+//! Asking has deadlines and changes nothing: the switch gets API commands that read, a
+//! webhook no request, unless [`Options::ask`]. Judging is a pure function of the answers.
+
+mod dialplan;
+mod finding;
+mod net;
+mod service;
+mod store;
+mod switch;
+mod webhook;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::future::join4;
+use futures_util::stream;
+
+use crate::eslclient::Limits;
+use crate::takeover::{HoldMusic, Widgets};
+use crate::webhook::options::{Kind, Secret};
+
+pub use finding::{Finding, Level, Report};
+
+/// Switches, and webhooks, that are asked at once.
+const AT_ONCE: usize = 16;
+
+/// What is to be looked at.
+pub struct Options {
+    /// The switches.
+    pub switches: Vec<Switch>,
+    /// The webhooks and the client that asks them.
+    pub widgets: Widgets,
+    /// What the answers are compared with.
+    pub plan: Plan,
+    /// Where the service tells its health.
+    pub http: SocketAddr,
+    /// `sqlite:FILE`.
+    pub store: String,
+    /// Send each webhook a HEAD request.
+    pub ask: bool,
+    /// For one switch, or one webhook.
+    pub deadline: Duration,
+}
+
+/// One switch.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    /// Host and port of its Event Socket.
+    pub address: String,
+    /// Its password.
+    pub password: Secret,
+    /// Limits on what it sends.
+    pub frames: Limits,
+    /// Where its CDRs are read.
+    pub json_cdr_dir: Option<PathBuf>,
+}
+
+/// What the configuration says, as far as a switch is to fit it.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where the `socket` application is to connect to.
+    pub listen: SocketAddr,
+    /// Calls that may wait at once.
+    pub calls_on_hold: usize,
+    /// A flow posts the document of its calls.
+    pub posts: bool,
+    /// By name.
+    pub webhooks: BTreeMap<String, Hooked>,
+    /// The variables that answers are written to, by full name, with what they are made
+    /// of; [`Kind::Text`] where one webhook of several writes text.
+    pub values: BTreeMap<String, Kind>,
+}
+
+/// A webhook as the dialplan meets it.
+#[derive(Debug, Clone)]
+pub struct Hooked {
+    /// The longest that a caller waits for it.
+    pub timeout: Duration,
+    /// What the caller hears meanwhile.
+    pub music: HoldMusic,
+    /// Its URL's host or port is a template's value: only a call says where it is.
+    pub is_elsewhere: bool,
+}
+
+/// Looks at everything at once; ends within the deadline and a little.
+pub async fn examine(options: &Options) -> Report {
+    let (switches, webhooks, store, service) = join4(
+        switches(options),
+        webhooks(options),
+        store::examine(&options.store),
+        service::examine(options.http, options.deadline),
+    )
+    .await;
+    Report::new([switches, webhooks, store, service].concat())
+}
+
+async fn switches(options: &Options) -> Vec<finding::Finding> {
+    if options.switches.is_empty() {
+        return switch::none(options.plan.posts);
+    }
+    let examined = stream::iter(&options.switches)
+        .map(|switch| switch::examine(switch, &options.plan, options.deadline))
+        .buffered(AT_ONCE);
+    examined.collect::<Vec<_>>().await.concat()
+}
+
+async fn webhooks(options: &Options) -> Vec<finding::Finding> {
+    let mut names: Vec<_> = options.widgets.by_name.iter().collect();
+    names.sort_by_key(|(name, _)| *name);
+    let client = &options.widgets.client;
+    let examined = stream::iter(names)
+        .map(|(name, widget)| {
+            let widget = Arc::clone(widget);
+            let hooked = options.plan.webhooks.get(name);
+            let is_elsewhere = hooked.is_some_and(|hooked| hooked.is_elsewhere);
+            async move {
+                let seen = if is_elsewhere {
+                    webhook::Seen::default()
+                } else {
+                    webhook::look(&widget.webhook, client, options.deadline, options.ask).await
+                };
+                webhook::judge(name, widget.webhook.timeout(), &seen)
+            }
+        })
+        .buffered(AT_ONCE);
+    examined.collect::<Vec<_>>().await.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a configuration without webhooks says.
+    pub(super) fn plan() -> Plan {
+        Plan {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
+            calls_on_hold: 10_000,
+            posts: false,
+            webhooks: BTreeMap::new(),
+            values: BTreeMap::new(),
+        }
+    }
+}

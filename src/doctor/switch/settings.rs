@@ -1,0 +1,54 @@
+//! A module's configuration as `xml_locate` prints it.
+
+use roxmltree::{Document, Node, ParsingOptions};
+
+/// The `<param name value>` of the configuration, in order; `None` when it is no XML.
+pub(super) struct Settings {
+    params: Vec<(String, String)>,
+}
+
+impl Settings {
+    pub(super) fn parse(xml: &str) -> Option<Self> {
+        let options = ParsingOptions {
+            nodes_limit: 100_000,
+            ..ParsingOptions::default()
+        };
+        let document = Document::parse_with_options(xml, options).ok()?;
+        let root = document.root_element();
+        if !root.has_tag_name("configuration") {
+            return None;
+        }
+        let settings = root.children().find(|node| node.has_tag_name("settings"));
+        let params = settings.into_iter().flat_map(|node| node.children());
+        Some(Self {
+            params: params.filter_map(param).collect(),
+        })
+    }
+
+    /// The last value of a parameter, as modules that read them in order have it.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
+    }
+
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.params.iter().filter(move |(found, _)| found == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_some_and(is_true)
+    }
+}
+
+/// FreeSWITCH: switch_utils.h `switch_true`.
+pub(in crate::doctor) fn is_true(value: &str) -> bool {
+    let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+    let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    is_word || value.parse::<i64>().is_ok_and(|number| number != 0)
+}
+
+fn param(node: Node<'_, '_>) -> Option<(String, String)> {
+    let is_param = node.has_tag_name("param");
+    let name = node.attribute("name").filter(|_| is_param)?;
+    Some((name.to_owned(), node.attribute("value")?.to_owned()))
+}

@@ -1,0 +1,80 @@
+//! `switchhook doctor` at the real switch: what we ship has no fault.
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::switch::{Switch, shipped};
+
+/// The shipped configuration of the service, at the ports of this test.
+async fn configuration(switch: &Switch, webhook: &TcpListener) -> String {
+    let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the shipped file");
+    let webhook = webhook.local_addr().expect("its number").port();
+    let mut moved = text;
+    for (shipped, here) in [
+        (":8084", switch.service),
+        (":8085", 0),
+        (":8021", switch.event_socket),
+        (":8086", webhook),
+    ] {
+        moved = moved.replace(shipped, &format!(":{here}"));
+    }
+    moved
+}
+
+fn run(folder: &TempDir, args: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_switchhook"))
+        .current_dir(folder)
+        .arg("doctor")
+        .args(args)
+        .output()
+        .expect("the program");
+    let out = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(!out.contains("ClueCon"), "{out}");
+    (output.status.code(), out)
+}
+
+fn of<'a>(json: &'a Value, check: &str) -> Vec<&'a Value> {
+    let findings = json["findings"].as_array().expect("a list");
+    let found = findings.iter().filter(|finding| finding["check"] == check);
+    found.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a FreeSWITCH"]
+async fn the_shipped_configuration_has_no_fault_and_its_hook_no_warning() {
+    let switch = tokio::task::spawn_blocking(Switch::shared)
+        .await
+        .expect("a switch");
+    let webhook = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
+    let text = configuration(switch, &webhook).await;
+    fs::write(folder.path().join("switchhook.toml"), text).expect("a config");
+
+    let (status, shown) = run(&folder, &[]);
+    assert_eq!(status, Some(0), "{shown}");
+    let (status, text) = run(&folder, &["--json"]);
+    assert_eq!(status, Some(0), "{shown}");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["ok"], true, "{shown}");
+    for check in [
+        "reachable",
+        "version",
+        "clock",
+        "hook",
+        "values",
+        "hold music",
+        "ACL",
+        "way to us",
+    ] {
+        let found = of(&json, check);
+        assert!(!found.is_empty(), "{check} in {shown}");
+        assert!(
+            found.iter().all(|finding| finding["level"] == "ok"),
+            "{found:?}"
+        );
+    }
+}
