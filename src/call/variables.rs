@@ -15,6 +15,9 @@ pub const JSON_KEYS: &str = "flow.json_keys";
 /// Where flow variables live on a channel.
 pub const FLOW_KEY: &str = "flow.key.";
 
+/// What the hook in the dialplan branches on.
+pub const LINE: &str = "flow.line";
+
 /// The full names of the variables that a widget writes, besides the mapped ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
@@ -34,7 +37,7 @@ pub struct Names {
     pub error_reason: String,
     /// Why it failed, one sentence.
     pub error_detail: String,
-    /// `0` after success, `1` after failure.
+    /// `0` after success, `1` after failure; [`LINE`] is written besides it.
     pub line: String,
 }
 
@@ -50,7 +53,7 @@ impl Default for Names {
             response_error: name("response_error"),
             error_reason: name("error_reason"),
             error_detail: name("error_detail"),
-            line: "flow.line".into(),
+            line: LINE.into(),
         }
     }
 }
@@ -121,6 +124,16 @@ impl Plan {
         let table = table.filter(move |name| *name != line).map(str::to_owned);
         let exact = std::iter::once(exact_name(&self.names.response_raw));
         table.chain(exact).chain(self.mapped_names())
+    }
+
+    /// The standard names that this plan writes under others: the hook in the dialplan
+    /// presets them, and what it says there must not outlast the widget. FreeSWITCH finds
+    /// variables without regard to case (`switch_event.c`: `strcasecmp`).
+    fn left_by_the_hook(&self) -> Vec<String> {
+        let standard = Self::default();
+        let ours: Vec<String> = self.owned().chain([self.names.line.clone()]).collect();
+        let is_ours = |name: &str| ours.iter().any(|our| our.eq_ignore_ascii_case(name));
+        standard.owned().filter(|name| !is_ours(name)).collect()
     }
 
     /// The mapped variables and the exact bytes beside them: those that the hook in
@@ -213,7 +226,7 @@ impl Plan {
         json_keys: Option<&str>,
         line: Line,
     ) -> Vec<Assignment> {
-        for name in self.owned() {
+        for name in self.owned().chain(self.left_by_the_hook()) {
             writer.unset_if_absent(name);
         }
         let keys = self.json_keys(mapped, json_keys);
@@ -223,7 +236,11 @@ impl Plan {
                 value: keys,
             });
         }
-        writer.set(&self.names.line, line.as_str().into());
+        if !self.names.line.eq_ignore_ascii_case(LINE) {
+            writer.set(&self.names.line, line.as_str().into());
+        }
+        // Whatever else it is called: the hook in the dialplan branches on this name.
+        writer.set(LINE, line.as_str().into());
         writer.0
     }
 

@@ -9,7 +9,7 @@ use super::lines::join;
 use super::reader::Reader;
 use super::section::Section;
 use super::webhook::Webhook;
-use crate::call::variables::{FLOW_KEY as MAPPED_PREFIX, Names};
+use crate::call::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, Names};
 
 /// Where the variables of a flow are.
 const PREFIX: &str = "flow.";
@@ -78,6 +78,12 @@ pub(super) fn check_names(webhook: &Webhook, path: &str, reader: &Reader<'_>) {
     for (key, name) in webhook.widget.variables.all() {
         let path = join(&join(path, "variables"), key);
         note_name(&mut seen, name, path, reader);
+    }
+    let line = &webhook.widget.variables.line;
+    if !line.eq_ignore_ascii_case(LINE) {
+        // It is written besides its other name.
+        let path = join(&join(path, "variables"), "line");
+        note_name(&mut seen, LINE, path, reader);
     }
     let map = join(&join(path, "response"), "map");
     for mapping in &webhook.request.response.map {

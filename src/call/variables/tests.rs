@@ -124,6 +124,66 @@ fn in_the_background_only_the_line_is_set() {
     );
 }
 
+/// What the hook presets before it hands a call over, under the standard names.
+fn preset() -> BTreeMap<String, String> {
+    table(&[
+        ("flow.key.response_status", "FAILED"),
+        ("flow.key.response_error", "true"),
+        ("flow.key.error_reason", "CONNECTION_FAILURE"),
+        ("flow.line", "1"),
+    ])
+}
+
+fn after_the_hook(plan: &Plan, outcome: &Outcome) -> BTreeMap<String, String> {
+    let mut channel = preset();
+    for Assignment { name, value } in plan.assignments(outcome, None) {
+        channel.retain(|held, _| !held.eq_ignore_ascii_case(&name));
+        channel.extend(value.map(|value| (name, value)));
+    }
+    channel
+}
+
+#[test]
+fn what_the_hook_preset_under_standard_names_does_not_outlast_a_widget_with_other_names() {
+    let names = Names {
+        response_status: "flow.key.status".into(),
+        response_error: "flow.key.Response_Error".into(),
+        error_reason: "flow.key.why".into(),
+        line: "flow.key.way".into(),
+        ..Names::default()
+    };
+    let plan = Plan { names, ..plan() };
+    let channel = after_the_hook(&plan, &outcome(Ok(vec![]), Some(200), ""));
+    assert_eq!(
+        channel,
+        table(&[
+            ("flow.key.status", "SUCCESS"),
+            ("flow.key.response_status_code", "200"),
+            ("flow.key.response_duration", "0.11"),
+            ("flow.key.Response_Error", "false"),
+            ("flow.key.way", "0"),
+            ("flow.line", "0"),
+        ])
+    );
+}
+
+#[test]
+fn a_standard_name_that_a_mapped_value_took_over_is_kept() {
+    let names = Names {
+        response_status: "flow.key.status".into(),
+        ..Names::default()
+    };
+    let plan = Plan {
+        names,
+        raw: false,
+        mapped: vec!["response_status".into()],
+    };
+    let values = vec![mapped("response_status", "gold", false)];
+    let channel = after_the_hook(&plan, &outcome(Ok(values), Some(200), ""));
+    assert_eq!(channel["flow.key.response_status"], "gold");
+    assert_eq!(channel["flow.line"], "0");
+}
+
 #[test]
 fn text_that_had_to_change_is_beside_its_exact_bytes() {
     let values = vec![mapped("queue", "${system(id)}", false)];
