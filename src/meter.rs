@@ -44,7 +44,7 @@ pub const ENDINGS: [&str; 6] = [
 ];
 
 /// The values of the `limit` label of [`LIMITS`].
-pub const LIMIT_NAMES: [&str; 2] = ["calls_on_hold", "connections"];
+pub const LIMIT_NAMES: [&str; 3] = ["calls_on_hold", "connections", "store_queue"];
 
 /// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
 pub const SECONDS_BUCKETS: [f64; 12] = [

@@ -19,10 +19,9 @@ pub struct Call {
 }
 
 impl Call {
-    /// Puts a call together. `reported` says which Unique-IDs belong to calls that were
-    /// over before.
+    /// Puts a call together.
     #[must_use]
-    pub fn new(mut legs: Vec<Leg>, reported: &dyn Fn(&str) -> bool) -> Self {
+    pub fn new(mut legs: Vec<Leg>) -> Self {
         let own: HashSet<String> = legs.iter().flat_map(names).cloned().collect();
         legs.sort_by_cached_key(|leg| order(leg, &own));
         let links = legs.iter().flat_map(|leg| &leg.links);
@@ -35,12 +34,11 @@ impl Call {
         };
         let first = call.parties().next();
         let head = first.and_then(|leg| leg.originator.clone());
-        let head = head.filter(|uuid| !own.contains(uuid));
-        call.headless = head.is_some();
-        // A leg that comes late, after its call was reported, must not be taken for it.
-        let id = head.filter(|uuid| !reported(uuid));
-        let own_id = || call.parties().next().map(|leg| leg.first_uuid().to_owned());
-        call.id = id.or_else(own_id).unwrap_or_default();
+        call.headless = head.is_some_and(|uuid| !own.contains(&uuid));
+        // Never that of a leg which was not seen: its own call may still be reported, and of
+        // two documents with one id the second would be taken for a repeat of the first.
+        let first = call.parties().next().map(|leg| leg.first_uuid().to_owned());
+        call.id = first.unwrap_or_default();
         call
     }
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::store::{FinishedCall, Store, StoreError, StoredLeg};
 
@@ -150,9 +150,23 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
     match job {
         Job::Leg(leg) => store.put_leg(leg).await,
         Job::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
-        Job::Finish(call) => store.finish_call(*call).await.map(drop),
+        Job::Finish(call) => finish(store, *call).await,
         Job::Switch { address, name } => store.put_switch(&address, &name).await,
     }
+}
+
+/// What was stored already is no error (a job may be offered twice), but worth a line: a
+/// switch that uses a Unique-ID again would have its second call taken for the first.
+async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
+    let uuid = call.call_uuid.clone();
+    let new = store.finish_call(call).await?;
+    if new.contains(&false) {
+        warn!(
+            call = uuid,
+            "a document of this call was there already, and stays"
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]

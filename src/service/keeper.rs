@@ -3,16 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use metrics::counter;
 use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tracing::{error, warn};
 use url::Url;
 
+use crate::meter;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
@@ -23,18 +28,37 @@ use super::build::Built;
 /// Stores what calls leave behind.
 pub struct Keeper {
     store: Store,
+    places: Arc<Semaphore>,
 }
+
+/// Requests and answers that may wait for the store; one more is refused.
+const WAITING: usize = 1024;
+/// Between two attempts at a store that fails.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl Keeper {
     /// Over `store`.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self {
+            store,
+            places: Arc::new(Semaphore::new(WAITING)),
+        }
+    }
+
+    /// Room to wait for the store; without it a store that is slow would fill the memory.
+    fn place(&self) -> Result<OwnedSemaphorePermit, String> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            counter!(meter::LIMITS, "limit" => "store_queue").increment(1);
+            format!("{WAITING} requests and answers wait for the store already; see /readyz")
+        })
     }
 }
 
 impl Aftermath for Keeper {
+    /// Offers the request to the store until it takes it, also when nobody waits for that
+    /// any longer: the call has gone on in the belief that it will be sent.
     fn send_later(&self, background: Background) -> BoxFuture<'static, Result<(), String>> {
-        let store = self.store.clone();
+        let (store, place) = (self.store.clone(), self.place());
         let request = NewDocument {
             kind: Kind::Request,
             webhook: background.webhook,
@@ -42,18 +66,15 @@ impl Aftermath for Keeper {
             call_uuid: background.call,
             content: content(&background.request),
         };
-        async move {
-            store
-                .put_request(request)
-                .await
-                .map(drop)
-                .map_err(|error| error.to_string())
-        }
-        .boxed()
+        let stored = tokio::spawn(async move {
+            let _place = place?;
+            put_request(&store, request).await
+        });
+        async move { stored.await.unwrap_or_else(|error| Err(error.to_string())) }.boxed()
     }
 
     fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>> {
-        let store = self.store.clone();
+        let (store, place) = (self.store.clone(), self.place());
         let variables = answer
             .variables
             .into_iter()
@@ -67,12 +88,27 @@ impl Aftermath for Keeper {
             variables,
         };
         async move {
-            store
-                .persist_response(response)
-                .await
-                .map_err(|error| error.to_string())
+            let _place = place?;
+            let stored = store.persist_response(response).await;
+            stored.map_err(|error| error.to_string())
         }
         .boxed()
+    }
+}
+
+async fn put_request(store: &Store, request: NewDocument) -> Result<(), String> {
+    loop {
+        match store.put_request(request.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(fault) if fault.is_recoverable() => {
+                warn!(call = request.call_uuid, %fault, "a request in the background waits for the store");
+                sleep(AGAIN_AFTER).await;
+            }
+            Err(fault) => {
+                error!(call = request.call_uuid, %fault, "a request in the background is not stored");
+                return Err(fault.to_string());
+            }
+        }
     }
 }
 

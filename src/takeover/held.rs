@@ -169,14 +169,11 @@ impl Held<'_> {
             flow: self.channel.flow.clone(),
             request,
         };
-        let stored = tokio::spawn(self.takeover.aftermath.send_later(request));
+        let stored = self.takeover.aftermath.send_later(request);
         let uuid = &self.channel.uuid;
         match timeout(STORE_DEADLINE, stored).await {
-            Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => {
-                warn!(%uuid, error, "the request in the background was not stored")
-            }
-            Ok(Err(error)) => warn!(%uuid, %error, "the request in the background was not stored"),
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%uuid, error, "the request in the background was not stored"),
             Err(_) => warn!(%uuid, "the store is slow; the call goes on without waiting for it"),
         }
     }

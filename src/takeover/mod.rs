@@ -113,7 +113,8 @@ pub struct Kept {
 
 /// Where a call leaves what must outlast it.
 pub trait Aftermath: Send + Sync {
-    /// Returns once the request is stored, so that it is sent at least once.
+    /// Returns once the request is stored, so that it is sent at least once. It goes on
+    /// storing it when the future is dropped.
     fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>>;
     /// Returns once the answer is stored.
     fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>>;

@@ -112,7 +112,7 @@ pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
     let leg = Leg::snapshot(headers, &Limits::default());
     let now = headers.get("Event-Date-Timestamp");
     let now_us = now.and_then(|text| text.parse().ok());
-    let call = Call::new(vec![leg], &|_| false);
+    let call = Call::new(vec![leg]);
     let entries = call.parties().map(|leg| Entry::of(leg, None));
     let details = entries.map(|entry| entry.in_progress(now_us, format));
     sorted(vec![

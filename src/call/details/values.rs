@@ -40,7 +40,7 @@ pub fn call_values(call: &Call, url_of: UrlOf<'_>) -> Value {
 pub fn call_values_so_far(headers: &dyn Headers) -> Value {
     let leg = Leg::snapshot(headers, &Limits::default());
     let uuid = leg.uuid.clone();
-    let mut values = first_leg(&Call::new(vec![leg], &|_| false));
+    let mut values = first_leg(&Call::new(vec![leg]));
     values.insert("uuid".into(), json!(uuid));
     Value::Object(values)
 }
