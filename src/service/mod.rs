@@ -8,6 +8,7 @@
 
 mod build;
 mod closing;
+mod descriptors;
 mod keeper;
 mod raw;
 mod recordings;
@@ -29,7 +30,7 @@ use crate::config::{Config, Fault, Faults};
 use crate::follow::{Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
-use crate::outbox::{self, Endpoints, Outbox};
+use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::Takeover;
 
@@ -103,6 +104,7 @@ impl Service {
     /// # Errors
     /// Each [`StartError`] names its cure; nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        descriptors::raise(config.limits.connections);
         let metrics = recorder()?;
         start_at_zero(config);
         let built = build::compile(config)?;
@@ -120,7 +122,7 @@ impl Service {
             store.clone(),
             watched,
             Arc::clone(&webhooks),
-            outbox::Options::default(),
+            build::outbox_options(config),
         );
         let deliveries_health = outbox.health();
         let stop_outbox = CancellationToken::new();
