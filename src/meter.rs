@@ -23,6 +23,9 @@ pub const LIMITS: &str = "switchhook_limits_hit_total";
 /// Connections that were no FreeSWITCH, or broke its protocol.
 pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
+/// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
+pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
+
 /// Whether a `switch` is followed: 1 or 0.
 pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
 /// Seconds that we are behind the events of a `switch`.
@@ -42,6 +45,9 @@ pub const ENDINGS: [&str; 6] = [
     "rescued",
     "protocol_error",
 ];
+
+/// The values of the `outcome` label of [`DELIVERIES`].
+pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
 /// The values of the `limit` label of [`LIMITS`].
 pub const LIMIT_NAMES: [&str; 3] = ["calls_on_hold", "connections", "store_queue"];
@@ -80,6 +86,9 @@ fn webhook_at_zero(webhook: &str) {
     for result in results {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }
+    for outcome in DELIVERY_OUTCOMES {
+        counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
+    }
     drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned()));
 }
 
@@ -103,6 +112,10 @@ fn describe() {
         Unit::Seconds,
         "Time of a call that was ours and not the webhook's"
     );
+    describe_counter!(
+        DELIVERIES,
+        "Attempts to deliver a document, by endpoint and outcome"
+    );
     describe_counter!(LIMITS, "Limits hit");
     describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
     describe_gauge!(
@@ -115,4 +128,56 @@ fn describe() {
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Every name there is, read from this file: a constant that is added is tested.
+    fn names() -> Vec<&'static str> {
+        let constants = include_str!("meter.rs").lines();
+        let values =
+            constants.filter_map(|line| line.strip_prefix("pub const ")?.split('"').nth(1));
+        values
+            .filter(|name| name.starts_with("switchhook_"))
+            .collect()
+    }
+
+    #[test]
+    fn a_fresh_service_shows_every_metric() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+        });
+        let page = recorder.handle().render();
+        assert!(names().len() >= 11);
+        for name in names() {
+            assert!(page.contains(&format!("# TYPE {name} ")), "{name}\n{page}");
+        }
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_counted_is_named_here() {
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
+        let literal = regex::Regex::new(r#"(?:counter|gauge|histogram)!\(\s*""#).unwrap();
+        let spelled = files.iter().filter_map(|file| literal.find(file));
+        assert_eq!(spelled.count(), 0, "a metric with a name of its own");
+    }
 }

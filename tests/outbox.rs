@@ -415,3 +415,21 @@ async fn an_id_that_is_not_there_replays_nothing() {
         .expect_err("refused");
     assert!(error.to_string().contains("msg_none"));
 }
+
+#[tokio::test]
+async fn all_endpoints_together_have_no_more_attempts_under_way_than_the_limit() {
+    let mut bench = Bench::new(|_| status(200)).await;
+    bench.options.in_flight = 3;
+    bench.set_endpoints([("completed", endpoint()), ("idle", endpoint())]);
+    bench.receiver.hold("completed");
+    for n in 0..10 {
+        bench.finish(&format!("call-{n}")).await;
+    }
+    let running = bench.run();
+    // What an idle endpoint leaves is used.
+    bench.receiver.under_way("completed", 3).await;
+    bench.receiver.let_go();
+    bench.settled(State::Delivered, 10).await;
+    assert_eq!(bench.receiver.most_under_way("completed"), 3);
+    running.stop().await;
+}

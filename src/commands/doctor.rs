@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::call::variables::Names;
+use switchhook::call::variables::{FLOW_KEY, Names};
 use switchhook::config::{self, Config};
 use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
 use switchhook::eslclient::Limits;
@@ -74,7 +74,7 @@ fn plan(config: &Config) -> Plan {
         for mapping in &webhook.request.response.map {
             write(
                 &mut values,
-                format!("flow.key.{}", mapping.name),
+                format!("{FLOW_KEY}{}", mapping.name),
                 mapping.kind,
             );
         }

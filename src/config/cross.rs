@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::Config;
 use super::kinds::{Wrong, nearest};
@@ -29,8 +30,19 @@ pub(super) fn check(config: &Config, reader: &Reader<'_>) {
         check_compiles(name, webhook, reader);
         warn_of_texts(&path, webhook, reader);
         warn_of_unread_answers(&path, webhook, reader);
+        warn_of_large_answers(&path, webhook, config.limits.frame_header_bytes, reader);
+        warn_of_the_schedule(name, &path, webhook, reader);
     }
 }
+
+/// Bytes in a frame of one byte of `response_raw`: FreeSWITCH percent-encodes what is no
+/// ASCII (`switch_event.c`: `switch_url_encode`), three, and `_b64` beside it, a third more.
+const FRAME_BYTES: usize = 5;
+
+/// The longest timeout that fits in the dialplan's schedule as it is shipped, 15 s.
+const SHIPPED_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a schedule has beyond the timeout.
+const SCHEDULE_MORE_S: u64 = 5;
 
 struct Checks<'c> {
     config: &'c Config,
@@ -161,4 +173,32 @@ fn warn_of_unread_answers(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
             Wrong::new(what, "remove it, or wait for the response"),
         );
     }
+}
+
+/// Every variable comes back in the head of the call's next connection.
+fn warn_of_large_answers(path: &str, webhook: &Webhook, frame: usize, reader: &Reader<'_>) {
+    let limit = webhook.request.response.limit;
+    let needed = limit.saturating_mul(FRAME_BYTES);
+    let is_written = webhook.widget.response_raw && webhook.widget.wait_for_response;
+    if !is_written || needed <= frame {
+        return;
+    }
+    let what = format!(
+        "lets response_raw take {needed} bytes of a message from the switch, and \
+         limits.frame_header_bytes is {frame}: the call's next widget would fail"
+    );
+    let cure = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
+    let path = join(&join(path, "response"), "limit");
+    reader.warn(&path, Wrong::new(what, cure));
+}
+
+fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+    let timeout = webhook.request.timeout;
+    if !webhook.widget.wait_for_response || timeout <= SHIPPED_TIMEOUT {
+        return;
+    }
+    let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
+    let what = "is longer than the hook in the dialplan waits, 15s unless it is told otherwise";
+    let cure = format!("hand calls over as ask-{name}-within-{seconds}");
+    reader.warn(&join(path, "timeout"), Wrong::new(what, cure));
 }

@@ -88,7 +88,7 @@ impl Default for Limits {
         Self {
             calls_on_hold: 10_000,
             connections: 12_000,
-            frame_header_bytes: 256 * 1024,
+            frame_header_bytes: 1024 * 1024,
             frame_headers: 1_024,
             frame_body_bytes: 8 * 1024 * 1024,
             connect_deadline: Duration::from_secs(5),

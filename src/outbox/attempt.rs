@@ -178,7 +178,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &Report) {
             "dead"
         }
     };
-    metrics::counter!("switchhook_delivery_attempts_total",
+    metrics::counter!(crate::meter::DELIVERIES,
         "endpoint" => endpoint.clone(), "outcome" => outcome)
     .increment(1);
 }

@@ -26,6 +26,23 @@ struct Task {
     lease: Option<Lease>,
 }
 
+/// What one endpoint may begin now.
+struct Share {
+    want: Want,
+    /// The endpoint had room for more.
+    is_cut: bool,
+}
+
+impl Share {
+    /// Whether all of it was taken, and more could be: others may have left some.
+    fn has_more(&self, claimed: &[Claimed]) -> bool {
+        let own = claimed
+            .iter()
+            .filter(|claimed| claimed.endpoint == self.want.endpoint);
+        self.is_cut && u32::try_from(own.count()).is_ok_and(|own| own >= self.want.limit)
+    }
+}
+
 pub(super) struct Engine<D> {
     store: Store,
     endpoints: watch::Receiver<Endpoints>,
@@ -37,6 +54,8 @@ pub(super) struct Engine<D> {
     running: JoinSet<Done>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
+    /// Which endpoint is first when room is shared.
+    turn: usize,
 }
 
 impl<D: Deliver> Engine<D> {
@@ -52,6 +71,7 @@ impl<D: Deliver> Engine<D> {
             running: JoinSet::new(),
             tasks: HashMap::new(),
             housekeeping_at: Some(Instant::now()),
+            turn: 0,
         }
     }
 
@@ -98,20 +118,52 @@ impl<D: Deliver> Engine<D> {
     }
 
     async fn begin_what_is_due(&mut self) -> Result<(), StoreError> {
-        let now = Instant::now();
-        let wants: Vec<Want> = self
-            .lanes
-            .iter_mut()
-            .filter_map(|(name, (options, lane))| want(name, lane.room(options, now)))
-            .collect();
-        if wants.is_empty() {
-            return Ok(());
+        loop {
+            let now = Instant::now();
+            let asked = self.shares(now);
+            if asked.is_empty() {
+                return Ok(());
+            }
+            let wants = asked.iter().map(|share| share.want.clone()).collect();
+            // An error is the store's to report; we look again at the next turn.
+            let claimed = self.store.claim(wants, LEASE).await?;
+            let again = asked.iter().any(|share| share.has_more(&claimed));
+            for claimed in claimed {
+                self.begin(claimed, now);
+            }
+            if !again {
+                return Ok(());
+            }
         }
-        // An error is the store's to report; we look again at the next turn.
-        for claimed in self.store.claim(wants, LEASE).await? {
-            self.begin(claimed, now);
+    }
+
+    /// What is left of [`Options::in_flight`], shared among the endpoints with room; each
+    /// turn another one is first, so that none waits for ever.
+    fn shares(&mut self, now: Instant) -> Vec<Share> {
+        let under_way = self.tasks.values().filter(|task| task.lease.is_some());
+        let mut left = self
+            .options
+            .in_flight
+            .max(1)
+            .saturating_sub(under_way.count());
+        let lanes = self.lanes.iter_mut();
+        let rooms = lanes.map(|(name, (options, lane))| (name, lane.room(options, now)));
+        let mut rooms: Vec<_> = rooms.filter(|&(_, room)| room > 0).collect();
+        if !rooms.is_empty() {
+            let first = self.turn % rooms.len();
+            rooms.rotate_left(first);
+            self.turn = self.turn.wrapping_add(1);
         }
-        Ok(())
+        let mut lanes_left = rooms.len();
+        let mut shares = Vec::with_capacity(lanes_left);
+        for (name, room) in rooms {
+            let given = room.min(left.div_ceil(lanes_left));
+            lanes_left -= 1;
+            left -= given;
+            let is_cut = given < room;
+            shares.extend(want(name, given).map(|want| Share { want, is_cut }));
+        }
+        shares
     }
 
     fn begin(&mut self, claimed: Claimed, now: Instant) {

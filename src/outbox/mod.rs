@@ -108,6 +108,8 @@ pub struct Options {
     pub keep_delivered: Option<Duration>,
     /// How often delivered documents are removed and pauses looked up.
     pub housekeeping: Duration,
+    /// Attempts at a time, over all endpoints.
+    pub in_flight: usize,
 }
 
 impl Default for Options {
@@ -117,6 +119,7 @@ impl Default for Options {
             drain: Duration::from_secs(10),
             keep_delivered: Some(Duration::from_secs(7 * 24 * 3_600)),
             housekeeping: Duration::from_secs(10),
+            in_flight: 64,
         }
     }
 }

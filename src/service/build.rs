@@ -8,7 +8,7 @@ use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::config::{self, Config, Fault, Faults};
 use crate::eslclient::Limits;
 use crate::follow;
-use crate::outbox::{Endpoint, Endpoints};
+use crate::outbox::{self, Endpoint, Endpoints};
 use crate::signing::Signer;
 use crate::takeover::{self, Hold, Widget, Widgets};
 use crate::webhook::egress::Egress;
@@ -157,13 +157,7 @@ pub fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()
-        .filter_map(|webhook| {
-            webhook
-                .widget
-                .variables
-                .response_raw
-                .strip_prefix("flow.key.")
-        })
+        .filter_map(|webhook| webhook.widget.variables.response_raw.strip_prefix(FLOW_KEY))
         .map(str::to_owned)
         .chain(["response_raw".to_owned()])
         .collect();
@@ -219,6 +213,14 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
             body_bytes: limits.frame_body_bytes,
         },
         ..takeover::Options::default()
+    }
+}
+
+/// How documents are delivered, over all webhooks.
+pub fn outbox_options(config: &Config) -> outbox::Options {
+    outbox::Options {
+        in_flight: config.limits.deliveries_in_flight,
+        ..outbox::Options::default()
     }
 }
 

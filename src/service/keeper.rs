@@ -185,7 +185,7 @@ impl Deliver for Webhooks {
         {
             Ok(answer) => Ok(Reply {
                 status: answer.status,
-                retry_after: answer.retry_after.map(|wait| wait.as_secs().to_string()),
+                retry_after: answer.retry_after,
             }),
             Err(failure) => Err(failure.detail),
         }

@@ -8,6 +8,7 @@
 
 mod build;
 mod closing;
+mod descriptors;
 mod keeper;
 mod raw;
 mod recordings;
@@ -29,7 +30,7 @@ use crate::config::{Config, Fault, Faults};
 use crate::follow::{Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
-use crate::outbox::{self, Endpoints, Outbox};
+use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::Takeover;
 
@@ -107,6 +108,7 @@ impl Service {
     /// # Errors
     /// Each [`StartError`] names its cure; nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        descriptors::raise(config.limits.connections);
         let metrics = recorder()?;
         start_at_zero(config);
         let built = build::compile(config)?;
@@ -125,7 +127,7 @@ impl Service {
             store.clone(),
             watched,
             Arc::clone(&webhooks),
-            outbox::Options::default(),
+            build::outbox_options(config),
         );
         let deliveries_health = outbox.health();
         let stop_outbox = CancellationToken::new();

@@ -21,6 +21,7 @@ use minijinja::value::Value;
 use super::json;
 use crate::call::headers::Headers;
 use crate::call::inert;
+use crate::call::variables::FLOW_KEY;
 pub(super) use fields::{call_header, channel_headers, variable_headers};
 pub(super) use node::own_value;
 use node::root;
@@ -28,8 +29,6 @@ pub use recorder::Recorder;
 
 /// The prefix of a channel variable among a channel's headers.
 const VARIABLE: &str = "variable_";
-/// The prefix of the flow variables.
-const FLOW_KEY: &str = "flow.key.";
 /// What the name of a value's exact bytes ends in.
 const EXACT: &str = "_b64";
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::context::{call_header, channel_headers, variable_headers};
+use crate::call::variables::FLOW_KEY;
 
 /// What may stand at the root of a name.
 const ROOTS: [&str; 9] = [
@@ -48,7 +49,7 @@ impl Names {
                 self.headers.extend(channel_headers(name));
             } else {
                 self.headers
-                    .extend(variable_headers(&format!("flow.key.{name}")));
+                    .extend(variable_headers(&format!("{FLOW_KEY}{name}")));
             }
         }
         names

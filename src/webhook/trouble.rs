@@ -84,6 +84,9 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
         let detail = "the response's compression is damaged";
         return Failure::new(Reason::InvalidResponse, detail);
     }
+    if find::<io::Error>(&causes).is_some_and(is_out_of_files) {
+        return Failure::new(Reason::Overloaded, OUT_OF_FILES);
+    }
     let why = why(&causes);
     let detail = if error.is_connect() {
         format!("could not connect to {place}: {why}")
@@ -91,6 +94,14 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
         format!("the connection to {place} broke: {why}")
     };
     Failure::new(Reason::ConnectionFailure, detail)
+}
+
+const OUT_OF_FILES: &str =
+    "no more files can be opened for a connection; raise LimitNOFILE of this service";
+
+/// ENFILE and EMFILE, which have no `ErrorKind` of their own.
+fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(23 | 24))
 }
 
 /// Answers that are no HTTP, and proxies that want a password.
@@ -175,4 +186,16 @@ fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
         };
     }
     causes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_and_a_system_out_of_files_are_told_from_other_errors() {
+        let is = |code| is_out_of_files(&io::Error::from_raw_os_error(code));
+        assert!(is(23) && is(24));
+        assert!(!is(111) && !is_out_of_files(&io::Error::other("24")));
+    }
 }

@@ -200,6 +200,30 @@ fn values_mapped_as_text_are_warned_of_and_others_are_not() {
 }
 
 #[test]
+fn answers_too_large_for_a_message_and_timeouts_beyond_the_schedule_are_warned_of() {
+    let warned = |text: &str| {
+        let config = webhook(text).expect("without a fault");
+        let keys = config.warnings.iter().map(|warning| warning.key.clone());
+        keys.collect::<Vec<_>>()
+    };
+    let (limit, timeout) = ("webhooks.lookup.response.limit", "webhooks.lookup.timeout");
+    assert_eq!(warned("response.limit = \"300 KiB\""), [limit]);
+    assert_eq!(warned("response.limit = \"200 KiB\"").len(), 0);
+    assert_eq!(
+        warned("response.limit = \"300 KiB\"\nresponse.raw = false").len(),
+        0
+    );
+    assert_eq!(warned("timeout = \"20s\""), [timeout]);
+    assert_eq!(warned("timeout = \"10s\"").len(), 0);
+    let config = webhook("timeout = \"10500ms\"").expect("without a fault");
+    assert!(
+        config.warnings[0]
+            .in_file("f", "")
+            .contains("ask-lookup-within-16")
+    );
+}
+
+#[test]
 fn an_address_that_others_reach_and_a_map_that_nobody_reads_are_warned_of() {
     let open = read_in("[listen]\nesl = \"0.0.0.0:8084\"", &[]).unwrap();
     assert_eq!(open.warnings[0].key, "listen.esl");

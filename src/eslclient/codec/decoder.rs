@@ -21,7 +21,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            header_bytes: 256 * 1024,
+            header_bytes: 1024 * 1024,
             headers: 1024,
             body_bytes: 8 * 1024 * 1024,
         }

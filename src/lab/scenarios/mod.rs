@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::receiver::Request;
 use super::switch::{Call, Left};
+use crate::call::variables::FLOW_KEY;
 
 pub(super) use self::expect::{Heard, Is, Requests, problems};
 
@@ -165,7 +166,7 @@ fn variable(name: &str, is: Is) -> (String, Is) {
     let full = if name.contains('.') {
         name.to_owned()
     } else {
-        format!("flow.key.{name}")
+        format!("{FLOW_KEY}{name}")
     };
     (full, is)
 }
