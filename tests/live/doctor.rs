@@ -13,7 +13,8 @@ use super::switch::{Switch, shipped};
 async fn configuration(switch: &Switch, webhook: &TcpListener) -> String {
     let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the shipped file");
     let webhook = webhook.local_addr().expect("its number").port();
-    let mut moved = text;
+    let cdr = switch.folder.join("run/json_cdr");
+    let mut moved = text.replace("switch/json_cdr", &cdr.display().to_string());
     for (shipped, here) in [
         (":8084", switch.service),
         (":8085", 0),
