@@ -80,7 +80,9 @@ async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothin
     // The switch gives the silent host up after 25 s, when the call is long elsewhere.
     let mut goodbye = Vec::new();
     stream.read_to_end(&mut goodbye).await.expect("an end");
-    assert_eq!(call.now("Channel-State").await, "CS_EXECUTE");
+    let over = |event: &super::control::Event| event.get("Unique-ID") == call.uuid;
+    let last = exchange.events.all(over).pop();
+    assert_eq!(call.now("Channel-State").await, "CS_EXECUTE", "{last:?}");
 }
 
 #[tokio::test]

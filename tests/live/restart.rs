@@ -1,6 +1,6 @@
 //! The switch crashes and is started again while the service runs.
 
-use super::call::Exchange;
+use super::call::{Exchange, is_run};
 use super::control::Event;
 use super::phone::Phone;
 use super::receiver::Receiver;
@@ -25,6 +25,12 @@ async fn after_a_crash_of_the_switch_its_calls_get_documents_and_new_ones_are_se
     let held = Phone::new(switch, "4930222").await;
     held.dial("7002").await;
     receiver.asked("/hold/slow", 1).await;
+    // The service has learnt of this call's leg no later than we: a switch that crashes before it
+    // has told anybody leaves nothing.
+    let on_hold = |event: &Event| {
+        is_run(event, "playback") && event.variable("sip_call_id") == Some(&held.call_id())
+    };
+    exchange.events.wait("hold music", on_hold).await;
     let crash = || switch.crash_and_restart();
     tokio::task::spawn_blocking(crash)
         .await

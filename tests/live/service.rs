@@ -57,11 +57,13 @@ impl Service {
         service
     }
 
-    /// The shipped file as it is, but for the ports of the switch and of the receiver.
+    /// The shipped file as it is, but for the ports and the folder of the switch, and the receiver's port.
     pub async fn shipped(switch: &Switch, receiver: &str) -> Self {
         let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the file");
         let http = free_port().await;
+        let cdr = switch.folder.join("run/json_cdr");
         let text = text
+            .replace("switch/json_cdr", &cdr.display().to_string())
             .replace("127.0.0.1:8084", &format!("127.0.0.1:{}", switch.service))
             .replace("127.0.0.1:8085", &format!("127.0.0.1:{http}"))
             .replace(
