@@ -226,3 +226,22 @@ async fn a_document_of_no_call_is_told() {
     assert!(report.problems[0].contains("nobody"), "{report:#?}");
     assert!(report.table().contains("a document of no call"));
 }
+
+/// With the program itself, which is killed and started again as a process.
+#[tokio::test]
+async fn outages_lose_no_document() {
+    let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_switchhook"))
+        .args(["lab", "--json", "receiver_down", "killed"])
+        .kill_on_drop(true)
+        .output();
+    let output = program.await.unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{report:#}");
+    let calls = report["calls"].as_array().unwrap();
+    let deliveries = calls
+        .iter()
+        .map(|call| (call["scenario"].as_str().unwrap(), &call["deliveries"]));
+    let twice = deliveries.filter(|(_, count)| **count == 2);
+    let names: Vec<&str> = twice.map(|(name, _)| name).collect();
+    assert_eq!((calls.len(), names), (5, vec!["killed_before_delivery"]));
+}
