@@ -132,11 +132,11 @@ fn a_leg_that_is_only_named_is_waited_for_and_then_missing() {
 }
 
 #[test]
-fn a_call_whose_first_leg_was_never_seen_has_its_uuid_and_claims_nothing_of_it() {
+fn a_call_whose_first_leg_was_never_seen_has_an_id_of_its_own_and_claims_nothing_of_it() {
     let mut ledger = ledger();
     ledger.apply(&AGENT.complete(), 0);
     let document = only(ledger.expire(PATIENCE));
-    assert_eq!(document["phonon-uuid"], "customer");
+    assert_eq!(document["phonon-uuid"], "agent");
     let entry = &document["callDetails"][0];
     assert_eq!(
         (entry.get("incoming"), entry.get("didNumber")),
