@@ -228,7 +228,9 @@ impl Peer {
         let first = command.lines[0].as_str();
         let asked = format!("api uuid_getvar {} ", self.channel.uuid);
         if let Some(name) = first.strip_prefix(&asked) {
-            return api(self.channel.get(name).unwrap_or("_undef_"));
+            // As the captured reply to `connect` has it.
+            let given = (name == "socket_resume").then_some("true");
+            return api(self.channel.get(name).or(given).unwrap_or("_undef_"));
         }
         match first {
             "exit" => format!(
