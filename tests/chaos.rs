@@ -26,29 +26,45 @@ mod events;
 mod golden;
 #[path = "support/inbox.rs"]
 mod inbox;
+mod outbox_bench;
 #[path = "support/port8021.rs"]
 mod port8021;
 #[path = "support/settings.rs"]
 mod settings;
 mod store_suite;
 
+#[path = "chaos/callers.rs"]
+mod callers;
 #[path = "chaos/calls.rs"]
 mod calls;
+#[path = "chaos/day.rs"]
+mod day;
 #[path = "chaos/dice.rs"]
 mod dice;
 #[path = "chaos/kills.rs"]
 mod kills;
+#[path = "chaos/leases.rs"]
+mod leases;
 #[path = "chaos/power/mod.rs"]
 mod power;
 #[path = "chaos/program.rs"]
 mod program;
+#[path = "chaos/receivers.rs"]
+mod receivers;
 #[path = "chaos/table.rs"]
 mod table;
+#[path = "chaos/town.rs"]
+mod town;
+#[path = "chaos/troubles.rs"]
+mod troubles;
+#[path = "chaos/ways.rs"]
+mod ways;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::Builder;
 
 use table::{Row, Table};
 
@@ -71,6 +87,23 @@ fn main() -> ExitCode {
             kills::on_sqlite(),
         ),
         row(&table, "the_power_fails", power::fails()),
+        row(
+            &table,
+            "a_worker_is_stopped_beyond_its_lease",
+            leases::on_sqlite(),
+        ),
+        row(&table, "receivers_fail", receivers::fail()),
+        paused(&table, "a_receiver_is_down_for_a_day", day::down()),
+        row(&table, "killed_with_callers_on_hold", callers::killed()),
+        row(&table, "every_delivery_hangs", callers::deliveries_hang()),
+        row(&table, "the_disk_is_full", troubles::disk_full()),
+        row(&table, "the_disk_fails_to_sync", troubles::sync_fails()),
+        row(
+            &table,
+            "another_program_locks_the_store",
+            troubles::locked(),
+        ),
+        row(&table, "the_clock_is_stepped", troubles::clock_stepped()),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials);
     print!("{table}");
@@ -81,6 +114,7 @@ fn main() -> ExitCode {
 fn child(name: &str) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match name {
+        "leases" => runtime.block_on(leases::child()),
         "power" => runtime.block_on(power::child()),
         other => panic!("no child is called {other}"),
     }
@@ -92,13 +126,32 @@ fn row(
     name: &'static str,
     run: impl Future<Output = Row> + Send + 'static,
 ) -> Trial {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2);
+    on(runtime, table, name, run)
+}
+
+/// The same in time that passes when there is nothing else to do.
+fn paused(
+    table: &Arc<Table>,
+    name: &'static str,
+    run: impl Future<Output = Row> + Send + 'static,
+) -> Trial {
+    let mut runtime = Builder::new_current_thread();
+    runtime.start_paused(true);
+    on(runtime, table, name, run)
+}
+
+fn on(
+    mut runtime: Builder,
+    table: &Arc<Table>,
+    name: &'static str,
+    run: impl Future<Output = Row> + Send + 'static,
+) -> Trial {
     let table = Arc::clone(table);
     Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
-        table.add(name, runtime.block_on(run));
+        let row = runtime.enable_all().build()?.block_on(run);
+        table.add(name, row);
         Ok(())
     })
 }

@@ -4,7 +4,7 @@
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook::store::{Options, Role, State, Store};
+use switchhook::store::{Filter, Options, Role, State, Store};
 use tempfile::TempDir;
 use tokio::process::Child;
 
@@ -194,8 +194,22 @@ impl Lane {
                 posts.iter().any(of_call)
             });
             comes.await;
+            self.settled().await;
         }
         program
+    }
+
+    /// Waits until what was taken is acknowledged: the next kill is to hit the next call alone.
+    async fn settled(&self) {
+        let store = self.store().await;
+        let open = Filter {
+            states: vec![State::Waiting, State::Leased],
+            ..Filter::default()
+        };
+        while !store.documents(&open, 1).await.unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        store.close().await;
     }
 
     async fn count(&self, calls: &[(Point, Played)]) -> Counted {
