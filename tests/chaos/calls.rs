@@ -1,6 +1,8 @@
 //! Calls that a real switch once played, on channels of their own, and what their documents
 //! must say.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::anew::{anew, renewed};
@@ -106,4 +108,23 @@ pub fn destroyed(bodies: &[String]) -> Vec<String> {
     let ends = events.filter(|event| event["Event-Name"] == "CHANNEL_DESTROY");
     ends.map(|event| event["Unique-ID"].as_str().unwrap_or_default().to_owned())
         .collect()
+}
+
+/// A call that was still to be joined with another when it was lost has a document of its own;
+/// no leg has two.
+pub fn each_leg_is_in_one_document(posts: &[Post]) {
+    let mut documents: BTreeMap<String, String> = BTreeMap::new();
+    for post in posts {
+        let document = post.json();
+        let entries = document["callDetails"].as_array().unwrap();
+        let cdr_ids = entries.iter().filter_map(|entry| entry["cdrId"].as_str());
+        let legs = cdr_ids.map(|id| id.split("##").next().unwrap().to_owned());
+        let id = document["phonon-uuid"].as_str().unwrap().to_owned();
+        for leg in legs.chain([id]) {
+            let first = documents
+                .entry(leg.clone())
+                .or_insert_with(|| post.id().to_owned());
+            assert_eq!(first, post.id(), "two documents have the leg {leg}");
+        }
+    }
 }

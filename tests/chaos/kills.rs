@@ -1,14 +1,15 @@
-//! `kill -9` of the real program at named points of a call's life, again and again.
+//! `kill -9` of the real program at named points of a call's life, again and again, on either
+//! database.
 //!
 //! The process that is killed is the one that recovered from the kill before. It dies at a
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook::store::{Filter, Options, Role, State, Store};
+use switchhook::store::{Filter, Options, Role, State, Store, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::calls::{Judged, Played, destroyed, playable};
+use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playable};
 use crate::dice;
 use crate::inbox::{Answer, Inbox};
 use crate::port8021::Port8021;
@@ -47,10 +48,18 @@ impl Point {
         Self::AfterTheAcknowledgementsCommit,
     ];
 
-    /// The steps to it, as the shim reads them, on SQLite: what is written to its write-ahead
-    /// log has the bytes of the row in it, and is synced before anybody is told.
-    fn on_sqlite(self, call: &str) -> String {
+    /// The steps to it, as the shim reads them.
+    fn steps(self, base: &Base, call: &str) -> String {
         let document = format!("\"phonon-uuid\":\"{call}\"");
+        match base {
+            Base::Sqlite => self.on_sqlite(call, &document),
+            Base::Postgres(_) => self.on_postgres(call, &document),
+        }
+    }
+
+    /// What is written to the write-ahead log has the bytes of the row in it, and is synced
+    /// before anybody is told.
+    fn on_sqlite(self, call: &str, document: &str) -> String {
         match self {
             Self::BeforeALegIsStored => format!("write before {call}"),
             Self::AfterALegWasStored => format!("sync after {call}"),
@@ -67,9 +76,33 @@ impl Point {
         }
     }
 
-    /// The call goes on when its first leg is hardly there.
-    fn is_early(self) -> bool {
-        matches!(self, Self::BeforeALegIsStored | Self::AfterALegWasStored)
+    /// The row is sent to the database, then `COMMIT`, which the database answers with that
+    /// word; the document is sent to the database first, then to its receiver.
+    fn on_postgres(self, call: &str, document: &str) -> String {
+        const COMMITTED: &str = "send after COMMIT\nread after COMMIT";
+        let sent = format!("send after {document}\nsend after {document}");
+        match self {
+            Self::BeforeALegIsStored => format!("send before {call}"),
+            Self::AfterALegWasStored => format!("send after {call}\n{COMMITTED}"),
+            Self::BeforeTheDocumentsCommit => format!("send after {document}\nsend before COMMIT"),
+            Self::AfterTheDocumentsCommit => format!("send after {document}\n{COMMITTED}"),
+            Self::BeforeItIsSent => format!("send after {document}\nsend before {document}"),
+            Self::AfterItWasSent => sent,
+            Self::BeforeTheAcknowledgementsCommit => {
+                format!("{sent}\nsend after delivered\nsend before COMMIT")
+            }
+            Self::AfterTheAcknowledgementsCommit => {
+                format!("{sent}\nsend after delivered\n{COMMITTED}")
+            }
+        }
+    }
+
+    /// Not all that the switch had said was stored by then.
+    fn may_lack(self) -> bool {
+        matches!(
+            self,
+            Self::BeforeALegIsStored | Self::AfterALegWasStored | Self::BeforeTheDocumentsCommit
+        )
     }
 
     /// How often its document may come.
@@ -84,13 +117,23 @@ impl Point {
             | Self::BeforeItIsSent
             | Self::AfterTheAcknowledgementsCommit => 1..=1,
         };
-        let must_be_whole = !self.is_early();
-        times.contains(&judged.times) && (judged.is_whole || !must_be_whole)
+        times.contains(&judged.times) && (judged.is_whole || self.may_lack())
     }
+}
+
+/// The database under it.
+#[derive(Debug, Clone)]
+enum Base {
+    /// A file in the lane's folder.
+    Sqlite,
+    /// This one.
+    Postgres(String),
 }
 
 struct Lane {
     number: usize,
+    base: Base,
+    url: String,
     switch: Port8021,
     inbox: Inbox,
     folder: TempDir,
@@ -98,15 +141,22 @@ struct Lane {
 }
 
 impl Lane {
-    async fn new(number: usize) -> Self {
+    async fn new(number: usize, base: Base) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let folder = tempfile::tempdir().unwrap();
-        let settings = settings::all_to(folder.path(), switch.address, inbox.address)
-            + "[limits]\ndetails_deadline = \"300ms\"\n";
+        let file = format!("sqlite:{}", folder.path().join("store.db").display());
+        let url = match &base {
+            Base::Sqlite => file.clone(),
+            Base::Postgres(url) => url.clone(),
+        };
+        let settings = settings::all_to(folder.path(), switch.address, inbox.address);
+        let settings = settings.replace(&file, &url) + "[limits]\ndetails_deadline = \"300ms\"\n";
         std::fs::write(folder.path().join("switchhook.toml"), settings).unwrap();
         let random = dice::of("kills", number);
         Self {
             number,
+            base,
+            url,
             switch,
             inbox,
             folder,
@@ -137,7 +187,11 @@ impl Lane {
             | Point::AfterTheAcknowledgementsCommit => last,
         };
         let (before, after) = call.bodies.split_at(played);
-        for body in before {
+        for (number, body) in before.iter().enumerate() {
+            if point == Point::BeforeTheDocumentsCommit && number == call.first("CHANNEL_HANGUP") {
+                // Or all of it is one commit, and nothing was stored before.
+                self.stored(call).await;
+            }
             // It may die of the first of them.
             self.switch.send(body);
         }
@@ -154,7 +208,7 @@ impl Lane {
         for kill in 0..kills {
             let point = Point::ALL[(self.number + kill) % Point::ALL.len()];
             let call = Played::new(self.random.choice(&names).unwrap());
-            let steps = point.on_sqlite(call.id());
+            let steps = point.steps(&self.base, call.id());
             let mut program = self.again(&[("CHAOS_KILL", &steps)], &rest, &calls).await;
             let _told = Told(format!("{point:?} of {} {}", call.name, call.id()));
             rest = self.die(&mut program, &call, point).await;
@@ -199,6 +253,16 @@ impl Lane {
         program
     }
 
+    /// Waits until a leg of this call is stored.
+    async fn stored(&self, call: &Played) {
+        let store = self.store().await;
+        let is_it = |leg: &StoredLeg| leg.leg_uuid == call.id();
+        while !store.load_legs().await.unwrap().iter().any(is_it) {
+            tokio::task::yield_now().await;
+        }
+        store.close().await;
+    }
+
     /// Waits until what was taken is acknowledged: the next kill is to hit the next call alone.
     async fn settled(&self) {
         let store = self.store().await;
@@ -233,15 +297,14 @@ impl Lane {
             rows.iter().all(|row| row.state == State::Delivered),
             "{rows:?}"
         );
-        assert_eq!(rows.len(), calls.len(), "a document for each call");
+        each_leg_is_in_one_document(&posts);
         assert_eq!(store.load_legs().await.unwrap(), [], "no call is left open");
         counted
     }
 
     async fn store(&self) -> Store {
-        let file = self.folder.path().join("store.db");
-        let url = format!("sqlite:{}", file.display());
-        Store::open(Options::new(url, Role::Beside)).await.unwrap()
+        let options = Options::new(self.url.clone(), Role::Beside);
+        Store::open(options).await.unwrap()
     }
 }
 
@@ -265,13 +328,21 @@ struct Counted {
 
 /// 1,000 kills on SQLite.
 pub async fn on_sqlite() -> Row {
+    let what = "`kill -9` at eight points of a call's life, SQLite";
+    on(what, vec![Base::Sqlite; LANES]).await
+}
+
+async fn on(what: &'static str, lanes: Vec<Base>) -> Row {
     let kills = dice::times(KILLS);
-    let lanes = (0..LANES).map(|number| async move { Lane::new(number).await.run(kills).await });
+    let faults = kills * lanes.len();
+    let lanes = lanes.into_iter().enumerate();
+    let lanes =
+        lanes.map(|(number, base)| async move { Lane::new(number, base).await.run(kills).await });
     let counted = join_all(lanes).await;
     let sum = |of: fn(&Counted) -> usize| counted.iter().map(of).sum();
     Row {
-        what: "`kill -9` at eight points of a call's life, SQLite",
-        faults: kills * LANES,
+        what,
+        faults,
         calls: sum(|counted| counted.calls),
         documents: sum(|counted| counted.calls),
         lost: sum(|counted| counted.lost),

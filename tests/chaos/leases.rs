@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::dice;
+use crate::program::PATIENT;
 use crate::store_suite::{again, all, finished, settle};
 use crate::table::Row;
 
@@ -28,7 +29,12 @@ const URL: &str = "CHAOS_STORE";
 const ENDPOINT: &str = "CHAOS_ENDPOINT";
 
 async fn open(url: &str, role: Role) -> Store {
-    Store::open(Options::new(url, role)).await.unwrap()
+    // Eleven processes write to one file.
+    let patient = Options {
+        busy_timeout: PATIENT,
+        ..Options::new(url, role)
+    };
+    Store::open(patient).await.unwrap()
 }
 
 /// What is due at `endpoint`, as soon as something is.

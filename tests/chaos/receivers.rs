@@ -166,7 +166,12 @@ async fn heal_who_refused(store: &Store, cases: &[Case]) {
 async fn documents(town: &Town, cases: &[Case]) -> usize {
     let file = town.folder.path().join("store.db");
     let url = format!("sqlite:{}", file.display());
-    let store = Store::open(Options::new(url, Role::Beside)).await.unwrap();
+    // The program writes all the time.
+    let patient = Options {
+        busy_timeout: PATIENT,
+        ..Options::new(url, Role::Beside)
+    };
+    let store = Store::open(patient).await.unwrap();
     for case in cases {
         case.faulty.fails(1);
         let call = finished(&case.name, &[], &[&case.name]);

@@ -1,8 +1,6 @@
 //! A store that takes no writes for a while, and a clock that is wrong: calls go on, and no
 //! document is missing when it is over.
 
-use std::time::Duration;
-
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
 use switchhook::lab::switch::CallRecord;
@@ -13,6 +11,8 @@ use crate::table::Row;
 use crate::town::{self, FULL, SYNC_FAILS, Town};
 
 const ROUNDS: usize = 12;
+/// What the program says once when its store begins to fail.
+const TAKES_NONE: &str = "the store takes no writes";
 /// Callers while something is broken.
 const CALLERS: usize = 5;
 
@@ -21,11 +21,11 @@ async fn while_it_fails(flag: i64, what: &'static str) -> Row {
     let town = Town::new("").await;
     let mut program = town.serve().await;
     let (rounds, mut calls) = (dice::times(ROUNDS), Vec::new());
-    let mut random = dice::of(what, 0);
-    for _ in 0..rounds {
+    for number in 1..=rounds {
         town.fails(flag);
         // All of them are given back and hang up while nothing can be written.
-        let round = town.callers(random.usize(1..=2 * CALLERS)).await;
+        let round = town.callers(CALLERS).await;
+        town.says(TAKES_NONE, number).await;
         town.fails(0);
         town.documents(&round).await;
         calls.extend(round);
@@ -54,12 +54,14 @@ pub async fn locked() -> Row {
     let mut program = town.serve().await;
     let file = SqliteConnectOptions::new().filename(town.folder.path().join("store.db"));
     let mut other = file.connect().await.unwrap();
-    let (rounds, mut calls) = (dice::times(ROUNDS), Vec::new());
+    let (rounds, mut calls, mut refused) = (dice::times(ROUNDS), Vec::new(), 0);
     for number in 0..rounds {
         other.execute("BEGIN IMMEDIATE").await.unwrap();
         let round = town.callers(CALLERS).await;
         if number % 6 == 0 {
-            not_ready(&town).await;
+            // Longer than the store is patient.
+            refused += 1;
+            town.says(TAKES_NONE, refused).await;
         }
         other.execute("ROLLBACK").await.unwrap();
         town.documents(&round).await;
@@ -72,14 +74,6 @@ pub async fn locked() -> Row {
         rounds,
         counted,
     )
-}
-
-/// Waits until the program says that its store takes no writes.
-async fn not_ready(town: &Town) {
-    let url = format!("http://{}/readyz", town.http);
-    while reqwest::get(&url).await.unwrap().status() != 503 {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// The longest step of the clock, in milliseconds: two days.
