@@ -41,8 +41,6 @@ mod calls;
 mod day;
 #[path = "chaos/dice.rs"]
 mod dice;
-#[path = "chaos/gaps.rs"]
-mod gaps;
 #[path = "chaos/kills.rs"]
 mod kills;
 #[path = "chaos/leases.rs"]
@@ -53,8 +51,6 @@ mod power;
 mod program;
 #[path = "chaos/receivers.rs"]
 mod receivers;
-#[path = "chaos/relay.rs"]
-mod relay;
 #[path = "chaos/table.rs"]
 mod table;
 #[path = "chaos/town.rs"]
@@ -114,7 +110,6 @@ fn main() -> ExitCode {
             )
         },
         |shared| row(shared, "the_clock_is_stepped", troubles::clock_stepped()),
-        |shared| row(shared, "events_are_lost_on_the_way", gaps::one()),
     ];
     let trials = trials.iter().enumerate();
     let trials = trials.map(|(place, trial)| {

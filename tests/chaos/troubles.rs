@@ -13,6 +13,8 @@ use crate::town::{self, FULL, SYNC_FAILS, Town};
 const ROUNDS: usize = 12;
 /// What the program says once when its store begins to fail.
 const TAKES_NONE: &str = "the store takes no writes";
+/// And when it is over.
+const TAKES_AGAIN: &str = "the store takes writes again";
 /// Callers while something is broken.
 const CALLERS: usize = 5;
 
@@ -27,6 +29,7 @@ async fn while_it_fails(flag: i64, what: &'static str) -> Row {
         let round = town.callers(CALLERS).await;
         town.says(TAKES_NONE, number).await;
         town.fails(0);
+        town.says(TAKES_AGAIN, number).await;
         town.documents(&round).await;
         calls.extend(round);
     }
@@ -64,6 +67,7 @@ pub async fn locked() -> Row {
             town.says(TAKES_NONE, refused).await;
         }
         other.execute("ROLLBACK").await.unwrap();
+        town.says(TAKES_AGAIN, refused).await;
         town.documents(&round).await;
         calls.extend(round);
     }
