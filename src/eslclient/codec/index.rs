@@ -1,6 +1,6 @@
 //! Where the headers of an event lie in its text.
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::decoder::{DecodeError, Limits};
 use super::plain;
@@ -32,6 +32,9 @@ pub(super) struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Index {
     pub(super) fields: Vec<Field>,
+    /// The length of each field's name, decoded, at most 255: searched many at a time, where
+    /// the fields themselves would be one by one.
+    lengths: Vec<u8>,
     pub(super) body: Span,
     pub(super) body_coding: Coding,
     /// Some name has a JSON escape: then names have to be decoded to compare.
@@ -42,21 +45,36 @@ impl Index {
     /// Room for the headers of so many bytes. Those of real events take 33 to 60
     /// bytes each; a guess too low costs one more allocation.
     pub(super) fn sized(bytes: usize) -> Self {
+        let room = (bytes / 30).clamp(4, 1024);
         Self {
-            fields: Vec::with_capacity((bytes / 30).clamp(4, 1024)),
+            fields: Vec::with_capacity(room),
+            lengths: Vec::with_capacity(room),
             body: (0, 0),
             body_coding: Coding::AsIs,
             escaped_names: false,
         }
     }
 
-    pub(super) fn push(&mut self, field: Field, limits: &Limits) -> Result<(), DecodeError> {
+    /// The fields whose decoded name has this length.
+    pub(super) fn of_length(&self, length: usize) -> impl Iterator<Item = &Field> {
+        let found = memchr_iter(clamped(length), &self.lengths);
+        found.filter_map(|at| self.fields.get(at))
+    }
+
+    /// Adds a field whose name is `length` bytes long once it is decoded.
+    pub(super) fn push(
+        &mut self,
+        field: Field,
+        length: usize,
+        limits: &Limits,
+    ) -> Result<(), DecodeError> {
         if self.fields.len() == limits.headers {
             return Err(DecodeError::TooManyHeaders {
                 limit: limits.headers,
             });
         }
         self.fields.push(field);
+        self.lengths.push(clamped(length));
         Ok(())
     }
 
@@ -82,10 +100,14 @@ impl Index {
                 value: (position(after - value.len()), position(after)),
                 coding: Coding::Percent,
             };
-            index.push(field, limits)?;
+            index.push(field, name.len(), limits)?;
             at = end + 1;
         }
     }
+}
+
+fn clamped(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
 }
 
 /// A place in a frame, of which the decoder's limits let none reach 4 GiB.

@@ -36,12 +36,18 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
                 Some(field) => (field, false),
                 None => scan.member().ok_or(Fault::Broken)?,
             };
-            if &scan.bytes[field.name.0 as usize..field.name.1 as usize] == b"_body" {
+            let name = &scan.text[field.name.0 as usize..field.name.1 as usize];
+            if name == "_body" {
                 index.body = field.value;
                 index.body_coding = field.coding;
             } else {
                 index.escaped_names |= escaped;
-                index.push(field, limits).map_err(Fault::Beyond)?;
+                let length = if escaped {
+                    unescape(name).len()
+                } else {
+                    name.len()
+                };
+                index.push(field, length, limits).map_err(Fault::Beyond)?;
             }
             if !scan.eat(b',') {
                 break;
@@ -55,6 +61,7 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
 }
 
 struct Scan<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
 }
@@ -62,6 +69,7 @@ struct Scan<'a> {
 impl<'a> Scan<'a> {
     fn new(text: &'a str, at: usize) -> Self {
         Self {
+            text,
             bytes: text.as_bytes(),
             at,
         }
