@@ -14,12 +14,11 @@ mod port8021;
 mod settings;
 
 use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
-use switchhook::config::Config;
-use switchhook::service::Service;
 
 use anew::anew;
 use events::bodies;
@@ -37,9 +36,9 @@ async fn finished(db: &mut SqliteConnection) -> usize {
     usize::try_from(count).unwrap()
 }
 
-/// Seconds of processor time of this process and of its thread of this name.
-fn processor_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+/// Seconds of processor time that a process has used.
+fn processor_s(process: &Child) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap_or_default();
     let fields: Vec<&str> = stat
         .rsplit(") ")
         .next()
@@ -48,6 +47,19 @@ fn processor_s() -> f64 {
         .collect();
     let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
     (ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default()) / 100.0
+}
+
+/// The program, in a process of its own, so that its processor time is told apart from ours.
+fn serve(folder: &Path, settings: &str) -> Child {
+    let file = folder.join("speed.toml");
+    std::fs::write(&file, settings).unwrap();
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_switchhook"))
+        .args(["serve", "--config"])
+        .arg(file)
+        .stderr(log)
+        .spawn()
+        .unwrap()
 }
 
 /// The events of so many calls on the wire, `at_once` of them in progress at a time.
@@ -69,14 +81,12 @@ async fn measure(folder: &Path, at_once: usize) {
     let switch = Port8021::start().await;
     let nobody: std::net::SocketAddr = "127.0.0.1:9".parse().unwrap();
     let settings = settings::all_to(folder, switch.address, nobody) + "delivery.rate = 1\n";
-    let service = Service::start(&Config::parse(&settings, "speed.toml").unwrap())
-        .await
-        .unwrap();
+    let mut service = serve(folder, &settings);
     switch.followed(1).await;
     let options = SqliteConnectOptions::new().filename(folder.join("store.db"));
     let mut db = options.connect().await.unwrap();
     let (chunks, events) = traffic(at_once);
-    let (began, busy) = (Instant::now(), processor_s());
+    let (began, busy) = (Instant::now(), processor_s(&service));
     for chunk in chunks {
         switch.send_wire(chunk);
     }
@@ -84,15 +94,16 @@ async fn measure(folder: &Path, at_once: usize) {
     while finished(&mut db).await < CALLS / at_once * at_once {
         look.tick().await;
     }
-    let (took, busy) = (began.elapsed().as_secs_f64(), processor_s() - busy);
+    let (took, busy) = (began.elapsed().as_secs_f64(), processor_s(&service) - busy);
     let (calls_s, events_s) = (CALLS as f64 / took, events as f64 / took);
     println!(
         "{at_once:>5} calls at once: {calls_s:.0} finished calls/s, {events_s:.0} events/s, \
-         {:.0} events per second of processor",
+         {:.0} events per second of the service's processor time",
         events as f64 / busy
     );
     db.close().await.unwrap();
-    service.stop().await;
+    service.kill().unwrap();
+    service.wait().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
