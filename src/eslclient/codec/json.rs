@@ -22,6 +22,9 @@ pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, 
     }
 }
 
+/// The member that holds the event's body.
+const BODY: &str = "_body";
+
 enum Fault {
     /// It is no JSON, or none that the switch writes.
     Broken,
@@ -36,16 +39,15 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
                 Some(field) => (field, false),
                 None => scan.member().ok_or(Fault::Broken)?,
             };
-            let name = &scan.text[field.name.0 as usize..field.name.1 as usize];
-            if name == "_body" {
+            let length = (field.name.1 - field.name.0) as usize;
+            if length == BODY.len() && scan.text(field.name) == BODY {
                 index.body = field.value;
                 index.body_coding = field.coding;
             } else {
                 index.escaped_names |= escaped;
-                let length = if escaped {
-                    unescape(name).len()
-                } else {
-                    name.len()
+                let length = match escaped {
+                    true => unescape(scan.text(field.name)).len(),
+                    false => length,
                 };
                 index.push(field, length, limits).map_err(Fault::Beyond)?;
             }
@@ -73,6 +75,12 @@ impl<'a> Scan<'a> {
             bytes: text.as_bytes(),
             at,
         }
+    }
+
+    fn text(&self, (from, to): Span) -> &'a str {
+        self.text
+            .get(from as usize..to as usize)
+            .unwrap_or_default()
     }
 
     /// Takes the byte if it comes next. The switch writes no space between
@@ -103,9 +111,9 @@ impl<'a> Scan<'a> {
     #[inline]
     fn simple_member(&mut self) -> Option<Field> {
         let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
-        let name = memchr2(b'"', b'\\', rest)?;
+        let name = stop(rest)?;
         let rest = rest[name..].strip_prefix(b"\":\"")?;
-        let value = memchr2(b'"', b'\\', rest)?;
+        let value = stop(rest)?;
         if rest[value] != b'"' {
             return None;
         }
@@ -184,6 +192,32 @@ impl<'a> Scan<'a> {
         let span = (position(from), position(self.at));
         (self.at > from).then_some((span, Coding::AsIs))
     }
+}
+
+/// Where the next quote or backslash is: eight bytes at a time, for most names and values are
+/// shorter than what a call of `memchr2` costs.
+#[inline]
+fn stop(bytes: &[u8]) -> Option<usize> {
+    let (mut rest, mut at) = (bytes, 0);
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        let word = u64::from_le_bytes(*eight);
+        let found = with(word, b'"') | with(word, b'\\');
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        (rest, at) = (after, at + 8);
+    }
+    let last = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    Some(at + last)
+}
+
+/// The high bit of each byte of `word` that is `byte`; above the lowest of them, of others too.
+#[inline]
+fn with(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let zeros = word ^ (LOW * u64::from(byte));
+    zeros.wrapping_sub(LOW) & !zeros & HIGH
 }
 
 /// The length of the escape that the bytes begin with; `None` when it is none.

@@ -124,12 +124,12 @@ pub async fn run_table(options: &TableOptions) -> Result<LoadTable, TableError> 
     ];
     handlers.extend(options.others.iter().cloned());
     let turns = Turns::new(options, &webhook, handlers);
-    let rates = turns.find_rates().await?;
-    let rows = turns.take(rates).await?;
+    let rate = turns.find_rate().await?;
+    let rows = turns.take(rate).await?;
     let started_in = service.started_in;
     drop((service, null));
     let memory = memory::measure(options, &nursery, &webhook).await?;
-    Ok(LoadTable::new(options, rates, rows, memory, started_in))
+    Ok(LoadTable::new(options, rate, rows, memory, started_in))
 }
 
 async fn start(address: SocketAddr) -> Result<Arc<Webhook>, LoadError> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::TableOptions;
 use super::memory::Memory;
-use super::rounds::{Rates, Row, Sum};
+use super::rounds::Row;
 use crate::lab::load::Quantiles;
 
 /// Two points of a distribution, microseconds.
@@ -29,15 +29,15 @@ pub struct HandlerRow {
     pub calls_per_s: Option<f64>,
     /// That, of the null handler's.
     pub share_of_null: Option<f64>,
-    /// Processor time of a call near full load, microseconds.
+    /// Processor time of a call, microseconds.
     pub cpu_us: Option<f64>,
-    /// Webhook's last byte out to first command byte in, at half load.
+    /// How busy its core was.
+    pub busy: Option<f64>,
+    /// Webhook's last byte out to first command byte in.
     pub answer_to_first_command: Quantiles,
     /// The same to the last command byte.
     pub answer_to_last_command: Quantiles,
-    /// The same near full load.
-    pub answer_to_first_command_full: Quantiles,
-    /// Connection accepted to the dialplan going on, at half load; 200 ms are the webhook's.
+    /// Connection accepted to the dialplan going on; 200 ms are the webhook's.
     pub whole_call: Quantiles,
     /// Commands of a call.
     pub commands: f64,
@@ -79,7 +79,7 @@ pub struct LoadTable {
     pub problems: Vec<String>,
     /// The service's calls per second on one core, of the null handler's.
     pub share_of_null: Option<f64>,
-    /// What the service adds to the null handler's time from answer to first command, at half load.
+    /// What the service adds to the null handler's time from answer to first command.
     pub added_us: Points,
     /// Memory of a waiting call with its HTTP/1.1 request in flight.
     pub kib_per_waiting_call: Option<f64>,
@@ -89,8 +89,9 @@ pub struct LoadTable {
     pub calls_per_s: Option<f64>,
     /// From the start of `serve` until it listens, milliseconds.
     pub starts_in_ms: f64,
-    /// Calls per second of the turns at half load and near full load.
-    pub rates: [f64; 2],
+    /// Calls per second of every turn: what keeps the service's core busy half of the time, or
+    /// what the load generator can place.
+    pub rate: f64,
     /// Each handler.
     pub handlers: Vec<HandlerRow>,
     /// Memory of a waiting call.
@@ -100,13 +101,13 @@ pub struct LoadTable {
 impl LoadTable {
     pub(super) fn new(
         options: &TableOptions,
-        rates: Rates,
+        rate: f64,
         rows: Vec<Row>,
         memory: Memory,
         started_in: Duration,
     ) -> Self {
-        let null_us = rows.first().and_then(|row| row.full.cpu_us());
-        let sums = || rows.iter().flat_map(|row| [&row.half, &row.full]);
+        let null_us = rows.first().and_then(|row| row.sum.cpu_us());
+        let sums = || rows.iter().map(|row| &row.sum);
         let mut problems: Vec<String> = sums().flat_map(|sum| sum.problems.clone()).collect();
         problems.extend(memory.problems);
         let bottleneck = sums().any(|sum| sum.bottleneck);
@@ -115,7 +116,7 @@ impl LoadTable {
         let added_us = added(&rows);
         let handlers: Vec<HandlerRow> = rows
             .into_iter()
-            .map(|row| HandlerRow::new(row, null_us))
+            .map(|row| HandlerRow::new(row, rate, null_us))
             .collect();
         let service = handlers.get(1);
         Self {
@@ -133,7 +134,7 @@ impl LoadTable {
                 .map(|(all, client)| rounded(all - client)),
             calls_per_s: service.and_then(|row| row.calls_per_s),
             starts_in_ms: rounded(started_in.as_secs_f64() * 1e3),
-            rates: [rates.half, rates.full],
+            rate,
             handlers,
             memory: MemoryRow {
                 calls: memory.calls,
@@ -165,10 +166,10 @@ impl LoadTable {
             "calls/s on one core",
             "of null",
             "µs of CPU a call",
+            "core busy",
             "answer to first command, p50 / p99 µs",
             "to last",
-            "near full load, to first",
-            "round trips",
+            "whole call, p50 ms",
             "commands, bytes",
         ]);
         for row in &self.handlers {
@@ -179,14 +180,13 @@ impl LoadTable {
 
     fn summary(&self) -> String {
         let mut text = String::new();
-        let [half, full] = self.rates;
         let memory = &self.memory;
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "At half load ({half} calls/s; near full load {full}) the service adds {} µs (p50) and {} µs (p99) \
-             to the null handler's time from answer to first command. It listens {} ms after its start.",
-            self.added_us.p50, self.added_us.p99, self.starts_in_ms
+            "At {} calls/s the service adds {} µs (p50) and {} µs (p99) to the null handler's time from answer to \
+             first command. It listens {} ms after its start.",
+            self.rate, self.added_us.p50, self.added_us.p99, self.starts_in_ms
         );
         let _ = writeln!(
             text,
@@ -212,14 +212,10 @@ impl LoadTable {
 }
 
 impl HandlerRow {
-    fn new(row: Row, null_us: Option<f64>) -> Self {
-        let Row {
-            handler,
-            half,
-            full,
-        } = row;
-        let cpu_us = full.cpu_us();
-        let each = |total: u64, sum: &Sum| rounded(total as f64 / (sum.calls.max(1)) as f64);
+    fn new(row: Row, rate: f64, null_us: Option<f64>) -> Self {
+        let Row { handler, sum } = row;
+        let cpu_us = sum.cpu_us();
+        let each = |total: u64| rounded(total as f64 / (sum.calls.max(1)) as f64);
         Self {
             name: handler.name,
             calls_per_s: cpu_us.map(|us| rounded(1e6 / us)),
@@ -227,13 +223,13 @@ impl HandlerRow {
                 .zip(null_us)
                 .map(|(us, null)| (null / us * 1e3).round() / 1e3),
             cpu_us: cpu_us.map(rounded),
-            commands: each(half.commands, &half),
-            bytes: each(half.bytes, &half),
-            round_trips: half.round_trips.max(full.round_trips),
-            answer_to_first_command: half.to_first,
-            answer_to_last_command: half.to_last,
-            answer_to_first_command_full: full.to_first,
-            whole_call: half.whole,
+            busy: cpu_us.map(|us| (us * rate / 1e4).round() / 1e2),
+            commands: each(sum.commands),
+            bytes: each(sum.bytes),
+            round_trips: sum.round_trips,
+            answer_to_first_command: sum.to_first,
+            answer_to_last_command: sum.to_last,
+            whole_call: sum.whole,
         }
     }
 
@@ -246,16 +242,19 @@ impl HandlerRow {
             };
             format!("{} / {}", at(0.5), at(0.99))
         };
+        let percent = |share: Option<f64>| {
+            share.map_or("-".into(), |share| format!("{:.0} %", share * 100.0))
+        };
+        let whole = self.whole_call.micros(0.5).map(|us| us as f64 / 1e3);
         [
             self.name.clone(),
             shown(self.calls_per_s),
-            self.share_of_null
-                .map_or("-".into(), |share| format!("{:.0} %", share * 100.0)),
+            percent(self.share_of_null),
             shown(self.cpu_us),
+            percent(self.busy),
             points(&self.answer_to_first_command),
             points(&self.answer_to_last_command),
-            points(&self.answer_to_first_command_full),
-            self.round_trips.to_string(),
+            shown(whole),
             format!("{}, {}", self.commands, self.bytes),
         ]
     }
@@ -263,9 +262,7 @@ impl HandlerRow {
 
 fn added(rows: &[Row]) -> Points {
     let at = |row: usize, share| {
-        let us = rows
-            .get(row)
-            .and_then(|row| row.half.to_first.micros(share));
+        let us = rows.get(row).and_then(|row| row.sum.to_first.micros(share));
         us.and_then(|us| i64::try_from(us).ok()).unwrap_or_default()
     };
     Points {

@@ -12,25 +12,18 @@ use crate::lab::switch::Pace;
 /// How long the webhook takes: longer than the service waits with its music, so that every
 /// call has some.
 const DELAY: Duration = Duration::from_millis(200);
-/// How long a turn lasts.
-const TURN: f64 = 4.0;
+/// How long a turn lasts, seconds.
+const TURN: f64 = 5.0;
 /// Before anything counts: connections are opened, memory is touched, caches are warm.
 const WARM_UP: (u64, f64) = (300, 150.0);
-/// A load that every machine carries, to learn what one call costs.
-const FIRST_LOOK: f64 = 250.0;
+/// A load that most machines carry, to learn what one call costs; and for how many seconds.
+const FIRST_LOOK: (f64, f64) = (800.0, 2.0);
 /// A turn in which the load generator itself was late is taken again so often.
 const AGAIN: u32 = 2;
+/// So often a rate that the load generator cannot keep is lowered, and to what part of it.
+const LOWER: (u32, f64) = (4, 0.8);
 
-/// Calls per second, the same for all handlers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Rates {
-    /// Half of what the service can do on one core.
-    pub(super) half: f64,
-    /// Nearly all of it.
-    pub(super) full: f64,
-}
-
-/// What a handler showed in all its turns at one rate.
+/// What a handler showed in all its turns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sum {
     pub(super) calls: u64,
@@ -74,8 +67,7 @@ impl Sum {
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) handler: Handler,
-    pub(super) half: Sum,
-    pub(super) full: Sum,
+    pub(super) sum: Sum,
 }
 
 /// The handlers and what they are given.
@@ -98,45 +90,50 @@ impl<'a> Turns<'a> {
         }
     }
 
-    /// Warms all handlers up, and learns from the service what its machine can do.
-    pub(super) async fn find_rates(&self) -> Result<Rates, TableError> {
+    /// Warms all handlers up, and finds the rate at which the service has its core busy half
+    /// of the time; less, when we cannot place calls that fast.
+    pub(super) async fn find_rate(&self) -> Result<f64, TableError> {
         say(self.options, "warming up");
         for handler in &self.handlers {
             self.load(handler, WARM_UP.0, WARM_UP.1).await?;
         }
-        let service = &self.handlers[1];
+        let (null, service) = (&self.handlers[0], &self.handlers[1]);
+        let (rate, seconds) = FIRST_LOOK;
         let mut look = Sum::default();
-        look.add(
-            self.load(service, (FIRST_LOOK * TURN) as u64, FIRST_LOOK)
-                .await?,
-        );
+        look.add(self.load(service, (rate * seconds) as u64, rate).await?);
         let capacity = 1e6 / look.cpu_us().unwrap_or(2e3);
-        Ok(Rates {
-            half: (capacity / 2.0).round(),
-            full: (capacity * 0.9).round(),
-        })
+        let mut rate = (capacity / 2.0).round();
+        for _ in 0..LOWER.0 {
+            say(
+                self.options,
+                &format!("half of what a core carries: {rate} calls/s"),
+            );
+            let tried = self.load(null, (rate * seconds) as u64, rate).await?;
+            if !tried.bottleneck {
+                break;
+            }
+            rate = (rate * LOWER.1).round();
+            say(self.options, "the load generator cannot place so many");
+        }
+        Ok(rate)
     }
 
-    pub(super) async fn take(&self, rates: Rates) -> Result<Vec<Row>, TableError> {
+    pub(super) async fn take(&self, rate: f64) -> Result<Vec<Row>, TableError> {
         let empty = |handler: &Handler| Row {
             handler: handler.clone(),
-            half: Sum::default(),
-            full: Sum::default(),
+            sum: Sum::default(),
         };
         let mut rows: Vec<Row> = self.handlers.iter().map(empty).collect();
-        let (all, mut done) = (self.options.rounds as usize * rows.len() * 2, 0);
+        let (all, mut done) = (self.options.rounds as usize * rows.len(), 0);
         for _ in 0..self.options.rounds {
             for row in &mut rows {
-                for (rate, full) in [(rates.half, false), (rates.full, true)] {
-                    done += 1;
-                    let name = &row.handler.name;
-                    say(
-                        self.options,
-                        &format!("turn {done} of {all}: {name}, {rate} calls/s"),
-                    );
-                    let report = self.turn(&row.handler, rate).await?;
-                    if full { &mut row.full } else { &mut row.half }.add(report);
-                }
+                done += 1;
+                let name = &row.handler.name;
+                say(
+                    self.options,
+                    &format!("turn {done} of {all}: {name}, {rate} calls/s"),
+                );
+                row.sum.add(self.turn(&row.handler, rate).await?);
             }
         }
         Ok(rows)
