@@ -41,6 +41,16 @@ pub fn hangup(json: bool) -> Vec<u8> {
     hangups.max_by_key(Vec::len).expect("a call hangs up")
 }
 
+/// The event of a channel's creation: one of the smaller.
+pub fn creation(json: bool) -> Vec<u8> {
+    let events = whole_call(json).into_iter();
+    let mut creations = events.filter(|frame| {
+        let name = String::from_utf8_lossy(frame);
+        name.contains("CHANNEL_CREATE") && frame.len() > 5_000
+    });
+    creations.next().expect("a call begins")
+}
+
 /// Every event of that call, one frame after the other.
 pub fn whole_call(json: bool) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
@@ -117,6 +127,12 @@ pub type Work = Box<dyn FnMut()>;
 pub fn all() -> BTreeMap<&'static str, Work> {
     let mut all: BTreeMap<&'static str, Work> = BTreeMap::new();
     for json in [false, true] {
+        let small = creation(json);
+        let name = match json {
+            true => "decode a small JSON event",
+            false => "decode a small plain event",
+        };
+        all.insert(name, Box::new(move || drop(black_box(decode(&small)))));
         let bytes = hangup(json);
         let (index, read) = match json {
             true => ("decode a JSON event", "decode a JSON event, read all"),
@@ -157,9 +173,14 @@ pub fn all() -> BTreeMap<&'static str, Work> {
 
 /// Headers of the two events and their bytes, for who reads the figures.
 pub fn sizes() -> String {
-    let size = |json| {
-        let bytes = hangup(json);
-        format!("{} headers in {} bytes", decode(&bytes).len(), bytes.len())
+    let size = |bytes: Vec<u8>| {
+        let headers = decode(&bytes).len();
+        format!("{headers} headers in {} bytes", bytes.len())
     };
-    format!("plain event: {}; JSON event: {}", size(false), size(true))
+    let [plain, json] = [false, true].map(|json| size(hangup(json)));
+    let small = [false, true].map(|json| size(creation(json)));
+    format!(
+        "plain event: {plain}, small {}; JSON event: {json}, small {}",
+        small[0], small[1]
+    )
 }

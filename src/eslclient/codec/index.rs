@@ -1,6 +1,6 @@
 //! Where the headers of an event lie in its text.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use super::decoder::{DecodeError, Limits};
 use super::plain;
@@ -87,7 +87,7 @@ impl Index {
         let mut index = Self::sized(bytes.len() - start);
         let mut at = start;
         loop {
-            let end = at + memchr(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
+            let end = at + plain::near(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
             let line = plain::without_cr(&bytes[at..end]);
             if line.is_empty() {
                 index.body = (position(end + 1), position(bytes.len()));

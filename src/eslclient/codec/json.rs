@@ -8,6 +8,7 @@ use memchr::{memchr, memchr2};
 
 use super::decoder::{DecodeError, Limits};
 use super::index::{Coding, Field, Index, Span, position};
+use super::plain::near;
 
 /// Finds every member of the object that begins at `start` and ends with the text, and `_body`.
 pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
@@ -66,6 +67,9 @@ struct Scan<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Where the next backslash is: most events have few, so that it is not looked for in
+    /// every string.
+    escape: usize,
 }
 
 impl<'a> Scan<'a> {
@@ -74,6 +78,7 @@ impl<'a> Scan<'a> {
             text,
             bytes: text.as_bytes(),
             at,
+            escape: 0,
         }
     }
 
@@ -110,21 +115,30 @@ impl<'a> Scan<'a> {
     /// else is left to [`Scan::member`].
     #[inline]
     fn simple_member(&mut self) -> Option<Field> {
+        self.find_escape();
         let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
-        let name = stop(rest)?;
+        let name = near(b'"', rest)?;
         let rest = rest[name..].strip_prefix(b"\":\"")?;
-        let value = stop(rest)?;
-        if rest[value] != b'"' {
-            return None;
-        }
+        let value = near(b'"', rest)?;
         let from = self.at + 1;
         let value_from = from + name + 3;
-        self.at = value_from + value + 1;
+        let end = value_from + value;
+        if self.escape < end {
+            return None;
+        }
+        self.at = end + 1;
         Some(Field {
             name: (position(from), position(from + name)),
-            value: (position(value_from), position(value_from + value)),
+            value: (position(value_from), position(end)),
             coding: Coding::AsIs,
         })
+    }
+
+    fn find_escape(&mut self) {
+        if self.escape < self.at {
+            let rest = &self.bytes[self.at..];
+            self.escape = memchr(b'\\', rest).map_or(usize::MAX, |found| self.at + found);
+        }
     }
 
     /// A member, and whether its name has an escape.
@@ -192,32 +206,6 @@ impl<'a> Scan<'a> {
         let span = (position(from), position(self.at));
         (self.at > from).then_some((span, Coding::AsIs))
     }
-}
-
-/// Where the next quote or backslash is: eight bytes at a time, for most names and values are
-/// shorter than what a call of `memchr2` costs.
-#[inline]
-fn stop(bytes: &[u8]) -> Option<usize> {
-    let (mut rest, mut at) = (bytes, 0);
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        let word = u64::from_le_bytes(*eight);
-        let found = with(word, b'"') | with(word, b'\\');
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        (rest, at) = (after, at + 8);
-    }
-    let last = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    Some(at + last)
-}
-
-/// The high bit of each byte of `word` that is `byte`; above the lowest of them, of others too.
-#[inline]
-fn with(word: u64, byte: u8) -> u64 {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let zeros = word ^ (LOW * u64::from(byte));
-    zeros.wrapping_sub(LOW) & !zeros & HIGH
 }
 
 /// The length of the escape that the bytes begin with; `None` when it is none.
