@@ -5,7 +5,9 @@
 use std::net::SocketAddr;
 
 use switchhook::config::Config;
-use switchhook::lab::load::{self, Http, Load, LoadError, LoadOptions, LoadReport};
+use switchhook::lab::load::{
+    self, Handler, Http, Load, LoadError, LoadOptions, LoadReport, TableOptions,
+};
 use switchhook::service::Service;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -226,5 +228,58 @@ async fn a_variable_that_is_not_as_expected_disqualifies_the_run() {
         report.problems[0].contains("Berta"),
         "{:?}",
         report.problems
+    );
+}
+
+#[tokio::test]
+async fn the_table_has_the_service_the_null_handler_another_and_what_a_waiting_call_takes() {
+    let (webhook, listener) = (
+        free().await,
+        TcpListener::bind("127.0.0.1:0").await.unwrap(),
+    );
+    let other = Handler::other(
+        &listener.local_addr().unwrap().to_string(),
+        "lookup",
+        Some(std::process::id()),
+    );
+    tokio::spawn(load::handle(listener, webhook, Http::Canned));
+    let folder = tempfile::tempdir().unwrap();
+    let table = load::run_table(&TableOptions {
+        program: env!("CARGO_BIN_EXE_switchhook").into(),
+        folder: folder.path().to_owned(),
+        cores: 1,
+        core: None,
+        others: vec![other],
+        webhook,
+        waiting: 20,
+        rounds: 1,
+        turn: std::time::Duration::from_millis(200),
+        progress: false,
+    })
+    .await
+    .unwrap();
+    assert_eq!(
+        (table.wrong, table.problems.len()),
+        (0, 0),
+        "{:?}",
+        table.problems
+    );
+    let names: Vec<&str> = table.handlers.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names[..2], ["null", "switchhook"]);
+    assert_eq!(names.len(), 3);
+    for row in &table.handlers {
+        assert!(row.answer_to_first_command.count() > 0, "{}", row.name);
+        assert_eq!(row.commands, table.handlers[0].commands);
+    }
+    let json: serde_json::Value = serde_json::from_str(&table.json()).unwrap();
+    assert!(json["kib_per_waiting_call"].is_f64() && json["memory"]["http2"].is_f64());
+    assert!(json["added_us"]["p50"].is_i64() && json["added_us"]["p99"].is_i64());
+    for key in ["share_of_null", "calls_per_s", "own_kib_per_waiting_call"] {
+        assert!(!json[key].is_string(), "{key}");
+    }
+    assert!(
+        table
+            .table()
+            .contains("KiB of the service's memory over HTTP/1.1")
     );
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
@@ -11,6 +12,9 @@ use switchhook::lab::load::{
 use switchhook::lab::switch::Pace;
 
 use crate::cli::Lab;
+
+/// How long a handler's turn lasts: with three of each, the table takes less than two minutes.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Puts load on one program and says how it did.
 ///
@@ -79,6 +83,7 @@ async fn whole(args: &Lab, cores: usize, core: Option<usize>) -> Result<bool, St
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0))),
         waiting: args.waiting,
         rounds: args.rounds,
+        turn: TURN,
         progress: true,
     };
     let table = run_table(&options)

@@ -14,8 +14,8 @@ use crate::lab::load::{Load, LoadError, LoadOptions, LoadReport, Usage};
 
 /// Calls that come in a second.
 const RATE: f64 = 1250.0;
-/// What is left to look at their memory once the last of them waits.
-const LOOK: Duration = Duration::from_secs(2);
+/// How much of a turn is left to look at their memory once the last of them waits.
+const LOOK: f64 = 0.4;
 /// Calls beforehand, so that code and tables that are used once are not counted as calls'.
 const WARM_UP: (u64, f64) = (20, 100.0);
 
@@ -106,8 +106,9 @@ impl Memory {
             &format!("memory of {calls} calls that wait at {name}"),
         );
         let handler = Handler::child(name, &child);
-        wait(&handler, webhook, WARM_UP.0, WARM_UP.1).await?;
-        let report = wait(&handler, webhook, calls, RATE).await?;
+        wait(&handler, webhook, WARM_UP, Duration::ZERO).await?;
+        let look = options.turn.mul_f64(LOOK);
+        let report = wait(&handler, webhook, (calls, RATE), look).await?;
         self.problems.extend(report.problems);
         Ok(report.process)
     }
@@ -116,16 +117,15 @@ impl Memory {
 async fn wait(
     handler: &Handler,
     webhook: &Arc<Webhook>,
-    calls: u64,
-    rate: f64,
+    (calls, rate): (u64, f64),
+    look: Duration,
 ) -> Result<LoadReport, TableError> {
     let options = LoadOptions {
         calls,
         rate,
-        delay: Duration::from_secs_f64(calls as f64 / rate) + LOOK,
+        delay: Duration::from_secs_f64(calls as f64 / rate) + look,
         ..load_options(handler)
     };
-    Ok(Load::with_webhook(options, Some(Arc::clone(webhook)))?
-        .run()
-        .await)
+    let load = Load::with_webhook(options, Some(Arc::clone(webhook)))?;
+    Ok(load.run().await)
 }

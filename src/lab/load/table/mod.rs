@@ -11,6 +11,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::child::Nursery;
 use self::rounds::Turns;
@@ -39,6 +40,8 @@ pub struct TableOptions {
     pub waiting: u64,
     /// How often each handler has its turn.
     pub rounds: u32,
+    /// How long a turn lasts.
+    pub turn: Duration,
     /// Say on standard error what is being done.
     pub progress: bool,
 }

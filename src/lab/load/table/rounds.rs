@@ -12,12 +12,13 @@ use crate::lab::switch::Pace;
 /// How long the webhook takes: longer than the service waits with its music, so that every
 /// call has some.
 const DELAY: Duration = Duration::from_millis(200);
-/// How long a turn lasts, seconds.
-const TURN: f64 = 5.0;
-/// Before anything counts: connections are opened, memory is touched, caches are warm.
-const WARM_UP: (u64, f64) = (300, 150.0);
-/// A load that most machines carry, to learn what one call costs; and for how many seconds.
-const FIRST_LOOK: (f64, f64) = (800.0, 2.0);
+/// Calls per second before anything counts, for as long as a look: connections are opened,
+/// memory is touched, caches are warm.
+const WARM_UP: f64 = 150.0;
+/// A load that most machines carry, to learn what one call costs.
+const FIRST_LOOK: f64 = 800.0;
+/// How much of a turn such a look lasts.
+const LOOK: f64 = 0.4;
 /// A turn in which the load generator itself was late is taken again so often.
 const AGAIN: u32 = 2;
 /// So often a rate that the load generator cannot keep is lowered, and to what part of it.
@@ -95,27 +96,34 @@ impl<'a> Turns<'a> {
     pub(super) async fn find_rate(&self) -> Result<f64, TableError> {
         say(self.options, "warming up");
         for handler in &self.handlers {
-            self.load(handler, WARM_UP.0, WARM_UP.1).await?;
+            self.look(handler, WARM_UP).await?;
         }
         let (null, service) = (&self.handlers[0], &self.handlers[1]);
-        let (rate, seconds) = FIRST_LOOK;
-        let mut look = Sum::default();
-        look.add(self.load(service, (rate * seconds) as u64, rate).await?);
-        let capacity = 1e6 / look.cpu_us().unwrap_or(2e3);
-        let mut rate = (capacity / 2.0).round();
+        let mut rate = FIRST_LOOK;
+        // A call costs less the more there are, so that a second look knows better.
+        for _ in 0..2 {
+            let mut look = Sum::default();
+            look.add(self.look(service, rate).await?);
+            rate = (1e6 / look.cpu_us().unwrap_or(2e3) / 2.0).round();
+        }
         for _ in 0..LOWER.0 {
             say(
                 self.options,
                 &format!("half of what a core carries: {rate} calls/s"),
             );
-            let tried = self.load(null, (rate * seconds) as u64, rate).await?;
-            if !tried.bottleneck {
+            if !self.look(null, rate).await?.bottleneck {
                 break;
             }
             rate = (rate * LOWER.1).round();
             say(self.options, "the load generator cannot place so many");
         }
         Ok(rate)
+    }
+
+    async fn look(&self, handler: &Handler, rate: f64) -> Result<LoadReport, TableError> {
+        let seconds = self.options.turn.as_secs_f64() * LOOK;
+        let calls = ((rate * seconds) as u64).max(1);
+        self.load(handler, calls, rate).await
     }
 
     pub(super) async fn take(&self, rate: f64) -> Result<Vec<Row>, TableError> {
@@ -141,7 +149,7 @@ impl<'a> Turns<'a> {
 
     /// A turn, and again when it was our own fault that it says nothing.
     async fn turn(&self, handler: &Handler, rate: f64) -> Result<LoadReport, TableError> {
-        let calls = (rate * TURN) as u64;
+        let calls = (rate * self.options.turn.as_secs_f64()) as u64;
         let mut report = self.load(handler, calls, rate).await?;
         for _ in 0..AGAIN {
             if !report.bottleneck {
