@@ -27,41 +27,32 @@ const CALL: &str = "outbound-customer-then-agent-recorded";
 
 /// The event of a hang-up, which has most headers, as it stood on the wire.
 pub fn hangup(json: bool) -> Vec<u8> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
-    let file = if json {
-        folder.join("json_events")
-    } else {
-        folder
-    };
-    let frames = captures::received(file.join(format!("{CALL}.esl")));
-    let hangups = frames.into_iter().filter(|frame| {
-        let name = String::from_utf8_lossy(frame);
-        name.contains("CHANNEL_HANGUP_COMPLETE")
-    });
+    let frames = captured(json, CALL).into_iter();
+    let hangups = frames.filter(|frame| has(frame, "CHANNEL_HANGUP_COMPLETE"));
     hangups.max_by_key(Vec::len).expect("a call hangs up")
 }
 
-/// The event of a channel's creation: one of the smaller.
+/// The event of another call's creation: one of the smaller, with 128 headers.
 pub fn creation(json: bool) -> Vec<u8> {
-    let events = whole_call(json).into_iter();
-    let mut creations = events.filter(|frame| {
-        let name = String::from_utf8_lossy(frame);
-        name.contains("CHANNEL_CREATE") && frame.len() > 5_000
-    });
+    let frames = captured(json, "inbound-caller-hangs-up").into_iter();
+    let mut creations = frames.filter(|frame| has(frame, "CHANNEL_CREATE"));
     creations.next().expect("a call begins")
 }
 
-/// Every event of that call, one frame after the other.
-pub fn whole_call(json: bool) -> Vec<Vec<u8>> {
+fn captured(json: bool, call: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
     let file = if json {
         folder.join("json_events")
     } else {
         folder
     };
-    let frames = captures::received(file.join(format!("{CALL}.esl")));
-    let event = |frame: &Vec<u8>| frame.windows(11).any(|part| part == b"text/event-");
-    frames.into_iter().filter(event).collect()
+    captures::received(file.join(format!("{call}.esl")))
+}
+
+fn has(frame: &[u8], event: &str) -> bool {
+    let text = String::from_utf8_lossy(frame);
+    // Not the reply that names what was subscribed to.
+    text.contains(event) && text.contains("text/event-")
 }
 
 pub fn decode(bytes: &[u8]) -> Event {

@@ -1,8 +1,9 @@
 //! Where the headers of an event lie in its text.
 
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 
 use super::decoder::{DecodeError, Limits};
+use super::json::unescape;
 use super::plain;
 
 /// A part of the event's text, in bytes.
@@ -48,7 +49,7 @@ impl Index {
         let room = (bytes / 30).clamp(4, 1024);
         Self {
             fields: Vec::with_capacity(room),
-            lengths: Vec::with_capacity(room),
+            lengths: Vec::new(),
             body: (0, 0),
             body_coding: Coding::AsIs,
             escaped_names: false,
@@ -61,20 +62,27 @@ impl Index {
         found.filter_map(|at| self.fields.get(at))
     }
 
-    /// Adds a field whose name is `length` bytes long once it is decoded.
-    pub(super) fn push(
-        &mut self,
-        field: Field,
-        length: usize,
-        limits: &Limits,
-    ) -> Result<(), DecodeError> {
+    /// Notes the lengths of all names; nothing is found before.
+    pub(super) fn finished(mut self, text: &str) -> Self {
+        let length = |field: &Field| (field.name.1 - field.name.0) as usize;
+        let fields = self.fields.iter();
+        self.lengths = if self.escaped_names {
+            let name = |field: &Field| text.get(field.name.0 as usize..field.name.1 as usize);
+            let decoded = |field| unescape(name(field).unwrap_or_default()).len();
+            fields.map(|field| clamped(decoded(field))).collect()
+        } else {
+            fields.map(|field| clamped(length(field))).collect()
+        };
+        self
+    }
+
+    pub(super) fn push(&mut self, field: Field, limits: &Limits) -> Result<(), DecodeError> {
         if self.fields.len() == limits.headers {
             return Err(DecodeError::TooManyHeaders {
                 limit: limits.headers,
             });
         }
         self.fields.push(field);
-        self.lengths.push(clamped(length));
         Ok(())
     }
 
@@ -87,11 +95,11 @@ impl Index {
         let mut index = Self::sized(bytes.len() - start);
         let mut at = start;
         loop {
-            let end = at + plain::near(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
+            let end = at + memchr(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
             let line = plain::without_cr(&bytes[at..end]);
             if line.is_empty() {
                 index.body = (position(end + 1), position(bytes.len()));
-                return Ok(index);
+                return Ok(index.finished(text));
             }
             let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
             let after = at + line.len();
@@ -100,7 +108,7 @@ impl Index {
                 value: (position(after - value.len()), position(after)),
                 coding: Coding::Percent,
             };
-            index.push(field, name.len(), limits)?;
+            index.push(field, limits)?;
             at = end + 1;
         }
     }

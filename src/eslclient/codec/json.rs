@@ -8,14 +8,13 @@ use memchr::{memchr, memchr2};
 
 use super::decoder::{DecodeError, Limits};
 use super::index::{Coding, Field, Index, Span, position};
-use super::plain::near;
 
 /// Finds every member of the object that begins at `start` and ends with the text, and `_body`.
 pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
     let mut index = Index::sized(text.len() - start);
     let mut scan = Scan::new(text, start);
     match members(&mut scan, &mut index, limits) {
-        Ok(()) => Ok(index),
+        Ok(()) => Ok(index.finished(text)),
         Err(Fault::Broken) => Err(DecodeError::BadJson {
             at: scan.at - start,
         }),
@@ -46,11 +45,7 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
                 index.body_coding = field.coding;
             } else {
                 index.escaped_names |= escaped;
-                let length = match escaped {
-                    true => unescape(scan.text(field.name)).len(),
-                    false => length,
-                };
-                index.push(field, length, limits).map_err(Fault::Beyond)?;
+                index.push(field, limits).map_err(Fault::Beyond)?;
             }
             if !scan.eat(b',') {
                 break;
@@ -208,6 +203,27 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// Where the byte is, which is not far: eight bytes at a time, for most names and values are
+/// shorter than what a call of `memchr` costs.
+#[inline]
+fn near(byte: u8, bytes: &[u8]) -> Option<usize> {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let wanted = LOW * u64::from(byte);
+    let (mut rest, mut at) = (bytes, 0);
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        // The lowest high bit that is left stands where the first zero is.
+        let zeros = u64::from_le_bytes(*eight) ^ wanted;
+        let found = zeros.wrapping_sub(LOW) & !zeros & HIGH;
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        (rest, at) = (after, at + 8);
+    }
+    let last = rest.iter().position(|other| *other == byte)?;
+    Some(at + last)
+}
+
 /// The length of the escape that the bytes begin with; `None` when it is none.
 fn escape(bytes: &[u8]) -> Option<usize> {
     match bytes.get(1)? {
@@ -286,4 +302,24 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| {
         Some(value * 16 + char::from(*digit).to_digit(16)?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::near;
+
+    #[test]
+    fn the_first_of_a_byte_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for length in 0..40 {
+            for at in 0..length {
+                for other in [0, b'"' - 1, b'"' + 1, 0x80 | b'"', 0xff] {
+                    let mut bytes = vec![other; length];
+                    assert_eq!(near(b'"', &bytes), None);
+                    bytes[length - 1] = b'"';
+                    bytes[at] = b'"';
+                    assert_eq!(near(b'"', &bytes), Some(at), "{length} {at} {other}");
+                }
+            }
+        }
+    }
 }
