@@ -236,6 +236,10 @@ pub fn follow_options(config: &Config) -> Vec<follow::Options> {
             frames,
             connect_deadline: config.limits.connect_deadline,
             patience: config.limits.details_deadline,
+            cdrs: switch.json_cdr_dir.clone().map(|folder| follow::CdrOptions {
+                folder,
+                bytes: u64::try_from(config.limits.frame_body_bytes).unwrap_or(u64::MAX),
+            }),
         })
         .collect()
 }
