@@ -146,7 +146,10 @@ fn describe() {
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_counter!(GAPS, "Times that following a switch began");
-    describe_counter!(LEGS_REPAIRED, "Legs learnt otherwise than from their events");
+    describe_counter!(
+        LEGS_REPAIRED,
+        "Legs learnt otherwise than from their events"
+    );
     describe_counter!(CDRS, "CDRs read or posted, by what came of them");
     describe_counter!(
         PROTOCOL_ERRORS,

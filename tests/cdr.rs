@@ -47,16 +47,34 @@ fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
 fn repaired(cdrs: &[Cdr]) -> Vec<Call> {
     let mut ledger = Ledger::new(Options::default());
     let all: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
-    assert_eq!(over(ledger.repair(&all, 0)), [], "the events may still come");
+    assert_eq!(
+        over(ledger.repair(&all, 0)),
+        [],
+        "the events may still come"
+    );
     let calls = over(ledger.expire(Options::default().cdr_patience_us));
     assert_eq!(ledger.legs(), 0);
     calls
 }
 
+/// Recorded with `uuid_record`: a CDR tells that there was a recording, not where.
+const BY_COMMAND: &str = "inbound-recorded-on-agent-leg-from-the-middle";
+
+fn without_recordings(document: &mut Value) {
+    let object = document.as_object_mut().unwrap();
+    if object.remove("recordingUrls").is_some() {
+        object.insert("incomplete".into(), json!(true));
+        object.insert("missing".into(), json!(["recordingUrls"]));
+    }
+}
+
 #[test]
 fn cdrs_alone_give_the_document_of_the_events_in_any_order() {
     for (capture, mut cdrs) in files() {
-        let expected = by_call(documents(&calls(&events_of(&capture))));
+        let mut expected = by_call(documents(&calls(&events_of(&capture))));
+        if capture == BY_COMMAND {
+            expected.values_mut().for_each(without_recordings);
+        }
         assert_eq!(by_call(documents(&repaired(&cdrs))), expected, "{capture}");
         cdrs.reverse();
         assert_eq!(by_call(documents(&repaired(&cdrs))), expected, "{capture}");

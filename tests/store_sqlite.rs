@@ -101,5 +101,9 @@ async fn a_store_of_an_older_version_keeps_its_calls_and_documents() {
     let all = CallFilter::default();
     let calls = store.report(&all, ReportCursor::default());
     let (calls, _) = calls.await.expect("page");
-    assert_eq!(calls.len(), 1, "the same call: it began in the same millisecond");
+    assert_eq!(
+        calls.len(),
+        1,
+        "the same call: it began in the same millisecond"
+    );
 }

@@ -98,14 +98,17 @@ impl Call {
         first.into_iter().chain(rest).map(|leg| &leg.flow).collect()
     }
 
+    /// Everything was learnt from the events of its legs, from their beginning to their end.
+    #[must_use]
+    pub fn is_witnessed(&self) -> bool {
+        self.unseen.is_empty() && self.legs.iter().all(Leg::is_witnessed)
+    }
+
     /// All there is to know is known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let known = |leg: &Leg| {
-            leg.has_ended()
-                && leg.numbers.sure()
-                && !leg.recordings_unknown
-                && !leg.flow.truncated
+            leg.has_ended() && leg.numbers.sure() && !leg.recordings_unknown && !leg.flow.truncated
         };
         self.unseen.is_empty() && self.legs.iter().all(known)
     }

@@ -31,8 +31,8 @@ use lines::Lines;
 use reader::{Findings, Reader};
 use section::Section;
 pub use settings::{
-    Account, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings,
-    Store, Switch,
+    Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
+    Recordings, Store, Switch,
 };
 use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};

@@ -276,15 +276,17 @@ impl Books {
     pub async fn came(&mut self, came: Came) {
         match came {
             Came::Read(batch) => self.batch(batch).await,
-            Came::Posted(Posted { cdr, stored }) => match (&self.switch, self.mending.is_foreign(&cdr)) {
-                // Dropped: what is not known yet cannot be stored.
-                (None, _) => {}
-                (Some(_), true) => drop(stored.try_send(Err(NotTaken::Foreign))),
-                (Some(_), false) => {
-                    self.repair(&[cdr]).await;
-                    self.send(Job::Tell(Teller(stored))).await;
+            Came::Posted(Posted { cdr, stored }) => {
+                match (&self.switch, self.mending.is_foreign(&cdr)) {
+                    // Dropped: what is not known yet cannot be stored.
+                    (None, _) => {}
+                    (Some(_), true) => drop(stored.try_send(Err(NotTaken::Foreign))),
+                    (Some(_), false) => {
+                        self.repair(&[cdr]).await;
+                        self.send(Job::Tell(Teller(stored))).await;
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -310,7 +312,9 @@ impl Books {
         let named: Vec<_> = cdrs.iter().map(|told| Named { told, switch }).collect();
         let named: Vec<&dyn Headers> = named.iter().map(|one| one as &dyn Headers).collect();
         let effects = self.ledger.repair(&named, now_us());
-        let new = effects.iter().filter(|effect| matches!(effect, Effect::Store(_)));
+        let new = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Store(_)));
         let new = new.count().min(cdrs.len());
         self.count(meter::CDRS, &[("outcome", "taken")], new);
         self.count(meter::CDRS, &[("outcome", "known")], cdrs.len() - new);

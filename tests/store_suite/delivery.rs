@@ -74,9 +74,7 @@ pub async fn a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_c
     assert_eq!(calls.len(), 2);
 }
 
-pub async fn how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back(
-    factory: &impl Factory,
-) {
+pub async fn how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back(factory: &impl Factory) {
     let store = serve(factory).await;
     assert_eq!(store.cdr_read("pbx-1").await.expect("read"), None);
     for until_us in [5, 7, 6] {

@@ -23,7 +23,8 @@ impl Raw {
     /// variable's.
     pub fn uuid(&self) -> Option<&str> {
         let mut profiles = self.callflow.iter();
-        let profile = profiles.find_map(|one| Some(one.caller_profile.uuid.as_str()).filter(is_there));
+        let profile =
+            profiles.find_map(|one| Some(one.caller_profile.uuid.as_str()).filter(is_there));
         profile.or_else(|| self.variable("uuid").filter(is_there))
     }
 

@@ -61,11 +61,22 @@ pub fn decoded(value: &str) -> String {
 
 /// The byte that the text begins with, when it is encoded.
 fn escaped(text: &[u8]) -> Option<u8> {
-    let [b'%', high @ (b'0'..=b'9' | b'A'..=b'F'), low @ (b'0'..=b'9' | b'A'..=b'F'), ..] = text
+    let [
+        b'%',
+        high @ (b'0'..=b'9' | b'A'..=b'F'),
+        low @ (b'0'..=b'9' | b'A'..=b'F'),
+        ..,
+    ] = text
     else {
         return None;
     };
-    let digit = |hex: u8| if hex > b'9' { hex - b'A' + 10 } else { hex - b'0' };
+    let digit = |hex: u8| {
+        if hex > b'9' {
+            hex - b'A' + 10
+        } else {
+            hex - b'0'
+        }
+    };
     Some(digit(*high) << 4 | digit(*low)).filter(|byte| is_encoded(*byte))
 }
 
@@ -86,7 +97,11 @@ mod tests {
         let mut out = String::new();
         let bytes = value.as_bytes();
         for (at, byte) in bytes.iter().enumerate() {
-            let hex = |at: usize| bytes.get(at).is_some_and(|b| b"0123456789ABCDEF".contains(b));
+            let hex = |at: usize| {
+                bytes
+                    .get(at)
+                    .is_some_and(|b| b"0123456789ABCDEF".contains(b))
+            };
             let is_kept = *byte == b'%' && hex(at + 1) && hex(at + 2);
             if is_kept || !is_encoded(*byte) {
                 out.push(char::from(*byte));
@@ -101,7 +116,14 @@ mod tests {
 
     #[test]
     fn values_come_back_as_they_were_unless_they_are_cut() {
-        let table = ["100% off", "a%41b", "sofia/lab/1@127.0.0.1:5060", "Müller", "x", "50%"];
+        let table = [
+            "100% off",
+            "a%41b",
+            "sofia/lab/1@127.0.0.1:5060",
+            "Müller",
+            "x",
+            "50%",
+        ];
         for value in table {
             assert_eq!(decoded(&encode(value)), value);
             assert!(!is_cut(&encode(value)), "{value}");

@@ -175,7 +175,10 @@ impl Ledger {
         let former = match self.channel_of(&uuid, created_us(event)) {
             Channel::Same => None,
             Channel::Earlier => return None,
-            Channel::Later => self.groups.of(&uuid).map(|group| Box::new(self.close(group))),
+            Channel::Later => self
+                .groups
+                .of(&uuid)
+                .map(|group| Box::new(self.close(group))),
         };
         if !self.legs.contains_key(&uuid) && !self.founds(&uuid, kind, event) {
             return None;

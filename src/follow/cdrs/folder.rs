@@ -42,11 +42,7 @@ pub enum Read {
 
 /// The files in `folder` that were written at `since_us` or later and are `new`, the oldest first.
 /// When there are very many, the oldest of them.
-pub fn list(
-    folder: &Path,
-    since_us: i64,
-    new: &dyn Fn(&Found) -> bool,
-) -> io::Result<Vec<Found>> {
+pub fn list(folder: &Path, since_us: i64, new: &dyn Fn(&Found) -> bool) -> io::Result<Vec<Found>> {
     let mut oldest = BinaryHeap::new();
     let mut keep = |found: Found| {
         if found.written_us >= since_us && new(&found) {
@@ -113,9 +109,8 @@ pub fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
         return Vec::new();
     }
     let folders = folders(folder).unwrap_or_default().into_iter();
-    let paths = folders.flat_map(|folder| {
-        ["", "a_"].map(|prefix| folder.join(format!("{prefix}{uuid}{SUFFIX}")))
-    });
+    let paths = folders
+        .flat_map(|folder| ["", "a_"].map(|prefix| folder.join(format!("{prefix}{uuid}{SUFFIX}"))));
     paths
         .filter_map(|path| {
             let file = fs::symlink_metadata(&path).ok()?;

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, watch};
 use crate::call::cdr::Cdr;
 use crate::store::Health;
 
-pub use reader::{Batch, Order};
 use reader::Reader;
+pub use reader::{Batch, Order};
 
 /// Posted CDRs that wait for the ledger; the one who posts more waits.
 const POSTED: usize = 64;
@@ -35,7 +35,9 @@ pub struct Inlet {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotTaken {
     /// Not now: the switch or the store was not reached yet, or the service stops.
-    #[error("not stored: the service stops, or has not reached its store or the switch yet; see /readyz")]
+    #[error(
+        "not stored: the service stops, or has not reached its store or the switch yet; see /readyz"
+    )]
     NotNow,
     /// It is of another switch.
     #[error("the record is of another switch; post it under the name of that one")]
@@ -112,7 +114,10 @@ impl Sources {
                 switch: switch.to_owned(),
             };
             tokio::spawn(Reader::new(options, sending, health).run(orders));
-            Files { orders: ordering, batches }
+            Files {
+                orders: ordering,
+                batches,
+            }
         });
         Self { posts, files }
     }

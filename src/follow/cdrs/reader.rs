@@ -279,7 +279,11 @@ impl Reader {
         };
         let cdrs: Vec<Cdr> = spawn_blocking(find).await.unwrap_or_default();
         if !cdrs.is_empty() {
-            info!(switch = self.options.switch, legs = cdrs.len(), "found the CDRs of legs that ended unseen");
+            info!(
+                switch = self.options.switch,
+                legs = cdrs.len(),
+                "found the CDRs of legs that ended unseen"
+            );
         }
         self.send(Batch {
             cdrs,
@@ -294,7 +298,8 @@ impl Reader {
         let since_us = until_us.saturating_sub(OVERLAP_US);
         self.seen.retain(|_, written_us| *written_us >= since_us);
         // A file that went away, or was never finished, is no longer waited for.
-        self.unfinished.retain(|_, since| since.elapsed() < 2 * UNFINISHED);
+        self.unfinished
+            .retain(|_, since| since.elapsed() < 2 * UNFINISHED);
     }
 
     async fn send(&self, batch: Batch) {

@@ -94,10 +94,7 @@ impl Write for PutCdrRead {
 
 impl Sqlite {
     /// How far the CDR files of a switch were read.
-    pub(in crate::store) async fn cdr_read(
-        &self,
-        switch: &str,
-    ) -> Result<Option<i64>, StoreError> {
+    pub(in crate::store) async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query_scalar("SELECT until_us FROM cdr_read WHERE switch = ?")
                 .bind(switch)
