@@ -1,6 +1,9 @@
 //! Calls that end while the service is not there, compared with what a witness that never was
 //! away made of them.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -220,6 +223,49 @@ async fn records_that_the_switch_posts_are_stored_and_told() {
     switch.restore("json_cdr.xml", &before);
     exchange.control.api("reloadxml").await;
     exchange.control.api("reload mod_json_cdr").await;
+}
+
+/// So many calls at once, to `hosts`; each is asked about, and takes line 0.
+async fn arrive(exchange: &Exchange, hosts: &str) -> usize {
+    const CALLS: usize = 8;
+    let calls = (0..CALLS).map(|_| async {
+        let call = exchange.dial("7001", hosts).await;
+        let line = call.line_of("greet").await;
+        assert_eq!(line.number, "0", "{:?}", line.key("error_detail"));
+    });
+    join_all(calls).await;
+    CALLS
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let stand_in = Service::start(&receiver).await;
+    let address = format!("127.0.0.1:{}", switch.event_socket);
+    let more = settings("/calls", &address, &folder_of(switch));
+    let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
+    service.await_following(switch).await;
+    let hosts = format!("127.0.0.1:{}|{}", switch.service, stand_in.address);
+    let mut calls = arrive(&exchange, &hosts).await;
+    service.signal("TERM");
+    calls += arrive(&exchange, &hosts).await;
+    service.await_end().await;
+    calls += arrive(&exchange, &hosts).await;
+    service.start_again().await;
+    calls += arrive(&exchange, &hosts).await;
+    let documents = receiver.documents(calls).await;
+    let of = |name: &str| -> BTreeSet<String> {
+        let texts = documents.iter().map(|document| document[name].to_string());
+        texts.collect()
+    };
+    assert_eq!(of("phonon-uuid").len(), calls, "each call once");
+    let learnt = of("learnt");
+    assert!(!learnt.contains("\"partial\""), "{documents:#?}");
+    println!("{calls} calls: {learnt:?}");
 }
 
 /// A way to the switch that can be cut.

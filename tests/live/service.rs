@@ -100,8 +100,9 @@ impl Service {
     }
 
     fn program(folder: &TempDir) -> Child {
-        let log = File::options().create(true).append(true);
-        let log = log.clone().open(folder.path().join("log")).expect("a log");
+        let path = folder.path().join("log");
+        let log = File::options().create(true).append(true).open(path);
+        let log = log.expect("a log");
         Command::new(env!("CARGO_BIN_EXE_switchhook"))
             .args(["serve", "--config", "switchhook.toml"])
             .current_dir(folder.path())
@@ -195,9 +196,13 @@ impl Service {
     }
 
     /// Waits until it has ended by itself.
-    pub fn await_end(&mut self) {
-        let status = self.child.wait().expect("it ends");
-        assert!(status.success(), "it drained: {status}");
+    pub async fn await_end(&mut self) {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return assert!(status.success(), "it drained: {status}");
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Ends it as a crash does: no drain, no goodbye.
