@@ -16,7 +16,7 @@ use url::Url;
 use super::compile::Webhook;
 use super::egress::Egress;
 use super::request::Prepared;
-use super::resolve::Guard;
+use super::resolve::{Guard, Names, SystemNames};
 use super::trouble;
 use crate::call::outcome::{Failure, Outcome, Phases};
 
@@ -66,6 +66,14 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be read or the proxy's URL is of no use.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
+        Self::with_names(egress, Arc::new(SystemNames))
+    }
+
+    /// The same, with names looked up elsewhere.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_names(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
         let egress = Arc::new(egress);
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
@@ -73,7 +81,7 @@ impl Client {
             .referer(false)
             .pool_idle_timeout(KEPT)
             .pool_max_idle_per_host(KEPT_EACH)
-            .dns_resolver(Guard::new(Arc::clone(&egress)))
+            .dns_resolver(Guard::new(Arc::clone(&egress), names))
             .no_proxy();
         if let Some(proxy) = &egress.proxy {
             let proxy = Proxy::all(proxy.clone()).map_err(|error| cannot(&error))?;

@@ -28,3 +28,4 @@ mod xml;
 pub use client::Client;
 pub use compile::{Fault, Webhook};
 pub use request::{Call, Prepared};
+pub use resolve::{Names, SystemNames};

@@ -6,6 +6,7 @@ mod answers;
 mod delivery;
 mod egress;
 mod faults;
+mod rebinding;
 mod rendering;
 mod request;
 mod support;
