@@ -13,6 +13,7 @@ mod books;
 mod lag;
 mod link;
 mod named;
+mod witness;
 mod writer;
 
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -33,6 +34,8 @@ use crate::webhook::options::Secret;
 
 use books::Books;
 use link::{Heard, Link, Lost};
+pub use witness::Asker;
+use witness::Question;
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -77,6 +80,8 @@ pub struct Follower {
     store: Store,
     closing: Arc<dyn Closing>,
     health: watch::Sender<Health>,
+    asker: Asker,
+    questions: mpsc::Receiver<Question>,
 }
 
 impl Follower {
@@ -84,12 +89,22 @@ impl Follower {
     #[must_use]
     pub fn new(options: Options, store: Store, closing: Arc<dyn Closing>) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = watch::Sender::new(health);
+        let (asker, questions) = witness::questions(health.subscribe());
         Self {
             options,
             store,
             closing,
-            health: watch::Sender::new(health),
+            health,
+            asker,
+            questions,
         }
+    }
+
+    /// Asks the switch for single calls.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// Whether the switch is connected, and what is wrong when it is not.
@@ -99,7 +114,7 @@ impl Follower {
     }
 
     /// Connects, again and again, until `stop`. Returns when all that was learnt is stored.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let (jobs, queue) = writer::queue();
         let mut writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
         let mut books = Books::new(&self.options, Arc::clone(&self.closing), jobs);
@@ -123,7 +138,7 @@ impl Follower {
         }
     }
 
-    async fn follow(&self, books: &mut Books, stop: &CancellationToken) {
+    async fn follow(&mut self, books: &mut Books, stop: &CancellationToken) {
         while let Err(error) = books.take_up_stored(&self.store).await {
             if !self.waits_for_the_store(&error, stop).await {
                 return;
@@ -196,7 +211,7 @@ impl Follower {
     /// Reads until the end, or until the connection is of no use; why it is not. What was
     /// read is carried out whatever happens: only waiting is broken off.
     async fn listen(
-        &self,
+        &mut self,
         connection: Connection<TcpStream>,
         books: &mut Books,
         stop: &CancellationToken,
@@ -217,6 +232,12 @@ impl Follower {
                     let began = Instant::now();
                     self.take(heard, &mut link, books, stop).await?;
                     link.pardon(began.elapsed());
+                }
+                Some(question) = self.questions.recv() => {
+                    match books.has(&question.uuid) {
+                        true => drop(question.answer.send(true)),
+                        false => link.confirm(question),
+                    }
                 }
                 _ = tick.tick() => {
                     link.keep_alive()?;

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use super::guard::{self, Guard};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -42,6 +45,7 @@ pub struct Ops {
 pub async fn serve(
     listener: TcpListener,
     ops: Ops,
+    guard: Guard,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let app = Router::new()
@@ -49,7 +53,8 @@ pub async fn serve(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(page))
-        .with_state(ops);
+        .with_state(ops)
+        .layer(from_fn_with_state(Arc::new(guard), guard::check));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -1,3 +1,6 @@
 //! What the operator asks of a running service, over HTTP.
 
+mod guard;
 pub mod http;
+
+pub use guard::Guard;

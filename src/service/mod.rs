@@ -12,6 +12,7 @@ mod descriptors;
 mod keeper;
 mod raw;
 mod recordings;
+mod witnesses;
 
 use std::io;
 use std::net::SocketAddr;
@@ -27,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Config, Fault, Faults};
-use crate::follow::{Closing, Follower};
+use crate::follow::{Asker, Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
 use crate::outbox::{Endpoints, Outbox};
@@ -37,6 +38,7 @@ use crate::takeover::Takeover;
 pub use build::compile;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
+use witnesses::Witnesses;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
 ///
@@ -134,14 +136,11 @@ impl Service {
         let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
 
         let stop_follow = CancellationToken::new();
-        let (followers, switches) = follow(config, &store, &documents, &stop_follow);
+        let (followers, switches, askers) = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
-        let takeover = Arc::new(Takeover::new(
-            build::takeover_options(config),
-            built.widgets,
-            keeper,
-        ));
+        let takeover = Takeover::new(build::takeover_options(config), built.widgets, keeper);
+        let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
         let stop_calls = CancellationToken::new();
         let calls = tokio::spawn(Arc::clone(&takeover).serve(esl_listener, stop_calls.clone()));
@@ -158,6 +157,7 @@ impl Service {
         let pages = tokio::spawn(http::serve(
             http_listener,
             Ops { checks, metrics },
+            build::guard(config),
             stop_http.clone(),
         ));
         info!(%esl, http = %http_address, "listening");
@@ -267,21 +267,28 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
-/// Starts a follower for each switch; what runs, and how each is.
+/// What runs, how each is, and what each can be asked.
+type Followed = (Vec<JoinHandle<()>>, Vec<(String, Health)>, Vec<Asker>);
+
+/// Starts a follower for each switch.
 fn follow(
     config: &Config,
     store: &Store,
     documents: &Arc<Documents>,
     stop: &CancellationToken,
-) -> (Vec<JoinHandle<()>>, Vec<(String, Health)>) {
+) -> Followed {
     let followers = build::follow_options(config).into_iter().map(|options| {
         let name = format!("switch {}", options.address);
         let closing = Arc::clone(documents) as Arc<dyn Closing>;
         let follower = Follower::new(options, store.clone(), closing);
-        let health = follower.health();
-        (tokio::spawn(follower.run(stop.clone())), (name, health))
+        let (health, asker) = (follower.health(), follower.asker());
+        (
+            tokio::spawn(follower.run(stop.clone())),
+            (name, health),
+            asker,
+        )
     });
-    followers.unzip()
+    followers.collect()
 }
 
 type Health = watch::Receiver<store::Health>;

@@ -25,7 +25,7 @@ use crate::webhook::Prepared;
 use super::channel::Channel;
 use super::opening::{Decision, NoCall, Opening};
 use super::report::{Ending, Report};
-use super::{Background, Takeover, Widget, Widgets, release};
+use super::{Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -153,8 +153,12 @@ impl Held<'_> {
             return;
         };
         let widgets = Arc::clone(&self.widgets);
+        let (witness, uuid) = (self.takeover.witness.clone(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
-            widgets.client.ask(&widget.webhook, request).await
+            match witness::confirm(witness, &uuid).await {
+                Ok(()) => widgets.client.ask(&widget.webhook, request).await,
+                Err(stranger) => Outcome::unsent(stranger),
+            }
         }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
@@ -163,6 +167,11 @@ impl Held<'_> {
         let Some(request) = self.request.take() else {
             return;
         };
+        let witness = self.takeover.witness.clone();
+        if let Err(stranger) = witness::confirm(witness, &self.channel.uuid).await {
+            self.outcome = Some(Outcome::unsent(stranger));
+            return;
+        }
         let request = Background {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),

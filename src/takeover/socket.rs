@@ -28,7 +28,9 @@ impl Takeover {
         }
         // The kernel already shook hands with these: closing would lose their answer.
         while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-            self.spawn(&calls, stream, peer, None);
+            if self.allows(peer) {
+                self.spawn(&calls, stream, peer, None);
+            }
         }
         drop(listener);
         calls.close();
@@ -55,10 +57,18 @@ impl Takeover {
                 return;
             };
             match listener.accept().await {
+                Ok((_, peer)) if !self.allows(peer) => report::stranger(peer),
                 Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
                 Err(error) => self.accept_failed(&error).await,
             }
         }
+    }
+
+    fn allows(&self, peer: SocketAddr) -> bool {
+        let allow = &self.options.allow;
+        // A listener on [::] sees IPv4 peers as mapped ones.
+        let ip = peer.ip().to_canonical();
+        allow.is_empty() || allow.iter().any(|net| net.contains(&ip))
     }
 
     /// Out of descriptors, most likely: those in use come back as calls end.

@@ -3,5 +3,10 @@
 
 mod alone;
 mod beside;
+#[path = "../support/peer.rs"]
+mod peer;
 mod reports;
+mod secrets;
 mod support;
+#[path = "../support/switch.rs"]
+mod switch;
