@@ -11,6 +11,8 @@ mod confirm;
 mod hostile;
 #[path = "service/life.rs"]
 mod life;
+#[path = "service/limits.rs"]
+mod limits;
 #[path = "support/peer.rs"]
 mod peer;
 #[path = "support/port8021.rs"]
