@@ -19,6 +19,7 @@ mod writer;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -82,7 +83,11 @@ pub struct Follower {
     health: watch::Sender<Health>,
     asker: Asker,
     questions: mpsc::Receiver<Question>,
+    password: Password,
 }
+
+/// The password of the next connection, which may change.
+pub type Password = Arc<ArcSwap<Secret>>;
 
 impl Follower {
     /// A follower that is not connected yet.
@@ -91,6 +96,7 @@ impl Follower {
         let health = Health::ill(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
         let (asker, questions) = witness::questions(health.subscribe());
+        let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         Self {
             options,
             store,
@@ -98,7 +104,14 @@ impl Follower {
             health,
             asker,
             questions,
+            password,
         }
+    }
+
+    /// Where another password is put.
+    #[must_use]
+    pub fn password(&self) -> Password {
+        Arc::clone(&self.password)
     }
 
     /// Asks the switch for single calls.
@@ -182,10 +195,10 @@ impl Follower {
     async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
         let Options {
             address,
-            password,
             connect_deadline,
             ..
         } = &self.options;
+        let password = self.password.load_full();
         let frames = Limits {
             body_bytes: self.options.frames.body_bytes.max(LIST_BYTES),
             ..self.options.frames

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Config, Fault, Faults};
-use crate::follow::{Asker, Closing, Follower};
+use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
 use crate::outbox::{Endpoints, Outbox};
@@ -100,6 +100,7 @@ pub struct Service {
     stop_http: CancellationToken,
     calls: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
+    passwords: Vec<(String, Password)>,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<io::Result<()>>,
 }
@@ -136,7 +137,12 @@ impl Service {
         let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
 
         let stop_follow = CancellationToken::new();
-        let (followers, switches, askers) = follow(config, &store, &documents, &stop_follow);
+        let Followed {
+            followers,
+            switches,
+            askers,
+            passwords,
+        } = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
         let takeover = Takeover::new(build::takeover_options(config), built.widgets, keeper);
@@ -176,13 +182,15 @@ impl Service {
             stop_http,
             calls,
             followers,
+            passwords,
             deliveries,
             pages,
         })
     }
 
-    /// Takes the webhooks of `config`; calls on hold keep theirs. Addresses, the store
-    /// and the limits stay as they were at the start.
+    /// Takes the webhooks of `config` and the switches' passwords; calls on hold and
+    /// connections keep theirs. Addresses, the store and the limits stay as they were at the
+    /// start.
     ///
     /// # Errors
     /// Every fault of the new configuration; the old one stays in force.
@@ -194,6 +202,12 @@ impl Service {
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
         self.takeover.reload(built.widgets);
+        for switch in &config.freeswitch {
+            let followed = self.passwords.iter();
+            for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
+                password.store(Arc::new(switch.password.clone()));
+            }
+        }
         Ok(())
     }
 
@@ -267,8 +281,15 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
-/// What runs, how each is, and what each can be asked.
-type Followed = (Vec<JoinHandle<()>>, Vec<(String, Health)>, Vec<Asker>);
+/// The followers, and what is to be had from each.
+#[derive(Default)]
+struct Followed {
+    followers: Vec<JoinHandle<()>>,
+    switches: Vec<(String, Health)>,
+    askers: Vec<Asker>,
+    /// By the switch's address.
+    passwords: Vec<(String, Password)>,
+}
 
 /// Starts a follower for each switch.
 fn follow(
@@ -277,18 +298,18 @@ fn follow(
     documents: &Arc<Documents>,
     stop: &CancellationToken,
 ) -> Followed {
-    let followers = build::follow_options(config).into_iter().map(|options| {
-        let name = format!("switch {}", options.address);
+    let mut all = Followed::default();
+    for options in build::follow_options(config) {
+        let address = options.address.clone();
         let closing = Arc::clone(documents) as Arc<dyn Closing>;
         let follower = Follower::new(options, store.clone(), closing);
-        let (health, asker) = (follower.health(), follower.asker());
-        (
-            tokio::spawn(follower.run(stop.clone())),
-            (name, health),
-            asker,
-        )
-    });
-    followers.collect()
+        let name = format!("switch {address}");
+        all.switches.push((name, follower.health()));
+        all.askers.push(follower.asker());
+        all.passwords.push((address, follower.password()));
+        all.followers.push(tokio::spawn(follower.run(stop.clone())));
+    }
+    all
 }
 
 type Health = watch::Receiver<store::Health>;

@@ -3,6 +3,7 @@
 
 mod alone;
 mod beside;
+mod crowd;
 #[path = "../support/peer.rs"]
 mod peer;
 mod reports;

@@ -133,3 +133,27 @@ async fn only_the_listed_addresses_may_connect() {
         service.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchs_new_password_is_used_at_the_next_connection() {
+    let switch = Port8021::start().await;
+    let (folder, receiver) = (
+        tempfile::tempdir().unwrap(),
+        super::receiver::Receiver::start().await,
+    );
+    let with = |password: &str| {
+        let sections = format!(
+            "[[freeswitch]]\naddress = \"{}\"\npassword = \"{password}\"\n",
+            switch.address
+        );
+        super::running::config(folder.path(), receiver.address, &sections)
+    };
+    let service = switchhook::service::Service::start(&with("an old one"))
+        .await
+        .unwrap();
+    switch.asked("auth an old one").await;
+    assert_eq!(switch.times(), 0, "followed with the wrong password");
+    service.reload(&with(PASSWORD)).unwrap();
+    switch.followed(1).await;
+    service.stop().await;
+}

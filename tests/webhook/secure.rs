@@ -137,10 +137,15 @@ async fn two(stream: TlsStream<TcpStream>, headers: usize) {
     let mut connection = h2::server::handshake(stream).await.unwrap();
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         assert_eq!(request.version(), http::Version::HTTP_2);
-        let head = http::Response::new(());
+        let mut head = http::Response::new(());
+        for number in 0..headers {
+            let name = http::HeaderName::from_bytes(format!("x-{number}").as_bytes());
+            // As many as a map of headers can hold.
+            let one = http::HeaderValue::from_static("1");
+            let _ = head.headers_mut().try_insert(name.unwrap(), one);
+        }
         let mut body = respond.send_response(head, false).unwrap();
-        body.send_data(Bytes::from_static(GOOD.as_bytes()), true)
-            .unwrap();
+        let _ = body.send_data(Bytes::from_static(GOOD.as_bytes()), true);
     }
 }
 
