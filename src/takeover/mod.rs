@@ -8,6 +8,7 @@
 mod channel;
 mod held;
 mod hold;
+mod on_hold;
 mod opening;
 mod release;
 mod report;
