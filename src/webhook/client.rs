@@ -26,6 +26,10 @@ use crate::call::outcome::{Failure, Outcome, Phases, Reason};
 const KEPT: Duration = Duration::from_secs(30);
 /// Idle connections kept to one host.
 const KEPT_EACH: usize = 64;
+/// Headers of an answer over HTTP/1.1.
+const HEADERS: usize = 100;
+/// Bytes of an answer's headers over HTTP/2, 32 for each included (RFC 9113, 6.5.2).
+const HEADER_BYTES: u32 = 64 * 1024;
 /// Bytes read of a reply to a delivery: enough to use its connection again.
 const REPLY: usize = 4 * 1024;
 /// How long that may take.
@@ -249,6 +253,8 @@ fn build(
         .referer(false)
         .pool_idle_timeout(KEPT)
         .pool_max_idle_per_host(KEPT_EACH)
+        .http1_max_headers(HEADERS)
+        .http2_max_header_list_size(HEADER_BYTES)
         .dns_resolver(Guard::new(Arc::clone(egress), Arc::clone(names)))
         .no_proxy();
     if let Some(proxy) = &egress.proxy {
