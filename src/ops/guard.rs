@@ -52,11 +52,11 @@ impl Guard {
         Self { hosts, token }
     }
 
-    /// Whether a request may go on.
+    /// Whether a request asks for this host, and does so by itself.
     ///
     /// # Errors
-    /// Why it may not.
-    pub fn check(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Why it may not go on.
+    pub fn visit(&self, headers: &HeaderMap) -> Result<(), Refused> {
         let host = text(headers, HOST);
         if host.is_some_and(|host| !self.is_ours(host)) {
             return Err(Refused::Host);
@@ -65,6 +65,14 @@ impl Guard {
         if origin.is_some_and(|origin| !is_of(origin, host)) {
             return Err(Refused::Origin);
         }
+        Ok(())
+    }
+
+    /// Whether a request changes nothing, or may.
+    ///
+    /// # Errors
+    /// Why it may not go on.
+    pub fn change(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
         if matches!(*method, Method::GET | Method::HEAD) {
             return Ok(());
         }
@@ -109,9 +117,17 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// The layer: refuses, or lets the request go on; no page of another site may frame ours.
-pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
-    let mut response = match guard.check(request.method(), request.headers()) {
+/// The layer before what may change something.
+pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    match guard.change(request.method(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// The layer before everything; no page of another site may frame ours.
+pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = match guard.visit(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
     };
@@ -161,7 +177,8 @@ mod tests {
                 HeaderValue::from_str(value).unwrap(),
             )
         });
-        guard.check(&method, &map.collect())
+        let map: HeaderMap = map.collect();
+        guard.visit(&map).and_then(|()| guard.change(&method, &map))
     }
 
     fn guard(token: Option<&str>) -> Guard {

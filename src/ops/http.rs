@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Guard};
+use super::records::{self, Records};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -38,6 +39,14 @@ pub struct Ops {
     pub metrics: PrometheusHandle,
 }
 
+/// Where the records of legs that ended are posted to.
+pub struct Posts {
+    /// Who takes them.
+    pub records: Arc<dyn Records>,
+    /// The largest, in bytes.
+    pub bytes: usize,
+}
+
 /// Serves until `stop` is cancelled.
 ///
 /// # Errors
@@ -45,16 +54,21 @@ pub struct Ops {
 pub async fn serve(
     listener: TcpListener,
     ops: Ops,
+    posts: Posts,
     guard: Guard,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    let guard = Arc::new(guard);
+    // Whoever posts a record has a password of its own.
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(page))
         .with_state(ops)
-        .layer(from_fn_with_state(Arc::new(guard), guard::check));
+        .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
+        .merge(records::router(posts.records, posts.bytes))
+        .layer(from_fn_with_state(guard, guard::visit));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

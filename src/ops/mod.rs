@@ -2,5 +2,6 @@
 
 mod guard;
 pub mod http;
+pub mod records;
 
 pub use guard::Guard;

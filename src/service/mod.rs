@@ -12,6 +12,7 @@ mod descriptors;
 mod keeper;
 mod raw;
 mod recordings;
+mod records;
 mod witnesses;
 
 use std::io;
@@ -30,7 +31,7 @@ use tracing::{info, warn};
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
-use crate::ops::http::{self, Check, Ops};
+use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::Takeover;
@@ -38,6 +39,7 @@ use crate::takeover::Takeover;
 pub use build::compile;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
+use records::Desk;
 use witnesses::Witnesses;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
@@ -50,7 +52,6 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     Documents::new(config, &built)?;
     let mut warnings = config.warnings.clone();
     warnings.extend(build::blocked(config, &built));
-    warnings.extend(build::unread(config));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
 }
@@ -142,6 +143,7 @@ impl Service {
             switches,
             askers,
             passwords,
+            records,
         } = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
@@ -163,6 +165,10 @@ impl Service {
         let pages = tokio::spawn(http::serve(
             http_listener,
             Ops { checks, metrics },
+            Posts {
+                records: Arc::new(records),
+                bytes: config.limits.frame_body_bytes,
+            },
             build::guard(config),
             stop_http.clone(),
         ));
@@ -289,6 +295,7 @@ struct Followed {
     askers: Vec<Asker>,
     /// By the switch's address.
     passwords: Vec<(String, Password)>,
+    records: Desk,
 }
 
 /// Starts a follower for each switch.
@@ -299,12 +306,17 @@ fn follow(
     stop: &CancellationToken,
 ) -> Followed {
     let mut all = Followed::default();
-    for options in build::follow_options(config) {
+    for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
         let address = options.address.clone();
+        let reads = options.cdrs.is_some();
         let closing = Arc::clone(documents) as Arc<dyn Closing>;
         let follower = Follower::new(options, store.clone(), closing);
-        let name = format!("switch {address}");
-        all.switches.push((name, follower.health()));
+        let health = &mut all.switches;
+        health.push((format!("switch {address}"), follower.health()));
+        if reads {
+            health.push((format!("json_cdr {address}"), follower.cdrs_health()));
+        }
+        all.records.admit(switch, follower.inlet());
         all.askers.push(follower.asker());
         all.passwords.push((address, follower.password()));
         all.followers.push(tokio::spawn(follower.run(stop.clone())));
