@@ -31,7 +31,7 @@ pub fn tell() {
 /// a seed given, all have that one.
 pub fn of(trial: &str, number: usize) -> fastrand::Rng {
     let seed = match given() {
-        None if number % 2 == 0 => FIXED,
+        None if number.is_multiple_of(2) => FIXED,
         None | Some(_) => fresh(),
     };
     let name = trial.bytes().fold(seed, |mixed, byte| {

@@ -351,15 +351,13 @@ impl Inner {
         if self.way.is_tls() {
             return self.serve_tls(stream, is_ill).await;
         }
-        match self.way {
-            Way::ClosesAtOnce | Way::ResetsAtOnce if is_ill => {
-                if self.way == Way::ResetsAtOnce {
-                    stream.set_zero_linger()?;
-                }
-                Ok(())
-            }
-            _ => self.serve_http(stream, is_ill).await,
+        if is_ill && self.way == Way::ResetsAtOnce {
+            return stream.set_zero_linger();
         }
+        if is_ill && self.way == Way::ClosesAtOnce {
+            return Ok(());
+        }
+        self.serve_http(stream, is_ill).await
     }
 
     async fn serve_tls(&self, mut stream: TcpStream, is_ill: bool) -> io::Result<()> {

@@ -68,7 +68,7 @@ async fn live(store: &Store, number: usize) {
     call.documents[0].content.body = body(number).into();
     store.finish_call(call).await.unwrap();
     println!("document {number}");
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let claimed = claim(store, &name, 1).await;
         settle(store, &claimed[0], Settled::Delivered)
             .await

@@ -10,7 +10,12 @@ use crate::kill::{self, Kind};
 use crate::{bytes, control, fail, gathered, path, record};
 
 /// A write to a file at `offset`, or where it stands.
-unsafe fn written(fd: c_int, offset: Option<u64>, data: &[u8], act: impl FnOnce() -> isize) -> isize {
+unsafe fn written(
+    fd: c_int,
+    offset: Option<u64>,
+    data: &[u8],
+    act: impl FnOnce() -> isize,
+) -> isize {
     let (log, planned) = (record::log(), kill::is_planned());
     let Some(path) = path(fd) else { return act() };
     if control::is_full(&path) {
@@ -58,7 +63,12 @@ pub unsafe extern "C" fn writev(fd: c_int, parts: *const libc::iovec, count: c_i
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn pwrite(fd: c_int, from: *const c_void, count: size_t, at: off_t) -> ssize_t {
+pub unsafe extern "C" fn pwrite(
+    fd: c_int,
+    from: *const c_void,
+    count: size_t,
+    at: off_t,
+) -> ssize_t {
     let act = || unsafe { libc::syscall(libc::SYS_pwrite64, fd, from, count, at) } as isize;
     let data = unsafe { bytes(from, count) };
     unsafe { written(fd, u64::try_from(at).ok(), data, act) }
@@ -79,7 +89,12 @@ pub unsafe extern "C" fn ftruncate(fd: c_int, length: off_t) -> c_int {
     let log = record::log();
     let done = unsafe { libc::syscall(libc::SYS_ftruncate, fd, length) } as c_int;
     if let (Some(log), Some(path), 0) = (log, path(fd), done) {
-        log.add(record::TRUNCATE, &path, u64::try_from(length).unwrap_or(0), &[]);
+        log.add(
+            record::TRUNCATE,
+            &path,
+            u64::try_from(length).unwrap_or(0),
+            &[],
+        );
     }
     done
 }
@@ -125,7 +140,12 @@ pub unsafe extern "C" fn unlink(name: *const c_char) -> c_int {
     if let (Some(log), 0) = (log, done) {
         // SAFETY: the system call has read it as a C string.
         let name = unsafe { CStr::from_ptr(name) };
-        log.add(record::REMOVE, Path::new(OsStr::from_bytes(name.to_bytes())), 0, &[]);
+        log.add(
+            record::REMOVE,
+            Path::new(OsStr::from_bytes(name.to_bytes())),
+            0,
+            &[],
+        );
     }
     done
 }

@@ -41,7 +41,11 @@ fn plan() -> Option<MutexGuard<'static, Plan>> {
             unsynced: HashMap::new(),
         }))
     });
-    Some(plan.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    Some(
+        plan.as_ref()?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner),
+    )
 }
 
 fn step(line: &str) -> Step {
@@ -63,7 +67,11 @@ pub(crate) fn is_planned() -> bool {
 
 /// Whether the step that is next is of this kind.
 pub(crate) fn wants(kind: Kind) -> bool {
-    plan().is_some_and(|plan| plan.steps.get(plan.taken).is_some_and(|step| step.kind == kind))
+    plan().is_some_and(|plan| {
+        plan.steps
+            .get(plan.taken)
+            .is_some_and(|step| step.kind == kind)
+    })
 }
 
 /// Something is about to be written to a file.
@@ -76,7 +84,10 @@ pub(crate) fn write(path: &Path, data: &[u8]) {
 /// Something was written to it.
 pub(crate) fn written(path: &Path, data: &[u8]) {
     if let Some(mut plan) = plan().filter(|_| is_log(path)) {
-        plan.unsynced.entry(path.to_owned()).or_default().extend(data);
+        plan.unsynced
+            .entry(path.to_owned())
+            .or_default()
+            .extend(data);
     }
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn log() -> Option<Log> {
     static LOG: OnceLock<Option<Mutex<RawFd>>> = OnceLock::new();
     let log = LOG.get_or_init(|| {
         let path = std::env::var_os("CHAOS_RECORD")?;
-        let file = std::fs::File::options().create(true).append(true).open(path);
+        let file = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(path);
         Some(Mutex::new(file.ok()?.into_raw_fd()))
     });
     let log = log.as_ref()?.lock();

@@ -1,6 +1,6 @@
 //! Sockets: what is sent and what comes.
 
-use libc::{c_int, c_void, sockaddr, socklen_t, size_t, ssize_t};
+use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 
 use crate::kill::{self, Kind};
 use crate::{bytes, gathered};
@@ -8,7 +8,11 @@ use crate::{bytes, gathered};
 pub(crate) fn sent(data: &[u8], act: impl FnOnce() -> isize) -> isize {
     kill::pass(Kind::Send, true, data);
     let sent = act();
-    kill::pass(Kind::Send, false, &data[..usize::try_from(sent).unwrap_or(0)]);
+    kill::pass(
+        Kind::Send,
+        false,
+        &data[..usize::try_from(sent).unwrap_or(0)],
+    );
     sent
 }
 
@@ -21,7 +25,12 @@ unsafe fn came(into: *const c_void, count: isize) -> isize {
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn send(fd: c_int, from: *const c_void, count: size_t, flags: c_int) -> ssize_t {
+pub unsafe extern "C" fn send(
+    fd: c_int,
+    from: *const c_void,
+    count: size_t,
+    flags: c_int,
+) -> ssize_t {
     // SAFETY: passed on as it came, here and below.
     unsafe { sendto(fd, from, count, flags, std::ptr::null(), 0) }
 }
@@ -48,8 +57,22 @@ pub unsafe extern "C" fn sendmsg(fd: c_int, message: *const libc::msghdr, flags:
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn recv(fd: c_int, into: *mut c_void, count: size_t, flags: c_int) -> ssize_t {
-    unsafe { recvfrom(fd, into, count, flags, std::ptr::null_mut(), std::ptr::null_mut()) }
+pub unsafe extern "C" fn recv(
+    fd: c_int,
+    into: *mut c_void,
+    count: size_t,
+    flags: c_int,
+) -> ssize_t {
+    unsafe {
+        recvfrom(
+            fd,
+            into,
+            count,
+            flags,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+        )
+    }
 }
 
 #[unsafe(no_mangle)]

@@ -21,7 +21,10 @@ pub unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) ->
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gettimeofday(time: *mut timeval, _zone: *mut c_void) -> c_int {
-    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     let done = unsafe { clock_gettime(libc::CLOCK_REALTIME, &raw mut now) };
     if !time.is_null() {
         // SAFETY: the caller's, by the contract of the C function.
@@ -35,7 +38,10 @@ pub unsafe extern "C" fn gettimeofday(time: *mut timeval, _zone: *mut c_void) ->
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn time(into: *mut time_t) -> time_t {
-    let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     unsafe { clock_gettime(libc::CLOCK_REALTIME, &raw mut now) };
     if !into.is_null() {
         // SAFETY: the caller's, by the contract of the C function.
