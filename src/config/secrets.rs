@@ -14,17 +14,28 @@ use crate::webhook::options::Secret;
 /// Bytes of a Standard Webhooks key.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// The keys of a password.
+pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
+
 /// The secret that one of three keys gives: in place, the name of an
 /// environment variable, or the path of a file. It must be there.
 pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], cure: &str) -> Secret {
-    let around = section.reader.surroundings;
-    let [in_place, env, file] = *keys;
     section.need_one(keys, cure);
+    let around = section.reader.surroundings;
+    given(section, keys, around).unwrap_or_else(|| Secret::new(""))
+}
+
+/// The same where none of them needs to be there.
+pub(super) fn given(
+    section: &mut Section<'_>,
+    keys: &[&'static str; 3],
+    around: &dyn Surroundings,
+) -> Option<Secret> {
+    let [in_place, env, file] = *keys;
     let in_place = section.get(in_place, filled);
     let env = section.get(env, |value| from_env(value, around));
     let file = section.get(file, |value| from_file(value, around));
-    let secret = in_place.or(env).or(file);
-    Secret::new(secret.unwrap_or_default())
+    in_place.or(env).or(file).map(Secret::new)
 }
 
 /// `signing`: Standard Webhooks keys, those in place first, then those of the

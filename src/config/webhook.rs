@@ -6,9 +6,9 @@ use toml_edit::Value;
 
 use super::kinds::{Read, Wrong, duration, filled, flag, is, number, one_line, one_of, text};
 use super::response;
-use super::secrets::{secret, signing};
+use super::secrets::{PASSWORD, secret, signing};
 use super::section::Section;
-use super::sections::{PASSWORD, is_webhook_name};
+use super::sections::is_webhook_name;
 use super::variables::variables;
 use crate::call::variables::Names;
 use crate::takeover::{BeforeAnswer, HoldMusic};

@@ -29,6 +29,41 @@ pub enum Kind {
     Request,
 }
 
+impl Kind {
+    /// The word in the store.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Request => "request",
+        }
+    }
+
+    /// The kind of that word.
+    pub(crate) fn named(word: &str) -> Self {
+        match word {
+            "request" => Self::Request,
+            _ => Self::Document,
+        }
+    }
+}
+
+/// A database server, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// As it says it.
+    pub version: String,
+    /// When it says that something is stored.
+    pub synchronous_commit: String,
+    /// It waits for its disk.
+    pub syncs: bool,
+    /// It only reads.
+    pub is_standby: bool,
+    /// Its time.
+    pub now_ms: i64,
+    /// Tables that our user may not read or write.
+    pub closed_tables: Vec<String>,
+}
+
 /// What is sent, without anything secret: authentication and signatures are
 /// added at every attempt. What is `None` is taken from the endpoint then, so
 /// that an operator's correction of a URL reaches the backlog too.
@@ -170,6 +205,14 @@ impl State {
             Self::Leased => "leased",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+        }
+    }
+
+    /// The due time of a document in this state, when it has one.
+    pub(crate) const fn due(self, due_ms: i64) -> Option<i64> {
+        match self {
+            Self::Waiting | Self::Leased => Some(due_ms),
+            Self::Delivered | Self::Dead => None,
         }
     }
 }

@@ -4,9 +4,9 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::writer::Write;
 use crate::store::StoreError;
 use crate::store::model::{FinishedCall, FinishedChannel};
+use crate::store::ops::{PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
 const KEPT_MS: i64 = 3_600_000;
@@ -48,15 +48,7 @@ async fn tidy(db: &mut SqliteConnection, newest: i64, now_ms: i64) -> Result<(),
     Ok(())
 }
 
-/// The switch at an address said its name.
-pub(in crate::store) struct PutSwitch {
-    pub(in crate::store) address: String,
-    pub(in crate::store) name: String,
-}
-
-impl Write for PutSwitch {
-    type Output = ();
-
+impl Write<SqliteConnection> for PutSwitch {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO switch (address, name) VALUES (?, ?)

@@ -1,0 +1,103 @@
+//! What outlasts a call so that it stays over, and a switch so that its calls are known.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::Postgres;
+use super::sql::{scalar, sql, text, texts};
+use crate::store::StoreError;
+use crate::store::model::{FinishedCall, FinishedChannel};
+use crate::store::ops::{PutSwitch, Write};
+
+/// Channels of finished calls are remembered for an hour …
+const KEPT_MS: i64 = 3_600_000;
+/// … and the newest of them only.
+const KEPT: i64 = 200_000;
+/// Rows between two looks at what is too old.
+const TIDY_EVERY: i64 = 64;
+
+/// Notes the call's channels, in the transaction that ends it.
+pub(super) async fn finish(
+    db: &mut PgConnection,
+    call: &FinishedCall,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let created: Vec<Option<i64>> = call.channels.iter().map(|one| one.created_us).collect();
+    let rows: Vec<i64> = sql(
+        "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
+         SELECT $1, uuid, created_us, $4 FROM unnest($2::text[], $3::bigint[]) AS t(uuid, created_us)
+         ON CONFLICT DO NOTHING RETURNING id",
+    )
+    .bind(text(&call.switch))
+    .bind(texts(call.channels.iter().map(|one| one.uuid.as_str())))
+    .bind(created)
+    .bind(now_ms)
+    .try_map(|row: PgRow| row.try_get("id"))
+    .fetch_all(&mut *db)
+    .await?;
+    match rows.into_iter().find(|row| row % TIDY_EVERY == 0) {
+        Some(newest) => tidy(db, newest, now_ms).await,
+        None => Ok(()),
+    }
+}
+
+async fn tidy(db: &mut PgConnection, newest: i64, now_ms: i64) -> Result<(), sqlx::Error> {
+    sql("DELETE FROM finished_channel WHERE id IN
+            (SELECT id FROM finished_channel WHERE ended_ms < $1 OR id <= $2
+             ORDER BY id FOR UPDATE SKIP LOCKED)")
+    .bind(now_ms - KEPT_MS)
+    .bind(newest - KEPT)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl Write<PgConnection> for PutSwitch {
+    async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
+        sql("INSERT INTO switch (address, name) VALUES ($1, $2)
+             ON CONFLICT (address) DO UPDATE SET name = excluded.name")
+        .bind(text(&self.address))
+        .bind(text(&self.name))
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+impl Postgres {
+    /// Channels of finished calls, the oldest first.
+    pub(in crate::store) async fn finished_channels(
+        &self,
+        switch: &str,
+    ) -> Result<Vec<FinishedChannel>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql("SELECT uuid, created_us FROM finished_channel WHERE switch = $1 ORDER BY id")
+                .bind(text(switch))
+                .try_map(channel)
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
+    /// The name of the switch at an address.
+    pub(in crate::store) async fn switch_at(
+        &self,
+        address: &str,
+    ) -> Result<Option<String>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            scalar("SELECT name FROM switch WHERE address = $1")
+                .bind(text(address))
+                .fetch_optional(db)
+                .await
+        })
+        .await
+    }
+}
+
+fn channel(row: PgRow) -> Result<FinishedChannel, sqlx::Error> {
+    Ok(FinishedChannel {
+        uuid: row.try_get("uuid")?,
+        created_us: row.try_get("created_us")?,
+    })
+}
