@@ -25,7 +25,9 @@ pub(super) async fn finish(
     let created: Vec<Option<i64>> = call.channels.iter().map(|one| one.created_us).collect();
     let rows: Vec<i64> = sql(
         "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
-         SELECT $1, uuid, created_us, $4 FROM unnest($2::text[], $3::bigint[]) AS t(uuid, created_us)
+         SELECT $1, t.uuid, t.created_us, $4 FROM unnest($2::text[], $3::bigint[]) AS t(uuid, created_us)
+         WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f WHERE f.switch = $1 AND f.uuid = t.uuid
+                           AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
          ON CONFLICT DO NOTHING RETURNING id",
     )
     .bind(text(&call.switch))
