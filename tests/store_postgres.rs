@@ -199,11 +199,9 @@ async fn an_instance_that_stands_still_in_a_transaction_holds_up_others_for_seco
         return;
     };
     let store = database.serve().await;
-    // What a writer of the same switch does, that then stands still.
+    // What an instance does, that then stands still.
     let mut other = database.0.connect().await;
-    let beginning = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 300;
-        SELECT pg_advisory_xact_lock(objid | (classid::bigint << 32)) FROM pg_locks WHERE false;
-        LOCK TABLE leg";
+    let beginning = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 300; LOCK TABLE leg";
     sqlx::raw_sql(beginning)
         .execute(&mut other)
         .await
