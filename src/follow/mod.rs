@@ -13,6 +13,7 @@ mod books;
 mod lag;
 mod link;
 mod named;
+mod others;
 mod writer;
 
 use std::sync::Arc;
@@ -147,7 +148,7 @@ impl Follower {
                 () = sleep(wait + jitter) => {}
             }
             // Calls that wait for something end while the switch is away, too.
-            books.tick().await;
+            self.tick(books).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
@@ -176,6 +177,12 @@ impl Follower {
             ..self.options.frames
         };
         eslclient::open_inbound(address, password.reveal(), frames, *connect_deadline).await
+    }
+
+    async fn tick(&self, books: &mut Books) {
+        if books.hear_others(&self.store).await {
+            books.tick().await;
+        }
     }
 
     /// Says it once for each change, not at every attempt.
@@ -221,7 +228,7 @@ impl Follower {
                 _ = tick.tick() => {
                     link.keep_alive()?;
                     let began = Instant::now();
-                    books.tick().await;
+                    self.tick(books).await;
                     link.pardon(began.elapsed());
                 }
             }

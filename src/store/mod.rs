@@ -30,8 +30,8 @@ pub use error::StoreError;
 pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSummary, Claimed, Content, DocumentDetail,
-    DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease, NewDocument,
-    Report, ReportedCall, Server, Settled, State, StoredLeg, Want,
+    DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease,
+    NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, Want,
 };
 
 use ops::{Cursor, Write};
@@ -259,6 +259,28 @@ impl Store {
         switch: &str,
     ) -> Result<Vec<FinishedChannel>, StoreError> {
         either!(self, db => db.finished_channels(switch).await)
+    }
+
+    /// Channels whose calls this or another instance finished since the look that answered
+    /// `after` (0 at first), some at a time; `None` where no other instance can be.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finished_since(
+        &self,
+        switch: &str,
+        after: i64,
+    ) -> Result<Option<Ended>, StoreError> {
+        match &*self.driver {
+            Driver::Sqlite(_) => Ok(None),
+            Driver::Postgres(db) => db.finished_since(switch, after).await.map(Some),
+        }
+    }
+
+    /// Whether other instances may write to it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.driver, Driver::Postgres(_))
     }
 
     /// Notes the name that the switch at `address` (host and port) gave itself.

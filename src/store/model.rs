@@ -15,6 +15,10 @@ pub struct StoredLeg {
     pub call_id: String,
     /// The channel's Unique-ID.
     pub leg_uuid: String,
+    /// Its creation, µs since 1970: a Unique-ID may be given again.
+    pub created_us: Option<i64>,
+    /// How much is known of it: of what several instances store, the highest stays.
+    pub known: i64,
     /// The leg, in whatever JSON its owner reads again.
     pub json: String,
 }
@@ -143,6 +147,15 @@ pub struct FinishedChannel {
     pub uuid: String,
     /// Creation, µs since 1970: a Unique-ID may be given again.
     pub created_us: Option<i64>,
+}
+
+/// What was finished since a look before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// The oldest first.
+    pub channels: Vec<FinishedChannel>,
+    /// Where the next look begins.
+    pub until: i64,
 }
 
 /// All that is written when a call is over, in one transaction.

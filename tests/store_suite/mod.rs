@@ -28,6 +28,8 @@ pub fn leg(call: &str, leg: &str) -> StoredLeg {
         switch: "pbx-1".into(),
         call_id: call.into(),
         leg_uuid: leg.into(),
+        created_us: None,
+        known: 0,
         json: format!("{{\"leg\":\"{leg}\"}}"),
     }
 }

@@ -12,16 +12,26 @@ use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
 use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 
 impl Write<PgConnection> for PutLeg {
+    /// Not of a call that another instance has finished meanwhile, and not over what another
+    /// knows better.
     async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
         sql(
-            "INSERT INTO leg (switch, leg_uuid, call_id, json) VALUES ($1, $2, $3, $4)
+            "INSERT INTO leg (switch, leg_uuid, call_id, json, created_us, known)
+             SELECT $1, $2, $3, $4, $5, $6
+             WHERE NOT EXISTS (SELECT 1 FROM finished_channel WHERE switch = $1 AND uuid = $2
+                               AND coalesce(created_us, -1) = coalesce($5, -1))
              ON CONFLICT (switch, leg_uuid)
-             DO UPDATE SET call_id = excluded.call_id, json = excluded.json",
+             DO UPDATE SET call_id = excluded.call_id, json = excluded.json,
+                           created_us = excluded.created_us, known = excluded.known
+             WHERE leg.known <= excluded.known
+                OR leg.created_us IS DISTINCT FROM excluded.created_us",
         )
         .bind(text(&self.0.switch))
         .bind(text(&self.0.leg_uuid))
         .bind(text(&self.0.call_id))
         .bind(text(&self.0.json))
+        .bind(self.0.created_us)
+        .bind(self.0.known)
         .execute(db)
         .await?;
         Ok(())
@@ -43,10 +53,15 @@ impl Write<PgConnection> for Finish {
     async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<Vec<bool>, sqlx::Error> {
         let call = &self.0;
         take_legs(db, call).await?;
+        let new_channels = channels::finish(db, call, now_ms).await?;
+        if new_channels == 0 && !call.channels.is_empty() {
+            // Another instance was first, perhaps with more legs than we saw of the call, and
+            // so under another id.
+            return Ok(vec![false; call.documents.len()]);
+        }
         if let Some(summary) = &call.summary {
             insert_summary(db, call, summary).await?;
         }
-        channels::finish(db, call, now_ms).await?;
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
             new.push(insert(db, &call.switch, document, now_ms).await?.is_some());
@@ -122,7 +137,7 @@ impl Postgres {
     /// Every leg of every call that is not over.
     pub(in crate::store) async fn load_legs(&self) -> Result<Vec<StoredLeg>, StoreError> {
         self.read(async |db: &mut PgConnection| {
-            sql("SELECT switch, call_id, leg_uuid, json FROM leg ORDER BY switch, call_id, leg_uuid")
+            sql("SELECT switch, call_id, leg_uuid, created_us, known, json FROM leg ORDER BY switch, call_id, leg_uuid")
                 .try_map(stored_leg)
                 .fetch_all(db)
                 .await
@@ -136,6 +151,8 @@ fn stored_leg(row: PgRow) -> Result<StoredLeg, sqlx::Error> {
         switch: row.try_get("switch")?,
         call_id: row.try_get("call_id")?,
         leg_uuid: row.try_get("leg_uuid")?,
+        created_us: row.try_get("created_us")?,
+        known: row.try_get("known")?,
         json: row.try_get("json")?,
     })
 }

@@ -6,22 +6,24 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::Postgres;
 use super::sql::{scalar, sql, text, texts};
 use crate::store::StoreError;
-use crate::store::model::{FinishedCall, FinishedChannel};
+use crate::store::model::{Ended, FinishedCall, FinishedChannel};
 use crate::store::ops::{PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
 const KEPT_MS: i64 = 3_600_000;
 /// … and the newest of them only.
 const KEPT: i64 = 200_000;
+/// Rows of one look at what was finished.
+const PAGE: i64 = 50_000;
 /// Rows between two looks at what is too old.
 const TIDY_EVERY: i64 = 64;
 
-/// Notes the call's channels, in the transaction that ends it.
+/// Notes the call's channels, in the transaction that ends it; how many are new.
 pub(super) async fn finish(
     db: &mut PgConnection,
     call: &FinishedCall,
     now_ms: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<usize, sqlx::Error> {
     let created: Vec<Option<i64>> = call.channels.iter().map(|one| one.created_us).collect();
     let rows: Vec<i64> = sql(
         "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
@@ -37,10 +39,10 @@ pub(super) async fn finish(
     .try_map(|row: PgRow| row.try_get("id"))
     .fetch_all(&mut *db)
     .await?;
-    match rows.into_iter().find(|row| row % TIDY_EVERY == 0) {
-        Some(newest) => tidy(db, newest, now_ms).await,
-        None => Ok(()),
+    if let Some(newest) = rows.iter().find(|row| *row % TIDY_EVERY == 0) {
+        tidy(db, *newest, now_ms).await?;
     }
+    Ok(rows.len())
 }
 
 async fn tidy(db: &mut PgConnection, newest: i64, now_ms: i64) -> Result<(), sqlx::Error> {
@@ -80,6 +82,34 @@ impl Postgres {
                 .await
         })
         .await
+    }
+
+    /// Those that came after one of them, a page. Calls of a switch are finished one after
+    /// the other, so none comes later with a lower number.
+    pub(in crate::store) async fn finished_since(
+        &self,
+        switch: &str,
+        after: i64,
+    ) -> Result<Ended, StoreError> {
+        let rows: Vec<PgRow> = self
+            .read(async |db: &mut PgConnection| {
+                sql("SELECT id, uuid, created_us FROM finished_channel
+                     WHERE switch = $1 AND id > $2 ORDER BY id LIMIT $3")
+                .bind(text(switch))
+                .bind(after)
+                .bind(PAGE)
+                .fetch_all(db)
+                .await
+            })
+            .await?;
+        let last = rows.last().map(|row| row.try_get("id"));
+        let ended = || {
+            Ok(Ended {
+                until: last.transpose()?.unwrap_or(after),
+                channels: rows.into_iter().map(channel).collect::<Result<_, _>>()?,
+            })
+        };
+        ended().map_err(|error| self.at.classify(&error))
     }
 
     /// The name of the switch at an address.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::health::Health;
 use super::ops::Write;
@@ -43,6 +43,7 @@ pub(super) struct Postgres {
     at: Location,
     clock: Clock,
     readers: Semaphore,
+    idle: Mutex<Option<PgConnection>>,
     writer: Handle<PgConnection>,
 }
 
@@ -62,6 +63,7 @@ impl Postgres {
             at,
             clock: options.clock,
             readers: Semaphore::new(READERS),
+            idle: Mutex::new(None),
             writer: Handle::start(database, connection, options.clock, ()),
         })
     }
@@ -80,7 +82,6 @@ impl Postgres {
         self.writer.write(write).await
     }
 
-    /// A connection of its own for each read: no broken connection is ever kept.
     async fn read<T>(
         &self,
         query: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
@@ -93,16 +94,26 @@ impl Postgres {
             .map_err(|_| StoreError::Closed)?;
         let read = async {
             let failed = |error: sqlx::Error| self.at.classify(&error);
-            let mut connection = self.at.connect().await?;
+            let mut connection = self.reader().await?;
             let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
             connection.execute(begin).await.map_err(failed)?;
             let rows = query(&mut connection).await.map_err(failed)?;
             connection.execute("COMMIT").await.map_err(failed)?;
-            // All of it was read; how the connection ends does not matter.
-            drop(connection.close().await);
+            // One is kept; more are for a rush.
+            self.idle.lock().await.get_or_insert(connection);
             Ok(rows)
         };
         self.at.within(READ_DEADLINE, read).await
+    }
+
+    /// The one that is kept, when it is still good; a new one otherwise.
+    async fn reader(&self) -> Result<PgConnection, StoreError> {
+        if let Some(mut kept) = self.idle.lock().await.take()
+            && kept.ping().await.is_ok()
+        {
+            return Ok(kept);
+        }
+        self.at.connect().await
     }
 
     /// How the writer is.
@@ -118,5 +129,6 @@ impl Postgres {
     /// Writes what is queued, then lets go of the database.
     pub(super) async fn close(&self) {
         self.writer.close().await;
+        drop(self.idle.lock().await.take());
     }
 }

@@ -148,6 +148,8 @@ fn stored_leg(row: SqliteRow) -> Result<StoredLeg, sqlx::Error> {
         switch: row.try_get("switch")?,
         call_id: row.try_get("call_id")?,
         leg_uuid: row.try_get("leg_uuid")?,
+        created_us: None,
+        known: 0,
         json: row.try_get("json")?,
     })
 }

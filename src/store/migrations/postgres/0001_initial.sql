@@ -1,11 +1,14 @@
 -- Times are Unix milliseconds. Text is compared byte by byte, as SQLite does.
 
--- What is known of a leg whose call is not over.
+-- What is known of a leg whose call is not over. Several instances may store one: created_us
+-- tells channels with one uuid apart, known is higher the more of it was seen.
 CREATE TABLE leg (
     switch     TEXT COLLATE "C" NOT NULL,
     leg_uuid   TEXT COLLATE "C" NOT NULL,
     call_id    TEXT COLLATE "C" NOT NULL,
     json       TEXT NOT NULL,
+    created_us BIGINT,
+    known      BIGINT NOT NULL,
     PRIMARY KEY (switch, leg_uuid)
 );
 
@@ -110,6 +113,7 @@ CREATE TABLE finished_channel (
 );
 CREATE UNIQUE INDEX finished_channel_once
     ON finished_channel (switch, uuid, coalesce(created_us, -1));
+CREATE INDEX finished_channel_by_switch ON finished_channel (switch, id);
 CREATE INDEX finished_channel_by_time ON finished_channel (ended_ms);
 
 -- The name that the switch at an address gave itself when it was last reached: which legs
