@@ -244,11 +244,6 @@ impl Books {
         }
     }
 
-    /// Its name, once it is known.
-    pub(super) fn switch(&self) -> Option<&str> {
-        self.switch.as_deref()
-    }
-
     /// The time up to which every event was heard.
     pub(super) fn heard_until(&self, now_us: i64) -> i64 {
         self.lag.heard_until(now_us)
