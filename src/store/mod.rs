@@ -240,7 +240,7 @@ impl Store {
 
     /// A call is over: its legs out, its documents and its summary in, in one
     /// transaction. Says of each document whether it is new; one that this call
-    /// already has for that webhook stays as it is.
+    /// (its switch, Unique-ID and creation) already has for that webhook stays as it is.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same
@@ -298,6 +298,24 @@ impl Store {
     /// [`StoreError`].
     pub async fn switch_at(&self, address: &str) -> Result<Option<String>, StoreError> {
         either!(self, db => db.switch_at(address).await)
+    }
+
+    /// Notes that the CDR files of `switch` which were written before `until_us` (µs since
+    /// 1970, the files' own time) are read; an earlier time than noted before changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one it is not noted.
+    pub async fn put_cdr_read(&self, switch: &str, until_us: i64) -> Result<(), StoreError> {
+        let switch = switch.to_owned();
+        self.write(ops::PutCdrRead { switch, until_us }).await
+    }
+
+    /// How far the CDR files of `switch` were read; `None` when they never were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        either!(self, db => db.cdr_read(switch).await)
     }
 
     /// Keeps a widget's variables for the report.

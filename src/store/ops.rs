@@ -83,6 +83,16 @@ impl Operation for PutSwitch {
     type Output = ();
 }
 
+/// The CDR files of a switch are read so far; never less far than before.
+pub(super) struct PutCdrRead {
+    pub(super) switch: String,
+    pub(super) until_us: i64,
+}
+
+impl Operation for PutCdrRead {
+    type Output = ();
+}
+
 /// Keeps a widget's variables.
 pub(super) struct KeepResponse(pub(super) KeptResponse);
 

@@ -40,6 +40,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
     FinishedCall {
         switch: "pbx-1".into(),
         call_uuid: call.into(),
+        created_us: 1_000_000,
         legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
         channels: Vec::new(),
         documents: webhooks
@@ -112,6 +113,8 @@ macro_rules! conformance {
             legs_are_stored_updated_and_loaded_after_a_restart
             a_finished_call_swaps_its_legs_for_its_documents
             a_call_that_is_finished_twice_keeps_its_first_document
+            a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_call
+            how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back
             a_widgets_requests_are_all_kept_with_their_own_content
             every_attempt_has_the_same_id_and_bytes
             two_claimers_never_get_the_same_document

@@ -61,7 +61,7 @@ impl Ledger {
         }
         let mut effects = Vec::new();
         for uuid in learnt {
-            match self.settle(&uuid) {
+            match self.settle(&uuid, now_us) {
                 Some(over) => effects.push(over),
                 None if self.legs.contains_key(&uuid) => effects.push(Effect::Store(uuid)),
                 None => {}

@@ -64,7 +64,8 @@ impl Write<PgConnection> for Finish {
         }
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
-            new.push(insert(db, &call.switch, document, now_ms).await?.is_some());
+            let of = (call.switch.as_str(), call.created_us);
+            new.push(insert(db, of, document, now_ms).await?.is_some());
         }
         Ok(new)
     }
@@ -91,12 +92,13 @@ async fn insert_summary(
     summary: &CallSummary,
 ) -> Result<(), sqlx::Error> {
     sql(
-        "INSERT INTO call (switch, call_uuid, flow, started_ms, answered_ms, ended_ms, talk_ms,
-                           caller, called, legs, hangup_cause, incomplete)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
+        "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
+                           talk_ms, caller, called, legs, hangup_cause, incomplete)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
     )
     .bind(text(&call.switch))
     .bind(text(&call.call_uuid))
+    .bind(call.created_us)
     .bind(text(&summary.flow))
     .bind(summary.started_ms)
     .bind(summary.answered_ms)

@@ -7,7 +7,7 @@ use super::Postgres;
 use super::sql::{scalar, sql, text, texts};
 use crate::store::StoreError;
 use crate::store::model::{Ended, FinishedCall, FinishedChannel};
-use crate::store::ops::{PutSwitch, Write};
+use crate::store::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
 const KEPT_MS: i64 = 3_600_000;
@@ -68,7 +68,32 @@ impl Write<PgConnection> for PutSwitch {
     }
 }
 
+impl Write<PgConnection> for PutCdrRead {
+    async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
+        sql(
+            "INSERT INTO cdr_read AS known (switch, until_us) VALUES ($1, $2)
+             ON CONFLICT (switch) DO UPDATE SET until_us = greatest(known.until_us, excluded.until_us)",
+        )
+        .bind(text(&self.switch))
+        .bind(self.until_us)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
 impl Postgres {
+    /// How far the CDR files of a switch were read.
+    pub(in crate::store) async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            scalar("SELECT until_us FROM cdr_read WHERE switch = $1")
+                .bind(text(switch))
+                .fetch_optional(db)
+                .await
+        })
+        .await
+    }
+
     /// Channels of finished calls, the oldest first.
     pub(in crate::store) async fn finished_channels(
         &self,

@@ -6,7 +6,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::Sqlite;
 use crate::store::StoreError;
 use crate::store::model::{FinishedCall, FinishedChannel};
-use crate::store::ops::{PutSwitch, Write};
+use crate::store::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
 const KEPT_MS: i64 = 3_600_000;
@@ -62,7 +62,32 @@ impl Write<SqliteConnection> for PutSwitch {
     }
 }
 
+impl Write<SqliteConnection> for PutCdrRead {
+    async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO cdr_read (switch, until_us) VALUES (?, ?)
+             ON CONFLICT (switch) DO UPDATE SET until_us = max(until_us, excluded.until_us)",
+        )
+        .bind(&self.switch)
+        .bind(self.until_us)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
 impl Sqlite {
+    /// How far the CDR files of a switch were read.
+    pub(in crate::store) async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query_scalar("SELECT until_us FROM cdr_read WHERE switch = ?")
+                .bind(switch)
+                .fetch_optional(db)
+                .await
+        })
+        .await
+    }
+
     /// Channels of finished calls, the oldest first.
     pub(in crate::store) async fn finished_channels(
         &self,

@@ -17,6 +17,7 @@ CREATE TABLE call (
     id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     switch       TEXT COLLATE "C" NOT NULL,
     call_uuid    TEXT COLLATE "C" NOT NULL,
+    created_us   BIGINT NOT NULL,
     flow         TEXT COLLATE "C" NOT NULL,
     started_ms   BIGINT NOT NULL,
     answered_ms  BIGINT,
@@ -27,7 +28,7 @@ CREATE TABLE call (
     legs         BIGINT NOT NULL,
     hangup_cause TEXT NOT NULL,
     incomplete   BOOLEAN NOT NULL,
-    UNIQUE (switch, call_uuid)
+    UNIQUE (switch, call_uuid, created_us)
 );
 CREATE INDEX call_by_time ON call (started_ms);
 CREATE INDEX call_by_uuid ON call (call_uuid);
@@ -54,6 +55,7 @@ CREATE TABLE document (
     kind          TEXT COLLATE "C" NOT NULL CHECK (kind IN ('document', 'request')),
     switch        TEXT COLLATE "C" NOT NULL,
     call_uuid     TEXT COLLATE "C" NOT NULL,
+    created_us    BIGINT NOT NULL,
     flow          TEXT COLLATE "C" NOT NULL,
     endpoint      TEXT COLLATE "C" NOT NULL,
     method        TEXT,
@@ -74,7 +76,8 @@ CREATE TABLE document (
     body          BYTEA NOT NULL,
     CHECK ((state = 'leased') = (lease IS NOT NULL))
 );
-CREATE UNIQUE INDEX document_once ON document (switch, call_uuid, endpoint) WHERE kind = 'document';
+CREATE UNIQUE INDEX document_once ON document (switch, call_uuid, created_us, endpoint)
+    WHERE kind = 'document';
 CREATE INDEX document_due ON document (endpoint, due_ms) WHERE state IN ('waiting', 'leased');
 CREATE INDEX document_settled ON document (state, settled_ms) WHERE state IN ('delivered', 'dead');
 
@@ -121,4 +124,10 @@ CREATE INDEX finished_channel_by_time ON finished_channel (ended_ms);
 CREATE TABLE switch (
     address TEXT COLLATE "C" PRIMARY KEY,
     name    TEXT COLLATE "C" NOT NULL
+);
+
+-- How far the CDR files of a switch were read: the time of a file, µs since 1970.
+CREATE TABLE cdr_read (
+    switch   TEXT COLLATE "C" PRIMARY KEY,
+    until_us BIGINT NOT NULL
 );
