@@ -184,7 +184,10 @@ impl Follower {
             }
             books.followed(false);
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
-            if meanwhile(books, &self.store, stop, sleep(wait + jitter)).await.is_none() {
+            if meanwhile(books, &self.store, stop, sleep(wait + jitter))
+                .await
+                .is_none()
+            {
                 return;
             }
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -267,7 +270,7 @@ impl Follower {
                     link.keep_alive()?;
                     link.list_again()?;
                     let began = Instant::now();
-                    tick(books, &self.store).await;
+                    close_overdue(books, &self.store).await;
                     link.pardon(began.elapsed());
                 }
             }
@@ -328,7 +331,7 @@ impl Follower {
 }
 
 /// Closes what has waited too long, unless another instance knows better.
-async fn tick(books: &mut Books, store: &Store) {
+async fn close_overdue(books: &mut Books, store: &Store) {
     if books.hear_others(store).await {
         books.tick().await;
     }
@@ -350,7 +353,7 @@ async fn meanwhile<T>(
             () = stop.cancelled() => return None,
             done = &mut work => return Some(done),
             came = books.next_cdrs() => books.came(came).await,
-            _ = every.tick() => tick(books, store).await,
+            _ = every.tick() => close_overdue(books, store).await,
         }
     }
 }

@@ -7,7 +7,8 @@ use super::Postgres;
 use super::sql::sql;
 use crate::store::{Server, StoreError};
 
-const TABLES: &str = "leg call response document attempt pause probe finished_channel switch cdr_read";
+const TABLES: &str =
+    "leg call response document attempt pause probe finished_channel switch cdr_read";
 
 impl Postgres {
     /// The server as it is now, seen by our user.
