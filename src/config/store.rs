@@ -4,17 +4,14 @@ use toml_edit::Value;
 use url::Url;
 
 use super::kinds::{Read, Wrong, one_line};
-use super::secrets::{PASSWORD, given};
+use super::secrets::{PASSWORD, of_the_store};
 use super::section::Section;
 use super::settings::Store;
 use crate::store::check_url;
 use crate::webhook::options::Secret;
 
 pub(super) fn store(mut section: Section<'_>) -> Store {
-    section.only_one(&PASSWORD);
-    let around = section.reader.surroundings;
-    let around = around.of_the_store().unwrap_or(around);
-    let password = given(&mut section, &PASSWORD, around);
+    let password = of_the_store(&mut section, &PASSWORD);
     let default = Place {
         url: Store::default().url,
         password: None,

@@ -22,6 +22,11 @@ pub trait Surroundings {
     fn of_the_store(&self) -> Option<&'static dyn Surroundings> {
         None
     }
+
+    /// Whether what comes back can be used.
+    fn has_secrets(&self) -> bool {
+        true
+    }
 }
 
 /// Those of this process.
@@ -56,6 +61,10 @@ impl Surroundings for NoSecrets {
 
     fn of_the_store(&self) -> Option<&'static dyn Surroundings> {
         Some(&Process)
+    }
+
+    fn has_secrets(&self) -> bool {
+        false
     }
 }
 
