@@ -15,9 +15,9 @@ use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::str::FromStr as _;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
@@ -41,8 +41,8 @@ struct Own {
     programs: Programs,
     folder: PathBuf,
     port: u16,
-    /// While this is open, the server and its folder stay.
-    _alive: Mutex<ChildStdin>,
+    /// While its standard input is open, the server and its folder stay.
+    _reaper: Child,
 }
 
 /// How a server ends.
@@ -79,7 +79,7 @@ impl Server {
         programs.give(&folder);
         let port = free_port();
         let own = Own {
-            _alive: Mutex::new(reaper(&programs, &folder)),
+            _reaper: reaper(&programs, &folder),
             programs,
             folder,
             port,
@@ -350,9 +350,9 @@ fn succeed(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// Stops the server and removes its folder once the returned pipe is closed, which it is
+/// Stops the server and removes its folder once its standard input is closed, which it is
 /// when this process ends in whatever way.
-fn reaper(programs: &Programs, folder: &Path) -> ChildStdin {
+fn reaper(programs: &Programs, folder: &Path) -> Child {
     let script =
         "trap '' INT TERM HUP; read _; \"$0\" -D \"$1/data\" -m immediate stop; rm -rf \"$1\"";
     let mut reaper = Command::new("sh");
@@ -369,8 +369,7 @@ fn reaper(programs: &Programs, folder: &Path) -> ChildStdin {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let mut reaper: Child = reaper.spawn().unwrap();
-    reaper.stdin.take().unwrap()
+    reaper.spawn().unwrap()
 }
 
 /// A pooler in transaction mode before a server; `None` where pgbouncer is not installed.
