@@ -85,7 +85,7 @@ impl Leg {
             }
             Kind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
-                    recording.stopped = Some(recording.stopped.unwrap_or(0).max(sequence));
+                    recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
                 }
             }
             // The channel is gone and with it what recorded it.
