@@ -235,7 +235,7 @@ async fn a_recorded_call_whose_agent_hangs_up_looks_like_the_captured_one() {
 
 /// What the last RECORD_STOP says of its recording.
 fn end_of_recording(events: &[Event]) -> Event {
-    let stops = events
+    let mut stops = events
         .iter()
         .filter(|event| get(event, "Event-Name") == "RECORD_STOP");
     let told = |name: &str| {
@@ -244,7 +244,7 @@ fn end_of_recording(events: &[Event]) -> Event {
             && !bare.contains("min_sec")
     };
     let mut told: Event = stops
-        .last()
+        .next_back()
         .unwrap()
         .iter()
         .filter(|(name, _)| told(name))
