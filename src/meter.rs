@@ -33,6 +33,11 @@ pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 /// Connections to a `switch` that were lost.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 
+/// Whether the parked calls of a `switch` are taken: 1 or 0.
+pub const PARK_CONNECTED: &str = "switchhook_park_connected";
+/// Parked calls that were given to us, by `fate`.
+pub const PARKED: &str = "switchhook_parked_calls_total";
+
 /// The `webhook` of calls that ask for one which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
@@ -45,6 +50,9 @@ pub const ENDINGS: [&str; 6] = [
     "rescued",
     "protocol_error",
 ];
+
+/// The values of the `fate` label of [`PARKED`].
+pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
 
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
@@ -71,6 +79,9 @@ pub fn start_at_zero<'a>(
     for limit in LIMIT_NAMES {
         counter!(LIMITS, "limit" => limit).absolute(0);
     }
+    for fate in PARKED_FATES {
+        counter!(PARKED, "fate" => fate).absolute(0);
+    }
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     drop(histogram!(OWN_SECONDS));
@@ -95,6 +106,7 @@ fn webhook_at_zero(webhook: &str) {
 fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
 }
 
@@ -124,6 +136,11 @@ fn describe() {
         "How far behind a switch's events we are"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
+    describe_gauge!(
+        PARK_CONNECTED,
+        "Whether a switch's parked calls are taken"
+    );
+    describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"

@@ -183,6 +183,7 @@ fn as_it_came(text: &str) {
         Err(
             error @ (CommandError::BadCharacter { .. }
             | CommandError::TooLong { .. }
+            | CommandError::TooMany { .. }
             | CommandError::UnloadsModule
             | CommandError::Executes),
         ) => panic!("{text:?}: {error}"),

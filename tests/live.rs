@@ -34,6 +34,8 @@ mod hostile;
 mod kinds;
 #[path = "live/leaving.rs"]
 mod leaving;
+#[path = "live/park.rs"]
+mod park;
 #[path = "live/phone.rs"]
 mod phone;
 #[path = "live/receiver.rs"]

@@ -1,4 +1,4 @@
-//! One call: performs the table of [`crate::call::session`] on a socket.
+//! One call: performs the table of [`crate::call::session`] over a [`Wire`].
 //!
 //! `waiting` is what happens to it, `leaving` is how it is let go. What is queued for the
 //! switch is written while the next thing is waited for, so that a peer that does not read
@@ -23,8 +23,10 @@ use crate::eslclient::{Command, CommandError, Connection};
 use crate::webhook::Prepared;
 
 use super::channel::Channel;
-use super::opening::{Decision, NoCall, Opening};
+use super::decision::Decision;
+use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
+use super::wire::Wire;
 use super::{Background, Takeover, Widget, Widgets, release};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
@@ -48,16 +50,12 @@ async fn open(
     takeover: &Takeover,
     stream: TcpStream,
     room: bool,
-) -> Result<(Held<'_>, Task), NoCall> {
+) -> Result<(Held<'_, Connection<TcpStream>>, Task), NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
     let deadline = takeover.options.connect_deadline;
-    let Decision {
-        task,
-        widget,
-        request,
-    } = timeout(deadline, opening.decide(&widgets, room))
+    let decision = timeout(deadline, opening.decide(&widgets, room))
         .await
         .map_err(|_| NoCall::Silent(deadline))??;
     let Opening {
@@ -65,36 +63,31 @@ async fn open(
         channel,
         ..
     } = opening;
-    let (request, outcome) = match request {
-        Ok(request) => (Some(request), None),
-        Err(failure) => (None, Some(Outcome::unsent(failure))),
-    };
-    let held = Held {
-        takeover,
-        widgets,
-        widget,
-        connection,
-        channel,
-        state: State::Connecting,
-        alarm: Box::pin(sleep(Duration::ZERO)),
-        alarm_means: Input::Deadline,
-        request,
-        asking: None,
-        outcome,
-        played: false,
-        ending: Ending::Lost,
-        began,
-        left: began,
-    };
-    Ok((held, task))
+    Ok(Held::new(
+        takeover, widgets, connection, channel, decision, began,
+    ))
+}
+
+/// Takes over a parked call that is spoken to over `wire`.
+pub async fn perform_parked<W: Wire>(
+    takeover: &Takeover,
+    widgets: Arc<Widgets>,
+    wire: W,
+    channel: Channel,
+    decision: Decision,
+) -> Report {
+    let began = Instant::now();
+    let (mut held, task) = Held::new(takeover, widgets, wire, channel, decision, began);
+    held.run(Input::Connected(task)).await;
+    held.report()
 }
 
 /// A call on hold, with as little of it as waiting takes.
-struct Held<'a> {
+struct Held<'a, W> {
     takeover: &'a Takeover,
     widgets: Arc<Widgets>,
     widget: Option<Arc<Widget>>,
-    connection: Connection<TcpStream>,
+    wire: W,
     channel: Channel,
     state: State,
     alarm: Pin<Box<Sleep>>,
@@ -109,7 +102,39 @@ struct Held<'a> {
     left: Instant,
 }
 
-impl Held<'_> {
+impl<'a, W: Wire> Held<'a, W> {
+    fn new(
+        takeover: &'a Takeover,
+        widgets: Arc<Widgets>,
+        wire: W,
+        channel: Channel,
+        decision: Decision,
+        began: Instant,
+    ) -> (Self, Task) {
+        let (request, outcome) = match decision.request {
+            Ok(request) => (Some(request), None),
+            Err(failure) => (None, Some(Outcome::unsent(failure))),
+        };
+        let held = Self {
+            takeover,
+            widgets,
+            widget: decision.widget,
+            wire,
+            channel,
+            state: State::Connecting,
+            alarm: Box::pin(sleep(Duration::ZERO)),
+            alarm_means: Input::Deadline,
+            request,
+            asking: None,
+            outcome,
+            played: false,
+            ending: Ending::Lost,
+            began,
+            left: began,
+        };
+        (held, decision.task)
+    }
+
     async fn run(&mut self, mut input: Input) {
         loop {
             let (next, actions) = self.state.step(input);
@@ -128,11 +153,14 @@ impl Held<'_> {
     /// How the call ends when this input ends it.
     fn note(&mut self, input: Input) {
         let holding = matches!(self.state, State::Holding { .. } | State::Connecting);
-        if holding && matches!(input, Input::HungUp | Input::Goodbye) {
-            self.ending = Ending::HungUp;
-            self.left = Instant::now();
-        } else if holding && input == Input::Lost {
-            self.ending = Ending::Lost;
+        let ending = match input {
+            Input::HungUp | Input::Goodbye => Ending::HungUp,
+            Input::MovedOn => Ending::Rescued,
+            Input::Lost => Ending::Lost,
+            Input::Connected(_) | Input::Waiting | Input::Answered(_) | Input::Deadline => return,
+        };
+        if holding {
+            self.ending = ending;
             self.left = Instant::now();
         }
     }
@@ -189,7 +217,10 @@ impl Held<'_> {
                 &Assignment { name, value: None },
             ));
         }
-        match widget.hold.start(self.channel.answered) {
+        match widget
+            .hold
+            .start(self.channel.answered, self.channel.addressed())
+        {
             Ok(commands) => {
                 self.played = !commands.is_empty();
                 commands
@@ -210,9 +241,7 @@ impl Held<'_> {
 
     fn queue(&mut self, command: Result<Command, CommandError>) {
         match command {
-            Ok(command) => {
-                self.connection.queue(&command);
-            }
+            Ok(command) => self.wire.queue(command),
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "a command was left out"),
         }
     }

@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
-use metrics::{counter, gauge};
+use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +13,7 @@ use tracing::{info, warn};
 
 use crate::meter;
 
+use super::room::OnHold;
 use super::{Takeover, held, report};
 
 impl Takeover {
@@ -82,11 +82,7 @@ impl Takeover {
     }
 
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        let _counted = OnHold::enter(self);
-        let room = self.on_hold() <= self.options.calls_on_hold;
-        if !room {
-            counter!(meter::LIMITS, "limit" => "calls_on_hold").increment(1);
-        }
+        let (_counted, room) = OnHold::enter(self);
         // Commands are small and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
             return report::no_call(peer, &error);
@@ -95,23 +91,5 @@ impl Takeover {
             Ok(report) => report.publish(),
             Err(error) => report::no_call(peer, &error),
         }
-    }
-}
-
-/// Counts a call for as long as it lives.
-struct OnHold<'a>(&'a Takeover);
-
-impl<'a> OnHold<'a> {
-    fn enter(takeover: &'a Takeover) -> Self {
-        takeover.on_hold.fetch_add(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).increment(1.0);
-        Self(takeover)
-    }
-}
-
-impl Drop for OnHold<'_> {
-    fn drop(&mut self) {
-        self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).decrement(1.0);
     }
 }

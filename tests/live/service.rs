@@ -57,6 +57,19 @@ impl Service {
         service
     }
 
+    /// The same, and it takes the calls that the switch parks.
+    pub async fn parking(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
+        let more = format!(
+            "{FOLLOWING}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n\
+             park_service = \"switchhook\"\n{more}",
+            switch.event_socket
+        );
+        let service = Self::start_on_with(switch.service, receiver, &more).await;
+        service.await_following(switch).await;
+        service.await_parking(switch).await;
+        service
+    }
+
     /// The shipped file as it is, but for the ports and the folder of the switch, and the receiver's port.
     pub async fn shipped(switch: &Switch, receiver: &str) -> Self {
         let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the file");
@@ -73,6 +86,7 @@ impl Service {
             .replace("127.0.0.1:8086", receiver);
         let service = Self::run(switch.service, http, &text).await;
         service.await_following(switch).await;
+        service.await_parking(switch).await;
         service
     }
 
@@ -132,6 +146,18 @@ impl Service {
         let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
         let metric = format!("switchhook_switch_connected{{{switch}}} 1\n");
         self.await_text("/metrics", &metric).await;
+    }
+
+    /// Waits until it takes parked calls of the switch, by its own metric.
+    pub async fn await_parking(&self, switch: &Switch) {
+        let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
+        let metric = format!("switchhook_park_connected{{{switch}}} 1\n");
+        self.await_text("/metrics", &metric).await;
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     async fn await_text(&self, path: &str, text: &str) {
