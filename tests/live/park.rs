@@ -310,6 +310,8 @@ async fn both_ways_follow_one_another_on_one_call() {
     receiver.asked("/lookup", 4).await;
     // A park of the dialplan's own is not taken.
     call.park().await;
+    let own = |event: &Event| is_run(event, "park") && event.get("Caller-Dialplan") == "inline";
+    call.wait("its own park", own).await;
     assert_eq!(call.now("variable_current_application").await, "park");
     assert_eq!(receiver.count(), 4);
 }

@@ -25,6 +25,7 @@ pub struct Shared {
     /// there in no time, and nothing may overtake.
     flying: Option<BoxFuture<'static, Result<Vec<Reply>, Gone>>>,
     refusals: Vec<String>,
+    /// Every reply is there, and it was not said yet.
     answered: bool,
     /// `None` once it was told.
     departure: Option<oneshot::Receiver<Departure>>,
@@ -59,6 +60,8 @@ impl Shared {
 impl Wire for Shared {
     fn queue(&mut self, command: Command) {
         self.pending.push(command);
+        // What was answered before says nothing of this.
+        self.answered = false;
     }
 
     async fn ask(&mut self, command: Command) -> Result<Reply, Gone> {
