@@ -14,6 +14,8 @@ mod audio;
 mod call;
 #[path = "live/control.rs"]
 mod control;
+#[path = "live/costs.rs"]
+mod costs;
 #[path = "live/crowd.rs"]
 mod crowd;
 #[path = "live/dialplan.rs"]
