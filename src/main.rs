@@ -19,5 +19,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor(&line.config, args),
         Command::Outbox(what) => commands::outbox(&line.config, what),
         Command::Report(args) => commands::report(&line.config, args),
+        Command::Completions(args) => commands::completions(args),
+        Command::Man => commands::man(),
     }
 }

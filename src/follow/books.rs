@@ -58,6 +58,11 @@ impl Books {
         }
     }
 
+    /// The name under which its calls are stored, once there is one.
+    pub fn switch(&self) -> Option<&str> {
+        self.switch.as_deref()
+    }
+
     /// Before the switch is reached: takes up the calls that a predecessor stored of the
     /// switch that was last found at this address, so that they end even if it never is.
     ///

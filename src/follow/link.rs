@@ -53,8 +53,8 @@ pub enum Lost {
 pub enum Heard {
     /// An event.
     Event(Box<eslclient::Event>),
-    /// Its name; before any event.
-    Name(String),
+    /// Its name; before any event. What it said instead when it would not tell.
+    Name(Result<String, String>),
     /// Events come from now on.
     Subscribed,
     /// `show channels as json`.
@@ -120,8 +120,7 @@ impl Link {
 
     fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<Heard, Lost> {
         if ticket == self.name {
-            let name = reply.result().map_err(refused("api switchname"))?;
-            return Ok(Heard::Name(name));
+            return Ok(Heard::Name(reply.result()));
         }
         if ticket == self.events {
             reply.result().map_err(refused("event json"))?;

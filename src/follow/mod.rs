@@ -237,7 +237,8 @@ impl Follower {
     ) -> Result<(), Lost> {
         match heard {
             Heard::Event(event) => books.event(&event).await,
-            Heard::Name(name) => {
+            Heard::Name(told) => {
+                let name = told.unwrap_or_else(|text| self.unnamed(&text, books));
                 while let Err(error) = books.switch_is(&name, &self.store, link.asked_us).await {
                     if !self.waits_for_the_store(&error, stop).await {
                         break;
@@ -252,6 +253,13 @@ impl Follower {
             Heard::Subscribed | Heard::Nothing => {}
         }
         Ok(())
+    }
+
+    /// The events have its name, and a document its events': only what is stored needs one.
+    fn unnamed(&self, text: &str, books: &Books) -> String {
+        let address = &self.options.address;
+        warn!(%address, text, "the switch refuses \"api switchname\"; its event_socket user should be allowed it");
+        books.switch().unwrap_or(address).to_owned()
     }
 
     fn reached(&self) {

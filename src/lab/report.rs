@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::scenarios::Scenario;
 use super::switch::CallRecord;
+
+/// A line below the headings and none between the rows.
+const HEADED: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Letters of a value that the table shows; `--json` has all of it.
+const SHOWN: usize = 24;
 
 /// One call of the lab. Its field names are a contract.
 #[derive(Debug, Clone, Serialize)]
@@ -138,7 +145,7 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.load_style(HEADED);
         table.set_content_arrangement(ContentArrangement::Dynamic);
         table.set_header([
             "call",
@@ -181,11 +188,7 @@ fn row(call: &CallReport) -> Vec<Cell> {
         .filter(|_| call.line == Some(1));
     let told = match (reason, call.line) {
         (Some(reason), _) => format!("{reason} {}", call.sentence),
-        (None, Some(0)) => call
-            .variables
-            .get("flow.key.response_status")
-            .cloned()
-            .unwrap_or_default(),
+        (None, Some(0)) => answered(&call.variables),
         (None, _) => String::new(),
     };
     let verdict = match call.passed {
@@ -200,4 +203,22 @@ fn row(call: &CallReport) -> Vec<Cell> {
         Cell::new(call.delivered()),
         verdict,
     ]
+}
+
+/// The status, and the variables that are not about the request itself.
+fn answered(variables: &BTreeMap<String, String>) -> String {
+    let status = variables.get("flow.key.response_status").cloned();
+    let keys = variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("flow.key.")?, value)))
+        .filter(|(name, _)| !name.starts_with("response_"))
+        .map(|(name, value)| format!("{name}={}", shortened(value)));
+    status.into_iter().chain(keys).collect::<Vec<_>>().join(" ")
+}
+
+fn shortened(value: &str) -> String {
+    let mut letters = value.escape_debug();
+    let shown: String = letters.by_ref().take(SHOWN).collect();
+    let more = letters.next().map_or("", |_| "…");
+    format!("{shown}{more}")
 }

@@ -91,6 +91,19 @@ async fn a_switch_that_refuses_its_events_is_not_called_followed() {
 }
 
 #[tokio::test]
+async fn a_switch_that_refuses_its_name_or_its_channels_is_followed_all_the_same() {
+    for refused in ["api switchname", "api show channels"] {
+        let stage = Stage::new().await;
+        stage.switch.refuse(Some(refused));
+        let service = stage.serve(&stage.settings("")).await;
+        stage.switch.play(&bodies(CALL));
+        let posts = stage.inbox.wait(1).await;
+        assert_eq!(posts[0].json(), golden::documents(CALL)[0]);
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_password_is_said_without_showing_it() {
     let stage = Stage::new().await;
     let settings = stage.settings("").replace("ClueCon", "Gooseberry");
