@@ -136,10 +136,7 @@ fn describe() {
         "How far behind a switch's events we are"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
-    describe_gauge!(
-        PARK_CONNECTED,
-        "Whether a switch's parked calls are taken"
-    );
+    describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
     describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
     describe_counter!(
         PROTOCOL_ERRORS,

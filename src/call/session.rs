@@ -94,11 +94,9 @@ impl State {
             Input::Connected(Task::Refuse) => (Self::Leaving, &[Action::Release(Line::One)]),
             // Without the channel's UUID nothing can be written for it. The hook in the
             // dialplan set line 1 before, and `socket_resume` takes it there.
-            Input::HungUp
-            | Input::Deadline
-            | Input::Goodbye
-            | Input::MovedOn
-            | Input::Lost => (Self::Over, &[Action::Close]),
+            Input::HungUp | Input::Deadline | Input::Goodbye | Input::MovedOn | Input::Lost => {
+                (Self::Over, &[Action::Close])
+            }
             Input::Waiting | Input::Answered(_) => (Self::Connecting, &[]),
         }
     }
@@ -118,11 +116,9 @@ impl State {
 
     fn leaving(input: Input) -> (Self, &'static [Action]) {
         match input {
-            Input::Goodbye
-            | Input::HungUp
-            | Input::MovedOn
-            | Input::Lost
-            | Input::Deadline => (Self::Over, &[Action::Close]),
+            Input::Goodbye | Input::HungUp | Input::MovedOn | Input::Lost | Input::Deadline => {
+                (Self::Over, &[Action::Close])
+            }
             Input::Connected(_) | Input::Waiting | Input::Answered(_) => (Self::Leaving, &[]),
         }
     }

@@ -41,11 +41,7 @@ impl Hold {
     ///
     /// # Errors
     /// When the stream's name cannot be sent to a switch.
-    pub fn start(
-        &self,
-        answered: bool,
-        uuid: Option<&str>,
-    ) -> Result<Vec<Command>, CommandError> {
+    pub fn start(&self, answered: bool, uuid: Option<&str>) -> Result<Vec<Command>, CommandError> {
         let mut commands = Vec::with_capacity(2);
         let once = Execute {
             uuid,
@@ -55,9 +51,7 @@ impl Hold {
             match self.before_answer {
                 BeforeAnswer::EarlyMedia => {}
                 BeforeAnswer::Silence => return Ok(commands),
-                BeforeAnswer::Answer => {
-                    commands.push(Command::execute("answer", "", once)?)
-                }
+                BeforeAnswer::Answer => commands.push(Command::execute("answer", "", once)?),
             }
         }
         if let Some(stream) = self.stream() {

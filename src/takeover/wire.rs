@@ -58,7 +58,9 @@ impl Wire for Connection<TcpStream> {
     async fn next(&mut self) -> Result<Heard, Error> {
         Ok(match Self::next(self).await? {
             Incoming::Notice(_) => Heard::Over,
-            Incoming::Reply(_, reply) => reply.result().err().map_or(Heard::Nothing, Heard::Refused),
+            Incoming::Reply(_, reply) => {
+                reply.result().err().map_or(Heard::Nothing, Heard::Refused)
+            }
             Incoming::Event(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest

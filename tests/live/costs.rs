@@ -115,9 +115,21 @@ async fn what_a_waiting_call_costs_the_switch_beyond_the_call_itself() {
     let ways: [(&str, &str, fn(&Event) -> bool); 5] = [
         ("socket", "ask-quiet-within-60 XML switchhook", on_a_line),
         ("park", "park-quiet-within-60 XML switchhook", on_a_line),
-        ("socket, with music", "ask-music-within-60 XML switchhook", on_a_line),
-        ("park, with music", "park-music-within-60 XML switchhook", on_a_line),
-        ("mod_curl", "'curl:http://RECEIVER/hold/quiet,answer,park' inline", answered_itself),
+        (
+            "socket, with music",
+            "ask-music-within-60 XML switchhook",
+            on_a_line,
+        ),
+        (
+            "park, with music",
+            "park-music-within-60 XML switchhook",
+            on_a_line,
+        ),
+        (
+            "mod_curl",
+            "'curl:http://RECEIVER/hold/quiet,answer,park' inline",
+            answered_itself,
+        ),
     ];
     for (name, to, gone_on) in ways {
         let receiver = Receiver::start().await;

@@ -340,7 +340,13 @@ async fn the_document_of_a_parked_call_is_that_of_a_call_on_a_socket() {
     for document in [&mut *socket, &mut *parked] {
         assert!(document["incomplete"].is_null(), "{document:#}");
         document["phonon-uuid"].take();
-        for name in ["didNumber", "startTime", "connectTime", "endTime", "duration"] {
+        for name in [
+            "didNumber",
+            "startTime",
+            "connectTime",
+            "endTime",
+            "duration",
+        ] {
             document["callDetails"][0][name].take();
         }
         let keys = document["keys"].as_array_mut().expect("keys");

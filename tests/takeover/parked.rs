@@ -76,7 +76,11 @@ fn parked(webhook: &str, service: &str, way_out: u64) -> Call {
 
 fn right(record: &CallRecord, line: u8, left: Left) {
     assert_eq!(record.violations, [""; 0], "{record:#?}");
-    assert_eq!((record.line, record.left), (Some(line), left), "{record:#?}");
+    assert_eq!(
+        (record.line, record.left),
+        (Some(line), left),
+        "{record:#?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

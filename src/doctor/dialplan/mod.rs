@@ -43,12 +43,7 @@ fn read(answers: &Answers) -> Option<Vec<read::Extension>> {
     text.or_else(|| answers.said(SHIPPED).and_then(read::extensions))
 }
 
-pub(super) fn judge(
-    answers: &Answers,
-    switch: &Switch,
-    plan: &Plan,
-    findings: &mut Findings,
-) {
+pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &Plan, findings: &mut Findings) {
     let Some(extensions) = read(answers) else {
         let what = "its dialplan is not to be seen: it may come from mod_xml_curl or a script";
         return findings.note(

@@ -205,7 +205,9 @@ mod tests {
     fn a_webhook_that_is_not_there_is_told() {
         let found = told(&WHOLE, Some("one"), &["park-nosuch-then-x"]);
         assert!(
-            found.iter().any(|found| found.1.contains("does not have: nosuch")),
+            found
+                .iter()
+                .any(|found| found.1.contains("does not have: nosuch")),
             "{found:?}"
         );
     }

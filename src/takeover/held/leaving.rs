@@ -84,7 +84,10 @@ impl<W: Wire> Held<'_, W> {
             self.takeover.options.goodbye_deadline,
             self.wire.ask(command),
         );
-        match answered.await.map(|reply| reply.map(|reply| reply.variable())) {
+        match answered
+            .await
+            .map(|reply| reply.map(|reply| reply.variable()))
+        {
             Ok(Ok(Ok(sign))) if self.channel.is_where_it_was(sign.as_deref()) => Standing::Ours,
             Ok(Ok(Ok(_))) => Standing::Rescued,
             Ok(Err(_)) if is_parked => Standing::Gone(Ending::Lost),

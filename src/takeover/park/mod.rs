@@ -193,7 +193,8 @@ impl Parking {
     async fn subscribe(&self, client: &Client) -> Result<(), Lost> {
         let service = format!("variable_{}", hook::SERVICE);
         let filter = Command::filter(&service, &self.options.service);
-        let commands = filter.and_then(|filter| Ok(vec![filter, Command::event(Format::Json, NAMES)?]));
+        let commands =
+            filter.and_then(|filter| Ok(vec![filter, Command::event(Format::Json, NAMES)?]));
         let commands = commands.map_err(eslclient::Error::from)?;
         let within = self.options.connect_deadline;
         let replies = timeout(within, client.together(commands))

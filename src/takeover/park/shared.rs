@@ -51,7 +51,10 @@ impl Shared {
     }
 
     fn landed(&mut self, replies: &[Reply]) {
-        let refusals = replies.iter().rev().filter_map(|reply| reply.result().err());
+        let refusals = replies
+            .iter()
+            .rev()
+            .filter_map(|reply| reply.result().err());
         self.refusals.extend(refusals);
         self.answered = self.pending.is_empty();
     }
