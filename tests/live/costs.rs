@@ -61,8 +61,10 @@ struct Way {
     /// Where a call is transferred to.
     to: String,
     /// How its end shows.
-    gone_on: fn(&Event) -> bool,
+    gone_on: GoneOn,
 }
+
+type GoneOn = fn(&Event) -> bool;
 
 fn on_a_line(event: &Event) -> bool {
     event.name() == "CHANNEL_EXECUTE" && event.get("Caller-Context") == "flows"
@@ -112,7 +114,7 @@ async fn measure(way: &Way, receiver: &Receiver) {
 #[ignore = "needs a FreeSWITCH with mod_curl, and some minutes"]
 async fn what_a_waiting_call_costs_the_switch_beyond_the_call_itself() {
     println!("| {CALLERS} callers who wait {WAIT:?} | memory | threads | CPU |\n|---|---|---|---|");
-    let ways: [(&str, &str, fn(&Event) -> bool); 5] = [
+    let ways: [(&str, &str, GoneOn); 5] = [
         ("socket", "ask-quiet-within-60 XML switchhook", on_a_line),
         ("park", "park-quiet-within-60 XML switchhook", on_a_line),
         (

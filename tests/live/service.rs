@@ -155,11 +155,6 @@ impl Service {
         self.await_text("/metrics", &metric).await;
     }
 
-    /// Its process.
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     async fn await_text(&self, path: &str, text: &str) {
         let began = Instant::now();
         while !self
