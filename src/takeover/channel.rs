@@ -58,6 +58,9 @@ pub struct Channel {
     pub way: Way,
     /// [`JSON_KEYS`] as it stands.
     pub json_keys: Option<String>,
+    /// The flow's variables that it has, of a parked call: others need not be unset. All
+    /// parked calls share a connection, on which each command takes the switch its time.
+    pub has: Option<Box<[String]>>,
 }
 
 impl Channel {
@@ -86,9 +89,16 @@ impl Channel {
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
             way_out: task(headers, WAY_OUT),
-            way,
             json_keys: variable(JSON_KEYS),
+            has: matches!(way, Way::Parked(_)).then(|| flow_variables(headers)),
+            way,
         })
+    }
+
+    /// Whether a variable may be there. The switch compares names without case.
+    pub fn may_have(&self, name: &str) -> bool {
+        let has = |names: &[String]| names.iter().any(|has| has.eq_ignore_ascii_case(name));
+        self.has.as_deref().is_none_or(has)
     }
 
     /// The channel as a command of the session must name it; `None` on its own socket.
@@ -116,6 +126,19 @@ impl Channel {
             Way::Parked(_) => sign.and_then(number) == self.way_out,
         }
     }
+}
+
+/// The names of the variables that a widget may write.
+fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
+    let mut names = Vec::new();
+    headers.visit(&mut |header, _| {
+        let name = header.strip_prefix("variable_");
+        names.extend(
+            name.filter(|name| name.starts_with("flow."))
+                .map(str::to_owned),
+        );
+    });
+    names.into_boxed_slice()
 }
 
 /// The scheduled task that a variable holds.

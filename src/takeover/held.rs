@@ -211,7 +211,9 @@ impl<'a, W: Wire> Held<'a, W> {
         let Some(widget) = self.widget.clone() else {
             return;
         };
-        for name in widget.plan.mapped_names() {
+        let mapped = widget.plan.mapped_names();
+        let left = mapped.filter(|name| self.channel.may_have(name));
+        for name in left.collect::<Vec<_>>() {
             self.queue(release::assign(
                 &self.channel.uuid,
                 &Assignment { name, value: None },

@@ -1,7 +1,7 @@
 //! What a caller who waits costs the switch, by the way in which its call was handed over.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::call::{Call, Exchange, is_run};
 use super::control::Event;
@@ -95,25 +95,31 @@ async fn measure(way: &Way, receiver: &Receiver) {
     // This is what is measured: that they wait.
     tokio::time::sleep(WAIT).await;
     let waiting = Use::of(switch);
+    let released = Instant::now();
     receiver.release("/hold/quiet");
+    let mut last = Duration::ZERO;
     for call in &calls {
-        call.wait("the way on", way.gone_on).await;
+        let on = call.wait("the way on", way.gone_on).await;
+        last = last.max(on.arrived.duration_since(released));
     }
     let after = Use::of(switch);
     let each = |more: u64| more as f64 / CALLERS as f64;
     println!(
-        "| {} | {:.2} MB | {:.2} | {:.1} ms |",
+        "| {} | {:.2} MB | {:.2} | {:.1} ms | {} ms |",
         way.name,
         each(waiting.memory_kib.saturating_sub(before.memory_kib)) / 1024.0,
         each(waiting.threads.saturating_sub(before.threads)),
         each(after.cpu_ms.saturating_sub(before.cpu_ms)),
+        last.as_millis(),
     );
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH with mod_curl, and some minutes"]
 async fn what_a_waiting_call_costs_the_switch_beyond_the_call_itself() {
-    println!("| {CALLERS} callers who wait {WAIT:?} | memory | threads | CPU |\n|---|---|---|---|");
+    println!(
+        "| {CALLERS} callers who wait {WAIT:?} | memory | threads | CPU | all answered at once: the last goes on after |\n|---|---|---|---|---|"
+    );
     let ways: [(&str, &str, GoneOn); 5] = [
         ("socket", "ask-quiet-within-60 XML switchhook", on_a_line),
         ("park", "park-quiet-within-60 XML switchhook", on_a_line),

@@ -101,10 +101,12 @@ impl<W: Wire> Held<'_, W> {
         let json_keys = self.channel.json_keys.as_deref();
         let default = Plan::default();
         let plan = self.widget.as_ref().map_or(&default, |widget| &widget.plan);
-        match &self.outcome {
+        let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),
             None => plan.in_background(json_keys),
-        }
+        };
+        assignments.retain(|row| row.value.is_some() || self.channel.may_have(&row.name));
+        assignments
     }
 
     /// Stores the answer for reports, without holding up the goodbye.
