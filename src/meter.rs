@@ -38,6 +38,20 @@ pub const PARK_CONNECTED: &str = "switchhook_park_connected";
 /// Parked calls that were given to us, by `fate`.
 pub const PARKED: &str = "switchhook_parked_calls_total";
 
+/// Times that following a `switch` began: what it did before is learnt from elsewhere.
+pub const GAPS: &str = "switchhook_gaps_total";
+/// Legs of a `switch` whose beginning or end was learnt otherwise than from their events, `by`
+/// what.
+pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
+/// CDRs of a `switch`, read or posted, by `outcome`.
+pub const CDRS: &str = "switchhook_cdrs_total";
+
+/// The values of the `by` label of [`LEGS_REPAIRED`].
+pub const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+
+/// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
+pub const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
+
 /// The `webhook` of calls that ask for one which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
@@ -108,6 +122,13 @@ fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
+    counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
+    for by in REPAIRERS {
+        counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
+    }
+    for outcome in CDR_OUTCOMES {
+        counter!(CDRS, "switch" => switch.to_owned(), "outcome" => outcome).absolute(0);
+    }
 }
 
 fn describe() {
@@ -138,6 +159,12 @@ fn describe() {
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
     describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
+    describe_counter!(GAPS, "Times that following a switch began");
+    describe_counter!(
+        LEGS_REPAIRED,
+        "Legs learnt otherwise than from their events"
+    );
+    describe_counter!(CDRS, "CDRs read or posted, by what came of them");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"

@@ -13,6 +13,8 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::records::{self, Records};
+
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
 pub struct Check {
@@ -35,6 +37,14 @@ pub struct Ops {
     pub metrics: PrometheusHandle,
 }
 
+/// Where the records of legs that ended are posted to.
+pub struct Posts {
+    /// Who takes them.
+    pub records: Arc<dyn Records>,
+    /// The largest, in bytes.
+    pub bytes: usize,
+}
+
 /// Serves until `stop` is cancelled.
 ///
 /// # Errors
@@ -42,6 +52,7 @@ pub struct Ops {
 pub async fn serve(
     listener: TcpListener,
     ops: Ops,
+    posts: Posts,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let app = Router::new()
@@ -49,7 +60,8 @@ pub async fn serve(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(page))
-        .with_state(ops);
+        .with_state(ops)
+        .merge(records::router(posts.records, posts.bytes));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

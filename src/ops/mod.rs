@@ -1,3 +1,4 @@
 //! What the operator asks of a running service, over HTTP.
 
 pub mod http;
+pub mod records;
