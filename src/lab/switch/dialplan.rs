@@ -192,7 +192,7 @@ impl Call {
         channel.set("flow.webhook", self.path.clone());
         channel.set("flow.lines", self.path.clone());
         channel.set("flow.lines_context", "flows");
-        let id = switch.next_task();
+        let id = switch.next_task(&channel.uuid);
         channel.schedule(id, parked.untaken, Deed::WayOut);
         channel.set("last_sched_id", id.to_string());
         channel.set("flow.untaken", id.to_string());
