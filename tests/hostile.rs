@@ -8,6 +8,8 @@
     reason = "what is not as it must be fails the test"
 )]
 
+#[path = "hostile/findings.rs"]
+mod findings;
 #[path = "support/switch.rs"]
 mod switch;
 #[path = "hostile/values.rs"]

@@ -15,11 +15,14 @@ mod lag;
 mod link;
 mod mending;
 mod named;
+mod others;
+mod witness;
 mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +42,8 @@ use books::Books;
 use cdrs::{Posted, Sources};
 use link::{Heard, Link, Lost};
 use mending::Mending;
+pub use witness::Asker;
+use witness::Question;
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -85,17 +90,26 @@ pub struct Follower {
     store: Store,
     closing: Arc<dyn Closing>,
     health: watch::Sender<Health>,
+    asker: Asker,
+    questions: mpsc::Receiver<Question>,
+    password: Password,
     cdrs_health: watch::Sender<Health>,
     names: watch::Sender<Vec<String>>,
     inlet: Inlet,
     posts: mpsc::Receiver<Posted>,
 }
 
+/// The password of the next connection, which may change.
+pub type Password = Arc<ArcSwap<Secret>>;
+
 impl Follower {
     /// A follower that is not connected yet.
     #[must_use]
     pub fn new(options: Options, store: Store, closing: Arc<dyn Closing>) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = watch::Sender::new(health);
+        let (asker, questions) = witness::questions(health.subscribe());
+        let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         let address = Some(options.address.clone());
         let names = address.into_iter().chain(options.name.clone()).collect();
         let names = watch::Sender::new(names);
@@ -104,12 +118,27 @@ impl Follower {
             options,
             store,
             closing,
-            health: watch::Sender::new(health),
+            asker,
+            questions,
+            password,
+            health,
             cdrs_health: watch::Sender::new(Health::well()),
             names,
             inlet,
             posts,
         }
+    }
+
+    /// Where another password is put.
+    #[must_use]
+    pub fn password(&self) -> Password {
+        Arc::clone(&self.password)
+    }
+
+    /// Asks the switch for single calls.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// Whether the switch is connected, and what is wrong when it is not.
@@ -165,7 +194,7 @@ impl Follower {
         }
     }
 
-    async fn follow(&self, books: &mut Books, stop: &CancellationToken) {
+    async fn follow(&mut self, books: &mut Books, stop: &CancellationToken) {
         while let Err(error) = books.take_up_stored(&self.store).await {
             if !self.waits_for_the_store(&error, stop).await {
                 return;
@@ -173,7 +202,7 @@ impl Follower {
         }
         let mut wait = FIRST_WAIT;
         loop {
-            let lost = match meanwhile(books, stop, self.connect()).await {
+            let lost = match meanwhile(books, &self.store, stop, self.connect()).await {
                 None => return,
                 Some(Ok(connection)) => self.listen(connection, books, stop, &mut wait).await,
                 Some(Err(error)) => Err(error.into()),
@@ -183,7 +212,10 @@ impl Follower {
             }
             books.followed(false);
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
-            if meanwhile(books, stop, sleep(wait + jitter)).await.is_none() {
+            if meanwhile(books, &self.store, stop, sleep(wait + jitter))
+                .await
+                .is_none()
+            {
                 return;
             }
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -205,10 +237,10 @@ impl Follower {
     async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
         let Options {
             address,
-            password,
             connect_deadline,
             ..
         } = &self.options;
+        let password = self.password.load_full();
         let frames = Limits {
             body_bytes: self.options.frames.body_bytes.max(LIST_BYTES),
             ..self.options.frames
@@ -234,7 +266,7 @@ impl Follower {
     /// Reads until the end, or until the connection is of no use; why it is not. What was
     /// read is carried out whatever happens: only waiting is broken off.
     async fn listen(
-        &self,
+        &mut self,
         connection: Connection<TcpStream>,
         books: &mut Books,
         stop: &CancellationToken,
@@ -257,6 +289,12 @@ impl Follower {
                     self.take(heard, &mut link, books, stop).await?;
                     link.pardon(began.elapsed());
                 }
+                Some(question) = self.questions.recv() => {
+                    match books.has(&question.uuid) {
+                        true => drop(question.answer.send(true)),
+                        false => link.confirm(question),
+                    }
+                }
                 came = books.next_cdrs() => {
                     let began = Instant::now();
                     books.came(came).await;
@@ -266,7 +304,7 @@ impl Follower {
                     link.keep_alive()?;
                     link.list_again()?;
                     let began = Instant::now();
-                    books.tick().await;
+                    close_overdue(books, &self.store).await;
                     link.pardon(began.elapsed());
                 }
             }
@@ -326,22 +364,30 @@ impl Follower {
     }
 }
 
+/// Closes what has waited too long, unless another instance knows better.
+async fn close_overdue(books: &mut Books, store: &Store) {
+    if books.hear_others(store).await {
+        books.tick().await;
+    }
+}
+
 /// Does `work`, and takes in CDRs meanwhile; calls that wait for something end while the switch
 /// is away, too. `None` when told to stop first. What came is carried out whatever happens.
 async fn meanwhile<T>(
     books: &mut Books,
+    store: &Store,
     stop: &CancellationToken,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let mut tick = interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut every = interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(work);
     loop {
         tokio::select! {
             () = stop.cancelled() => return None,
             done = &mut work => return Some(done),
             came = books.next_cdrs() => books.came(came).await,
-            _ = tick.tick() => books.tick().await,
+            _ = every.tick() => close_overdue(books, store).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{Html, IntoResponse, Json, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::guard::{self, Guard};
 use super::records::{self, Records};
 
 /// One thing that must be well for the service to be ready.
@@ -53,15 +55,20 @@ pub async fn serve(
     listener: TcpListener,
     ops: Ops,
     posts: Posts,
+    guard: Guard,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
+    let guard = Arc::new(guard);
+    // Whoever posts a record has a password of its own.
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/", get(page))
         .with_state(ops)
-        .merge(records::router(posts.records, posts.bytes));
+        .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
+        .merge(records::router(posts.records, posts.bytes))
+        .layer(from_fn_with_state(guard, guard::visit));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

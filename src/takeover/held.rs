@@ -22,12 +22,13 @@ use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
 use crate::webhook::Prepared;
 
-use super::channel::Channel;
+use super::channel::{Channel, Way};
 use super::decision::Decision;
+use super::on_hold::OnHold;
 use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
 use super::wire::Wire;
-use super::{Background, Takeover, Widget, Widgets, release};
+use super::{Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -35,25 +36,25 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A store that is slow must not hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Takes over the call behind `stream`. With no `room` it is released at once.
+/// Takes over the call behind `stream`. Without room for it it is released at once.
 ///
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Result<Report, NoCall> {
+pub async fn perform(takeover: &Takeover, stream: TcpStream) -> Result<Report, NoCall> {
     // Boxed, so that a waiting call does not keep the room that opening it took.
-    let (mut held, task) = Box::pin(open(takeover, stream, room)).await?;
+    let (mut held, task, _counted) = Box::pin(open(takeover, stream)).await?;
     held.run(Input::Connected(task)).await;
     Ok(held.report())
 }
 
-async fn open(
-    takeover: &Takeover,
-    stream: TcpStream,
-    room: bool,
-) -> Result<(Held<'_, Connection<TcpStream>>, Task), NoCall> {
+/// A call on its socket, what is to be done with it, and its place among those on hold.
+type Opened<'a> = (Held<'a, Connection<TcpStream>>, Task, OnHold<'a>);
+
+async fn open(takeover: &Takeover, stream: TcpStream) -> Result<Opened<'_>, NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
+    let (counted, room) = OnHold::enter(takeover);
     let deadline = takeover.options.connect_deadline;
     let decision = timeout(deadline, opening.decide(&widgets, room))
         .await
@@ -63,9 +64,8 @@ async fn open(
         channel,
         ..
     } = opening;
-    Ok(Held::new(
-        takeover, widgets, connection, channel, decision, began,
-    ))
+    let (held, task) = Held::new(takeover, widgets, connection, channel, decision, began);
+    Ok((held, task, counted))
 }
 
 /// Takes over a parked call that is spoken to over `wire`.
@@ -176,13 +176,25 @@ impl<'a, W: Wire> Held<'a, W> {
         }
     }
 
+    /// Who confirms that there is such a call. A parked one is told by the switch itself.
+    fn witness(&self) -> Option<Arc<dyn witness::Witness>> {
+        match self.channel.way {
+            Way::Socket { .. } => self.takeover.witness.clone(),
+            Way::Parked(_) => None,
+        }
+    }
+
     fn ask(&mut self) {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
         let widgets = Arc::clone(&self.widgets);
+        let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
-            widgets.client.ask(&widget.webhook, request).await
+            match witness::confirm(witness, &uuid).await {
+                Ok(()) => widgets.client.ask(&widget.webhook, request).await,
+                Err(stranger) => Outcome::unsent(stranger),
+            }
         }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
@@ -191,6 +203,11 @@ impl<'a, W: Wire> Held<'a, W> {
         let Some(request) = self.request.take() else {
             return;
         };
+        let witness = self.witness();
+        if let Err(stranger) = witness::confirm(witness, &self.channel.uuid).await {
+            self.outcome = Some(Outcome::unsent(stranger));
+            return;
+        }
         let request = Background {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),

@@ -5,19 +5,21 @@
 //! calls were parked for us, and steers all of them on that one connection. From there on it
 //! is one way: `decision` finds the webhook and makes the request; `held` performs the table
 //! of [`crate::call::session`] over a `wire`; `hold` is what the caller hears; `release` is
-//! the one write that lets the call go; `room` counts; `report` is the line in the log.
+//! the one write that lets the call go; `on_hold` counts; `report` is the line in the log.
 
 mod channel;
 mod decision;
 mod held;
 mod hold;
+mod on_hold;
 mod opening;
 pub mod park;
 mod release;
 mod report;
-mod room;
 mod socket;
+mod sparing;
 mod wire;
+mod witness;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::details::Format;
@@ -35,6 +38,7 @@ use crate::webhook::{Client, Prepared, Webhook};
 
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
 pub use report::{Ending, Report};
+pub use witness::{Confirmation, Witness};
 
 /// Limits and times of every call.
 #[derive(Debug, Clone)]
@@ -51,6 +55,8 @@ pub struct Options {
     pub music_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
+    /// Who may connect; empty: everybody.
+    pub allow: Vec<IpNet>,
 }
 
 impl Default for Options {
@@ -62,6 +68,7 @@ impl Default for Options {
             goodbye_deadline: Duration::from_secs(5),
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
+            allow: Vec::new(),
         }
     }
 }
@@ -131,6 +138,7 @@ pub struct Takeover {
     options: Options,
     widgets: ArcSwap<Widgets>,
     aftermath: Arc<dyn Aftermath>,
+    witness: Option<Arc<dyn Witness>>,
     on_hold: AtomicUsize,
     release_all: CancellationToken,
 }
@@ -143,9 +151,17 @@ impl Takeover {
             options,
             widgets: ArcSwap::from_pointee(widgets),
             aftermath,
+            witness: None,
             on_hold: AtomicUsize::new(0),
             release_all: CancellationToken::new(),
         }
+    }
+
+    /// Asks for each call whether a switch has it, before its webhook is asked.
+    #[must_use]
+    pub fn confirmed_by(mut self, witness: Option<Arc<dyn Witness>>) -> Self {
+        self.witness = witness;
+        self
     }
 
     /// The widgets of calls that come from now on; calls on hold keep theirs.

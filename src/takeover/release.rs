@@ -6,8 +6,8 @@ use crate::eslclient::{Command, CommandError};
 
 use super::channel::{ASKS, Channel, Lines, WAY_OUT, Way};
 
-/// Values too long for a line that a parked call is given at once. The switch queues 256 for
-/// a channel; at one more it closes the connection, which all parked calls share.
+/// Values too long for a line that a call is given at once. The switch queues 256 for a
+/// channel; at one more it closes the connection, which all parked calls share.
 const QUEUED: usize = 128;
 
 /// Everything that lets the call go to `line`, in the order in which the switch must see it.
@@ -31,6 +31,12 @@ pub fn commands(
     }
     for assignment in assignments {
         commands.push(assign(uuid, assignment)?);
+    }
+    if commands.iter().filter(|it| it.is_queued()).count() > QUEUED {
+        return Err(CommandError::TooMany {
+            what: "values of more than 2 KiB",
+            limit: QUEUED,
+        });
     }
     match &channel.way {
         Way::Socket { .. } => leave_socket(&mut commands, channel, played)?,
@@ -69,12 +75,6 @@ fn leave_park(
 ) -> Result<(), CommandError> {
     let queued = commands.iter().filter(|command| command.is_queued());
     let queued = queued.count();
-    if queued > QUEUED {
-        return Err(CommandError::TooMany {
-            what: "values of more than 2 KiB",
-            limit: QUEUED,
-        });
-    }
     if let Some(task) = channel.way_out {
         commands.insert(0, Command::sched_del(task)?);
     }

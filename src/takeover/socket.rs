@@ -13,7 +13,6 @@ use tracing::{info, warn};
 
 use crate::meter;
 
-use super::room::OnHold;
 use super::{Takeover, held, report};
 
 impl Takeover {
@@ -28,7 +27,9 @@ impl Takeover {
         }
         // The kernel already shook hands with these: closing would lose their answer.
         while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-            self.spawn(&calls, stream, peer, None);
+            if self.allows(peer) {
+                self.spawn(&calls, stream, peer, None);
+            }
         }
         drop(listener);
         calls.close();
@@ -55,10 +56,18 @@ impl Takeover {
                 return;
             };
             match listener.accept().await {
+                Ok((_, peer)) if !self.allows(peer) => report::stranger(peer),
                 Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
                 Err(error) => self.accept_failed(&error).await,
             }
         }
+    }
+
+    fn allows(&self, peer: SocketAddr) -> bool {
+        let allow = &self.options.allow;
+        // A listener on [::] sees IPv4 peers as mapped ones.
+        let ip = peer.ip().to_canonical();
+        allow.is_empty() || allow.iter().any(|net| net.contains(&ip))
     }
 
     /// Out of descriptors, most likely: those in use come back as calls end.
@@ -82,12 +91,11 @@ impl Takeover {
     }
 
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        let (_counted, room) = OnHold::enter(self);
         // Commands are small and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
             return report::no_call(peer, &error);
         }
-        match held::perform(self, stream, room).await {
+        match held::perform(self, stream).await {
             Ok(report) => report.publish(),
             Err(error) => report::no_call(peer, &error),
         }

@@ -37,7 +37,7 @@ use crate::webhook::options::Secret;
 
 use super::channel::AsItCame;
 use super::decision::Decision;
-use super::room::OnHold;
+use super::on_hold::OnHold;
 use super::wire::Wire as _;
 use super::{Takeover, held};
 use hook::Hook;

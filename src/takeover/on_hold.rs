@@ -1,4 +1,4 @@
-//! How many calls are on hold, however they came, and whether one more may be.
+//! How many calls are on hold, and whether there is room for one more.
 
 use std::sync::atomic::Ordering;
 
@@ -8,12 +8,12 @@ use crate::meter;
 
 use super::Takeover;
 
-/// Counts a call for as long as it lives.
+/// Counts a call for as long as it lives. A connection that has not said which call it is
+/// takes nobody's place.
 pub struct OnHold<'a>(&'a Takeover);
 
 impl<'a> OnHold<'a> {
-    /// One more call; whether there is room for it. One without is taken all the same, to be
-    /// released at once.
+    /// Counts one more; whether there is room for it.
     pub fn enter(takeover: &'a Takeover) -> (Self, bool) {
         let before = takeover.on_hold.fetch_add(1, Ordering::Relaxed);
         gauge!(meter::ON_HOLD).increment(1.0);
