@@ -63,6 +63,7 @@ fn switches(config: &Config) -> Vec<Switch> {
         password: switch.password.clone(),
         frames,
         json_cdr_dir: switch.json_cdr_dir.clone(),
+        json_cdr_post: switch.json_cdr_post,
     };
     config.freeswitch.iter().map(switch).collect()
 }

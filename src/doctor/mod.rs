@@ -65,6 +65,8 @@ pub struct Switch {
     pub frames: Limits,
     /// Where its CDRs are read.
     pub json_cdr_dir: Option<PathBuf>,
+    /// They may be posted.
+    pub json_cdr_post: bool,
 }
 
 /// What the configuration says, as far as a switch is to fit it.
