@@ -36,7 +36,7 @@ use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::Takeover;
 
-pub use build::compile;
+pub use build::{compile, store_options};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 use records::Desk;
@@ -121,7 +121,7 @@ impl Service {
         }
         let documents = Arc::new(Documents::new(config, &built)?);
         let http_listener = bind("http", config.listen.http).await?;
-        let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
+        let store = Store::open(build::store_options(config, Role::Serve)).await?;
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("esl", config.listen.esl).await?;
 
