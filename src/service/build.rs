@@ -11,7 +11,8 @@ use crate::follow;
 use crate::ops::Guard;
 use crate::outbox::{self, Endpoint, Endpoints};
 use crate::signing::Signer;
-use crate::takeover::{self, Hold, Widget, Widgets};
+use crate::store::{self, Role};
+use crate::takeover::{self, Hold, Widget, Widgets, park};
 use crate::webhook::egress::Egress;
 use crate::webhook::{Client, Webhook};
 
@@ -233,6 +234,32 @@ pub fn outbox_options(config: &Config) -> outbox::Options {
     outbox::Options {
         in_flight: config.limits.deliveries_in_flight,
         ..outbox::Options::default()
+    }
+}
+
+/// The switches whose parked calls are taken.
+pub fn park_options(config: &Config) -> Vec<park::Options> {
+    let frames = takeover_options(config).frames;
+    let given = config.freeswitch.iter().filter_map(|switch| {
+        let service = switch.park_service.clone()?;
+        Some(park::Options {
+            address: switch.address.clone(),
+            password: switch.password.clone(),
+            service,
+            frames,
+            connect_deadline: config.limits.connect_deadline,
+        })
+    });
+    given.collect()
+}
+
+/// How the store is opened.
+#[must_use]
+pub fn store_options(config: &Config, role: Role) -> store::Options {
+    let password = config.store.password.as_ref();
+    store::Options {
+        password: password.map(|password| password.reveal().to_owned()),
+        ..store::Options::new(&config.store.url, role)
     }
 }
 

@@ -176,8 +176,8 @@ fn values_of_the_wrong_kind_are_refused() {
 fn sections_refuse_what_they_cannot_use() {
     for (text, what) in [
         (
-            "[store]\nurl = \"postgres://u:pw@db/x\"",
-            "PostgreSQL is not in this version",
+            "[store]\nurl = \"postgres://u:pw@db/x?sslmode=perhaps\"",
+            "cannot be used: ",
         ),
         (
             "[store]\nurl = \"redis:x\"",
@@ -213,6 +213,10 @@ fn sections_refuse_what_they_cannot_use() {
             "leaves no room beside 10000 calls on hold",
         ),
         ("[freeswitch]\naddress = \"x:1\"", "write [[freeswitch]]"),
+        (
+            "[[freeswitch]]\naddress = \"a:1\"\npassword = \"x\"\npark_service = \"a b\"",
+            "a letter or digit first",
+        ),
         (
             "[[freeswitch]]\naddress = \"localhost\"\npassword = \"x\"",
             "with its port",

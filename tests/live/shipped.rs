@@ -17,10 +17,12 @@ use super::switch::shipped;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Number, the line that it ends on, and a flow variable that is known there.
-const LINES: [(&str, &str, &str, &str); 15] = [
+const LINES: [(&str, &str, &str, &str); 18] = [
     ("7001", "greet-line-0", "customer_name", "Anna Müller"),
     ("7002", "slow-line-0", "response_status", "SUCCESS"),
     ("7003", "second-line-0", "response_status", "SUCCESS"),
+    ("7006", "greet-line-0", "customer_name", "Anna Müller"),
+    ("7007", "slow-line-0", "response_status", "SUCCESS"),
     (
         "7011",
         "failed-line-1",
@@ -58,9 +60,15 @@ const LINES: [(&str, &str, &str, &str); 15] = [
         "CONNECTION_FAILURE",
     ),
     ("7023", "greet-line-0", "customer_name", "Anna Müller"),
+    (
+        "7024",
+        "failed-line-1",
+        "error_reason",
+        "CONNECTION_FAILURE",
+    ),
 ];
 /// Shown by the tests below, and of the kind `ask-NAME` by nearly every other.
-const PHONES: [&str; 5] = ["0", "(100[0-2])", "7004", "7005", "ask-[\\w-]+"];
+const PHONES: [&str; 5] = ["0", "(100[0-2])", "7004", "7005", "(?:ask|park)-[\\w-]+"];
 
 /// `switchhook lab --receiver`, and what it prints.
 struct Lab {
@@ -189,6 +197,38 @@ async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
         let did = format!("\"didNumber\":\"{number}\"");
         let document = lab.prints(&["POST /calls answered", &did]).await;
         assert!(document.contains("\"calleeType\":\"AGENT\""), "{document}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
+async fn an_agents_desk_calls_a_customer_from_the_command_line() {
+    let exchange = Exchange::enter().await;
+    let mut lab = Lab::start().await;
+    let _service = Service::shipped(exchange.switch, &lab.address).await;
+    let customer = Phone::registered(exchange.switch, "1000").await;
+    let agent = Phone::registered(exchange.switch, "1001").await;
+    // As the README has it, but for `fs_cli -x`.
+    let order =
+        "bgapi originate {flow.name=outbound,flow.key.leadid=HFC123}user/1000 7004 XML phones";
+    exchange.control.order(order).await;
+    let invite = customer.await_message("INVITE").await;
+    let talk = customer.answer(&invite).await;
+    customer.await_message("ACK").await;
+    let invite = agent.await_message("INVITE").await;
+    agent.answer(&invite).await;
+    agent.await_message("ACK").await;
+    let bridged = |event: &Event| event.name() == "CHANNEL_BRIDGE";
+    exchange.events.wait("bridge", bridged).await;
+    customer.hang_up(&talk).await;
+    agent.is_hung_up().await;
+    let document = lab.prints(&["POST /calls answered", "HFC123"]).await;
+    for part in [
+        "\"name\":\"$flow.key.leadid\"",
+        "\"calleeType\":\"AGENT\"",
+        "\"incoming\":false",
+    ] {
+        assert!(document.contains(part), "{part}: {document}");
     }
 }
 

@@ -13,6 +13,7 @@ impl Leg {
     /// event until the leg is down. The same event twice, or an older one late, changes nothing.
     pub fn absorb(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
         let newest = self.is_newest(event) && self.phase != Phase::Down;
+        let mends = kind == Kind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();
         self.fill(kind, event);
         links::collect(event, &mut self.links, &mut self.hints, limits.links);
         self.links.remove(&self.uuid);
@@ -23,6 +24,7 @@ impl Leg {
         }
         self.record(kind, event, limits);
         self.advance(kind);
+        self.mended |= mends;
     }
 
     /// What is learnt once.
@@ -88,7 +90,7 @@ impl Leg {
             }
             Kind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
-                    recording.stopped = Some(recording.stopped.unwrap_or(0).max(sequence));
+                    recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
                 }
             }
             // The channel is gone and with it what recorded it.
@@ -97,7 +99,8 @@ impl Leg {
                 self.suspect_recording(event);
             }
             Kind::Cdr => {
-                self.mend_recording(path(), limits);
+                let cause = event.variable("record_completion_cause");
+                self.mend_recording(path(), cause.as_deref(), limits);
                 self.close_recordings();
                 self.suspect_recording(event);
             }
@@ -113,9 +116,12 @@ impl Leg {
     }
 
     /// Its CDR may know the file of a recording of which nothing was seen.
-    fn mend_recording(&mut self, path: Option<String>, limits: &Limits) {
-        self.mended |= self.recordings_unknown;
-        if self.recordings.is_empty() && self.recording(path, limits).is_some() {
+    fn mend_recording(&mut self, path: Option<String>, cause: Option<&str>, limits: &Limits) {
+        if !self.recordings.is_empty() {
+            return;
+        }
+        if let Some(recording) = self.recording(path, limits) {
+            recording.stop(0, cause);
             self.recordings_unknown = false;
             self.mended = true;
         }
