@@ -71,7 +71,7 @@ impl Town {
 
     /// The same in this environment.
     pub async fn serve_with(&self, environment: &[(&str, &str)]) -> Child {
-        let followed = self.switch.followed();
+        let followed = self.switch.followed_by(1);
         let program = program::serve(self.folder.path(), environment);
         let said = || program::said(self.folder.path());
         assert!(timeout(PATIENT, followed).await.is_ok(), "{}", said());
