@@ -17,7 +17,9 @@ pub struct Played {
     pub golden: Value,
 }
 
-/// Calls whose document is told by the first channel that was created, without loopbacks.
+/// Calls whose document is told by the first channel that was created, without loopbacks, and
+/// with one recording at most: of several on a leg, what fell into a gap is not noticed (the
+/// README says so).
 pub fn playable() -> Vec<String> {
     let fits = |name: &String| {
         let golden = golden::documents(name);
@@ -27,7 +29,9 @@ pub fn playable() -> Vec<String> {
         };
         let first: Value = serde_json::from_str(&bodies[0]).unwrap();
         let loopback = bodies.iter().any(|body| body.contains("loopback/"));
-        first["Unique-ID"] == document["phonon-uuid"] && !loopback
+        let started = |body: &&String| body.contains("\"Event-Name\":\"RECORD_START\"");
+        let one_recording = bodies.iter().filter(started).count() <= 1;
+        first["Unique-ID"] == document["phonon-uuid"] && !loopback && one_recording
     };
     names().into_iter().filter(fits).collect()
 }

@@ -470,8 +470,9 @@ impl Inner {
     async fn flood(&self, stream: &mut TcpStream, chunk: &[u8]) -> io::Result<()> {
         let mut sent = 0;
         while sent < FLOOD {
-            let wrote = stream.write(chunk).await?;
-            sent += wrote;
+            // Whole pieces, or what comes would not be what it says.
+            stream.write_all(chunk).await?;
+            sent += chunk.len();
             self.taken.fetch_max(sent, Ordering::SeqCst);
         }
         Ok(())
