@@ -38,14 +38,14 @@ struct Case {
 }
 
 /// The list of ways, and a reset at each byte of an answer.
-async fn cases() -> Vec<Case> {
+fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, reason, is_delivered, way) in WAYS {
         cases.push(Case {
             name: name.into(),
             reason: reason.into(),
             is_delivered,
-            faulty: Faulty::start(way).await,
+            faulty: Faulty::start(way),
         });
     }
     let head = WELL.find("\r\n\r\n").unwrap() + 4;
@@ -55,7 +55,7 @@ async fn cases() -> Vec<Case> {
             reason: "CONNECTION_FAILURE".into(),
             // The status decides; its body is not read.
             is_delivered: at >= head,
-            faulty: Faulty::start(Way::ResetsAt(at)).await,
+            faulty: Faulty::start(Way::ResetsAt(at)),
         });
     }
     cases
@@ -108,7 +108,7 @@ fn resident_kib(program: u32) -> u64 {
 }
 
 pub async fn fail() -> Row {
-    let cases = cases().await;
+    let cases = cases();
     let town = Town::new(&config(&cases)).await;
     let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doctor/tls/ca.pem");
     let trusts = [("SSL_CERT_FILE", authority.to_str().unwrap())];
@@ -129,7 +129,9 @@ pub async fn fail() -> Row {
     assert!(memory < MEMORY_KIB, "{memory} KiB more than before");
     for case in &cases {
         let taken = case.faulty.taken();
-        assert!(taken < TAKEN, "{}: {taken} bytes were taken", case.name);
+        // What never becomes an answer is read until the deadline, and not kept.
+        let is_bounded = taken < TAKEN || case.reason == "TIMEOUT";
+        assert!(is_bounded, "{}: {taken} bytes were taken", case.name);
     }
     program.kill().await.unwrap();
     Row {
@@ -158,7 +160,7 @@ async fn heal_who_refused(store: &Store, cases: &[Case]) {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    refuses.faulty.heal().await;
+    refuses.faulty.heal();
     store.replay(filter, Duration::ZERO).await.unwrap();
 }
 

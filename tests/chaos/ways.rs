@@ -1,7 +1,6 @@
 //! A receiver that fails in every way that a receiver can, each way on a port of its own.
 
 use std::io::{self, Write as _};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,7 +10,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -271,11 +270,12 @@ pub const WAYS: [(&str, &str, bool, Way); 42] = [
 /// One way, on its port.
 pub struct Faulty {
     pub url: String,
+    /// Until it listens.
+    socket: Mutex<Option<TcpSocket>>,
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    address: SocketAddr,
     way: Way,
     /// Connections that still fail.
     ill: AtomicUsize,
@@ -285,33 +285,38 @@ struct Inner {
 }
 
 impl Faulty {
-    pub async fn start(way: Way) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let inner = Arc::new(Inner {
-            address,
-            way,
-            ill: AtomicUsize::new(usize::MAX),
-            taken: AtomicUsize::default(),
-            documents: Mutex::default(),
-        });
+    pub fn start(way: Way) -> Self {
+        // Bound and not listening it refuses, and nobody else gets the port.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = socket.local_addr().unwrap();
         let scheme = if way.is_tls() { "https" } else { "http" };
         let faulty = Self {
             url: format!("{scheme}://{address}/"),
-            inner: Arc::clone(&inner),
+            socket: Mutex::new(Some(socket)),
+            inner: Arc::new(Inner {
+                way,
+                ill: AtomicUsize::new(usize::MAX),
+                taken: AtomicUsize::default(),
+                documents: Mutex::default(),
+            }),
         };
-        // Who refuses listens when it is well again.
         if way != Way::Refuses {
-            tokio::spawn(listen(listener, inner));
+            faulty.listen();
         }
         faulty
     }
 
-    /// Who refused listens from now on, and is well.
-    pub async fn heal(&self) {
-        self.fails(0);
-        let listener = TcpListener::bind(self.inner.address).await.unwrap();
+    fn listen(&self) {
+        let socket = self.socket.lock().unwrap().take().unwrap();
+        let listener = socket.listen(64).unwrap();
         tokio::spawn(listen(listener, Arc::clone(&self.inner)));
+    }
+
+    /// Who refused listens from now on, and is well.
+    pub fn heal(&self) {
+        self.fails(0);
+        self.listen();
     }
 }
 
