@@ -82,7 +82,7 @@ fn webhook_at_zero(webhook: &str) {
     let results = Reason::ALL
         .iter()
         .map(|reason| reason.as_str())
-        .chain(["SUCCESS"]);
+        .chain([Reason::SUCCESS]);
     for result in results {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }

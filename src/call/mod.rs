@@ -14,5 +14,6 @@ pub mod numbers;
 pub mod outcome;
 pub mod recording;
 pub mod session;
+pub mod story;
 pub mod variables;
 pub mod whole;

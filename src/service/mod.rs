@@ -26,13 +26,14 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::board::Board;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Closing, Follower};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
-use crate::takeover::Takeover;
+use crate::takeover::{self, Takeover};
 
 pub use build::compile;
 use closing::Documents;
@@ -45,7 +46,7 @@ use keeper::{Keeper, Webhooks};
 pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     let built = compile(config)?;
     build::endpoints(config)?;
-    Documents::new(config, &built)?;
+    Documents::new(config, &built, Arc::default())?;
     let mut warnings = config.warnings.clone();
     warnings.extend(build::blocked(config, &built));
     warnings.extend(build::unread(config));
@@ -115,7 +116,8 @@ impl Service {
         for warning in build::blocked(config, &built) {
             warn!("{}", warning.in_file(config.origin(), ""));
         }
-        let documents = Arc::new(Documents::new(config, &built)?);
+        let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let documents = Arc::new(Documents::new(config, &built, Arc::clone(&board))?);
         let http_listener = bind("http", config.listen.http).await?;
         let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
         // Last of what can fail: whoever connects is served.
@@ -138,7 +140,10 @@ impl Service {
 
         let keeper = Arc::new(Keeper::new(store.clone()));
         let takeover = Arc::new(Takeover::new(
-            build::takeover_options(config),
+            takeover::Options {
+                board: Arc::clone(&board),
+                ..build::takeover_options(config)
+            },
             built.widgets,
             keeper,
         ));

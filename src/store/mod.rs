@@ -25,9 +25,9 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use health::Health;
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSummary, Claimed, Content, DocumentDetail,
+    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content, DocumentDetail,
     DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease, NewDocument,
-    Report, ReportedCall, Settled, State, StoredLeg, Want,
+    Report, ReportedCall, Settled, State, StoredLeg, ToldCall, Want,
 };
 
 use sqlite::Sqlite;
@@ -255,6 +255,26 @@ impl Store {
         let Driver::Sqlite(db) = &*self.driver;
         let (calls, next) = db.report(filter, cursor.0).await?;
         Ok((calls, next.map(ReportCursor)))
+    }
+
+    /// Calls that are over with their stories, the newest first; looks through the last
+    /// 50,000.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn calls(&self, search: &CallSearch) -> Result<Vec<ToldCall>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.calls(search).await
+    }
+
+    /// Documents of a call and requests of its widgets, by the Unique-IDs of its legs; the
+    /// first hundred.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.documents_of(uuids).await
     }
 
     /// Webhooks and variable names that those calls kept.

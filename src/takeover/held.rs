@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tracing::warn;
 
+use crate::board::Place;
 use crate::call::outcome::Outcome;
 use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
@@ -81,6 +82,7 @@ async fn open(
         request,
         asking: None,
         outcome,
+        place: None,
         played: false,
         ending: Ending::Lost,
         began,
@@ -102,6 +104,8 @@ struct Held<'a> {
     request: Option<Prepared>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
+    /// On the board, while it waits for the webhook.
+    place: Option<Place<'a>>,
     /// Something was started on the channel that must be broken off.
     played: bool,
     ending: Ending,
@@ -109,7 +113,7 @@ struct Held<'a> {
     left: Instant,
 }
 
-impl Held<'_> {
+impl<'a> Held<'a> {
     async fn run(&mut self, mut input: Input) {
         loop {
             let (next, actions) = self.state.step(input);
@@ -152,11 +156,25 @@ impl Held<'_> {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
+        let until = self.began + widget.webhook.timeout();
+        self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         self.asking = Some(Box::pin(async move {
             widgets.client.ask(&widget.webhook, request).await
         }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
+    }
+
+    fn shown(&self, until: Instant) -> Place<'a> {
+        let Channel {
+            uuid,
+            caller,
+            destination,
+            widget,
+            ..
+        } = &self.channel;
+        let texts = [uuid, caller, destination, widget].map(String::as_str);
+        self.takeover.options.board.hold(texts, self.began, until)
     }
 
     async fn ask_in_background(&mut self) {

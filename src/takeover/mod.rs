@@ -22,6 +22,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
 use crate::call::details::Format;
 use crate::call::variables::Plan;
 use crate::eslclient;
@@ -45,6 +46,8 @@ pub struct Options {
     pub music_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
+    /// Where it is shown who is on hold, and what became of the last calls.
+    pub board: Arc<Board>,
 }
 
 impl Default for Options {
@@ -56,6 +59,7 @@ impl Default for Options {
             goodbye_deadline: Duration::from_secs(5),
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
+            board: Arc::default(),
         }
     }
 }

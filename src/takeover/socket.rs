@@ -92,7 +92,7 @@ impl Takeover {
             return report::no_call(peer, &error);
         }
         match held::perform(self, stream, room).await {
-            Ok(report) => report.publish(),
+            Ok(report) => report.publish(&self.options.board),
             Err(error) => report::no_call(peer, &error),
         }
     }

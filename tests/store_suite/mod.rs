@@ -45,6 +45,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
             .map(|webhook| NewDocument::document(webhook, "outbound", call, body(webhook)))
             .collect(),
         summary: Some(summary("outbound", 1_000)),
+        story: String::new(),
     }
 }
 

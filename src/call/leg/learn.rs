@@ -21,6 +21,7 @@ impl Leg {
             self.refresh(event, limits);
         }
         self.record(kind, event, limits);
+        self.talk(event);
         self.advance(kind);
     }
 

@@ -7,6 +7,7 @@ mod connect;
 mod lock;
 mod operator;
 mod report;
+mod told;
 mod writer;
 
 use std::path::PathBuf;

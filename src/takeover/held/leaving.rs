@@ -39,6 +39,7 @@ impl Held<'_> {
             }
         }
         self.left = Instant::now();
+        self.place = None;
         self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
         self.keep();
     }
