@@ -140,7 +140,8 @@ impl Board {
     }
 
     fn change(&self) {
-        self.changed.send_modify(|change| *change = change.wrapping_add(1));
+        self.changed
+            .send_modify(|change| *change = change.wrapping_add(1));
     }
 
     /// Changes with every call that comes and goes.
@@ -326,7 +327,12 @@ mod tests {
     #[test]
     fn a_waiting_call_costs_a_few_hundred_bytes() {
         let held = Held::new(
-            ["9d34878d-01a0-45ba-b5d6-6b097ae17611", "919879072567", "912243690284", "lookup"],
+            [
+                "9d34878d-01a0-45ba-b5d6-6b097ae17611",
+                "919879072567",
+                "912243690284",
+                "lookup",
+            ],
             Instant::now(),
             Instant::now(),
         );

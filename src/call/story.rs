@@ -57,7 +57,8 @@ impl Told {
     /// What is told of an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
-        let micros = |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let micros =
+            |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let failure = outcome.verdict.as_ref().err();
         Self {
             reason: failure.map(|failure| Cow::Borrowed(failure.reason.as_str())),
@@ -144,10 +145,15 @@ impl Story {
         let legs = parties.iter().zip(parts);
         let keys = details::flow_keys(call).into_iter();
         Self {
-            legs: legs.map(|(leg, (number, part))| told(leg, number, part)).collect(),
+            legs: legs
+                .map(|(leg, (number, part))| told(leg, number, part))
+                .collect(),
             talks: talks(&parties),
             runs: Vec::new(),
-            keys: keys.filter(|(name, _)| !hidden.contains(name)).map(short).collect(),
+            keys: keys
+                .filter(|(name, _)| !hidden.contains(name))
+                .map(short)
+                .collect(),
             missing: details::missing(document),
         }
     }
@@ -163,7 +169,11 @@ fn told(leg: &Leg, number: String, part: String) -> LegTold {
         ended_us: leg.ended_us,
         cause: leg.cause.clone(),
         remote_hangup: leg.remote_hangup(),
-        recordings: leg.recordings.iter().map(|one| one.file_name().to_owned()).collect(),
+        recordings: leg
+            .recordings
+            .iter()
+            .map(|one| one.file_name().to_owned())
+            .collect(),
     }
 }
 
@@ -186,7 +196,8 @@ fn talks(parties: &[&Leg]) -> Vec<Talked> {
                 from_us: talk.from_us,
                 until_us: ends.into_iter().flatten().min().unwrap_or(talk.from_us),
             };
-            let same = |known: &Talked| known.legs == talked.legs && known.from_us == talked.from_us;
+            let same =
+                |known: &Talked| known.legs == talked.legs && known.from_us == talked.from_us;
             if other != place && !talks.iter().any(same) {
                 talks.push(talked);
             }

@@ -1,3 +1,11 @@
-//! What the operator asks of a running service, over HTTP.
+//! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
+//! person, made here and readable without scripts.
 
+mod calls;
+mod figures;
 pub mod http;
+mod live;
+mod page;
+mod pictures;
+mod replay;
+mod words;

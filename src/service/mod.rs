@@ -160,11 +160,17 @@ impl Service {
             switches,
         );
         let stop_http = CancellationToken::new();
-        let pages = tokio::spawn(http::serve(
-            http_listener,
-            Ops { checks, metrics },
-            stop_http.clone(),
-        ));
+        let ops = Ops {
+            checks,
+            metrics,
+            board,
+            store: store.clone(),
+            time_zone: config.account.time_zone,
+            may_change: false,
+            pages: http::places(),
+            stop: stop_http.clone(),
+        };
+        let pages = tokio::spawn(http::serve(http_listener, ops));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,

@@ -25,9 +25,9 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use health::Health;
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content, DocumentDetail,
-    DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease, NewDocument,
-    Report, ReportedCall, Settled, State, StoredLeg, ToldCall, Want,
+    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
+    DocumentDetail, DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease,
+    NewDocument, Report, ReportedCall, Settled, State, StoredLeg, ToldCall, Want,
 };
 
 use sqlite::Sqlite;
