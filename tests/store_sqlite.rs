@@ -34,6 +34,7 @@ conformance! { SqliteFile::new();
     a_finished_call_swaps_its_legs_for_its_documents
     a_call_that_is_finished_twice_keeps_its_first_document
     a_widgets_requests_are_all_kept_with_their_own_content
+    calls_are_told_the_newest_first_and_found_by_their_story
     every_attempt_has_the_same_id_and_bytes
     two_claimers_never_get_the_same_document
     a_stale_token_settles_nothing_and_is_told

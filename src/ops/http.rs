@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use chrono_tz::Tz;
@@ -19,7 +19,7 @@ use crate::board::Board;
 use crate::store::Store;
 
 use super::page::{self, View};
-use super::{live, replay};
+use super::{live, metrics, replay};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub async fn serve(listener: TcpListener, ops: Ops) -> std::io::Result<()> {
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(metrics::respond))
         .route("/", get(now))
         .route("/calls", get(calls))
         .route("/calls/{uuid}", get(call))
@@ -110,18 +110,6 @@ pub(super) fn readiness(ops: &Ops) -> Readiness {
         ready: checks.iter().all(|check| check.ok || !check.vital),
         checks,
     }
-}
-
-async fn metrics(State(ops): State<Ops>) -> Response {
-    ops.metrics.run_upkeep();
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        ops.metrics.render(),
-    )
-        .into_response()
 }
 
 async fn now(State(ops): State<Ops>) -> Response {

@@ -3,8 +3,10 @@
 
 mod calls;
 mod figures;
+pub mod files;
 pub mod http;
 mod live;
+mod metrics;
 mod page;
 mod pictures;
 mod replay;

@@ -89,7 +89,8 @@ impl Report {
         let known = self.known.then(|| self.channel.widget.clone());
         let webhook = known.unwrap_or_else(|| meter::UNKNOWN.to_owned());
         if let Some(duration) = outcome.duration {
-            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone()).record(duration);
+            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
+                .record(duration);
         }
         counter!(meter::WIDGETS, "webhook" => webhook, "reason" => self.reason()).increment(1);
         histogram!(meter::OWN_SECONDS).record(self.own());

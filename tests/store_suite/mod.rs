@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use delivery::*;
 pub use operation::*;
 use switchhook::store::{
-    CallSummary, Claimed, Clock, Filter, FinishedCall, KeptResponse, NewDocument, Report, Role,
+    CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, KeptResponse, NewDocument, Report, Role,
     Settled, State, Store, StoreError, StoredLeg, Want,
 };
 
