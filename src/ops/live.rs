@@ -55,6 +55,6 @@ async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
         () = open.stop.cancelled() => return None,
         () = changed => {}
     }
-    let event = Event::default().event("changed").data("");
+    let event = Event::default().event("changed").data("now");
     Some((Ok(event), open))
 }

@@ -60,7 +60,7 @@ pub async fn ask(State(ops): State<Ops>, Query(meant): Query<Meant>) -> Response
             Ok(count) => {
                 p { b { (count) (if *count == 1 { " document" } else { " documents" }) } " "
                     @if !meant.filter.webhook.is_empty() { "to " b { (meant.filter.webhook) } " " }
-                    "would be sent again, with the same id and the same bytes. Nothing is changed yet." }
+                    "would be sent again, with the same id and the same bytes; a paused webhook goes on. Nothing is changed yet." }
                 (form(&ops, &meant, &format!("Send {count} again")))
             },
         }

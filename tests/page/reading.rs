@@ -75,6 +75,7 @@ async fn why_a_caller_went_down_line_1_is_found_with_one_search() {
     assert!(verdict.contains("What to do"), "{verdict}");
     let page = browser.text("main").await;
     assert!(page.contains("talked to"), "{page}");
+    browser.picture("call").await;
     assert_eq!(browser.complaints().await, [""; 0]);
     drop(browser);
     stage.service.stop().await;

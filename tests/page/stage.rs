@@ -35,7 +35,6 @@ impl Stage {
 [listen]
 esl = "127.0.0.1:0"
 http = "127.0.0.1:0"
-http_token = "{TOKEN}"
 [[freeswitch]]
 address = "{}"
 password = "ClueCon"
@@ -58,6 +57,7 @@ url = "http://{}/completed"
 [webhooks.lookup]
 url = "http://{}/callers"
 before_answer = "silence"
+timeout = "60s"
 response.map = {{ customer_name = "$.customer.name" }}
 "#,
             switch.address,
@@ -87,11 +87,6 @@ response.map = {{ customer_name = "$.customer.name" }}
         Peer::call(self.service.esl, Channel::to("lookup")).await
     }
 
-    /// A call that was answered so, and is on its way.
-    pub async fn answered(&self, status: u16, body: &str) -> Peer {
-        self.answer(self.hold().await, status, body).await
-    }
-
     async fn answer(&self, mut peer: Peer, status: u16, body: &str) -> Peer {
         self.receiver.answer(status, body).await;
         peer.until_exit().await;
@@ -110,9 +105,20 @@ response.map = {{ customer_name = "$.customer.name" }}
         let peer = self.answer(peer, status, body).await;
         drop(peer);
         let before = self.inbox.posts().len();
-        self.switch.play(&bodies);
+        self.play(&bodies);
         self.inbox.wait(before + 1).await;
         uuid
+    }
+
+    /// With the times that the events have.
+    fn play(&self, bodies: &[String]) {
+        for body in bodies {
+            let length = body.len();
+            let frame = format!(
+                "Content-Length: {length}\nContent-Type: text/event-json\n\n{body}"
+            );
+            self.switch.send_wire(frame.into_bytes());
+        }
     }
 
     /// A call whose document nobody takes: it is dead. `410 Gone` pauses its webhook.
@@ -120,7 +126,7 @@ response.map = {{ customer_name = "$.customer.name" }}
         self.inbox.answers(Answer::Status(410));
         let (bodies, _) = anew(&now(&bodies(capture)));
         let before = self.inbox.posts().len();
-        self.switch.play(&bodies);
+        self.play(&bodies);
         self.inbox.wait(before + 1).await;
     }
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 pub use delivery::*;
 pub use operation::*;
 use switchhook::store::{
-    CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, KeptResponse, NewDocument, Report, Role,
-    Settled, State, Store, StoreError, StoredLeg, Want,
+    CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, KeptResponse, NewDocument,
+    Report, Role, Settled, State, Store, StoreError, StoredLeg, Want,
 };
 
 /// Makes stores that share one database.

@@ -11,6 +11,7 @@ use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
 use crate::store::DocumentRow;
 
+use super::pieces::Paused;
 use super::{View, missing, outbox, pieces, unread};
 
 /// The view of the call that this is a leg of.
@@ -41,6 +42,8 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         ..Told::default()
     });
     let documents = ops.store.documents_of(&call.uuids()).await;
+    let pauses = ops.store.pauses().await.unwrap_or_default();
+    let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
     let body = html! {
         (heading(ops, &call))
         @if let Some(held) = &held {
@@ -51,7 +54,7 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         (legs(ops, &call))
         @match &documents {
             Err(error) => (unread(error)),
-            Ok(documents) => (documents_of(ops, documents)),
+            Ok(documents) => (documents_of(ops, documents, &paused)),
         }
         (keys(&call.story))
     };
@@ -78,7 +81,8 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
         dl.facts {
             div { dt { "Began" } dd { (words::moment(call.began_ms, ops.time_zone)) } }
             @if let Some((switch, summary)) = &call.over {
-                div { dt { "Ended" } dd { (words::clock(summary.ended_ms, ops.time_zone)) ", " (summary.hangup_cause) } }
+                div { dt { "Ended" } dd { (words::clock(summary.ended_ms, ops.time_zone)) } }
+                @if !summary.hangup_cause.is_empty() { div { dt { "Cause" } dd { "Q.850 " (summary.hangup_cause) } } }
                 div { dt { "Switch" } dd { (switch) } }
             }
             @if !call.flow.is_empty() { div { dt { "Flow" } dd { (call.flow) } } }
@@ -178,7 +182,7 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
         @if !story.legs.is_empty() {
             section aria-labelledby="legs" {
                 h2 #legs { "Legs" }
-                (pictures::legs(story, ops.time_zone))
+                div.card { (pictures::legs(story, ops.time_zone)) }
                 ul.plain {
                     @for (who, whom, time) in pictures::talks(story) {
                         li { (who) " talked to " (whom) " for " (words::took(time)) }
@@ -192,12 +196,12 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
     }
 }
 
-fn documents_of(ops: &Ops, documents: &[DocumentRow]) -> Markup {
+fn documents_of(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
     html! {
         @if !documents.is_empty() {
             section aria-labelledby="documents" {
                 h2 #documents { "Documents" }
-                (outbox::rows(ops, documents))
+                (outbox::rows(ops, documents, paused))
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::ops::{replay, words};
 use crate::store::{Attempt, Content, DocumentDetail, StoreError};
 use crate::webhook::shown;
 
+use super::pieces::Paused;
 use super::{View, missing, pieces, unread};
 
 /// Bytes of a body that are shown.
@@ -25,7 +26,9 @@ pub async fn respond(ops: &Ops, id: &str) -> Response {
             return view(body).respond(ops, StatusCode::SERVICE_UNAVAILABLE);
         }
     };
-    view(body(ops, &document)).respond(ops, StatusCode::OK)
+    let pauses = ops.store.pauses().await.unwrap_or_default();
+    let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
+    view(body(ops, &document, &paused)).respond(ops, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -37,17 +40,17 @@ const fn view(body: Markup) -> View<'static> {
     }
 }
 
-fn body(ops: &Ops, document: &DocumentDetail) -> Markup {
+fn body(ops: &Ops, document: &DocumentDetail, paused: Paused<'_>) -> Markup {
     let row = &document.row;
     let now_ms = board::now_ms();
     html! {
         div.row {
             h1 { "To " (row.endpoint) }
-            (pieces::state(row.state, row.attempts))
+            (pieces::state(row, paused))
         }
         dl.facts {
             div { dt { "Made" } dd { (words::moment(row.inserted_ms, ops.time_zone)) } }
-            @if let Some(due) = row.due_ms { div { dt { "Next" } dd { (words::away(due, now_ms)) } } }
+            @if let Some(due) = row.due_ms.filter(|_| !paused(&row.endpoint)) { div { dt { "Next" } dd { (words::away(due, now_ms)) } } }
             div { dt { "Attempts" } dd { (row.attempts) } }
             div { dt { "Size" } dd { (words::bytes(row.body_bytes)) } }
             div { dt { "webhook-id" } dd.id { (row.webhook_id) } }

@@ -10,6 +10,7 @@ use crate::ops::http::Ops;
 use crate::ops::words;
 use crate::store::{Backlog, DocumentRow, Filter, State};
 
+use super::pieces::Paused;
 use super::{View, pieces, unread};
 
 /// Documents of a page.
@@ -57,6 +58,10 @@ impl Query {
 pub async fn respond(ops: &Ops, query: &Query) -> Response {
     let backlogs = ops.store.backlogs().await;
     let documents = ops.store.documents(&query.filter(), PAGE).await;
+    let paused = |name: &str| {
+        let mut all = backlogs.iter().flatten();
+        all.any(|one| one.endpoint == name && one.paused.is_some())
+    };
     let body = html! {
         h1 { "Outbox" }
         @match &backlogs {
@@ -66,7 +71,7 @@ pub async fn respond(ops: &Ops, query: &Query) -> Response {
         (filters(query))
         @match &documents {
             Err(error) => (unread(error)),
-            Ok(documents) => (list(ops, query, documents)),
+            Ok(documents) => (list(ops, query, documents, &paused)),
         }
     };
     let view = View {
@@ -128,7 +133,7 @@ fn filters(query: &Query) -> Markup {
     }
 }
 
-fn list(ops: &Ops, query: &Query, documents: &[DocumentRow]) -> Markup {
+fn list(ops: &Ops, query: &Query, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
     let next = documents
         .last()
@@ -138,7 +143,7 @@ fn list(ops: &Ops, query: &Query, documents: &[DocumentRow]) -> Markup {
         @if documents.is_empty() {
             p.empty { "No document fits." }
         } @else {
-            (rows(ops, documents))
+            (rows(ops, documents, paused))
             p.actions {
                 a.button href=(query.address("/outbox/replay", &query.state, None)) { "Send these again …" }
                 @if next.is_some() {
@@ -150,7 +155,7 @@ fn list(ops: &Ops, query: &Query, documents: &[DocumentRow]) -> Markup {
 }
 
 /// Documents in a list, each with its last outcome.
-pub fn rows(ops: &Ops, documents: &[DocumentRow]) -> Markup {
+pub fn rows(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
     let now_ms = board::now_ms();
     html! {
         ul.calls {
@@ -161,8 +166,8 @@ pub fn rows(ops: &Ops, documents: &[DocumentRow]) -> Markup {
                             (words::clock(one.inserted_ms, ops.time_zone))
                         }
                         a.parties href={ "/outbox/" (one.webhook_id) } { "to " (one.endpoint) }
-                        (pieces::state(one.state, one.attempts))
-                        span.end.quiet { (next(one, now_ms)) }
+                        (pieces::state(one, paused))
+                        span.end.quiet { (next(one, paused, now_ms)) }
                     }
                     @if !one.last_result.is_empty() && one.state != State::Delivered {
                         p.why { (one.last_result) }
@@ -173,13 +178,14 @@ pub fn rows(ops: &Ops, documents: &[DocumentRow]) -> Markup {
     }
 }
 
-fn next(one: &DocumentRow, now_ms: i64) -> String {
+fn next(one: &DocumentRow, paused: Paused<'_>, now_ms: i64) -> String {
     let attempts = match one.attempts {
         0 => "not tried yet".to_owned(),
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
     };
-    match one.due_ms.filter(|_| one.state == State::Waiting) {
+    let waits = one.state == State::Waiting && !paused(&one.endpoint);
+    match one.due_ms.filter(|_| waits) {
         Some(due) => format!("{attempts}, next {}", words::away(due, now_ms)),
         None => attempts,
     }

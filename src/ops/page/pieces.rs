@@ -7,7 +7,7 @@ use crate::call::story::Run;
 use crate::ops::calls::Told;
 use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
-use crate::store::State;
+use crate::store::{DocumentRow, State};
 
 /// How a run left, with its reason: never told by colour alone.
 pub fn outcome(run: &Run) -> Markup {
@@ -76,13 +76,13 @@ pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
                         (parties(&call.uuid, &call.caller, &call.called))
                         @if let Some(run) = call.deciding() {
                             span.webhook { (run.webhook) }
-                            (outcome(run))
+                            span.end { (outcome(run)) }
                         }
-                        span.end.quiet { (summary(call)) " · " (words::away(call.began_ms, now_ms)) }
                     }
                     @if let Some(detail) = sentence(call) {
                         p.why { (detail) }
                     }
+                    p.quiet { (words::away(call.began_ms, now_ms)) " · " (summary(call)) }
                 }
             }
         }
@@ -111,14 +111,18 @@ fn summary(call: &Told) -> String {
     }
 }
 
+/// Whether an endpoint is paused.
+pub type Paused<'a> = &'a dyn Fn(&str) -> bool;
+
 /// A document's state.
-pub fn state(state: State, attempts: u32) -> Markup {
+pub fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
     html! {
-        @match state {
+        @match row.state {
             State::Delivered => span.pill.good { "delivered" },
             State::Dead => span.pill.bad { "dead" },
             State::Leased => span.pill.odd { "being tried" },
-            State::Waiting if attempts == 0 => span.pill.odd { "waiting" },
+            State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
             State::Waiting => span.pill.odd { "retrying" },
         }
     }
