@@ -47,6 +47,19 @@ pub enum Command {
     Report(operator::Report),
     /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
     Metrics(operator::Metrics),
+    /// Print what the shell needs to complete our command line.
+    Completions(Completions),
+    /// Print the manual page.
+    Man,
+}
+
+/// `switchhook completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: for the bash of everybody on this machine\n  \
+    switchhook completions bash > /usr/share/bash-completion/completions/switchhook")]
+pub struct Completions {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }
 
 /// `switchhook serve`.
@@ -159,6 +172,10 @@ pub struct Check {
     /// Print the commented file of every key and its default, and check nothing.
     #[arg(long, conflicts_with = "files")]
     pub print_reference: bool,
+
+    /// Print a JSON Schema of the file, for editors, and check nothing.
+    #[arg(long, conflicts_with_all = ["files", "print_reference"])]
+    pub print_schema: bool,
 }
 
 /// `switchhook doctor`.

@@ -20,5 +20,7 @@ fn main() -> ExitCode {
         Command::Outbox(what) => commands::outbox(&line.config, what),
         Command::Metrics(args) => commands::metrics(args),
         Command::Report(args) => commands::report(&line.config, args),
+        Command::Completions(args) => commands::completions(args),
+        Command::Man => commands::man(),
     }
 }

@@ -7,6 +7,8 @@ mod faults;
 mod good;
 #[path = "config/names.rs"]
 mod names;
+#[path = "config/schema.rs"]
+mod schema;
 #[path = "config/secrets.rs"]
 mod secrets;
 

@@ -4,22 +4,24 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::{Config, Fault, Faults, REFERENCE};
+use switchhook::config::{self, Config, Fault, Faults, REFERENCE};
 use switchhook::service;
 
 use super::counted;
 use crate::cli::Check;
 
-/// Checks the files named, or `config` when none is; or prints the reference.
+/// Checks the files named, or `path` when none is; or prints the reference or the schema.
 ///
 /// Exit status 1 when a file has a fault or nothing could be printed.
 #[must_use]
-pub fn check(config: &Path, args: &Check) -> ExitCode {
+pub fn check(path: &Path, args: &Check) -> ExitCode {
     let mut out = io::stdout().lock();
     let printed = if args.print_reference {
         out.write_all(REFERENCE.as_bytes()).map(|()| true)
+    } else if args.print_schema {
+        writeln!(out, "{:#}", config::schema()).map(|()| true)
     } else if args.files.is_empty() {
-        check_file(config, &mut out)
+        check_file(path, &mut out)
     } else {
         let check = |good, file| Ok(check_file(file, &mut out)? && good);
         args.files.iter().map(AsRef::as_ref).try_fold(true, check)

@@ -11,6 +11,7 @@ mod kinds;
 mod lines;
 mod reader;
 mod response;
+mod schema;
 mod secrets;
 mod section;
 mod sections;
@@ -29,6 +30,7 @@ use toml_edit::{Document, TomlError};
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
+pub use schema::schema;
 use section::Section;
 pub use settings::{
     Account, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings,

@@ -207,3 +207,24 @@ fn help_of_every_command_shows_an_example_and_the_exit_status() {
         assert!(help.contains("Exit status: 0"), "{help}");
     }
 }
+
+#[test]
+fn the_manual_has_every_command_and_shells_get_their_completions() {
+    let place = Place::new();
+    let manual = place.run(&["man"]).done();
+    let help = place.run(&["--help"]).done();
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = listed.map_while(|line| line.split_whitespace().next());
+    let names: Vec<_> = names
+        .filter(|name| !["help", "outbox"].contains(name))
+        .collect();
+    assert!(names.contains(&"serve") && names.len() > 6, "{names:?}");
+    for name in names.iter().copied().chain(["outbox retry"]) {
+        let heading = format!(".SH \"SWITCHHOOK {}\"", name.to_uppercase());
+        assert!(manual.contains(&heading), "{heading} in {manual}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let completions = place.run(&["completions", shell]).done();
+        assert!(completions.contains("print-reference"), "{shell}");
+    }
+}

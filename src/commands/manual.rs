@@ -1,0 +1,76 @@
+//! `switchhook completions` and `switchhook man`: the command line, for shells and for readers.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+
+use crate::cli::{CommandLine, Completions};
+
+/// Prints what a shell needs to complete the command line.
+#[must_use]
+pub fn completions(args: &Completions) -> ExitCode {
+    let mut text = Vec::new();
+    let mut line = CommandLine::command();
+    clap_complete::generate(args.shell, &mut line, "switchhook", &mut text);
+    super::exit(print(&text))
+}
+
+/// Prints the manual page: the program, then each command with its options and examples.
+#[must_use]
+pub fn man() -> ExitCode {
+    super::exit(page().and_then(|text| print(&text)))
+}
+
+fn page() -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    let mut line = CommandLine::command();
+    line.build();
+    program(&Man::new(line.clone()), &mut text)
+        .and_then(|()| commands(&line, &mut text))
+        .map_err(|error| format!("cannot write the manual page: {error}"))?;
+    Ok(text)
+}
+
+fn program(man: &Man, text: &mut Vec<u8>) -> io::Result<()> {
+    man.render_title(text)?;
+    man.render_name_section(text)?;
+    man.render_synopsis_section(text)?;
+    man.render_description_section(text)?;
+    man.render_options_section(text)
+}
+
+/// A section for each command that does something, `outbox list` among them.
+fn commands(line: &Command, text: &mut Vec<u8>) -> io::Result<()> {
+    let parts = line
+        .get_subcommands()
+        .filter(|part| part.get_name() != "help");
+    for part in parts {
+        if part.has_subcommands() {
+            commands(part, text)?;
+        } else {
+            command(part, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn command(line: &Command, text: &mut Vec<u8>) -> io::Result<()> {
+    let man = Man::new(line.clone());
+    let mut sections = Vec::new();
+    man.render_synopsis_section(&mut sections)?;
+    man.render_description_section(&mut sections)?;
+    man.render_options_section(&mut sections)?;
+    man.render_extra_section(&mut sections)?;
+    let name = line.get_bin_name().unwrap_or_else(|| line.get_name());
+    writeln!(text, ".SH \"{}\"", name.to_uppercase())?;
+    // Sections of a command stand below the command.
+    let sections = String::from_utf8_lossy(&sections).replace(".SH EXTRA", ".SH NOTES");
+    text.extend(sections.replace(".SH ", ".SS ").into_bytes());
+    Ok(())
+}
+
+fn print(text: &[u8]) -> Result<bool, String> {
+    super::say(&String::from_utf8_lossy(text)).map(|()| true)
+}
