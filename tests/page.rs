@@ -24,5 +24,3 @@ mod receiver;
 mod stage;
 #[path = "support/switch.rs"]
 mod switch;
-#[path = "page/working.rs"]
-mod working;

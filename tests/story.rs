@@ -13,7 +13,7 @@ use ledgers::{calls, documents};
 use switchhook::call::story::Story;
 
 fn stories(capture: &str) -> Vec<Story> {
-    let calls = calls(&of_capture(capture));
+    let calls = calls(&of_capture("json_events", capture));
     let documents = documents(&calls);
     let told = calls.iter().zip(&documents);
     told.map(|(call, document)| Story::of(call, document, &["response_raw".to_owned()]))

@@ -123,6 +123,10 @@ fn command(meant: &Meant) -> String {
 
 /// Does it; one sentence says what was done.
 pub async fn act(State(ops): State<Ops>, Form(meant): Form<Meant>) -> Response {
+    if !ops.may_change {
+        let said = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
+        return (StatusCode::FORBIDDEN, said).into_response();
+    }
     let (status, said) = match send(&ops, &meant).await {
         Ok(count) => {
             info!(

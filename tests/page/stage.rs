@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::anew::anew;
 use crate::events::bodies;
-use crate::inbox::{Answer, Inbox};
+use crate::inbox::{Answer, Inbox, Post};
 use crate::peer::{Channel, Peer};
 use crate::port8021::Port8021;
 use crate::receiver::Receiver;
@@ -106,7 +106,8 @@ response.map = {{ customer_name = "$.customer.name" }}
         drop(peer);
         let before = self.inbox.posts().len();
         self.play(&bodies);
-        self.inbox.wait(before + 1).await;
+        let taken = |posts: &[Post]| posts.iter().filter(|post| post.taken).count() > before;
+        self.inbox.wait_for(taken).await;
         uuid
     }
 
@@ -114,9 +115,8 @@ response.map = {{ customer_name = "$.customer.name" }}
     fn play(&self, bodies: &[String]) {
         for body in bodies {
             let length = body.len();
-            let frame = format!(
-                "Content-Length: {length}\nContent-Type: text/event-json\n\n{body}"
-            );
+            let frame =
+                format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}");
             self.switch.send_wire(frame.into_bytes());
         }
     }

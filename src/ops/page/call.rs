@@ -150,14 +150,16 @@ fn widgets(ops: &Ops, story: &Story) -> Markup {
         @if !story.runs.is_empty() {
             section aria-labelledby="widgets" {
                 h2 #widgets { "Widgets" }
-                @for run in &story.runs { (widget(ops, run)) }
+                @for run in &story.runs { (widget(ops, run, story.runs.len() > 1)) }
             }
         }
     }
 }
 
-fn widget(ops: &Ops, run: &Run) -> Markup {
+/// `said`: with its sentence, which of a single one stands above.
+fn widget(ops: &Ops, run: &Run, said: bool) -> Markup {
     let told = run.outcome.as_ref();
+    let detail = told.and_then(|told| told.detail.as_deref());
     html! {
         article.card {
             div.row {
@@ -169,7 +171,7 @@ fn widget(ops: &Ops, run: &Run) -> Markup {
                 }
             }
             (pictures::phases(run))
-            @if let Some(detail) = told.and_then(|told| told.detail.as_deref()) {
+            @if let Some(detail) = detail.filter(|_| said) {
                 p.why { (detail) }
             }
         }
