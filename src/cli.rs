@@ -84,6 +84,8 @@ pub struct Serve {
     switchhook lab\n\n\
     Load on any program that speaks outbound Event Socket\n  \
     switchhook lab --target 127.0.0.1:8084/lookup --calls 5000 --rate 200\n\n\
+    What a call costs, as a share of what this machine can do; takes about two minutes\n  \
+    switchhook lab --load\n\n\
     Only its webhook, for a real FreeSWITCH with freeswitch-conf; Ctrl-C ends it\n  \
     switchhook lab --receiver 127.0.0.1:8086\n\n\
     Exit status: 0 everything was right, 1 something was not, 2 wrong usage"
@@ -102,8 +104,36 @@ pub struct Lab {
     pub faithful: bool,
 
     /// Put load on this program instead: HOST:PORT of its socket, with the path to ask for.
+    /// With --load: another handler for the table; may be repeated.
     #[arg(long, value_name = "HOST:PORT[/PATH]")]
-    pub target: Option<String>,
+    pub target: Vec<String>,
+
+    /// The whole load table: this service and the null handler as processes of their own, and
+    /// every --target, taking turns under the same calls. Takes about two minutes.
+    #[arg(long, conflicts_with_all = ["only", "faithful", "calls", "rate", "delay", "receiver"])]
+    pub load: bool,
+
+    /// With --load: calls that wait at once while memory is measured.
+    #[arg(long, value_name = "N", default_value_t = 5000, requires = "load")]
+    pub waiting: u64,
+
+    /// With --load: how often each handler has its turn.
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "load")]
+    pub rounds: u32,
+
+    /// Only be the null handler there: canned bytes for every call, nothing parsed. It asks
+    /// the webhook of --webhook.
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        requires = "webhook",
+        conflicts_with_all = ["target", "only", "json", "faithful", "load", "receiver"]
+    )]
+    pub null: Option<std::net::SocketAddr>,
+
+    /// The null handler speaks HTTP with the service's client, to tell what that takes.
+    #[arg(long, requires = "null")]
+    pub null_client: bool,
 
     /// Only answer webhooks there, and print each request and document on a line. The path
     /// chooses the answer: /slow/3000 (ms), /status/503, /silent, /rubbish, /xml, any other: JSON.
@@ -122,12 +152,12 @@ pub struct Lab {
     #[arg(long, value_name = "R", default_value_t = 100.0, requires = "target")]
     pub rate: f64,
 
-    /// The target's process, to tell its memory and processor time.
+    /// The target's process, to tell its memory and processor time; one for each --target.
     #[arg(long, value_name = "PID", requires = "target")]
-    pub pid: Option<u32>,
+    pub pid: Vec<u32>,
 
     /// Where the lab's own webhook listens, for the target to ask.
-    #[arg(long, value_name = "HOST:PORT", requires = "target")]
+    #[arg(long, value_name = "HOST:PORT")]
     pub webhook: Option<std::net::SocketAddr>,
 
     /// How long that webhook takes to answer.
@@ -138,6 +168,10 @@ pub struct Lab {
         requires = "target"
     )]
     pub delay: humantime::Duration,
+
+    /// What a channel variable must hold when a call comes back, else the run does not count.
+    #[arg(long, value_name = "NAME=VALUE", requires = "target", value_parser = values::pair)]
+    pub expect: Vec<(String, String)>,
 }
 
 /// `switchhook call`.

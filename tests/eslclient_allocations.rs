@@ -15,7 +15,7 @@ fn event(bytes: &[u8]) -> Event {
 }
 
 #[test]
-fn an_event_costs_two_allocations_and_reading_a_plain_value_none() {
+fn an_event_costs_three_allocations_and_reading_a_plain_value_none() {
     let mut events = 0;
     for path in captures::all() {
         for bytes in captures::received(&path) {
@@ -27,7 +27,7 @@ fn an_event_costs_two_allocations_and_reading_a_plain_value_none() {
             }
             let mut decoded = None;
             let cost = allocation_counter::measure(|| decoded = Some(event(&bytes)));
-            assert_eq!(cost.count_total, 2, "{}", path.display());
+            assert_eq!(cost.count_total, 3, "{}", path.display());
             // The bytes once, and an index: no copy per header.
             assert!(cost.bytes_total < 2 * bytes.len() as u64 + 4096);
             let decoded = decoded.unwrap();
@@ -43,7 +43,7 @@ fn an_event_costs_two_allocations_and_reading_a_plain_value_none() {
 }
 
 #[test]
-fn events_that_arrive_together_cost_three_allocations_each_at_most() {
+fn events_that_arrive_together_cost_four_allocations_each_at_most() {
     let path = captures::all().remove(0);
     let frames: Vec<_> = captures::received(&path)
         .into_iter()
@@ -58,7 +58,7 @@ fn events_that_arrive_together_cost_three_allocations_each_at_most() {
         }
     });
     assert!(
-        cost.count_total <= 3 * frames.len() as u64,
+        cost.count_total <= 4 * frames.len() as u64,
         "{}",
         cost.count_total
     );

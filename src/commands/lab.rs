@@ -11,7 +11,6 @@ use tokio::process::{ChildStderr, Command};
 use tokio::time::timeout;
 
 use switchhook::config::Config;
-use switchhook::lab::load::{Load, LoadOptions};
 use switchhook::lab::switch::Pace;
 use switchhook::lab::{self, LabOptions, Started};
 use switchhook::service::Service;
@@ -29,11 +28,16 @@ pub fn lab(args: &Lab) -> ExitCode {
     if std::env::var_os("RUST_LOG").is_some() {
         super::start_logging(false);
     }
+    if args.load {
+        return super::load::table(args);
+    }
     super::exit(super::block_on(async {
-        match (&args.target, args.receiver) {
-            (Some(target), _) => load(target, args).await,
-            (None, Some(address)) => super::receiver::answer(address).await,
-            (None, None) => scenarios(args).await,
+        match (args.target.as_slice(), args.receiver, args.null) {
+            ([], Some(address), _) => super::receiver::answer(address).await,
+            ([], None, Some(address)) => super::load::null(address, args).await,
+            ([], None, None) => scenarios(args).await,
+            ([target], ..) => super::load::one(target, args).await,
+            (..) => Err("several --target are for --load; give one".into()),
         }
     }))
 }
@@ -149,36 +153,4 @@ async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<String, Str
         last = line;
     }
     Err(format!("`serve` ended: {last}"))
-}
-
-async fn load(target: &str, args: &Lab) -> Result<bool, String> {
-    let (address, path) = target.split_once('/').unwrap_or((target, "lookup"));
-    let options = LoadOptions {
-        target: address.to_owned(),
-        path: path.to_owned(),
-        calls: args.calls,
-        rate: args.rate,
-        pace: if args.faithful {
-            Pace::Faithful
-        } else {
-            Pace::Wire
-        },
-        webhook: args.webhook,
-        delay: *args.delay,
-        pid: args.pid,
-        progress: !args.json,
-        ..LoadOptions::default()
-    };
-    let load = Load::prepare(options)
-        .await
-        .map_err(|error| error.to_string())?;
-    if let Some(webhook) = load.webhook() {
-        eprintln!("the lab's webhook is http://{webhook}/");
-    }
-    let report = load.run().await;
-    match args.json {
-        true => super::say(&format!("{}\n", report.json()))?,
-        false => super::say(&report.table())?,
-    }
-    Ok(report.passed)
 }

@@ -5,6 +5,7 @@ mod check;
 mod desk;
 mod doctor;
 mod lab;
+mod load;
 mod manual;
 mod metrics;
 mod outbox;

@@ -126,14 +126,8 @@ impl Event {
 
     /// The fields of this name. Most of the others are told by their length alone.
     fn named<'a>(&'a self, prefix: &'static str, name: &'a str) -> impl Iterator<Item = &'a Field> {
-        let length = prefix.len() + name.len();
-        self.index.fields.iter().filter(move |field| {
-            if self.index.escaped_names {
-                return is_joined(&self.field_name(field), prefix, name);
-            }
-            (field.name.1 - field.name.0) as usize == length
-                && is_joined(self.slice(field.name), prefix, name)
-        })
+        let fields = self.index.of_length(prefix.len() + name.len());
+        fields.filter(move |field| is_joined(&self.field_name(field), prefix, name))
     }
 
     fn push_values(&self, field: &Field, all: &mut Vec<String>) {

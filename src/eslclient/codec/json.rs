@@ -14,13 +14,16 @@ pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, 
     let mut index = Index::sized(text.len() - start);
     let mut scan = Scan::new(text, start);
     match members(&mut scan, &mut index, limits) {
-        Ok(()) => Ok(index),
+        Ok(()) => Ok(index.finished(text)),
         Err(Fault::Broken) => Err(DecodeError::BadJson {
             at: scan.at - start,
         }),
         Err(Fault::Beyond(limit)) => Err(limit),
     }
 }
+
+/// The member that holds the event's body.
+const BODY: &str = "_body";
 
 enum Fault {
     /// It is no JSON, or none that the switch writes.
@@ -36,7 +39,8 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
                 Some(field) => (field, false),
                 None => scan.member().ok_or(Fault::Broken)?,
             };
-            if &scan.bytes[field.name.0 as usize..field.name.1 as usize] == b"_body" {
+            let length = (field.name.1 - field.name.0) as usize;
+            if length == BODY.len() && scan.text(field.name) == BODY {
                 index.body = field.value;
                 index.body_coding = field.coding;
             } else {
@@ -55,16 +59,28 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
 }
 
 struct Scan<'a> {
+    text: &'a str,
     bytes: &'a [u8],
     at: usize,
+    /// Where the next backslash is: most events have few, so that it is not looked for in
+    /// every string.
+    escape: usize,
 }
 
 impl<'a> Scan<'a> {
     fn new(text: &'a str, at: usize) -> Self {
         Self {
+            text,
             bytes: text.as_bytes(),
             at,
+            escape: 0,
         }
+    }
+
+    fn text(&self, (from, to): Span) -> &'a str {
+        self.text
+            .get(from as usize..to as usize)
+            .unwrap_or_default()
     }
 
     /// Takes the byte if it comes next. The switch writes no space between
@@ -94,21 +110,30 @@ impl<'a> Scan<'a> {
     /// else is left to [`Scan::member`].
     #[inline]
     fn simple_member(&mut self) -> Option<Field> {
+        self.find_escape();
         let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
-        let name = memchr2(b'"', b'\\', rest)?;
+        let name = near(b'"', rest)?;
         let rest = rest[name..].strip_prefix(b"\":\"")?;
-        let value = memchr2(b'"', b'\\', rest)?;
-        if rest[value] != b'"' {
-            return None;
-        }
+        let value = near(b'"', rest)?;
         let from = self.at + 1;
         let value_from = from + name + 3;
-        self.at = value_from + value + 1;
+        let end = value_from + value;
+        if self.escape < end {
+            return None;
+        }
+        self.at = end + 1;
         Some(Field {
             name: (position(from), position(from + name)),
-            value: (position(value_from), position(value_from + value)),
+            value: (position(value_from), position(end)),
             coding: Coding::AsIs,
         })
+    }
+
+    fn find_escape(&mut self) {
+        if self.escape < self.at {
+            let rest = &self.bytes[self.at..];
+            self.escape = memchr(b'\\', rest).map_or(usize::MAX, |found| self.at + found);
+        }
     }
 
     /// A member, and whether its name has an escape.
@@ -176,6 +201,27 @@ impl<'a> Scan<'a> {
         let span = (position(from), position(self.at));
         (self.at > from).then_some((span, Coding::AsIs))
     }
+}
+
+/// Where the byte is, which is not far: eight bytes at a time, for most names and values are
+/// shorter than what a call of `memchr` costs.
+#[inline]
+fn near(byte: u8, bytes: &[u8]) -> Option<usize> {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let wanted = LOW * u64::from(byte);
+    let (mut rest, mut at) = (bytes, 0);
+    while let Some((eight, after)) = rest.split_first_chunk() {
+        // The lowest high bit that is left stands where the first zero is.
+        let zeros = u64::from_le_bytes(*eight) ^ wanted;
+        let found = zeros.wrapping_sub(LOW) & !zeros & HIGH;
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        (rest, at) = (after, at + 8);
+    }
+    let last = rest.iter().position(|other| *other == byte)?;
+    Some(at + last)
 }
 
 /// The length of the escape that the bytes begin with; `None` when it is none.
@@ -256,4 +302,24 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| {
         Some(value * 16 + char::from(*digit).to_digit(16)?)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::near;
+
+    #[test]
+    fn the_first_of_a_byte_is_found_wherever_it_is_and_whatever_is_around_it() {
+        for length in 0..40 {
+            for at in 0..length {
+                for other in [0, b'"' - 1, b'"' + 1, 0x80 | b'"', 0xff] {
+                    let mut bytes = vec![other; length];
+                    assert_eq!(near(b'"', &bytes), None);
+                    bytes[length - 1] = b'"';
+                    bytes[at] = b'"';
+                    assert_eq!(near(b'"', &bytes), Some(at), "{length} {at} {other}");
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The lines of one command, and the checks that keep them one command.
 
-use memchr::memmem;
+use memchr::{memchr, memchr2, memmem};
 
 use super::{Command, CommandError};
 
@@ -204,8 +204,17 @@ fn limit(what: &'static str, text: &str, limit: usize) -> Result<(), CommandErro
     Ok(())
 }
 
-fn no_byte(what: &'static str, text: &str, forbidden: &[u8]) -> Result<(), CommandError> {
-    match text.bytes().position(|byte| forbidden.contains(&byte)) {
+fn no_byte<const N: usize>(
+    what: &'static str,
+    text: &str,
+    forbidden: &[u8; N],
+) -> Result<(), CommandError> {
+    let found = match forbidden.as_slice() {
+        [one] => memchr(*one, text.as_bytes()),
+        [one, two] => memchr2(*one, *two, text.as_bytes()),
+        more => text.bytes().position(|byte| more.contains(&byte)),
+    };
+    match found {
         Some(at) => Err(CommandError::LineBreak { what, at }),
         None => Ok(()),
     }

@@ -9,10 +9,14 @@
 /// but look the same are taken for one of them.
 #[must_use]
 pub fn executes(name: &str) -> bool {
-    BEGIN.iter().any(|begin| {
-        name.as_bytes()
-            .get(..begin.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(begin.as_bytes()))
+    let name = name.as_bytes();
+    let first = name.first().map(u8::to_ascii_lowercase);
+    BEGIN.iter().map(|begin| begin.as_bytes()).any(|begin| {
+        // Every variable of every call is asked about; few begin with a letter of these.
+        first == begin.first().copied()
+            && name
+                .get(..begin.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(begin))
     })
 }
 

@@ -1,5 +1,7 @@
 //! Channel variables: set, unset, read.
 
+use std::borrow::Cow;
+
 use super::block::{self, Block, SHORT, require};
 use super::{Command, CommandError, executes};
 
@@ -84,7 +86,12 @@ fn storable(value: &str) -> Result<&str, CommandError> {
 }
 
 /// What `switch_separate_string` reads back as the value.
-fn escape(value: &str) -> String {
+fn escape(value: &str) -> Cow<'_, str> {
+    let edge = value.starts_with(' ') || value.ends_with(' ');
+    let special = |byte| matches!(byte, b'\\' | b'\'' | b'\n' | b'\r' | b'\t');
+    if !edge && !value.bytes().any(special) {
+        return Cow::Borrowed(value);
+    }
     let mut out = String::with_capacity(value.len() + 16);
     let last = value.len() - 1;
     for (at, character) in value.char_indices() {
@@ -98,7 +105,7 @@ fn escape(value: &str) -> String {
             other => out.push(other),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// The `set` application with its argument in a body, which the switch reads in one go.

@@ -2,8 +2,11 @@
 //! are due, however late the program is, and one clock in this process stamps both
 //! the webhook's answer and the commands that follow from it.
 
+mod null;
 mod process;
 mod report;
+mod secure;
+mod table;
 mod webhook;
 
 use std::io;
@@ -20,8 +23,10 @@ use self::process::Watched;
 use self::webhook::Webhook;
 use super::switch::{Call, CallRecord, Left, Pace, Switch};
 
+pub use self::null::{Http, handle};
 pub use self::process::Usage;
 pub use self::report::{LoadReport, Quantiles};
+pub use self::table::{Handler, LoadTable, TableError, TableOptions, keep_off_first, run_table};
 
 /// Calls that may be up at once; each costs a socket of ours and one of the target's.
 const AT_ONCE: usize = 30_000;
@@ -49,6 +54,8 @@ pub struct LoadOptions {
     pub pid: Option<u32>,
     /// The line that every call must take.
     pub line: u8,
+    /// What a channel variable must hold when the call comes back: name and value.
+    pub expected: Vec<(String, String)>,
     /// A call that takes longer is broken off and counts as an error.
     pub patience: Duration,
     /// Show how far it is, on standard error: a bar on a terminal, else ten lines.
@@ -67,6 +74,7 @@ impl Default for LoadOptions {
             delay: Duration::from_millis(100),
             pid: None,
             line: 0,
+            expected: Vec::new(),
             patience: Duration::from_secs(90),
             progress: false,
         }
@@ -113,7 +121,7 @@ pub(super) fn token(number: u64) -> String {
 #[derive(Debug)]
 pub struct Load {
     options: LoadOptions,
-    webhook: Option<Webhook>,
+    webhook: Option<Arc<Webhook>>,
     watched: Option<Watched>,
 }
 
@@ -123,17 +131,30 @@ impl Load {
     /// # Errors
     /// When an option means nothing, the webhook's port is taken or the process is not there.
     pub async fn prepare(options: LoadOptions) -> Result<Self, LoadError> {
+        let webhook = match options.webhook {
+            None => None,
+            Some(address) => {
+                let started = Webhook::start(address, None).await;
+                Some(Arc::new(
+                    started.map_err(|source| LoadError::Webhook { address, source })?,
+                ))
+            }
+        };
+        Self::with_webhook(options, webhook)
+    }
+
+    /// The same with a webhook that runs already and that no other load uses now.
+    fn with_webhook(
+        options: LoadOptions,
+        webhook: Option<Arc<Webhook>>,
+    ) -> Result<Self, LoadError> {
         let (rate, calls) = (options.rate, options.calls);
         if calls == 0 || !(rate > 0.0 && rate <= 1e6) {
             return Err(LoadError::Options { rate, calls });
         }
-        let webhook = match options.webhook {
-            None => None,
-            Some(address) => {
-                let started = Webhook::start(address, options.delay, calls).await;
-                Some(started.map_err(|source| LoadError::Webhook { address, source })?)
-            }
-        };
+        if let Some(webhook) = &webhook {
+            webhook.begin(calls, options.delay);
+        }
         let watched = options
             .pid
             .map(|pid| Watched::new(pid).map_err(|source| LoadError::Process { pid, source }));
@@ -147,7 +168,7 @@ impl Load {
     /// Where our webhook listens, when there is one.
     #[must_use]
     pub fn webhook(&self) -> Option<SocketAddr> {
-        self.webhook.as_ref().map(Webhook::address)
+        self.webhook.as_ref().map(|webhook| webhook.address())
     }
 
     /// Places all calls and tells how they went.
@@ -228,6 +249,7 @@ impl Load {
         if record.line != Some(self.options.line) {
             report.wrong_line();
         }
+        report.wrong_variables(record, &self.options.expected);
         let answered = self
             .webhook
             .as_ref()

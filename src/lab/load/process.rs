@@ -20,6 +20,8 @@ pub struct Usage {
     pub peak_calls: u64,
     /// Memory above idle for each of those calls, KiB; `null` without any.
     pub kib_per_call: Option<f64>,
+    /// The same of what TCP's buffers took in the kernel, all programs' together, KiB.
+    pub kernel_kib_per_call: Option<f64>,
     /// Processor time used meanwhile, milliseconds.
     pub cpu_ms: u64,
 }
@@ -31,17 +33,22 @@ pub(super) struct Watched {
     idle_kib: u64,
     peak_kib: u64,
     peak_calls: u64,
+    kernel_kib: u64,
+    peak_kernel_kib: u64,
     cpu: Duration,
 }
 
 impl Watched {
     pub(super) fn new(pid: u32) -> io::Result<Self> {
         let idle_kib = resident(pid)?;
+        let kernel_kib = tcp_buffers();
         Ok(Self {
             pid,
             idle_kib,
             peak_kib: idle_kib,
             peak_calls: 0,
+            kernel_kib,
+            peak_kernel_kib: kernel_kib,
             cpu: processor(pid)?,
         })
     }
@@ -52,6 +59,7 @@ impl Watched {
         if let Ok(kib) = resident(self.pid) {
             self.peak_kib = self.peak_kib.max(kib);
             self.peak_calls = self.peak_calls.max(calls);
+            self.peak_kernel_kib = self.peak_kernel_kib.max(tcp_buffers());
         }
     }
 
@@ -59,13 +67,14 @@ impl Watched {
         let cpu = processor(self.pid)
             .unwrap_or(self.cpu)
             .saturating_sub(self.cpu);
-        let above = self.peak_kib.saturating_sub(self.idle_kib);
-        let kib_per_call = (self.peak_calls > 0).then(|| above as f64 / self.peak_calls as f64);
+        let each =
+            |above: u64| (self.peak_calls > 0).then(|| above as f64 / self.peak_calls as f64);
         Usage {
             idle_kib: self.idle_kib,
             peak_kib: self.peak_kib,
             peak_calls: self.peak_calls,
-            kib_per_call,
+            kib_per_call: each(self.peak_kib.saturating_sub(self.idle_kib)),
+            kernel_kib_per_call: each(self.peak_kernel_kib.saturating_sub(self.kernel_kib)),
             cpu_ms: u64::try_from(cpu.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -88,6 +97,19 @@ fn processor(pid: u32) -> io::Result<Duration> {
         (Some(user), Some(system)) => Ok(TICK * (user + system)),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
+}
+
+/// What TCP's buffers take in the kernel, KiB; it counts in pages of 4 KiB. 0 where it does
+/// not say.
+fn tcp_buffers() -> u64 {
+    let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP:"));
+    let mut words = line.unwrap_or_default().split_whitespace();
+    let pages = words.find(|word| *word == "mem").and_then(|_| words.next());
+    pages
+        .and_then(|pages| pages.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 4
 }
 
 #[cfg(test)]

@@ -33,6 +33,16 @@ impl Quantiles {
         }
     }
 
+    /// These times besides its own.
+    pub(super) fn add(&mut self, others: &Self) {
+        match (&mut self.0, &others.0) {
+            // Both have the same bounds.
+            (Some(own), Some(others)) => drop(own.add(others)),
+            (None, others) => self.0.clone_from(others),
+            (Some(_), None) => {}
+        }
+    }
+
     /// How many times were recorded.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -86,6 +96,8 @@ pub struct LoadReport {
     pub errors: u64,
     /// Calls that took another line than they should.
     pub wrong_lines: u64,
+    /// Calls that came back with another variable than they should.
+    pub wrong_variables: u64,
     /// Calls in which the target did something that hurts a switch or a caller.
     pub violations: u64,
     /// Some of what went wrong, in words.
@@ -106,10 +118,16 @@ pub struct LoadReport {
     pub process: Option<Usage>,
     /// Processor time of the load generator, milliseconds.
     pub own_cpu_ms: Option<u64>,
-    /// No error, no wrong line, no violation, and we kept up.
+    /// Bytes that the target wrote to the switch, of all calls.
+    pub bytes: u64,
+    /// Commands that the target gave the switch, of all calls.
+    pub commands: u64,
+    /// Most times that a call's target wrote after it had every reply to what it wrote before.
+    pub round_trips: usize,
+    /// No error, no wrong line or variable, no violation, and we kept up.
     pub passed: bool,
     #[serde(skip)]
-    back: u64,
+    pub(super) back: u64,
 }
 
 impl LoadReport {
@@ -126,6 +144,7 @@ impl LoadReport {
             calls_per_s: 0.0,
             errors: 0,
             wrong_lines: 0,
+            wrong_variables: 0,
             violations: 0,
             problems: Vec::new(),
             to_first_command: Quantiles::default(),
@@ -136,6 +155,9 @@ impl LoadReport {
             bottleneck: false,
             process: None,
             own_cpu_ms: None,
+            bytes: 0,
+            commands: 0,
+            round_trips: 0,
             passed: false,
             back: 0,
         }
@@ -162,6 +184,18 @@ impl LoadReport {
         self.wrong_lines += 1;
     }
 
+    /// What the channel has to hold, and does not.
+    pub(super) fn wrong_variables(&mut self, record: &CallRecord, expected: &[(String, String)]) {
+        let wrong = expected
+            .iter()
+            .find(|(name, value)| record.variables.get(name) != Some(value));
+        if let Some((name, value)) = wrong {
+            self.wrong_variables += 1;
+            let found = record.variables.get(name);
+            self.problem(format!("{name} is {found:?} and not {value:?}"));
+        }
+    }
+
     fn violated(&mut self, record: &CallRecord) {
         self.violations += u64::from(!record.violations.is_empty());
         record
@@ -180,6 +214,9 @@ impl LoadReport {
     pub(super) fn call(&mut self, record: &CallRecord, answered: Option<Instant>) {
         self.back += 1;
         self.violated(record);
+        self.bytes += record.traffic.bytes as u64;
+        self.commands += record.traffic.commands as u64;
+        self.round_trips = self.round_trips.max(record.traffic.round_trips);
         let arrivals = &record.traffic.arrivals;
         let since =
             |from: Option<Instant>, to: Option<Instant>| Some(to?.saturating_duration_since(from?));
@@ -209,7 +246,8 @@ impl LoadReport {
         self.own_cpu_ms = own.map(|usage| usage.cpu_ms);
         let late = self.late.micros(0.99).unwrap_or(0);
         self.bottleneck |= u128::from(late) > LATE.as_micros();
-        self.passed = self.errors + self.wrong_lines + self.violations == 0 && !self.bottleneck;
+        let wrong = self.wrong_lines + self.wrong_variables + self.violations;
+        self.passed = self.errors + wrong == 0 && !self.bottleneck;
     }
 
     /// One JSON object.
@@ -243,13 +281,14 @@ impl LoadReport {
 
     fn summary(&self) -> String {
         let mut text = format!(
-            "{} calls at {}/s ({}): {:.1} calls/s came back, {} errors, {} on a wrong line, {} with violations.\n",
+            "{} calls at {}/s ({}): {:.1} calls/s came back, {} errors, {} on a wrong line, {} with a wrong variable, {} with violations.\n",
             self.calls,
             self.rate,
             self.pace,
             self.calls_per_s,
             self.errors,
             self.wrong_lines,
+            self.wrong_variables,
             self.violations
         );
         if let Some(usage) = &self.process {

@@ -1,9 +1,7 @@
 //! API commands, as mod_commands.c answers them.
 
-use std::sync::Arc;
-
 use super::Switch;
-use super::channel::{Cause, Channel, Leg};
+use super::channel::{Cause, Channel};
 use super::event::Format;
 use super::text::{split_at, split_words};
 
@@ -125,13 +123,12 @@ impl Switch {
 
     /// A number cancels one task, anything else every task of that channel.
     fn sched_del(&self, which: &str) -> String {
-        let legs: Vec<Arc<Leg>> = self.legs();
-        let mut count = 0;
-        for leg in legs {
-            if which.parse::<u32>().is_ok() || leg.uuid == which {
-                count += leg.lock().cancel_tasks(which);
-            }
-        }
+        let owner = match which.parse() {
+            Ok(task) => self.owners().remove(&task),
+            Err(_) => Some(which.to_owned()),
+        };
+        let leg = owner.and_then(|uuid| self.leg(&uuid));
+        let count = leg.map_or(0, |leg| leg.lock().cancel_tasks(which));
         format!("+OK Deleted: {count}\n")
     }
 

@@ -273,6 +273,7 @@ impl Play {
         let Some(task) = due.map(|at| channel.tasks.remove(at)) else {
             return;
         };
+        self.switch.owners().remove(&task.id);
         match task.deed {
             Deed::WayOut => {
                 channel.times.transferred = micros();

@@ -160,10 +160,10 @@ impl Call {
             }
         }
         if self.hand_over.own_timer {
-            channel.schedule(switch.next_task(), OWN_TIMER, Deed::Hangup);
+            channel.schedule(switch.next_task(&channel.uuid), OWN_TIMER, Deed::Hangup);
         }
         if let Some(delay) = self.hand_over.way_out {
-            let id = switch.next_task();
+            let id = switch.next_task(&channel.uuid);
             channel.schedule(id, delay, Deed::WayOut);
             channel.set("last_sched_id", id.to_string());
             channel.set("flow.way_out", id.to_string());

@@ -70,6 +70,8 @@ pub struct Switch {
     sequence: AtomicU64,
     sessions: AtomicU64,
     tasks: AtomicU32,
+    /// Whose a scheduled task is, by its number.
+    owners: Mutex<HashMap<u32, String>>,
     legs: Mutex<HashMap<String, Arc<Leg>>>,
     bus: broadcast::Sender<Arc<Event>>,
     /// How often a client of port 8021 has asked for events.
@@ -87,6 +89,7 @@ impl Switch {
             sequence: AtomicU64::new(1),
             sessions: AtomicU64::new(1),
             tasks: AtomicU32::new(1),
+            owners: Mutex::default(),
             legs: Mutex::default(),
             bus: broadcast::Sender::new(BUS),
             subscriptions: watch::Sender::new(0),
@@ -153,8 +156,15 @@ impl Switch {
         }
     }
 
-    fn next_task(&self) -> u32 {
-        self.tasks.fetch_add(1, Ordering::Relaxed)
+    /// The number of a task of this channel.
+    fn next_task(&self, uuid: &str) -> u32 {
+        let task = self.tasks.fetch_add(1, Ordering::Relaxed);
+        self.owners().insert(task, uuid.to_owned());
+        task
+    }
+
+    fn owners(&self) -> MutexGuard<'_, HashMap<u32, String>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Hangs a channel up and wakes its call.

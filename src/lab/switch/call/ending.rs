@@ -66,6 +66,8 @@ impl Play {
     fn record(self, left: Left) -> CallRecord {
         let mut channel = self.leg.lock();
         channel.state = State::Destroy;
+        let tasks = channel.tasks.iter().map(|task| task.id);
+        tasks.for_each(|task| drop(self.switch.owners().remove(&task)));
         self.switch.fire(&mut channel, DESTROY, &[]);
         check_neighbours(&mut channel);
         let mut legs = vec![LegRecord::of(&channel)];

@@ -1,0 +1,54 @@
+//! How many instructions each piece of work takes, counted by callgrind:
+//! `cargo bench --bench instructions`. Counts do not depend on what else the machine does.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a bench that cannot go on fails"
+)]
+
+mod work;
+
+use std::process::{Command, ExitCode};
+
+/// How often each is done; the difference of two runs leaves out starting and stopping.
+const ONCE: u64 = 10;
+const OFTEN: u64 = 110;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    if let [_, flag, name, times] = args.as_slice()
+        && flag == "--do"
+    {
+        let mut all = work::all();
+        let work = all.get_mut(name.as_str()).expect("one of the list");
+        (0..times.parse().expect("a number")).for_each(|_: u64| work());
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("valgrind is not installed: nothing is counted (apt-get install valgrind)");
+        return ExitCode::SUCCESS;
+    }
+    println!("{}\n", work::sizes());
+    for name in work::all().keys() {
+        let each = (count(name, OFTEN) - count(name, ONCE)) / (OFTEN - ONCE);
+        println!("{each:>9} instructions: {name}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn count(name: &str, times: u64) -> u64 {
+    let own = std::env::current_exe().expect("it runs");
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(own)
+        .args(["--do", name, &times.to_string()])
+        .output()
+        .expect("valgrind runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    let collected = said
+        .lines()
+        .find_map(|line| line.split_once("Collected : "));
+    let (_, count) = collected.unwrap_or_else(|| panic!("valgrind said no count: {said}"));
+    count.trim().parse().expect("a number")
+}

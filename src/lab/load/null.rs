@@ -1,0 +1,228 @@
+//! The null handler: the bytes of a call and nothing else. What it reaches is what the
+//! machine can do; every other handler is a share of it.
+//!
+//! It writes what the service writes, on the same sockets, with the same HTTP exchange and
+//! hold music. It parses nothing: of the channel it copies out the three texts that no
+//! canned byte can know.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use super::webhook::ANSWER;
+
+/// The service plays music when no answer came within this time.
+const MUSIC_AFTER: Duration = Duration::from_millis(100);
+/// Connections kept for the next request, as many as the service keeps.
+const KEPT: usize = 64;
+/// As long as the predefined document that the service sends of a call so far.
+const BODY: &str = r#"{"callDetails":[{"calleeNumber":"919822003887","connectTime":"2026-11-23T19:24:52.232+00:00","didNumber":"7000","duration":"0","incoming":true,"startTime":"2026-11-23T19:24:52.232+00:00"}],"keys":[{"name":"$flow.key.leadid","value":"lab-1000"}],"phonon-uuid":"9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe"}"#;
+
+/// How the null handler speaks HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Http {
+    /// Canned bytes on sockets of its own.
+    Canned,
+    /// With the service's HTTP client: what a waiting call takes beyond this is the service's own.
+    Client,
+}
+
+/// Answers calls that come to `listener` with what the webhook at `webhook` says, until dropped.
+///
+/// # Errors
+/// When the HTTP client cannot start.
+pub async fn handle(listener: TcpListener, webhook: SocketAddr, http: Http) -> io::Result<()> {
+    let asks = match http {
+        Http::Canned => Asks::Canned(webhook, Mutex::default()),
+        Http::Client => Asks::Client(webhook, client()?),
+    };
+    let asks = Arc::new(asks);
+    loop {
+        match listener.accept().await {
+            // A call that breaks off shows in the load generator's count.
+            Ok((stream, _)) => drop(tokio::spawn(call(stream, Arc::clone(&asks)))),
+            // Out of descriptors, most likely: let some be closed.
+            Err(_) => sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+fn client() -> io::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent("switchhook-null")
+        .pool_max_idle_per_host(KEPT)
+        .no_proxy()
+        .build()
+        .map_err(io::Error::other)
+}
+
+enum Asks {
+    Canned(SocketAddr, Mutex<Vec<TcpStream>>),
+    Client(SocketAddr, reqwest::Client),
+}
+
+impl Asks {
+    async fn ask(&self, lead: &str) -> io::Result<()> {
+        match self {
+            Self::Canned(webhook, kept) => canned(*webhook, kept, lead).await,
+            Self::Client(webhook, client) => {
+                let url = format!("http://{webhook}/lookup?lead={lead}");
+                let request = client.post(url).header("content-type", "application/json");
+                let answer = request.body(BODY).send().await.map_err(io::Error::other)?;
+                answer.bytes().await.map(drop).map_err(io::Error::other)
+            }
+        }
+    }
+}
+
+async fn canned(webhook: SocketAddr, kept: &Mutex<Vec<TcpStream>>, lead: &str) -> io::Result<()> {
+    let open = kept.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let mut stream = match open {
+        Some(stream) => stream,
+        None => TcpStream::connect(webhook).await?,
+    };
+    let length = BODY.len();
+    let request = format!(
+        "POST /lookup?lead={lead} HTTP/1.1\r\nhost: {webhook}\r\nuser-agent: switchhook-null\r\naccept: */*\r\naccept-encoding: gzip, br, zstd, deflate\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{BODY}"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    drop(request);
+    stream.read_exact(&mut [0; ANSWER.len()]).await?;
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() < KEPT {
+        kept.push(stream);
+    }
+    Ok(())
+}
+
+async fn call(mut stream: TcpStream, asks: Arc<Asks>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.write_all(b"connect\n\n").await?;
+    let Channel {
+        uuid,
+        way_out,
+        lead,
+    } = Channel::read(&mut stream).await?;
+    let mut asking = Box::pin(asks.ask(&lead));
+    let played = match timeout(MUSIC_AFTER, &mut asking).await {
+        Ok(answered) => {
+            answered?;
+            false
+        }
+        Err(_) => {
+            stream.write_all(music(&uuid).as_bytes()).await?;
+            asking.await?;
+            true
+        }
+    };
+    stream
+        .write_all(leaving(&uuid, &way_out, played).as_bytes())
+        .await?;
+    // Boxed: while it waits, a call does not hold what it reads into at its end.
+    Box::pin(end(stream)).await
+}
+
+/// Replies and the goodbye, read as they come.
+async fn end(mut stream: TcpStream) -> io::Result<()> {
+    while stream.read(&mut [0; 8192]).await? > 0 {}
+    Ok(())
+}
+
+struct Channel {
+    uuid: String,
+    way_out: String,
+    lead: String,
+}
+
+impl Channel {
+    async fn read(stream: &mut TcpStream) -> io::Result<Self> {
+        let mut read = Vec::with_capacity(8192);
+        while !read.ends_with(b"\n\n") {
+            if stream.read_buf(&mut read).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(Self {
+            uuid: after(&read, b"\nUnique-ID: "),
+            way_out: after(&read, b"\nvariable_flow.way_out: "),
+            lead: after(&read, b"\nvariable_flow.key.leadid: "),
+        })
+    }
+}
+
+/// The rest of the line behind `marker`; empty when there is none.
+fn after(read: &[u8], marker: &[u8]) -> String {
+    let start = memchr::memmem::find(read, marker).map_or(read.len(), |at| at + marker.len());
+    let rest = &read[start..];
+    let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+    String::from_utf8_lossy(&rest[..end]).into_owned()
+}
+
+/// Clears what an earlier webhook may have mapped, and plays.
+fn music(uuid: &str) -> String {
+    let mut text = String::with_capacity(512);
+    for name in MAPPED {
+        command(&mut text, "uuid_setvar", uuid, name);
+    }
+    text.push_str(
+        "sendmsg\ncall-command: execute\nexecute-app-name: playback\nloops: -1\n\
+         execute-app-arg: ${hold_music}\n\n",
+    );
+    text
+}
+
+/// The variables that the service writes for this answer, in the same commands.
+fn leaving(uuid: &str, way_out: &str, played: bool) -> String {
+    let mut text = String::with_capacity(2048);
+    if played {
+        command(&mut text, "uuid_break", uuid, "all");
+    }
+    for pair in VARIABLES {
+        command(&mut text, "uuid_setvar", uuid, pair);
+    }
+    for part in ["api sched_del ", way_out, "\n\nresume\n\n"] {
+        text.push_str(part);
+    }
+    if played {
+        for part in ["api uuid_break ", uuid, "\n\n"] {
+            text.push_str(part);
+        }
+    }
+    text.push_str("exit\n\n");
+    text
+}
+
+fn command(text: &mut String, name: &str, uuid: &str, rest: &str) {
+    for part in ["api ", name, " ", uuid, " ", rest, "\n\n"] {
+        text.push_str(part);
+    }
+}
+
+const MAPPED: [&str; 4] = [
+    "flow.key.customer_name_b64",
+    "flow.key.customer_name",
+    "flow.key.queue_b64",
+    "flow.key.queue",
+];
+
+const VARIABLES: [&str; 14] = [
+    "flow.key.response_status SUCCESS",
+    "flow.key.response_error false",
+    "flow.key.customer_name Anna",
+    "flow.key.queue gold",
+    "flow.key.response_status_code 200",
+    "flow.key.response_duration 0.20",
+    "flow.key.response_raw {\"customer\":{\"name\":\"Anna\"},\"queue\":\"gold\"   }",
+    "flow.key.response_status_type",
+    "flow.key.error_reason",
+    "flow.key.error_detail",
+    "flow.key.response_raw_b64",
+    "flow.key.customer_name_b64",
+    "flow.key.queue_b64",
+    "flow.line 0",
+];

@@ -1,0 +1,50 @@
+//! One core for the handler under test, the others for everything else: a figure "on one
+//! core" is then one, and the load generator does not take part of it away.
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The first core that this process may use; `None` when it is the only one.
+fn first() -> Option<usize> {
+    let ours = sched_getaffinity(None).ok()?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));
+    let first = cores.next()?;
+    cores.next().map(|_| first)
+}
+
+/// Keeps this thread, and those that it starts, off the first core; says which that is.
+pub fn keep_off_first() -> Option<usize> {
+    let first = first()?;
+    let mut others = sched_getaffinity(None).ok()?;
+    others.unset(first);
+    sched_setaffinity(None, &others).ok().map(|()| first)
+}
+
+/// Runs `work` on a thread that has `core` to itself; processes that it starts stay there.
+pub(super) fn on<T: Send>(core: Option<usize>, work: impl FnOnce() -> T + Send) -> Option<T> {
+    let pinned = move || {
+        if let Some(core) = core {
+            let mut only = CpuSet::new();
+            only.set(core);
+            // Refused, it stays where we are: slower, and the table's cores say so.
+            let _ = sched_setaffinity(None, &only);
+        }
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(pinned).join().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_on_a_core_has_no_other() {
+        let Some(core) = first() else { return };
+        let there = on(Some(core), || sched_getaffinity(None).unwrap().count()).unwrap();
+        assert_eq!(there, 1);
+        assert!(
+            sched_getaffinity(None).unwrap().count() > 1,
+            "only that thread"
+        );
+    }
+}
