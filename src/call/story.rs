@@ -208,10 +208,8 @@ fn talks(parties: &[&Leg]) -> Vec<Talked> {
 }
 
 fn short((name, value): (String, serde_json::Value)) -> (String, String) {
-    let text = match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
+    let text = value.as_str();
+    let text = text.map_or_else(|| value.to_string(), str::to_owned);
     let cut = text.char_indices().nth(TEXT).map(|(at, _)| at);
     let text = cut.map_or_else(|| text.clone(), |at| format!("{}…", &text[..at]));
     (name, text)

@@ -84,13 +84,12 @@ pub fn phases(run: &Run) -> Markup {
         .iter()
         .map(|(_, name, us)| format!("{name} {}", words::took(*us)))
         .collect();
-    let mut from = 0;
     html! {
         svg.phases width="100%" height="14" role="img" aria-label=(text.join(", ")) {
-            @for (class, _, us) in &parts {
+            @for (place, (class, _, us)) in parts.iter().enumerate() {
+                @let from: u64 = parts[..place].iter().map(|(_, _, us)| us).sum();
                 rect class=(class) x=(at(percent(from.into(), whole.into())))
                     width=(at(percent((*us).into(), whole.into()))) height="14" {}
-                @let _ = from += us;
             }
         }
         ul.legend {
