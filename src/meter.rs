@@ -41,6 +41,20 @@ pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 /// Connections to a `switch` that were lost.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 
+/// Times that following a `switch` began: what it did before is learnt from elsewhere.
+pub const GAPS: &str = "switchhook_gaps_total";
+/// Legs of a `switch` whose beginning or end was learnt otherwise than from their events, `by`
+/// what.
+pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
+/// CDRs of a `switch`, read or posted, by `outcome`.
+pub const CDRS: &str = "switchhook_cdrs_total";
+
+/// The values of the `by` label of [`LEGS_REPAIRED`].
+pub const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+
+/// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
+pub const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
+
 /// The `webhook` of calls that ask for one which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
@@ -114,6 +128,13 @@ fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
+    counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
+    for by in REPAIRERS {
+        counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
+    }
+    for outcome in CDR_OUTCOMES {
+        counter!(CDRS, "switch" => switch.to_owned(), "outcome" => outcome).absolute(0);
+    }
 }
 
 fn describe() {
@@ -149,6 +170,12 @@ fn describe() {
         "How far behind a switch's events we are"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
+    describe_counter!(GAPS, "Times that following a switch began");
+    describe_counter!(
+        LEGS_REPAIRED,
+        "Legs learnt otherwise than from their events"
+    );
+    describe_counter!(CDRS, "CDRs read or posted, by what came of them");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"

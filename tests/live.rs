@@ -26,6 +26,8 @@ mod documents;
 mod ear;
 #[path = "live/failures.rs"]
 mod failures;
+#[path = "live/gap.rs"]
+mod gap;
 #[path = "live/holding.rs"]
 mod holding;
 #[path = "live/hostile.rs"]

@@ -18,6 +18,20 @@ pub trait Headers {
     }
 }
 
+impl<H: Headers> Headers for &H {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        (**self).get(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        (**self).visit(visit);
+    }
+
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        (**self).variable(name)
+    }
+}
+
 impl Headers for BTreeMap<String, String> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         BTreeMap::get(self, name).map(|value| Cow::Borrowed(value.as_str()))

@@ -12,6 +12,7 @@ pub mod links;
 pub mod moment;
 pub mod numbers;
 pub mod outcome;
+pub mod pairs;
 pub mod recording;
 pub mod session;
 pub mod story;

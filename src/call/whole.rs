@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::flow_vars::FlowVars;
-use super::leg::{Leg, Phase};
+use super::leg::Leg;
 
 /// A call with all its legs.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,6 +68,13 @@ impl Call {
         self.parties().next().map_or("", |leg| &leg.switch)
     }
 
+    /// Creation of the call's first leg, µs since 1970; 0 when that is not known.
+    #[must_use]
+    pub fn created_us(&self) -> i64 {
+        let first = self.parties().next();
+        first.and_then(|leg| leg.created_us).unwrap_or(0)
+    }
+
     /// Every Unique-ID of the call with the creation of its channel (µs since 1970): what a ledger
     /// is to remember after a restart ([`super::ledger::Ledger::remember`]).
     pub fn channels(&self) -> impl Iterator<Item = (&str, Option<i64>)> {
@@ -91,14 +98,17 @@ impl Call {
         first.into_iter().chain(rest).map(|leg| &leg.flow).collect()
     }
 
+    /// Everything was learnt from the events of its legs, from their beginning to their end.
+    #[must_use]
+    pub fn is_witnessed(&self) -> bool {
+        self.unseen.is_empty() && self.legs.iter().all(Leg::is_witnessed)
+    }
+
     /// All there is to know is known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let known = |leg: &Leg| {
-            leg.phase == Phase::Down
-                && leg.numbers.sure()
-                && !leg.recordings_unknown
-                && !leg.flow.truncated
+            leg.has_ended() && leg.numbers.sure() && !leg.recordings_unknown && !leg.flow.truncated
         };
         self.unseen.is_empty() && self.legs.iter().all(known)
     }

@@ -8,7 +8,7 @@ use super::Config;
 use super::kinds::{Wrong, nearest};
 use super::lines::{element, join};
 use super::reader::Reader;
-use super::settings::Flow;
+use super::settings::{Flow, Switch};
 use super::variables::check_names;
 use super::webhook::Webhook;
 use crate::webhook;
@@ -82,6 +82,7 @@ impl Checks<'_> {
         let mut names = BTreeMap::new();
         for (index, switch) in self.config.freeswitch.iter().enumerate() {
             let path = element("freeswitch", index);
+            self.posts(&path, switch);
             let first = addresses.insert(&switch.address, index);
             if first.is_some() && !switch.address.is_empty() {
                 let what = format!("{} is there twice", switch.address);
@@ -92,6 +93,21 @@ impl Checks<'_> {
                 let what = format!("two switches are called {name:?}");
                 self.fault(&join(&path, "name"), what, "give each its own name");
             }
+        }
+    }
+
+    fn posts(&self, path: &str, switch: &Switch) {
+        if switch.json_cdr_auth.is_some() && !switch.json_cdr_post {
+            let cure = "set json_cdr_post = true, or take it out";
+            let wrong = Wrong::new("is never asked for: json_cdr_post is off", cure);
+            self.reader.warn(&join(path, "json_cdr_auth"), wrong);
+        }
+        let outside = !is_loopback(self.config.listen.http.ip());
+        if switch.json_cdr_post && switch.json_cdr_auth.is_none() && outside {
+            let what = "lets whoever reaches listen.http invent calls";
+            let cure = "set json_cdr_auth, and the same as cred in json_cdr.conf.xml";
+            self.reader
+                .warn(&join(path, "json_cdr_post"), Wrong::new(what, cure));
         }
     }
 
@@ -106,6 +122,10 @@ impl Checks<'_> {
             let what = "is enabled, but \"Webhook for Account\" is Not Configured";
             let cure = "name one: [account] default_webhook = \"…\", described in [webhooks.…]";
             self.fault(&join(path, "webhook"), what, cure);
+        }
+        if flow.learnt_key.as_ref() == Some(&flow.uuid_key) {
+            let what = "is also the name of uuid_key";
+            self.fault(&join(path, "learnt_key"), what, "choose another");
         }
         for (index, webhook) in flow.after.iter().enumerate() {
             let path = join(path, "after");

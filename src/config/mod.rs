@@ -33,8 +33,8 @@ use reader::{Findings, Reader};
 pub use schema::schema;
 use section::Section;
 pub use settings::{
-    Account, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings,
-    Store, Switch,
+    Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
+    Recordings, Store, Switch,
 };
 use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};

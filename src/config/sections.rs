@@ -16,7 +16,8 @@ use super::kinds::{
 use super::secrets::secret;
 use super::section::Section;
 use super::settings::{
-    Account, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store, Switch,
+    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store,
+    Switch,
 };
 
 const KIB: usize = 1024;
@@ -50,7 +51,17 @@ pub(super) fn switch(mut section: Section<'_>) -> Switch {
         password: secret(&mut section, &PASSWORD, cure),
         name: section.get("name", optional(one_line)).flatten(),
         json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
+        json_cdr_post: section.get_or("json_cdr_post", false, flag),
+        json_cdr_auth: credentials(section.section("json_cdr_auth")),
     }
+}
+
+fn credentials(mut section: Section<'_>) -> Option<Credentials> {
+    let cure = "add password_env, password_file or password";
+    section.is_there().then(|| Credentials {
+        username: section.need("username", "add username = \"…\"", one_line),
+        password: secret(&mut section, &PASSWORD, cure),
+    })
 }
 
 /// The keys of a password.
@@ -152,6 +163,14 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
         duration_unit: section.get_or("duration_unit", default.duration_unit, one_of(units)),
         uuid_key: section.get_or("uuid_key", default.uuid_key, uuid_key),
         keys_raw: section.get_or("keys_raw", default.keys_raw, flag),
+        learnt_key: section.get("learnt_key", learnt_key).flatten(),
+    }
+}
+
+fn learnt_key(value: &Value) -> Read<Option<String>> {
+    match optional(one_line)(value)? {
+        Some(_) => uuid_key(value).map(Some),
+        None => Ok(None),
     }
 }
 

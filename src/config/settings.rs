@@ -37,8 +37,21 @@ pub struct Switch {
     pub password: Secret,
     /// The switch's name in `cdrId`; `None` takes the name that the switch gives itself.
     pub name: Option<String>,
-    /// Where mod_json_cdr writes, to learn what ended while nobody followed; not read yet.
+    /// Where mod_json_cdr writes, to learn what ended while nobody followed.
     pub json_cdr_dir: Option<PathBuf>,
+    /// mod_json_cdr may post to `listen.http`, too.
+    pub json_cdr_post: bool,
+    /// What it says then (`cred`); `None` admits whoever reaches the port.
+    pub json_cdr_auth: Option<Credentials>,
+}
+
+/// A user and a password that somebody else has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: Secret,
 }
 
 /// `[store]`: where documents wait and responses are kept.
@@ -141,6 +154,8 @@ pub struct Flow {
     pub uuid_key: String,
     /// The document's `keys` contain `response_raw` too.
     pub keys_raw: bool,
+    /// Name of the document's key that says how the call was learnt; `None`: it does not say.
+    pub learnt_key: Option<String>,
 }
 
 impl Default for Flow {
@@ -152,6 +167,7 @@ impl Default for Flow {
             duration_unit: DurationUnit::Milliseconds,
             uuid_key: "phonon-uuid".into(),
             keys_raw: false,
+            learnt_key: None,
         }
     }
 }

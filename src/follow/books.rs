@@ -4,18 +4,31 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use metrics::counter;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
+use crate::call::cdr::Cdr;
+use crate::call::headers::Headers;
 use crate::call::ledger::{self, Effect, Ledger};
-use crate::call::leg::Leg;
+use crate::call::leg::{Leg, Phase};
+use crate::call::pairs::Pairs;
 use crate::eslclient::Event;
+use crate::meter;
 use crate::store::{Store, StoreError, StoredLeg};
 
+use super::cdrs::{Batch, Came, NotTaken, Order, Posted};
 use super::lag::Lag;
-use super::named::Named;
-use super::writer::Job;
+use super::mending::Mending;
+use super::named::{Named, OfEvent};
+use super::writer::{Job, Teller};
 use super::{Closing, Options};
+
+/// CDRs that were written longer ago are of calls whose documents may be out and forgotten.
+const OLDEST_CDR_US: i64 = 7 * 24 * 3_600 * 1_000_000;
+/// A leg that hangs up without its details is looked for among the CDRs after this, or half the
+/// patience.
+const CDR_AFTER_US: i64 = 3_000_000;
 
 /// Microseconds since 1970.
 pub fn now_us() -> i64 {
@@ -37,14 +50,25 @@ pub struct Books {
     closing: Arc<dyn Closing>,
     jobs: mpsc::Sender<Job>,
     lag: Lag,
+    mending: Mending,
+    cdr_after_us: i64,
 }
 
 impl Books {
     /// Empty books, which tell `jobs` what to store.
-    pub fn new(options: &Options, closing: Arc<dyn Closing>, jobs: mpsc::Sender<Job>) -> Self {
+    pub fn new(
+        options: &Options,
+        closing: Arc<dyn Closing>,
+        jobs: mpsc::Sender<Job>,
+        mending: Mending,
+    ) -> Self {
+        let usual = ledger::Options::default();
+        let patience_us = i64::try_from(options.patience.as_micros()).unwrap_or(i64::MAX);
         let mut ledger = Ledger::new(ledger::Options {
-            patience_us: i64::try_from(options.patience.as_micros()).unwrap_or(i64::MAX),
-            ..ledger::Options::default()
+            patience_us,
+            cdr_patience_us: usual.cdr_patience_us.min(patience_us),
+            has_cdrs: mending.reads(),
+            ..usual
         });
         ledger.skip_keys(closing.unwanted_keys());
         Self {
@@ -55,6 +79,8 @@ impl Books {
             closing,
             jobs,
             lag: Lag::default(),
+            mending,
+            cdr_after_us: CDR_AFTER_US.min(patience_us / 2),
         }
     }
 
@@ -93,6 +119,9 @@ impl Books {
         self.lag.restart();
         let name = self.given.clone().unwrap_or_else(|| name.to_owned());
         if self.switch.as_ref() == Some(&name) {
+            // Another service on the same store may have ended calls that we did not see end.
+            self.remember(&name, store).await?;
+            self.mending.order(Order::List, now_us());
             return Ok(());
         }
         let former = self.switch.clone();
@@ -126,22 +155,41 @@ impl Books {
         store: &Store,
         asked_us: i64,
     ) -> Result<(), StoreError> {
-        let channels = store.finished_channels(&name).await?;
+        self.remember(&name, store).await?;
         let rows = store.load_legs().await?;
-        for channel in channels {
-            self.ledger.remember(&channel.uuid, channel.created_us);
-        }
+        let read_until = store.cdr_read(&name).await?;
         let own = rows.into_iter().filter(|row| row.switch == name);
         let legs: Vec<Leg> = own.filter_map(read).collect();
         if !legs.is_empty() {
             let legs = legs.len();
             info!(switch = name, legs, "taking up the calls of before");
         }
-        self.switch = Some(name);
+        self.mending.is_called(&name);
+        self.switch = Some(name.clone());
+        self.read_cdrs(name, read_until).await;
         // Just before the question: a leg that is not in the answer is gone.
         let effects = self.ledger.restore(legs, asked_us.saturating_sub(1));
         self.carry_out(effects).await;
         Ok(())
+    }
+
+    async fn remember(&mut self, name: &str, store: &Store) -> Result<(), StoreError> {
+        for channel in store.finished_channels(name).await? {
+            self.ledger.remember(&channel.uuid, channel.created_us);
+        }
+        Ok(())
+    }
+
+    /// From where a predecessor had read them; from now on, when there was none: what is in the
+    /// folder then is of calls before our time.
+    async fn read_cdrs(&mut self, switch: String, read: Option<i64>) {
+        if !self.mending.reads() {
+            return;
+        }
+        let now = now_us();
+        let until_us = read.unwrap_or(now).max(now - OLDEST_CDR_US);
+        self.send(Job::CdrsRead { switch, until_us }).await;
+        self.mending.order(Order::Begin(until_us), now);
     }
 
     /// One event.
@@ -154,7 +202,7 @@ impl Books {
             self.lag.note(&self.address, made, now);
         }
         let named = Named {
-            event,
+            told: OfEvent(event),
             switch: self.given.as_deref(),
         };
         let effects = self.ledger.apply(&named, now);
@@ -162,22 +210,43 @@ impl Books {
     }
 
     /// Of the legs of which nothing was heard since `asked_us`, when the switch was asked
-    /// for `list` (`show channels as json`): those that are not in it.
-    pub fn not_listed(&self, list: &str, asked_us: i64) -> Vec<String> {
+    /// for `list` (`show channels as json`): those that are not in it. And the channels in it of
+    /// which nothing is known.
+    pub fn compare(&self, list: &str, asked_us: i64) -> (Vec<String>, Vec<String>) {
         let listed = uuids(list).unwrap_or_else(|| {
             let switch = self.name_of("");
             warn!(switch, "the switch's list of channels cannot be read");
             HashSet::new()
         });
         let silent = self.ledger.silent(asked_us);
-        silent
-            .filter(|uuid| !listed.contains(*uuid))
-            .map(str::to_owned)
-            .collect()
+        let silent = silent.filter(|uuid| !listed.contains(*uuid));
+        let silent = silent.map(str::to_owned).collect();
+        let unknown = listed.into_iter().filter(|uuid| !self.ledger.knows(uuid));
+        (silent, unknown.collect())
+    }
+
+    /// A channel that began while nobody listened, as `uuid_dump` shows it.
+    pub async fn dumped(&mut self, dump: &str) {
+        let Ok(told) = serde_json::from_str::<Pairs>(dump) else {
+            let switch = self.name_of("");
+            return warn!(switch, "the switch's dump of a channel cannot be read");
+        };
+        let switch = self.given.as_deref();
+        let effects = self.ledger.apply(&Named { told, switch }, now_us());
+        if !effects.is_empty() {
+            self.count(meter::LEGS_REPAIRED, &[("by", "uuid_dump")], 1);
+        }
+        self.carry_out(effects).await;
     }
 
     /// The switch, asked at `asked_us`, no longer has these channels.
     pub async fn lost(&mut self, gone: &HashSet<String>, asked_us: i64) {
+        let now = now_us();
+        let legs = gone.iter().filter(|uuid| self.ledger.leg(uuid).is_some());
+        let legs: Vec<String> = legs.cloned().collect();
+        if !legs.is_empty() {
+            self.mending.order(Order::Find(legs), now);
+        }
         let switch = self.name_of("");
         let lives = |uuid: &str| !gone.contains(uuid);
         let effects = self.ledger.lose(&switch, &lives, asked_us, now_us());
@@ -188,10 +257,91 @@ impl Books {
         self.carry_out(effects).await;
     }
 
+    /// The switch gives itself this name.
+    pub fn calls_itself(&mut self, name: &str) {
+        self.mending.calls_itself(name);
+    }
+
+    /// The switch is followed, or not any more.
+    pub fn followed(&mut self, followed: bool) {
+        self.mending.order(Order::Followed(followed), now_us());
+    }
+
+    /// The next CDRs. Cancel safe.
+    pub async fn next_cdrs(&mut self) -> Came {
+        self.mending.next().await
+    }
+
+    /// Takes in CDRs.
+    pub async fn came(&mut self, came: Came) {
+        match came {
+            Came::Read(batch) => self.batch(batch).await,
+            Came::Posted(Posted { cdr, stored }) => {
+                match (&self.switch, self.mending.is_foreign(&cdr)) {
+                    // Dropped: what is not known yet cannot be stored.
+                    (None, _) => {}
+                    (Some(_), true) => drop(stored.try_send(Err(NotTaken::Foreign))),
+                    (Some(_), false) => {
+                        self.repair(&[cdr]).await;
+                        self.send(Job::Tell(Teller(stored))).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn batch(&mut self, batch: Batch) {
+        let own = batch.cdrs.into_iter();
+        let own: Vec<Cdr> = own.filter(|cdr| !self.mending.is_foreign(cdr)).collect();
+        self.repair(&own).await;
+        if let (Some(until_us), Some(switch)) = (batch.until_us, self.switch.clone()) {
+            self.send(Job::CdrsRead { switch, until_us }).await;
+        }
+        if batch.is_last {
+            self.mending.is_answered();
+        }
+    }
+
+    async fn repair(&mut self, cdrs: &[Cdr]) {
+        let effects = self.learn(cdrs);
+        self.carry_out(effects).await;
+    }
+
+    fn learn(&mut self, cdrs: &[Cdr]) -> Vec<Effect> {
+        let switch = self.given.as_deref();
+        let named: Vec<_> = cdrs.iter().map(|told| Named { told, switch }).collect();
+        let named: Vec<&dyn Headers> = named.iter().map(|one| one as &dyn Headers).collect();
+        let effects = self.ledger.repair(&named, now_us());
+        let new = effects
+            .iter()
+            .filter(|effect| matches!(effect, Effect::Store(_)));
+        let new = new.count().min(cdrs.len());
+        self.count(meter::CDRS, &[("outcome", "taken")], new);
+        self.count(meter::CDRS, &[("outcome", "known")], cdrs.len() - new);
+        effects
+    }
+
+    fn count(&self, name: &'static str, label: &[(&'static str, &'static str); 1], by: usize) {
+        let [(key, value)] = *label;
+        let address = self.address.clone();
+        counter!(name, "switch" => address, key => value).increment(by as u64);
+    }
+
     /// Closes what has waited too long; about once a second.
     pub async fn tick(&mut self) {
         self.ledger.skip_keys(self.closing.unwanted_keys());
-        let effects = self.ledger.expire(self.lag.heard_until(now_us()));
+        let now = now_us();
+        let mut heard_us = self.lag.heard_until(now);
+        if self.mending.reads() && self.mending.unread_since().is_none() {
+            let wanted = self.ledger.wanting(heard_us - self.cdr_after_us);
+            if !wanted.is_empty() {
+                self.mending.order(Order::Find(wanted), now);
+            }
+        }
+        if let Some(since_us) = self.mending.unread_since() {
+            heard_us = heard_us.min(since_us);
+        }
+        let effects = self.ledger.expire(heard_us);
         self.carry_out(effects).await;
     }
 
@@ -232,6 +382,8 @@ impl Books {
                 uuid,
             }),
             Effect::Over(call) => {
+                let told = call.legs.iter().filter(|leg| leg.phase == Phase::Told);
+                self.count(meter::LEGS_REPAIRED, &[("by", "cdr")], told.count());
                 let mut finished = self.closing.finish(&call);
                 finished.switch = self.name_of(&finished.switch);
                 Some(Job::Finish(Box::new(finished)))

@@ -1,6 +1,6 @@
 //! A connection that was subscribed, and what was asked on it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -27,6 +27,11 @@ const EVENTS: [&str; 14] = [
     "sofia::transferor",
     "sofia::transferee",
 ];
+
+/// Dumps of channels that are asked for at once.
+const DUMPS: usize = 32;
+/// Between two lists of channels.
+const LIST_EVERY: Duration = Duration::from_secs(300);
 
 /// A switch that says nothing for this long after a question is taken for gone.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
@@ -61,6 +66,8 @@ pub enum Heard {
     Channels(String),
     /// Of the channels in doubt, those that are gone; all were asked for.
     Gone(HashSet<String>),
+    /// `uuid_dump` of a channel that nothing was known of.
+    Dump(String),
     /// It refused a command that can be done without.
     Refusal(String),
     /// Nothing new.
@@ -76,8 +83,12 @@ pub struct Link {
     /// Channels that are not in the list, being asked for one by one.
     doubts: HashMap<Ticket, String>,
     gone: HashSet<String>,
+    /// Channels in the list of which nothing is known: those that are being dumped, and the rest.
+    dumps: HashSet<Ticket>,
+    undumped: VecDeque<String>,
     /// When `show channels` was asked, µs since 1970.
     pub asked_us: i64,
+    listed: Instant,
     heard: Instant,
     questioned: Instant,
 }
@@ -98,7 +109,10 @@ impl Link {
             channels,
             doubts: HashMap::new(),
             gone: HashSet::new(),
+            dumps: HashSet::new(),
+            undumped: VecDeque::new(),
             asked_us: books::now_us(),
+            listed: now,
             heard: now,
             questioned: now,
         })
@@ -132,6 +146,12 @@ impl Link {
         if let Some(uuid) = self.doubts.remove(&ticket) {
             return Ok(self.doubt(uuid, reply));
         }
+        if self.dumps.remove(&ticket) {
+            self.dump();
+            // A channel that is gone by now has its events.
+            let dump = reply.result().ok();
+            return Ok(dump.map_or(Heard::Nothing, |_| Heard::Dump(reply.text().into_owned())));
+        }
         let refusal = reply.result().err();
         Ok(refusal.map_or(Heard::Nothing, Heard::Refusal))
     }
@@ -150,10 +170,42 @@ impl Link {
     /// Asks for each of these channels whether it lives. `show channels` reads a table that
     /// the switch writes a little later (FreeSWITCH: switch_core_sqldb.c), so its word that
     /// a channel is not there is not enough.
-    pub fn ask_for(&mut self, uuids: Vec<String>) -> Result<(), Lost> {
+    pub fn ask_for(&mut self, uuids: Vec<String>) {
         for uuid in uuids {
-            let ticket = self.connection.queue(&api("uuid_exists", &uuid)?);
-            self.doubts.insert(ticket, uuid);
+            // A Unique-ID that is no argument of a command cannot be asked for.
+            if let Ok(command) = Command::api("uuid_exists", &uuid) {
+                let ticket = self.connection.queue(&command);
+                self.doubts.insert(ticket, uuid);
+            }
+        }
+    }
+
+    /// Asks for what there is to know of these channels, a few at a time: of each the switch
+    /// sends some 10 KB, and events come in between.
+    pub fn ask_about(&mut self, uuids: Vec<String>) {
+        self.undumped.extend(uuids);
+        self.dump();
+    }
+
+    fn dump(&mut self) {
+        while self.dumps.len() < DUMPS {
+            let Some(uuid) = self.undumped.pop_front() else {
+                return;
+            };
+            if let Ok(command) = Command::api("uuid_dump", &format!("{uuid} json")) {
+                self.dumps.insert(self.connection.queue(&command));
+            }
+        }
+    }
+
+    /// Asks for the list of channels once more, now and again: the switch drops events for a
+    /// client that reads too slowly, and says nothing of up to 500 of them.
+    pub fn list_again(&mut self) -> Result<(), Lost> {
+        let idle = self.doubts.is_empty() && self.dumps.is_empty();
+        if idle && self.listed.elapsed() >= LIST_EVERY {
+            self.listed = Instant::now();
+            self.asked_us = books::now_us();
+            self.channels = self.connection.queue(&api("show", "channels as json")?);
         }
         Ok(())
     }

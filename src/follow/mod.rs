@@ -10,8 +10,10 @@
 //! be read is not taken for missing.
 
 mod books;
+mod cdrs;
 mod lag;
 mod link;
+mod mending;
 mod named;
 mod writer;
 
@@ -20,7 +22,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -31,8 +33,12 @@ use crate::meter;
 use crate::store::{FinishedCall, Health, Store, StoreError};
 use crate::webhook::options::Secret;
 
+pub use cdrs::{Inlet, NotTaken, Options as CdrOptions};
+
 use books::Books;
+use cdrs::{Posted, Sources};
 use link::{Heard, Link, Lost};
+use mending::Mending;
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -57,6 +63,8 @@ pub struct Options {
     pub connect_deadline: Duration,
     /// How long a call that seems over waits for what the switch still owes.
     pub patience: Duration,
+    /// Where it records the legs that ended, when that is to be read.
+    pub cdrs: Option<CdrOptions>,
 }
 
 /// Makes of a call that is over what is to be stored and sent.
@@ -77,6 +85,10 @@ pub struct Follower {
     store: Store,
     closing: Arc<dyn Closing>,
     health: watch::Sender<Health>,
+    cdrs_health: watch::Sender<Health>,
+    names: watch::Sender<Vec<String>>,
+    inlet: Inlet,
+    posts: mpsc::Receiver<Posted>,
 }
 
 impl Follower {
@@ -84,11 +96,19 @@ impl Follower {
     #[must_use]
     pub fn new(options: Options, store: Store, closing: Arc<dyn Closing>) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
+        let address = Some(options.address.clone());
+        let names = address.into_iter().chain(options.name.clone()).collect();
+        let names = watch::Sender::new(names);
+        let (inlet, posts) = cdrs::inlet(names.subscribe());
         Self {
             options,
             store,
             closing,
             health: watch::Sender::new(health),
+            cdrs_health: watch::Sender::new(Health::well()),
+            names,
+            inlet,
+            posts,
         }
     }
 
@@ -98,11 +118,23 @@ impl Follower {
         self.health.subscribe()
     }
 
+    /// Whether the folder of its CDRs can be read.
+    #[must_use]
+    pub fn cdrs_health(&self) -> watch::Receiver<Health> {
+        self.cdrs_health.subscribe()
+    }
+
+    /// Takes the CDRs that the switch posts.
+    #[must_use]
+    pub fn inlet(&self) -> Inlet {
+        self.inlet.clone()
+    }
+
     /// Connects, again and again, until `stop`. Returns when all that was learnt is stored.
-    pub async fn run(self, stop: CancellationToken) {
+    pub async fn run(mut self, stop: CancellationToken) {
         let (jobs, queue) = writer::queue();
         let mut writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
-        let mut books = Books::new(&self.options, Arc::clone(&self.closing), jobs);
+        let mut books = self.books(jobs);
         tokio::select! {
             () = self.follow(&mut books, &stop) => {
                 drop(books);
@@ -110,6 +142,16 @@ impl Follower {
             }
             ended = &mut writer => self.ended(ended, &stop),
         }
+    }
+
+    fn books(&mut self, jobs: mpsc::Sender<writer::Job>) -> Books {
+        let (_, nobody) = mpsc::channel(1);
+        let posts = std::mem::replace(&mut self.posts, nobody);
+        let folder = self.options.cdrs.as_ref();
+        let health = self.cdrs_health.clone();
+        let sources = Sources::open(folder, &self.options.address, posts, health);
+        let mending = Mending::new(sources, self.names.clone());
+        Books::new(&self.options, Arc::clone(&self.closing), jobs, mending)
     }
 
     /// Without its writer a follower can do nothing.
@@ -130,24 +172,20 @@ impl Follower {
             }
         }
         let mut wait = FIRST_WAIT;
-        while !stop.is_cancelled() {
-            let lost = tokio::select! {
-                () = stop.cancelled() => return,
-                connection = self.connect() => match connection {
-                    Ok(connection) => self.listen(connection, books, stop, &mut wait).await,
-                    Err(error) => Err(error.into()),
-                },
+        loop {
+            let lost = match meanwhile(books, stop, self.connect()).await {
+                None => return,
+                Some(Ok(connection)) => self.listen(connection, books, stop, &mut wait).await,
+                Some(Err(error)) => Err(error.into()),
             };
             if let Err(lost) = lost {
                 self.unreached(&lost);
             }
+            books.followed(false);
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = sleep(wait + jitter) => {}
+            if meanwhile(books, stop, sleep(wait + jitter)).await.is_none() {
+                return;
             }
-            // Calls that wait for something end while the switch is away, too.
-            books.tick().await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
@@ -213,13 +251,20 @@ impl Follower {
                     if matches!(heard, Heard::Subscribed) {
                         *wait = FIRST_WAIT;
                         self.reached();
+                        books.followed(true);
                     }
                     let began = Instant::now();
                     self.take(heard, &mut link, books, stop).await?;
                     link.pardon(began.elapsed());
                 }
+                came = books.next_cdrs() => {
+                    let began = Instant::now();
+                    books.came(came).await;
+                    link.pardon(began.elapsed());
+                }
                 _ = tick.tick() => {
                     link.keep_alive()?;
+                    link.list_again()?;
                     let began = Instant::now();
                     books.tick().await;
                     link.pardon(began.elapsed());
@@ -238,6 +283,9 @@ impl Follower {
         match heard {
             Heard::Event(event) => books.event(&event).await,
             Heard::Name(told) => {
+                if let Ok(name) = &told {
+                    books.calls_itself(name);
+                }
                 let name = told.unwrap_or_else(|text| self.unnamed(&text, books));
                 while let Err(error) = books.switch_is(&name, &self.store, link.asked_us).await {
                     if !self.waits_for_the_store(&error, stop).await {
@@ -245,7 +293,12 @@ impl Follower {
                     }
                 }
             }
-            Heard::Channels(list) => link.ask_for(books.not_listed(&list, link.asked_us))?,
+            Heard::Channels(list) => {
+                let (silent, unknown) = books.compare(&list, link.asked_us);
+                link.ask_for(silent);
+                link.ask_about(unknown);
+            }
+            Heard::Dump(dump) => books.dumped(&dump).await,
             Heard::Gone(gone) => books.lost(&gone, link.asked_us).await,
             Heard::Refusal(text) => {
                 warn!(switch = %self.options.address, text, "the switch refused a command");
@@ -265,9 +318,30 @@ impl Follower {
     fn reached(&self) {
         let address = &self.options.address;
         gauge!(meter::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
+        counter!(meter::GAPS, "switch" => address.clone()).increment(1);
         let before = self.health.send_replace(Health::well());
         if !before.ok {
             info!(%address, "following the switch");
+        }
+    }
+}
+
+/// Does `work`, and takes in CDRs meanwhile; calls that wait for something end while the switch
+/// is away, too. `None` when told to stop first. What came is carried out whatever happens.
+async fn meanwhile<T>(
+    books: &mut Books,
+    stop: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut tick = interval(Duration::from_secs(1));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            done = &mut work => return Some(done),
+            came = books.next_cdrs() => books.came(came).await,
+            _ = tick.tick() => books.tick().await,
         }
     }
 }

@@ -1,38 +1,55 @@
-//! An event as the ledger reads it.
+//! What the switch says of a channel, as the ledger reads it.
 
 use std::borrow::Cow;
 
 use crate::call::headers::Headers;
 use crate::eslclient::Event;
 
-/// An event, with the switch's name as the operator gave it.
-pub struct Named<'a> {
-    /// The event.
-    pub event: &'a Event,
-    /// The name; `None` for the one in the event.
+/// An event, a CDR or a dump, with the switch's name as the operator gave it.
+pub struct Named<'a, H> {
+    /// What the switch said.
+    pub told: H,
+    /// The name; `None` for the one in it.
     pub switch: Option<&'a str>,
 }
 
 const SWITCH: &str = "FreeSWITCH-Switchname";
 
-impl Headers for Named<'_> {
+impl<H: Headers> Headers for Named<'_, H> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.switch {
             Some(switch) if name == SWITCH => Some(Cow::Borrowed(switch)),
-            Some(_) | None => self.event.get(name),
+            Some(_) | None => self.told.get(name),
         }
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.event.iter() {
-            match self.switch {
-                Some(switch) if name == SWITCH => visit(&name, switch),
-                Some(_) | None => visit(&name, &value),
-            }
+        self.told.visit(&mut |name, value| match self.switch {
+            Some(switch) if name == SWITCH => visit(name, switch),
+            Some(_) | None => visit(name, value),
+        });
+    }
+
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.told.variable(name)
+    }
+}
+
+/// An event.
+pub struct OfEvent<'a>(pub &'a Event);
+
+impl Headers for OfEvent<'_> {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.0.get(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.0.iter() {
+            visit(&name, &value);
         }
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.event.variable(name)
+        self.0.variable(name)
     }
 }

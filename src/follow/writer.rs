@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::cdrs::NotTaken;
 use crate::store::{FinishedCall, Store, StoreError, StoredLeg};
 
 /// Jobs that wait; more, and the switch is not read.
@@ -43,7 +44,28 @@ pub enum Job {
         /// What it calls itself.
         name: String,
     },
+    /// The CDR files of a switch are read so far, once all before this is stored.
+    CdrsRead {
+        /// The switch's name.
+        switch: String,
+        /// µs since 1970, the files' own time.
+        until_us: i64,
+    },
+    /// Somebody waits until all before this is stored.
+    Tell(Teller),
 }
+
+/// Tells whoever waits; says that it will not when it is dropped.
+#[derive(Debug, Clone)]
+pub struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
+
+impl PartialEq for Teller {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same_channel(&other.0)
+    }
+}
+
+impl Eq for Teller {}
 
 /// The queue between ledger and store.
 pub fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
@@ -89,7 +111,7 @@ fn latest(jobs: Vec<Job>) -> Vec<Job> {
                 let legs = call.legs.iter();
                 overtaken.extend(legs.map(|uuid| (call.switch.clone(), uuid.clone())));
             }
-            Job::Switch { .. } => {}
+            Job::Switch { .. } | Job::CdrsRead { .. } | Job::Tell(_) => {}
         }
         kept.push(job);
     }
@@ -101,23 +123,26 @@ fn latest(jobs: Vec<Job>) -> Vec<Job> {
 async fn store_all(store: &Store, mut jobs: Vec<Job>) {
     let mut failing = false;
     let mut refusals = 0;
+    let mut whole = true;
     while !jobs.is_empty() {
         let results = join_all(jobs.iter().map(|job| put(store, job.clone()))).await;
         let fault = results.into_iter().enumerate();
         let fault = fault.filter_map(|(at, result)| Some((at, result.err()?)));
         let Some((first, fault)) = fault.min_by_key(|(at, _)| *at) else {
+            afterwards(store, jobs, whole).await;
             break;
         };
         if first > 0 {
             refusals = 0;
         }
         // From the first that failed on: all of these may be stored twice.
-        jobs.drain(..first);
+        afterwards(store, jobs.drain(..first).collect(), whole).await;
         if !fault.is_recoverable() {
             refusals += 1;
             if refusals == OFFERS {
                 set_aside(&jobs.remove(0), &fault);
                 refusals = 0;
+                whole = false;
                 continue;
             }
         } else if !failing {
@@ -128,6 +153,20 @@ async fn store_all(store: &Store, mut jobs: Vec<Job>) {
     }
     if failing {
         info!("the store takes legs again");
+    }
+}
+
+/// What rests on these jobs being stored; nothing when they are not the `whole` of it.
+async fn afterwards(store: &Store, stored: Vec<Job>, whole: bool) {
+    for job in stored.into_iter().filter(|_| whole) {
+        match job {
+            Job::Tell(Teller(waiting)) => drop(waiting.try_send(Ok(()))),
+            // What is not noted is read again after a restart.
+            Job::CdrsRead { switch, until_us } => {
+                drop(store.put_cdr_read(&switch, until_us).await);
+            }
+            Job::Leg(_) | Job::Forget { .. } | Job::Finish(_) | Job::Switch { .. } => {}
+        }
     }
 }
 
@@ -143,6 +182,7 @@ fn set_aside(job: &Job, fault: &StoreError) {
             "the documents of a call are not stored; they are made again at the next start"
         ),
         Job::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
+        Job::CdrsRead { .. } | Job::Tell(_) => {}
     }
 }
 
@@ -152,11 +192,12 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
         Job::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
         Job::Finish(call) => finish(store, *call).await,
         Job::Switch { address, name } => store.put_switch(&address, &name).await,
+        Job::CdrsRead { .. } | Job::Tell(_) => Ok(()),
     }
 }
 
-/// What was stored already is no error (a job may be offered twice), but worth a line: a
-/// switch that uses a Unique-ID again would have its second call taken for the first.
+/// What was stored already is no error: a job may be offered twice, and another instance or
+/// the CDRs of a gap may tell of a call whose document is out.
 async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
     let uuid = call.call_uuid.clone();
     let new = store.finish_call(call).await?;
@@ -186,6 +227,7 @@ mod tests {
         Job::Finish(Box::new(FinishedCall {
             switch: "fs1".into(),
             call_uuid: "a".into(),
+            created_us: 1,
             legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
             channels: Vec::new(),
             documents: Vec::new(),

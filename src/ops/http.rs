@@ -15,11 +15,15 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+<<<<<<< HEAD
 use crate::board::Board;
 use crate::store::Store;
 
 use super::page::{self, View};
 use super::{live, metrics, replay};
+=======
+use super::records::{self, Records};
+>>>>>>> main
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -61,10 +65,19 @@ pub fn places() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(live::PAGES))
 }
 
+/// Where the records of legs that ended are posted to.
+pub struct Posts {
+    /// Who takes them.
+    pub records: Arc<dyn Records>,
+    /// The largest, in bytes.
+    pub bytes: usize,
+}
+
 /// Serves until `stop` is cancelled.
 ///
 /// # Errors
 /// What the listener's socket says when it fails.
+<<<<<<< HEAD
 pub async fn serve(listener: TcpListener, ops: Ops) -> std::io::Result<()> {
     let stop = ops.stop.clone();
     let app = Router::new()
@@ -82,6 +95,21 @@ pub async fn serve(listener: TcpListener, ops: Ops) -> std::io::Result<()> {
         .route("/changes", get(live::changes))
         .route("/files/{name}", get(page::files::file))
         .with_state(ops);
+=======
+pub async fn serve(
+    listener: TcpListener,
+    ops: Ops,
+    posts: Posts,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let app = Router::new()
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/", get(page))
+        .with_state(ops)
+        .merge(records::router(posts.records, posts.bytes));
+>>>>>>> main
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -5,9 +5,13 @@ mod calls;
 mod figures;
 pub mod files;
 pub mod http;
+<<<<<<< HEAD
 mod live;
 mod metrics;
 mod page;
 mod pictures;
 mod replay;
 mod words;
+=======
+pub mod records;
+>>>>>>> main

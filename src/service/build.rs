@@ -98,18 +98,6 @@ fn table_names(names: &Names) -> Vec<String> {
     short.map(str::to_owned).collect()
 }
 
-/// Settings that this version takes and does not use yet.
-pub fn unread(config: &Config) -> impl Iterator<Item = Fault> + '_ {
-    let switches = config.freeswitch.iter().enumerate();
-    let named = switches.filter(|(_, switch)| switch.json_cdr_dir.is_some());
-    named.map(|(index, _)| {
-        let key = format!("freeswitch[{index}].json_cdr_dir");
-        let what =
-            "is not read by this version: what ends while nobody follows is marked incomplete";
-        config.fault(&key, what, "leave it for a later one, or take it out")
-    })
-}
-
 /// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
 /// each of their calls takes line 1.
 pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {
@@ -149,6 +137,7 @@ pub fn format(config: &Config, flow: &config::Flow) -> Format {
         keys_raw: flow.keys_raw,
         raw_names: raw_names(config),
         time_zone: config.account.time_zone,
+        learnt_key: flow.learnt_key.clone(),
     }
 }
 
@@ -236,6 +225,13 @@ pub fn follow_options(config: &Config) -> Vec<follow::Options> {
             frames,
             connect_deadline: config.limits.connect_deadline,
             patience: config.limits.details_deadline,
+            cdrs: switch
+                .json_cdr_dir
+                .clone()
+                .map(|folder| follow::CdrOptions {
+                    folder,
+                    bytes: u64::try_from(config.limits.frame_body_bytes).unwrap_or(u64::MAX),
+                }),
         })
         .collect()
 }

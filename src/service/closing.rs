@@ -110,6 +110,7 @@ impl Flows {
         let call = FinishedCall {
             switch: call.switch().to_owned(),
             call_uuid: call.id.clone(),
+            created_us: call.created_us(),
             legs: call.legs.iter().map(|leg| leg.uuid.clone()).collect(),
             channels: call
                 .channels()

@@ -12,6 +12,7 @@ mod descriptors;
 mod keeper;
 mod raw;
 mod recordings;
+mod records;
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ use crate::board::Board;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Closing, Follower};
 use crate::meter;
-use crate::ops::http::{self, Check, Ops};
+use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::{self, Takeover};
@@ -38,6 +39,7 @@ use crate::takeover::{self, Takeover};
 pub use build::compile;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
+use records::Desk;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
 ///
@@ -49,7 +51,6 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     Documents::new(config, &built, Arc::default())?;
     let mut warnings = config.warnings.clone();
     warnings.extend(build::blocked(config, &built));
-    warnings.extend(build::unread(config));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
 }
@@ -136,7 +137,7 @@ impl Service {
         let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
 
         let stop_follow = CancellationToken::new();
-        let (followers, switches) = follow(config, &store, &documents, &stop_follow);
+        let (followers, switches, records) = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
         let takeover = Arc::new(Takeover::new(
@@ -160,6 +161,7 @@ impl Service {
             switches,
         );
         let stop_http = CancellationToken::new();
+<<<<<<< HEAD
         let ops = Ops {
             checks,
             metrics,
@@ -171,6 +173,17 @@ impl Service {
             stop: stop_http.clone(),
         };
         let pages = tokio::spawn(http::serve(http_listener, ops));
+=======
+        let pages = tokio::spawn(http::serve(
+            http_listener,
+            Ops { checks, metrics },
+            Posts {
+                records: Arc::new(records),
+                bytes: config.limits.frame_body_bytes,
+            },
+            stop_http.clone(),
+        ));
+>>>>>>> main
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,
@@ -278,21 +291,29 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
-/// Starts a follower for each switch; what runs, and how each is.
+/// Starts a follower for each switch; what runs, how each is, and what they may post.
 fn follow(
     config: &Config,
     store: &Store,
     documents: &Arc<Documents>,
     stop: &CancellationToken,
-) -> (Vec<JoinHandle<()>>, Vec<(String, Health)>) {
-    let followers = build::follow_options(config).into_iter().map(|options| {
-        let name = format!("switch {}", options.address);
+) -> (Vec<JoinHandle<()>>, Vec<(String, Health)>, Desk) {
+    let mut running = Vec::new();
+    let mut health = Vec::new();
+    let mut desk = Desk::default();
+    for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
+        let address = options.address.clone();
+        let reads = options.cdrs.is_some();
         let closing = Arc::clone(documents) as Arc<dyn Closing>;
         let follower = Follower::new(options, store.clone(), closing);
-        let health = follower.health();
-        (tokio::spawn(follower.run(stop.clone())), (name, health))
-    });
-    followers.unzip()
+        health.push((format!("switch {address}"), follower.health()));
+        if reads {
+            health.push((format!("json_cdr {address}"), follower.cdrs_health()));
+        }
+        desk.admit(switch, follower.inlet());
+        running.push(tokio::spawn(follower.run(stop.clone())));
+    }
+    (running, health, desk)
 }
 
 type Health = watch::Receiver<store::Health>;

@@ -190,7 +190,7 @@ impl Store {
 
     /// A call is over: its legs out, its documents and its summary in, in one
     /// transaction. Says of each document whether it is new; one that this call
-    /// already has for that webhook stays as it is.
+    /// (its switch, Unique-ID and creation) already has for that webhook stays as it is.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same
@@ -230,6 +230,26 @@ impl Store {
     pub async fn switch_at(&self, address: &str) -> Result<Option<String>, StoreError> {
         let Driver::Sqlite(db) = &*self.driver;
         db.switch_at(address).await
+    }
+
+    /// Notes that the CDR files of `switch` which were written before `until_us` (µs since
+    /// 1970, the files' own time) are read; an earlier time than noted before changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one it is not noted.
+    pub async fn put_cdr_read(&self, switch: &str, until_us: i64) -> Result<(), StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        let switch = switch.to_owned();
+        db.write(sqlite::PutCdrRead { switch, until_us }).await
+    }
+
+    /// How far the CDR files of `switch` were read; `None` when they never were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        let Driver::Sqlite(db) = &*self.driver;
+        db.cdr_read(switch).await
     }
 
     /// Keeps a widget's variables for the report.

@@ -117,6 +117,8 @@ pub struct FinishedCall {
     pub switch: String,
     /// Unique-ID of the call's first leg.
     pub call_uuid: String,
+    /// Creation of that leg, µs since 1970: a Unique-ID may be given again, to another call.
+    pub created_us: i64,
     /// The legs that are no longer needed.
     pub legs: Vec<String>,
     /// Its channels, to be remembered for an hour.

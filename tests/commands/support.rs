@@ -142,6 +142,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
     FinishedCall {
         switch: "fs1".into(),
         call_uuid: call.into(),
+        created_us: 1_000_000,
         legs: Vec::new(),
         channels: Vec::new(),
         documents: vec![NewDocument {

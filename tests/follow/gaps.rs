@@ -15,7 +15,7 @@ const CALL: &str = "outbound-customer-then-agent-recorded";
 const IMPATIENT: &str = "[limits]\ndetails_deadline = \"100ms\"";
 
 /// The events of a call as far as its legs live, and the rest.
-fn talking(name: &str) -> (Vec<String>, Vec<String>) {
+pub fn talking(name: &str) -> (Vec<String>, Vec<String>) {
     let mut bodies = bodies(name);
     let down = |body: &String| body.contains("\"Event-Name\":\"CHANNEL_HANGUP\"");
     let first = bodies.iter().position(down).unwrap();
@@ -23,7 +23,7 @@ fn talking(name: &str) -> (Vec<String>, Vec<String>) {
     (bodies, rest)
 }
 
-fn uuids(bodies: &[String]) -> Vec<String> {
+pub fn uuids(bodies: &[String]) -> Vec<String> {
     let mut uuids: Vec<String> = bodies.iter().map(|body| uuid(body)).collect();
     uuids.sort();
     uuids.dedup();

@@ -158,6 +158,7 @@ impl Alone {
             frames: Limits::default(),
             connect_deadline: Duration::from_secs(5),
             patience: Duration::from_secs(60),
+            cdrs: None,
         };
         let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
         let mut health = follower.health();

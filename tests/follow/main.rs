@@ -21,5 +21,6 @@ mod documents;
 mod gaps;
 mod link;
 mod memory;
+mod repair;
 mod stage;
 mod storing;

@@ -71,7 +71,12 @@ impl Receiver {
 
     /// Waits until so many documents were delivered, and gives them all.
     pub async fn documents(&self, times: usize) -> Vec<Value> {
-        let bodies = self.bodies("/calls", times).await;
+        self.documents_at("/calls", times).await
+    }
+
+    /// The same of another path.
+    pub async fn documents_at(&self, path: &str, times: usize) -> Vec<Value> {
+        let bodies = self.bodies(path, times).await;
         let documents = bodies.iter().map(|body| serde_json::from_str(body));
         documents.map(|document| document.expect("JSON")).collect()
     }

@@ -17,7 +17,8 @@ const STARTING: Duration = Duration::from_secs(30);
 pub struct Service {
     /// `host:port`, as the dialplan's `socket` has it.
     pub address: String,
-    http: u16,
+    /// Port of its HTTP.
+    pub http: u16,
     child: Child,
     folder: TempDir,
 }
@@ -87,17 +88,7 @@ impl Service {
         let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
         let config = folder.path().join("switchhook.toml");
         fs::write(&config, text).expect("a config");
-        let log = File::create(folder.path().join("log")).expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_switchhook"))
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("the program");
+        let child = Self::program(&folder);
         let mut service = Self {
             address: format!("127.0.0.1:{esl}"),
             http,
@@ -106,6 +97,26 @@ impl Service {
         };
         service.await_readiness().await;
         service
+    }
+
+    fn program(folder: &TempDir) -> Child {
+        let path = folder.path().join("log");
+        let log = File::options().create(true).append(true).open(path);
+        let log = log.expect("a log");
+        Command::new(env!("CARGO_BIN_EXE_switchhook"))
+            .args(["serve", "--config", "switchhook.toml"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the program")
+    }
+
+    /// Starts it again as it was, on its store.
+    pub async fn start_again(&mut self) {
+        self.child = Self::program(&self.folder);
+        self.await_readiness().await;
     }
 
     async fn await_readiness(&mut self) {
@@ -129,9 +140,19 @@ impl Service {
 
     /// Waits until it follows the switch, by its own metric.
     pub async fn await_following(&self, switch: &Switch) {
-        let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
-        let metric = format!("switchhook_switch_connected{{{switch}}} 1\n");
-        self.await_text("/metrics", &metric).await;
+        let address = format!("127.0.0.1:{}", switch.event_socket);
+        self.await_following_at(&address).await;
+    }
+
+    /// The same of a switch that is reached at that address.
+    pub async fn await_following_at(&self, address: &str) {
+        let metric = format!("switchhook_switch_connected{{switch=\"{address}\"}} 1\n");
+        self.await_metric(&metric).await;
+    }
+
+    /// Waits for a line of the metrics.
+    pub async fn await_metric(&self, line: &str) {
+        self.await_text("/metrics", line).await;
     }
 
     async fn await_text(&self, path: &str, text: &str) {
@@ -172,6 +193,16 @@ impl Service {
             .expect("a client");
         let response = client.get(url).send().await.ok()?.error_for_status().ok()?;
         response.text().await.ok()
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn await_end(&mut self) {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a status") {
+                return assert!(status.success(), "it drained: {status}");
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Ends it as a crash does: no drain, no goodbye.

@@ -108,6 +108,20 @@ impl Switch {
         }
     }
 
+    /// Changes one of its configuration files; gives the whole as it was.
+    pub fn configure(&self, file: &str, from: &str, to: &str) -> String {
+        let path = self.folder.join("conf/config").join(file);
+        let before = fs::read_to_string(&path).expect("the file");
+        assert!(before.contains(from), "{before}");
+        self.restore(file, &before.replacen(from, to, 1));
+        before
+    }
+
+    /// Writes one of its configuration files.
+    pub fn restore(&self, file: &str, text: &str) {
+        fs::write(self.folder.join("conf/config").join(file), text).expect("the file");
+    }
+
     /// The end of its log, for a test that fails.
     pub fn last_words(&self) -> String {
         let files = ["stdout", "run/freeswitch.log"];

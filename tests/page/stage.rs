@@ -14,9 +14,6 @@ use crate::peer::{Channel, Peer};
 use crate::port8021::Port8021;
 use crate::receiver::Receiver;
 
-/// The token of the page.
-pub const TOKEN: &str = "horse-battery";
-
 /// The service, a switch, a webhook that answers calls, and one that takes documents.
 pub struct Stage {
     pub service: Service,

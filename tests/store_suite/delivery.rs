@@ -51,6 +51,41 @@ pub async fn a_call_that_is_finished_twice_keeps_its_first_document(factory: &im
     assert_eq!(detail.content.body, call.documents[0].content.body);
 }
 
+pub async fn a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_call(
+    factory: &impl Factory,
+) {
+    let store = serve(factory).await;
+    let call = finished("a", &["a"], &["completed"]);
+    let later = switchhook::store::FinishedCall {
+        created_us: call.created_us + 1,
+        ..call.clone()
+    };
+    for call in [&call, &later] {
+        let new = store.finish_call(call.clone()).await.expect("finished");
+        assert_eq!(new, [true]);
+        let again = store.finish_call(call.clone()).await.expect("finished");
+        assert_eq!(again, [false], "the same call");
+    }
+    assert_eq!(all(&store).await.len(), 2);
+    let (calls, _) = store
+        .report(&Default::default(), Default::default())
+        .await
+        .expect("page");
+    assert_eq!(calls.len(), 2);
+}
+
+pub async fn how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back(factory: &impl Factory) {
+    let store = serve(factory).await;
+    assert_eq!(store.cdr_read("pbx-1").await.expect("read"), None);
+    for until_us in [5, 7, 6] {
+        store.put_cdr_read("pbx-1", until_us).await.expect("noted");
+    }
+    store.close().await;
+    let store = serve(factory).await;
+    assert_eq!(store.cdr_read("pbx-1").await.expect("read"), Some(7));
+    assert_eq!(store.cdr_read("pbx-2").await.expect("read"), None);
+}
+
 pub async fn a_widgets_requests_are_all_kept_with_their_own_content(factory: &impl Factory) {
     let store = serve(factory).await;
     let mut request = NewDocument::document("lookup", "inbound", "a", &b"x\0\xff"[..]);

@@ -38,6 +38,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
     FinishedCall {
         switch: "pbx-1".into(),
         call_uuid: call.into(),
+        created_us: 1_000_000,
         legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
         channels: Vec::new(),
         documents: webhooks

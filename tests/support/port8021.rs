@@ -6,7 +6,7 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -43,6 +43,8 @@ struct Shared {
     alive: Mutex<BTreeSet<String>>,
     /// Of these, what its list does not show yet.
     unlisted: Mutex<BTreeSet<String>>,
+    /// What `uuid_dump` shows of a channel.
+    dumps: Mutex<BTreeMap<String, String>>,
     refused: Mutex<Option<&'static str>>,
     asked: watch::Sender<Vec<String>>,
     /// How many connections asked for everything so far, and the newest.
@@ -62,6 +64,7 @@ impl Port8021 {
         let shared = Arc::new(Shared {
             alive: Mutex::default(),
             unlisted: Mutex::default(),
+            dumps: Mutex::default(),
             refused: Mutex::default(),
             asked: watch::Sender::default(),
             followed: watch::Sender::new((0, None)),
@@ -98,6 +101,15 @@ impl Port8021 {
     pub fn unlisted(&self, uuids: &[&str]) {
         let uuids = uuids.iter().map(|uuid| (*uuid).to_owned());
         *self.shared.unlisted.lock().unwrap() = uuids.collect();
+    }
+
+    /// What `uuid_dump` shows of a channel: the event, as data.
+    pub fn dumps(&self, uuid: &str, body: &str) {
+        let mut dump: serde_json::Value = serde_json::from_str(body).unwrap();
+        let fields = dump.as_object_mut().unwrap();
+        fields.insert("Event-Name".into(), "CHANNEL_DATA".into());
+        let mut dumps = self.shared.dumps.lock().unwrap();
+        dumps.insert(uuid.to_owned(), dump.to_string());
     }
 
     /// Refuses commands that begin so.
@@ -261,6 +273,11 @@ fn output(command: &str, shared: &Shared) -> String {
             0 => "{\"row_count\":0}".to_owned(),
             count => serde_json::json!({"row_count": count, "rows": rows}).to_string(),
         };
+    }
+    let dumped = command.strip_prefix("uuid_dump ");
+    if let Some(uuid) = dumped.and_then(|rest| rest.strip_suffix(" json")) {
+        let dump = shared.dumps.lock().unwrap().get(uuid).cloned();
+        return dump.unwrap_or_else(|| "-ERR No such channel!\n".to_owned());
     }
     match command.strip_prefix("uuid_exists ") {
         Some(uuid) => alive.contains(uuid).to_string(),

@@ -23,7 +23,7 @@ impl Missing {
         let callee = entry.callee_number.is_none() || (unsure && outbound);
         let did = entry.did_number.is_none() || (unsure && !outbound);
         let ended = leg.ended_us.is_some();
-        let lost = leg.phase != Phase::Down;
+        let lost = !leg.has_ended();
         let gaps = [
             ("calleeNumber", callee),
             ("connectTime", !entry.answer_known()),

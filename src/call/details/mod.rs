@@ -59,6 +59,8 @@ pub struct Format {
     pub raw_names: Vec<String>,
     /// The account's time zone.
     pub time_zone: Tz,
+    /// Name of the key that says how the call was learnt; `None` for none.
+    pub learnt_key: Option<String>,
 }
 
 impl Default for Format {
@@ -70,6 +72,7 @@ impl Default for Format {
             keys_raw: false,
             raw_names: vec!["response_raw".into()],
             time_zone: Tz::UTC,
+            learnt_key: None,
         }
     }
 }
@@ -98,11 +101,26 @@ pub fn document(call: &Call, format: &Format, url_of: UrlOf<'_>) -> Value {
     if !urls.is_empty() {
         document.push(("recordingUrls".to_owned(), Value::Array(urls)));
     }
-    if let Some(names) = missing.names() {
+    let names = missing.names();
+    if let Some(key) = &format.learnt_key {
+        document.push((key.clone(), json!(learnt(call, names.is_none()))));
+    }
+    if let Some(names) = names {
         document.push(("incomplete".to_owned(), json!(true)));
         document.push(("missing".to_owned(), names));
     }
     sorted(document)
+}
+
+/// How a call was learnt, as its document says it: `full`, from the events of every leg from its
+/// beginning to its end; `reconciled`, some of it from CDRs, the list of channels or later events,
+/// and nothing is missing; `partial`, something is.
+fn learnt(call: &Call, whole: bool) -> &'static str {
+    match (whole, call.is_witnessed()) {
+        (false, _) => "partial",
+        (true, false) => "reconciled",
+        (true, true) => "full",
+    }
 }
 
 /// The document of a call that still goes on, as far as one leg's headers (the `connect` reply)

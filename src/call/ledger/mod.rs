@@ -13,6 +13,7 @@
 mod finished;
 mod groups;
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
 use finished::Finished;
@@ -27,6 +28,11 @@ use super::whole::Call;
 pub struct Options {
     /// How long a call that seems over waits for what is missing, µs.
     pub patience_us: i64,
+    /// How long a leg whose end only its CDR told waits for its own events, µs: the switch writes
+    /// the CDR first.
+    pub cdr_patience_us: i64,
+    /// CDRs are to be had: what the events left open waits for them.
+    pub has_cdrs: bool,
     /// How many channels of calls that are over are remembered.
     pub remembered: usize,
     /// What is kept of each leg.
@@ -37,6 +43,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             patience_us: 60_000_000,
+            cdr_patience_us: 5_000_000,
+            has_cdrs: false,
             remembered: 200_000,
             limits: Limits::default(),
         }
@@ -73,11 +81,26 @@ struct Entry {
     heard_us: i64,
 }
 
+/// A channel beside the leg that has its Unique-ID.
+enum Channel {
+    Same,
+    Earlier,
+    Later,
+}
+
+/// When the event's channel was created, µs since 1970; the switch writes 0 for never.
+fn created_us(event: &dyn Headers) -> Option<i64> {
+    let created = event.get("Caller-Channel-Created-Time")?;
+    created.parse().ok().filter(|us| *us > 0)
+}
+
 /// What became of one event.
 struct Taken {
     uuid: String,
     changed: bool,
     forgotten: Option<String>,
+    /// The call of an earlier channel of this Unique-ID.
+    former: Option<Box<Call>>,
 }
 
 impl Ledger {
@@ -110,7 +133,7 @@ impl Ledger {
             uuids.push(leg.uuid.clone());
             self.put(leg, now_us);
         }
-        effects.extend(uuids.iter().filter_map(|uuid| self.settle(uuid)));
+        effects.extend(uuids.iter().filter_map(|uuid| self.settle(uuid, now_us)));
         effects
     }
 
@@ -133,7 +156,8 @@ impl Ledger {
             .iter()
             .filter_map(|event| self.take_in(*event, now_us));
         for taken in taken.collect::<Vec<_>>() {
-            let over = self.settle(&taken.uuid);
+            effects.extend(taken.former.map(Effect::Over));
+            let over = self.settle(&taken.uuid, now_us);
             let stands = taken.changed && self.legs.contains_key(&taken.uuid);
             effects.extend(stands.then_some(Effect::Store(taken.uuid)));
             effects.extend(taken.forgotten.map(Effect::Forget));
@@ -148,6 +172,14 @@ impl Ledger {
         let forgotten = old.and_then(|old| self.rename(&old, &uuid, now_us));
         let uuid = self.present(&uuid).to_owned();
         let kind = Kind::of(event);
+        let former = match self.channel_of(&uuid, created_us(event)) {
+            Channel::Same => None,
+            Channel::Earlier => return None,
+            Channel::Later => self
+                .groups
+                .of(&uuid)
+                .map(|group| Box::new(self.close(group))),
+        };
         if !self.legs.contains_key(&uuid) && !self.founds(&uuid, kind, event) {
             return None;
         }
@@ -156,17 +188,29 @@ impl Ledger {
             uuid,
             changed,
             forgotten,
+            former,
         })
+    }
+
+    /// Which channel of this Unique-ID was created then: the leg's own, or another. The switch has
+    /// no two at a time, so with a later one the leg's is gone.
+    fn channel_of(&self, uuid: &str, created_us: Option<i64>) -> Channel {
+        let known = self.legs.get(uuid).and_then(|entry| entry.leg.created_us);
+        match known.zip(created_us).map(|(known, told)| told.cmp(&known)) {
+            Some(Ordering::Less) => Channel::Earlier,
+            Some(Ordering::Greater) => Channel::Later,
+            Some(Ordering::Equal) | None => Channel::Same,
+        }
     }
 
     /// Closes what has waited too long at `now_us`; call it about once a second.
     pub fn expire(&mut self, now_us: i64) -> Vec<Effect> {
         let groups = self.groups.ids();
-        let mut overdue: Vec<u64> = groups
-            .filter(|group| self.is_overdue(*group, now_us))
+        let mut over: Vec<u64> = groups
+            .filter(|group| self.is_over(*group, now_us) || self.is_overdue(*group, now_us))
             .collect();
-        overdue.sort_unstable();
-        let calls = overdue.into_iter().map(|group| self.close(group));
+        over.sort_unstable();
+        let calls = over.into_iter().map(|group| self.close(group));
         calls.map(|call| Effect::Over(Box::new(call))).collect()
     }
 
@@ -199,6 +243,30 @@ impl Ledger {
             .iter()
             .filter(move |(_, entry)| entry.leg.phase == Phase::Up && entry.heard_us < since_us);
         silent.map(|(uuid, _)| uuid.as_str())
+    }
+
+    /// Unique-IDs whose CDR would tell what is missing, of legs that were not heard of since
+    /// `since_us`, and of legs that those name.
+    pub fn wanting(&self, since_us: i64) -> Vec<String> {
+        let entries = self.legs.iter();
+        let mut wanted = HashSet::new();
+        for (uuid, entry) in entries.filter(|(_, entry)| entry.heard_us < since_us) {
+            let leg = &entry.leg;
+            let lacks = leg.recordings_unknown && !leg.mended;
+            if matches!(leg.phase, Phase::Lost | Phase::HangingUp) || lacks {
+                wanted.insert(uuid);
+            }
+            if leg.phase != Phase::Up {
+                wanted.extend(leg.links.iter().filter(|link| !self.is_seen(link)));
+            }
+        }
+        wanted.into_iter().cloned().collect()
+    }
+
+    /// The channel is a leg of a call in progress, or was one of a call that is over.
+    #[must_use]
+    pub fn knows(&self, uuid: &str) -> bool {
+        self.is_seen(uuid)
     }
 
     /// The switch is known under another name from now on, its legs with it.
@@ -250,10 +318,8 @@ impl Ledger {
     /// is over; not when it never came to life: a dial that fails at once leaves a
     /// `CHANNEL_DESTROY` without a caller profile and nothing before it.
     fn founds(&self, uuid: &str, kind: Kind, event: &dyn Headers) -> bool {
-        let created: Option<i64> = event
-            .get("Caller-Channel-Created-Time")
-            .and_then(|us| us.parse().ok());
-        let lived = created.is_some_and(|us| us > 0);
+        let created = created_us(event);
+        let lived = created.is_some();
         lived && kind != Kind::Custom && !self.finished.has_channel(uuid, created)
     }
 
@@ -304,12 +370,28 @@ impl Ledger {
     }
 
     /// The call of `uuid`, when it is over.
-    fn settle(&mut self, uuid: &str) -> Option<Effect> {
+    fn settle(&mut self, uuid: &str, now_us: i64) -> Option<Effect> {
         let group = self.groups.of(uuid)?;
-        let done = self
-            .seen(group)
-            .all(|entry| entry.leg.is_settled() && self.all_seen(&entry.leg));
-        done.then(|| Effect::Over(Box::new(self.close(group))))
+        let over = self.is_over(group, now_us);
+        over.then(|| Effect::Over(Box::new(self.close(group))))
+    }
+
+    fn is_over(&self, group: u64, now_us: i64) -> bool {
+        self.seen(group)
+            .all(|entry| self.is_done(entry, now_us) && self.all_seen(&entry.leg))
+    }
+
+    /// Nothing is waited for.
+    fn is_done(&self, entry: &Entry, now_us: i64) -> bool {
+        let leg = &entry.leg;
+        match leg.phase {
+            Phase::Up | Phase::Lost | Phase::HangingUp => false,
+            Phase::Told => now_us.saturating_sub(entry.heard_us) >= self.options.cdr_patience_us,
+            Phase::Down => {
+                let cdr_may_tell = self.options.has_cdrs && leg.recordings_unknown && !leg.mended;
+                leg.is_settled() && !cdr_may_tell
+            }
+        }
     }
 
     fn seen(&self, group: u64) -> impl Iterator<Item = &Entry> {

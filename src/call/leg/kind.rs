@@ -42,10 +42,4 @@ impl Kind {
             Some(_) | None => Self::Custom,
         }
     }
-
-    /// Says all that there is to say about the leg's end.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Complete | Self::Destroy | Self::Cdr)
-    }
 }

@@ -1,6 +1,7 @@
 //! How a leg learns from events and CDRs.
 
 use super::{Direction, Kind, Leg, Limits, Phase};
+use crate::call::cdr;
 use crate::call::flow_vars::FlowVars;
 use crate::call::headers::Headers;
 use crate::call::links;
@@ -66,6 +67,7 @@ impl Leg {
     fn refresh(&mut self, event: &dyn Headers, limits: &Limits) {
         if let Some(flow) = FlowVars::read(event, &limits.keys) {
             self.flow = flow;
+            self.flow.truncated |= event.get(cdr::KEYS_CUT).is_some();
         }
         if let Some(disposition) = text(event, "variable_sip_hangup_disposition") {
             self.disposition = Some(disposition);
@@ -80,6 +82,7 @@ impl Leg {
         let path = || text(event, "Record-File-Path");
         match kind {
             Kind::RecordStart => {
+                self.mended = false;
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.started = recording.started.max(sequence);
                 }
@@ -90,14 +93,32 @@ impl Leg {
                 }
             }
             // The channel is gone and with it what recorded it.
-            Kind::Destroy | Kind::Cdr => {
-                for recording in &mut self.recordings {
-                    recording.close();
-                }
+            Kind::Destroy => {
+                self.close_recordings();
+                self.suspect_recording(event);
+            }
+            Kind::Cdr => {
+                self.mend_recording(path(), limits);
+                self.close_recordings();
                 self.suspect_recording(event);
             }
             Kind::Complete => self.suspect_recording(event),
             Kind::Create | Kind::Hangup | Kind::Other | Kind::Custom => {}
+        }
+    }
+
+    fn close_recordings(&mut self) {
+        for recording in &mut self.recordings {
+            recording.close();
+        }
+    }
+
+    /// Its CDR may know the file of a recording of which nothing was seen.
+    fn mend_recording(&mut self, path: Option<String>, limits: &Limits) {
+        self.mended |= self.recordings_unknown;
+        if self.recordings.is_empty() && self.recording(path, limits).is_some() {
+            self.recordings_unknown = false;
+            self.mended = true;
         }
     }
 
@@ -127,13 +148,13 @@ impl Leg {
     }
 
     fn advance(&mut self, kind: Kind) {
-        if kind.is_final() {
-            self.phase = Phase::Down;
-        } else if kind == Kind::Hangup {
-            self.phase = self.phase.max(Phase::HangingUp);
-        } else if self.phase == Phase::Lost {
+        match kind {
+            Kind::Complete | Kind::Destroy => self.phase = Phase::Down,
+            Kind::Cdr => self.phase = self.phase.max(Phase::Told),
+            Kind::Hangup => self.phase = self.phase.max(Phase::HangingUp),
             // It speaks, so it was not lost.
-            self.phase = Phase::Up;
+            _ if self.phase == Phase::Lost => self.phase = Phase::Up,
+            Kind::Create | Kind::RecordStart | Kind::RecordStop | Kind::Other | Kind::Custom => {}
         }
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::flow_vars::{FlowVars, KeyLimits};
 use super::headers::Headers;
-use super::numbers::Numbers;
+use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
 pub use kind::Kind;
@@ -41,6 +41,8 @@ pub enum Phase {
     Lost,
     /// `CHANNEL_HANGUP` came, the details did not yet.
     HangingUp,
+    /// Its CDR told its end with all details; its own events may still come.
+    Told,
     /// Down, with all details.
     Down,
 }
@@ -132,6 +134,9 @@ pub struct Leg {
     /// Its end or its CDR tells of a recording and not of its path.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recordings_unknown: bool,
+    /// Its CDR was needed for what its events did not tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mended: bool,
     /// The switch's run (`Core-UUID`) that `sequence` belongs to.
     pub core: String,
     /// `Event-Sequence` of the newest event seen.
@@ -190,5 +195,17 @@ impl Leg {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.phase == Phase::Down && self.recordings.iter().all(Recording::is_closed)
+    }
+
+    /// Its end is known with all details.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.phase >= Phase::Told
+    }
+
+    /// All that it says was learnt from its own events, its beginning and its end included.
+    #[must_use]
+    pub fn is_witnessed(&self) -> bool {
+        self.phase == Phase::Down && self.numbers.source == Source::Create && !self.mended
     }
 }

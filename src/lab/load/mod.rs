@@ -1,6 +1,9 @@
 //! An honest load generator for any outbound-socket program: calls arrive when they
 //! are due, however late the program is, and one clock in this process stamps both
 //! the webhook's answer and the commands that follow from it.
+//!
+//! `null` is a handler of canned bytes, what the machine can do at most; `table` lets the
+//! service, the null handler and others take turns; `secure` is the webhook over HTTP/2.
 
 mod null;
 mod process;

@@ -253,10 +253,7 @@ impl LoadReport {
     /// One JSON object.
     #[must_use]
     pub fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|error| {
-            // Numbers and strings always serialize; say it rather than panic.
-            format!(r#"{{"passed":false,"error":"{error}"}}"#)
-        })
+        one_line(self)
     }
 
     /// A table for people.
@@ -312,6 +309,14 @@ impl LoadReport {
         }
         text
     }
+}
+
+/// One JSON object.
+pub(super) fn one_line(report: &impl Serialize) -> String {
+    serde_json::to_string(report).unwrap_or_else(|error| {
+        // Numbers and strings always serialize; say it rather than panic.
+        format!(r#"{{"passed":false,"error":"{error}"}}"#)
+    })
 }
 
 fn millis(micros: u64) -> String {

@@ -81,7 +81,8 @@ impl Write for Finish {
         channels::finish(db, call, now_ms).await?;
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
-            new.push(insert(db, &call.switch, document, now_ms).await?.is_some());
+            let of = (call.switch.as_str(), call.created_us);
+            new.push(insert(db, of, document, now_ms).await?.is_some());
         }
         Ok(new)
     }
@@ -93,12 +94,18 @@ async fn insert_summary(
     summary: &CallSummary,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
+<<<<<<< HEAD
         "INSERT INTO call (switch, call_uuid, flow, started_ms, answered_ms, ended_ms, talk_ms,
                            caller, called, legs, hangup_cause, incomplete, story)
+=======
+        "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
+                           talk_ms, caller, called, legs, hangup_cause, incomplete)
+>>>>>>> main
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&call.switch)
     .bind(&call.call_uuid)
+    .bind(call.created_us)
     .bind(&summary.flow)
     .bind(summary.started_ms)
     .bind(summary.answered_ms)

@@ -70,7 +70,40 @@ impl Write for PutSwitch {
     }
 }
 
+/// The CDR files of a switch are read so far; never less far than before.
+pub(in crate::store) struct PutCdrRead {
+    pub(in crate::store) switch: String,
+    pub(in crate::store) until_us: i64,
+}
+
+impl Write for PutCdrRead {
+    type Output = ();
+
+    async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO cdr_read (switch, until_us) VALUES (?, ?)
+             ON CONFLICT (switch) DO UPDATE SET until_us = max(until_us, excluded.until_us)",
+        )
+        .bind(&self.switch)
+        .bind(self.until_us)
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
 impl Sqlite {
+    /// How far the CDR files of a switch were read.
+    pub(in crate::store) async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query_scalar("SELECT until_us FROM cdr_read WHERE switch = ?")
+                .bind(switch)
+                .fetch_optional(db)
+                .await
+        })
+        .await
+    }
+
     /// Channels of finished calls, the oldest first.
     pub(in crate::store) async fn finished_channels(
         &self,

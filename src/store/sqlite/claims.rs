@@ -19,7 +19,7 @@ pub(in crate::store) const CHUNK: u32 = 1_000;
 /// this call has one for that webhook already.
 pub(super) async fn insert(
     db: &mut SqliteConnection,
-    switch: &str,
+    (switch, created_us): (&str, i64),
     document: &NewDocument,
     now_ms: i64,
 ) -> Result<Option<String>, sqlx::Error> {
@@ -27,8 +27,8 @@ pub(super) async fn insert(
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
     sqlx::query_scalar(
         "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
-                               headers, body, state, due_ms, inserted_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?11, ?11)
+                               headers, body, state, due_ms, inserted_ms, created_us)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?11, ?11, ?12)
          ON CONFLICT DO NOTHING RETURNING webhook_id",
     )
     .bind(format!("msg_{}", uuid::Uuid::now_v7().simple()))
@@ -42,6 +42,7 @@ pub(super) async fn insert(
     .bind(headers)
     .bind(&document.content.body[..])
     .bind(now_ms)
+    .bind(created_us)
     .fetch_optional(db)
     .await
 }
@@ -82,7 +83,7 @@ impl Write for PutRequest {
         db: &mut SqliteConnection,
         now_ms: i64,
     ) -> Result<Self::Output, sqlx::Error> {
-        insert(db, "", &self.0, now_ms).await
+        insert(db, ("", 0), &self.0, now_ms).await
     }
 }
 

@@ -23,7 +23,7 @@ use connect::classify;
 use writer::{Job, Pending, Write, Writer};
 
 pub(super) use calls::{Finish, KeepResponse, PutLeg, RemoveLegs};
-pub(super) use channels::PutSwitch;
+pub(super) use channels::{PutCdrRead, PutSwitch};
 pub(super) use claims::{
     CHUNK, Claim, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle,
 };

@@ -10,6 +10,7 @@ use super::TableOptions;
 use super::memory::Memory;
 use super::rounds::Row;
 use crate::lab::load::Quantiles;
+use crate::lab::load::report::one_line;
 
 /// Two points of a distribution, microseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -150,10 +151,7 @@ impl LoadTable {
     /// One JSON object.
     #[must_use]
     pub fn json(&self) -> String {
-        serde_json::to_string(self).unwrap_or_else(|error| {
-            // Numbers and strings always serialize; say it rather than panic.
-            format!(r#"{{"passed":false,"error":"{error}"}}"#)
-        })
+        one_line(self)
     }
 
     /// A table for people.

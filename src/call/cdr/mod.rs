@@ -1,0 +1,122 @@
+//! What `mod_json_cdr` writes of a leg after its end, read as the headers of an event:
+//! the only record that survives our absence.
+
+mod raw;
+mod wrapping;
+
+use std::borrow::Cow;
+
+use super::headers::Headers;
+use super::pairs::Pairs;
+use raw::{Profile, Raw};
+
+/// `Event-Name` of a CDR among the events of the switch.
+pub const EVENT_NAME: &str = "JSON_CDR";
+/// Says that the values of the flow's variables are not whole.
+pub const KEYS_CUT: &str = "Cdr-Keys-Cut";
+
+/// The file is not a CDR of a channel.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not JSON, or not of the shape that the switch writes.
+    #[error("not a record of mod_json_cdr ({0})")]
+    Shape(#[from] serde_json::Error),
+    /// It does not say which channel it is of.
+    #[error("a CDR without the variable uuid: it says nothing of which channel it is")]
+    NoUuid,
+}
+
+/// One CDR.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cdr {
+    headers: Pairs,
+}
+
+impl Cdr {
+    /// Reads what `mod_json_cdr` wrote or posted, whatever its `encode` and `encode-values` are:
+    /// no record is without a text that would show.
+    ///
+    /// # Errors
+    /// When it is not a CDR.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let raw: Raw = serde_json::from_slice(&wrapping::json(bytes))?;
+        let mut headers = Pairs::default();
+        let uuid = raw.uuid().ok_or(Error::NoUuid)?;
+        let mut put = |name: &str, value: &str| headers.0.push((name.to_owned(), value.to_owned()));
+        put("Event-Name", EVENT_NAME);
+        put("Unique-ID", uuid);
+        put("Core-UUID", &raw.core_uuid);
+        put("FreeSWITCH-Switchname", &raw.switchname);
+        put("Call-Direction", &raw.channel_data.direction);
+        if let Some(beginning) = raw.beginning() {
+            of_beginning(beginning, &mut put);
+        }
+        of_times(&raw, &mut put);
+        if let Some(cause) = raw.variable("hangup_cause") {
+            put("Hangup-Cause", cause);
+        }
+        if let Some(path) = raw.recording() {
+            put("Record-File-Path", path);
+        }
+        of_variables(&raw, &mut put);
+        Ok(Self { headers })
+    }
+
+    /// The channel's Unique-ID.
+    #[must_use]
+    pub fn uuid(&self) -> Cow<'_, str> {
+        self.get("Unique-ID").unwrap_or_default()
+    }
+
+    /// The name of the switch that wrote it.
+    #[must_use]
+    pub fn switch(&self) -> Cow<'_, str> {
+        self.get("FreeSWITCH-Switchname").unwrap_or_default()
+    }
+}
+
+fn of_beginning(profile: &Profile, put: &mut dyn FnMut(&str, &str)) {
+    let caller = &profile.caller_profile;
+    put("Caller-Profile-Index", &profile.profile_index);
+    put("Channel-Name", &caller.chan_name);
+    put("Caller-Caller-ID-Number", &caller.caller_id_number);
+    put("Caller-ANI", &caller.ani);
+    put("Caller-Caller-ID-Name", &caller.caller_id_name);
+    put("Caller-Destination-Number", &caller.destination_number);
+}
+
+fn of_times(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {
+    let created = raw.latest(|times| &times.created_time);
+    put("Caller-Channel-Created-Time", &created);
+    let answered = raw.latest(|times| &times.answered_time);
+    put("Caller-Channel-Answered-Time", &answered);
+    let hung_up = raw.latest(|times| &times.hangup_time);
+    put("Caller-Channel-Hangup-Time", &hung_up);
+}
+
+fn of_variables(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {
+    let variables = || raw.variables.0.iter();
+    let plain = variables().any(|(_, value)| wrapping::is_plain(value));
+    for (name, value) in variables() {
+        let name = format!("variable_{name}");
+        match plain {
+            true => put(&name, value),
+            false => put(&name, &wrapping::decoded(value)),
+        }
+    }
+    let is_ours = |name: &str| name.starts_with("flow.");
+    let cut = variables().any(|(name, value)| is_ours(name) && wrapping::is_cut(value));
+    if cut && !plain {
+        put(KEYS_CUT, "true");
+    }
+}
+
+impl Headers for Cdr {
+    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers.get(name)
+    }
+
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        self.headers.visit(visit);
+    }
+}

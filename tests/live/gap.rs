@@ -1,0 +1,311 @@
+//! Calls that end while the service is not there, compared with what a witness that never was
+//! away made of them.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::call::Exchange;
+use super::control::Event;
+use super::phone::Phone;
+use super::receiver::Receiver;
+use super::service::{Service, free_port};
+use super::switch::Switch;
+
+/// Documents of this flow say how they were learnt.
+const LEARNT: &str = "learnt_key = \"learnt\"\n";
+
+/// A second service, with a store of its own, that follows all the time.
+async fn witness(switch: &Switch, receiver: &Receiver) -> Service {
+    receiver.tell("/witness", "");
+    let address = format!("127.0.0.1:{}", switch.event_socket);
+    let more = settings("/witness", &address, "");
+    let service = Service::start_with(receiver, &more).await;
+    service.await_following(switch).await;
+    service
+}
+
+/// What makes documents of the calls of the switch at that address, and posts them there.
+fn settings(path: &str, switch: &str, of_switch: &str) -> String {
+    format!(
+        r#"
+[account]
+default_webhook = "completed"
+time_zone = "Asia/Kolkata"
+[flows.default]
+webhook = true
+{LEARNT}
+[flows.outbound]
+webhook = true
+{LEARNT}
+[recordings]
+public_url = "https://rec.example/{{{{ file_name }}}}"
+[webhooks.completed]
+url = "http://RECEIVER{path}"
+[[freeswitch]]
+address = "{switch}"
+password = "ClueCon"
+{of_switch}
+"#
+    )
+}
+
+fn folder_of(switch: &Switch) -> String {
+    let folder = switch.folder.join("run/json_cdr");
+    format!("json_cdr_dir = \"{}\"\n", folder.display())
+}
+
+/// What the two say must be the same, but for how it was learnt.
+async fn are_the_same(receiver: &Receiver, documents: usize) {
+    let of = |path: &'static str| async move {
+        let mut all = receiver.documents_at(path, documents).await;
+        all.sort_by_key(|document| document["phonon-uuid"].to_string());
+        all
+    };
+    let (mut repaired, mut seen) = (of("/calls").await, of("/witness").await);
+    for (repaired, seen) in repaired.iter_mut().zip(&mut seen) {
+        let learnt = |document: &mut Value| document["learnt"].take();
+        assert_eq!(learnt(seen), "full", "{seen:#}");
+        assert_eq!(learnt(repaired), "reconciled", "{repaired:#}");
+        sort_keys(repaired);
+        sort_keys(seen);
+        assert_eq!(repaired, seen, "{repaired:#}\n{seen:#}");
+    }
+}
+
+/// The order in which the switch lists a channel's variables is not that of the CDR.
+fn sort_keys(document: &mut Value) {
+    let keys = document["keys"].as_array_mut().expect("keys");
+    keys.sort_by_key(|key| key["name"].to_string());
+}
+
+/// A customer and an agent, recorded, and who hangs up.
+async fn talk(exchange: &Exchange, customer: &Phone, agent: &Phone) -> super::sip::Dialog {
+    customer.dial("7004").await;
+    let invite = agent.await_message("INVITE").await;
+    agent.ring(&invite).await;
+    let talk = agent.answer(&invite).await;
+    customer.is_answered().await;
+    agent.await_message("ACK").await;
+    let bridge = |event: &Event| event.name() == "CHANNEL_BRIDGE";
+    exchange.events.wait("bridge", bridge).await;
+    talk
+}
+
+/// A call of one leg, from its beginning to its end.
+async fn short_call(exchange: &Exchange) {
+    let caller = Phone::new(exchange.switch, "4930444").await;
+    caller.dial("0").await;
+    let (_, dialog) = caller.is_answered().await;
+    caller.hang_up(&dialog).await;
+    let id = caller.call_id();
+    let ended = |event: &Event| {
+        event.name() == "CHANNEL_HANGUP_COMPLETE" && event.variable("sip_call_id") == Some(&id)
+    };
+    exchange.events.wait("end of the short call", ended).await;
+}
+
+fn ends(exchange: &Exchange) -> usize {
+    let ended = |event: &Event| event.name() == "CHANNEL_HANGUP_COMPLETE";
+    exchange.events.all(ended).len()
+}
+
+async fn all_are_down(exchange: &Exchange, more: usize) {
+    let wanted = ends(exchange).max(more);
+    let any = |_: &Event| ends(exchange) >= wanted;
+    exchange.events.wait("the ends of all legs", any).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
+async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witness() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = witness(switch, &receiver).await;
+    let address = format!("127.0.0.1:{}", switch.event_socket);
+    let more = settings("/calls", &address, &folder_of(switch));
+    let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
+    service.await_following(switch).await;
+    let agent = Phone::registered(switch, "1001").await;
+    let customer = Phone::new(switch, "4930111").await;
+    let talking = talk(&exchange, &customer, &agent).await;
+    service.kill_9();
+    // One call ends, another begins and ends, while nobody follows.
+    agent.hang_up(&talking).await;
+    customer.is_hung_up().await;
+    short_call(&exchange).await;
+    all_are_down(&exchange, 3).await;
+    receiver.documents_at("/witness", 2).await;
+    service.start_again().await;
+    are_the_same(&receiver, 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
+async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witness() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = witness(switch, &receiver).await;
+    let cable = Cable::to(switch.event_socket).await;
+    let more = settings("/calls", &cable.address, &folder_of(switch));
+    let service = Service::start_on_with(switch.service, &receiver, &more).await;
+    service.await_following_at(&cable.address).await;
+    let agent = Phone::registered(switch, "1001").await;
+    let customer = Phone::new(switch, "4930111").await;
+    let talking = talk(&exchange, &customer, &agent).await;
+    cable.cut();
+    agent.hang_up(&talking).await;
+    customer.is_hung_up().await;
+    short_call(&exchange).await;
+    all_are_down(&exchange, 3).await;
+    receiver.documents_at("/witness", 2).await;
+    cable.mend();
+    are_the_same(&receiver, 2).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
+async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_end() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = witness(switch, &receiver).await;
+    let helper = Service::start_on(switch.service, &receiver).await;
+    let agent = Phone::registered(switch, "1001").await;
+    let customer = Phone::new(switch, "4930111").await;
+    let talking = talk(&exchange, &customer, &agent).await;
+    drop(helper);
+    let address = format!("127.0.0.1:{}", switch.event_socket);
+    let more = settings("/calls", &address, &folder_of(switch));
+    let service = Service::start_on_with(switch.service, &receiver, &more).await;
+    service.await_following(switch).await;
+    let dumped =
+        format!("switchhook_legs_repaired_total{{switch=\"{address}\",by=\"uuid_dump\"}} 2\n");
+    service.await_metric(&dumped).await;
+    agent.hang_up(&talking).await;
+    customer.is_hung_up().await;
+    are_the_same(&receiver, 1).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn records_that_the_switch_posts_are_stored_and_told() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    let _witness = witness(switch, &receiver).await;
+    let cable = Cable::to(switch.event_socket).await;
+    let posts = "name = \"fs1\"\njson_cdr_post = true\n\
+                 json_cdr_auth = { username = \"fs1\", password = \"of the lab\" }";
+    let more = settings("/calls", &cable.address, posts);
+    let service = Service::start_on_with(free_port().await, &receiver, &more).await;
+    service.await_following_at(&cable.address).await;
+    let url = format!("http://127.0.0.1:{}/json_cdr/fs1", service.http);
+    let params = format!(
+        "<param name=\"url\" value=\"{url}\"/><param name=\"cred\" value=\"fs1:of the lab\"/>"
+    );
+    let before = switch.configure("json_cdr.xml", "<settings>", &format!("<settings>{params}"));
+    exchange.control.api("reloadxml").await;
+    exchange.control.api("reload mod_json_cdr").await;
+    cable.cut();
+    short_call(&exchange).await;
+    are_the_same(&receiver, 1).await;
+    switch.restore("json_cdr.xml", &before);
+    exchange.control.api("reloadxml").await;
+    exchange.control.api("reload mod_json_cdr").await;
+}
+
+/// So many calls at once, to `hosts`; each is asked about, and takes line 0.
+async fn arrive(exchange: &Exchange, hosts: &str) -> usize {
+    const CALLS: usize = 8;
+    let calls = (0..CALLS).map(|_| async {
+        let call = exchange.dial("7001", hosts).await;
+        let line = call.line_of("greet").await;
+        assert_eq!(line.number, "0", "{:?}", line.key("error_detail"));
+    });
+    join_all(calls).await;
+    CALLS
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced() {
+    let exchange = Exchange::enter().await;
+    let switch = exchange.switch;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let stand_in = Service::start(&receiver).await;
+    let address = format!("127.0.0.1:{}", switch.event_socket);
+    let more = settings("/calls", &address, &folder_of(switch));
+    let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
+    service.await_following(switch).await;
+    let hosts = format!("127.0.0.1:{}|{}", switch.service, stand_in.address);
+    let mut calls = arrive(&exchange, &hosts).await;
+    service.signal("TERM");
+    calls += arrive(&exchange, &hosts).await;
+    service.await_end().await;
+    calls += arrive(&exchange, &hosts).await;
+    service.start_again().await;
+    calls += arrive(&exchange, &hosts).await;
+    let documents = receiver.documents(calls).await;
+    let of = |name: &str| -> BTreeSet<String> {
+        let texts = documents.iter().map(|document| document[name].to_string());
+        texts.collect()
+    };
+    assert_eq!(of("phonon-uuid").len(), calls, "each call once");
+    let learnt = of("learnt");
+    assert!(!learnt.contains("\"partial\""), "{documents:#?}");
+    println!("{calls} calls: {learnt:?}");
+}
+
+/// A way to the switch that can be cut.
+struct Cable {
+    address: String,
+    whole: watch::Sender<bool>,
+}
+
+impl Cable {
+    async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its number").to_string();
+        let whole = watch::Sender::new(true);
+        let watched = whole.clone();
+        tokio::spawn(async move {
+            let mut ways = JoinSet::new();
+            while let Ok((near, _)) = listener.accept().await {
+                // Cut: whoever connects is let go at once.
+                if *watched.borrow() {
+                    ways.spawn(way(near, port, watched.subscribe()));
+                }
+            }
+        });
+        Self { address, whole }
+    }
+
+    fn cut(&self) {
+        self.whole.send_replace(false);
+    }
+
+    fn mend(&self) {
+        self.whole.send_replace(true);
+    }
+}
+
+async fn way(mut near: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
+    let far = TcpStream::connect(("127.0.0.1", port)).await;
+    let mut far = far.expect("the switch");
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = whole.wait_for(|whole| !whole) => {}
+    }
+}
