@@ -15,15 +15,12 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-<<<<<<< HEAD
 use crate::board::Board;
 use crate::store::Store;
 
 use super::page::{self, View};
-use super::{live, metrics, replay};
-=======
 use super::records::{self, Records};
->>>>>>> main
+use super::{live, metrics, replay};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -77,8 +74,7 @@ pub struct Posts {
 ///
 /// # Errors
 /// What the listener's socket says when it fails.
-<<<<<<< HEAD
-pub async fn serve(listener: TcpListener, ops: Ops) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, ops: Ops, posts: Posts) -> std::io::Result<()> {
     let stop = ops.stop.clone();
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
@@ -94,22 +90,8 @@ pub async fn serve(listener: TcpListener, ops: Ops) -> std::io::Result<()> {
         .route("/switches", get(switches))
         .route("/changes", get(live::changes))
         .route("/files/{name}", get(page::files::file))
-        .with_state(ops);
-=======
-pub async fn serve(
-    listener: TcpListener,
-    ops: Ops,
-    posts: Posts,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    let app = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/", get(page))
         .with_state(ops)
         .merge(records::router(posts.records, posts.bytes));
->>>>>>> main
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -5,13 +5,10 @@ mod calls;
 mod figures;
 pub mod files;
 pub mod http;
-<<<<<<< HEAD
 mod live;
 mod metrics;
 mod page;
 mod pictures;
+pub mod records;
 mod replay;
 mod words;
-=======
-pub mod records;
->>>>>>> main

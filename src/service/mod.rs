@@ -161,7 +161,6 @@ impl Service {
             switches,
         );
         let stop_http = CancellationToken::new();
-<<<<<<< HEAD
         let ops = Ops {
             checks,
             metrics,
@@ -172,18 +171,11 @@ impl Service {
             pages: http::places(),
             stop: stop_http.clone(),
         };
-        let pages = tokio::spawn(http::serve(http_listener, ops));
-=======
-        let pages = tokio::spawn(http::serve(
-            http_listener,
-            Ops { checks, metrics },
-            Posts {
-                records: Arc::new(records),
-                bytes: config.limits.frame_body_bytes,
-            },
-            stop_http.clone(),
-        ));
->>>>>>> main
+        let posts = Posts {
+            records: Arc::new(records),
+            bytes: config.limits.frame_body_bytes,
+        };
+        let pages = tokio::spawn(http::serve(http_listener, ops, posts));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,

@@ -42,8 +42,18 @@ fn card(address: &str, detail: &str, figures: &Figures<'_>) -> Markup {
             @if !connected { p.why { (detail) } }
             dl.facts {
                 div { dt { "Connections lost" } dd { (lost) } }
+                div { dt { "Gaps in what was followed" } dd { (figures.one(meter::GAPS, "switch", address)) } }
+                div { dt { "Legs repaired" } dd { (repaired(address, figures)) } }
                 div { dt { "Behind its events" } dd { (format!("{lag:.2} s")) } }
             }
         }
     }
+}
+
+/// Legs that were learnt otherwise than from their events, by what.
+fn repaired(address: &str, figures: &Figures<'_>) -> String {
+    let own = figures.of(meter::LEGS_REPAIRED);
+    let own = own.filter(|sample| sample.label("switch").as_deref() == Some(address));
+    let by = own.filter_map(|sample| Some(format!("{} by {}", sample.value, sample.label("by")?)));
+    by.collect::<Vec<_>>().join(", ")
 }

@@ -94,14 +94,9 @@ async fn insert_summary(
     summary: &CallSummary,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-<<<<<<< HEAD
-        "INSERT INTO call (switch, call_uuid, flow, started_ms, answered_ms, ended_ms, talk_ms,
-                           caller, called, legs, hangup_cause, incomplete, story)
-=======
         "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
-                           talk_ms, caller, called, legs, hangup_cause, incomplete)
->>>>>>> main
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                           talk_ms, caller, called, legs, hangup_cause, incomplete, story)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&call.switch)
     .bind(&call.call_uuid)
