@@ -23,6 +23,12 @@ pub const LIMITS: &str = "switchhook_limits_hit_total";
 /// Connections that were no FreeSWITCH, or broke its protocol.
 pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
+/// Connections from addresses that `listen.allow` does not list.
+pub const STRANGERS: &str = "switchhook_strangers_total";
+/// Calls that no switch confirmed, by `outcome`: `served` when not every switch could be
+/// asked, `refused` when none has the call.
+pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
+
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
@@ -96,6 +102,10 @@ pub fn start_at_zero<'a>(
     for limit in LIMIT_NAMES {
         counter!(LIMITS, "limit" => limit).absolute(0);
     }
+    for outcome in ["served", "refused"] {
+        counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
+    }
+    counter!(STRANGERS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     for part in ["esl", "store", "deliveries"] {
@@ -162,6 +172,8 @@ fn describe() {
         "Age of the oldest document that waits"
     );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
+    describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
+    describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
     describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
     describe_gauge!(

@@ -8,6 +8,8 @@
     reason = "what is not as it must be fails the test"
 )]
 
+#[path = "hostile/findings.rs"]
+mod findings;
 #[path = "support/switch.rs"]
 mod switch;
 #[path = "hostile/values.rs"]
@@ -183,6 +185,7 @@ fn as_it_came(text: &str) {
         Err(
             error @ (CommandError::BadCharacter { .. }
             | CommandError::TooLong { .. }
+            | CommandError::TooMany { .. }
             | CommandError::UnloadsModule
             | CommandError::Executes),
         ) => panic!("{text:?}: {error}"),

@@ -24,3 +24,5 @@ mod receiver;
 mod stage;
 #[path = "support/switch.rs"]
 mod switch;
+#[path = "page/working.rs"]
+mod working;

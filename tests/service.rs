@@ -5,12 +5,18 @@
     reason = "what is not as it must be fails the test"
 )]
 
+#[path = "service/confirm.rs"]
+mod confirm;
 #[path = "service/hostile.rs"]
 mod hostile;
 #[path = "service/life.rs"]
 mod life;
+#[path = "service/limits.rs"]
+mod limits;
 #[path = "support/peer.rs"]
 mod peer;
+#[path = "support/port8021.rs"]
+mod port8021;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/running.rs"]

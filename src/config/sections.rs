@@ -13,7 +13,7 @@ use super::kinds::{
     Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
     one_of, optional, shown, text,
 };
-use super::secrets::secret;
+use super::secrets::{optional_secret, secret};
 use super::section::Section;
 use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store,
@@ -33,8 +33,28 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
     let default = Listen::default();
     Listen {
         esl: section.get_or("esl", default.esl, socket_address),
+        allow: section.get_or("allow", Vec::new(), list(addresses)),
+        confirm_calls: section.get_or("confirm_calls", default.confirm_calls, flag),
         http: section.get_or("http", default.http, socket_address),
+        http_hosts: section.get_or("http_hosts", Vec::new(), list(host_name)),
+        http_token: optional_secret(&mut section, &HTTP_TOKEN),
     }
+}
+
+const HTTP_TOKEN: [&str; 3] = ["http_token", "http_token_env", "http_token_file"];
+
+/// A name as a browser sends it, without its port.
+fn host_name(value: &Value) -> Read<String> {
+    let name = one_line(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if name.chars().all(fits) {
+        return Ok(name.to_ascii_lowercase());
+    }
+    let what = format!("{} is not the name of a host", shown(value));
+    Err(Wrong::new(
+        what,
+        "write it without port, such as \"switchhook.example\"",
+    ))
 }
 
 fn socket_address(value: &Value) -> Read<SocketAddr> {

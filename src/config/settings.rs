@@ -15,15 +15,27 @@ use crate::webhook::options::Secret;
 pub struct Listen {
     /// FreeSWITCH's `socket` application connects here.
     pub esl: SocketAddr,
+    /// The only addresses that may connect there; empty: all.
+    pub allow: Vec<IpNet>,
+    /// Before a call's webhook is asked, the switches that are followed are asked for the call.
+    pub confirm_calls: bool,
     /// Health, metrics and the operator's page.
     pub http: SocketAddr,
+    /// The names, besides addresses and `localhost`, by which it is called.
+    pub http_hosts: Vec<String>,
+    /// What allows to change something over HTTP; without it nobody may.
+    pub http_token: Option<Secret>,
 }
 
 impl Default for Listen {
     fn default() -> Self {
         Self {
             esl: (Ipv4Addr::LOCALHOST, 8084).into(),
+            allow: Vec::new(),
+            confirm_calls: true,
             http: (Ipv4Addr::LOCALHOST, 8085).into(),
+            http_hosts: Vec::new(),
+            http_token: None,
         }
     }
 }

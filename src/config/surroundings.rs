@@ -17,6 +17,11 @@ pub trait Surroundings {
     /// # Errors
     /// When the file cannot be read, is no UTF-8, or is larger than 64 KiB.
     fn file(&self, path: &Path) -> io::Result<String>;
+
+    /// Whether what comes back can be used.
+    fn has_secrets(&self) -> bool {
+        true
+    }
 }
 
 /// Those of this process.
@@ -47,6 +52,10 @@ impl Surroundings for NoSecrets {
 
     fn file(&self, _path: &Path) -> io::Result<String> {
         Ok(PLACEHOLDER.to_owned())
+    }
+
+    fn has_secrets(&self) -> bool {
+        false
     }
 }
 

@@ -4,15 +4,19 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-use super::kinds::{Read, Wrong, duration, filled, flag, is, number, one_line, one_of, text};
+use super::kinds::{
+    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
+};
 use super::response;
-use super::secrets::{secret, signing};
+use super::secrets::{pem, secret, signing};
 use super::section::Section;
 use super::sections::{PASSWORD, is_webhook_name};
 use super::variables::variables;
 use crate::call::variables::Names;
 use crate::takeover::{BeforeAnswer, HoldMusic};
-use crate::webhook::options::{Auth, Body, Entry, Options, Secret};
+use crate::webhook::options::{
+    Auth, Body, Entry, Identity, OAuth2, Options, Secret, Tls, TlsVersion,
+};
 
 /// Above it no widget may keep a caller waiting.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
@@ -104,6 +108,7 @@ fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> Options {
         headers: entries(section, "headers"),
         body: body(section.section("body")),
         auth: auth(section.section("auth")),
+        tls: tls(section.section("tls")),
         timeout: section.get_or("timeout", default.timeout, timeout),
         response: response::options(response),
     }
@@ -156,13 +161,16 @@ fn body(mut section: Section<'_>) -> Body {
 }
 
 fn auth(mut section: Section<'_>) -> Auth {
-    section.only_one(&["basic", "bearer"]);
+    section.only_one(&["basic", "bearer", "oauth2"]);
     let basic = section.section("basic");
     let bearer = section.section("bearer");
+    let oauth2 = section.section("oauth2");
     if basic.is_there() {
         self::basic(basic)
     } else if bearer.is_there() {
         self::bearer(bearer)
+    } else if oauth2.is_there() {
+        self::oauth2(oauth2)
     } else {
         Auth::None
     }
@@ -180,6 +188,47 @@ fn bearer(mut section: Section<'_>) -> Auth {
     let cure = "add token_env, token_file or token";
     let keys = ["token", "token_env", "token_file"];
     Auth::Bearer(secret(&mut section, &keys, cure))
+}
+
+fn oauth2(mut section: Section<'_>) -> Auth {
+    let cure = "add client_secret_env, client_secret_file or client_secret";
+    let keys = ["client_secret", "client_secret_env", "client_secret_file"];
+    Auth::OAuth2(OAuth2 {
+        token_url: section.need("token_url", "add token_url = \"https://…\"", one_line),
+        client_id: section.need("client_id", "add client_id = \"…\"", one_line),
+        client_secret: secret(&mut section, &keys, cure),
+        scope: section.get("scope", optional(one_line)).flatten(),
+    })
+}
+
+fn tls(mut section: Section<'_>) -> Tls {
+    let around = section.reader.surroundings;
+    let versions = &[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
+    let read = |value: &Value| match value.as_str() {
+        Some("") => Ok(None),
+        Some(_) | None => pem(value, around),
+    };
+    let ca = section.get("ca_file", read).flatten();
+    let certificate = section.get("client_cert_file", read).flatten();
+    let key = section.get("client_key_file", read).flatten();
+    let min_version = section.get_or("min_version", TlsVersion::default(), one_of(versions));
+    let lonely = match (&certificate, &key) {
+        (Some(_), None) => Some(("client_cert_file", "client_key_file")),
+        (None, Some(_)) => Some(("client_key_file", "client_cert_file")),
+        (Some(_), Some(_)) | (None, None) => None,
+    };
+    if let Some((there, missing)) = lonely.filter(|(_, missing)| !section.has(missing)) {
+        let what = format!("is of no use without {missing}");
+        section.fault(there, Wrong::new(what, format!("add {missing}")));
+    }
+    Tls {
+        ca: ca.map(|ca| ca.to_string()),
+        identity: certificate.zip(key).map(|(certificate, key)| Identity {
+            certificate: certificate.to_string(),
+            key: Secret::new(&**key),
+        }),
+        min_version,
+    }
 }
 
 fn widget(section: &mut Section<'_>, response: &mut Section<'_>) -> Widget {

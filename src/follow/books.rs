@@ -209,6 +209,12 @@ impl Books {
         self.carry_out(effects).await;
     }
 
+    /// Whether this leg is known to live.
+    pub fn has(&self, uuid: &str) -> bool {
+        let leg = self.ledger.leg(uuid);
+        leg.is_some_and(|leg| leg.created_us.is_some() && leg.ended_us.is_none())
+    }
+
     /// Of the legs of which nothing was heard since `asked_us`, when the switch was asked
     /// for `list` (`show channels as json`): those that are not in it. And the channels in it of
     /// which nothing is known.

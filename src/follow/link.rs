@@ -4,11 +4,13 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
 
 use super::books;
+use super::witness::Question;
 
 /// The events that legs, calls and recordings are learnt from, and no other.
 const EVENTS: [&str; 14] = [
@@ -83,6 +85,8 @@ pub struct Link {
     /// Channels that are not in the list, being asked for one by one.
     doubts: HashMap<Ticket, String>,
     gone: HashSet<String>,
+    /// Calls that others ask for.
+    asked: HashMap<Ticket, oneshot::Sender<bool>>,
     /// Channels in the list of which nothing is known: those that are being dumped, and the rest.
     dumps: HashSet<Ticket>,
     undumped: VecDeque<String>,
@@ -109,6 +113,7 @@ impl Link {
             channels,
             doubts: HashMap::new(),
             gone: HashSet::new(),
+            asked: HashMap::new(),
             dumps: HashSet::new(),
             undumped: VecDeque::new(),
             asked_us: books::now_us(),
@@ -145,6 +150,10 @@ impl Link {
         }
         if let Some(uuid) = self.doubts.remove(&ticket) {
             return Ok(self.doubt(uuid, reply));
+        }
+        if let Some(answer) = self.asked.remove(&ticket) {
+            confirmed(answer, reply);
+            return Ok(Heard::Nothing);
         }
         if self.dumps.remove(&ticket) {
             self.dump();
@@ -210,6 +219,18 @@ impl Link {
         Ok(())
     }
 
+    /// Asks for a call that its events have not told of yet.
+    pub fn confirm(&mut self, question: Question) {
+        match Command::api("uuid_exists", &question.uuid) {
+            Ok(command) => {
+                let ticket = self.connection.queue(&command);
+                self.asked.insert(ticket, question.answer);
+            }
+            // No switch has a call whose name cannot be asked for.
+            Err(_) => drop(question.answer.send(false)),
+        }
+    }
+
     /// We did something else for so long, and could not hear the switch meanwhile.
     pub fn pardon(&mut self, busy: Duration) {
         self.heard += busy;
@@ -232,6 +253,15 @@ impl Link {
             self.connection.queue(&api("switchname", "")?);
         }
         Ok(())
+    }
+}
+
+/// FreeSWITCH: mod_commands.c `uuid_exists`. Any other answer is none.
+fn confirmed(answer: oneshot::Sender<bool>, reply: &Reply) {
+    match reply.text().trim() {
+        "true" => drop(answer.send(true)),
+        "false" => drop(answer.send(false)),
+        _ => {}
     }
 }
 

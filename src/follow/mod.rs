@@ -15,11 +15,13 @@ mod lag;
 mod link;
 mod mending;
 mod named;
+mod witness;
 mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -39,6 +41,8 @@ use books::Books;
 use cdrs::{Posted, Sources};
 use link::{Heard, Link, Lost};
 use mending::Mending;
+pub use witness::Asker;
+use witness::Question;
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -85,17 +89,26 @@ pub struct Follower {
     store: Store,
     closing: Arc<dyn Closing>,
     health: watch::Sender<Health>,
+    asker: Asker,
+    questions: mpsc::Receiver<Question>,
+    password: Password,
     cdrs_health: watch::Sender<Health>,
     names: watch::Sender<Vec<String>>,
     inlet: Inlet,
     posts: mpsc::Receiver<Posted>,
 }
 
+/// The password of the next connection, which may change.
+pub type Password = Arc<ArcSwap<Secret>>;
+
 impl Follower {
     /// A follower that is not connected yet.
     #[must_use]
     pub fn new(options: Options, store: Store, closing: Arc<dyn Closing>) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = watch::Sender::new(health);
+        let (asker, questions) = witness::questions(health.subscribe());
+        let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         let address = Some(options.address.clone());
         let names = address.into_iter().chain(options.name.clone()).collect();
         let names = watch::Sender::new(names);
@@ -104,12 +117,27 @@ impl Follower {
             options,
             store,
             closing,
-            health: watch::Sender::new(health),
+            asker,
+            questions,
+            password,
+            health,
             cdrs_health: watch::Sender::new(Health::well()),
             names,
             inlet,
             posts,
         }
+    }
+
+    /// Where another password is put.
+    #[must_use]
+    pub fn password(&self) -> Password {
+        Arc::clone(&self.password)
+    }
+
+    /// Asks the switch for single calls.
+    #[must_use]
+    pub fn asker(&self) -> Asker {
+        self.asker.clone()
     }
 
     /// Whether the switch is connected, and what is wrong when it is not.
@@ -165,7 +193,7 @@ impl Follower {
         }
     }
 
-    async fn follow(&self, books: &mut Books, stop: &CancellationToken) {
+    async fn follow(&mut self, books: &mut Books, stop: &CancellationToken) {
         while let Err(error) = books.take_up_stored(&self.store).await {
             if !self.waits_for_the_store(&error, stop).await {
                 return;
@@ -205,10 +233,10 @@ impl Follower {
     async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
         let Options {
             address,
-            password,
             connect_deadline,
             ..
         } = &self.options;
+        let password = self.password.load_full();
         let frames = Limits {
             body_bytes: self.options.frames.body_bytes.max(LIST_BYTES),
             ..self.options.frames
@@ -234,7 +262,7 @@ impl Follower {
     /// Reads until the end, or until the connection is of no use; why it is not. What was
     /// read is carried out whatever happens: only waiting is broken off.
     async fn listen(
-        &self,
+        &mut self,
         connection: Connection<TcpStream>,
         books: &mut Books,
         stop: &CancellationToken,
@@ -256,6 +284,12 @@ impl Follower {
                     let began = Instant::now();
                     self.take(heard, &mut link, books, stop).await?;
                     link.pardon(began.elapsed());
+                }
+                Some(question) = self.questions.recv() => {
+                    match books.has(&question.uuid) {
+                        true => drop(question.answer.send(true)),
+                        false => link.confirm(question),
+                    }
                 }
                 came = books.next_cdrs() => {
                     let began = Instant::now();

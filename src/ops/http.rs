@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use chrono_tz::Tz;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::store::Store;
 
+use super::guard::{self, Guard};
 use super::page::{self, View};
 use super::records::{self, Records};
 use super::{live, metrics, replay};
@@ -74,8 +76,14 @@ pub struct Posts {
 ///
 /// # Errors
 /// What the listener's socket says when it fails.
-pub async fn serve(listener: TcpListener, ops: Ops, posts: Posts) -> std::io::Result<()> {
-    let stop = ops.stop.clone();
+pub async fn serve(
+    listener: TcpListener,
+    ops: Ops,
+    posts: Posts,
+    guard: Guard,
+) -> std::io::Result<()> {
+    let (stop, guard) = (ops.stop.clone(), Arc::new(guard));
+    // Whoever posts a record has a password of its own.
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
@@ -91,7 +99,9 @@ pub async fn serve(listener: TcpListener, ops: Ops, posts: Posts) -> std::io::Re
         .route("/changes", get(live::changes))
         .route("/files/{name}", get(page::files::file))
         .with_state(ops)
-        .merge(records::router(posts.records, posts.bytes));
+        .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
+        .merge(records::router(posts.records, posts.bytes))
+        .layer(from_fn_with_state(guard, guard::visit));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await

@@ -4,6 +4,7 @@
 mod calls;
 mod figures;
 pub mod files;
+mod guard;
 pub mod http;
 mod live;
 mod metrics;
@@ -12,3 +13,5 @@ mod pictures;
 pub mod records;
 mod replay;
 mod words;
+
+pub use guard::Guard;

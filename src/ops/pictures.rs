@@ -229,6 +229,16 @@ fn end(leg: &LegTold) -> String {
     }
 }
 
+/// How a leg ended, in words.
+pub fn ended(leg: &LegTold) -> String {
+    let answered = if leg.answered_us.is_some() {
+        "answered"
+    } else {
+        "not answered"
+    };
+    format!("{}: {answered}, {}", name(leg), end(leg))
+}
+
 /// Who talked to whom for how long (µs), in words.
 pub fn talks(story: &Story) -> Vec<(String, String, u64)> {
     let named = |place: usize| story.legs.get(place).map(name);

@@ -8,6 +8,7 @@ use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::config::{self, Config, Fault, Faults};
 use crate::eslclient::Limits;
 use crate::follow;
+use crate::ops::Guard;
 use crate::outbox::{self, Endpoint, Endpoints};
 use crate::signing::Signer;
 use crate::takeover::{self, Hold, Widget, Widgets};
@@ -43,9 +44,24 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     });
     config.accept(faults)?;
     let client = client?;
+    prepare(config, &client, &by_name)?;
     Ok(Built {
         widgets: Widgets { by_name, client },
     })
+}
+
+/// What no webhook can do without is found out before a call needs it.
+fn prepare(
+    config: &Config,
+    client: &Client,
+    widgets: &HashMap<String, Arc<Widget>>,
+) -> Result<(), Faults> {
+    let fault = |(name, widget): (&String, &Arc<Widget>)| {
+        let error = client.prepare_for(&widget.webhook).err()?;
+        let key = format!("webhooks.{name}.tls");
+        Some(config.fault(&key, error.to_string(), "correct it, or leave it out"))
+    };
+    config.accept(widgets.iter().filter_map(fault).collect())
 }
 
 fn widget(
@@ -201,8 +217,15 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
             headers: limits.frame_headers,
             body_bytes: limits.frame_body_bytes,
         },
+        allow: config.listen.allow.clone(),
         ..takeover::Options::default()
     }
+}
+
+/// Who may do what over HTTP.
+pub fn guard(config: &Config) -> Guard {
+    let listen = &config.listen;
+    Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
 }
 
 /// How documents are delivered, over all webhooks.

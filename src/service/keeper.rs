@@ -180,7 +180,7 @@ impl Deliver for Webhooks {
         widget.webhook.authorize(&mut request.headers);
         match known
             .client
-            .deliver(request, widget.webhook.timeout())
+            .deliver(&widget.webhook, request, widget.webhook.timeout())
             .await
         {
             Ok(answer) => Ok(Reply {

@@ -13,6 +13,7 @@ mod keeper;
 mod raw;
 mod recordings;
 mod records;
+mod witnesses;
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ use tracing::{info, warn};
 
 use crate::board::Board;
 use crate::config::{Config, Fault, Faults};
-use crate::follow::{Closing, Follower};
+use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
@@ -40,6 +41,7 @@ pub use build::compile;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 use records::Desk;
+use witnesses::Witnesses;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
 ///
@@ -100,6 +102,7 @@ pub struct Service {
     stop_http: CancellationToken,
     calls: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
+    passwords: Vec<(String, Password)>,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<io::Result<()>>,
 }
@@ -137,17 +140,21 @@ impl Service {
         let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
 
         let stop_follow = CancellationToken::new();
-        let (followers, switches, records) = follow(config, &store, &documents, &stop_follow);
+        let Followed {
+            followers,
+            switches,
+            askers,
+            passwords,
+            records,
+        } = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
-        let takeover = Arc::new(Takeover::new(
-            takeover::Options {
-                board: Arc::clone(&board),
-                ..build::takeover_options(config)
-            },
-            built.widgets,
-            keeper,
-        ));
+        let options = takeover::Options {
+            board: Arc::clone(&board),
+            ..build::takeover_options(config)
+        };
+        let takeover = Takeover::new(options, built.widgets, keeper);
+        let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
         let stop_calls = CancellationToken::new();
         let calls = tokio::spawn(Arc::clone(&takeover).serve(esl_listener, stop_calls.clone()));
@@ -167,7 +174,7 @@ impl Service {
             board,
             store: store.clone(),
             time_zone: config.account.time_zone,
-            may_change: false,
+            may_change: config.listen.http_token.is_some(),
             pages: http::places(),
             stop: stop_http.clone(),
         };
@@ -175,7 +182,7 @@ impl Service {
             records: Arc::new(records),
             bytes: config.limits.frame_body_bytes,
         };
-        let pages = tokio::spawn(http::serve(http_listener, ops, posts));
+        let pages = tokio::spawn(http::serve(http_listener, ops, posts, build::guard(config)));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,
@@ -192,13 +199,15 @@ impl Service {
             stop_http,
             calls,
             followers,
+            passwords,
             deliveries,
             pages,
         })
     }
 
-    /// Takes the webhooks of `config`; calls on hold keep theirs. Addresses, the store
-    /// and the limits stay as they were at the start.
+    /// Takes the webhooks of `config` and the switches' passwords; calls on hold and
+    /// connections keep theirs. Addresses, the store and the limits stay as they were at the
+    /// start.
     ///
     /// # Errors
     /// Every fault of the new configuration; the old one stays in force.
@@ -210,6 +219,12 @@ impl Service {
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
         self.takeover.reload(built.widgets);
+        for switch in &config.freeswitch {
+            let followed = self.passwords.iter();
+            for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
+                password.store(Arc::new(switch.password.clone()));
+            }
+        }
         Ok(())
     }
 
@@ -283,29 +298,41 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
-/// Starts a follower for each switch; what runs, how each is, and what they may post.
+/// The followers, and what is to be had from each.
+#[derive(Default)]
+struct Followed {
+    followers: Vec<JoinHandle<()>>,
+    switches: Vec<(String, Health)>,
+    askers: Vec<Asker>,
+    /// By the switch's address.
+    passwords: Vec<(String, Password)>,
+    records: Desk,
+}
+
+/// Starts a follower for each switch.
 fn follow(
     config: &Config,
     store: &Store,
     documents: &Arc<Documents>,
     stop: &CancellationToken,
-) -> (Vec<JoinHandle<()>>, Vec<(String, Health)>, Desk) {
-    let mut running = Vec::new();
-    let mut health = Vec::new();
-    let mut desk = Desk::default();
+) -> Followed {
+    let mut all = Followed::default();
     for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
         let address = options.address.clone();
         let reads = options.cdrs.is_some();
         let closing = Arc::clone(documents) as Arc<dyn Closing>;
         let follower = Follower::new(options, store.clone(), closing);
+        let health = &mut all.switches;
         health.push((format!("switch {address}"), follower.health()));
         if reads {
             health.push((format!("json_cdr {address}"), follower.cdrs_health()));
         }
-        desk.admit(switch, follower.inlet());
-        running.push(tokio::spawn(follower.run(stop.clone())));
+        all.records.admit(switch, follower.inlet());
+        all.askers.push(follower.asker());
+        all.passwords.push((address, follower.password()));
+        all.followers.push(tokio::spawn(follower.run(stop.clone())));
     }
-    (running, health, desk)
+    all
 }
 
 type Health = watch::Receiver<store::Health>;

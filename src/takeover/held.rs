@@ -24,9 +24,10 @@ use crate::eslclient::{Command, CommandError, Connection};
 use crate::webhook::Prepared;
 
 use super::channel::Channel;
+use super::on_hold::OnHold;
 use super::opening::{Decision, NoCall, Opening};
 use super::report::{Ending, Report};
-use super::{Background, Takeover, Widget, Widgets, release};
+use super::{Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,13 +35,13 @@ const GRACE: Duration = Duration::from_secs(1);
 /// A store that is slow must not hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Takes over the call behind `stream`. With no `room` it is released at once.
+/// Takes over the call behind `stream`. Without room for it it is released at once.
 ///
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Result<Report, NoCall> {
+pub async fn perform(takeover: &Takeover, stream: TcpStream) -> Result<Report, NoCall> {
     // Boxed, so that a waiting call does not keep the room that opening it took.
-    let (mut held, task) = Box::pin(open(takeover, stream, room)).await?;
+    let (mut held, task, _counted) = Box::pin(open(takeover, stream)).await?;
     held.run(Input::Connected(task)).await;
     Ok(held.report())
 }
@@ -48,11 +49,11 @@ pub async fn perform(takeover: &Takeover, stream: TcpStream, room: bool) -> Resu
 async fn open(
     takeover: &Takeover,
     stream: TcpStream,
-    room: bool,
-) -> Result<(Held<'_>, Task), NoCall> {
+) -> Result<(Held<'_>, Task, OnHold<'_>), NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
+    let (counted, room) = OnHold::enter(takeover);
     let deadline = takeover.options.connect_deadline;
     let Decision {
         task,
@@ -88,7 +89,7 @@ async fn open(
         began,
         left: began,
     };
-    Ok((held, task))
+    Ok((held, task, counted))
 }
 
 /// A call on hold, with as little of it as waiting takes.
@@ -159,8 +160,12 @@ impl<'a> Held<'a> {
         let until = self.began + widget.webhook.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
+        let (witness, uuid) = (self.takeover.witness.clone(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
-            widgets.client.ask(&widget.webhook, request).await
+            match witness::confirm(witness, &uuid).await {
+                Ok(()) => widgets.client.ask(&widget.webhook, request).await,
+                Err(stranger) => Outcome::unsent(stranger),
+            }
         }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
@@ -181,6 +186,11 @@ impl<'a> Held<'a> {
         let Some(request) = self.request.take() else {
             return;
         };
+        let witness = self.takeover.witness.clone();
+        if let Err(stranger) = witness::confirm(witness, &self.channel.uuid).await {
+            self.outcome = Some(Outcome::unsent(stranger));
+            return;
+        }
         let request = Background {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),

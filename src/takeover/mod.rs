@@ -8,10 +8,13 @@
 mod channel;
 mod held;
 mod hold;
+mod on_hold;
 mod opening;
 mod release;
 mod report;
 mod socket;
+mod sparing;
+mod witness;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,6 +23,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
+use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
@@ -30,6 +34,7 @@ use crate::webhook::{Client, Prepared, Webhook};
 
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
 pub use report::{Ending, Report};
+pub use witness::{Confirmation, Witness};
 
 /// Limits and times of every call.
 #[derive(Debug, Clone)]
@@ -48,6 +53,8 @@ pub struct Options {
     pub frames: eslclient::Limits,
     /// Where it is shown who is on hold, and what became of the last calls.
     pub board: Arc<Board>,
+    /// Who may connect; empty: everybody.
+    pub allow: Vec<IpNet>,
 }
 
 impl Default for Options {
@@ -60,6 +67,7 @@ impl Default for Options {
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
             board: Arc::default(),
+            allow: Vec::new(),
         }
     }
 }
@@ -129,6 +137,7 @@ pub struct Takeover {
     options: Options,
     widgets: ArcSwap<Widgets>,
     aftermath: Arc<dyn Aftermath>,
+    witness: Option<Arc<dyn Witness>>,
     on_hold: AtomicUsize,
     release_all: CancellationToken,
 }
@@ -141,9 +150,17 @@ impl Takeover {
             options,
             widgets: ArcSwap::from_pointee(widgets),
             aftermath,
+            witness: None,
             on_hold: AtomicUsize::new(0),
             release_all: CancellationToken::new(),
         }
+    }
+
+    /// Asks for each call whether a switch has it, before its webhook is asked.
+    #[must_use]
+    pub fn confirmed_by(mut self, witness: Option<Arc<dyn Witness>>) -> Self {
+        self.witness = witness;
+        self
     }
 
     /// The widgets of calls that come from now on; calls on hold keep theirs.

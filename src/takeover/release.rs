@@ -6,6 +6,10 @@ use crate::eslclient::{Command, CommandError};
 
 use super::channel::Channel;
 
+/// Values too long for a line that a call is given at once. The switch queues 256 for a
+/// channel; at one more it closes the connection.
+const QUEUED: usize = 128;
+
 /// Everything from the first variable to `exit`, in the order in which the switch
 /// must see it.
 ///
@@ -29,6 +33,12 @@ pub fn commands(
     }
     for assignment in assignments {
         commands.push(assign(uuid, assignment)?);
+    }
+    if commands.iter().filter(|it| it.is_queued()).count() > QUEUED {
+        return Err(CommandError::TooMany {
+            what: "values of more than 2 KiB",
+            limit: QUEUED,
+        });
     }
     if let Some(task) = channel.way_out {
         commands.push(Command::sched_del(task)?);

@@ -12,6 +12,7 @@ use crate::call::variables::Line;
 use crate::meter;
 
 use super::channel::Channel;
+use super::sparing::Sparing;
 
 /// How a call left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,11 +147,24 @@ impl Report {
     }
 }
 
+/// Whoever may connect may make us write a line, but not fill a disk.
+static FEW: Sparing = Sparing::new(20);
+
 /// A connection that never became a call.
 pub fn no_call(peer: std::net::SocketAddr, error: &dyn std::fmt::Display) {
     counter!(meter::CALLS, "ending" => "protocol_error").increment(1);
     counter!(meter::PROTOCOL_ERRORS).increment(1);
-    warn!(%peer, %error, "a connection on the Event Socket port was not a call");
+    FEW.say(|left_out| {
+        warn!(%peer, %error, left_out, "a connection on the Event Socket port was not a call");
+    });
+}
+
+/// A connection from an address that is not allowed.
+pub fn stranger(peer: std::net::SocketAddr) {
+    counter!(meter::STRANGERS).increment(1);
+    FEW.say(|left_out| {
+        warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");
+    });
 }
 
 fn millis(duration: Duration) -> f64 {

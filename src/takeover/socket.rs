@@ -2,10 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt as _;
-use metrics::{counter, gauge};
+use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +27,9 @@ impl Takeover {
         }
         // The kernel already shook hands with these: closing would lose their answer.
         while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
-            self.spawn(&calls, stream, peer, None);
+            if self.allows(peer) {
+                self.spawn(&calls, stream, peer, None);
+            }
         }
         drop(listener);
         calls.close();
@@ -55,10 +56,18 @@ impl Takeover {
                 return;
             };
             match listener.accept().await {
+                Ok((_, peer)) if !self.allows(peer) => report::stranger(peer),
                 Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
                 Err(error) => self.accept_failed(&error).await,
             }
         }
+    }
+
+    fn allows(&self, peer: SocketAddr) -> bool {
+        let allow = &self.options.allow;
+        // A listener on [::] sees IPv4 peers as mapped ones.
+        let ip = peer.ip().to_canonical();
+        allow.is_empty() || allow.iter().any(|net| net.contains(&ip))
     }
 
     /// Out of descriptors, most likely: those in use come back as calls end.
@@ -82,36 +91,13 @@ impl Takeover {
     }
 
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        let _counted = OnHold::enter(self);
-        let room = self.on_hold() <= self.options.calls_on_hold;
-        if !room {
-            counter!(meter::LIMITS, "limit" => "calls_on_hold").increment(1);
-        }
         // Commands are small and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
             return report::no_call(peer, &error);
         }
-        match held::perform(self, stream, room).await {
+        match held::perform(self, stream).await {
             Ok(report) => report.publish(&self.options.board),
             Err(error) => report::no_call(peer, &error),
         }
-    }
-}
-
-/// Counts a call for as long as it lives.
-struct OnHold<'a>(&'a Takeover);
-
-impl<'a> OnHold<'a> {
-    fn enter(takeover: &'a Takeover) -> Self {
-        takeover.on_hold.fetch_add(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).increment(1.0);
-        Self(takeover)
-    }
-}
-
-impl Drop for OnHold<'_> {
-    fn drop(&mut self) {
-        self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).decrement(1.0);
     }
 }

@@ -4,26 +4,32 @@
 //! One request in flight costs what its connection costs; the client is shared by all
 //! webhooks, and what waits is one boxed future.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header;
-use reqwest::{Proxy, Request, Response, redirect};
+use http::header::{self, HeaderValue};
+use reqwest::{Proxy, Request, Response, StatusCode, redirect};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
 use super::request::Prepared;
-use super::resolve::Guard;
+use super::resolve::{Guard, Names, SystemNames};
+use super::tls::Secured;
+use super::token::{self, Token, Tokens};
 use super::trouble;
-use crate::call::outcome::{Failure, Outcome, Phases};
+use crate::call::outcome::{Failure, Outcome, Phases, Reason};
 
 /// How long an idle connection is kept for the next request.
 const KEPT: Duration = Duration::from_secs(30);
 /// Idle connections kept to one host.
 const KEPT_EACH: usize = 64;
+/// Headers of an answer over HTTP/1.1.
+const HEADERS: usize = 100;
+/// Bytes of an answer's headers over HTTP/2, 32 for each included (RFC 9113, 6.5.2).
+const HEADER_BYTES: u32 = 64 * 1024;
 /// Bytes read of a reply to a delivery: enough to use its connection again.
 const REPLY: usize = 4 * 1024;
 /// How long that may take.
@@ -39,6 +45,9 @@ pub struct ClientError(String);
 pub struct Client {
     http: reqwest::Client,
     egress: Arc<Egress>,
+    names: Arc<dyn Names>,
+    /// Those of webhooks with TLS settings of their own.
+    secured: Arc<Mutex<Vec<(Secured, reqwest::Client)>>>,
 }
 
 /// How a delivery was answered, whatever the status.
@@ -66,21 +75,44 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be read or the proxy's URL is of no use.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
+        Self::with_names(egress, Arc::new(SystemNames))
+    }
+
+    /// The same, with names looked up elsewhere.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_names(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
         let egress = Arc::new(egress);
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .pool_idle_timeout(KEPT)
-            .pool_max_idle_per_host(KEPT_EACH)
-            .dns_resolver(Guard::new(Arc::clone(&egress)))
-            .no_proxy();
-        if let Some(proxy) = &egress.proxy {
-            let proxy = Proxy::all(proxy.clone()).map_err(|error| cannot(&error))?;
-            builder = builder.proxy(proxy);
+        let http = build(&egress, &names, None)?;
+        let secured = Arc::default();
+        Ok(Self {
+            http,
+            egress,
+            names,
+            secured,
+        })
+    }
+
+    /// Makes ready what this webhook is asked with, so that its first call need not.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn prepare_for(&self, webhook: &Webhook) -> Result<(), ClientError> {
+        self.http(webhook).map(drop)
+    }
+
+    fn http(&self, webhook: &Webhook) -> Result<reqwest::Client, ClientError> {
+        let Some(wanted) = webhook.secured() else {
+            return Ok(self.http.clone());
+        };
+        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, http)) = secured.iter().find(|(known, _)| known == wanted) {
+            return Ok(http.clone());
         }
-        let http = builder.build().map_err(|error| cannot(&error))?;
-        Ok(Self { http, egress })
+        let http = build(&self.egress, &self.names, Some(wanted))?;
+        secured.push((wanted.clone(), http.clone()));
+        Ok(http)
     }
 
     /// The rule it keeps to.
@@ -125,7 +157,7 @@ impl Client {
     ) -> Result<Vec<crate::call::outcome::Mapped>, Failure> {
         let started = Instant::now();
         let url = prepared.url.clone();
-        let mut response = self.send(prepared).await?;
+        let mut response = self.send(webhook, prepared).await?;
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
         let of_status = trouble::of_status(response.status(), &url);
@@ -149,10 +181,37 @@ impl Client {
         webhook.answer.parse(content_type, &body)
     }
 
-    async fn send(&self, prepared: Prepared) -> Result<Response, Failure> {
-        let url = prepared.url.clone();
-        let sent = self.http.execute(request(prepared)).await;
-        sent.map_err(|error| trouble::of_error(&error, &url))
+    /// With a token, when the webhook wants one; once more with a new one when it does not
+    /// take the one that was there.
+    async fn send(&self, webhook: &Webhook, prepared: Prepared) -> Result<Response, Failure> {
+        let http = self.http(webhook).map_err(unready)?;
+        let Some(tokens) = &webhook.tokens else {
+            return execute(&http, prepared).await;
+        };
+        let fetch = || self.fetch(&http, tokens);
+        let (token, was_there) = tokens.get(fetch).await?;
+        if !was_there {
+            return execute(&http, with(&token, prepared)).await;
+        }
+        let response = execute(&http, with(&token, prepared.clone())).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        tokens.forget(&token).await;
+        let (token, _) = tokens.get(fetch).await?;
+        execute(&http, with(&token, prepared)).await
+    }
+
+    async fn fetch(
+        &self,
+        http: &reqwest::Client,
+        tokens: &Tokens,
+    ) -> Result<(HeaderValue, Duration), Failure> {
+        let url = tokens.url();
+        self.egress.check_url(url)?;
+        let mut response = execute(http, tokens.request()).await?;
+        let body = read(&mut response, token::ANSWER, url).await?.into_bytes();
+        tokens.read(response.status(), &body)
     }
 
     /// Sends a request whose reply's body nobody reads, as the delivery of a document.
@@ -162,13 +221,14 @@ impl Client {
     /// failed, or time ran out. A status, whatever it is, is no error here.
     pub async fn deliver(
         &self,
+        webhook: &Webhook,
         prepared: Prepared,
         deadline: Duration,
     ) -> Result<Delivery, Failure> {
         self.egress.check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let sent = timeout(deadline, Box::pin(self.send(prepared))).await;
+        let sent = timeout(deadline, Box::pin(self.send(webhook, prepared))).await;
         let mut response = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
         let delivery = Delivery {
             status: response.status().as_u16(),
@@ -182,9 +242,49 @@ impl Client {
     }
 }
 
+fn build(
+    egress: &Arc<Egress>,
+    names: &Arc<dyn Names>,
+    secured: Option<&Secured>,
+) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .pool_idle_timeout(KEPT)
+        .pool_max_idle_per_host(KEPT_EACH)
+        .http1_max_headers(HEADERS)
+        .http2_max_header_list_size(HEADER_BYTES)
+        .dns_resolver(Guard::new(Arc::clone(egress), Arc::clone(names)))
+        .no_proxy();
+    if let Some(proxy) = &egress.proxy {
+        let proxy = Proxy::all(proxy.clone()).map_err(|error| cannot(&error))?;
+        builder = builder.proxy(proxy);
+    }
+    if let Some(secured) = secured {
+        builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(secured.config()));
+    }
+    builder.build().map_err(|error| cannot(&error))
+}
+
+async fn execute(http: &reqwest::Client, prepared: Prepared) -> Result<Response, Failure> {
+    let url = prepared.url.clone();
+    let sent = http.execute(request(prepared)).await;
+    sent.map_err(|error| trouble::of_error(&error, &url))
+}
+
+fn with(token: &Token, mut prepared: Prepared) -> Prepared {
+    let headers = &mut prepared.headers;
+    headers.insert(header::AUTHORIZATION, token.header.clone());
+    prepared
+}
+
+fn unready(error: ClientError) -> Failure {
+    Failure::new(Reason::ConnectionFailure, error.to_string())
+}
+
 /// A refused address was never connected to.
 fn is_unsent(failure: &Failure) -> bool {
-    use crate::call::outcome::Reason;
     matches!(
         failure.reason,
         Reason::BlockedAddress | Reason::InvalidRequest

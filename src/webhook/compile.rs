@@ -15,6 +15,8 @@ use super::answer::Answer;
 use super::context::Scope;
 use super::options::Options;
 use super::template::{Handle, Templates};
+use super::tls::Secured;
+use super::token::Tokens;
 use super::url as address;
 use compiler::Compiler;
 
@@ -56,6 +58,8 @@ pub struct Webhook {
     pub(super) headers: Vec<Field>,
     pub(super) body: BodyPlan,
     pub(super) authorization: Option<HeaderValue>,
+    pub(super) tokens: Option<Tokens>,
+    pub(super) secured: Option<Secured>,
     pub(super) timeout: Duration,
     pub(super) answer: Answer,
     pub(super) reads: Vec<String>,
@@ -143,9 +147,22 @@ impl Webhook {
         sample(&self.templates, &self.url, &self.branches)?.ok()
     }
 
+    /// Its own TLS settings, where they differ from the system's.
+    #[must_use]
+    pub fn secured(&self) -> Option<&Secured> {
+        self.secured.as_ref()
+    }
+
+    /// Where its tokens come from, when its `auth` is OAuth 2.0.
+    #[must_use]
+    pub fn token_url(&self) -> Option<&Url> {
+        self.tokens.as_ref().map(Tokens::url)
+    }
+
     /// Sets the `Authorization` header, marked sensitive, if the webhook has one.
     ///
     /// [`Self::prepare`] does it already; this is for a request that was stored without it.
+    /// A token of OAuth 2.0 is added where the request is sent.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         if let Some(value) = &self.authorization {
             headers.insert(header::AUTHORIZATION, value.clone());

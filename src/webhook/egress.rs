@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::call::outcome::{Failure, Reason};
-use ranges::{embedded, is_never, is_special};
+use ranges::{embedded, is_local_nat64, is_never, is_special};
 
 /// The operator's rule.
 #[derive(Clone, Default)]
@@ -71,6 +71,12 @@ pub enum Blocked {
         /// The host as asked for.
         host: String,
     },
+    /// A user name or password in the URL, where logs and proxies would show it.
+    #[error("the URL for {host} has a user name or password in it; use auth.basic or auth.bearer")]
+    Credentials {
+        /// The host as asked for.
+        host: String,
+    },
     /// Not `http` and not `https`.
     #[error("{scheme}: is not a scheme that webhooks use; use https")]
     Scheme {
@@ -102,6 +108,9 @@ impl Egress {
                 return Err(Blocked::Scheme { scheme });
             }
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Blocked::Credentials { host: host() });
+        }
         match url.host() {
             Some(Host::Ipv4(address)) => self.check_address(&host(), address.into()),
             Some(Host::Ipv6(address)) => self.check_address(&host(), address.into()),
@@ -115,20 +124,26 @@ impl Egress {
     /// That it is refused, and the setting that would allow it.
     pub fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Blocked> {
         let host = host.to_owned();
-        let inner = match address {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(v6) => embedded(v6).map(IpAddr::V4),
+        let inner: Vec<IpAddr> = match address {
+            IpAddr::V4(_) => Vec::new(),
+            IpAddr::V6(v6) => embedded(v6).map(IpAddr::V4).collect(),
         };
-        if is_never(address) || inner.is_some_and(is_never) {
+        if is_never(address) || inner.iter().copied().any(is_never) {
             return Err(Blocked::Never { host, address });
         }
         let is_mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
-        let allowed = match inner {
+        let may = |inner: &IpAddr| self.lists(*inner) || !is_special(*inner);
+        let allowed = if is_mapped {
             // The same host as its IPv4 address, to this machine: listed as either.
-            Some(inner) if is_mapped => self.lists(address) || self.lists(inner),
+            self.lists(address) || inner.iter().any(|inner| self.lists(*inner))
+        } else if inner.is_empty() {
+            !is_special(address) || self.lists(address)
+        } else if is_local_nat64(address) {
+            // What it stands for only its gateway knows.
+            self.lists(address)
+        } else {
             // A gateway's address: both it and what is behind it have to be allowed.
-            Some(inner) => self.lists(address) && (self.lists(inner) || !is_special(inner)),
-            None => !is_special(address) || self.lists(address),
+            self.lists(address) && inner.iter().all(may)
         };
         if allowed {
             Ok(())

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A password or token. `Debug` and `Display` never show it.
+use zeroize::Zeroizing;
+
+/// A password or token. `Debug` and `Display` never show it, and its memory is overwritten
+/// when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Keeps `value` from being printed.
     pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
+        Self(Zeroizing::new(value.into()))
     }
 
     /// The secret itself, for the one place that sends it.
@@ -73,6 +76,51 @@ pub enum Auth {
     },
     /// `Authorization: Bearer`.
     Bearer(Secret),
+    /// A bearer token of OAuth 2.0 client credentials.
+    OAuth2(OAuth2),
+}
+
+/// Where bearer tokens come from (RFC 6749, 4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// The token endpoint.
+    pub token_url: String,
+    /// Who we are to it.
+    pub client_id: String,
+    /// What proves it.
+    pub client_secret: Secret,
+    /// What the token is to allow.
+    pub scope: Option<String>,
+}
+
+/// The least version of TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    #[default]
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+/// What we show to a server that wants a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Our certificate and those that lead to its authority, PEM.
+    pub certificate: String,
+    /// Its key, PEM.
+    pub key: Secret,
+}
+
+/// How connections to a webhook are secured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// The authorities that are trusted in place of the system's, PEM.
+    pub ca: Option<String>,
+    /// Our certificate.
+    pub identity: Option<Identity>,
+    /// Older versions are refused.
+    pub min_version: TlsVersion,
 }
 
 /// How the response is read.
@@ -137,6 +185,8 @@ pub struct Options {
     pub body: Body,
     /// Who we are.
     pub auth: Auth,
+    /// How its connections are secured.
+    pub tls: Tls,
     /// One deadline over DNS, connect, TLS, sending, headers and body; at most 60 s.
     pub timeout: Duration,
     /// What is made of the answer.
@@ -162,6 +212,7 @@ impl Default for Options {
             headers: Vec::new(),
             body: Body::Predefined,
             auth: Auth::None,
+            tls: Tls::default(),
             timeout: Duration::from_secs(10),
             response: ResponseOptions::default(),
         }

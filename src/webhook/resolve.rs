@@ -8,10 +8,30 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Shared, WeakShared};
+use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::egress::Egress;
+
+/// Where names are looked up. What it answers is not believed: each address is checked.
+pub trait Names: Send + Sync {
+    /// The addresses of `name`, with any port.
+    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
+}
+
+/// Those of the system: `/etc/hosts`, DNS, whatever it is told to ask.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemNames;
+
+impl Names for SystemNames {
+    fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+        async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(found.collect())
+        }
+        .boxed()
+    }
+}
 
 /// Look-ups under way that are remembered before those that nobody waits for are forgotten.
 const REMEMBERED: usize = 64;
@@ -27,13 +47,15 @@ type Lookup = Pin<Box<dyn Future<Output = Found> + Send>>;
 /// The resolver of every webhook.
 pub(super) struct Guard {
     egress: Arc<Egress>,
+    names: Arc<dyn Names>,
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
 }
 
 impl Guard {
-    pub(super) fn new(egress: Arc<Egress>) -> Self {
+    pub(super) fn new(egress: Arc<Egress>, names: Arc<dyn Names>) -> Self {
         Self {
             egress,
+            names,
             lookups: Mutex::default(),
         }
     }
@@ -48,7 +70,8 @@ impl Guard {
         if lookups.len() >= REMEMBERED {
             lookups.retain(|_, lookup| lookup.upgrade().is_some());
         }
-        let lookup: Shared<Lookup> = (Box::pin(resolve(name.to_owned())) as Lookup).shared();
+        let found = self.names.look_up(name.to_owned());
+        let lookup: Shared<Lookup> = (Box::pin(resolved(found)) as Lookup).shared();
         if let Some(weak) = lookup.downgrade() {
             lookups.insert(name.to_owned(), weak);
         }
@@ -83,9 +106,8 @@ impl Resolve for Guard {
     }
 }
 
-async fn resolve(name: String) -> Found {
-    let found = tokio::net::lookup_host((name.as_str(), 0)).await;
-    let addresses: Vec<SocketAddr> = found.map_err(unresolved)?.collect();
+async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Found {
+    let addresses = found.await.map_err(unresolved)?;
     if addresses.is_empty() {
         return Err(Unresolved("the name has no address".into()));
     }
@@ -107,23 +129,24 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_a_private_address_is_refused_and_a_proxy_of_that_name_is_not() {
-        let strict = Guard::new(Arc::new(Egress::default()));
+        let strict = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
         let refused = strict.resolve("localhost".parse().unwrap()).await.err();
         let words = refused.unwrap().to_string();
         assert!(
             words.contains("localhost") && words.contains("allow_addresses"),
             "{words}"
         );
-        let proxied = Guard::new(Arc::new(Egress {
+        let proxied = Egress {
             proxy: Some("http://localhost:3128".parse().unwrap()),
             ..Egress::default()
-        }));
+        };
+        let proxied = Guard::new(Arc::new(proxied), Arc::new(SystemNames));
         assert!(proxied.resolve("localhost".parse().unwrap()).await.is_ok());
     }
 
     #[tokio::test]
     async fn those_who_ask_at_once_share_one_lookup_and_nothing_of_it_stays() {
-        let guard = Guard::new(Arc::new(Egress::default()));
+        let guard = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
         let first = guard.lookup("localhost");
         let second = guard.lookup("localhost");
         assert!(first.ptr_eq(&second));

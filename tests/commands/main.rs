@@ -3,5 +3,11 @@
 
 mod alone;
 mod beside;
+mod crowd;
+#[path = "../support/peer.rs"]
+mod peer;
 mod reports;
+mod secrets;
 mod support;
+#[path = "../support/switch.rs"]
+mod switch;

@@ -3,6 +3,7 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
@@ -277,13 +278,21 @@ pub struct Serving {
     child: Child,
     lines: Receiver<String>,
     pub http: String,
+    pub esl: SocketAddr,
+    /// What was read of the log so far.
+    seen: RefCell<String>,
 }
 
 impl Serving {
     /// Starts it and waits until it listens.
     #[track_caller]
     pub fn start(place: &Place) -> Self {
-        let mut command = place.command(&["serve", "--json-logs"]);
+        Self::of(place.command(&["serve", "--json-logs"]))
+    }
+
+    /// The same of a command that says more.
+    #[track_caller]
+    pub fn of(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
@@ -297,31 +306,51 @@ impl Serving {
             child,
             lines,
             http: String::new(),
+            esl: SocketAddr::from(([0; 4], 0)),
+            seen: RefCell::default(),
         };
         let line = serving.wait_for_log("\"message\":\"listening\"");
         let line: Value = serde_json::from_str(&line).unwrap();
         serving.http = line["http"].as_str().unwrap().to_owned();
+        serving.esl = line["esl"].as_str().unwrap().parse().unwrap();
         serving
     }
 
     /// The next line of the log with these words.
     #[track_caller]
     pub fn wait_for_log(&self, words: &str) -> String {
-        let mut seen = String::new();
+        let mut seen = self.seen.borrow_mut();
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(words) => return line,
-                Ok(line) => seen = seen + &line + "\n",
+                Ok(line) => {
+                    seen.push_str(&format!("{line}\n"));
+                    if line.contains(words) {
+                        return line;
+                    }
+                }
                 Err(error) => panic!("no {words:?} in the log ({error}):\n{seen}"),
             }
         }
+    }
+
+    /// All of the log, once the program has ended.
+    pub fn whole_log(mut self) -> String {
+        self.ask_to_stop();
+        drop(self.child.wait());
+        let mut seen = self.seen.take();
+        // The reader's thread ends with the program's log.
+        self.lines
+            .iter()
+            .for_each(|line| seen.push_str(&format!("{line}\n")));
+        seen
     }
 
     /// The body at a path of its HTTP.
     pub fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.http).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
@@ -330,7 +359,16 @@ impl Serving {
 
     /// Sends SIGTERM.
     pub fn ask_to_stop(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    /// Sends SIGHUP.
+    pub fn reload(&self) {
+        self.signal("HUP");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         let killed = Command::new("/bin/sh").args(["-c", &kill]).status();
         assert!(killed.unwrap().success());
     }

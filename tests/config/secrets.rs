@@ -88,3 +88,61 @@ fn no_secret_is_shown_by_a_configuration_or_by_its_faults() {
         assert!(!said.contains("hunter2"), "{said}");
     }
 }
+
+#[test]
+fn oauth2_and_tls_are_read_with_their_files() {
+    const PEM: &str = "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n";
+    let oauth2 = "auth.oauth2 = { token_url = \"https://login.example/\", client_id = \"me\", \
+                  client_secret_file = \"/run/client\", scope = \"calls\" }";
+    let config = read_in(&with(oauth2), &[("/run/client", "s3cret\n")]).unwrap();
+    let Auth::OAuth2(read) = &config.webhooks["lookup"].request.auth else {
+        panic!("{config:?}");
+    };
+    assert_eq!(read.client_secret, Secret::new("s3cret"));
+    assert_eq!(read.scope.as_deref(), Some("calls"));
+    assert!(!format!("{config:?}").contains("s3cret"));
+    for (keys, words) in [
+        (
+            "auth.oauth2 = { client_id = \"me\", client_secret = \"x\" }",
+            "token_url: is missing",
+        ),
+        (
+            "auth.oauth2 = { token_url = \"ftp://x/\", client_id = \"a\", client_secret = \"b\" }",
+            "auth.oauth2.token_url: the URL does not begin",
+        ),
+        (
+            "auth.oauth2 = { token_url = \"https://a:b@x/\", client_id = \"a\", client_secret = \"b\" }",
+            "user name or password",
+        ),
+        (
+            "tls.ca_file = \"/run/none\"",
+            "tls.ca_file: the secret's file /run/none cannot be used",
+        ),
+        (
+            "tls.ca_file = \"/run/ca\"",
+            "tls.ca_file: holds no certificate that can be read",
+        ),
+        (
+            "tls.client_cert_file = \"/run/ca\"",
+            "is of no use without client_key_file",
+        ),
+        ("tls.min_version = \"1.1\"", "write \"1.2\" or \"1.3\""),
+    ] {
+        let around = [("/run/ca", "no pem"), ("/run/pem", PEM)];
+        let told = said(read_in(&with(keys), &around));
+        assert!(told.contains(words), "{keys}: {told}");
+    }
+}
+
+#[test]
+fn who_may_connect_and_what_http_is_called_are_read() {
+    let text = "[listen]\nallow = [\"10.0.0.5\", \"10.1.0.0/16\"]\nconfirm_calls = false\n\
+                http_hosts = [\"Hook.Example\"]\nhttp_token_env = \"TOKEN\"\n";
+    let listen = read_in(text, &[("TOKEN", "s3cret")]).unwrap().listen;
+    assert_eq!(listen.allow.len(), 2);
+    assert!(!listen.confirm_calls && !format!("{listen:?}").contains("s3cret"));
+    assert_eq!(listen.http_hosts, ["hook.example"]);
+    assert_eq!(listen.http_token, Some(Secret::new("s3cret")));
+    let wrong = said(read_in("[listen]\nhttp_hosts = [\"a:80\"]", &[]));
+    assert!(wrong.contains("write it without port"), "{wrong}");
+}

@@ -241,3 +241,68 @@ async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
         call.wait(&done, is_done).await;
     }
 }
+
+/// More values for one channel than its private queue has room for (FreeSWITCH: 256).
+const MANY: usize = 300;
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn an_answer_with_more_long_values_than_a_queue_takes_is_line_1_and_the_next_call_is_well() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    let map: Vec<_> = (0..MANY).map(|n| format!("v{n} = \"$.v\"")).collect();
+    let webhook = format!(
+        "[webhooks.hostile]\nurl = \"http://{}/hostile\"\nresponse.raw = false\nresponse.map = {{ {} }}\n",
+        receiver.address,
+        map.join(", ")
+    );
+    let service = Service::start_with(&receiver, &webhook).await;
+    for (value, line) in [("x".repeat(5_000), "1"), ("short".into(), "0")] {
+        receiver.tell("/hostile", json!({ "v": value }).to_string().as_str());
+        let call = exchange.dial("ask-hostile", &service.address).await;
+        let taken = call.line_of("hostile").await;
+        assert_eq!(taken.number, line, "{:?}", taken.key("error_detail"));
+        call.hang_up().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing() {
+    let exchange = Exchange::enter().await;
+    let canary = Canary::in_folder(&exchange.switch.folder);
+    canary.sings(&exchange).await;
+    let receiver = Receiver::start().await;
+    let webhook = format!(
+        "[webhooks.hostile]\nurl = \"http://{}/hostile\"\nresponse.map = {{ a = \"$.a\", b = \"$.b\" }}\n",
+        receiver.address
+    );
+    let service = Service::start_with(&receiver, &webhook).await;
+    let touch = format!("system touch {}", canary.0.display());
+    let answer = json!({
+        "a": format!("x ${{{touch}}} $"),
+        "b": format!("{{{touch}}}"),
+        "api_hangup_hook": touch,
+        "execute_on_answer": touch,
+        "flow.key.api_hangup_hook": touch,
+        format!("${{{touch}}}"): touch,
+    });
+    receiver.tell("/hostile", answer.to_string().as_str());
+    let call = exchange.dial("ask-hostile", &service.address).await;
+    assert_eq!(call.line_of("hostile").await.number, "0");
+    call.park().await;
+    for name in ["api_hangup_hook", "execute_on_answer"] {
+        assert_eq!(call.variable(name).await, None, "{name}");
+    }
+    // Side by side, as a dialplan may write them, in what expands.
+    let plan = format!(
+        "uuid_transfer {} 'log:NOTICE ${{flow.key.a}}${{flow.key.b}},set:c=${{flow.key.a}}${{flow.key.b}},\
+         eval:${{c}},set:all_done=yes,park' inline",
+        call.uuid
+    );
+    exchange.control.api(&plan).await;
+    let is_done = |event: &super::control::Event| event.variable("all_done") == Some("yes");
+    call.wait("the plan", is_done).await;
+    call.hang_up().await;
+    canary.must_be_silent(0);
+}

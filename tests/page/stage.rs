@@ -14,6 +14,9 @@ use crate::peer::{Channel, Peer};
 use crate::port8021::Port8021;
 use crate::receiver::Receiver;
 
+/// The token of the page.
+pub const TOKEN: &str = "horse-battery";
+
 /// The service, a switch, a webhook that answers calls, and one that takes documents.
 pub struct Stage {
     pub service: Service,
@@ -32,6 +35,8 @@ impl Stage {
 [listen]
 esl = "127.0.0.1:0"
 http = "127.0.0.1:0"
+http_token = "{TOKEN}"
+confirm_calls = false
 [[freeswitch]]
 address = "{}"
 password = "ClueCon"

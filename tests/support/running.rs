@@ -65,6 +65,33 @@ impl Running {
         self.service.esl
     }
 
+    /// Waits until the check whose name begins so is well (`/readyz`).
+    pub async fn is_well(&self, name: &str) {
+        let well = format!("\"name\":\"{name}");
+        loop {
+            let page = self.get("/readyz").await;
+            let check = page.split('{').find(|check| check.contains(&well));
+            if check.is_some_and(|check| check.contains("\"ok\":true")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The answer at a path of its HTTP.
+    pub async fn get(&self, path: &str) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(self.service.http)
+            .await
+            .unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
     /// A reload after an edit of the file.
     pub fn reload(&self, sections: &str) {
         let config = config(self.folder.path(), self.receiver.address, sections);

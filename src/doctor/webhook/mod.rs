@@ -46,9 +46,9 @@ pub(super) async fn look(webhook: &Webhook, client: &Client, within: Duration, a
         return seen;
     }
     let within = within.min(webhook.timeout());
-    let is_open = reach(&url, client.egress(), within, &mut seen).await;
+    let is_open = reach(webhook, &url, client.egress(), within, &mut seen).await;
     if is_open && ask {
-        seen.answer = Some(client.deliver(head(webhook, url), within).await);
+        seen.answer = Some(client.deliver(webhook, head(webhook, url), within).await);
     }
     seen
 }
@@ -74,7 +74,13 @@ fn head(webhook: &Webhook, url: Url) -> Prepared {
 }
 
 /// Whether all went well.
-async fn reach(url: &Url, egress: &Egress, within: Duration, seen: &mut Seen) -> bool {
+async fn reach(
+    webhook: &Webhook,
+    url: &Url,
+    egress: &Egress,
+    within: Duration,
+    seen: &mut Seen,
+) -> bool {
     seen.proxy = egress.proxy.as_ref().and_then(place);
     let Some(place) = seen.proxy.clone().or_else(|| seen.place.clone()) else {
         return false;
@@ -98,10 +104,16 @@ async fn reach(url: &Url, egress: &Egress, within: Duration, seen: &mut Seen) ->
             return false;
         }
     }
-    open(url, &addresses, within, seen).await
+    open(webhook, url, &addresses, within, seen).await
 }
 
-async fn open(url: &Url, addresses: &[SocketAddr], within: Duration, seen: &mut Seen) -> bool {
+async fn open(
+    webhook: &Webhook,
+    url: &Url,
+    addresses: &[SocketAddr],
+    within: Duration,
+    seen: &mut Seen,
+) -> bool {
     let stream = match net::connect(addresses, within).await {
         Ok(connected) => {
             seen.connected = Some(Ok(connected.took));
@@ -116,7 +128,7 @@ async fn open(url: &Url, addresses: &[SocketAddr], within: Duration, seen: &mut 
     if url.scheme() != "https" || seen.proxy.is_some() {
         return true;
     }
-    let shaken = tls::shake_hands(stream, &server_name(url), within).await;
+    let shaken = tls::shake_hands(webhook, stream, &server_name(url), within).await;
     let well = shaken.is_ok();
     seen.tls = Some(shaken);
     well

@@ -1,4 +1,4 @@
-//! A TLS handshake and nothing after it, with the certificates that the HTTP client trusts.
+//! A TLS handshake and nothing after it, with the settings that the HTTP client has.
 
 use std::io;
 use std::sync::Arc;
@@ -12,21 +12,27 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::doctor::net::{self, Took};
+use crate::webhook::Webhook;
 
 /// The protocol's version.
 ///
 /// # Errors
 /// Why no handshake came about, in words.
 pub(super) async fn shake_hands(
+    webhook: &Webhook,
     stream: TcpStream,
     host: &str,
     within: Duration,
 ) -> Result<Took<&'static str>, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
-    let config = ClientConfig::with_platform_verifier()
-        .map_err(|error| format!("the system's certificates cannot be used: {error}"))?;
+    let config = match webhook.secured() {
+        Some(secured) => Arc::clone(secured.config()),
+        None => ClientConfig::with_platform_verifier()
+            .map(Arc::new)
+            .map_err(|error| format!("the system's certificates cannot be used: {error}"))?,
+    };
     let began = Instant::now();
-    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    let connecting = TlsConnector::from(config).connect(name, stream);
     let connected = timeout(within, connecting).await;
     let connected = connected.map_err(|_| format!("no handshake within {within:?}"))?;
     let stream = connected.map_err(|error| words(&error))?;

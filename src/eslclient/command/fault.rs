@@ -34,6 +34,14 @@ pub enum CommandError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// More than the switch queues for one channel.
+    #[error("{what}: more than {limit} at once, and the switch closes the connection; map fewer")]
+    TooMany {
+        /// What was given.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
     /// The lines hold the words at which the switch unloads or reloads its Event Socket.
     #[error(
         "the text names mod_event_socket together with a word that makes the switch unload or reload it for everybody: take one of them out"

@@ -19,6 +19,12 @@ pub(crate) const TEXT: &str = "name=Anna Müller\nqueue=gold\n";
 pub(crate) const PARTIAL: &str = r#"{"queue":"gold"}"#;
 /// What stands in a webhook that wants to harm a switch.
 pub(crate) const HOSTILE: &str = r#"{"code":"${system touch /tmp/switchhook-lab}","global":"$${system id}","open":"cost: $","brace":"{system id}","quotes":"it's \"so\" \\n","lines":"a\r\n\r\nexit\n\n","unload":"unload mod_event_socket","array":"ARRAY::a|:b","percent":"100%25","edges":"  x  "}"#;
+/// A command in two halves.
+pub(crate) const SPLIT: &str = r#"{"first":"a $","second":"{system touch /tmp/switchhook-lab}"}"#;
+/// Keys that would be names of variables that the switch executes.
+pub(crate) const KEYS: &str = r#"{"api_hangup_hook":"system touch /tmp/switchhook-lab","${system id}":1,"execute_on_answer":"system id","flow.line":"0\n"}"#;
+/// Bytes of a value that goes to the switch through a channel's queue.
+const LONG: usize = 4096;
 /// No JSON at all.
 pub(crate) const RUBBISH: &str = "{\"customer\": <!doctype html> \u{1}";
 /// Bytes of a body that is just within the default limit.
@@ -85,6 +91,9 @@ impl Answer {
             "rubbish" => json(RUBBISH),
             "partial" => json(PARTIAL),
             "hostile" => json(HOSTILE),
+            "split" => json(SPLIT),
+            "keys" => json(KEYS),
+            "long" => json(&format!(r#"{{"v":"{}"}}"#, "x".repeat(LONG))),
             "large" => json(&large()),
             _ => json(OK),
         }

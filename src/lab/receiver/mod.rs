@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::answer::{Answer, End};
 
-pub(crate) use self::answer::{HOSTILE, OK, PARTIAL, RUBBISH, TEXT, XML, large};
+pub(crate) use self::answer::{HOSTILE, KEYS, OK, PARTIAL, RUBBISH, SPLIT, TEXT, XML, large};
 pub(crate) use self::request::read_request;
 
 /// Requests kept; the oldest are not dropped, later ones are not recorded.

@@ -3,15 +3,27 @@
 use percent_encoding::percent_decode_str;
 
 use super::{Is, Scenario};
-use crate::lab::receiver::{HOSTILE, OK, Request};
+use crate::lab::receiver::{HOSTILE, KEYS, OK, Request, SPLIT};
 
 /// A lead that wants to be an attribute, a path and a query at once.
 const LEAD: &str = "a/b?c&d=\"e\" ü";
 /// What a plain event would not carry faithfully.
 const DISCOUNT: &str = "100%25 off";
 
+/// More than a channel's private queue has room for (FreeSWITCH: 256).
+const MANY: usize = 257;
+
 pub(super) fn all() -> Vec<Scenario> {
-    vec![answer(), dollars(), caller(), percent()]
+    vec![
+        answer(),
+        dollars(),
+        split(),
+        keys(),
+        long(),
+        caller(),
+        template(),
+        percent(),
+    ]
 }
 
 /// Every value of an answer that wants to do harm comes out harmless, its bytes beside it.
@@ -29,6 +41,49 @@ fn answer() -> Scenario {
         let text = value.as_str().unwrap_or_default().to_owned();
         scenario = scenario.expecting(key, Is::Text(text));
     }
+    scenario
+}
+
+/// A command in two halves, which a dialplan may write one after the other.
+fn split() -> Scenario {
+    Scenario::success("hostile_split", "/split")
+        .set(r#"response.map = { first = "$.first", second = "$.second" }"#)
+        .expecting("first", Is::Text("a $".into()))
+        .expecting(
+            "second",
+            Is::Text("{system touch /tmp/switchhook-lab}".into()),
+        )
+        .expecting("response_raw", Is::Text(SPLIT.into()))
+}
+
+/// The webhook's own keys never become names: only what the operator mapped is written.
+fn keys() -> Scenario {
+    Scenario::success("hostile_keys", "/keys")
+        .set(r#"response.map = { all = { path = "$.absent", required = false } }"#)
+        .expecting("response_raw", Is::Text(KEYS.into()))
+}
+
+/// More long values than the queue has room for: none is written.
+fn long() -> Scenario {
+    let map: Vec<String> = (0..MANY).map(|n| format!("v{n} = \"$.v\"")).collect();
+    let scenario = Scenario::failure("hostile_long", "/long", "INVALID_RESPONSE");
+    scenario.with_status("200", "SUCCESSFUL").set(&format!(
+        "response.raw = false\nresponse.map = {{ {} }}",
+        map.join(", ")
+    ))
+}
+
+/// A caller's name that is a template, and one of ours.
+fn template() -> Scenario {
+    const NAME: &str = "{{ channel['sip_password'] }}{% for x in y %}${system id}";
+    let mut scenario = Scenario::success("hostile_template", "/ok")
+        .set(r#"headers = { X-Name = "{{ call.caller_name }}" }"#)
+        .raw(OK);
+    scenario.call.caller_name = NAME.into();
+    scenario.request = Some(|request| match request.header("x-name") {
+        Some(NAME) => Ok(()),
+        other => Err(format!("the header became {other:?}")),
+    });
     scenario
 }
 

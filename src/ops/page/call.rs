@@ -186,6 +186,7 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
                 h2 #legs { "Legs" }
                 div.card { (pictures::legs(story, ops.time_zone)) }
                 ul.plain {
+                    @for leg in &story.legs { li { (pictures::ended(leg)) } }
                     @for (who, whom, time) in pictures::talks(story) {
                         li { (who) " talked to " (whom) " for " (words::took(time)) }
                     }

@@ -16,6 +16,8 @@ use crate::webhook::context::Scope;
 use crate::webhook::names::Names;
 use crate::webhook::options::{Auth, Body, Entry, Options};
 use crate::webhook::template::{Handle, Place, Templates};
+use crate::webhook::tls::Secured;
+use crate::webhook::token::Tokens;
 use crate::webhook::url as address;
 
 /// Headers that belong to the connection and not to the operator.
@@ -50,6 +52,11 @@ impl Compiler {
         let headers = self.headers(&mut templates, options);
         let body = self.body(&mut templates, &options.body, method.as_ref());
         let authorization = self.authorization(&options.auth);
+        let tokens = match &options.auth {
+            Auth::OAuth2(oauth2) => Tokens::compile(oauth2, &mut self.faults),
+            Auth::None | Auth::Basic { .. } | Auth::Bearer(_) => None,
+        };
+        let secured = Secured::compile(&options.tls, &mut self.faults);
         self.timeout(options.timeout);
         let answer = Answer::compile(&options.response, &mut self.faults);
         let names = std::mem::take(&mut self.names);
@@ -66,6 +73,8 @@ impl Compiler {
             headers,
             body: body?,
             authorization,
+            tokens,
+            secured,
             timeout: options.timeout,
             answer,
             reads: names.headers.into_iter().collect(),
@@ -253,7 +262,7 @@ impl Compiler {
 
     fn authorization(&mut self, auth: &Auth) -> Option<HeaderValue> {
         let (key, text) = match auth {
-            Auth::None => return None,
+            Auth::None | Auth::OAuth2(_) => return None,
             Auth::Basic { username, password } => {
                 if username.contains(':') {
                     let cure = "use a user name without one (RFC 7617)";

@@ -11,8 +11,9 @@ pub(super) fn is_never(address: IpAddr) -> bool {
         Ipv4Addr::new(168, 63, 129, 16),   // Azure
         Ipv4Addr::new(192, 0, 0, 192),     // Oracle Cloud
     ];
-    const METADATA_V6: [Ipv6Addr; 2] = [
+    const METADATA_V6: [Ipv6Addr; 3] = [
         Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254), // Amazon
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),  // Amazon's pods
         Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),  // Google
     ];
     match address {
@@ -21,21 +22,43 @@ pub(super) fn is_never(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64 (RFC 6052 and
-/// RFC 8215), 6to4, Teredo (the client's, inverted).
-pub(super) fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+/// The IPv4 addresses that an IPv6 one may stand for: mapped, compatible, translated
+/// (RFC 2765), NAT64 (RFC 6052), 6to4, Teredo (the client's, inverted, and its server's),
+/// ISATAP (RFC 5214), and all that a local NAT64 prefix (RFC 8215) may mean.
+pub(super) fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    match (a, b) {
-        (0, 0) if (c, d, e) == (0, 0, 0) && matches!(f, 0 | 0xffff) => {
-            // `::` and `::1` are themselves.
-            (f != 0 || g != 0 || h > 1).then(|| v4(g, h))
-        }
-        (0x64, 0xff9b) => Some(v4(g, h)),
-        (0x2002, _) => Some(v4(b, c)),
-        (0x2001, 0) => Some(v4(!g, !h)),
-        _ => None,
-    }
+    let last = v4(g, h);
+    let found = match (a, b, c, d, e, f) {
+        // `::` and `::1` are themselves.
+        (0, 0, 0, 0, 0, 0) if g == 0 && h <= 1 => [None; 4],
+        (0, 0, 0, 0, 0, 0 | 0xffff) | (0, 0, 0, 0, 0xffff, 0) => [Some(last), None, None, None],
+        (0x64, 0xff9b, 1, ..) => at_every_length(address).map(Some),
+        (0x64, 0xff9b, ..) => [Some(last), None, None, None],
+        (0x2002, ..) => [Some(v4(b, c)), None, None, None],
+        (0x2001, 0, ..) => [Some(v4(!g, !h)), Some(v4(c, d)), None, None],
+        (_, _, _, _, 0 | 0x200, 0x5efe) => [Some(last), None, None, None],
+        _ => [None; 4],
+    };
+    found.into_iter().flatten()
+}
+
+/// RFC 6052, 2.2: where an address stands behind a prefix of 48, 56, 64 and 96 bits; the
+/// ninth byte is left out.
+fn at_every_length(address: Ipv6Addr) -> [Ipv4Addr; 4] {
+    let bytes = address.octets();
+    let v4 = |at: [usize; 4]| Ipv4Addr::from(at.map(|at| bytes[at]));
+    [
+        v4([6, 7, 9, 10]),
+        v4([7, 9, 10, 11]),
+        v4([9, 10, 11, 12]),
+        v4([12, 13, 14, 15]),
+    ]
+}
+
+/// RFC 8215: a network's own NAT64, whose prefix may have any length.
+pub(super) fn is_local_nat64(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.segments()[..3] == [0x64, 0xff9b, 1])
 }
 
 pub(super) fn is_special(address: IpAddr) -> bool {

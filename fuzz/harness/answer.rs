@@ -1,0 +1,92 @@
+//! A webhook's answer, from its bytes to what the channel holds: none of it could expand.
+
+#[path = "../../tests/support/switch.rs"]
+mod switch;
+
+use bytes::Bytes;
+use switchhook::call::outcome::{Outcome, Phases};
+use switchhook::call::variables::{Names, Plan};
+use switchhook::eslclient::Command;
+use switchhook::webhook::answer::Answer;
+use switchhook::webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
+
+const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
+
+/// A byte that says the type and kind, a path, a line end, a content type, a line end, the body.
+pub fn run(data: &[u8]) {
+    let mut lines = data.splitn(3, |byte| *byte == b'\n');
+    let (Some(first), Some(content_type), Some(body)) = (lines.next(), lines.next(), lines.next())
+    else {
+        return;
+    };
+    let Some((&form, path)) = first.split_first() else {
+        return;
+    };
+    let options = options(form, &String::from_utf8_lossy(path));
+    let mut faults = Vec::new();
+    let answer = Answer::compile(&options, &mut faults);
+    let content_type = std::str::from_utf8(content_type).ok();
+    let verdict = answer.parse(content_type, body);
+    if let Ok(mapped) = &verdict {
+        assert!(
+            mapped
+                .iter()
+                .all(|value| fits(options.map[0].kind, &value.text))
+        );
+    }
+    written(Outcome {
+        verdict,
+        status: Some(200),
+        duration: None,
+        raw: Bytes::copy_from_slice(body),
+        phases: Phases::default(),
+    });
+}
+
+fn options(form: u8, path: &str) -> ResponseOptions {
+    let kinds = [ResponseType::Json, ResponseType::Xml, ResponseType::Text];
+    let made_of = [Kind::Text, Kind::Word, Kind::Digits];
+    ResponseOptions {
+        kind: kinds[usize::from(form % 3)],
+        map: vec![Mapping {
+            name: "x".into(),
+            path: path.into(),
+            kind: made_of[usize::from(form / 3 % 3)],
+            default: (form & 0x40 != 0).then(|| "none".into()),
+        }],
+        limit: 64 * 1024,
+    }
+}
+
+fn fits(kind: Kind, text: &str) -> bool {
+    let made_of = |extra: &str, letters: bool| {
+        text.chars()
+            .all(|c| c.is_ascii_digit() || letters && c.is_ascii_alphabetic() || extra.contains(c))
+    };
+    match kind {
+        Kind::Text => true,
+        Kind::Word => made_of("_.-", true) && text.len() <= 64 && !text.is_empty(),
+        Kind::Digits => made_of("+*#", false) && text.len() <= 32 && !text.is_empty(),
+    }
+}
+
+fn written(outcome: Outcome) {
+    let plan = Plan {
+        names: Names::default(),
+        raw: true,
+        mapped: vec!["x".into()],
+    };
+    let mut all = String::new();
+    for assignment in plan.assignments(&outcome, None) {
+        let Some(value) = assignment.value else {
+            continue;
+        };
+        let Ok(command) = Command::set_variable(UUID, &assignment.name, &value) else {
+            panic!("{} = {value:?} cannot be written", assignment.name);
+        };
+        let stored = switch::stored(command.as_bytes(), UUID, &assignment.name);
+        assert_eq!(stored, value);
+        all.push_str(&stored);
+        assert!(!switch::could_expand(&all), "{all:?}");
+    }
+}

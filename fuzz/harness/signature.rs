@@ -1,0 +1,35 @@
+//! Signatures: those of an independent signer, of the very bytes; a wrong secret is refused
+//! without being shown.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use switchhook::signing::Signer;
+use switchhook::webhook::options::Secret;
+
+/// A key's length, an id, a line end, the secret's bytes and the document.
+pub fn run(data: &[u8]) {
+    let Some((&length, rest)) = data.split_first() else {
+        return;
+    };
+    let text = String::from_utf8_lossy(rest);
+    let (id, body) = text.split_once('\n').unwrap_or(("msg_1", &text));
+    if let Err(error) = Signer::new(&[Secret::new(body)]) {
+        assert!(body.len() < 8 || !error.to_string().contains(body));
+    }
+    let key = &rest[..rest.len().min(usize::from(length))];
+    let secret = format!("whsec_{}", STANDARD.encode(key));
+    let made = Signer::new(&[Secret::new(&*secret), Secret::new(&*secret)]);
+    let Ok(signer) = made else {
+        assert!(!(24..=64).contains(&key.len()), "a good key is refused");
+        return;
+    };
+    assert!((24..=64).contains(&key.len()) && !format!("{signer:?}").contains(&secret));
+    let at = 1_700_000_000 + i64::from(length);
+    let ours = signer.sign(id, at, body.as_bytes());
+    let theirs = standardwebhooks::Webhook::new(&secret)
+        .and_then(|official| official.sign(id, at, body.as_bytes()));
+    let theirs = theirs.expect("an independent signature");
+    assert_eq!(ours, format!("{theirs} {theirs}"));
+    let other = signer.sign(id, at, &[body.as_bytes(), b"."].concat());
+    assert_ne!(ours, other, "another document has the same signature");
+}

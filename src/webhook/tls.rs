@@ -1,0 +1,131 @@
+//! A webhook's own TLS settings: whom it trusts, what it shows, the least version.
+
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
+use rustls_platform_verifier::Verifier;
+
+use super::compile::Fault;
+use super::options::{Identity, Tls, TlsVersion};
+
+/// Two settings are the same when they were compiled from the same options.
+#[derive(Clone)]
+pub struct Secured {
+    options: Tls,
+    config: Arc<ClientConfig>,
+}
+
+impl PartialEq for Secured {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.config, &other.config) || self.options == other.options
+    }
+}
+
+impl Secured {
+    /// Compiles what differs from the system's settings; `None` when nothing does.
+    pub(super) fn compile(options: &Tls, faults: &mut Vec<Fault>) -> Option<Self> {
+        if *options == Tls::default() {
+            return None;
+        }
+        match config(options) {
+            Ok(config) => Some(Self {
+                options: options.clone(),
+                config: Arc::new(config),
+            }),
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
+        }
+    }
+
+    /// For a handshake; asks for HTTP/2 before HTTP/1.1.
+    #[must_use]
+    pub fn config(&self) -> &Arc<ClientConfig> {
+        &self.config
+    }
+}
+
+fn config(options: &Tls) -> Result<ClientConfig, Fault> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions(options.min_version))
+        .map_err(|error| unusable("tls.min_version", &error))?;
+    let builder = match &options.ca {
+        Some(ca) => builder.with_webpki_verifier(trusting(ca, provider)?),
+        None => {
+            let verifier = Verifier::new(provider).map_err(|error| unusable("tls", &error))?;
+            let builder = builder.dangerous();
+            builder.with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
+    let mut config = match &options.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (certificates, key) = shown(identity)?;
+            builder
+                .with_client_auth_cert(certificates, key)
+                .map_err(|error| unusable("tls.client_key_file", &error))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
+    match least {
+        TlsVersion::V1_2 => &BOTH,
+        TlsVersion::V1_3 => &BOTH[..1],
+    }
+}
+
+/// Only these authorities, in place of the system's.
+fn trusting(ca: &str, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+    const KEY: &str = "tls.ca_file";
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(KEY, ca)? {
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(KEY, &error))?;
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| unusable(KEY, &error))
+}
+
+type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn shown(identity: &Identity) -> Result<Shown, Fault> {
+    let chain = certificates("tls.client_cert_file", &identity.certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(identity.key.reveal().as_bytes());
+    // What the parser says may quote the file.
+    let key = key.map_err(|_| {
+        let what = "holds no private key that can be read";
+        let cure = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";
+        Fault::new("tls.client_key_file", what, cure)
+    })?;
+    Ok((chain, key))
+}
+
+fn certificates(key: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let found: Result<Vec<_>, pem::Error> =
+        CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) | Err(_) => {
+            let what = "holds no certificate that can be read";
+            let cure = "give a PEM file, -----BEGIN CERTIFICATE-----";
+            Err(Fault::new(key, what, cure))
+        }
+    }
+}
+
+fn unusable(key: &str, error: &dyn std::fmt::Display) -> Fault {
+    let what = format!("cannot be used for TLS: {error}");
+    Fault::new(key, what, "give certificates and a key that fit together")
+}
