@@ -1,5 +1,6 @@
 //! Finished calls into the store, each on the disk before it counts: `cargo bench --bench
-//! store`. The folder for temporary files decides which disk.
+//! store`. The folder for temporary files decides which disk; with a PostgreSQL, `SWITCHHOOK_POSTGRES`
+//! names a database of it that may be written to.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,8 +28,11 @@ fn main() {
 }
 
 /// Two legs, each stored three times as it changes, then the call with its document.
-async fn one_call(store: &Store, number: usize) {
-    let (call, other) = (format!("call-{number}"), format!("agent-{number}"));
+async fn one_call(store: &Store, run: u64, number: usize) {
+    let (call, other) = (
+        format!("call-{run}-{number}"),
+        format!("agent-{run}-{number}"),
+    );
     for id in [&call, &other] {
         for _ in 0..3 {
             let mut leg = leg(&call, id);
@@ -43,13 +47,15 @@ async fn one_call(store: &Store, number: usize) {
 
 fn calls(bencher: Bencher<'_, '_>, url: String, at_once: usize) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    // A database that stays knows the calls of an earlier run.
+    let run = fastrand::u64(..);
     let runtime = Runtime::new().unwrap();
     let store = runtime
         .block_on(Store::open(Options::new(url, Role::Serve)))
         .expect("opened");
     bencher.counter(ItemsCount::new(at_once)).bench(|| {
         let first = NUMBER.fetch_add(at_once, Ordering::Relaxed);
-        let calls = (first..first + at_once).map(|number| one_call(&store, number));
+        let calls = (first..first + at_once).map(|number| one_call(&store, run, number));
         runtime.block_on(join_all(calls));
     });
     runtime.block_on(store.close());
@@ -63,4 +69,11 @@ fn finished_calls_into_sqlite(bencher: Bencher<'_, '_>, at_once: usize) {
         format!("sqlite:{}", folder.path().join("store.db").display()),
         at_once,
     );
+}
+
+#[divan::bench(args = [1, 20, 200], sample_count = 20, sample_size = 1)]
+fn finished_calls_into_postgres(bencher: Bencher<'_, '_>, at_once: usize) {
+    if let Ok(url) = std::env::var("SWITCHHOOK_POSTGRES") {
+        calls(bencher, url, at_once);
+    }
 }

@@ -344,3 +344,16 @@ fn a_recording_is_listed_whichever_leg_it_is_of() {
         assert!(recorded.starts_with(file));
     }
 }
+
+#[test]
+fn a_recording_that_the_switch_deleted_is_not_in_the_document() {
+    // Too short, kept, and empty: the switch keeps the file of the second.
+    let documents = shows("inbound-recordings-discarded");
+    let urls = documents[0]["recordingUrls"].as_array().unwrap();
+    let names = urls
+        .iter()
+        .map(|url| url["recordedFileName"].as_str().unwrap());
+    let names: Vec<&str> = names.map(|name| &name[..5]).collect();
+    assert_eq!(names, ["kept-"]);
+    assert_eq!(documents[0].get("incomplete"), None);
+}

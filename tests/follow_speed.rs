@@ -1,5 +1,6 @@
 //! How many finished calls a second go from port 8021 into the store, every commit on the
-//! disk. Run with `cargo test --release --test follow_speed -- --ignored --nocapture`.
+//! disk. Run with `cargo test --release --test follow_speed -- --ignored --nocapture`, behind
+//! `taskset -c 0` for what one core does.
 
 // What is not as a test needs it is to fail the test.
 #![allow(clippy::unwrap_used)]

@@ -54,6 +54,7 @@ fn dial(agents: &[&str], answers: usize, end: End) -> Dial {
         rings: Duration::from_millis(100),
         end,
         record: None,
+        discards: false,
     }
 }
 
@@ -230,6 +231,39 @@ async fn a_recorded_call_whose_agent_hangs_up_looks_like_the_captured_one() {
     });
     let ours: Vec<Event> = renamed.collect();
     compare(&ours, &captured, |name| !is_of_the_phone(name));
+}
+
+/// What the last RECORD_STOP says of its recording.
+fn end_of_recording(events: &[Event]) -> Event {
+    let mut stops = events
+        .iter()
+        .filter(|event| get(event, "Event-Name") == "RECORD_STOP");
+    let told = |name: &str| {
+        let bare = name.trim_start_matches("variable_").to_lowercase();
+        (bare.starts_with("record_") || bare == "record-completion-cause")
+            && !bare.contains("min_sec")
+    };
+    let mut told: Event = stops
+        .next_back()
+        .unwrap()
+        .iter()
+        .filter(|(name, _)| told(name))
+        .cloned()
+        .collect();
+    told.sort();
+    told
+}
+
+#[tokio::test]
+async fn a_recording_to_which_nothing_was_written_ends_like_the_captured_one() {
+    let dial = Dial {
+        record: Some("/var/lib/freeswitch/recordings/empty.wav".into()),
+        discards: true,
+        ..dial(&["agent1"], 0, End::Agent)
+    };
+    let ours = events_of(call("7134", dial)).await;
+    let captured = captured("inbound-recordings-discarded");
+    assert_eq!(end_of_recording(&ours), end_of_recording(&captured));
 }
 
 #[tokio::test]

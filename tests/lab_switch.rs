@@ -144,6 +144,44 @@ async fn a_silent_service_loses_the_caller_to_the_way_out() {
     assert!(read.contains("CHANNEL_HANGUP_COMPLETE"));
 }
 
+/// The Channel-State of each event of a capture of port 8021, in order.
+fn states(capture: &str) -> Vec<&str> {
+    let name = "\"Channel-State\":\"";
+    let after = capture.split(name).skip(1);
+    after.filter_map(|rest| rest.split('"').next()).collect()
+}
+
+#[tokio::test]
+async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
+    let hand_over = HandOver {
+        way_out: Some(Duration::from_millis(200)),
+        ..HandOver::default()
+    };
+    let rescued = Call {
+        hand_over,
+        talks: Duration::from_secs(1),
+        ..call()
+    };
+    for (says, stranded) in [("resume\n\nexit\n\n", true), ("exit\n\n", false)] {
+        let mut peer = Peer::of(Pace::Ticked, rescued.clone()).await;
+        peer.says("myevents\n\n").await;
+        peer.until("line-1").await;
+        peer.says(says).await;
+        let (record, _) = peer.end().await;
+        assert_eq!((record.left, record.line), (Left::Rescued, Some(1)));
+        let said = record
+            .violations
+            .iter()
+            .any(|what| what.contains("CS_RESET"));
+        assert_eq!(said, stranded, "{says:?}: {:?}", record.violations);
+    }
+    // On a real switch nothing moves that call any more, until somebody hangs it up.
+    let captured = states(include_str!("captures/states-resume-after-the-way-out.esl"));
+    let reset = captured.iter().position(|state| *state == "CS_RESET");
+    let after = &captured[reset.unwrap() + 1..];
+    assert_eq!(after.first(), Some(&"CS_HANGUP"), "{captured:?}");
+}
+
 #[tokio::test]
 async fn accepted_then_closed_goes_on_only_with_socket_resume() {
     for (resume, left, line) in [

@@ -50,5 +50,7 @@ mod shipped;
 mod sip;
 #[path = "live/softphones.rs"]
 mod softphones;
+#[path = "live/speed.rs"]
+mod speed;
 #[path = "live/switch.rs"]
 mod switch;

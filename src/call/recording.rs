@@ -12,6 +12,9 @@ pub struct Recording {
     pub started: u64,
     /// `Event-Sequence` of its last stop.
     pub stopped: Option<u64>,
+    /// The switch deleted the file when it closed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub discarded: bool,
 }
 
 impl Recording {
@@ -28,6 +31,15 @@ impl Recording {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.stopped.is_some_and(|stopped| stopped >= self.started)
+    }
+
+    /// Learns of a stop. The switch deletes a file that nothing was written to, or less than
+    /// `RECORD_MIN_SEC` (switch_ivr_async.c `record_callback`).
+    pub fn stop(&mut self, sequence: u64, completion_cause: Option<&str>) {
+        if self.stopped.is_none_or(|stopped| stopped <= sequence) {
+            self.stopped = Some(sequence);
+            self.discarded = matches!(completion_cause, Some("empty-file" | "input-too-short"));
+        }
     }
 
     /// The channel is gone, so nothing writes to the file any more.

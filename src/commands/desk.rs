@@ -8,7 +8,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use switchhook::config::Config;
 use switchhook::report;
-use switchhook::store::{Clock, Options, Role, Store};
+use switchhook::service::store_options;
+use switchhook::store::{Clock, Role, Store};
 
 /// An operator's place: the store and the account's time zone.
 pub struct Desk {
@@ -26,7 +27,7 @@ impl Desk {
     /// What is wrong with the configuration, or the store, and the cure.
     pub async fn open(path: &Path) -> Result<Self, String> {
         let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
-        let options = Options::new(&config.store.url, Role::Beside);
+        let options = store_options(&config, Role::Beside);
         let store = Store::open(options)
             .await
             .map_err(|error| error.to_string())?;

@@ -9,7 +9,8 @@ use switchhook::call::variables::{FLOW_KEY, Names};
 use switchhook::config::{self, Config};
 use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
 use switchhook::eslclient::Limits;
-use switchhook::service::compile;
+use switchhook::service::{compile, store_options};
+use switchhook::store::Role;
 use switchhook::takeover::HoldMusic;
 use switchhook::webhook::options::Kind;
 
@@ -45,7 +46,7 @@ fn options(config: &Config, args: &Doctor) -> Result<doctor::Options, String> {
         widgets: built.widgets,
         plan: plan(config),
         http: config.listen.http,
-        store: config.store.url.clone(),
+        store: store_options(config, Role::Beside),
         ask: args.ask,
         deadline: *args.timeout,
     })
@@ -63,6 +64,7 @@ fn switches(config: &Config) -> Vec<Switch> {
         password: switch.password.clone(),
         frames,
         json_cdr_dir: switch.json_cdr_dir.clone(),
+        json_cdr_post: switch.json_cdr_post,
     };
     config.freeswitch.iter().map(switch).collect()
 }

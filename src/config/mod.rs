@@ -16,6 +16,7 @@ mod secrets;
 mod section;
 mod sections;
 mod settings;
+mod store;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -88,8 +89,9 @@ impl Config {
         Self::load_in(path, &Process)
     }
 
-    /// Reads the file at `path` for a command that uses no secret: none needs to be there,
-    /// and those of the environment and of files are placeholders in what comes back.
+    /// Reads the file at `path` for a command that uses no secret but the store's: no other
+    /// needs to be there, and those of the environment and of files are placeholders in what
+    /// comes back.
     ///
     /// # Errors
     /// Everything else that is wrong with it.
@@ -207,7 +209,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
             .into_iter()
             .map(sections::switch)
             .collect(),
-        store: sections::store(root.section("store")),
+        store: store::store(root.section("store")),
         limits: sections::limits(root.section("limits")),
         account: sections::account(root.section("account")),
         flows: flows

@@ -15,11 +15,14 @@ use crate::webhook::options::Secret;
 /// Bytes of a Standard Webhooks key.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
+/// The keys of a password.
+pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
+
 /// The secret that one of three keys gives: in place, the name of an
 /// environment variable, or the path of a file. It must be there.
 pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], cure: &str) -> Secret {
     section.need_one(keys, cure);
-    of_keys(section, keys).unwrap_or_else(|| Secret::new(""))
+    given(section, keys).unwrap_or_else(|| Secret::new(""))
 }
 
 /// The same where there need not be one.
@@ -28,11 +31,26 @@ pub(super) fn optional_secret(
     keys: &[&'static str; 3],
 ) -> Option<Secret> {
     section.only_one(keys);
-    of_keys(section, keys)
+    given(section, keys)
 }
 
-fn of_keys(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
+/// The store's, which also a command needs that uses no other.
+pub(super) fn of_the_store(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
+    section.only_one(keys);
     let around = section.reader.surroundings;
+    given_in(section, keys, around.of_the_store().unwrap_or(around))
+}
+
+fn given(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
+    let around = section.reader.surroundings;
+    given_in(section, keys, around)
+}
+
+fn given_in(
+    section: &mut Section<'_>,
+    keys: &[&'static str; 3],
+    around: &dyn Surroundings,
+) -> Option<Secret> {
     let [in_place, env, file] = *keys;
     let in_place = section.get(in_place, |value| filled(value).map(Zeroizing::new));
     let env = section.get(env, |value| from_env(value, around));

@@ -207,7 +207,7 @@ impl<'r> Section<'r> {
         Content::Absent
     }
 
-    fn path_of(&self, key: &str) -> String {
+    pub(super) fn path_of(&self, key: &str) -> String {
         match self.content {
             Content::Short(..) => self.path.clone(),
             Content::Absent | Content::Table(_) if key.is_empty() => self.path.clone(),

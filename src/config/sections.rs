@@ -13,11 +13,10 @@ use super::kinds::{
     Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
     one_of, optional, shown, text,
 };
-use super::secrets::{optional_secret, secret};
+use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
 use super::settings::{
-    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Store,
-    Switch,
+    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Switch,
 };
 
 const KIB: usize = 1024;
@@ -82,27 +81,6 @@ fn credentials(mut section: Section<'_>) -> Option<Credentials> {
         username: section.need("username", "add username = \"…\"", one_line),
         password: secret(&mut section, &PASSWORD, cure),
     })
-}
-
-/// The keys of a password.
-pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
-
-pub(super) fn store(mut section: Section<'_>) -> Store {
-    Store {
-        url: section.get_or("url", Store::default().url, store_url),
-    }
-}
-
-/// The one place that decides which databases there are.
-fn store_url(value: &Value) -> Read<String> {
-    let url = one_line(value)?;
-    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-    let cure = "write \"sqlite:FILE\", such as \"sqlite:switchhook.db\"";
-    match scheme {
-        "sqlite" => Ok(url),
-        "postgres" | "postgresql" => Err(Wrong::new("PostgreSQL is not in this version", cure)),
-        _ => Err(Wrong::new("is not the address of a database", cure)),
-    }
 }
 
 pub(super) fn limits(mut section: Section<'_>) -> Limits {

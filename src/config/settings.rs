@@ -69,14 +69,18 @@ pub struct Credentials {
 /// `[store]`: where documents wait and responses are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
-    /// `sqlite:PATH`, relative to the working directory.
+    /// `sqlite:PATH`, relative to the working directory, or `postgres://USER@HOST/DATABASE`;
+    /// without a password.
     pub url: String,
+    /// PostgreSQL's password.
+    pub password: Option<Secret>,
 }
 
 impl Default for Store {
     fn default() -> Self {
         Self {
             url: "sqlite:switchhook.db".into(),
+            password: None,
         }
     }
 }

@@ -18,6 +18,11 @@ pub trait Surroundings {
     /// When the file cannot be read, is no UTF-8, or is larger than 64 KiB.
     fn file(&self, path: &Path) -> io::Result<String>;
 
+    /// What the store's password is taken from, when not from the same.
+    fn of_the_store(&self) -> Option<&'static dyn Surroundings> {
+        None
+    }
+
     /// Whether what comes back can be used.
     fn has_secrets(&self) -> bool {
         true
@@ -38,7 +43,7 @@ impl Surroundings for Process {
     }
 }
 
-/// A place without secrets: whoever asks gets one that opens nothing.
+/// A place without secrets but the store's: whoever asks gets one that opens nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct NoSecrets;
 
@@ -52,6 +57,10 @@ impl Surroundings for NoSecrets {
 
     fn file(&self, _path: &Path) -> io::Result<String> {
         Ok(PLACEHOLDER.to_owned())
+    }
+
+    fn of_the_store(&self) -> Option<&'static dyn Surroundings> {
+        Some(&Process)
     }
 
     fn has_secrets(&self) -> bool {

@@ -8,9 +8,9 @@ use super::kinds::{
     Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
 };
 use super::response;
-use super::secrets::{pem, secret, signing};
+use super::secrets::{PASSWORD, pem, secret, signing};
 use super::section::Section;
-use super::sections::{PASSWORD, is_webhook_name};
+use super::sections::is_webhook_name;
 use super::variables::variables;
 use crate::call::variables::Names;
 use crate::takeover::{BeforeAnswer, HoldMusic};

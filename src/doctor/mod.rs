@@ -12,6 +12,7 @@
 mod dialplan;
 mod finding;
 mod net;
+mod server;
 mod service;
 mod store;
 mod switch;
@@ -46,8 +47,8 @@ pub struct Options {
     pub plan: Plan,
     /// Where the service tells its health.
     pub http: SocketAddr,
-    /// `sqlite:FILE`.
-    pub store: String,
+    /// The store, to be opened beside a service.
+    pub store: crate::store::Options,
     /// Send each webhook a HEAD request.
     pub ask: bool,
     /// For one switch, or one webhook.
@@ -65,6 +66,8 @@ pub struct Switch {
     pub frames: Limits,
     /// Where its CDRs are read.
     pub json_cdr_dir: Option<PathBuf>,
+    /// They may be posted.
+    pub json_cdr_post: bool,
 }
 
 /// What the configuration says, as far as a switch is to fit it.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Findings};
-use crate::store::{Options, Role, Store, StoreError};
+use super::server;
+use crate::store::{Clock, Options, Store, StoreError};
 
 const MIB: u64 = 1024 * 1024;
 /// Below it the next busy day may fill the disk.
@@ -11,11 +12,11 @@ const LITTLE: u64 = 1024 * MIB;
 /// Below it the write-ahead log alone may fill it.
 const TOO_LITTLE: u64 = 128 * MIB;
 
-pub(super) async fn examine(url: &str) -> Vec<Finding> {
+pub(super) async fn examine(options: &Options) -> Vec<Finding> {
     let mut findings = Findings::about("store");
-    match Store::open(Options::new(url, Role::Beside)).await {
+    match Store::open(options.clone()).await {
         Ok(store) => {
-            open(&store, url, &mut findings).await;
+            open(&store, &mut findings).await;
             store.close().await;
         }
         Err(StoreError::NotThere { path }) if !is_in_a_folder(&path) => {
@@ -34,22 +35,36 @@ pub(super) async fn examine(url: &str) -> Vec<Finding> {
                 "switchhook serve makes it at its first start",
             );
         }
+        Err(error @ StoreError::NoTables { .. }) => {
+            let (what, _) = split(&error.to_string());
+            findings.note(
+                "opens",
+                what,
+                "switchhook serve makes them at its first start",
+            );
+        }
         Err(error) => {
             let (what, cure) = split(&error.to_string());
             findings.fault("opens", what, &cure);
         }
     }
-    if let Some(folder) = folder(url) {
+    if let Some(folder) = folder(&options.url) {
         space(&folder, free_bytes(&folder), &mut findings);
     }
     findings.list()
 }
 
-async fn open(store: &Store, url: &str, findings: &mut Findings) {
-    findings.ok(
-        "opens",
-        format!("{url} opens, and its tables are of this version"),
-    );
+async fn open(store: &Store, findings: &mut Findings) {
+    let what = format!("{store} opens, and its tables are of this version");
+    findings.ok("opens", what);
+    match store.server().await {
+        Ok(Some(found)) => server::judge(&found, now_ms(), findings),
+        Ok(None) => {}
+        Err(error) => {
+            let (what, cure) = split(&error.to_string());
+            findings.fault("server", what, &cure);
+        }
+    }
     let pauses = store.pauses().await.unwrap_or_default();
     for (webhook, reason) in pauses {
         let what = format!("nothing is delivered to {webhook}: it is paused, {reason}");
@@ -59,6 +74,11 @@ async fn open(store: &Store, url: &str, findings: &mut Findings) {
             &format!("switchhook outbox resume {webhook}"),
         );
     }
+}
+
+fn now_ms() -> i64 {
+    let now = Clock::Database.since_1970().as_millis();
+    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 fn is_in_a_folder(file: &Path) -> bool {
@@ -114,6 +134,7 @@ fn space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
 mod tests {
     use super::*;
     use crate::doctor::Level;
+    use crate::store::Role;
 
     #[test]
     fn space_is_judged_by_what_a_busy_day_needs() {
@@ -140,14 +161,14 @@ mod tests {
     async fn a_store_that_serve_has_not_made_yet_is_no_fault() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("x.db").display());
-        let found = examine(&url).await;
+        let found = examine(&Options::new(&url, Role::Beside)).await;
         assert_eq!(found[0].level, Level::Note, "{found:?}");
         std::fs::write(
             folder.path().join("x.db"),
             "not a database, and long enough",
         )
         .unwrap();
-        let found = examine(&url).await;
+        let found = examine(&Options::new(&url, Role::Beside)).await;
         assert_eq!(found[0].level, Level::Fault, "{found:?}");
         assert!(found[0].cure.is_some());
     }

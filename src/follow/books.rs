@@ -40,7 +40,7 @@ pub fn now_us() -> i64 {
 
 /// The calls of one switch.
 pub struct Books {
-    ledger: Ledger,
+    pub(super) ledger: Ledger,
     /// Its address, under which its name is noted.
     address: String,
     /// The name that the operator gave.
@@ -50,6 +50,8 @@ pub struct Books {
     closing: Arc<dyn Closing>,
     jobs: mpsc::Sender<Job>,
     lag: Lag,
+    /// The last channel that another instance ended, as the store counts them.
+    pub(super) heard_of: i64,
     mending: Mending,
     cdr_after_us: i64,
 }
@@ -79,6 +81,7 @@ impl Books {
             closing,
             jobs,
             lag: Lag::default(),
+            heard_of: 0,
             mending,
             cdr_after_us: CDR_AFTER_US.min(patience_us / 2),
         }
@@ -351,7 +354,7 @@ impl Books {
         self.carry_out(effects).await;
     }
 
-    async fn carry_out(&mut self, effects: Vec<Effect>) {
+    pub(super) async fn carry_out(&mut self, effects: Vec<Effect>) {
         if effects.is_empty() {
             return;
         }
@@ -379,6 +382,8 @@ impl Books {
                 Some(Job::Leg(StoredLeg {
                     switch,
                     call_id: uuid.clone(),
+                    created_us: leg.created_us,
+                    known: i64::try_from(leg.sequence).unwrap_or(i64::MAX),
                     leg_uuid: uuid,
                     json,
                 }))
@@ -397,12 +402,18 @@ impl Books {
         }
     }
 
+    /// The time up to which every event was heard.
+    pub(super) fn heard_until(&self, now_us: i64) -> i64 {
+        self.lag.heard_until(now_us)
+    }
+
     fn name_of(&self, event: &str) -> String {
         self.switch.clone().unwrap_or_else(|| event.to_owned())
     }
 }
 
-fn read(row: StoredLeg) -> Option<Leg> {
+/// A leg as it was stored.
+pub(super) fn read(row: StoredLeg) -> Option<Leg> {
     match serde_json::from_str(&row.json) {
         Ok(leg) => Some(leg),
         Err(error) => {

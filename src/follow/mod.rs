@@ -15,6 +15,7 @@ mod lag;
 mod link;
 mod mending;
 mod named;
+mod others;
 mod witness;
 mod writer;
 
@@ -201,7 +202,7 @@ impl Follower {
         }
         let mut wait = FIRST_WAIT;
         loop {
-            let lost = match meanwhile(books, stop, self.connect()).await {
+            let lost = match meanwhile(books, &self.store, stop, self.connect()).await {
                 None => return,
                 Some(Ok(connection)) => self.listen(connection, books, stop, &mut wait).await,
                 Some(Err(error)) => Err(error.into()),
@@ -211,7 +212,10 @@ impl Follower {
             }
             books.followed(false);
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
-            if meanwhile(books, stop, sleep(wait + jitter)).await.is_none() {
+            if meanwhile(books, &self.store, stop, sleep(wait + jitter))
+                .await
+                .is_none()
+            {
                 return;
             }
             wait = (wait * 2).min(LONGEST_WAIT);
@@ -300,7 +304,7 @@ impl Follower {
                     link.keep_alive()?;
                     link.list_again()?;
                     let began = Instant::now();
-                    books.tick().await;
+                    close_overdue(books, &self.store).await;
                     link.pardon(began.elapsed());
                 }
             }
@@ -360,22 +364,30 @@ impl Follower {
     }
 }
 
+/// Closes what has waited too long, unless another instance knows better.
+async fn close_overdue(books: &mut Books, store: &Store) {
+    if books.hear_others(store).await {
+        books.tick().await;
+    }
+}
+
 /// Does `work`, and takes in CDRs meanwhile; calls that wait for something end while the switch
 /// is away, too. `None` when told to stop first. What came is carried out whatever happens.
 async fn meanwhile<T>(
     books: &mut Books,
+    store: &Store,
     stop: &CancellationToken,
     work: impl Future<Output = T>,
 ) -> Option<T> {
-    let mut tick = interval(Duration::from_secs(1));
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut every = interval(Duration::from_secs(1));
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     tokio::pin!(work);
     loop {
         tokio::select! {
             () = stop.cancelled() => return None,
             done = &mut work => return Some(done),
             came = books.next_cdrs() => books.came(came).await,
-            _ = tick.tick() => books.tick().await,
+            _ = every.tick() => close_overdue(books, store).await,
         }
     }
 }

@@ -201,7 +201,7 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
 async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
     let uuid = call.call_uuid.clone();
     let new = store.finish_call(call).await?;
-    if new.contains(&false) {
+    if new.contains(&false) && !store.is_shared() {
         warn!(
             call = uuid,
             "a document of this call was there already, and stays"
@@ -219,6 +219,8 @@ mod tests {
             switch: "fs1".into(),
             call_id: uuid.into(),
             leg_uuid: uuid.into(),
+            created_us: None,
+            known: 0,
             json: json.into(),
         })
     }

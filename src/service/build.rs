@@ -11,6 +11,7 @@ use crate::follow;
 use crate::ops::Guard;
 use crate::outbox::{self, Endpoint, Endpoints};
 use crate::signing::Signer;
+use crate::store::{self, Role};
 use crate::takeover::{self, Hold, Widget, Widgets};
 use crate::webhook::egress::Egress;
 use crate::webhook::{Client, Webhook};
@@ -233,6 +234,16 @@ pub fn outbox_options(config: &Config) -> outbox::Options {
     outbox::Options {
         in_flight: config.limits.deliveries_in_flight,
         ..outbox::Options::default()
+    }
+}
+
+/// How the store is opened.
+#[must_use]
+pub fn store_options(config: &Config, role: Role) -> store::Options {
+    let password = config.store.password.as_ref();
+    store::Options {
+        password: password.map(|password| password.reveal().to_owned()),
+        ..store::Options::new(&config.store.url, role)
     }
 }
 

@@ -37,7 +37,7 @@ use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::{self, Takeover};
 
-pub use build::compile;
+pub use build::{compile, store_options};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 use records::Desk;
@@ -123,7 +123,7 @@ impl Service {
         let board = Arc::new(Board::new(config.limits.calls_remembered));
         let documents = Arc::new(Documents::new(config, &built, Arc::clone(&board))?);
         let http_listener = bind("http", config.listen.http).await?;
-        let store = Store::open(store::Options::new(&config.store.url, Role::Serve)).await?;
+        let store = Store::open(build::store_options(config, Role::Serve)).await?;
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("esl", config.listen.esl).await?;
 

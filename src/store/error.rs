@@ -6,7 +6,9 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The setting is not a store that this program knows.
-    #[error("store url {url:?}: {why}; write for example \"sqlite:switchhook.db\"")]
+    #[error(
+        "store url {url:?}: {why}; write \"sqlite:switchhook.db\" or \"postgres://user@host/database\""
+    )]
     Url {
         /// The setting.
         url: String,
@@ -37,38 +39,63 @@ pub enum StoreError {
         by: String,
     },
     /// The disk is full, or the store has the size that it may have.
-    #[error("the store {path} is full; free space on its disk")]
+    #[error("the store {store} is full; free space on its disk")]
     Full {
-        /// The database file.
-        path: PathBuf,
+        /// The database file, or where the database is.
+        store: String,
     },
     /// Another program keeps the database locked.
-    #[error("the store {path} is locked by another program; end that program's transaction")]
+    #[error("the store {store} is locked by another program; end that program's transaction")]
     Locked {
-        /// The database file.
-        path: PathBuf,
+        /// The database file, or where the database is.
+        store: String,
     },
     /// Reading or writing failed in the file system.
-    #[error("the store {path} cannot be read or written ({why}); check its disk and permissions")]
+    #[error("the store {store} cannot be read or written ({why}); check its disk and permissions")]
     Disk {
-        /// The database file.
-        path: PathBuf,
+        /// The database file, or where the database is.
+        store: String,
         /// What the database said.
+        why: String,
+    },
+    /// The database server does not answer.
+    #[error("the store {store} cannot be reached ({why}); look whether PostgreSQL runs there")]
+    Unreachable {
+        /// Where the database is.
+        store: String,
+        /// What the system or the server said.
+        why: String,
+    },
+    /// The database server does not let us in, or not write.
+    #[error(
+        "the store {store} refuses us ({why}); look at [store] url and its password, and at the \
+         user's privileges"
+    )]
+    Refused {
+        /// Where the database is.
+        store: String,
+        /// What the server said.
         why: String,
     },
     /// The file is not a database, or is damaged.
-    #[error("the store {path} is damaged ({why}); restore it from a copy, or move it away")]
+    #[error("the store {store} is damaged ({why}); restore it from a copy, or move it away")]
     Damaged {
-        /// The database file.
-        path: PathBuf,
+        /// The database file, or where the database is.
+        store: String,
         /// What the database said.
         why: String,
     },
+    /// A database that no `serve` has opened yet.
+    #[error("the store {store} has no tables yet; start `switchhook serve` once with it")]
+    NoTables {
+        /// Where the database is.
+        store: String,
+    },
     /// The tables are of another version of this program.
-    #[error("the store {path} has other tables than this version ({why}); {cure}")]
+    #[error("the store {store} has other tables than this version ({why}); {cure}")]
     Schema {
-        /// The database file.
-        path: PathBuf,
+        /// The database file, or where the database is.
+        store: String,
         /// How they differ.
         why: String,
         /// What to do.
@@ -104,10 +131,13 @@ impl StoreError {
             | Self::Full { .. }
             | Self::Locked { .. }
             | Self::Disk { .. }
+            | Self::Unreachable { .. }
+            | Self::Refused { .. }
             | Self::Damaged { .. } => true,
             Self::Url { .. }
             | Self::NotThere { .. }
             | Self::InUse { .. }
+            | Self::NoTables { .. }
             | Self::Schema { .. }
             | Self::StaleLease { .. }
             | Self::NoSuchDocument { .. }

@@ -14,11 +14,15 @@ mod clock;
 mod error;
 mod health;
 mod model;
+mod ops;
+mod postgres;
 mod sqlite;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::{PgConnection, SqliteConnection};
 use tokio::sync::watch;
 
 pub use clock::Clock;
@@ -26,27 +30,32 @@ pub use error::StoreError;
 pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
-    DocumentDetail, DocumentRow, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease,
-    NewDocument, Report, ReportedCall, Settled, State, StoredLeg, ToldCall, Want,
+    DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind,
+    Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall, Want,
 };
 
+use ops::{Cursor, Write};
+use postgres::Postgres;
 use sqlite::Sqlite;
 
 /// Who opens the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The service: alone on a SQLite file, makes it when it is not there,
-    /// brings its tables up to date, frees the leases of a dead predecessor.
+    /// The service: makes the tables or brings them up to date. Alone on a SQLite file,
+    /// where it frees the leases of a dead predecessor; one of many on PostgreSQL, where
+    /// they end by themselves.
     Serve,
     /// A command beside a service that may be running: `outbox`, `report`.
     Beside,
 }
 
 /// How the store is opened.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
-    /// `sqlite:FILE`.
+    /// `sqlite:FILE` or `postgres://USER@HOST/DATABASE`.
     pub url: String,
+    /// PostgreSQL's, instead of one in the URL.
+    pub password: Option<String>,
     /// Who opens it.
     pub role: Role,
     /// How long a write waits for another program's transaction.
@@ -63,11 +72,21 @@ impl Options {
     pub fn new(url: impl Into<String>, role: Role) -> Self {
         Self {
             url: url.into(),
+            password: None,
             role,
             busy_timeout: Duration::from_secs(5),
             max_bytes: None,
             clock: Clock::Database,
         }
+    }
+}
+
+/// Without what may hold a password.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("role", &self.role)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,19 +97,48 @@ pub struct Store {
     clock: Clock,
 }
 
+/// The same of either driver.
+macro_rules! either {
+    ($store:expr, $db:ident => $done:expr) => {
+        match &*$store.driver {
+            Driver::Sqlite($db) => $done,
+            Driver::Postgres($db) => $done,
+        }
+    };
+}
+
+/// Where it is, without a password.
+impl std::fmt::Display for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&either!(self, db => db.shown()))
+    }
+}
+
 /// One variant a database.
 #[derive(Debug)]
 enum Driver {
     Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 /// Where a report goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportCursor(sqlite::Cursor);
+pub struct ReportCursor(Cursor);
 
 impl Default for ReportCursor {
     fn default() -> Self {
-        Self(sqlite::Cursor::Calls(0))
+        Self(Cursor::Calls(0))
+    }
+}
+
+/// Whether a URL, without its password, is that of a store; why it is not.
+///
+/// # Errors
+/// Half a sentence for a person.
+pub fn check_url(url: &str) -> Result<(), String> {
+    match postgres::is_url(url) {
+        true => postgres::check_url(url),
+        false => sqlite::check_url(url),
     }
 }
 
@@ -102,32 +150,28 @@ impl Store {
     /// Each [`StoreError`] names its cure: a URL that is no store, a file in use
     /// by another `serve` or written by a newer version, a disk that fails.
     pub async fn open(options: Options) -> Result<Self, StoreError> {
-        let driver = Driver::Sqlite(Sqlite::open(&options).await?);
-        let store = Self {
+        let driver = match postgres::is_url(&options.url) {
+            true => Driver::Postgres(Postgres::open(&options).await?),
+            false => Driver::Sqlite(Sqlite::open(&options).await?),
+        };
+        Ok(Self {
             driver: Arc::new(driver),
             clock: options.clock,
-        };
-        if options.role == Role::Serve {
-            store.free_predecessors_leases().await?;
-        }
-        Ok(store)
+        })
     }
 
-    async fn free_predecessors_leases(&self) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        let freed = db.write(sqlite::Release::Predecessors).await?;
-        if freed > 0 {
-            tracing::info!(documents = freed, "freed the leases of a service that died");
-        }
-        Ok(())
+    async fn write<W>(&self, write: W) -> Result<W::Output, StoreError>
+    where
+        W: Write<SqliteConnection> + Write<PgConnection>,
+    {
+        either!(self, db => db.write(write).await)
     }
 
     /// Whether the store takes writes, and what is wrong when it does not. It
     /// recovers by itself when the cause is gone.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.health()
+        either!(self, db => db.health())
     }
 
     /// Returns once the store takes writes: for whoever must write again what a
@@ -140,8 +184,18 @@ impl Store {
     /// Changes when this process inserted or freed something to send.
     #[must_use]
     pub fn inserted(&self) -> watch::Receiver<u64> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.inserted()
+        either!(self, db => db.inserted())
+    }
+
+    /// The database's server; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn server(&self) -> Result<Option<Server>, StoreError> {
+        match &*self.driver {
+            Driver::Sqlite(_) => Ok(None),
+            Driver::Postgres(db) => db.server().await.map(Some),
+        }
     }
 
     /// The clock for timestamps that a receiver sees.
@@ -153,8 +207,7 @@ impl Store {
     /// Writes what waits and closes the file; later calls fail with
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.close().await;
+        either!(self, db => db.close().await);
     }
 }
 
@@ -165,8 +218,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one the leg is not stored.
     pub async fn put_leg(&self, leg: StoredLeg) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::PutLeg(leg)).await
+        self.write(ops::PutLeg(leg)).await
     }
 
     /// Forgets legs whose call needs no document.
@@ -174,9 +226,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one they are still there.
     pub async fn remove_legs(&self, switch: &str, legs: Vec<String>) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let switch = switch.to_owned();
-        db.write(sqlite::RemoveLegs { switch, legs }).await
+        self.write(ops::RemoveLegs { switch, legs }).await
     }
 
     /// Every leg of every call that is not over, for a restart.
@@ -184,8 +235,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn load_legs(&self) -> Result<Vec<StoredLeg>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.load_legs().await
+        either!(self, db => db.load_legs().await)
     }
 
     /// A call is over: its legs out, its documents and its summary in, in one
@@ -196,8 +246,7 @@ impl Store {
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same
     /// call may be made again.
     pub async fn finish_call(&self, call: FinishedCall) -> Result<Vec<bool>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Finish(call)).await
+        self.write(ops::Finish(call)).await
     }
 
     /// Channels of calls that ended within the last hour, the oldest first: what their
@@ -209,8 +258,29 @@ impl Store {
         &self,
         switch: &str,
     ) -> Result<Vec<FinishedChannel>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.finished_channels(switch).await
+        either!(self, db => db.finished_channels(switch).await)
+    }
+
+    /// Channels whose calls this or another instance finished since the look that answered
+    /// `after` (0 at first), some at a time; `None` where no other instance can be.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn finished_since(
+        &self,
+        switch: &str,
+        after: i64,
+    ) -> Result<Option<Ended>, StoreError> {
+        match &*self.driver {
+            Driver::Sqlite(_) => Ok(None),
+            Driver::Postgres(db) => db.finished_since(switch, after).await.map(Some),
+        }
+    }
+
+    /// Whether other instances may write to it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.driver, Driver::Postgres(_))
     }
 
     /// Notes the name that the switch at `address` (host and port) gave itself.
@@ -218,9 +288,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one it is not noted.
     pub async fn put_switch(&self, address: &str, name: &str) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let (address, name) = (address.to_owned(), name.to_owned());
-        db.write(sqlite::PutSwitch { address, name }).await
+        self.write(ops::PutSwitch { address, name }).await
     }
 
     /// The name that was last noted for the switch at `address`.
@@ -228,8 +297,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn switch_at(&self, address: &str) -> Result<Option<String>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.switch_at(address).await
+        either!(self, db => db.switch_at(address).await)
     }
 
     /// Notes that the CDR files of `switch` which were written before `until_us` (µs since
@@ -238,9 +306,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one it is not noted.
     pub async fn put_cdr_read(&self, switch: &str, until_us: i64) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let switch = switch.to_owned();
-        db.write(sqlite::PutCdrRead { switch, until_us }).await
+        self.write(ops::PutCdrRead { switch, until_us }).await
     }
 
     /// How far the CDR files of `switch` were read; `None` when they never were.
@@ -248,8 +315,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.cdr_read(switch).await
+        either!(self, db => db.cdr_read(switch).await)
     }
 
     /// Keeps a widget's variables for the report.
@@ -257,8 +323,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one they are not kept.
     pub async fn persist_response(&self, response: KeptResponse) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::KeepResponse(response)).await
+        self.write(ops::KeepResponse(response)).await
     }
 
     /// Calls with what their widgets kept, in the order in which they ended,
@@ -272,8 +337,7 @@ impl Store {
         filter: &CallFilter,
         cursor: ReportCursor,
     ) -> Result<(Vec<ReportedCall>, Option<ReportCursor>), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        let (calls, next) = db.report(filter, cursor.0).await?;
+        let (calls, next) = either!(self, db => db.report(filter, cursor.0).await)?;
         Ok((calls, next.map(ReportCursor)))
     }
 
@@ -283,8 +347,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn calls(&self, search: &CallSearch) -> Result<Vec<ToldCall>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.calls(search).await
+        either!(self, db => db.calls(search).await)
     }
 
     /// Documents of a call and requests of its widgets, by the Unique-IDs of its legs; the
@@ -293,8 +356,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.documents_of(uuids).await
+        either!(self, db => db.documents_of(uuids).await)
     }
 
     /// Webhooks and variable names that those calls kept.
@@ -302,8 +364,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn kept_names(&self, of: &CallFilter) -> Result<Vec<(String, String)>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.kept_names(of).await
+        either!(self, db => db.kept_names(of).await)
     }
 }
 
@@ -314,12 +375,11 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one it is not stored.
     pub async fn put_request(&self, request: NewDocument) -> Result<String, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let request = NewDocument {
             kind: Kind::Request,
             ..request
         };
-        let id = db.write(sqlite::PutRequest(request)).await?;
+        let id = self.write(ops::PutRequest(request)).await?;
         id.ok_or_else(|| StoreError::Statement("a request was not inserted".into()))
     }
 
@@ -328,8 +388,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is leased then.
     pub async fn claim(&self, of: Vec<Want>, lease: Duration) -> Result<Vec<Claimed>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Claim { wants: of, lease }).await
+        self.write(ops::Claim { wants: of, lease }).await
     }
 
     /// Ends a lease with what came of it.
@@ -343,14 +402,13 @@ impl Store {
         settled: Settled,
         report: Report,
     ) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let webhook_id = lease.webhook_id.clone();
-        let settle = sqlite::Settle {
+        let settle = ops::Settle {
             lease,
             settled,
             report,
         };
-        match db.write(settle).await? {
+        match self.write(settle).await? {
             true => Ok(()),
             false => Err(StoreError::StaleLease { webhook_id }),
         }
@@ -361,8 +419,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; their leases end by themselves then.
     pub async fn release(&self, leases: Vec<Lease>) -> Result<u64, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Release::Held(leases)).await
+        self.write(ops::Release(leases)).await
     }
 
     /// Makes an endpoint's backlog due, each document as far as its `not_before`
@@ -371,13 +428,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; part of the backlog may be due then.
     pub async fn pull_forward(&self, endpoint: &str) -> Result<u64, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let mut moved = 0;
         loop {
             // In chunks: whoever waits for the writer comes in between.
-            let chunk = db.write(sqlite::PullForward(endpoint.to_owned())).await?;
+            let chunk = self.write(ops::PullForward(endpoint.to_owned())).await?;
             moved += chunk;
-            if chunk < u64::from(sqlite::CHUNK) {
+            if chunk < u64::from(ops::CHUNK) {
                 return Ok(moved);
             }
         }
@@ -388,9 +444,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; it is not paused then.
     pub async fn pause(&self, endpoint: &str, reason: &str) -> Result<(), StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
         let (endpoint, reason) = (endpoint.to_owned(), reason.to_owned());
-        db.write(sqlite::Pause { endpoint, reason }).await
+        self.write(ops::Pause { endpoint, reason }).await
     }
 
     /// Sends to a paused endpoint again; whether it was paused. Its documents
@@ -399,8 +454,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; it is still paused then.
     pub async fn resume(&self, endpoint: &str) -> Result<bool, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Resume(endpoint.to_owned())).await
+        self.write(ops::Resume(endpoint.to_owned())).await
     }
 
     /// Paused endpoints, each with the reason.
@@ -408,8 +462,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.pauses().await
+        either!(self, db => db.pauses().await)
     }
 
     /// Removes up to a thousand documents that were delivered longer ago than
@@ -418,8 +471,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn prune(&self, keep: Duration) -> Result<u64, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Prune(keep)).await
+        self.write(ops::Prune(keep)).await
     }
 
     /// What waits, is being tried or is dead, for each endpoint.
@@ -427,8 +479,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.backlogs().await
+        either!(self, db => db.backlogs().await)
     }
 
     /// The oldest `limit` documents that fit.
@@ -436,8 +487,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn documents(&self, of: &Filter, limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.documents(of, limit).await
+        either!(self, db => db.documents(of, limit).await)
     }
 
     /// One document with its content and history.
@@ -445,8 +495,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoSuchDocument`], or another [`StoreError`].
     pub async fn document(&self, webhook_id: &str) -> Result<DocumentDetail, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        let found = db.document(webhook_id).await?;
+        let found = either!(self, db => db.document(webhook_id).await)?;
         found.ok_or_else(|| StoreError::NoSuchDocument {
             webhook_id: webhook_id.to_owned(),
         })
@@ -457,8 +506,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn count_replayable(&self, of: &Filter) -> Result<u64, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.count_replayable(of).await
+        either!(self, db => db.count_replayable(of).await)
     }
 
     /// Sends documents again, whatever their state, `gap` apart from now on, with
@@ -467,7 +515,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
     pub async fn replay(&self, filter: Filter, gap: Duration) -> Result<u64, StoreError> {
-        let Driver::Sqlite(db) = &*self.driver;
-        db.write(sqlite::Replay { filter, gap }).await
+        self.write(ops::Replay { filter, gap }).await
     }
 }

@@ -15,6 +15,10 @@ pub struct StoredLeg {
     pub call_id: String,
     /// The channel's Unique-ID.
     pub leg_uuid: String,
+    /// Its creation, µs since 1970: a Unique-ID may be given again.
+    pub created_us: Option<i64>,
+    /// How much is known of it: of what several instances store, the highest stays.
+    pub known: i64,
     /// The leg, in whatever JSON its owner reads again.
     pub json: String,
 }
@@ -27,6 +31,41 @@ pub enum Kind {
     Document,
     /// The request of a widget that does not wait; as often as widgets ask.
     Request,
+}
+
+impl Kind {
+    /// The word in the store.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Request => "request",
+        }
+    }
+
+    /// The kind of that word.
+    pub(crate) fn named(word: &str) -> Self {
+        match word {
+            "request" => Self::Request,
+            _ => Self::Document,
+        }
+    }
+}
+
+/// A database server, as an operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// As it says it.
+    pub version: String,
+    /// When it says that something is stored.
+    pub synchronous_commit: String,
+    /// It waits for its disk.
+    pub syncs: bool,
+    /// It only reads.
+    pub is_standby: bool,
+    /// Its time.
+    pub now_ms: i64,
+    /// Tables that our user may not read or write.
+    pub closed_tables: Vec<String>,
 }
 
 /// What is sent, without anything secret: authentication and signatures are
@@ -108,6 +147,15 @@ pub struct FinishedChannel {
     pub uuid: String,
     /// Creation, µs since 1970: a Unique-ID may be given again.
     pub created_us: Option<i64>,
+}
+
+/// What was finished since a look before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// The oldest first.
+    pub channels: Vec<FinishedChannel>,
+    /// Where the next look begins.
+    pub until: i64,
 }
 
 /// All that is written when a call is over, in one transaction.
@@ -204,6 +252,14 @@ impl State {
             Self::Leased => "leased",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+        }
+    }
+
+    /// The due time of a document in this state, when it has one.
+    pub(crate) const fn due(self, due_ms: i64) -> Option<i64> {
+        match self {
+            Self::Waiting | Self::Leased => Some(due_ms),
+            Self::Delivered | Self::Dead => None,
         }
     }
 }

@@ -176,8 +176,8 @@ fn values_of_the_wrong_kind_are_refused() {
 fn sections_refuse_what_they_cannot_use() {
     for (text, what) in [
         (
-            "[store]\nurl = \"postgres://u:pw@db/x\"",
-            "PostgreSQL is not in this version",
+            "[store]\nurl = \"postgres://u:pw@db/x?sslmode=perhaps\"",
+            "cannot be used: ",
         ),
         (
             "[store]\nurl = \"redis:x\"",

@@ -22,5 +22,6 @@ mod gaps;
 mod link;
 mod memory;
 mod repair;
+mod rolling;
 mod stage;
 mod storing;

@@ -69,12 +69,16 @@ async fn the_shipped_configuration_has_the_one_fault_that_is_meant_and_its_hook_
     for check in [
         "reachable",
         "version",
+        "sessions",
         "clock",
+        "modules",
+        "event socket",
+        "ACL",
+        "way to us",
         "hook",
         "values",
         "hold music",
-        "ACL",
-        "way to us",
+        "json_cdr",
     ] {
         let found = of(&json, check);
         assert!(!found.is_empty(), "{check} in {shown}");
@@ -82,5 +86,43 @@ async fn the_shipped_configuration_has_the_one_fault_that_is_meant_and_its_hook_
             found.iter().all(|finding| finding["level"] == "ok"),
             "{found:?}"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a FreeSWITCH"]
+async fn what_is_wrong_between_service_and_switch_is_found_with_its_cure() {
+    let switch = tokio::task::spawn_blocking(Switch::shared)
+        .await
+        .expect("a switch");
+    let webhook = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
+    let good = configuration(switch, &webhook).await;
+    let cdr = switch.folder.join("run/json_cdr").display().to_string();
+    let own = format!("127.0.0.1:{}", switch.service);
+    let lookup = "[webhooks.lookup]\n";
+    // What is changed, into what, and the check that must find it.
+    let faults = [
+        ("ClueCon", "wrong-password".into(), "password"),
+        (cdr.as_str(), "/no/such/folder".into(), "json_cdr"),
+        (own.as_str(), "127.0.0.1:1".into(), "hook"),
+        (
+            lookup,
+            format!("{lookup}hold_music = \"/no/such/music.wav\"\n"),
+            "hold music",
+        ),
+    ];
+    for (shipped, wrong, check) in faults {
+        let text = good.replacen(shipped, &wrong, 1);
+        assert_ne!(text, good);
+        fs::write(folder.path().join("switchhook.toml"), text).expect("a config");
+        let (_, text) = run(&folder, &["--json"]);
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let found = of(&json, check);
+        let bad = |level: &Value| level == "fault" || level == "warning";
+        let fault = found.iter().find(|finding| bad(&finding["level"]));
+        let fault = fault.unwrap_or_else(|| panic!("{check}: {json:#}"));
+        let cure = fault["cure"].as_str().unwrap_or_default();
+        assert!(!cure.is_empty(), "{fault:#}");
     }
 }

@@ -46,6 +46,39 @@ async fn a_call_is_held_asked_and_goes_on_line_0_with_every_variable_of_the_tabl
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
+async fn a_webhook_that_nobody_waits_for_is_asked_and_the_call_is_on_line_0_at_once() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    receiver.tell("/hold/later", ANNA);
+    let later =
+        "[webhooks.later]\nurl = \"http://RECEIVER/hold/later\"\nwait_for_response = false\n";
+    let service = Service::start_with(&receiver, later).await;
+    let call = exchange.dial("ask-later", &service.address).await;
+    let line = call.line_of("later").await;
+    assert_eq!(
+        (line.number.as_str(), line.variable("flow.line")),
+        ("0", Some("0"))
+    );
+    for name in [
+        "response_status",
+        "response_status_code",
+        "response_duration",
+        "response_raw",
+        "response_error",
+        "error_reason",
+    ] {
+        assert_eq!(line.key(name), None, "{name}");
+    }
+    assert!(
+        !call.had(|event| is_run(event, "playback")
+            && event.get("Caller-Destination-Number") == "ask-later")
+    );
+    receiver.asked("/hold/later", 1).await;
+    receiver.release("/hold/later");
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
 async fn a_caller_on_hold_hears_the_music_of_the_switch_and_is_not_answered() {
     let exchange = Exchange::enter().await;
     let receiver = Receiver::start().await;

@@ -114,6 +114,12 @@ impl Receiver {
             .send_modify(|seen| seen.released.push(path.to_owned()));
     }
 
+    /// Lets everyone wait again who asks `path` from now on.
+    pub fn hold(&self, path: &str) {
+        let again = |seen: &mut Seen| seen.released.retain(|released| released != path);
+        self.desk.seen.send_modify(again);
+    }
+
     /// How many requests came, whatever their path.
     pub fn count(&self) -> usize {
         self.desk.seen.borrow().asked.len()

@@ -194,6 +194,38 @@ async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
+async fn an_agents_desk_calls_a_customer_from_the_command_line() {
+    let exchange = Exchange::enter().await;
+    let mut lab = Lab::start().await;
+    let _service = Service::shipped(exchange.switch, &lab.address).await;
+    let customer = Phone::registered(exchange.switch, "1000").await;
+    let agent = Phone::registered(exchange.switch, "1001").await;
+    // As the README has it, but for `fs_cli -x`.
+    let order =
+        "bgapi originate {flow.name=outbound,flow.key.leadid=HFC123}user/1000 7004 XML phones";
+    exchange.control.order(order).await;
+    let invite = customer.await_message("INVITE").await;
+    let talk = customer.answer(&invite).await;
+    customer.await_message("ACK").await;
+    let invite = agent.await_message("INVITE").await;
+    agent.answer(&invite).await;
+    agent.await_message("ACK").await;
+    let bridged = |event: &Event| event.name() == "CHANNEL_BRIDGE";
+    exchange.events.wait("bridge", bridged).await;
+    customer.hang_up(&talk).await;
+    agent.is_hung_up().await;
+    let document = lab.prints(&["POST /calls answered", "HFC123"]).await;
+    for part in [
+        "\"name\":\"$flow.key.leadid\"",
+        "\"calleeType\":\"AGENT\"",
+        "\"incoming\":false",
+    ] {
+        assert!(document.contains(part), "{part}: {document}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH and sipp"]
 async fn one_phone_calls_another_and_0_sounds() {
     let exchange = Exchange::enter().await;
     for account in ["1000", "1001", "1002"] {

@@ -1,9 +1,15 @@
 //! What a person with a softphone gets from the shipped configuration.
 
+use std::fs;
+
 use super::call::Exchange;
+use super::control::Event;
 use super::phone::Phone;
 use super::receiver::Receiver;
 use super::service::Service;
+
+/// Bytes before the first sample.
+const WAV_HEADER: u64 = 44;
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
@@ -80,13 +86,20 @@ async fn a_customer_is_held_and_then_talks_to_the_agent_and_is_recorded() {
         .events
         .wait("bridge", |event| event.name() == "CHANNEL_BRIDGE")
         .await;
+    let uuid = bridged.get("Unique-ID");
+    let recording = exchange
+        .switch
+        .folder
+        .join(format!("run/recordings/{uuid}.wav"));
+    // The switch deletes a file to which nothing was written.
+    while fs::metadata(&recording).map_or(0, |file| file.len()) <= WAV_HEADER {
+        tokio::task::yield_now().await;
+    }
     exchange.control.api("hupall").await;
-    let recording = format!("run/recordings/{}.wav", bridged.get("Unique-ID"));
-    exchange
-        .events
-        .wait("end", |event| event.name() == "CHANNEL_HANGUP_COMPLETE")
-        .await;
-    let recording = exchange.switch.folder.join(recording);
+    let over =
+        |event: &Event| event.name() == "CHANNEL_HANGUP_COMPLETE" && event.get("Unique-ID") == uuid;
+    let end = exchange.events.wait("end", over).await;
+    assert_eq!(end.variable("RECORD_DISCARDED"), None);
     assert!(recording.exists(), "{} is not there", recording.display());
 }
 

@@ -323,3 +323,61 @@ pub async fn calls_are_told_the_newest_first_and_found_by_their_story(factory: &
         .collect();
     assert_eq!(of, ["a", "c"]);
 }
+
+pub async fn text_with_a_nul_is_stored_and_found_again(factory: &impl Factory) {
+    let store = serve(factory).await;
+    let mut call = finished("a\0b", &["a\0b"], &["completed"]);
+    call.summary.as_mut().expect("there").caller = "\0".into();
+    store.put_leg(leg("a\0b", "a\0b")).await.expect("stored");
+    store.finish_call(call.clone()).await.expect("finished");
+    assert!(store.load_legs().await.expect("legs").is_empty());
+    assert_eq!(store.finish_call(call).await.expect("again"), [false]);
+    let claimed = claim(&store, "completed", 1).await;
+    let report = Report {
+        error: Some("the receiver said \0".into()),
+        ..Report::default()
+    };
+    let lease = claimed[0].lease.clone();
+    store
+        .settle(lease, Settled::Dead, report)
+        .await
+        .expect("settled");
+}
+
+pub async fn what_was_finished_is_remembered_for_an_hour(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(10_000)))
+        .await;
+    let ended = async |n: i64| {
+        let mut call = finished(&format!("call-{n}"), &[], &[]);
+        call.channels = vec![FinishedChannel {
+            uuid: format!("call-{n}"),
+            created_us: (n % 2 == 0).then_some(n),
+        }];
+        store.finish_call(call.clone()).await.expect("finished");
+        store.finish_call(call).await.expect("again");
+    };
+    for n in 0..10 {
+        ended(n).await;
+    }
+    let known = store.finished_channels("pbx-1").await.expect("channels");
+    assert!(
+        known
+            .iter()
+            .any(|one| one.uuid == "call-4" && one.created_us == Some(4))
+    );
+    assert!(
+        store
+            .finished_channels("pbx-2")
+            .await
+            .expect("channels")
+            .is_empty()
+    );
+    tokio::time::advance(Duration::from_secs(3_601)).await;
+    for n in 100..200 {
+        ended(n).await;
+    }
+    let known = store.finished_channels("pbx-1").await.expect("channels");
+    assert!(known.iter().all(|one| one.uuid != "call-4"), "too long ago");
+    assert!(known.iter().any(|one| one.uuid == "call-199"));
+}

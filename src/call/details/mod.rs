@@ -182,12 +182,12 @@ fn keys(call: &Call, format: &Format) -> Value {
     entries.collect()
 }
 
-/// Every closed recording once, in the order of legs.
+/// Every closed recording that the switch kept, once, in the order of legs.
 fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
     let mut listed: Vec<&str> = Vec::new();
     let mut urls = Vec::new();
     let all = call.legs.iter().flat_map(|leg| &leg.recordings);
-    for recording in all.filter(|recording| recording.is_closed()) {
+    for recording in all.filter(|one| one.is_closed() && !one.discarded) {
         if listed.contains(&recording.path.as_str()) {
             continue;
         }

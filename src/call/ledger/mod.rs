@@ -12,6 +12,7 @@
 
 mod finished;
 mod groups;
+mod others;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};

@@ -89,7 +89,7 @@ impl Leg {
             }
             Kind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
-                    recording.stopped = Some(recording.stopped.unwrap_or(0).max(sequence));
+                    recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
                 }
             }
             // The channel is gone and with it what recorded it.
@@ -98,7 +98,8 @@ impl Leg {
                 self.suspect_recording(event);
             }
             Kind::Cdr => {
-                self.mend_recording(path(), limits);
+                let cause = event.variable("record_completion_cause");
+                self.mend_recording(path(), cause.as_deref(), limits);
                 self.close_recordings();
                 self.suspect_recording(event);
             }
@@ -114,9 +115,13 @@ impl Leg {
     }
 
     /// Its CDR may know the file of a recording of which nothing was seen.
-    fn mend_recording(&mut self, path: Option<String>, limits: &Limits) {
+    fn mend_recording(&mut self, path: Option<String>, cause: Option<&str>, limits: &Limits) {
         self.mended |= self.recordings_unknown;
-        if self.recordings.is_empty() && self.recording(path, limits).is_some() {
+        if !self.recordings.is_empty() {
+            return;
+        }
+        if let Some(recording) = self.recording(path, limits) {
+            recording.stop(0, cause);
             self.recordings_unknown = false;
             self.mended = true;
         }

@@ -8,6 +8,9 @@ use super::settings::Settings;
 use crate::doctor::Switch;
 use crate::doctor::finding::Findings;
 
+/// The path that records are posted to.
+const OURS: &str = "/json_cdr/";
+
 /// The question for its configuration.
 pub(super) const CONF: &str = "xml_locate configuration configuration name json_cdr.conf";
 
@@ -18,20 +21,24 @@ pub(super) fn questions(answers: &Answers, switch: &Switch) -> Vec<String> {
 }
 
 pub(super) fn judge(answers: &Answers, switch: &Switch, findings: &mut Findings) {
-    let loaded = answers.has_module("mod_json_cdr");
-    let Some(ours) = &switch.json_cdr_dir else {
+    if switch.json_cdr_dir.is_none() && !switch.json_cdr_post {
         let what = "json_cdr_dir is not set: a call that ends while nobody follows the switch has an incomplete document";
         let cure = "load mod_json_cdr with a log-dir that this machine can read, and name it in [[freeswitch]] json_cdr_dir";
         return findings.note("json_cdr", what, cure);
-    };
-    if loaded == Some(false) {
-        let what = "json_cdr_dir is set, and mod_json_cdr is not loaded: nothing is written there";
+    }
+    if answers.has_module("mod_json_cdr") == Some(false) {
+        let what = "records are to be had, and mod_json_cdr is not loaded: there are none";
         return findings.fault("json_cdr", what, &load("mod_json_cdr"));
     }
-    folder(ours, answers.same_machine, findings);
-    match answers.said(CONF).and_then(Settings::parse) {
-        Some(settings) => configured(&settings, ours, answers, findings),
-        None => findings.know("json_cdr", "its json_cdr.conf is not to be seen"),
+    let settings = answers.said(CONF).and_then(Settings::parse);
+    if settings.is_none() {
+        findings.know("json_cdr", "its json_cdr.conf is not to be seen");
+    }
+    if let Some(ours) = &switch.json_cdr_dir {
+        folder(ours, answers.same_machine, findings);
+    }
+    if let Some(settings) = &settings {
+        configured(settings, switch, answers, findings);
     }
 }
 
@@ -53,7 +60,55 @@ fn folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
     }
 }
 
-fn configured(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
+fn configured(settings: &Settings, switch: &Switch, answers: &Answers, findings: &mut Findings) {
+    completeness(settings, findings);
+    if switch.json_cdr_post {
+        posts(settings, findings);
+    }
+    if let Some(ours) = &switch.json_cdr_dir {
+        writes(settings, ours, answers, findings);
+    }
+    let elsewhere = settings.all("url").any(|url| !url.is_empty());
+    if elsewhere && !switch.json_cdr_post && !settings.is_on("log-http-and-disk") {
+        let what = "it posts its records, and writes only those that nobody took";
+        let cure = "set log-http-and-disk to true in json_cdr.conf";
+        findings.fault("json_cdr", what, cure);
+    }
+}
+
+/// Whether it posts to a service like this one.
+fn posts(settings: &Settings, findings: &mut Findings) {
+    match settings.all("url").find(|url| url.contains(OURS)) {
+        Some(url) => findings.ok("json_cdr", format!("it posts to {url}")),
+        None => {
+            let what =
+                "json_cdr_post is on, and json_cdr.conf has no url that ends in /json_cdr/NAME";
+            let cure = "add <param name=\"url\" value=\"http://…/json_cdr/NAME\"/>, with listen.http and the switch's name";
+            findings.fault("json_cdr", what, cure);
+        }
+    }
+}
+
+/// What its records lack.
+fn completeness(settings: &Settings, findings: &mut Findings) {
+    // FreeSWITCH: both are on when they are not set.
+    let is_on = |name| settings.get(name).is_none() || settings.is_on(name);
+    if !is_on("log-b-leg") {
+        let what = "log-b-leg is off: legs that the switch dialled have no record";
+        findings.warn("json_cdr", what, "set log-b-leg to true in json_cdr.conf");
+    }
+    if is_on("encode-values") {
+        let what =
+            "encode-values is on: values that have none but encoded characters lose the last";
+        findings.warn(
+            "json_cdr",
+            what,
+            "set encode-values to false in json_cdr.conf",
+        );
+    }
+}
+
+fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
     match (theirs(settings, answers), answers.same_machine) {
         (None, _) => {
             let what = "json_cdr.conf has no log-dir: it writes no files";
@@ -82,19 +137,6 @@ fn configured(settings: &Settings, ours: &Path, answers: &Answers, findings: &mu
             );
             findings.know("json_cdr", what);
         }
-    }
-    if !settings.is_on("log-b-leg") {
-        let what = "log-b-leg is off: legs that the switch dialled have no record";
-        findings.warn("json_cdr", what, "set log-b-leg to true in json_cdr.conf");
-    }
-    let posts = settings.all("url").any(|url| !url.is_empty());
-    if posts && !settings.is_on("log-http-and-disk") {
-        let what = "it posts its records, and writes only those that nobody took";
-        findings.fault(
-            "json_cdr",
-            what,
-            "set log-http-and-disk to true in json_cdr.conf",
-        );
     }
 }
 
@@ -125,6 +167,7 @@ mod tests {
             password: Secret::new("x"),
             frames: Limits::default(),
             json_cdr_dir: folder.map(Path::to_owned),
+            json_cdr_post: false,
         }
     }
 
@@ -151,7 +194,7 @@ mod tests {
     fn its_folder_is_to_be_the_one_that_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        let b_leg = "<param name=\"log-b-leg\" value=\"true\"/>";
+        let b_leg = "<param name=\"log-b-leg\" value=\"true\"/><param name=\"encode-values\" value=\"off\"/>";
         let dir = format!(
             "{b_leg}<param name=\"log-dir\" value=\"{}\"/>",
             path.display()
@@ -215,11 +258,42 @@ mod tests {
     }
 
     #[test]
+    fn values_are_to_be_plain_and_records_posted_to_us() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = format!(
+            "<param name=\"log-dir\" value=\"{}\"/>",
+            folder.path().display()
+        );
+        let (level, what) = worst(&answers("true", &dir), Some(folder.path()));
+        assert_eq!(level, Level::Warning);
+        assert!(what.contains("encode-values"), "{what}");
+        let posting = Switch {
+            json_cdr_post: true,
+            ..switch(None)
+        };
+        let off = "<param name=\"encode-values\" value=\"false\"/>";
+        for (url, level) in [
+            ("http://127.0.0.1:8085/json_cdr/fs1", Level::Ok),
+            ("http://127.0.0.1:8085/", Level::Fault),
+        ] {
+            let params = format!("{off}<param name=\"url\" value=\"{url}\"/>");
+            let mut findings = Findings::about("switch");
+            judge(&answers("true", &params), &posting, &mut findings);
+            let worst = findings
+                .list()
+                .into_iter()
+                .map(|finding| finding.level)
+                .max();
+            assert_eq!(worst, Some(level), "{url}");
+        }
+    }
+
+    #[test]
     fn the_folder_of_another_machine_is_not_compared() {
         let folder = tempfile::tempdir().unwrap();
         let mut far = answers(
             "true",
-            "<param name=\"log-b-leg\" value=\"true\"/><param name=\"log-dir\" value=\"/there\"/>",
+            "<param name=\"encode-values\" value=\"off\"/><param name=\"log-dir\" value=\"/there\"/>",
         );
         far.same_machine = false;
         assert_eq!(worst(&far, Some(folder.path())).0, Level::Note);

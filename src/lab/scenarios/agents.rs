@@ -18,11 +18,18 @@ pub(super) fn all() -> Vec<Scenario> {
     if let Some(dial) = &mut recorded.call.dial {
         dial.record = Some("/var/lib/freeswitch/recordings/lab-1.wav".into());
     }
+    let mut discarded = recorded.clone();
+    discarded.name = "recording_discarded";
+    discarded.call.path = discarded.name.to_owned();
+    if let Some(dial) = &mut discarded.call.dial {
+        dial.discards = true;
+    }
     vec![
         ended("two_legs_agent_ends", End::Agent),
         ended("two_legs_customer_ends", End::Caller),
         multicast,
         recorded,
+        discarded,
     ]
 }
 
@@ -35,6 +42,7 @@ pub(super) fn talks(mut scenario: Scenario, agents: &[&str], end: End) -> Scenar
         rings: Duration::from_millis(200),
         end,
         record: None,
+        discards: false,
     });
     scenario
 }

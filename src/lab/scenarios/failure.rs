@@ -18,6 +18,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(responses());
     all.extend(connections());
     all.extend(lost());
+    all.push(too_late());
     all
 }
 
@@ -180,6 +181,24 @@ fn lost() -> Vec<Scenario> {
         lost("switch_resets", vanishes(Vanish::Reset), Left::Vanished),
         lost("switch_closes", vanishes(Vanish::Eof), Left::Vanished),
     ]
+}
+
+/// The hook's schedule was shorter than the webhook's answer: the answer must not move the
+/// caller, who is on line 1 by then.
+fn too_late() -> Scenario {
+    let mut scenario = Scenario::failure(
+        "answer_after_the_way_out",
+        "/slow/2500",
+        "CONNECTION_FAILURE",
+    )
+    .heard(Heard::Music("local_stream://moh", 0.5));
+    scenario.left = Left::Rescued;
+    scenario.call.hand_over.way_out = Some(Duration::from_secs(2));
+    scenario.call.talks = Duration::from_secs(3);
+    scenario.variables.retain(|(name, _)| {
+        !["flow.key.error_detail", "flow.key.response_duration"].contains(&name.as_str())
+    });
+    scenario
 }
 
 pub(super) fn overload() -> (Scenario, Scenario) {

@@ -20,6 +20,7 @@ pub(super) fn all() -> Vec<Scenario> {
         second_host(),
         background(),
         large(),
+        late_report(),
     ];
     all.extend(waiting());
     all.extend(unanswered());
@@ -106,6 +107,13 @@ fn background() -> Scenario {
 
 fn large() -> Scenario {
     Scenario::success("large_response_raw", "/large").raw(&crate::lab::receiver::large())
+}
+
+/// The switch says what the document needs only 2 s after the hang-up.
+fn late_report() -> Scenario {
+    let mut scenario = mapped("late_report", "/ok").raw(OK);
+    scenario.call.reports_after = Duration::from_secs(2);
+    scenario
 }
 
 fn waiting() -> Vec<Scenario> {

@@ -41,6 +41,7 @@ impl Switch {
         talks: Duration,
     ) -> Vec<LegRecord> {
         if let Some(path) = &dial.record {
+            caller.lock().discards = dial.discards;
             self.record(&mut caller.lock(), path);
         }
         let application = Uuid::new_v4().to_string();
@@ -82,9 +83,15 @@ impl Switch {
             return;
         };
         channel.apply(&RECORDED);
-        let cause = ("Record-Completion-Cause", "success-silence".to_owned());
+        let cause = if channel.discards {
+            channel.discard();
+            "empty-file"
+        } else {
+            channel.recorded = Some(Instant::now());
+            "success-silence"
+        };
+        let cause = ("Record-Completion-Cause", cause.to_owned());
         self.fire(channel, RECORD_STOP, &[("Record-File-Path", path), cause]);
-        channel.recorded = Some(Instant::now());
     }
 
     fn ring(&self, caller: &Leg, dial: &Dial, application: &str) -> Vec<Arc<Leg>> {

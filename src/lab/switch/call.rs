@@ -277,6 +277,10 @@ impl Play {
         match task.deed {
             Deed::WayOut => {
                 channel.times.transferred = micros();
+                // The hook's extension `way-out-NAME`.
+                channel.unset("flow.way_out");
+                channel.unset("socket_resume");
+                channel.set("flow.line", "1");
                 self.transfer(&mut channel, 1);
                 drop(channel);
                 self.session.leave();
@@ -365,6 +369,11 @@ impl Play {
         self.traffic = std::mem::take(&mut wire.traffic);
         drop(wire);
         let (up, resumes) = self.disconnected(&listener);
+        if up && resumes && self.left == Some(Left::Rescued) {
+            self.leg
+                .lock()
+                .violation("resume after the way out: the caller is in CS_RESET for ever".into());
+        }
         if !up || self.left.is_some() {
             self.kept = self.ended.map(|at| at.elapsed());
             return self.left.unwrap_or(Left::HungUp);

@@ -77,6 +77,8 @@ pub struct Dial {
     pub end: End,
     /// `record_session` of the caller, from before the ringing to the end.
     pub record: Option<String>,
+    /// The switch deletes that file when it closes it, since nothing was written to it.
+    pub discards: bool,
 }
 
 /// One call to play.
@@ -104,6 +106,8 @@ pub struct Call {
     pub dial: Option<Dial>,
     /// How long the caller talks on its line before it hangs up.
     pub talks: Duration,
+    /// `CHANNEL_HANGUP_COMPLETE` comes so long after the hang-up of a call that took a line.
+    pub reports_after: Duration,
     /// A call that takes longer is broken off and said to be stranded.
     pub patience: Duration,
 }
@@ -122,6 +126,7 @@ impl Default for Call {
             behaviour: Caller::default(),
             dial: None,
             talks: Duration::ZERO,
+            reports_after: Duration::ZERO,
             patience: Duration::from_secs(90),
         }
     }

@@ -4,17 +4,12 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::claims::insert;
-use super::writer::Write;
 use super::{Sqlite, channels};
 use crate::store::StoreError;
-use crate::store::model::{CallSummary, FinishedCall, KeptResponse, StoredLeg};
+use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
+use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 
-/// Upserts a leg.
-pub(in crate::store) struct PutLeg(pub(in crate::store) StoredLeg);
-
-impl Write for PutLeg {
-    type Output = ();
-
+impl Write<SqliteConnection> for PutLeg {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO leg (switch, leg_uuid, call_id, json) VALUES (?, ?, ?, ?)
@@ -30,15 +25,7 @@ impl Write for PutLeg {
     }
 }
 
-/// Forgets legs of a switch.
-pub(in crate::store) struct RemoveLegs {
-    pub(in crate::store) switch: String,
-    pub(in crate::store) legs: Vec<String>,
-}
-
-impl Write for RemoveLegs {
-    type Output = ();
-
+impl Write<SqliteConnection> for RemoveLegs {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         remove_legs(db, &self.switch, &self.legs).await
     }
@@ -59,14 +46,7 @@ async fn remove_legs(
     Ok(())
 }
 
-/// Legs out, documents and summary in. Says of each document whether it is new:
-/// another instance, or we before a crash, may have built it already.
-pub(in crate::store) struct Finish(pub(in crate::store) FinishedCall);
-
-impl Write for Finish {
-    type Output = Vec<bool>;
-    const INSERTS: bool = true;
-
+impl Write<SqliteConnection> for Finish {
     async fn apply(
         &self,
         db: &mut SqliteConnection,
@@ -133,12 +113,7 @@ async fn adopt_responses(
     Ok(())
 }
 
-/// Keeps a widget's variables.
-pub(in crate::store) struct KeepResponse(pub(in crate::store) KeptResponse);
-
-impl Write for KeepResponse {
-    type Output = ();
-
+impl Write<SqliteConnection> for KeepResponse {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         let response = &self.0;
         let variables = serde_json::to_string(&response.variables)
@@ -176,6 +151,8 @@ fn stored_leg(row: SqliteRow) -> Result<StoredLeg, sqlx::Error> {
         switch: row.try_get("switch")?,
         call_id: row.try_get("call_id")?,
         leg_uuid: row.try_get("leg_uuid")?,
+        created_us: None,
+        known: 0,
         json: row.try_get("json")?,
     })
 }

@@ -4,9 +4,9 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
-use super::writer::Write;
 use crate::store::StoreError;
 use crate::store::model::{FinishedCall, FinishedChannel};
+use crate::store::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
 const KEPT_MS: i64 = 3_600_000;
@@ -48,15 +48,7 @@ async fn tidy(db: &mut SqliteConnection, newest: i64, now_ms: i64) -> Result<(),
     Ok(())
 }
 
-/// The switch at an address said its name.
-pub(in crate::store) struct PutSwitch {
-    pub(in crate::store) address: String,
-    pub(in crate::store) name: String,
-}
-
-impl Write for PutSwitch {
-    type Output = ();
-
+impl Write<SqliteConnection> for PutSwitch {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO switch (address, name) VALUES (?, ?)
@@ -70,15 +62,7 @@ impl Write for PutSwitch {
     }
 }
 
-/// The CDR files of a switch are read so far; never less far than before.
-pub(in crate::store) struct PutCdrRead {
-    pub(in crate::store) switch: String,
-    pub(in crate::store) until_us: i64,
-}
-
-impl Write for PutCdrRead {
-    type Output = ();
-
+impl Write<SqliteConnection> for PutCdrRead {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "INSERT INTO cdr_read (switch, until_us) VALUES (?, ?)

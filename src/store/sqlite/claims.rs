@@ -6,14 +6,13 @@ use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::writer::Write;
 use crate::store::clock::{between, millis};
 use crate::store::model::{
-    ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Report, Settled, Want,
+    ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Settled, Want,
 };
-
-/// Rows that one statement pulls forward or removes: bounds how long others wait.
-pub(in crate::store) const CHUNK: u32 = 1_000;
+use crate::store::ops::{
+    CHUNK, Claim, Operation, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle, Write,
+};
 
 /// Inserts a document that waits and is due; its `webhook-id`, or `None` when
 /// this call has one for that webhook already.
@@ -32,7 +31,7 @@ pub(super) async fn insert(
          ON CONFLICT DO NOTHING RETURNING webhook_id",
     )
     .bind(format!("msg_{}", uuid::Uuid::now_v7().simple()))
-    .bind(kind_word(document.kind))
+    .bind(document.kind.as_str())
     .bind(switch)
     .bind(&document.call_uuid)
     .bind(&document.flow)
@@ -47,18 +46,8 @@ pub(super) async fn insert(
     .await
 }
 
-const fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Document => "document",
-        Kind::Request => "request",
-    }
-}
-
 pub(super) fn kind(row: &SqliteRow) -> Result<Kind, sqlx::Error> {
-    Ok(match row.try_get("kind")? {
-        "request" => Kind::Request,
-        _ => Kind::Document,
-    })
+    Ok(Kind::named(row.try_get("kind")?))
 }
 
 pub(super) fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {
@@ -71,13 +60,7 @@ pub(super) fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {
     })
 }
 
-/// A widget's request that nobody waits for.
-pub(in crate::store) struct PutRequest(pub(in crate::store) NewDocument);
-
-impl Write for PutRequest {
-    type Output = Option<String>;
-    const INSERTS: bool = true;
-
+impl Write<SqliteConnection> for PutRequest {
     async fn apply(
         &self,
         db: &mut SqliteConnection,
@@ -87,15 +70,7 @@ impl Write for PutRequest {
     }
 }
 
-/// Leases what is due, also what was leased to somebody whose lease has ended.
-pub(in crate::store) struct Claim {
-    pub(in crate::store) wants: Vec<Want>,
-    pub(in crate::store) lease: Duration,
-}
-
-impl Write for Claim {
-    type Output = Vec<Claimed>;
-
+impl Write<SqliteConnection> for Claim {
     async fn apply(
         &self,
         db: &mut SqliteConnection,
@@ -157,16 +132,7 @@ fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<Claimed, sql
     })
 }
 
-/// Ends a lease with what came of it; `false` when it is no longer held.
-pub(in crate::store) struct Settle {
-    pub(in crate::store) lease: Lease,
-    pub(in crate::store) settled: Settled,
-    pub(in crate::store) report: Report,
-}
-
-impl Write for Settle {
-    type Output = bool;
-
+impl Write<SqliteConnection> for Settle {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
         let (state, wait, not_before) = match self.settled {
             Settled::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
@@ -220,32 +186,28 @@ impl Settle {
     }
 }
 
-/// Gives claimed documents back untried; how many were still ours.
-pub(in crate::store) enum Release {
-    /// These.
-    Held(Vec<Lease>),
-    /// Every one: of a predecessor that is dead, for we hold the file's lock.
-    Predecessors,
-}
+/// Frees every lease: they are a dead predecessor's, for we hold the file's lock.
+pub(in crate::store) struct FreeAll;
 
-impl Write for Release {
+impl Operation for FreeAll {
     type Output = u64;
     const INSERTS: bool = true;
+}
 
+impl Write<SqliteConnection> for FreeAll {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
-        let leases = match self {
-            Self::Held(leases) => leases,
-            Self::Predecessors => {
-                // Their attempts may have reached the receiver: they stay counted.
-                let freed = sqlx::query(
-                    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ?
-                     WHERE state = 'leased'",
-                );
-                return Ok(freed.bind(now_ms).execute(db).await?.rows_affected());
-            }
-        };
+        // Their attempts may have reached the receiver: they stay counted.
+        let freed = sqlx::query(
+            "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ? WHERE state = 'leased'",
+        );
+        Ok(freed.bind(now_ms).execute(db).await?.rows_affected())
+    }
+}
+
+impl Write<SqliteConnection> for Release {
+    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
         let mut released = 0;
-        for lease in leases {
+        for lease in &self.0 {
             released += sqlx::query(
                 "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ?
                  WHERE id = ? AND state = 'leased' AND lease = ?",
@@ -261,14 +223,7 @@ impl Write for Release {
     }
 }
 
-/// Makes an endpoint's backlog due, each document as far as its `not_before`
-/// allows; how many it moved, at most [`CHUNK`].
-pub(in crate::store) struct PullForward(pub(in crate::store) String);
-
-impl Write for PullForward {
-    type Output = u64;
-    const INSERTS: bool = true;
-
+impl Write<SqliteConnection> for PullForward {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
         let moved = sqlx::query(
             "UPDATE document SET due_ms = max(?1, not_before_ms)
@@ -286,15 +241,7 @@ impl Write for PullForward {
     }
 }
 
-/// Stops an endpoint's documents from being claimed.
-pub(in crate::store) struct Pause {
-    pub(in crate::store) endpoint: String,
-    pub(in crate::store) reason: String,
-}
-
-impl Write for Pause {
-    type Output = ();
-
+impl Write<SqliteConnection> for Pause {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<(), sqlx::Error> {
         sqlx::query("INSERT OR REPLACE INTO pause (endpoint, since_ms, reason) VALUES (?, ?, ?)")
             .bind(&self.endpoint)
@@ -306,13 +253,7 @@ impl Write for Pause {
     }
 }
 
-/// Ends a pause; the time it took does not count against the documents that waited.
-pub(in crate::store) struct Resume(pub(in crate::store) String);
-
-impl Write for Resume {
-    type Output = bool;
-    const INSERTS: bool = true;
-
+impl Write<SqliteConnection> for Resume {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<bool, sqlx::Error> {
         resume(db, &self.0).await
     }
@@ -335,13 +276,7 @@ pub(super) async fn resume(db: &mut SqliteConnection, endpoint: &str) -> Result<
     Ok(true)
 }
 
-/// Removes documents that were delivered longer ago than this; how many, at
-/// most [`CHUNK`]. Waiting and dead ones are never removed.
-pub(in crate::store) struct Prune(pub(in crate::store) Duration);
-
-impl Write for Prune {
-    type Output = u64;
-
+impl Write<SqliteConnection> for Prune {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
         let removed = sqlx::query(
             "DELETE FROM document WHERE id IN

@@ -31,7 +31,7 @@ pub(super) fn location(url: &str) -> Result<Location, StoreError> {
         why: why.to_owned(),
     };
     if !url.starts_with("sqlite:") {
-        return Err(refuse("it does not begin with `sqlite:`"));
+        return Err(refuse("it begins with neither `sqlite:` nor `postgres://`"));
     }
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(refuse("a store in memory forgets what it was told"));
@@ -137,7 +137,7 @@ impl Location {
 
 fn schema(path: &Path, why: String) -> StoreError {
     StoreError::Schema {
-        path: path.to_owned(),
+        store: path.display().to_string(),
         why,
         cure: "use the program that `serve` runs, or restart `serve` with this one",
     }
@@ -149,7 +149,7 @@ fn migration(path: &Path, error: MigrateError) -> StoreError {
     }
     // The rest says that the file was written by another program or version.
     StoreError::Schema {
-        path: path.to_owned(),
+        store: path.display().to_string(),
         why: error.to_string(),
         cure: "use the version that wrote it, or a newer one",
     }
@@ -157,11 +157,11 @@ fn migration(path: &Path, error: MigrateError) -> StoreError {
 
 /// What an error of the database means for whoever operates it.
 pub(super) fn classify(path: &Path, error: &sqlx::Error) -> StoreError {
-    let path = path.to_owned();
+    let store = path.display().to_string();
     let why = error.to_string();
     let sqlx::Error::Database(database) = error else {
         if matches!(error, sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed) {
-            return StoreError::Disk { path, why };
+            return StoreError::Disk { store, why };
         }
         // A value that does not fit its type, a column that is not there, …
         return StoreError::Statement(why);
@@ -169,10 +169,10 @@ pub(super) fn classify(path: &Path, error: &sqlx::Error) -> StoreError {
     let extended = database.code().and_then(|code| code.parse::<i32>().ok());
     // https://www.sqlite.org/rescode.html: the low byte is the primary code.
     match extended.unwrap_or(1) & 0xff {
-        13 => StoreError::Full { path },
-        5 | 6 => StoreError::Locked { path },
-        8 | 10 | 14 | 3 | 23 => StoreError::Disk { path, why },
-        11 | 26 => StoreError::Damaged { path, why },
+        13 => StoreError::Full { store },
+        5 | 6 => StoreError::Locked { store },
+        8 | 10 | 14 | 3 | 23 => StoreError::Disk { store, why },
+        11 | 26 => StoreError::Damaged { store, why },
         _ => StoreError::Statement(why),
     }
 }

@@ -71,7 +71,7 @@ fn in_use(path: &Path, file: &mut File) -> StoreError {
 
 fn disk(path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Disk {
-        path: path.to_owned(),
+        store: path.display().to_string(),
         why: error.to_string(),
     }
 }

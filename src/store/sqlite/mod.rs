@@ -4,37 +4,37 @@ mod calls;
 mod channels;
 mod claims;
 mod connect;
+mod database;
 mod lock;
 mod operator;
 mod report;
 mod told;
-mod writer;
 
 use std::path::PathBuf;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Semaphore, watch};
 
 use super::health::Health;
+use super::ops::Write;
+use super::writer::Handle;
 use super::{Clock, Options, Role, StoreError};
+use claims::FreeAll;
 use connect::classify;
-use writer::{Job, Pending, Write, Writer};
+use database::Database;
 
-pub(super) use calls::{Finish, KeepResponse, PutLeg, RemoveLegs};
-pub(super) use channels::{PutCdrRead, PutSwitch};
-pub(super) use claims::{
-    CHUNK, Claim, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle,
-};
-pub(super) use operator::Replay;
-pub(in crate::store) use report::Cursor;
+/// What is wrong with a URL.
+pub(super) fn check_url(url: &str) -> Result<(), String> {
+    let error = connect::location(url).err();
+    match error {
+        Some(StoreError::Url { why, .. }) => Err(why),
+        Some(_) | None => Ok(()),
+    }
+}
 
 /// Readers at a time; more wait. Reading is for operators and for restarts.
 const READERS: usize = 4;
-
-/// Writes that wait for the writer; more wait before they enter.
-const QUEUE: usize = 1024;
 
 /// An open SQLite store.
 #[derive(Debug)]
@@ -43,11 +43,7 @@ pub(super) struct Sqlite {
     clock: Clock,
     readers: Semaphore,
     read_options: SqliteConnectOptions,
-    jobs: mpsc::Sender<Box<dyn Job>>,
-    health: watch::Receiver<Health>,
-    inserted: watch::Receiver<u64>,
-    closing: CancellationToken,
-    closed: CancellationToken,
+    writer: Handle<SqliteConnection>,
 }
 
 impl Sqlite {
@@ -59,47 +55,40 @@ impl Sqlite {
             Role::Beside => None,
         };
         let connection = at.connect(options).await?;
-        let (jobs, queue) = mpsc::channel(QUEUE);
-        let (health_out, health) = watch::channel(Health::well());
-        let (inserted_out, inserted) = watch::channel(0);
-        let closing = CancellationToken::new();
-        let closed = CancellationToken::new();
-        let writer = Writer::new(writer::Parts {
-            identity: connect::Identity::of(at.path())?,
-            options: at.write_options(options),
-            connection: Some(connection),
-            clock: options.clock,
-            jobs: queue,
-            health: health_out,
-            inserted: inserted_out,
-            closing: closing.clone(),
-        });
-        let done = closed.clone().drop_guard();
-        tokio::spawn(async move {
-            writer.run().await;
-            drop(lock);
-            drop(done);
-        });
-        Ok(Self {
+        let database = Database::new(connect::Identity::of(at.path())?, at.write_options(options));
+        let opened = Self {
             path: at.path().to_owned(),
             clock: options.clock,
             readers: Semaphore::new(READERS),
             read_options: at.read_options(options),
-            jobs,
-            health,
-            inserted,
-            closing,
-            closed,
-        })
+            writer: Handle::start(database, connection, options.clock, lock),
+        };
+        if options.role == Role::Serve {
+            opened.free_predecessors_leases().await?;
+        }
+        Ok(opened)
+    }
+
+    async fn free_predecessors_leases(&self) -> Result<(), StoreError> {
+        let freed = self.write(FreeAll).await?;
+        if freed > 0 {
+            tracing::info!(documents = freed, "freed the leases of a service that died");
+        }
+        Ok(())
+    }
+
+    /// Where it is.
+    pub(super) fn shown(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// Hands `write` to the writer; returns when it is on the disk.
-    pub(super) async fn write<W: Write>(&self, write: W) -> Result<W::Output, StoreError> {
+    pub(super) async fn write<W>(&self, write: W) -> Result<W::Output, StoreError>
+    where
+        W: Write<SqliteConnection>,
+    {
         let _held = self.clock.hold_still();
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending::new(write, reply));
-        self.jobs.send(job).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        self.writer.write(write).await
     }
 
     /// A connection of its own for each read: it costs a millisecond, and no
@@ -123,17 +112,16 @@ impl Sqlite {
 
     /// How the writer is.
     pub(super) fn health(&self) -> watch::Receiver<Health> {
-        self.health.clone()
+        self.writer.health()
     }
 
     /// Changes when a document was inserted by this process.
     pub(super) fn inserted(&self) -> watch::Receiver<u64> {
-        self.inserted.clone()
+        self.writer.inserted()
     }
 
     /// Writes what is queued, then lets go of the file and its lock.
     pub(super) async fn close(&self) {
-        self.closing.cancel();
-        self.closed.cancelled().await;
+        self.writer.close().await;
     }
 }

@@ -1,17 +1,15 @@
 //! What an operator sees of the outbox, and replay.
 
-use std::time::Duration;
-
 use sqlx::Row as _;
 use sqlx::query::Query;
 use sqlx::sqlite::{Sqlite as Database, SqliteArguments, SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::claims::{content, kind, resume};
-use super::writer::Write;
 use crate::store::StoreError;
 use crate::store::clock::millis;
 use crate::store::model::{Attempt, Backlog, DocumentDetail, DocumentRow, Filter, State};
+use crate::store::ops::{Replay, Write};
 
 /// The columns of a list; `filter!` follows.
 macro_rules! rows {
@@ -169,7 +167,6 @@ pub(super) fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> 
         .try_get::<&str, _>("state")?
         .parse()
         .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
-    let due_ms = row.try_get("due_ms")?;
     Ok(DocumentRow {
         webhook_id: row.try_get("webhook_id")?,
         kind: kind(row)?,
@@ -180,10 +177,7 @@ pub(super) fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> 
         state,
         attempts: row.try_get("attempts")?,
         inserted_ms: row.try_get("inserted_ms")?,
-        due_ms: match state {
-            State::Waiting | State::Leased => Some(due_ms),
-            State::Delivered | State::Dead => None,
-        },
+        due_ms: state.due(row.try_get("due_ms")?),
         last_ms: row.try_get("last_ms")?,
         body_bytes: row.try_get("body_bytes")?,
         last_result: row
@@ -203,17 +197,7 @@ fn backlog(row: SqliteRow) -> Result<Backlog, sqlx::Error> {
     })
 }
 
-/// Makes documents waiting again with a fresh schedule, `gap` apart, and ends
-/// the pauses of their endpoints; how many.
-pub(in crate::store) struct Replay {
-    pub(in crate::store) filter: Filter,
-    pub(in crate::store) gap: Duration,
-}
-
-impl Write for Replay {
-    type Output = u64;
-    const INSERTS: bool = true;
-
+impl Write<SqliteConnection> for Replay {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
         let paused = sqlx::query(concat!(
             "SELECT endpoint FROM pause WHERE endpoint IN

@@ -8,19 +8,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::Sqlite;
 use crate::store::StoreError;
 use crate::store::model::{CallFilter, CallSummary, KeptResponse, ReportedCall};
+use crate::store::ops::Cursor;
 
 /// Calls of a page.
 const PAGE: u32 = 500;
-
-/// Where the next page begins: first the calls that are over, then responses of
-/// calls that are not (or whose switch nobody follows).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::store) enum Cursor {
-    /// After this row.
-    Calls(i64),
-    /// After this call UUID.
-    Others(String),
-}
 
 impl Sqlite {
     /// The page at `cursor`, and where the next one begins; `None` after the last.

@@ -8,11 +8,7 @@ use super::operator::{document_row, rows};
 use super::report::reported;
 use crate::store::StoreError;
 use crate::store::model::{CallSearch, DocumentRow, ToldCall};
-
-/// Calls that a search looks through: the newest so many.
-const LOOKED_THROUGH: i64 = 50_000;
-/// Documents that are shown of one call.
-const DOCUMENTS: u32 = 100;
+use crate::store::ops::{DOCUMENTS_TOLD, LOOKED_THROUGH, pattern};
 
 impl Sqlite {
     /// Calls that fit, the newest first.
@@ -55,26 +51,13 @@ impl Sqlite {
                 "WHERE call_uuid IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?"
             ))
             .bind(uuids)
-            .bind(DOCUMENTS)
+            .bind(DOCUMENTS_TOLD)
             .try_map(|row| document_row(&row))
             .fetch_all(db)
             .await
         })
         .await
     }
-}
-
-/// The text anywhere, whatever the case of its ASCII letters.
-fn pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 fn told(row: &SqliteRow) -> Result<ToldCall, sqlx::Error> {

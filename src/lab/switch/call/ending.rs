@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Play;
@@ -28,6 +29,7 @@ impl Play {
                 }
                 None => self.talk().await,
             }
+            sleep(self.call.reports_after).await;
             self.session.go_down();
         }
         self.switch.table().remove(&self.leg.uuid);

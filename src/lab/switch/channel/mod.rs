@@ -104,8 +104,10 @@ pub(super) struct Channel {
     pub ear: Ear,
     /// The file that it is recorded to.
     pub recording: Option<String>,
-    /// When that file was closed.
+    /// When that file was closed, if it was kept.
     pub recorded: Option<Instant>,
+    /// It will be deleted instead.
+    pub discards: bool,
     /// Variables that are set last of all.
     pub parting: Vec<(&'static str, String)>,
     pub violations: Vec<String>,
@@ -149,6 +151,7 @@ impl Channel {
             ear,
             recording: None,
             recorded: None,
+            discards: false,
             parting: Vec::new(),
             violations: Vec::new(),
             written: BTreeMap::new(),
@@ -316,6 +319,22 @@ impl Channel {
         }
     }
 
+    /// The recording that was just closed is deleted: nothing was written to it
+    /// (switch_ivr_async.c `record_callback`).
+    pub(super) fn discard(&mut self) {
+        let told = [
+            ("record_file_size", "44"),
+            ("record_samples", "0"),
+            ("record_seconds", "0"),
+            ("record_ms", "0"),
+            ("RECORD_DISCARDED", "true"),
+            ("record_completion_cause", "empty-file"),
+        ];
+        for (name, value) in told {
+            self.set(name, value);
+        }
+    }
+
     /// Every variable by name, without the prefix.
     pub(super) fn all_variables(&self) -> BTreeMap<String, String> {
         let bare = |name: &Text| name.trim_start_matches("variable_").to_owned();
@@ -344,10 +363,21 @@ impl Channel {
     pub(super) fn schedule(&mut self, id: u32, delay: Duration, deed: Deed) {
         self.tasks.push(Task {
             id,
-            at: Instant::now() + delay,
+            at: Instant::now() + whole_seconds(delay, micros()),
             deed,
         });
     }
+}
+
+/// The switch's clock for tasks has whole seconds: `+2` is due when the second after the next
+/// begins, 1 to 2 s from now (switch_scheduler.c). A shorter delay than a second, which no
+/// dialplan can give, is left as it is.
+fn whole_seconds(delay: Duration, now_us: u64) -> Duration {
+    let begun = Duration::from_micros(now_us % 1_000_000);
+    delay
+        .checked_sub(begun)
+        .filter(|_| delay.subsec_nanos() == 0)
+        .unwrap_or(delay)
 }
 
 /// The core's variables that execute what they hold (switch_types.h).
@@ -416,5 +446,14 @@ mod tests {
         channel.schedule(6, Duration::from_secs(3600), Deed::Hangup);
         assert_eq!(channel.cancel_tasks("5"), 1);
         assert_eq!(channel.cancel_tasks("u-1"), 1);
+    }
+
+    #[test]
+    fn tasks_are_due_when_a_second_begins() {
+        let after = |delay, now_us| whole_seconds(Duration::from_millis(delay), now_us).as_millis();
+        // In the capture states-resume-after-the-way-out: +2 at 0.49 s.
+        assert_eq!(after(2000, 1_795_602_946_490_000), 1510);
+        assert_eq!(after(2000, 1_795_602_946_000_000), 2000);
+        assert_eq!(after(200, 1_795_602_946_900_000), 200);
     }
 }

@@ -1,0 +1,160 @@
+//! How long the caller waits for the dialplan once the webhook has answered, and how often the
+//! service waits for the switch.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+use super::call::{Call, Exchange, is_run};
+use super::control::Event;
+use super::receiver::Receiver;
+use super::service::Service;
+
+/// From the webhook's answer to the next action of the dialplan: the switch's tick is 20 ms.
+const GOES_ON: Duration = Duration::from_millis(30);
+/// Of each kind. The quickest counts, since the computer may be busy with other things; with
+/// real-time priority (`chrt -r 1`) every one of them holds.
+const CALLS: usize = 21;
+/// Values that an answer is mapped to.
+const VALUES: usize = 10;
+
+/// An answer of `size` bytes, most of them in values that are mapped.
+fn answer(size: usize) -> String {
+    let of = |length: usize| {
+        let value = |index| (format!("v{index}"), json!("x".repeat(length)));
+        Value::Object((0..VALUES).map(value).collect()).to_string()
+    };
+    let filling = (size - of(0).len()) / VALUES;
+    of(filling)
+}
+
+fn webhook(name: &str, path: &str) -> String {
+    let map: Vec<_> = (0..VALUES)
+        .map(|index| format!("v{index} = \"$.v{index}\""))
+        .collect();
+    format!(
+        "[webhooks.{name}]\nurl = \"http://RECEIVER{path}\"\ntimeout = \"50s\"\nresponse.map = {{ {} }}\n",
+        map.join(", ")
+    )
+}
+
+/// The call is handed to the service, and the next action of its dialplan connects to `next`.
+async fn hand_over(exchange: &Exchange, call: &Call<'_>, turn: &str, service: &str, next: u16) {
+    let plan = format!(
+        "uuid_transfer {} 'm:^:set:turn={turn}^set:socket_resume=true^socket:{service} async full^\
+         socket:127.0.0.1:{next} async full^park' inline",
+        call.uuid
+    );
+    exchange.control.api(&plan).await;
+}
+
+/// Waits until the call runs this application in this turn.
+async fn runs(call: &Call<'_>, turn: &str, application: &str) {
+    let wanted = |event: &Event| is_run(event, application) && event.variable("turn") == Some(turn);
+    call.wait(application, wanted).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    let service = Service::start_with(&receiver, &webhook("timed", "/hold/timed")).await;
+    let service = format!("{}/timed", service.address);
+    let next = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = next.local_addr().expect("its number").port();
+    let call = exchange.dial("0", &service).await;
+    call.park().await;
+    for (size, before) in [(256, 0), (4096, CALLS)] {
+        receiver.tell("/hold/timed", answer(size));
+        let mut times = Vec::with_capacity(CALLS);
+        for asked in before + 1..=before + CALLS {
+            receiver.hold("/hold/timed");
+            let turn = asked.to_string();
+            hand_over(&exchange, &call, &turn, &service, port).await;
+            receiver.asked("/hold/timed", asked).await;
+            runs(&call, &turn, "playback").await;
+            let answered = Instant::now();
+            receiver.release("/hold/timed");
+            let (stream, _) = next.accept().await.expect("the next action");
+            times.push(answered.elapsed());
+            drop(stream);
+            runs(&call, &turn, "park").await;
+        }
+        times.sort();
+        let (best, middle, last) = (times[0], times[CALLS / 2], times[CALLS - 1]);
+        println!("{size} bytes: {best:?} at best, {middle:?} in the middle, {last:?} at worst");
+        assert!(best <= GOES_ON, "{size} bytes: {times:?}");
+    }
+}
+
+/// Who wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Switch,
+    Service,
+}
+
+/// Carries bytes one way and notes each time that some came.
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    side: Side,
+    noted: UnboundedSender<Side>,
+) {
+    let mut bytes = vec![0; 65_536];
+    while let Ok(count @ 1..) = from.read(&mut bytes).await {
+        noted.send(side).expect("the test counts");
+        if to.write_all(&bytes[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Stands between switch and service for one call, and gives how often the service wrote anew
+/// after the switch had.
+async fn turns(listener: &TcpListener, service: &str) -> usize {
+    let (switch, _) = listener.accept().await.expect("the switch connects");
+    let service = TcpStream::connect(service).await.expect("the service");
+    for stream in [&switch, &service] {
+        stream.set_nodelay(true).expect("small writes");
+    }
+    let ((from_switch, to_switch), (from_service, to_service)) =
+        (switch.into_split(), service.into_split());
+    let (noted, mut seen) = mpsc::unbounded_channel();
+    tokio::spawn(carry(from_switch, to_service, Side::Switch, noted.clone()));
+    tokio::spawn(carry(from_service, to_switch, Side::Service, noted));
+    let mut turns = 0;
+    let mut last = Side::Switch;
+    while let Some(side) = seen.recv().await {
+        turns += usize::from(side == Side::Service && last == Side::Switch);
+        last = side;
+    }
+    turns
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_call_costs_two_round_trips_and_its_music_one_write_that_nobody_waits_for() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    receiver.tell("/lookup", answer(4096));
+    let service = Service::start_with(&receiver, &webhook("counted", "/lookup")).await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let hosts = proxy.local_addr().expect("its number").to_string();
+    for _ in 0..CALLS {
+        let counted = turns(&proxy, &service.address);
+        let (call, turns) = tokio::join!(exchange.dial("ask-counted", &hosts), counted);
+        assert_eq!(call.line_of("counted").await.number, "0");
+        // An answer that is not there at once is waited for with music.
+        let waited = call.had(|event| {
+            is_run(event, "playback") && !event.get("Caller-Destination-Number").contains("-line-")
+        });
+        assert_eq!(turns, 2 + usize::from(waited), "music: {waited}");
+        call.hang_up().await;
+    }
+}
