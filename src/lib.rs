@@ -7,7 +7,7 @@
 //! # The ways of the data
 //!
 //! ```text
-//! socket -> takeover -> call::session -> webhook -> call::variables -> eslclient -> line 0 | 1
+//! socket | park -> takeover -> call::session -> webhook -> call::variables -> eslclient -> line 0 | 1
 //! hangup -> follow -> call::ledger -> call::details -> store (one transaction) -> outbox -> webhook
 //! ```
 //!
@@ -19,7 +19,7 @@
 //! | [`eslclient`] | the Event Socket, both ways; knows nothing of webhooks |
 //! | [`webhook`] | one HTTP request: templates, egress rule, one deadline, what the answer says |
 //! | [`store`] | what is remembered, in SQLite; every write acknowledged after its commit |
-//! | [`takeover`] | calls that the switch hands over, on hold until their webhook has answered |
+//! | [`takeover`] | calls that the switch hands over, to a socket or parked, on hold until their webhook has answered |
 //! | [`follow`] | port 8021 of every switch: the events of every leg |
 //! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |

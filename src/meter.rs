@@ -47,6 +47,11 @@ pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 /// Connections to a `switch` that were lost.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 
+/// Whether the parked calls of a `switch` are taken: 1 or 0.
+pub const PARK_CONNECTED: &str = "switchhook_park_connected";
+/// Parked calls that were given to us, by `fate`.
+pub const PARKED: &str = "switchhook_parked_calls_total";
+
 /// Times that following a `switch` began: what it did before is learnt from elsewhere.
 pub const GAPS: &str = "switchhook_gaps_total";
 /// Legs of a `switch` whose beginning or end was learnt otherwise than from their events, `by`
@@ -73,6 +78,9 @@ pub const ENDINGS: [&str; 6] = [
     "rescued",
     "protocol_error",
 ];
+
+/// The values of the `fate` label of [`PARKED`].
+pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
 
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
@@ -101,6 +109,9 @@ pub fn start_at_zero<'a>(
     }
     for limit in LIMIT_NAMES {
         counter!(LIMITS, "limit" => limit).absolute(0);
+    }
+    for fate in PARKED_FATES {
+        counter!(PARKED, "fate" => fate).absolute(0);
     }
     for outcome in ["served", "refused"] {
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
@@ -137,6 +148,7 @@ fn webhook_at_zero(webhook: &str) {
 fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
     counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
     for by in REPAIRERS {
@@ -182,6 +194,8 @@ fn describe() {
         "How far behind a switch's events we are"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
+    describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
+    describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
     describe_counter!(GAPS, "Times that following a switch began");
     describe_counter!(
         LEGS_REPAIRED,

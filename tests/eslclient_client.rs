@@ -50,6 +50,41 @@ async fn serve(mut switch: DuplexStream) -> usize {
 }
 
 #[tokio::test]
+async fn commands_sent_together_have_none_of_another_caller_between_them() {
+    let (client, events, mut switch) = started(1);
+    let callers: Vec<_> = (0..20_usize)
+        .map(|caller| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                let numbers = caller * 10..caller * 10 + 3;
+                let replies = client.together(numbers.clone().map(echo).collect()).await;
+                let texts: Vec<_> = replies
+                    .unwrap()
+                    .iter()
+                    .map(|r| r.text().into_owned())
+                    .collect();
+                let wanted: Vec<_> = numbers.map(|number| number.to_string()).collect();
+                assert_eq!(texts, wanted);
+            })
+        })
+        .collect();
+    let mut seen = Vec::new();
+    for _ in 0..60 {
+        let asked = command(&mut switch).await.unwrap();
+        let number = asked.trim().strip_prefix("api echo ").unwrap().to_owned();
+        answer(&mut switch, &number).await;
+        seen.push(number.parse::<usize>().unwrap());
+    }
+    for three in seen.chunks(3) {
+        assert_eq!([three[0] + 1, three[0] + 2], three[1..], "{seen:?}");
+    }
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    drop((client, events));
+}
+
+#[tokio::test]
 async fn many_callers_get_each_their_own_reply_though_others_give_up() {
     let (client, events, switch) = started(1);
     let server = tokio::spawn(serve(switch));

@@ -94,6 +94,10 @@ fn commands_without_arguments_are_what_the_captures_have() {
             &format!("api uuid_break {UUID}\n\n"),
         ),
         (Command::sched_del(17).unwrap(), "api sched_del 17\n\n"),
+        (
+            Command::transfer(UUID, "lookup-line-0", "flows").unwrap(),
+            &format!("api uuid_transfer {UUID} lookup-line-0 XML flows\n\n"),
+        ),
         (Command::auth("ClueCon").unwrap(), "auth ClueCon\n\n"),
         (
             Command::userauth("a", "b.c", "p:w").unwrap(),
@@ -201,6 +205,36 @@ fn names_that_could_say_more_than_a_name_are_refused() {
     assert!(Command::sched_del(1 << 31).is_err());
     assert!(Command::sched_del((1 << 31) - 1).is_ok());
     assert!(Command::auth("").is_err());
+}
+
+#[test]
+fn a_call_is_transferred_only_to_words() {
+    for bad in [
+        "",
+        "-both",
+        "a b",
+        "'system:touch x'",
+        "a inline",
+        "${x}",
+        "a\nb",
+        "a/b",
+        ".hidden",
+        "ümlaut",
+    ] {
+        for transfer in [Command::transfer, Command::transfer_queued] {
+            assert!(transfer(UUID, bad, "flows").is_err(), "{bad:?}");
+            assert!(transfer(UUID, "lookup-line-1", bad).is_err(), "{bad:?}");
+        }
+    }
+    let queued = Command::transfer_queued(UUID, "lookup-line-0", "flows").unwrap();
+    assert!(queued.is_queued());
+    let read = read(&queued);
+    assert!(
+        read.headers
+            .contains(&("execute-app-name".into(), "transfer".into()))
+    );
+    let argument = ("execute-app-arg".into(), "lookup-line-0 XML flows".into());
+    assert!(read.headers.contains(&argument), "{read:?}");
 }
 
 #[test]

@@ -7,6 +7,8 @@
     clippy::expect_used,
     reason = "what is not as it must be fails the test"
 )]
+// What is fuzzed brings the model of the switch along.
+#![allow(clippy::duplicate_mod)]
 
 #[path = "hostile/findings.rs"]
 mod findings;

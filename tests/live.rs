@@ -14,6 +14,8 @@ mod audio;
 mod call;
 #[path = "live/control.rs"]
 mod control;
+#[path = "live/costs.rs"]
+mod costs;
 #[path = "live/crowd.rs"]
 mod crowd;
 #[path = "live/dialplan.rs"]
@@ -36,6 +38,8 @@ mod hostile;
 mod kinds;
 #[path = "live/leaving.rs"]
 mod leaving;
+#[path = "live/park.rs"]
+mod park;
 #[path = "live/phone.rs"]
 mod phone;
 #[path = "live/receiver.rs"]

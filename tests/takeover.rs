@@ -5,6 +5,8 @@
 mod holding;
 #[path = "takeover/leaving.rs"]
 mod leaving;
+#[path = "takeover/parked.rs"]
+mod parked;
 #[path = "support/peer.rs"]
 mod peer;
 #[path = "support/receiver.rs"]

@@ -10,7 +10,7 @@ use super::variables::Line;
 /// Where a call on hold stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// The switch connected; what it says of the channel is not there yet.
+    /// The switch gave us the call; what it says of the channel is not read yet.
     Connecting,
     /// The webhook is asked; the caller waits.
     Holding {
@@ -47,8 +47,10 @@ pub enum Input {
     HungUp,
     /// The longest time that this state may last has passed.
     Deadline,
-    /// The switch said goodbye to the socket.
+    /// The switch said goodbye to the socket, or did everything of the leaving.
     Goodbye,
+    /// The call went on without us: the hook's schedule, or somebody else, moved it.
+    MovedOn,
     /// The connection is gone without a word.
     Lost,
 }
@@ -64,9 +66,9 @@ pub enum Action {
     StartMusic,
     /// Drop the request in flight.
     Cancel,
-    /// Write variables, cancel the scheduled way out, resume, break, exit: in one write.
+    /// Write variables, cancel the scheduled way out, send the call on: in one write.
     Release(Line),
-    /// Let go of the connection.
+    /// Let go of the call.
     Close,
 }
 
@@ -92,7 +94,7 @@ impl State {
             Input::Connected(Task::Refuse) => (Self::Leaving, &[Action::Release(Line::One)]),
             // Without the channel's UUID nothing can be written for it. The hook in the
             // dialplan set line 1 before, and `socket_resume` takes it there.
-            Input::HungUp | Input::Deadline | Input::Goodbye | Input::Lost => {
+            Input::HungUp | Input::Deadline | Input::Goodbye | Input::MovedOn | Input::Lost => {
                 (Self::Over, &[Action::Close])
             }
             Input::Waiting | Input::Answered(_) => (Self::Connecting, &[]),
@@ -105,7 +107,7 @@ impl State {
             Input::Answered(Line::Zero) => (Self::Leaving, &[Action::Release(Line::Zero)]),
             Input::Answered(Line::One) => (Self::Leaving, &[Action::Release(Line::One)]),
             Input::Deadline => (Self::Leaving, &[Action::Cancel, Action::Release(Line::One)]),
-            Input::HungUp | Input::Goodbye | Input::Lost => {
+            Input::HungUp | Input::Goodbye | Input::MovedOn | Input::Lost => {
                 (Self::Over, &[Action::Cancel, Action::Close])
             }
             Input::Waiting | Input::Connected(_) => (Self::Holding { music }, &[]),
@@ -114,7 +116,7 @@ impl State {
 
     fn leaving(input: Input) -> (Self, &'static [Action]) {
         match input {
-            Input::Goodbye | Input::HungUp | Input::Lost | Input::Deadline => {
+            Input::Goodbye | Input::HungUp | Input::MovedOn | Input::Lost | Input::Deadline => {
                 (Self::Over, &[Action::Close])
             }
             Input::Connected(_) | Input::Waiting | Input::Answered(_) => (Self::Leaving, &[]),

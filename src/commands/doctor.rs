@@ -63,6 +63,7 @@ fn switches(config: &Config) -> Vec<Switch> {
         address: switch.address.clone(),
         password: switch.password.clone(),
         frames,
+        park_service: switch.park_service.clone(),
         json_cdr_dir: switch.json_cdr_dir.clone(),
         json_cdr_post: switch.json_cdr_post,
     };

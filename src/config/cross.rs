@@ -219,6 +219,6 @@ fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Read
     }
     let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
     let what = "is longer than the hook in the dialplan waits, 15s unless it is told otherwise";
-    let cure = format!("hand calls over as ask-{name}-within-{seconds}");
+    let cure = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
     reader.warn(&join(path, "timeout"), Wrong::new(what, cure));
 }

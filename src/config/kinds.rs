@@ -70,6 +70,19 @@ pub(super) fn one_line(value: &Value) -> Read<String> {
     Ok(text)
 }
 
+/// A name that may stand in a dialplan's variable and in a filter of the Event Socket.
+pub(super) fn word(value: &Value) -> Read<String> {
+    let text = one_line(value)?;
+    let fits = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
+    let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if !begins || !text.chars().all(fits) || text.len() > 64 {
+        let what = "is no name";
+        let cure = "use letters, digits, _ . and -, a letter or digit first, at most 64";
+        return Err(Wrong::new(what, cure));
+    }
+    Ok(text)
+}
+
 /// `true` or `false`.
 pub(super) fn flag(value: &Value) -> Read<bool> {
     let wrong = || Wrong::new(is(value), "write true or false, without quotes");

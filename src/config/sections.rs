@@ -11,7 +11,7 @@ use url::Url;
 
 use super::kinds::{
     Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, shown, text,
+    one_of, optional, shown, text, word,
 };
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
@@ -69,6 +69,7 @@ pub(super) fn switch(mut section: Section<'_>) -> Switch {
         address: section.need("address", example, host_and_port),
         password: secret(&mut section, &PASSWORD, cure),
         name: section.get("name", optional(one_line)).flatten(),
+        park_service: section.get("park_service", optional(word)).flatten(),
         json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
         json_cdr_post: section.get_or("json_cdr_post", false, flag),
         json_cdr_auth: credentials(section.section("json_cdr_auth")),

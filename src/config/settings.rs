@@ -49,6 +49,9 @@ pub struct Switch {
     pub password: Secret,
     /// The switch's name in `cdrId`; `None` takes the name that the switch gives itself.
     pub name: Option<String>,
+    /// Under what name calls that its dialplan parks are given to us (`flow.service`);
+    /// `None`: none are taken.
+    pub park_service: Option<String>,
     /// Where mod_json_cdr writes, to learn what ended while nobody followed.
     pub json_cdr_dir: Option<PathBuf>,
     /// mod_json_cdr may post to `listen.http`, too.

@@ -64,6 +64,8 @@ pub struct Switch {
     pub password: Secret,
     /// Limits on what it sends.
     pub frames: Limits,
+    /// Under what name its parked calls are given to us.
+    pub park_service: Option<String>,
     /// Where its CDRs are read.
     pub json_cdr_dir: Option<PathBuf>,
     /// They may be posted.

@@ -17,7 +17,7 @@ use crate::eslclient::Event;
 use crate::meter;
 use crate::store::{Store, StoreError, StoredLeg};
 
-use super::cdrs::{Batch, Came, NotTaken, Order, Posted};
+use super::cdrs::{Batch, Came, NotTaken, OVERLAP_US, Order, Posted};
 use super::lag::Lag;
 use super::mending::Mending;
 use super::named::{Named, OfEvent};
@@ -190,7 +190,9 @@ impl Books {
             return;
         }
         let now = now_us();
-        let until_us = read.unwrap_or(now).max(now - OLDEST_CDR_US);
+        // What is read overlaps; a first time there is nothing before to overlap with.
+        let first_us = now.saturating_add(OVERLAP_US);
+        let until_us = read.unwrap_or(first_us).max(now - OLDEST_CDR_US);
         self.send(Job::CdrsRead { switch, until_us }).await;
         self.mending.order(Order::Begin(until_us), now);
     }

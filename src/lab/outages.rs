@@ -63,6 +63,7 @@ pub(super) async fn killed(stage: &Stage, calls: &Killed, service: &impl Service
     let kill = async {
         wait(bridged).await;
         let asked = request(stage, &calls.on_hold).await;
+        let parked = request(stage, &calls.parked).await;
         // What came before it is stored by then: the service writes in order.
         let over = stage.place(&calls.over, &started.esl).await;
         documents::wait_for_attempt(&documents, &over.record.uuid).await;
@@ -70,27 +71,30 @@ pub(super) async fn killed(stage: &Stage, calls: &Killed, service: &impl Service
         started.stop.await;
         documents.answer();
         let again = stage.started(service.start_process(config)).await;
-        for call in [request(stage, &calls.talks).await, asked] {
+        // The parked one is on its line only when its way out has come, and then ends.
+        for call in [request(stage, &calls.talks).await, asked, parked] {
             end(&stage.switch, &call);
         }
         again.map(|started| (over, at, started))
     };
     let esl = &started.esl;
-    let (talks, held, killed) = tokio::join!(
+    let (talks, held, parked, killed) = tokio::join!(
         stage.place(&calls.talks, esl),
         stage.place(&calls.on_hold, esl),
+        stage.place(&calls.parked, esl),
         kill
     );
     let (over, at, started) = killed?;
     let late = late(&held, at);
-    let (talks, mut held, over) = tokio::join!(
+    let (talks, mut held, parked, over) = tokio::join!(
         stage.judge(talks, &documents),
         stage.judge(held, &documents),
+        stage.judge(parked, &documents),
         stage.judge(over, &documents)
     );
     started.stop.await;
     held.fail(late);
-    let mut reports = vec![talks, held, over];
+    let mut reports = vec![talks, held, parked, over];
     let strays = documents::recheck(&documents, &mut reports);
     Ok((reports, strays))
 }

@@ -88,7 +88,10 @@ impl Chosen {
         };
         let any = |scenarios: &[&Scenario]| scenarios.iter().any(|scenario| chosen(scenario.name));
         let mut main = scenarios::all();
-        main.retain(|scenario| chosen(scenario.name));
+        // Who does not follow the switch is given no parked calls.
+        main.retain(|scenario| {
+            chosen(scenario.name) && (options.follow || scenario.call.parked.is_none())
+        });
         let (first, second) = scenarios::overload();
         let overload = any(&[&first, &second]).then_some((first, second));
         // These are about documents, which come only to who follows the switch.

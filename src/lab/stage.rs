@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::receiver::{Receiver, Request, closed_port};
 use super::report::CallReport;
 use super::run::{LabError, LabOptions, Started};
-use super::scenarios::{Host, Requests, Scenario, problems};
+use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
 use super::{config, documents};
 
@@ -20,6 +20,8 @@ use super::{config, documents};
 const AT_ONCE: usize = 6;
 /// The password that every FreeSWITCH is delivered with.
 const PASSWORD: &str = "ClueCon";
+/// A service that follows the switch and takes its parked calls has two connections.
+const CLIENTS: u64 = 2;
 /// How long after a call its request may still be on its way.
 pub(super) const SETTLE: Duration = Duration::from_secs(3);
 /// A service that is to follow the switch is there within this time.
@@ -72,7 +74,8 @@ impl Stage {
         if let Some(port) = &self.port {
             let address = port.address();
             extra.push_str(&format!(
-                "\n[[freeswitch]]\naddress = \"{address}\"\npassword = \"{PASSWORD}\"\n"
+                "\n[[freeswitch]]\naddress = \"{address}\"\npassword = \"{PASSWORD}\"\n\
+                 park_service = \"{PARK_SERVICE}\"\n"
             ));
         }
         let (widgets, documents) = (self.receiver.address(), documents.address());
@@ -84,7 +87,7 @@ impl Stage {
         &self,
         starting: BoxFuture<'_, Result<Started, String>>,
     ) -> Result<Started, LabError> {
-        let followed = self.switch.followed();
+        let followed = self.switch.followed_by(CLIENTS);
         let started = starting.await.map_err(LabError::Service)?;
         if self.port.is_some() && timeout(FOLLOWS, followed).await.is_err() {
             let seconds = FOLLOWS.as_secs();

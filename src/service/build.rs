@@ -12,7 +12,7 @@ use crate::ops::Guard;
 use crate::outbox::{self, Endpoint, Endpoints};
 use crate::signing::Signer;
 use crate::store::{self, Role};
-use crate::takeover::{self, Hold, Widget, Widgets};
+use crate::takeover::{self, Hold, Widget, Widgets, park};
 use crate::webhook::egress::Egress;
 use crate::webhook::{Client, Webhook};
 
@@ -235,6 +235,22 @@ pub fn outbox_options(config: &Config) -> outbox::Options {
         in_flight: config.limits.deliveries_in_flight,
         ..outbox::Options::default()
     }
+}
+
+/// The switches whose parked calls are taken.
+pub fn park_options(config: &Config) -> Vec<park::Options> {
+    let frames = takeover_options(config).frames;
+    let given = config.freeswitch.iter().filter_map(|switch| {
+        let service = switch.park_service.clone()?;
+        Some(park::Options {
+            address: switch.address.clone(),
+            password: switch.password.clone(),
+            service,
+            frames,
+            connect_deadline: config.limits.connect_deadline,
+        })
+    });
+    given.collect()
 }
 
 /// How the store is opened.

@@ -35,6 +35,7 @@ use crate::meter;
 use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
+use crate::takeover::park::Parking;
 use crate::takeover::{self, Takeover};
 
 pub use build::{compile, store_options};
@@ -157,7 +158,13 @@ impl Service {
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
         let stop_calls = CancellationToken::new();
-        let calls = tokio::spawn(Arc::clone(&takeover).serve(esl_listener, stop_calls.clone()));
+        let (parking, parked) = park(config, &takeover);
+        let calls = tokio::spawn(take_calls(
+            Arc::clone(&takeover),
+            esl_listener,
+            parking,
+            stop_calls.clone(),
+        ));
 
         let checks = checks(
             esl,
@@ -165,7 +172,7 @@ impl Service {
             store.health(),
             deliveries_health,
             stop_calls.clone(),
-            switches,
+            switches.into_iter().chain(parked).collect(),
         );
         let stop_http = CancellationToken::new();
         let ops = Ops {
@@ -333,6 +340,31 @@ fn follow(
         all.followers.push(tokio::spawn(follower.run(stop.clone())));
     }
     all
+}
+
+/// Who takes the parked calls of the switches that give us some, and how each is.
+fn park(config: &Config, takeover: &Arc<Takeover>) -> (Vec<Parking>, Vec<(String, Health)>) {
+    let parking = build::park_options(config).into_iter().map(|options| {
+        let name = format!("parked calls of {}", options.address);
+        let parking = Parking::new(Arc::clone(takeover), options);
+        let health = parking.health();
+        (parking, (name, health))
+    });
+    parking.unzip()
+}
+
+/// Both ways in which calls come, until `stop` and the end of the last.
+async fn take_calls(
+    takeover: Arc<Takeover>,
+    listener: TcpListener,
+    parking: Vec<Parking>,
+    stop: CancellationToken,
+) {
+    let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));
+    tokio::join!(
+        takeover.serve(listener, stop.clone()),
+        futures_util::future::join_all(parking)
+    );
 }
 
 type Health = watch::Receiver<store::Health>;

@@ -1,4 +1,4 @@
-//! What the switch says of a channel when it connects.
+//! What the switch says of a channel when it gives it to us.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -8,8 +8,34 @@ use crate::call::headers::Headers;
 use crate::call::variables::JSON_KEYS;
 use crate::eslclient::Event;
 
-/// Set by the hook before it hands the call over, unset by its way out.
-pub const RESUMES: &str = "socket_resume";
+/// Set by the hook before it hands the call over to a socket, unset by its way out.
+const RESUMES: &str = "socket_resume";
+/// The webhook that a parked call asks; unset when it is let go, and by the way out.
+pub const ASKS: &str = "flow.webhook";
+/// The number of the hook's way out, which unsets it.
+pub const WAY_OUT: &str = "flow.way_out";
+
+/// How a call was handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// By the `socket` application.
+    Socket {
+        /// The dialplan goes on by itself when the socket ends (`socket_resume`).
+        resumes: bool,
+    },
+    /// By parking it.
+    Parked(Lines),
+}
+
+/// Where a parked call goes on: `NAME-line-0` or `NAME-line-1` of a context of the XML
+/// dialplan. Both are words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    /// What stands before `-line-`.
+    pub name: String,
+    /// The context.
+    pub context: String,
+}
 
 /// What is kept of a channel while it waits: little, for there may be many.
 #[derive(Debug, Clone)]
@@ -28,10 +54,13 @@ pub struct Channel {
     pub answered: bool,
     /// The scheduled way out of the hook, cancelled when we leave.
     pub way_out: Option<u64>,
-    /// The dialplan goes on by itself when the socket ends (`socket_resume`).
-    pub resumes: bool,
+    /// How it was handed over.
+    pub way: Way,
     /// [`JSON_KEYS`] as it stands.
     pub json_keys: Option<String>,
+    /// The flow's variables that it has, of a parked call: others need not be unset. All
+    /// parked calls share a connection, on which each command takes the switch its time.
+    pub has: Option<Box<[String]>>,
 }
 
 impl Channel {
@@ -41,6 +70,12 @@ impl Channel {
     /// begins with `+` is.
     pub fn read(reply: &ConnectReply) -> Option<Self> {
         let headers = &AsItCame(&reply.event);
+        let resumes = headers.variable(RESUMES).as_deref() == Some("true");
+        Self::of(headers, "socket_path", Way::Socket { resumes })
+    }
+
+    /// The channel of these headers, whose variable `asks` names the webhook.
+    pub fn of(headers: &dyn Headers, asks: &str, way: Way) -> Option<Self> {
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
@@ -48,21 +83,72 @@ impl Channel {
                 .get("Unique-ID")
                 .filter(|uuid| !uuid.is_empty())?
                 .into_owned(),
-            widget: variable("socket_path").unwrap_or_default(),
+            widget: variable(asks).unwrap_or_default(),
             flow: variable("flow.name"),
             caller: text("Caller-Caller-ID-Number"),
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
-            way_out: variable("flow.way_out").as_deref().and_then(task),
-            resumes: variable(RESUMES).as_deref() == Some("true"),
+            way_out: task(headers, WAY_OUT),
             json_keys: variable(JSON_KEYS),
+            has: matches!(way, Way::Parked(_)).then(|| flow_variables(headers)),
+            way,
         })
     }
+
+    /// Whether a variable may be there. The switch compares names without case.
+    pub fn may_have(&self, name: &str) -> bool {
+        let has = |names: &[String]| names.iter().any(|has| has.eq_ignore_ascii_case(name));
+        self.has.as_deref().is_none_or(has)
+    }
+
+    /// The channel as a command of the session must name it; `None` on its own socket.
+    pub fn addressed(&self) -> Option<&str> {
+        match self.way {
+            Way::Socket { .. } => None,
+            Way::Parked(_) => Some(&self.uuid),
+        }
+    }
+
+    /// The variable that the hook's way out unsets: whether it has taken the call on.
+    /// `None` when nothing can have.
+    pub fn sign(&self) -> Option<&'static str> {
+        match self.way {
+            Way::Socket { resumes } => resumes.then_some(RESUMES),
+            Way::Parked(_) => Some(WAY_OUT),
+        }
+    }
+
+    /// Whether the call is still where it was handed over, by the value of [`Channel::sign`].
+    /// A parked one has the number of this very way out: it may be parked anew by now.
+    pub fn is_where_it_was(&self, sign: Option<&str>) -> bool {
+        match self.way {
+            Way::Socket { .. } => sign.is_some(),
+            Way::Parked(_) => sign.and_then(number) == self.way_out,
+        }
+    }
+}
+
+/// The names of the variables that a widget may write.
+fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
+    let mut names = Vec::new();
+    headers.visit(&mut |header, _| {
+        let name = header.strip_prefix("variable_");
+        names.extend(
+            name.filter(|name| name.starts_with("flow."))
+                .map(str::to_owned),
+        );
+    });
+    names.into_boxed_slice()
+}
+
+/// The scheduled task that a variable holds.
+pub fn task(headers: &dyn Headers, variable: &str) -> Option<u64> {
+    headers.variable(variable).as_deref().and_then(number)
 }
 
 /// A scheduled task's number, as FreeSWITCH counts them (switch_scheduler.c: from 1, `uint32_t`
 /// read back with `atoi`).
-fn task(text: &str) -> Option<u64> {
+fn number(text: &str) -> Option<u64> {
     text.parse::<u32>()
         .ok()
         .filter(|task| i32::try_from(*task).is_ok_and(|task| task > 0))
@@ -136,8 +222,8 @@ impl Headers for ConnectReply {
     }
 }
 
-/// The headers with nothing noted.
-struct AsItCame<'a>(&'a Event);
+/// The headers of an event, with nothing noted.
+pub struct AsItCame<'a>(pub &'a Event);
 
 impl Headers for AsItCame<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -1,4 +1,4 @@
-//! One call: performs the table of [`crate::call::session`] on a socket.
+//! One call: performs the table of [`crate::call::session`] over a [`Wire`].
 //!
 //! `waiting` is what happens to it, `leaving` is how it is let go. What is queued for the
 //! switch is written while the next thing is waited for, so that a peer that does not read
@@ -23,10 +23,12 @@ use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
 use crate::webhook::Prepared;
 
-use super::channel::Channel;
+use super::channel::{Channel, Way};
+use super::decision::Decision;
 use super::on_hold::OnHold;
-use super::opening::{Decision, NoCall, Opening};
+use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
+use super::wire::Wire;
 use super::{Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
@@ -46,20 +48,16 @@ pub async fn perform(takeover: &Takeover, stream: TcpStream) -> Result<Report, N
     Ok(held.report())
 }
 
-async fn open(
-    takeover: &Takeover,
-    stream: TcpStream,
-) -> Result<(Held<'_>, Task, OnHold<'_>), NoCall> {
+/// A call on its socket, what is to be done with it, and its place among those on hold.
+type Opened<'a> = (Held<'a, Connection<TcpStream>>, Task, OnHold<'a>);
+
+async fn open(takeover: &Takeover, stream: TcpStream) -> Result<Opened<'_>, NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
     let (counted, room) = OnHold::enter(takeover);
     let deadline = takeover.options.connect_deadline;
-    let Decision {
-        task,
-        widget,
-        request,
-    } = timeout(deadline, opening.decide(&widgets, room))
+    let decision = timeout(deadline, opening.decide(&widgets, room))
         .await
         .map_err(|_| NoCall::Silent(deadline))??;
     let Opening {
@@ -67,37 +65,30 @@ async fn open(
         channel,
         ..
     } = opening;
-    let (request, outcome) = match request {
-        Ok(request) => (Some(request), None),
-        Err(failure) => (None, Some(Outcome::unsent(failure))),
-    };
-    let held = Held {
-        takeover,
-        widgets,
-        widget,
-        connection,
-        channel,
-        state: State::Connecting,
-        alarm: Box::pin(sleep(Duration::ZERO)),
-        alarm_means: Input::Deadline,
-        request,
-        asking: None,
-        outcome,
-        place: None,
-        played: false,
-        ending: Ending::Lost,
-        began,
-        left: began,
-    };
+    let (held, task) = Held::new(takeover, widgets, connection, channel, decision, began);
     Ok((held, task, counted))
 }
 
+/// Takes over a parked call that is spoken to over `wire`.
+pub async fn perform_parked<W: Wire>(
+    takeover: &Takeover,
+    widgets: Arc<Widgets>,
+    wire: W,
+    channel: Channel,
+    decision: Decision,
+) -> Report {
+    let began = Instant::now();
+    let (mut held, task) = Held::new(takeover, widgets, wire, channel, decision, began);
+    held.run(Input::Connected(task)).await;
+    held.report()
+}
+
 /// A call on hold, with as little of it as waiting takes.
-struct Held<'a> {
+struct Held<'a, W> {
     takeover: &'a Takeover,
     widgets: Arc<Widgets>,
     widget: Option<Arc<Widget>>,
-    connection: Connection<TcpStream>,
+    wire: W,
     channel: Channel,
     state: State,
     alarm: Pin<Box<Sleep>>,
@@ -114,7 +105,40 @@ struct Held<'a> {
     left: Instant,
 }
 
-impl<'a> Held<'a> {
+impl<'a, W: Wire> Held<'a, W> {
+    fn new(
+        takeover: &'a Takeover,
+        widgets: Arc<Widgets>,
+        wire: W,
+        channel: Channel,
+        decision: Decision,
+        began: Instant,
+    ) -> (Self, Task) {
+        let (request, outcome) = match decision.request {
+            Ok(request) => (Some(request), None),
+            Err(failure) => (None, Some(Outcome::unsent(failure))),
+        };
+        let held = Self {
+            takeover,
+            widgets,
+            widget: decision.widget,
+            wire,
+            channel,
+            state: State::Connecting,
+            alarm: Box::pin(sleep(Duration::ZERO)),
+            alarm_means: Input::Deadline,
+            request,
+            asking: None,
+            outcome,
+            place: None,
+            played: false,
+            ending: Ending::Lost,
+            began,
+            left: began,
+        };
+        (held, decision.task)
+    }
+
     async fn run(&mut self, mut input: Input) {
         loop {
             let (next, actions) = self.state.step(input);
@@ -133,11 +157,14 @@ impl<'a> Held<'a> {
     /// How the call ends when this input ends it.
     fn note(&mut self, input: Input) {
         let holding = matches!(self.state, State::Holding { .. } | State::Connecting);
-        if holding && matches!(input, Input::HungUp | Input::Goodbye) {
-            self.ending = Ending::HungUp;
-            self.left = Instant::now();
-        } else if holding && input == Input::Lost {
-            self.ending = Ending::Lost;
+        let ending = match input {
+            Input::HungUp | Input::Goodbye => Ending::HungUp,
+            Input::MovedOn => Ending::Rescued,
+            Input::Lost => Ending::Lost,
+            Input::Connected(_) | Input::Waiting | Input::Answered(_) | Input::Deadline => return,
+        };
+        if holding {
+            self.ending = ending;
             self.left = Instant::now();
         }
     }
@@ -153,6 +180,14 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// Who confirms that there is such a call. A parked one is told by the switch itself.
+    fn witness(&self) -> Option<Arc<dyn witness::Witness>> {
+        match self.channel.way {
+            Way::Socket { .. } => self.takeover.witness.clone(),
+            Way::Parked(_) => None,
+        }
+    }
+
     fn ask(&mut self) {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
@@ -160,7 +195,7 @@ impl<'a> Held<'a> {
         let until = self.began + widget.webhook.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
-        let (witness, uuid) = (self.takeover.witness.clone(), self.channel.uuid.clone());
+        let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
             match witness::confirm(witness, &uuid).await {
                 Ok(()) => widgets.client.ask(&widget.webhook, request).await,
@@ -186,7 +221,7 @@ impl<'a> Held<'a> {
         let Some(request) = self.request.take() else {
             return;
         };
-        let witness = self.takeover.witness.clone();
+        let witness = self.witness();
         if let Err(stranger) = witness::confirm(witness, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(stranger));
             return;
@@ -211,13 +246,18 @@ impl<'a> Held<'a> {
         let Some(widget) = self.widget.clone() else {
             return;
         };
-        for name in widget.plan.mapped_names() {
+        let mapped = widget.plan.mapped_names();
+        let left = mapped.filter(|name| self.channel.may_have(name));
+        for name in left.collect::<Vec<_>>() {
             self.queue(release::assign(
                 &self.channel.uuid,
                 &Assignment { name, value: None },
             ));
         }
-        match widget.hold.start(self.channel.answered) {
+        match widget
+            .hold
+            .start(self.channel.answered, self.channel.addressed())
+        {
             Ok(commands) => {
                 self.played = !commands.is_empty();
                 commands
@@ -238,9 +278,7 @@ impl<'a> Held<'a> {
 
     fn queue(&mut self, command: Result<Command, CommandError>) {
         match command {
-            Ok(command) => {
-                self.connection.queue(&command);
-            }
+            Ok(command) => self.wire.queue(command),
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "a command was left out"),
         }
     }

@@ -36,19 +36,22 @@ pub struct Hold {
 
 impl Hold {
     /// The commands that start the hold for a channel that is answered or not;
-    /// empty when the caller is to hear nothing new.
+    /// empty when the caller is to hear nothing new. `uuid` names the channel where the
+    /// connection is not its own.
     ///
     /// # Errors
     /// When the stream's name cannot be sent to a switch.
-    pub fn start(&self, answered: bool) -> Result<Vec<Command>, CommandError> {
+    pub fn start(&self, answered: bool, uuid: Option<&str>) -> Result<Vec<Command>, CommandError> {
         let mut commands = Vec::with_capacity(2);
+        let once = Execute {
+            uuid,
+            ..Execute::default()
+        };
         if !answered {
             match self.before_answer {
                 BeforeAnswer::EarlyMedia => {}
                 BeforeAnswer::Silence => return Ok(commands),
-                BeforeAnswer::Answer => {
-                    commands.push(Command::execute("answer", "", Execute::default())?)
-                }
+                BeforeAnswer::Answer => commands.push(Command::execute("answer", "", once)?),
             }
         }
         if let Some(stream) = self.stream() {
@@ -56,7 +59,7 @@ impl Hold {
             // and gives up on a file that ends within half a second (a missing one).
             let forever = Execute {
                 loops: Some(-1),
-                ..Execute::default()
+                ..once
             };
             commands.push(Command::execute("playback", stream, forever)?);
         }

@@ -1,19 +1,24 @@
 //! Calls that a dialplan hands over: on hold until their webhook has answered.
 //!
-//! `socket` accepts connections and drains them; `opening` reads the channel and
-//! makes the request; `held` performs the table of [`crate::call::session`]; `hold`
-//! is what the caller hears; `release` is the one write that lets the call go;
-//! `report` is the line in the log.
+//! They come two ways. `socket` accepts the connections of FreeSWITCH's `socket` application,
+//! one for each call, and `opening` reads their channel. [`park`] hears over port 8021 which
+//! calls were parked for us, and steers all of them on that one connection. From there on it
+//! is one way: `decision` finds the webhook and makes the request; `held` performs the table
+//! of [`crate::call::session`] over a `wire`; `hold` is what the caller hears; `release` is
+//! the one write that lets the call go; `on_hold` counts; `report` is the line in the log.
 
 mod channel;
+mod decision;
 mod held;
 mod hold;
 mod on_hold;
 mod opening;
+pub mod park;
 mod release;
 mod report;
 mod socket;
 mod sparing;
+mod wire;
 mod witness;
 
 use std::collections::HashMap;

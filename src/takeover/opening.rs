@@ -1,17 +1,15 @@
-//! The start of a call: who is it, which webhook, what is to be sent.
+//! The start of a call on a socket: who is it, which webhook, what is to be sent.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::call::details;
-use crate::call::outcome::{Failure, Reason};
-use crate::call::session::Task;
+use crate::call::outcome::Failure;
 use crate::eslclient::{self, Command, Connection, Incoming};
-use crate::webhook::{self, Prepared};
+use crate::webhook::Prepared;
 
 use super::channel::{Channel, ConnectReply};
+use super::decision::{self, Decision};
 use super::{Takeover, Widget, Widgets};
 
 /// Why a connection did not become a call.
@@ -40,13 +38,6 @@ pub struct Opening {
     reply: ConnectReply,
 }
 
-/// What is to be done with a call.
-pub struct Decision {
-    pub task: Task,
-    pub widget: Option<Arc<Widget>>,
-    pub request: Result<Prepared, Failure>,
-}
-
 impl Opening {
     /// Sends `connect` and reads the channel.
     pub async fn connect(takeover: &Takeover, stream: TcpStream) -> Result<Self, NoCall> {
@@ -64,42 +55,23 @@ impl Opening {
 
     /// Finds the webhook and makes its request. With no `room`, nothing is asked.
     pub async fn decide(&mut self, widgets: &Widgets, room: bool) -> Result<Decision, NoCall> {
-        let widget = widgets.by_name.get(&self.channel.widget).cloned();
-        let request = match &widget {
-            None => Err(unknown(&self.channel.widget)),
-            Some(_) if !room => Err(overloaded()),
-            Some(widget) => self.prepare(widget).await?,
+        let widget = match decision::find(&self.channel.widget, widgets, room) {
+            Ok(widget) => widget,
+            Err(refused) => return Ok(*refused),
         };
-        let task = match (&request, &widget) {
-            (Ok(_), Some(widget)) if !widget.wait_for_response => Task::AskInBackground,
-            (Ok(_), _) => Task::Ask,
-            (Err(_), _) => Task::Refuse,
-        };
-        Ok(Decision {
-            task,
-            widget,
-            request,
-        })
+        let request = self.prepare(&widget).await?;
+        Ok(Decision::with(widget, request))
     }
 
     /// Renders the request; once more when it rests on values that are in doubt.
     async fn prepare(&mut self, widget: &Widget) -> Result<Result<Prepared, Failure>, NoCall> {
-        let first = self.render(widget);
+        let first = decision::render(widget, &self.reply);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {
             return Ok(first);
         }
         self.read_again(doubtful).await?;
-        Ok(self.render(widget))
-    }
-
-    fn render(&self, widget: &Widget) -> Result<Prepared, Failure> {
-        let document = || details::document_so_far(&self.reply, &widget.so_far);
-        widget.webhook.prepare(&webhook::Call {
-            headers: &self.reply,
-            document: None,
-            predefined: &|| document().to_string().into_bytes(),
-        })
+        Ok(decision::render(widget, &self.reply))
     }
 
     /// Asks for the exact text of `doubtful` headers, all in one write.
@@ -131,18 +103,4 @@ impl Opening {
         }
         Ok(())
     }
-}
-
-fn unknown(name: &str) -> Failure {
-    let detail = format!(
-        "no webhook is named \"{name}\"; the socket's path in the dialplan names one of the config's"
-    );
-    Failure::new(Reason::InvalidRequest, detail)
-}
-
-fn overloaded() -> Failure {
-    Failure::new(
-        Reason::Overloaded,
-        "too many calls are on hold; raise [limits] calls_on_hold or add a service",
-    )
 }

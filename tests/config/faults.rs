@@ -214,6 +214,10 @@ fn sections_refuse_what_they_cannot_use() {
         ),
         ("[freeswitch]\naddress = \"x:1\"", "write [[freeswitch]]"),
         (
+            "[[freeswitch]]\naddress = \"a:1\"\npassword = \"x\"\npark_service = \"a b\"",
+            "a letter or digit first",
+        ),
+        (
             "[[freeswitch]]\naddress = \"localhost\"\npassword = \"x\"",
             "with its port",
         ),

@@ -47,6 +47,7 @@ fn the_sections_beside_webhooks_are_read() {
     let switch = &config.freeswitch[0];
     assert_eq!(switch.address, "127.0.0.1:8021");
     assert_eq!(switch.password.reveal(), "ClueCon");
+    assert_eq!(switch.park_service.as_deref(), Some("switchhook"));
     assert_eq!(
         switch.json_cdr_dir.as_deref(),
         Some("/var/log/freeswitch/json_cdr".as_ref())

@@ -129,7 +129,7 @@ async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced()
         .await
         .unwrap();
     let other = stand_in(second, &inbox).await;
-    let followed = switch.followed();
+    let followed = switch.followed_by(1);
     let old = following(first, port.address(), &inbox, None).await;
     followed.await;
     let hosts = [old.esl, other.esl]

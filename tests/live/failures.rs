@@ -5,7 +5,7 @@ use super::receiver::Receiver;
 use super::service::Service;
 
 /// What the dialplan sees of one failure.
-struct Failure {
+pub struct Failure {
     number: &'static str,
     reason: &'static str,
     status: Option<&'static str>,
@@ -39,7 +39,7 @@ const fn answered(
     }
 }
 
-const FAILURES: [Failure; 9] = [
+pub const FAILURES: [Failure; 9] = [
     answered("7011", "AUTHENTICATION_FAILURE", "401", "CLIENT_ERROR"),
     answered("7012", "HTTP_STATUS", "503", "SERVER_ERROR"),
     failure("7013", "TIMEOUT", true),
@@ -68,7 +68,23 @@ async fn each_failure_of_a_webhook_takes_line_1_with_its_reason_and_a_sentence()
 }
 
 impl Failure {
-    fn check(&self, line: &Line) {
+    /// The webhook that fails so, as the shipped dialplan names it.
+    pub fn webhook(&self) -> &'static str {
+        match self.reason {
+            "AUTHENTICATION_FAILURE" => "fails_login",
+            "HTTP_STATUS" => "fails_status",
+            "TIMEOUT" => "fails_timeout",
+            "INVALID_FLOW_VAR" => "fails_variable",
+            "INVALID_RESPONSE" => "fails_response",
+            "INVALID_RESPONSE_MAP" => "fails_map",
+            "CONNECTION_FAILURE" => "fails_connection",
+            "BLOCKED_ADDRESS" => "fails_address",
+            _ => "no_such_webhook",
+        }
+    }
+
+    /// Whether the line is as it must be.
+    pub fn check(&self, line: &Line) {
         let number = self.number;
         assert_eq!(
             (line.number.as_str(), line.variable("flow.line")),

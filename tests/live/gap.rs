@@ -1,6 +1,7 @@
 //! Calls that end while the service is not there, compared with what a witness that never was
 //! away made of them.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
@@ -110,15 +111,15 @@ async fn short_call(exchange: &Exchange) {
     exchange.events.wait("end of the short call", ended).await;
 }
 
-fn ends(exchange: &Exchange) -> usize {
-    let ended = |event: &Event| event.name() == "CHANNEL_HANGUP_COMPLETE";
-    exchange.events.all(ended).len()
-}
-
-async fn all_are_down(exchange: &Exchange, more: usize) {
-    let wanted = ends(exchange).max(more);
-    let any = |_: &Event| ends(exchange) >= wanted;
-    exchange.events.wait("the ends of all legs", any).await;
+/// Waits until so many legs have ended.
+async fn all_are_down(exchange: &Exchange, legs: usize) {
+    let ended = Cell::new(0);
+    let last = |event: &Event| {
+        let ends = event.name() == "CHANNEL_HANGUP_COMPLETE";
+        ended.set(ended.get() + usize::from(ends));
+        ended.get() >= legs
+    };
+    exchange.events.wait("the ends of all legs", last).await;
 }
 
 #[tokio::test]

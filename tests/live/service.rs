@@ -58,6 +58,19 @@ impl Service {
         service
     }
 
+    /// The same, and it takes the calls that the switch parks.
+    pub async fn parking(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
+        let more = format!(
+            "{FOLLOWING}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n\
+             park_service = \"switchhook\"\n{more}",
+            switch.event_socket
+        );
+        let service = Self::start_on_with(switch.service, receiver, &more).await;
+        service.await_following(switch).await;
+        service.await_parking(switch).await;
+        service
+    }
+
     /// The shipped file as it is, but for the ports and the folder of the switch, and the receiver's port.
     pub async fn shipped(switch: &Switch, receiver: &str) -> Self {
         let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the file");
@@ -74,6 +87,7 @@ impl Service {
             .replace("127.0.0.1:8086", receiver);
         let service = Self::run(switch.service, http, &text).await;
         service.await_following(switch).await;
+        service.await_parking(switch).await;
         service
     }
 
@@ -153,6 +167,13 @@ impl Service {
     /// Waits for a line of the metrics.
     pub async fn await_metric(&self, line: &str) {
         self.await_text("/metrics", line).await;
+    }
+
+    /// Waits until it takes parked calls of the switch, by its own metric.
+    pub async fn await_parking(&self, switch: &Switch) {
+        let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
+        let metric = format!("switchhook_park_connected{{{switch}}} 1\n");
+        self.await_text("/metrics", &metric).await;
     }
 
     async fn await_text(&self, path: &str, text: &str) {

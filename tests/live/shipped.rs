@@ -17,10 +17,12 @@ use super::switch::shipped;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Number, the line that it ends on, and a flow variable that is known there.
-const LINES: [(&str, &str, &str, &str); 15] = [
+const LINES: [(&str, &str, &str, &str); 18] = [
     ("7001", "greet-line-0", "customer_name", "Anna Müller"),
     ("7002", "slow-line-0", "response_status", "SUCCESS"),
     ("7003", "second-line-0", "response_status", "SUCCESS"),
+    ("7006", "greet-line-0", "customer_name", "Anna Müller"),
+    ("7007", "slow-line-0", "response_status", "SUCCESS"),
     (
         "7011",
         "failed-line-1",
@@ -58,9 +60,15 @@ const LINES: [(&str, &str, &str, &str); 15] = [
         "CONNECTION_FAILURE",
     ),
     ("7023", "greet-line-0", "customer_name", "Anna Müller"),
+    (
+        "7024",
+        "failed-line-1",
+        "error_reason",
+        "CONNECTION_FAILURE",
+    ),
 ];
 /// Shown by the tests below, and of the kind `ask-NAME` by nearly every other.
-const PHONES: [&str; 5] = ["0", "(100[0-2])", "7004", "7005", "ask-[\\w-]+"];
+const PHONES: [&str; 5] = ["0", "(100[0-2])", "7004", "7005", "(?:ask|park)-[\\w-]+"];
 
 /// `switchhook lab --receiver`, and what it prints.
 struct Lab {

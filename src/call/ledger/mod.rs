@@ -253,7 +253,7 @@ impl Ledger {
         let mut wanted = HashSet::new();
         for (uuid, entry) in entries.filter(|(_, entry)| entry.heard_us < since_us) {
             let leg = &entry.leg;
-            let lacks = leg.recordings_unknown && !leg.mended;
+            let lacks = leg.phase == Phase::Down && leg.lacks_its_cdr();
             if matches!(leg.phase, Phase::Lost | Phase::HangingUp) || lacks {
                 wanted.insert(uuid);
             }
@@ -389,7 +389,7 @@ impl Ledger {
             Phase::Up | Phase::Lost | Phase::HangingUp => false,
             Phase::Told => now_us.saturating_sub(entry.heard_us) >= self.options.cdr_patience_us,
             Phase::Down => {
-                let cdr_may_tell = self.options.has_cdrs && leg.recordings_unknown && !leg.mended;
+                let cdr_may_tell = self.options.has_cdrs && leg.lacks_its_cdr();
                 leg.is_settled() && !cdr_may_tell
             }
         }

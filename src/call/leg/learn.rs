@@ -13,6 +13,7 @@ impl Leg {
     /// event until the leg is down. The same event twice, or an older one late, changes nothing.
     pub fn absorb(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
         let newest = self.is_newest(event) && self.phase != Phase::Down;
+        let mends = kind == Kind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();
         self.fill(kind, event);
         links::collect(event, &mut self.links, &mut self.hints, limits.links);
         self.links.remove(&self.uuid);
@@ -24,6 +25,7 @@ impl Leg {
         self.record(kind, event, limits);
         self.talk(event);
         self.advance(kind);
+        self.mended |= mends;
     }
 
     /// What is learnt once.
@@ -116,7 +118,6 @@ impl Leg {
 
     /// Its CDR may know the file of a recording of which nothing was seen.
     fn mend_recording(&mut self, path: Option<String>, cause: Option<&str>, limits: &Limits) {
-        self.mended |= self.recordings_unknown;
         if !self.recordings.is_empty() {
             return;
         }

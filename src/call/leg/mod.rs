@@ -197,6 +197,12 @@ impl Leg {
         self.phase == Phase::Down && self.recordings.iter().all(Recording::is_closed)
     }
 
+    /// Its events left open what its CDR may tell, and that was not read yet.
+    #[must_use]
+    pub fn lacks_its_cdr(&self) -> bool {
+        !self.mended && (self.recordings_unknown || !self.numbers.sure())
+    }
+
     /// Its end is known with all details.
     #[must_use]
     pub fn has_ended(&self) -> bool {

@@ -8,7 +8,7 @@ const MUSIC: State = State::Holding { music: true };
 #[test]
 fn the_table() {
     use Action::{Ask, AskInBackground, Cancel, Close, Release, StartMusic};
-    use Input::{Answered, Connected, Deadline, Goodbye, HungUp, Lost, Waiting};
+    use Input::{Answered, Connected, Deadline, Goodbye, HungUp, Lost, MovedOn, Waiting};
     use State::{Connecting, Leaving, Over};
     let rows: &[(State, Input, State, &[Action])] = &[
         (Connecting, Connected(Task::Ask), HOLDING, &[Ask]),
@@ -29,6 +29,7 @@ fn the_table() {
         (Connecting, HungUp, Over, &[Close]),
         (Connecting, Deadline, Over, &[Close]),
         (Connecting, Goodbye, Over, &[Close]),
+        (Connecting, MovedOn, Over, &[Close]),
         (Connecting, Lost, Over, &[Close]),
         (HOLDING, Waiting, MUSIC, &[StartMusic]),
         (MUSIC, Waiting, MUSIC, &[]),
@@ -43,10 +44,12 @@ fn the_table() {
         (MUSIC, Deadline, Leaving, &[Cancel, Release(Line::One)]),
         (MUSIC, HungUp, Over, &[Cancel, Close]),
         (MUSIC, Goodbye, Over, &[Cancel, Close]),
+        (MUSIC, MovedOn, Over, &[Cancel, Close]),
         (MUSIC, Lost, Over, &[Cancel, Close]),
         (MUSIC, Connected(Task::Ask), MUSIC, &[]),
         (Leaving, Goodbye, Over, &[Close]),
         (Leaving, HungUp, Over, &[Close]),
+        (Leaving, MovedOn, Over, &[Close]),
         (Leaving, Lost, Over, &[Close]),
         (Leaving, Deadline, Over, &[Close]),
         (Leaving, Answered(Line::Zero), Leaving, &[]),
@@ -75,6 +78,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Input::HungUp,
         Input::Deadline,
         Input::Goodbye,
+        Input::MovedOn,
         Input::Lost,
     ])
 }

@@ -33,15 +33,8 @@ impl<'a> Socket<'a> {
         &self.extension.actions[self.at].data
     }
 
-    /// With the switch's global variables in place of their names.
     fn expanded(&self, answers: &Answers) -> String {
-        let mut text = self.data().to_owned();
-        for name in variables(self.data()) {
-            if let Some(value) = answers.global(&name) {
-                text = text.replace(&format!("${{{name}}}"), value);
-            }
-        }
-        text
+        expanded(self.data(), answers)
     }
 
     pub(super) fn before(&self) -> &'a [Action] {
@@ -61,14 +54,28 @@ impl<'a> Socket<'a> {
     }
 }
 
+/// With the switch's global variables in place of their names.
+pub(super) fn expanded(text: &str, answers: &Answers) -> String {
+    let mut expanded = text.to_owned();
+    for name in variables(text) {
+        if let Some(value) = answers.global(&name) {
+            expanded = expanded.replace(&format!("${{{name}}}"), value);
+        }
+    }
+    expanded
+}
+
+/// Whether a call is handed to us in a way that strands none; `parked` says that one is,
+/// by the other way.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
     plan: &Plan,
+    parked: bool,
     findings: &mut Findings,
 ) {
     let mut targets = BTreeSet::new();
-    let mut reached = false;
+    let mut reached = parked;
     for socket in sockets(extensions) {
         let text = socket.expanded(answers);
         let list = text.split(' ').next().unwrap_or_default();

@@ -43,7 +43,7 @@ fn extension(context: &str, actions: &[(&str, &str)]) -> Extension {
 /// The findings that are not ok.
 fn wrong(extensions: &[Extension], answers: &Answers) -> Vec<(Level, String)> {
     let mut findings = Findings::about("switch");
-    judge(extensions, answers, &known(), &mut findings);
+    judge(extensions, answers, &known(), false, &mut findings);
     let bad = |found: &crate::doctor::Finding| found.level > Level::Ok;
     let found = findings.list().into_iter().filter(bad);
     found.map(|found| (found.level, found.what)).collect()

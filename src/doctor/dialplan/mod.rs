@@ -6,14 +6,15 @@
 mod grammar;
 mod hook;
 mod hosts;
+mod park;
 mod read;
 mod safety;
 
 use std::collections::BTreeSet;
 
-use super::Plan;
 use super::finding::Findings;
 use super::switch::Answers;
+use super::{Plan, Switch};
 
 /// The question for all of it.
 pub(super) const WHOLE: &str = "xml_locate dialplan";
@@ -32,8 +33,9 @@ pub(super) fn fallback(answers: &Answers) -> Option<String> {
 /// The global variables that say where calls are handed to.
 pub(super) fn questions(answers: &Answers) -> BTreeSet<String> {
     let extensions = read(answers).unwrap_or_default();
-    let names = hook::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
-    names.take(VARIABLES).collect()
+    let sockets = hook::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
+    let parks = park::parks(&extensions).flat_map(|park| hosts::variables(park.service()));
+    sockets.chain(parks).take(VARIABLES).collect()
 }
 
 fn read(answers: &Answers) -> Option<Vec<read::Extension>> {
@@ -41,7 +43,7 @@ fn read(answers: &Answers) -> Option<Vec<read::Extension>> {
     text.or_else(|| answers.said(SHIPPED).and_then(read::extensions))
 }
 
-pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
+pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &Plan, findings: &mut Findings) {
     let Some(extensions) = read(answers) else {
         let what = "its dialplan is not to be seen: it may come from mod_xml_curl or a script";
         return findings.note(
@@ -50,6 +52,8 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
             "read it with the hook of freeswitch-conf/dialplan/switchhook.xml beside it",
         );
     };
-    hook::judge(&extensions, answers, plan, findings);
+    let ours = switch.park_service.as_deref();
+    let parked = park::judge(&extensions, answers, ours, plan, findings);
+    hook::judge(&extensions, answers, plan, parked, findings);
     grammar::judge(&extensions, plan, findings);
 }

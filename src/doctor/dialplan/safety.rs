@@ -153,18 +153,7 @@ impl Judging<'_, '_> {
     }
 
     fn late_enough(&mut self, webhook: &str, seconds: u64) {
-        let Some(hooked) = self.plan.webhooks.get(webhook) else {
-            return;
-        };
-        if Duration::from_secs(seconds) >= hooked.timeout + ROOM {
-            return;
-        }
-        let timeout = hooked.timeout;
-        let what = format!(
-            "{}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before its answer",
-            self.place()
-        );
-        self.findings.warn("hook", what, "schedule it 5 s after the webhook's timeout (the shipped hook: ask-NAME-within-SECONDS)");
+        late_enough(&self.place(), webhook, seconds, self.plan, self.findings);
     }
 
     fn webhooks(&mut self, hosts: &[Host<'_>]) {
@@ -185,34 +174,58 @@ impl Judging<'_, '_> {
         }
         if named.iter().any(|name| !is_literal(name)) {
             named.retain(|name| is_literal(name));
-            for (webhook, within) in asked(self.extensions, self.socket) {
+            let hosts = variables(self.socket.data());
+            let context = &self.socket.extension.context;
+            for (webhook, within) in asked(self.extensions, "ask-", context, &hosts) {
                 self.late_enough(&webhook, within);
                 named.insert(webhook);
             }
         }
-        let known = &self.plan.webhooks;
-        let unknown: Vec<_> = named
-            .iter()
-            .filter(|name| !known.contains_key(*name))
-            .map(String::as_str)
-            .collect();
-        if !unknown.is_empty() {
-            let what = format!(
-                "the dialplan asks webhooks that the configuration does not have: {}: their calls take line 1, INVALID_REQUEST",
-                unknown.join(", ")
-            );
-            self.findings.warn(
-                "webhooks",
-                what,
-                "add [webhooks.NAME], or correct the name in the dialplan",
-            );
-        } else if !named.is_empty() {
-            let named: Vec<_> = named.iter().map(String::as_str).collect();
-            self.findings.ok(
-                "webhooks",
-                format!("the dialplan asks {}", named.join(", ")),
-            );
-        }
+        known(&named, self.plan, self.findings);
+    }
+}
+
+/// Whether the way out of a webhook comes after its answer.
+pub(super) fn late_enough(
+    place: &str,
+    webhook: &str,
+    seconds: u64,
+    plan: &Plan,
+    findings: &mut Findings,
+) {
+    let Some(hooked) = plan.webhooks.get(webhook) else {
+        return;
+    };
+    if Duration::from_secs(seconds) >= hooked.timeout + ROOM {
+        return;
+    }
+    let timeout = hooked.timeout;
+    let what = format!(
+        "{place}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before its answer"
+    );
+    findings.warn("hook", what, "schedule it 5 s after the webhook's timeout (the shipped hook: ask-NAME-within-SECONDS or park-NAME-within-SECONDS)");
+}
+
+/// Whether the configuration has the webhooks that are asked.
+pub(super) fn known(named: &BTreeSet<String>, plan: &Plan, findings: &mut Findings) {
+    let unknown: Vec<_> = named
+        .iter()
+        .filter(|name| !plan.webhooks.contains_key(*name))
+        .map(String::as_str)
+        .collect();
+    if !unknown.is_empty() {
+        let what = format!(
+            "the dialplan asks webhooks that the configuration does not have: {}: their calls take line 1, INVALID_REQUEST",
+            unknown.join(", ")
+        );
+        let cure = "add [webhooks.NAME], or correct the name in the dialplan";
+        findings.warn("webhooks", what, cure);
+    } else if !named.is_empty() {
+        let named: Vec<_> = named.iter().map(String::as_str).collect();
+        findings.ok(
+            "webhooks",
+            format!("the dialplan asks {}", named.join(", ")),
+        );
     }
 }
 
@@ -221,16 +234,20 @@ fn is_literal(name: &str) -> bool {
     !name.contains('$')
 }
 
-/// The webhooks that are asked through the shipped hook, `ask-NAME[-within-S][-then-NAME]`
-/// in its context, with the seconds until its way out.
+/// The webhooks that are asked through a shipped hook, `ask-NAME[-within-S][-then-NAME]`
+/// or `park-…` in its context, with the seconds until its way out.
 ///
-/// Not those of an extension that sends its calls to a host of its own.
-fn asked(extensions: &[Extension], socket: Socket<'_>) -> BTreeSet<(String, u64)> {
-    let context = &socket.extension.context;
-    let hosts = variables(socket.data());
+/// Not those of an extension that sends its calls to a service of its own, by the variables
+/// `given`.
+pub(super) fn asked(
+    extensions: &[Extension],
+    hook: &str,
+    context: &str,
+    given: &[String],
+) -> BTreeSet<(String, u64)> {
     let redirects = |action: &Action| {
         let set = action.assignment();
-        set.is_some_and(|(name, _)| hosts.iter().any(|host| host == name))
+        set.is_some_and(|(name, _)| given.iter().any(|given| given == name))
     };
     let to_us = |extension: &&Extension| !extension.actions.iter().any(redirects);
     let actions = extensions.iter().filter(to_us);
@@ -239,8 +256,8 @@ fn asked(extensions: &[Extension], socket: Socket<'_>) -> BTreeSet<(String, u64)
     calls
         .filter_map(|action| {
             let mut words = action.data.split_whitespace();
-            let (name, to) = (words.next()?.strip_prefix("ask-")?, words.nth(1)?);
-            (to == context.as_str() && is_literal(name)).then(|| parts(name))
+            let (name, to) = (words.next()?.strip_prefix(hook)?, words.nth(1)?);
+            (to == context && is_literal(name)).then(|| parts(name))
         })
         .collect()
 }

@@ -166,6 +166,7 @@ mod tests {
             address: "127.0.0.1:8021".into(),
             password: Secret::new("x"),
             frames: Limits::default(),
+            park_service: None,
             json_cdr_dir: folder.map(Path::to_owned),
             json_cdr_post: false,
         }

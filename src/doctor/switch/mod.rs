@@ -76,7 +76,7 @@ fn judge(switch: &Switch, plan: &Plan, answers: &Answers, findings: &mut Finding
     core::modules(answers, findings);
     event_socket::judge(answers, findings);
     core::way_back(answers, plan, findings);
-    dialplan::judge(answers, plan, findings);
+    dialplan::judge(answers, switch, plan, findings);
     music::judge(answers, plan, findings);
     cdr::judge(answers, switch, findings);
 }

@@ -25,12 +25,19 @@ pub(super) struct Driver<S> {
     /// `None` once every handle is gone.
     requests: Option<mpsc::Receiver<Request>>,
     /// Who waits for the replies, in the order of the commands.
-    answers: VecDeque<oneshot::Sender<Reply>>,
+    answers: VecDeque<Answer>,
     /// `None` once nobody takes events.
     events: Option<mpsc::Sender<Result<Event, Error>>>,
     /// Events that the receiver had no room for.
     backlog: VecDeque<Event>,
     lag: Arc<Lag>,
+}
+
+/// Who waits for the replies to commands that went out together.
+struct Answer {
+    waits: oneshot::Sender<Vec<Reply>>,
+    replies: Vec<Reply>,
+    outstanding: usize,
 }
 
 enum Step {
@@ -103,9 +110,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Queues a command and those that wait behind it, so that they go out in one write.
     fn queue(&mut self, request: Request) {
         let mut next = Some(request);
-        while let Some(Request { command, answer }) = next {
-            self.connection.queue(&command);
-            self.answers.push_back(answer);
+        while let Some(Request { commands, answer }) = next {
+            for command in &commands {
+                self.connection.queue(command);
+            }
+            self.answers.push_back(Answer {
+                waits: answer,
+                replies: Vec::with_capacity(commands.len()),
+                outstanding: commands.len(),
+            });
             let full = self.connection.unwritten() >= UNWRITTEN;
             next = match &mut self.requests {
                 Some(requests) if !full => requests.try_recv().ok(),
@@ -116,12 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     fn sort(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Reply(_, reply) => {
-                if let Some(answer) = self.answers.pop_front() {
-                    // Whoever asked may have stopped waiting.
-                    let _ = answer.send(reply);
-                }
-            }
+            Incoming::Reply(_, reply) => self.answer(reply),
             Incoming::Event(event) => {
                 self.backlog.push_back(event);
                 self.deliver();
@@ -131,6 +139,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
             | Incoming::Other(_) => {}
+        }
+    }
+
+    /// Notes a reply; whoever asked gets all of its replies with the last.
+    fn answer(&mut self, reply: Reply) {
+        let Some(first) = self.answers.front_mut() else {
+            return;
+        };
+        first.replies.push(reply);
+        first.outstanding -= 1;
+        if first.outstanding == 0
+            && let Some(answer) = self.answers.pop_front()
+        {
+            // Whoever asked may have stopped waiting.
+            let _ = answer.waits.send(answer.replies);
         }
     }
 

@@ -41,8 +41,8 @@ pub struct Events {
 
 #[derive(Debug)]
 struct Request {
-    command: Command,
-    answer: oneshot::Sender<Reply>,
+    commands: Vec<Command>,
+    answer: oneshot::Sender<Vec<Reply>>,
 }
 
 /// How far the receiver of events is behind.
@@ -112,10 +112,23 @@ impl Client {
     /// # Errors
     /// [`Gone`] when the connection ended before the reply came.
     pub async fn command(&self, command: Command) -> Result<Reply, Gone> {
-        let (answer, reply) = oneshot::channel();
-        let request = Request { command, answer };
+        let replies = self.together(vec![command]).await?;
+        replies.into_iter().next().ok_or(Gone)
+    }
+
+    /// Sends commands in one write, none of another caller between them, and waits for
+    /// their replies, which come in the same order. Whoever stops waiting disturbs nobody.
+    ///
+    /// # Errors
+    /// [`Gone`] when the connection ended before the last reply came.
+    pub async fn together(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Gone> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (answer, replies) = oneshot::channel();
+        let request = Request { commands, answer };
         self.commands.send(request).await.map_err(|_| Gone)?;
-        reply.await.map_err(|_| Gone)
+        replies.await.map_err(|_| Gone)
     }
 
     /// For how long the socket has not been read because the receiver of events is slow.

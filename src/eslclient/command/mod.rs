@@ -252,6 +252,35 @@ impl Command {
         block.finish_shown()
     }
 
+    /// Sends the channel to an extension of the XML dialplan, at once. What is queued for
+    /// it stays queued.
+    ///
+    /// # Errors
+    /// A channel that is no UUID; an extension or context that is no word. `uuid_transfer`
+    /// has a grammar: what begins with `-` is an option to it, `inline` a dialplan of commands.
+    pub fn transfer(uuid: &str, extension: &str, context: &str) -> Result<Self, CommandError> {
+        let mut block = Block::new("api uuid_transfer ");
+        block.push(block::uuid(uuid)?);
+        block.push(" ").push(&destination(extension, context)?);
+        block.finish_shown()
+    }
+
+    /// The same as an application: after everything that is queued for the channel.
+    ///
+    /// # Errors
+    /// As [`Command::transfer`].
+    pub fn transfer_queued(
+        uuid: &str,
+        extension: &str,
+        context: &str,
+    ) -> Result<Self, CommandError> {
+        let options = Execute {
+            uuid: Some(uuid),
+            ..Execute::default()
+        };
+        Self::execute("transfer", &destination(extension, context)?, options)
+    }
+
     /// Cancels one scheduled task by its number (`last_sched_id`), never a whole channel's.
     ///
     /// # Errors
@@ -297,6 +326,24 @@ impl Command {
             bytes: Cow::Owned(text.into_bytes()),
             queued: false,
         }
+    }
+}
+
+/// An extension of the XML dialplan as `transfer` and `uuid_transfer` read it.
+fn destination(extension: &str, context: &str) -> Result<String, CommandError> {
+    let extension = place("extension", extension)?;
+    let context = place("context", context)?;
+    Ok(format!("{extension} XML {context}"))
+}
+
+/// A name that no grammar of the switch sees more in.
+fn place<'a>(what: &'static str, name: &'a str) -> Result<&'a str, CommandError> {
+    require(name, what, 256, |byte| {
+        byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
+    })?;
+    match name.as_bytes().first() {
+        Some(first) if first.is_ascii_alphanumeric() => Ok(name),
+        Some(_) | None => Err(CommandError::BadCharacter { what }),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::call::cdr::Cdr;
 use crate::store::Health;
 
 use reader::Reader;
-pub use reader::{Batch, Order};
+pub use reader::{Batch, OVERLAP_US, Order};
 
 /// Posted CDRs that wait for the ledger; the one who posts more waits.
 const POSTED: usize = 64;

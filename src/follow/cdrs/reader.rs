@@ -23,7 +23,7 @@ const FILES: usize = 256;
 const BYTES: u64 = 16 * 1024 * 1024;
 /// A file that was written this much before the newest that was read may be unread: the clock of
 /// files is coarse, and a listing may miss what is written meanwhile.
-const OVERLAP_US: i64 = 120 * 1_000_000;
+pub const OVERLAP_US: i64 = 120 * 1_000_000;
 /// How long a file may take to be written.
 const UNFINISHED: Duration = Duration::from_secs(30);
 /// Between two looks at unfinished files.

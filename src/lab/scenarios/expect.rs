@@ -166,7 +166,12 @@ fn late(record: &CallRecord, request: &Request) -> Option<String> {
 
 /// Variables that the dialplan set itself, which the service may leave as they are.
 fn is_ours(scenario: &Scenario, name: &str) -> bool {
-    ["flow.way_out", "flow.name"].contains(&name)
+    let hook = ["flow.service", "flow.lines", "flow.lines_context"];
+    let parked = scenario.call.parked.is_some() && (hook.contains(&name) || name == "flow.untaken");
+    let socket = scenario.call.parked.is_none() && name == "flow.way_out";
+    parked
+        || socket
+        || name == "flow.name"
         || scenario
             .call
             .variables

@@ -5,6 +5,7 @@ mod expect;
 mod failure;
 mod hostile;
 mod outage;
+mod parked;
 mod success;
 
 use std::time::Duration;
@@ -177,8 +178,12 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(failure::all());
     all.extend(hostile::all());
     all.extend(agents::all());
+    all.extend(parked::all(&all));
     all
 }
+
+/// The service that takes the parked calls of the lab.
+pub(super) const PARK_SERVICE: &str = "lab";
 
 pub(super) use self::outage::{Killed, ReceiverDown};
 

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use super::agents::talks;
+use super::parked::parked;
 use super::success::mapped;
 use super::{FAILED, Heard, Is, Requests, Scenario, variable};
 use crate::lab::receiver::OK;
-use crate::lab::switch::End;
+use crate::lab::switch::{End, Left};
 
 /// Until it is told to end, in any case.
 const LONG: Duration = Duration::from_secs(60);
+
+/// The way out of a parked call whose service dies: late enough to be on hold by then.
+const PARKED_WAY_OUT: Duration = Duration::from_secs(6);
 
 /// The receiver of documents is down when the first call ends, and comes back while the
 /// second, which was on hold meanwhile, talks.
@@ -37,12 +41,13 @@ impl ReceiverDown {
     }
 }
 
-/// `kill -9` while one caller talks, one is on hold, and the document of a third is on
-/// its way.
+/// `kill -9` while one caller talks, two are on hold (one of them parked), and the document
+/// of another is on its way.
 #[derive(Debug, Clone)]
 pub(in crate::lab) struct Killed {
     pub talks: Scenario,
     pub on_hold: Scenario,
+    pub parked: Scenario,
     pub over: Scenario,
 }
 
@@ -56,13 +61,22 @@ impl Killed {
         Self {
             talks: talking,
             on_hold: on_hold(),
+            parked: parked_on_hold(),
             over,
         }
     }
 
     pub(in crate::lab) fn all(&self) -> Vec<&Scenario> {
-        vec![&self.talks, &self.on_hold, &self.over]
+        vec![&self.talks, &self.on_hold, &self.parked, &self.over]
     }
+}
+
+/// Nobody resumes a parked call: the hook's schedule takes it.
+fn parked_on_hold() -> Scenario {
+    let mut scenario = parked("killed_while_parked", &on_hold());
+    scenario.call.hand_over.way_out = Some(PARKED_WAY_OUT);
+    scenario.left = Left::Rescued;
+    scenario
 }
 
 /// The dialplan's own preset takes a caller to line 1 whose service died.

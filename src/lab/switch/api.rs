@@ -16,6 +16,7 @@ impl Switch {
             "uuid_setvar_multi" => self.setvar_multi(argument),
             "uuid_getvar" => self.getvar(argument),
             "uuid_break" | "break" => self.break_media(argument),
+            "uuid_transfer" => self.move_on(argument),
             "uuid_kill" => self.kill(argument),
             "uuid_dump" => self.uuid_dump(argument),
             "uuid_exists" => self.leg(argument).is_some().to_string(),
@@ -94,6 +95,18 @@ impl Switch {
                 channel.queue.clear();
             }
             channel.broken = true;
+            "+OK\n".into()
+        })
+    }
+
+    /// `UUID [-bleg|-both] EXTENSION [DIALPLAN] [CONTEXT]`; nobody here has a use for the
+    /// options.
+    fn move_on(&self, argument: &str) -> String {
+        let Some((uuid, destination)) = argument.split_once(' ') else {
+            return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n".into();
+        };
+        self.with(uuid, |channel| {
+            channel.moved = Some(destination.to_owned());
             "+OK\n".into()
         })
     }

@@ -1,6 +1,7 @@
 //! One call, from entering the dialplan to its end.
 
 mod ending;
+mod parked;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 use super::Switch;
 use super::announce::{ANSWER, CREATE};
 use super::channel::{Cause, Channel, Deed, Leg, Party, micros};
-use super::dialplan::{Call, Caller, Vanish};
+use super::dialplan::{Call, Caller, Vanish, forget_park};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
 use super::media::{Ear, Sound};
 use super::record::{CallRecord, Left, LegRecord};
@@ -30,6 +31,10 @@ impl Switch {
     /// Plays `call` and tells what became of it.
     pub async fn place(self: &Arc<Self>, call: Call) -> CallRecord {
         let mut play = Play::begin(Arc::clone(self), call);
+        if play.call.parked.is_some() {
+            let left = play.wait_in_park().await;
+            return play.finish(left).await;
+        }
         let wire = play.connect().await;
         let left = match wire {
             None => Left::NoService,
@@ -85,7 +90,11 @@ impl Play {
         }
         let leg = Arc::new(Leg::new(channel));
         switch.table().insert(leg.uuid.clone(), Arc::clone(&leg));
-        let session = Session::enter(Arc::clone(&switch), Arc::clone(&leg), &call.socket_data());
+        let (application, data) = match &call.parked {
+            Some(_) => ("park", String::new()),
+            None => ("socket", call.socket_data()),
+        };
+        let session = Session::enter(Arc::clone(&switch), Arc::clone(&leg), application, &data);
         Self {
             switch,
             call,
@@ -282,6 +291,7 @@ impl Play {
                 channel.unset("socket_resume");
                 channel.set("flow.line", "1");
                 self.transfer(&mut channel, 1);
+                forget_park(&mut channel);
                 drop(channel);
                 self.session.leave();
                 self.line = Some(1);

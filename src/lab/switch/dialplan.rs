@@ -55,6 +55,16 @@ impl Default for HandOver {
     }
 }
 
+/// The dialplan parks the call instead of giving it a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parked {
+    /// The service that is to take it, as `flow.service` has it.
+    pub service: String,
+    /// `sched_transfer` to line 1 after so long, its number in `flow.untaken`: for a call
+    /// that nobody takes.
+    pub untaken: Duration,
+}
+
 /// Who ends a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
@@ -100,6 +110,8 @@ pub struct Call {
     pub answered: bool,
     /// What else the dialplan does first.
     pub hand_over: HandOver,
+    /// Handed over by `park`; `None`: by `socket`.
+    pub parked: Option<Parked>,
     /// What the caller does.
     pub behaviour: Caller,
     /// Whom the caller talks to on line 0.
@@ -123,6 +135,7 @@ impl Default for Call {
             variables: Vec::new(),
             answered: true,
             hand_over: HandOver::default(),
+            parked: None,
             behaviour: Caller::default(),
             dial: None,
             talks: Duration::ZERO,
@@ -151,9 +164,9 @@ impl Call {
         format!("{} async full", hosts.join("|"))
     }
 
-    /// The actions before `socket`.
+    /// The actions before `socket` or `park`.
     pub(super) fn enter(&self, switch: &Switch, channel: &mut Channel) {
-        if self.hand_over.resume {
+        if self.hand_over.resume && self.parked.is_none() {
             channel.set("socket_resume", "true");
         }
         for (name, value) in &self.variables {
@@ -173,6 +186,28 @@ impl Call {
             channel.set("last_sched_id", id.to_string());
             channel.set("flow.way_out", id.to_string());
         }
+        if let Some(parked) = &self.parked {
+            self.give(parked, switch, channel);
+        }
+    }
+
+    /// Who is to take a parked call, what it asks, where it goes on.
+    fn give(&self, parked: &Parked, switch: &Switch, channel: &mut Channel) {
+        channel.set("flow.service", parked.service.clone());
+        channel.set("flow.webhook", self.path.clone());
+        channel.set("flow.lines", self.path.clone());
+        channel.set("flow.lines_context", "flows");
+        let id = switch.next_task(&channel.uuid);
+        channel.schedule(id, parked.untaken, Deed::WayOut);
+        channel.set("last_sched_id", id.to_string());
+        channel.set("flow.untaken", id.to_string());
+    }
+}
+
+/// What the way out of a parked call unsets, so that nobody moves it any more.
+pub(super) fn forget_park(channel: &mut Channel) {
+    for name in ["flow.way_out", "flow.untaken", "flow.webhook"] {
+        channel.unset(name);
     }
 }
 

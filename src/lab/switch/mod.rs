@@ -34,7 +34,7 @@ use self::channel::{Channel, Leg, State};
 use self::event::Event;
 
 pub use self::channel::Cause;
-pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Vanish};
+pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Parked, Vanish};
 pub use self::inbound::Inbound;
 pub use self::media::{Heard, Sound, Timeline};
 pub use self::record::{CallRecord, Left, LegRecord};
@@ -102,13 +102,14 @@ impl Switch {
         self.table().len()
     }
 
-    /// Completes when a client of port 8021 asks for events that has not asked yet.
-    pub fn followed(&self) -> impl Future<Output = ()> + use<> {
+    /// Completes when so many clients of port 8021 have asked for events that have not
+    /// asked yet.
+    pub fn followed_by(&self, clients: u64) -> impl Future<Output = ()> + use<> {
         let mut asked = self.subscriptions.subscribe();
         let before = *asked.borrow();
         async move {
             // The switch outlives whoever waits for this.
-            drop(asked.wait_for(|count| *count > before).await);
+            drop(asked.wait_for(|count| *count >= before + clients).await);
         }
     }
 

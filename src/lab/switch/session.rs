@@ -45,26 +45,32 @@ pub(super) struct Session {
     leg: Arc<Leg>,
     running: Vec<Running>,
     started: Instant,
-    socket: (String, String),
+    /// `socket` or `park`, its data, and the UUID of its execution.
+    entered: (&'static str, String, String),
 }
 
 impl Session {
-    /// Enters the `socket` application.
-    pub(super) fn enter(switch: Arc<Switch>, leg: Arc<Leg>, data: &str) -> Self {
+    /// Enters the application that keeps the call: `socket` or `park`.
+    pub(super) fn enter(
+        switch: Arc<Switch>,
+        leg: Arc<Leg>,
+        application: &'static str,
+        data: &str,
+    ) -> Self {
         let uuid = Uuid::new_v4().to_string();
         let mut channel = leg.lock();
-        announce_start(&switch, &mut channel, "socket", data, &uuid);
+        announce_start(&switch, &mut channel, application, data, &uuid);
         drop(channel);
         Self {
             switch,
             leg,
             running: Vec::new(),
             started: Instant::now(),
-            socket: (data.to_owned(), uuid),
+            entered: (application, data.to_owned(), uuid),
         }
     }
 
-    /// The peer said `connect`: the channel is parked.
+    /// The channel is parked: at once, or when the peer of a socket says `connect`.
     pub(super) fn park(&self) {
         self.switch.fire(&mut self.leg.lock(), PARK, &[]);
     }
@@ -76,6 +82,7 @@ impl Session {
         let pending = (free && !channel.queue.is_empty())
             || (channel.broken && !self.running.is_empty())
             || !channel.is_up()
+            || channel.moved.is_some()
             || !channel.fired.is_empty();
         let tick = pending.then(|| self.next_tick());
         let until = self.running.last().and_then(|top| top.until);
@@ -104,7 +111,10 @@ impl Session {
             channel.broken = false;
         }
         self.end_finished(&mut channel);
-        while channel.is_up() && self.running.last().is_none_or(|top| !top.locked) {
+        while channel.is_up()
+            && channel.moved.is_none()
+            && self.running.last().is_none_or(|top| !top.locked)
+        {
             let Some(command) = channel.queue.pop_front() else {
                 break;
             };
@@ -113,12 +123,17 @@ impl Session {
         self.listen(&mut channel);
     }
 
-    /// Leaves the `socket` application: everything ends, queued commands are still done.
+    /// Leaves the application: everything ends. `socket` still does what is queued; a `park`
+    /// leaves it undone.
     pub(super) fn leave(&mut self) {
         let leg = Arc::clone(&self.leg);
         let mut channel = leg.lock();
         self.end_all(&mut channel);
-        while channel.is_up() {
+        let parked = self.entered.0 == "park";
+        if parked && channel.is_up() && !channel.queue.is_empty() {
+            channel.violation("what was queued is not done before the transfer".into());
+        }
+        while channel.is_up() && !parked {
             let Some(command) = channel.queue.pop_front() else {
                 break;
             };
@@ -126,8 +141,8 @@ impl Session {
             self.end_all(&mut channel);
         }
         self.switch.fire(&mut channel, UNPARK, &[]);
-        let (data, uuid) = &self.socket;
-        announce_end(&self.switch, &mut channel, "socket", data, uuid);
+        let (application, data, uuid) = &self.entered;
+        announce_end(&self.switch, &mut channel, application, data, uuid);
         self.listen(&mut channel);
     }
 
@@ -227,6 +242,7 @@ impl Session {
             "set" | "export" => self.set(channel, data),
             "multiset" => data.split(' ').for_each(|pair| self.set(channel, pair)),
             "unset" => channel.unset(data),
+            "transfer" => channel.moved = Some(data.to_owned()),
             "hangup" => {
                 let cause = Some(data).filter(|data| !data.is_empty());
                 let cause = Cause::by_switch(cause.unwrap_or("NORMAL_CLEARING"));

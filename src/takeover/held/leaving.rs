@@ -7,9 +7,10 @@ use tracing::warn;
 
 use crate::call::session::Input;
 use crate::call::variables::{self, Assignment, Line, Plan};
-use crate::eslclient::{Command, Incoming};
-use crate::takeover::channel::RESUMES;
+use crate::eslclient::{Command, CommandError};
+use crate::takeover::channel::Way;
 use crate::takeover::report::Ending;
+use crate::takeover::wire::Wire;
 use crate::takeover::{Kept, release};
 
 use super::Held;
@@ -24,18 +25,20 @@ enum Standing {
     /// The hook's schedule took it on.
     Rescued,
     /// It was hung up, or the switch is gone.
-    Gone,
+    Gone(Ending),
 }
 
-impl Held<'_> {
+impl<W: Wire> Held<'_, W> {
     pub(super) async fn release(&mut self, line: Line) {
         self.asking = None;
         match self.standing().await {
             Standing::Ours => self.queue_leaving(line),
-            Standing::Gone => self.ending = Ending::HungUp,
+            Standing::Gone(ending) => self.ending = ending,
             Standing::Rescued => {
                 self.ending = Ending::Rescued;
-                self.queue(Ok(Command::exit()));
+                if self.channel.addressed().is_none() {
+                    self.queue(Ok(Command::exit()));
+                }
             }
         }
         self.left = Instant::now();
@@ -45,11 +48,10 @@ impl Held<'_> {
     }
 
     fn queue_leaving(&mut self, line: Line) {
-        let commands = release::commands(&self.channel, &self.assignments(), self.played);
-        let commands = commands.or_else(|error| {
+        let commands = self.leaving(line).or_else(|error| {
             warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
             self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
-            release::commands(&self.channel, &self.assignments(), self.played)
+            self.leaving(Line::One)
         });
         self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
         let commands = commands.unwrap_or_else(|error| {
@@ -61,32 +63,38 @@ impl Held<'_> {
         }
     }
 
-    /// Whether the hook's schedule took the call on meanwhile: its way out unsets
-    /// `socket_resume`. To say `resume` then would leave the call in CS_RESET for ever
-    /// (FreeSWITCH: mod_event_socket.c `listener_run`).
+    fn leaving(&self, line: Line) -> Result<Vec<Command>, CommandError> {
+        release::commands(&self.channel, &self.assignments(), line, self.played)
+    }
+
+    /// Whether the hook's schedule took the call on meanwhile: its way out unsets a
+    /// variable. To say `resume` then would leave the call of a socket in CS_RESET for ever
+    /// (FreeSWITCH: mod_event_socket.c `listener_run`); a parked one would be moved away
+    /// from where it is now. That of a parked call may be read late, so it is always asked.
     async fn standing(&mut self) -> Standing {
-        if !self.channel.resumes || self.began.elapsed() < RESCUE_POSSIBLE {
-            return Standing::Ours;
-        }
-        let Ok(command) = Command::get_variable(&self.channel.uuid, RESUMES) else {
+        let (is_parked, early) = match self.channel.way {
+            Way::Socket { .. } => (false, self.began.elapsed() < RESCUE_POSSIBLE),
+            Way::Parked(_) => (true, false),
+        };
+        let sign = self.channel.sign().filter(|_| !early);
+        let command = sign.and_then(|sign| Command::get_variable(&self.channel.uuid, sign).ok());
+        let Some(command) = command else {
             return Standing::Ours;
         };
-        let asked = self.connection.queue(&command);
-        let answered = async {
-            loop {
-                match self.connection.next().await {
-                    Ok(Incoming::Reply(ticket, reply)) if ticket == asked => {
-                        break reply.variable();
-                    }
-                    Ok(Incoming::Notice(_)) | Err(_) => break Err("gone".into()),
-                    Ok(_) => {}
-                }
-            }
-        };
-        match timeout(self.takeover.options.goodbye_deadline, answered).await {
-            Ok(Ok(None)) => Standing::Rescued,
-            Ok(Ok(Some(_))) | Err(_) => Standing::Ours,
-            Ok(Err(_)) => Standing::Gone,
+        let answered = timeout(
+            self.takeover.options.goodbye_deadline,
+            self.wire.ask(command),
+        );
+        match answered
+            .await
+            .map(|reply| reply.map(|reply| reply.variable()))
+        {
+            Ok(Ok(Ok(sign))) if self.channel.is_where_it_was(sign.as_deref()) => Standing::Ours,
+            Ok(Ok(Ok(_))) => Standing::Rescued,
+            Ok(Err(_)) if is_parked => Standing::Gone(Ending::Lost),
+            Ok(Ok(Err(_)) | Err(_)) => Standing::Gone(Ending::HungUp),
+            Err(_) if is_parked => Standing::Rescued,
+            Err(_) => Standing::Ours,
         }
     }
 
@@ -94,10 +102,12 @@ impl Held<'_> {
         let json_keys = self.channel.json_keys.as_deref();
         let default = Plan::default();
         let plan = self.widget.as_ref().map_or(&default, |widget| &widget.plan);
-        match &self.outcome {
+        let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),
             None => plan.in_background(json_keys),
-        }
+        };
+        assignments.retain(|row| row.value.is_some() || self.channel.may_have(&row.name));
+        assignments
     }
 
     /// Stores the answer for reports, without holding up the goodbye.

@@ -8,17 +8,17 @@ use tracing::{debug, warn};
 use crate::call::outcome::{Failure, Outcome, Reason};
 use crate::call::session::{Input, State};
 use crate::call::variables;
-use crate::eslclient::{Incoming, Ticket};
 use crate::takeover::report::Ending;
+use crate::takeover::wire::{Heard, Wire};
 
 use super::Held;
 
-impl Held<'_> {
+impl<W: Wire> Held<'_, W> {
     pub(super) async fn wait(&mut self) -> Input {
         loop {
             tokio::select! {
-                incoming = self.connection.next() => match incoming {
-                    Ok(incoming) => if let Some(input) = self.heard(incoming) { return input },
+                heard = self.wire.next() => match heard {
+                    Ok(heard) => if let Some(input) = self.heard(heard) { return input },
                     Err(error) => {
                         debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
                         return Input::Lost;
@@ -63,34 +63,29 @@ impl Held<'_> {
         });
     }
 
-    /// What a frame means to the session; `None` for what changes nothing.
-    fn heard(&mut self, incoming: Incoming) -> Option<Input> {
-        match incoming {
-            Incoming::Notice(_) => Some(if self.state == State::Leaving {
-                Input::Goodbye
-            } else {
-                Input::HungUp
-            }),
-            Incoming::Reply(ticket, reply) => {
-                if let Err(error) = reply.result() {
-                    self.refused(ticket, &error);
-                }
+    /// What was heard means this to the session; `None` for what changes nothing.
+    fn heard(&mut self, heard: Heard) -> Option<Input> {
+        let leaving = self.state == State::Leaving;
+        match heard {
+            Heard::Over if leaving => Some(Input::Goodbye),
+            Heard::Over => Some(Input::HungUp),
+            Heard::MovedOn => Some(Input::MovedOn),
+            Heard::Done => leaving.then_some(Input::Goodbye),
+            Heard::Refused(error) => {
+                self.refused(&error);
                 None
             }
-            Incoming::Event(_)
-            | Incoming::Rejection(_)
-            | Incoming::AuthRequest
-            | Incoming::Other(_) => None,
+            Heard::Nothing => None,
         }
     }
 
     /// The switch refused a command: most likely the caller is gone already.
-    fn refused(&mut self, ticket: Ticket, error: &str) {
-        let gone = error.contains("No such channel");
+    fn refused(&mut self, error: &str) {
+        let gone = error.contains("No such channel") || error.contains("invalid session id");
         if gone && self.state == State::Leaving {
             self.ending = Ending::HungUp;
         } else if !gone {
-            warn!(uuid = %self.channel.uuid, error, command = ?ticket, "the switch refused a command");
+            warn!(uuid = %self.channel.uuid, error, "the switch refused a command");
         }
     }
 }

@@ -98,6 +98,8 @@ pub(super) struct Channel {
     /// `uuid_break` was called (CF_BREAK).
     pub broken: bool,
     pub tasks: Vec<Task>,
+    /// Where `uuid_transfer` or `transfer` sends it: `EXTENSION DIALPLAN CONTEXT`.
+    pub moved: Option<String>,
     /// Somebody listens: events are worth building.
     pub heeded: bool,
     pub fired: Vec<Event>,
@@ -146,6 +148,7 @@ impl Channel {
             queue: VecDeque::new(),
             broken: false,
             tasks: Vec::new(),
+            moved: None,
             heeded: false,
             fired: Vec::new(),
             ear,

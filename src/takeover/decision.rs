@@ -1,0 +1,91 @@
+//! Which webhook a call asks, and what is to be sent.
+
+use std::sync::Arc;
+
+use crate::call::details;
+use crate::call::headers::Headers;
+use crate::call::outcome::{Failure, Reason};
+use crate::call::session::Task;
+use crate::webhook::{self, Prepared};
+
+use super::{Widget, Widgets};
+
+/// What is to be done with a call.
+pub struct Decision {
+    pub task: Task,
+    pub widget: Option<Arc<Widget>>,
+    pub request: Result<Prepared, Failure>,
+}
+
+impl Decision {
+    /// For a call that asks the webhook `name`. With no `room`, nothing is asked.
+    pub fn of(name: &str, headers: &dyn Headers, widgets: &Widgets, room: bool) -> Self {
+        let widget = match find(name, widgets, room) {
+            Ok(widget) => widget,
+            Err(refused) => return *refused,
+        };
+        let request = render(&widget, headers);
+        Self::with(widget, request)
+    }
+
+    /// For a request that was made, or could not be.
+    pub fn with(widget: Arc<Widget>, request: Result<Prepared, Failure>) -> Self {
+        let task = match &request {
+            Ok(_) if !widget.wait_for_response => Task::AskInBackground,
+            Ok(_) => Task::Ask,
+            Err(_) => Task::Refuse,
+        };
+        Self {
+            task,
+            widget: Some(widget),
+            request,
+        }
+    }
+
+    fn refusal(widget: Option<Arc<Widget>>, failure: Failure) -> Box<Self> {
+        Box::new(Self {
+            task: Task::Refuse,
+            widget,
+            request: Err(failure),
+        })
+    }
+}
+
+/// The webhook of this name, or what is to be done without.
+///
+/// # Errors
+/// An unknown webhook, or no `room`.
+pub fn find(name: &str, widgets: &Widgets, room: bool) -> Result<Arc<Widget>, Box<Decision>> {
+    match widgets.by_name.get(name).cloned() {
+        None => Err(Decision::refusal(None, unknown(name))),
+        Some(widget) if !room => Err(Decision::refusal(Some(widget), overloaded())),
+        Some(widget) => Ok(widget),
+    }
+}
+
+/// The request for a channel.
+///
+/// # Errors
+/// A variable that is missing, or a URL or header that is not valid.
+pub fn render(widget: &Widget, headers: &dyn Headers) -> Result<Prepared, Failure> {
+    let document = || details::document_so_far(headers, &widget.so_far);
+    widget.webhook.prepare(&webhook::Call {
+        headers,
+        document: None,
+        predefined: &|| document().to_string().into_bytes(),
+    })
+}
+
+fn unknown(name: &str) -> Failure {
+    let detail = format!(
+        "no webhook is named \"{name}\"; the hook in the dialplan names one of the config's"
+    );
+    Failure::new(Reason::InvalidRequest, detail)
+}
+
+fn overloaded() -> Failure {
+    Failure::new(
+        Reason::Overloaded,
+        "too many calls are on hold; raise [limits] calls_on_hold or add a service",
+    )
+}

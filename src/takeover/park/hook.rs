@@ -1,0 +1,72 @@
+//! What the hook in the dialplan set before it parked a call.
+//!
+//! Only the dialplan sets `flow.` variables: what a SIP header says becomes `sip_h_…`. All
+//! the same no text of them reaches a command that has a grammar unless it is a word.
+
+use crate::call::headers::Headers as _;
+use crate::eslclient::{Command, CommandError, Event};
+use crate::takeover::channel::{ASKS, AsItCame, Channel, Lines, Way, task};
+
+/// The service that is to take the call.
+pub const SERVICE: &str = "flow.service";
+/// The name before `-line-0` and `-line-1`; without it the webhook's.
+const LINES: &str = "flow.lines";
+/// Their context.
+const CONTEXT: &str = "flow.lines_context";
+/// Where the lines are when the hook does not say.
+const DEFAULT_CONTEXT: &str = "flows";
+/// The way out of a call that nobody takes.
+const UNTAKEN: &str = "flow.untaken";
+
+/// A parked call that is given to us.
+pub struct Hook {
+    pub channel: Channel,
+    /// The scheduled task to cancel now that the call is taken.
+    pub untaken: Option<u64>,
+}
+
+/// Why a call that is given to us cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// If we died it would wait for ever.
+    #[error(
+        "flow.way_out holds no task's number; schedule a way out before park, as the shipped hook does"
+    )]
+    NoWayOut,
+    /// The channel, or where it is to go on.
+    #[error("it cannot be sent on: {0} (flow.lines, flow.lines_context)")]
+    Nowhere(#[from] CommandError),
+}
+
+/// Reads a `CHANNEL_PARK`; `None` when it is no call for `service`.
+///
+/// # Errors
+/// When it is, and cannot be taken.
+pub fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
+    let headers = AsItCame(event);
+    let variable = |name| {
+        let value = headers.variable(name).map(std::borrow::Cow::into_owned);
+        value.filter(|value| !value.is_empty())
+    };
+    let Some(webhook) = variable(ASKS).filter(|_| variable(SERVICE).as_deref() == Some(service))
+    else {
+        return Ok(None);
+    };
+    let lines = Lines {
+        name: variable(LINES).unwrap_or(webhook),
+        context: variable(CONTEXT).unwrap_or_else(|| DEFAULT_CONTEXT.to_owned()),
+    };
+    let Some(channel) = Channel::of(&headers, ASKS, Way::Parked(lines.clone())) else {
+        return Ok(None);
+    };
+    if channel.way_out.is_none() {
+        return Err(Unusable::NoWayOut);
+    }
+    // What can be said now can be said when the call is let go.
+    let Lines { name, context } = lines;
+    Command::transfer(&channel.uuid, &format!("{name}-line-1"), &context)?;
+    Ok(Some(Hook {
+        channel,
+        untaken: task(&headers, UNTAKEN),
+    }))
+}
