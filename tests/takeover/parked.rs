@@ -139,7 +139,7 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
     let call = place.place(parked("slow", "one", 30));
     let mut request = place.running.receiver.next().await;
     let stopped = CancellationToken::new();
-    let service = place.running.service;
+    let (esl, service) = (place.running.esl(), place.running.service);
     let stopping = tokio::spawn({
         let stopped = stopped.clone();
         async move {
@@ -147,6 +147,10 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
             stopped.cancel();
         }
     });
+    // Both ways are closed in one go.
+    while tokio::net::TcpStream::connect(esl).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
     let switch = Arc::clone(&place.switch);
     let late = switch.place(parked("lookup", "one", 15)).await;
     right(&late, 1, Left::Rescued);
