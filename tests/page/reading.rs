@@ -141,11 +141,17 @@ async fn without_scripts_everything_can_be_read() {
         return;
     };
     let uuid = stage.call(RECORDED, 503, BUSY).await;
-    let body = reqwest::get(stage.url(&format!("/calls/{uuid}")))
-        .await
-        .unwrap();
-    let headers = body.headers().clone();
-    let text = body.text().await.unwrap();
+    // The store hears of the delivery a moment after the receiver.
+    let (headers, text) = loop {
+        let url = stage.url(&format!("/calls/{uuid}"));
+        let answer = reqwest::get(url).await.unwrap();
+        let headers = answer.headers().clone();
+        let text = answer.text().await.unwrap();
+        if !text.contains("being tried") {
+            break (headers, text);
+        }
+        tokio::task::yield_now().await;
+    };
     for part in [
         "HTTP_STATUS",
         "talked to",
