@@ -25,6 +25,9 @@ pub fn run(data: &[u8]) {
     let options = options(form, &String::from_utf8_lossy(path));
     let mut faults = Vec::new();
     let answer = Answer::compile(&options, &mut faults);
+    if !faults.is_empty() {
+        return; // No configuration with such a map is taken.
+    }
     let content_type = std::str::from_utf8(content_type).ok();
     let verdict = answer.parse(content_type, body);
     if let Ok(mapped) = &verdict {

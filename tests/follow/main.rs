@@ -14,6 +14,8 @@ mod golden;
 mod inbox;
 #[path = "../support/port8021.rs"]
 mod port8021;
+#[path = "../support/postgres.rs"]
+mod postgres;
 #[path = "../support/settings.rs"]
 mod settings;
 
@@ -23,5 +25,6 @@ mod link;
 mod memory;
 mod repair;
 mod rolling;
+mod several;
 mod stage;
 mod storing;

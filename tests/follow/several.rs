@@ -1,0 +1,213 @@
+//! Several instances on one PostgreSQL, each with a connection of its own to the switch: one
+//! may see what another does not.
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+use switchhook::service::Service;
+
+use crate::anew::{anew, renewed};
+use crate::events::{bodies, names};
+use crate::golden;
+use crate::inbox::{Inbox, Post};
+use crate::link::uuid;
+use crate::port8021::Port8021;
+use crate::postgres::{self, Database};
+use crate::settings;
+use crate::stage::start;
+
+const CALL: &str = "inbound-recorded-on-agent-leg";
+const SIMPLE: &str = "inbound-caller-hangs-up";
+/// What a leg's end is told by.
+const ENDS: [&str; 3] = [
+    "CHANNEL_HANGUP",
+    "CHANNEL_HANGUP_COMPLETE",
+    "CHANNEL_DESTROY",
+];
+
+/// Instances on one database, and what each of them sees of the switch.
+struct Several {
+    database: Database<'static>,
+    inbox: Inbox,
+    seen: Vec<Port8021>,
+    services: Vec<Service>,
+}
+
+impl Several {
+    /// `None` where there is no PostgreSQL.
+    async fn start(instances: usize, more: &str) -> Option<Self> {
+        let database = postgres::shared()?.database();
+        let mut several = Self {
+            database,
+            inbox: Inbox::start().await,
+            seen: Vec::new(),
+            services: Vec::new(),
+        };
+        for _ in 0..instances {
+            let switch = Port8021::start().await;
+            let folder = tempfile::tempdir().unwrap();
+            let text = settings::all_to(folder.path(), switch.address, several.inbox.address);
+            let file = format!("sqlite:{}", folder.path().join("store.db").display());
+            let text = text.replace(&file, &several.database.url()) + more;
+            several.services.push(start(&text).await);
+            switch.followed(1).await;
+            several.seen.push(switch);
+        }
+        Some(several)
+    }
+
+    /// Each instance sees a call that no other sees, after everything else: once these are
+    /// posted, all before them was looked at. Then all stop; what was posted but for these.
+    async fn end(self) -> Vec<Post> {
+        let mut last = HashSet::new();
+        for switch in &self.seen {
+            let (events, new) = anew(&bodies(SIMPLE));
+            switch.play(&events);
+            last.extend(documents(SIMPLE, &new).iter().map(id));
+        }
+        let all = |posts: &[Post]| {
+            let there: HashSet<String> = posts.iter().map(|post| id(&post.json())).collect();
+            last.is_subset(&there)
+        };
+        self.inbox.wait_for(all).await;
+        for service in self.services {
+            service.stop().await;
+        }
+        let mut posts = self.inbox.posts();
+        posts.retain(|post| !last.contains(&id(&post.json())));
+        posts
+    }
+}
+
+fn documents(name: &str, new: &std::collections::HashMap<String, String>) -> Vec<Value> {
+    serde_json::from_str(&renewed(&golden::text(name), new)).unwrap()
+}
+
+fn id(document: &Value) -> String {
+    document["phonon-uuid"].as_str().unwrap().to_owned()
+}
+
+fn sorted(posts: &[Post]) -> Vec<Value> {
+    golden::sorted(posts.iter().map(Post::json).collect())
+}
+
+#[tokio::test]
+async fn three_instances_that_see_the_same_post_each_call_once() {
+    let Some(several) = Several::start(3, "").await else {
+        return;
+    };
+    let mut expected = Vec::new();
+    for name in names() {
+        let (events, new) = anew(&bodies(&name));
+        several.seen.iter().for_each(|switch| switch.play(&events));
+        expected.extend(documents(&name, &new));
+    }
+    several.inbox.wait(expected.len()).await;
+    let posts = several.end().await;
+    assert_eq!(sorted(&posts), golden::sorted(expected), "each once, whole");
+}
+
+/// Every event but some, by a seed: of each hundred about five are lost.
+fn with_losses(events: &[String], random: &mut fastrand::Rng) -> Vec<String> {
+    let kept = events.iter().filter(|_| random.u32(0..100) >= 5);
+    kept.cloned().collect()
+}
+
+#[tokio::test]
+async fn of_three_instances_that_each_miss_some_events_every_call_is_posted_once() {
+    let Some(several) = Several::start(3, "[limits]\ndetails_deadline = \"1s\"").await else {
+        return;
+    };
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut expected = Vec::new();
+    for _ in 0..20 {
+        let (events, new) = anew(&bodies(CALL));
+        for switch in &several.seen {
+            switch.play(&with_losses(&events, &mut random));
+        }
+        expected.extend(documents(CALL, &new));
+    }
+    several.inbox.wait(expected.len()).await;
+    let posts = several.end().await;
+    let expected = golden::sorted(expected);
+    let ids: Vec<String> = sorted(&posts).iter().map(id).collect();
+    assert_eq!(ids, expected.iter().map(id).collect::<Vec<_>>());
+    for (posted, expected) in sorted(&posts).iter().zip(&expected) {
+        // One that says nothing of it lacks nothing.
+        assert!(
+            posted == expected || posted["incomplete"] == true,
+            "{posted}"
+        );
+    }
+}
+
+/// The events but those that tell the end of the `nth` leg.
+fn without_end_of(nth: usize, events: &[String]) -> Vec<String> {
+    let field = |event: &String, name: &str| {
+        let event: Value = serde_json::from_str(event).unwrap();
+        event[name].as_str().unwrap_or_default().to_owned()
+    };
+    let mut legs: Vec<String> = Vec::new();
+    for event in events {
+        let leg = field(event, "Unique-ID");
+        if !leg.is_empty() && !legs.contains(&leg) {
+            legs.push(leg);
+        }
+    }
+    let is_end = |event: &&String| {
+        ENDS.contains(&field(event, "Event-Name").as_str())
+            && field(event, "Unique-ID") == legs[nth]
+    };
+    events
+        .iter()
+        .filter(|event| !is_end(event))
+        .cloned()
+        .collect()
+}
+
+#[tokio::test]
+async fn what_each_of_two_instances_missed_is_made_good_by_the_other() {
+    let Some(several) = Several::start(2, "[limits]\ndetails_deadline = \"2s\"").await else {
+        return;
+    };
+    let (events, new) = anew(&bodies(CALL));
+    for (nth, switch) in several.seen.iter().enumerate() {
+        switch.play(&without_end_of(nth, &events));
+        switch.cut();
+    }
+    let posts = several.inbox.wait(1).await;
+    assert_eq!(sorted(&posts), documents(CALL, &new), "whole");
+    for switch in &several.seen {
+        switch.followed(2).await;
+    }
+    assert_eq!(several.end().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_document_that_is_out_is_not_made_again_by_an_instance_that_saw_less() {
+    let Some(several) = Several::start(2, "[limits]\ndetails_deadline = \"500ms\"").await else {
+        return;
+    };
+    let (events, new) = anew(&bodies(CALL));
+    several.seen[1].play(&without_first_leg(&events));
+    several.seen[0].play(&events);
+    several.inbox.wait(1).await;
+    // Of another such call nobody else knows: when the second gives it up, it has given up
+    // the first one before.
+    let (other, _) = anew(&bodies(CALL));
+    several.seen[1].play(&without_first_leg(&other));
+    several.inbox.wait(2).await;
+    let posts = several.end().await;
+    let (lacking, whole): (Vec<Value>, Vec<Value>) = sorted(&posts)
+        .into_iter()
+        .partition(|document| document["incomplete"] == true);
+    assert_eq!(whole, documents(CALL, &new));
+    assert_eq!(lacking.len(), 1, "{lacking:?}");
+}
+
+/// The events but those of the call's first leg: what is left has another id.
+fn without_first_leg(events: &[String]) -> Vec<String> {
+    let own = format!("\"Unique-ID\":\"{}\"", uuid(&events[0]));
+    let rest = events.iter().filter(|event| !event.contains(&own));
+    rest.cloned().collect()
+}
