@@ -45,6 +45,8 @@ pub enum Command {
     Outbox(operator::Outbox),
     /// Calls, and what their webhooks' answers kept.
     Report(operator::Report),
+    /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
+    Metrics(operator::Metrics),
     /// Print what the shell needs to complete our command line.
     Completions(Completions),
     /// Print the manual page.

@@ -23,7 +23,8 @@
 //! | [`follow`] | port 8021 of every switch: the events of every leg |
 //! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
-//! | [`ops`], [`meter`] | health, metrics and a page over HTTP; the names of what is counted |
+//! | [`ops`] | health, metrics and the operator's page over HTTP |
+//! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
 //! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
 //! | [`config`] | `switchhook.toml`, every fault with its line |
 //! | [`service`] | puts the parts together, starts and drains them |
@@ -41,6 +42,7 @@
 //! get their answers, stores what the followers have learnt, lets the deliveries under way
 //! end, and closes the store.
 
+pub mod board;
 pub mod call;
 pub mod config;
 pub mod doctor;

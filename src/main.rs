@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Check(args) => commands::check(&line.config, args),
         Command::Doctor(args) => commands::doctor(&line.config, args),
         Command::Outbox(what) => commands::outbox(&line.config, what),
+        Command::Metrics(args) => commands::metrics(args),
         Command::Report(args) => commands::report(&line.config, args),
         Command::Completions(args) => commands::completions(args),
         Command::Man => commands::man(),

@@ -14,7 +14,7 @@ pub const CALLS: &str = "switchhook_calls_total";
 pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 /// Widgets run, by `webhook` and `reason` (`SUCCESS` or the reason of the failure).
 pub const WIDGETS: &str = "switchhook_widgets_total";
-/// Seconds from the request to its outcome, by `webhook`.
+/// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 /// Seconds of a call that were ours and not the webhook's.
 pub const OWN_SECONDS: &str = "switchhook_own_seconds";
@@ -31,6 +31,14 @@ pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
+
+/// Documents that are not delivered, by `endpoint` and `state`.
+pub const DOCUMENTS: &str = "switchhook_documents";
+/// Age of the oldest document that waits for an `endpoint`, seconds; 0 when none does.
+pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
+
+/// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
+pub const PART_WELL: &str = "switchhook_part_well";
 
 /// Whether a `switch` is followed: 1 or 0.
 pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
@@ -77,6 +85,9 @@ pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
+/// The values of the `state` label of [`DOCUMENTS`].
+pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
+
 /// The values of the `limit` label of [`LIMITS`].
 pub const LIMIT_NAMES: [&str; 3] = ["calls_on_hold", "connections", "store_queue"];
 
@@ -108,6 +119,9 @@ pub fn start_at_zero<'a>(
     counter!(STRANGERS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
+    for part in ["esl", "store", "deliveries"] {
+        gauge!(PART_WELL, "part" => part).increment(0.0);
+    }
     drop(histogram!(OWN_SECONDS));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
@@ -117,14 +131,18 @@ fn webhook_at_zero(webhook: &str) {
     let results = Reason::ALL
         .iter()
         .map(|reason| reason.as_str())
-        .chain(["SUCCESS"]);
+        .chain([Reason::SUCCESS]);
     for result in results {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
+        drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
     }
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
-    drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned()));
+    for state in DOCUMENT_STATES {
+        gauge!(DOCUMENTS, "endpoint" => webhook.to_owned(), "state" => state).increment(0.0);
+    }
+    gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
 }
 
 fn switch_at_zero(switch: &str) {
@@ -159,6 +177,13 @@ fn describe() {
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
     );
+    describe_gauge!(DOCUMENTS, "Documents that are not delivered");
+    describe_gauge!(
+        OLDEST_DOCUMENT,
+        Unit::Seconds,
+        "Age of the oldest document that waits"
+    );
+    describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");

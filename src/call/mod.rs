@@ -15,5 +15,6 @@ pub mod outcome;
 pub mod pairs;
 pub mod recording;
 pub mod session;
+pub mod story;
 pub mod variables;
 pub mod whole;

@@ -49,6 +49,9 @@ impl Reason {
         Self::Overloaded,
     ];
 
+    /// The word that metrics, logs and pages have where there is no reason.
+    pub const SUCCESS: &str = "SUCCESS";
+
     /// The word written to `flow.key.error_reason`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

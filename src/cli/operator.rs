@@ -157,3 +157,21 @@ pub struct Report {
     #[arg(long)]
     pub persisted_only: bool,
 }
+
+/// `switchhook metrics`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples: a dashboard to import into Grafana\n  \
+    switchhook metrics --dashboard > switchhook.json\n\n\
+    Alert rules for Prometheus\n  \
+    switchhook metrics --alerts > /etc/prometheus/rules/switchhook.yml\n\n\
+    The metrics themselves are at /metrics of listen.http.")]
+#[command(group = ArgGroup::new("file").required(true).args(["dashboard", "alerts"]))]
+pub struct Metrics {
+    /// A dashboard, in Grafana's JSON.
+    #[arg(long)]
+    pub dashboard: bool,
+
+    /// Alert rules, in Prometheus's YAML.
+    #[arg(long)]
+    pub alerts: bool,
+}

@@ -116,6 +116,11 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
             all.deliveries_in_flight,
             number(1..=10_000),
         ),
+        calls_remembered: take.get_or(
+            "calls_remembered",
+            all.calls_remembered,
+            number(0..=1_000_000),
+        ),
     }
 }
 

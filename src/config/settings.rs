@@ -113,6 +113,8 @@ pub struct Limits {
     pub details_deadline: Duration,
     /// Documents being posted at once, over all webhooks.
     pub deliveries_in_flight: usize,
+    /// Runs of widgets that are kept in memory for the operator's page.
+    pub calls_remembered: usize,
 }
 
 impl Default for Limits {
@@ -128,6 +130,7 @@ impl Default for Limits {
             drain_deadline: Duration::from_secs(60),
             details_deadline: Duration::from_secs(60),
             deliveries_in_flight: 64,
+            calls_remembered: 1_000,
         }
     }
 }

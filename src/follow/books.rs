@@ -203,8 +203,8 @@ impl Books {
         let made = event
             .get("Event-Date-Timestamp")
             .and_then(|text| text.parse().ok());
-        if let (Some(made), Some(switch)) = (made, &self.switch) {
-            self.lag.note(switch, made, now);
+        if let Some(made) = made.filter(|_| self.switch.is_some()) {
+            self.lag.note(&self.address, made, now);
         }
         let named = Named {
             told: OfEvent(event),

@@ -234,6 +234,7 @@ mod tests {
             channels: Vec::new(),
             documents: Vec::new(),
             summary: None,
+            story: String::new(),
         }))
     }
 

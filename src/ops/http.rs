@@ -1,21 +1,28 @@
 //! `listen.http`: `/healthz`, `/readyz`, `/metrics`, and `/` for a person.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use axum::response::{Html, IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use chrono_tz::Tz;
+use maud::Markup;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
+use crate::store::Store;
+
 use super::guard::{self, Guard};
+use super::page::{self, View};
 use super::records::{self, Records};
+use super::{live, metrics, replay};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -37,6 +44,24 @@ pub struct Ops {
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// Who is on hold, and what became of the last calls.
+    pub board: Arc<Board>,
+    /// Calls that are over, documents.
+    pub store: Store,
+    /// The times of the page are in this zone.
+    pub time_zone: Tz,
+    /// Whether there is a token with which something may be changed.
+    pub may_change: bool,
+    /// Places for pages that are told of changes.
+    pub pages: Arc<Semaphore>,
+    /// Ends what would go on for as long as a page is open.
+    pub stop: CancellationToken,
+}
+
+/// Places for pages that are told of changes.
+#[must_use]
+pub fn places() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(live::PAGES))
 }
 
 /// Where the records of legs that ended are posted to.
@@ -56,15 +81,23 @@ pub async fn serve(
     ops: Ops,
     posts: Posts,
     guard: Guard,
-    stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let guard = Arc::new(guard);
+    let (stop, guard) = (ops.stop.clone(), Arc::new(guard));
     // Whoever posts a record has a password of its own.
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/", get(page))
+        .route("/metrics", get(metrics::respond))
+        .route("/", get(now))
+        .route("/calls", get(calls))
+        .route("/calls/{uuid}", get(call))
+        .route("/webhooks", get(webhooks))
+        .route("/outbox", get(outbox))
+        .route("/outbox/replay", get(replay::ask).post(replay::act))
+        .route("/outbox/{id}", get(document))
+        .route("/switches", get(switches))
+        .route("/changes", get(live::changes))
+        .route("/files/{name}", get(page::files::file))
         .with_state(ops)
         .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
         .merge(records::router(posts.records, posts.bytes))
@@ -75,9 +108,9 @@ pub async fn serve(
 }
 
 #[derive(Serialize)]
-struct Readiness {
-    ready: bool,
-    checks: Vec<Check>,
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    pub(super) checks: Vec<Check>,
 }
 
 /// 200 when every vital check is well, else 503; the checks are in the body either way.
@@ -91,7 +124,7 @@ async fn readyz(State(ops): State<Ops>) -> Response {
     (status, Json(readiness)).into_response()
 }
 
-fn readiness(ops: &Ops) -> Readiness {
+pub(super) fn readiness(ops: &Ops) -> Readiness {
     let checks = (ops.checks)();
     Readiness {
         ready: checks.iter().all(|check| check.ok || !check.vital),
@@ -99,37 +132,42 @@ fn readiness(ops: &Ops) -> Readiness {
     }
 }
 
-async fn metrics(State(ops): State<Ops>) -> Response {
-    ops.metrics.run_upkeep();
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        ops.metrics.render(),
-    )
-        .into_response()
+async fn now(State(ops): State<Ops>) -> Response {
+    let body = page::now::body(&ops).await;
+    view("Now", "/", body).respond(&ops, StatusCode::OK)
 }
 
-async fn page(State(ops): State<Ops>) -> Html<String> {
-    let readiness = readiness(&ops);
-    let word = if readiness.ready {
-        "ready"
-    } else {
-        "not ready"
-    };
-    let mut rows = String::new();
-    for check in &readiness.checks {
-        let mark = if check.ok { "✓" } else { "✗" };
-        let (name, detail) = (escape(&check.name), escape(&check.detail));
-        // Writing to a String cannot fail.
-        let _ = write!(rows, "<tr><td>{mark}<th scope=row>{name}<td>{detail}");
+async fn calls(State(ops): State<Ops>, Query(query): Query<page::calls::Query>) -> Response {
+    page::calls::respond(&ops, &query).await
+}
+
+async fn call(State(ops): State<Ops>, Path(uuid): Path<String>) -> Response {
+    page::call::respond(&ops, &uuid).await
+}
+
+async fn webhooks(State(ops): State<Ops>) -> Response {
+    let body = page::webhooks::body(&ops).await;
+    view("Webhooks", "/webhooks", body).respond(&ops, StatusCode::OK)
+}
+
+async fn outbox(State(ops): State<Ops>, Query(query): Query<page::outbox::Query>) -> Response {
+    page::outbox::respond(&ops, &query).await
+}
+
+async fn document(State(ops): State<Ops>, Path(id): Path<String>) -> Response {
+    page::document::respond(&ops, &id).await
+}
+
+async fn switches(State(ops): State<Ops>) -> Response {
+    let body = page::switches::body(&ops);
+    view("Switches", "/switches", body).respond(&ops, StatusCode::OK)
+}
+
+const fn view<'a>(title: &'a str, here: &'a str, body: Markup) -> View<'a> {
+    View {
+        title,
+        here,
+        search: "",
+        body,
     }
-    Html(format!(include_str!("page.html"), word = word, rows = rows))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

@@ -1,7 +1,17 @@
-//! What the operator asks of a running service, over HTTP.
+//! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
+//! person, made here and readable without scripts.
 
+mod calls;
+mod figures;
+pub mod files;
 mod guard;
 pub mod http;
+mod live;
+mod metrics;
+mod page;
+mod pictures;
 pub mod records;
+mod replay;
+mod words;
 
 pub use guard::Guard;

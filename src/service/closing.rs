@@ -8,8 +8,10 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 use tracing::{error, warn};
 
+use crate::board::Board;
 use crate::call::details::{self, Format};
 use crate::call::recording::Recording;
+use crate::call::story::Story;
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
@@ -23,7 +25,10 @@ use super::raw;
 use super::recordings::PublicUrl;
 
 /// Makes documents after the configuration as it is now.
-pub struct Documents(ArcSwap<Flows>);
+pub struct Documents {
+    flows: ArcSwap<Flows>,
+    board: Arc<Board>,
+}
 
 struct Flows {
     by_name: BTreeMap<String, (config::Flow, Format)>,
@@ -36,12 +41,13 @@ struct Flows {
 }
 
 impl Documents {
-    /// After a configuration.
+    /// After a configuration. The runs of a call's widgets are taken off the `board`.
     ///
     /// # Errors
     /// A template for recordings that is none.
-    pub fn new(config: &Config, built: &Built) -> Result<Self, Faults> {
-        Flows::new(config, built).map(|flows| Self(ArcSwap::from_pointee(flows)))
+    pub fn new(config: &Config, built: &Built, board: Arc<Board>) -> Result<Self, Faults> {
+        let flows = ArcSwap::from_pointee(Flows::new(config, built)?);
+        Ok(Self { flows, board })
     }
 
     /// After another one; documents that are frozen already stay as they are.
@@ -49,18 +55,21 @@ impl Documents {
     /// # Errors
     /// A template for recordings that is none.
     pub fn replace(&self, config: &Config, built: &Built) -> Result<(), Faults> {
-        self.0.store(Arc::new(Flows::new(config, built)?));
+        self.flows.store(Arc::new(Flows::new(config, built)?));
         Ok(())
     }
 }
 
 impl follow::Closing for Documents {
     fn finish(&self, call: &Call) -> FinishedCall {
-        self.0.load().finish(call)
+        let mut finished = self.flows.load().finish(call);
+        let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
+        finished.story.runs = self.board.take(&legs);
+        finished.stored()
     }
 
     fn unwanted_keys(&self) -> Vec<String> {
-        self.0.load().unwanted_keys.clone()
+        self.flows.load().unwanted_keys.clone()
     }
 }
 
@@ -79,7 +88,7 @@ impl Flows {
         })
     }
 
-    fn finish(&self, call: &Call) -> FinishedCall {
+    fn finish(&self, call: &Call) -> Finished {
         let name = call
             .flow_name()
             .filter(|name| !name.is_empty())
@@ -97,7 +106,8 @@ impl Flows {
             document,
             values: details::call_values(call, &url_of),
         };
-        FinishedCall {
+        let story = Story::of(call, &over.document, &self.unwanted_keys);
+        let call = FinishedCall {
             switch: call.switch().to_owned(),
             call_uuid: call.id.clone(),
             created_us: call.created_us(),
@@ -111,7 +121,9 @@ impl Flows {
                 .collect(),
             documents: self.documents(&over),
             summary: Some(summary(&over)),
-        }
+            story: String::new(),
+        };
+        Finished { call, story }
     }
 
     fn documents(&self, over: &Over<'_>) -> Vec<NewDocument> {
@@ -152,6 +164,20 @@ impl Flows {
                 "calls name a flow that the configuration does not have: no document is posted for them"
             );
         }
+    }
+}
+
+/// What is to be stored of a call, its story not yet as text.
+struct Finished {
+    call: FinishedCall,
+    story: Story,
+}
+
+impl Finished {
+    fn stored(self) -> FinishedCall {
+        // A story that cannot be told must not hold up the documents.
+        let story = serde_json::to_string(&self.story).unwrap_or_default();
+        FinishedCall { story, ..self.call }
     }
 }
 

@@ -28,14 +28,15 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::board::Board;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
 use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
-use crate::takeover::Takeover;
 use crate::takeover::park::Parking;
+use crate::takeover::{self, Takeover};
 
 pub use build::{compile, store_options};
 use closing::Documents;
@@ -50,7 +51,7 @@ use witnesses::Witnesses;
 pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     let built = compile(config)?;
     build::endpoints(config)?;
-    Documents::new(config, &built)?;
+    Documents::new(config, &built, Arc::default())?;
     let mut warnings = config.warnings.clone();
     warnings.extend(build::blocked(config, &built));
     warnings.sort_by_key(|warning| warning.line);
@@ -120,7 +121,8 @@ impl Service {
         for warning in build::blocked(config, &built) {
             warn!("{}", warning.in_file(config.origin(), ""));
         }
-        let documents = Arc::new(Documents::new(config, &built)?);
+        let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let documents = Arc::new(Documents::new(config, &built, Arc::clone(&board))?);
         let http_listener = bind("http", config.listen.http).await?;
         let store = Store::open(build::store_options(config, Role::Serve)).await?;
         // Last of what can fail: whoever connects is served.
@@ -148,7 +150,11 @@ impl Service {
         } = follow(config, &store, &documents, &stop_follow);
 
         let keeper = Arc::new(Keeper::new(store.clone()));
-        let takeover = Takeover::new(build::takeover_options(config), built.widgets, keeper);
+        let options = takeover::Options {
+            board: Arc::clone(&board),
+            ..build::takeover_options(config)
+        };
+        let takeover = Takeover::new(options, built.widgets, keeper);
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
         let stop_calls = CancellationToken::new();
@@ -169,16 +175,21 @@ impl Service {
             switches.into_iter().chain(parked).collect(),
         );
         let stop_http = CancellationToken::new();
-        let pages = tokio::spawn(http::serve(
-            http_listener,
-            Ops { checks, metrics },
-            Posts {
-                records: Arc::new(records),
-                bytes: config.limits.frame_body_bytes,
-            },
-            build::guard(config),
-            stop_http.clone(),
-        ));
+        let ops = Ops {
+            checks,
+            metrics,
+            board,
+            store: store.clone(),
+            time_zone: config.account.time_zone,
+            may_change: config.listen.http_token.is_some(),
+            pages: http::places(),
+            stop: stop_http.clone(),
+        };
+        let posts = Posts {
+            records: Arc::new(records),
+            bytes: config.limits.frame_body_bytes,
+        };
+        let pages = tokio::spawn(http::serve(http_listener, ops, posts, build::guard(config)));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,

@@ -29,9 +29,9 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use health::Health;
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSummary, Claimed, Content, DocumentDetail,
-    DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind, Lease,
-    NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, Want,
+    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
+    DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind,
+    Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall, Want,
 };
 
 use ops::{Cursor, Write};
@@ -339,6 +339,24 @@ impl Store {
     ) -> Result<(Vec<ReportedCall>, Option<ReportCursor>), StoreError> {
         let (calls, next) = either!(self, db => db.report(filter, cursor.0).await)?;
         Ok((calls, next.map(ReportCursor)))
+    }
+
+    /// Calls that are over with their stories, the newest first; looks through the last
+    /// 50,000.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn calls(&self, search: &CallSearch) -> Result<Vec<ToldCall>, StoreError> {
+        either!(self, db => db.calls(search).await)
+    }
+
+    /// Documents of a call and requests of its widgets, by the Unique-IDs of its legs; the
+    /// first hundred.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
+        either!(self, db => db.documents_of(uuids).await)
     }
 
     /// Webhooks and variable names that those calls kept.

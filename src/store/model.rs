@@ -175,6 +175,38 @@ pub struct FinishedCall {
     pub documents: Vec<NewDocument>,
     /// The report's row; none when the call is not to be reported.
     pub summary: Option<CallSummary>,
+    /// What the operator's page tells of it, in whatever JSON its owner reads again.
+    pub story: String,
+}
+
+/// Calls that are looked for among the newest ones; all of it must fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallSearch {
+    /// In a number, a Unique-ID or the story.
+    pub text: Option<String>,
+    /// Unique-ID of the call.
+    pub call_uuid: Option<String>,
+    /// Only calls that went down line 1.
+    pub line_1: bool,
+    /// Only calls before this one ([`ToldCall::id`]): the next page.
+    pub before: Option<i64>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// A call that is over, with its story.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldCall {
+    /// Its place in the order in which calls ended.
+    pub id: i64,
+    /// The switch's name.
+    pub switch: String,
+    /// Unique-ID of its first leg.
+    pub call_uuid: String,
+    /// As the report has it.
+    pub summary: CallSummary,
+    /// As it was given; empty for calls of before there were stories.
+    pub story: String,
 }
 
 /// What a widget with `persist_response` was answered.

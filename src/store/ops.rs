@@ -208,3 +208,21 @@ pub(super) enum Cursor {
     /// After this call UUID.
     Others(String),
 }
+
+/// Calls that a search looks through: the newest so many.
+pub(super) const LOOKED_THROUGH: i64 = 50_000;
+/// Documents that are shown of one call.
+pub(super) const DOCUMENTS_TOLD: u32 = 100;
+
+/// The text anywhere, whatever the case of its ASCII letters.
+pub(super) fn pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

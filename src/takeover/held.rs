@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tracing::warn;
 
+use crate::board::Place;
 use crate::call::outcome::Outcome;
 use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
@@ -95,6 +96,8 @@ struct Held<'a, W> {
     request: Option<Prepared>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
+    /// On the board, while it waits for the webhook.
+    place: Option<Place<'a>>,
     /// Something was started on the channel that must be broken off.
     played: bool,
     ending: Ending,
@@ -127,6 +130,7 @@ impl<'a, W: Wire> Held<'a, W> {
             request,
             asking: None,
             outcome,
+            place: None,
             played: false,
             ending: Ending::Lost,
             began,
@@ -188,6 +192,8 @@ impl<'a, W: Wire> Held<'a, W> {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
+        let until = self.began + widget.webhook.timeout();
+        self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
@@ -197,6 +203,18 @@ impl<'a, W: Wire> Held<'a, W> {
             }
         }));
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
+    }
+
+    fn shown(&self, until: Instant) -> Place<'a> {
+        let Channel {
+            uuid,
+            caller,
+            destination,
+            widget,
+            ..
+        } = &self.channel;
+        let texts = [uuid, caller, destination, widget].map(String::as_str);
+        self.takeover.options.board.hold(texts, self.began, until)
     }
 
     async fn ask_in_background(&mut self) {

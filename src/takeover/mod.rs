@@ -31,6 +31,7 @@ use futures_util::future::BoxFuture;
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
+use crate::board::Board;
 use crate::call::details::Format;
 use crate::call::variables::Plan;
 use crate::eslclient;
@@ -55,6 +56,8 @@ pub struct Options {
     pub music_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
+    /// Where it is shown who is on hold, and what became of the last calls.
+    pub board: Arc<Board>,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -68,6 +71,7 @@ impl Default for Options {
             goodbye_deadline: Duration::from_secs(5),
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
+            board: Arc::default(),
             allow: Vec::new(),
         }
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tracing::{info, warn};
 
-use crate::call::outcome::Outcome;
+use crate::board::{self, Board};
+use crate::call::outcome::{Outcome, Reason};
+use crate::call::story::{Run, Told};
 use crate::call::variables::Line;
 use crate::meter;
 
@@ -56,13 +58,31 @@ pub struct Report {
 }
 
 impl Report {
-    /// Logs and counts the call, once.
-    pub fn publish(&self) {
+    /// Logs and counts the call and notes it on the board, once.
+    pub fn publish(self, board: &Board) {
         counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);
         }
         self.log();
+        let known = self.known;
+        board.ran(self.into_run(), known);
+    }
+
+    fn into_run(self) -> Run {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let held_ms = i64::try_from(self.held.as_millis()).unwrap_or(i64::MAX);
+        Run {
+            uuid: board::cut(self.channel.uuid),
+            webhook: board::cut(self.channel.widget),
+            caller: board::cut(self.channel.caller),
+            called: board::cut(self.channel.destination),
+            flow: self.channel.flow.map(board::cut),
+            began_ms: board::now_ms().saturating_sub(held_ms),
+            held_us: micros(self.held),
+            ending: self.ending.as_str().into(),
+            outcome: self.outcome.as_ref().map(Told::of),
+        }
     }
 
     fn count(&self, outcome: &Outcome) {
@@ -70,7 +90,8 @@ impl Report {
         let known = self.known.then(|| self.channel.widget.clone());
         let webhook = known.unwrap_or_else(|| meter::UNKNOWN.to_owned());
         if let Some(duration) = outcome.duration {
-            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone()).record(duration);
+            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
+                .record(duration);
         }
         counter!(meter::WIDGETS, "webhook" => webhook, "reason" => self.reason()).increment(1);
         histogram!(meter::OWN_SECONDS).record(self.own());
@@ -88,7 +109,7 @@ impl Report {
 
     fn reason(&self) -> &'static str {
         match self.outcome.as_ref().map(|outcome| &outcome.verdict) {
-            Some(Ok(_)) => "SUCCESS",
+            Some(Ok(_)) => Reason::SUCCESS,
             Some(Err(failure)) => failure.reason.as_str(),
             None => "NONE",
         }

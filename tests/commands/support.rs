@@ -162,6 +162,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
             hangup_cause: "16".into(),
             incomplete: false,
         }),
+        story: String::new(),
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 pub use delivery::*;
 pub use operation::*;
 use switchhook::store::{
-    CallSummary, Claimed, Clock, Filter, FinishedCall, FinishedChannel, KeptResponse, NewDocument,
-    Report, Role, Settled, State, Store, StoreError, StoredLeg, Want,
+    CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, FinishedChannel, KeptResponse,
+    NewDocument, Report, Role, Settled, State, Store, StoreError, StoredLeg, Want,
 };
 
 /// Makes stores that share one database.
@@ -48,6 +48,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
             .map(|webhook| NewDocument::document(webhook, "outbound", call, body(webhook)))
             .collect(),
         summary: Some(summary("outbound", 1_000)),
+        story: String::new(),
     }
 }
 
@@ -116,6 +117,7 @@ macro_rules! conformance {
             a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_call
             how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back
             a_widgets_requests_are_all_kept_with_their_own_content
+            calls_are_told_the_newest_first_and_found_by_their_story
             every_attempt_has_the_same_id_and_bytes
             two_claimers_never_get_the_same_document
             a_stale_token_settles_nothing_and_is_told

@@ -252,6 +252,78 @@ pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &im
     assert!(inserted.has_changed().expect("open"));
 }
 
+pub async fn calls_are_told_the_newest_first_and_found_by_their_story(factory: &impl Factory) {
+    let store = serve(factory).await;
+    for (call, key) in [("a", "HFC_123"), ("b", "HFCX123"), ("c", "100%")] {
+        let story = format!(
+            "{{\"keys\":[[\"leadid\",\"{key}\"]],\"runs\":[{{\"ending\":\"line_{}\"}}]}}",
+            u8::from(call == "b")
+        );
+        let call = FinishedCall {
+            story,
+            ..finished(call, &[call], &["completed"])
+        };
+        store.finish_call(call).await.expect("finished");
+    }
+    let search = CallSearch {
+        limit: 10,
+        ..CallSearch::default()
+    };
+    let found = async |search: CallSearch| -> Vec<String> {
+        let calls = store.calls(&search).await.expect("calls");
+        calls.into_iter().map(|call| call.call_uuid).collect()
+    };
+    assert_eq!(found(search.clone()).await, ["c", "b", "a"]);
+    let with = |text: &str| CallSearch {
+        text: Some(text.into()),
+        ..search.clone()
+    };
+    assert_eq!(
+        found(with("hfc_123")).await,
+        ["a"],
+        "whatever the case, and _ is no wildcard"
+    );
+    assert_eq!(found(with("0%")).await, ["c"]);
+    assert_eq!(found(with("+4930")).await.len(), 3, "a number");
+    assert_eq!(
+        found(CallSearch {
+            line_1: true,
+            ..search.clone()
+        })
+        .await,
+        ["b"]
+    );
+    assert_eq!(
+        found(CallSearch {
+            call_uuid: Some("c".into()),
+            ..search.clone()
+        })
+        .await,
+        ["c"]
+    );
+    let newest = store
+        .calls(&CallSearch {
+            limit: 1,
+            ..search.clone()
+        })
+        .await
+        .expect("calls");
+    assert_eq!(
+        found(CallSearch {
+            before: Some(newest[0].id),
+            ..search
+        })
+        .await,
+        ["b", "a"]
+    );
+    let documents = store.documents_of(&["a", "c"]).await.expect("documents");
+    let of: Vec<_> = documents
+        .into_iter()
+        .map(|document| document.call_uuid)
+        .collect();
+    assert_eq!(of, ["a", "c"]);
+}
+
 pub async fn text_with_a_nul_is_stored_and_found_again(factory: &impl Factory) {
     let store = serve(factory).await;
     let mut call = finished("a\0b", &["a\0b"], &["completed"]);

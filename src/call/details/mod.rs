@@ -202,6 +202,24 @@ fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
     urls
 }
 
+/// What is missing of a call, as its document says it.
+#[must_use]
+pub fn missing(document: &Value) -> Vec<String> {
+    let names = document.get("missing").and_then(Value::as_array);
+    let names = names.into_iter().flatten().filter_map(Value::as_str);
+    names.map(str::to_owned).collect()
+}
+
+/// Number and part of each party, in the order of legs: `919879072567`, `VISITOR`.
+#[must_use]
+pub fn parts(call: &Call) -> Vec<(String, String)> {
+    let named = entries(call).into_iter().map(|entry| {
+        let number = entry.callee_number.unwrap_or_default().to_owned();
+        (number, entry.callee_type)
+    });
+    named.collect()
+}
+
 /// An object with its keys in alphabetical order; of two equal ones the later wins.
 fn sorted(mut entries: Vec<(String, Value)>) -> Value {
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -23,6 +23,7 @@ impl Leg {
             self.refresh(event, limits);
         }
         self.record(kind, event, limits);
+        self.talk(event);
         self.advance(kind);
         self.mended |= mends;
     }

@@ -3,6 +3,7 @@
 
 mod kind;
 mod learn;
+mod talk;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +15,7 @@ use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
 pub use kind::Kind;
+pub use talk::Talk;
 
 /// Who called.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -126,6 +128,9 @@ pub struct Leg {
     /// Its recordings, in the order of their start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<Recording>,
+    /// Whom it talked to, in the order in which that began.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub talks: Vec<Talk>,
     /// Its end or its CDR tells of a recording and not of its path.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recordings_unknown: bool,

@@ -15,6 +15,7 @@ mod migrate;
 mod operator;
 mod report;
 mod sql;
+mod told;
 
 use std::time::Duration;
 

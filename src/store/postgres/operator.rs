@@ -22,6 +22,8 @@ macro_rules! rows {
     };
 }
 
+pub(super) use rows;
+
 /// Takes the five values of [`bind_filter`].
 macro_rules! filter {
     () => {
@@ -165,7 +167,7 @@ fn attempt(row: PgRow) -> Result<Attempt, sqlx::Error> {
     })
 }
 
-fn document_row(row: &PgRow) -> Result<DocumentRow, sqlx::Error> {
+pub(super) fn document_row(row: &PgRow) -> Result<DocumentRow, sqlx::Error> {
     let state: State = row
         .try_get::<&str, _>("state")?
         .parse()

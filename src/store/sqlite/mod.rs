@@ -8,6 +8,7 @@ mod database;
 mod lock;
 mod operator;
 mod report;
+mod told;
 
 use std::path::PathBuf;
 

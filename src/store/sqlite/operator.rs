@@ -22,6 +22,8 @@ macro_rules! rows {
     };
 }
 
+pub(super) use rows;
+
 /// Takes the five values of [`bind_filter`].
 macro_rules! filter {
     () => {
@@ -160,7 +162,7 @@ fn attempt(row: SqliteRow) -> Result<Attempt, sqlx::Error> {
     })
 }
 
-fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> {
+pub(super) fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> {
     let state: State = row
         .try_get::<&str, _>("state")?
         .parse()

@@ -124,7 +124,7 @@ fn unfinished(row: SqliteRow) -> Result<ReportedCall, sqlx::Error> {
     })
 }
 
-fn reported(row: &SqliteRow) -> Result<ReportedCall, sqlx::Error> {
+pub(super) fn reported(row: &SqliteRow) -> Result<ReportedCall, sqlx::Error> {
     let flow: String = row.try_get("flow")?;
     let summary = CallSummary {
         flow: flow.clone(),

@@ -42,6 +42,7 @@ impl<W: Wire> Held<'_, W> {
             }
         }
         self.left = Instant::now();
+        self.place = None;
         self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
         self.keep();
     }

@@ -1,0 +1,14 @@
+//! `switchhook metrics`.
+
+use std::process::ExitCode;
+
+use switchhook::ops::files::{ALERTS, DASHBOARD};
+
+use crate::cli::operator::Metrics;
+
+/// Prints the file that was asked for.
+#[must_use]
+pub fn metrics(args: &Metrics) -> ExitCode {
+    let file = if args.dashboard { DASHBOARD } else { ALERTS };
+    super::exit(super::say(file).map(|()| true))
+}

@@ -1,0 +1,105 @@
+// Without this the page reads the same; with it it stays up to date, counts seconds, and can send.
+"use strict";
+
+const live = document.getElementById("live");
+let loaded = Date.now();
+let loading = false;
+let stream = null;
+
+// A time in one unit, as the server writes it.
+const whole = (ms) => {
+  const s = Math.floor(Math.max(0, ms) / 1000);
+  return s < 100 ? `${s} s` : s < 6000 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+};
+
+// Seconds pass between two answers of the server, too.
+const count = () => {
+  const passed = Date.now() - loaded;
+  for (const one of document.querySelectorAll("[data-since]")) one.textContent = whole(Number(one.dataset.since) + passed);
+  for (const one of document.querySelectorAll("[data-left]")) one.textContent = whole(Number(one.dataset.left) - passed);
+};
+
+// Nobody loses what they are writing or marking.
+const busy = () => {
+  const main = document.getElementById("main");
+  const at = document.activeElement;
+  const writes = main.contains(at) && at.matches("input, select, textarea");
+  const marked = window.getSelection();
+  const said = main.querySelector(".said:not(:empty)");
+  return writes || said || (!marked.isCollapsed && main.contains(marked.anchorNode));
+};
+
+const show = (text) => {
+  const next = new DOMParser().parseFromString(text, "text/html");
+  const [old, main] = [document.getElementById("main"), next.getElementById("main")];
+  if (!main) return;
+  const at = document.activeElement;
+  const address = old.contains(at) && at.matches("a[href]") ? at.getAttribute("href") : null;
+  old.replaceChildren(...main.childNodes);
+  document.querySelector("header > .pill").replaceWith(next.querySelector("header > .pill"));
+  loaded = Date.now();
+  if (address) old.querySelector(`a[href="${CSS.escape(address)}"]`)?.focus({ preventScroll: true });
+};
+
+const load = async () => {
+  if (loading || busy()) return;
+  loading = true;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.ok && !busy()) show(await answer.text());
+  } catch {
+    live.textContent = "The service does not answer.";
+  } finally {
+    loading = false;
+  }
+};
+
+const listen = () => {
+  stream?.close();
+  stream = new EventSource("/changes");
+  stream.addEventListener("open", () => { live.textContent = "Up to date by itself."; });
+  stream.addEventListener("error", () => { live.textContent = "Not up to date: the service does not answer."; });
+  stream.addEventListener("changed", load);
+};
+
+// What changes something takes the token along; it is kept for this tab alone.
+const send = async (form) => {
+  const [token, said, button] = [form.querySelector("#token"), form.querySelector(".said"), form.querySelector("button")];
+  button.disabled = true;
+  try {
+    const answer = await fetch(form.getAttribute("action"), {
+      method: "POST",
+      headers: { authorization: `Bearer ${token.value}` },
+      body: new URLSearchParams(new FormData(form)),
+    });
+    said.textContent = await answer.text();
+    if (answer.ok) sessionStorage.setItem("token", token.value);
+    else button.disabled = false;
+  } catch {
+    said.textContent = "The service does not answer.";
+    button.disabled = false;
+  }
+};
+
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-token]")) return;
+  event.preventDefault();
+  send(event.target);
+});
+
+for (const token of document.querySelectorAll("#token")) token.value = sessionStorage.getItem("token") ?? "";
+
+// "/" goes to the search, as in other tools.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("input, textarea, select")) return;
+  event.preventDefault();
+  document.getElementById("q").focus();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stream?.close();
+  else { listen(); load(); }
+});
+
+setInterval(count, 1000);
+listen();

@@ -1,0 +1,129 @@
+//! Pieces that more than one view is made of.
+
+use maud::{Markup, html};
+
+use crate::board::OnHold;
+use crate::call::story::Run;
+use crate::ops::calls::Told;
+use crate::ops::http::Ops;
+use crate::ops::{pictures, words};
+use crate::store::{DocumentRow, State};
+
+/// How a run left, with its reason: never told by colour alone.
+pub fn outcome(run: &Run) -> Markup {
+    let ending = words::ending(&run.ending);
+    let reason = run.outcome.as_ref().and_then(|told| told.reason.as_deref());
+    html! {
+        @match (&*run.ending, reason) {
+            ("line_0", _) => span.pill.good { (ending) },
+            ("line_1", Some(reason)) => span.pill.bad { (ending) " · " (reason) },
+            ("line_1" | "lost", _) => span.pill.bad { (ending) },
+            (_, _) => span.pill.odd { (ending) },
+        }
+    }
+}
+
+/// Who called whom, as a link to the call.
+pub fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
+    html! {
+        a.parties href={ "/calls/" (uuid) } {
+            (or_dash(caller)) span.arrow aria-label="to" { " → " } (or_dash(called))
+        }
+    }
+}
+
+/// A text that may be empty.
+pub fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "unknown" } else { text }
+}
+
+/// Calls on hold, those that wait longest first.
+pub fn on_hold(held: &[OnHold]) -> Markup {
+    html! {
+        ul.held {
+            @for one in held {
+                li {
+                    div.row {
+                        (parties(&one.uuid, &one.caller, &one.called))
+                        span { "asks " b { (one.webhook) } }
+                        span.end {
+                            b data-since=(one.since.as_millis()) { (words::whole(one.since)) }
+                            @if one.left.is_zero() {
+                                " on hold, ending"
+                            } @else {
+                                " on hold, ends by itself in "
+                                span data-left=(one.left.as_millis()) { (words::whole(one.left)) }
+                            }
+                        }
+                    }
+                    (pictures::patience(one.since, one.left))
+                }
+            }
+        }
+    }
+}
+
+/// Calls in a list, each with its outcome and the sentence of its failure.
+pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
+    html! {
+        ul.calls {
+            @for call in calls {
+                li {
+                    div.row {
+                        time.clock title=(words::moment(call.began_ms, ops.time_zone)) {
+                            (words::clock(call.began_ms, ops.time_zone))
+                        }
+                        (parties(&call.uuid, &call.caller, &call.called))
+                        @if let Some(run) = call.deciding() {
+                            span.webhook { (run.webhook) }
+                            span.end { (outcome(run)) }
+                        }
+                    }
+                    @if let Some(detail) = sentence(call) {
+                        p.why { (detail) }
+                    }
+                    p.quiet { (words::away(call.began_ms, now_ms)) " · " (summary(call)) }
+                }
+            }
+        }
+    }
+}
+
+fn sentence(call: &Told) -> Option<&str> {
+    let run = call.deciding().filter(|run| run.ending != "line_0")?;
+    run.outcome.as_ref()?.detail.as_deref()
+}
+
+fn summary(call: &Told) -> String {
+    let Some((_, summary)) = &call.over else {
+        return "not over, or not followed".into();
+    };
+    let legs = match summary.legs {
+        1 => "1 leg".to_owned(),
+        legs => format!("{legs} legs"),
+    };
+    match summary.talk_ms {
+        0 => format!("{legs}, not answered"),
+        ms => format!(
+            "{legs}, answered for {}",
+            words::took(ms.unsigned_abs() * 1_000)
+        ),
+    }
+}
+
+/// Whether an endpoint is paused.
+pub type Paused<'a> = &'a dyn Fn(&str) -> bool;
+
+/// A document's state.
+pub fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
+    html! {
+        @match row.state {
+            State::Delivered => span.pill.good { "delivered" },
+            State::Dead => span.pill.bad { "dead" },
+            State::Leased => span.pill.odd { "being tried" },
+            State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
+            State::Waiting => span.pill.odd { "retrying" },
+        }
+    }
+}

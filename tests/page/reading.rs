@@ -1,0 +1,173 @@
+//! What a person reads.
+
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::stage::Stage;
+
+const ANN: &str = r#"{"customer": {"name": "Ann"}}"#;
+const BUSY: &str = "come back later";
+/// Two agents, one after the other.
+const TRANSFER: &str = "inbound-blind-transfer-refer";
+const RECORDED: &str = "outbound-customer-then-agent-recorded";
+const ACCESSIBLE: &str = include_str!("accessible.js");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_appears_while_it_is_on_hold_and_moves_on_by_itself() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    browser.go(&stage.url("/")).await;
+    browser
+        .until("document.body.innerText.includes('Nobody is on hold')")
+        .await;
+    let mut peer = stage.hold().await;
+    browser
+        .until("document.querySelector('.held li')?.innerText.includes('lookup')")
+        .await;
+    let shown = browser.text(".held").await;
+    assert!(shown.contains("ends by itself in"), "{shown}");
+    browser.picture("now-on-hold").await;
+    stage.receiver.answer(503, BUSY).await;
+    peer.until_exit().await;
+    drop(peer);
+    browser
+        .until("document.querySelector('.calls li')?.innerText.includes('HTTP_STATUS')")
+        .await;
+    assert!(browser.text("main").await.contains("Nobody is on hold"));
+    assert_eq!(browser.complaints().await, [""; 0]);
+    drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn why_a_caller_went_down_line_1_is_found_with_one_search() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    stage.call(TRANSFER, 200, ANN).await;
+    let uuid = stage.call(RECORDED, 401, "who are you?").await;
+    browser.go(&stage.url("/")).await;
+    // "/" is the key for the search; the lead is a flow variable of that call alone.
+    browser.press("/").await;
+    browser.type_into("#q", "hfc123\u{e007}").await;
+    browser.until("location.pathname === '/calls'").await;
+    assert_eq!(
+        browser
+            .run("return document.querySelectorAll('.calls li').length")
+            .await,
+        json!(1)
+    );
+    let found = browser.text(".calls li").await;
+    assert!(found.contains("line 1 · AUTHENTICATION_FAILURE"), "{found}");
+    assert!(found.contains("401"), "the sentence: {found}");
+    browser.click(".calls .parties").await;
+    browser
+        .until(&format!("location.pathname === '/calls/{uuid}'"))
+        .await;
+    let verdict = browser.text(".verdict").await;
+    assert!(
+        verdict.contains("line 1 because the webhook refused our credentials"),
+        "{verdict}"
+    );
+    assert!(verdict.contains("What to do"), "{verdict}");
+    let page = browser.text("main").await;
+    assert!(page.contains("talked to"), "{page}");
+    browser.picture("call").await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+    drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let uuid = stage.call(TRANSFER, 200, ANN).await;
+    stage.call(RECORDED, 503, BUSY).await;
+    stage.refused(TRANSFER).await;
+    let waiting = stage.hold().await;
+    browser.go(&stage.url("/outbox")).await;
+    browser
+        .until("document.querySelector('.calls .parties')")
+        .await;
+    let document = browser
+        .run("return document.querySelector('.calls .parties').getAttribute('href')")
+        .await;
+    let call = format!("/calls/{uuid}");
+    let views = [
+        "/",
+        "/calls",
+        &call,
+        "/webhooks",
+        "/outbox",
+        "/switches",
+        "/outbox/replay?state=dead",
+        document.as_str().unwrap(),
+    ];
+    for (size, width) in [("desk", 1280), ("phone", 390)] {
+        browser.size(width, 900).await;
+        for scheme in ["light", "dark"] {
+            browser.scheme(scheme).await;
+            for view in views {
+                browser.go(&stage.url(view)).await;
+                let faults = browser.run(ACCESSIBLE).await;
+                assert_eq!(faults, json!([]), "{view}, {size}, {scheme}");
+                let name = view.split('/').nth(1).unwrap();
+                let one = if view.matches('/').count() > 1 {
+                    "-one"
+                } else {
+                    ""
+                };
+                browser
+                    .picture(&format!("{size}-{scheme}-{name}{one}"))
+                    .await;
+            }
+        }
+    }
+    assert_eq!(browser.complaints().await, [""; 0]);
+    drop((browser, waiting));
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_everything_can_be_read() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let uuid = stage.call(RECORDED, 503, BUSY).await;
+    // The store hears of the delivery a moment after the receiver.
+    let (headers, text) = loop {
+        let url = stage.url(&format!("/calls/{uuid}"));
+        let answer = reqwest::get(url).await.unwrap();
+        let headers = answer.headers().clone();
+        let text = answer.text().await.unwrap();
+        if !text.contains("being tried") {
+            break (headers, text);
+        }
+        tokio::task::yield_now().await;
+    };
+    for part in [
+        "HTTP_STATUS",
+        "talked to",
+        "delivered",
+        "<svg class=\"legs\"",
+    ] {
+        assert!(text.contains(part), "{part}");
+    }
+    let elsewhere = regex::Regex::new("(href|src|action)=\"(https?:)?//").unwrap();
+    assert!(!elsewhere.is_match(&text), "nothing of another host");
+    let policy = headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    browser.scripts(false).await;
+    browser.go(&stage.url("/")).await;
+    browser.scripts(true).await;
+    assert!(browser.text(".calls").await.contains("HTTP_STATUS"));
+    drop(browser);
+    stage.service.stop().await;
+}

@@ -1,0 +1,154 @@
+//! What the page is looked at on.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use regex::{Captures, Regex};
+use switchhook::config::Config;
+use switchhook::service::Service;
+use tempfile::TempDir;
+
+use crate::anew::anew;
+use crate::events::bodies;
+use crate::inbox::{Answer, Inbox, Post};
+use crate::peer::{Channel, Peer};
+use crate::port8021::Port8021;
+use crate::receiver::Receiver;
+
+/// The token of the page.
+pub const TOKEN: &str = "horse-battery";
+
+/// The service, a switch, a webhook that answers calls, and one that takes documents.
+pub struct Stage {
+    pub service: Service,
+    pub switch: Port8021,
+    pub inbox: Inbox,
+    pub receiver: Receiver,
+    _folder: TempDir,
+}
+
+impl Stage {
+    pub async fn new() -> Self {
+        let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
+        let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+        let settings = format!(
+            r#"
+[listen]
+esl = "127.0.0.1:0"
+http = "127.0.0.1:0"
+http_token = "{TOKEN}"
+confirm_calls = false
+[[freeswitch]]
+address = "{}"
+password = "ClueCon"
+[store]
+url = "sqlite:{}/store.db"
+[egress]
+allow_plain_http = true
+allow_addresses = ["127.0.0.0/8"]
+[account]
+default_webhook = "completed"
+time_zone = "Asia/Kolkata"
+[flows.default]
+webhook = true
+[flows.inbound]
+webhook = true
+[flows.outbound]
+webhook = true
+[webhooks.completed]
+url = "http://{}/completed"
+[webhooks.lookup]
+url = "http://{}/callers"
+before_answer = "silence"
+timeout = "60s"
+response.map = {{ customer_name = "$.customer.name" }}
+"#,
+            switch.address,
+            folder.path().display(),
+            inbox.address,
+            receiver.address,
+        );
+        let config =
+            Config::parse(&settings, "test.toml").unwrap_or_else(|faults| panic!("{faults}"));
+        let service = Service::start(&config).await.unwrap();
+        switch.followed(1).await;
+        Self {
+            service,
+            switch,
+            inbox,
+            receiver,
+            _folder: folder,
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.service.http)
+    }
+
+    /// A call that waits for `lookup`.
+    pub async fn hold(&self) -> Peer {
+        Peer::call(self.service.esl, Channel::to("lookup")).await
+    }
+
+    async fn answer(&self, mut peer: Peer, status: u16, body: &str) -> Peer {
+        self.receiver.answer(status, body).await;
+        peer.until_exit().await;
+        peer
+    }
+
+    /// What was captured on a real switch, as if it were now and on other channels; its first
+    /// leg asked `lookup`, which answered so. When it returns, its document is taken.
+    pub async fn call(&self, capture: &str, status: u16, body: &str) -> String {
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let first = Regex::new("\"Unique-ID\":\"([^\"]+)\"").unwrap();
+        let uuid = first.captures(&bodies[0]).unwrap()[1].to_owned();
+        let mut channel = Channel::to("lookup");
+        channel.uuid.clone_from(&uuid);
+        let peer = Peer::call(self.service.esl, channel).await;
+        let peer = self.answer(peer, status, body).await;
+        drop(peer);
+        let before = self.inbox.posts().len();
+        self.play(&bodies);
+        let taken = |posts: &[Post]| posts.iter().filter(|post| post.taken).count() > before;
+        self.inbox.wait_for(taken).await;
+        uuid
+    }
+
+    /// With the times that the events have.
+    fn play(&self, bodies: &[String]) {
+        for body in bodies {
+            let length = body.len();
+            let frame =
+                format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}");
+            self.switch.send_wire(frame.into_bytes());
+        }
+    }
+
+    /// A call whose document nobody takes: it is dead. `410 Gone` pauses its webhook.
+    pub async fn refused(&self, capture: &str) {
+        self.inbox.answers(Answer::Status(410));
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let before = self.inbox.posts().len();
+        self.play(&bodies);
+        self.inbox.wait(before + 1).await;
+    }
+}
+
+/// The events with their times moved to now.
+fn now(bodies: &[String]) -> Vec<String> {
+    let micros = Regex::new(r"\b1[67]\d{14}\b").unwrap();
+    let found = bodies.iter().flat_map(|body| micros.find_iter(body));
+    let times = found.map(|found| found.as_str().parse::<u128>().unwrap());
+    let first = times.min().unwrap();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_micros();
+    let moved = |found: &Captures<'_>| {
+        let time: u128 = found[0].parse().unwrap();
+        (now + time - first).to_string()
+    };
+    bodies
+        .iter()
+        .map(|body| micros.replace_all(body, moved).into_owned())
+        .collect()
+}
