@@ -59,7 +59,9 @@ pub enum StoreError {
         why: String,
     },
     /// The database server does not answer.
-    #[error("the store {store} cannot be reached ({why}); look whether PostgreSQL runs there")]
+    #[error(
+        "the store {store} cannot be reached ({why}); look whether PostgreSQL runs there, and at sslmode and sslrootcert"
+    )]
     Unreachable {
         /// Where the database is.
         store: String,
