@@ -18,9 +18,9 @@
 //! | [`call`] | what is decided, pure: the session on hold, variables and what makes them inert, legs, ledger, documents |
 //! | [`eslclient`] | the Event Socket, both ways; knows nothing of webhooks |
 //! | [`webhook`] | one HTTP request: templates, egress rule, one deadline, what the answer says |
-//! | [`store`] | what is remembered, in SQLite; every write acknowledged after its commit |
+//! | [`store`] | what is remembered, in SQLite or PostgreSQL; every write acknowledged after its commit |
 //! | [`takeover`] | calls that the switch hands over, to a socket or parked, on hold until their webhook has answered |
-//! | [`follow`] | port 8021 of every switch: the events of every leg |
+//! | [`follow`] | port 8021 of every switch: the events of every leg, and the CDRs of what ended unseen |
 //! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
