@@ -368,7 +368,9 @@ async fn a_whole_captured_call_comes_as_replies_events_and_notices() {
             kinds[kind] += 1;
         }
         let [replies, events, lingers, disconnected, asked] = kinds;
-        assert!(replies >= 2 && events >= 2, "{name}");
+        // Without `myevents` a socket has none.
+        let has_events = !name.starts_with("socket-resume");
+        assert!(replies >= 2 && (events >= 2) == has_events, "{name}");
         if name.starts_with("socket") {
             assert_eq!((disconnected, asked), (1, 0), "{name}");
             assert_eq!(lingers, usize::from(name.contains("hangs-up")), "{name}");

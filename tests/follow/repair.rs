@@ -228,7 +228,9 @@ async fn what_is_no_record_is_refused_and_holds_up_none() {
         "switchhook_cdrs_total{{switch=\"{}\",outcome=\"refused\"}}",
         repair.stage.switch.address
     );
-    assert!(metric(&service, &refused).await >= 1, "the huge one");
+    while metric(&service, &refused).await < 1 {
+        // The huge one may be looked at after the call was told.
+    }
     let left = fs::read_dir(&repair.cdrs).unwrap().count();
     assert_eq!(left, 9, "the files are the operator's");
     service.stop().await;
