@@ -243,5 +243,5 @@ async fn outages_lose_no_document() {
         .map(|call| (call["scenario"].as_str().unwrap(), &call["deliveries"]));
     let twice = deliveries.filter(|(_, count)| **count == 2);
     let names: Vec<&str> = twice.map(|(name, _)| name).collect();
-    assert_eq!((calls.len(), names), (5, vec!["killed_before_delivery"]));
+    assert_eq!((calls.len(), names), (6, vec!["killed_before_delivery"]));
 }
