@@ -75,7 +75,7 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     let mut targets = BTreeSet::new();
-    let mut reached = parked;
+    let mut reached = false;
     for socket in sockets(extensions) {
         let text = socket.expanded(answers);
         let list = text.split(' ').next().unwrap_or_default();
@@ -114,7 +114,8 @@ pub(super) fn judge(
             targets.insert(list.to_owned());
         }
     }
-    if !reached {
+    // Whose dialplan only parks calls needs no socket.
+    if !reached && !(parked && targets.is_empty()) {
         nowhere(&targets, extensions.len(), plan, findings);
     }
 }
