@@ -114,8 +114,8 @@ pub(super) fn judge(
             targets.insert(list.to_owned());
         }
     }
-    // Whose dialplan only parks calls needs no socket.
-    if !reached && !(parked && targets.is_empty()) {
+    let only_parks = parked && targets.is_empty();
+    if !reached && !only_parks {
         nowhere(&targets, extensions.len(), plan, findings);
     }
 }
