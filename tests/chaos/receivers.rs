@@ -210,6 +210,8 @@ async fn documents(town: &Town, cases: &[Case]) -> usize {
         let attempts = match case.name.as_str() {
             REFUSES | GONE => 1..=2,
             _ if case.is_delivered => 1..=1,
+            // A connection that its caller gave up late may have been the one that failed.
+            _ if case.reason == "TIMEOUT" => 1..=2,
             _ => 2..=2,
         };
         assert!(attempts.contains(&row.attempts), "{}: {row:?}", case.name);
