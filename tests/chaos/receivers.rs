@@ -210,7 +210,8 @@ async fn documents(town: &Town, cases: &[Case]) -> usize {
         let attempts = match case.name.as_str() {
             REFUSES | GONE => 1..=2,
             _ if case.is_delivered => 1..=1,
-            // A connection that its caller gave up late may have been the one that failed.
+            // Seen once under load: the first attempt was answered with 200. The cause is not known,
+            // and when it is, this is to be two attempts again.
             _ if case.reason == "TIMEOUT" => 1..=2,
             _ => 2..=2,
         };
