@@ -237,6 +237,19 @@ impl Ledger {
         effects
     }
 
+    /// Nobody listened for a while until now: notes it with every leg that was up.
+    pub fn was_deaf(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (uuid, entry) in &mut self.legs {
+            let leg = &mut entry.leg;
+            if !leg.gap && !leg.has_ended() {
+                leg.gap = true;
+                effects.push(Effect::Store(uuid.clone()));
+            }
+        }
+        effects
+    }
+
     /// Legs that are up and of which the switch has not spoken since `since_us`.
     pub fn silent(&self, since_us: i64) -> impl Iterator<Item = &str> {
         let silent = self
@@ -417,11 +430,16 @@ impl Ledger {
     /// Takes a call out and forgets it.
     fn close(&mut self, group: u64) -> Call {
         let members = self.groups.remove(group);
-        let legs: Vec<Leg> = members
+        let mut legs: Vec<Leg> = members
             .iter()
             .filter_map(|uuid| self.legs.remove(uuid))
             .map(|entry| entry.leg)
             .collect();
+        for leg in &mut legs {
+            // Agents whom nobody saw have CDRs too, written and read before that of the caller.
+            let cdrs_read = self.options.has_cdrs && (leg.mended || leg.phase == Phase::Told);
+            leg.agents_unknown = leg.may_lack_agents() && !cdrs_read;
+        }
         for leg in &legs {
             self.finished.insert(&leg.uuid, leg.created_us);
             for former in &leg.former_uuids {
