@@ -100,6 +100,12 @@ fn by_start(mut document: Value) -> Value {
     document
 }
 
+/// The channel that an event is of.
+pub fn uuid(body: &str) -> String {
+    let event: Value = serde_json::from_str(body).unwrap();
+    event["Unique-ID"].as_str().unwrap_or_default().to_owned()
+}
+
 /// The channels that these events destroy.
 pub fn destroyed(bodies: &[String]) -> Vec<String> {
     let events = bodies

@@ -242,8 +242,9 @@ impl Ledger {
         let mut effects = Vec::new();
         for (uuid, entry) in &mut self.legs {
             let leg = &mut entry.leg;
-            if !leg.gap && !leg.has_ended() {
+            if !leg.has_ended() {
                 leg.gap = true;
+                leg.marks.missed();
                 effects.push(Effect::Store(uuid.clone()));
             }
         }
@@ -341,6 +342,9 @@ impl Ledger {
     fn absorb(&mut self, uuid: &str, kind: Kind, event: &dyn Headers, now_us: i64) -> bool {
         let known = self.legs.remove(uuid).map(|entry| entry.leg);
         let mut leg = known.clone().unwrap_or_else(|| Leg::new(uuid));
+        if known.is_none() && kind != Kind::Create {
+            leg.marks.missed();
+        }
         leg.absorb(kind, event, &self.options.limits);
         let changed = known.is_none_or(|mut known| {
             known.core.clone_from(&leg.core);

@@ -85,7 +85,7 @@ impl Leg {
         let path = || text(event, "Record-File-Path");
         if kind == Kind::RecordStop {
             self.marks.stopped(event, limits.recordings);
-        } else {
+        } else if kind != Kind::Custom {
             self.marks.shown(event, limits.recordings);
         }
         match kind {

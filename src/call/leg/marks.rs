@@ -33,6 +33,12 @@ pub struct Marks {
     /// Shown by something else, and in no `RECORD_STOP` yet.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     unexplained: BTreeSet<String>,
+    /// Nobody listened for a while, and nothing has shown since what is on the channel.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unread: bool,
+    /// A recording ended then: what the gap had left is gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    overwritten: bool,
     /// There was no recording but those that are known.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     whole: bool,
@@ -42,6 +48,7 @@ impl Marks {
     /// Takes in what a `RECORD_STOP` shows. The switch sets one variable after the other and
     /// then sends it, so another event may have shown some before.
     pub fn stopped(&mut self, event: &dyn Headers, limit: usize) {
+        self.overwritten |= self.unread;
         for mark in read(event) {
             self.unexplained.remove(&mark);
             if self.seen.len() < limit {
@@ -52,11 +59,17 @@ impl Marks {
 
     /// Takes in what any other event shows.
     pub fn shown(&mut self, event: &dyn Headers, limit: usize) {
+        self.unread = false;
         for mark in read(event) {
             if !self.seen.contains(&mark) && self.unexplained.len() < limit {
                 self.unexplained.insert(mark);
             }
         }
+    }
+
+    /// Nobody listened for a while.
+    pub const fn missed(&mut self) {
+        self.unread = true;
     }
 
     /// There was no recording but those that are known, however that was learnt.
@@ -68,7 +81,7 @@ impl Marks {
     /// A recording ended of which nothing was seen.
     #[must_use]
     pub fn tell_of_more(&self) -> bool {
-        !self.unexplained.is_empty()
+        !self.whole && (self.overwritten || !self.unexplained.is_empty())
     }
 
     /// Some ended at their time limit: one more would look the same.
@@ -77,10 +90,10 @@ impl Marks {
         !self.whole && self.seen.contains(AT_ITS_LIMIT)
     }
 
-    /// No recording has ended.
+    /// No recording has ended, and none may have.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty() && self.unexplained.is_empty()
+        *self == Self::default()
     }
 }
 
@@ -120,6 +133,18 @@ mod tests {
         assert!(marks.tell_of_more());
         marks.stopped(&event("16000", "success-silence"), 9);
         assert!(!marks.tell_of_more(), "its stop came late");
+    }
+
+    #[test]
+    fn what_a_recording_overwrote_before_anything_showed_it_is_not_known() {
+        let mut marks = Marks::default();
+        marks.missed();
+        marks.shown(&BTreeMap::new(), 9);
+        marks.stopped(&event("8000", "success-silence"), 9);
+        assert!(!marks.tell_of_more(), "the gap had left nothing");
+        marks.missed();
+        marks.stopped(&event("16000", "success-silence"), 9);
+        assert!(marks.tell_of_more());
     }
 
     #[test]
