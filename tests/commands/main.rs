@@ -6,6 +6,7 @@ mod beside;
 mod crowd;
 #[path = "../support/peer.rs"]
 mod peer;
+mod keeping;
 mod reports;
 mod secrets;
 mod support;
