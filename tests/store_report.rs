@@ -7,7 +7,6 @@
 
 mod store_suite;
 
-
 use serde_json::{Value, json};
 use store_suite::{finished, summary};
 use switchhook::report::{self, Format, Options};

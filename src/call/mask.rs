@@ -13,7 +13,8 @@ impl Mask {
     /// A number of a call.
     #[must_use]
     pub fn number(self, number: &str) -> String {
-        let part = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
+        let part =
+            |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         match self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
             true => short(&digits),
@@ -76,8 +77,14 @@ mod tests {
             assert_eq!(Mask(false).number(number), number);
         }
         for (text, shown) in [
-            ("GET /callers/%2B4930123456?x=1", "GET /callers/%2B•••456?x=1"),
-            ("{\"from\":\"+4930123456\",\"ms\":\"15962\"}", "{\"from\":\"+•••456\",\"ms\":\"15962\"}"),
+            (
+                "GET /callers/%2B4930123456?x=1",
+                "GET /callers/%2B•••456?x=1",
+            ),
+            (
+                "{\"from\":\"+4930123456\",\"ms\":\"15962\"}",
+                "{\"from\":\"+•••456\",\"ms\":\"15962\"}",
+            ),
             ("msg_0198c5a0b7e67cc1", "msg_0198c5a0b7e67cc1"),
             ("é4930123456 4930123456", "é4930123456 •••456"),
         ] {

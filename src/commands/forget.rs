@@ -80,7 +80,10 @@ fn listed(found: &Found, times: &Times) -> String {
                 State::Leased => "being tried",
                 State::Waiting | State::Delivered | State::Dead => state.as_str(),
             };
-            parts.push(format!("{} ({word})", counted(number, "document", "documents")));
+            parts.push(format!(
+                "{} ({word})",
+                counted(number, "document", "documents")
+            ));
         }
     }
     let _ = writeln!(out, "{}", parts.join(", "));

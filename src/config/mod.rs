@@ -29,6 +29,7 @@ use std::path::Path;
 
 use toml_edit::{Document, TomlError};
 
+use crate::store::Keep;
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
@@ -40,7 +41,6 @@ pub use settings::{
 };
 use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};
-use crate::store::Keep;
 pub use webhook::{Delivery, Webhook, Widget};
 
 /// The commented file of every key and its default.

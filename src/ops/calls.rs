@@ -76,7 +76,9 @@ impl Told {
         let story = &mut self.story;
         for leg in &mut story.legs {
             leg.number = mask.number(&leg.number);
-            leg.recordings.iter_mut().for_each(|name| *name = mask.text(name));
+            leg.recordings
+                .iter_mut()
+                .for_each(|name| *name = mask.text(name));
         }
         for run in &mut story.runs {
             run.caller = mask.number(&run.caller);
@@ -124,10 +126,7 @@ impl Told {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn calls(
-    ops: &Ops,
-    wanted: &Wanted,
-) -> Result<(Vec<Told>, Option<i64>), StoreError> {
+pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
     let stored = ops
         .store
         .calls(&CallSearch {

@@ -53,7 +53,8 @@ impl Caller {
 
 /// The digits of a number, without `+` or `00` in front; `None` for what is no number.
 fn number(written: &str) -> Option<String> {
-    let known = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
+    let known =
+        |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();
     let international = written.starts_with("00").then(|| digits.strip_prefix("00"));
     let digits = international.flatten().unwrap_or(&digits);
@@ -67,7 +68,9 @@ fn stands_alone(text: &[u8], from: usize, to: usize) -> bool {
     let part = |byte: &u8| byte.is_ascii_alphanumeric();
     // A "+" of a URL is %2B.
     let begins = !before.last().is_some_and(part)
-        || [&b"%2B"[..], b"%2b"].iter().any(|plus| before.ends_with(plus));
+        || [&b"%2B"[..], b"%2b"]
+            .iter()
+            .any(|plus| before.ends_with(plus));
     begins && !text.get(to).is_some_and(part)
 }
 

@@ -53,7 +53,9 @@ impl Store {
         let none = Vec::new;
         // In chunks: whoever waits for the writer comes in between.
         let chunk = ops::CHUNK as usize;
-        let calls = calls.chunks(chunk).map(|ids| (ids.to_vec(), none(), none()));
+        let calls = calls
+            .chunks(chunk)
+            .map(|ids| (ids.to_vec(), none(), none()));
         let answers = found.answers.chunks(chunk);
         let answers = answers.map(|ids| (none(), ids.to_vec(), none()));
         let documents = documents.chunks(chunk);

@@ -45,7 +45,8 @@ pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
     DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, Keep, KeptResponse,
-    Kind, Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall, Want,
+    Kind, Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall,
+    Want,
 };
 
 use ops::{Cursor, Write};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Report, Settled, StoredLeg,
-    Want,
+    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Report, Settled,
+    StoredLeg, Want,
 };
 
 /// Rows that one statement pulls forward or removes: bounds how long others wait.

@@ -32,8 +32,8 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
-use crate::call::mask::Mask;
 use crate::call::details::Format;
+use crate::call::mask::Mask;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::webhook::{Client, Prepared, Webhook};

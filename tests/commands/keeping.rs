@@ -35,9 +35,13 @@ async fn a_copy_made_beside_a_service_delivers_elsewhere_what_waited() {
     let mode = copy.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "its owner's alone");
     place.run(&["backup", "copy.db"]).refused(1, "name another");
-    place.run(&["restore", "copy.db"]).refused(1, "in use by another");
+    place
+        .run(&["restore", "copy.db"])
+        .refused(1, "in use by another");
     drop(serving);
-    place.run(&["restore", "copy.db"]).refused(1, "is not empty");
+    place
+        .run(&["restore", "copy.db"])
+        .refused(1, "is not empty");
 
     // The disk is lost.
     for name in ["switchhook.db", "switchhook.db-wal", "switchhook.db-shm"] {
@@ -51,8 +55,14 @@ async fn a_copy_made_beside_a_service_delivers_elsewhere_what_waited() {
     let again = slow.next();
     slow.answer();
     let of = |request: &str| {
-        let id = request.lines().find(|line| line.starts_with("webhook-id")).unwrap();
-        (id.to_owned(), request.split_once("\r\n\r\n").unwrap().1.to_owned())
+        let id = request
+            .lines()
+            .find(|line| line.starts_with("webhook-id"))
+            .unwrap();
+        (
+            id.to_owned(),
+            request.split_once("\r\n\r\n").unwrap().1.to_owned(),
+        )
     };
     assert_eq!(of(&again), of(&tried), "the same id, the same bytes");
     receiver.is_idle();
@@ -65,16 +75,28 @@ async fn a_caller_is_forgotten_after_a_look_and_leaves_no_trace_in_the_file() {
     let receiver = Receiving::start();
     let place = place(&receiver).await;
     let list = ["outbox", "list", "--json"];
-    for look in [&["forget", "+4930123"][..], &["forget", "004930123", "--dry-run"]] {
+    for look in [
+        &["forget", "+4930123"][..],
+        &["forget", "004930123", "--dry-run"],
+    ] {
         let said = place.run(look).done();
-        assert!(said.contains("2023-11-15T03:43:20.000+05:30  +4930123 -> 7000  call-1"), "{said}");
+        assert!(
+            said.contains("2023-11-15T03:43:20.000+05:30  +4930123 -> 7000  call-1"),
+            "{said}"
+        );
         let counts = "2 calls, 1 kept answer, 1 document (waiting), 1 document (dead)";
         assert!(said.contains(counts), "{said}");
-        assert!(said.ends_with("nothing was changed; --yes erases it\n"), "{said}");
+        assert!(
+            said.ends_with("nothing was changed; --yes erases it\n"),
+            "{said}"
+        );
     }
     assert_eq!(place.json(&list).as_array().unwrap().len(), 2);
     let said = place.run(&["forget", "+4930123", "--yes"]).done();
-    assert!(said.ends_with("it is erased, and the file written anew\n"), "{said}");
+    assert!(
+        said.ends_with("it is erased, and the file written anew\n"),
+        "{said}"
+    );
     assert_eq!(place.json(&list), json!([]));
     for file in std::fs::read_dir(place.folder.path()).unwrap() {
         let file = file.unwrap().path();
@@ -84,8 +106,12 @@ async fn a_caller_is_forgotten_after_a_look_and_leaves_no_trace_in_the_file() {
     }
     let said = place.run(&["forget", "+4930123"]).done();
     assert!(said.starts_with("0 calls, 0 kept answers\n"), "{said}");
-    place.run(&["forget", " "]).refused(1, "the number is empty");
-    place.run(&["forget", "1", "--yes", "--dry-run"]).refused(2, "cannot be used with");
+    place
+        .run(&["forget", " "])
+        .refused(1, "the number is empty");
+    place
+        .run(&["forget", "1", "--yes", "--dry-run"])
+        .refused(2, "cannot be used with");
 }
 
 #[tokio::test]

@@ -4,9 +4,9 @@
 mod alone;
 mod beside;
 mod crowd;
+mod keeping;
 #[path = "../support/peer.rs"]
 mod peer;
-mod keeping;
 mod reports;
 mod secrets;
 mod support;

@@ -191,7 +191,10 @@ async fn numbers_are_masked_on_every_view_and_nowhere_else() {
         let own: serde_json::Value = serde_json::from_slice(&post.body).unwrap();
         let legs = own["callDetails"].as_array().unwrap();
         let numbers = legs.iter().filter_map(|leg| leg["calleeNumber"].as_str());
-        let long: Vec<String> = numbers.filter(|one| one.len() > 5).map(str::to_owned).collect();
+        let long: Vec<String> = numbers
+            .filter(|one| one.len() > 5)
+            .map(str::to_owned)
+            .collect();
         let mut pages = vec![on_hold];
         let id = format!("/outbox/{}", post.header("webhook-id"));
         for path in ["/", "/calls", &format!("/calls/{uuid}"), &id] {

@@ -13,8 +13,9 @@ pub use delivery::*;
 pub use keeping::*;
 pub use operation::*;
 use switchhook::store::{
-    CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall, FinishedChannel, Keep,
-    KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State, Store, StoreError, StoredLeg, Want,
+    CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall,
+    FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
+    Store, StoreError, StoredLeg, Want,
 };
 
 /// Makes stores that share one database.

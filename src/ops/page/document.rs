@@ -106,7 +106,7 @@ fn request(ops: &Ops, content: &Content) -> Markup {
             h2 #request { "Request" }
             pre tabindex="0" aria-label="Request line and headers" {
                 (content.method.as_deref().unwrap_or("POST")) " " (url.as_deref().unwrap_or("(the webhook's URL)")) "\n"
-                @for (name, value) in &content.headers { (name) ": " (ops.mask.text(&shown::header(name, value))) "\n" }
+                @for (name, value) in &content.headers { (name) ": " (ops.mask.text(shown::header(name, value))) "\n" }
             }
             pre tabindex="0" aria-label="Body" { (ops.mask.text(&text(&content.body))) }
         }

@@ -105,11 +105,8 @@ async fn open(part: &Path, named: &Path) -> Result<SqliteConnection, StoreError>
 fn keep(part: &Path, to: &Path, folder: &Path) -> std::io::Result<()> {
     private(part)?;
     File::open(part)?.sync_all()?;
-    fs::hard_link(part, to).or_else(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Err(error),
-        // A file system without links.
-        _ => fs::rename(part, to),
-    })?;
+    let part = tempfile::TempPath::try_from_path(part)?;
+    part.persist_noclobber(to).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
 }
 

@@ -42,7 +42,11 @@ pub(in crate::store) async fn insert(
     row: Vec<Cell>,
 ) -> Result<(), sqlx::Error> {
     let places = table.places(|n, _| format!("?{n}"));
-    let text = format!("INSERT INTO {} ({}) VALUES ({places})", table.name, table.list());
+    let text = format!(
+        "INSERT INTO {} ({}) VALUES ({places})",
+        table.name,
+        table.list()
+    );
     let mut query = sqlx::query(AssertSqlSafe(text));
     for cell in row {
         query = match cell {

@@ -86,16 +86,17 @@ fn cells(row: &PgRow, table: &Table) -> Result<Vec<Cell>, sqlx::Error> {
 async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     for table in &TABLES {
         let clear = AssertSqlSafe(format!("DELETE FROM {}", table.name));
-        sqlx::query(clear).persistent(false).execute(&mut *db).await?;
+        sqlx::query(clear)
+            .persistent(false)
+            .execute(&mut *db)
+            .await?;
         let statement = statement(table);
         let mut rows = rows(file, table);
         while let Some(row) = rows.try_next().await? {
             let mut query = sqlx::query(AssertSqlSafe(statement.clone())).persistent(false);
             for cell in row {
                 query = match cell {
-                    Cell::Text(value) => {
-                        query.bind(value.map(|value| text(&value).into_owned()))
-                    }
+                    Cell::Text(value) => query.bind(value.map(|value| text(&value).into_owned())),
                     Cell::Number(number) => query.bind(number),
                     Cell::Bytes(bytes) => query.bind(bytes),
                     Cell::Truth(truth) => query.bind(truth),
@@ -108,7 +109,8 @@ async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), 
         }
     }
     // Nobody lives who holds them; their attempts may have reached the receiver.
-    let free = "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
+    let free =
+        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
     db.execute(free).await.map(drop)
 }
 

@@ -50,10 +50,7 @@ impl Sqlite {
     }
 }
 
-async fn take(
-    db: &mut SqliteConnection,
-    from: &mut SqliteConnection,
-) -> Result<(), sqlx::Error> {
+async fn take(db: &mut SqliteConnection, from: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     for table in &TABLES {
         let clear = sqlx::AssertSqlSafe(format!("DELETE FROM {}", table.name));
         sqlx::query(clear).execute(&mut *db).await?;
@@ -63,6 +60,7 @@ async fn take(
         }
     }
     // Nobody lives who holds them; their attempts may have reached the receiver.
-    let free = "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
+    let free =
+        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
     db.execute(free).await.map(drop)
 }
