@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::board::Board;
+use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
@@ -200,6 +201,7 @@ impl Service {
             board,
             store: store.clone(),
             time_zone: config.account.time_zone,
+            mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
             pages: http::places(),
             stop: stop_http.clone(),
@@ -440,8 +442,7 @@ fn recorder() -> Result<PrometheusHandle, StartError> {
     static RECORDER: std::sync::OnceLock<Result<PrometheusHandle, String>> =
         std::sync::OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let seconds =
-            [meter::WEBHOOK_SECONDS, meter::OWN_SECONDS].map(|name| Matcher::Full(name.into()));
+        let seconds = meter::IN_SECONDS.map(|name| Matcher::Full(name.into()));
         let builder = seconds
             .into_iter()
             .try_fold(PrometheusBuilder::new(), |builder, name| {
