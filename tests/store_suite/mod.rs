@@ -12,7 +12,7 @@ pub use delivery::*;
 pub use operation::*;
 use switchhook::store::{
     CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, FinishedChannel, KeptResponse,
-    NewDocument, Report, Role, Settled, State, Store, StoreError, StoredLeg, Want,
+    NewDocument, Report, Role, Settled, State, Store, StoreError, StoredLeg, Want, new_id,
 };
 
 /// Makes stores that share one database.
