@@ -45,6 +45,12 @@ pub enum Command {
     Outbox(operator::Outbox),
     /// Calls, and what their webhooks' answers kept.
     Report(operator::Report),
+    /// Erase one caller: calls, documents, kept answers. Says first what would go.
+    Forget(operator::Forget),
+    /// Copy the store to one file, beside a running serve.
+    Backup(operator::Backup),
+    /// Put such a copy into an empty store.
+    Restore(operator::Restore),
     /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
     Metrics(operator::Metrics),
     /// Print what the shell needs to complete our command line.

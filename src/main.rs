@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Command::Outbox(what) => commands::outbox(&line.config, what),
         Command::Metrics(args) => commands::metrics(args),
         Command::Report(args) => commands::report(&line.config, args),
+        Command::Forget(args) => commands::forget(&line.config, args),
+        Command::Backup(args) => commands::backup(&line.config, args),
+        Command::Restore(args) => commands::restore(&line.config, args),
         Command::Completions(args) => commands::completions(args),
         Command::Man => commands::man(),
     }

@@ -47,6 +47,41 @@ impl Factory for OwnDatabase {
 conformance!(OwnDatabase::new());
 
 #[tokio::test]
+async fn a_copy_has_everything_and_fits_the_other_database() {
+    let (Some(one), Some(other)) = (OwnDatabase::new(), OwnDatabase::new()) else {
+        return;
+    };
+    store_suite::a_copy_is_restored_into(&one, &other).await;
+    for turn in [true, false] {
+        let Some(database) = OwnDatabase::new() else {
+            return;
+        };
+        let file = SqliteFile(tempfile::tempdir().unwrap());
+        match turn {
+            true => store_suite::a_copy_is_restored_into(&database, &file).await,
+            false => store_suite::a_copy_is_restored_into(&file, &database).await,
+        }
+    }
+    let (Some(one), Some(other)) = (OwnDatabase::new(), OwnDatabase::new()) else {
+        return;
+    };
+    store_suite::what_was_being_tried_waits_in_a_copy(&one, &other).await;
+}
+
+struct SqliteFile(tempfile::TempDir);
+
+impl Factory for SqliteFile {
+    async fn open(&self, role: Role, clock: Clock) -> Store {
+        let url = format!("sqlite:{}", self.0.path().join("store.db").display());
+        let options = Options {
+            clock,
+            ..Options::new(url, role)
+        };
+        Store::open(options).await.expect("opened")
+    }
+}
+
+#[tokio::test]
 async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
     let Some(database) = OwnDatabase::new() else {
         return;

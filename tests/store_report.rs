@@ -7,8 +7,6 @@
 
 mod store_suite;
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use store_suite::{finished, summary};
 use switchhook::report::{self, Format, Options};
@@ -205,7 +203,7 @@ async fn a_report_of_nothing_is_still_well_formed() {
     );
     assert_eq!(
         store
-            .prune(Duration::ZERO)
+            .prune(switchhook::store::Keep::default())
             .await
             .expect("nothing to remove"),
         0

@@ -42,6 +42,12 @@ tests_of! { #[tokio::test] Some(SqliteFile::new());
     a_predecessors_leases_are_freed_at_the_start
 }
 
+#[tokio::test]
+async fn a_copy_has_everything() {
+    store_suite::a_copy_is_restored_into(&SqliteFile::new(), &SqliteFile::new()).await;
+    store_suite::what_was_being_tried_waits_in_a_copy(&SqliteFile::new(), &SqliteFile::new()).await;
+}
+
 /// A store as a program made it that had no later migration than `version`.
 async fn of_version(url: &str, version: i64) -> SqliteConnection {
     let mut database = SqliteConnectOptions::from_str(url)

@@ -9,6 +9,7 @@ pub mod inert;
 pub mod ledger;
 pub mod leg;
 pub mod links;
+pub mod mask;
 pub mod moment;
 pub mod numbers;
 pub mod outcome;

@@ -158,6 +158,60 @@ pub struct Report {
     pub persisted_only: bool,
 }
 
+/// `switchhook forget`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples: what is there of this caller?\n  \
+    switchhook forget +4930123456\n\n\
+    Erase it\n  \
+    switchhook forget +4930123456 --yes\n\n\
+    Calls in which the number called, was called, rang, or stands in a flow variable; their\n\
+    documents, also those that wait and are never delivered then; kept answers; and what has the\n\
+    number in it besides, if it has five digits or more. +49…, 0049… and 49… are one number; run\n\
+    it again for other ways of writing it, such as 030…. Works beside a running serve, which leaves\n\
+    calls that are not over alone. Copies (switchhook backup), the switch's own records and the\n\
+    receivers of documents are not touched.\n\
+    Exit status: 0 done, or nothing is there; 1 not done; 2 wrong usage")]
+pub struct Forget {
+    /// The caller's number; of a SIP address, the part before the @.
+    #[arg(value_name = "NUMBER")]
+    pub number: String,
+
+    /// Erase it. Without this only say what would go.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+
+    /// Only say what would go, which is so without it too.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `switchhook backup`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: every night, while serve runs\n  \
+    switchhook backup /var/backups/switchhook-$(date +%F).db\n\n\
+    The file has all that the store has, at one moment: documents that wait, calls, numbers. It\n\
+    can be read by its owner alone, and is a SQLite file also when the store is PostgreSQL.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct Backup {
+    /// A file that is not there yet.
+    #[arg(value_name = "FILE")]
+    pub file: std::path::PathBuf,
+}
+
+/// `switchhook restore`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: after a disk was lost\n  \
+    switchhook restore /var/backups/switchhook-2026-07-31.db && systemctl start switchhook\n\n\
+    The store of the configuration has to be empty, or not there yet, and no serve may run on it.\n\
+    It may be another database than the copy's. What waited is delivered by the next serve; what was\n\
+    delivered after the copy was made is sent again, with the same webhook-id.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct Restore {
+    /// What `switchhook backup` wrote.
+    #[arg(value_name = "FILE")]
+    pub file: std::path::PathBuf,
+}
+
 /// `switchhook metrics`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: a dashboard to import into Grafana\n  \

@@ -1,9 +1,11 @@
 //! What the commands of the command line do: one module and one function each.
 
+mod backup;
 mod call;
 mod check;
 mod desk;
 mod doctor;
+mod forget;
 mod lab;
 mod load;
 mod manual;
@@ -18,9 +20,11 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
+pub use backup::{backup, restore};
 pub use call::call;
 pub use check::check;
 pub use doctor::doctor;
+pub use forget::forget;
 pub use lab::lab;
 pub use manual::{completions, man};
 pub use metrics::metrics;

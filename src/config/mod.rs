@@ -7,6 +7,7 @@
 
 mod cross;
 mod fault;
+mod keep;
 mod kinds;
 mod lines;
 mod reader;
@@ -28,6 +29,7 @@ use std::path::Path;
 
 use toml_edit::{Document, TomlError};
 
+use crate::store::Keep;
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
@@ -56,6 +58,8 @@ pub struct Config {
     pub freeswitch: Vec<Switch>,
     /// Where documents wait.
     pub store: Store,
+    /// How long what is over is kept.
+    pub keep: Keep,
     /// How much is taken on at once.
     pub limits: Limits,
     /// "Webhook for Account" and the time zone.
@@ -210,6 +214,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
             .map(sections::switch)
             .collect(),
         store: store::store(root.section("store")),
+        keep: keep::keep(root.section("keep")),
         limits: sections::limits(root.section("limits")),
         account: sections::account(root.section("account")),
         flows: flows

@@ -129,6 +129,7 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     Account {
         default_webhook: section.get("default_webhook", optional(text)).flatten(),
         time_zone: section.get_or("time_zone", default.time_zone, time_zone),
+        mask_numbers: section.get_or("mask_numbers", default.mask_numbers, flag),
     }
 }
 

@@ -143,6 +143,8 @@ pub struct Account {
     pub default_webhook: Option<String>,
     /// Whose offset the times of documents and reports have.
     pub time_zone: Tz,
+    /// Numbers are shown by their last three digits on the page and in logs.
+    pub mask_numbers: bool,
 }
 
 impl Default for Account {
@@ -150,6 +152,7 @@ impl Default for Account {
         Self {
             default_webhook: None,
             time_zone: Tz::UTC,
+            mask_numbers: false,
         }
     }
 }

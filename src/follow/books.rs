@@ -416,6 +416,11 @@ impl Books {
         }
     }
 
+    /// Since `since_us` no event was read.
+    pub(super) fn unread_since(&mut self, since_us: i64) {
+        self.lag.stalled(since_us, now_us());
+    }
+
     /// The time up to which every event was heard.
     pub(super) fn heard_until(&self, now_us: i64) -> i64 {
         self.lag.heard_until(now_us)

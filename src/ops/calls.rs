@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::board::{Board, OnHold};
+use super::http::Ops;
+use crate::board::OnHold;
+use crate::call::mask::Mask;
 use crate::call::story::{Run, Story};
-use crate::store::{CallSearch, CallSummary, Store, StoreError, ToldCall};
+use crate::store::{CallSearch, CallSummary, StoreError, ToldCall};
 
 /// Calls of a page.
 pub const PAGE: u32 = 50;
@@ -63,6 +65,33 @@ impl Told {
         all
     }
 
+    /// As it may be shown.
+    fn shown(mut self, mask: Mask) -> Self {
+        if mask == Mask::default() {
+            return self;
+        }
+        for number in [&mut self.caller, &mut self.called] {
+            *number = mask.number(number);
+        }
+        let story = &mut self.story;
+        for leg in &mut story.legs {
+            leg.number = mask.number(&leg.number);
+            leg.recordings
+                .iter_mut()
+                .for_each(|name| *name = mask.text(name));
+        }
+        for run in &mut story.runs {
+            run.caller = mask.number(&run.caller);
+            run.called = mask.number(&run.called);
+            let detail = run.outcome.as_mut().and_then(|told| told.detail.as_mut());
+            detail.into_iter().for_each(|text| *text = mask.text(text));
+        }
+        for (_, value) in &mut story.keys {
+            *value = mask.number(value);
+        }
+        self
+    }
+
     fn of_store(call: ToldCall) -> Self {
         let story = serde_json::from_str(&call.story).unwrap_or_default();
         Self {
@@ -97,12 +126,9 @@ impl Told {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn calls(
-    store: &Store,
-    board: &Board,
-    wanted: &Wanted,
-) -> Result<(Vec<Told>, Option<i64>), StoreError> {
-    let stored = store
+pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
+    let stored = ops
+        .store
         .calls(&CallSearch {
             text: wanted.text.clone(),
             line_1: wanted.line_1,
@@ -115,26 +141,27 @@ pub async fn calls(
     let next = stored.last().map(|call| call.id).filter(|_| full);
     let mut calls: Vec<Told> = stored.into_iter().map(Told::of_store).collect();
     if wanted.before.is_none() {
-        let newer = board.runs(RUNS, |run| fits(run, wanted));
+        let newer = ops.board.runs(RUNS, |run| fits(run, wanted));
         add_runs(&mut calls, newer);
     }
-    Ok((calls, next))
+    let calls = calls.into_iter().map(|call| call.shown(ops.mask));
+    Ok((calls.collect(), next))
 }
 
 /// One call by the Unique-ID of its first leg, or of another.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn call(store: &Store, board: &Board, uuid: &str) -> Result<Option<Told>, StoreError> {
+pub async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
     let mut search = CallSearch {
         call_uuid: Some(uuid.to_owned()),
         limit: 1,
         ..CallSearch::default()
     };
-    let mut stored = store.calls(&search).await?;
+    let mut stored = ops.store.calls(&search).await?;
     if stored.is_empty() {
         search.text = search.call_uuid.take();
-        stored = store.calls(&search).await?;
+        stored = ops.store.calls(&search).await?;
     }
     let mut calls: Vec<Told> = stored.into_iter().map(Told::of_store).collect();
     let known: Vec<String> = calls
@@ -142,9 +169,9 @@ pub async fn call(store: &Store, board: &Board, uuid: &str) -> Result<Option<Tol
         .map_or_else(|| vec![uuid.to_owned()], |call| owned(&call.uuids()));
     add_runs(
         &mut calls,
-        board.runs(RUNS, |run| known.contains(&run.uuid)),
+        ops.board.runs(RUNS, |run| known.contains(&run.uuid)),
     );
-    Ok(calls.into_iter().next())
+    Ok(calls.into_iter().next().map(|call| call.shown(ops.mask)))
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
@@ -194,10 +221,20 @@ fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
     calls.splice(0..0, alone);
 }
 
+/// Calls on hold, at most so many, those that wait longest first.
+pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
+    let held = ops.board.on_hold(limit).into_iter();
+    held.map(|one| OnHold {
+        caller: ops.mask.number(&one.caller),
+        called: ops.mask.number(&one.called),
+        ..one
+    })
+    .collect()
+}
+
 /// The call on hold with this Unique-ID.
-pub fn held(board: &Board, uuid: &str) -> Option<OnHold> {
-    board
-        .on_hold(usize::MAX)
+pub fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
+    on_hold(ops, usize::MAX)
         .into_iter()
         .find(|held| held.uuid == uuid)
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
+use crate::call::mask::Mask;
 use crate::store::Store;
 
 use super::guard::{self, Guard};
@@ -50,6 +51,8 @@ pub struct Ops {
     pub store: Store,
     /// The times of the page are in this zone.
     pub time_zone: Tz,
+    /// How numbers are shown.
+    pub mask: Mask,
     /// Whether there is a token with which something may be changed.
     pub may_change: bool,
     /// Places for pages that are told of changes.

@@ -362,8 +362,5 @@ async fn keep_house(
         *health = news;
         changed
     });
-    if let Some(keep) = options.keep_delivered {
-        store.prune(keep).await?;
-    }
-    Ok(())
+    store.prune(options.keep).await.map(drop)
 }

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::signing::Signer;
-use crate::store::{Content, Health, Kind, Store};
+use crate::store::{Content, Health, Keep, Kind, Store};
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
 
@@ -104,9 +104,9 @@ pub struct Options {
     pub poll: Duration,
     /// How long attempts may go on after shutdown began.
     pub drain: Duration,
-    /// Delivered documents are removed after this; `None` keeps them for ever.
-    pub keep_delivered: Option<Duration>,
-    /// How often delivered documents are removed and pauses looked up.
+    /// How long what is over is kept.
+    pub keep: Keep,
+    /// How often what is kept no longer is removed and pauses are looked up.
     pub housekeeping: Duration,
     /// Attempts at a time, over all endpoints.
     pub in_flight: usize,
@@ -117,7 +117,7 @@ impl Default for Options {
         Self {
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(10),
-            keep_delivered: Some(Duration::from_secs(7 * 24 * 3_600)),
+            keep: Keep::default(),
             housekeeping: Duration::from_secs(10),
             in_flight: 64,
         }

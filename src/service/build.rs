@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::call::details::{DurationUnit, Format, Legs};
+use crate::call::mask::Mask;
 use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::config::{self, Config, Fault, Faults};
 use crate::eslclient::Limits;
@@ -219,6 +220,7 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
             body_bytes: limits.frame_body_bytes,
         },
         allow: config.listen.allow.clone(),
+        mask: Mask(config.account.mask_numbers),
         ..takeover::Options::default()
     }
 }
@@ -233,6 +235,7 @@ pub fn guard(config: &Config) -> Guard {
 pub fn outbox_options(config: &Config) -> outbox::Options {
     outbox::Options {
         in_flight: config.limits.deliveries_in_flight,
+        keep: config.keep,
         ..outbox::Options::default()
     }
 }

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::board::Board;
+use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
 use crate::meter;
@@ -187,6 +188,7 @@ impl Service {
             board,
             store: store.clone(),
             time_zone: config.account.time_zone,
+            mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
             pages: http::places(),
             stop: stop_http.clone(),

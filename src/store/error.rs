@@ -118,6 +118,23 @@ pub enum StoreError {
         /// What was asked for.
         webhook_id: String,
     },
+    /// A copy cannot be written or read.
+    #[error("the copy {}: {why}", file.display())]
+    Copy {
+        /// The copy.
+        file: PathBuf,
+        /// What is wrong with it, and the cure.
+        why: String,
+    },
+    /// Where a copy would go there is something already.
+    #[error(
+        "the store {store} is not empty; a copy is put into an empty one only: move it away, or name \
+         another in [store] url"
+    )]
+    NotEmpty {
+        /// The database file, or where the database is.
+        store: String,
+    },
     /// The store was closed.
     #[error("the store is closed, the service is shutting down")]
     Closed,
@@ -147,6 +164,8 @@ impl StoreError {
             | Self::Schema { .. }
             | Self::StaleLease { .. }
             | Self::NoSuchDocument { .. }
+            | Self::Copy { .. }
+            | Self::NotEmpty { .. }
             | Self::Closed
             | Self::Statement(_) => false,
         }

@@ -10,8 +10,21 @@
 //! claim -> settle(Delivered | Again | Dead)   or release, or the lease ends
 //! ```
 
+/// The same of either driver.
+macro_rules! either {
+    ($store:expr, $db:ident => $done:expr) => {
+        match &*$store.driver {
+            $crate::store::Driver::Sqlite($db) => $done,
+            $crate::store::Driver::Postgres($db) => $done,
+        }
+    };
+}
+
+mod backup;
+mod caller;
 mod clock;
 mod error;
+mod forget;
 mod health;
 mod leases;
 mod model;
@@ -26,13 +39,15 @@ use std::time::Duration;
 use sqlx::{PgConnection, SqliteConnection};
 use tokio::sync::watch;
 
+pub use caller::{Caller, Found, FoundCall, Scrubbed};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
-    DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, KeptResponse, Kind,
-    Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall, Want,
+    DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, Keep, KeptResponse,
+    Kind, Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall,
+    Want,
 };
 
 use leases::Leases;
@@ -102,16 +117,6 @@ pub struct Store {
     driver: Arc<Driver>,
     clock: Clock,
     leases: Arc<Leases>,
-}
-
-/// The same of either driver.
-macro_rules! either {
-    ($store:expr, $db:ident => $done:expr) => {
-        match &*$store.driver {
-            Driver::Sqlite($db) => $done,
-            Driver::Postgres($db) => $done,
-        }
-    };
 }
 
 /// Where it is, without a password.
@@ -501,12 +506,12 @@ impl Store {
         either!(self, db => db.pauses().await)
     }
 
-    /// Removes up to a thousand documents that were delivered longer ago than
-    /// `keep`; how many. Others are never removed.
+    /// Removes what is kept no longer, up to a thousand rows of a kind; how many. What
+    /// waits to be delivered and calls that are not over are never removed.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn prune(&self, keep: Duration) -> Result<u64, StoreError> {
+    pub async fn prune(&self, keep: Keep) -> Result<u64, StoreError> {
         self.write(ops::Prune(keep)).await
     }
 

@@ -432,6 +432,42 @@ pub struct Filter {
     pub until_ms: Option<i64>,
 }
 
+/// How long what is over is kept; `None` is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Keep {
+    /// Calls with their stories, from their end.
+    pub calls: Option<Duration>,
+    /// What widgets kept of their answers, from the answer.
+    pub answers: Option<Duration>,
+    /// Documents and requests that were delivered, from then.
+    pub delivered: Option<Duration>,
+    /// Those that are dead, from their last attempt.
+    pub dead: Option<Duration>,
+}
+
+impl Keep {
+    /// Nothing is ever removed.
+    pub const FOR_EVER: Self = Self {
+        calls: None,
+        answers: None,
+        delivered: None,
+        dead: None,
+    };
+}
+
+/// What is dead waits for a person, however long that takes.
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |days: u64| Some(Duration::from_secs(days * 24 * 3_600));
+        Self {
+            calls: days(90),
+            answers: days(90),
+            delivered: days(7),
+            dead: None,
+        }
+    }
+}
+
 /// How many documents of an endpoint are in each state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Backlog {

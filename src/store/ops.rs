@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Claimed, Filter, FinishedCall, KeptResponse, Lease, NewDocument, Report, Settled, StoredLeg,
-    Want,
+    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Report, Settled,
+    StoredLeg, Want,
 };
 
 /// Rows that one statement pulls forward or removes: bounds how long others wait.
@@ -190,12 +190,22 @@ impl Operation for Resume {
     const INSERTS: bool = true;
 }
 
-/// Removes documents that were delivered longer ago than this; how many, at
-/// most [`CHUNK`]. Waiting and dead ones are never removed.
-pub(super) struct Prune(pub(super) Duration);
+/// Removes what is kept no longer; how many rows, at most [`CHUNK`] of a kind.
+pub(super) struct Prune(pub(super) Keep);
 
 impl Operation for Prune {
     type Output = u64;
+}
+
+/// Removes these rows of one caller.
+pub(super) struct Forget {
+    pub(super) calls: Vec<i64>,
+    pub(super) answers: Vec<i64>,
+    pub(super) documents: Vec<i64>,
+}
+
+impl Operation for Forget {
+    type Output = ();
 }
 
 /// Makes documents waiting again with a fresh schedule, `gap` apart, and ends

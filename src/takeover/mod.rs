@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
 use crate::call::details::Format;
+use crate::call::mask::Mask;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::webhook::{Client, Prepared, Webhook};
@@ -58,6 +59,8 @@ pub struct Options {
     pub frames: eslclient::Limits,
     /// Where it is shown who is on hold, and what became of the last calls.
     pub board: Arc<Board>,
+    /// How numbers are logged.
+    pub mask: Mask,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -72,6 +75,7 @@ impl Default for Options {
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
             board: Arc::default(),
+            mask: Mask::default(),
             allow: Vec::new(),
         }
     }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use metrics::{counter, histogram};
 use tracing::{info, warn};
 
-use crate::board::{self, Board};
+use crate::board;
+use crate::call::mask::Mask;
 use crate::call::outcome::{Outcome, Reason};
 use crate::call::story::{Run, Told};
 use crate::call::variables::Line;
 use crate::meter;
 
+use super::Options;
 use super::channel::Channel;
 use super::sparing::Sparing;
 
@@ -59,14 +61,14 @@ pub struct Report {
 
 impl Report {
     /// Logs and counts the call and notes it on the board, once.
-    pub fn publish(self, board: &Board) {
+    pub fn publish(self, options: &Options) {
         counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);
         }
-        self.log();
+        self.log(options.mask);
         let known = self.known;
-        board.ran(self.into_run(), known);
+        options.board.ran(self.into_run(), known);
     }
 
     fn into_run(self) -> Run {
@@ -115,7 +117,7 @@ impl Report {
         }
     }
 
-    fn log(&self) {
+    fn log(&self, mask: Mask) {
         let Channel {
             uuid,
             widget,
@@ -126,13 +128,13 @@ impl Report {
         let outcome = self.outcome.as_ref();
         let detail = outcome
             .and_then(|outcome| outcome.verdict.as_ref().err())
-            .map(|failure| failure.detail.as_str());
+            .map(|failure| mask.text(&failure.detail));
         let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
         info!(
             %uuid,
             webhook = %widget,
-            %caller,
-            %destination,
+            caller = mask.number(caller),
+            destination = mask.number(destination),
             ending = self.ending.as_str(),
             reason = self.reason(),
             detail,

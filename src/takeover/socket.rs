@@ -96,7 +96,7 @@ impl Takeover {
             return report::no_call(peer, &error);
         }
         match held::perform(self, stream).await {
-            Ok(report) => report.publish(&self.options.board),
+            Ok(report) => report.publish(&self.options),
             Err(error) => report::no_call(peer, &error),
         }
     }

@@ -156,7 +156,7 @@ impl Lane {
             Base::Postgres(url) => url.clone(),
         };
         let settings = settings::all_to(folder.path(), switch.address, inbox.address);
-        let settings = settings.replace(&file, &url) + "[limits]\ndetails_deadline = \"300ms\"\n";
+        let settings = settings.replace(&file, &url) + "[limits]\ndetails_deadline = \"1s\"\n";
         // The place in which each finds the leases of the one before it.
         let http = format!("http = \"{}\"", program::place());
         let settings = settings.replacen("http = \"127.0.0.1:0\"", &http, 1);

@@ -4,6 +4,7 @@
 mod alone;
 mod beside;
 mod crowd;
+mod keeping;
 #[path = "../support/peer.rs"]
 mod peer;
 mod reports;

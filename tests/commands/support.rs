@@ -82,6 +82,7 @@ impl Place {
     pub fn configure(&self, secrets: &str) {
         let text = format!(
             "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
+             [keep]\ncalls = \"\"\nanswers = \"\"\n\
              [account]\ntime_zone = \"Asia/Kolkata\"\n\
              [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n\
              [webhooks.completed]\nurl = \"http://127.0.0.1:9/calls\"\n\

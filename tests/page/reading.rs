@@ -171,3 +171,41 @@ async fn without_scripts_everything_can_be_read() {
     drop(browser);
     stage.service.stop().await;
 }
+
+/// What the page says at a path, read without a browser.
+async fn read(stage: &Stage, path: &str) -> String {
+    let answer = reqwest::get(stage.url(path)).await.unwrap();
+    answer.text().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_are_masked_on_every_view_and_nowhere_else() {
+    for masked in [true, false] {
+        let stage = Stage::with(&format!("mask_numbers = {masked}")).await;
+        let held = stage.hold().await;
+        let on_hold = read(&stage, "/").await;
+        stage.receiver.answer(503, BUSY).await;
+        drop(held);
+        let uuid = stage.call(RECORDED, 200, ANN).await;
+        let post = stage.inbox.posts().pop().unwrap();
+        let own: serde_json::Value = serde_json::from_slice(&post.body).unwrap();
+        let legs = own["callDetails"].as_array().unwrap();
+        let numbers = legs.iter().filter_map(|leg| leg["calleeNumber"].as_str());
+        let long: Vec<String> = numbers
+            .filter(|one| one.len() > 5)
+            .map(str::to_owned)
+            .collect();
+        let mut pages = vec![on_hold];
+        let id = format!("/outbox/{}", post.header("webhook-id"));
+        for path in ["/", "/calls", &format!("/calls/{uuid}"), &id] {
+            pages.push(read(&stage, path).await);
+        }
+        let all = pages.concat();
+        assert_eq!(all.contains("•••"), masked);
+        assert!(long.len() > 1, "{own}");
+        for one in &long {
+            assert_eq!(all.contains(one.as_str()), !masked, "{one}");
+        }
+        stage.service.stop().await;
+    }
+}

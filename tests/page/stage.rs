@@ -28,6 +28,11 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// With more settings of `[account]`.
+    pub async fn with(account: &str) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
         let settings = format!(
@@ -48,6 +53,7 @@ allow_addresses = ["127.0.0.0/8"]
 [account]
 default_webhook = "completed"
 time_zone = "Asia/Kolkata"
+{account}
 [flows.default]
 webhook = true
 [flows.inbound]

@@ -4,15 +4,18 @@
 #![allow(dead_code, unused_imports, reason = "each test file uses a part")]
 
 mod delivery;
+mod keeping;
 mod operation;
 
 use std::time::Duration;
 
 pub use delivery::*;
+pub use keeping::*;
 pub use operation::*;
 use switchhook::store::{
-    CallSearch, CallSummary, Claimed, Clock, Filter, FinishedCall, FinishedChannel, KeptResponse,
-    NewDocument, Report, Role, Settled, State, Store, StoreError, StoredLeg, Want, new_id,
+    CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall,
+    FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
+    Store, StoreError, StoredLeg, Want, new_id,
 };
 
 /// Makes stores that share one database.
@@ -127,6 +130,8 @@ macro_rules! conformance {
             a_kept_response_belongs_to_the_call_of_its_leg
             news_of_an_insert_reaches_whoever_registered_before_it
             text_with_a_nul_is_stored_and_found_again
+            a_caller_is_found_and_forgotten_everywhere
+            what_is_no_copy_is_refused
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
@@ -134,6 +139,7 @@ macro_rules! conformance {
             replay_gives_a_fresh_schedule_at_a_rate
             a_filter_finds_by_id_state_endpoint_and_time
             only_what_was_delivered_long_ago_is_removed
+            calls_and_answers_are_removed_when_they_are_old
             what_was_finished_is_remembered_for_an_hour
         }
     };

@@ -196,12 +196,70 @@ pub async fn only_what_was_delivered_long_ago_is_removed(factory: &impl Factory)
     settle(&store, &claimed[1], Settled::Dead)
         .await
         .expect("settled");
-    let keep = Duration::from_secs(60);
+    let keep = Keep {
+        delivered: Some(Duration::from_secs(60)),
+        ..Keep::FOR_EVER
+    };
     assert_eq!(store.prune(keep).await.expect("pruned"), 0);
     tokio::time::advance(Duration::from_secs(61)).await;
+    assert_eq!(store.prune(Keep::FOR_EVER).await.expect("pruned"), 0);
     assert_eq!(store.prune(keep).await.expect("pruned"), 1);
     let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
     assert_eq!(states, [State::Dead, State::Waiting]);
+    let keep = Keep {
+        dead: Some(Duration::from_secs(60)),
+        ..Keep::FOR_EVER
+    };
+    assert_eq!(store.prune(keep).await.expect("pruned"), 1);
+    let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
+    assert_eq!(states, [State::Waiting], "what waits is never removed");
+}
+
+pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Factory) {
+    let store = factory
+        .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
+        .await;
+    let over = |call: &str, started_ms| FinishedCall {
+        summary: Some(summary("outbound", started_ms)),
+        ..finished(call, &[], &[])
+    };
+    let unknown = CallSummary {
+        ended_ms: 0,
+        ..summary("outbound", 0)
+    };
+    let unknown = FinishedCall {
+        summary: Some(unknown),
+        ..over("unknown", 0)
+    };
+    for call in [over("old", 900_000), over("new", 938_000), unknown] {
+        store.finish_call(call).await.expect("finished");
+    }
+    for at_ms in [939_999, 940_001] {
+        let kept = KeptResponse {
+            call_uuid: format!("answered-{at_ms}"),
+            flow: "outbound".into(),
+            webhook: "lookup".into(),
+            at_ms,
+            variables: serde_json::Map::new(),
+        };
+        store.persist_response(kept).await.expect("kept");
+    }
+    let minute = Some(Duration::from_secs(60));
+    let keep = Keep {
+        calls: minute,
+        answers: minute,
+        ..Keep::FOR_EVER
+    };
+    assert_eq!(store.prune(keep).await.expect("pruned"), 2);
+    let all = CallFilter::default();
+    let left = store.report(&all, ReportCursor::default()).await;
+    let left: Vec<String> = left
+        .expect("page")
+        .0
+        .into_iter()
+        .map(|call| call.call_uuid)
+        .collect();
+    assert_eq!(left, ["new", "unknown"], "old by its end");
 }
 
 pub async fn a_kept_response_belongs_to_the_call_of_its_leg(factory: &impl Factory) {

@@ -16,8 +16,8 @@ use super::{View, missing, outbox, pieces, unread};
 
 /// The view of the call that this is a leg of.
 pub async fn respond(ops: &Ops, uuid: &str) -> Response {
-    let held = calls::held(&ops.board, uuid);
-    let call = match calls::call(&ops.store, &ops.board, uuid).await {
+    let held = calls::held(ops, uuid);
+    let call = match calls::call(ops, uuid).await {
         Ok(call) => call,
         Err(error) => {
             let body = html! { h1 { "Call" } (unread(&error)) };

@@ -29,7 +29,7 @@ pub async fn respond(ops: &Ops, query: &Query) -> Response {
         before: query.before,
         limit: PAGE,
     };
-    let found = calls::calls(&ops.store, &ops.board, &wanted).await;
+    let found = calls::calls(ops, &wanted).await;
     let body = html! {
         (heading(&text, wanted.line_1))
         @match &found {

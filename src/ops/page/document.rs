@@ -58,7 +58,7 @@ fn body(ops: &Ops, document: &DocumentDetail, paused: Paused<'_>) -> Markup {
         }
         (replay::button(ops, &row.webhook_id))
         (history(ops, &document.attempts))
-        (request(&document.content))
+        (request(ops, &document.content))
     }
 }
 
@@ -77,7 +77,7 @@ fn history(ops: &Ops, attempts: &[Attempt]) -> Markup {
                                 tr {
                                     td { (words::moment(one.started_ms, ops.time_zone)) }
                                     td.number { (words::took(one.took_ms.unsigned_abs() * 1_000)) }
-                                    td { (outcome(one)) }
+                                    td { (ops.mask.text(&outcome(one))) }
                                 }
                             }
                         }
@@ -96,18 +96,19 @@ fn outcome(attempt: &Attempt) -> String {
     }
 }
 
-fn request(content: &Content) -> Markup {
+fn request(ops: &Ops, content: &Content) -> Markup {
     let url = content.url.as_deref().map(|url| {
         url::Url::parse(url).map_or_else(|_| shown::SECRET.to_owned(), |url| shown::url(&url))
     });
+    let url = url.map(|url| ops.mask.text(&url));
     html! {
         section aria-labelledby="request" {
             h2 #request { "Request" }
             pre tabindex="0" aria-label="Request line and headers" {
                 (content.method.as_deref().unwrap_or("POST")) " " (url.as_deref().unwrap_or("(the webhook's URL)")) "\n"
-                @for (name, value) in &content.headers { (name) ": " (shown::header(name, value)) "\n" }
+                @for (name, value) in &content.headers { (name) ": " (ops.mask.text(shown::header(name, value))) "\n" }
             }
-            pre tabindex="0" aria-label="Body" { (text(&content.body)) }
+            pre tabindex="0" aria-label="Body" { (ops.mask.text(&text(&content.body))) }
         }
     }
 }

@@ -18,12 +18,12 @@ const LAST: u32 = 15;
 
 /// The first view.
 pub async fn body(ops: &Ops) -> Markup {
-    let (held, holds) = (ops.board.on_hold(HELD), ops.board.holds());
+    let (held, holds) = (calls::on_hold(ops, HELD), ops.board.holds());
     let wanted = Wanted {
         limit: LAST,
         ..Wanted::default()
     };
-    let last = calls::calls(&ops.store, &ops.board, &wanted).await;
+    let last = calls::calls(ops, &wanted).await;
     let backlogs = ops.store.backlogs().await;
     html! {
         h1.hidden { "Now" }

@@ -12,7 +12,7 @@ use crate::store::model::{
     ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Settled, Want,
 };
 use crate::store::ops::{
-    CHUNK, Claim, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle, Write,
+    CHUNK, Claim, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
 };
 
 /// Inserts what is to be sent as `webhook_id`, due now; whether it is new. It is not when this
@@ -261,19 +261,4 @@ pub(super) async fn resume(db: &mut PgConnection, endpoint: &str) -> Result<bool
         .execute(db)
         .await?;
     Ok(true)
-}
-
-impl Write<PgConnection> for Prune {
-    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
-        let removed = sql("DELETE FROM document WHERE id IN
-                (SELECT id FROM document WHERE state = 'delivered' AND settled_ms < $1
-                 LIMIT $2 FOR UPDATE SKIP LOCKED)");
-        let before = now_ms.saturating_sub(millis(self.0));
-        let removed = removed
-            .bind(before)
-            .bind(i64::from(CHUNK))
-            .execute(db)
-            .await?;
-        Ok(removed.rows_affected())
-    }
 }

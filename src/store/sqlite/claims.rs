@@ -11,7 +11,7 @@ use crate::store::model::{
     ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Settled, Want,
 };
 use crate::store::ops::{
-    CHUNK, Claim, Operation, Pause, Prune, PullForward, PutRequest, Release, Resume, Settle, Write,
+    CHUNK, Claim, Operation, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
 };
 
 /// Inserts what is to be sent as `webhook_id`, due now; whether it is new. It is not when this
@@ -290,16 +290,4 @@ pub(super) async fn resume(db: &mut SqliteConnection, endpoint: &str) -> Result<
     .execute(db)
     .await?;
     Ok(true)
-}
-
-impl Write<SqliteConnection> for Prune {
-    async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
-        let removed = sqlx::query(
-            "DELETE FROM document WHERE id IN
-                (SELECT id FROM document WHERE state = 'delivered' AND settled_ms < ? LIMIT ?)",
-        );
-        let before = now_ms.saturating_sub(millis(self.0));
-        let removed = removed.bind(before).bind(CHUNK).execute(db).await?;
-        Ok(removed.rows_affected())
-    }
 }

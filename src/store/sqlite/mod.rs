@@ -4,9 +4,12 @@ mod calls;
 mod channels;
 mod claims;
 mod connect;
+mod copies;
 mod database;
+mod forget;
 mod lock;
 mod operator;
+mod prune;
 mod report;
 mod told;
 

@@ -304,5 +304,5 @@ async fn hold(takeover: Arc<Takeover>, hook: Hook, event: Event, mut wire: Share
         wire.queue(cancel);
     }
     let held = held::perform_parked(&takeover, widgets, wire, channel, decision);
-    held.await.publish(&takeover.options.board);
+    held.await.publish(&takeover.options);
 }

@@ -1,0 +1,125 @@
+//! `switchhook forget`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
+
+use super::counted;
+use super::desk::{Desk, Times};
+use crate::cli::operator::Forget;
+
+/// Calls that are listed.
+const LISTED: usize = 20;
+/// Looks for what came in while the rest was removed.
+const LOOKS: usize = 10;
+
+/// Says what the store has of a caller, and removes it when it is told to.
+///
+/// Exit status 1 when the store could not be read or written.
+#[must_use]
+pub fn forget(path: &Path, args: &Forget) -> ExitCode {
+    super::exit(super::block_on(async {
+        let caller = Caller::new(&args.number).ok_or("the number is empty")?;
+        let desk = Desk::open(path).await?;
+        let done = run(&desk, &caller, args.yes).await;
+        desk.store.close().await;
+        done.map(|()| true)
+    }))
+}
+
+async fn run(desk: &Desk, caller: &Caller, yes: bool) -> Result<(), String> {
+    let found = find(desk, caller).await?;
+    super::say(&listed(&found, &desk.times))?;
+    if !yes {
+        return super::say("nothing was changed; --yes erases it\n");
+    }
+    // Also when nothing is found: a look before may have left copies in free pages.
+    let mut left = found;
+    for _ in 0..LOOKS {
+        let forgotten = desk.store.forget(&left).await;
+        forgotten.map_err(|error| error.to_string())?;
+        left = find(desk, caller).await?;
+        if left.is_empty() {
+            break;
+        }
+    }
+    let scrubbed = desk.store.scrub().await;
+    let scrubbed = scrubbed.map_err(|error| format!("it is erased, but {error}"))?;
+    super::say(after(scrubbed))?;
+    match left.is_empty() {
+        true => Ok(()),
+        false => Err("more comes in than is erased; run it again".into()),
+    }
+}
+
+async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
+    let found = desk.store.find_caller(caller).await;
+    found.map_err(|error| error.to_string())
+}
+
+fn listed(found: &Found, times: &Times) -> String {
+    let mut out = String::new();
+    for call in found.calls.iter().take(LISTED) {
+        out.push_str(&line(call, times));
+    }
+    // Writing to a String cannot fail.
+    if found.calls.len() > LISTED {
+        let _ = writeln!(out, "… and {} more", found.calls.len() - LISTED);
+    }
+    let count = |number: usize| number as u64;
+    let mut parts = vec![
+        counted(count(found.calls.len()), "call", "calls"),
+        counted(count(found.answers()), "kept answer", "kept answers"),
+    ];
+    for state in State::ALL {
+        let number = count(found.documents(state));
+        if number > 0 {
+            let word = match state {
+                State::Leased => "being tried",
+                State::Waiting | State::Delivered | State::Dead => state.as_str(),
+            };
+            parts.push(format!(
+                "{} ({word})",
+                counted(number, "document", "documents")
+            ));
+        }
+    }
+    let _ = writeln!(out, "{}", parts.join(", "));
+    if found.legs > 0 {
+        let legs = counted(count(found.legs), "leg", "legs");
+        let _ = writeln!(
+            out,
+            "{legs} of calls that are not over stay; run it again when they are"
+        );
+    }
+    out
+}
+
+fn line(call: &FoundCall, times: &Times) -> String {
+    let shown = |text: &str| text.escape_debug().to_string();
+    format!(
+        "{}  {} -> {}  {}\n",
+        times.at(call.started_ms),
+        shown(&call.caller),
+        shown(&call.called),
+        shown(&call.call_uuid)
+    )
+}
+
+const fn after(scrubbed: Scrubbed) -> &'static str {
+    match scrubbed {
+        Scrubbed::All => "it is erased, and the file written anew\n",
+        Scrubbed::BesideServe => {
+            "it is erased. Older copies may be left in free pages of the file: run it again while \
+             serve is stopped, and they are gone too. A running serve remembers calls that are not \
+             over, or not followed, until it is restarted ([limits] calls_remembered)\n"
+        }
+        Scrubbed::LeftToVacuum => {
+            "it is erased; PostgreSQL overwrites the rows after its next VACUUM. A running serve \
+             remembers calls that are not over, or not followed, until it is restarted ([limits] \
+             calls_remembered)\n"
+        }
+    }
+}

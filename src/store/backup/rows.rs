@@ -1,0 +1,157 @@
+//! What a copy has: the tables and columns that both databases have.
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Kind {
+    Text,
+    Number,
+    Bytes,
+    /// A number in SQLite.
+    Truth,
+}
+
+/// One value of a row.
+#[derive(Debug, Clone)]
+pub(in crate::store) enum Cell {
+    Text(Option<String>),
+    Number(Option<i64>),
+    Bytes(Option<Vec<u8>>),
+    Truth(bool),
+}
+
+/// A table, and the order of its rows.
+pub(in crate::store) struct Table {
+    pub(in crate::store) name: &'static str,
+    pub(in crate::store) columns: &'static [(&'static str, Kind)],
+    /// PostgreSQL counts its rows.
+    pub(in crate::store) counted: bool,
+}
+
+use Kind::{Bytes, Number, Text, Truth};
+
+/// Each after those that it refers to.
+pub(in crate::store) const TABLES: [Table; 9] = [
+    Table {
+        name: "leg",
+        columns: &[
+            ("switch", Text),
+            ("leg_uuid", Text),
+            ("call_id", Text),
+            ("json", Text),
+        ],
+        counted: false,
+    },
+    Table {
+        name: "call",
+        columns: &[
+            ("id", Number),
+            ("switch", Text),
+            ("call_uuid", Text),
+            ("created_us", Number),
+            ("flow", Text),
+            ("started_ms", Number),
+            ("answered_ms", Number),
+            ("ended_ms", Number),
+            ("talk_ms", Number),
+            ("caller", Text),
+            ("called", Text),
+            ("legs", Number),
+            ("hangup_cause", Text),
+            ("incomplete", Truth),
+            ("story", Text),
+        ],
+        counted: true,
+    },
+    Table {
+        name: "response",
+        columns: &[
+            ("id", Number),
+            ("channel_uuid", Text),
+            ("call_uuid", Text),
+            ("flow", Text),
+            ("webhook", Text),
+            ("at_ms", Number),
+            ("variables", Text),
+        ],
+        counted: true,
+    },
+    Table {
+        name: "document",
+        columns: &[
+            ("id", Number),
+            ("webhook_id", Text),
+            ("kind", Text),
+            ("switch", Text),
+            ("call_uuid", Text),
+            ("created_us", Number),
+            ("flow", Text),
+            ("endpoint", Text),
+            ("method", Text),
+            ("url", Text),
+            ("state", Text),
+            ("due_ms", Number),
+            ("lease", Bytes),
+            ("attempts", Number),
+            ("inserted_ms", Number),
+            ("first_ms", Number),
+            ("last_ms", Number),
+            ("not_before_ms", Number),
+            ("settled_ms", Number),
+            ("headers", Text),
+            ("body", Bytes),
+        ],
+        counted: true,
+    },
+    Table {
+        name: "attempt",
+        columns: &[
+            ("document_id", Number),
+            ("started_ms", Number),
+            ("took_ms", Number),
+            ("status", Number),
+            ("error", Text),
+        ],
+        counted: false,
+    },
+    Table {
+        name: "pause",
+        columns: &[("endpoint", Text), ("since_ms", Number), ("reason", Text)],
+        counted: false,
+    },
+    Table {
+        name: "finished_channel",
+        columns: &[
+            ("id", Number),
+            ("switch", Text),
+            ("uuid", Text),
+            ("created_us", Number),
+            ("ended_ms", Number),
+        ],
+        counted: true,
+    },
+    Table {
+        name: "switch",
+        columns: &[("address", Text), ("name", Text)],
+        counted: false,
+    },
+    Table {
+        name: "cdr_read",
+        columns: &[("switch", Text), ("until_us", Number)],
+        counted: false,
+    },
+];
+
+impl Table {
+    /// Its columns, with commas.
+    pub(in crate::store) fn list(&self) -> String {
+        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    }
+
+    /// The columns' places in a statement, as the database writes the n-th.
+    pub(in crate::store) fn places(&self, write: impl Fn(usize, Kind) -> String) -> String {
+        let kinds = self.columns.iter().enumerate();
+        let places: Vec<String> = kinds.map(|(n, (_, kind))| write(n + 1, *kind)).collect();
+        places.join(", ")
+    }
+}

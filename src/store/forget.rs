@@ -1,0 +1,89 @@
+//! Removing what the store holds of one caller.
+
+use super::caller::{Caller, Found, Scrubbed, Suspect, SuspectCall};
+use super::{Driver, Store, StoreError, ops};
+
+/// One caller.
+impl Store {
+    /// Everything that is stored of a caller: calls that one of the numbers is a party of, or
+    /// whose flow variables have it; their documents and kept answers; and what has the number
+    /// in it besides. Reads through the whole store.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find_caller(&self, caller: &Caller) -> Result<Found, StoreError> {
+        let clue = caller.clue();
+        let suspects: Vec<SuspectCall> = either!(self, db => db.suspect_calls(clue).await)?;
+        let (mut calls, mut uuids) = (Vec::new(), Vec::new());
+        for suspect in suspects {
+            if let Some(own) = suspect.convicted(caller) {
+                uuids.extend(own);
+                calls.push(suspect.call);
+            }
+        }
+        uuids.sort_unstable();
+        uuids.dedup();
+        let is_theirs = |suspect: &Suspect| {
+            uuids.binary_search(&suspect.channel).is_ok() || caller.is_in(&suspect.text)
+        };
+        let answers = either!(self, db => db.suspect_answers(clue, &uuids).await)?;
+        let documents = either!(self, db => db.suspect_documents(clue, &uuids).await)?;
+        let answers = answers.iter().filter(|answer| is_theirs(answer));
+        let documents = documents.iter().filter(|document| is_theirs(document));
+        let legs = self.load_legs().await?;
+        let legs = legs.iter().filter(|leg| leg_of(caller, &leg.json));
+        Ok(Found {
+            calls,
+            answers: answers.map(|answer| answer.id).collect(),
+            documents: documents
+                .filter_map(|document| Some((document.id, document.state?)))
+                .collect(),
+            legs: legs.count(),
+        })
+    }
+
+    /// Removes what was found, also documents that wait: they are never delivered then. One
+    /// that is being tried just now may still arrive.
+    ///
+    /// # Errors
+    /// [`StoreError`]; part of it may be removed then.
+    pub async fn forget(&self, found: &Found) -> Result<(), StoreError> {
+        let calls: Vec<i64> = found.calls.iter().map(|call| call.id).collect();
+        let documents: Vec<i64> = found.documents.iter().map(|(id, _)| *id).collect();
+        let none = Vec::new;
+        // In chunks: whoever waits for the writer comes in between.
+        let chunk = ops::CHUNK as usize;
+        let calls = calls
+            .chunks(chunk)
+            .map(|ids| (ids.to_vec(), none(), none()));
+        let answers = found.answers.chunks(chunk);
+        let answers = answers.map(|ids| (none(), ids.to_vec(), none()));
+        let documents = documents.chunks(chunk);
+        let documents = documents.map(|ids| (none(), none(), ids.to_vec()));
+        for (calls, answers, documents) in documents.chain(answers).chain(calls) {
+            let forget = ops::Forget {
+                calls,
+                answers,
+                documents,
+            };
+            self.write(forget).await?;
+        }
+        Ok(())
+    }
+
+    /// After [`Store::forget`]: leaves no copy in pages that are free, as far as that can be.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was removed stays so.
+    pub async fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        match &*self.driver {
+            Driver::Sqlite(db) => db.scrub().await,
+            Driver::Postgres(_) => Ok(Scrubbed::LeftToVacuum),
+        }
+    }
+}
+
+/// A leg has its numbers as whole values, and its variables.
+fn leg_of(caller: &Caller, json: &str) -> bool {
+    caller.is_in(json.as_bytes()) || json.contains(&format!("\"{}\"", caller.clue()))
+}

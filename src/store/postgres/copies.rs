@@ -1,0 +1,149 @@
+//! All rows into a SQLite file, and the way back.
+
+use futures_util::TryStreamExt as _;
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+
+use super::Postgres;
+use super::sql::{scalar, text};
+use crate::store::StoreError;
+use crate::store::backup::{Cell, Kind, TABLES, Table, insert, rows};
+
+impl Postgres {
+    /// Writes all rows, as they are at one moment, into the empty tables of a file.
+    pub(in crate::store) async fn back_up(
+        &self,
+        file: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let mut db = self.door.enter().await?;
+        let given = give(&mut db, file).await;
+        given.map_err(|error| self.at().classify(&error))
+    }
+
+    /// Takes every row of a copy, all of them or none; only into an empty store.
+    pub(in crate::store) async fn restore(
+        &self,
+        file: &mut SqliteConnection,
+    ) -> Result<(), StoreError> {
+        let failed = |error: sqlx::Error| self.at().classify(&error);
+        let mut db = self.door.enter().await?;
+        db.execute("BEGIN; LOCK TABLE document, call, leg, response IN EXCLUSIVE MODE")
+            .await
+            .map_err(failed)?;
+        let taken: bool = scalar(
+            "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
+                 OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)",
+        )
+        .fetch_one(&mut db)
+        .await
+        .map_err(failed)?;
+        if taken {
+            let store = self.shown();
+            return Err(StoreError::NotEmpty { store });
+        }
+        // What is not committed goes with the connection.
+        take(&mut db, file).await.map_err(failed)?;
+        db.execute("COMMIT").await.map_err(failed)?;
+        db.close().await.map_err(failed)
+    }
+}
+
+async fn give(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    db.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        .await?;
+    file.execute("BEGIN IMMEDIATE").await?;
+    for table in &TABLES {
+        let order = match table.name {
+            "attempt" => "id",
+            _ => "1",
+        };
+        let (list, name) = (table.list(), table.name);
+        let text = format!("SELECT {list} FROM {name} ORDER BY {order}");
+        let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
+        let mut rows = query.fetch(&mut *db);
+        while let Some(row) = rows.try_next().await? {
+            insert(file, table, cells(&row, table)?).await?;
+        }
+    }
+    file.execute("COMMIT").await?;
+    db.execute("COMMIT").await.map(drop)
+}
+
+fn cells(row: &PgRow, table: &Table) -> Result<Vec<Cell>, sqlx::Error> {
+    let columns = table.columns.iter();
+    let cells = columns.map(|(name, kind)| {
+        Ok(match kind {
+            Kind::Text => Cell::Text(row.try_get(name)?),
+            Kind::Number => Cell::Number(row.try_get(name)?),
+            Kind::Bytes => Cell::Bytes(row.try_get(name)?),
+            Kind::Truth => Cell::Truth(row.try_get(name)?),
+        })
+    });
+    cells.collect()
+}
+
+async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    for table in &TABLES {
+        let clear = AssertSqlSafe(format!("DELETE FROM {}", table.name));
+        sqlx::query(clear)
+            .persistent(false)
+            .execute(&mut *db)
+            .await?;
+        let statement = statement(table);
+        let mut rows = rows(file, table);
+        while let Some(row) = rows.try_next().await? {
+            let mut query = sqlx::query(AssertSqlSafe(statement.clone())).persistent(false);
+            for cell in row {
+                query = match cell {
+                    Cell::Text(value) => query.bind(value.map(|value| text(&value).into_owned())),
+                    Cell::Number(number) => query.bind(number),
+                    Cell::Bytes(bytes) => query.bind(bytes),
+                    Cell::Truth(truth) => query.bind(truth),
+                };
+            }
+            query.execute(&mut *db).await?;
+        }
+        if table.counted {
+            count_on(db, table).await?;
+        }
+    }
+    // Nobody lives who holds them; their attempts may have reached the receiver.
+    let free =
+        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
+    db.execute(free).await.map(drop)
+}
+
+/// Adds a row, with what only this database has.
+fn statement(table: &Table) -> String {
+    let (more, values) = match table.name {
+        "leg" => (", known", ", 0".to_owned()),
+        // The names of the kept variables, which stand in the row's last place.
+        "response" => {
+            let last = table.columns.len();
+            let names = format!(", ARRAY(SELECT json_object_keys(${last}::json))");
+            (", names", names)
+        }
+        _ => ("", String::new()),
+    };
+    let (name, list) = (table.name, table.list());
+    let places = table.places(|n, _| format!("${n}"));
+    let ids = match table.counted {
+        true => "OVERRIDING SYSTEM VALUE ",
+        false => "",
+    };
+    // SQLite may have a finished channel twice.
+    format!(
+        "INSERT INTO {name} ({list}{more}) {ids}VALUES ({places}{values}) ON CONFLICT DO NOTHING"
+    )
+}
+
+/// The next row's number comes after those of the copy.
+async fn count_on(db: &mut PgConnection, table: &Table) -> Result<(), sqlx::Error> {
+    let name = table.name;
+    let next = format!(
+        "SELECT setval(pg_get_serial_sequence('{name}', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM {name}), false)"
+    );
+    let next = sqlx::query(AssertSqlSafe(next)).persistent(false);
+    next.execute(db).await.map(drop)
+}

@@ -1,0 +1,114 @@
+//! What is stored of one caller: found, removed, overwritten.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::Postgres;
+use super::sql::{sql, text, texts};
+use crate::store::StoreError;
+use crate::store::caller::{FoundCall, Suspect, SuspectCall};
+use crate::store::ops::{Forget, Write};
+
+/// A table's ids that go.
+const STATEMENTS: [&str; 3] = [
+    "DELETE FROM call WHERE id = ANY($1)",
+    "DELETE FROM response WHERE id = ANY($1)",
+    "DELETE FROM document WHERE id = ANY($1)",
+];
+
+impl Write<PgConnection> for Forget {
+    async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
+        let kinds = [&self.calls, &self.answers, &self.documents];
+        for (text, ids) in STATEMENTS.into_iter().zip(kinds) {
+            sql(text).bind(ids.clone()).execute(&mut *db).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Postgres {
+    /// Calls with the clue in a number or the story.
+    pub(in crate::store) async fn suspect_calls(
+        &self,
+        clue: &str,
+    ) -> Result<Vec<SuspectCall>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(
+                "SELECT id, call_uuid, started_ms, caller, called, story FROM call
+                 WHERE strpos(caller || ' ' || called || ' ' || story, $1) > 0 ORDER BY id",
+            )
+            .bind(text(clue))
+            .try_map(suspect_call)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Kept answers with the clue in them, or of one of these channels.
+    pub(in crate::store) async fn suspect_answers(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(
+                "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(variables, 'UTF8') AS text
+                 FROM response WHERE strpos(variables, $1) > 0
+                    OR call_uuid = ANY($2)",
+            )
+            .bind(text(clue))
+            .bind(texts(uuids.iter().map(String::as_str)))
+            .try_map(suspect)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Documents with the clue in them, or of one of these channels.
+    pub(in crate::store) async fn suspect_documents(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(
+                "SELECT id, state, call_uuid AS channel,
+                        convert_to(coalesce(url, '') || ' ' || headers || ' ', 'UTF8') || body AS text
+                 FROM document WHERE strpos(coalesce(url, '') || ' ' || headers, $1) > 0
+                    OR position(convert_to($1, 'UTF8') in body) > 0
+                    OR call_uuid = ANY($2)",
+            )
+            .bind(text(clue))
+            .bind(texts(uuids.iter().map(String::as_str)))
+            .try_map(suspect)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+}
+
+fn suspect_call(row: PgRow) -> Result<SuspectCall, sqlx::Error> {
+    Ok(SuspectCall {
+        call: FoundCall {
+            id: row.try_get("id")?,
+            call_uuid: row.try_get("call_uuid")?,
+            started_ms: row.try_get("started_ms")?,
+            caller: row.try_get("caller")?,
+            called: row.try_get("called")?,
+        },
+        story: row.try_get("story")?,
+    })
+}
+
+fn suspect(row: PgRow) -> Result<Suspect, sqlx::Error> {
+    let state: Option<String> = row.try_get("state")?;
+    Ok(Suspect {
+        id: row.try_get("id")?,
+        state: state.and_then(|state| state.parse().ok()),
+        channel: row.try_get("channel")?,
+        text: row.try_get("text")?,
+    })
+}

@@ -1,0 +1,39 @@
+//! What is kept for a while only.
+
+use sqlx::postgres::PgConnection;
+
+use super::sql::sql;
+use crate::store::clock::millis;
+use crate::store::ops::{CHUNK, Prune, Write};
+
+/// A call without times (nothing was learnt of it) has no age.
+const CALLS: &str = "DELETE FROM call WHERE id IN
+    (SELECT id FROM call WHERE started_ms < $1 AND ended_ms < $1 AND (started_ms > 0 OR ended_ms > 0)
+     LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const ANSWERS: &str = "DELETE FROM response WHERE id IN
+    (SELECT id FROM response WHERE at_ms < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const DELIVERED: &str = "DELETE FROM document WHERE id IN
+    (SELECT id FROM document WHERE state = 'delivered' AND settled_ms < $1
+     LIMIT $2 FOR UPDATE SKIP LOCKED)";
+const DEAD: &str = "DELETE FROM document WHERE id IN
+    (SELECT id FROM document WHERE state = 'dead' AND settled_ms < $1
+     LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+impl Write<PgConnection> for Prune {
+    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let keep = self.0;
+        let mut rows = 0;
+        for (text, keep) in [
+            (CALLS, keep.calls),
+            (ANSWERS, keep.answers),
+            (DELIVERED, keep.delivered),
+            (DEAD, keep.dead),
+        ] {
+            let Some(keep) = keep else { continue };
+            let before = now_ms.saturating_sub(millis(keep));
+            let removed = sql(text).bind(before).bind(i64::from(CHUNK));
+            rows += removed.execute(&mut *db).await?.rows_affected();
+        }
+        Ok(rows)
+    }
+}

@@ -1,0 +1,136 @@
+//! What is stored of one caller: found, removed, overwritten.
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::{Sqlite, classify, lock};
+use crate::store::StoreError;
+use crate::store::caller::{FoundCall, Scrubbed, Suspect, SuspectCall};
+use crate::store::ops::{Forget, Write};
+
+/// A table's ids that go.
+const STATEMENTS: [&str; 3] = [
+    "DELETE FROM call WHERE id IN (SELECT value FROM json_each(?))",
+    "DELETE FROM response WHERE id IN (SELECT value FROM json_each(?))",
+    "DELETE FROM document WHERE id IN (SELECT value FROM json_each(?))",
+];
+
+impl Write<SqliteConnection> for Forget {
+    async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
+        // What is removed is overwritten with zeros.
+        db.execute("PRAGMA secure_delete = ON").await?;
+        let kinds = [&self.calls, &self.answers, &self.documents];
+        for (text, ids) in STATEMENTS.into_iter().zip(kinds) {
+            let ids = serde_json::json!(ids).to_string();
+            sqlx::query(text).bind(ids).execute(&mut *db).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Sqlite {
+    /// Calls with the clue in a number or the story.
+    pub(in crate::store) async fn suspect_calls(
+        &self,
+        clue: &str,
+    ) -> Result<Vec<SuspectCall>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT id, call_uuid, started_ms, caller, called, story FROM call
+                 WHERE instr(caller || ' ' || called || ' ' || story, ?) > 0 ORDER BY id",
+            )
+            .bind(clue)
+            .try_map(suspect_call)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Kept answers with the clue in them, or of one of these channels.
+    pub(in crate::store) async fn suspect_answers(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT id, NULL AS state, call_uuid AS channel, CAST(variables AS BLOB) AS text
+                 FROM response WHERE instr(variables, ?1) > 0
+                    OR call_uuid IN (SELECT value FROM json_each(?2))",
+            )
+            .bind(clue)
+            .bind(serde_json::json!(uuids).to_string())
+            .try_map(suspect)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Documents with the clue in them, or of one of these channels.
+    pub(in crate::store) async fn suspect_documents(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT id, state, call_uuid AS channel,
+                        CAST(coalesce(url, '') || ' ' || headers || ' ' AS BLOB) || body AS text
+                 FROM document WHERE instr(coalesce(url, '') || ' ' || headers, ?1) > 0
+                    OR instr(body, CAST(?1 AS BLOB)) > 0
+                    OR call_uuid IN (SELECT value FROM json_each(?2))",
+            )
+            .bind(clue)
+            .bind(serde_json::json!(uuids).to_string())
+            .try_map(suspect)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Leaves no copy of what was removed, as far as that can be.
+    pub(in crate::store) async fn scrub(&self) -> Result<Scrubbed, StoreError> {
+        let failed = |error: sqlx::Error| classify(&self.path, &error);
+        let alone = lock::Lock::take(&self.path).ok();
+        let write = self.read_options.clone().pragma("query_only", "OFF");
+        let mut db = write.connect().await.map_err(failed)?;
+        if alone.is_some() {
+            db.execute("VACUUM").await.map_err(failed)?;
+        }
+        // The log has the pages as they were.
+        let log = "PRAGMA wal_checkpoint(TRUNCATE)";
+        db.execute(log).await.map_err(failed)?;
+        db.close().await.map_err(failed)?;
+        Ok(match alone {
+            Some(_) => Scrubbed::All,
+            None => Scrubbed::BesideServe,
+        })
+    }
+}
+
+fn suspect_call(row: SqliteRow) -> Result<SuspectCall, sqlx::Error> {
+    Ok(SuspectCall {
+        call: FoundCall {
+            id: row.try_get("id")?,
+            call_uuid: row.try_get("call_uuid")?,
+            started_ms: row.try_get("started_ms")?,
+            caller: row.try_get("caller")?,
+            called: row.try_get("called")?,
+        },
+        story: row.try_get("story")?,
+    })
+}
+
+fn suspect(row: SqliteRow) -> Result<Suspect, sqlx::Error> {
+    let state: Option<String> = row.try_get("state")?;
+    Ok(Suspect {
+        id: row.try_get("id")?,
+        state: state.and_then(|state| state.parse().ok()),
+        channel: row.try_get("channel")?,
+        text: row.try_get("text")?,
+    })
+}
