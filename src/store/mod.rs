@@ -129,7 +129,7 @@ impl std::fmt::Display for Store {
 /// One variant a database.
 #[derive(Debug)]
 enum Driver {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Postgres),
 }
 
@@ -170,7 +170,7 @@ impl Store {
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let driver = match postgres::is_url(&options.url) {
             true => Driver::Postgres(Postgres::open(&options).await?),
-            false => Driver::Sqlite(Sqlite::open(&options).await?),
+            false => Driver::Sqlite(Box::new(Sqlite::open(&options).await?)),
         };
         Ok(Self {
             driver: Arc::new(driver),
