@@ -427,8 +427,7 @@ fn recorder() -> Result<PrometheusHandle, StartError> {
     static RECORDER: std::sync::OnceLock<Result<PrometheusHandle, String>> =
         std::sync::OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let seconds =
-            [meter::WEBHOOK_SECONDS, meter::OWN_SECONDS].map(|name| Matcher::Full(name.into()));
+        let seconds = meter::IN_SECONDS.map(|name| Matcher::Full(name.into()));
         let builder = seconds
             .into_iter()
             .try_fold(PrometheusBuilder::new(), |builder, name| {
