@@ -21,7 +21,6 @@ use crate::call::outcome::Outcome;
 use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
-use crate::webhook::Prepared;
 
 use super::channel::{Channel, Way};
 use super::decision::Decision;
@@ -29,7 +28,7 @@ use super::on_hold::OnHold;
 use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
 use super::wire::Wire;
-use super::{Background, Takeover, Widget, Widgets, release, witness};
+use super::{Asked, Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -93,7 +92,7 @@ struct Held<'a, W> {
     state: State,
     alarm: Pin<Box<Sleep>>,
     alarm_means: Input,
-    request: Option<Prepared>,
+    request: Option<Asked>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
     /// On the board, while it waits for the webhook.
@@ -192,13 +191,13 @@ impl<'a, W: Wire> Held<'a, W> {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
-        let until = self.began + widget.webhook.timeout();
+        let until = self.began + widget.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
         self.asking = Some(Box::pin(async move {
             match witness::confirm(witness, &uuid).await {
-                Ok(()) => widgets.client.ask(&widget.webhook, request).await,
+                Ok(()) => widget.ask(&widgets.client, request).await,
                 Err(stranger) => Outcome::unsent(stranger),
             }
         }));
@@ -218,7 +217,8 @@ impl<'a, W: Wire> Held<'a, W> {
     }
 
     async fn ask_in_background(&mut self) {
-        let Some(request) = self.request.take() else {
+        // Only a webhook is asked in the background.
+        let Some(Asked::Request(request)) = self.request.take() else {
             return;
         };
         let witness = self.witness();
@@ -230,7 +230,7 @@ impl<'a, W: Wire> Held<'a, W> {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),
             flow: self.channel.flow.clone(),
-            request,
+            request: *request,
         };
         let stored = self.takeover.aftermath.send_later(request);
         let uuid = &self.channel.uuid;
@@ -267,7 +267,7 @@ impl<'a, W: Wire> Held<'a, W> {
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
         }
         let waited = self.takeover.options.music_after;
-        let deadline = widget.webhook.timeout().saturating_sub(waited) + GRACE;
+        let deadline = widget.timeout().saturating_sub(waited) + GRACE;
         self.wake_after(deadline, Input::Deadline);
     }
 
