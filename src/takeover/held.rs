@@ -218,7 +218,9 @@ impl<'a, W: Wire> Held<'a, W> {
                     Ok(()) => {
                         let client = &widgets.client;
                         let webhook = &widget.webhook;
-                        client.ask_noting(webhook, request, &mut answered).await
+                        client
+                            .ask_noting(webhook, request, Some(&mut answered))
+                            .await
                     }
                     Err(stranger) => Outcome::unsent(stranger),
                 };

@@ -155,17 +155,20 @@ impl Client {
 
     /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
     /// the future cancels the request.
-    pub async fn ask(&self, webhook: &Webhook, prepared: Prepared) -> Outcome {
-        self.ask_noting(webhook, prepared, &mut Answered::default())
-            .await
+    pub fn ask<'a>(
+        &'a self,
+        webhook: &'a Webhook,
+        prepared: Prepared,
+    ) -> impl Future<Output = Outcome> + Send + 'a {
+        self.ask_noting(webhook, prepared, None)
     }
 
-    /// The same, saying besides how the answer came.
+    /// The same, noting besides how the answer came.
     pub async fn ask_noting(
         &self,
         webhook: &Webhook,
         prepared: Prepared,
-        answered: &mut Answered,
+        note: Option<&mut Answered>,
     ) -> Outcome {
         if let Some(script) = &self.script {
             return script.answer(webhook, prepared).await;
@@ -185,7 +188,9 @@ impl Client {
                 Err(trouble::timed_out(webhook.timeout(), &url, has_status))
             }
         };
-        *answered = progress.answered;
+        if let Some(note) = note {
+            *note = progress.answered;
+        }
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
         Outcome {
             verdict,
