@@ -35,6 +35,53 @@
 //! Only `service` and the program read [`config::Config`]; a part takes its own options.
 //! (`config` borrows the parts' plain option types, so that there is one of each.)
 //!
+//! # As a library
+//!
+//! A program of your own can answer calls in Rust instead of HTTP, with everything else of the
+//! service around it: an [`takeover::Answerer`] has a name, as a webhook has.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use switchhook::call::outcome::{Failure, Mapped, Reason};
+//! use switchhook::config::Config;
+//! use switchhook::service::{Answerers, Service};
+//! use switchhook::takeover::{Answer, Answerer, Question};
+//!
+//! struct Lookup;
+//!
+//! impl Answerer for Lookup {
+//!     fn names(&self) -> Vec<String> {
+//!         vec!["customer_name".into()]
+//!     }
+//!
+//!     fn answer(self: Arc<Self>, call: Question) -> Answer {
+//!         Box::pin(async move {
+//!             match call.caller.as_str() {
+//!                 "919822003887" => Ok(vec![Mapped::text("customer_name", "Ann")]),
+//!                 other => Err(Failure::new(Reason::InvalidFlowVar, format!("{other} is nobody's number"))),
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # std::env::set_current_dir(&folder)?;
+//!     // In earnest: esl = "127.0.0.1:8084", or Config::load.
+//!     let text = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"";
+//!     let answerers = Answerers::from([("lookup".into(), Arc::new(Lookup) as Arc<dyn Answerer>)]);
+//!     let service = Service::start_with(&Config::parse(text, "embedded")?, answerers).await?;
+//!     // The dialplan says: socket 127.0.0.1:8084/lookup async full. Here a simulated switch does.
+//!     let switch = switchhook::lab::switch::Switch::new("lab", Default::default());
+//!     let hosts = vec![service.esl.to_string()];
+//!     let call = switch.place(switchhook::lab::switch::Call { hosts, ..Default::default() }).await;
+//!     assert_eq!((call.line, call.variables["flow.key.customer_name"].as_str()), (Some(0), "Ann"));
+//!     service.stop().await; // in earnest: on SIGTERM
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Starting and stopping
 //!
 //! [`service::Service::start`] opens the store, then the outbox, the followers of the

@@ -32,6 +32,9 @@ pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
+/// Seconds of a commit of the store.
+pub const STORE_COMMIT: &str = "switchhook_store_commit_seconds";
+
 /// Documents that are not delivered, by `endpoint` and `state`.
 pub const DOCUMENTS: &str = "switchhook_documents";
 /// Age of the oldest document that waits for an `endpoint`, seconds; 0 when none does.
@@ -91,6 +94,9 @@ pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
 /// The values of the `limit` label of [`LIMITS`].
 pub const LIMIT_NAMES: [&str; 3] = ["calls_on_hold", "connections", "store_queue"];
 
+/// What is measured in seconds, each with [`SECONDS_BUCKETS`].
+pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OWN_SECONDS, STORE_COMMIT];
+
 /// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
 pub const SECONDS_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
@@ -123,6 +129,7 @@ pub fn start_at_zero<'a>(
         gauge!(PART_WELL, "part" => part).increment(0.0);
     }
     drop(histogram!(OWN_SECONDS));
+    drop(histogram!(STORE_COMMIT));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
 }
@@ -172,6 +179,11 @@ fn describe() {
         OWN_SECONDS,
         Unit::Seconds,
         "Time of a call that was ours and not the webhook's"
+    );
+    describe_histogram!(
+        STORE_COMMIT,
+        Unit::Seconds,
+        "Time that a commit of the store took"
     );
     describe_counter!(
         DELIVERIES,

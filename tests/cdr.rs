@@ -43,9 +43,12 @@ fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
     documents.into_iter().map(|one| (id(&one), one)).collect()
 }
 
-/// The calls of CDRs that are read together.
+/// The calls of CDRs that are read together from the folder.
 fn repaired(cdrs: &[Cdr]) -> Vec<Call> {
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(Options {
+        has_cdrs: true,
+        ..Options::default()
+    });
     let all: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
     assert_eq!(
         over(ledger.repair(&all, 0)),

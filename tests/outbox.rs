@@ -433,3 +433,23 @@ async fn all_endpoints_together_have_no_more_attempts_under_way_than_the_limit()
     assert_eq!(bench.receiver.most_under_way("completed"), 3);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn receivers_that_never_answer_do_not_take_the_turn_of_one_that_does() {
+    let mut bench = Bench::new(|_| status(200)).await;
+    bench.options.in_flight = 3;
+    bench.set_endpoints([("completed", endpoint()), ("other", endpoint())]);
+    bench.receiver.hold("completed");
+    for n in 0..10 {
+        bench.finish(&format!("call-{n}")).await;
+    }
+    let running = bench.run();
+    bench.receiver.under_way("completed", 3).await;
+    let other = finished("b", &[], &["other"]);
+    bench.store.finish_call(other).await.expect("finished");
+    bench.settled(State::Delivered, 1).await;
+    assert_eq!(bench.receiver.most_under_way("completed"), 3);
+    bench.receiver.let_go();
+    bench.settled(State::Delivered, 11).await;
+    running.stop().await;
+}

@@ -132,6 +132,17 @@ pub struct Mapped {
     pub typed: bool,
 }
 
+impl Mapped {
+    /// A value that is plain text.
+    pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            text: text.into(),
+            typed: false,
+        }
+    }
+}
+
 /// Where the time of a request went; `None` for what was not reached or cannot be seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases {

@@ -108,9 +108,10 @@ impl Call {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let known = |leg: &Leg| {
-            leg.has_ended() && leg.numbers.sure() && !leg.recordings_unknown && !leg.flow.truncated
+            leg.has_ended() && leg.numbers.sure() && leg.recordings_sure() && !leg.flow.truncated
         };
-        self.unseen.is_empty() && self.legs.iter().all(known)
+        let agents = self.legs.iter().all(|leg| !leg.agents_unknown);
+        self.unseen.is_empty() && agents && self.legs.iter().all(known)
     }
 }
 

@@ -74,7 +74,11 @@ async fn ask(
     widget: &Widget,
     channel: &BTreeMap<String, String>,
 ) -> Result<Outcome, String> {
-    let prepared = widget.webhook.prepare(&webhook::Call {
+    // A configuration knows no other.
+    let Some(webhook) = widget.webhook() else {
+        return Err("no HTTP webhook is asked by this name".into());
+    };
+    let prepared = webhook.prepare(&webhook::Call {
         headers: channel,
         document: None,
         predefined: &|| {
@@ -86,7 +90,7 @@ async fn ask(
     match prepared {
         Ok(request) => {
             super::say(&format!("{}\n\n", request.shown().trim_end()))?;
-            Ok(widgets.client.ask(&widget.webhook, request).await)
+            Ok(widgets.client.ask(webhook, request).await)
         }
         Err(failure) => {
             super::say("nothing is sent\n\n")?;

@@ -131,12 +131,11 @@ async fn webhooks(options: &Options) -> Vec<finding::Finding> {
             let hooked = options.plan.webhooks.get(name);
             let is_elsewhere = hooked.is_some_and(|hooked| hooked.is_elsewhere);
             async move {
-                let seen = if is_elsewhere {
-                    webhook::Seen::default()
-                } else {
-                    webhook::look(&widget.webhook, client, options.deadline, options.ask).await
+                let seen = match widget.webhook().filter(|_| !is_elsewhere) {
+                    None => webhook::Seen::default(),
+                    Some(hook) => webhook::look(hook, client, options.deadline, options.ask).await,
                 };
-                webhook::judge(name, widget.webhook.timeout(), &seen)
+                webhook::judge(name, widget.timeout(), &seen)
             }
         })
         .buffered(AT_ONCE);

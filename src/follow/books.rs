@@ -125,6 +125,8 @@ impl Books {
             // Another service on the same store may have ended calls that we did not see end.
             self.remember(&name, store).await?;
             self.mending.order(Order::List, now_us());
+            let effects = self.ledger.was_deaf();
+            self.carry_out(effects).await;
             return Ok(());
         }
         let former = self.switch.clone();
@@ -172,6 +174,8 @@ impl Books {
         self.read_cdrs(name, read_until).await;
         // Just before the question: a leg that is not in the answer is gone.
         let effects = self.ledger.restore(legs, asked_us.saturating_sub(1));
+        self.carry_out(effects).await;
+        let effects = self.ledger.was_deaf();
         self.carry_out(effects).await;
         Ok(())
     }
@@ -222,18 +226,20 @@ impl Books {
 
     /// Of the legs of which nothing was heard since `asked_us`, when the switch was asked
     /// for `list` (`show channels as json`): those that are not in it. And the channels in it of
-    /// which nothing is known.
+    /// which nothing is known, or not what they did while nobody listened.
     pub fn compare(&self, list: &str, asked_us: i64) -> (Vec<String>, Vec<String>) {
         let listed = uuids(list).unwrap_or_else(|| {
             let switch = self.name_of("");
             warn!(switch, "the switch's list of channels cannot be read");
             HashSet::new()
         });
-        let silent = self.ledger.silent(asked_us);
-        let silent = silent.filter(|uuid| !listed.contains(*uuid));
-        let silent = silent.map(str::to_owned).collect();
-        let unknown = listed.into_iter().filter(|uuid| !self.ledger.knows(uuid));
-        (silent, unknown.collect())
+        let silent = self.ledger.silent(asked_us).map(str::to_owned);
+        let (deaf, gone): (Vec<_>, Vec<_>) = silent.partition(|uuid| listed.contains(uuid));
+        let gap = |uuid: &String| self.ledger.leg(uuid).is_some_and(|leg| leg.gap);
+        let deaf = deaf.into_iter().filter(gap);
+        let unknown = listed.iter().filter(|uuid| !self.ledger.knows(uuid));
+        let unclear = unknown.cloned().chain(deaf).collect();
+        (gone, unclear)
     }
 
     /// A channel that began while nobody listened, as `uuid_dump` shows it.
@@ -242,9 +248,12 @@ impl Books {
             let switch = self.name_of("");
             return warn!(switch, "the switch's dump of a channel cannot be read");
         };
+        let known = self
+            .ledger
+            .knows(&told.get("Unique-ID").unwrap_or_default());
         let switch = self.given.as_deref();
         let effects = self.ledger.apply(&Named { told, switch }, now_us());
-        if !effects.is_empty() {
+        if !known && !effects.is_empty() {
             self.count(meter::LEGS_REPAIRED, &[("by", "uuid_dump")], 1);
         }
         self.carry_out(effects).await;

@@ -125,7 +125,7 @@ mod tests {
     /// A fresh service's metrics.
     fn exposition() -> String {
         let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
-        let buckets = [meter::WEBHOOK_SECONDS, meter::OWN_SECONDS]
+        let buckets = meter::IN_SECONDS
             .into_iter()
             .fold(builder, |builder, name| {
                 let name = metrics_exporter_prometheus::Matcher::Full(name.into());

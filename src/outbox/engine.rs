@@ -138,7 +138,8 @@ impl<D: Deliver> Engine<D> {
     }
 
     /// What is left of [`Options::in_flight`], shared among the endpoints with room; each
-    /// turn another one is first, so that none waits for ever.
+    /// turn another one is first, so that none waits for ever. An endpoint with nothing under
+    /// way may always begin one: others that never answer must not take its turn.
     fn shares(&mut self, now: Instant) -> Vec<Share> {
         let under_way = self.tasks.values().filter(|task| task.lease.is_some());
         let mut left = self
@@ -147,8 +148,11 @@ impl<D: Deliver> Engine<D> {
             .max(1)
             .saturating_sub(under_way.count());
         let lanes = self.lanes.iter_mut();
-        let rooms = lanes.map(|(name, (options, lane))| (name, lane.room(options, now)));
-        let mut rooms: Vec<_> = rooms.filter(|&(_, room)| room > 0).collect();
+        let rooms = lanes.map(|(name, (options, lane))| {
+            let least = usize::from(lane.is_idle());
+            (name, lane.room(options, now), least)
+        });
+        let mut rooms: Vec<_> = rooms.filter(|&(_, room, _)| room > 0).collect();
         if !rooms.is_empty() {
             let first = self.turn % rooms.len();
             rooms.rotate_left(first);
@@ -156,10 +160,10 @@ impl<D: Deliver> Engine<D> {
         }
         let mut lanes_left = rooms.len();
         let mut shares = Vec::with_capacity(lanes_left);
-        for (name, room) in rooms {
-            let given = room.min(left.div_ceil(lanes_left));
+        for (name, room, least) in rooms {
+            let given = room.min(left.div_ceil(lanes_left)).max(least);
             lanes_left -= 1;
-            left -= given;
+            left = left.saturating_sub(given);
             let is_cut = given < room;
             shares.extend(want(name, given).map(|want| Share { want, is_cut }));
         }

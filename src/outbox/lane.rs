@@ -70,6 +70,11 @@ impl Lane {
         }
     }
 
+    /// Nothing is under way.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.in_flight == 0
+    }
+
     /// How many attempts may begin now.
     pub(super) fn room(&mut self, options: &Endpoint, now: Instant) -> usize {
         let (most, within) = rate(options);

@@ -108,7 +108,8 @@ pub struct Options {
     pub keep: Keep,
     /// How often what is kept no longer is removed and pauses are looked up.
     pub housekeeping: Duration,
-    /// Attempts at a time, over all endpoints.
+    /// Attempts at a time, over all endpoints; an endpoint with none under way may begin one
+    /// above it.
     pub in_flight: usize,
 }
 

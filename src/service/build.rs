@@ -14,10 +14,12 @@ use crate::outbox::{self, Endpoint, Endpoints};
 use crate::recorder::{Recorder, Secrets};
 use crate::signing::Signer;
 use crate::store::{self, Role};
-use crate::takeover::{self, Hold, Widget, Widgets, park};
+use crate::takeover::{self, Hold, Source, Widget, Widgets, park};
 use crate::webhook::egress::Egress;
 use crate::webhook::options::Auth;
 use crate::webhook::{Client, Webhook};
+
+use super::{Answerers, StartError};
 
 /// Everything that is compiled from a configuration.
 pub struct Built {
@@ -54,6 +56,22 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     })
 }
 
+/// The same, with Rust code that answers beside the webhooks.
+///
+/// # Errors
+/// As [`compile`], and an answerer whose name or variables cannot be used.
+pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
+    let mut built = compile(config)?;
+    for (name, answerer) in answerers {
+        let widget = Widget::answered_by(name, Arc::clone(answerer))?;
+        let before = built.widgets.by_name.insert(name.clone(), Arc::new(widget));
+        if before.is_some() {
+            return Err(StartError::AnsweredTwice(name.clone()));
+        }
+    }
+    Ok(built)
+}
+
 /// What no webhook can do without is found out before a call needs it.
 fn prepare(
     config: &Config,
@@ -61,7 +79,7 @@ fn prepare(
     widgets: &HashMap<String, Arc<Widget>>,
 ) -> Result<(), Faults> {
     let fault = |(name, widget): (&String, &Arc<Widget>)| {
-        let error = client.prepare_for(&widget.webhook).err()?;
+        let error = client.prepare_for(widget.webhook()?).err()?;
         let key = format!("webhooks.{name}.tls");
         Some(config.fault(&key, error.to_string(), "correct it, or leave it out"))
     };
@@ -97,7 +115,7 @@ fn widget(
             raw: options.response_raw,
             mapped: webhook.mapped_names().map(str::to_owned).collect(),
         },
-        webhook,
+        source: Source::Webhook(Box::new(webhook)),
         hold: Hold {
             music: options.hold_music.clone(),
             before_answer: options.before_answer,
@@ -125,7 +143,7 @@ pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {
     let egress = egress(&config.egress);
     let mut warnings = Vec::new();
     for (name, widget) in &built.widgets.by_name {
-        let url = widget.webhook.sample_url();
+        let url = widget.webhook().and_then(Webhook::sample_url);
         if let Some(Err(blocked)) = url.map(|url| egress.check_url(&url)) {
             let what = format!("{blocked}: every call takes line 1, BLOCKED_ADDRESS");
             let key = format!("webhooks.{name}.url");

@@ -142,8 +142,8 @@ impl Flows {
     /// with the predefined document as its body, and shows in the outbox.
     fn document(&self, name: &str, over: &Over<'_>) -> Option<NewDocument> {
         // `check` refuses a flow that names an unknown webhook.
-        let widget = self.webhooks.get(name)?;
-        let content = over.render(&widget.webhook).unwrap_or_else(|failure| {
+        let webhook = self.webhooks.get(name)?.webhook()?;
+        let content = over.render(webhook).unwrap_or_else(|failure| {
             error!(call = over.call.id, webhook = name, %failure, "the document's request cannot be made");
             Content { body: over.document.to_string().into(), ..Content::default() }
         });

@@ -174,13 +174,14 @@ impl Deliver for Webhooks {
     async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
         let known = self.0.load_full();
         let widget = known.widgets.get(&delivery.endpoint);
-        let widget = widget
+        let webhook = widget
+            .and_then(|widget| widget.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
-        let mut request = request(&widget.webhook, delivery)?;
-        widget.webhook.authorize(&mut request.headers);
+        let mut request = request(webhook, delivery)?;
+        webhook.authorize(&mut request.headers);
         match known
             .client
-            .deliver(&widget.webhook, request, widget.webhook.timeout())
+            .deliver(webhook, request, webhook.timeout())
             .await
         {
             Ok(answer) => Ok(Reply {

@@ -15,6 +15,7 @@ mod recordings;
 mod records;
 mod witnesses;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::park::Parking;
-use crate::takeover::{self, Takeover};
+use crate::takeover::{self, Answerer, Takeover};
 
 pub use build::{compile, store_options};
 use closing::Documents;
@@ -84,7 +85,16 @@ pub enum StartError {
     /// The metrics.
     #[error("the metrics cannot start: {0}")]
     Metrics(String),
+    /// Code that is to answer cannot.
+    #[error(transparent)]
+    Answerer(#[from] takeover::BadName),
+    /// Two answer under one name.
+    #[error("both Rust code and [webhooks.{0}] would answer; give one of them another name")]
+    AnsweredTwice(String),
 }
+
+/// Rust code that answers calls, by the name that the dialplan asks for.
+pub type Answerers = BTreeMap<String, Arc<dyn Answerer>>;
 
 /// A service that runs until [`Service::stop`].
 pub struct Service {
@@ -95,6 +105,7 @@ pub struct Service {
     takeover: Arc<Takeover>,
     webhooks: Arc<Webhooks>,
     documents: Arc<Documents>,
+    answerers: Answerers,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -115,10 +126,18 @@ impl Service {
     /// # Errors
     /// Each [`StartError`] names its cure; nothing is left running.
     pub async fn start(config: &Config) -> Result<Self, StartError> {
+        Self::start_with(config, Answerers::new()).await
+    }
+
+    /// The same, with `answerers` beside the configuration's webhooks; a reload keeps them.
+    ///
+    /// # Errors
+    /// As [`Service::start`], and an answerer whose name or variables cannot be used.
+    pub async fn start_with(config: &Config, answerers: Answerers) -> Result<Self, StartError> {
         descriptors::raise(config.limits.connections);
         let metrics = recorder()?;
-        start_at_zero(config);
-        let built = build::compile(config)?;
+        start_at_zero(config, &answerers);
+        let built = build::compile_with(config, &answerers)?;
         for warning in build::blocked(config, &built) {
             warn!("{}", warning.in_file(config.origin(), ""));
         }
@@ -199,6 +218,7 @@ impl Service {
             takeover,
             webhooks,
             documents,
+            answerers,
             endpoints,
             store,
             drain_deadline: config.limits.drain_deadline,
@@ -221,10 +241,10 @@ impl Service {
     /// # Errors
     /// Every fault of the new configuration; the old one stays in force.
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
-        let built = build::compile(config)?;
+        let built = build::compile_with(config, &self.answerers)?;
         let endpoints = build::endpoints(config)?;
         self.documents.replace(config, &built)?;
-        start_at_zero(config);
+        start_at_zero(config, &self.answerers);
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
         self.takeover.reload(built.widgets);
@@ -274,12 +294,13 @@ impl Service {
     }
 }
 
-fn start_at_zero(config: &Config) {
+fn start_at_zero(config: &Config, answerers: &Answerers) {
     let switches = config
         .freeswitch
         .iter()
         .map(|switch| switch.address.as_str());
-    meter::start_at_zero(config.webhooks.keys().map(String::as_str), switches);
+    let asked = config.webhooks.keys().chain(answerers.keys());
+    meter::start_at_zero(asked.map(String::as_str), switches);
 }
 
 fn ended(what: &str, result: Result<(), tokio::task::JoinError>) {
@@ -421,8 +442,7 @@ fn recorder() -> Result<PrometheusHandle, StartError> {
     static RECORDER: std::sync::OnceLock<Result<PrometheusHandle, String>> =
         std::sync::OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let seconds =
-            [meter::WEBHOOK_SECONDS, meter::OWN_SECONDS].map(|name| Matcher::Full(name.into()));
+        let seconds = meter::IN_SECONDS.map(|name| Matcher::Full(name.into()));
         let builder = seconds
             .into_iter()
             .try_fold(PrometheusBuilder::new(), |builder, name| {

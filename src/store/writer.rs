@@ -13,12 +13,16 @@ use super::clock::Clock;
 use super::error::StoreError;
 use super::health::Health;
 use super::ops::{Operation, Probe, Write};
+use crate::meter;
 
 /// Writes in one transaction; bounds how long the first of them waits.
 const BATCH: usize = 256;
 
 /// Writes that wait for the writer; more wait before they enter.
 const QUEUE: usize = 1024;
+
+/// A commit that takes longer is said: documents come late by it.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// How often a store that failed is tried again.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
@@ -309,8 +313,10 @@ where
             Some(connection) => connection,
             None => self.database.connect().await?,
         };
+        let (began, writes) = (Instant::now(), jobs.len());
         let work = transaction(&self.database, &mut connection, self.clock, jobs);
         let done = self.database.in_time(work).await;
+        tell_of(began.elapsed(), writes);
         if done
             .as_ref()
             .err()
@@ -358,6 +364,19 @@ where
             }
             Err(error) => self.still_ill(&error),
         }
+    }
+}
+
+/// Calls go on meanwhile; what waits for the store is late.
+fn tell_of(took: Duration, writes: usize) {
+    metrics::histogram!(meter::STORE_COMMIT).record(took.as_secs_f64());
+    if took >= SLOW {
+        let seconds = took.as_secs_f64();
+        tracing::warn!(
+            seconds,
+            writes,
+            "the store was slow: documents are late by this; its disk or its server has too much to do"
+        );
     }
 }
 

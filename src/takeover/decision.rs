@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::call::details;
+use super::{Asked, Widget, Widgets};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Reason};
 use crate::call::session::Task;
-use crate::webhook::{self, Prepared};
-
-use super::{Widget, Widgets};
 
 /// What is to be done with a call.
 pub struct Decision {
     pub task: Task,
     pub widget: Option<Arc<Widget>>,
-    pub request: Result<Prepared, Failure>,
+    pub request: Result<Asked, Failure>,
 }
 
 impl Decision {
@@ -29,7 +26,7 @@ impl Decision {
     }
 
     /// For a request that was made, or could not be.
-    pub fn with(widget: Arc<Widget>, request: Result<Prepared, Failure>) -> Self {
+    pub fn with(widget: Arc<Widget>, request: Result<Asked, Failure>) -> Self {
         let task = match &request {
             Ok(_) if !widget.wait_for_response => Task::AskInBackground,
             Ok(_) => Task::Ask,
@@ -67,13 +64,8 @@ pub fn find(name: &str, widgets: &Widgets, room: bool) -> Result<Arc<Widget>, Bo
 ///
 /// # Errors
 /// A variable that is missing, or a URL or header that is not valid.
-pub fn render(widget: &Widget, headers: &dyn Headers) -> Result<Prepared, Failure> {
-    let document = || details::document_so_far(headers, &widget.so_far);
-    widget.webhook.prepare(&webhook::Call {
-        headers,
-        document: None,
-        predefined: &|| document().to_string().into_bytes(),
-    })
+pub fn render(widget: &Widget, headers: &dyn Headers) -> Result<Asked, Failure> {
+    widget.prepare(headers)
 }
 
 fn unknown(name: &str) -> Failure {

@@ -22,7 +22,7 @@ use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
 use crate::recorder::Tape;
-use crate::webhook::{Answered, Prepared};
+use crate::webhook::Answered;
 
 use super::channel::{Channel, Way};
 use super::decision::Decision;
@@ -30,7 +30,7 @@ use super::on_hold::OnHold;
 use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
 use super::wire::Wire;
-use super::{Background, Takeover, Widget, Widgets, release, witness};
+use super::{Asked, Background, Takeover, Widget, Widgets, release, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -104,7 +104,7 @@ struct Held<'a, W> {
     state: State,
     alarm: Pin<Box<Sleep>>,
     alarm_means: Input,
-    request: Option<Prepared>,
+    request: Option<Asked>,
     /// Of a call that is recorded.
     tape: Option<Tape>,
     asking: Option<BoxFuture<'static, Outcome>>,
@@ -206,35 +206,33 @@ impl<'a, W: Wire> Held<'a, W> {
         let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
-        let until = self.began + widget.webhook.timeout();
+        let until = self.began + widget.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
-        if let Some(tape) = self.tape.clone() {
-            self.asking = Some(Box::pin(async move {
-                tape.asked(&request);
+        self.asking = Some(match self.tape.clone() {
+            Some(tape) => Box::pin(async move {
+                if let Asked::Request(request) = &request {
+                    tape.asked(request);
+                }
                 let mut answered = Answered::default();
                 let outcome = match witness::confirm(witness, &uuid).await {
                     Ok(()) => {
-                        let client = &widgets.client;
-                        let webhook = &widget.webhook;
-                        client
-                            .ask_noting(webhook, request, Some(&mut answered))
-                            .await
+                        let note = Some(&mut answered);
+                        widget.ask_noting(&widgets.client, request, note).await
                     }
                     Err(stranger) => Outcome::unsent(stranger),
                 };
                 tape.answered(&outcome, &answered);
                 outcome
-            }));
-        } else {
-            self.asking = Some(Box::pin(async move {
+            }),
+            None => Box::pin(async move {
                 match witness::confirm(witness, &uuid).await {
-                    Ok(()) => widgets.client.ask(&widget.webhook, request).await,
+                    Ok(()) => widget.ask(&widgets.client, request).await,
                     Err(stranger) => Outcome::unsent(stranger),
                 }
-            }));
-        }
+            }),
+        });
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
 
@@ -251,7 +249,8 @@ impl<'a, W: Wire> Held<'a, W> {
     }
 
     async fn ask_in_background(&mut self) {
-        let Some(request) = self.request.take() else {
+        // Only a webhook is asked in the background.
+        let Some(Asked::Request(request)) = self.request.take() else {
             return;
         };
         let witness = self.witness();
@@ -266,7 +265,7 @@ impl<'a, W: Wire> Held<'a, W> {
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),
             flow: self.channel.flow.clone(),
-            request,
+            request: *request,
         };
         let stored = self.takeover.aftermath.send_later(request);
         let uuid = &self.channel.uuid;
@@ -303,7 +302,7 @@ impl<'a, W: Wire> Held<'a, W> {
             Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
         }
         let waited = self.takeover.options.music_after;
-        let deadline = widget.webhook.timeout().saturating_sub(waited) + GRACE;
+        let deadline = widget.timeout().saturating_sub(waited) + GRACE;
         self.wake_after(deadline, Input::Deadline);
     }
 

@@ -3,10 +3,11 @@
 //! They come two ways. `socket` accepts the connections of FreeSWITCH's `socket` application,
 //! one for each call, and `opening` reads their channel. [`park`] hears over port 8021 which
 //! calls were parked for us, and steers all of them on that one connection. From there on it
-//! is one way: `decision` finds the webhook and makes the request; `held` performs the table
+//! is one way: `decision` finds who answers ([`Answerer`], or an HTTP webhook) and makes the request; `held` performs the table
 //! of [`crate::call::session`] over a `wire`; `hold` is what the caller hears; `release` is
 //! the one write that lets the call go; `on_hold` counts; `report` is the line in the log.
 
+mod answerer;
 mod channel;
 mod decision;
 mod held;
@@ -37,8 +38,9 @@ use crate::call::mask::Mask;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::recorder::Recorder;
-use crate::webhook::{Client, Prepared, Webhook};
+use crate::webhook::{Client, Prepared};
 
+pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
 pub use report::{Ending, Report};
 pub use witness::{Confirmation, Witness};
@@ -85,11 +87,11 @@ impl Default for Options {
     }
 }
 
-/// A webhook in the middle of a call.
+/// A webhook in the middle of a call, or what answers in its place.
 #[derive(Debug)]
 pub struct Widget {
-    /// What is asked.
-    pub webhook: Webhook,
+    /// Who is asked.
+    pub source: Source,
     /// What the caller hears meanwhile.
     pub hold: Hold,
     /// What is written on the channel.

@@ -6,11 +6,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::outcome::Failure;
 use crate::eslclient::{self, Command, Connection, Incoming};
-use crate::webhook::Prepared;
 
 use super::channel::{Channel, ConnectReply};
 use super::decision::{self, Decision};
-use super::{Takeover, Widget, Widgets};
+use super::{Asked, Takeover, Widget, Widgets};
 
 /// Why a connection did not become a call.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +63,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     }
 
     /// Renders the request; once more when it rests on values that are in doubt.
-    async fn prepare(&mut self, widget: &Widget) -> Result<Result<Prepared, Failure>, NoCall> {
+    async fn prepare(&mut self, widget: &Widget) -> Result<Result<Asked, Failure>, NoCall> {
         let first = decision::render(widget, &self.reply);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {

@@ -122,6 +122,10 @@ impl Takeover {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let widgets = self.widgets.load();
         let widget = widgets.by_name.get(&report.channel.widget);
+        // What code answered cannot be played without that code.
+        if widget.is_some_and(|widget| widget.webhook().is_none()) {
+            return Ok(report);
+        }
         let header = Header {
             switchhook: "recording".into(),
             version: VERSION,

@@ -9,7 +9,7 @@ use switchhook::store::{Filter, Options, Role, State, Store, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playable};
+use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playable, uuid};
 use crate::dice;
 use crate::inbox::{Answer, Inbox};
 use crate::port8021::Port8021;
@@ -234,6 +234,11 @@ impl Lane {
         let alive = destroyed(if lives { rest } else { &[] });
         let alive: Vec<&str> = alive.iter().map(String::as_str).collect();
         self.switch.alive(&alive);
+        if let Some((_, call)) = last.filter(|_| lives) {
+            let heard = &call.bodies[..call.bodies.len() - rest.len()];
+            let shown = heard.iter().filter(|body| body.contains("\"variable_"));
+            shown.for_each(|body| self.switch.dumps(&uuid(body), body));
+        }
         let program = self.serve(broken).await;
         self.switch.alive(&[]);
         if lives {

@@ -186,3 +186,53 @@ async fn a_recording_that_fell_into_a_gap_is_missing() {
     assert!(missing.contains(&json!("recordingUrls")), "{missing:?}");
     service.stop().await;
 }
+
+/// Only `uuid_dump` shows it: when the next recording ends, nothing is left of it on the channel.
+#[tokio::test]
+async fn one_of_several_recordings_that_fell_into_a_gap_is_missing() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&stage.settings(IMPATIENT)).await;
+    let call = bodies("inbound-recordings-discarded");
+    let of = |name: &str, body: &String| body.contains(&format!("\"Event-Name\":\"{name}\""));
+    let all = |name: &str| -> Vec<usize> {
+        let found = call.iter().enumerate();
+        let found = found.filter(|(_, body)| of(name, body));
+        found.map(|(at, _)| at).collect()
+    };
+    let (starts, stops) = (all("RECORD_START"), all("RECORD_STOP"));
+    let recorded = uuid(&call[stops[1]]);
+    let uuids = uuids(&call);
+    let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
+    stage.switch.play(&call[..starts[1]]);
+    stage.switch.alive(&uuids);
+    stage.switch.dumps(&recorded, &call[stops[1]]);
+    stage.switch.cut();
+    stage.switch.followed(2).await;
+    let asked = format!("api uuid_dump {recorded} json");
+    stage.switch.asked(&asked).await;
+    stage.switch.play(&call[starts[2] + 1..]);
+    let document = stage.inbox.wait(1).await[0].json();
+    assert_eq!(document["missing"], json!(["recordingUrls"]));
+    service.stop().await;
+}
+
+/// Nothing on the caller names an agent whom a queue rang and who did not answer.
+#[tokio::test]
+async fn who_waited_in_a_queue_during_a_gap_may_lack_agents() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&stage.settings(IMPATIENT)).await;
+    let call = bodies("inbound-queue-callcenter-agent-misses-then-answers");
+    let created = |body: &&String| body.contains("\"Event-Name\":\"CHANNEL_CREATE\"");
+    let agents = call.iter().filter(created).skip(1);
+    let missed = uuid(agents.clone().next().unwrap());
+    let caller = uuid(&call[0]);
+    stage.switch.alive(&[&caller]);
+    stage.switch.play(&call[..2]);
+    stage.switch.cut();
+    stage.switch.followed(2).await;
+    let rest = call[2..].iter().filter(|body| !body.contains(&missed));
+    stage.switch.play(&rest.cloned().collect::<Vec<_>>());
+    let document = stage.inbox.wait(1).await[0].json();
+    assert_eq!(document["missing"], json!(["callDetails"]));
+    service.stop().await;
+}

@@ -56,7 +56,10 @@ impl Missing {
         if any(|leg| leg.flow.truncated || leg.phase < Phase::HangingUp) {
             self.names.push("keys".to_owned());
         }
-        if any(|leg| leg.recordings_unknown || !leg.recordings.iter().all(Recording::is_closed)) {
+        if any(|leg| leg.agents_unknown) {
+            self.names.push("callDetails".to_owned());
+        }
+        if any(|leg| !leg.recordings_sure() || !leg.recordings.iter().all(Recording::is_closed)) {
             self.names.push("recordingUrls".to_owned());
         }
     }

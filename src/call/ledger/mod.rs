@@ -237,6 +237,20 @@ impl Ledger {
         effects
     }
 
+    /// Nobody listened for a while until now: notes it with every leg that was up.
+    pub fn was_deaf(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for (uuid, entry) in &mut self.legs {
+            let leg = &mut entry.leg;
+            if !leg.has_ended() {
+                leg.gap = true;
+                leg.marks.missed();
+                effects.push(Effect::Store(uuid.clone()));
+            }
+        }
+        effects
+    }
+
     /// Legs that are up and of which the switch has not spoken since `since_us`.
     pub fn silent(&self, since_us: i64) -> impl Iterator<Item = &str> {
         let silent = self
@@ -328,6 +342,9 @@ impl Ledger {
     fn absorb(&mut self, uuid: &str, kind: Kind, event: &dyn Headers, now_us: i64) -> bool {
         let known = self.legs.remove(uuid).map(|entry| entry.leg);
         let mut leg = known.clone().unwrap_or_else(|| Leg::new(uuid));
+        if known.is_none() && kind != Kind::Create {
+            leg.marks.missed();
+        }
         leg.absorb(kind, event, &self.options.limits);
         let changed = known.is_none_or(|mut known| {
             known.core.clone_from(&leg.core);
@@ -417,11 +434,16 @@ impl Ledger {
     /// Takes a call out and forgets it.
     fn close(&mut self, group: u64) -> Call {
         let members = self.groups.remove(group);
-        let legs: Vec<Leg> = members
+        let mut legs: Vec<Leg> = members
             .iter()
             .filter_map(|uuid| self.legs.remove(uuid))
             .map(|entry| entry.leg)
             .collect();
+        for leg in &mut legs {
+            // Agents whom nobody saw have CDRs too, written and read before that of the caller.
+            let cdrs_read = self.options.has_cdrs && (leg.mended || leg.phase == Phase::Told);
+            leg.agents_unknown = leg.may_lack_agents() && !cdrs_read;
+        }
         for leg in &legs {
             self.finished.insert(&leg.uuid, leg.created_us);
             for former in &leg.former_uuids {

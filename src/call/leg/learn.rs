@@ -23,6 +23,7 @@ impl Leg {
             self.refresh(event, limits);
         }
         self.record(kind, event, limits);
+        self.queued |= waits_in_a_queue(event);
         self.talk(event);
         self.advance(kind);
         self.mended |= mends;
@@ -82,6 +83,11 @@ impl Leg {
     fn record(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
         let sequence = count(event, "Event-Sequence").unwrap_or(0);
         let path = || text(event, "Record-File-Path");
+        if kind == Kind::RecordStop {
+            self.marks.stopped(event, limits.recordings);
+        } else if kind != Kind::Custom {
+            self.marks.shown(event, limits.recordings);
+        }
         match kind {
             Kind::RecordStart => {
                 self.mended = false;
@@ -95,18 +101,13 @@ impl Leg {
                 }
             }
             // The channel is gone and with it what recorded it.
-            Kind::Destroy => {
-                self.close_recordings();
-                self.suspect_recording(event);
-            }
+            Kind::Destroy => self.close_recordings(),
             Kind::Cdr => {
                 let cause = event.variable("record_completion_cause");
                 self.mend_recording(path(), cause.as_deref(), limits);
                 self.close_recordings();
-                self.suspect_recording(event);
             }
-            Kind::Complete => self.suspect_recording(event),
-            Kind::Create | Kind::Hangup | Kind::Other | Kind::Custom => {}
+            Kind::Create | Kind::Hangup | Kind::Complete | Kind::Other | Kind::Custom => {}
         }
     }
 
@@ -116,22 +117,21 @@ impl Leg {
         }
     }
 
-    /// Its CDR may know the file of a recording of which nothing was seen.
+    /// Its CDR may know the file of a recording whose end was not seen, when it was the only one.
     fn mend_recording(&mut self, path: Option<String>, cause: Option<&str>, limits: &Limits) {
-        if !self.recordings.is_empty() {
+        let Some(path) = path.filter(|_| !self.recordings_sure()) else {
+            return;
+        };
+        if self.recordings.iter().any(|known| known.path != path) {
             return;
         }
-        if let Some(recording) = self.recording(path, limits) {
-            recording.stop(0, cause);
-            self.recordings_unknown = false;
+        if let Some(recording) = self.recording(Some(path), limits) {
+            if !recording.is_closed() {
+                recording.stop(recording.started, cause);
+            }
+            self.marks.explain();
             self.mended = true;
         }
-    }
-
-    /// Its end tells of a recording that nobody saw begin and end: both fell into a gap.
-    fn suspect_recording(&mut self, event: &dyn Headers) {
-        let told = event.variable("record_file_size").is_some();
-        self.recordings_unknown |= told && self.recordings.is_empty();
     }
 
     fn recording(&mut self, path: Option<String>, limits: &Limits) -> Option<&mut Recording> {
@@ -144,8 +144,6 @@ impl Leg {
                 return None;
             }
             None => {
-                // Late, but not missing.
-                self.recordings_unknown &= !self.recordings.is_empty();
                 self.recordings.push(Recording::new(path));
                 self.recordings.len() - 1
             }
@@ -192,6 +190,12 @@ fn direction(event: &dyn Headers) -> Direction {
         Some("outbound") => Direction::Outbound,
         Some(_) | None => Direction::Unknown,
     }
+}
+
+/// FreeSWITCH: mod_callcenter.c and mod_fifo.c set these on who waits.
+fn waits_in_a_queue(event: &dyn Headers) -> bool {
+    event.variable("cc_side").as_deref() == Some("member")
+        || event.variable("fifo_push_timestamp").is_some()
 }
 
 /// A time of the caller profile in µs; the switch writes 0 for what has not happened.

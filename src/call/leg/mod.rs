@@ -3,6 +3,7 @@
 
 mod kind;
 mod learn;
+mod marks;
 mod talk;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
 pub use kind::Kind;
+pub use marks::Marks;
 pub use talk::Talk;
 
 /// Who called.
@@ -131,9 +133,22 @@ pub struct Leg {
     /// Whom it talked to, in the order in which that began.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub talks: Vec<Talk>,
-    /// Its end or its CDR tells of a recording and not of its path.
+    /// It had more recordings than are kept.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub recordings_unknown: bool,
+    /// What its recordings left on the channel.
+    #[serde(skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
+    /// It lived while nobody listened to the switch.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gap: bool,
+    /// It waited in a queue, which rings agents that nothing on this leg names
+    /// (FreeSWITCH: mod_callcenter.c, mod_fifo.c).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
+    /// A queue may have rung agents for it that nobody saw.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agents_unknown: bool,
     /// Its CDR was needed for what its events did not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mended: bool,
@@ -200,7 +215,26 @@ impl Leg {
     /// Its events left open what its CDR may tell, and that was not read yet.
     #[must_use]
     pub fn lacks_its_cdr(&self) -> bool {
-        !self.mended && (self.recordings_unknown || !self.numbers.sure())
+        let unsure = !self.recordings_sure() || !self.numbers.sure() || self.may_lack_agents();
+        !self.mended && unsure
+    }
+
+    /// Every recording of it is known.
+    #[must_use]
+    pub fn recordings_sure(&self) -> bool {
+        let alike = self.had_gap() && self.marks.may_repeat();
+        !self.recordings_unknown && !self.marks.tell_of_more() && !alike
+    }
+
+    /// A queue may have rung an agent for it while nobody listened, who did not answer.
+    #[must_use]
+    pub fn may_lack_agents(&self) -> bool {
+        self.queued && self.had_gap()
+    }
+
+    /// Some of it was not seen.
+    fn had_gap(&self) -> bool {
+        self.gap || self.numbers.source != Source::Create
     }
 
     /// Its end is known with all details.

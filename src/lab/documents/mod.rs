@@ -25,9 +25,9 @@ const PATH: &str = "/documents";
 pub(super) const FLOW: &str = "lab";
 /// The name of the switch, which stands in `cdrId`.
 pub(super) const SWITCH: &str = "lab";
-/// How long a document may take when nothing is in its way. Generous: a processor that
-/// is busy with other things is no fault of the service.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a document may take when nothing is in its way. Generous: a disk that is busy with
+/// what others write takes 10 s and more to sync, which is no fault of the service.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the recordings of the lab would be fetched.
 const RECORDINGS: &str = "https://rec.example/";
 

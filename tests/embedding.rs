@@ -1,0 +1,246 @@
+//! The crate as a part of another program: Rust code answers calls, no HTTP does. The lab's
+//! switch places them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "what is not as it must be fails the test"
+)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use switchhook::call::outcome::{Failure, Mapped, Reason};
+use switchhook::config::Config;
+use switchhook::lab::switch::{Call, CallRecord, Caller, Cause, Left, Pace, Parked, Switch};
+use switchhook::service::{Answerers, Service, StartError};
+use switchhook::takeover::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
+use tokio::sync::oneshot;
+
+const CONFIG: &str = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
+
+type Code = dyn Fn(Question) -> Answer + Send + Sync;
+
+/// Answers with a closure.
+struct Own {
+    code: Box<Code>,
+    names: Vec<String>,
+    within: Duration,
+}
+
+impl Own {
+    fn with(code: impl Fn(Question) -> Answer + Send + Sync + 'static) -> Self {
+        Self {
+            code: Box::new(code),
+            names: vec!["customer_name".into(), "vip".into()],
+            within: Duration::from_secs(10),
+        }
+    }
+
+    async fn start(self) -> Service {
+        start(CONFIG, "lookup", self).await.unwrap()
+    }
+}
+
+impl Answerer for Own {
+    fn names(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    fn answer(self: Arc<Self>, question: Question) -> Answer {
+        (self.code)(question)
+    }
+
+    fn timeout(&self) -> Duration {
+        self.within
+    }
+
+    fn hold(&self) -> Hold {
+        Hold {
+            music: HoldMusic::Stream("local_stream://moh".into()),
+            before_answer: BeforeAnswer::EarlyMedia,
+        }
+    }
+}
+
+async fn start(config: &str, name: &str, own: Own) -> Result<Service, StartError> {
+    // The folder stays until the test's process ends: the service outlives this function.
+    let folder = tempfile::tempdir().unwrap().keep();
+    let store = format!("[store]\nurl = \"sqlite:{}/calls.db\"\n", folder.display());
+    let config = Config::parse(&format!("{config}{store}"), "embedded").unwrap();
+    let own: Arc<dyn Answerer> = Arc::new(own);
+    Service::start_with(&config, Answerers::from([(name.into(), own)])).await
+}
+
+async fn place(service: &Service, call: Call) -> CallRecord {
+    let hosts = vec![service.esl.to_string()];
+    let call = Call { hosts, ..call };
+    let record = Switch::new("lab", Pace::Wire).place(call).await;
+    assert!(record.violations.is_empty(), "{:?}", record.violations);
+    record
+}
+
+fn variable<'r>(record: &'r CallRecord, name: &str) -> Option<&'r str> {
+    let name = format!("flow.key.{name}");
+    record.variables.get(&name).map(String::as_str)
+}
+
+fn failed(record: &CallRecord) -> (Option<u8>, Option<&str>, Option<&str>) {
+    let of = |name| variable(record, name);
+    (record.line, of("error_reason"), of("error_detail"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rust_code_answers_stands_on_the_channel_inert_and_the_call_takes_line_0() {
+    let own = Own::with(|question| {
+        Box::pin(async move {
+            assert_eq!(question.caller, "919822003887");
+            assert_eq!(question.keys["leadid"], json!("100%25 $HFC"));
+            assert_eq!(question.flow.as_deref(), Some("outbound"));
+            let document = question.document["phonon-uuid"].as_str();
+            assert_eq!(document, Some(question.uuid.as_str()));
+            let vip = Mapped {
+                typed: true,
+                ..Mapped::text("vip", "true")
+            };
+            Ok(vec![Mapped::text("customer_name", "${system(id)}"), vip])
+        })
+    });
+    let service = own.start().await;
+    let variables = [
+        ("flow.name", "outbound"),
+        ("flow.key.leadid", "100%25 $HFC"),
+    ];
+    let call = Call {
+        variables: variables
+            .map(|(name, text)| (name.into(), text.into()))
+            .into(),
+        ..Call::default()
+    };
+    let record = place(&service, call).await;
+    assert_eq!(record.line, Some(0));
+    assert_eq!(variable(&record, "response_status"), Some("SUCCESS"));
+    assert_eq!(variable(&record, "vip"), Some("true"));
+    let name = variable(&record, "customer_name").unwrap();
+    assert!(!name.contains("${"), "{name}");
+    assert!(variable(&record, "customer_name_b64").is_some());
+    assert_eq!(variable(&record, "error_reason"), None);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
+    let refuse = Own::with(|_| {
+        let sentence = "nobody has this number";
+        Box::pin(async move { Err(Failure::new(Reason::InvalidFlowVar, sentence)) })
+    });
+    let service = refuse.start().await;
+    let record = place(&service, Call::default()).await;
+    let expected = ("INVALID_FLOW_VAR", "nobody has this number");
+    assert_eq!(
+        failed(&record),
+        (Some(1), Some(expected.0), Some(expected.1))
+    );
+    service.stop().await;
+
+    let at_once = Own::with(|_| panic!("before there is a future"));
+    let later = Own::with(|_| Box::pin(async { panic!("in the future") }));
+    for panicking in [at_once, later] {
+        let service = panicking.start().await;
+        for _ in 0..2 {
+            let record = place(&service, Call::default()).await;
+            assert_eq!(failed(&record).0, Some(1));
+            assert_eq!(failed(&record).1, Some("INVALID_RESPONSE"));
+        }
+        service.stop().await;
+    }
+
+    let slow = Own {
+        within: Duration::from_millis(150),
+        ..Own::with(|_| Box::pin(std::future::pending()))
+    };
+    let service = slow.start().await;
+    let record = place(&service, Call::default()).await;
+    assert_eq!(failed(&record).1, Some("TIMEOUT"));
+    assert!(failed(&record).2.unwrap().contains("150ms"));
+    service.stop().await;
+
+    let stray = Own::with(|_| Box::pin(async { Ok(vec![Mapped::text("other", "x")]) }));
+    let service = stray.start().await;
+    let record = place(&service, Call::default()).await;
+    assert_eq!(failed(&record).1, Some("INVALID_RESPONSE_MAP"));
+    assert_eq!(variable(&record, "other"), None);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hangs_up_drops_the_future() {
+    struct Told(Option<oneshot::Sender<()>>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.take().unwrap().send(());
+        }
+    }
+    let (tell, told) = oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let own = Own::with(move |_| {
+        let told = Told(tell.lock().unwrap().take());
+        Box::pin(async move {
+            let _told = told;
+            std::future::pending().await
+        })
+    });
+    let service = own.start().await;
+    let hangs_up = Caller::HangsUp(Duration::from_millis(50), Cause::by_caller());
+    let call = Call {
+        behaviour: hangs_up,
+        ..Call::default()
+    };
+    let record = place(&service, call).await;
+    assert_eq!((record.left, record.line), (Left::HungUp, None));
+    told.await.unwrap();
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parked_call_is_answered_as_well() {
+    let switch = Switch::new("lab", Pace::Wire);
+    let port = switch.listen(([127, 0, 0, 1], 0).into(), "ClueCon").await;
+    let port = port.unwrap();
+    let config = format!(
+        "{CONFIG}[[freeswitch]]\naddress = \"{}\"\npassword = \"ClueCon\"\npark_service = \"own\"\n",
+        port.address()
+    );
+    let followed = switch.followed_by(2);
+    let own = Own::with(|question| {
+        Box::pin(async move { Ok(vec![Mapped::text("customer_name", question.called)]) })
+    });
+    let service = start(&config, "lookup", own).await.unwrap();
+    followed.await;
+    let parked = Parked {
+        service: "own".into(),
+        untaken: Duration::from_secs(30),
+    };
+    let call = Call {
+        parked: Some(parked),
+        ..Call::default()
+    };
+    let record = switch.place(call).await;
+    assert_eq!(record.line, Some(0));
+    assert_eq!(variable(&record, "customer_name"), Some("7000"));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_cannot_be_used_is_refused_at_the_start_with_the_cure() {
+    let nothing = || Own::with(|_| Box::pin(async { Ok(Vec::new()) }));
+    let both = format!("{CONFIG}[webhooks.lookup]\nurl = \"https://crm.example/\"\n");
+    let error = start(&both, "lookup", nothing()).await.err().unwrap();
+    assert!(error.to_string().contains("another name"), "{error}");
+    let forging = Own {
+        names: vec!["a\nb".into()],
+        ..nothing()
+    };
+    let error = start(CONFIG, "lookup", forging).await.err().unwrap();
+    assert!(error.to_string().contains("lookup"), "{error}");
+}
