@@ -29,6 +29,8 @@ mod inbox;
 mod outbox_bench;
 #[path = "support/port8021.rs"]
 mod port8021;
+#[path = "support/postgres.rs"]
+mod postgres;
 #[path = "support/settings.rs"]
 mod settings;
 mod store_suite;
@@ -41,6 +43,8 @@ mod calls;
 mod day;
 #[path = "chaos/dice.rs"]
 mod dice;
+#[path = "chaos/instances.rs"]
+mod instances;
 #[path = "chaos/kills.rs"]
 mod kills;
 #[path = "chaos/leases.rs"]
@@ -51,6 +55,8 @@ mod power;
 mod program;
 #[path = "chaos/receivers.rs"]
 mod receivers;
+#[path = "chaos/server.rs"]
+mod server;
 #[path = "chaos/table.rs"]
 mod table;
 #[path = "chaos/town.rs"]
@@ -88,12 +94,26 @@ fn main() -> ExitCode {
                 kills::on_sqlite(),
             )
         },
+        |shared| {
+            row(
+                shared,
+                "killed_at_each_point_on_postgresql",
+                kills::on_postgres(),
+            )
+        },
         |shared| row(shared, "the_power_fails", power::fails()),
         |shared| {
             row(
                 shared,
                 "a_worker_is_stopped_beyond_its_lease",
                 leases::on_sqlite(),
+            )
+        },
+        |shared| {
+            row(
+                shared,
+                "a_worker_is_stopped_on_postgresql",
+                leases::on_postgres(),
             )
         },
         |shared| row(shared, "receivers_fail", receivers::fail()),
@@ -110,6 +130,15 @@ fn main() -> ExitCode {
             )
         },
         |shared| row(shared, "the_clock_is_stepped", troubles::clock_stepped()),
+        |shared| row(shared, "postgresql_is_restarted", server::restarted()),
+        |shared| row(shared, "connections_to_postgresql_are_cut", server::cut()),
+        |shared| {
+            row(
+                shared,
+                "three_instances_on_postgresql_miss_events",
+                instances::miss_events(),
+            )
+        },
     ];
     let trials = trials.iter().enumerate();
     let trials = trials.map(|(place, trial)| {
@@ -146,11 +175,11 @@ fn child(name: &str) {
     }
 }
 
-/// A trial that ends in a row of the table.
+/// A trial that ends in a row of the table, or in none, where what it needs is not installed.
 fn row(
     shared: &Shared,
     name: &'static str,
-    run: impl Future<Output = Row> + Send + 'static,
+    run: impl Future<Output = impl Into<Option<Row>>> + Send + 'static,
 ) -> Trial {
     let mut runtime = Builder::new_multi_thread();
     runtime.worker_threads(2);
@@ -172,12 +201,14 @@ fn on(
     mut runtime: Builder,
     shared: &Shared,
     name: &'static str,
-    run: impl Future<Output = Row> + Send + 'static,
+    run: impl Future<Output = impl Into<Option<Row>>> + Send + 'static,
 ) -> Trial {
     let (table, place) = (Arc::clone(&shared.table), shared.place);
     Trial::test(name, move || {
         let row = runtime.enable_all().build()?.block_on(run);
-        table.add(place, name, row);
+        if let Some(row) = row.into() {
+            table.add(place, name, row);
+        }
         Ok(())
     })
 }

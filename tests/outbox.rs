@@ -14,7 +14,7 @@ use outbox_bench::{Bench, endpoint, status};
 use store_suite::{again, all, claim, finished, settle};
 use switchhook::outbox::{self, Endpoint, RetryOptions};
 use switchhook::signing::Signer;
-use switchhook::store::{Filter, NewDocument, State};
+use switchhook::store::{Filter, NewDocument, State, new_id};
 use switchhook::webhook::options::Secret;
 use tokio::time::Instant;
 
@@ -68,11 +68,9 @@ async fn a_widgets_request_goes_out_with_its_own_method_and_url() {
     let mut request = NewDocument::document("completed", "inbound", "a", "x=1");
     request.content.method = Some("PUT".into());
     request.content.url = Some("https://crm.example/1".into());
-    let id = bench
-        .store
-        .put_request(request.clone())
-        .await
-        .expect("stored");
+    let id = new_id();
+    let stored = bench.store.put_request(&id, request.clone()).await;
+    assert!(stored.expect("stored"));
     let sent = bench.sent(1).await.remove(0).delivery;
     assert_eq!((sent.webhook_id, sent.content), (id, request.content));
     running.stop().await;

@@ -6,15 +6,20 @@
     reason = "a test that fails says what it expected"
 )]
 
+#[path = "support/lossy.rs"]
+mod lossy;
 #[path = "support/postgres.rs"]
 mod postgres;
 mod store_suite;
 
 use std::time::Duration;
 
+use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
-use store_suite::{Factory, all, claim, finished, leg, settle};
-use switchhook::store::{Clock, Options, Role, Settled, Store, StoreError};
+use store_suite::{Factory, again, all, claim, finished, leg, settle};
+use switchhook::store::{
+    Clock, NewDocument, Options, Role, Settled, State, Store, StoreError, StoredLeg, new_id,
+};
 
 /// A database of one test.
 struct OwnDatabase(Database<'static>);
@@ -90,6 +95,142 @@ async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
     settle(&first, &held[0], Settled::Delivered)
         .await
         .expect("still its own");
+}
+
+#[tokio::test]
+async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothing_else() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let at = async |place: &str| {
+        let options = Options {
+            place: Some(place.into()),
+            ..Options::new(database.0.url(), Role::Serve)
+        };
+        Store::open(options).await.expect("opened")
+    };
+    let (dead, living) = (at("here").await, at("there").await);
+    for call in ["a", "b", "c"] {
+        let call = finished(call, &[], &["completed"]);
+        dead.finish_call(call).await.expect("finished");
+    }
+    let of_dead = claim(&dead, "completed", 1).await;
+    let of_living = claim(&living, "completed", 1).await;
+    let somewhere = database.serve().await;
+    let of_nobody = claim(&somewhere, "completed", 1).await;
+    let successor = at("here").await;
+    let freed = claim(&successor, "completed", 10).await;
+    let ids = |of: &[switchhook::store::Claimed]| -> Vec<_> {
+        of.iter()
+            .map(|one| (one.webhook_id.clone(), one.attempt))
+            .collect()
+    };
+    assert_eq!(ids(&freed), [(of_dead[0].webhook_id.clone(), 2)]);
+    let late = settle(&dead, &of_dead[0], Settled::Delivered).await;
+    assert!(matches!(late, Err(StoreError::StaleLease { .. })));
+    for (store, claimed) in [(&living, of_living), (&somewhere, of_nobody)] {
+        let settled = settle(store, &claimed[0], Settled::Delivered).await;
+        settled.expect("still held");
+    }
+}
+
+/// A store behind a way that can lose the answer to a commit.
+async fn behind(database: &OwnDatabase) -> (Lossy, Store) {
+    let server = postgres::shared().expect("a server").address();
+    let lossy = Lossy::before(server).await;
+    let options = Options::new(lossy.url_of(&database.0.name), Role::Serve);
+    let store = Store::open(options).await.expect("opened");
+    (lossy, store)
+}
+
+/// What this says when the answer to its commit was lost; the store is well again then.
+async fn lost<T: std::fmt::Debug>(
+    (lossy, store): (&Lossy, &Store),
+    write: impl Future<Output = Result<T, StoreError>>,
+) {
+    lossy.lose_an_answer();
+    let error = write.await.expect_err("no answer");
+    assert!(lossy.has_lost() && error.is_recoverable(), "{error}");
+    let mut health = store.health();
+    drop(health.wait_for(|health| !health.ok).await);
+    store.recovered().await;
+}
+
+#[tokio::test]
+async fn what_is_stored_again_since_the_answer_was_lost_is_stored_once() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (lossy, store) = behind(&database).await;
+    let request = NewDocument::document("lookup", "inbound", "a", "x=1");
+    let id = new_id();
+    let put = || store.put_request(&id, request.clone());
+    lost((&lossy, &store), put()).await;
+    assert!(!put().await.expect("stored"), "it was stored before");
+    let call = finished("a", &[], &["completed"]);
+    lost((&lossy, &store), store.finish_call(call.clone())).await;
+    assert_eq!(store.finish_call(call).await.expect("finished"), [false]);
+    assert_eq!(all(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (lossy, store) = behind(&database).await;
+    let other = database.serve().await;
+    for call in ["a", "b"] {
+        let call = finished(call, &[], &["completed"]);
+        store.finish_call(call).await.expect("finished");
+    }
+    let of_other = claim(&other, "completed", 1).await;
+    let want = || {
+        let want = switchhook::store::Want {
+            endpoint: "completed".into(),
+            limit: 10,
+        };
+        store.claim(vec![want], store_suite::LEASE)
+    };
+    lost((&lossy, &store), want()).await;
+    let leased = all(&store).await;
+    assert!(leased.iter().all(|row| row.state == State::Leased));
+    let claimed = want().await.expect("claimed");
+    assert_eq!(claimed.len(), 1, "the other's is the other's");
+    assert_eq!(claimed[0].attempt, 1, "none was begun before");
+    for (store, claimed) in [(&store, &claimed), (&other, &of_other)] {
+        settle(store, &claimed[0], again(0)).await.expect("held");
+    }
+}
+
+#[tokio::test]
+async fn of_legs_that_are_stored_at_once_each_channel_keeps_what_is_known_best() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let store = database.serve().await;
+    let put = |(uuid, created_us, known, json): (&str, i64, i64, &str)| {
+        store.put_leg(StoredLeg {
+            created_us: Some(created_us),
+            known,
+            json: json.into(),
+            ..leg("call", uuid)
+        })
+    };
+    // One transaction takes all of them: they wait for the first, which is a round trip.
+    let told = [
+        ("a", 1, 1, "a1"),
+        ("a", 1, 5, "a5"),
+        ("a", 1, 3, "a3"),
+        ("b", 1, 7, "b of before"),
+        ("b", 2, 1, "b1"),
+        ("c", 1, 1, "c1"),
+    ];
+    let stored = futures_util::future::join_all(told.map(put)).await;
+    stored.into_iter().for_each(|one| one.expect("stored"));
+    let legs = store.load_legs().await.expect("legs");
+    let legs: Vec<_> = legs.iter().map(|leg| leg.json.as_str()).collect();
+    assert_eq!(legs, ["a5", "b1", "c1"]);
 }
 
 #[tokio::test]
@@ -212,6 +353,49 @@ async fn a_server_that_is_gone_is_said_and_the_store_recovers_by_itself() {
 }
 
 #[tokio::test]
+async fn a_service_opens_its_store_while_the_server_is_away_and_writes_once_it_is_there() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    server.stop(Stop::Fast);
+    let options = |role| Options::new(database.url(), role);
+    let beside = Store::open(options(Role::Beside)).await;
+    assert!(matches!(beside, Err(StoreError::Unreachable { .. })));
+    let store = Store::open(options(Role::Serve)).await.expect("opened");
+    assert!(ill(&store).await.contains("cannot be reached"));
+    let written = store.put_leg(leg("a", "a")).await.expect_err("away");
+    let read = store.load_legs().await.expect_err("away");
+    assert!(written.is_recoverable() && read.is_recoverable());
+    server.start();
+    store.recovered().await;
+    store.put_leg(leg("a", "a")).await.expect("stored");
+    assert_eq!(store.load_legs().await.expect("legs").len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_comes_late_and_does_not_fit_is_told_and_tried_again() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    let options = || Options::new(database.url(), Role::Serve);
+    Store::open(options()).await.expect("opened").close().await;
+    database.run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
+    server.stop(Stop::Fast);
+    let store = Store::open(options()).await.expect("opened");
+    server.start();
+    let mut health = store.health();
+    let told = health.wait_for(|health| health.what.contains("other tables than this version"));
+    drop(told.await.expect("open"));
+    let refused = store.put_leg(leg("a", "a")).await.expect_err("not yet");
+    assert!(refused.is_recoverable(), "{refused}");
+    database.run("DELETE FROM switchhook_migration WHERE version = 9999");
+    store.recovered().await;
+    store.put_leg(leg("a", "a")).await.expect("stored");
+}
+
+#[tokio::test]
 async fn a_connection_that_is_cut_is_replaced() {
     let Some(database) = OwnDatabase::new() else {
         return;
@@ -276,13 +460,13 @@ async fn what_is_wrong_with_the_url_the_user_or_the_database_is_said_without_the
     let nobody = format!("postgres://nobody:hunter2@{host}:{port}/postgres");
     let nowhere = format!("postgres://a:hunter2@127.0.0.1:{}/b", postgres::free_port());
     let wrong = "postgres://a:hunter2@b:notaport/c".to_owned();
-    for (url, said) in [
-        (missing, "refuses us"),
-        (nobody, "refuses us"),
-        (nowhere, "cannot be reached"),
-        (wrong, "store url"),
+    for (url, role, said) in [
+        (missing, Role::Serve, "refuses us"),
+        (nobody, Role::Serve, "refuses us"),
+        (nowhere, Role::Beside, "cannot be reached"),
+        (wrong, Role::Serve, "store url"),
     ] {
-        let options = Options::new(&url, Role::Serve);
+        let options = Options::new(&url, role);
         assert!(!format!("{options:?}").contains("hunter2"));
         let error = Store::open(options).await.expect_err("refused");
         assert!(error.to_string().contains(said), "{error}");

@@ -47,6 +47,8 @@ pub struct Books {
     given: Option<String>,
     /// The name that documents and the store have; known once the switch was reached.
     switch: Option<String>,
+    /// The calls that a predecessor stored are known.
+    is_taken_up: bool,
     closing: Arc<dyn Closing>,
     jobs: mpsc::Sender<Job>,
     lag: Lag,
@@ -78,6 +80,7 @@ impl Books {
             address: options.address.clone(),
             given: options.name.clone(),
             switch: None,
+            is_taken_up: false,
             closing,
             jobs,
             lag: Lag::default(),
@@ -94,18 +97,30 @@ impl Books {
 
     /// Before the switch is reached: takes up the calls that a predecessor stored of the
     /// switch that was last found at this address, so that they end even if it never is.
+    /// Does nothing when that is done.
     ///
     /// # Errors
     /// When the store cannot be read; the same call may be made again.
     pub async fn take_up_stored(&mut self, store: &Store) -> Result<(), StoreError> {
-        let noted = store.switch_at(&self.address).await?;
-        if let Some(name) = noted.or_else(|| self.given.clone()) {
-            self.take_up(name, store).await?;
+        if self.is_taken_up {
+            return Ok(());
         }
         match self.given.clone() {
             Some(given) => self.switch_is(&given, store, now_us()).await,
-            None => Ok(()),
+            None => self.take_up_noted(store, now_us()).await,
         }
+    }
+
+    async fn take_up_noted(&mut self, store: &Store, asked_us: i64) -> Result<(), StoreError> {
+        if self.is_taken_up {
+            return Ok(());
+        }
+        let noted = store.switch_at(&self.address).await?;
+        if let Some(name) = noted.or_else(|| self.given.clone()) {
+            self.take_up(name, store, asked_us).await?;
+        }
+        self.is_taken_up = true;
+        Ok(())
     }
 
     /// The switch, asked at `asked_us`, said its name. What is stored under that name is
@@ -120,6 +135,7 @@ impl Books {
         asked_us: i64,
     ) -> Result<(), StoreError> {
         self.lag.restart();
+        self.take_up_noted(store, asked_us).await?;
         let name = self.given.clone().unwrap_or_else(|| name.to_owned());
         if self.switch.as_ref() == Some(&name) {
             // Another service on the same store may have ended calls that we did not see end.
@@ -130,7 +146,7 @@ impl Books {
             return Ok(());
         }
         let former = self.switch.clone();
-        self.take_up_at(name.clone(), store, asked_us).await?;
+        self.take_up(name.clone(), store, asked_us).await?;
         if let Some(former) = former {
             info!(former, name, "the switch has another name");
             self.rename(&former, &name).await;
@@ -150,11 +166,7 @@ impl Books {
         }
     }
 
-    async fn take_up(&mut self, name: String, store: &Store) -> Result<(), StoreError> {
-        self.take_up_at(name, store, now_us()).await
-    }
-
-    async fn take_up_at(
+    async fn take_up(
         &mut self,
         name: String,
         store: &Store,
@@ -411,6 +423,11 @@ impl Books {
                 Some(Job::Finish(Box::new(finished)))
             }
         }
+    }
+
+    /// Since `since_us` no event was read.
+    pub(super) fn unread_since(&mut self, since_us: i64) {
+        self.lag.stalled(since_us, now_us());
     }
 
     /// The time up to which every event was heard.

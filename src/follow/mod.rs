@@ -195,13 +195,13 @@ impl Follower {
     }
 
     async fn follow(&mut self, books: &mut Books, stop: &CancellationToken) {
-        while let Err(error) = books.take_up_stored(&self.store).await {
-            if !self.waits_for_the_store(&error, stop).await {
-                return;
-            }
-        }
         let mut wait = FIRST_WAIT;
         loop {
+            // A store that is away does not keep us from the switch, which keeps its events for
+            // us once it is asked for them.
+            if let Err(error) = books.take_up_stored(&self.store).await {
+                self.unread(&error);
+            }
             let lost = match meanwhile(books, &self.store, stop, self.connect()).await {
                 None => return,
                 Some(Ok(connection)) => self.listen(connection, books, stop, &mut wait).await,
@@ -222,12 +222,17 @@ impl Follower {
         }
     }
 
-    /// Says why the store cannot be read and waits a moment; `false` at the end.
-    async fn waits_for_the_store(&self, error: &StoreError, stop: &CancellationToken) -> bool {
+    /// Says once why the store cannot be read.
+    fn unread(&self, error: &StoreError) {
         let what = format!("the calls stored before cannot be read: {error}");
         if self.health.send_replace(Health::ill(what.clone())).what != what {
             error!("{what}");
         }
+    }
+
+    /// Says why the store cannot be read and waits a moment; `false` at the end.
+    async fn waits_for_the_store(&self, error: &StoreError, stop: &CancellationToken) -> bool {
+        self.unread(error);
         tokio::select! {
             () = stop.cancelled() => false,
             () = sleep(AGAIN_AFTER) => true,

@@ -26,9 +26,12 @@ impl Books {
         let Some(switch) = self.switch().map(str::to_owned) else {
             return Ok(());
         };
+        let began_us = now_us();
         let Some(ended) = store.finished_since(&switch, self.heard_of).await? else {
             return Ok(());
         };
+        // What the switch said meanwhile lies unread.
+        self.unread_since(began_us);
         self.heard_of = ended.until;
         let channels = ended.channels.into_iter();
         let channels: Vec<_> = channels.map(|one| (one.uuid, one.created_us)).collect();
@@ -41,6 +44,7 @@ impl Books {
             return Ok(());
         }
         let rows = store.load_legs().await?.into_iter();
+        self.unread_since(began_us);
         let legs: Vec<Leg> = rows
             .filter(|row| row.switch == switch)
             .filter_map(read)

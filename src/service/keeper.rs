@@ -19,7 +19,7 @@ use url::Url;
 
 use crate::meter;
 use crate::outbox::{Deliver, Delivery, Reply};
-use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
+use crate::store::{self, Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
 use crate::webhook::{self, Client, Prepared, Webhook};
 
@@ -96,9 +96,11 @@ impl Aftermath for Keeper {
     }
 }
 
+/// Under one id however often it is offered: a store that failed may have taken it.
 async fn put_request(store: &Store, request: NewDocument) -> Result<(), String> {
+    let id = store::new_id();
     loop {
-        match store.put_request(request.clone()).await {
+        match store.put_request(&id, request.clone()).await {
             Ok(_) => return Ok(()),
             Err(fault) if fault.is_recoverable() => {
                 warn!(call = request.call_uuid, %fault, "a request in the background waits for the store");

@@ -10,6 +10,7 @@ mod build;
 mod closing;
 mod descriptors;
 mod keeper;
+mod place;
 mod raw;
 mod recordings;
 mod records;
@@ -144,7 +145,12 @@ impl Service {
         let board = Arc::new(Board::new(config.limits.calls_remembered));
         let documents = Arc::new(Documents::new(config, &built, Arc::clone(&board))?);
         let http_listener = bind("http", config.listen.http).await?;
-        let store = Store::open(build::store_options(config, Role::Serve)).await?;
+        let http_address = local(&http_listener, "http")?;
+        let store = Store::open(store::Options {
+            place: place::of(http_address),
+            ..build::store_options(config, Role::Serve)
+        });
+        let store = store.await?;
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("esl", config.listen.esl).await?;
 
@@ -176,7 +182,7 @@ impl Service {
         };
         let takeover = Takeover::new(options, built.widgets, keeper);
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
-        let (esl, http_address) = (local(&esl_listener, "esl")?, local(&http_listener, "http")?);
+        let esl = local(&esl_listener, "esl")?;
         let stop_calls = CancellationToken::new();
         let (parking, parked) = park(config, &takeover);
         let calls = tokio::spawn(take_calls(

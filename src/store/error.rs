@@ -103,6 +103,9 @@ pub enum StoreError {
         /// What to do.
         cure: &'static str,
     },
+    /// The database was away when the service began; now it is there and does not fit.
+    #[error("{0}")]
+    Unready(Box<StoreError>),
     /// The lease ended and the document was claimed again, or settled, meanwhile.
     #[error("the lease on {webhook_id} is no longer ours; whoever claimed it since settles it")]
     StaleLease {
@@ -152,7 +155,8 @@ impl StoreError {
             | Self::Disk { .. }
             | Self::Unreachable { .. }
             | Self::Refused { .. }
-            | Self::Damaged { .. } => true,
+            | Self::Damaged { .. }
+            | Self::Unready(_) => true,
             Self::Url { .. }
             | Self::NotThere { .. }
             | Self::InUse { .. }

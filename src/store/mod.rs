@@ -26,6 +26,7 @@ mod clock;
 mod error;
 mod forget;
 mod health;
+mod leases;
 mod model;
 mod ops;
 mod postgres;
@@ -49,6 +50,7 @@ pub use model::{
     Want,
 };
 
+use leases::Leases;
 use ops::{Cursor, Write};
 use postgres::Postgres;
 use sqlite::Sqlite;
@@ -58,7 +60,7 @@ use sqlite::Sqlite;
 pub enum Role {
     /// The service: makes the tables or brings them up to date. Alone on a SQLite file,
     /// where it frees the leases of a dead predecessor; one of many on PostgreSQL, where
-    /// they end by themselves.
+    /// those of its [`Options::place`] are freed, and others end by themselves.
     Serve,
     /// A command beside a service that may be running: `outbox`, `report`.
     Beside,
@@ -79,6 +81,9 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// Whose time decides what is due.
     pub clock: Clock,
+    /// Where this process is, by a name that no other one has while this one lives, and that
+    /// its successor will have: on PostgreSQL the next [`Role::Serve`] there frees its leases.
+    pub place: Option<String>,
 }
 
 impl Options {
@@ -92,6 +97,7 @@ impl Options {
             busy_timeout: Duration::from_secs(5),
             max_bytes: None,
             clock: Clock::Database,
+            place: None,
         }
     }
 }
@@ -110,6 +116,7 @@ impl std::fmt::Debug for Options {
 pub struct Store {
     driver: Arc<Driver>,
     clock: Clock,
+    leases: Arc<Leases>,
 }
 
 /// Where it is, without a password.
@@ -122,7 +129,7 @@ impl std::fmt::Display for Store {
 /// One variant a database.
 #[derive(Debug)]
 enum Driver {
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     Postgres(Postgres),
 }
 
@@ -134,6 +141,12 @@ impl Default for ReportCursor {
     fn default() -> Self {
         Self(Cursor::Calls(0))
     }
+}
+
+/// A `webhook-id` that nothing has had before; later ones sort behind earlier ones.
+#[must_use]
+pub fn new_id() -> String {
+    format!("msg_{}", uuid::Uuid::now_v7().simple())
 }
 
 /// Whether a URL, without its password, is that of a store; why it is not.
@@ -157,11 +170,12 @@ impl Store {
     pub async fn open(options: Options) -> Result<Self, StoreError> {
         let driver = match postgres::is_url(&options.url) {
             true => Driver::Postgres(Postgres::open(&options).await?),
-            false => Driver::Sqlite(Sqlite::open(&options).await?),
+            false => Driver::Sqlite(Box::new(Sqlite::open(&options).await?)),
         };
         Ok(Self {
             driver: Arc::new(driver),
             clock: options.clock,
+            leases: Arc::new(Leases::of(options.place.as_deref())),
         })
     }
 
@@ -375,25 +389,47 @@ impl Store {
 
 /// The outbox.
 impl Store {
-    /// Stores a request that nobody waits for; its `webhook-id`.
+    /// Stores a request that nobody waits for, as `webhook_id` ([`new_id`]); whether it is
+    /// new.
     ///
     /// # Errors
-    /// [`StoreError`]; after a recoverable one it is not stored.
-    pub async fn put_request(&self, request: NewDocument) -> Result<String, StoreError> {
+    /// [`StoreError`]. Whether it is stored may not be known then; made again with the same
+    /// id, this stores it once.
+    pub async fn put_request(
+        &self,
+        webhook_id: &str,
+        request: NewDocument,
+    ) -> Result<bool, StoreError> {
         let request = NewDocument {
             kind: Kind::Request,
             ..request
         };
-        let id = self.write(ops::PutRequest(request)).await?;
-        id.ok_or_else(|| StoreError::Statement("a request was not inserted".into()))
+        let webhook_id = webhook_id.to_owned();
+        let put = ops::PutRequest {
+            webhook_id,
+            request,
+        };
+        self.write(put).await
     }
 
     /// Leases what is due now, and what was leased to somebody whose lease ended.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing is leased then.
+    /// [`StoreError`]. What was leased all the same, by a commit whose answer was lost, is
+    /// free for the next claim of this store.
     pub async fn claim(&self, of: Vec<Want>, lease: Duration) -> Result<Vec<Claimed>, StoreError> {
-        self.write(ops::Claim { wants: of, lease }).await
+        let (token, in_doubt) = self.leases.token();
+        let claim = ops::Claim {
+            wants: of,
+            lease,
+            token: token.clone(),
+            in_doubt,
+        };
+        let claimed = self.write(claim).await;
+        if claimed.is_err() {
+            self.leases.doubt(token);
+        }
+        claimed
     }
 
     /// Ends a lease with what came of it.

@@ -22,6 +22,17 @@ pub(super) trait Operation: Send + Sync + 'static {
     fn switch(&self) -> Option<&str> {
         None
     }
+
+    /// The leg that it stores, when it does nothing else: it may go with others in one
+    /// statement.
+    fn leg(&self) -> Option<&StoredLeg> {
+        None
+    }
+
+    /// What the caller learns when it went with others.
+    fn went() -> Option<Self::Output> {
+        None
+    }
 }
 
 /// How a database does it, over its connection. It may be applied more than once, when
@@ -43,6 +54,14 @@ impl Operation for PutLeg {
 
     fn switch(&self) -> Option<&str> {
         Some(&self.0.switch)
+    }
+
+    fn leg(&self) -> Option<&StoredLeg> {
+        Some(&self.0)
+    }
+
+    fn went() -> Option<()> {
+        Some(())
     }
 }
 
@@ -100,11 +119,14 @@ impl Operation for KeepResponse {
     type Output = ();
 }
 
-/// A widget's request that nobody waits for.
-pub(super) struct PutRequest(pub(super) NewDocument);
+/// A widget's request that nobody waits for; `false` when one with this id is stored already.
+pub(super) struct PutRequest {
+    pub(super) webhook_id: String,
+    pub(super) request: NewDocument,
+}
 
 impl Operation for PutRequest {
-    type Output = Option<String>;
+    type Output = bool;
     const INSERTS: bool = true;
 }
 
@@ -112,6 +134,10 @@ impl Operation for PutRequest {
 pub(super) struct Claim {
     pub(super) wants: Vec<Want>,
     pub(super) lease: Duration,
+    pub(super) token: Vec<u8>,
+    /// An earlier claim with this token may have leased some, of which nobody knows: they
+    /// are freed first.
+    pub(super) in_doubt: bool,
 }
 
 impl Operation for Claim {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::clock::Clock;
 use super::error::StoreError;
 use super::health::Health;
+use super::model::StoredLeg;
 use super::ops::{Operation, Probe, Write};
 use crate::meter;
 
@@ -49,6 +50,13 @@ pub(super) trait Database: Send + Sync + 'static {
         now_ms: Option<i64>,
     ) -> impl Future<Output = Result<i64, StoreError>> + Send;
 
+    /// Stores these legs, in this order; there may be none.
+    fn put_legs(
+        &self,
+        db: &mut Self::Connection,
+        legs: &[&StoredLeg],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
     /// Ends the transaction: all of it is on the disk then.
     fn commit(
         &self,
@@ -83,6 +91,12 @@ trait Job<C>: Send {
     fn inserts(&self) -> bool;
 
     fn switch(&self) -> Option<&str>;
+
+    /// The leg that it stores, when it does nothing else.
+    fn leg(&self) -> Option<&StoredLeg>;
+
+    /// It was done with others.
+    fn went(&mut self);
 
     /// Tells the caller that the transaction was committed, or why not.
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
@@ -127,6 +141,14 @@ impl<C: Send, W: Write<C>> Job<C> for Pending<W> {
         self.write.switch()
     }
 
+    fn leg(&self) -> Option<&StoredLeg> {
+        self.write.leg()
+    }
+
+    fn went(&mut self) {
+        self.output = W::went();
+    }
+
     fn settle(self: Box<Self>, committed: Result<(), StoreError>) {
         let Self { output, reply, .. } = *self;
         let answer = committed.and_then(|()| output.ok_or(StoreError::Closed));
@@ -155,10 +177,11 @@ impl<C> std::fmt::Debug for Handle<C> {
 }
 
 impl<C: Send + 'static> Handle<C> {
-    /// Starts the writer of `database`; `guard` is dropped after its last write.
+    /// Starts the writer of `database`, which has a connection or is to try for one until it
+    /// has; `guard` is dropped after its last write.
     pub(super) fn start<D>(
         database: D,
-        connection: C,
+        connection: Result<C, StoreError>,
         clock: Clock,
         guard: impl Send + 'static,
     ) -> Self
@@ -170,9 +193,9 @@ impl<C: Send + 'static> Handle<C> {
         let (health_out, health) = watch::channel(Health::well());
         let (inserted_out, inserted) = watch::channel(0);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
-        let writer = Writer {
+        let mut writer = Writer {
             database,
-            connection: Some(connection),
+            connection: None,
             clock,
             jobs: queue,
             health: health_out,
@@ -180,6 +203,10 @@ impl<C: Send + 'static> Handle<C> {
             closing: closing.clone(),
             probe_at: None,
         };
+        match connection {
+            Ok(connection) => writer.connection = Some(connection),
+            Err(error) => writer.failed(&error),
+        }
         let done = closed.clone().drop_guard();
         tokio::spawn(async move {
             writer.run().await;
@@ -272,7 +299,8 @@ where
             | Err(
                 StoreError::Locked { .. }
                 | StoreError::Gone { .. }
-                | StoreError::Unreachable { .. },
+                | StoreError::Unreachable { .. }
+                | StoreError::Unready(_),
             ) => false,
             Err(_) => batch.len() > 1,
         };
@@ -398,9 +426,41 @@ async fn transaction<D: Database>(
         .filter_map(|job| job.switch().map(str::to_owned))
         .collect();
     let now_ms = database.begin(db, &switches, clock.override_ms()).await?;
-    for job in jobs {
-        let done = job.run(db, now_ms).await;
-        done.map_err(|error| database.classify(&error))?;
-    }
+    let done = run(database, db, now_ms, jobs).await;
+    done.map_err(|error| database.classify(&error))?;
     database.commit(db).await
+}
+
+/// Does all of them. Legs go together, as far as nothing that is about calls comes between.
+async fn run<D: Database>(
+    database: &D,
+    db: &mut D::Connection,
+    now_ms: i64,
+    jobs: &mut [Box<dyn Job<D::Connection>>],
+) -> Result<(), sqlx::Error> {
+    let mut legs = Vec::new();
+    for at in 0..jobs.len() {
+        if jobs[at].leg().is_some() {
+            legs.push(at);
+            continue;
+        }
+        if jobs[at].switch().is_some() {
+            put_legs(database, db, jobs, legs.drain(..)).await?;
+        }
+        jobs[at].run(db, now_ms).await?;
+    }
+    put_legs(database, db, jobs, legs.drain(..)).await
+}
+
+async fn put_legs<D: Database>(
+    database: &D,
+    db: &mut D::Connection,
+    jobs: &mut [Box<dyn Job<D::Connection>>],
+    places: impl Iterator<Item = usize> + Send,
+) -> Result<(), sqlx::Error> {
+    let places: Vec<usize> = places.collect();
+    let legs: Vec<_> = places.iter().filter_map(|&at| jobs[at].leg()).collect();
+    database.put_legs(db, &legs).await?;
+    places.into_iter().for_each(|at| jobs[at].went());
+    Ok(())
 }

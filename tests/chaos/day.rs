@@ -1,6 +1,7 @@
 //! A receiver that is down for a day, in paused time: its backlog goes out under its cap, and
 //! nobody else waits.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -99,13 +100,20 @@ pub async fn down() -> Row {
         "the last came {late:?} after it"
     );
     running.stop().await;
+    let rows = bench.rows().await;
+    let delivered = rows.iter().filter(|row| row.state == State::Delivered);
+    let mut taken: HashMap<String, usize> = HashMap::new();
+    for sent in bench.all_sent() {
+        let is_taken = sent.delivery.endpoint == "other" || sent.at >= up;
+        *taken.entry(sent.delivery.webhook_id).or_default() += usize::from(is_taken);
+    }
     Row {
         what: "a receiver is down for a day, 50 calls a second (bursts, paused time)",
         faults: 1,
         calls: documents,
         documents: 2 * documents,
-        lost: 0,
-        repeated: 0,
+        lost: 2 * documents - delivered.count(),
+        repeated: taken.values().filter(|times| **times > 1).count(),
         stranded: None,
     }
 }

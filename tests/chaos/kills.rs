@@ -13,6 +13,7 @@ use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playa
 use crate::dice;
 use crate::inbox::{Answer, Inbox};
 use crate::port8021::Port8021;
+use crate::postgres;
 use crate::program::{self, killed};
 use crate::settings;
 use crate::store_suite::all;
@@ -76,23 +77,28 @@ impl Point {
         }
     }
 
-    /// The row is sent to the database, then `COMMIT`, which the database answers with that
+    /// The row is sent to the database, then over the same connection (others are polled, and
+    /// what they read is a transaction too) `COMMIT`, which the database answers with that
     /// word; the document is sent to the database first, then to its receiver.
     fn on_postgres(self, call: &str, document: &str) -> String {
-        const COMMITTED: &str = "send after COMMIT\nread after COMMIT";
+        const COMMITTED: &str = "same send after COMMIT\nsame read after COMMIT";
+        // Not the value: other statements name the state too.
+        const SETTLED: &str = "send after WITH settled AS";
         let sent = format!("send after {document}\nsend after {document}");
         match self {
             Self::BeforeALegIsStored => format!("send before {call}"),
             Self::AfterALegWasStored => format!("send after {call}\n{COMMITTED}"),
-            Self::BeforeTheDocumentsCommit => format!("send after {document}\nsend before COMMIT"),
+            Self::BeforeTheDocumentsCommit => {
+                format!("send after {document}\nsame send before COMMIT")
+            }
             Self::AfterTheDocumentsCommit => format!("send after {document}\n{COMMITTED}"),
             Self::BeforeItIsSent => format!("send after {document}\nsend before {document}"),
             Self::AfterItWasSent => sent,
             Self::BeforeTheAcknowledgementsCommit => {
-                format!("{sent}\nsend after delivered\nsend before COMMIT")
+                format!("{sent}\n{SETTLED}\nsame send before COMMIT")
             }
             Self::AfterTheAcknowledgementsCommit => {
-                format!("{sent}\nsend after delivered\n{COMMITTED}")
+                format!("{sent}\n{SETTLED}\n{COMMITTED}")
             }
         }
     }
@@ -126,8 +132,7 @@ impl Point {
 enum Base {
     /// A file in the lane's folder.
     Sqlite,
-    /// This one.
-    #[allow(dead_code, reason = "a trial of its own begins with it")]
+    /// The database with this URL.
     Postgres(String),
 }
 
@@ -151,7 +156,11 @@ impl Lane {
             Base::Postgres(url) => url.clone(),
         };
         let settings = settings::all_to(folder.path(), switch.address, inbox.address);
-        let settings = settings.replace(&file, &url) + "[limits]\ndetails_deadline = \"300ms\"\n";
+        let settings = settings.replace(&file, &url) + "[limits]\ndetails_deadline = \"1s\"\n";
+        // The place in which each finds the leases of the one before it.
+        let http = format!("http = \"{}\"", program::place());
+        let settings = settings.replacen("http = \"127.0.0.1:0\"", &http, 1);
+        assert!(settings.contains(&http));
         std::fs::write(folder.path().join("switchhook.toml"), settings).unwrap();
         let random = dice::of("kills", number);
         Self {
@@ -168,8 +177,9 @@ impl Lane {
     /// The program, when it follows the switch.
     async fn serve(&self, broken: &[(&str, &str)]) -> Child {
         let times = self.switch.times();
-        let program = program::serve(self.folder.path(), broken);
-        self.switch.followed(times + 1).await;
+        let folder = self.folder.path();
+        let mut program = program::serve(folder, broken);
+        program::reaches(&mut program, folder, self.switch.followed(times + 1)).await;
         program
     }
 
@@ -336,6 +346,15 @@ struct Counted {
 pub async fn on_sqlite() -> Row {
     let what = "`kill -9` at eight points of a call's life, SQLite";
     on(what, vec![Base::Sqlite; LANES]).await
+}
+
+/// The same on PostgreSQL; `None` where there is none.
+pub async fn on_postgres() -> Option<Row> {
+    let what = "`kill -9` at eight points of a call's life, PostgreSQL";
+    let server = postgres::shared()?;
+    let databases: Vec<_> = (0..LANES).map(|_| server.database()).collect();
+    let lanes = databases.iter().map(|one| Base::Postgres(one.url()));
+    Some(on(what, lanes.collect()).await)
 }
 
 async fn on(what: &'static str, lanes: Vec<Base>) -> Row {

@@ -13,6 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use crate::dice;
+use crate::postgres;
 use crate::program::PATIENT;
 use crate::store_suite::{again, all, finished, settle};
 use crate::table::Row;
@@ -208,4 +209,14 @@ pub async fn on_sqlite() -> Row {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
     on(&url, "workers stopped beyond their lease, SQLite").await
+}
+
+/// `None` where there is no PostgreSQL.
+pub async fn on_postgres() -> Option<Row> {
+    let database = postgres::shared()?.database();
+    let (url, what) = (
+        database.url(),
+        "workers stopped beyond their lease, PostgreSQL",
+    );
+    Some(on(&url, what).await)
 }

@@ -1,8 +1,10 @@
 //! The program that is shipped, as a process of its own, with what breaks it around it.
 
+use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::process::{Child, Command};
@@ -17,6 +19,23 @@ pub fn shim() -> PathBuf {
     let shim = tests.with_file_name("libchaos_shim.so");
     assert!(shim.exists(), "{} is not there", shim.display());
     shim
+}
+
+/// A new address for the HTTP of a program, which nobody else takes between two of its lives:
+/// connections to elsewhere leave from 127.0.0.1.
+pub fn place() -> SocketAddr {
+    static PLACES: AtomicU8 = AtomicU8::new(1);
+    let ours = std::process::id().to_be_bytes();
+    let number = PLACES.fetch_add(1, Ordering::Relaxed);
+    SocketAddr::from(([127, ours[2], ours[3], number], 8085))
+}
+
+/// Waits for what a program is to reach; told at once when it ends instead.
+pub async fn reaches<T>(program: &mut Child, folder: &Path, what: impl Future<Output = T>) -> T {
+    tokio::select! {
+        reached = what => reached,
+        ended = program.wait() => panic!("it ended: {ended:?}; {}", said(folder)),
+    }
 }
 
 /// `switchhook serve` with the configuration in `folder`; it dies with the suite.

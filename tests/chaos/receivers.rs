@@ -85,16 +85,17 @@ async fn callers(town: &Town, cases: &[Case]) -> Vec<CallRecord> {
 }
 
 /// Each was given back by the service itself, before the way out that the dialplan scheduled,
-/// on line 1 with the reason.
+/// on line 1.
+fn is_stranded(call: &CallRecord) -> bool {
+    (call.left, call.line) != (Left::Released, Some(1))
+}
+
+/// What is wrong with the reason that it was given back for.
 fn judge(case: &Case, call: &CallRecord) -> Option<String> {
-    let reason = call
-        .variables
-        .get("flow.key.error_reason")
-        .map(String::as_str);
-    let found = (call.left, call.line, reason);
-    let wanted = (Left::Released, Some(1), Some(case.reason.as_str()));
+    let reason = call.variables.get("flow.key.error_reason");
     let detail = call.variables.get("flow.key.error_detail");
-    (found != wanted).then(|| format!("{}: {found:?} {detail:?}, wanted {wanted:?}", case.name))
+    let is_it = reason == Some(&case.reason);
+    (!is_it).then(|| format!("{}: {reason:?} {detail:?}, not {}", case.name, case.reason))
 }
 
 fn resident_kib(program: u32) -> u64 {
@@ -124,7 +125,7 @@ pub async fn fail() -> Row {
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 
-    let repeated = documents(&town, &cases).await;
+    let (lost, repeated) = documents(&town, &cases).await;
     let memory = resident_kib(id).saturating_sub(before);
     assert!(memory < MEMORY_KIB, "{memory} KiB more than before");
     for case in &cases {
@@ -139,9 +140,9 @@ pub async fn fail() -> Row {
         faults: 2 * cases.len(),
         calls: 2 * cases.len(),
         documents: cases.len(),
-        lost: 0,
+        lost,
         repeated,
-        stranded: Some(0),
+        stranded: Some(calls.iter().filter(|call| is_stranded(call)).count()),
     }
 }
 
@@ -160,12 +161,13 @@ async fn heal_who_refused(store: &Store, cases: &[Case]) {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    refuses.faulty.heal();
+    refuses.faulty.heal().await;
     store.replay(filter, Duration::ZERO).await.unwrap();
 }
 
-/// A document to each of them, which fails it once and is well then; how many came again.
-async fn documents(town: &Town, cases: &[Case]) -> usize {
+/// A document to each of them, which fails it once and is well then; how many are lost, and how
+/// many came again.
+async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
     let file = town.folder.path().join("store.db");
     let url = format!("sqlite:{}", file.display());
     // The program writes all the time.
@@ -175,7 +177,7 @@ async fn documents(town: &Town, cases: &[Case]) -> usize {
     };
     let store = Store::open(patient).await.unwrap();
     for case in cases {
-        case.faulty.fails(1);
+        case.faulty.fails(1).await;
         let call = finished(&case.name, &[], &[&case.name]);
         store.finish_call(call).await.unwrap();
     }
@@ -200,19 +202,21 @@ async fn documents(town: &Town, cases: &[Case]) -> usize {
     };
     if tokio::time::timeout(PATIENT, delivered).await.is_err() {
         let rows = store.documents(&open, 1_000).await.unwrap();
-        panic!("not delivered: {rows:#?}; {}", said(town.folder.path()));
+        println!("not delivered: {rows:#?}; {}", said(town.folder.path()));
     }
     let rows = all(&store).await;
-    let mut repeated = 0;
+    store.close().await;
+    let (mut lost, mut repeated) = (0, 0);
     for case in cases {
-        let row = rows.iter().find(|row| row.call_uuid == case.name).unwrap();
+        let row = rows.iter().find(|row| row.call_uuid == case.name);
+        let Some(row) = row.filter(|row| row.state == State::Delivered) else {
+            lost += 1;
+            continue;
+        };
         // What somebody has replayed begins anew, perhaps while it was tried once more.
         let attempts = match case.name.as_str() {
             REFUSES | GONE => 1..=2,
             _ if case.is_delivered => 1..=1,
-            // Seen once under load: the first attempt was answered with 200. The cause is not known,
-            // and when it is, this is to be two attempts again.
-            _ if case.reason == "TIMEOUT" => 1..=2,
             _ => 2..=2,
         };
         assert!(attempts.contains(&row.attempts), "{}: {row:?}", case.name);
@@ -226,6 +230,5 @@ async fn documents(town: &Town, cases: &[Case]) -> usize {
         );
         repeated += usize::from(came.len() > 1);
     }
-    store.close().await;
-    repeated
+    (lost, repeated)
 }

@@ -33,8 +33,13 @@ pub struct Town {
 }
 
 impl Town {
-    /// With `more` in the configuration.
+    /// With `more` in the configuration, and a store in its folder.
     pub async fn new(more: &str) -> Self {
+        Self::with_store(None, more).await
+    }
+
+    /// The same with the store of this URL.
+    pub async fn with_store(url: Option<&str>, more: &str) -> Self {
         let switch = Switch::new("lab", Pace::Ticked);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
         let port = switch.listen(free, "ClueCon").await.unwrap();
@@ -48,6 +53,8 @@ impl Town {
             "{settings}[webhooks.lookup]\nurl = \"{lookup}\"\n\
              response.map = {{ customer_name = \"$.customer.name\" }}\n{more}"
         );
+        let file = format!("sqlite:{}", folder.path().join("store.db").display());
+        let settings = settings.replace(&file, url.unwrap_or(&file));
         std::fs::write(folder.path().join("switchhook.toml"), settings).unwrap();
         let control = File::create_new(folder.path().join("control")).unwrap();
         control.set_len(16).unwrap();

@@ -1,6 +1,8 @@
 //! A receiver that fails in every way that a receiver can, each way on a port of its own.
 
+use std::collections::HashSet;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -11,6 +13,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
@@ -270,6 +273,7 @@ pub const WAYS: [(&str, &str, bool, Way); 42] = [
 /// One way, on its port.
 pub struct Faulty {
     pub url: String,
+    address: SocketAddr,
     /// Until it listens.
     socket: Mutex<Option<TcpSocket>>,
     inner: Arc<Inner>,
@@ -279,6 +283,8 @@ struct Inner {
     way: Way,
     /// Connections that still fail.
     ill: AtomicUsize,
+    /// Where those come from that were accepted.
+    accepted: watch::Sender<HashSet<SocketAddr>>,
     /// Bytes that whoever asked has taken.
     taken: AtomicUsize,
     documents: Mutex<Vec<(String, Vec<u8>)>>,
@@ -293,10 +299,12 @@ impl Faulty {
         let scheme = if way.is_tls() { "https" } else { "http" };
         let faulty = Self {
             url: format!("{scheme}://{address}/"),
+            address,
             socket: Mutex::new(Some(socket)),
             inner: Arc::new(Inner {
                 way,
                 ill: AtomicUsize::new(usize::MAX),
+                accepted: watch::Sender::default(),
                 taken: AtomicUsize::default(),
                 documents: Mutex::default(),
             }),
@@ -314,16 +322,34 @@ impl Faulty {
     }
 
     /// Who refused listens from now on, and is well.
-    pub fn heal(&self) {
-        self.fails(0);
+    pub async fn heal(&self) {
+        self.fails(0).await;
         self.listen();
     }
 }
 
 impl Faulty {
     /// It fails so many more times, then it is well.
-    pub fn fails(&self, times: usize) {
+    pub async fn fails(&self, times: usize) {
+        let listens = self.socket.lock().unwrap().is_none();
+        if listens {
+            self.accept_all().await;
+        }
         self.inner.ill.store(times, Ordering::SeqCst);
+    }
+
+    /// Waits until whoever has connected was accepted: a caller who gave up at a deadline may
+    /// have left a connection that was not, and which would count as the next.
+    async fn accept_all(&self) {
+        self.inner.accepted.send_modify(HashSet::clear);
+        let last = TcpSocket::new_v4().unwrap();
+        last.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let ours = last.local_addr().unwrap();
+        // One that is reset before we see it was accepted.
+        drop(last.connect(self.address).await);
+        let mut accepted = self.inner.accepted.subscribe();
+        let done = accepted.wait_for(|accepted| accepted.contains(&ours));
+        drop(done.await.unwrap());
     }
 
     /// The most bytes that one of its answers could get rid of.
@@ -339,20 +365,27 @@ impl Faulty {
 
 async fn listen(listener: TcpListener, inner: Arc<Inner>) {
     loop {
-        let (stream, _) = listener.accept().await.unwrap();
+        let (stream, from) = listener.accept().await.unwrap();
+        let is_ill = inner.takes_one();
+        inner.accepted.send_modify(|accepted| {
+            accepted.insert(from);
+        });
         let inner = Arc::clone(&inner);
         // Whoever asked may leave at any moment.
-        tokio::spawn(async move { inner.serve(stream).await });
+        tokio::spawn(async move { inner.serve(stream, is_ill).await });
     }
 }
 
 impl Inner {
-    async fn serve(&self, stream: TcpStream) -> io::Result<()> {
+    /// Whether the connection that has just come is one that fails.
+    fn takes_one(&self) -> bool {
         let fewer = |left: usize| left.checked_sub(1);
-        let is_ill = self
-            .ill
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
-            .is_ok();
+        let ill = &self.ill;
+        ill.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
+            .is_ok()
+    }
+
+    async fn serve(&self, stream: TcpStream, is_ill: bool) -> io::Result<()> {
         if self.way.is_tls() {
             return self.serve_tls(stream, is_ill).await;
         }

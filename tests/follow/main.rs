@@ -19,6 +19,7 @@ mod postgres;
 #[path = "../support/settings.rs"]
 mod settings;
 
+mod away;
 mod documents;
 mod gaps;
 mod link;

@@ -107,40 +107,6 @@ async fn three_instances_that_see_the_same_post_each_call_once() {
     assert_eq!(sorted(&posts), golden::sorted(expected), "each once, whole");
 }
 
-/// Every event but some, by a seed: of each hundred about five are lost.
-fn with_losses(events: &[String], random: &mut fastrand::Rng) -> Vec<String> {
-    let kept = events.iter().filter(|_| random.u32(0..100) >= 5);
-    kept.cloned().collect()
-}
-
-#[tokio::test]
-async fn of_three_instances_that_each_miss_some_events_every_call_is_posted_once() {
-    let Some(several) = Several::start(3, "[limits]\ndetails_deadline = \"1s\"").await else {
-        return;
-    };
-    let mut random = fastrand::Rng::with_seed(7);
-    let mut expected = Vec::new();
-    for _ in 0..20 {
-        let (events, new) = anew(&bodies(CALL));
-        for switch in &several.seen {
-            switch.play(&with_losses(&events, &mut random));
-        }
-        expected.extend(documents(CALL, &new));
-    }
-    several.inbox.wait(expected.len()).await;
-    let posts = several.end().await;
-    let expected = golden::sorted(expected);
-    let ids: Vec<String> = sorted(&posts).iter().map(id).collect();
-    assert_eq!(ids, expected.iter().map(id).collect::<Vec<_>>());
-    for (posted, expected) in sorted(&posts).iter().zip(&expected) {
-        // One that says nothing of it lacks nothing.
-        assert!(
-            posted == expected || posted["incomplete"] == true,
-            "{posted}"
-        );
-    }
-}
-
 /// The events but those that tell the end of the `nth` leg.
 fn without_end_of(nth: usize, events: &[String]) -> Vec<String> {
     let field = |event: &String, name: &str| {

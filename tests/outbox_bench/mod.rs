@@ -216,6 +216,11 @@ impl Bench {
         .await;
     }
 
+    /// Every document in the store.
+    pub async fn rows(&self) -> Vec<switchhook::store::DocumentRow> {
+        all(&self.store).await
+    }
+
     /// The store tells nobody of a settled document, so this one looks again and again.
     async fn until(&self, enough: impl Fn(&[switchhook::store::DocumentRow]) -> bool) {
         while !enough(&all(&self.store).await) {

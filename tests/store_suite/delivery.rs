@@ -92,11 +92,14 @@ pub async fn a_widgets_requests_are_all_kept_with_their_own_content(factory: &im
     request.content.method = Some("PUT".into());
     request.content.url = Some("https://crm.example/a?b=c".into());
     request.content.headers = vec![("X-Lead".into(), "7".into())];
-    let first = store.put_request(request.clone()).await.expect("stored");
-    let second = store.put_request(request.clone()).await.expect("stored");
-    assert_ne!(first, second);
+    let (first, second) = (new_id(), new_id());
+    for (id, is_new) in [(&first, true), (&second, true), (&first, false)] {
+        let stored = store.put_request(id, request.clone()).await;
+        assert_eq!(stored.expect("stored"), is_new, "once under each id");
+    }
     let claimed = claim(&store, "lookup", 10).await;
-    assert_eq!(claimed.len(), 2);
+    let ids: Vec<_> = claimed.iter().map(|c| c.webhook_id.clone()).collect();
+    assert_eq!(ids, [first, second]);
     assert!(claimed.iter().all(|c| c.content == request.content));
 }
 

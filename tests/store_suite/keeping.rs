@@ -47,7 +47,7 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
     ] {
         let mut request = NewDocument::document("lookup", "outbound", "none", body);
         request.content.url = Some(url.into());
-        store.put_request(request).await.expect("put");
+        store.put_request(&new_id(), request).await.expect("put");
     }
     store
         .persist_response(kept("c", "a 4930555123 b"))

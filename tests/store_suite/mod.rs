@@ -15,7 +15,7 @@ pub use operation::*;
 use switchhook::store::{
     CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall,
     FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
-    Store, StoreError, StoredLeg, Want,
+    Store, StoreError, StoredLeg, Want, new_id,
 };
 
 /// Makes stores that share one database.

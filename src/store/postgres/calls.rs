@@ -1,5 +1,7 @@
 //! Legs of calls that are not over, and what is written when one is.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 
@@ -7,35 +9,72 @@ use super::Postgres;
 use super::channels;
 use super::claims::insert;
 use super::sql::{sql, text, texts};
-use crate::store::StoreError;
 use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
 use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
+use crate::store::{StoreError, new_id};
 
 impl Write<PgConnection> for PutLeg {
-    /// Not of a call that another instance has finished meanwhile, and not over what another
-    /// knows better.
     async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
-        sql(
-            "INSERT INTO leg (switch, leg_uuid, call_id, json, created_us, known)
-             SELECT $1, $2, $3, $4, $5, $6
-             WHERE NOT EXISTS (SELECT 1 FROM finished_channel WHERE switch = $1 AND uuid = $2
-                               AND coalesce(created_us, -1) = coalesce($5, -1))
-             ON CONFLICT (switch, leg_uuid)
-             DO UPDATE SET call_id = excluded.call_id, json = excluded.json,
-                           created_us = excluded.created_us, known = excluded.known
-             WHERE leg.known <= excluded.known
-                OR leg.created_us IS DISTINCT FROM excluded.created_us",
-        )
-        .bind(text(&self.0.switch))
-        .bind(text(&self.0.leg_uuid))
-        .bind(text(&self.0.call_id))
-        .bind(text(&self.0.json))
-        .bind(self.0.created_us)
-        .bind(self.0.known)
-        .execute(db)
-        .await?;
-        Ok(())
+        put_legs(db, &[&self.0]).await
     }
+}
+
+/// Stores them in this order, in one statement where it can: its way to the server and back
+/// costs more than a row.
+pub(super) async fn put_legs(
+    db: &mut PgConnection,
+    legs: &[&StoredLeg],
+) -> Result<(), sqlx::Error> {
+    let mut last: BTreeMap<(&str, &str), &StoredLeg> = BTreeMap::new();
+    for &leg in legs {
+        let channel = (leg.switch.as_str(), leg.leg_uuid.as_str());
+        match last.get(&channel).copied() {
+            Some(before) if before.created_us != leg.created_us => {
+                // Another channel with the same name takes the place of the one before it.
+                put_channels(db, &std::mem::take(&mut last)).await?;
+                last.insert(channel, leg);
+            }
+            Some(before) if before.known > leg.known => {}
+            Some(_) | None => drop(last.insert(channel, leg)),
+        }
+    }
+    put_channels(db, &last).await
+}
+
+/// Not of a call that another instance has finished meanwhile, and not over what another knows
+/// better.
+async fn put_channels(
+    db: &mut PgConnection,
+    of: &BTreeMap<(&str, &str), &StoredLeg>,
+) -> Result<(), sqlx::Error> {
+    if of.is_empty() {
+        return Ok(());
+    }
+    let legs: Vec<&StoredLeg> = of.values().copied().collect();
+    let of = |field: fn(&StoredLeg) -> &str| texts(legs.iter().map(|leg| field(leg)));
+    sql(
+        "INSERT INTO leg (switch, leg_uuid, call_id, json, created_us, known)
+         SELECT t.switch, t.leg_uuid, t.call_id, t.json, t.created_us, t.known
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+              AS t(switch, leg_uuid, call_id, json, created_us, known)
+         WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
+                           WHERE f.switch = t.switch AND f.uuid = t.leg_uuid
+                             AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
+         ON CONFLICT (switch, leg_uuid)
+         DO UPDATE SET call_id = excluded.call_id, json = excluded.json,
+                       created_us = excluded.created_us, known = excluded.known
+         WHERE leg.known <= excluded.known
+            OR leg.created_us IS DISTINCT FROM excluded.created_us",
+    )
+    .bind(of(|leg| &leg.switch))
+    .bind(of(|leg| &leg.leg_uuid))
+    .bind(of(|leg| &leg.call_id))
+    .bind(of(|leg| &leg.json))
+    .bind(legs.iter().map(|leg| leg.created_us).collect::<Vec<_>>())
+    .bind(legs.iter().map(|leg| leg.known).collect::<Vec<_>>())
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 impl Write<PgConnection> for RemoveLegs {
@@ -65,7 +104,7 @@ impl Write<PgConnection> for Finish {
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
             let of = (call.switch.as_str(), call.created_us);
-            new.push(insert(db, of, document, now_ms).await?.is_some());
+            new.push(insert(db, of, (&new_id(), document), now_ms).await?);
         }
         Ok(new)
     }

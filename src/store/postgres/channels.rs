@@ -134,7 +134,7 @@ impl Postgres {
                 channels: rows.into_iter().map(channel).collect::<Result<_, _>>()?,
             })
         };
-        ended().map_err(|error| self.at.classify(&error))
+        ended().map_err(|error| self.at().classify(&error))
     }
 
     /// The name of the switch at an address.

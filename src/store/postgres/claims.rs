@@ -15,23 +15,23 @@ use crate::store::ops::{
     CHUNK, Claim, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
 };
 
-/// Inserts a document that waits and is due; its `webhook-id`, or `None` when
-/// this call has one for that webhook already.
+/// Inserts what is to be sent as `webhook_id`, due now; whether it is new. It is not when this
+/// call has a document for that webhook already, or that id is known.
 pub(super) async fn insert(
     db: &mut PgConnection,
     (switch, created_us): (&str, i64),
-    document: &NewDocument,
+    (webhook_id, document): (&str, &NewDocument),
     now_ms: i64,
-) -> Result<Option<String>, sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let headers = serde_json::to_string(&document.content.headers)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    scalar(
+    let inserted = sql(
         "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
                                headers, body, state, due_ms, inserted_ms, created_us)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11, $11, $12)
-         ON CONFLICT DO NOTHING RETURNING webhook_id",
+         ON CONFLICT DO NOTHING",
     )
-    .bind(format!("msg_{}", uuid::Uuid::now_v7().simple()))
+    .bind(webhook_id)
     .bind(document.kind.as_str())
     .bind(text(switch))
     .bind(text(&document.call_uuid))
@@ -43,8 +43,9 @@ pub(super) async fn insert(
     .bind(&document.content.body[..])
     .bind(now_ms)
     .bind(created_us)
-    .fetch_optional(db)
-    .await
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 pub(super) fn kind(row: &PgRow) -> Result<Kind, sqlx::Error> {
@@ -69,20 +70,19 @@ pub(super) fn count<T: TryFrom<i64>>(row: &PgRow, column: &str) -> Result<T, sql
 }
 
 impl Write<PgConnection> for PutRequest {
-    async fn apply(
-        &self,
-        db: &mut PgConnection,
-        now_ms: i64,
-    ) -> Result<Option<String>, sqlx::Error> {
-        insert(db, ("", 0), &self.0, now_ms).await
+    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
+        insert(db, ("", 0), (&self.webhook_id, &self.request), now_ms).await
     }
 }
 
 impl Write<PgConnection> for Claim {
     async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<Vec<Claimed>, sqlx::Error> {
         let mut claimed = Vec::new();
+        if self.in_doubt {
+            free(db, &self.token, now_ms).await?;
+        }
         for want in &self.wants {
-            claimed.extend(claim(db, want, self.lease, now_ms).await?);
+            claimed.extend(claim(db, want, self, now_ms).await?);
         }
         Ok(claimed)
     }
@@ -92,10 +92,9 @@ impl Write<PgConnection> for Claim {
 async fn claim(
     db: &mut PgConnection,
     want: &Want,
-    lease: Duration,
+    of: &Claim,
     now_ms: i64,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let token = uuid::Uuid::new_v4().as_bytes().to_vec();
     let mut claimed: Vec<Claimed> = sql(
         "WITH due AS (
              SELECT id AS due_id FROM document
@@ -108,16 +107,29 @@ async fn claim(
          RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
                    attempts, first_ms",
     )
-    .bind(&token)
+    .bind(&of.token)
     .bind(now_ms)
-    .bind(millis(lease))
+    .bind(millis(of.lease))
     .bind(text(&want.endpoint))
     .bind(i64::from(want.limit))
-    .try_map(|row| to_claimed(&row, &token, now_ms))
+    .try_map(|row| to_claimed(&row, &of.token, now_ms))
     .fetch_all(db)
     .await?;
     claimed.sort_by_key(|document| document.lease.id);
     Ok(claimed)
+}
+
+/// Frees what was leased under this token: its claimer never learnt of it, and began nothing.
+async fn free(db: &mut PgConnection, token: &[u8], now_ms: i64) -> Result<(), sqlx::Error> {
+    sql(
+        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = $1, attempts = attempts - 1
+         WHERE state = 'leased' AND lease = $2",
+    )
+    .bind(now_ms)
+    .bind(token)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 fn to_claimed(row: &PgRow, token: &[u8], now_ms: i64) -> Result<Claimed, sqlx::Error> {

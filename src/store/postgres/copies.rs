@@ -16,9 +16,9 @@ impl Postgres {
         &self,
         file: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        let mut db = self.at.connect().await?;
+        let mut db = self.door.enter().await?;
         let given = give(&mut db, file).await;
-        given.map_err(|error| self.at.classify(&error))
+        given.map_err(|error| self.at().classify(&error))
     }
 
     /// Takes every row of a copy, all of them or none; only into an empty store.
@@ -26,8 +26,8 @@ impl Postgres {
         &self,
         file: &mut SqliteConnection,
     ) -> Result<(), StoreError> {
-        let failed = |error: sqlx::Error| self.at.classify(&error);
-        let mut db = self.at.connect().await?;
+        let failed = |error: sqlx::Error| self.at().classify(&error);
+        let mut db = self.door.enter().await?;
         db.execute("BEGIN; LOCK TABLE document, call, leg, response IN EXCLUSIVE MODE")
             .await
             .map_err(failed)?;

@@ -1,14 +1,18 @@
 //! The database, as its writer needs it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
+use super::calls::put_legs;
 use super::connect::Location;
+use super::door::Door;
 use super::sql::{sql, text};
 use crate::store::clock::millis;
+use crate::store::model::StoredLeg;
 use crate::store::ops::{PROBE_BYTES, Probe, Write};
 use crate::store::{StoreError, writer};
 
@@ -24,13 +28,17 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where it is, and how long a transaction waits for another.
 pub(super) struct Database {
-    at: Location,
+    door: Arc<Door>,
     patience: Duration,
 }
 
 impl Database {
-    pub(super) const fn new(at: Location, patience: Duration) -> Self {
-        Self { at, patience }
+    pub(super) const fn new(door: Arc<Door>, patience: Duration) -> Self {
+        Self { door, patience }
+    }
+
+    fn at(&self) -> &Location {
+        self.door.at()
     }
 
     /// Several instances that follow one switch write of the same calls. They take turns,
@@ -63,7 +71,13 @@ impl writer::Database for Database {
     type Connection = PgConnection;
 
     async fn connect(&self) -> Result<PgConnection, StoreError> {
-        self.at.connect().await
+        // What ends a start that has just begun must not end a service that has calls: it waits
+        // for whoever can see to it.
+        let opened = self.door.open().await;
+        opened.map_err(|error| match error.is_recoverable() {
+            true => error,
+            false => StoreError::Unready(Box::new(error)),
+        })
     }
 
     async fn begin(
@@ -75,20 +89,28 @@ impl writer::Database for Database {
         // Numbers of ours alone.
         let beginning = sqlx::raw_sql(AssertSqlSafe(self.beginning(switches)));
         let begun = beginning.fetch_all(db).await;
-        let rows = begun.map_err(|error| self.at.classify(&error))?;
+        let rows = begun.map_err(|error| self.at().classify(&error))?;
         let now = rows.last().map(|row| row.try_get("now_ms"));
         match (now_ms, now) {
             (Some(now_ms), _) => Ok(now_ms),
-            (None, Some(now)) => now.map_err(|error| self.at.classify(&error)),
+            (None, Some(now)) => now.map_err(|error| self.at().classify(&error)),
             (None, None) => Err(StoreError::Statement("no time".into())),
         }
+    }
+
+    async fn put_legs(
+        &self,
+        db: &mut PgConnection,
+        legs: &[&StoredLeg],
+    ) -> Result<(), sqlx::Error> {
+        put_legs(db, legs).await
     }
 
     async fn commit(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let committed = db.execute("COMMIT").await;
         committed
             .map(drop)
-            .map_err(|error| self.at.classify(&error))
+            .map_err(|error| self.at().classify(&error))
     }
 
     async fn roll_back(&self, db: &mut PgConnection) {
@@ -98,14 +120,14 @@ impl writer::Database for Database {
     }
 
     fn classify(&self, error: &sqlx::Error) -> StoreError {
-        self.at.classify(error)
+        self.at().classify(error)
     }
 
     async fn in_time(
         &self,
         work: impl Future<Output = Result<(), StoreError>> + Send,
     ) -> Result<(), StoreError> {
-        self.at.within(DEADLINE, work).await
+        self.at().within(DEADLINE, work).await
     }
 
     fn survives(&self, error: &StoreError) -> bool {

@@ -11,6 +11,7 @@ mod claims;
 mod connect;
 mod copies;
 mod database;
+mod door;
 mod examine;
 mod forget;
 mod migrate;
@@ -20,6 +21,7 @@ mod report;
 mod sql;
 mod told;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgConnection;
@@ -32,6 +34,7 @@ use super::writer::Handle;
 use super::{Clock, Options, Role, StoreError};
 use connect::Location;
 use database::Database;
+use door::Door;
 
 pub(super) use connect::{check_url, is_url};
 
@@ -44,7 +47,7 @@ const READ_DEADLINE: Duration = Duration::from_secs(60);
 /// An open PostgreSQL store.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    at: Location,
+    door: Arc<Door>,
     clock: Clock,
     readers: Semaphore,
     idle: Mutex<Option<PgConnection>>,
@@ -52,19 +55,18 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Connects, brings the tables up to date (`Role::Serve`) and starts the writer.
+    /// Connects, brings the tables up to date (`Role::Serve`) and starts the writer. A
+    /// service does not wait for a server that is away: its writer goes on trying.
     pub(super) async fn open(options: &Options) -> Result<Self, StoreError> {
         let _held = options.clock.hold_still();
-        let at = connect::location(options)?;
-        let mut connection = at.connect().await?;
-        at.check_version(&mut connection).await?;
-        match options.role {
-            Role::Serve => migrate::run(&at, &mut connection).await?,
-            Role::Beside => migrate::look(&at, &mut connection).await?,
-        }
-        let database = Database::new(at.clone(), options.busy_timeout);
+        let door = Arc::new(Door::new(connect::location(options)?, options));
+        let connection = match door.open().await {
+            Err(error) if !waits_for(options.role, &error) => return Err(error),
+            connection => connection,
+        };
+        let database = Database::new(Arc::clone(&door), options.busy_timeout);
         Ok(Self {
-            at,
+            door,
             clock: options.clock,
             readers: Semaphore::new(READERS),
             idle: Mutex::new(None),
@@ -74,7 +76,11 @@ impl Postgres {
 
     /// Where it is, without a password.
     pub(super) fn shown(&self) -> String {
-        self.at.shown().to_owned()
+        self.at().shown().to_owned()
+    }
+
+    fn at(&self) -> &Location {
+        self.door.at()
     }
 
     /// Hands `write` to the writer; returns when it is on the disk.
@@ -97,7 +103,7 @@ impl Postgres {
             .await
             .map_err(|_| StoreError::Closed)?;
         let read = async {
-            let failed = |error: sqlx::Error| self.at.classify(&error);
+            let failed = |error: sqlx::Error| self.at().classify(&error);
             let mut connection = self.reader().await?;
             let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
             connection.execute(begin).await.map_err(failed)?;
@@ -107,7 +113,7 @@ impl Postgres {
             self.idle.lock().await.get_or_insert(connection);
             Ok(rows)
         };
-        self.at.within(READ_DEADLINE, read).await
+        self.at().within(READ_DEADLINE, read).await
     }
 
     /// The one that is kept, when it is still good; a new one otherwise.
@@ -117,7 +123,7 @@ impl Postgres {
         {
             return Ok(kept);
         }
-        self.at.connect().await
+        self.door.enter().await
     }
 
     /// How the writer is.
@@ -135,4 +141,14 @@ impl Postgres {
         self.writer.close().await;
         drop(self.idle.lock().await.take());
     }
+}
+
+/// Calls do not depend on the database, so a service starts without it; what is wrong with the
+/// configuration is said at once.
+fn waits_for(role: Role, error: &StoreError) -> bool {
+    let is_away = matches!(
+        error,
+        StoreError::Unreachable { .. } | StoreError::Locked { .. } | StoreError::Full { .. }
+    );
+    role == Role::Serve && is_away
 }

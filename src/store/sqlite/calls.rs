@@ -5,24 +5,28 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::claims::insert;
 use super::{Sqlite, channels};
-use crate::store::StoreError;
 use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
 use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
+use crate::store::{StoreError, new_id};
 
 impl Write<SqliteConnection> for PutLeg {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO leg (switch, leg_uuid, call_id, json) VALUES (?, ?, ?, ?)
-             ON CONFLICT (switch, leg_uuid) DO UPDATE SET call_id = excluded.call_id, json = excluded.json",
-        )
-        .bind(&self.0.switch)
-        .bind(&self.0.leg_uuid)
-        .bind(&self.0.call_id)
-        .bind(&self.0.json)
-        .execute(db)
-        .await?;
-        Ok(())
+        put_leg(db, &self.0).await
     }
+}
+
+pub(super) async fn put_leg(db: &mut SqliteConnection, leg: &StoredLeg) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO leg (switch, leg_uuid, call_id, json) VALUES (?, ?, ?, ?)
+         ON CONFLICT (switch, leg_uuid) DO UPDATE SET call_id = excluded.call_id, json = excluded.json",
+    )
+    .bind(&leg.switch)
+    .bind(&leg.leg_uuid)
+    .bind(&leg.call_id)
+    .bind(&leg.json)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 impl Write<SqliteConnection> for RemoveLegs {
@@ -62,7 +66,7 @@ impl Write<SqliteConnection> for Finish {
         let mut new = Vec::with_capacity(call.documents.len());
         for document in &call.documents {
             let of = (call.switch.as_str(), call.created_us);
-            new.push(insert(db, of, document, now_ms).await?.is_some());
+            new.push(insert(db, of, (&new_id(), document), now_ms).await?);
         }
         Ok(new)
     }

@@ -14,23 +14,23 @@ use crate::store::ops::{
     CHUNK, Claim, Operation, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
 };
 
-/// Inserts a document that waits and is due; its `webhook-id`, or `None` when
-/// this call has one for that webhook already.
+/// Inserts what is to be sent as `webhook_id`, due now; whether it is new. It is not when this
+/// call has a document for that webhook already, or that id is known.
 pub(super) async fn insert(
     db: &mut SqliteConnection,
     (switch, created_us): (&str, i64),
-    document: &NewDocument,
+    (webhook_id, document): (&str, &NewDocument),
     now_ms: i64,
-) -> Result<Option<String>, sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let headers = serde_json::to_string(&document.content.headers)
         .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    sqlx::query_scalar(
+    let inserted = sqlx::query(
         "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
                                headers, body, state, due_ms, inserted_ms, created_us)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting', ?11, ?11, ?12)
-         ON CONFLICT DO NOTHING RETURNING webhook_id",
+         ON CONFLICT DO NOTHING",
     )
-    .bind(format!("msg_{}", uuid::Uuid::now_v7().simple()))
+    .bind(webhook_id)
     .bind(document.kind.as_str())
     .bind(switch)
     .bind(&document.call_uuid)
@@ -42,8 +42,9 @@ pub(super) async fn insert(
     .bind(&document.content.body[..])
     .bind(now_ms)
     .bind(created_us)
-    .fetch_optional(db)
-    .await
+    .execute(db)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
 }
 
 pub(super) fn kind(row: &SqliteRow) -> Result<Kind, sqlx::Error> {
@@ -66,7 +67,7 @@ impl Write<SqliteConnection> for PutRequest {
         db: &mut SqliteConnection,
         now_ms: i64,
     ) -> Result<Self::Output, sqlx::Error> {
-        insert(db, ("", 0), &self.0, now_ms).await
+        insert(db, ("", 0), (&self.webhook_id, &self.request), now_ms).await
     }
 }
 
@@ -77,8 +78,11 @@ impl Write<SqliteConnection> for Claim {
         now_ms: i64,
     ) -> Result<Self::Output, sqlx::Error> {
         let mut claimed = Vec::new();
+        if self.in_doubt {
+            free(db, &self.token, now_ms).await?;
+        }
         for want in &self.wants {
-            claimed.extend(claim(db, want, self.lease, now_ms).await?);
+            claimed.extend(claim(db, want, self, now_ms).await?);
         }
         Ok(claimed)
     }
@@ -87,10 +91,9 @@ impl Write<SqliteConnection> for Claim {
 async fn claim(
     db: &mut SqliteConnection,
     want: &Want,
-    lease: Duration,
+    of: &Claim,
     now_ms: i64,
 ) -> Result<Vec<Claimed>, sqlx::Error> {
-    let token = uuid::Uuid::new_v4().as_bytes().to_vec();
     let mut claimed: Vec<Claimed> = sqlx::query(
         "UPDATE document SET state = 'leased', lease = ?1, due_ms = ?2 + ?3, attempts = attempts + 1,
                              first_ms = coalesce(first_ms, ?2), last_ms = ?2
@@ -101,16 +104,29 @@ async fn claim(
          RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
                    attempts, first_ms",
     )
-    .bind(&token)
+    .bind(&of.token)
     .bind(now_ms)
-    .bind(millis(lease))
+    .bind(millis(of.lease))
     .bind(&want.endpoint)
     .bind(want.limit)
-    .try_map(|row| to_claimed(&row, &token, now_ms))
+    .try_map(|row| to_claimed(&row, &of.token, now_ms))
     .fetch_all(db)
     .await?;
     claimed.sort_by_key(|document| document.lease.id);
     Ok(claimed)
+}
+
+/// Frees what was leased under this token: its claimer never learnt of it, and began nothing.
+async fn free(db: &mut SqliteConnection, token: &[u8], now_ms: i64) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ?, attempts = attempts - 1
+         WHERE state = 'leased' AND lease = ?",
+    )
+    .bind(now_ms)
+    .bind(token)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<Claimed, sqlx::Error> {

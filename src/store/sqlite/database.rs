@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
+use super::calls::put_leg;
 use super::connect::{Identity, classify};
+use crate::store::model::StoredLeg;
 use crate::store::ops::{PROBE_BYTES, Probe, Write};
 use crate::store::{StoreError, writer};
 
@@ -51,6 +53,17 @@ impl writer::Database for Database {
                 .await
                 .map_err(self.failed()),
         }
+    }
+
+    async fn put_legs(
+        &self,
+        db: &mut SqliteConnection,
+        legs: &[&StoredLeg],
+    ) -> Result<(), sqlx::Error> {
+        for leg in legs {
+            put_leg(db, leg).await?;
+        }
+        Ok(())
     }
 
     async fn commit(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -64,7 +64,7 @@ impl Sqlite {
             clock: options.clock,
             readers: Semaphore::new(READERS),
             read_options: at.read_options(options),
-            writer: Handle::start(database, connection, options.clock, lock),
+            writer: Handle::start(database, Ok(connection), options.clock, lock),
         };
         if options.role == Role::Serve {
             opened.free_predecessors_leases().await?;

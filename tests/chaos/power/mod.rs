@@ -189,7 +189,9 @@ pub async fn fails() -> Row {
             let folder = tempfile::tempdir().unwrap();
             disk.fail(folder.path(), rest, &mut random);
             let lost = lost(folder.path(), &told).await;
-            assert_eq!(lost, 0, "{rest:?} of act {moment} of {}", acts.len());
+            if lost > 0 {
+                println!("lost: {lost}, {rest:?} of act {moment} of {}", acts.len());
+            }
             row.lost += lost;
         }
     }

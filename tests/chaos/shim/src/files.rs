@@ -47,7 +47,7 @@ pub unsafe extern "C" fn write(fd: c_int, from: *const c_void, count: size_t) ->
     let act = || unsafe { libc::syscall(libc::SYS_write, fd, from, count) } as isize;
     let data = unsafe { bytes(from, count) };
     if is_socket(fd) {
-        return crate::sockets::sent(data, act);
+        return crate::sockets::sent(fd, data, act);
     }
     unsafe { written(fd, None, data, act) }
 }
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn writev(fd: c_int, parts: *const libc::iovec, count: c_i
     let act = || unsafe { libc::syscall(libc::SYS_writev, fd, parts, count) } as isize;
     let data = unsafe { gathered(parts, usize::try_from(count).unwrap_or(0)) };
     if is_socket(fd) {
-        return crate::sockets::sent(&data, act);
+        return crate::sockets::sent(fd, &data, act);
     }
     unsafe { written(fd, None, &data, act) }
 }

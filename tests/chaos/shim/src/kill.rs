@@ -1,6 +1,8 @@
 //! `CHAOS_KILL`: steps, one a line, each `KIND WHEN TEXT`; at the last one the process dies as
 //! by `kill -9`.
 //!
+//! `same ` before a step: it is of the socket of the step before, and of no other.
+//!
 //! KIND is `write` (to a write-ahead log, TEXT in its bytes), `sync` (of one whose bytes since
 //! the last hold TEXT), `send` or `read` (of a socket, TEXT in its bytes); WHEN is `before` or `after` the system call. A step
 //! but the last has been taken when its system call was made.
@@ -8,6 +10,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use libc::c_int;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -18,6 +22,7 @@ pub(crate) enum Kind {
 }
 
 struct Step {
+    same: bool,
     kind: Kind,
     before: bool,
     text: Vec<u8>,
@@ -26,6 +31,8 @@ struct Step {
 struct Plan {
     steps: Vec<Step>,
     taken: usize,
+    /// The socket of the step that was taken last.
+    socket: Option<c_int>,
     /// What was written to each log since it was synced.
     unsynced: HashMap<PathBuf, Vec<u8>>,
 }
@@ -38,6 +45,7 @@ fn plan() -> Option<MutexGuard<'static, Plan>> {
         Some(Mutex::new(Plan {
             steps,
             taken: 0,
+            socket: None,
             unsynced: HashMap::new(),
         }))
     });
@@ -49,7 +57,8 @@ fn plan() -> Option<MutexGuard<'static, Plan>> {
 }
 
 fn step(line: &str) -> Step {
-    let mut words = line.splitn(3, ' ');
+    let rest = line.strip_prefix("same ");
+    let mut words = rest.unwrap_or(line).splitn(3, ' ');
     let kind = match words.next() {
         Some("write") => Kind::Write,
         Some("sync") => Kind::Sync,
@@ -58,7 +67,12 @@ fn step(line: &str) -> Step {
     };
     let before = words.next() == Some("before");
     let text = words.next().unwrap_or_default().as_bytes().to_vec();
-    Step { kind, before, text }
+    Step {
+        same: rest.is_some(),
+        kind,
+        before,
+        text,
+    }
 }
 
 pub(crate) fn is_planned() -> bool {
@@ -77,7 +91,7 @@ pub(crate) fn wants(kind: Kind) -> bool {
 /// Something is about to be written to a file.
 pub(crate) fn write(path: &Path, data: &[u8]) {
     if let Some(plan) = plan().filter(|_| is_log(path)) {
-        reach(plan, Kind::Write, true, data);
+        reach(plan, None, Kind::Write, true, data);
     }
 }
 
@@ -100,23 +114,31 @@ pub(crate) fn sync(path: &Path, before: bool) {
         true => plan.unsynced.get(path).cloned(),
         false => plan.unsynced.remove(path),
     };
-    reach(plan, Kind::Sync, before, &data.unwrap_or_default());
+    reach(plan, None, Kind::Sync, before, &data.unwrap_or_default());
 }
 
 /// Bytes go to a socket, or came from one.
-pub(crate) fn pass(kind: Kind, before: bool, data: &[u8]) {
+pub(crate) fn pass(socket: c_int, kind: Kind, before: bool, data: &[u8]) {
     if let Some(plan) = plan() {
-        reach(plan, kind, before, data);
+        reach(plan, Some(socket), kind, before, data);
     }
 }
 
-fn reach(mut plan: MutexGuard<'_, Plan>, kind: Kind, before: bool, data: &[u8]) {
+fn reach(
+    mut plan: MutexGuard<'_, Plan>,
+    socket: Option<c_int>,
+    kind: Kind,
+    before: bool,
+    data: &[u8],
+) {
     let taken = plan.taken;
     let Some(step) = plan.steps.get(taken) else {
         return;
     };
+    let is_there = !step.same || socket == plan.socket;
     let is_it = step.kind == kind && step.before == before && holds(data, &step.text);
-    if is_it {
+    if is_there && is_it {
+        plan.socket = socket;
         plan.taken += 1;
         if plan.taken == plan.steps.len() {
             die();

@@ -5,10 +5,11 @@ use libc::{c_int, c_void, size_t, sockaddr, socklen_t, ssize_t};
 use crate::kill::{self, Kind};
 use crate::{bytes, gathered};
 
-pub(crate) fn sent(data: &[u8], act: impl FnOnce() -> isize) -> isize {
-    kill::pass(Kind::Send, true, data);
+pub(crate) fn sent(socket: c_int, data: &[u8], act: impl FnOnce() -> isize) -> isize {
+    kill::pass(socket, Kind::Send, true, data);
     let sent = act();
     kill::pass(
+        socket,
         Kind::Send,
         false,
         &data[..usize::try_from(sent).unwrap_or(0)],
@@ -16,10 +17,10 @@ pub(crate) fn sent(data: &[u8], act: impl FnOnce() -> isize) -> isize {
     sent
 }
 
-unsafe fn came(into: *const c_void, count: isize) -> isize {
+unsafe fn came(socket: c_int, into: *const c_void, count: isize) -> isize {
     if let Ok(count) = usize::try_from(count) {
         // SAFETY: so many bytes were just written there.
-        kill::pass(Kind::Read, false, unsafe { bytes(into, count) });
+        kill::pass(socket, Kind::Read, false, unsafe { bytes(into, count) });
     }
     count
 }
@@ -46,14 +47,14 @@ pub unsafe extern "C" fn sendto(
 ) -> ssize_t {
     let act =
         || unsafe { libc::syscall(libc::SYS_sendto, fd, from, count, flags, to, length) } as isize;
-    sent(unsafe { bytes(from, count) }, act)
+    sent(fd, unsafe { bytes(from, count) }, act)
 }
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sendmsg(fd: c_int, message: *const libc::msghdr, flags: c_int) -> ssize_t {
     let act = || unsafe { libc::syscall(libc::SYS_sendmsg, fd, message, flags) } as isize;
     let data = unsafe { gathered((*message).msg_iov, (*message).msg_iovlen) };
-    sent(&data, act)
+    sent(fd, &data, act)
 }
 
 #[unsafe(no_mangle)]
@@ -86,5 +87,5 @@ pub unsafe extern "C" fn recvfrom(
 ) -> ssize_t {
     let came_in =
         unsafe { libc::syscall(libc::SYS_recvfrom, fd, into, count, flags, from, length) } as isize;
-    unsafe { came(into, came_in) }
+    unsafe { came(fd, into, came_in) }
 }
