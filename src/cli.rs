@@ -51,6 +51,8 @@ pub enum Command {
     Backup(operator::Backup),
     /// Put such a copy into an empty store.
     Restore(operator::Restore),
+    /// Play recorded calls again, without a switch or a webhook, and say what is different.
+    Replay(operator::Replay),
     /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
     Metrics(operator::Metrics),
     /// Print what the shell needs to complete our command line.

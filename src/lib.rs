@@ -25,6 +25,7 @@
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
 //! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
+//! | [`recorder`], [`replay`] | what was said in a call, in one file, and the same call again in virtual time |
 //! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
 //! | [`config`] | `switchhook.toml`, every fault with its line |
 //! | [`service`] | puts the parts together, starts and drains them |
@@ -99,6 +100,8 @@ pub mod lab;
 pub mod meter;
 pub mod ops;
 pub mod outbox;
+pub mod recorder;
+pub mod replay;
 pub mod report;
 pub mod retry;
 pub mod service;

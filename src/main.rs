@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Forget(args) => commands::forget(&line.config, args),
         Command::Backup(args) => commands::backup(&line.config, args),
         Command::Restore(args) => commands::restore(&line.config, args),
+        Command::Replay(args) => commands::replay(&line.config, args),
         Command::Completions(args) => commands::completions(args),
         Command::Man => commands::man(),
     }

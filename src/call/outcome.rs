@@ -71,6 +71,29 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// The reason of this word; one that this version does not know is a failure of the
+    /// connection.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        let all = [
+            Self::AuthenticationFailure,
+            Self::Timeout,
+            Self::InvalidFlowVar,
+            Self::InvalidRequest,
+            Self::InvalidResponse,
+            Self::InvalidResponseMap,
+            Self::ConnectionFailure,
+            Self::HttpStatus,
+            Self::BlockedAddress,
+            Self::CircuitOpen,
+            Self::Overloaded,
+        ];
+        let found = all.into_iter().find(|reason| reason.as_str() == word);
+        found.unwrap_or(Self::ConnectionFailure)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

@@ -212,6 +212,25 @@ pub struct Restore {
     pub file: std::path::PathBuf,
 }
 
+/// `switchhook replay`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples: does this version do what that one did?\n  \
+    switchhook replay recorder/20260731T140000.000Z-5e352811-1d68-4131-8bda-eb6ccacd009a.call.jsonl\n\n\
+    What would the webhook as it is configured now have done with the same answers?\n  \
+    switchhook replay --with-config recorder/*.call.jsonl\n\n\
+    Files are written by serve with [recorder] share. The call is played through the code that\n\
+    calls go through, in virtual time: a timeout of 10 s takes none. Nothing is sent anywhere.\n\
+    Exit status: 0 the same, 1 different or not played, 2 wrong usage")]
+pub struct Replay {
+    /// Recordings.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<std::path::PathBuf>,
+
+    /// With the webhook's settings in --config, in place of those in the recording.
+    #[arg(long)]
+    pub with_config: bool,
+}
+
 /// `switchhook metrics`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: a dashboard to import into Grafana\n  \

@@ -12,6 +12,7 @@ mod manual;
 mod metrics;
 mod outbox;
 mod receiver;
+mod replay;
 mod report;
 mod serve;
 
@@ -29,6 +30,7 @@ pub use lab::lab;
 pub use manual::{completions, man};
 pub use metrics::metrics;
 pub use outbox::outbox;
+pub use replay::replay;
 pub use report::report;
 pub use serve::serve;
 

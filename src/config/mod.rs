@@ -6,6 +6,7 @@
 //! key and its default is in `reference.toml`, which a test holds against the code.
 
 mod cross;
+mod excerpt;
 mod fault;
 mod keep;
 mod kinds;
@@ -29,6 +30,7 @@ use std::path::Path;
 
 use toml_edit::{Document, TomlError};
 
+use crate::recorder;
 use crate::store::Keep;
 pub use fault::{Fault, Faults};
 use lines::Lines;
@@ -72,6 +74,8 @@ pub struct Config {
     pub egress: Egress,
     /// Where recordings are published.
     pub recordings: Recordings,
+    /// Which calls on hold are recorded, as bytes and words.
+    pub recorder: recorder::Options,
     /// What is allowed and worth a look.
     pub warnings: Vec<Fault>,
     source: Source,
@@ -82,6 +86,8 @@ pub struct Config {
 struct Source {
     origin: String,
     lines: Lines,
+    /// What each webhook says, as a configuration of its own.
+    webhooks: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -101,6 +107,14 @@ impl Config {
     /// Everything else that is wrong with it.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
         Self::load_in(path, &NoSecrets)
+    }
+
+    /// Reads `text` as [`Config::load_without_secrets`] reads a file.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Faults> {
+        Self::parse_in(text, origin, &NoSecrets)
     }
 
     fn load_in(path: &Path, surroundings: &dyn Surroundings) -> Result<Self, Faults> {
@@ -176,6 +190,13 @@ impl Config {
         Faults::new(self.source.origin.clone(), faults)
     }
 
+    /// What the file says of a webhook, as a configuration of its own; without that which it
+    /// is asked with (`auth`, `signing`, `tls`).
+    #[must_use]
+    pub fn webhook_text(&self, name: &str) -> &str {
+        self.source.webhooks.get(name).map_or("", String::as_str)
+    }
+
     /// The name of the file, as messages have it.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -198,6 +219,7 @@ fn read(text: &str, origin: &str, surroundings: &dyn Surroundings) -> (Config, F
     config.source = Source {
         origin: origin.to_owned(),
         lines,
+        webhooks: excerpt::of_webhooks(document),
     };
     (config, findings)
 }
@@ -225,6 +247,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
             .collect(),
         egress: sections::egress(root.section("egress")),
         recordings: sections::recordings(root.section("recordings")),
+        recorder: sections::recorder(root.section("recorder")),
         warnings: Vec::new(),
         source: Source::default(),
     }

@@ -142,7 +142,7 @@ fn kinds(item: &Item) -> &'static [&'static str] {
         Some(text) if text.ends_with("iB") => &["string", "integer"],
         Some(_) => &["string"],
         None if item.is_bool() => &["boolean"],
-        None if item.is_integer() => &["number"],
+        None if item.is_integer() || item.is_float() => &["number"],
         None if item.is_array() => &["array"],
         None => &["object"],
     }
@@ -162,6 +162,8 @@ fn plain(item: &Item) -> Value {
     } else if let Some(truth) = item.as_bool() {
         json!(truth)
     } else if let Some(number) = item.as_integer() {
+        json!(number)
+    } else if let Some(number) = item.as_float() {
         json!(number)
     } else if item.is_array() {
         json!([])

@@ -19,6 +19,8 @@ use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Switch,
 };
 
+use crate::recorder;
+
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 /// Characters of a name that the operator chooses.
@@ -244,4 +246,44 @@ fn directory(value: &Value) -> Read<Option<PathBuf>> {
 pub(super) fn is_webhook_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
+}
+
+pub(super) fn recorder(mut section: Section<'_>) -> recorder::Options {
+    let default = recorder::Options::default();
+    let all = 1024 * 1024 * MIB;
+    let take = &mut section;
+    recorder::Options {
+        share: take.get_or("share", default.share, share),
+        failures_only: take.get_or("failures_only", default.failures_only, flag),
+        folder: take
+            .get("folder", directory)
+            .flatten()
+            .unwrap_or(default.folder),
+        files: take.get_or("files", default.files, number(1..=1_000_000)),
+        bytes: take
+            .get("bytes", bytes(MIB..=all))
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(default.bytes),
+    }
+}
+
+/// A number from 0 to 1, in millionths.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is from 0 to 1"
+)]
+fn share(value: &Value) -> Read<u32> {
+    let whole = || value.as_integer().and_then(|one| i32::try_from(one).ok());
+    let share = value.as_float().or_else(|| whole().map(f64::from));
+    let wrong = || {
+        let what = format!("{} is not a share", shown(value));
+        Wrong::new(
+            what,
+            "write a number from 0 (none) to 1 (all), such as 0.01",
+        )
+    };
+    let share = share.filter(|share| (0.0..=1.0).contains(share));
+    let millionths = |share: f64| (share * f64::from(recorder::ALL)).round() as u32;
+    share.map(millionths).ok_or_else(wrong)
 }

@@ -11,10 +11,12 @@ use crate::eslclient::Limits;
 use crate::follow;
 use crate::ops::Guard;
 use crate::outbox::{self, Endpoint, Endpoints};
+use crate::recorder::{Recorder, Secrets};
 use crate::signing::Signer;
 use crate::store::{self, Role};
 use crate::takeover::{self, Hold, Source, Widget, Widgets, park};
 use crate::webhook::egress::Egress;
+use crate::webhook::options::Auth;
 use crate::webhook::{Client, Webhook};
 
 use super::{Answerers, StartError};
@@ -121,6 +123,7 @@ fn widget(
         so_far,
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
+        settings: config.webhook_text(name).to_owned(),
     })
 }
 
@@ -239,8 +242,31 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
         },
         allow: config.listen.allow.clone(),
         mask: Mask(config.account.mask_numbers),
+        recorder: Recorder::new(config.recorder.clone(), secrets(config)),
         ..takeover::Options::default()
     }
+}
+
+/// Every secret of the configuration, to be kept out of recordings.
+fn secrets(config: &Config) -> Secrets {
+    let webhooks = config.webhooks.values().flat_map(|webhook| {
+        let auth = match &webhook.request.auth {
+            Auth::None => None,
+            Auth::Basic { password, .. } => Some(password),
+            Auth::Bearer(token) => Some(token),
+            Auth::OAuth2(oauth) => Some(&oauth.client_secret),
+        };
+        auth.into_iter().chain(&webhook.signing)
+    });
+    let switches = config.freeswitch.iter().flat_map(|switch| {
+        let posts = switch.json_cdr_auth.as_ref();
+        [&switch.password]
+            .into_iter()
+            .chain(posts.map(|posts| &posts.password))
+    });
+    let own = [&config.listen.http_token, &config.store.password];
+    let all = webhooks.chain(switches).chain(own.into_iter().flatten());
+    all.map(|secret| secret.reveal()).collect()
 }
 
 /// Who may do what over HTTP.

@@ -18,7 +18,7 @@ use crate::call::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use crate::call::variables::{FLOW_KEY, Plan};
 use crate::eslclient::Command;
 use crate::webhook::compile::LONGEST_TIMEOUT;
-use crate::webhook::{self, Client, Prepared, Webhook};
+use crate::webhook::{self, Answered, Client, Prepared, Webhook};
 
 use super::{BeforeAnswer, Hold, HoldMusic, Widget};
 
@@ -157,6 +157,7 @@ impl Widget {
             so_far: Format::default(),
             wait_for_response: true,
             persist_response: false,
+            settings: String::new(),
         })
     }
 
@@ -201,10 +202,24 @@ impl Widget {
     }
 
     /// Asks, and waits for the outcome.
-    pub(super) async fn ask(&self, client: &Client, asked: Asked) -> Outcome {
+    pub(super) fn ask<'a>(
+        &'a self,
+        client: &'a Client,
+        asked: Asked,
+    ) -> impl Future<Output = Outcome> + Send + 'a {
+        self.ask_noting(client, asked, None)
+    }
+
+    /// The same, noting besides how a webhook's answer came.
+    pub(super) async fn ask_noting(
+        &self,
+        client: &Client,
+        asked: Asked,
+        note: Option<&mut Answered>,
+    ) -> Outcome {
         match (&self.source, asked) {
             (Source::Webhook(webhook), Asked::Request(request)) => {
-                client.ask(webhook, *request).await
+                client.ask_noting(webhook, *request, note).await
             }
             (Source::Own(answerer), Asked::Question(question)) => {
                 let allowed = &self.plan.mapped;

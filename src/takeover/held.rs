@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tracing::warn;
 
@@ -21,6 +21,8 @@ use crate::call::outcome::Outcome;
 use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
+use crate::recorder::Tape;
+use crate::webhook::Answered;
 
 use super::channel::{Channel, Way};
 use super::decision::Decision;
@@ -40,17 +42,27 @@ const STORE_DEADLINE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub async fn perform(takeover: &Takeover, stream: TcpStream) -> Result<Report, NoCall> {
+pub async fn perform<S: Stream>(
+    takeover: &Takeover,
+    stream: S,
+    tape: Option<Tape>,
+) -> Result<Report, NoCall> {
     // Boxed, so that a waiting call does not keep the room that opening it took.
     let (mut held, task, _counted) = Box::pin(open(takeover, stream)).await?;
+    held.tape = tape;
     held.run(Input::Connected(task)).await;
     Ok(held.report())
 }
 
-/// A call on its socket, what is to be done with it, and its place among those on hold.
-type Opened<'a> = (Held<'a, Connection<TcpStream>>, Task, OnHold<'a>);
+/// What a call may be spoken to over.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-async fn open(takeover: &Takeover, stream: TcpStream) -> Result<Opened<'_>, NoCall> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A call on its socket, what is to be done with it, and its place among those on hold.
+type Opened<'a, S> = (Held<'a, Connection<S>>, Task, OnHold<'a>);
+
+async fn open<S: Stream>(takeover: &Takeover, stream: S) -> Result<Opened<'_, S>, NoCall> {
     let began = Instant::now();
     let widgets = takeover.widgets.load_full();
     let mut opening = Opening::connect(takeover, stream).await?;
@@ -93,6 +105,8 @@ struct Held<'a, W> {
     alarm: Pin<Box<Sleep>>,
     alarm_means: Input,
     request: Option<Asked>,
+    /// Of a call that is recorded.
+    tape: Option<Tape>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
     /// On the board, while it waits for the webhook.
@@ -127,6 +141,7 @@ impl<'a, W: Wire> Held<'a, W> {
             alarm: Box::pin(sleep(Duration::ZERO)),
             alarm_means: Input::Deadline,
             request,
+            tape: None,
             asking: None,
             outcome,
             place: None,
@@ -195,12 +210,29 @@ impl<'a, W: Wire> Held<'a, W> {
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
-        self.asking = Some(Box::pin(async move {
-            match witness::confirm(witness, &uuid).await {
-                Ok(()) => widget.ask(&widgets.client, request).await,
-                Err(stranger) => Outcome::unsent(stranger),
-            }
-        }));
+        self.asking = Some(match self.tape.clone() {
+            Some(tape) => Box::pin(async move {
+                if let Asked::Request(request) = &request {
+                    tape.asked(request);
+                }
+                let mut answered = Answered::default();
+                let outcome = match witness::confirm(witness, &uuid).await {
+                    Ok(()) => {
+                        let note = Some(&mut answered);
+                        widget.ask_noting(&widgets.client, request, note).await
+                    }
+                    Err(stranger) => Outcome::unsent(stranger),
+                };
+                tape.answered(&outcome, &answered);
+                outcome
+            }),
+            None => Box::pin(async move {
+                match witness::confirm(witness, &uuid).await {
+                    Ok(()) => widget.ask(&widgets.client, request).await,
+                    Err(stranger) => Outcome::unsent(stranger),
+                }
+            }),
+        });
         self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
 
@@ -222,6 +254,9 @@ impl<'a, W: Wire> Held<'a, W> {
             return;
         };
         let witness = self.witness();
+        if let Some(tape) = &self.tape {
+            tape.asked(&request);
+        }
         if let Err(stranger) = witness::confirm(witness, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(stranger));
             return;

@@ -37,6 +37,7 @@ use crate::call::details::Format;
 use crate::call::mask::Mask;
 use crate::call::variables::Plan;
 use crate::eslclient;
+use crate::recorder::Recorder;
 use crate::webhook::{Client, Prepared};
 
 pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
@@ -63,6 +64,8 @@ pub struct Options {
     pub board: Arc<Board>,
     /// How numbers are logged.
     pub mask: Mask,
+    /// Records some of the calls.
+    pub recorder: Option<Recorder>,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -78,6 +81,7 @@ impl Default for Options {
             frames: eslclient::Limits::default(),
             board: Arc::default(),
             mask: Mask::default(),
+            recorder: None,
             allow: Vec::new(),
         }
     }
@@ -98,6 +102,8 @@ pub struct Widget {
     pub wait_for_response: bool,
     /// Whether the answer is kept for reports.
     pub persist_response: bool,
+    /// Its part of the configuration, for recordings: without what it is asked with.
+    pub settings: String,
 }
 
 /// What the config says of widgets; replaced as a whole by a reload.

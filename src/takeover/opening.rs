@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::outcome::Failure;
 use crate::eslclient::{self, Command, Connection, Incoming};
@@ -31,15 +31,15 @@ pub enum NoCall {
 }
 
 /// A call whose channel was read.
-pub struct Opening {
-    pub connection: Connection<TcpStream>,
+pub struct Opening<S> {
+    pub connection: Connection<S>,
     pub channel: Channel,
     reply: ConnectReply,
 }
 
-impl Opening {
+impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// Sends `connect` and reads the channel.
-    pub async fn connect(takeover: &Takeover, stream: TcpStream) -> Result<Self, NoCall> {
+    pub async fn connect(takeover: &Takeover, stream: S) -> Result<Self, NoCall> {
         let options = &takeover.options;
         let (connection, event) =
             eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;

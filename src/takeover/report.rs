@@ -11,6 +11,7 @@ use crate::call::outcome::{Outcome, Reason};
 use crate::call::story::{Run, Told};
 use crate::call::variables::Line;
 use crate::meter;
+use crate::recorder::What;
 
 use super::Options;
 use super::channel::Channel;
@@ -69,6 +70,21 @@ impl Report {
         self.log(options.mask);
         let known = self.known;
         options.board.ran(self.into_run(), known);
+    }
+
+    /// The end of its recording.
+    #[must_use]
+    pub fn end(&self) -> What {
+        let failure = self
+            .outcome
+            .as_ref()
+            .map(|outcome| outcome.verdict.as_ref().err());
+        let detail = failure.flatten().map(|failure| failure.detail.clone());
+        What::End {
+            ending: self.ending.as_str().to_owned(),
+            reason: failure.map(|_| self.reason().to_owned()),
+            detail,
+        }
     }
 
     fn into_run(self) -> Run {

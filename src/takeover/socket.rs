@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use metrics::counter;
@@ -11,8 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
+use crate::board;
 use crate::meter;
+use crate::recorder::{Header, Recorder, Tape, Taped, VERSION, What as End};
 
+use super::opening::NoCall;
+use super::report::Report;
 use super::{Takeover, held, report};
 
 impl Takeover {
@@ -95,9 +100,56 @@ impl Takeover {
         if let Err(error) = stream.set_nodelay(true) {
             return report::no_call(peer, &error);
         }
-        match held::perform(self, stream).await {
+        let tape = self.options.recorder.as_ref().and_then(Recorder::begin);
+        let performed = match tape {
+            None => held::perform(self, stream, None).await,
+            // Boxed: the others' future has no room for it.
+            Some(tape) => Box::pin(self.recorded(stream, tape)).await,
+        };
+        match performed {
             Ok(report) => report.publish(&self.options),
             Err(error) => report::no_call(peer, &error),
         }
+    }
+
+    async fn recorded(&self, stream: TcpStream, tape: Tape) -> Result<Report, NoCall> {
+        let began_ms = board::now_ms();
+        let taped = Taped::new(stream, tape.clone());
+        let report = held::perform(self, taped, Some(tape.clone())).await?;
+        let Some(recorder) = &self.options.recorder else {
+            return Ok(report);
+        };
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let widgets = self.widgets.load();
+        let widget = widgets.by_name.get(&report.channel.widget);
+        // What code answered cannot be played without that code.
+        if widget.is_some_and(|widget| widget.webhook().is_none()) {
+            return Ok(report);
+        }
+        let header = Header {
+            switchhook: "recording".into(),
+            version: VERSION,
+            program: env!("CARGO_PKG_VERSION").into(),
+            began_ms,
+            uuid: report.channel.uuid.clone(),
+            webhook: report.channel.widget.clone(),
+            music_after_us: micros(self.options.music_after),
+            goodbye_us: micros(self.options.goodbye_deadline),
+            // A webhook that is not known has none.
+            config: widget.map_or_else(|| "[listen]\n".into(), |widget| widget.settings.clone()),
+        };
+        recorder.keep(&tape, header, report.end());
+        Ok(report)
+    }
+
+    /// Takes over the call behind `stream`, which need not come from a port; nobody is told
+    /// what became of it but the caller. For a call that is played again.
+    ///
+    /// # Errors
+    /// Why it is no call, in a sentence.
+    pub async fn play(&self, stream: impl held::Stream) -> Result<End, String> {
+        let performed = held::perform(self, stream, None).await;
+        let report = performed.map_err(|error| error.to_string())?;
+        Ok(report.end())
     }
 }

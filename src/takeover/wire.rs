@@ -1,7 +1,7 @@
 //! How a call on hold is spoken to: on a socket of its own, or over the connection that
 //! all parked calls of a switch share (`park::call`).
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::eslclient::{Command, Connection, Error, Gone, Incoming, Reply};
 
@@ -39,7 +39,7 @@ pub trait Wire: Send {
     fn next(&mut self) -> impl Future<Output = Result<Heard, Error>> + Send;
 }
 
-impl Wire for Connection<TcpStream> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Connection<S> {
     fn queue(&mut self, command: Command) {
         Self::queue(self, &command);
     }

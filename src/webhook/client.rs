@@ -43,6 +43,8 @@ pub struct ClientError(String);
 /// Asks webhooks. Cheap to clone; all clones share connections.
 #[derive(Clone)]
 pub struct Client {
+    /// Answers in place of the network.
+    script: Option<Arc<dyn Script>>,
     http: reqwest::Client,
     egress: Arc<Egress>,
     names: Arc<dyn Names>,
@@ -61,9 +63,29 @@ pub struct Delivery {
     pub duration: Duration,
 }
 
+/// How an answer came, besides its status and body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The content type that it says it has.
+    pub content_type: Option<String>,
+    /// It was read to its end, within the limit.
+    pub whole: bool,
+}
+
+/// Answers without a network: for a call that is played again.
+pub trait Script: Send + Sync {
+    /// The outcome of a request, when its time has come.
+    fn answer<'a>(
+        &'a self,
+        webhook: &'a Webhook,
+        request: Prepared,
+    ) -> futures_util::future::BoxFuture<'a, Outcome>;
+}
+
 /// What is known of an exchange that may be cut off at any moment.
 #[derive(Default)]
 struct Progress {
+    answered: Answered,
     status: Option<u16>,
     phases: Phases,
     raw: Bytes,
@@ -87,11 +109,21 @@ impl Client {
         let http = build(&egress, &names, None)?;
         let secured = Arc::default();
         Ok(Self {
+            script: None,
             http,
             egress,
             names,
             secured,
         })
+    }
+
+    /// One that asks nobody: `script` has the answers.
+    #[must_use]
+    pub fn scripted(self, script: Arc<dyn Script>) -> Self {
+        Self {
+            script: Some(script),
+            ..self
+        }
     }
 
     /// Makes ready what this webhook is asked with, so that its first call need not.
@@ -123,7 +155,24 @@ impl Client {
 
     /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
     /// the future cancels the request.
-    pub async fn ask(&self, webhook: &Webhook, prepared: Prepared) -> Outcome {
+    pub fn ask<'a>(
+        &'a self,
+        webhook: &'a Webhook,
+        prepared: Prepared,
+    ) -> impl Future<Output = Outcome> + Send + 'a {
+        self.ask_noting(webhook, prepared, None)
+    }
+
+    /// The same, noting besides how the answer came.
+    pub async fn ask_noting(
+        &self,
+        webhook: &Webhook,
+        prepared: Prepared,
+        note: Option<&mut Answered>,
+    ) -> Outcome {
+        if let Some(script) = &self.script {
+            return script.answer(webhook, prepared).await;
+        }
         if let Err(blocked) = self.egress.check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
         }
@@ -139,6 +188,9 @@ impl Client {
                 Err(trouble::timed_out(webhook.timeout(), &url, has_status))
             }
         };
+        if let Some(note) = note {
+            *note = progress.answered;
+        }
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
         Outcome {
             verdict,
@@ -160,25 +212,20 @@ impl Client {
         let mut response = self.send(webhook, prepared).await?;
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
-        let of_status = trouble::of_status(response.status(), &url);
-        let limit = webhook.response_limit();
+        let content_type = response.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        progress.answered.content_type = content_type.map(str::to_owned);
         let began = Instant::now();
-        let read = read(&mut response, limit, &url).await;
+        let read = read(&mut response, webhook.response_limit(), &url).await;
         progress.phases.body = Some(began.elapsed());
-        if let Some(failure) = of_status {
-            progress.raw = read.map(Body::into_bytes).unwrap_or_default();
+        if let (Some(failure), Err(_)) = (trouble::of_status(response.status(), &url), &read) {
             return Err(failure);
         }
         let read = read?;
-        let is_whole = matches!(read, Body::Whole(_));
-        let body = read.into_bytes();
-        progress.raw = body.clone();
-        if !is_whole {
-            return Err(trouble::too_large(limit));
-        }
-        let content_type = response.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok());
-        webhook.answer.parse(content_type, &body)
+        progress.answered.whole = matches!(read, Body::Whole(_));
+        progress.raw = read.into_bytes();
+        let Progress { answered, raw, .. } = progress;
+        judge(webhook, (response.status(), &url), answered, raw)
     }
 
     /// With a token, when the webhook wants one; once more with a new one when it does not
@@ -240,6 +287,25 @@ impl Client {
         let _ = timeout(left, Box::pin(read(&mut response, REPLY, &url))).await;
         Ok(delivery)
     }
+}
+
+/// What an answer that was read says.
+///
+/// # Errors
+/// What is wrong with its status, size, content or values.
+pub fn judge(
+    webhook: &Webhook,
+    (status, url): (StatusCode, &Url),
+    answered: &Answered,
+    body: &[u8],
+) -> Result<Vec<crate::call::outcome::Mapped>, Failure> {
+    if let Some(failure) = trouble::of_status(status, url) {
+        return Err(failure);
+    }
+    if !answered.whole {
+        return Err(trouble::too_large(webhook.response_limit()));
+    }
+    webhook.answer.parse(answered.content_type.as_deref(), body)
 }
 
 fn build(

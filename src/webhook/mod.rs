@@ -27,7 +27,7 @@ mod trouble;
 mod url;
 mod xml;
 
-pub use client::Client;
+pub use client::{Answered, Client, Script, judge};
 pub use compile::{Fault, Webhook};
 pub use request::{Call, Prepared};
 pub use resolve::{Names, SystemNames};

@@ -31,7 +31,8 @@ pub fn header<'a>(name: &str, value: &'a str) -> &'a str {
 }
 
 /// Names under which people send secrets.
-fn sounds_secret(name: &str) -> bool {
+#[must_use]
+pub fn sounds_secret(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let words = [
         "auth",

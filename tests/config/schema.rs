@@ -33,7 +33,8 @@ fn item(of: &Item) -> Value {
     let text = of.as_str().map(|text| json!(text));
     let number = || of.as_integer().map(|number| json!(number));
     let truth = || of.as_bool().map(|truth| json!(truth));
-    let found = text.or_else(number).or_else(truth);
+    let share = || of.as_float().map(|share| json!(share));
+    let found = text.or_else(number).or_else(share).or_else(truth);
     found.unwrap_or_else(|| panic!("no kind of value of ours: {of:?}"))
 }
 

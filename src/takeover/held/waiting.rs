@@ -50,6 +50,9 @@ impl<W: Wire> Held<'_, W> {
 
     /// The service stops and waited long enough.
     fn evicted(&mut self) -> Input {
+        if let Some(tape) = &self.tape {
+            tape.stopping();
+        }
         let detail = "the service stopped before the webhook had answered";
         self.give_up(Failure::new(Reason::ConnectionFailure, detail));
         Input::Deadline

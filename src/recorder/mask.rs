@@ -1,0 +1,322 @@
+//! Secrets out of a recording. A secret is replaced by as many stars as it has bytes wherever
+//! it stands, in every form in which it is sent, so that what was mapped from an answer is still
+//! what that answer has.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::file::{Header, Line, Payload, What};
+use crate::call::inert::inert;
+use crate::webhook::shown::sounds_secret;
+
+/// The shortest secret of the configuration that is looked for.
+const LEAST: usize = 4;
+/// The same of what only has the name of one: `auth: yes` is none.
+const LEAST_NAMED: usize = 6;
+
+/// What FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b':')
+    .add(b';')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'?')
+    .add(b'@')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// Those of the configuration.
+#[derive(Clone, Default)]
+pub struct Secrets(Vec<Zeroizing<String>>);
+
+/// How many.
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Secrets {
+    fn from_iter<I: IntoIterator<Item = S>>(secrets: I) -> Self {
+        let all = secrets.into_iter();
+        let long = all.filter(|secret| secret.as_ref().len() >= LEAST);
+        Self(
+            long.map(|secret| Zeroizing::new(secret.as_ref().to_owned()))
+                .collect(),
+        )
+    }
+}
+
+/// A call without its secrets.
+pub(super) struct Masked {
+    pub header: Header,
+    pub lines: Vec<Line>,
+}
+
+impl Secrets {
+    /// Masks these secrets, and what the call says under a name that sounds like one.
+    pub(super) fn mask(&self, header: &Header, lines: Vec<Line>) -> Masked {
+        let mut found: BTreeSet<String> = self.0.iter().map(|one| one.to_string()).collect();
+        for line in &lines {
+            named(&line.what, &mut found);
+        }
+        let mut pairs = Pairs::default();
+        for secret in &found {
+            pairs.add(secret);
+        }
+        // What was not inert is sent in base64 too, whole.
+        let wholes: Vec<Vec<u8>> = lines.iter().flat_map(|line| wholes(&line.what)).collect();
+        for whole in wholes {
+            let masked = pairs.bytes(&whole);
+            if masked != whole {
+                pairs.push(STANDARD.encode(&whole), STANDARD.encode(masked));
+            }
+        }
+        // A longer one may have a shorter one in it.
+        pairs
+            .0
+            .sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        let header = Header {
+            config: pairs.text(&header.config),
+            ..header.clone()
+        };
+        let lines = lines.into_iter().map(|line| Line {
+            what: pairs.what(line.what),
+            ..line
+        });
+        Masked {
+            lines: lines.collect(),
+            header,
+        }
+    }
+}
+
+/// Texts of a call that may be sent in base64.
+fn wholes(what: &What) -> Vec<Vec<u8>> {
+    match what {
+        What::Outcome { body, mapped, .. } => {
+            let mapped = mapped.iter().map(|(_, text)| text.clone().into_bytes());
+            mapped.chain([body.0.clone()]).collect()
+        }
+        What::Switch(_)
+        | What::Us(_)
+        | What::Closed
+        | What::Request { .. }
+        | What::Stopping
+        | What::Cut
+        | What::End { .. } => Vec::new(),
+    }
+}
+
+/// What has the name of a secret.
+fn named(what: &What, found: &mut BTreeSet<String>) {
+    match what {
+        What::Switch(text) => of_event(&text.0, found),
+        What::Request {
+            url, headers, body, ..
+        } => {
+            if let Ok(url) = Url::parse(url) {
+                url.query_pairs()
+                    .for_each(|(name, value)| note(&name, &value, found));
+            }
+            headers
+                .iter()
+                .for_each(|(name, value)| note(name, value, found));
+            of_body(&body.0, found);
+        }
+        What::Outcome { body, mapped, .. } => {
+            of_body(&body.0, found);
+            mapped
+                .iter()
+                .for_each(|(name, text)| note(name, text, found));
+        }
+        What::Us(_) | What::Closed | What::Stopping | What::Cut | What::End { .. } => {}
+    }
+}
+
+/// Variables and headers of the channel.
+fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
+    for line in String::from_utf8_lossy(text).lines() {
+        let Some((name, value)) = line.split_once(": ") else {
+            continue;
+        };
+        let name = name.strip_prefix("variable_").unwrap_or(name);
+        let name = name.strip_prefix("flow.key.").unwrap_or(name);
+        let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+        note(name, &value, found);
+    }
+}
+
+/// JSON or a form; what is neither has no names.
+fn of_body(body: &[u8], found: &mut BTreeSet<String>) {
+    if let Ok(json) = serde_json::from_slice(body) {
+        return of_json("", &json, found);
+    }
+    for (name, value) in url::form_urlencoded::parse(body) {
+        note(&name, &value, found);
+    }
+}
+
+fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
+    match json {
+        Value::String(text) => note(name, text, found),
+        Value::Array(list) => list.iter().for_each(|one| of_json("", one, found)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(name, one)| of_json(name, one, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn note(name: &str, value: &str, found: &mut BTreeSet<String>) {
+    if sounds_secret(name) && value.len() >= LEAST_NAMED {
+        found.insert(value.to_owned());
+        // "Bearer abc" in one place may be "abc" in another.
+        let last = value.rsplit(' ').next().unwrap_or_default();
+        if last.len() >= LEAST_NAMED {
+            found.insert(last.to_owned());
+        }
+    }
+}
+
+/// What stands somewhere, and what is to stand there.
+#[derive(Default)]
+struct Pairs(Vec<(String, String)>);
+
+impl Pairs {
+    fn add(&mut self, secret: &str) {
+        let stars = "*".repeat(secret.len());
+        self.push(STANDARD.encode(secret), STANDARD.encode(&stars));
+        let json = serde_json::to_string(secret).unwrap_or_default();
+        let json = json
+            .strip_prefix('"')
+            .and_then(|json| json.strip_suffix('"'));
+        let json = json.unwrap_or(secret);
+        for plain in [secret, json, &inert(secret), &inert(json)] {
+            self.push(plain.to_owned(), stars.clone());
+            // As a value stands in a line to the switch.
+            self.push(plain.replace('\\', "\\\\"), stars.clone());
+        }
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for encoded in [
+            utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
+            utf8_percent_encode(secret, UNSAFE).to_string(),
+            form,
+        ] {
+            self.push(encoded, stars.clone());
+        }
+    }
+
+    fn push(&mut self, from: String, to: String) {
+        if from.len() >= LEAST && !self.0.iter().any(|(known, _)| *known == from) {
+            self.0.push((from, to));
+        }
+    }
+
+    fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (secret, stars) in &self.0 {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), stars);
+            }
+        }
+        text
+    }
+
+    fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.text(text).into_bytes();
+        }
+        let mut bytes = bytes.to_vec();
+        for (secret, stars) in &self.0 {
+            bytes = replaced(&bytes, secret.as_bytes(), stars.as_bytes());
+        }
+        bytes
+    }
+
+    fn payload(&self, payload: &Payload) -> Payload {
+        Payload(self.bytes(&payload.0))
+    }
+
+    fn what(&self, what: What) -> What {
+        let maybe = |text: Option<String>| text.map(|text| self.text(&text));
+        let pairs = |list: Vec<(String, String)>| {
+            let list = list.into_iter();
+            list.map(|(name, text)| (name, self.text(&text))).collect()
+        };
+        match what {
+            What::Switch(text) => What::Switch(self.payload(&text)),
+            What::Us(text) => What::Us(self.payload(&text)),
+            What::Request {
+                method,
+                url,
+                headers,
+                body,
+            } => What::Request {
+                method,
+                url: self.text(&url),
+                headers: pairs(headers),
+                body: self.payload(&body),
+            },
+            What::Outcome {
+                status,
+                content_type,
+                whole,
+                body,
+                reason,
+                detail,
+                duration_us,
+                mapped,
+            } => What::Outcome {
+                status,
+                content_type,
+                whole,
+                body: self.payload(&body),
+                reason,
+                detail: maybe(detail),
+                duration_us,
+                mapped: pairs(mapped),
+            },
+            What::End {
+                ending,
+                reason,
+                detail,
+            } => What::End {
+                ending,
+                reason,
+                detail: maybe(detail),
+            },
+            What::Closed | What::Stopping | What::Cut => what,
+        }
+    }
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
+    while let Some(at) = memchr::memmem::find(rest, from) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(to);
+        rest = &rest[at + from.len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}

@@ -1,0 +1,209 @@
+//! A recorded call ([`crate::recorder`]) once more, through the code that calls go through, with
+//! nothing outside: the switch and the webhook say what they said, in virtual time.
+//!
+//! ```text
+//! file -> Recording -> play: switch (a stream) + webhook (a script) -> Takeover -> Differences
+//! ```
+
+mod compare;
+mod read;
+mod switch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
+
+use crate::call::outcome::{Failure, Outcome, Phases, Reason};
+use crate::config::Config;
+use crate::recorder::What;
+use crate::service;
+use crate::takeover::{Aftermath, Background, Kept, Options, Takeover, Widgets};
+use crate::webhook::{self, Answered, Prepared, Script, Webhook};
+
+pub use compare::{Difference, compare};
+pub use read::{NoRecording, Recording};
+
+/// Bytes that may be under way between the switch and the call.
+const PIPE: usize = 1024 * 1024;
+
+/// How a call went when it was played again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Played {
+    /// What it said to the switch.
+    pub said: String,
+    /// What it asked the webhook.
+    pub request: Option<What>,
+    /// How it ended.
+    pub end: What,
+}
+
+/// Why a call cannot be played.
+#[derive(Debug, thiserror::Error)]
+pub enum NoReplay {
+    /// Its webhook's settings are none.
+    #[error("the webhook's settings cannot be used:\n{0}")]
+    Config(String),
+    /// The call is none.
+    #[error("the recording is no call: {0}")]
+    NoCall(String),
+    /// There is no time to play it in.
+    #[error("cannot start: {0}")]
+    Start(#[from] std::io::Error),
+}
+
+/// Plays a call again, with the settings that it was recorded with, or those of `config`. It
+/// has a thread of its own, on which time is virtual.
+///
+/// # Errors
+/// [`NoReplay`].
+pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, NoReplay> {
+    let own;
+    let config = match config {
+        Some(config) => config,
+        None => {
+            let parsed = Config::parse_without_secrets(&recording.header.config, "the recording");
+            own = parsed.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+            &own
+        }
+    };
+    let built = service::compile(config);
+    let widgets = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()?;
+    runtime.block_on(run(recording, widgets.widgets))
+}
+
+async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay> {
+    let began = Instant::now();
+    let times = recording.times();
+    let asked = Arc::default();
+    let script = Answers {
+        began,
+        outcome: recording.outcome(&times),
+        asked: Arc::clone(&asked),
+    };
+    let widgets = Widgets {
+        client: widgets.client.scripted(Arc::new(script)),
+        ..widgets
+    };
+    let options = Options {
+        music_after: Duration::from_micros(recording.header.music_after_us),
+        goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
+        // That others had every place is told by the reason alone.
+        calls_on_hold: usize::from(!recording.found_no_room()),
+        ..Options::default()
+    };
+    let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
+    let takeover = Takeover::new(options, widgets, aftermath);
+    let (ours, theirs) = tokio::io::duplex(PIPE);
+    let script = recording.switch(&times);
+    let switch = tokio::spawn(switch::play(theirs, script, began));
+    let stopping = async {
+        match recording.stopping(&times) {
+            Some(at) => sleep_until(began + at).await,
+            None => std::future::pending().await,
+        }
+        takeover.release_all();
+        std::future::pending::<()>().await;
+    };
+    let end = tokio::select! {
+        end = takeover.play(ours) => end.map_err(NoReplay::NoCall)?,
+        () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
+    };
+    let said = switch.await.unwrap_or_default();
+    let request = asked.lock().ok().and_then(|mut asked| asked.take());
+    Ok(Played {
+        said: String::from_utf8_lossy(&said).into_owned(),
+        request,
+        end,
+    })
+}
+
+type Asked = Arc<std::sync::Mutex<Option<What>>>;
+
+/// The webhook.
+struct Answers {
+    began: Instant,
+    outcome: Option<(Duration, What)>,
+    asked: Asked,
+}
+
+impl Script for Answers {
+    fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
+        note(&self.asked, &request);
+        async move {
+            let Some((at, what)) = &self.outcome else {
+                return std::future::pending().await;
+            };
+            sleep_until(self.began + *at).await;
+            again(webhook, &request, what)
+        }
+        .boxed()
+    }
+}
+
+fn note(asked: &Asked, request: &Prepared) {
+    if let Ok(mut asked) = asked.lock() {
+        *asked = Some(What::request(request));
+    }
+}
+
+/// What came of the request, judged anew where an answer was read to its end.
+#[must_use]
+pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
+    let What::Outcome {
+        status,
+        content_type,
+        whole,
+        body,
+        reason,
+        detail,
+        duration_us,
+        ..
+    } = what
+    else {
+        let detail = "the recording has no outcome";
+        return Outcome::unsent(Failure::new(Reason::ConnectionFailure, detail));
+    };
+    let raw = body.bytes();
+    let answered = Answered {
+        content_type: content_type.clone(),
+        whole: *whole,
+    };
+    let reason = reason.as_deref().map(Reason::named);
+    let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
+    let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
+    let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());
+    let verdict = match (failure, status_code) {
+        (Some(failure), Some(_)) if !was_read(failure.reason) => Err(failure),
+        (_, Some(status)) => webhook::judge(webhook, (status, &request.url), &answered, &raw),
+        (Some(failure), None) => Err(failure),
+        (None, None) => Ok(Vec::new()),
+    };
+    Outcome {
+        verdict,
+        status: *status,
+        duration: duration_us.map(Duration::from_micros),
+        raw,
+        phases: Phases::default(),
+    }
+}
+
+/// Keeps nothing.
+struct Nowhere(Asked);
+
+impl Aftermath for Nowhere {
+    fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
+        note(&self.0, &request.request);
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn keep(&self, _: Kept) -> BoxFuture<'static, Result<(), String>> {
+        std::future::ready(Ok(())).boxed()
+    }
+}

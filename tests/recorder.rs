@@ -1,0 +1,282 @@
+//! The flight recorder: calls of every kind are recorded, and played again to the same end;
+//! nothing secret is in the files.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "support/receiver.rs"]
+mod receiver;
+#[path = "support/running.rs"]
+mod running;
+#[path = "support/switch.rs"]
+mod switch;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use peer::{Channel, Peer};
+use running::Running;
+use switchhook::config::Config;
+use switchhook::lab::{self, LabOptions, Started};
+use switchhook::recorder::What;
+use switchhook::replay::{self, Recording};
+use switchhook::service::Service;
+
+struct Real;
+
+impl lab::Service for Real {
+    fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
+        async move {
+            let config = Config::parse(&config, "lab").map_err(|faults| faults.to_string())?;
+            let service = Service::start(&config)
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok(Started {
+                esl: service.esl.to_string(),
+                stop: service.stop().boxed(),
+            })
+        }
+        .boxed()
+    }
+}
+
+/// The files in a folder, once there are so many.
+async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
+    loop {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = paths
+            .filter(|path| path.to_string_lossy().ends_with(".call.jsonl"))
+            .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'))
+            .collect();
+        if files.len() >= count {
+            files.sort();
+            return files;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+fn program(args: &[&str], file: &Path) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+    let output = command.args(args).arg(file).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_every_kind_are_played_again_to_the_same_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = LabOptions {
+        config: format!(
+            "[recorder]\nshare = 1\nfolder = \"{0}/calls\"\n[store]\nurl = \"sqlite:{0}/store.db\"\n",
+            folder.path().display()
+        ),
+        ..LabOptions::default()
+    };
+    let report = lab::run(options, Real).await.unwrap();
+    let socket = report.calls.iter().filter(|call| call.writes > 0).count();
+    // Parked calls are not recorded; others of the lab never reach a service.
+    let all = files(&folder.path().join("calls"), socket / 2).await;
+    let played = tokio::task::spawn_blocking(move || all.iter().map(|file| play(file)).collect());
+    let ends: Vec<String> = played.await.unwrap();
+    let kinds: BTreeSet<&str> = ends.iter().map(String::as_str).collect();
+    for kind in [
+        "line_0 SUCCESS",
+        "line_1 TIMEOUT",
+        "line_1 HTTP_STATUS",
+        "line_1 AUTHENTICATION_FAILURE",
+        "line_1 CONNECTION_FAILURE",
+        "line_1 INVALID_RESPONSE",
+        "line_1 INVALID_RESPONSE_MAP",
+        "line_1 INVALID_FLOW_VAR",
+        "hung_up",
+    ] {
+        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
+    }
+}
+
+/// Plays a file; how it ended.
+fn play(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(!text.contains("lab-secret-81d2"), "{}", file.display());
+    let recording = Recording::read(file).unwrap();
+    let played = replay::play(&recording, None).unwrap();
+    let differences = replay::compare(&recording, &played);
+    assert_eq!(differences, [], "{}\n{text}", file.display());
+    let What::End { ending, reason, .. } = played.end else {
+        panic!("no end: {played:?}");
+    };
+    [Some(ending), reason]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Two secrets of the configuration, and those that only their names tell.
+const SECRETS: [&str; 6] = [
+    "correct-horse",
+    "battery+st&ple",
+    "url-t0ken-9f8e",
+    "header-k3y-77aa",
+    "answer/t0ken\"$x",
+    "channel-s3cret-1",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |path: &str| {
+        format!(
+            "[recorder]\nshare = 1.0\nfolder = \"{}\"\n\
+             [webhooks.lookup]\nurl = \"{{receiver}}/callers?access_token={}\"\n\
+             headers = {{ X-Api-Key = \"{}\", X-Pin = '{{{{ channel[\"flow.key.secret\"] }}}}' }}\n\
+             auth.basic = {{ username = \"switch\", password = \"{}\" }}\n\
+             response.map = {{ session_token = \"$.session.token\", name = \"{path}\" }}\n\
+             [webhooks.other]\nurl = \"{{receiver}}/\"\nauth.bearer = {{ token = \"{}\" }}\n",
+            folder.path().display(),
+            SECRETS[2],
+            SECRETS[3],
+            SECRETS[0],
+            SECRETS[1],
+        )
+    };
+    let running = Running::start(&settings("$.name")).await;
+    let channel = Channel::to("lookup").set("flow.key.secret", SECRETS[5]);
+    let mut peer = Peer::call(running.esl(), channel).await;
+    let body = serde_json::json!({
+        "name": "Ann", "session": {"token": SECRETS[4]}, "hint": "not correct-horse, battery+st&ple",
+    });
+    let request = running.receiver.answer(200, &body.to_string()).await;
+    assert!(request.head.contains(SECRETS[5]) && request.head.contains(SECRETS[3]));
+    peer.until_exit().await;
+    drop(peer);
+    let file = files(folder.path(), 1).await.remove(0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    let encoded = |secret: &str| {
+        use base64::Engine as _;
+        let standard = base64::engine::general_purpose::STANDARD;
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let basic = standard.encode(format!("switch:{secret}"));
+        let json = serde_json::to_string(secret).unwrap();
+        let json = json.trim_matches('"').to_owned();
+        let whole = standard.encode(body.to_string());
+        let secret = secret.to_owned();
+        [
+            standard.encode(&secret),
+            json.replace('\\', "\\\\"),
+            json,
+            secret,
+            form,
+            basic,
+            whole,
+        ]
+    };
+    for secret in SECRETS {
+        for form in encoded(secret) {
+            assert!(!text.contains(&form), "{form} is in {text}");
+        }
+    }
+    assert!(text.contains("Ann") && text.contains("X-Api-Key"), "{text}");
+    use std::os::unix::fs::PermissionsExt as _;
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+
+    let (status, out, err) = program(&["replay"], &file);
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.ends_with("line_0 SUCCESS: the same\n"), "{out}");
+    // The webhook is changed: what would it do with the same answer?
+    let changed = folder.path().join("changed.toml");
+    let settings = settings("$.names").replace("{receiver}", "https://crm.example");
+    std::fs::write(&changed, format!("[listen]\n{settings}")).unwrap();
+    let config = changed.to_str().unwrap();
+    let (status, out, err) = program(&["replay", "--with-config", "--config", config], &file);
+    assert_eq!(status, Some(1), "{out}{err}");
+    assert!(
+        out.contains("line_1 INVALID_RESPONSE_MAP: different\n"),
+        "{out}"
+    );
+    assert!(
+        out.contains("  ending\n    - line_0\n    + line_1\n"),
+        "{out}"
+    );
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_is_bounded_and_may_be_failures_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(&format!(
+        "[recorder]\nshare = 1.0\nfailures_only = true\nfiles = 2\nfolder = \"{}\"\n\
+         [webhooks.lookup]\nurl = \"{{receiver}}/callers\"\n",
+        folder.path().display()
+    ))
+    .await;
+    let mut uuids = Vec::new();
+    for (at, status) in [503, 200, 503, 503].into_iter().enumerate() {
+        let channel = Channel::to("lookup");
+        let uuid = channel.uuid.clone();
+        let mut peer = Peer::call(running.esl(), channel).await;
+        running.receiver.answer(status, "{}").await;
+        peer.until_exit().await;
+        drop(peer);
+        if status != 200 {
+            uuids.push(uuid);
+            let newest = uuids.last().unwrap().clone();
+            // Each is there before the next is written.
+            while !files(folder.path(), uuids.len().min(2))
+                .await
+                .iter()
+                .any(|file| file.to_string_lossy().contains(&newest))
+            {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert!(at < 4);
+    }
+    // The oldest goes after the newest has its name.
+    let mut left = files(folder.path(), 2).await;
+    while left.len() > 2 {
+        left = files(folder.path(), 2).await;
+    }
+    let has = |uuid: &String| {
+        left.iter()
+            .any(|file| file.to_string_lossy().contains(uuid))
+    };
+    assert_eq!(
+        uuids.iter().map(has).collect::<Vec<_>>(),
+        [false, true, true]
+    );
+    running.service.stop().await;
+}
+
+#[test]
+fn what_is_no_recording_is_refused_with_the_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.call.jsonl");
+    let newer = "{\"switchhook\":\"recording\",\"version\":99,\"program\":\"9.0.0\",\"began_ms\":0,\
+                 \"uuid\":\"\",\"webhook\":\"\",\"music_after_us\":0,\"goodbye_us\":0,\"config\":\"\"}";
+    for (text, words) in [
+        ("", "is no recording"),
+        ("{\"a\":1}\n", "is no recording"),
+        (newer, "use switchhook 9.0.0, or a newer one"),
+        (&newer.replace("99", "1"), "has no end"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (status, out, err) = program(&["replay"], &file);
+        assert_eq!((status, out.as_str()), (Some(1), ""));
+        assert!(err.contains(words), "{err}");
+    }
+}
