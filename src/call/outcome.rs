@@ -69,27 +69,12 @@ impl Reason {
             Self::Overloaded => "OVERLOADED",
         }
     }
-}
 
-impl Reason {
     /// The reason of this word; one that this version does not know is a failure of the
     /// connection.
     #[must_use]
     pub fn named(word: &str) -> Self {
-        let all = [
-            Self::AuthenticationFailure,
-            Self::Timeout,
-            Self::InvalidFlowVar,
-            Self::InvalidRequest,
-            Self::InvalidResponse,
-            Self::InvalidResponseMap,
-            Self::ConnectionFailure,
-            Self::HttpStatus,
-            Self::BlockedAddress,
-            Self::CircuitOpen,
-            Self::Overloaded,
-        ];
-        let found = all.into_iter().find(|reason| reason.as_str() == word);
+        let found = Self::ALL.into_iter().find(|reason| reason.as_str() == word);
         found.unwrap_or(Self::ConnectionFailure)
     }
 }

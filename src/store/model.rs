@@ -6,6 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::clock::millis;
+
 /// A leg of a call that is not over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLeg {
@@ -446,6 +448,13 @@ pub struct Keep {
 }
 
 impl Keep {
+    /// Of calls, answers, delivered and dead documents, in this order: what is older than this
+    /// (ms since 1970) goes; `None` where nothing does.
+    pub(super) fn before(&self, now_ms: i64) -> [Option<i64>; 4] {
+        [self.calls, self.answers, self.delivered, self.dead]
+            .map(|keep| Some(now_ms.saturating_sub(millis(keep?))))
+    }
+
     /// Nothing is ever removed.
     pub const FOR_EVER: Self = Self {
         calls: None,

@@ -23,7 +23,7 @@ impl Leg {
             self.refresh(event, limits);
         }
         self.record(kind, event, limits);
-        self.queued |= waits_in_a_queue(event);
+        self.queued = self.queued || waits_in_a_queue(event);
         self.talk(event);
         self.advance(kind);
         self.mended |= mends;

@@ -97,17 +97,12 @@ impl Marks {
     }
 }
 
-fn read(event: &dyn Headers) -> impl Iterator<Item = String> {
-    let mark = |name: &str| {
+fn read(event: &dyn Headers) -> impl Iterator<Item = String> + '_ {
+    NAMES.iter().filter_map(|name| {
         let value = event.variable(name)?;
         let end = value.floor_char_boundary(VALUE_BYTES);
         Some(format!("{name}={}", &value[..end]))
-    };
-    NAMES
-        .iter()
-        .filter_map(|name| mark(name))
-        .collect::<Vec<_>>()
-        .into_iter()
+    })
 }
 
 #[cfg(test)]

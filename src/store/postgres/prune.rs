@@ -3,7 +3,6 @@
 use sqlx::postgres::PgConnection;
 
 use super::sql::sql;
-use crate::store::clock::millis;
 use crate::store::ops::{CHUNK, Prune, Write};
 
 /// A call without times (nothing was learnt of it) has no age.
@@ -19,18 +18,14 @@ const DEAD: &str = "DELETE FROM document WHERE id IN
     (SELECT id FROM document WHERE state = 'dead' AND settled_ms < $1
      LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
+/// In the order of [`crate::store::Keep::before`].
+const STATEMENTS: [&str; 4] = [CALLS, ANSWERS, DELIVERED, DEAD];
+
 impl Write<PgConnection> for Prune {
     async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
-        let keep = self.0;
         let mut rows = 0;
-        for (text, keep) in [
-            (CALLS, keep.calls),
-            (ANSWERS, keep.answers),
-            (DELIVERED, keep.delivered),
-            (DEAD, keep.dead),
-        ] {
-            let Some(keep) = keep else { continue };
-            let before = now_ms.saturating_sub(millis(keep));
+        for (text, before) in STATEMENTS.into_iter().zip(self.0.before(now_ms)) {
+            let Some(before) = before else { continue };
             let removed = sql(text).bind(before).bind(i64::from(CHUNK));
             rows += removed.execute(&mut *db).await?.rows_affected();
         }
