@@ -18,7 +18,6 @@ pub mod park;
 mod release;
 mod report;
 mod socket;
-mod sparing;
 mod wire;
 mod witness;
 
