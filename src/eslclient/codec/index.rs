@@ -33,9 +33,9 @@ pub(super) struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Index {
     pub(super) fields: Vec<Field>,
-    /// The length of each field's name, decoded, at most 255: searched many at a time, where
-    /// the fields themselves would be one by one.
-    lengths: Vec<u8>,
+    /// The [`tag`] of each field's name, decoded: searched many at a time, where the fields
+    /// themselves would be one by one.
+    tags: Vec<u8>,
     pub(super) body: Span,
     pub(super) body_coding: Coding,
     /// Some name has a JSON escape: then names have to be decoded to compare.
@@ -49,29 +49,32 @@ impl Index {
         let room = (bytes / 30).clamp(4, 1024);
         Self {
             fields: Vec::with_capacity(room),
-            lengths: Vec::new(),
+            tags: Vec::new(),
             body: (0, 0),
             body_coding: Coding::AsIs,
             escaped_names: false,
         }
     }
 
-    /// The fields whose decoded name has this length.
-    pub(super) fn of_length(&self, length: usize) -> impl Iterator<Item = &Field> {
-        let found = memchr_iter(clamped(length), &self.lengths);
+    /// The fields whose decoded name may be `prefix` and `name`, without case.
+    pub(super) fn tagged(&self, prefix: &str, name: &str) -> impl Iterator<Item = &Field> {
+        let found = memchr_iter(tag(prefix.as_bytes(), name.as_bytes()), &self.tags);
         found.filter_map(|at| self.fields.get(at))
     }
 
-    /// Notes the lengths of all names; nothing is found before.
+    /// Notes the tags of all names; nothing is found before.
     pub(super) fn finished(mut self, text: &str) -> Self {
-        let length = |field: &Field| (field.name.1 - field.name.0) as usize;
-        let fields = self.fields.iter();
-        self.lengths = if self.escaped_names {
-            let name = |field: &Field| text.get(field.name.0 as usize..field.name.1 as usize);
-            let decoded = |field| unescape(name(field).unwrap_or_default()).len();
-            fields.map(|field| clamped(decoded(field))).collect()
+        let name = |field: &Field| {
+            let (from, to) = field.name;
+            text.get(from as usize..to as usize).unwrap_or_default()
+        };
+        let fields = self.fields.iter().map(name);
+        self.tags = if self.escaped_names {
+            fields
+                .map(|name| tag(b"", unescape(name).as_bytes()))
+                .collect()
         } else {
-            fields.map(|field| clamped(length(field))).collect()
+            fields.map(|name| tag(b"", name.as_bytes())).collect()
         };
         self
     }
@@ -114,8 +117,20 @@ impl Index {
     }
 }
 
-fn clamped(length: usize) -> u8 {
-    u8::try_from(length).unwrap_or(u8::MAX)
+/// One byte of a name in two parts: the same whatever its case, and seldom the same for two
+/// names of one event. Many begin with the same words, and end with the same letter.
+fn tag(prefix: &[u8], name: &[u8]) -> u8 {
+    let length = prefix.len() + name.len();
+    let at = |place: usize| {
+        let byte = prefix.get(place);
+        let byte = byte.or_else(|| name.get(place.checked_sub(prefix.len())?));
+        // Makes letters small; what it does to other bytes it does to them everywhere.
+        byte.map_or(0, |byte| byte | 0x20)
+    };
+    let (middle, last) = (at(length / 2), at(length.saturating_sub(1)));
+    (length as u8)
+        .wrapping_add(middle.wrapping_mul(101))
+        .wrapping_add(last.wrapping_mul(29))
 }
 
 /// A place in a frame, of which the decoder's limits let none reach 4 GiB.
