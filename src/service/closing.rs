@@ -17,17 +17,20 @@ use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
 use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
+use crate::traces::Traces;
 use crate::webhook;
 
 use super::build::{self, Built};
 use super::keeper;
 use super::raw;
 use super::recordings::PublicUrl;
+use super::spans;
 
 /// Makes documents after the configuration as it is now.
 pub struct Documents {
     flows: ArcSwap<Flows>,
     board: Arc<Board>,
+    traces: Option<Traces>,
 }
 
 struct Flows {
@@ -47,7 +50,16 @@ impl Documents {
     /// A template for recordings that is none.
     pub fn new(config: &Config, built: &Built, board: Arc<Board>) -> Result<Self, Faults> {
         let flows = ArcSwap::from_pointee(Flows::new(config, built)?);
-        Ok(Self { flows, board })
+        Ok(Self {
+            flows,
+            board,
+            traces: None,
+        })
+    }
+
+    /// Calls that are over are told to the `traces`.
+    pub fn traced(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// After another one; documents that are frozen already stay as they are.
@@ -65,6 +77,10 @@ impl follow::Closing for Documents {
         let mut finished = self.flows.load().finish(call);
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
         finished.story.runs = self.board.take(&legs);
+        if let Some(traces) = &self.traces {
+            let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
+            spans::call(traces, &finished.call, ran);
+        }
         finished.stored()
     }
 
@@ -98,7 +114,7 @@ impl Flows {
             .get(name)
             .map(|(_, format)| format.clone())
             .unwrap_or_default();
-        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(recording);
+        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(&call.id, recording);
         let document = details::document(call, &format, &url_of);
         let over = Over {
             flow: name,
@@ -144,7 +160,7 @@ impl Flows {
         // `check` refuses a flow that names an unknown webhook.
         let webhook = self.webhooks.get(name)?.webhook()?;
         let content = over.render(webhook).unwrap_or_else(|failure| {
-            error!(call = over.call.id, webhook = name, %failure, "the document's request cannot be made");
+            error!(call_uuid = over.call.id, webhook = name, %failure, "the document's request cannot be made");
             Content { body: over.document.to_string().into(), ..Content::default() }
         });
         Some(NewDocument {
