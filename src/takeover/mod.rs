@@ -19,7 +19,6 @@ mod release;
 mod report;
 mod socket;
 mod spans;
-mod sparing;
 mod wire;
 mod witness;
 
