@@ -88,11 +88,23 @@ pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
+/// Calls whose document lacks something.
+pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
+
 /// The values of the `state` label of [`DOCUMENTS`].
 pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
 
 /// The values of the `limit` label of [`LIMITS`].
-pub const LIMIT_NAMES: [&str; 3] = ["calls_on_hold", "connections", "store_queue"];
+pub const LIMIT_NAMES: [&str; 8] = [
+    "calls_on_hold",
+    "connect_deadline",
+    "connections",
+    "drain_deadline",
+    "frame_body_bytes",
+    "frame_header_bytes",
+    "frame_headers",
+    "store_queue",
+];
 
 /// What is measured in seconds, each with [`SECONDS_BUCKETS`].
 pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OWN_SECONDS, STORE_COMMIT];
@@ -122,6 +134,7 @@ pub fn start_at_zero<'a>(
     for outcome in ["served", "refused"] {
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
     }
+    counter!(INCOMPLETE).absolute(0);
     counter!(STRANGERS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
@@ -196,6 +209,7 @@ fn describe() {
         "Age of the oldest document that waits"
     );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
+    describe_counter!(INCOMPLETE, "Calls whose document lacks something");
     describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
+use crate::limit;
 
 use super::books;
 use super::witness::Question;
@@ -44,7 +45,7 @@ const QUESTION_EVERY: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum Lost {
     /// The connection itself.
-    #[error(transparent)]
+    #[error("{error}{cure}", error = .0, cure = limit::cure(.0))]
     Link(#[from] eslclient::Error),
     /// The switch does not do what nothing goes without.
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]

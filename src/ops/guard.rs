@@ -16,7 +16,9 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
+use tracing::warn;
 
+use crate::sparing::Sparing;
 use crate::webhook::options::Secret;
 
 /// The rule for every request.
@@ -129,7 +131,10 @@ pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Nex
 pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let mut response = match guard.visit(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
+        Err(refused) => {
+            refused.say(request.headers());
+            refused.into_response()
+        }
     };
     for (name, value) in [
         ("content-security-policy", "frame-ancestors 'none'"),
@@ -143,6 +148,21 @@ pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next
             .or_insert(HeaderValue::from_static(value));
     }
     response
+}
+
+/// Whoever may connect may make us write a line, but not fill a disk.
+static FEW: Sparing = Sparing::new(20);
+
+impl Refused {
+    /// Behind a proxy, nobody may see what the answer says.
+    fn say(self, headers: &HeaderMap) {
+        let shown =
+            |name| text(headers, name).map(|value| value.chars().take(100).collect::<String>());
+        let (host, origin) = (shown(HOST), shown(ORIGIN));
+        FEW.say(|left_out| {
+            warn!(host, origin, left_out, "a request was refused: {self}");
+        });
+    }
 }
 
 impl IntoResponse for Refused {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
+use metrics::counter;
 use serde_json::{Value, json};
 use tracing::{error, warn};
 
@@ -16,6 +17,8 @@ use crate::call::tenants::{Account, Tenants};
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
+use crate::meter;
+use crate::sparing::Sparing;
 use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
 use crate::webhook;
@@ -66,6 +69,7 @@ impl follow::Closing for Documents {
         let mut finished = self.flows.load().finish(call);
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
         finished.story.runs = self.board.take(&legs);
+        finished.say_what_is_missing();
         finished.stored()
     }
 
@@ -183,7 +187,26 @@ struct Finished {
     story: Story,
 }
 
+/// After a gap, thousands of calls may end in one second.
+static FEW: Sparing = Sparing::new(20);
+
 impl Finished {
+    fn say_what_is_missing(&self) {
+        let missing = &self.story.missing;
+        if missing.is_empty() {
+            return;
+        }
+        counter!(meter::INCOMPLETE).increment(1);
+        FEW.say(|left_out| {
+            warn!(
+                call = self.call.call_uuid,
+                missing = missing.join(", "),
+                left_out,
+                "the document of a call lacks something"
+            );
+        });
+    }
+
     fn stored(self) -> FinishedCall {
         // A story that cannot be told must not hold up the documents.
         let story = serde_json::to_string(&self.story).unwrap_or_default();

@@ -10,14 +10,13 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::Method;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use metrics::counter;
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{error, warn};
 use url::Url;
 
-use crate::meter;
+use crate::limit;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::store::{self, Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
@@ -48,7 +47,7 @@ impl Keeper {
     /// Room to wait for the store; without it a store that is slow would fill the memory.
     fn place(&self) -> Result<OwnedSemaphorePermit, String> {
         Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            counter!(meter::LIMITS, "limit" => "store_queue").increment(1);
+            limit::hit("store_queue");
             format!("{WAITING} requests and answers wait for the store already; see /readyz")
         })
     }

@@ -34,12 +34,12 @@ use crate::board::Board;
 use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
-use crate::meter;
 use crate::ops::http::{self, Check, Ops, Posts};
 use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::park::Parking;
 use crate::takeover::{self, Answerer, Takeover};
+use crate::{limit, meter};
 
 pub use build::{compile, store_options, tenants};
 use closing::Documents;
@@ -276,9 +276,10 @@ impl Service {
         self.stop_calls.cancel();
         let mut calls = self.calls;
         if timeout(self.drain_deadline, &mut calls).await.is_err() {
+            limit::hit("drain_deadline");
             warn!(
                 calls = self.takeover.on_hold(),
-                "the drain deadline passed; releasing the calls on hold to line 1"
+                "the drain deadline passed; releasing the calls on hold to line 1 ([limits] drain_deadline)"
             );
             self.takeover.release_all();
             ended("calls", calls.await);

@@ -18,7 +18,6 @@ pub mod park;
 mod release;
 mod report;
 mod socket;
-mod sparing;
 pub mod trial;
 mod wire;
 mod witness;

@@ -2,9 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
-use metrics::{counter, gauge};
+use metrics::gauge;
 
-use crate::meter;
+use crate::{limit, meter};
 
 use super::Takeover;
 
@@ -19,7 +19,7 @@ impl<'a> OnHold<'a> {
         gauge!(meter::ON_HOLD).increment(1.0);
         let room = before < takeover.options.calls_on_hold;
         if !room {
-            counter!(meter::LIMITS, "limit" => "calls_on_hold").increment(1);
+            limit::hit("calls_on_hold");
         }
         (Self(takeover), room)
     }

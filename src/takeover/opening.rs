@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::outcome::Failure;
 use crate::eslclient::{self, Command, Connection, Incoming};
+use crate::limit;
 
 use super::channel::{Channel, ConnectReply};
 use super::decision::{self, Decision};
@@ -16,7 +17,7 @@ use super::{Asked, Takeover, Widget, Widgets};
 #[derive(Debug, thiserror::Error)]
 pub enum NoCall {
     /// The peer broke the protocol, or said nothing in time.
-    #[error(transparent)]
+    #[error("{error}{cure}", error = .0, cure = limit::cure(.0))]
     Protocol(#[from] eslclient::Error),
     /// A reply to `connect` without a `Unique-ID`.
     #[error(
@@ -29,6 +30,17 @@ pub enum NoCall {
     /// The connection ended while the channel was read.
     #[error("the connection ended before the call could be held")]
     Ended,
+}
+
+impl NoCall {
+    /// The setting of `[limits]` that ended the connection, if one did.
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Protocol(error) => limit::behind(error),
+            Self::Silent(_) => Some("connect_deadline"),
+            Self::NoChannel | Self::Ended => None,
+        }
+    }
 }
 
 /// A call whose channel was read.

@@ -10,12 +10,13 @@ use crate::call::mask::Mask;
 use crate::call::outcome::{Outcome, Reason};
 use crate::call::story::{Run, Told};
 use crate::call::variables::Line;
-use crate::meter;
 use crate::recorder::What;
+use crate::sparing::Sparing;
+use crate::{limit, meter};
 
 use super::Options;
 use super::channel::Channel;
-use super::sparing::Sparing;
+use super::opening::NoCall;
 
 /// How a call left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,13 +169,27 @@ impl Report {
     }
 }
 
+/// No place for the next connection.
+pub fn full() {
+    limit::hit("connections");
+    FEW.say(|left_out| {
+        warn!(
+            left_out,
+            "every connection is taken; the next waits ([limits] connections)"
+        );
+    });
+}
+
 /// Whoever may connect may make us write a line, but not fill a disk.
 static FEW: Sparing = Sparing::new(20);
 
 /// A connection that never became a call.
-pub fn no_call(peer: std::net::SocketAddr, error: &dyn std::fmt::Display) {
+pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
     counter!(meter::CALLS, "ending" => "protocol_error").increment(1);
     counter!(meter::PROTOCOL_ERRORS).increment(1);
+    if let Some(setting) = error.limit() {
+        limit::hit(setting);
+    }
     FEW.say(|left_out| {
         warn!(%peer, %error, left_out, "a connection on the Event Socket port was not a call");
     });

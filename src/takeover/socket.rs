@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::board;
-use crate::meter;
+use crate::eslclient;
 use crate::recorder::{Header, Recorder, Tape, Taped, VERSION, What as End};
 
 use super::opening::NoCall;
@@ -53,8 +52,7 @@ impl Takeover {
     ) {
         loop {
             if places.available_permits() == 0 {
-                counter!(meter::LIMITS, "limit" => "connections").increment(1);
-                warn!("every connection is taken; the next waits ([limits] connections)");
+                report::full();
             }
             // The semaphore is never closed.
             let Ok(place) = Arc::clone(places).acquire_owned().await else {
@@ -98,7 +96,7 @@ impl Takeover {
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
         // Commands are small and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
-            return report::no_call(peer, &error);
+            return report::no_call(peer, &eslclient::Error::Io(error).into());
         }
         let tape = self.options.recorder.as_ref().and_then(Recorder::begin);
         let performed = match tape {

@@ -3,6 +3,7 @@
 use crate::anew::anew;
 use crate::events::bodies;
 use crate::link::{ids, uuid};
+use crate::repair::metric;
 use crate::stage::Stage;
 
 /// The queue dials the agent on a channel without an originator.
@@ -35,6 +36,7 @@ async fn what_comes_late_makes_no_second_document_also_after_a_restart() {
     stage.switch.play(&anew(&[late]).0);
     let posts = stage.inbox.wait(2).await;
     assert_eq!(posts[1].json()["incomplete"], true);
+    assert!(metric(&service, "switchhook_incomplete_calls_total").await > 0);
     service.stop().await;
     assert_eq!(ids(&stage.inbox.posts()).len(), 2);
 }

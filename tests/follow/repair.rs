@@ -99,7 +99,7 @@ fn json_of(posts: &[Post]) -> Vec<Value> {
     golden::sorted(posts.iter().map(Post::json).collect())
 }
 
-async fn metric(service: &Service, line: &str) -> u64 {
+pub async fn metric(service: &Service, line: &str) -> u64 {
     let page = reqwest::get(format!("http://{}/metrics", service.http));
     let page = page.await.unwrap().text().await.unwrap();
     let value = page.lines().find_map(|found| found.strip_prefix(line));

@@ -31,9 +31,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::eslclient::{self, Client, Command, Connection, Event, Events, Format, Limits};
-use crate::meter;
 use crate::store::Health;
 use crate::webhook::options::Secret;
+use crate::{limit, meter};
 
 use super::channel::AsItCame;
 use super::decision::Decision;
@@ -73,7 +73,7 @@ pub struct Options {
 /// Why the connection is of no use any more.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
-    #[error(transparent)]
+    #[error("{error}{cure}", error = .0, cure = limit::cure(.0))]
     Link(#[from] eslclient::Error),
     #[error(transparent)]
     Gone(#[from] eslclient::Gone),
