@@ -199,3 +199,14 @@ fn wrong_usage_is_2_and_a_faulty_configuration_1() {
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("none.toml: cannot be read"), "{ran:?}");
 }
+
+#[test]
+fn a_webhook_that_takes_few_requests_on_a_connection_is_told_with_its_number() {
+    let webhook = Webhook::http2(20);
+    let place = Place::new("", &webhook.url("https", "localhost"));
+    let ran = place.trusting(&["doctor"]);
+    assert_eq!(ran.status, Some(0), "a warning: {ran:?}");
+    assert!(ran.out.contains("takes 20 requests at once"), "{ran:?}");
+    assert!(ran.out.contains("set http2_streams = 20"), "{ran:?}");
+    assert_eq!(webhook.next(), "PRI * HTTP/2.0\r\n\r\n", "and no request");
+}

@@ -110,6 +110,7 @@ fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> Options {
         auth: auth(section.section("auth")),
         tls: tls(section.section("tls")),
         timeout: section.get_or("timeout", default.timeout, timeout),
+        http2_streams: section.get_or("http2_streams", default.http2_streams, number(1..=10_000)),
         response: response::options(response),
     }
 }

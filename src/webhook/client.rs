@@ -4,32 +4,29 @@
 //! One request in flight costs what its connection costs; the client is shared by all
 //! webhooks, and what waits is one boxed future.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod body;
+mod connections;
+mod lanes;
+mod maker;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderValue};
-use reqwest::{Proxy, Request, Response, StatusCode, redirect};
+use bytes::Bytes;
+use http::header;
+use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
 use super::request::Prepared;
-use super::resolve::{Guard, Names, SystemNames};
-use super::tls::Secured;
-use super::token::{self, Token, Tokens};
+use super::resolve::{Names, SystemNames};
 use super::trouble;
 use crate::call::outcome::{Failure, Outcome, Phases, Reason};
+use body::{Body, read};
+use connections::Connections;
 
-/// How long an idle connection is kept for the next request.
-const KEPT: Duration = Duration::from_secs(30);
-/// Idle connections kept to one host.
-const KEPT_EACH: usize = 64;
-/// Headers of an answer over HTTP/1.1.
-const HEADERS: usize = 100;
-/// Bytes of an answer's headers over HTTP/2, 32 for each included (RFC 9113, 6.5.2).
-const HEADER_BYTES: u32 = 64 * 1024;
 /// Bytes read of a reply to a delivery: enough to use its connection again.
 const REPLY: usize = 4 * 1024;
 /// How long that may take.
@@ -45,11 +42,7 @@ pub struct ClientError(String);
 pub struct Client {
     /// Answers in place of the network.
     script: Option<Arc<dyn Script>>,
-    http: reqwest::Client,
-    egress: Arc<Egress>,
-    names: Arc<dyn Names>,
-    /// Those of webhooks with TLS settings of their own.
-    secured: Arc<Mutex<Vec<(Secured, reqwest::Client)>>>,
+    connections: Arc<Connections>,
 }
 
 /// How a delivery was answered, whatever the status.
@@ -105,15 +98,9 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn with_names(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
-        let egress = Arc::new(egress);
-        let http = build(&egress, &names, None)?;
-        let secured = Arc::default();
         Ok(Self {
             script: None,
-            http,
-            egress,
-            names,
-            secured,
+            connections: Arc::new(Connections::new(egress, names)?),
         })
     }
 
@@ -131,26 +118,13 @@ impl Client {
     /// # Errors
     /// As [`Client::new`].
     pub fn prepare_for(&self, webhook: &Webhook) -> Result<(), ClientError> {
-        self.http(webhook).map(drop)
-    }
-
-    fn http(&self, webhook: &Webhook) -> Result<reqwest::Client, ClientError> {
-        let Some(wanted) = webhook.secured() else {
-            return Ok(self.http.clone());
-        };
-        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, http)) = secured.iter().find(|(known, _)| known == wanted) {
-            return Ok(http.clone());
-        }
-        let http = build(&self.egress, &self.names, Some(wanted))?;
-        secured.push((wanted.clone(), http.clone()));
-        Ok(http)
+        self.connections.prepare_for(webhook)
     }
 
     /// The rule it keeps to.
     #[must_use]
     pub fn egress(&self) -> &Egress {
-        &self.egress
+        self.connections.egress()
     }
 
     /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
@@ -173,7 +147,7 @@ impl Client {
         if let Some(script) = &self.script {
             return script.answer(webhook, prepared).await;
         }
-        if let Err(blocked) = self.egress.check_url(&prepared.url) {
+        if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
         }
         let url = prepared.url.clone();
@@ -209,14 +183,15 @@ impl Client {
     ) -> Result<Vec<crate::call::outcome::Mapped>, Failure> {
         let started = Instant::now();
         let url = prepared.url.clone();
-        let mut response = self.send(webhook, prepared).await?;
+        let mut reply = self.connections.send(webhook, prepared).await?;
+        let response = &mut reply.response;
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         progress.answered.content_type = content_type.map(str::to_owned);
         let began = Instant::now();
-        let read = read(&mut response, webhook.response_limit(), &url).await;
+        let read = read(response, webhook.response_limit(), &url).await;
         progress.phases.body = Some(began.elapsed());
         if let (Some(failure), Err(_)) = (trouble::of_status(response.status(), &url), &read) {
             return Err(failure);
@@ -226,39 +201,6 @@ impl Client {
         progress.raw = read.into_bytes();
         let Progress { answered, raw, .. } = progress;
         judge(webhook, (response.status(), &url), answered, raw)
-    }
-
-    /// With a token, when the webhook wants one; once more with a new one when it does not
-    /// take the one that was there.
-    async fn send(&self, webhook: &Webhook, prepared: Prepared) -> Result<Response, Failure> {
-        let http = self.http(webhook).map_err(unready)?;
-        let Some(tokens) = &webhook.tokens else {
-            return execute(&http, prepared).await;
-        };
-        let fetch = || self.fetch(&http, tokens);
-        let (token, was_there) = tokens.get(fetch).await?;
-        if !was_there {
-            return execute(&http, with(&token, prepared)).await;
-        }
-        let response = execute(&http, with(&token, prepared.clone())).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
-        }
-        tokens.forget(&token).await;
-        let (token, _) = tokens.get(fetch).await?;
-        execute(&http, with(&token, prepared)).await
-    }
-
-    async fn fetch(
-        &self,
-        http: &reqwest::Client,
-        tokens: &Tokens,
-    ) -> Result<(HeaderValue, Duration), Failure> {
-        let url = tokens.url();
-        self.egress.check_url(url)?;
-        let mut response = execute(http, tokens.request()).await?;
-        let body = read(&mut response, token::ANSWER, url).await?.into_bytes();
-        tokens.read(response.status(), &body)
     }
 
     /// Sends a request whose reply's body nobody reads, as the delivery of a document.
@@ -272,19 +214,19 @@ impl Client {
         prepared: Prepared,
         deadline: Duration,
     ) -> Result<Delivery, Failure> {
-        self.egress.check_url(&prepared.url)?;
+        self.connections.egress().check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let sent = timeout(deadline, Box::pin(self.send(webhook, prepared))).await;
-        let mut response = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
+        let sent = timeout(deadline, Box::pin(self.connections.send(webhook, prepared))).await;
+        let mut reply = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
         let delivery = Delivery {
-            status: response.status().as_u16(),
-            retry_after: retry_after(&response),
+            status: reply.response.status().as_u16(),
+            retry_after: retry_after(&reply.response),
             duration: started.elapsed(),
         };
         // The status decides; what follows only serves the connection's next use.
         let left = deadline.saturating_sub(delivery.duration).min(REPLY_WAIT);
-        let _ = timeout(left, Box::pin(read(&mut response, REPLY, &url))).await;
+        let _ = timeout(left, Box::pin(read(&mut reply.response, REPLY, &url))).await;
         Ok(delivery)
     }
 }
@@ -308,109 +250,12 @@ pub fn judge(
     webhook.answer.parse(answered.content_type.as_deref(), body)
 }
 
-fn build(
-    egress: &Arc<Egress>,
-    names: &Arc<dyn Names>,
-    secured: Option<&Secured>,
-) -> Result<reqwest::Client, ClientError> {
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .referer(false)
-        .pool_idle_timeout(KEPT)
-        .pool_max_idle_per_host(KEPT_EACH)
-        .http1_max_headers(HEADERS)
-        .http2_max_header_list_size(HEADER_BYTES)
-        .dns_resolver(Guard::new(Arc::clone(egress), Arc::clone(names)))
-        .no_proxy();
-    if let Some(proxy) = &egress.proxy {
-        let proxy = Proxy::all(proxy.clone()).map_err(|error| cannot(&error))?;
-        builder = builder.proxy(proxy);
-    }
-    if let Some(secured) = secured {
-        builder = builder.tls_backend_preconfigured(rustls::ClientConfig::clone(secured.config()));
-    }
-    builder.build().map_err(|error| cannot(&error))
-}
-
-async fn execute(http: &reqwest::Client, prepared: Prepared) -> Result<Response, Failure> {
-    let url = prepared.url.clone();
-    let sent = http.execute(request(prepared)).await;
-    sent.map_err(|error| trouble::of_error(&error, &url))
-}
-
-fn with(token: &Token, mut prepared: Prepared) -> Prepared {
-    let headers = &mut prepared.headers;
-    headers.insert(header::AUTHORIZATION, token.header.clone());
-    prepared
-}
-
-fn unready(error: ClientError) -> Failure {
-    Failure::new(Reason::ConnectionFailure, error.to_string())
-}
-
 /// A refused address was never connected to.
 fn is_unsent(failure: &Failure) -> bool {
     matches!(
         failure.reason,
         Reason::BlockedAddress | Reason::InvalidRequest
     )
-}
-
-fn cannot(error: &reqwest::Error) -> ClientError {
-    use std::error::Error as _;
-    let cause = error.source().map(ToString::to_string);
-    ClientError(cause.unwrap_or_else(|| "no reason is known".into()))
-}
-
-fn request(prepared: Prepared) -> Request {
-    let mut request = Request::new(prepared.method, prepared.url);
-    *request.headers_mut() = prepared.headers;
-    if !prepared.body.is_empty() {
-        *request.body_mut() = Some(prepared.body.into());
-    }
-    request
-}
-
-/// What was read of a body, decompressed.
-enum Body {
-    Whole(Bytes),
-    /// There was more than the limit; this is the part within it.
-    Cut(Bytes),
-}
-
-impl Body {
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Whole(bytes) | Self::Cut(bytes) => bytes,
-        }
-    }
-}
-
-async fn read(response: &mut Response, limit: usize, url: &Url) -> Result<Body, Failure> {
-    let chunk = |error: reqwest::Error| trouble::of_error(&error, url);
-    // Most answers are one chunk, which is kept as it is.
-    let Some(first) = response.chunk().await.map_err(chunk)? else {
-        return Ok(Body::Whole(Bytes::new()));
-    };
-    if first.len() > limit {
-        return Ok(Body::Cut(first.slice(..limit)));
-    }
-    let Some(second) = response.chunk().await.map_err(chunk)? else {
-        return Ok(Body::Whole(first));
-    };
-    let mut all = BytesMut::from(first);
-    let mut next = Some(second);
-    while let Some(bytes) = next {
-        let room = limit - all.len();
-        if bytes.len() > room {
-            all.extend_from_slice(&bytes[..room]);
-            return Ok(Body::Cut(all.freeze()));
-        }
-        all.extend_from_slice(&bytes);
-        next = response.chunk().await.map_err(chunk)?;
-    }
-    Ok(Body::Whole(all.freeze()))
 }
 
 fn retry_after(response: &Response) -> Option<String> {

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{self, HeaderMap, HeaderValue};
+use rustls::ClientConfig;
 use url::Url;
 
 use super::answer::Answer;
 use super::context::Scope;
-use super::options::Options;
+use super::options::{Options, Tls};
 use super::template::{Handle, Templates};
-use super::tls::Secured;
+use super::tls::{self, Secured};
 use super::token::Tokens;
 use super::url as address;
 use compiler::Compiler;
@@ -61,6 +62,7 @@ pub struct Webhook {
     pub(super) tokens: Option<Tokens>,
     pub(super) secured: Option<Secured>,
     pub(super) timeout: Duration,
+    pub(super) http2_streams: usize,
     pub(super) answer: Answer,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
@@ -151,6 +153,23 @@ impl Webhook {
     #[must_use]
     pub fn secured(&self) -> Option<&Secured> {
         self.secured.as_ref()
+    }
+
+    /// The TLS settings that it is asked with, its own or the system's.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, Fault> {
+        match &self.secured {
+            Some(secured) => Ok(Arc::clone(secured.config())),
+            None => tls::config(&Tls::default()).map(Arc::new),
+        }
+    }
+
+    /// Requests that one HTTP/2 connection to it carries at once.
+    #[must_use]
+    pub fn http2_streams(&self) -> usize {
+        self.http2_streams
     }
 
     /// Where its tokens come from, when its `auth` is OAuth 2.0.

@@ -170,6 +170,9 @@ pub struct ResponseOptions {
     pub limit: usize,
 }
 
+/// The least that RFC 9113 (6.5.2) recommends that servers allow, and what many do.
+const HTTP2_STREAMS: usize = 100;
+
 /// One webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
@@ -189,6 +192,9 @@ pub struct Options {
     pub tls: Tls,
     /// One deadline over DNS, connect, TLS, sending, headers and body; at most 60 s.
     pub timeout: Duration,
+    /// Requests that one HTTP/2 connection carries at once; those above it get another
+    /// connection. At most what the server allows, or they wait for each other there.
+    pub http2_streams: usize,
     /// What is made of the answer.
     pub response: ResponseOptions,
 }
@@ -214,6 +220,7 @@ impl Default for Options {
             auth: Auth::None,
             tls: Tls::default(),
             timeout: Duration::from_secs(10),
+            http2_streams: HTTP2_STREAMS,
             response: ResponseOptions::default(),
         }
     }

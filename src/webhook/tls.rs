@@ -50,7 +50,8 @@ impl Secured {
     }
 }
 
-fn config(options: &Tls) -> Result<ClientConfig, Fault> {
+/// For a handshake with these settings; asks for HTTP/2 before HTTP/1.1.
+pub(super) fn config(options: &Tls) -> Result<ClientConfig, Fault> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(options.min_version))

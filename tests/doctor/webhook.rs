@@ -22,19 +22,32 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn plain(status: &'static str) -> Self {
-        Self::start(status, |stream| stream)
+        Self::start(said(status), |stream| stream)
     }
 
     pub fn tls(status: &'static str) -> Self {
-        let config = Arc::new(config());
-        Self::start(status, move |stream| {
+        Self::secured(said(status), config())
+    }
+
+    /// Speaks HTTP/2, and says no more than its settings.
+    pub fn http2(streams: u8) -> Self {
+        let mut config = config();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // Six bytes, type 4, stream 0; SETTINGS_MAX_CONCURRENT_STREAMS.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, streams];
+        Self::secured(settings.to_vec(), config)
+    }
+
+    fn secured(answer: Vec<u8>, config: ServerConfig) -> Self {
+        let config = Arc::new(config);
+        Self::start(answer, move |stream| {
             let server = ServerConnection::new(Arc::clone(&config)).unwrap();
             StreamOwned::new(server, stream)
         })
     }
 
     fn start<S: Read + Write>(
-        status: &'static str,
+        answer: Vec<u8>,
         wrap: impl Fn(TcpStream) -> S + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -47,11 +60,8 @@ impl Webhook {
                 let mut stream = wrap(stream);
                 let request = request(&mut stream);
                 if !request.is_empty() {
-                    let answer = format!(
-                        "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-                    );
                     // Who left does not read it.
-                    let _ = stream.write_all(answer.as_bytes());
+                    let _ = stream.write_all(&answer);
                 }
                 if sender.send(request).is_err() {
                     return;
@@ -71,6 +81,10 @@ impl Webhook {
     pub fn next(&self) -> String {
         self.heard.recv_timeout(PATIENCE).unwrap()
     }
+}
+
+fn said(status: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
 }
 
 fn request(stream: &mut impl Read) -> String {

@@ -11,6 +11,7 @@ mod rebinding;
 mod rendering;
 mod request;
 mod secure;
+mod streams;
 mod support;
 mod tokens;
 mod values;

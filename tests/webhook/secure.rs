@@ -50,7 +50,7 @@ impl Authority {
         }
     }
 
-    fn roots(&self) -> RootCertStore {
+    pub fn roots(&self) -> RootCertStore {
         let mut roots = RootCertStore::empty();
         roots.add(self.0.der().clone()).unwrap();
         roots
@@ -78,7 +78,7 @@ impl Setup {
         }
     }
 
-    fn acceptor(self) -> TlsAcceptor {
+    pub fn acceptor(self) -> TlsAcceptor {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

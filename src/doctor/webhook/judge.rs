@@ -88,18 +88,40 @@ fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
 
 fn tls(place: &str, seen: &Seen, findings: &mut Findings) {
     match &seen.tls {
-        Some(Ok(version)) => {
+        Some(Ok(shaken)) => {
             let what = format!(
                 "{} and a certificate that this machine trusts ({})",
-                version.what,
-                millis(version.took)
+                shaken.version,
+                millis(shaken.took)
             );
             findings.ok("TLS", what);
+            streams(place, shaken.streams, seen.streams, findings);
         }
         Some(Err(why)) => {
             let what = format!("no TLS with {place}: {why}");
             findings.fault("TLS", what, cure_of_tls(why));
         }
+        None => {}
+    }
+}
+
+/// `wanted`: the webhook's `http2_streams`.
+fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
+    match allowed {
+        Some(allowed) if allowed < wanted => {
+            let what = format!(
+                "{place} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
+                 what is more waits there for others to be answered"
+            );
+            let cure = format!("set http2_streams = {allowed} for this webhook");
+            findings.warn("HTTP/2", what, &cure);
+        }
+        Some(_) => findings.ok(
+            "HTTP/2",
+            format!(
+                "{place} takes {wanted} requests at once on a connection, as http2_streams asks"
+            ),
+        ),
         None => {}
     }
 }
@@ -197,6 +219,7 @@ mod tests {
     use super::*;
     use crate::doctor::Level;
     use crate::doctor::net::Took;
+    use crate::doctor::webhook::tls::Shaken;
     use crate::webhook::egress::Blocked;
 
     fn good() -> Seen {
@@ -208,10 +231,12 @@ mod tests {
                 took,
             })),
             connected: Some(Ok(took)),
-            tls: Some(Ok(Took {
-                what: "TLS 1.3",
+            tls: Some(Ok(Shaken {
+                version: "TLS 1.3",
                 took,
+                streams: Some(100),
             })),
+            streams: 100,
             ..Seen::default()
         }
     }
@@ -315,6 +340,18 @@ mod tests {
                 "{finding:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_server_that_takes_fewer_streams_than_we_open_is_told() {
+        let few = Seen {
+            streams: 101,
+            ..good()
+        };
+        let (level, finding) = worst(&few);
+        assert_eq!((level, finding.check), (Level::Warning, "HTTP/2"));
+        let cure = finding.cure.unwrap();
+        assert!(cure.contains("http2_streams = 100"), "{cure}");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::webhook::egress::{Blocked, Egress};
 use crate::webhook::{Prepared, Webhook};
 
 pub(super) use judge::judge;
+use tls::Shaken;
 
 /// What was seen of a webhook, each step only when the one before it went well.
 #[derive(Debug, Default)]
@@ -29,14 +30,19 @@ pub(super) struct Seen {
     proxy: Option<String>,
     resolved: Option<Result<Took<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
-    tls: Option<Result<Took<&'static str>, String>>,
+    tls: Option<Result<Shaken, String>>,
+    /// What `http2_streams` asks for.
+    streams: usize,
     /// What a HEAD request was answered.
     answer: Option<Result<Delivery, Failure>>,
 }
 
 /// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `ask`.
 pub(super) async fn look(webhook: &Webhook, client: &Client, within: Duration, ask: bool) -> Seen {
-    let mut seen = Seen::default();
+    let mut seen = Seen {
+        streams: webhook.http2_streams(),
+        ..Seen::default()
+    };
     let Some(url) = webhook.sample_url() else {
         return seen;
     };

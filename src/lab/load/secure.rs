@@ -19,8 +19,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::webhook::{BODY, Stamps, number_in};
 
-/// Requests that one connection may have in flight; more than any run has.
-const STREAMS: u32 = 100_000;
+/// Requests that one connection may have in flight: as with many servers (nginx 128, Apache 100).
+const STREAMS: u32 = 100;
 
 /// A certificate of one's own for 127.0.0.1, good for this process.
 #[derive(Clone)]

@@ -58,6 +58,10 @@ impl Compiler {
         };
         let secured = Secured::compile(&options.tls, &mut self.faults);
         self.timeout(options.timeout);
+        if options.http2_streams == 0 {
+            let cure = "say how many requests a connection carries at once, such as 100";
+            self.fault("http2_streams", "no request could be sent", cure);
+        }
         let answer = Answer::compile(&options.response, &mut self.faults);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
@@ -76,6 +80,7 @@ impl Compiler {
             tokens,
             secured,
             timeout: options.timeout,
+            http2_streams: options.http2_streams,
             answer,
             reads: names.headers.into_iter().collect(),
             branches,
