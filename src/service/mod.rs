@@ -41,7 +41,7 @@ use crate::takeover::park::Parking;
 use crate::takeover::{self, Answerer, Takeover};
 use crate::{limit, meter};
 
-pub use build::{compile, store_options};
+pub use build::{compile, store_options, tenants};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 use records::Desk;

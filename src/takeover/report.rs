@@ -96,6 +96,7 @@ impl Report {
             webhook: board::cut(self.channel.widget),
             caller: board::cut(self.channel.caller),
             called: board::cut(self.channel.destination),
+            account: self.channel.account.map(board::cut),
             flow: self.channel.flow.map(board::cut),
             began_ms: board::now_ms().saturating_sub(held_ms),
             held_us: micros(self.held),
@@ -140,6 +141,7 @@ impl Report {
             widget,
             caller,
             destination,
+            account,
             ..
         } = &self.channel;
         let outcome = self.outcome.as_ref();
@@ -150,6 +152,7 @@ impl Report {
         info!(
             %uuid,
             webhook = %widget,
+            account,
             caller = mask.number(caller),
             destination = mask.number(destination),
             ending = self.ending.as_str(),
