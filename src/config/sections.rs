@@ -135,7 +135,7 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     }
 }
 
-fn time_zone(value: &Value) -> Read<Tz> {
+pub(super) fn time_zone(value: &Value) -> Read<Tz> {
     let name = text(value)?;
     let wrong = |_| {
         let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use metrics::counter;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::board::Board;
 use crate::call::details::{self, Format};
 use crate::call::recording::Recording;
 use crate::call::story::Story;
+use crate::call::tenants::{Account, Tenants};
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
@@ -38,12 +39,12 @@ pub struct Documents {
 
 struct Flows {
     by_name: BTreeMap<String, (config::Flow, Format)>,
-    default_webhook: Option<String>,
+    tenants: Arc<Tenants>,
     webhooks: HashMap<String, Arc<Widget>>,
     public_url: Option<PublicUrl>,
     unwanted_keys: Vec<String>,
-    /// Flow names that no flow has, each said once.
-    unknown: Mutex<HashSet<String>>,
+    /// Names of flows and accounts that are not there, each said once.
+    unknown: Mutex<HashSet<(&'static str, String)>>,
 }
 
 impl Documents {
@@ -100,7 +101,7 @@ impl Flows {
             by_name: formats
                 .map(|(name, flow)| (name.clone(), (flow.clone(), build::format(config, flow))))
                 .collect(),
-            default_webhook: config.account.default_webhook.clone(),
+            tenants: Arc::clone(&built.widgets.tenants),
             webhooks: built.widgets.by_name.clone(),
             public_url: PublicUrl::new(config)?,
             unwanted_keys: raw::unwanted(config),
@@ -109,22 +110,24 @@ impl Flows {
     }
 
     fn finish(&self, call: &Call) -> Finished {
-        let name = call
-            .flow_name()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_FLOW);
-        let format = self
-            .by_name
-            .get(name)
-            .map(|(_, format)| format.clone())
-            .unwrap_or_default();
+        let belongs = self.tenants.of_call(call);
+        let name = belongs.flow.unwrap_or(DEFAULT_FLOW);
+        let flow = self.by_name.get(name);
+        let format = Format {
+            time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
+            ..flow.map(|(_, format)| format.clone()).unwrap_or_default()
+        };
         let url_of = |recording: &Recording| self.public_url.as_ref()?.of(&call.id, recording);
         let document = details::document(call, &format, &url_of);
+        let mut values = details::call_values(call, &url_of);
+        values["account"] = json!(belongs.account);
+        values["flow"] = json!(belongs.flow);
         let over = Over {
             flow: name,
+            account: belongs.account,
             call,
             document,
-            values: details::call_values(call, &url_of),
+            values,
         };
         let story = Story::of(call, &over.document, &self.unwanted_keys);
         let call = FinishedCall {
@@ -139,19 +142,26 @@ impl Flows {
                     created_us,
                 })
                 .collect(),
-            documents: self.documents(&over),
+            documents: self.documents(&over, belongs.of),
             summary: Some(summary(&over)),
             story: String::new(),
         };
         Finished { call, story }
     }
 
-    fn documents(&self, over: &Over<'_>) -> Vec<NewDocument> {
+    fn documents(&self, over: &Over<'_>, account: Option<&Account>) -> Vec<NewDocument> {
         let Some((flow, _)) = self.by_name.get(over.flow) else {
-            self.say_unknown(over.flow);
+            if over.flow != DEFAULT_FLOW {
+                self.say_unknown("a flow", over.flow);
+            }
             return Vec::new();
         };
-        let default = self.default_webhook.iter().filter(|_| flow.webhook);
+        // Nobody knows whose it is: it must not be shown to another.
+        let Some(account) = account else {
+            self.say_unknown("an account", over.account.unwrap_or_default());
+            return Vec::new();
+        };
+        let default = account.default_webhook.iter().filter(|_| flow.webhook);
         default
             .chain(&flow.after)
             .filter_map(|name| self.document(name, over))
@@ -176,12 +186,12 @@ impl Flows {
         })
     }
 
-    fn say_unknown(&self, flow: &str) {
+    fn say_unknown(&self, what: &'static str, name: &str) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if flow != DEFAULT_FLOW && unknown.len() < 1_000 && unknown.insert(flow.to_owned()) {
+        if unknown.len() < 1_000 && unknown.insert((what, name.to_owned())) {
             warn!(
-                flow,
-                "calls name a flow that the configuration does not have: no document is posted for them"
+                name,
+                "calls name {what} that the configuration does not have: no document is posted for them"
             );
         }
     }
@@ -223,6 +233,7 @@ impl Finished {
 /// A call that is over, with what its documents are made of.
 struct Over<'a> {
     flow: &'a str,
+    account: Option<&'a str>,
     call: &'a Call,
     document: Value,
     values: Value,
@@ -254,6 +265,8 @@ impl Over<'_> {
             .map(|(name, value)| (format!("variable_flow.key.{name}"), text(value)))
             .collect();
         headers.insert("variable_flow.name".into(), self.flow.to_owned());
+        let account = self.account.map(str::to_owned);
+        headers.extend(account.map(|account| ("variable_flow.account".into(), account)));
         headers.insert("Unique-ID".into(), self.call.id.clone());
         headers
     }
@@ -271,6 +284,7 @@ fn summary(over: &Over<'_>) -> CallSummary {
     let millis = |us: Option<i64>| us.map(|us| us / 1_000);
     let ended = over.call.legs.iter().filter_map(|leg| leg.ended_us).max();
     CallSummary {
+        account: over.account.unwrap_or_default().to_owned(),
         flow: over.flow.to_owned(),
         started_ms: millis(first.and_then(|leg| leg.created_us)).unwrap_or_default(),
         answered_ms: millis(first.and_then(|leg| leg.answered_us)),

@@ -43,7 +43,7 @@ use crate::takeover::{self, Answerer, Takeover};
 use crate::traces;
 use crate::{limit, meter};
 
-pub use build::{compile, store_options};
+pub use build::{compile, store_options, tenants};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 use records::Desk;

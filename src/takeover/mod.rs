@@ -19,6 +19,7 @@ mod release;
 mod report;
 mod socket;
 mod spans;
+pub mod trial;
 mod wire;
 mod witness;
 
@@ -35,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::call::details::Format;
 use crate::call::mask::Mask;
+use crate::call::tenants::Tenants;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::recorder::Recorder;
@@ -100,7 +102,7 @@ pub struct Widget {
     pub hold: Hold,
     /// What is written on the channel.
     pub plan: Plan,
-    /// How the predefined document shows the call so far.
+    /// How the predefined document shows the call so far, in the time zone of the default account.
     pub so_far: Format,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
@@ -116,6 +118,10 @@ pub struct Widgets {
     pub by_name: HashMap<String, Arc<Widget>>,
     /// The webhooks' HTTP client, with its egress rule.
     pub client: Client,
+    /// Whose a call is.
+    pub tenants: Arc<Tenants>,
+    /// As [`Widget::settings`], of calls that ask none of these.
+    pub settings: String,
 }
 
 /// A request that nobody waits for, to be sent at least once.

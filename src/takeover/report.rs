@@ -102,6 +102,7 @@ impl Report {
             webhook: board::cut(self.channel.widget),
             caller: board::cut(self.channel.caller),
             called: board::cut(self.channel.destination),
+            account: self.channel.account.map(board::cut),
             flow: self.channel.flow.map(board::cut),
             began_ms: board::now_ms().saturating_sub(held_ms),
             held_us: micros(self.held),
@@ -146,6 +147,7 @@ impl Report {
             widget,
             caller,
             destination,
+            account,
             ..
         } = &self.channel;
         let outcome = self.outcome.as_ref();
@@ -156,6 +158,7 @@ impl Report {
         info!(
             call_uuid = %uuid,
             webhook = %widget,
+            account,
             caller = mask.number(caller),
             destination = mask.number(destination),
             ending = self.ending.as_str(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
+use crate::call::inert::inert;
 use crate::call::session::Input;
 use crate::call::variables::{self, Assignment, Line, Plan};
 use crate::eslclient::{Command, CommandError};
@@ -107,7 +108,11 @@ impl<W: Wire> Held<'_, W> {
             None => plan.in_background(json_keys),
         };
         assignments.retain(|row| row.value.is_some() || self.channel.may_have(&row.name));
-        assignments
+        let given = self.channel.given.iter().map(|(name, text)| Assignment {
+            name: (*name).to_owned(),
+            value: Some(inert(text).into_owned()),
+        });
+        given.chain(assignments).collect()
     }
 
     /// Stores the answer for reports, without holding up the goodbye.
