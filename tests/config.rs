@@ -1,6 +1,8 @@
 //! The configuration: what a file is read into, and what is said of one that is wrong.
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
+#[path = "config/check.rs"]
+mod check;
 #[path = "config/faults.rs"]
 mod faults;
 #[path = "config/good.rs"]
@@ -11,6 +13,8 @@ mod names;
 mod schema;
 #[path = "config/secrets.rs"]
 mod secrets;
+#[path = "config/tenants.rs"]
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::io;

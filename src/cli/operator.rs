@@ -134,7 +134,7 @@ pub struct Resume {
 #[command(after_help = "Example: yesterday's answers, for a spreadsheet\n  \
     switchhook report --flow outbound --since 1day --persisted-only --format csv > answers.csv\n\n\
     A call has a row; what its webhooks kept (persist_response) stands in columns named\n\
-    WEBHOOK.VARIABLE. Times have the offset of [account] time_zone.\n\
+    WEBHOOK.VARIABLE. Times have the offset of the account that the call is of.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage")]
 pub struct Report {
     /// Only calls of this flow.

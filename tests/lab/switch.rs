@@ -176,7 +176,9 @@ async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
         assert_eq!(said, stranded, "{says:?}: {:?}", record.violations);
     }
     // On a real switch nothing moves that call any more, until somebody hangs it up.
-    let captured = states(include_str!("captures/states-resume-after-the-way-out.esl"));
+    let captured = states(include_str!(
+        "../captures/states-resume-after-the-way-out.esl"
+    ));
     let reset = captured.iter().position(|state| *state == "CS_RESET");
     let after = &captured[reset.unwrap() + 1..];
     assert_eq!(after.first(), Some(&"CS_HANGUP"), "{captured:?}");

@@ -3,15 +3,9 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-#[path = "support/made.rs"]
-mod made;
-
-use ledgers::{calls, documents, format};
-use made::Made;
+use crate::events::Event;
+use crate::ledgers::{calls, documents, format};
+use crate::made::Made;
 use serde_json::{Value, json};
 use switchhook::call::details::{DurationUnit, Format, Legs, document};
 
@@ -112,7 +106,7 @@ fn two_legs_sample() -> Value {
     "phonon-uuid" : "9d34878d-01a0-45ba-b5d6-6b097ae17611"  })
 }
 
-fn one_leg() -> Vec<events::Event> {
+fn one_leg() -> Vec<Event> {
     let path = "/var/lib/freeswitch/recordings/a.wav";
     vec![
         ONE_LEG.create(),
@@ -124,7 +118,7 @@ fn one_leg() -> Vec<events::Event> {
     ]
 }
 
-fn two_legs() -> Vec<events::Event> {
+fn two_legs() -> Vec<Event> {
     vec![
         CUSTOMER.create(),
         CUSTOMER.answer(),

@@ -4,15 +4,10 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
 use std::collections::BTreeMap;
 
-use events::{Event, captures, of_capture};
-use ledgers::{calls, documents, over};
+use crate::events::{Event, captures, of_capture};
+use crate::ledgers::{calls, documents, over};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;

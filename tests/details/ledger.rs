@@ -3,15 +3,8 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-#[path = "support/made.rs"]
-mod made;
-
-use ledgers::{documents, over};
-use made::Made;
+use crate::ledgers::{documents, over};
+use crate::made::Made;
 use serde_json::{Value, json};
 use switchhook::call::ledger::{Effect, Ledger, Options};
 use switchhook::call::leg::{Leg, Phase};

@@ -3,9 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-#[path = "support/captures.rs"]
-mod captures;
-
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -14,6 +11,8 @@ use proptest::prelude::*;
 use switchhook::eslclient::{ContentType, Decoder, Event, Frame, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::captures;
 
 fn decode(bytes: &[u8]) -> Vec<Frame> {
     let mut decoder = Decoder::new(Limits::default());

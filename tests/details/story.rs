@@ -3,13 +3,8 @@
 // What is not as a test needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
-use events::of_capture;
-use ledgers::{calls, documents};
+use crate::events::of_capture;
+use crate::ledgers::{calls, documents};
 use switchhook::call::story::Story;
 
 fn stories(capture: &str) -> Vec<Story> {

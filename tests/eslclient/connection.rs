@@ -7,9 +7,6 @@
     reason = "a test that panics has failed"
 )]
 
-#[path = "support/captures.rs"]
-mod captures;
-
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -22,6 +19,8 @@ use switchhook::eslclient::{
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
+
+use crate::captures;
 
 fn connected(size: usize) -> (Connection<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(size);

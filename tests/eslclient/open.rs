@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-#[path = "support/captures.rs"]
-mod captures;
-
 use std::time::Duration;
 
 use switchhook::eslclient::{Error, Limits, authenticate, open_inbound, open_outbound};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
+
+use crate::captures;
 
 const SOON: Duration = Duration::from_secs(20);
 

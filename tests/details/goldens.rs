@@ -8,16 +8,9 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/facts.rs"]
-mod facts;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
-use events::of_capture;
-use facts::{holds_the_facts, is_golden};
-use ledgers::{calls, documents};
+use crate::events::of_capture;
+use crate::facts::{holds_the_facts, is_golden};
+use crate::ledgers::{calls, documents};
 use serde_json::{Value, json};
 
 /// One capture: its documents as whole JSON, and the facts.

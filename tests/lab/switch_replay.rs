@@ -10,15 +10,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod lab_common;
-
 use std::time::Duration;
 
 use switchhook::lab::switch::{Call, Caller, Cause, HandOver, Left, Pace, Switch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use lab_common::{is_per_call, is_time};
+use crate::common::{is_per_call, is_time};
 
 enum Step {
     Client(String),

@@ -7,14 +7,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod lab_common;
-#[path = "lab_common/port.rs"]
-mod port;
-
 use std::time::Duration;
 
-use lab_common::{is_per_call, is_time};
-use port::{Client, EVENTS, Ordered, captured, switch};
+use crate::common::{is_per_call, is_time};
+use crate::port::{Client, EVENTS, Ordered, captured, switch};
 use switchhook::lab::receiver::closed_port;
 use switchhook::lab::switch::{Call, Dial, End, HandOver};
 
@@ -185,7 +181,7 @@ fn of_the_caller(event: &Event, wanted: &Event, compared: fn(&str) -> bool) -> E
         .into_iter()
         .filter(|(name, _)| there(name) && compared(name))
         .collect();
-    // The order of variables is compared on the calls that both have in common (lab_inbound).
+    // The order of variables is compared on the calls that both have in common (`inbound`).
     kept.sort();
     kept
 }

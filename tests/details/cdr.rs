@@ -3,15 +3,10 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
 use std::collections::BTreeMap;
 
-use events::{captures, of_capture};
-use ledgers::{calls, documents, over};
+use crate::events::{Event, captures, of_capture};
+use crate::ledgers::{calls, documents, over};
 use serde_json::{Value, json};
 use switchhook::call::cdr::{Cdr, Error};
 use switchhook::call::headers::Headers;
@@ -33,7 +28,7 @@ fn files() -> BTreeMap<String, Vec<Cdr>> {
 }
 
 /// Events of the same run: the first captures' CDRs are of the plain ones.
-fn events_of(capture: &str) -> Vec<events::Event> {
+fn events_of(capture: &str) -> Vec<Event> {
     let plain = captures().join(format!("{capture}.esl"));
     of_capture(if plain.exists() { "" } else { "json_events" }, capture)
 }

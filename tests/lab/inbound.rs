@@ -7,14 +7,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod lab_common;
-#[path = "lab_common/port.rs"]
-mod port;
-
 use std::time::Duration;
 
-use lab_common::{is_per_call, is_time};
-use port::{Client, EVENTS, Ordered, captured, switch};
+use crate::common::{is_per_call, is_time};
+use crate::port::{Client, EVENTS, Ordered, captured, switch};
 use serde_json::Value;
 use switchhook::lab::receiver::closed_port;
 use switchhook::lab::switch::{Call, HandOver};

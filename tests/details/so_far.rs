@@ -3,13 +3,8 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
-use events::{connect_reply, of_capture};
-use ledgers::{calls, format, url_of};
+use crate::events::{connect_reply, of_capture};
+use crate::ledgers::{calls, format, url_of};
 use serde_json::{Value, json};
 use switchhook::call::details::{
     call_values, call_values_so_far, document_so_far, flow_keys, flow_keys_so_far,
@@ -112,6 +107,7 @@ fn templates_have_the_values_of_a_call_that_is_over() {
         "recordedFilePublicPath": format!("https://rec.example/{file}"),
     });
     let expected = json!({
+        "account": null,
         "answered": true,
         "caller_name": "919879072567",
         "caller_number": "919879072567",

@@ -5,15 +5,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use events::{Event, names, of_capture};
-use ledgers::{documents, over};
+use crate::events::{Event, names, of_capture};
+use crate::ledgers::{calls, documents, over};
 use serde_json::Value;
 use switchhook::call::ledger::{Ledger, Options};
 
@@ -75,7 +70,7 @@ fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<V
 /// Gaps, and documents after one that claim to be whole.
 fn play(name: &str) -> (usize, usize) {
     let events = of_capture("json_events", name);
-    let expected = by_call(documents(&ledgers::calls(&events)));
+    let expected = by_call(documents(&calls(&events)));
     let (mut gaps, mut whole) = (0, 0);
     for start in 0..events.len() {
         let ends = LENGTHS.map(|length| start.saturating_add(length).min(events.len()));

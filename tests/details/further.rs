@@ -8,18 +8,11 @@
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/events.rs"]
-mod events;
-#[path = "support/facts.rs"]
-mod facts;
-#[path = "support/ledgers.rs"]
-mod ledgers;
-
 use std::collections::BTreeMap;
 
-use events::of_capture;
-use facts::{holds_the_facts, is_golden, uuid_of};
-use ledgers::{calls, documents};
+use crate::events::of_capture;
+use crate::facts::{holds_the_facts, is_golden, uuid_of};
+use crate::ledgers::{calls, documents};
 use serde_json::{Value, json};
 
 /// What one telephone saw.
@@ -34,7 +27,7 @@ struct Party {
 fn phones() -> BTreeMap<&'static str, Vec<Vec<Party>>> {
     let mut captures: BTreeMap<_, Vec<Vec<Party>>> = BTreeMap::new();
     let mut name = "";
-    let lines = include_str!("golden/phones.txt").lines();
+    let lines = include_str!("../golden/phones.txt").lines();
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if let Some(next) = line.strip_prefix("= ") {
             name = next;

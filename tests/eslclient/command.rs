@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-#[path = "support/switch_reader.rs"]
-mod switch_reader;
-
+use crate::switch_reader::{Read, expanded, read_all, third_argument};
 use proptest::prelude::*;
-use switch_reader::{Read, expanded, read_all, third_argument};
 use switchhook::eslclient::{Command, CommandError, Execute, Format};
 
 const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";

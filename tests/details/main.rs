@@ -1,0 +1,22 @@
+//! From events, or the records of mod_json_cdr, to the document of a call.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "../support/events.rs"]
+mod events;
+#[path = "../support/facts.rs"]
+mod facts;
+#[path = "../support/ledgers.rs"]
+mod ledgers;
+#[path = "../support/made.rs"]
+mod made;
+
+mod cdr;
+mod further;
+mod gaps;
+mod goldens;
+mod ledger;
+mod orders;
+mod samples;
+mod so_far;
+mod story;

@@ -1,0 +1,15 @@
+//! The Event Socket client, against captures of a real switch and against an independent decoder.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+#[path = "../support/captures.rs"]
+mod captures;
+#[path = "../support/switch_reader.rs"]
+mod switch_reader;
+
+mod captured;
+mod client;
+mod codec;
+mod command;
+mod connection;
+mod open;
