@@ -23,6 +23,7 @@ mod surroundings;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tracing;
 mod variables;
 mod webhook;
 
@@ -34,6 +35,7 @@ use toml_edit::{Document, TomlError};
 use crate::call::tenants::Route;
 use crate::recorder;
 use crate::store::Keep;
+use crate::traces;
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
@@ -83,6 +85,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Which calls on hold are recorded, as bytes and words.
     pub recorder: recorder::Options,
+    /// Where it is told what calls went through.
+    pub traces: traces::Options,
     /// What is allowed and worth a look.
     pub warnings: Vec<Fault>,
     source: Source,
@@ -265,6 +269,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         egress: sections::egress(root.section("egress")),
         recordings: sections::recordings(root.section("recordings")),
         recorder: sections::recorder(root.section("recorder")),
+        traces: tracing::traces(root.section("traces")),
         warnings: Vec::new(),
         source: Source::default(),
     }

@@ -282,13 +282,14 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
 
 /// Every secret of the configuration, to be kept out of recordings.
 fn secrets(config: &Config) -> Secrets {
+    let of_auth = |auth| match auth {
+        &Auth::None => None,
+        Auth::Basic { password, .. } => Some(password),
+        Auth::Bearer(token) => Some(token),
+        Auth::OAuth2(oauth) => Some(&oauth.client_secret),
+    };
     let webhooks = config.webhooks.values().flat_map(|webhook| {
-        let auth = match &webhook.request.auth {
-            Auth::None => None,
-            Auth::Basic { password, .. } => Some(password),
-            Auth::Bearer(token) => Some(token),
-            Auth::OAuth2(oauth) => Some(&oauth.client_secret),
-        };
+        let auth = of_auth(&webhook.request.auth);
         auth.into_iter().chain(&webhook.signing)
     });
     let switches = config.freeswitch.iter().flat_map(|switch| {
@@ -298,7 +299,11 @@ fn secrets(config: &Config) -> Secrets {
             .chain(posts.map(|posts| &posts.password))
     });
     let own = [&config.listen.http_token, &config.store.password];
-    let all = webhooks.chain(switches).chain(own.into_iter().flatten());
+    let own = own
+        .into_iter()
+        .flatten()
+        .chain(of_auth(&config.traces.auth));
+    let all = webhooks.chain(switches).chain(own);
     all.map(|secret| secret.reveal()).collect()
 }
 

@@ -21,17 +21,20 @@ use crate::meter;
 use crate::sparing::Sparing;
 use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
+use crate::traces::Traces;
 use crate::webhook;
 
 use super::build::{self, Built};
 use super::keeper;
 use super::raw;
 use super::recordings::PublicUrl;
+use super::spans;
 
 /// Makes documents after the configuration as it is now.
 pub struct Documents {
     flows: ArcSwap<Flows>,
     board: Arc<Board>,
+    traces: Option<Traces>,
 }
 
 struct Flows {
@@ -51,7 +54,16 @@ impl Documents {
     /// A template for recordings that is none.
     pub fn new(config: &Config, built: &Built, board: Arc<Board>) -> Result<Self, Faults> {
         let flows = ArcSwap::from_pointee(Flows::new(config, built)?);
-        Ok(Self { flows, board })
+        Ok(Self {
+            flows,
+            board,
+            traces: None,
+        })
+    }
+
+    /// Calls that are over are told to the `traces`.
+    pub fn traced(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// After another one; documents that are frozen already stay as they are.
@@ -70,6 +82,10 @@ impl follow::Closing for Documents {
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
         finished.story.runs = self.board.take(&legs);
         finished.say_what_is_missing();
+        if let Some(traces) = &self.traces {
+            let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
+            spans::call(traces, &finished.call, ran);
+        }
         finished.stored()
     }
 
@@ -101,7 +117,7 @@ impl Flows {
             time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
             ..flow.map(|(_, format)| format.clone()).unwrap_or_default()
         };
-        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(recording);
+        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(&call.id, recording);
         let document = details::document(call, &format, &url_of);
         let mut values = details::call_values(call, &url_of);
         values["account"] = json!(belongs.account);
@@ -158,7 +174,7 @@ impl Flows {
         // `check` refuses a flow that names an unknown webhook.
         let webhook = self.webhooks.get(name)?.webhook()?;
         let content = over.render(webhook).unwrap_or_else(|failure| {
-            error!(call = over.call.id, webhook = name, %failure, "the document's request cannot be made");
+            error!(call_uuid = over.call.id, webhook = name, %failure, "the document's request cannot be made");
             Content { body: over.document.to_string().into(), ..Content::default() }
         });
         Some(NewDocument {
@@ -199,7 +215,7 @@ impl Finished {
         counter!(meter::INCOMPLETE).increment(1);
         FEW.say(|left_out| {
             warn!(
-                call = self.call.call_uuid,
+                call_uuid = self.call.call_uuid,
                 missing = missing.join(", "),
                 left_out,
                 "the document of a call lacks something"

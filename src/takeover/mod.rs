@@ -18,6 +18,7 @@ pub mod park;
 mod release;
 mod report;
 mod socket;
+mod spans;
 pub mod trial;
 mod wire;
 mod witness;
@@ -39,6 +40,7 @@ use crate::call::tenants::Tenants;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::recorder::Recorder;
+use crate::traces::Traces;
 use crate::webhook::{Client, Prepared};
 
 pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
@@ -67,6 +69,8 @@ pub struct Options {
     pub mask: Mask,
     /// Records some of the calls.
     pub recorder: Option<Recorder>,
+    /// Where it is told what calls went through.
+    pub traces: Option<Traces>,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -83,6 +87,7 @@ impl Default for Options {
             board: Arc::default(),
             mask: Mask::default(),
             recorder: None,
+            traces: None,
             allow: Vec::new(),
         }
     }
@@ -122,6 +127,8 @@ pub struct Widgets {
 /// A request that nobody waits for, to be sent at least once.
 #[derive(Debug)]
 pub struct Background {
+    /// The id under which it is sent (`webhook-id`).
+    pub id: String,
     /// The webhook's name.
     pub webhook: String,
     /// Unique-ID of the call.

@@ -17,6 +17,7 @@ use crate::{limit, meter};
 use super::Options;
 use super::channel::Channel;
 use super::opening::NoCall;
+use super::spans::Noted;
 
 /// How a call left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +60,21 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,
+    /// For its spans.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 impl Report {
     /// Logs and counts the call and notes it on the board, once.
-    pub fn publish(self, options: &Options) {
+    pub fn publish(mut self, options: &Options) {
         counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);
         }
         self.log(options.mask);
+        if let (Some(traces), Some(noted)) = (&options.traces, self.noted.take()) {
+            noted.tell(traces, &self);
+        }
         let known = self.known;
         options.board.ran(self.into_run(), known);
     }
@@ -150,7 +156,7 @@ impl Report {
             .map(|failure| mask.text(&failure.detail));
         let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
         info!(
-            %uuid,
+            call_uuid = %uuid,
             webhook = %widget,
             account,
             caller = mask.number(caller),

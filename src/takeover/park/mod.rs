@@ -232,7 +232,7 @@ impl Parking {
             Ok(None) => {}
             Err(why) => {
                 counter!(meter::PARKED, "fate" => "unusable").increment(1);
-                warn!(%uuid, "a parked call is left to its schedule: {why}");
+                warn!(call_uuid = %uuid, "a parked call is left to its schedule: {why}");
             }
         }
     }
