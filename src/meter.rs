@@ -32,6 +32,9 @@ pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
+/// Spans, by `outcome`.
+pub const SPANS: &str = "switchhook_spans_total";
+
 /// Seconds of a commit of the store.
 pub const STORE_COMMIT: &str = "switchhook_store_commit_seconds";
 
@@ -88,6 +91,9 @@ pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
+/// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
+pub const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
+
 /// Calls whose document lacks something.
 pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
 
@@ -130,6 +136,9 @@ pub fn start_at_zero<'a>(
     }
     for fate in PARKED_FATES {
         counter!(PARKED, "fate" => fate).absolute(0);
+    }
+    for outcome in SPAN_OUTCOMES {
+        counter!(SPANS, "outcome" => outcome).absolute(0);
     }
     for outcome in ["served", "refused"] {
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
@@ -202,6 +211,7 @@ fn describe() {
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
     );
+    describe_counter!(SPANS, "Spans for the collector, by what became of them");
     describe_gauge!(DOCUMENTS, "Documents that are not delivered");
     describe_gauge!(
         OLDEST_DOCUMENT,

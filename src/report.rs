@@ -7,11 +7,13 @@
 
 use std::collections::HashMap;
 use std::io::Write;
+use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use crate::call::tenants::Tenants;
 use crate::store::{CallFilter, KeptResponse, ReportCursor, ReportedCall, Store, StoreError};
 
 /// How it is written.
@@ -33,8 +35,8 @@ pub struct Options {
     pub filter: CallFilter,
     /// How it is written.
     pub format: Format,
-    /// Time zone of the times in it.
-    pub time_zone: chrono_tz::Tz,
+    /// Whose time zone the times of a call have.
+    pub tenants: Arc<Tenants>,
     /// The most rows of a table.
     pub table_rows: usize,
 }
@@ -44,7 +46,7 @@ impl Default for Options {
         Self {
             filter: CallFilter::default(),
             format: Format::Table,
-            time_zone: chrono_tz::UTC,
+            tenants: Arc::default(),
             table_rows: 1_000,
         }
     }
@@ -72,9 +74,10 @@ impl From<csv::Error> for ReportError {
     }
 }
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "call",
     "flow",
+    "account",
     "switch",
     "started",
     "answered",
@@ -222,15 +225,14 @@ fn header(names: &[(String, String)]) -> Vec<String> {
 
 fn cells(call: &ReportedCall, names: &[(String, String)], options: &Options) -> Vec<String> {
     let mut cells = vec![call.call_uuid.clone(), call.flow.clone()];
+    let time = |ms| time(ms, call, options);
     match &call.finished {
         Some((switch, summary)) => cells.extend([
+            summary.account.clone(),
             switch.clone(),
-            time(summary.started_ms, options),
-            summary
-                .answered_ms
-                .map(|at| time(at, options))
-                .unwrap_or_default(),
-            time(summary.ended_ms, options),
+            time(summary.started_ms),
+            summary.answered_ms.map(time).unwrap_or_default(),
+            time(summary.ended_ms),
             summary.talk_ms.to_string(),
             summary.caller.clone(),
             summary.called.clone(),
@@ -266,13 +268,14 @@ fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
 }
 
 fn object(call: &ReportedCall, options: &Options) -> Value {
+    let time = |ms| time(ms, call, options);
     let responses: Vec<Value> = call
         .responses
         .iter()
         .map(|response| {
             json!({
                 "webhook": response.webhook,
-                "at": time(response.at_ms, options),
+                "at": time(response.at_ms),
                 "variables": response.variables,
             })
         })
@@ -282,10 +285,11 @@ fn object(call: &ReportedCall, options: &Options) -> Value {
         "responses": responses,
     });
     if let Some((switch, summary)) = &call.finished {
+        object["account"] = json!(summary.account);
         object["switch"] = json!(switch);
-        object["started"] = json!(time(summary.started_ms, options));
-        object["answered"] = json!(summary.answered_ms.map(|at| time(at, options)));
-        object["ended"] = json!(time(summary.ended_ms, options));
+        object["started"] = json!(time(summary.started_ms));
+        object["answered"] = json!(summary.answered_ms.map(time));
+        object["ended"] = json!(time(summary.ended_ms));
         object["talk_ms"] = json!(summary.talk_ms);
         object["caller"] = json!(summary.caller);
         object["called"] = json!(summary.called);
@@ -296,8 +300,11 @@ fn object(call: &ReportedCall, options: &Options) -> Value {
     object
 }
 
-fn time(ms: i64, options: &Options) -> String {
-    moment(ms, options.time_zone)
+/// In the time zone of the call's account, which is known once it is over.
+fn time(ms: i64, call: &ReportedCall, options: &Options) -> String {
+    let finished = call.finished.as_ref();
+    let account = finished.map_or("", |(_, summary)| &summary.account);
+    moment(ms, options.tenants.time_zone(account))
 }
 
 /// Unix milliseconds as RFC 3339 with the zone's offset.

@@ -13,6 +13,8 @@ mod names;
 mod schema;
 #[path = "config/secrets.rs"]
 mod secrets;
+#[path = "config/tenants.rs"]
+mod tenants;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -14,6 +14,7 @@ use switchhook::call::outcome::{Failure, Mapped, Reason};
 use switchhook::config::Config;
 use switchhook::lab::switch::{Call, CallRecord, Caller, Cause, Left, Pace, Parked, Switch};
 use switchhook::service::{Answerers, Service, StartError};
+use switchhook::store::{CallFilter, Options, ReportCursor, Role, Store};
 use switchhook::takeover::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use tokio::sync::oneshot;
 
@@ -26,6 +27,7 @@ struct Own {
     code: Box<Code>,
     names: Vec<String>,
     within: Duration,
+    kept: bool,
 }
 
 impl Own {
@@ -34,6 +36,7 @@ impl Own {
             code: Box::new(code),
             names: vec!["customer_name".into(), "vip".into()],
             within: Duration::from_secs(10),
+            kept: false,
         }
     }
 
@@ -55,6 +58,10 @@ impl Answerer for Own {
         self.within
     }
 
+    fn persist_response(&self) -> bool {
+        self.kept
+    }
+
     fn hold(&self) -> Hold {
         Hold {
             music: HoldMusic::Stream("local_stream://moh".into()),
@@ -64,12 +71,19 @@ impl Answerer for Own {
 }
 
 async fn start(config: &str, name: &str, own: Own) -> Result<Service, StartError> {
+    start_in(config, name, own).await.0
+}
+
+/// The same, with the address of its store.
+async fn start_in(config: &str, name: &str, own: Own) -> (Result<Service, StartError>, String) {
     // The folder stays until the test's process ends: the service outlives this function.
     let folder = tempfile::tempdir().unwrap().keep();
-    let store = format!("[store]\nurl = \"sqlite:{}/calls.db\"\n", folder.display());
+    let url = format!("sqlite:{}/calls.db", folder.display());
+    let store = format!("[store]\nurl = \"{url}\"\n");
     let config = Config::parse(&format!("{config}{store}"), "embedded").unwrap();
     let own: Arc<dyn Answerer> = Arc::new(own);
-    Service::start_with(&config, Answerers::from([(name.into(), own)])).await
+    let started = Service::start_with(&config, Answerers::from([(name.into(), own)])).await;
+    (started, url)
 }
 
 async fn place(service: &Service, call: Call) -> CallRecord {
@@ -126,6 +140,58 @@ async fn what_rust_code_answers_stands_on_the_channel_inert_and_the_call_takes_l
     assert!(variable(&record, "customer_name_b64").is_some());
     assert_eq!(variable(&record, "error_reason"), None);
     service.stop().await;
+}
+
+const TENANTS: &str = "[account]\ntime_zone = \"Asia/Kolkata\"\n\
+                       [accounts.acme]\ntime_zone = \"America/New_York\"\n\
+                       [[routes]]\ndid = \"7000\"\naccount = \"acme\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_kept() {
+    let own = Own {
+        kept: true,
+        ..Own::with(|question| {
+            Box::pin(async move {
+                let account = question.account.unwrap_or_else(|| "nobody".into());
+                let time = question.document["callDetails"][0]["startTime"].clone();
+                let time = time.as_str().unwrap_or_default();
+                let zone = time.get(23..).unwrap_or_default().to_owned();
+                Ok(vec![
+                    Mapped::text("customer_name", account),
+                    Mapped::text("vip", zone),
+                ])
+            })
+        })
+    };
+    let (service, url) = start_in(&format!("{CONFIG}{TENANTS}"), "lookup", own).await;
+    let service = service.unwrap();
+    let routed = place(&service, Call::default()).await;
+    assert_eq!(variable(&routed, "customer_name"), Some("acme"));
+    let zone = variable(&routed, "vip").unwrap();
+    assert!(["-04:00", "-05:00"].contains(&zone), "{zone}");
+    assert_eq!(routed.variables["flow.account"], "acme");
+    let other = Call {
+        destination: "7001".into(),
+        ..Call::default()
+    };
+    let other = place(&service, other).await;
+    assert_eq!(variable(&other, "customer_name"), Some("nobody"));
+    assert_eq!(variable(&other, "vip"), Some("+05:30"));
+    assert!(!other.variables.contains_key("flow.account"));
+    service.stop().await;
+    let store = Store::open(Options::new(url, Role::Serve)).await.unwrap();
+    let (mut kept, mut next) = (Vec::new(), Some(ReportCursor::default()));
+    while let Some(cursor) = next {
+        let (calls, more) = store.report(&CallFilter::default(), cursor).await.unwrap();
+        kept.extend(calls.into_iter().flat_map(|call| call.responses));
+        next = more;
+    }
+    let names = kept
+        .iter()
+        .map(|one| one.variables["flow.key.customer_name"].clone());
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(ToString::to_string);
+    assert_eq!(names, [json!("acme"), json!("nobody")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,8 @@
     reason = "what is not as it must be fails the test"
 )]
 
+#[path = "support/collector.rs"]
+mod collector;
 #[path = "service/confirm.rs"]
 mod confirm;
 #[path = "service/hostile.rs"]
@@ -15,6 +17,8 @@ mod life;
 mod limits;
 #[path = "support/peer.rs"]
 mod peer;
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/port8021.rs"]
 mod port8021;
 #[path = "support/receiver.rs"]
@@ -23,3 +27,5 @@ mod receiver;
 mod running;
 #[path = "support/switch.rs"]
 mod switch;
+#[path = "service/traces.rs"]
+mod traces;

@@ -7,8 +7,12 @@
 
 mod store_suite;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use store_suite::{finished, summary};
+use switchhook::call::tenants::{Account, Tenants};
 use switchhook::report::{self, Format, Options};
 use switchhook::store::{CallFilter, KeptResponse, Role, Store};
 
@@ -47,6 +51,18 @@ async fn text(store: &Store, options: &Options) -> String {
     String::from_utf8(out).expect("text")
 }
 
+/// An account in India, beside the default one in UTC.
+fn india_for(account: &str) -> Arc<Tenants> {
+    let india = Account {
+        time_zone: chrono_tz::Asia::Kolkata,
+        ..Account::default()
+    };
+    Arc::new(Tenants {
+        accounts: BTreeMap::from([(account.to_owned(), india)]),
+        ..Tenants::default()
+    })
+}
+
 fn as_format(format: Format) -> Options {
     Options {
         format,
@@ -73,11 +89,11 @@ async fn csv_has_a_column_for_each_kept_variable_and_quotes_what_needs_it() {
     )
     .await;
     let india = Options {
-        time_zone: chrono_tz::Asia::Kolkata,
+        tenants: india_for("acme"),
         ..as_format(Format::Csv)
     };
-    let expected = "call,flow,switch,started,answered,ended,talk_ms,caller,called,legs,hangup_cause,incomplete,over,lookup.name,lookup.vip\r\n\
-        a,outbound,pbx-1,2023-11-15T03:43:20.000+05:30,2023-11-15T03:43:20.500+05:30,2023-11-15T03:43:22.500+05:30,2000,+4930123,7000,2,NORMAL_CLEARING,false,true,\"Meyer, \"\"Bo\"\"\nx\",true\r\n";
+    let expected = "call,flow,account,switch,started,answered,ended,talk_ms,caller,called,legs,hangup_cause,incomplete,over,lookup.name,lookup.vip\r\n\
+        a,outbound,acme,pbx-1,2023-11-15T03:43:20.000+05:30,2023-11-15T03:43:20.500+05:30,2023-11-15T03:43:22.500+05:30,2000,+4930123,7000,2,NORMAL_CLEARING,false,true,\"Meyer, \"\"Bo\"\"\nx\",true\r\n";
     assert_eq!(text(&store, &india).await, expected);
 }
 

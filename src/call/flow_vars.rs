@@ -38,6 +38,9 @@ pub struct FlowVars {
     /// `flow.name`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// `flow.account`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// `flow.callee_type`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callee_type: Option<String>,
@@ -67,6 +70,7 @@ impl FlowVars {
             any = true;
             match variable.strip_prefix("flow.") {
                 Some("name") => vars.name = Some(value.to_owned()),
+                Some("account") => vars.account = Some(value.to_owned()),
                 Some("callee_type") => vars.callee_type = Some(value.to_owned()),
                 Some("json_keys") => vars.json_keys = split(value),
                 Some(rest) => {

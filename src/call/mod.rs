@@ -17,5 +17,6 @@ pub mod pairs;
 pub mod recording;
 pub mod session;
 pub mod story;
+pub mod tenants;
 pub mod variables;
 pub mod whole;

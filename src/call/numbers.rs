@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
+use super::leg::Direction;
 
 /// How sure the numbers are, best last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Numbers {
     /// Destination number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
+    /// The context of the dialplan that the channel came in with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
 }
 
 impl Numbers {
@@ -45,6 +49,7 @@ impl Numbers {
             caller: text(event, "Caller-Caller-ID-Number"),
             caller_name: text(event, "Caller-Caller-ID-Name"),
             destination: text(event, "Caller-Destination-Number"),
+            context: text(event, "Caller-Context"),
         }
     }
 
@@ -74,6 +79,18 @@ impl Numbers {
             caller: first_caller(event, inbound),
             caller_name: text(event, "Caller-Caller-ID-Name"),
             destination,
+            // A transfer gives another, and which it was before nothing says.
+            context: text(event, "Caller-Context").filter(|_| first_profile),
+        }
+    }
+
+    /// The number at our end: what was called, or what the called one sees.
+    #[must_use]
+    pub fn own(&self, direction: Direction) -> Option<&str> {
+        match direction {
+            Direction::Inbound => self.destination.as_deref(),
+            Direction::Outbound => self.caller.as_deref(),
+            Direction::Unknown => None,
         }
     }
 

@@ -23,6 +23,8 @@ pub struct Run {
     pub caller: String,
     /// The number that was dialled.
     pub called: String,
+    /// The channel's account, when it is not the default one.
+    pub account: Option<String>,
     /// The channel's `flow.name`.
     pub flow: Option<String>,
     /// When the switch handed the call over, ms since 1970.

@@ -85,8 +85,17 @@ impl Call {
     /// `flow.name`: the first leg's, else the first that any leg has.
     #[must_use]
     pub fn flow_name(&self) -> Option<&str> {
-        let mut names = self.flows().into_iter().map(|flow| flow.name.as_deref());
-        names.find(Option::is_some).flatten()
+        self.first_of(|flow| flow.name.as_deref())
+    }
+
+    /// `flow.account`, as [`Call::flow_name`].
+    #[must_use]
+    pub fn account_name(&self) -> Option<&str> {
+        self.first_of(|flow| flow.account.as_deref())
+    }
+
+    fn first_of(&self, get: fn(&FlowVars) -> Option<&str>) -> Option<&str> {
+        self.flows().into_iter().find_map(get)
     }
 
     /// The variables of every channel, the first leg's first.

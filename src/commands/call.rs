@@ -1,18 +1,15 @@
 //! `switchhook call`: one widget without a call.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use switchhook::call::details;
 use switchhook::call::outcome::Outcome;
-use switchhook::call::variables;
 use switchhook::config::Config;
 use switchhook::service::compile;
-use switchhook::takeover::{Widget, Widgets};
-use switchhook::webhook;
+use switchhook::takeover::trial::{self, Trial, Tried};
+use switchhook::takeover::{Asked, Widgets};
 
 use crate::cli::Call;
 
@@ -29,14 +26,18 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let widgets = compile(&config)
         .map_err(|faults| faults.to_string())?
         .widgets;
-    let widget = widgets
-        .by_name
-        .get(&args.webhook)
+    let channel = trial::channel(vars(&args.vars)?);
+    let trial = Trial::of(&widgets, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &widgets))?;
-    let channel = channel(&args.vars)?;
-    let outcome = ask(&widgets, widget, &channel).await?;
-    super::say(&shown(widget, &outcome))?;
-    Ok(outcome.verdict.is_ok())
+    super::say(&match &trial.asked {
+        Ok(Asked::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
+        // A configuration knows no other.
+        Ok(Asked::Question(_)) => return Err("no HTTP webhook is asked by this name".into()),
+        Err(_) => "nothing is sent\n\n".to_owned(),
+    })?;
+    let tried = trial.ask().await;
+    super::say(&shown(&tried))?;
+    Ok(tried.outcome.verdict.is_ok())
 }
 
 fn unknown(name: &str, widgets: &Widgets) -> String {
@@ -45,65 +46,19 @@ fn unknown(name: &str, widgets: &Widgets) -> String {
     super::unknown_webhook(name, &known)
 }
 
-/// The headers of a channel with these variables. `call.*` values are given by their
-/// header's name, `Caller-Caller-ID-Number=…`.
-fn channel(vars: &[String]) -> Result<BTreeMap<String, String>, String> {
-    let mut headers = BTreeMap::from([
-        ("Unique-ID".to_owned(), uuid::Uuid::new_v4().to_string()),
-        ("Call-Direction".to_owned(), "inbound".to_owned()),
-        ("Caller-Direction".to_owned(), "inbound".to_owned()),
-        ("Answer-State".to_owned(), "answered".to_owned()),
-    ]);
-    for var in vars {
-        let (name, value) = var
-            .split_once('=')
-            .ok_or_else(|| format!("--var {var:?} is not NAME=VALUE"))?;
-        let header = name.starts_with(|c: char| c.is_ascii_uppercase());
-        let name = if header {
-            name.to_owned()
-        } else {
-            format!("variable_{name}")
-        };
-        headers.insert(name, value.to_owned());
-    }
-    Ok(headers)
+fn vars(vars: &[String]) -> Result<Vec<(&str, &str)>, String> {
+    let pair = |var: &String| format!("--var {var:?} is not NAME=VALUE");
+    let pairs = vars.iter();
+    pairs
+        .map(|var| var.split_once('=').ok_or_else(|| pair(var)))
+        .collect()
 }
 
-async fn ask(
-    widgets: &Widgets,
-    widget: &Widget,
-    channel: &BTreeMap<String, String>,
-) -> Result<Outcome, String> {
-    // A configuration knows no other.
-    let Some(webhook) = widget.webhook() else {
-        return Err("no HTTP webhook is asked by this name".into());
-    };
-    let prepared = webhook.prepare(&webhook::Call {
-        headers: channel,
-        document: None,
-        predefined: &|| {
-            details::document_so_far(channel, &widget.so_far)
-                .to_string()
-                .into_bytes()
-        },
-    });
-    match prepared {
-        Ok(request) => {
-            super::say(&format!("{}\n\n", request.shown().trim_end()))?;
-            Ok(widgets.client.ask(webhook, request).await)
-        }
-        Err(failure) => {
-            super::say("nothing is sent\n\n")?;
-            Ok(Outcome::unsent(failure))
-        }
-    }
-}
-
-fn shown(widget: &Widget, outcome: &Outcome) -> String {
+fn shown(tried: &Tried) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = response(outcome, &mut out);
-    let _ = table(widget, outcome, &mut out);
+    let _ = response(&tried.outcome, &mut out);
+    let _ = table(tried, &mut out);
     out
 }
 
@@ -135,13 +90,11 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
 }
 
 /// The variables as the dialplan would see them; the line is among them, last.
-fn table(widget: &Widget, outcome: &Outcome, out: &mut String) -> std::fmt::Result {
-    let set = widget.plan.assignments(outcome, None).into_iter();
-    let set = set.filter_map(|assignment| Some((assignment.name, assignment.value?)));
-    for (name, value) in set {
+fn table(tried: &Tried, out: &mut String) -> std::fmt::Result {
+    for (name, value) in &tried.variables {
         writeln!(out, "{name} = {value}")?;
     }
-    writeln!(out, "\nline {}", variables::line(outcome).as_str())
+    writeln!(out, "\nline {}", tried.line.as_str())
 }
 
 fn millis(duration: Duration) -> String {

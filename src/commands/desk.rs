@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use switchhook::call::tenants::Tenants;
 use switchhook::config::Config;
 use switchhook::report;
-use switchhook::service::store_options;
+use switchhook::service::{store_options, tenants};
 use switchhook::store::{Clock, Role, Store};
 
 /// An operator's place: the store and the account's time zone.
@@ -17,6 +19,8 @@ pub struct Desk {
     pub store: Store,
     /// How times are shown.
     pub times: Times,
+    /// Whose time zone the times of a call have.
+    pub tenants: Arc<Tenants>,
     webhooks: Vec<String>,
 }
 
@@ -34,6 +38,7 @@ impl Desk {
         Ok(Self {
             store,
             times: Times::now(config.account.time_zone),
+            tenants: Arc::new(tenants(&config)),
             webhooks: config.webhooks.into_keys().collect(),
         })
     }

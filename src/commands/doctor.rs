@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use switchhook::call::tenants::{Pattern, Route};
 use switchhook::call::variables::{FLOW_KEY, Names};
 use switchhook::config::{self, Config};
 use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
@@ -90,6 +91,8 @@ fn plan(config: &Config) -> Plan {
         calls_on_hold: config.limits.calls_on_hold,
         posts: config.flows.values().any(posts),
         webhooks: config.webhooks.iter().map(hooked).collect(),
+        routed: config.routes.iter().filter_map(routed).collect(),
+        contexts: config.routes.iter().filter_map(context).collect(),
         values,
     }
 }
@@ -104,6 +107,17 @@ fn write(values: &mut BTreeMap<String, Kind>, name: String, kind: Kind) {
     let known = values.entry(name).or_insert(kind);
     if kind == Kind::Text {
         *known = Kind::Text;
+    }
+}
+
+fn routed(route: &Route) -> Option<String> {
+    route.webhook.clone()
+}
+
+fn context(route: &Route) -> Option<String> {
+    match &route.context {
+        Some(Pattern::Exact(context)) => Some(context.clone()),
+        Some(Pattern::Prefix(_)) | None => None,
     }
 }
 

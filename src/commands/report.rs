@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use switchhook::report::{self, Options, ReportError};
 use switchhook::store::CallFilter;
@@ -32,7 +33,7 @@ async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
             kept_only: args.persisted_only,
         },
         format: args.format.into(),
-        time_zone: desk.times.zone,
+        tenants: Arc::clone(&desk.tenants),
         ..Options::default()
     };
     let mut out = BufWriter::new(io::stdout());

@@ -21,6 +21,7 @@ pub(super) fn check(config: &Config, reader: &Reader<'_>) {
     checks.limits();
     checks.switches();
     checks.account();
+    checks.tenants();
     for (name, flow) in &config.flows {
         checks.flow(&join("flows", name), flow);
     }
@@ -44,9 +45,9 @@ const SHIPPED_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a schedule has beyond the timeout.
 const SCHEDULE_MORE_S: u64 = 5;
 
-struct Checks<'c> {
-    config: &'c Config,
-    reader: &'c Reader<'c>,
+pub(super) struct Checks<'c> {
+    pub(super) config: &'c Config,
+    pub(super) reader: &'c Reader<'c>,
 }
 
 impl Checks<'_> {
@@ -118,7 +119,7 @@ impl Checks<'_> {
     }
 
     fn flow(&self, path: &str, flow: &Flow) {
-        if flow.webhook && self.config.account.default_webhook.is_none() {
+        if flow.webhook && !self.somebody_has_a_webhook() {
             let what = "is enabled, but \"Webhook for Account\" is Not Configured";
             let cure = "name one: [account] default_webhook = \"…\", described in [webhooks.…]";
             self.fault(&join(path, "webhook"), what, cure);
@@ -137,19 +138,30 @@ impl Checks<'_> {
     }
 
     /// Says when there is no webhook of this name.
-    fn known(&self, path: &str, name: &str) {
-        if self.config.webhooks.contains_key(name) {
-            return;
-        }
-        let names = self.config.webhooks.keys().map(String::as_str);
-        let cure = match nearest(name, names) {
-            Some(meant) => format!("did you mean {meant:?}?"),
-            None => format!("add [webhooks.{name}]"),
-        };
-        self.fault(path, format!("there is no webhook {name:?}"), &cure);
+    pub(super) fn known(&self, path: &str, name: &str) {
+        self.named(path, name, ("webhook", "webhooks"), &self.config.webhooks);
     }
 
-    fn fault(&self, path: &str, what: impl Into<String>, cure: &str) {
+    /// Says when a name is not among `all`, whose kind and section are `of`.
+    pub(super) fn named<T>(
+        &self,
+        path: &str,
+        name: &str,
+        of: (&str, &str),
+        all: &BTreeMap<String, T>,
+    ) {
+        if all.contains_key(name) {
+            return;
+        }
+        let (kind, section) = of;
+        let cure = match nearest(name, all.keys().map(String::as_str)) {
+            Some(meant) => format!("did you mean {meant:?}?"),
+            None => format!("add [{}]", join(section, name)),
+        };
+        self.fault(path, format!("there is no {kind} {name:?}"), &cure);
+    }
+
+    pub(super) fn fault(&self, path: &str, what: impl Into<String>, cure: &str) {
         self.reader.fault(path, Wrong::new(what, cure));
     }
 }

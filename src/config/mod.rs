@@ -20,8 +20,10 @@ mod sections;
 mod settings;
 mod store;
 mod surroundings;
+mod tenants;
 #[cfg(test)]
 mod tests;
+mod tracing;
 mod variables;
 mod webhook;
 
@@ -30,8 +32,10 @@ use std::path::Path;
 
 use toml_edit::{Document, TomlError};
 
+use crate::call::tenants::Route;
 use crate::recorder;
 use crate::store::Keep;
+use crate::traces;
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
@@ -43,6 +47,7 @@ pub use settings::{
 };
 use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};
+pub use tenants::Tenant;
 pub use webhook::{Delivery, Webhook, Widget};
 
 /// The commented file of every key and its default.
@@ -66,6 +71,10 @@ pub struct Config {
     pub limits: Limits,
     /// "Webhook for Account" and the time zone.
     pub account: Account,
+    /// Further accounts by name, `flow.account`.
+    pub accounts: BTreeMap<String, Tenant>,
+    /// Which number or context is whose, in the order of the file.
+    pub routes: Vec<Route>,
     /// By `flow.name`; [`DEFAULT_FLOW`] for a call that names none.
     pub flows: BTreeMap<String, Flow>,
     /// By the name that is the path of the `socket` application.
@@ -76,6 +85,8 @@ pub struct Config {
     pub recordings: Recordings,
     /// Which calls on hold are recorded, as bytes and words.
     pub recorder: recorder::Options,
+    /// Where it is told what calls went through.
+    pub traces: traces::Options,
     /// What is allowed and worth a look.
     pub warnings: Vec<Fault>,
     source: Source,
@@ -191,7 +202,8 @@ impl Config {
     }
 
     /// What the file says of a webhook, as a configuration of its own; without that which it
-    /// is asked with (`auth`, `signing`, `tls`).
+    /// is asked with (`auth`, `signing`, `tls`). With an empty `name`: what it says of calls that
+    /// ask none of its webhooks.
     #[must_use]
     pub fn webhook_text(&self, name: &str) -> &str {
         self.source.webhooks.get(name).map_or("", String::as_str)
@@ -219,13 +231,14 @@ fn read(text: &str, origin: &str, surroundings: &dyn Surroundings) -> (Config, F
     config.source = Source {
         origin: origin.to_owned(),
         lines,
-        webhooks: excerpt::of_webhooks(document),
+        webhooks: excerpt::of_webhooks(document, &config),
     };
     (config, findings)
 }
 
 fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
     let mut root = Section::root(reader, document.as_table());
+    let accounts = root.named("accounts", None).into_iter();
     let flows = root.named("flows", None).into_iter();
     let webhooks = root.named("webhooks", None).into_iter();
     Config {
@@ -239,6 +252,14 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         keep: keep::keep(root.section("keep")),
         limits: sections::limits(root.section("limits")),
         account: sections::account(root.section("account")),
+        accounts: accounts
+            .map(|(name, section)| (name.clone(), tenants::tenant(&name, section)))
+            .collect(),
+        routes: root
+            .list("routes")
+            .into_iter()
+            .map(tenants::route)
+            .collect(),
         flows: flows
             .map(|(name, section)| (name.clone(), sections::flow(&name, section)))
             .collect(),
@@ -248,6 +269,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         egress: sections::egress(root.section("egress")),
         recordings: sections::recordings(root.section("recordings")),
         recorder: sections::recorder(root.section("recorder")),
+        traces: tracing::traces(root.section("traces")),
         warnings: Vec::new(),
         source: Source::default(),
     }

@@ -62,6 +62,11 @@ impl<'d> Reader<'d> {
         findings.asked.insert(shape);
     }
 
+    /// The line of the key at `path`.
+    pub(super) fn line(&self, path: &str) -> Option<usize> {
+        self.lines.find(path)
+    }
+
     pub(super) fn finish(self) -> Findings {
         self.findings.into_inner()
     }

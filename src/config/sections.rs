@@ -135,7 +135,7 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     }
 }
 
-fn time_zone(value: &Value) -> Read<Tz> {
+pub(super) fn time_zone(value: &Value) -> Read<Tz> {
     let name = text(value)?;
     let wrong = |_| {
         let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
@@ -217,16 +217,20 @@ fn addresses(value: &Value) -> Read<IpNet> {
     text.parse().ok().or_else(one).ok_or_else(wrong)
 }
 
-/// An `http://` address without user and password: it is shown in logs.
 fn proxy(value: &Value) -> Read<Url> {
     let cure = "write it as \"http://proxy.example:3128\"";
-    let wrong = |_| Wrong::new("is not the address of a proxy", cure);
-    let url: Url = text(value)?.parse().map_err(wrong)?;
+    http_url(value, "an HTTP proxy", cure)
+}
+
+/// An address of HTTP without user and password: it is shown in logs.
+pub(super) fn http_url(value: &Value, of: &str, cure: &str) -> Read<Url> {
+    let wrong = || Wrong::new(format!("is not the address of {of}"), cure);
+    let url: Url = text(value)?.parse().map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(Wrong::new("is not the address of an HTTP proxy", cure));
+        return Err(wrong());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let what = "has a user or password, which this version cannot keep secret";
+        let what = "has a user or password, which are not kept secret there";
         return Err(Wrong::new(what, cure));
     }
     Ok(url)
@@ -273,7 +277,7 @@ pub(super) fn recorder(mut section: Section<'_>) -> recorder::Options {
     clippy::cast_sign_loss,
     reason = "it is from 0 to 1"
 )]
-fn share(value: &Value) -> Read<u32> {
+pub(super) fn share(value: &Value) -> Read<u32> {
     let whole = || value.as_integer().and_then(|one| i32::try_from(one).ok());
     let share = value.as_float().or_else(|| whole().map(f64::from));
     let wrong = || {

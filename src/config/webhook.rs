@@ -177,7 +177,7 @@ fn auth(mut section: Section<'_>) -> Auth {
     }
 }
 
-fn basic(mut section: Section<'_>) -> Auth {
+pub(super) fn basic(mut section: Section<'_>) -> Auth {
     let cure = "add password_env, password_file or password";
     Auth::Basic {
         username: section.need("username", "add username = \"…\"", one_line),
@@ -185,7 +185,7 @@ fn basic(mut section: Section<'_>) -> Auth {
     }
 }
 
-fn bearer(mut section: Section<'_>) -> Auth {
+pub(super) fn bearer(mut section: Section<'_>) -> Auth {
     let cure = "add token_env, token_file or token";
     let keys = ["token", "token_env", "token_file"];
     Auth::Bearer(secret(&mut section, &keys, cure))

@@ -18,7 +18,7 @@ mod store;
 mod switch;
 mod webhook;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -83,6 +83,10 @@ pub struct Plan {
     pub posts: bool,
     /// By name.
     pub webhooks: BTreeMap<String, Hooked>,
+    /// The webhooks that routes name, for calls that are handed over without one.
+    pub routed: BTreeSet<String>,
+    /// The contexts that routes name in full.
+    pub contexts: BTreeSet<String>,
     /// The variables that answers are written to, by full name, with what they are made
     /// of; [`Kind::Text`] where one webhook of several writes text.
     pub values: BTreeMap<String, Kind>,
@@ -153,6 +157,8 @@ mod tests {
             calls_on_hold: 10_000,
             posts: false,
             webhooks: BTreeMap::new(),
+            routed: BTreeSet::new(),
+            contexts: BTreeSet::new(),
             values: BTreeMap::new(),
         }
     }

@@ -445,7 +445,7 @@ pub(super) fn read(row: StoredLeg) -> Option<Leg> {
     match serde_json::from_str(&row.json) {
         Ok(leg) => Some(leg),
         Err(error) => {
-            warn!(leg = row.leg_uuid, %error, "a stored leg cannot be read");
+            warn!(call_uuid = row.call_id, leg_uuid = row.leg_uuid, %error, "a stored leg cannot be read");
             None
         }
     }

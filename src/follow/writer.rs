@@ -174,11 +174,14 @@ async fn afterwards(store: &Store, stored: Vec<Job>, whole: bool) {
 /// call stays, and is taken up at the next start.
 fn set_aside(job: &Job, fault: &StoreError) {
     match job {
-        Job::Leg(leg) => error!(%fault, leg = leg.leg_uuid, "a leg is not stored"),
-        Job::Forget { uuid, .. } => error!(%fault, leg = uuid, "a leg is not removed"),
+        Job::Leg(leg) => {
+            let (call_uuid, leg_uuid) = (&leg.call_id, &leg.leg_uuid);
+            error!(%fault, call_uuid, leg_uuid, "a leg is not stored");
+        }
+        Job::Forget { uuid, .. } => error!(%fault, leg_uuid = uuid, "a leg is not removed"),
         Job::Finish(call) => error!(
             %fault,
-            call = call.call_uuid,
+            call_uuid = call.call_uuid,
             "the documents of a call are not stored; they are made again at the next start"
         ),
         Job::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
@@ -203,7 +206,7 @@ async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
     let new = store.finish_call(call).await?;
     if new.contains(&false) && !store.is_shared() {
         warn!(
-            call = uuid,
+            call_uuid = uuid,
             "a document of this call was there already, and stays"
         );
     }

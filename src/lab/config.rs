@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::documents;
+use super::documents::{self, ACCOUNT, FLOW};
 use super::scenarios::Scenario;
 
 /// A `switchhook.toml` with one webhook for each scenario, all at the receiver.
@@ -27,6 +27,12 @@ pub(super) fn text(
     text.push_str(&documents::config(documents));
     for scenario in scenarios.iter().filter(|scenario| !scenario.unknown) {
         let url = url(scenario, receiver, closed);
+        if let Some(number) = scenario.routed {
+            let name = scenario.name;
+            text.push_str(&format!(
+                "\n[[routes]]\ndid = {number:?}\naccount = {ACCOUNT:?}\nflow = {FLOW:?}\nwebhook = {name:?}\n"
+            ));
+        }
         text.push_str(&format!(
             "\n[webhooks.{}]\nurl = {url:?}\n{}",
             scenario.name, scenario.settings

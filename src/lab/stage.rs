@@ -114,7 +114,9 @@ impl Stage {
     pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
         let mut call = scenario.call.clone();
         let flow = ("flow.name".to_owned(), documents::FLOW.to_owned());
-        call.variables.insert(0, flow);
+        if scenario.routed.is_none() {
+            call.variables.insert(0, flow);
+        }
         let nobody = format!("127.0.0.1:{}", self.closed);
         call.hosts = match scenario.host {
             Host::Service => vec![esl.to_owned()],

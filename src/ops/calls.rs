@@ -39,6 +39,8 @@ pub struct Told {
     pub caller: String,
     /// Who was called.
     pub called: String,
+    /// The account's name; empty: the default one.
+    pub account: String,
     /// The flow's name.
     pub flow: String,
     /// Its widgets, legs, talks, variables, as far as they are known.
@@ -99,6 +101,7 @@ impl Told {
             began_ms: call.summary.started_ms,
             caller: call.summary.caller.clone(),
             called: call.summary.called.clone(),
+            account: call.summary.account.clone(),
             flow: call.summary.flow.clone(),
             story,
             over: Some((call.switch, call.summary)),
@@ -112,6 +115,7 @@ impl Told {
             began_ms: first.began_ms,
             caller: first.caller,
             called: first.called,
+            account: first.account.unwrap_or_default(),
             flow: first.flow.unwrap_or_default(),
             story: Story {
                 runs,
@@ -192,6 +196,7 @@ fn fits(run: &Run, wanted: &Wanted) -> bool {
         Some(&run.caller),
         Some(&run.called),
         Some(&run.webhook),
+        run.account.as_deref(),
         run.flow.as_deref(),
         run.reason(),
         detail,

@@ -8,7 +8,7 @@ use super::lane::Ended;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
 use crate::retry::{self, Next, Outcome};
 use crate::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use crate::store::{Claimed, Clock, Lease, Report, Settled, Store};
+use crate::store::{Claimed, Clock, Report, Settled, Store};
 
 /// The longest error text kept; a receiver's text may be in it.
 const ERROR_BYTES: usize = 500;
@@ -35,14 +35,7 @@ pub(super) async fn attempt<D: Deliver>(
     if answer.is_ok_and(|reply| reply.status == GONE) {
         pause(&store, &claimed.endpoint).await;
     }
-    settle(
-        &store,
-        claimed.lease,
-        verdict.settled,
-        report,
-        begun + LEASE,
-    )
-    .await;
+    settle(&store, &claimed, verdict.settled, report, begun + LEASE).await;
     verdict.ended
 }
 
@@ -198,7 +191,19 @@ async fn pause(store: &Store, endpoint: &str) {
 
 /// Stores the outcome, trying for as long as the lease lasts; after that the
 /// document is sent once more under the same id.
-async fn settle(store: &Store, lease: Lease, settled: Settled, report: Report, until: Instant) {
+async fn settle(
+    store: &Store,
+    claimed: &Claimed,
+    settled: Settled,
+    report: Report,
+    until: Instant,
+) {
+    let Claimed {
+        lease,
+        webhook_id,
+        call_uuid,
+        ..
+    } = claimed;
     loop {
         let Err(error) = store.settle(lease.clone(), settled, report.clone()).await else {
             return;
@@ -208,7 +213,7 @@ async fn settle(store: &Store, lease: Lease, settled: Settled, report: Report, u
             false => false,
         };
         if !waited {
-            tracing::warn!(webhook_id = lease.webhook_id(), %error,
+            tracing::warn!(webhook_id, call_uuid, %error,
                 "the outcome of an attempt was not stored");
             return;
         }

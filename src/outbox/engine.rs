@@ -21,8 +21,10 @@ enum Done {
 }
 
 /// What is known of a task from outside.
+#[derive(Default)]
 struct Task {
     endpoint: String,
+    call_uuid: String,
     lease: Option<Lease>,
 }
 
@@ -179,6 +181,7 @@ impl<D: Deliver> Engine<D> {
         let (options, name) = (options.clone(), claimed.endpoint.clone());
         let task = Task {
             endpoint: name.clone(),
+            call_uuid: claimed.call_uuid.clone(),
             lease: Some(claimed.lease.clone()),
         };
         self.spawn(task, async move {
@@ -203,7 +206,8 @@ impl<D: Deliver> Engine<D> {
                 let Some(task) = self.tasks.remove(&error.id()) else {
                     return;
                 };
-                tracing::error!(endpoint = task.endpoint, %error, "a delivery broke off");
+                let (endpoint, call_uuid) = (&task.endpoint, &task.call_uuid);
+                tracing::error!(endpoint, call_uuid, %error, "a delivery broke off");
                 if task.lease.is_some() {
                     self.note(Done::Attempt(task.endpoint, Ended::Failed), now);
                 }
@@ -246,7 +250,7 @@ impl<D: Deliver> Engine<D> {
             let store = self.store.clone();
             let task = Task {
                 endpoint: name.clone(),
-                lease: None,
+                ..Task::default()
             };
             self.spawn(task, async move {
                 let pulled = store.pull_forward(&name).await;
@@ -266,11 +270,7 @@ impl<D: Deliver> Engine<D> {
             self.options.clone(),
         );
         let known: BTreeSet<String> = self.lanes.keys().cloned().collect();
-        let task = Task {
-            endpoint: String::new(),
-            lease: None,
-        };
-        self.spawn(task, async move {
+        self.spawn(Task::default(), async move {
             if let Err(error) = keep_house(&store, &known, &health, &options).await {
                 tracing::debug!(%error, "the outbox was not tidied");
             }

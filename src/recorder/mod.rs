@@ -106,7 +106,7 @@ impl Recorder {
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Err(error) = file::write(options, secrets, &header, lines) {
                 let folder = options.folder.display();
-                warn!(uuid = header.uuid, %folder, %error, "the call was not recorded");
+                warn!(call_uuid = header.uuid, %folder, %error, "the call was not recorded");
             }
         });
     }

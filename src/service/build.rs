@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::call::details::{DurationUnit, Format, Legs};
 use crate::call::mask::Mask;
+use crate::call::tenants::{Account, Routes, Tenants};
 use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::config::{self, Config, Fault, Faults};
 use crate::eslclient::Limits;
@@ -51,8 +52,14 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     config.accept(faults)?;
     let client = client?;
     prepare(config, &client, &by_name)?;
+    let tenants = Arc::new(tenants(config));
     Ok(Built {
-        widgets: Widgets { by_name, client },
+        widgets: Widgets {
+            by_name,
+            client,
+            tenants,
+            settings: config.webhook_text("").to_owned(),
+        },
     })
 }
 
@@ -63,7 +70,8 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
 pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
     let mut built = compile(config)?;
     for (name, answerer) in answerers {
-        let widget = Widget::answered_by(name, Arc::clone(answerer))?;
+        let so_far = so_far(config, &Names::default());
+        let widget = Widget::answered_by(name, Arc::clone(answerer), so_far)?;
         let before = built.widgets.by_name.insert(name.clone(), Arc::new(widget));
         if before.is_some() {
             return Err(StartError::AnsweredTwice(name.clone()));
@@ -105,10 +113,6 @@ fn widget(
         }
     };
     let options = &section.widget;
-    let so_far = Format {
-        raw_names: table_names(&options.variables),
-        ..format(config, &config::Flow::default())
-    };
     Some(Widget {
         plan: Plan {
             names: options.variables.clone(),
@@ -120,11 +124,40 @@ fn widget(
             music: options.hold_music.clone(),
             before_answer: options.before_answer,
         },
-        so_far,
+        so_far: so_far(config, &options.variables),
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
         settings: config.webhook_text(name).to_owned(),
     })
+}
+
+/// How the predefined document shows a call whose widget writes under these names.
+fn so_far(config: &Config, names: &Names) -> Format {
+    Format {
+        raw_names: table_names(names),
+        ..format(config, &config::Flow::default())
+    }
+}
+
+/// Whose a call is.
+#[must_use]
+pub fn tenants(config: &Config) -> Tenants {
+    let default = Account {
+        default_webhook: config.account.default_webhook.clone(),
+        time_zone: config.account.time_zone,
+    };
+    let account = |tenant: &config::Tenant| Account {
+        default_webhook: tenant.default_webhook.clone(),
+        time_zone: tenant.time_zone.unwrap_or(default.time_zone),
+    };
+    let accounts = config.accounts.iter();
+    Tenants {
+        accounts: accounts
+            .map(|(name, tenant)| (name.clone(), account(tenant)))
+            .collect(),
+        routes: Routes::new(config.routes.clone()),
+        default,
+    }
 }
 
 /// The names, without `flow.key.`, of the table: a call's document so far does not show
@@ -249,13 +282,14 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
 
 /// Every secret of the configuration, to be kept out of recordings.
 fn secrets(config: &Config) -> Secrets {
+    let of_auth = |auth| match auth {
+        &Auth::None => None,
+        Auth::Basic { password, .. } => Some(password),
+        Auth::Bearer(token) => Some(token),
+        Auth::OAuth2(oauth) => Some(&oauth.client_secret),
+    };
     let webhooks = config.webhooks.values().flat_map(|webhook| {
-        let auth = match &webhook.request.auth {
-            Auth::None => None,
-            Auth::Basic { password, .. } => Some(password),
-            Auth::Bearer(token) => Some(token),
-            Auth::OAuth2(oauth) => Some(&oauth.client_secret),
-        };
+        let auth = of_auth(&webhook.request.auth);
         auth.into_iter().chain(&webhook.signing)
     });
     let switches = config.freeswitch.iter().flat_map(|switch| {
@@ -265,7 +299,11 @@ fn secrets(config: &Config) -> Secrets {
             .chain(posts.map(|posts| &posts.password))
     });
     let own = [&config.listen.http_token, &config.store.password];
-    let all = webhooks.chain(switches).chain(own.into_iter().flatten());
+    let own = own
+        .into_iter()
+        .flatten()
+        .chain(of_auth(&config.traces.auth));
+    let all = webhooks.chain(switches).chain(own);
     all.map(|secret| secret.reveal()).collect()
 }
 

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use metrics::counter;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::board::Board;
 use crate::call::details::{self, Format};
 use crate::call::recording::Recording;
 use crate::call::story::Story;
+use crate::call::tenants::{Account, Tenants};
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
 use crate::follow;
@@ -20,27 +21,30 @@ use crate::meter;
 use crate::sparing::Sparing;
 use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
+use crate::traces::Traces;
 use crate::webhook;
 
 use super::build::{self, Built};
 use super::keeper;
 use super::raw;
 use super::recordings::PublicUrl;
+use super::spans;
 
 /// Makes documents after the configuration as it is now.
 pub struct Documents {
     flows: ArcSwap<Flows>,
     board: Arc<Board>,
+    traces: Option<Traces>,
 }
 
 struct Flows {
     by_name: BTreeMap<String, (config::Flow, Format)>,
-    default_webhook: Option<String>,
+    tenants: Arc<Tenants>,
     webhooks: HashMap<String, Arc<Widget>>,
     public_url: Option<PublicUrl>,
     unwanted_keys: Vec<String>,
-    /// Flow names that no flow has, each said once.
-    unknown: Mutex<HashSet<String>>,
+    /// Names of flows and accounts that are not there, each said once.
+    unknown: Mutex<HashSet<(&'static str, String)>>,
 }
 
 impl Documents {
@@ -50,7 +54,16 @@ impl Documents {
     /// A template for recordings that is none.
     pub fn new(config: &Config, built: &Built, board: Arc<Board>) -> Result<Self, Faults> {
         let flows = ArcSwap::from_pointee(Flows::new(config, built)?);
-        Ok(Self { flows, board })
+        Ok(Self {
+            flows,
+            board,
+            traces: None,
+        })
+    }
+
+    /// Calls that are over are told to the `traces`.
+    pub fn traced(self, traces: Option<Traces>) -> Self {
+        Self { traces, ..self }
     }
 
     /// After another one; documents that are frozen already stay as they are.
@@ -69,6 +82,10 @@ impl follow::Closing for Documents {
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
         finished.story.runs = self.board.take(&legs);
         finished.say_what_is_missing();
+        if let Some(traces) = &self.traces {
+            let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
+            spans::call(traces, &finished.call, ran);
+        }
         finished.stored()
     }
 
@@ -84,7 +101,7 @@ impl Flows {
             by_name: formats
                 .map(|(name, flow)| (name.clone(), (flow.clone(), build::format(config, flow))))
                 .collect(),
-            default_webhook: config.account.default_webhook.clone(),
+            tenants: Arc::clone(&built.widgets.tenants),
             webhooks: built.widgets.by_name.clone(),
             public_url: PublicUrl::new(config)?,
             unwanted_keys: raw::unwanted(config),
@@ -93,22 +110,24 @@ impl Flows {
     }
 
     fn finish(&self, call: &Call) -> Finished {
-        let name = call
-            .flow_name()
-            .filter(|name| !name.is_empty())
-            .unwrap_or(DEFAULT_FLOW);
-        let format = self
-            .by_name
-            .get(name)
-            .map(|(_, format)| format.clone())
-            .unwrap_or_default();
-        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(recording);
+        let belongs = self.tenants.of_call(call);
+        let name = belongs.flow.unwrap_or(DEFAULT_FLOW);
+        let flow = self.by_name.get(name);
+        let format = Format {
+            time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
+            ..flow.map(|(_, format)| format.clone()).unwrap_or_default()
+        };
+        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(&call.id, recording);
         let document = details::document(call, &format, &url_of);
+        let mut values = details::call_values(call, &url_of);
+        values["account"] = json!(belongs.account);
+        values["flow"] = json!(belongs.flow);
         let over = Over {
             flow: name,
+            account: belongs.account,
             call,
             document,
-            values: details::call_values(call, &url_of),
+            values,
         };
         let story = Story::of(call, &over.document, &self.unwanted_keys);
         let call = FinishedCall {
@@ -123,19 +142,26 @@ impl Flows {
                     created_us,
                 })
                 .collect(),
-            documents: self.documents(&over),
+            documents: self.documents(&over, belongs.of),
             summary: Some(summary(&over)),
             story: String::new(),
         };
         Finished { call, story }
     }
 
-    fn documents(&self, over: &Over<'_>) -> Vec<NewDocument> {
+    fn documents(&self, over: &Over<'_>, account: Option<&Account>) -> Vec<NewDocument> {
         let Some((flow, _)) = self.by_name.get(over.flow) else {
-            self.say_unknown(over.flow);
+            if over.flow != DEFAULT_FLOW {
+                self.say_unknown("a flow", over.flow);
+            }
             return Vec::new();
         };
-        let default = self.default_webhook.iter().filter(|_| flow.webhook);
+        // Nobody knows whose it is: it must not be shown to another.
+        let Some(account) = account else {
+            self.say_unknown("an account", over.account.unwrap_or_default());
+            return Vec::new();
+        };
+        let default = account.default_webhook.iter().filter(|_| flow.webhook);
         default
             .chain(&flow.after)
             .filter_map(|name| self.document(name, over))
@@ -148,7 +174,7 @@ impl Flows {
         // `check` refuses a flow that names an unknown webhook.
         let webhook = self.webhooks.get(name)?.webhook()?;
         let content = over.render(webhook).unwrap_or_else(|failure| {
-            error!(call = over.call.id, webhook = name, %failure, "the document's request cannot be made");
+            error!(call_uuid = over.call.id, webhook = name, %failure, "the document's request cannot be made");
             Content { body: over.document.to_string().into(), ..Content::default() }
         });
         Some(NewDocument {
@@ -160,12 +186,12 @@ impl Flows {
         })
     }
 
-    fn say_unknown(&self, flow: &str) {
+    fn say_unknown(&self, what: &'static str, name: &str) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        if flow != DEFAULT_FLOW && unknown.len() < 1_000 && unknown.insert(flow.to_owned()) {
+        if unknown.len() < 1_000 && unknown.insert((what, name.to_owned())) {
             warn!(
-                flow,
-                "calls name a flow that the configuration does not have: no document is posted for them"
+                name,
+                "calls name {what} that the configuration does not have: no document is posted for them"
             );
         }
     }
@@ -189,7 +215,7 @@ impl Finished {
         counter!(meter::INCOMPLETE).increment(1);
         FEW.say(|left_out| {
             warn!(
-                call = self.call.call_uuid,
+                call_uuid = self.call.call_uuid,
                 missing = missing.join(", "),
                 left_out,
                 "the document of a call lacks something"
@@ -207,6 +233,7 @@ impl Finished {
 /// A call that is over, with what its documents are made of.
 struct Over<'a> {
     flow: &'a str,
+    account: Option<&'a str>,
     call: &'a Call,
     document: Value,
     values: Value,
@@ -238,6 +265,8 @@ impl Over<'_> {
             .map(|(name, value)| (format!("variable_flow.key.{name}"), text(value)))
             .collect();
         headers.insert("variable_flow.name".into(), self.flow.to_owned());
+        let account = self.account.map(str::to_owned);
+        headers.extend(account.map(|account| ("variable_flow.account".into(), account)));
         headers.insert("Unique-ID".into(), self.call.id.clone());
         headers
     }
@@ -255,6 +284,7 @@ fn summary(over: &Over<'_>) -> CallSummary {
     let millis = |us: Option<i64>| us.map(|us| us / 1_000);
     let ended = over.call.legs.iter().filter_map(|leg| leg.ended_us).max();
     CallSummary {
+        account: over.account.unwrap_or_default().to_owned(),
         flow: over.flow.to_owned(),
         started_ms: millis(first.and_then(|leg| leg.created_us)).unwrap_or_default(),
         answered_ms: millis(first.and_then(|leg| leg.answered_us)),

@@ -18,11 +18,13 @@ use url::Url;
 
 use crate::limit;
 use crate::outbox::{Deliver, Delivery, Reply};
-use crate::store::{self, Content, KeptResponse, Kind, NewDocument, Store};
+use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
+use crate::traces::Traces;
 use crate::webhook::{self, Client, Prepared, Webhook};
 
 use super::build::Built;
+use super::spans::Attempt;
 
 /// Stores what calls leave behind.
 pub struct Keeper {
@@ -57,7 +59,7 @@ impl Aftermath for Keeper {
     /// Offers the request to the store until it takes it, also when nobody waits for that
     /// any longer: the call has gone on in the belief that it will be sent.
     fn send_later(&self, background: Background) -> BoxFuture<'static, Result<(), String>> {
-        let (store, place) = (self.store.clone(), self.place());
+        let (store, place, id) = (self.store.clone(), self.place(), background.id);
         let request = NewDocument {
             kind: Kind::Request,
             webhook: background.webhook,
@@ -67,7 +69,7 @@ impl Aftermath for Keeper {
         };
         let stored = tokio::spawn(async move {
             let _place = place?;
-            put_request(&store, request).await
+            put_request(&store, &id, request).await
         });
         async move { stored.await.unwrap_or_else(|error| Err(error.to_string())) }.boxed()
     }
@@ -96,17 +98,16 @@ impl Aftermath for Keeper {
 }
 
 /// Under one id however often it is offered: a store that failed may have taken it.
-async fn put_request(store: &Store, request: NewDocument) -> Result<(), String> {
-    let id = store::new_id();
+async fn put_request(store: &Store, id: &str, request: NewDocument) -> Result<(), String> {
     loop {
-        match store.put_request(&id, request.clone()).await {
+        match store.put_request(id, request.clone()).await {
             Ok(_) => return Ok(()),
             Err(fault) if fault.is_recoverable() => {
-                warn!(call = request.call_uuid, %fault, "a request in the background waits for the store");
+                warn!(call_uuid = request.call_uuid, %fault, "a request in the background waits for the store");
                 sleep(AGAIN_AFTER).await;
             }
             Err(fault) => {
-                error!(call = request.call_uuid, %fault, "a request in the background is not stored");
+                error!(call_uuid = request.call_uuid, %fault, "a request in the background is not stored");
                 return Err(fault.to_string());
             }
         }
@@ -143,7 +144,10 @@ fn now_ms() -> i64 {
 }
 
 /// Sends what waits in the store, with the webhooks as they are configured now.
-pub struct Webhooks(ArcSwap<Known>);
+pub struct Webhooks {
+    known: ArcSwap<Known>,
+    traces: Option<Traces>,
+}
 
 struct Known {
     widgets: HashMap<String, Arc<Widget>>,
@@ -151,14 +155,15 @@ struct Known {
 }
 
 impl Webhooks {
-    /// The webhooks of a configuration.
-    pub fn new(built: &Built) -> Self {
-        Self(ArcSwap::from_pointee(Known::of(built)))
+    /// The webhooks of a configuration. Each attempt is told to the `traces`.
+    pub fn new(built: &Built, traces: Option<Traces>) -> Self {
+        let known = ArcSwap::from_pointee(Known::of(built));
+        Self { known, traces }
     }
 
     /// Those of another one, from the next attempt on.
     pub fn replace(&self, built: &Built) {
-        self.0.store(Arc::new(Known::of(built)));
+        self.known.store(Arc::new(Known::of(built)));
     }
 }
 
@@ -173,24 +178,27 @@ impl Known {
 
 impl Deliver for Webhooks {
     async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
-        let known = self.0.load_full();
+        let known = self.known.load_full();
         let widget = known.widgets.get(&delivery.endpoint);
         let webhook = widget
             .and_then(|widget| widget.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
         webhook.authorize(&mut request.headers);
-        match known
-            .client
-            .deliver(webhook, request, webhook.timeout())
-            .await
-        {
+        let traces = self.traces.as_ref();
+        let attempt = traces.map(|traces| Attempt::begin(traces, delivery, &mut request));
+        let answer = known.client.deliver(webhook, request, webhook.timeout());
+        let answer = match answer.await {
             Ok(answer) => Ok(Reply {
                 status: answer.status,
                 retry_after: answer.retry_after,
             }),
             Err(failure) => Err(failure.detail),
+        };
+        if let Some(attempt) = attempt {
+            attempt.end(&answer);
         }
+        answer
     }
 }
 
@@ -239,7 +247,7 @@ fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
 }
 
 /// A document's `keys` as the channel variables that they were.
-fn flow_variables(document: &Value) -> BTreeMap<String, String> {
+pub fn flow_variables(document: &Value) -> BTreeMap<String, String> {
     let keys = document
         .get("keys")
         .and_then(Value::as_array)

@@ -14,6 +14,8 @@ mod place;
 mod raw;
 mod recordings;
 mod records;
+mod spans;
+mod trials;
 mod witnesses;
 
 use std::collections::BTreeMap;
@@ -39,12 +41,16 @@ use crate::outbox::{Endpoints, Outbox};
 use crate::store::{self, Role, Store, StoreError};
 use crate::takeover::park::Parking;
 use crate::takeover::{self, Answerer, Takeover};
+use crate::traces;
 use crate::{limit, meter};
 
-pub use build::{compile, store_options};
+pub use build::{compile, store_options, tenants};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
+pub(crate) use keeper::{content, flow_variables};
 use records::Desk;
+use spans::Tracing;
+use trials::Tries;
 use witnesses::Witnesses;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
@@ -86,6 +92,9 @@ pub enum StartError {
     /// The metrics.
     #[error("the metrics cannot start: {0}")]
     Metrics(String),
+    /// The traces.
+    #[error(transparent)]
+    Traces(#[from] traces::CannotStart),
     /// Code that is to answer cannot.
     #[error(transparent)]
     Answerer(#[from] takeover::BadName),
@@ -119,6 +128,7 @@ pub struct Service {
     passwords: Vec<(String, Password)>,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<io::Result<()>>,
+    tracing: Tracing,
 }
 
 impl Service {
@@ -143,7 +153,7 @@ impl Service {
             warn!("{}", warning.in_file(config.origin(), ""));
         }
         let board = Arc::new(Board::new(config.limits.calls_remembered));
-        let documents = Arc::new(Documents::new(config, &built, Arc::clone(&board))?);
+        let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("http", config.listen.http).await?;
         let http_address = local(&http_listener, "http")?;
         let store = Store::open(store::Options {
@@ -154,17 +164,16 @@ impl Service {
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("esl", config.listen.esl).await?;
 
-        let webhooks = Arc::new(Webhooks::new(&built));
-        let (endpoints, watched) = watch::channel(build::endpoints(config)?);
-        let outbox = Outbox::new(
-            store.clone(),
-            watched,
-            Arc::clone(&webhooks),
-            build::outbox_options(config),
-        );
-        let deliveries_health = outbox.health();
+        let tracing = Tracing::start(config)?;
+        let traces = &tracing.traces;
+        let documents = Arc::new(documents.traced(traces.clone()));
+        let webhooks = Arc::new(Webhooks::new(&built, traces.clone()));
         let stop_outbox = CancellationToken::new();
-        let deliveries = tokio::spawn(outbox.run(stop_outbox.clone()));
+        let Delivering {
+            endpoints,
+            health: deliveries_health,
+            task: deliveries,
+        } = deliver(config, &store, &webhooks, &stop_outbox)?;
 
         let stop_follow = CancellationToken::new();
         let Followed {
@@ -178,6 +187,7 @@ impl Service {
         let keeper = Arc::new(Keeper::new(store.clone()));
         let options = takeover::Options {
             board: Arc::clone(&board),
+            traces: traces.clone(),
             ..build::takeover_options(config)
         };
         let takeover = Takeover::new(options, built.widgets, keeper);
@@ -192,13 +202,14 @@ impl Service {
             stop_calls.clone(),
         ));
 
+        let switches = switches.into_iter().chain(parked).chain(tracing.health());
         let checks = checks(
             esl,
             &takeover,
             store.health(),
             deliveries_health,
             stop_calls.clone(),
-            switches.into_iter().chain(parked).collect(),
+            switches.collect(),
         );
         let stop_http = CancellationToken::new();
         let ops = Ops {
@@ -209,13 +220,11 @@ impl Service {
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
+            trials: Tries::desk(&takeover),
             pages: http::places(),
             stop: stop_http.clone(),
         };
-        let posts = Posts {
-            records: Arc::new(records),
-            bytes: config.limits.frame_body_bytes,
-        };
+        let posts = posts(config, records);
         let pages = tokio::spawn(http::serve(http_listener, ops, posts, build::guard(config)));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
@@ -237,6 +246,7 @@ impl Service {
             passwords,
             deliveries,
             pages,
+            tracing,
         })
     }
 
@@ -290,6 +300,7 @@ impl Service {
         }
         self.stop_outbox.cancel();
         ended("deliveries", self.deliveries.await);
+        self.tracing.stop().await;
         self.store.close().await;
         self.stop_http.cancel();
         let mut pages = self.pages;
@@ -335,6 +346,35 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
+/// The deliveries, and what is to be had from them.
+struct Delivering {
+    endpoints: watch::Sender<Endpoints>,
+    health: Health,
+    task: JoinHandle<()>,
+}
+
+/// Starts them.
+fn deliver(
+    config: &Config,
+    store: &Store,
+    webhooks: &Arc<Webhooks>,
+    stop: &CancellationToken,
+) -> Result<Delivering, Faults> {
+    let (endpoints, watched) = watch::channel(build::endpoints(config)?);
+    let webhooks = Arc::clone(webhooks);
+    let outbox = Outbox::new(
+        store.clone(),
+        watched,
+        webhooks,
+        build::outbox_options(config),
+    );
+    Ok(Delivering {
+        endpoints,
+        health: outbox.health(),
+        task: tokio::spawn(outbox.run(stop.clone())),
+    })
+}
+
 /// The followers, and what is to be had from each.
 #[derive(Default)]
 struct Followed {
@@ -370,6 +410,14 @@ fn follow(
         all.followers.push(tokio::spawn(follower.run(stop.clone())));
     }
     all
+}
+
+/// Where switches post their CDRs.
+fn posts(config: &Config, records: Desk) -> Posts {
+    Posts {
+        records: Arc::new(records),
+        bytes: config.limits.frame_body_bytes,
+    }
 }
 
 /// Who takes the parked calls of the switches that give us some, and how each is.

@@ -13,11 +13,13 @@ use super::build::raw_names;
 pub fn unwanted(config: &Config) -> Vec<String> {
     let names = raw_names(config);
     let shown = config.flows.values().any(|flow| flow.keys_raw);
+    let accounts = config.accounts.values();
     let posted: BTreeSet<&String> = config
         .flows
         .values()
         .flat_map(|flow| &flow.after)
         .chain(&config.account.default_webhook)
+        .chain(accounts.filter_map(|account| account.default_webhook.as_ref()))
         .collect();
     let mut posted = posted.iter().filter_map(|name| config.webhooks.get(*name));
     let read = posted.any(|webhook| {

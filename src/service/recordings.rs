@@ -45,12 +45,12 @@ impl PublicUrl {
         })
     }
 
-    /// The URL of one recording.
-    pub fn of(&self, recording: &Recording) -> Option<String> {
+    /// The URL of one recording of a call.
+    pub fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
         match self.render(recording.file_name(), &recording.path) {
             Ok(url) => Some(url),
             Err(error) => {
-                warn!(file = recording.path, %error, "no public URL for a recording");
+                warn!(call_uuid, file = recording.path, %error, "no public URL for a recording");
                 None
             }
         }

@@ -120,6 +120,8 @@ impl NewDocument {
 /// A call that is over, for the report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallSummary {
+    /// The account's name; empty: the default one.
+    pub account: String,
     /// The flow's name.
     pub flow: String,
     /// The first leg's creation.

@@ -1,6 +1,7 @@
 //! Who answers a call on hold: an HTTP webhook, or Rust code of the program that this crate is
 //! part of.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono_tz::Tz;
 use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
@@ -15,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::call::details::{self, Format};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Mapped, Outcome, Phases, Reason};
+use crate::call::tenants;
 use crate::call::variables::{FLOW_KEY, Plan};
 use crate::eslclient::Command;
 use crate::webhook::compile::LONGEST_TIMEOUT;
@@ -45,6 +48,11 @@ pub trait Answerer: Send + Sync + 'static {
         Duration::from_secs(10)
     }
 
+    /// Whether its answers are kept for `switchhook report` once the call is over.
+    fn persist_response(&self) -> bool {
+        false
+    }
+
     /// What the caller hears meanwhile: the switch's own hold music, as early media.
     fn hold(&self) -> Hold {
         Hold {
@@ -63,7 +71,9 @@ pub struct Question {
     pub caller: String,
     /// The number that was dialled, or the extension that the call has come to.
     pub called: String,
-    /// The channel's `flow.name`.
+    /// The channel's `flow.account`, or its route's; `None` is the default account.
+    pub account: Option<String>,
+    /// The channel's `flow.name`, or its route's.
     pub flow: Option<String>,
     /// The flow variables by name, without `flow.key.`: text as it came, and JSON's type where
     /// it came from JSON.
@@ -79,11 +89,13 @@ impl Question {
                 .get(name)
                 .map_or_else(String::new, |text| text.into_owned())
         };
+        let variable = |name| headers.variable(name).map(|name| name.into_owned());
         Self {
             uuid: text("Unique-ID"),
             caller: text("Caller-Caller-ID-Number"),
             called: text("Caller-Destination-Number"),
-            flow: headers.variable("flow.name").map(|name| name.into_owned()),
+            account: variable(tenants::ACCOUNT),
+            flow: variable(tenants::FLOW),
             keys: details::flow_keys_so_far(headers).into_iter().collect(),
             document: details::document_so_far(headers, so_far),
         }
@@ -131,11 +143,15 @@ pub enum Asked {
 }
 
 impl Widget {
-    /// One that `answerer` answers, under the name `name`.
+    /// One that `answerer` answers, under the name `name`; it is shown the call as `so_far` says.
     ///
     /// # Errors
     /// A name of a variable that cannot be one.
-    pub fn answered_by(name: &str, answerer: Arc<dyn Answerer>) -> Result<Self, BadName> {
+    pub fn answered_by(
+        name: &str,
+        answerer: Arc<dyn Answerer>,
+        so_far: Format,
+    ) -> Result<Self, BadName> {
         let mapped = answerer.names();
         for variable in &mapped {
             // The rules of a variable's name are the switch's.
@@ -149,14 +165,14 @@ impl Widget {
         }
         Ok(Self {
             hold: answerer.hold(),
+            persist_response: answerer.persist_response(),
             source: Source::Own(answerer),
             plan: Plan {
                 mapped,
                 ..Plan::default()
             },
-            so_far: Format::default(),
+            so_far,
             wait_for_response: true,
-            persist_response: false,
             settings: String::new(),
         })
     }
@@ -179,15 +195,26 @@ impl Widget {
         }
     }
 
-    /// What a channel asks.
+    /// How the predefined document shows a call of an account in this time zone.
+    fn format(&self, zone: Tz) -> Cow<'_, Format> {
+        if self.so_far.time_zone == zone {
+            return Cow::Borrowed(&self.so_far);
+        }
+        Cow::Owned(Format {
+            time_zone: zone,
+            ..self.so_far.clone()
+        })
+    }
+
+    /// What a channel with these headers asks, of an account in this time zone.
     ///
     /// # Errors
     /// A variable that is missing, or a URL or header that is not valid.
-    pub(super) fn prepare(&self, headers: &dyn Headers) -> Result<Asked, Failure> {
-        let document = || details::document_so_far(headers, &self.so_far);
+    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<Asked, Failure> {
+        let document = || details::document_so_far(headers, &self.format(zone));
         match &self.source {
             Source::Own(_) => {
-                let question = Question::of(headers, &self.so_far);
+                let question = Question::of(headers, &self.format(zone));
                 Ok(Asked::Question(Box::new(question)))
             }
             Source::Webhook(webhook) => {

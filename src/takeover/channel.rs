@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono_tz::Tz;
+
 use crate::call::headers::Headers;
+use crate::call::tenants::{self, Tenants};
 use crate::call::variables::JSON_KEYS;
 use crate::eslclient::Event;
 
@@ -42,10 +45,14 @@ pub struct Lines {
 pub struct Channel {
     /// Its Unique-ID.
     pub uuid: String,
-    /// The webhook that the dialplan asked for.
+    /// The webhook that the dialplan asked for, or else the call's route.
     pub widget: String,
-    /// Its `flow.name`.
+    /// Its `flow.name`, or else its route's.
     pub flow: Option<String>,
+    /// Its account, when it is not the default one.
+    pub account: Option<String>,
+    /// Variables that its route says and it did not have, to be written when it is let go.
+    pub given: Box<[(&'static str, String)]>,
     /// The caller's number, for the log.
     pub caller: String,
     /// The number that was dialled, for the log.
@@ -69,7 +76,7 @@ impl Channel {
     /// As it came: what is in doubt here is not worth a round trip, for a number that
     /// begins with `+` is.
     pub fn read(reply: &ConnectReply) -> Option<Self> {
-        let headers = &AsItCame(&reply.event);
+        let headers = &reply.as_it_came();
         let resumes = headers.variable(RESUMES).as_deref() == Some("true");
         Self::of(headers, "socket_path", Way::Socket { resumes })
     }
@@ -84,7 +91,9 @@ impl Channel {
                 .filter(|uuid| !uuid.is_empty())?
                 .into_owned(),
             widget: variable(asks).unwrap_or_default(),
-            flow: variable("flow.name"),
+            flow: variable(tenants::FLOW),
+            account: variable(tenants::ACCOUNT),
+            given: Box::default(),
             caller: text("Caller-Caller-ID-Number"),
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
@@ -93,6 +102,29 @@ impl Channel {
             has: matches!(way, Way::Parked(_)).then(|| flow_variables(headers)),
             way,
         })
+    }
+
+    /// Finds out whose the call is, and what it asks when the dialplan does not say; the time
+    /// zone of its account.
+    pub fn settle(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        tenants::belong(tenants, headers, |belongs| {
+            self.given = tenants::given(&belongs, headers).into();
+            self.account = text(belongs.account);
+            self.flow = text(belongs.flow);
+            if self.widget.is_empty() {
+                self.widget = text(belongs.webhook).unwrap_or_default();
+            }
+            belongs.of.unwrap_or(&tenants.default).time_zone
+        })
+    }
+
+    /// Its headers with what it is given.
+    pub fn with<'a>(&'a self, headers: &'a dyn Headers) -> tenants::With<'a> {
+        tenants::With {
+            headers,
+            given: &self.given,
+        }
     }
 
     /// Whether a variable may be there. The switch compares names without case.
@@ -174,6 +206,11 @@ impl ConnectReply {
             exact: BTreeMap::new(),
             doubtful: RefCell::default(),
         }
+    }
+
+    /// The headers, with nothing noted.
+    pub fn as_it_came(&self) -> AsItCame<'_> {
+        AsItCame(&self.event)
     }
 
     /// The headers that were read and are in doubt: name of the header, and of the

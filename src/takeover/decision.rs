@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::channel::Channel;
 use super::{Asked, Widget, Widgets};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Reason};
@@ -15,13 +16,14 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// For a call that asks the webhook `name`. With no `room`, nothing is asked.
-    pub fn of(name: &str, headers: &dyn Headers, widgets: &Widgets, room: bool) -> Self {
-        let widget = match find(name, widgets, room) {
+    /// For a channel with these headers. With no `room`, nothing is asked.
+    pub fn of(channel: &mut Channel, headers: &dyn Headers, widgets: &Widgets, room: bool) -> Self {
+        let zone = channel.settle(headers, &widgets.tenants);
+        let widget = match find(channel, widgets, room) {
             Ok(widget) => widget,
             Err(refused) => return *refused,
         };
-        let request = render(&widget, headers);
+        let request = widget.prepare(&channel.with(headers), zone);
         Self::with(widget, request)
     }
 
@@ -48,29 +50,36 @@ impl Decision {
     }
 }
 
-/// The webhook of this name, or what is to be done without.
+/// The webhook that a channel asks, or what is to be done without.
 ///
 /// # Errors
 /// An unknown webhook, or no `room`.
-pub fn find(name: &str, widgets: &Widgets, room: bool) -> Result<Arc<Widget>, Box<Decision>> {
+pub fn find(
+    channel: &Channel,
+    widgets: &Widgets,
+    room: bool,
+) -> Result<Arc<Widget>, Box<Decision>> {
+    let name = channel.widget.as_str();
     match widgets.by_name.get(name).cloned() {
+        None if name.is_empty() => Err(Decision::refusal(None, routeless(channel))),
         None => Err(Decision::refusal(None, unknown(name))),
         Some(widget) if !room => Err(Decision::refusal(Some(widget), overloaded())),
         Some(widget) => Ok(widget),
     }
 }
 
-/// The request for a channel.
-///
-/// # Errors
-/// A variable that is missing, or a URL or header that is not valid.
-pub fn render(widget: &Widget, headers: &dyn Headers) -> Result<Asked, Failure> {
-    widget.prepare(headers)
-}
-
 fn unknown(name: &str) -> Failure {
     let detail = format!(
         "no webhook is named \"{name}\"; the hook in the dialplan names one of the config's"
+    );
+    Failure::new(Reason::InvalidRequest, detail)
+}
+
+fn routeless(channel: &Channel) -> Failure {
+    let detail = format!(
+        "the dialplan names no webhook, and no route with one fits this call to \"{}\"; add [[routes]], \
+         or name a webhook in the dialplan",
+        channel.destination
     );
     Failure::new(Reason::InvalidRequest, detail)
 }

@@ -22,6 +22,7 @@ use crate::call::session::{Action, Input, State, Task};
 use crate::call::variables::Assignment;
 use crate::eslclient::{Command, CommandError, Connection};
 use crate::recorder::Tape;
+use crate::store;
 use crate::webhook::Answered;
 
 use super::channel::{Channel, Way};
@@ -29,6 +30,7 @@ use super::decision::Decision;
 use super::on_hold::OnHold;
 use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
+use super::spans::Noted;
 use super::wire::Wire;
 use super::{Asked, Background, Takeover, Widget, Widgets, release, witness};
 
@@ -107,6 +109,8 @@ struct Held<'a, W> {
     request: Option<Asked>,
     /// Of a call that is recorded.
     tape: Option<Tape>,
+    /// For its spans, when there are any.
+    noted: Option<Box<Noted>>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
     /// On the board, while it waits for the webhook.
@@ -131,6 +135,7 @@ impl<'a, W: Wire> Held<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
+        let noted = Noted::begin(takeover.options.traces.as_ref(), &channel, began);
         let held = Self {
             takeover,
             widgets,
@@ -142,6 +147,7 @@ impl<'a, W: Wire> Held<'a, W> {
             alarm_means: Input::Deadline,
             request,
             tape: None,
+            noted,
             asking: None,
             outcome,
             place: None,
@@ -203,18 +209,21 @@ impl<'a, W: Wire> Held<'a, W> {
     }
 
     fn ask(&mut self) {
-        let (Some(widget), Some(request)) = (self.widget.clone(), self.request.take()) else {
+        let (Some(widget), Some(mut request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
+        if let (Some(tape), Asked::Request(request)) = (&self.tape, &request) {
+            tape.asked(request);
+        }
+        if let Some(noted) = &mut self.noted {
+            noted.asks(&mut request);
+        }
         let until = self.began + widget.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
         let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
         self.asking = Some(match self.tape.clone() {
             Some(tape) => Box::pin(async move {
-                if let Asked::Request(request) = &request {
-                    tape.asked(request);
-                }
                 let mut answered = Answered::default();
                 let outcome = match witness::confirm(witness, &uuid).await {
                     Ok(()) => {
@@ -262,17 +271,25 @@ impl<'a, W: Wire> Held<'a, W> {
             return;
         }
         let request = Background {
+            id: store::new_id(),
             webhook: self.channel.widget.clone(),
             call: self.channel.uuid.clone(),
             flow: self.channel.flow.clone(),
             request: *request,
         };
+        if let Some(noted) = &mut self.noted {
+            noted.leaves(&request);
+        }
         let stored = self.takeover.aftermath.send_later(request);
         let uuid = &self.channel.uuid;
         match timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%uuid, error, "the request in the background was not stored"),
-            Err(_) => warn!(%uuid, "the store is slow; the call goes on without waiting for it"),
+            Ok(Err(error)) => {
+                warn!(call_uuid = %uuid, error, "the request in the background was not stored")
+            }
+            Err(_) => {
+                warn!(call_uuid = %uuid, "the store is slow; the call goes on without waiting for it")
+            }
         }
     }
 
@@ -299,7 +316,7 @@ impl<'a, W: Wire> Held<'a, W> {
                     .into_iter()
                     .for_each(|command| self.queue(Ok(command)));
             }
-            Err(error) => warn!(uuid = %self.channel.uuid, %error, "no hold music"),
+            Err(error) => warn!(call_uuid = %self.channel.uuid, %error, "no hold music"),
         }
         let waited = self.takeover.options.music_after;
         let deadline = widget.timeout().saturating_sub(waited) + GRACE;
@@ -314,7 +331,7 @@ impl<'a, W: Wire> Held<'a, W> {
     fn queue(&mut self, command: Result<Command, CommandError>) {
         match command {
             Ok(command) => self.wire.queue(command),
-            Err(error) => warn!(uuid = %self.channel.uuid, %error, "a command was left out"),
+            Err(error) => warn!(call_uuid = %self.channel.uuid, %error, "a command was left out"),
         }
     }
 
@@ -330,6 +347,7 @@ impl<'a, W: Wire> Held<'a, W> {
             ending: self.ending,
             outcome: self.outcome,
             held: self.left - self.began,
+            noted: self.noted,
         }
     }
 }

@@ -18,6 +18,8 @@ pub mod park;
 mod release;
 mod report;
 mod socket;
+mod spans;
+pub mod trial;
 mod wire;
 mod witness;
 
@@ -34,9 +36,11 @@ use tokio_util::sync::CancellationToken;
 use crate::board::Board;
 use crate::call::details::Format;
 use crate::call::mask::Mask;
+use crate::call::tenants::Tenants;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::recorder::Recorder;
+use crate::traces::Traces;
 use crate::webhook::{Client, Prepared};
 
 pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
@@ -65,6 +69,8 @@ pub struct Options {
     pub mask: Mask,
     /// Records some of the calls.
     pub recorder: Option<Recorder>,
+    /// Where it is told what calls went through.
+    pub traces: Option<Traces>,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -81,6 +87,7 @@ impl Default for Options {
             board: Arc::default(),
             mask: Mask::default(),
             recorder: None,
+            traces: None,
             allow: Vec::new(),
         }
     }
@@ -95,7 +102,7 @@ pub struct Widget {
     pub hold: Hold,
     /// What is written on the channel.
     pub plan: Plan,
-    /// How the predefined document shows the call so far.
+    /// How the predefined document shows the call so far, in the time zone of the default account.
     pub so_far: Format,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
@@ -111,11 +118,17 @@ pub struct Widgets {
     pub by_name: HashMap<String, Arc<Widget>>,
     /// The webhooks' HTTP client, with its egress rule.
     pub client: Client,
+    /// Whose a call is.
+    pub tenants: Arc<Tenants>,
+    /// As [`Widget::settings`], of calls that ask none of these.
+    pub settings: String,
 }
 
 /// A request that nobody waits for, to be sent at least once.
 #[derive(Debug)]
 pub struct Background {
+    /// The id under which it is sent (`webhook-id`).
+    pub id: String,
     /// The webhook's name.
     pub webhook: String,
     /// Unique-ID of the call.
@@ -182,6 +195,12 @@ impl Takeover {
     /// The widgets of calls that come from now on; calls on hold keep theirs.
     pub fn reload(&self, widgets: Widgets) {
         self.widgets.store(Arc::new(widgets));
+    }
+
+    /// What the configuration says of widgets now.
+    #[must_use]
+    pub fn widgets(&self) -> Arc<Widgets> {
+        self.widgets.load_full()
     }
 
     /// Calls on hold now.

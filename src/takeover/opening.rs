@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::outcome::Failure;
@@ -66,23 +67,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
 
     /// Finds the webhook and makes its request. With no `room`, nothing is asked.
     pub async fn decide(&mut self, widgets: &Widgets, room: bool) -> Result<Decision, NoCall> {
-        let widget = match decision::find(&self.channel.widget, widgets, room) {
+        let zone = self
+            .channel
+            .settle(&self.reply.as_it_came(), &widgets.tenants);
+        let widget = match decision::find(&self.channel, widgets, room) {
             Ok(widget) => widget,
             Err(refused) => return Ok(*refused),
         };
-        let request = self.prepare(&widget).await?;
+        let request = self.prepare(&widget, zone).await?;
         Ok(Decision::with(widget, request))
     }
 
     /// Renders the request; once more when it rests on values that are in doubt.
-    async fn prepare(&mut self, widget: &Widget) -> Result<Result<Asked, Failure>, NoCall> {
-        let first = decision::render(widget, &self.reply);
+    async fn prepare(
+        &mut self,
+        widget: &Widget,
+        zone: Tz,
+    ) -> Result<Result<Asked, Failure>, NoCall> {
+        let first = widget.prepare(&self.channel.with(&self.reply), zone);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {
             return Ok(first);
         }
         self.read_again(doubtful).await?;
-        Ok(decision::render(widget, &self.reply))
+        Ok(widget.prepare(&self.channel.with(&self.reply), zone))
     }
 
     /// Asks for the exact text of `doubtful` headers, all in one write.

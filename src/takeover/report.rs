@@ -17,6 +17,7 @@ use crate::{limit, meter};
 use super::Options;
 use super::channel::Channel;
 use super::opening::NoCall;
+use super::spans::Noted;
 
 /// How a call left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,16 +60,21 @@ pub struct Report {
     pub outcome: Option<Outcome>,
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,
+    /// For its spans.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 impl Report {
     /// Logs and counts the call and notes it on the board, once.
-    pub fn publish(self, options: &Options) {
+    pub fn publish(mut self, options: &Options) {
         counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);
         }
         self.log(options.mask);
+        if let (Some(traces), Some(noted)) = (&options.traces, self.noted.take()) {
+            noted.tell(traces, &self);
+        }
         let known = self.known;
         options.board.ran(self.into_run(), known);
     }
@@ -96,6 +102,7 @@ impl Report {
             webhook: board::cut(self.channel.widget),
             caller: board::cut(self.channel.caller),
             called: board::cut(self.channel.destination),
+            account: self.channel.account.map(board::cut),
             flow: self.channel.flow.map(board::cut),
             began_ms: board::now_ms().saturating_sub(held_ms),
             held_us: micros(self.held),
@@ -140,6 +147,7 @@ impl Report {
             widget,
             caller,
             destination,
+            account,
             ..
         } = &self.channel;
         let outcome = self.outcome.as_ref();
@@ -148,8 +156,9 @@ impl Report {
             .map(|failure| mask.text(&failure.detail));
         let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
         info!(
-            %uuid,
+            call_uuid = %uuid,
             webhook = %widget,
+            account,
             caller = mask.number(caller),
             destination = mask.number(destination),
             ending = self.ending.as_str(),

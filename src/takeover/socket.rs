@@ -133,8 +133,9 @@ impl Takeover {
             webhook: report.channel.widget.clone(),
             music_after_us: micros(self.options.music_after),
             goodbye_us: micros(self.options.goodbye_deadline),
-            // A webhook that is not known has none.
-            config: widget.map_or_else(|| "[listen]\n".into(), |widget| widget.settings.clone()),
+            config: widget
+                .map_or(&widgets.settings, |widget| &widget.settings)
+                .clone(),
         };
         recorder.keep(&tape, header, report.end());
         Ok(report)

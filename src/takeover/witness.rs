@@ -48,7 +48,7 @@ pub async fn confirm(witness: Option<Arc<dyn Witness>>, uuid: &str) -> Result<()
         Confirmation::Unanswered => {
             counter!(meter::UNCONFIRMED, "outcome" => "served").increment(1);
             info!(
-                uuid,
+                call_uuid = uuid,
                 "not every switch could be asked whether it has this call; it is served unconfirmed"
             );
             Ok(())
@@ -56,7 +56,7 @@ pub async fn confirm(witness: Option<Arc<dyn Witness>>, uuid: &str) -> Result<()
         Confirmation::Unknown => {
             counter!(meter::UNCONFIRMED, "outcome" => "refused").increment(1);
             warn!(
-                uuid,
+                call_uuid = uuid,
                 "no switch that is followed has this call; its webhook is not asked"
             );
             Err(Failure::new(Reason::InvalidRequest, STRANGER))

@@ -152,6 +152,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
             ..NewDocument::document("completed", "outbound", call, "")
         }],
         summary: Some(CallSummary {
+            account: String::new(),
             flow: "outbound".into(),
             started_ms: STARTED_MS,
             answered_ms: Some(STARTED_MS + 1_000),

@@ -192,6 +192,22 @@ fn sections_refuse_what_they_cannot_use() {
             "has a user or password",
         ),
         (
+            "[traces]\nurl = \"127.0.0.1:4318\"",
+            "is not the address of a collector; write it as \"http://127.0.0.1:4318/v1/traces\"",
+        ),
+        (
+            "[traces]\nurl = \"http://127.0.0.1:4318\"",
+            "has no path; write it as",
+        ),
+        (
+            "[traces]\nurl = \"http://u:pw@collector/v1/traces\"",
+            "has a user or password",
+        ),
+        (
+            "[traces]\nauth.bearer = { token = \"a\" }\nauth.basic = { username = \"u\", password = \"p\" }",
+            "traces.auth",
+        ),
+        (
             "[egress]\nallow_addresses = [\"10.0.0.0/8\", \"intranet\"]",
             "element 2: \"intranet\"",
         ),

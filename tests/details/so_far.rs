@@ -107,6 +107,7 @@ fn templates_have_the_values_of_a_call_that_is_over() {
         "recordedFilePublicPath": format!("https://rec.example/{file}"),
     });
     let expected = json!({
+        "account": null,
         "answered": true,
         "caller_name": "919879072567",
         "caller_number": "919879072567",

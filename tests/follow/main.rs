@@ -12,6 +12,8 @@ mod events;
 mod golden;
 #[path = "../support/inbox.rs"]
 mod inbox;
+#[path = "../support/made.rs"]
+mod made;
 #[path = "../support/port8021.rs"]
 mod port8021;
 #[path = "../support/postgres.rs"]
@@ -29,3 +31,4 @@ mod rolling;
 mod several;
 mod stage;
 mod storing;
+mod tenants;

@@ -57,6 +57,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
 
 pub fn summary(flow: &str, started_ms: i64) -> CallSummary {
     CallSummary {
+        account: "acme".into(),
         flow: flow.into(),
         started_ms,
         answered_ms: Some(started_ms + 500),

@@ -43,6 +43,13 @@ impl Event {
         self
     }
 
+    /// The body of an `event json`.
+    pub fn json(&self) -> String {
+        let headers = self.0.iter();
+        let headers = headers.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+        Value::Object(headers.collect()).to_string()
+    }
+
     /// A header's text, empty when it is not there.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(header, _)| header == name);

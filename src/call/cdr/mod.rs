@@ -83,6 +83,7 @@ fn of_beginning(profile: &Profile, put: &mut dyn FnMut(&str, &str)) {
     put("Caller-ANI", &caller.ani);
     put("Caller-Caller-ID-Name", &caller.caller_id_name);
     put("Caller-Destination-Number", &caller.destination_number);
+    put("Caller-Context", &caller.context);
 }
 
 fn of_times(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {

@@ -103,6 +103,7 @@ pub struct CallerProfile {
     pub caller_id_number: String,
     pub ani: String,
     pub destination_number: String,
+    pub context: String,
     pub chan_name: String,
 }
 

@@ -39,7 +39,7 @@ impl<'a> Entry<'a> {
             leg,
             callee_type: callee_type.to_owned(),
             callee_number: far_number(leg),
-            did_number: did_of.and_then(own_number),
+            did_number: did_of.and_then(Leg::own_number),
             first,
         }
     }
@@ -146,15 +146,6 @@ fn far_number(leg: &Leg) -> Option<&str> {
     match leg.direction {
         Direction::Inbound => leg.numbers.caller.as_deref(),
         Direction::Outbound => leg.numbers.destination.as_deref(),
-        Direction::Unknown => None,
-    }
-}
-
-/// The number at our end: what was called, or what the called one sees.
-pub fn own_number(leg: &Leg) -> Option<&str> {
-    match leg.direction {
-        Direction::Inbound => leg.numbers.destination.as_deref(),
-        Direction::Outbound => leg.numbers.caller.as_deref(),
         Direction::Unknown => None,
     }
 }

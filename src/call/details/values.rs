@@ -3,7 +3,6 @@
 use serde_json::{Map, Value, json};
 
 use super::UrlOf;
-use super::entry::own_number;
 use super::recordings;
 use crate::call::flow_vars;
 use crate::call::headers::Headers;
@@ -13,7 +12,7 @@ use crate::call::whole::Call;
 
 /// `call.*` of a call that is over; what is not known is null.
 ///
-/// * `uuid`, `switch`, `flow`, `incoming`, `legs` (how many), `answered` (the first leg was)
+/// * `uuid`, `switch`, `account`, `flow`, `incoming`, `legs` (how many), `answered` (the first leg was)
 /// * `caller_number`, `caller_name`, `destination_number`, `did_number`: of the first leg,
 ///   as it was created
 /// * `hangup_cause` (Q.850 number), `hangup_cause_name`, `remote_hangup`: of the first leg
@@ -68,6 +67,7 @@ fn first_leg(call: &Call) -> Map<String, Value> {
     });
     let q850 = first.and_then(|leg| leg.q850);
     let values = [
+        ("account", json!(call.account_name())),
         (
             "answered",
             json!(first.is_some_and(|leg| leg.answered_us.is_some())),
@@ -84,7 +84,7 @@ fn first_leg(call: &Call) -> Map<String, Value> {
             "destination_number",
             json!(of(|leg| leg.numbers.destination.as_deref())),
         ),
-        ("did_number", json!(of(own_number))),
+        ("did_number", json!(of(Leg::own_number))),
         ("flow", json!(call.flow_name())),
         ("hangup_cause", json!(q850.map(|number| number.to_string()))),
         ("hangup_cause_name", json!(of(|leg| leg.cause.as_deref()))),

@@ -42,7 +42,7 @@ impl Leg {
             self.channel_name = text(event, "Channel-Name").unwrap_or_default();
         }
         if self.direction == Direction::Unknown {
-            self.direction = direction(event);
+            self.direction = Direction::of(event);
         }
         fill(&mut self.created_us, || time(event, "Created"));
         fill(&mut self.answered_us, || time(event, "Answered"));
@@ -181,14 +181,6 @@ impl Leg {
 fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
     if slot.is_none() {
         *slot = value();
-    }
-}
-
-fn direction(event: &dyn Headers) -> Direction {
-    match event.get("Call-Direction").as_deref() {
-        Some("inbound") => Direction::Inbound,
-        Some("outbound") => Direction::Outbound,
-        Some(_) | None => Direction::Unknown,
     }
 }
 

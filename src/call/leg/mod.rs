@@ -32,6 +32,18 @@ pub enum Direction {
     Outbound,
 }
 
+impl Direction {
+    /// Of a channel's headers.
+    #[must_use]
+    pub fn of(headers: &dyn Headers) -> Self {
+        match headers.get("Call-Direction").as_deref() {
+            Some("inbound") => Self::Inbound,
+            Some("outbound") => Self::Outbound,
+            Some(_) | None => Self::Unknown,
+        }
+    }
+}
+
 /// How far the leg is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -181,6 +193,12 @@ impl Leg {
     pub fn rename(&mut self, uuid: &str) {
         let former = std::mem::replace(&mut self.uuid, uuid.to_owned());
         self.former_uuids.push(former);
+    }
+
+    /// The number at our end of it.
+    #[must_use]
+    pub fn own_number(&self) -> Option<&str> {
+        self.numbers.own(self.direction)
     }
 
     /// The Unique-ID it was created with.

@@ -8,6 +8,7 @@ mod hook;
 mod hosts;
 mod park;
 mod read;
+mod routes;
 mod safety;
 
 use std::collections::BTreeSet;
@@ -55,5 +56,6 @@ pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &Plan, findings: &
     let ours = switch.park_service.as_deref();
     let parked = park::judge(&extensions, answers, ours, plan, findings);
     hook::judge(&extensions, answers, plan, parked, findings);
+    routes::judge(&extensions, answers, plan, findings);
     grammar::judge(&extensions, plan, findings);
 }

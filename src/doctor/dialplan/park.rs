@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::hook::expanded;
 use super::hosts::variables;
 use super::read::{Action, Extension};
+use super::routes::{Asked, followed};
 use super::safety::{asked, known, late_enough};
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
@@ -13,7 +14,7 @@ use crate::doctor::switch::Answers;
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
 
-/// A `park` action behind one that names a webhook.
+/// A `park` action behind one that names a webhook, or says who is to take the call.
 #[derive(Clone, Copy)]
 pub(super) struct Park<'a> {
     extension: &'a Extension,
@@ -26,7 +27,11 @@ pub(super) fn parks(extensions: &[Extension]) -> impl Iterator<Item = Park<'_>> 
         let parks = actions.filter(|(_, action)| action.is(&["park"]));
         parks.map(move |(at, _)| Park { extension, at })
     });
-    all.filter(|park| park.set("flow.webhook").is_some())
+    all.filter(|park| {
+        park.set("flow.webhook")
+            .or(park.set("flow.service"))
+            .is_some()
+    })
 }
 
 impl<'a> Park<'a> {
@@ -47,9 +52,9 @@ impl<'a> Park<'a> {
     }
 
     /// The webhooks that are asked through it, with the seconds until the way out.
-    fn asked(&self, extensions: &[Extension]) -> BTreeSet<(String, u64)> {
+    fn asked(&self, extensions: &[Extension]) -> BTreeSet<Asked> {
         let given = variables(self.service());
-        asked(extensions, "park-", &self.extension.context, &given)
+        asked(extensions, "park", &self.extension.context, &given)
     }
 }
 
@@ -73,6 +78,7 @@ pub(super) fn judge(
             continue;
         }
         reached = true;
+        let asked = followed(asked, plan, findings);
         let place = park.extension.place();
         findings.ok("hook", format!("{place} parks calls for {service}"));
         ways_out(park, findings);

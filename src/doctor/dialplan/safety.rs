@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::hook::Socket;
 use super::hosts::{Host, hosts, variables};
 use super::read::{Action, Extension};
+use super::routes::{Asked, followed};
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::is_true;
@@ -163,6 +164,9 @@ impl Judging<'_, '_> {
             .map(str::to_owned)
             .collect();
         named.extend(self.socket.set("socket_path").map(str::to_owned));
+        if named.is_empty() && !self.plan.routed.is_empty() {
+            return;
+        }
         if named.is_empty() {
             let what = format!("{}: socket names no webhook", self.place());
             self.findings.warn(
@@ -176,7 +180,8 @@ impl Judging<'_, '_> {
             named.retain(|name| is_literal(name));
             let hosts = variables(self.socket.data());
             let context = &self.socket.extension.context;
-            for (webhook, within) in asked(self.extensions, "ask-", context, &hosts) {
+            let asked = asked(self.extensions, "ask", context, &hosts);
+            for (webhook, within) in followed(asked, self.plan, self.findings) {
                 self.late_enough(&webhook, within);
                 named.insert(webhook);
             }
@@ -234,8 +239,8 @@ fn is_literal(name: &str) -> bool {
     !name.contains('$')
 }
 
-/// The webhooks that are asked through a shipped hook, `ask-NAME[-within-S][-then-NAME]`
-/// or `park-…` in its context, with the seconds until its way out.
+/// The webhooks that are asked through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
+/// or `park…` in its context, with the seconds until its way out.
 ///
 /// Not those of an extension that sends its calls to a service of its own, by the variables
 /// `given`.
@@ -244,7 +249,7 @@ pub(super) fn asked(
     hook: &str,
     context: &str,
     given: &[String],
-) -> BTreeSet<(String, u64)> {
+) -> BTreeSet<Asked> {
     let redirects = |action: &Action| {
         let set = action.assignment();
         set.is_some_and(|(name, _)| given.iter().any(|given| given == name))
@@ -256,16 +261,18 @@ pub(super) fn asked(
     calls
         .filter_map(|action| {
             let mut words = action.data.split_whitespace();
-            let (name, to) = (words.next()?.strip_prefix(hook)?, words.nth(1)?);
-            (to == context && is_literal(name)).then(|| parts(name))
+            let (rest, to) = (words.next()?.strip_prefix(hook)?, words.nth(1)?);
+            let is_hook = rest.is_empty() || rest.starts_with('-');
+            (is_hook && to == context && is_literal(rest)).then(|| parts(rest))
         })
         .collect()
 }
 
-fn parts(ask: &str) -> (String, u64) {
+fn parts(ask: &str) -> Asked {
     let before_then = ask.split("-then-").next().unwrap_or(ask);
-    match before_then.split_once("-within-") {
-        Some((name, within)) => (name.to_owned(), within.parse().unwrap_or(SHIPPED_WITHIN)),
-        None => (before_then.to_owned(), SHIPPED_WITHIN),
-    }
+    let (name, within) = before_then
+        .split_once("-within-")
+        .unwrap_or((before_then, ""));
+    let name = name.strip_prefix('-').unwrap_or(name);
+    (name.to_owned(), within.parse().unwrap_or(SHIPPED_WITHIN))
 }

@@ -2,25 +2,28 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, FixedOffset, SecondsFormat};
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{RECORDINGS, SWITCH};
+use super::{RECORDINGS, SWITCH, ZONE};
 use crate::lab::scenarios::{Is, Scenario};
 use crate::lab::switch::{CallRecord, LegRecord};
 
-/// Asia/Kolkata has no daylight saving time.
-const OFFSET_S: i32 = 5 * 3600 + 1800;
 const KEY: &str = "flow.key.";
 
 /// Keys are in the order of names: the contract leaves it open.
 pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
     let legs = &record.legs;
     let called = legs.first().map_or("", |leg| leg.destination.as_str());
+    let zone = match scenario.routed {
+        Some(_) => ZONE,
+        None => Tz::Asia__Kolkata,
+    };
     let details: Vec<Value> = legs
         .iter()
         .enumerate()
-        .map(|(at, leg)| entry(leg, at == 0, legs.len() > 1, called))
+        .map(|(at, leg)| entry(leg, at == 0, legs.len() > 1, called, zone))
         .collect();
     let mut document = json!({
         "callDetails": details,
@@ -40,7 +43,7 @@ fn recording(path: &str) -> Value {
     json!({ "recordedFileName": name, "recordedFilePublicPath": format!("{RECORDINGS}{name}") })
 }
 
-fn entry(leg: &LegRecord, first: bool, several: bool, called: &str) -> Value {
+fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: Tz) -> Value {
     let callee = if leg.outbound {
         &leg.destination
     } else {
@@ -49,14 +52,14 @@ fn entry(leg: &LegRecord, first: bool, several: bool, called: &str) -> Value {
     let mut entry = json!({
         "calleeNumber": callee,
         "didNumber": called,
-        "startTime": time(leg.created_us),
-        "endTime": time(leg.ended_us),
+        "startTime": time(leg.created_us, zone),
+        "endTime": time(leg.ended_us, zone),
         "duration": "0",
         "hangupCause": leg.q850.to_string(),
     });
     if leg.answered_us > 0 {
         let talked = (leg.ended_us / 1000).saturating_sub(leg.answered_us / 1000);
-        entry["connectTime"] = time(leg.answered_us);
+        entry["connectTime"] = time(leg.answered_us, zone);
         entry["duration"] = talked.to_string().into();
     }
     if first {
@@ -70,9 +73,9 @@ fn entry(leg: &LegRecord, first: bool, several: bool, called: &str) -> Value {
     entry
 }
 
-fn time(us: u64) -> Value {
+fn time(us: u64, zone: Tz) -> Value {
     let utc = DateTime::from_timestamp_micros(i64::try_from(us).unwrap_or_default());
-    let text = utc.zip(FixedOffset::east_opt(OFFSET_S)).map(|(utc, zone)| {
+    let text = utc.map(|utc| {
         utc.with_timezone(&zone)
             .to_rfc3339_opts(SecondsFormat::Millis, false)
     });

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::receiver::{Receiver, Request};
@@ -23,6 +24,10 @@ use super::switch::CallRecord;
 const PATH: &str = "/documents";
 /// The flow that every call of the lab belongs to.
 pub(super) const FLOW: &str = "lab";
+/// The account of calls that are routed to it, beside that of all others.
+pub(super) const ACCOUNT: &str = "acme";
+/// Its time zone.
+pub(super) const ZONE: Tz = Tz::America__New_York;
 /// The name of the switch, which stands in `cdrId`.
 pub(super) const SWITCH: &str = "lab";
 /// How long a document may take when nothing is in its way. Generous: a disk that is busy with
@@ -35,6 +40,7 @@ const RECORDINGS: &str = "https://rec.example/";
 pub(super) fn config(receiver: SocketAddr) -> String {
     format!(
         "\n[account]\ndefault_webhook = \"completed\"\ntime_zone = \"Asia/Kolkata\"\n\n\
+         [accounts.{ACCOUNT}]\ndefault_webhook = \"completed\"\ntime_zone = \"{ZONE}\"\n\n\
          [flows.{FLOW}]\nwebhook = true\n\n\
          [recordings]\npublic_url = \"{RECORDINGS}{{{{ file_name }}}}\"\n\n\
          [webhooks.completed]\nurl = \"http://{receiver}{PATH}\"\nsigning.secrets = [{:?}]\n",

@@ -6,6 +6,7 @@ mod failure;
 mod hostile;
 mod outage;
 mod parked;
+mod routed;
 mod success;
 
 use std::time::Duration;
@@ -61,6 +62,8 @@ pub(super) struct Scenario {
     pub repeats: bool,
     /// What the request itself must be like.
     pub request: Option<Check>,
+    /// The number by which the call finds account, flow and webhook: its dialplan names none.
+    pub routed: Option<&'static str>,
 }
 
 /// Variables that a failure without an HTTP status leaves.
@@ -100,6 +103,7 @@ impl Scenario {
             typed: Vec::new(),
             repeats: false,
             request: None,
+            routed: None,
         }
     }
 
@@ -178,6 +182,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(failure::all());
     all.extend(hostile::all());
     all.extend(agents::all());
+    all.extend(routed::all());
     all.extend(parked::all(&all));
     all
 }

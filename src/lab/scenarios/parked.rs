@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::routed::routed;
 use super::{FAILED, Heard, Is, PARK_SERVICE, Requests, Scenario, variable};
 use crate::lab::switch::{Left, Parked};
 
@@ -42,14 +43,17 @@ pub(super) fn all(sockets: &[Scenario]) -> Vec<Scenario> {
         let socket = sockets.iter().find(|scenario| scenario.name == *socket)?;
         Some(parked(name, socket))
     });
-    same.chain([untaken(), unknown_service()]).collect()
+    let routed = parked("parked_routed", &routed("parked_routed", "912249000003"));
+    same.chain([untaken(), unknown_service(), routed]).collect()
 }
 
 /// The same call, parked.
 pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
     let mut scenario = socket.clone();
     scenario.name = name;
-    scenario.call.path = name.to_owned();
+    if scenario.routed.is_none() {
+        scenario.call.path = name.to_owned();
+    }
     scenario.call.parked = Some(Parked {
         service: PARK_SERVICE.to_owned(),
         untaken: UNTAKEN,
@@ -105,6 +109,6 @@ mod tests {
             .iter()
             .filter(|scenario| scenario.call.parked.is_some())
             .count();
-        assert_eq!(count, SAME.len() + 2);
+        assert_eq!(count, SAME.len() + 3);
     }
 }

@@ -96,7 +96,7 @@ pub struct Dial {
 pub struct Call {
     /// `HOST:PORT` of the services, tried in order.
     pub hosts: Vec<String>,
-    /// The path behind the port: the webhook's name.
+    /// The path behind the port: the webhook's name; empty: none is named.
     pub path: String,
     /// The caller's name as the phone shows it.
     pub caller_name: String,
@@ -159,9 +159,21 @@ const ABSENT: [(&str, &str); 4] = [
 impl Call {
     /// What stands behind `socket` in the dialplan.
     pub(super) fn socket_data(&self) -> String {
-        let host = |host: &String| format!("{host}/{}", self.path);
+        let host = |host: &String| match self.path.as_str() {
+            "" => host.clone(),
+            path => format!("{host}/{path}"),
+        };
         let hosts: Vec<String> = self.hosts.iter().map(host).collect();
         format!("{} async full", hosts.join("|"))
+    }
+
+    /// What stands before `-line-0` and `-line-1`: the webhook, or what the shipped hook says
+    /// for a call that names none.
+    pub(super) fn lines(&self) -> &str {
+        match self.path.as_str() {
+            "" => "routed",
+            path => path,
+        }
     }
 
     /// The actions before `socket` or `park`.
@@ -194,8 +206,10 @@ impl Call {
     /// Who is to take a parked call, what it asks, where it goes on.
     fn give(&self, parked: &Parked, switch: &Switch, channel: &mut Channel) {
         channel.set("flow.service", parked.service.clone());
-        channel.set("flow.webhook", self.path.clone());
-        channel.set("flow.lines", self.path.clone());
+        if !self.path.is_empty() {
+            channel.set("flow.webhook", self.path.clone());
+        }
+        channel.set("flow.lines", self.lines().to_owned());
         channel.set("flow.lines_context", "flows");
         let id = switch.next_task(&channel.uuid);
         channel.schedule(id, parked.untaken, Deed::WayOut);

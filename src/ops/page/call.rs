@@ -85,6 +85,7 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
                 @if !summary.hangup_cause.is_empty() { div { dt { "Cause" } dd { "Q.850 " (summary.hangup_cause) } } }
                 div { dt { "Switch" } dd { (switch) } }
             }
+            @if !call.account.is_empty() { div { dt { "Account" } dd { (call.account) } } }
             @if !call.flow.is_empty() { div { dt { "Flow" } dd { (call.flow) } } }
             div { dt { "UUID" } dd.id { (call.uuid) } }
         }

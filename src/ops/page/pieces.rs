@@ -82,7 +82,10 @@ pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
                     @if let Some(detail) = sentence(call) {
                         p.why { (detail) }
                     }
-                    p.quiet { (words::away(call.began_ms, now_ms)) " · " (summary(call)) }
+                    p.quiet {
+                        (words::away(call.began_ms, now_ms)) " · " (summary(call))
+                        @if !call.account.is_empty() { " · " (call.account) }
+                    }
                 }
             }
         }

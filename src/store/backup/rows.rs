@@ -59,6 +59,7 @@ pub(in crate::store) const TABLES: [Table; 9] = [
             ("hangup_cause", Text),
             ("incomplete", Truth),
             ("story", Text),
+            ("account", Text),
         ],
         counted: true,
     },

@@ -132,8 +132,9 @@ async fn insert_summary(
 ) -> Result<(), sqlx::Error> {
     sql(
         "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
-                           talk_ms, caller, called, legs, hangup_cause, incomplete, story)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+                           talk_ms, caller, called, legs, hangup_cause, incomplete, story,
+                           account)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) ON CONFLICT DO NOTHING",
     )
     .bind(text(&call.switch))
     .bind(text(&call.call_uuid))
@@ -149,6 +150,7 @@ async fn insert_summary(
     .bind(text(&summary.hangup_cause))
     .bind(summary.incomplete)
     .bind(text(&call.story))
+    .bind(text(&summary.account))
     .execute(db)
     .await?;
     Ok(())

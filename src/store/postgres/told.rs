@@ -24,7 +24,8 @@ impl Postgres {
                    AND ($2::bigint IS NULL OR id < $2)
                    AND ($3::text IS NULL OR call_uuid = $3)
                    AND ($4::text IS NULL OR caller ILIKE $4 OR called ILIKE $4
-                        OR call_uuid ILIKE $4 OR story ILIKE $4)
+                        OR call_uuid ILIKE $4 OR account ILIKE $4
+                        OR story ILIKE $4)
                    AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
                  ORDER BY id DESC LIMIT $6")
             .bind(LOOKED_THROUGH)

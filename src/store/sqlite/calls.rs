@@ -79,8 +79,9 @@ async fn insert_summary(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
-                           talk_ms, caller, called, legs, hangup_cause, incomplete, story)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                           talk_ms, caller, called, legs, hangup_cause, incomplete, story,
+                           account)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(&call.switch)
     .bind(&call.call_uuid)
@@ -96,6 +97,7 @@ async fn insert_summary(
     .bind(&summary.hangup_cause)
     .bind(summary.incomplete)
     .bind(&call.story)
+    .bind(&summary.account)
     .execute(db)
     .await?;
     Ok(())

@@ -127,6 +127,7 @@ fn unfinished(row: SqliteRow) -> Result<ReportedCall, sqlx::Error> {
 pub(super) fn reported(row: &SqliteRow) -> Result<ReportedCall, sqlx::Error> {
     let flow: String = row.try_get("flow")?;
     let summary = CallSummary {
+        account: row.try_get("account")?,
         flow: flow.clone(),
         started_ms: row.try_get("started_ms")?,
         answered_ms: row.try_get("answered_ms")?,

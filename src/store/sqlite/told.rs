@@ -22,7 +22,8 @@ impl Sqlite {
                  WHERE id > (SELECT coalesce(max(id), 0) FROM call) - ?1 AND (?2 IS NULL OR id < ?2)
                    AND (?3 IS NULL OR call_uuid = ?3)
                    AND (?4 IS NULL OR caller LIKE ?4 ESCAPE '\\' OR called LIKE ?4 ESCAPE '\\'
-                        OR call_uuid LIKE ?4 ESCAPE '\\' OR story LIKE ?4 ESCAPE '\\')
+                        OR call_uuid LIKE ?4 ESCAPE '\\' OR account LIKE ?4 ESCAPE '\\'
+                        OR story LIKE ?4 ESCAPE '\\')
                    AND (NOT ?5 OR story LIKE '%\"ending\":\"line_1\"%')
                  ORDER BY id DESC LIMIT ?6",
             )

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
+use crate::call::inert::inert;
 use crate::call::session::Input;
 use crate::call::variables::{self, Assignment, Line, Plan};
 use crate::eslclient::{Command, CommandError};
@@ -49,13 +50,13 @@ impl<W: Wire> Held<'_, W> {
 
     fn queue_leaving(&mut self, line: Line) {
         let commands = self.leaving(line).or_else(|error| {
-            warn!(uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
+            warn!(call_uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
             self.outcome = Some(release::spoiled(self.outcome.as_ref(), &error));
             self.leaving(Line::One)
         });
         self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
         let commands = commands.unwrap_or_else(|error| {
-            warn!(uuid = %self.channel.uuid, %error, "nothing can be written to the channel");
+            warn!(call_uuid = %self.channel.uuid, %error, "nothing can be written to the channel");
             release::bare(&self.channel, self.played)
         });
         for command in commands {
@@ -107,7 +108,11 @@ impl<W: Wire> Held<'_, W> {
             None => plan.in_background(json_keys),
         };
         assignments.retain(|row| row.value.is_some() || self.channel.may_have(&row.name));
-        assignments
+        let given = self.channel.given.iter().map(|(name, text)| Assignment {
+            name: (*name).to_owned(),
+            value: Some(inert(text).into_owned()),
+        });
+        given.chain(assignments).collect()
     }
 
     /// Stores the answer for reports, without holding up the goodbye.
@@ -130,7 +135,7 @@ impl<W: Wire> Held<'_, W> {
         let uuid = self.channel.uuid.clone();
         tokio::spawn(async move {
             if let Err(error) = stored.await {
-                warn!(%uuid, %error, "the answer was not kept for reports");
+                warn!(call_uuid = %uuid, %error, "the answer was not kept for reports");
             }
         });
     }

@@ -20,7 +20,7 @@ impl<W: Wire> Held<'_, W> {
                 heard = self.wire.next() => match heard {
                     Ok(heard) => if let Some(input) = self.heard(heard) { return input },
                     Err(error) => {
-                        debug!(uuid = %self.channel.uuid, %error, "the switch's connection broke");
+                        debug!(call_uuid = %self.channel.uuid, %error, "the switch's connection broke");
                         return Input::Lost;
                     }
                 },
@@ -88,7 +88,7 @@ impl<W: Wire> Held<'_, W> {
         if gone && self.state == State::Leaving {
             self.ending = Ending::HungUp;
         } else if !gone {
-            warn!(uuid = %self.channel.uuid, error, "the switch refused a command");
+            warn!(call_uuid = %self.channel.uuid, error, "the switch refused a command");
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::call::headers::Headers as _;
 use crate::eslclient::{Command, CommandError, Event};
-use crate::takeover::channel::{ASKS, AsItCame, Channel, Lines, Way, task};
+use crate::takeover::channel::{ASKS, AsItCame, Channel, Lines, WAY_OUT, Way, task};
 
 /// The service that is to take the call.
 pub const SERVICE: &str = "flow.service";
@@ -13,6 +13,8 @@ pub const SERVICE: &str = "flow.service";
 const LINES: &str = "flow.lines";
 /// Their context.
 const CONTEXT: &str = "flow.lines_context";
+/// The lines of a call that is parked with neither of the two.
+const ROUTED: &str = "routed";
 /// Where the lines are when the hook does not say.
 const DEFAULT_CONTEXT: &str = "flows";
 /// The way out of a call that nobody takes.
@@ -48,12 +50,15 @@ pub fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
         let value = headers.variable(name).map(std::borrow::Cow::into_owned);
         value.filter(|value| !value.is_empty())
     };
-    let Some(webhook) = variable(ASKS).filter(|_| variable(SERVICE).as_deref() == Some(service))
-    else {
+    let webhook = variable(ASKS);
+    // A way out stands only as long as nobody has taken the call.
+    let is_asked = webhook.is_some() || variable(WAY_OUT).is_some();
+    if !is_asked || variable(SERVICE).as_deref() != Some(service) {
         return Ok(None);
-    };
+    }
+    let name = variable(LINES).or(webhook);
     let lines = Lines {
-        name: variable(LINES).unwrap_or(webhook),
+        name: name.unwrap_or_else(|| ROUTED.to_owned()),
         context: variable(CONTEXT).unwrap_or_else(|| DEFAULT_CONTEXT.to_owned()),
     };
     let Some(channel) = Channel::of(&headers, ASKS, Way::Parked(lines.clone())) else {

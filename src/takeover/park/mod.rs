@@ -232,7 +232,7 @@ impl Parking {
             Ok(None) => {}
             Err(why) => {
                 counter!(meter::PARKED, "fate" => "unusable").increment(1);
-                warn!(%uuid, "a parked call is left to its schedule: {why}");
+                warn!(call_uuid = %uuid, "a parked call is left to its schedule: {why}");
             }
         }
     }
@@ -297,8 +297,11 @@ impl Calls {
 async fn hold(takeover: Arc<Takeover>, hook: Hook, event: Event, mut wire: Shared) {
     let (_counted, room) = OnHold::enter(&takeover);
     let widgets = takeover.widgets.load_full();
-    let Hook { channel, untaken } = hook;
-    let decision = Decision::of(&channel.widget, &AsItCame(&event), &widgets, room);
+    let Hook {
+        mut channel,
+        untaken,
+    } = hook;
+    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
     drop(event);
     if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
         wire.queue(cancel);

@@ -60,7 +60,7 @@ impl Play {
 
     pub(super) fn transfer(&self, channel: &mut Channel, line: u8) {
         if self.call.hand_over.transfer {
-            let extension = format!("{}-line-{line}", self.call.path);
+            let extension = format!("{}-line-{line}", self.call.lines());
             channel.transfer(&extension, &Uuid::new_v4().to_string());
         }
     }

@@ -55,7 +55,7 @@ impl Play {
         let Some(line) = line(&mut channel) else {
             return;
         };
-        let wanted = format!("{}-line-{line} XML flows", self.call.path);
+        let wanted = format!("{}-line-{line} XML flows", self.call.lines());
         if destination != wanted {
             violation(&mut channel, destination, &wanted);
         }

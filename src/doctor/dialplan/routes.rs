@@ -1,0 +1,107 @@
+//! What routes mean to the dialplan: calls that are handed over without a webhook's name, and
+//! contexts.
+
+use std::collections::BTreeSet;
+
+use super::WHOLE;
+use super::read::Extension;
+use crate::doctor::Plan;
+use crate::doctor::finding::Findings;
+use crate::doctor::switch::Answers;
+
+/// A webhook that is asked, with the seconds until the way out; the empty one stands for those
+/// that routes name.
+pub(super) type Asked = (String, u64);
+
+/// The same, with what the routes name in place of the empty one.
+pub(super) fn followed(
+    asked: BTreeSet<Asked>,
+    plan: &Plan,
+    findings: &mut Findings,
+) -> BTreeSet<Asked> {
+    let (routed, mut named): (BTreeSet<Asked>, BTreeSet<Asked>) = asked
+        .into_iter()
+        .partition(|(webhook, _)| webhook.is_empty());
+    if !routed.is_empty() && plan.routed.is_empty() {
+        nowhere(findings);
+    }
+    for (_, within) in routed {
+        let webhooks = plan.routed.iter();
+        named.extend(webhooks.map(|webhook| (webhook.clone(), within)));
+    }
+    named
+}
+
+/// A call that names no webhook finds none.
+pub(super) fn nowhere(findings: &mut Findings) {
+    let what = "the dialplan hands calls over without naming a webhook, and no route names one: \
+                they take line 1, INVALID_REQUEST";
+    let cure =
+        "name one (ask-NAME, park-NAME, socket HOST:PORT/NAME), or add [[routes]] with a webhook";
+    findings.warn("webhooks", what, cure);
+}
+
+/// Whether the contexts of the routes are there, as far as the dialplan is to be seen.
+pub(super) fn judge(
+    extensions: &[Extension],
+    answers: &Answers,
+    plan: &Plan,
+    findings: &mut Findings,
+) {
+    let is_whole = answers.said(WHOLE).is_some_and(|xml| xml.starts_with('<'));
+    let is_there = |context: &&String| extensions.iter().any(|one| one.context == **context);
+    let missing = plan.contexts.iter().filter(|context| !is_there(context));
+    let missing: Vec<&str> = missing.map(String::as_str).collect();
+    if is_whole && !missing.is_empty() {
+        let what = format!(
+            "[[routes]] name contexts that its dialplan does not have: {}",
+            missing.join(", ")
+        );
+        findings.warn("routes", what, "correct the name, or take the route out");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::tests::plan;
+
+    fn found(plan: &Plan, names: &[&str]) -> (Vec<Asked>, Vec<String>) {
+        let asked = names.iter().map(|name| ((*name).to_owned(), 15)).collect();
+        let mut findings = Findings::about("switch");
+        let named = followed(asked, plan, &mut findings);
+        let said = findings.list().into_iter().map(|found| found.what);
+        (named.into_iter().collect(), said.collect())
+    }
+
+    #[test]
+    fn a_call_without_a_webhook_asks_those_of_the_routes_or_none() {
+        let routed = Plan {
+            routed: ["support".to_owned()].into(),
+            ..plan()
+        };
+        let asked = |name: &str| (name.to_owned(), 15);
+        let (named, said) = found(&routed, &["", "lookup"]);
+        assert_eq!(named, [asked("lookup"), asked("support")]);
+        assert_eq!(said, [""; 0]);
+        let (named, said) = found(&plan(), &["", "lookup"]);
+        assert_eq!(named, [asked("lookup")]);
+        assert!(said[0].contains("no route names one"), "{said:?}");
+    }
+
+    #[test]
+    fn a_context_that_is_nowhere_is_told() {
+        let xml = "<section><context name=\"public\"><extension name=\"e\"><condition/></extension></context></section>";
+        let plan = Plan {
+            contexts: ["public", "pubic"].map(str::to_owned).into(),
+            ..plan()
+        };
+        let extensions = super::super::read::extensions(xml).unwrap();
+        let answers = Answers::canned(&[(WHOLE, xml)]);
+        let mut findings = Findings::about("switch");
+        judge(&extensions, &answers, &plan, &mut findings);
+        let found = findings.list();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].what.ends_with("does not have: pubic"), "{found:?}");
+    }
+}

@@ -1,0 +1,2 @@
+-- Whose the call was; empty: the default account.
+ALTER TABLE call ADD COLUMN account TEXT NOT NULL DEFAULT '';
