@@ -14,6 +14,7 @@
 //! is lost, the calls on hold are left to their second way out, also when it comes back:
 //! what happened to them meanwhile is not known.
 
+mod again;
 mod hook;
 mod shared;
 
@@ -31,6 +32,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::eslclient::{self, Client, Command, Connection, Event, Events, Format, Limits};
+use crate::recorder::Tape;
 use crate::store::Health;
 use crate::webhook::options::Secret;
 use crate::{limit, meter};
@@ -38,6 +40,8 @@ use crate::{limit, meter};
 use super::channel::AsItCame;
 use super::decision::Decision;
 use super::on_hold::OnHold;
+use super::report::Report;
+use super::taping::{self, Taping};
 use super::wire::Wire as _;
 use super::{Takeover, held};
 use hook::Hook;
@@ -211,11 +215,10 @@ impl Parking {
     fn event(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
         let name = event.name().into_owned();
         let uuid = event.get("Unique-ID").unwrap_or_default().into_owned();
-        match name.as_str() {
-            "CHANNEL_PARK" if !stopping => self.parked(event, uuid, client, calls),
-            "CHANNEL_HANGUP" => calls.depart(&uuid, Departure::HungUp),
-            "CHANNEL_UNPARK" => calls.depart(&uuid, Departure::MovedOn),
-            _ => {}
+        match (name.as_str(), Departure::of(&name)) {
+            ("CHANNEL_PARK", _) if !stopping => self.parked(event, uuid, client, calls),
+            (_, Some(how)) => calls.depart(&uuid, how),
+            (_, None) => {}
         }
     }
 
@@ -225,9 +228,17 @@ impl Parking {
                 counter!(meter::PARKED, "fate" => "taken").increment(1);
                 let (tell, told) = oneshot::channel();
                 calls.departures.insert(uuid, tell);
-                let wire = Shared::new(client.clone(), told);
                 let takeover = Arc::clone(&self.takeover);
-                calls.tracker.spawn(hold(takeover, hook, event, wire));
+                let taping = Taping::begin(&takeover);
+                let tape = taping.as_ref().map(|taping| taping.tape.clone());
+                let wire = Shared::new(client.clone(), told, tape.clone());
+                calls.tracker.spawn(async move {
+                    let report = hold(Arc::clone(&takeover), hook, event, wire, tape).await;
+                    if let Some(taping) = taping {
+                        taping.end(&takeover, &report);
+                    }
+                    report.publish(&takeover.options);
+                });
             }
             Ok(None) => {}
             Err(why) => {
@@ -294,7 +305,14 @@ impl Calls {
 }
 
 /// One call, from the park to its line.
-async fn hold(takeover: Arc<Takeover>, hook: Hook, event: Event, mut wire: Shared) {
+async fn hold(
+    takeover: Arc<Takeover>,
+    hook: Hook,
+    event: Event,
+    mut wire: Shared,
+    tape: Option<Tape>,
+) -> Report {
+    taping::heard(tape.as_ref(), &event);
     let (_counted, room) = OnHold::enter(&takeover);
     let widgets = takeover.widgets.load_full();
     let Hook {
@@ -306,6 +324,5 @@ async fn hold(takeover: Arc<Takeover>, hook: Hook, event: Event, mut wire: Share
     if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
         wire.queue(cancel);
     }
-    let held = held::perform_parked(&takeover, widgets, wire, channel, decision);
-    held.await.publish(&takeover.options);
+    held::perform_parked(&takeover, widgets, wire, channel, (decision, tape)).await
 }
