@@ -33,7 +33,8 @@ use switchhook::lab::switch::{Call, Parked};
 use switchhook::lab::{self, CallReport, LabOptions, Started};
 use switchhook::recorder::What;
 use switchhook::replay::{self, Recording};
-use switchhook::service::Service;
+use switchhook::service::{self, Service};
+use switchhook::store::{Role, Store};
 
 struct Real;
 
@@ -51,6 +52,14 @@ impl lab::Service for Real {
         }
         .boxed()
     }
+}
+
+/// The store of a configuration, made.
+async fn store_at(config: &Path) -> Store {
+    let config = Config::load(config).unwrap();
+    Store::open(service::store_options(&config, Role::Serve))
+        .await
+        .unwrap()
 }
 
 /// The files in a folder, once there are so many.
@@ -288,6 +297,26 @@ async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_told() {
         out.contains("  ending\n    - line_0\n    + line_1\n"),
         "{out}"
     );
+    // With all that is recorded and kept, before it is published.
+    let store = format!(
+        "[store]\nurl = \"sqlite:{}/new.db\"\n",
+        folder.path().display()
+    );
+    let settings = std::fs::read_to_string(&changed).unwrap();
+    std::fs::write(&changed, settings + &store).unwrap();
+    drop(store_at(&changed).await);
+    let (status, out, err) = program(
+        &["--config", config, "backtest", "--recordings"],
+        folder.path(),
+    );
+    assert_eq!(status, Some(1), "{out}{err}");
+    for part in [
+        "lookup: different\n  ending\n    - line_0\n    + line_1\n",
+        "lookup: 1 recording tested, 1 different\n",
+        "  never matched in 1 answer: name = $.names\n",
+    ] {
+        assert!(out.contains(part), "{part}: {out}");
+    }
     running.service.stop().await;
 }
 

@@ -25,6 +25,7 @@ use crate::takeover::{Aftermath, Background, Kept, Options, Takeover, Widgets};
 use crate::webhook::{self, Answered, Prepared, Script, Webhook};
 
 pub use compare::{Difference, compare};
+pub(crate) use compare::{by_name, request};
 pub use read::{NoRecording, Recording};
 
 /// Bytes that may be under way between the switch and the call.
@@ -71,15 +72,23 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
         }
     };
     let built = service::compile(config);
-    let widgets = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    play_with(recording, &built.widgets)
+}
+
+/// The same with webhooks that are compiled already.
+///
+/// # Errors
+/// [`NoReplay`].
+pub fn play_with(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(run(recording, widgets.widgets))
+    runtime.block_on(run(recording, widgets))
 }
 
-async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay> {
+async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
@@ -89,8 +98,10 @@ async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay
         asked: Arc::clone(&asked),
     };
     let widgets = Widgets {
-        client: widgets.client.scripted(Arc::new(script)),
-        ..widgets
+        client: widgets.client.clone().scripted(Arc::new(script)),
+        by_name: widgets.by_name.clone(),
+        tenants: Arc::clone(&widgets.tenants),
+        settings: widgets.settings.clone(),
     };
     let options = Options {
         music_after: recording.music_after(&times),

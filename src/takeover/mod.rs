@@ -198,6 +198,12 @@ impl Takeover {
         self.widgets.store(Arc::new(widgets));
     }
 
+    /// What the configuration says of widgets now.
+    #[must_use]
+    pub fn widgets(&self) -> Arc<Widgets> {
+        self.widgets.load_full()
+    }
+
     /// Calls on hold now.
     #[must_use]
     pub fn on_hold(&self) -> usize {
