@@ -14,7 +14,7 @@
 //! is lost, the calls on hold are left to their second way out, also when it comes back:
 //! what happened to them meanwhile is not known.
 
-mod again;
+mod call;
 mod hook;
 mod shared;
 
@@ -32,19 +32,12 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::eslclient::{self, Client, Command, Connection, Event, Events, Format, Limits};
-use crate::recorder::Tape;
 use crate::store::Health;
 use crate::webhook::options::Secret;
 use crate::{limit, meter};
 
-use super::channel::AsItCame;
-use super::decision::Decision;
-use super::on_hold::OnHold;
-use super::report::Report;
-use super::taping::{self, Taping};
-use super::wire::Wire as _;
-use super::{Takeover, held};
-use hook::Hook;
+use super::Takeover;
+use super::taping::Taping;
 use shared::{Departure, Shared};
 
 /// Waits between attempts to reach a switch. Until then its parked calls take line 1.
@@ -233,7 +226,7 @@ impl Parking {
                 let tape = taping.as_ref().map(|taping| taping.tape.clone());
                 let wire = Shared::new(client.clone(), told, tape.clone());
                 calls.tracker.spawn(async move {
-                    let report = hold(Arc::clone(&takeover), hook, event, wire, tape).await;
+                    let report = call::hold(Arc::clone(&takeover), hook, event, wire, tape).await;
                     if let Some(taping) = taping {
                         taping.end(&takeover, &report);
                     }
@@ -302,27 +295,4 @@ impl Calls {
             let _ = call.send(how);
         }
     }
-}
-
-/// One call, from the park to its line.
-async fn hold(
-    takeover: Arc<Takeover>,
-    hook: Hook,
-    event: Event,
-    mut wire: Shared,
-    tape: Option<Tape>,
-) -> Report {
-    taping::heard(tape.as_ref(), &event);
-    let (_counted, room) = OnHold::enter(&takeover);
-    let widgets = takeover.widgets.load_full();
-    let Hook {
-        mut channel,
-        untaken,
-    } = hook;
-    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
-    drop(event);
-    if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
-        wire.queue(cancel);
-    }
-    held::perform_parked(&takeover, widgets, wire, channel, (decision, tape)).await
 }

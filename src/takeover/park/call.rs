@@ -1,17 +1,45 @@
-//! A parked call that is played again.
+//! One parked call, as it comes and played again.
 
 use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::hook::{self, SERVICE};
+use super::EVENTS;
+use super::hook::{self, Hook, SERVICE};
 use super::shared::{Departure, Shared};
-use super::{EVENTS, hold};
-use crate::eslclient::{Client, Connection};
-use crate::recorder::What;
-use crate::takeover::Takeover;
-use crate::takeover::held::Stream;
+use crate::eslclient::{Client, Command, Connection, Event};
+use crate::recorder::{Tape, What};
+use crate::takeover::channel::AsItCame;
+use crate::takeover::decision::Decision;
+use crate::takeover::held::{self, Stream};
+use crate::takeover::on_hold::OnHold;
+use crate::takeover::report::Report;
+use crate::takeover::wire::Wire as _;
+use crate::takeover::{Takeover, taping};
+
+/// One call, from the park to its line.
+pub async fn hold(
+    takeover: Arc<Takeover>,
+    hook: Hook,
+    event: Event,
+    mut wire: Shared,
+    tape: Option<Tape>,
+) -> Report {
+    taping::heard(tape.as_ref(), &event);
+    let (_counted, room) = OnHold::enter(&takeover);
+    let widgets = takeover.widgets.load_full();
+    let Hook {
+        mut channel,
+        untaken,
+    } = hook;
+    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
+    drop(event);
+    if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
+        wire.queue(cancel);
+    }
+    held::perform_parked(&takeover, widgets, wire, channel, (decision, tape)).await
+}
 
 impl Takeover {
     /// Takes over the call that parks first on `stream`, which is another end than a switch's; nobody
