@@ -53,6 +53,8 @@ pub enum Command {
     Restore(operator::Restore),
     /// Play recorded calls again, without a switch or a webhook, and say what is different.
     Replay(operator::Replay),
+    /// Run a changed configuration over the calls that are kept, and say what would be different.
+    Backtest(operator::Backtest),
     /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
     Metrics(operator::Metrics),
     /// Print what the shell needs to complete our command line.

@@ -26,7 +26,7 @@
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
 //! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
 //! | [`traces`] | what a call went through, as OpenTelemetry spans for a collector |
-//! | [`recorder`], [`replay`] | what was said in a call, in one file, and the same call again in virtual time |
+//! | [`recorder`], [`replay`], [`backtest`] | what was said in a call, in one file; the same call again in virtual time; a changed configuration over what is kept |
 //! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
 //! | [`config`] | `switchhook.toml`, every fault with its line |
 //! | [`service`] | puts the parts together, starts and drains them |
@@ -91,6 +91,7 @@
 //! get their answers, stores what the followers have learnt, lets the deliveries under way
 //! end, and closes the store.
 
+pub mod backtest;
 pub mod board;
 pub mod call;
 pub mod config;

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup(&line.config, args),
         Command::Restore(args) => commands::restore(&line.config, args),
         Command::Replay(args) => commands::replay(&line.config, args),
+        Command::Backtest(args) => commands::backtest(&line.config, args),
         Command::Completions(args) => commands::completions(args),
         Command::Man => commands::man(),
     }

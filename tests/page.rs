@@ -24,5 +24,7 @@ mod receiver;
 mod stage;
 #[path = "support/switch.rs"]
 mod switch;
+#[path = "page/trying.rs"]
+mod trying;
 #[path = "page/working.rs"]
 mod working;

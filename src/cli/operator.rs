@@ -231,6 +231,37 @@ pub struct Replay {
     pub with_config: bool,
 }
 
+/// `switchhook backtest`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example: before a changed template or mapping is published\n  \
+    switchhook --config changed.toml backtest lookup\n\n\
+    Tested are, with the webhooks as that file has them: recorded calls ([recorder]), played again with\n\
+    the answer that came; answers that the store keeps (persist_response), judged and mapped anew; and\n\
+    documents that the outbox still has, made anew. Shown are each call of which something would be\n\
+    different (- as it was, + as it would be), what could not be tested and why, and each path of\n\
+    response.map that never found anything. Nothing is sent or changed.\n\
+    Exit status: 0 nothing would be different, 1 something would, or nothing is kept, 2 wrong usage"
+)]
+pub struct Backtest {
+    /// Only these webhooks.
+    #[arg(value_name = "WEBHOOK")]
+    pub webhooks: Vec<String>,
+
+    /// Recordings of this folder, in place of [recorder] folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub recordings: Option<std::path::PathBuf>,
+
+    /// Only kept answers and documents of calls that began since then: 2h (ago), or
+    /// 2026-07-31T14:00:00+02:00.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+
+    /// Only those of calls that began before then.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+}
+
 /// `switchhook metrics`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: a dashboard to import into Grafana\n  \

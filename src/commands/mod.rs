@@ -1,5 +1,6 @@
 //! What the commands of the command line do: one module and one function each.
 
+mod backtest;
 mod backup;
 mod call;
 mod check;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
+pub use backtest::backtest;
 pub use backup::{backup, restore};
 pub use call::call;
 pub use check::check;

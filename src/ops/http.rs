@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
@@ -23,7 +23,7 @@ use crate::store::Store;
 use super::guard::{self, Guard};
 use super::page::{self, View};
 use super::records::{self, Records};
-use super::{live, metrics, replay};
+use super::{live, metrics, replay, trial};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -55,6 +55,8 @@ pub struct Ops {
     pub mask: Mask,
     /// Whether there is a token with which something may be changed.
     pub may_change: bool,
+    /// Asks webhooks that are tried.
+    pub trials: trial::Desk,
     /// Places for pages that are told of changes.
     pub pages: Arc<Semaphore>,
     /// Ends what would go on for as long as a page is open.
@@ -95,12 +97,14 @@ pub async fn serve(
         .route("/calls", get(calls))
         .route("/calls/{uuid}", get(call))
         .route("/webhooks", get(webhooks))
+        .route("/webhooks/{name}/try", get(trial::ask).post(trial::act))
         .route("/outbox", get(outbox))
         .route("/outbox/replay", get(replay::ask).post(replay::act))
         .route("/outbox/{id}", get(document))
         .route("/switches", get(switches))
         .route("/changes", get(live::changes))
         .route("/files/{name}", get(page::files::file))
+        .layer(DefaultBodyLimit::max(trial::FORM_BYTES))
         .with_state(ops)
         .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
         .merge(records::router(posts.records, posts.bytes))

@@ -12,6 +12,7 @@ mod page;
 mod pictures;
 pub mod records;
 mod replay;
+pub mod trial;
 mod words;
 
 pub use guard::Guard;

@@ -48,7 +48,7 @@ fn note(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<S
 type Named = BTreeMap<String, String>;
 
 /// Names that only one has, and values that differ.
-pub(super) fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
+pub fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
     for (name, value) in was {
         note(all, name, Some(value.clone()), is.get(name).cloned());
     }
@@ -67,10 +67,12 @@ fn end(what: &What) -> [Option<String>; 3] {
             detail,
         } => [Some(ending.clone()), reason.clone(), detail.clone()],
         What::Switch(_)
+        | What::Event(_)
         | What::Us(_)
         | What::Closed
         | What::Request { .. }
         | What::Outcome { .. }
+        | What::Waited
         | What::Stopping
         | What::Cut => [None, None, None],
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::outcome::{Failure, Outcome, Phases, Reason};
@@ -24,6 +25,7 @@ use crate::takeover::{Aftermath, Background, Kept, Options, Takeover, Widgets};
 use crate::webhook::{self, Answered, Prepared, Script, Webhook};
 
 pub use compare::{Difference, compare};
+pub(crate) use compare::{by_name, request};
 pub use read::{NoRecording, Recording};
 
 /// Bytes that may be under way between the switch and the call.
@@ -70,15 +72,23 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
         }
     };
     let built = service::compile(config);
-    let widgets = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    play_with(recording, &built.widgets)
+}
+
+/// The same with webhooks that are compiled already.
+///
+/// # Errors
+/// [`NoReplay`].
+pub fn play_with(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(run(recording, widgets.widgets))
+    runtime.block_on(run(recording, widgets))
 }
 
-async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay> {
+async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
@@ -88,18 +98,20 @@ async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay
         asked: Arc::clone(&asked),
     };
     let widgets = Widgets {
-        client: widgets.client.scripted(Arc::new(script)),
-        ..widgets
+        client: widgets.client.clone().scripted(Arc::new(script)),
+        by_name: widgets.by_name.clone(),
+        tenants: Arc::clone(&widgets.tenants),
+        settings: widgets.settings.clone(),
     };
     let options = Options {
-        music_after: Duration::from_micros(recording.header.music_after_us),
+        music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
         ..Options::default()
     };
     let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
-    let takeover = Takeover::new(options, widgets, aftermath);
+    let takeover = Arc::new(Takeover::new(options, widgets, aftermath));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
     let switch = tokio::spawn(switch::play(theirs, script, began));
@@ -112,7 +124,7 @@ async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = takeover.play(ours) => end.map_err(NoReplay::NoCall)?,
+        end = taken(&takeover, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
         () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
     };
     let said = switch.await.unwrap_or_default();
@@ -122,6 +134,13 @@ async fn run(recording: &Recording, widgets: Widgets) -> Result<Played, NoReplay
         request,
         end,
     })
+}
+
+async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Result<What, String> {
+    match parked {
+        true => Arc::clone(takeover).play_parked(ours).await,
+        false => takeover.play(ours).await,
+    }
 }
 
 type Asked = Arc<std::sync::Mutex<Option<What>>>;

@@ -247,7 +247,7 @@ fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
 }
 
 /// A document's `keys` as the channel variables that they were.
-fn flow_variables(document: &Value) -> BTreeMap<String, String> {
+pub fn flow_variables(document: &Value) -> BTreeMap<String, String> {
     let keys = document
         .get("keys")
         .and_then(Value::as_array)

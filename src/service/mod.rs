@@ -15,6 +15,7 @@ mod raw;
 mod recordings;
 mod records;
 mod spans;
+mod trials;
 mod witnesses;
 
 use std::collections::BTreeMap;
@@ -46,8 +47,10 @@ use crate::{limit, meter};
 pub use build::{compile, store_options, tenants};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
+pub(crate) use keeper::{content, flow_variables};
 use records::Desk;
 use spans::Tracing;
+use trials::Tries;
 use witnesses::Witnesses;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
@@ -217,11 +220,11 @@ impl Service {
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
+            trials: Tries::desk(&takeover),
             pages: http::places(),
             stop: stop_http.clone(),
         };
-        let (records, bytes) = (Arc::new(records), config.limits.frame_body_bytes);
-        let posts = Posts { records, bytes };
+        let posts = posts(config, records);
         let pages = tokio::spawn(http::serve(http_listener, ops, posts, build::guard(config)));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
@@ -407,6 +410,14 @@ fn follow(
         all.followers.push(tokio::spawn(follower.run(stop.clone())));
     }
     all
+}
+
+/// Where switches post their CDRs.
+fn posts(config: &Config, records: Desk) -> Posts {
+    Posts {
+        records: Arc::new(records),
+        bytes: config.limits.frame_body_bytes,
+    }
 }
 
 /// Who takes the parked calls of the switches that give us some, and how each is.

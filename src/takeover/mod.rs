@@ -19,6 +19,7 @@ mod release;
 mod report;
 mod socket;
 mod spans;
+mod taping;
 pub mod trial;
 mod wire;
 mod witness;
@@ -195,6 +196,12 @@ impl Takeover {
     /// The widgets of calls that come from now on; calls on hold keep theirs.
     pub fn reload(&self, widgets: Widgets) {
         self.widgets.store(Arc::new(widgets));
+    }
+
+    /// What the configuration says of widgets now.
+    #[must_use]
+    pub fn widgets(&self) -> Arc<Widgets> {
+        self.widgets.load_full()
     }
 
     /// Calls on hold now.

@@ -63,7 +63,8 @@ pub struct Webhook {
     pub(super) secured: Option<Secured>,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
-    pub(super) answer: Answer,
+    /// How its answers are read.
+    pub answer: Answer,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
 }

@@ -2,6 +2,7 @@
 //! the library, alone and beside a running `serve`.
 
 mod alone;
+mod backtest;
 mod beside;
 mod crowd;
 mod keeping;

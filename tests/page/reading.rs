@@ -104,6 +104,7 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
         "/calls",
         &call,
         "/webhooks",
+        "/webhooks/lookup/try",
         "/outbox",
         "/switches",
         "/outbox/replay?state=dead",

@@ -26,7 +26,9 @@ const busy = () => {
   const writes = main.contains(at) && at.matches("input, select, textarea");
   const marked = window.getSelection();
   const said = main.querySelector(".said:not(:empty)");
-  return writes || said || (!marked.isCollapsed && main.contains(marked.anchorNode));
+  // A form that is being filled in is left alone altogether.
+  const filled = main.querySelector("form.try");
+  return writes || said || filled || (!marked.isCollapsed && main.contains(marked.anchorNode));
 };
 
 const show = (text) => {
@@ -72,9 +74,13 @@ const send = async (form) => {
       headers: { authorization: `Bearer ${token.value}` },
       body: new URLSearchParams(new FormData(form)),
     });
-    said.textContent = await answer.text();
+    const text = await answer.text();
+    if (answer.headers.get("content-type")?.startsWith("text/html")) {
+      said.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    } else said.textContent = text;
     if (answer.ok) sessionStorage.setItem("token", token.value);
-    else button.disabled = false;
+    // What was sent again is; a webhook may be tried once more.
+    button.disabled = answer.ok && !form.matches(".try");
   } catch {
     said.textContent = "The service does not answer.";
     button.disabled = false;

@@ -123,6 +123,9 @@ fn card(one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) -> Markup {
         article.card {
             div.row {
                 h2 { (one.name) }
+                @if one.name != meter::UNKNOWN {
+                    a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
+                }
                 @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
                     span.pill.bad { "deliveries paused" }
                     span { (paused) ". " code { "switchhook outbox resume " (one.name) } }

@@ -89,6 +89,26 @@ impl Answer {
         self.map.iter().map(|wanted| wanted.name.as_str())
     }
 
+    /// The variables with their paths.
+    pub fn paths(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.map.iter();
+        all.map(|wanted| (wanted.name.as_str(), wanted.path.as_str()))
+    }
+
+    /// Whether each path finds something of its kind, in the order of [`Answer::paths`]; `None`
+    /// when the body does not parse as its type.
+    #[must_use]
+    pub fn matches(&self, content_type: Option<&str>, body: &[u8]) -> Option<Vec<bool>> {
+        if body.is_empty() {
+            return Some(self.map.iter().map(|_| false).collect());
+        }
+        let found = self.find(content_type, body).ok()?;
+        let fits = |(wanted, found): (&Wanted, Option<Found>)| {
+            found.is_some_and(|found| is_of(wanted.kind, &found.text))
+        };
+        Some(self.map.iter().zip(found).map(fits).collect())
+    }
+
     /// The variables of a 2xx answer.
     ///
     /// An empty body is a valid one, in which no path finds anything.

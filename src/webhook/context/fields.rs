@@ -21,6 +21,8 @@ pub(in crate::webhook) fn call_header(field: &str) -> Option<&'static str> {
         "direction" => "Call-Direction",
         "context" => "Caller-Context",
         "dialplan" => "Caller-Dialplan",
+        "account" => "variable_flow.account",
+        "flow" => "variable_flow.name",
         "network_address" => "Caller-Network-Addr",
         "channel_name" => "Channel-Name",
         "answer_state" => "Answer-State",

@@ -1,0 +1,200 @@
+//! `switchhook backtest`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use switchhook::backtest::{Backtest, Changed, Report, Tested};
+use switchhook::config::Config;
+use switchhook::replay::Recording;
+use switchhook::service::compile;
+use switchhook::store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook::takeover::Widgets;
+
+use super::counted;
+use super::desk::Desk;
+use super::replay::{printable, shown};
+use crate::cli::operator::Backtest as Args;
+
+/// Calls of a page.
+const PAGE: u32 = 200;
+
+/// Runs the configuration over the calls that are kept, and says what would be different.
+///
+/// Exit status 0 when nothing would, 1 when something would or nothing could be tested.
+#[must_use]
+pub fn backtest(path: &Path, args: &Args) -> ExitCode {
+    super::exit(super::block_on(run(path, args)))
+}
+
+async fn run(path: &Path, args: &Args) -> Result<bool, String> {
+    let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
+    let built = compile(&config).map_err(|faults| faults.to_string())?;
+    let widgets = built.widgets;
+    for name in &args.webhooks {
+        if !widgets.by_name.contains_key(name) {
+            let known: Vec<String> = config.webhooks.into_keys().collect();
+            return Err(super::unknown_webhook(name, &known));
+        }
+    }
+    let folder = args.recordings.clone().unwrap_or(config.recorder.folder);
+    let recordings = files(&folder, args.recordings.is_some())?;
+    let desk = Desk::open(path).await?;
+    let tested = test(&desk.store, &widgets, args, recordings).await;
+    desk.store.close().await;
+    let report = tested?;
+    super::say(&told(&report))?;
+    if report.tested.values().all(|one| one.total() == 0) {
+        return Err(NOTHING.to_owned());
+    }
+    Ok(report.changes.is_empty())
+}
+
+const NOTHING: &str = "no call is kept that could be tested: persist_response = true in a webhook keeps its \
+                       answers, [recorder] share keeps whole calls";
+
+/// The recordings of a folder; of one that nobody named none when it is not there.
+fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(_) if !is_named => return Ok(Vec::new()),
+        Err(error) => return Err(format!("{}: {error}", folder.display())),
+    };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let is_recording = |path: &PathBuf| path.to_string_lossy().ends_with(".call.jsonl");
+    let mut files: Vec<PathBuf> = paths.filter(is_recording).collect();
+    files.sort();
+    Ok(files)
+}
+
+async fn test(
+    store: &Store,
+    widgets: &Widgets,
+    args: &Args,
+    recordings: Vec<PathBuf>,
+) -> Result<Report, String> {
+    let mut test = Backtest::new(widgets, args.webhooks.clone());
+    // Time is virtual in a call that is played, so it has a thread without a runtime.
+    let played = tokio::task::block_in_place(|| {
+        for file in recordings {
+            match Recording::read(&file) {
+                Ok(recording) => test.recording(&recording),
+                Err(error) => eprintln!("switchhook: {error}"),
+            }
+        }
+        test
+    });
+    test = played;
+    let kept = answers(store, args, &mut test).await;
+    kept.map_err(|error| error.to_string())?;
+    let sent = documents(store, args, &mut test).await;
+    sent.map_err(|error| error.to_string())?;
+    Ok(test.finish())
+}
+
+async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+    let filter = CallFilter {
+        from_ms: args.since.map(|since| since.ms),
+        until_ms: args.until.map(|until| until.ms),
+        kept_only: true,
+        ..CallFilter::default()
+    };
+    let mut next = Some(ReportCursor::default());
+    while let Some(cursor) = next {
+        let (calls, more) = store.report(&filter, cursor).await?;
+        let kept = calls.iter().flat_map(|call| &call.responses);
+        kept.for_each(|answer| test.answer(answer));
+        next = more;
+    }
+    Ok(())
+}
+
+/// The newest calls first, as far back as the outbox has documents of some.
+async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+    let mut search = CallSearch {
+        limit: PAGE,
+        ..CallSearch::default()
+    };
+    let is_meant = |ms: i64| {
+        args.since.is_none_or(|since| ms >= since.ms)
+            && args.until.is_none_or(|until| ms < until.ms)
+    };
+    loop {
+        let calls = store.calls(&search).await?;
+        let Some(last) = calls.last() else {
+            return Ok(());
+        };
+        search.before = Some(last.id);
+        for call in calls
+            .iter()
+            .filter(|call| is_meant(call.summary.started_ms))
+        {
+            let mut sent = Vec::new();
+            for row in store.documents_of(&[&call.call_uuid]).await? {
+                let document = store.document(&row.webhook_id).await?;
+                sent.push((row.endpoint, document.content));
+            }
+            test.documents(call, &sent);
+        }
+    }
+}
+
+fn told(report: &Report) -> String {
+    let mut out = String::new();
+    for changed in &report.changes {
+        // Writing to a String cannot fail.
+        let _ = change(&mut out, changed);
+    }
+    for (name, tested) in &report.tested {
+        let of_it = report
+            .changes
+            .iter()
+            .filter(|changed| changed.webhook == *name);
+        let _ = summary(&mut out, name, tested, of_it.count() as u64);
+    }
+    out
+}
+
+fn change(out: &mut String, changed: &Changed) -> std::fmt::Result {
+    let (call, webhook) = (printable(&changed.call), printable(&changed.webhook));
+    writeln!(out, "{call}  {webhook}: different")?;
+    for difference in &changed.differences {
+        out.push_str(&shown(difference));
+    }
+    Ok(())
+}
+
+fn summary(out: &mut String, name: &str, tested: &Tested, changed: u64) -> std::fmt::Result {
+    let name = printable(name);
+    let kinds = [
+        (tested.recordings, "recording", "recordings"),
+        (tested.answers, "kept answer", "kept answers"),
+        (tested.documents, "document", "documents"),
+    ];
+    let kinds = kinds.into_iter().filter(|(count, ..)| *count > 0);
+    let kinds: Vec<String> = kinds
+        .map(|(count, one, many)| counted(count, one, many))
+        .collect();
+    let of = if kinds.is_empty() {
+        "nothing".to_owned()
+    } else {
+        kinds.join(", ")
+    };
+    writeln!(out, "{name}: {of} tested, {changed} different")?;
+    for (why, count) in &tested.untold {
+        writeln!(out, "  {count} not tested: {}", printable(why))?;
+    }
+    for path in tested
+        .paths
+        .iter()
+        .filter(|path| path.matched == 0 && tested.read > 0)
+    {
+        let answers = counted(tested.read, "answer", "answers");
+        writeln!(
+            out,
+            "  never matched in {answers}: {} = {}",
+            path.name, path.path
+        )?;
+    }
+    Ok(())
+}
