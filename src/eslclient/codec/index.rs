@@ -58,7 +58,7 @@ impl Index {
 
     /// The fields whose decoded name may be `prefix` and `name`, without case.
     pub(super) fn tagged(&self, prefix: &str, name: &str) -> impl Iterator<Item = &Field> {
-        let found = memchr_iter(tag(prefix.as_bytes(), name.as_bytes()), &self.tags);
+        let found = memchr_iter(joined_tag(prefix.as_bytes(), name.as_bytes()), &self.tags);
         found.filter_map(|at| self.fields.get(at))
     }
 
@@ -66,15 +66,16 @@ impl Index {
     pub(super) fn finished(mut self, text: &str) -> Self {
         let name = |field: &Field| {
             let (from, to) = field.name;
-            text.get(from as usize..to as usize).unwrap_or_default()
+            text.as_bytes()
+                .get(from as usize..to as usize)
+                .unwrap_or_default()
         };
+        let decoded = |raw: &[u8]| unescape(std::str::from_utf8(raw).unwrap_or_default());
         let fields = self.fields.iter().map(name);
         self.tags = if self.escaped_names {
-            fields
-                .map(|name| tag(b"", unescape(name).as_bytes()))
-                .collect()
+            fields.map(|raw| tag(decoded(raw).as_bytes())).collect()
         } else {
-            fields.map(|name| tag(b"", name.as_bytes())).collect()
+            fields.map(tag).collect()
         };
         self
     }
@@ -117,20 +118,29 @@ impl Index {
     }
 }
 
-/// One byte of a name in two parts: the same whatever its case, and seldom the same for two
-/// names of one event. Many begin with the same words, and end with the same letter.
-fn tag(prefix: &[u8], name: &[u8]) -> u8 {
+/// One byte of a name: the same whatever its case, and seldom the same for two names of one
+/// event. Many begin with the same words, and end with the same letter.
+fn tag(name: &[u8]) -> u8 {
+    let (middle, last) = (name.get(name.len() / 2), name.last());
+    mixed(name.len(), middle, last)
+}
+
+/// The [`tag`] of `prefix` and `name` together.
+fn joined_tag(prefix: &[u8], name: &[u8]) -> u8 {
     let length = prefix.len() + name.len();
-    let at = |place: usize| {
-        let byte = prefix.get(place);
-        let byte = byte.or_else(|| name.get(place.checked_sub(prefix.len())?));
-        // Makes letters small; what it does to other bytes it does to them everywhere.
-        byte.map_or(0, |byte| byte | 0x20)
+    let at = |place: usize| match place.checked_sub(prefix.len()) {
+        None => prefix.get(place),
+        Some(place) => name.get(place),
     };
-    let (middle, last) = (at(length / 2), at(length.saturating_sub(1)));
+    mixed(length, at(length / 2), at(length.saturating_sub(1)))
+}
+
+fn mixed(length: usize, middle: Option<&u8>, last: Option<&u8>) -> u8 {
+    // Makes letters small; what it does to other bytes it does to them everywhere.
+    let small = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
     (length as u8)
-        .wrapping_add(middle.wrapping_mul(101))
-        .wrapping_add(last.wrapping_mul(29))
+        .wrapping_add(small(middle).wrapping_mul(101))
+        .wrapping_add(small(last).wrapping_mul(29))
 }
 
 /// A place in a frame, of which the decoder's limits let none reach 4 GiB.
