@@ -58,24 +58,37 @@ impl Index {
 
     /// The fields whose decoded name may be `prefix` and `name`, without case.
     pub(super) fn tagged(&self, prefix: &str, name: &str) -> impl Iterator<Item = &Field> {
-        let found = memchr_iter(joined_tag(prefix.as_bytes(), name.as_bytes()), &self.tags);
-        found.filter_map(|at| self.fields.get(at))
+        let length = prefix.len() + name.len();
+        let last = name.as_bytes().last().or(prefix.as_bytes().last());
+        // An empty name has no last byte, and may be any field.
+        let (tagged, any) = match length {
+            0 => (&[][..], &self.fields[..]),
+            1.. => (&self.tags[..], &[][..]),
+        };
+        let found = memchr_iter(tag(length, last), tagged);
+        found.filter_map(|at| self.fields.get(at)).chain(any)
     }
 
     /// Notes the tags of all names; nothing is found before.
     pub(super) fn finished(mut self, text: &str) -> Self {
-        let name = |field: &Field| {
-            let (from, to) = field.name;
-            text.as_bytes()
-                .get(from as usize..to as usize)
-                .unwrap_or_default()
-        };
-        let decoded = |raw: &[u8]| unescape(std::str::from_utf8(raw).unwrap_or_default());
-        let fields = self.fields.iter().map(name);
+        let bytes = text.as_bytes();
+        let fields = self.fields.iter().map(|field| field.name);
         self.tags = if self.escaped_names {
-            fields.map(|raw| tag(decoded(raw).as_bytes())).collect()
+            let name = |(from, to): Span| text.get(from as usize..to as usize);
+            let decoded = fields.map(|span| unescape(name(span).unwrap_or_default()));
+            decoded
+                .map(|name| tag(name.len(), name.as_bytes().last()))
+                .collect()
         } else {
-            fields.map(tag).collect()
+            fields
+                // Of an empty name what stands before it, which tells nothing.
+                .map(|(from, to)| {
+                    tag(
+                        (to - from) as usize,
+                        bytes.get((to as usize).wrapping_sub(1)),
+                    )
+                })
+                .collect()
         };
         self
     }
@@ -118,29 +131,12 @@ impl Index {
     }
 }
 
-/// One byte of a name: the same whatever its case, and seldom the same for two names of one
-/// event. Many begin with the same words, and end with the same letter.
-fn tag(name: &[u8]) -> u8 {
-    let (middle, last) = (name.get(name.len() / 2), name.last());
-    mixed(name.len(), middle, last)
-}
-
-/// The [`tag`] of `prefix` and `name` together.
-fn joined_tag(prefix: &[u8], name: &[u8]) -> u8 {
-    let length = prefix.len() + name.len();
-    let at = |place: usize| match place.checked_sub(prefix.len()) {
-        None => prefix.get(place),
-        Some(place) => name.get(place),
-    };
-    mixed(length, at(length / 2), at(length.saturating_sub(1)))
-}
-
-fn mixed(length: usize, middle: Option<&u8>, last: Option<&u8>) -> u8 {
+/// One byte of a name, of its length and its last byte: the same whatever its case, and
+/// seldom the same for two names of one event.
+fn tag(length: usize, last: Option<&u8>) -> u8 {
     // Makes letters small; what it does to other bytes it does to them everywhere.
-    let small = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
-    (length as u8)
-        .wrapping_add(small(middle).wrapping_mul(101))
-        .wrapping_add(small(last).wrapping_mul(29))
+    let last = last.map_or(0, |byte| byte | 0x20);
+    (length as u8).wrapping_add(last.rotate_left(4))
 }
 
 /// A place in a frame, of which the decoder's limits let none reach 4 GiB.
