@@ -2,8 +2,10 @@
 //! may see what another does not.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::Value;
+use sqlx::Executor as _;
 use switchhook::service::Service;
 
 use crate::anew::{anew, renewed};
@@ -176,4 +178,40 @@ fn without_first_leg(events: &[String]) -> Vec<String> {
     let own = format!("\"Unique-ID\":\"{}\"", uuid(&events[0]));
     let rest = events.iter().filter(|event| !event.contains(&own));
     rest.cloned().collect()
+}
+
+#[tokio::test]
+async fn what_lies_unread_while_the_database_is_slow_is_not_missing() {
+    let Some(several) = Several::start(1, "[limits]\ndetails_deadline = \"2s\"").await else {
+        return;
+    };
+    let (events, new) = anew(&bodies(CALL));
+    let is_hangup = |event: &String| event.contains("\"Event-Name\":\"CHANNEL_HANGUP\"");
+    let (down, unread) = events.split_at(events.iter().rposition(is_hangup).unwrap() + 1);
+    several.seen[0].play(down);
+    let mut slow = several.database.connect().await;
+    // Read what came, or the test proves less.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    slow.execute("BEGIN; LOCK TABLE finished_channel IN ACCESS EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    while !waits(&several.database).await {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    several.seen[0].play(unread);
+    // Longer than the call may wait for its details.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    slow.execute("ROLLBACK").await.unwrap();
+    let posts = several.inbox.wait(1).await;
+    assert_eq!(sorted(&posts), documents(CALL, &new), "whole");
+    assert_eq!(several.end().await.len(), 1);
+}
+
+/// Whether the instance waits for what another program has locked.
+async fn waits(database: &Database<'_>) -> bool {
+    let mut db = database.connect().await;
+    let waiting = "SELECT FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let rows = db.fetch_all(waiting).await.unwrap();
+    !rows.is_empty()
 }
