@@ -76,6 +76,12 @@ fn warnings(config: &Config, built: &build::Built) -> Vec<Fault> {
     blocked.chain(absent).collect()
 }
 
+fn log_warnings(config: &Config, built: &build::Built) {
+    for warning in warnings(config, built) {
+        warn!("{}", warning.in_file(config.origin(), ""));
+    }
+}
+
 /// How long a slow reader of our pages may hold up the end.
 const PAGES_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -161,9 +167,7 @@ impl Service {
         let metrics = recorder()?;
         start_at_zero(config, &answerers);
         let built = build::compile_with(config, &answerers)?;
-        for warning in warnings(config, &built) {
-            warn!("{}", warning.in_file(config.origin(), ""));
-        }
+        log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
@@ -197,13 +201,12 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let keeper = Arc::new(Keeper::new(store.clone()));
         let options = takeover::Options {
             board: Arc::clone(&board),
             traces: traces.clone(),
             ..build::takeover_options(config)
         };
-        let takeover = Takeover::new(options, built.widgets, keeper);
+        let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
         let stop_calls = CancellationToken::new();
