@@ -44,6 +44,8 @@ mod park;
 mod phone;
 #[path = "live/receiver.rs"]
 mod receiver;
+#[path = "live/recorded.rs"]
+mod recorded;
 #[path = "live/restart.rs"]
 mod restart;
 #[path = "live/service.rs"]

@@ -9,6 +9,8 @@
 
 #[path = "support/peer.rs"]
 mod peer;
+#[path = "support/place.rs"]
+mod place;
 #[path = "support/receiver.rs"]
 mod receiver;
 #[path = "support/running.rs"]
@@ -19,13 +21,16 @@ mod switch;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use peer::{Channel, Peer};
+use place::Place;
 use running::Running;
 use switchhook::config::Config;
-use switchhook::lab::{self, LabOptions, Started};
+use switchhook::lab::switch::{Call, Parked};
+use switchhook::lab::{self, CallReport, LabOptions, Started};
 use switchhook::recorder::What;
 use switchhook::replay::{self, Recording};
 use switchhook::service::{self, Service};
@@ -85,24 +90,43 @@ fn program(args: &[&str], file: &Path) -> (Option<i32>, String, String) {
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_of_every_kind_are_played_again_to_the_same_end() {
+/// The lab's calls, recorded and played again; how they ended. `only` as the lab has it.
+async fn ends(follow: bool, only: &[&str]) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
     let options = LabOptions {
         config: format!(
             "[recorder]\nshare = 1\nfolder = \"{0}/calls\"\n[store]\nurl = \"sqlite:{0}/store.db\"\n",
             folder.path().display()
         ),
+        follow,
+        only: only.iter().map(|name| (*name).to_owned()).collect(),
         ..LabOptions::default()
     };
     let report = lab::run(options, Real).await.unwrap();
-    let socket = report.calls.iter().filter(|call| call.writes > 0).count();
-    // Parked calls are not recorded; others of the lab never reach a service.
-    let all = files(&folder.path().join("calls"), socket / 2).await;
+    let taken = |call: &&CallReport| match follow {
+        true => !["parked_for_nobody", "parked_without_way_out"].contains(&call.scenario.as_str()),
+        false => call.writes > 0,
+    };
+    // Others of the lab never reach a service.
+    let taken = report.calls.iter().filter(taken).count();
+    let all = files(
+        &folder.path().join("calls"),
+        if follow { taken } else { taken / 2 },
+    )
+    .await;
     let played = tokio::task::spawn_blocking(move || all.iter().map(|file| play(file)).collect());
-    let ends: Vec<String> = played.await.unwrap();
-    let kinds: BTreeSet<&str> = ends.iter().map(String::as_str).collect();
-    for kind in [
+    played.await.unwrap()
+}
+
+fn are_all(kinds: &[&str], ends: &BTreeSet<String>) {
+    for kind in kinds {
+        assert!(ends.contains(*kind), "{kind} is not among {ends:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_of_every_kind_are_played_again_to_the_same_end() {
+    let kinds = [
         "line_0 SUCCESS",
         "line_1 TIMEOUT",
         "line_1 HTTP_STATUS",
@@ -112,9 +136,61 @@ async fn calls_of_every_kind_are_played_again_to_the_same_end() {
         "line_1 INVALID_RESPONSE_MAP",
         "line_1 INVALID_FLOW_VAR",
         "hung_up",
-    ] {
-        assert!(kinds.contains(kind), "{kind} is not among {kinds:?}");
-    }
+    ];
+    are_all(&kinds, &ends(false, &[]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parked_calls_are_played_again_to_the_same_end() {
+    let kinds = [
+        "line_0 SUCCESS",
+        "line_0",
+        "line_1 TIMEOUT",
+        "line_1 HTTP_STATUS",
+        "line_1 CONNECTION_FAILURE",
+        "line_1 INVALID_RESPONSE",
+        "line_1 INVALID_RESPONSE_MAP",
+        "line_1 INVALID_FLOW_VAR",
+        "line_1 INVALID_REQUEST",
+        "hung_up",
+    ];
+    are_all(&kinds, &ends(true, &["parked_"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_of_a_parked_call_is_in_its_recording() {
+    let place = Place::set().await;
+    let folder = place.folder.path().join("calls");
+    let settings = format!(
+        "[recorder]\nshare = 1.0\nfolder = \"{}\"\n[webhooks.lookup]\nurl = \"{{webhooks}}/ok/lookup\"\n\
+         body.json = '{{\"pin\": {{{{ flow.key.secret | tojson }}}}}}'\n",
+        folder.display()
+    );
+    let service = place.serve(&place.config(&settings)).await;
+    let secret = "par\"ked-s3cret";
+    let call = Call {
+        parked: Some(Parked {
+            service: "one".into(),
+            untaken: Duration::from_secs(600),
+        }),
+        variables: vec![("flow.key.secret".into(), secret.into())],
+        ..Call::default()
+    };
+    let call = place.play(&service, call).await;
+    let asked = place::request(&place.webhooks, "/lookup", "ked-s3cret").await;
+    assert_eq!(asked.body, br#"{"pin": "par\"ked-s3cret"}"#);
+    service.stop().await;
+    let file = files(&folder, 1).await.remove(0);
+    assert!(file.to_string_lossy().contains(&call.uuid));
+    assert!(
+        !std::fs::read_to_string(&file)
+            .unwrap()
+            .contains("ked-s3cret")
+    );
+    let ended = tokio::task::spawn_blocking(move || play(&file))
+        .await
+        .unwrap();
+    assert_eq!(ended, "line_0 SUCCESS");
 }
 
 /// Plays a file; how it ended.

@@ -17,7 +17,7 @@ use crate::call::outcome::Outcome;
 use crate::webhook::{Answered, Prepared};
 
 /// Of the file's form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// How its name ends.
 const ENDING: &str = ".call.jsonl";
 
@@ -36,6 +36,10 @@ pub struct Header {
     pub uuid: String,
     /// The webhook that was asked for.
     pub webhook: String,
+    /// It was parked, and shared its connection with others; a call on a socket of its own
+    /// otherwise.
+    #[serde(default)]
+    pub parked: bool,
     /// From asking until the music begins, µs.
     pub music_after_us: u64,
     /// How long the switch's goodbye is waited for, µs.
@@ -102,6 +106,9 @@ impl Payload {
 pub enum What {
     /// Bytes from the switch.
     Switch(Payload),
+    /// An event of the switch about a call that shares its connection, a JSON object. Since
+    /// version 2.
+    Event(Payload),
     /// Bytes to the switch.
     Us(Payload),
     /// The switch ended the connection.
@@ -136,6 +143,8 @@ pub enum What {
         /// Exact texts of the mapped values.
         mapped: Vec<(String, String)>,
     },
+    /// The time for the music came before the answer. Since version 2.
+    Waited,
     /// The service stopped and waited no longer.
     Stopping,
     /// There was more than is recorded of one call.

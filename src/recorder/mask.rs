@@ -118,9 +118,11 @@ fn wholes(what: &What) -> Vec<Vec<u8>> {
             mapped.chain([body.0.clone()]).collect()
         }
         What::Switch(_)
+        | What::Event(_)
         | What::Us(_)
         | What::Closed
         | What::Request { .. }
+        | What::Waited
         | What::Stopping
         | What::Cut
         | What::End { .. } => Vec::new(),
@@ -131,6 +133,7 @@ fn wholes(what: &What) -> Vec<Vec<u8>> {
 fn named(what: &What, found: &mut BTreeSet<String>) {
     match what {
         What::Switch(text) => of_event(&text.0, found),
+        What::Event(json) => of_json_event(&json.0, found),
         What::Request {
             url, headers, body, ..
         } => {
@@ -149,7 +152,12 @@ fn named(what: &What, found: &mut BTreeSet<String>) {
                 .iter()
                 .for_each(|(name, text)| note(name, text, found));
         }
-        What::Us(_) | What::Closed | What::Stopping | What::Cut | What::End { .. } => {}
+        What::Us(_)
+        | What::Closed
+        | What::Waited
+        | What::Stopping
+        | What::Cut
+        | What::End { .. } => {}
     }
 }
 
@@ -159,11 +167,22 @@ fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
         let Some((name, value)) = line.split_once(": ") else {
             continue;
         };
-        let name = name.strip_prefix("variable_").unwrap_or(name);
-        let name = name.strip_prefix("flow.key.").unwrap_or(name);
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        note(name, &value, found);
+        note(own_name(name), &value, found);
     }
+}
+
+fn of_json_event(json: &[u8], found: &mut BTreeSet<String>) {
+    let fields = serde_json::from_slice::<serde_json::Map<String, Value>>(json);
+    for (name, value) in fields.unwrap_or_default() {
+        of_json(own_name(&name), &value, found);
+    }
+}
+
+/// A variable's name without what stands before it in an event.
+fn own_name(name: &str) -> &str {
+    let name = name.strip_prefix("variable_").unwrap_or(name);
+    name.strip_prefix("flow.key.").unwrap_or(name)
 }
 
 /// JSON or a form; what is neither has no names.
@@ -265,6 +284,7 @@ impl Pairs {
         };
         match what {
             What::Switch(text) => What::Switch(self.payload(&text)),
+            What::Event(json) => What::Event(self.payload(&json)),
             What::Us(text) => What::Us(self.payload(&text)),
             What::Request {
                 method,
@@ -305,7 +325,7 @@ impl Pairs {
                 reason,
                 detail: maybe(detail),
             },
-            What::Closed | What::Stopping | What::Cut => what,
+            What::Closed | What::Waited | What::Stopping | What::Cut => what,
         }
     }
 }

@@ -5,7 +5,8 @@
 //! while the program runs. A call that is not recorded costs the throw of a die. What a call
 //! says is kept in memory until it is over, bounded, and written then with its secrets masked.
 //!
-//! Calls on a socket of their own are recorded; parked calls share theirs and are not.
+//! Of a call on a socket of its own every byte is recorded; of a parked one, which shares its
+//! connection, what was said and answered for it, and the events that told of it.
 
 mod file;
 mod mask;

@@ -44,15 +44,22 @@ impl Tape {
     }
 
     /// Bytes from the switch.
-    pub(super) fn heard(&self, bytes: &[u8]) {
+    pub fn heard(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
             Some(What::Switch(all)) => all.add(bytes),
             _ => Some(What::Switch(Payload::new(bytes))),
         });
     }
 
+    /// An event about a call that shares its connection, as JSON.
+    pub fn event(&self, json: &str) {
+        self.add(json.len(), |_| {
+            Some(What::Event(Payload::new(json.as_bytes())))
+        });
+    }
+
     /// Bytes to the switch.
-    pub(super) fn said(&self, bytes: &[u8]) {
+    pub fn said(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
             Some(What::Us(all)) => all.add(bytes),
             _ => Some(What::Us(Payload::new(bytes))),
@@ -60,8 +67,13 @@ impl Tape {
     }
 
     /// The switch ended the connection.
-    pub(super) fn closed(&self) {
+    pub fn closed(&self) {
         self.add(0, |_| Some(What::Closed));
+    }
+
+    /// The time for the music came before the answer.
+    pub fn waited(&self) {
+        self.add(0, |_| Some(What::Waited));
     }
 
     /// The service stops, and waits for the webhook no longer.

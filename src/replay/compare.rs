@@ -67,10 +67,12 @@ fn end(what: &What) -> [Option<String>; 3] {
             detail,
         } => [Some(ending.clone()), reason.clone(), detail.clone()],
         What::Switch(_)
+        | What::Event(_)
         | What::Us(_)
         | What::Closed
         | What::Request { .. }
         | What::Outcome { .. }
+        | What::Waited
         | What::Stopping
         | What::Cut => [None, None, None],
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::call::outcome::{Failure, Outcome, Phases, Reason};
@@ -103,14 +104,14 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         settings: widgets.settings.clone(),
     };
     let options = Options {
-        music_after: Duration::from_micros(recording.header.music_after_us),
+        music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
         ..Options::default()
     };
     let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
-    let takeover = Takeover::new(options, widgets, aftermath);
+    let takeover = Arc::new(Takeover::new(options, widgets, aftermath));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
     let switch = tokio::spawn(switch::play(theirs, script, began));
@@ -123,7 +124,7 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = takeover.play(ours) => end.map_err(NoReplay::NoCall)?,
+        end = taken(&takeover, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
         () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
     };
     let said = switch.await.unwrap_or_default();
@@ -133,6 +134,13 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         request,
         end,
     })
+}
+
+async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Result<What, String> {
+    match parked {
+        true => Arc::clone(takeover).play_parked(ours).await,
+        false => takeover.play(ours).await,
+    }
 }
 
 type Asked = Arc<std::sync::Mutex<Option<What>>>;

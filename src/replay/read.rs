@@ -1,5 +1,6 @@
 //! A recording from its file, and what each side said when.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,11 @@ use super::switch::{Frame, Script, frames};
 
 /// Bytes of a file that are read.
 const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// Files of this version on say when the music began.
+const TELLS_OF_MUSIC: u32 = 2;
+/// Longer than any call.
+const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Why a file is no recording.
 #[derive(Debug, thiserror::Error)]
@@ -88,10 +94,12 @@ impl Recording {
         let reason = self.end().and_then(|end| match end {
             What::End { reason, .. } => reason.as_deref(),
             What::Switch(_)
+            | What::Event(_)
             | What::Us(_)
             | What::Closed
             | What::Request { .. }
             | What::Outcome { .. }
+            | What::Waited
             | What::Stopping
             | What::Cut => None,
         });
@@ -136,6 +144,19 @@ impl Recording {
         self.lines.iter().map(time).collect()
     }
 
+    /// How long the call asked before its music began, as it was: on a machine with much to do
+    /// that is later than it should be.
+    pub(super) fn music_after(&self, times: &Times) -> Duration {
+        let meant = Duration::from_micros(self.header.music_after_us);
+        let waited = self.find(|what| *what == What::Waited);
+        let asked = self.find(|what| matches!(what, What::Request { .. }));
+        match (waited, asked) {
+            (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
+            (None, _) if self.header.version >= TELLS_OF_MUSIC => NO_MUSIC,
+            (None | Some(_), _) => meant,
+        }
+    }
+
     /// What the webhook answers, and when.
     pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, What)> {
         let (at, what) = self.find(|what| matches!(what, What::Outcome { .. }))?;
@@ -158,17 +179,19 @@ impl Recording {
     /// What the switch says.
     pub(super) fn switch(&self, times: &Times) -> Script {
         let (mut heard, mut marks) = (Vec::new(), Vec::new());
-        let mut closed = None;
+        let (mut closed, mut events) = (None, VecDeque::new());
         for (line, time) in self.lines.iter().zip(times) {
             match &line.what {
                 What::Switch(bytes) => {
                     heard.extend_from_slice(&bytes.0);
                     marks.push((heard.len(), *time));
                 }
+                What::Event(json) => events.push_back(event(*time, &json.0)),
                 What::Closed => closed = Some(*time),
                 What::Us(_)
                 | What::Request { .. }
                 | What::Outcome { .. }
+                | What::Waited
                 | What::Stopping
                 | What::Cut
                 | What::End { .. } => {}
@@ -180,6 +203,7 @@ impl Recording {
         };
         let mut script = Script {
             closed,
+            rest: events,
             ..Script::default()
         };
         for (bytes, end) in frames(&heard) {
@@ -194,6 +218,13 @@ impl Recording {
         }
         script
     }
+}
+
+fn event(at: Duration, json: &[u8]) -> Frame {
+    let length = json.len();
+    let head = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n");
+    let bytes = [head.as_bytes(), json].concat();
+    Frame { at, bytes }
 }
 
 /// An answer to a command, and nothing that the switch says by itself.

@@ -88,10 +88,11 @@ pub async fn perform_parked<W: Wire>(
     widgets: Arc<Widgets>,
     wire: W,
     channel: Channel,
-    decision: Decision,
+    (decision, tape): (Decision, Option<Tape>),
 ) -> Report {
     let began = Instant::now();
     let (mut held, task) = Held::new(takeover, widgets, wire, channel, decision, began);
+    held.tape = tape;
     held.run(Input::Connected(task)).await;
     held.report()
 }

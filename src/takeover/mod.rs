@@ -19,6 +19,7 @@ mod release;
 mod report;
 mod socket;
 mod spans;
+mod taping;
 pub mod trial;
 mod wire;
 mod witness;

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -11,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::board;
 use crate::eslclient;
-use crate::recorder::{Header, Recorder, Tape, Taped, VERSION, What as End};
+use crate::recorder::{Taped, What as End};
 
 use super::opening::NoCall;
 use super::report::Report;
+use super::taping::Taping;
 use super::{Takeover, held, report};
 
 impl Takeover {
@@ -98,11 +97,10 @@ impl Takeover {
         if let Err(error) = stream.set_nodelay(true) {
             return report::no_call(peer, &eslclient::Error::Io(error).into());
         }
-        let tape = self.options.recorder.as_ref().and_then(Recorder::begin);
-        let performed = match tape {
+        let performed = match Taping::begin(self) {
             None => held::perform(self, stream, None).await,
             // Boxed: the others' future has no room for it.
-            Some(tape) => Box::pin(self.recorded(stream, tape)).await,
+            Some(taping) => Box::pin(self.recorded(stream, taping)).await,
         };
         match performed {
             Ok(report) => report.publish(&self.options),
@@ -110,34 +108,10 @@ impl Takeover {
         }
     }
 
-    async fn recorded(&self, stream: TcpStream, tape: Tape) -> Result<Report, NoCall> {
-        let began_ms = board::now_ms();
-        let taped = Taped::new(stream, tape.clone());
-        let report = held::perform(self, taped, Some(tape.clone())).await?;
-        let Some(recorder) = &self.options.recorder else {
-            return Ok(report);
-        };
-        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let widgets = self.widgets.load();
-        let widget = widgets.by_name.get(&report.channel.widget);
-        // What code answered cannot be played without that code.
-        if widget.is_some_and(|widget| widget.webhook().is_none()) {
-            return Ok(report);
-        }
-        let header = Header {
-            switchhook: "recording".into(),
-            version: VERSION,
-            program: env!("CARGO_PKG_VERSION").into(),
-            began_ms,
-            uuid: report.channel.uuid.clone(),
-            webhook: report.channel.widget.clone(),
-            music_after_us: micros(self.options.music_after),
-            goodbye_us: micros(self.options.goodbye_deadline),
-            config: widget
-                .map_or(&widgets.settings, |widget| &widget.settings)
-                .clone(),
-        };
-        recorder.keep(&tape, header, report.end());
+    async fn recorded(&self, stream: TcpStream, taping: Taping) -> Result<Report, NoCall> {
+        let tape = taping.tape.clone();
+        let report = held::perform(self, Taped::new(stream, tape.clone()), Some(tape)).await?;
+        taping.end(self, &report);
         Ok(report)
     }
 

@@ -53,6 +53,14 @@ impl Event {
         })
     }
 
+    /// The object that it is, when it came as JSON.
+    #[must_use]
+    pub fn json(&self) -> Option<&str> {
+        // No header of the frame around it has a brace.
+        let start = self.text.find('{')?;
+        (self.format == Format::Json).then(|| self.text[start..].trim_end())
+    }
+
     /// How it came.
     #[must_use]
     pub fn format(&self) -> Format {

@@ -41,6 +41,9 @@ impl<W: Wire> Held<'_, W> {
             let detail = "the webhook gave no whole answer in time";
             self.give_up(Failure::new(Reason::Timeout, detail));
         }
+        if let (Some(tape), Input::Waiting) = (&self.tape, self.alarm_means) {
+            tape.waited();
+        }
         self.alarm_means
     }
 

@@ -14,6 +14,7 @@
 //! is lost, the calls on hold are left to their second way out, also when it comes back:
 //! what happened to them meanwhile is not known.
 
+mod call;
 mod hook;
 mod shared;
 
@@ -35,12 +36,8 @@ use crate::store::Health;
 use crate::webhook::options::Secret;
 use crate::{limit, meter};
 
-use super::channel::AsItCame;
-use super::decision::Decision;
-use super::on_hold::OnHold;
-use super::wire::Wire as _;
-use super::{Takeover, held};
-use hook::Hook;
+use super::Takeover;
+use super::taping::Taping;
 use shared::{Departure, Shared};
 
 /// Waits between attempts to reach a switch. Until then its parked calls take line 1.
@@ -211,11 +208,10 @@ impl Parking {
     fn event(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
         let name = event.name().into_owned();
         let uuid = event.get("Unique-ID").unwrap_or_default().into_owned();
-        match name.as_str() {
-            "CHANNEL_PARK" if !stopping => self.parked(event, uuid, client, calls),
-            "CHANNEL_HANGUP" => calls.depart(&uuid, Departure::HungUp),
-            "CHANNEL_UNPARK" => calls.depart(&uuid, Departure::MovedOn),
-            _ => {}
+        match (name.as_str(), Departure::of(&name)) {
+            ("CHANNEL_PARK", _) if !stopping => self.parked(event, uuid, client, calls),
+            (_, Some(how)) => calls.depart(&uuid, how),
+            (_, None) => {}
         }
     }
 
@@ -225,9 +221,17 @@ impl Parking {
                 counter!(meter::PARKED, "fate" => "taken").increment(1);
                 let (tell, told) = oneshot::channel();
                 calls.departures.insert(uuid, tell);
-                let wire = Shared::new(client.clone(), told);
                 let takeover = Arc::clone(&self.takeover);
-                calls.tracker.spawn(hold(takeover, hook, event, wire));
+                let taping = Taping::begin(&takeover);
+                let tape = taping.as_ref().map(|taping| taping.tape.clone());
+                let wire = Shared::new(client.clone(), told, tape.clone());
+                calls.tracker.spawn(async move {
+                    let report = call::hold(Arc::clone(&takeover), hook, event, wire, tape).await;
+                    if let Some(taping) = taping {
+                        taping.end(&takeover, &report);
+                    }
+                    report.publish(&takeover.options);
+                });
             }
             Ok(None) => {}
             Err(why) => {
@@ -291,21 +295,4 @@ impl Calls {
             let _ = call.send(how);
         }
     }
-}
-
-/// One call, from the park to its line.
-async fn hold(takeover: Arc<Takeover>, hook: Hook, event: Event, mut wire: Shared) {
-    let (_counted, room) = OnHold::enter(&takeover);
-    let widgets = takeover.widgets.load_full();
-    let Hook {
-        mut channel,
-        untaken,
-    } = hook;
-    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
-    drop(event);
-    if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
-        wire.queue(cancel);
-    }
-    let held = held::perform_parked(&takeover, widgets, wire, channel, decision);
-    held.await.publish(&takeover.options);
 }

@@ -6,6 +6,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::eslclient::{Client, Command, Error, Gone, Reply};
+use crate::recorder::Tape;
+use crate::takeover::taping;
 use crate::takeover::wire::{Heard, Wire};
 
 /// How a channel left its park.
@@ -15,6 +17,24 @@ pub enum Departure {
     HungUp,
     /// Moved, by us or by anybody.
     MovedOn,
+}
+
+impl Departure {
+    /// What an event of this name tells.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "CHANNEL_HANGUP" => Some(Self::HungUp),
+            "CHANNEL_UNPARK" => Some(Self::MovedOn),
+            _ => None,
+        }
+    }
+
+    const fn event(self) -> &'static str {
+        match self {
+            Self::HungUp => "CHANNEL_HANGUP",
+            Self::MovedOn => "CHANNEL_UNPARK",
+        }
+    }
 }
 
 /// Speaks for one call over the connection of all.
@@ -29,10 +49,16 @@ pub struct Shared {
     answered: bool,
     /// `None` once it was told.
     departure: Option<oneshot::Receiver<Departure>>,
+    /// Of a call that is recorded.
+    tape: Option<Tape>,
 }
 
 impl Shared {
-    pub fn new(client: Client, departure: oneshot::Receiver<Departure>) -> Self {
+    pub fn new(
+        client: Client,
+        departure: oneshot::Receiver<Departure>,
+        tape: Option<Tape>,
+    ) -> Self {
         Self {
             client,
             pending: Vec::new(),
@@ -40,17 +66,28 @@ impl Shared {
             refusals: Vec::new(),
             answered: false,
             departure: Some(departure),
+            tape,
+        }
+    }
+
+    fn note(&self, departure: Option<Departure>) {
+        match (&self.tape, departure) {
+            (None, _) => {}
+            (Some(tape), None) => tape.closed(),
+            (Some(tape), Some(how)) => taping::left(tape, how.event()),
         }
     }
 
     fn take_off(&mut self) {
         if self.flying.is_none() && !self.pending.is_empty() {
             let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
+            taping::said(self.tape.as_ref(), &commands);
             self.flying = Some(Box::pin(async move { client.together(commands).await }));
         }
     }
 
     fn landed(&mut self, replies: &[Reply]) {
+        taping::answered(self.tape.as_ref(), replies);
         let refusals = replies
             .iter()
             .rev()
@@ -75,7 +112,9 @@ impl Wire for Shared {
         }
         let mut commands = std::mem::take(&mut self.pending);
         commands.push(command);
+        taping::said(self.tape.as_ref(), &commands);
         let mut replies = self.client.together(commands).await?;
+        taping::answered(self.tape.as_ref(), &replies);
         replies.pop().ok_or(Gone)
     }
 
@@ -92,6 +131,7 @@ impl Wire for Shared {
                 biased;
                 departure = departed(&mut self.departure) => {
                     self.departure = None;
+                    self.note(departure.as_ref().ok().copied());
                     return match departure {
                         Ok(Departure::HungUp) => Ok(Heard::Over),
                         Ok(Departure::MovedOn) => Ok(Heard::MovedOn),
