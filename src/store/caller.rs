@@ -88,7 +88,7 @@ pub struct Found {
 }
 
 /// A call of a caller.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct FoundCall {
     pub(super) id: i64,
     /// Unique-ID of its first leg.
@@ -135,18 +135,28 @@ pub enum Scrubbed {
 }
 
 /// A row that has the clue in it, or belongs to a call that is about the caller.
+#[derive(sqlx::FromRow)]
 pub(super) struct Suspect {
     pub(super) id: i64,
-    /// Of a document.
-    pub(super) state: Option<State>,
+    /// Of a document, as the store writes it.
+    state: Option<String>,
     /// The channel that it belongs to.
     pub(super) channel: String,
     /// What may hold the number.
     pub(super) text: Vec<u8>,
 }
 
+impl Suspect {
+    /// Of a document.
+    pub(super) fn state(&self) -> Option<State> {
+        self.state.as_deref().and_then(|state| state.parse().ok())
+    }
+}
+
 /// A call that has the clue in it.
+#[derive(sqlx::FromRow)]
 pub(super) struct SuspectCall {
+    #[sqlx(flatten)]
     pub(super) call: FoundCall,
     pub(super) story: String,
 }

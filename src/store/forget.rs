@@ -36,7 +36,7 @@ impl Store {
             calls,
             answers: answers.map(|answer| answer.id).collect(),
             documents: documents
-                .filter_map(|document| Some((document.id, document.state?)))
+                .filter_map(|document| Some((document.id, document.state()?)))
                 .collect(),
             legs: legs.count(),
         })

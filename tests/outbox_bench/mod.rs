@@ -39,6 +39,7 @@ pub struct Sent {
 #[derive(Debug, Default)]
 struct Seen {
     sent: Vec<Sent>,
+    sent_to: HashMap<String, usize>,
     under_way: HashMap<String, usize>,
     most_under_way: HashMap<String, usize>,
 }
@@ -72,7 +73,10 @@ impl Deliver for Receiver {
             at: Instant::now(),
             delivery: delivery.clone(),
         };
-        self.seen.send_modify(|seen| seen.sent.push(sent));
+        self.seen.send_modify(|seen| {
+            *seen.sent_to.entry(name.clone()).or_default() += 1;
+            seen.sent.push(sent);
+        });
         (self.answer)(delivery)
     }
 }
@@ -192,6 +196,12 @@ impl Bench {
         let mut seen = self.receiver.seen.subscribe();
         let enough = seen.wait_for(|seen| seen.sent.len() >= count).await;
         enough.expect("the receiver lives").sent.clone()
+    }
+
+    /// How many attempts have reached this endpoint.
+    pub fn sent_to(&self, endpoint: &str) -> usize {
+        let seen = self.receiver.seen.borrow();
+        seen.sent_to.get(endpoint).copied().unwrap_or_default()
     }
 
     pub fn all_sent(&self) -> Vec<Sent> {

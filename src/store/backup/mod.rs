@@ -10,7 +10,7 @@ use std::path::Path;
 use sqlx::sqlite::SqliteConnection;
 
 use super::{Driver, Options, Role, Store, StoreError};
-pub(super) use rows::{Cell, Kind, TABLES, Table};
+pub(super) use rows::{Cell, FREE_LEASES, HOLDS_SOMETHING, TABLES, Table};
 pub(super) use sqlite::{insert, rows};
 
 /// Copies.

@@ -1,4 +1,14 @@
-//! What a copy has: the tables and columns that both databases have.
+//! What a copy has: the tables and columns that both databases have, and what both ask alike.
+
+use sqlx::{ColumnIndex, Database, Decode, Row, Type};
+
+/// Whether a store holds anything that a copy would be mixed with.
+pub(in crate::store) const HOLDS_SOMETHING: &str =
+    "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
+         OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)";
+/// After a copy nobody lives who holds a lease; the attempts may have reached the receiver.
+pub(in crate::store) const FREE_LEASES: &str =
+    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +28,13 @@ pub(in crate::store) enum Cell {
     Bytes(Option<Vec<u8>>),
     Truth(bool),
 }
+
+/// What a database's column can be read as.
+pub(in crate::store) trait Value<D: Database>:
+    Type<D> + for<'r> Decode<'r, D>
+{
+}
+impl<D: Database, T: Type<D> + for<'r> Decode<'r, D>> Value<D> for T {}
 
 /// A table, and the order of its rows.
 pub(in crate::store) struct Table {
@@ -147,6 +164,36 @@ impl Table {
     pub(in crate::store) fn list(&self) -> String {
         let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
         names.join(", ")
+    }
+
+    /// Asks for all rows; attempts, which have no key in front, by `attempts`.
+    pub(in crate::store) fn select(&self, attempts: &str) -> String {
+        let order = match self.name {
+            "attempt" => attempts,
+            _ => "1",
+        };
+        format!("SELECT {} FROM {} ORDER BY {order}", self.list(), self.name)
+    }
+
+    /// The values of a row of either database.
+    pub(in crate::store) fn cells<R>(&self, row: &R) -> Result<Vec<Cell>, sqlx::Error>
+    where
+        R: Row,
+        &'static str: ColumnIndex<R>,
+        Option<String>: Value<R::Database>,
+        Option<i64>: Value<R::Database>,
+        Option<Vec<u8>>: Value<R::Database>,
+        bool: Value<R::Database>,
+    {
+        let cells = self.columns.iter().map(|(name, kind)| {
+            Ok(match kind {
+                Kind::Text => Cell::Text(row.try_get(*name)?),
+                Kind::Number => Cell::Number(row.try_get(*name)?),
+                Kind::Bytes => Cell::Bytes(row.try_get(*name)?),
+                Kind::Truth => Cell::Truth(row.try_get(*name)?),
+            })
+        });
+        cells.collect()
     }
 
     /// The columns' places in a statement, as the database writes the n-th.

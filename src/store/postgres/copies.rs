@@ -1,14 +1,14 @@
 //! All rows into a SQLite file, and the way back.
 
 use futures_util::TryStreamExt as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::Postgres;
 use super::sql::{scalar, text};
 use crate::store::StoreError;
-use crate::store::backup::{Cell, Kind, TABLES, Table, insert, rows};
+use crate::store::backup::{Cell, FREE_LEASES, HOLDS_SOMETHING, TABLES, Table, insert, rows};
 
 impl Postgres {
     /// Writes all rows, as they are at one moment, into the empty tables of a file.
@@ -31,13 +31,10 @@ impl Postgres {
         db.execute("BEGIN; LOCK TABLE document, call, leg, response IN EXCLUSIVE MODE")
             .await
             .map_err(failed)?;
-        let taken: bool = scalar(
-            "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
-                 OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)",
-        )
-        .fetch_one(&mut db)
-        .await
-        .map_err(failed)?;
+        let taken: bool = scalar(HOLDS_SOMETHING)
+            .fetch_one(&mut db)
+            .await
+            .map_err(failed)?;
         if taken {
             let store = self.shown();
             return Err(StoreError::NotEmpty { store });
@@ -54,33 +51,15 @@ async fn give(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), 
         .await?;
     file.execute("BEGIN IMMEDIATE").await?;
     for table in &TABLES {
-        let order = match table.name {
-            "attempt" => "id",
-            _ => "1",
-        };
-        let (list, name) = (table.list(), table.name);
-        let text = format!("SELECT {list} FROM {name} ORDER BY {order}");
+        let text = table.select("id");
         let query = sqlx::query(AssertSqlSafe(text)).persistent(false);
         let mut rows = query.fetch(&mut *db);
         while let Some(row) = rows.try_next().await? {
-            insert(file, table, cells(&row, table)?).await?;
+            insert(file, table, table.cells(&row)?).await?;
         }
     }
     file.execute("COMMIT").await?;
     db.execute("COMMIT").await.map(drop)
-}
-
-fn cells(row: &PgRow, table: &Table) -> Result<Vec<Cell>, sqlx::Error> {
-    let columns = table.columns.iter();
-    let cells = columns.map(|(name, kind)| {
-        Ok(match kind {
-            Kind::Text => Cell::Text(row.try_get(name)?),
-            Kind::Number => Cell::Number(row.try_get(name)?),
-            Kind::Bytes => Cell::Bytes(row.try_get(name)?),
-            Kind::Truth => Cell::Truth(row.try_get(name)?),
-        })
-    });
-    cells.collect()
 }
 
 async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), sqlx::Error> {
@@ -108,10 +87,7 @@ async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), 
             count_on(db, table).await?;
         }
     }
-    // Nobody lives who holds them; their attempts may have reached the receiver.
-    let free =
-        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
-    db.execute(free).await.map(drop)
+    db.execute(FREE_LEASES).await.map(drop)
 }
 
 /// Adds a row, with what only this database has.

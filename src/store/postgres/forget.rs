@@ -1,12 +1,12 @@
 //! What is stored of one caller: found, removed, overwritten.
 
-use sqlx::Row as _;
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::FromRow as _;
+use sqlx::postgres::PgConnection;
 
 use super::Postgres;
 use super::sql::{sql, text, texts};
 use crate::store::StoreError;
-use crate::store::caller::{FoundCall, Suspect, SuspectCall};
+use crate::store::caller::{Suspect, SuspectCall};
 use crate::store::ops::{Forget, Write};
 
 /// A table's ids that go.
@@ -38,7 +38,7 @@ impl Postgres {
                  WHERE strpos(caller || ' ' || called || ' ' || story, $1) > 0 ORDER BY id",
             )
             .bind(text(clue))
-            .try_map(suspect_call)
+            .try_map(|row| SuspectCall::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -59,7 +59,7 @@ impl Postgres {
             )
             .bind(text(clue))
             .bind(texts(uuids.iter().map(String::as_str)))
-            .try_map(suspect)
+            .try_map(|row| Suspect::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -82,33 +82,10 @@ impl Postgres {
             )
             .bind(text(clue))
             .bind(texts(uuids.iter().map(String::as_str)))
-            .try_map(suspect)
+            .try_map(|row| Suspect::from_row(&row))
             .fetch_all(db)
             .await
         })
         .await
     }
-}
-
-fn suspect_call(row: PgRow) -> Result<SuspectCall, sqlx::Error> {
-    Ok(SuspectCall {
-        call: FoundCall {
-            id: row.try_get("id")?,
-            call_uuid: row.try_get("call_uuid")?,
-            started_ms: row.try_get("started_ms")?,
-            caller: row.try_get("caller")?,
-            called: row.try_get("called")?,
-        },
-        story: row.try_get("story")?,
-    })
-}
-
-fn suspect(row: PgRow) -> Result<Suspect, sqlx::Error> {
-    let state: Option<String> = row.try_get("state")?;
-    Ok(Suspect {
-        id: row.try_get("id")?,
-        state: state.and_then(|state| state.parse().ok()),
-        channel: row.try_get("channel")?,
-        text: row.try_get("text")?,
-    })
 }

@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Sqlite, classify};
 use crate::store::StoreError;
-use crate::store::backup::{TABLES, insert, rows};
+use crate::store::backup::{FREE_LEASES, HOLDS_SOMETHING, TABLES, insert, rows};
 
 impl Sqlite {
     /// Writes all of it to a new file, as it is at one moment.
@@ -32,13 +32,10 @@ impl Sqlite {
         let write = self.read_options.clone().pragma("query_only", "OFF");
         let mut db = write.connect().await.map_err(failed)?;
         db.execute("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let taken: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
-                 OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)",
-        )
-        .fetch_one(&mut db)
-        .await
-        .map_err(failed)?;
+        let taken: bool = sqlx::query_scalar(HOLDS_SOMETHING)
+            .fetch_one(&mut db)
+            .await
+            .map_err(failed)?;
         if taken {
             let store = self.shown();
             return Err(StoreError::NotEmpty { store });
@@ -59,8 +56,5 @@ async fn take(db: &mut SqliteConnection, from: &mut SqliteConnection) -> Result<
             insert(db, table, row).await?;
         }
     }
-    // Nobody lives who holds them; their attempts may have reached the receiver.
-    let free =
-        "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
-    db.execute(free).await.map(drop)
+    db.execute(FREE_LEASES).await.map(drop)
 }

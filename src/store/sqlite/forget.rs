@@ -1,12 +1,12 @@
 //! What is stored of one caller: found, removed, overwritten.
 
-use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::FromRow as _;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Sqlite, classify, lock};
 use crate::store::StoreError;
-use crate::store::caller::{FoundCall, Scrubbed, Suspect, SuspectCall};
+use crate::store::caller::{Scrubbed, Suspect, SuspectCall};
 use crate::store::ops::{Forget, Write};
 
 /// A table's ids that go.
@@ -41,7 +41,7 @@ impl Sqlite {
                  WHERE instr(caller || ' ' || called || ' ' || story, ?) > 0 ORDER BY id",
             )
             .bind(clue)
-            .try_map(suspect_call)
+            .try_map(|row| SuspectCall::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -62,7 +62,7 @@ impl Sqlite {
             )
             .bind(clue)
             .bind(serde_json::json!(uuids).to_string())
-            .try_map(suspect)
+            .try_map(|row| Suspect::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -85,7 +85,7 @@ impl Sqlite {
             )
             .bind(clue)
             .bind(serde_json::json!(uuids).to_string())
-            .try_map(suspect)
+            .try_map(|row| Suspect::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -110,27 +110,4 @@ impl Sqlite {
             None => Scrubbed::BesideServe,
         })
     }
-}
-
-fn suspect_call(row: SqliteRow) -> Result<SuspectCall, sqlx::Error> {
-    Ok(SuspectCall {
-        call: FoundCall {
-            id: row.try_get("id")?,
-            call_uuid: row.try_get("call_uuid")?,
-            started_ms: row.try_get("started_ms")?,
-            caller: row.try_get("caller")?,
-            called: row.try_get("called")?,
-        },
-        story: row.try_get("story")?,
-    })
-}
-
-fn suspect(row: SqliteRow) -> Result<Suspect, sqlx::Error> {
-    let state: Option<String> = row.try_get("state")?;
-    Ok(Suspect {
-        id: row.try_get("id")?,
-        state: state.and_then(|state| state.parse().ok()),
-        channel: row.try_get("channel")?,
-        text: row.try_get("text")?,
-    })
 }
