@@ -29,6 +29,12 @@ pub const STRANGERS: &str = "switchhook_strangers_total";
 /// asked, `refused` when none has the call.
 pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 
+/// Requests for recordings that are served here, by `outcome`.
+pub const RECORDINGS: &str = "switchhook_recordings_total";
+
+/// The values of the `outcome` label of [`RECORDINGS`].
+pub const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
+
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
@@ -137,6 +143,9 @@ pub fn start_at_zero<'a>(
     for fate in PARKED_FATES {
         counter!(PARKED, "fate" => fate).absolute(0);
     }
+    for outcome in RECORDING_OUTCOMES {
+        counter!(RECORDINGS, "outcome" => outcome).absolute(0);
+    }
     for outcome in SPAN_OUTCOMES {
         counter!(SPANS, "outcome" => outcome).absolute(0);
     }
@@ -220,6 +229,7 @@ fn describe() {
     );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
+    describe_counter!(RECORDINGS, "Requests for recordings that are served here");
     describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");

@@ -57,12 +57,25 @@ impl Checks<'_> {
             let what = format!("{} is also the address of listen.esl", listen.http);
             self.fault("listen.http", what, "choose another port");
         }
+        self.served();
         for (key, address) in [("listen.esl", listen.esl), ("listen.http", listen.http)] {
             if !is_loopback(address.ip()) {
                 let what = format!("{address} can be reached from outside, without a password");
                 let cure = "listen on 127.0.0.1, or let a firewall admit only the switches";
                 self.reader.warn(key, Wrong::new(what, cure));
             }
+        }
+    }
+
+    /// Links may be meant for anybody; the ports beside are not.
+    fn served(&self) {
+        let listen = &self.config.listen;
+        let serve = self.config.recordings.serve.as_ref();
+        let ports = [listen.esl, listen.http];
+        if let Some(serve) = serve.filter(|it| it.listen.port() != 0 && ports.contains(&it.listen))
+        {
+            let what = format!("{} is also an address of [listen]", serve.listen);
+            self.fault("recordings.serve.listen", what, "choose another port");
         }
     }
 

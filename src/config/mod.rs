@@ -12,6 +12,7 @@ mod keep;
 mod kinds;
 mod lines;
 mod reader;
+mod recordings;
 mod response;
 mod schema;
 mod secrets;
@@ -39,11 +40,12 @@ use crate::traces;
 pub use fault::{Fault, Faults};
 use lines::Lines;
 use reader::{Findings, Reader};
+pub use recordings::{Recordings, Serve};
 pub use schema::schema;
 use section::Section;
 pub use settings::{
     Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
-    Recordings, Store, Switch,
+    Store, Switch,
 };
 use surroundings::NoSecrets;
 pub use surroundings::{Process, Surroundings};
@@ -267,7 +269,7 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
             .map(|(name, section)| (name.clone(), webhook::webhook(&name, section)))
             .collect(),
         egress: sections::egress(root.section("egress")),
-        recordings: sections::recordings(root.section("recordings")),
+        recordings: recordings::recordings(root.section("recordings")),
         recorder: sections::recorder(root.section("recorder")),
         traces: tracing::traces(root.section("traces")),
         warnings: Vec::new(),

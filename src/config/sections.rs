@@ -16,7 +16,7 @@ use super::kinds::{
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
 use super::settings::{
-    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Recordings, Switch,
+    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
 };
 
 use crate::recorder;
@@ -58,7 +58,7 @@ fn host_name(value: &Value) -> Read<String> {
     ))
 }
 
-fn socket_address(value: &Value) -> Read<SocketAddr> {
+pub(super) fn socket_address(value: &Value) -> Read<SocketAddr> {
     let cure = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
     let what = || format!("{} is not an IP address with its port", shown(value));
     text(value)?.parse().map_err(|_| Wrong::new(what(), cure))
@@ -234,12 +234,6 @@ pub(super) fn http_url(value: &Value, of: &str, cure: &str) -> Read<Url> {
         return Err(Wrong::new(what, cure));
     }
     Ok(url)
-}
-
-pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
-    Recordings {
-        public_url: section.get("public_url", optional(one_line)).flatten(),
-    }
 }
 
 fn directory(value: &Value) -> Read<Option<PathBuf>> {

@@ -222,10 +222,3 @@ pub struct Egress {
     /// The proxy for every request; never one of the environment.
     pub proxy: Option<Url>,
 }
-
-/// `[recordings]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recordings {
-    /// Template of `recordedFilePublicPath`.
-    pub public_url: Option<String>,
-}

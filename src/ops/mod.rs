@@ -12,6 +12,7 @@ mod page;
 mod pictures;
 pub mod records;
 mod replay;
+pub mod shelf;
 pub mod trial;
 mod words;
 

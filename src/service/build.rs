@@ -302,7 +302,8 @@ fn secrets(config: &Config) -> Secrets {
     let own = own
         .into_iter()
         .flatten()
-        .chain(of_auth(&config.traces.auth));
+        .chain(of_auth(&config.traces.auth))
+        .chain(config.recordings.serve.iter().map(|serve| &serve.secret));
     let all = webhooks.chain(switches).chain(own);
     all.map(|secret| secret.reveal()).collect()
 }

@@ -10,6 +10,7 @@ mod build;
 mod closing;
 mod descriptors;
 mod keeper;
+mod lending;
 mod place;
 mod raw;
 mod recordings;
@@ -48,6 +49,7 @@ pub use build::{compile, store_options, tenants};
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 pub(crate) use keeper::{content, flow_variables};
+use lending::Lending;
 use records::Desk;
 use spans::Tracing;
 use trials::Tries;
@@ -62,9 +64,22 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
     build::endpoints(config)?;
     Documents::new(config, &built, Arc::default())?;
     let mut warnings = config.warnings.clone();
-    warnings.extend(build::blocked(config, &built));
+    warnings.extend(self::warnings(config, &built));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
+}
+
+/// What is worth one besides what the file itself is warned of.
+fn warnings(config: &Config, built: &build::Built) -> Vec<Fault> {
+    let absent = recordings::absent(config);
+    let blocked = build::blocked(config, built).into_iter();
+    blocked.chain(absent).collect()
+}
+
+fn log_warnings(config: &Config, built: &build::Built) {
+    for warning in warnings(config, built) {
+        warn!("{}", warning.in_file(config.origin(), ""));
+    }
 }
 
 /// How long a slow reader of our pages may hold up the end.
@@ -77,7 +92,7 @@ pub enum StartError {
     #[error("{0}")]
     Config(#[from] Faults),
     /// An address that cannot be listened on.
-    #[error("cannot listen on {address} ([listen] {key}): {error}; is another switchhook running?")]
+    #[error("cannot listen on {address} ({key}): {error}; is another switchhook running?")]
     Listen {
         /// The setting.
         key: &'static str,
@@ -112,6 +127,9 @@ pub struct Service {
     pub esl: SocketAddr,
     /// Where the operator's HTTP is.
     pub http: SocketAddr,
+    /// Where recordings are served, when they are.
+    pub recordings: Option<SocketAddr>,
+    lending: Lending,
     takeover: Arc<Takeover>,
     webhooks: Arc<Webhooks>,
     documents: Arc<Documents>,
@@ -149,20 +167,19 @@ impl Service {
         let metrics = recorder()?;
         start_at_zero(config, &answerers);
         let built = build::compile_with(config, &answerers)?;
-        for warning in build::blocked(config, &built) {
-            warn!("{}", warning.in_file(config.origin(), ""));
-        }
+        log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
-        let http_listener = bind("http", config.listen.http).await?;
-        let http_address = local(&http_listener, "http")?;
+        let http_listener = bind("[listen] http", config.listen.http).await?;
+        let http_address = local(&http_listener, "[listen] http")?;
         let store = Store::open(store::Options {
             place: place::of(http_address),
             ..build::store_options(config, Role::Serve)
         });
         let store = store.await?;
+        let lending = Lending::start(config).await?;
         // Last of what can fail: whoever connects is served.
-        let esl_listener = bind("esl", config.listen.esl).await?;
+        let esl_listener = bind("[listen] esl", config.listen.esl).await?;
 
         let tracing = Tracing::start(config)?;
         let traces = &tracing.traces;
@@ -184,15 +201,14 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let keeper = Arc::new(Keeper::new(store.clone()));
         let options = takeover::Options {
             board: Arc::clone(&board),
             traces: traces.clone(),
             ..build::takeover_options(config)
         };
-        let takeover = Takeover::new(options, built.widgets, keeper);
+        let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
-        let esl = local(&esl_listener, "esl")?;
+        let esl = local(&esl_listener, "[listen] esl")?;
         let stop_calls = CancellationToken::new();
         let (parking, parked) = park(config, &takeover);
         let calls = tokio::spawn(take_calls(
@@ -230,6 +246,8 @@ impl Service {
         Ok(Self {
             esl,
             http: http_address,
+            recordings: lending.address(),
+            lending,
             takeover,
             webhooks,
             documents,
@@ -263,6 +281,7 @@ impl Service {
         start_at_zero(config, &self.answerers);
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
+        self.lending.replace(config);
         self.takeover.reload(built.widgets);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();
@@ -302,6 +321,7 @@ impl Service {
         ended("deliveries", self.deliveries.await);
         self.tracing.stop().await;
         self.store.close().await;
+        self.lending.stop().await;
         self.stop_http.cancel();
         let mut pages = self.pages;
         match timeout(PAGES_DEADLINE, &mut pages).await {

@@ -26,6 +26,7 @@ mod documents;
 mod gaps;
 mod link;
 mod memory;
+mod recordings;
 mod repair;
 mod rolling;
 mod several;
