@@ -6,6 +6,9 @@
     reason = "what is not as it must be fails the test"
 )]
 
+#[path = "support/collector.rs"]
+mod collector;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -309,4 +312,25 @@ async fn a_name_that_cannot_be_used_is_refused_at_the_start_with_the_cure() {
     };
     let error = start(CONFIG, "lookup", forging).await.err().unwrap();
     assert!(error.to_string().contains("lookup"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_code_answers_is_a_span_below_its_widget() {
+    let collector = collector::Collector::start().await;
+    let own = Own::with(|_| Box::pin(async { Ok(vec![Mapped::text("vip", "yes")]) }));
+    let config = format!("{CONFIG}{}", collector.section());
+    let service = start(&config, "lookup", own).await.unwrap();
+    let switch = Switch::new("lab", Pace::Ticked);
+    let hosts = vec![service.esl.to_string()];
+    let call = switch
+        .place(Call {
+            hosts,
+            ..Call::default()
+        })
+        .await;
+    service.stop().await;
+    let spans = collector.trace(&call.uuid, 2).await;
+    let (widget, answer) = (&spans["widget lookup"], &spans["answer"]);
+    // No switch is followed, so that nobody will tell of the call itself.
+    assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
 }
