@@ -44,7 +44,7 @@ fn read(event: &Event) {
         // A name that is there twice is asked for as its first.
         let first = event.get(&name);
         assert!(first.is_some(), "{name:?} is listed and not found");
-        assert!(event.raw(&name).is_some());
+        assert!(event.raw_and_decoded(&name).is_some());
         let all = event.values(&name);
         assert!(!all.is_empty() && value.len() <= LIMITS.body_bytes * 3);
         if let Some(variable) = name.strip_prefix("variable_") {

@@ -63,12 +63,14 @@ impl FlowVars {
         let mut vars = Self::default();
         let mut any = false;
         let mut bytes = 0;
-        event.visit(&mut |name, value| {
-            let Some(variable) = name.strip_prefix("variable_") else {
-                return;
-            };
-            any = true;
-            match variable.strip_prefix("flow.") {
+        let mut wanted = |name: &str| {
+            let variable = name.strip_prefix("variable_");
+            any |= variable.is_some();
+            variable.is_some_and(|variable| variable.starts_with("flow."))
+        };
+        event.visit_those(
+            &mut wanted,
+            &mut |name, value| match name.strip_prefix("variable_flow.") {
                 Some("name") => vars.name = Some(value.to_owned()),
                 Some("account") => vars.account = Some(value.to_owned()),
                 Some("callee_type") => vars.callee_type = Some(value.to_owned()),
@@ -79,8 +81,8 @@ impl FlowVars {
                     }
                 }
                 None => {}
-            }
-        });
+            },
+        );
         any.then_some(vars)
     }
 

@@ -12,6 +12,15 @@ pub trait Headers {
     /// Calls `visit` with each header's name and decoded value, in the order of the wire.
     fn visit(&self, visit: &mut dyn FnMut(&str, &str));
 
+    /// The same for the headers whose name is `wanted`. Whoever can decodes no other.
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        self.visit(&mut |name, value| {
+            if wanted(name) {
+                visit(name, value);
+            }
+        });
+    }
+
     /// The value of a channel variable (`variable_NAME` on the wire).
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
         self.get(&format!("variable_{name}"))
@@ -25,6 +34,10 @@ impl<H: Headers> Headers for &H {
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
         (**self).visit(visit);
+    }
+
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        (**self).visit_those(wanted, visit);
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -24,10 +24,15 @@ impl<H: Headers> Headers for Named<'_, H> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.told.visit(&mut |name, value| match self.switch {
-            Some(switch) if name == SWITCH => visit(name, switch),
-            Some(_) | None => visit(name, value),
-        });
+        self.visit_those(&mut |_| true, visit);
+    }
+
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        self.told
+            .visit_those(wanted, &mut |name, value| match self.switch {
+                Some(switch) if name == SWITCH => visit(name, switch),
+                Some(_) | None => visit(name, value),
+            });
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
@@ -44,7 +49,11 @@ impl Headers for OfEvent<'_> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.0.iter() {
+        self.visit_those(&mut |_| true, visit);
+    }
+
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.0.iter_those(wanted) {
             visit(&name, &value);
         }
     }

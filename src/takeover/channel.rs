@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono_tz::Tz;
+use memchr::memchr;
 
 use crate::call::headers::Headers;
 use crate::call::tenants::{self, Tenants};
@@ -228,11 +229,12 @@ impl ConnectReply {
         self.exact.insert(header, text);
     }
 
-    fn note(&self, name: &str) {
-        let doubtful = self.event.raw(name).is_some_and(|raw| raw.contains(&b'%'));
-        if doubtful && !self.exact.contains_key(name) {
+    /// What an event holds of a header; noted when that is in doubt.
+    fn read<'a>(&self, name: &str, (raw, value): (&[u8], Cow<'a, str>)) -> Cow<'a, str> {
+        if memchr(b'%', raw).is_some() {
             self.doubtful.borrow_mut().insert(name.to_owned());
         }
+        value
     }
 }
 
@@ -241,20 +243,27 @@ impl Headers for ConnectReply {
         if let Some(exact) = self.exact.get(name) {
             return Some(Cow::Borrowed(exact));
         }
-        self.note(name);
-        self.event.get(name)
+        let found = self.event.raw_and_decoded(name)?;
+        Some(self.read(name, found))
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.event.iter() {
+        self.visit_those(&mut |_| true, visit);
+    }
+
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        for (name, value) in self.event.iter_those(wanted) {
+            if let Some(exact) = self.exact.get(&*name) {
+                visit(&name, exact);
+                continue;
+            }
             // A document reads the flow's variables, and of the rest only by name.
-            if name.starts_with("variable_flow.") {
-                self.note(&name);
+            if name.starts_with("variable_flow.")
+                && let Some(found) = self.event.raw_and_decoded(&name)
+            {
+                self.read(&name, found);
             }
-            match self.exact.get(&*name) {
-                Some(exact) => visit(&name, exact),
-                None => visit(&name, &value),
-            }
+            visit(&name, &value);
         }
     }
 }

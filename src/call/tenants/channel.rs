@@ -67,9 +67,16 @@ impl Headers for With<'_> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.headers.visit(visit);
+        self.visit_those(&mut |_| true, visit);
+    }
+
+    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+        self.headers.visit_those(wanted, visit);
         for (name, text) in self.given {
-            visit(&format!("variable_{name}"), text);
+            let name = format!("variable_{name}");
+            if wanted(&name) {
+                visit(&name, text);
+            }
         }
     }
 }

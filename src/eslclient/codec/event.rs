@@ -88,12 +88,12 @@ impl Event {
             .map(|field| self.value(field))
     }
 
-    /// The first header of this name as it stands on the wire: percent-encoded in a plain
-    /// event, in JSON with its quotes.
+    /// The first header of this name, as it stands on the wire and decoded. On the wire it
+    /// is percent-encoded in a plain event, in JSON it has its quotes.
     #[must_use]
-    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+    pub fn raw_and_decoded(&self, name: &str) -> Option<(&[u8], Cow<'_, str>)> {
         let field = self.named("", name).next()?;
-        Some(self.slice(field.value).as_bytes())
+        Some((self.slice(field.value).as_bytes(), self.value(field)))
     }
 
     /// Every value of a header that repeats or holds an array, in order.
@@ -108,10 +108,18 @@ impl Event {
 
     /// Every header, decoded, in the order of the wire. JSON's `_body` is not a header.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.index
-            .fields
-            .iter()
-            .map(|field| (self.field_name(field), self.value(field)))
+        self.iter_those(|_| true)
+    }
+
+    /// The headers whose name is `wanted`; no other's value is decoded.
+    pub fn iter_those(
+        &self,
+        mut wanted: impl FnMut(&str) -> bool,
+    ) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.index.fields.iter().filter_map(move |field| {
+            let name = self.field_name(field);
+            wanted(&name).then(|| (name, self.value(field)))
+        })
     }
 
     /// How many headers there are.
@@ -132,9 +140,9 @@ impl Event {
         decode(self.slice(self.index.body), self.index.body_coding)
     }
 
-    /// The fields of this name. Most of the others are told by their length alone.
+    /// The fields of this name. Most of the others are told by their tag alone.
     fn named<'a>(&'a self, prefix: &'static str, name: &'a str) -> impl Iterator<Item = &'a Field> {
-        let fields = self.index.of_length(prefix.len() + name.len());
+        let fields = self.index.tagged(prefix, name);
         fields.filter(move |field| is_joined(&self.field_name(field), prefix, name))
     }
 

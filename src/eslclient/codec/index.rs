@@ -33,9 +33,9 @@ pub(super) struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Index {
     pub(super) fields: Vec<Field>,
-    /// The length of each field's name, decoded, at most 255: searched many at a time, where
-    /// the fields themselves would be one by one.
-    lengths: Vec<u8>,
+    /// The [`tag`] of each field's name, decoded: searched many at a time, where the fields
+    /// themselves would be one by one.
+    tags: Vec<u8>,
     pub(super) body: Span,
     pub(super) body_coding: Coding,
     /// Some name has a JSON escape: then names have to be decoded to compare.
@@ -49,29 +49,46 @@ impl Index {
         let room = (bytes / 30).clamp(4, 1024);
         Self {
             fields: Vec::with_capacity(room),
-            lengths: Vec::new(),
+            tags: Vec::new(),
             body: (0, 0),
             body_coding: Coding::AsIs,
             escaped_names: false,
         }
     }
 
-    /// The fields whose decoded name has this length.
-    pub(super) fn of_length(&self, length: usize) -> impl Iterator<Item = &Field> {
-        let found = memchr_iter(clamped(length), &self.lengths);
-        found.filter_map(|at| self.fields.get(at))
+    /// The fields whose decoded name may be `prefix` and `name`, without case.
+    pub(super) fn tagged(&self, prefix: &str, name: &str) -> impl Iterator<Item = &Field> {
+        let length = prefix.len() + name.len();
+        let last = name.as_bytes().last().or(prefix.as_bytes().last());
+        // An empty name has no last byte, and may be any field.
+        let (tagged, any) = match length {
+            0 => (&[][..], &self.fields[..]),
+            1.. => (&self.tags[..], &[][..]),
+        };
+        let found = memchr_iter(tag(length, last), tagged);
+        found.filter_map(|at| self.fields.get(at)).chain(any)
     }
 
-    /// Notes the lengths of all names; nothing is found before.
+    /// Notes the tags of all names; nothing is found before.
     pub(super) fn finished(mut self, text: &str) -> Self {
-        let length = |field: &Field| (field.name.1 - field.name.0) as usize;
-        let fields = self.fields.iter();
-        self.lengths = if self.escaped_names {
-            let name = |field: &Field| text.get(field.name.0 as usize..field.name.1 as usize);
-            let decoded = |field| unescape(name(field).unwrap_or_default()).len();
-            fields.map(|field| clamped(decoded(field))).collect()
+        let bytes = text.as_bytes();
+        let fields = self.fields.iter().map(|field| field.name);
+        self.tags = if self.escaped_names {
+            let name = |(from, to): Span| text.get(from as usize..to as usize);
+            let decoded = fields.map(|span| unescape(name(span).unwrap_or_default()));
+            decoded
+                .map(|name| tag(name.len(), name.as_bytes().last()))
+                .collect()
         } else {
-            fields.map(|field| clamped(length(field))).collect()
+            fields
+                // Of an empty name what stands before it, which tells nothing.
+                .map(|(from, to)| {
+                    tag(
+                        (to - from) as usize,
+                        bytes.get((to as usize).wrapping_sub(1)),
+                    )
+                })
+                .collect()
         };
         self
     }
@@ -114,8 +131,12 @@ impl Index {
     }
 }
 
-fn clamped(length: usize) -> u8 {
-    u8::try_from(length).unwrap_or(u8::MAX)
+/// One byte of a name, of its length and its last byte: the same whatever its case, and
+/// seldom the same for two names of one event.
+fn tag(length: usize, last: Option<&u8>) -> u8 {
+    // Makes letters small; what it does to other bytes it does to them everywhere.
+    let last = last.map_or(0, |byte| byte | 0x20);
+    (length as u8).wrapping_add(last.rotate_left(4))
 }
 
 /// A place in a frame, of which the decoder's limits let none reach 4 GiB.
