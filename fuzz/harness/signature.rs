@@ -6,6 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use switchhook::signing::Signer;
 use switchhook::webhook::options::Secret;
 
+/// What is said of a secret that is none.
+fn refused(secret: &str) -> Option<String> {
+    let made = Signer::new(&[Secret::new(secret)]);
+    made.err().map(|error| error.to_string())
+}
+
 /// A key's length, an id, a line end, the secret's bytes and the document.
 pub fn run(data: &[u8]) {
     let Some((&length, rest)) = data.split_first() else {
@@ -13,8 +19,11 @@ pub fn run(data: &[u8]) {
     };
     let text = String::from_utf8_lossy(rest);
     let (id, body) = text.split_once('\n').unwrap_or(("msg_1", &text));
-    if let Err(error) = Signer::new(&[Secret::new(body)]) {
-        assert!(body.len() < 8 || !error.to_string().contains(body));
+    if let Some(said) = refused(body) {
+        // What is said whatever the secret is may be one itself.
+        let always = ["?", "whsk_", ""].map(refused);
+        let is_always_said = always.iter().flatten().any(|said| said.contains(body));
+        assert!(body.len() < 8 || !said.contains(body) || is_always_said);
     }
     let key = &rest[..rest.len().min(usize::from(length))];
     let secret = format!("whsec_{}", STANDARD.encode(key));

@@ -81,7 +81,7 @@ pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
 
 pub async fn all(store: &Store) -> Vec<switchhook::store::DocumentRow> {
     store
-        .documents(&Filter::default(), 10_000)
+        .documents(&Filter::default(), 1_000_000)
         .await
         .expect("list")
 }
