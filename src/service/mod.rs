@@ -7,10 +7,12 @@
 //! ```
 
 mod build;
+mod checks;
 mod closing;
 mod descriptors;
 mod keeper;
 mod lending;
+mod parts;
 mod place;
 mod raw;
 mod recordings;
@@ -36,21 +38,21 @@ use tracing::{info, warn};
 use crate::board::Board;
 use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
-use crate::follow::{Asker, Closing, Follower, Password};
-use crate::ops::http::{self, Check, Ops, Posts};
-use crate::outbox::{Endpoints, Outbox};
+use crate::follow::Password;
+use crate::ops::http::{self, Ops};
+use crate::outbox::Endpoints;
 use crate::store::{self, Role, Store, StoreError};
-use crate::takeover::park::Parking;
 use crate::takeover::{self, Answerer, Takeover};
 use crate::traces;
 use crate::{limit, meter};
 
 pub use build::{compile, store_options, tenants};
+use checks::checks;
 use closing::Documents;
 use keeper::{Keeper, Webhooks};
 pub(crate) use keeper::{content, flow_variables};
 use lending::Lending;
-use records::Desk;
+use parts::{Delivering, Followed, deliver, follow, park, posts, take_calls};
 use spans::Tracing;
 use trials::Tries;
 use witnesses::Witnesses;
@@ -366,151 +368,7 @@ fn local(listener: &TcpListener, key: &'static str) -> Result<SocketAddr, StartE
     })
 }
 
-/// The deliveries, and what is to be had from them.
-struct Delivering {
-    endpoints: watch::Sender<Endpoints>,
-    health: Health,
-    task: JoinHandle<()>,
-}
-
-/// Starts them.
-fn deliver(
-    config: &Config,
-    store: &Store,
-    webhooks: &Arc<Webhooks>,
-    stop: &CancellationToken,
-) -> Result<Delivering, Faults> {
-    let (endpoints, watched) = watch::channel(build::endpoints(config)?);
-    let webhooks = Arc::clone(webhooks);
-    let outbox = Outbox::new(
-        store.clone(),
-        watched,
-        webhooks,
-        build::outbox_options(config),
-    );
-    Ok(Delivering {
-        endpoints,
-        health: outbox.health(),
-        task: tokio::spawn(outbox.run(stop.clone())),
-    })
-}
-
-/// The followers, and what is to be had from each.
-#[derive(Default)]
-struct Followed {
-    followers: Vec<JoinHandle<()>>,
-    switches: Vec<(String, Health)>,
-    askers: Vec<Asker>,
-    /// By the switch's address.
-    passwords: Vec<(String, Password)>,
-    records: Desk,
-}
-
-/// Starts a follower for each switch.
-fn follow(
-    config: &Config,
-    store: &Store,
-    documents: &Arc<Documents>,
-    stop: &CancellationToken,
-) -> Followed {
-    let mut all = Followed::default();
-    for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
-        let address = options.address.clone();
-        let reads = options.cdrs.is_some();
-        let closing = Arc::clone(documents) as Arc<dyn Closing>;
-        let follower = Follower::new(options, store.clone(), closing);
-        let health = &mut all.switches;
-        health.push((format!("switch {address}"), follower.health()));
-        if reads {
-            health.push((format!("json_cdr {address}"), follower.cdrs_health()));
-        }
-        all.records.admit(switch, follower.inlet());
-        all.askers.push(follower.asker());
-        all.passwords.push((address, follower.password()));
-        all.followers.push(tokio::spawn(follower.run(stop.clone())));
-    }
-    all
-}
-
-/// Where switches post their CDRs.
-fn posts(config: &Config, records: Desk) -> Posts {
-    Posts {
-        records: Arc::new(records),
-        bytes: config.limits.frame_body_bytes,
-    }
-}
-
-/// Who takes the parked calls of the switches that give us some, and how each is.
-fn park(config: &Config, takeover: &Arc<Takeover>) -> (Vec<Parking>, Vec<(String, Health)>) {
-    let parking = build::park_options(config).into_iter().map(|options| {
-        let name = format!("parked calls of {}", options.address);
-        let parking = Parking::new(Arc::clone(takeover), options);
-        let health = parking.health();
-        (parking, (name, health))
-    });
-    parking.unzip()
-}
-
-/// Both ways in which calls come, until `stop` and the end of the last.
-async fn take_calls(
-    takeover: Arc<Takeover>,
-    listener: TcpListener,
-    parking: Vec<Parking>,
-    stop: CancellationToken,
-) {
-    let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));
-    tokio::join!(
-        takeover.serve(listener, stop.clone()),
-        futures_util::future::join_all(parking)
-    );
-}
-
 type Health = watch::Receiver<store::Health>;
-
-fn checks(
-    esl: SocketAddr,
-    takeover: &Arc<Takeover>,
-    store: Health,
-    deliveries: Health,
-    stopping: CancellationToken,
-    switches: Vec<(String, Health)>,
-) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
-    let takeover = Arc::clone(takeover);
-    Arc::new(move || {
-        let on_hold = takeover.on_hold();
-        let listening = !stopping.is_cancelled();
-        let esl_detail = match listening {
-            true => format!("listening on {esl}, {on_hold} calls on hold"),
-            false => format!("stopping, {on_hold} calls on hold"),
-        };
-        let mut checks = vec![
-            Check {
-                name: "esl".into(),
-                ok: listening,
-                vital: true,
-                detail: esl_detail,
-            },
-            health("store", true, &store.borrow()),
-            health("deliveries", false, &deliveries.borrow()),
-        ];
-        let switches = switches.iter();
-        checks.extend(switches.map(|(name, switch)| health(name, false, &switch.borrow())));
-        checks
-    })
-}
-
-fn health(name: &str, vital: bool, health: &store::Health) -> Check {
-    Check {
-        name: name.into(),
-        ok: health.ok,
-        vital,
-        detail: if health.ok {
-            "well".into()
-        } else {
-            health.what.clone()
-        },
-    }
-}
 
 /// The process has one recorder, however many services start in it.
 fn recorder() -> Result<PrometheusHandle, StartError> {

@@ -21,23 +21,11 @@ use tokio::io::{
 };
 
 use crate::captures;
+use crate::far_end::{command, say};
 
 fn connected(size: usize) -> (Connection<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(size);
     (Connection::new(near, Limits::default()), far)
-}
-
-/// Reads one command without a body.
-async fn command(switch: &mut DuplexStream) -> String {
-    let mut seen = Vec::new();
-    while !seen.ends_with(b"\n\n") {
-        seen.push(switch.read_u8().await.unwrap());
-    }
-    String::from_utf8(seen).unwrap()
-}
-
-async fn say(switch: &mut DuplexStream, text: &str) {
-    switch.write_all(text.as_bytes()).await.unwrap();
 }
 
 fn api_reply(text: &str) -> String {

@@ -12,4 +12,5 @@ mod client;
 mod codec;
 mod command;
 mod connection;
+mod far_end;
 mod open;

@@ -5,25 +5,13 @@
 use std::time::Duration;
 
 use switchhook::eslclient::{Error, Limits, authenticate, open_inbound, open_outbound};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncWriteExt, duplex};
 use tokio::net::TcpListener;
 
 use crate::captures;
+use crate::far_end::{command, say};
 
 const SOON: Duration = Duration::from_secs(20);
-
-/// Reads one command without a body.
-async fn command(switch: &mut DuplexStream) -> String {
-    let mut seen = Vec::new();
-    while !seen.ends_with(b"\n\n") {
-        seen.push(switch.read_u8().await.unwrap());
-    }
-    String::from_utf8(seen).unwrap()
-}
-
-async fn say(switch: &mut DuplexStream, text: &str) {
-    switch.write_all(text.as_bytes()).await.unwrap();
-}
 
 #[tokio::test]
 async fn opening_an_outbound_socket_gives_the_channel() {
