@@ -9,6 +9,7 @@
 //! ```text
 //! socket | park -> takeover -> call::session -> webhook -> call::variables -> eslclient -> line 0 | 1
 //! hangup -> follow -> call::ledger -> call::details -> store (one transaction) -> outbox -> webhook
+//!                        with recordings to wait for: store -> recordings -> call::details -> store
 //! ```
 //!
 //! # The house
@@ -22,6 +23,7 @@
 //! | [`takeover`] | calls that the switch hands over, to a socket or parked, on hold until their webhook has answered |
 //! | [`follow`] | port 8021 of every switch: the events of every leg, and the CDRs of what ended unseen |
 //! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
+//! | [`recordings`] | where a call's recordings can be fetched: served, or uploaded; the wait until they can be |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
 //! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
@@ -31,8 +33,8 @@
 //! | [`config`] | `switchhook.toml`, every fault with its line |
 //! | [`service`] | puts the parts together, starts and drains them |
 //!
-//! Imports run one way: the program -> `service` -> {`takeover`, `follow`, `outbox`, `ops`,
-//! `lab`} -> {`webhook`, `store`, `eslclient`} -> `call`, which imports nothing of the crate.
+//! Imports run one way: the program -> `service` -> {`takeover`, `follow`, `outbox`,
+//! `recordings`, `ops`, `lab`} -> {`webhook`, `store`, `eslclient`} -> `call`, which imports nothing of the crate.
 //! Only `service` and the program read [`config::Config`]; a part takes its own options.
 //! (`config` borrows the parts' plain option types, so that there is one of each.)
 //!
@@ -104,6 +106,7 @@ pub mod meter;
 pub mod ops;
 pub mod outbox;
 pub mod recorder;
+pub mod recordings;
 pub mod replay;
 pub mod report;
 pub mod retry;

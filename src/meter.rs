@@ -35,6 +35,16 @@ pub const RECORDINGS: &str = "switchhook_recordings_total";
 /// The values of the `outcome` label of [`RECORDINGS`].
 pub const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
 
+/// Recordings that documents waited for, by `outcome`: `reachable`, `given_up` when the wait was in
+/// vain; and looks at a call after which it waits on (`again`).
+pub const PUBLISHED: &str = "switchhook_recordings_published_total";
+
+/// The values of the `outcome` label of [`PUBLISHED`].
+pub const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
+
+/// Calls that are over and whose documents wait for recordings.
+pub const UNPUBLISHED: &str = "switchhook_calls_awaiting_recordings";
+
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
@@ -146,6 +156,10 @@ pub fn start_at_zero<'a>(
     for outcome in RECORDING_OUTCOMES {
         counter!(RECORDINGS, "outcome" => outcome).absolute(0);
     }
+    for outcome in PUBLISHED_OUTCOMES {
+        counter!(PUBLISHED, "outcome" => outcome).absolute(0);
+    }
+    gauge!(UNPUBLISHED).increment(0.0);
     for outcome in SPAN_OUTCOMES {
         counter!(SPANS, "outcome" => outcome).absolute(0);
     }
@@ -230,6 +244,11 @@ fn describe() {
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
     describe_counter!(RECORDINGS, "Requests for recordings that are served here");
+    describe_counter!(PUBLISHED, "Recordings that documents waited for");
+    describe_gauge!(
+        UNPUBLISHED,
+        "Calls that are over and whose documents wait for recordings"
+    );
     describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");

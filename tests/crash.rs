@@ -162,6 +162,56 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
     kill(service).await;
 }
 
+/// Killed while it waits for the file, and once more between the upload and the post.
+#[tokio::test]
+async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
+    let stage = Stage::new("").await;
+    let folder = |name| stage.folder.path().join(name);
+    for name in ["rec", "public"] {
+        std::fs::create_dir(folder(name)).unwrap();
+    }
+    let file = stage.folder.path().join("switchhook.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    let upload = format!(
+        "upload = {{ folder = \"{}\", switch_folder = \"/var/lib/freeswitch/recordings\", \
+         to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\" }}",
+        folder("rec").display(),
+        folder("public").display()
+    );
+    let template = "public_url = \"https://rec.example/{{ file_name }}\"";
+    assert!(settings.contains(template));
+    std::fs::write(&file, settings.replace(template, &upload)).unwrap();
+    stage.inbox.answers(Answer::Status(503));
+
+    let service = stage.serve().await;
+    let store = stage.store().await;
+    stage.switch.play(&bodies(CALL));
+    while store.unpublished().await.unwrap() == 0 {
+        tokio::task::yield_now().await;
+    }
+    kill(service).await;
+    let service = stage.serve().await;
+    assert_eq!(store.unpublished().await.unwrap(), 1);
+    let name = "919879072567-20261123.wav";
+    std::fs::write(folder("rec").join(name), "what was said").unwrap();
+    stage.inbox.wait(1).await;
+    kill(service).await;
+    stage.inbox.answers(Answer::Status(200));
+    let service = stage.serve().await;
+    let posts = stage
+        .inbox
+        .wait_for(|posts| posts.iter().any(|post| post.taken));
+    let mut expected = golden::documents(CALL)[0].clone();
+    let key = format!("{}/{name}", expected["phonon-uuid"].as_str().unwrap());
+    let link = format!("https://rec.example/{key}");
+    expected["recordingUrls"][0]["recordedFilePublicPath"] = link.into();
+    assert_eq!(same(&posts.await).0, expected);
+    let there = std::fs::read_to_string(folder("public").join(key)).unwrap();
+    assert_eq!(there, "what was said");
+    assert_eq!(store.unpublished().await.unwrap(), 0);
+    kill(service).await;
+}
+
 #[tokio::test]
 async fn killed_in_the_middle_of_a_delivery() {
     let stage = Stage::new("").await;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
-use store_suite::{Factory, again, all, claim, finished, leg, settle};
+use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
 use switchhook::store::{
     Clock, NewDocument, Options, Role, Settled, State, Store, StoreError, StoredLeg, new_id,
 };
@@ -116,6 +116,13 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     }
     let of_dead = claim(&dead, "completed", 1).await;
     let of_living = claim(&living, "completed", 1).await;
+    for call in ["x", "y"] {
+        dead.finish_call(waiting(call)).await.expect("finished");
+    }
+    for (store, call) in [(&dead, "x"), (&living, "y")] {
+        let leased = store.claim_unpublished(1, LEASE).await.expect("claimed");
+        assert_eq!(leased[0].call_uuid, call);
+    }
     let somewhere = database.serve().await;
     let of_nobody = claim(&somewhere, "completed", 1).await;
     let successor = at("here").await;
@@ -126,6 +133,10 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
             .collect()
     };
     assert_eq!(ids(&freed), [(of_dead[0].webhook_id.clone(), 2)]);
+    let waits = successor.claim_unpublished(10, LEASE).await;
+    let waits = waits.expect("claimed").into_iter();
+    let waits: Vec<String> = waits.map(|call| call.call_uuid).collect();
+    assert_eq!(waits, ["x"]);
     let late = settle(&dead, &of_dead[0], Settled::Delivered).await;
     assert!(matches!(late, Err(StoreError::StaleLease { .. })));
     for (store, claimed) in [(&living, of_living), (&somewhere, of_nobody)] {

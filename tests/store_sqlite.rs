@@ -40,6 +40,7 @@ conformance!(Some(SqliteFile::new()));
 
 tests_of! { #[tokio::test] Some(SqliteFile::new());
     a_predecessors_leases_are_freed_at_the_start
+    calls_that_a_predecessor_had_leased_are_free_at_the_start
 }
 
 #[tokio::test]

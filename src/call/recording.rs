@@ -15,6 +15,9 @@ pub struct Recording {
     /// The switch deleted the file when it closed it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub discarded: bool,
+    /// It was to be reachable for others by now, and is not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unreachable: bool,
 }
 
 impl Recording {

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::flow_vars::FlowVars;
 use super::leg::Leg;
 
 /// A call with all its legs.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     /// Unique-ID that the call's first leg was created with.
     pub id: String,

@@ -86,6 +86,10 @@ fn listed(found: &Found, times: &Times) -> String {
             ));
         }
     }
+    if found.unpublished() > 0 {
+        let calls = counted(count(found.unpublished()), "call waits", "calls wait");
+        parts.push(format!("{calls} for recordings"));
+    }
     let _ = writeln!(out, "{}", parts.join(", "));
     if found.legs > 0 {
         let legs = counted(count(found.legs), "leg", "legs");

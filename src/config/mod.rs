@@ -25,6 +25,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod tracing;
+mod upload;
 mod variables;
 mod webhook;
 

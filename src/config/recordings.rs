@@ -11,24 +11,48 @@ use super::kinds::{Read, Wrong, duration, one_line, optional, shown};
 use super::secrets::secret;
 use super::section::Section;
 use super::sections::socket_address;
+use super::upload::upload;
+use crate::recordings::{Folder, TargetOptions};
 use crate::webhook::options::Secret;
 
 /// `[recordings]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recordings {
     /// Template of `recordedFilePublicPath`.
     pub public_url: Option<String>,
     /// They are served by this program.
     pub serve: Option<Serve>,
+    /// They are uploaded.
+    pub upload: Option<TargetOptions>,
+    /// The longest that documents wait for those that are served or uploaded.
+    pub wait: Duration,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            serve: None,
+            upload: None,
+            wait: Duration::from_secs(600),
+        }
+    }
+}
+
+impl Recordings {
+    /// What links are signed or uploads authorized with.
+    #[must_use]
+    pub fn secret(&self) -> Option<&Secret> {
+        let served = self.serve.as_ref().map(|serve| &serve.secret);
+        served.or_else(|| self.upload.as_ref()?.kind.key())
+    }
 }
 
 /// `recordings.serve`: links of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
-    /// Where recordings are on this machine.
-    pub folder: PathBuf,
-    /// What the switch calls that folder.
-    pub switch_folder: PathBuf,
+    /// Where recordings are.
+    pub folder: Folder,
     /// What links begin with.
     pub url: String,
     /// What they are signed with.
@@ -41,13 +65,17 @@ pub struct Serve {
 
 /// A secret that is shorter can be guessed.
 const SECRET_LEAST: usize = 16;
-const DAY: Duration = Duration::from_secs(86_400);
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
-    section.only_one(&["public_url", "serve"]);
+    section.only_one(&["public_url", "serve", "upload"]);
+    let default = Recordings::default();
+    let least = Duration::from_secs(1);
     Recordings {
         public_url: section.get("public_url", optional(one_line)).flatten(),
         serve: serve(section.section("serve")),
+        upload: upload(section.section("upload")),
+        wait: section.get_or("wait", default.wait, duration(least..=7 * DAY)),
     }
 }
 
@@ -55,18 +83,12 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
     if !section.is_there() {
         return None;
     }
-    let folder = section.need(
-        "folder",
-        "add folder = \"/var/lib/freeswitch/recordings\"",
-        folder,
-    );
     let keys = ["secret", "secret_env", "secret_file"];
     let cure = "add secret_env, secret_file or secret, such as `openssl rand -base64 32` makes";
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8087));
     let minute = Duration::from_secs(60);
     let serve = Serve {
-        switch_folder: section.get_or("switch_folder", folder.clone(), self::folder),
-        folder,
+        folder: folders(&mut section),
         url: section.need("url", "add url = \"https://rec.example\"", base),
         secret: secret(&mut section, &keys, cure),
         listen: section.get_or("listen", listen, socket_address),
@@ -82,6 +104,16 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
         );
     }
     Some(serve)
+}
+
+/// `folder`, and `switch_folder` where the switch calls it otherwise.
+pub(super) fn folders(section: &mut Section<'_>) -> Folder {
+    let cure = "add folder = \"/var/lib/freeswitch/recordings\"";
+    let here = section.need("folder", cure, folder);
+    Folder {
+        switch: section.get_or("switch_folder", here.clone(), folder),
+        here,
+    }
 }
 
 /// A whole path: the working directory of a service is nobody's guess.

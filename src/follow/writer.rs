@@ -238,6 +238,7 @@ mod tests {
             documents: Vec::new(),
             summary: None,
             story: String::new(),
+            unpublished: None,
         }))
     }
 

@@ -43,6 +43,9 @@ async fn refresh(ops: &Ops) {
         let well = if check.ok { 1.0 } else { 0.0 };
         gauge!(meter::PART_WELL, "part" => check.name).set(well);
     }
+    if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
+        gauge!(meter::UNPUBLISHED).set(float(calls));
+    }
     match timeout(PATIENCE, ops.store.backlogs()).await {
         Ok(Ok(backlogs)) => waiting(&ops.metrics.render(), &backlogs),
         Ok(Err(error)) => {

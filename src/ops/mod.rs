@@ -12,7 +12,6 @@ mod page;
 mod pictures;
 pub mod records;
 mod replay;
-pub mod shelf;
 pub mod trial;
 mod words;
 

@@ -303,7 +303,7 @@ fn secrets(config: &Config) -> Secrets {
         .into_iter()
         .flatten()
         .chain(of_auth(&config.traces.auth))
-        .chain(config.recordings.serve.iter().map(|serve| &serve.secret));
+        .chain(config.recordings.secret());
     let all = webhooks.chain(switches).chain(own);
     all.map(|secret| secret.reveal()).collect()
 }

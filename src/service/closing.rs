@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tracing::{error, warn};
 
 use crate::board::Board;
-use crate::call::details::{self, Format};
+use crate::call::details::{self, Format, UrlOf};
 use crate::call::recording::Recording;
-use crate::call::story::Story;
+use crate::call::story::{Run, Story};
 use crate::call::tenants::{Account, Tenants};
 use crate::call::whole::Call;
 use crate::config::{self, Config, DEFAULT_FLOW, Faults};
@@ -32,16 +32,17 @@ use super::spans;
 
 /// Makes documents after the configuration as it is now.
 pub struct Documents {
-    flows: ArcSwap<Flows>,
+    pub(super) flows: ArcSwap<Flows>,
     board: Arc<Board>,
     traces: Option<Traces>,
 }
 
-struct Flows {
+/// What is posted of which call, and how that looks.
+pub(super) struct Flows {
     by_name: BTreeMap<String, (config::Flow, Format)>,
     tenants: Arc<Tenants>,
     webhooks: HashMap<String, Arc<Widget>>,
-    public_url: Option<PublicUrl>,
+    pub(super) public_url: Option<PublicUrl>,
     unwanted_keys: Vec<String>,
     /// Names of flows and accounts that are not there, each said once.
     unknown: Mutex<HashSet<(&'static str, String)>>,
@@ -78,10 +79,11 @@ impl Documents {
 
 impl follow::Closing for Documents {
     fn finish(&self, call: &Call) -> FinishedCall {
-        let mut finished = self.flows.load().finish(call);
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
-        finished.story.runs = self.board.take(&legs);
-        finished.say_what_is_missing();
+        let finished = self.flows.load().finish(call, self.board.take(&legs));
+        if finished.call.unpublished.is_none() {
+            say_what_is_missing(&call.id, &finished.story);
+        }
         if let Some(traces) = &self.traces {
             let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
             spans::call(traces, &finished.call, ran);
@@ -109,27 +111,18 @@ impl Flows {
         })
     }
 
-    fn finish(&self, call: &Call) -> Finished {
+    fn finish(&self, call: &Call, runs: Vec<Run>) -> Finished {
         let belongs = self.tenants.of_call(call);
         let name = belongs.flow.unwrap_or(DEFAULT_FLOW);
-        let flow = self.by_name.get(name);
-        let format = Format {
-            time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
-            ..flow.map(|(_, format)| format.clone()).unwrap_or_default()
+        let over = self.over(call, name, &|recording| self.url_of(call, recording));
+        let story = Story {
+            runs,
+            ..Story::of(call, &over.document, &self.unwanted_keys)
         };
-        let url_of = |recording: &Recording| self.public_url.as_ref()?.of(&call.id, recording);
-        let document = details::document(call, &format, &url_of);
-        let mut values = details::call_values(call, &url_of);
-        values["account"] = json!(belongs.account);
-        values["flow"] = json!(belongs.flow);
-        let over = Over {
-            flow: name,
-            account: belongs.account,
-            call,
-            document,
-            values,
-        };
-        let story = Story::of(call, &over.document, &self.unwanted_keys);
+        let webhooks = self.posts(&over, belongs.of);
+        let unpublished = self.unpublished(&over, &story, &webhooks);
+        let now = webhooks.iter().filter(|_| unpublished.is_none());
+        let documents = now.map(|name| self.document(name, &over));
         let call = FinishedCall {
             switch: call.switch().to_owned(),
             call_uuid: call.id.clone(),
@@ -142,14 +135,42 @@ impl Flows {
                     created_us,
                 })
                 .collect(),
-            documents: self.documents(&over, belongs.of),
+            documents: documents.collect(),
             summary: Some(summary(&over)),
             story: String::new(),
+            unpublished,
         };
         Finished { call, story }
     }
 
-    fn documents(&self, over: &Over<'_>, account: Option<&Account>) -> Vec<NewDocument> {
+    /// A call with what its documents are made of.
+    pub(super) fn over<'a>(&'a self, call: &'a Call, flow: &'a str, url_of: UrlOf<'_>) -> Over<'a> {
+        let belongs = self.tenants.of_call(call);
+        let format = self.by_name.get(flow).map(|(_, format)| format.clone());
+        let format = Format {
+            time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
+            ..format.unwrap_or_default()
+        };
+        let document = details::document(call, &format, url_of);
+        let mut values = details::call_values(call, url_of);
+        values["account"] = json!(belongs.account);
+        values["flow"] = json!(belongs.flow);
+        Over {
+            flow,
+            account: belongs.account,
+            call,
+            document,
+            values,
+        }
+    }
+
+    /// Where a recording can be fetched, when that is known without waiting for it.
+    pub(super) fn url_of(&self, call: &Call, recording: &Recording) -> Option<String> {
+        self.public_url.as_ref()?.of(&call.id, recording)
+    }
+
+    /// The webhooks that get a document of the call.
+    fn posts(&self, over: &Over<'_>, account: Option<&Account>) -> Vec<String> {
         let Some((flow, _)) = self.by_name.get(over.flow) else {
             if over.flow != DEFAULT_FLOW {
                 self.say_unknown("a flow", over.flow);
@@ -162,28 +183,36 @@ impl Flows {
             return Vec::new();
         };
         let default = account.default_webhook.iter().filter(|_| flow.webhook);
-        default
-            .chain(&flow.after)
-            .filter_map(|name| self.document(name, over))
-            .collect()
+        // `check` refuses a flow that names an unknown webhook.
+        let known = |name: &&String| self.webhook(name).is_some();
+        default.chain(&flow.after).filter(known).cloned().collect()
+    }
+
+    fn webhook(&self, name: &str) -> Option<&webhook::Webhook> {
+        self.webhooks.get(name)?.webhook()
     }
 
     /// The request to `name`, frozen. One that cannot be rendered is kept all the same,
     /// with the predefined document as its body, and shows in the outbox.
-    fn document(&self, name: &str, over: &Over<'_>) -> Option<NewDocument> {
-        // `check` refuses a flow that names an unknown webhook.
-        let webhook = self.webhooks.get(name)?.webhook()?;
-        let content = over.render(webhook).unwrap_or_else(|failure| {
-            error!(call_uuid = over.call.id, webhook = name, %failure, "the document's request cannot be made");
-            Content { body: over.document.to_string().into(), ..Content::default() }
+    pub(super) fn document(&self, name: &str, over: &Over<'_>) -> NewDocument {
+        let predefined = || Content {
+            body: over.document.to_string().into(),
+            ..Content::default()
+        };
+        // One that the configuration has lost while the call's recordings were waited for.
+        let content = self.webhook(name).map_or_else(predefined, |webhook| {
+            over.render(webhook).unwrap_or_else(|failure| {
+                error!(call_uuid = over.call.id, webhook = name, %failure, "the document's request cannot be made");
+                predefined()
+            })
         });
-        Some(NewDocument {
+        NewDocument {
             kind: Kind::Document,
             webhook: name.to_owned(),
             flow: over.flow.to_owned(),
             call_uuid: over.call.id.clone(),
             content,
-        })
+        }
     }
 
     fn say_unknown(&self, what: &'static str, name: &str) {
@@ -206,23 +235,24 @@ struct Finished {
 /// After a gap, thousands of calls may end in one second.
 static FEW: Sparing = Sparing::new(20);
 
-impl Finished {
-    fn say_what_is_missing(&self) {
-        let missing = &self.story.missing;
-        if missing.is_empty() {
-            return;
-        }
-        counter!(meter::INCOMPLETE).increment(1);
-        FEW.say(|left_out| {
-            warn!(
-                call_uuid = self.call.call_uuid,
-                missing = missing.join(", "),
-                left_out,
-                "the document of a call lacks something"
-            );
-        });
+/// Counts and tells a document that is incomplete.
+pub(super) fn say_what_is_missing(call_uuid: &str, story: &Story) {
+    let missing = &story.missing;
+    if missing.is_empty() {
+        return;
     }
+    counter!(meter::INCOMPLETE).increment(1);
+    FEW.say(|left_out| {
+        warn!(
+            call_uuid,
+            missing = missing.join(", "),
+            left_out,
+            "the document of a call lacks something"
+        );
+    });
+}
 
+impl Finished {
     fn stored(self) -> FinishedCall {
         // A story that cannot be told must not hold up the documents.
         let story = serde_json::to_string(&self.story).unwrap_or_default();
@@ -231,11 +261,11 @@ impl Finished {
 }
 
 /// A call that is over, with what its documents are made of.
-struct Over<'a> {
-    flow: &'a str,
+pub(super) struct Over<'a> {
+    pub(super) flow: &'a str,
     account: Option<&'a str>,
-    call: &'a Call,
-    document: Value,
+    pub(super) call: &'a Call,
+    pub(super) document: Value,
     values: Value,
 }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::ops::shelf::{self, Shelves};
+use crate::recordings::shelf::{self, Shelves};
 
 use super::{StartError, bind, local, recordings};
 

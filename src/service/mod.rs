@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! start: store, outbox, HTTP, the Event Socket port last
-//! stop:  the Event Socket port first, the calls on hold, the outbox, the store, HTTP last
+//! stop:  the Event Socket port first, the calls on hold, the recordings, the outbox, the store, HTTP last
 //! ```
 
 mod build;
@@ -14,6 +14,7 @@ mod keeper;
 mod lending;
 mod parts;
 mod place;
+mod publishing;
 mod raw;
 mod recordings;
 mod records;
@@ -52,7 +53,7 @@ use closing::Documents;
 use keeper::{Keeper, Webhooks};
 pub(crate) use keeper::{content, flow_variables};
 use lending::Lending;
-use parts::{Delivering, Followed, deliver, follow, park, posts, take_calls};
+use parts::{Followed, Publishing, deliver, follow, park, posts, publish, take_calls};
 use spans::Tracing;
 use trials::Tries;
 use witnesses::Witnesses;
@@ -142,6 +143,7 @@ pub struct Service {
     stop_calls: CancellationToken,
     stop_follow: CancellationToken,
     stop_outbox: CancellationToken,
+    publishing: Publishing,
     stop_http: CancellationToken,
     calls: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
@@ -188,11 +190,8 @@ impl Service {
         let documents = Arc::new(documents.traced(traces.clone()));
         let webhooks = Arc::new(Webhooks::new(&built, traces.clone()));
         let stop_outbox = CancellationToken::new();
-        let Delivering {
-            endpoints,
-            health: deliveries_health,
-            task: deliveries,
-        } = deliver(config, &store, &webhooks, &stop_outbox)?;
+        let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
+        let publishing = publish(config, &store, &documents);
 
         let stop_follow = CancellationToken::new();
         let Followed {
@@ -221,11 +220,12 @@ impl Service {
         ));
 
         let switches = switches.into_iter().chain(parked).chain(tracing.health());
+        let switches = switches.chain(publishing.health());
         let checks = checks(
             esl,
             &takeover,
             store.health(),
-            deliveries_health,
+            delivering.health,
             stop_calls.clone(),
             switches.collect(),
         );
@@ -254,17 +254,18 @@ impl Service {
             webhooks,
             documents,
             answerers,
-            endpoints,
+            endpoints: delivering.endpoints,
             store,
             drain_deadline: config.limits.drain_deadline,
             stop_calls,
             stop_follow,
             stop_outbox,
+            publishing,
             stop_http,
             calls,
             followers,
             passwords,
-            deliveries,
+            deliveries: delivering.task,
             pages,
             tracing,
         })
@@ -319,6 +320,7 @@ impl Service {
         for follower in self.followers {
             ended("follower", follower.await);
         }
+        ended("publishing", self.publishing.stop().await);
         self.stop_outbox.cancel();
         ended("deliveries", self.deliveries.await);
         self.tracing.stop().await;

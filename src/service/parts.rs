@@ -11,6 +11,7 @@ use crate::config::{Config, Faults};
 use crate::follow::{Asker, Closing, Follower, Password};
 use crate::ops::http::Posts;
 use crate::outbox::{Endpoints, Outbox};
+use crate::recordings::{Engine, Making};
 use crate::store::Store;
 use crate::takeover::Takeover;
 use crate::takeover::park::Parking;
@@ -47,6 +48,41 @@ pub(super) fn deliver(
         health: outbox.health(),
         task: tokio::spawn(outbox.run(stop.clone())),
     })
+}
+
+/// The recordings of calls that are over, seen to.
+pub(super) struct Publishing {
+    is_wanted: bool,
+    health: Health,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Starts to: also without a configuration for it, for what an earlier one left.
+pub(super) fn publish(config: &Config, store: &Store, documents: &Arc<Documents>) -> Publishing {
+    let making = Arc::clone(documents) as Arc<dyn Making>;
+    let engine = Engine::new(store.clone(), making);
+    let (health, stop) = (engine.health(), CancellationToken::new());
+    Publishing {
+        is_wanted: config.recordings.upload.is_some(),
+        health,
+        task: tokio::spawn(engine.run(stop.clone())),
+        stop,
+    }
+}
+
+impl Publishing {
+    /// Whether the target takes what is uploaded, where there is one.
+    pub(super) fn health(&self) -> Option<(String, Health)> {
+        self.is_wanted
+            .then(|| ("recordings".into(), self.health.clone()))
+    }
+
+    /// What is being seen to is given back.
+    pub(super) async fn stop(self) -> Result<(), tokio::task::JoinError> {
+        self.stop.cancel();
+        self.task.await
+    }
 }
 
 /// The followers, and what is to be had from each.

@@ -1,13 +1,14 @@
-//! Where recordings can be fetched: `[recordings] public_url`, or links of our own.
+//! Where recordings can be fetched: `[recordings] public_url`, links of our own, or an upload.
 
 use std::sync::Arc;
 
-use minijinja::{Environment, UndefinedBehavior, context};
+use minijinja::{Environment, context};
 use tracing::warn;
 
 use crate::call::recording::Recording;
 use crate::config::{Config, Fault, Faults};
-use crate::ops::shelf::{Shelf, encoded};
+use crate::recordings::shelf::Shelf;
+use crate::recordings::{Folder, Place, Publisher, Target, TargetError, encoded, template};
 
 const NAME: &str = "public_url";
 
@@ -16,28 +17,27 @@ const NAME: &str = "public_url";
 pub enum PublicUrl {
     /// A template.
     Template(Box<Environment<'static>>),
-    /// Links of our own.
-    Shelf(Arc<Shelf>),
+    /// What is waited for.
+    Published(Arc<Publisher>),
 }
 
 impl PublicUrl {
-    /// The configuration's template; `None` when it has none.
+    /// The configuration's; `None` when it has none.
     ///
     /// # Errors
-    /// A template that is none, or names what it cannot.
+    /// A template that is none, or names what it cannot; a target that cannot be.
     pub fn new(config: &Config) -> Result<Option<Self>, Faults> {
-        if let Some(shelf) = shelf(config) {
-            return Ok(Some(Self::Shelf(shelf)));
+        if let Some(publisher) = publisher(config)? {
+            return Ok(Some(Self::Published(Arc::new(publisher))));
         }
-        let Some(template) = config.recordings.public_url.clone() else {
+        let Some(text) = config.recordings.public_url.clone() else {
             return Ok(None);
         };
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        let added = environment.add_template_owned(NAME, template);
-        let tried = added.and_then(|()| render(&environment, "a.wav", "/recordings/a.wav"));
-        let template = |_| Some(Self::Template(Box::new(environment.clone())));
-        tried.map(template).map_err(|error| {
+        let tried = template(NAME, text).and_then(|environment| {
+            render(&environment, "a.wav", "/recordings/a.wav")?;
+            Ok(Some(Self::Template(Box::new(environment))))
+        });
+        tried.map_err(|error| {
             let cure =
                 "write it as https://rec.example/{{ file_name }}; {{ path }} is the whole path";
             config.refuse(vec![config.fault(
@@ -48,16 +48,15 @@ impl PublicUrl {
         })
     }
 
-    /// The URL of one recording of a call.
+    /// The URL of one recording of a call, when it needs not be waited for.
     pub fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
         let path = &recording.path;
         let url = match self {
             Self::Template(template) => {
                 render(template, recording.file_name(), path).map_err(|error| error.to_string())
             }
-            Self::Shelf(shelf) => shelf.link(path).ok_or_else(|| {
-                "it is not in recordings.serve.folder (or switch_folder)".to_owned()
-            }),
+            Self::Published(publisher) if publisher.has(path) => return None,
+            Self::Published(_) => Err("it is not in the folder of [recordings]".to_owned()),
         };
         url.map_err(|error| {
             warn!(
@@ -81,13 +80,30 @@ fn render(
     template.render(context! { file_name, path })
 }
 
+/// Who publishes recordings, when anybody does.
+///
+/// # Errors
+/// A target that cannot be.
+pub fn publisher(config: &Config) -> Result<Option<Publisher>, Faults> {
+    let wait = config.recordings.wait;
+    if let Some(shelf) = shelf(config) {
+        return Ok(Some(Publisher::new(wait, Place::Shelf(shelf))));
+    }
+    let Some(upload) = &config.recordings.upload else {
+        return Ok(None);
+    };
+    let target = Target::open(upload).map_err(|TargetError { key, what, cure }| {
+        let key = format!("recordings.upload.{key}");
+        config.refuse(vec![config.fault(&key, what, cure)])
+    });
+    Ok(Some(Publisher::new(wait, Place::Target(Box::new(target?)))))
+}
+
 /// What is served, when it is.
 pub fn shelf(config: &Config) -> Option<Arc<Shelf>> {
     let serve = config.recordings.serve.as_ref()?;
-    let (folder, switch_folder) = (serve.folder.clone(), serve.switch_folder.clone());
     let shelf = Shelf::new(
-        folder,
-        switch_folder,
+        serve.folder.clone(),
         &serve.url,
         &serve.secret,
         serve.expires,
@@ -95,14 +111,23 @@ pub fn shelf(config: &Config) -> Option<Arc<Shelf>> {
     Some(Arc::new(shelf))
 }
 
+/// Where recordings are on this machine, with the setting that says so.
+pub fn folder(config: &Config) -> Option<(&'static str, &Folder)> {
+    let recordings = &config.recordings;
+    let served = recordings.serve.as_ref().map(|serve| &serve.folder);
+    let uploaded = recordings.upload.as_ref().map(|upload| &upload.folder);
+    let served = served.map(|folder| ("recordings.serve.folder", folder));
+    served.or(uploaded.map(|folder| ("recordings.upload.folder", folder)))
+}
+
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
 pub fn absent(config: &Config) -> Option<Fault> {
-    let serve = config.recordings.serve.as_ref()?;
-    let error = std::fs::read_dir(&serve.folder).err()?;
+    let (key, folder) = folder(config)?;
+    let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(
-        "{}: {error}: no link leads to a file",
-        serve.folder.display()
+        "{}: {error}: documents wait for recordings that are not found",
+        folder.here.display()
     );
     let cure = "mount it, or let this program's user read it";
-    Some(config.fault("recordings.serve.folder", what, cure))
+    Some(config.fault(key, what, cure))
 }

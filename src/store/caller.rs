@@ -83,6 +83,8 @@ pub struct Found {
     pub(super) answers: Vec<i64>,
     /// Rows of documents and requests.
     pub(super) documents: Vec<(i64, State)>,
+    /// Rows of calls whose documents wait for recordings.
+    pub(super) unpublished: Vec<i64>,
     /// Legs of calls that are not over: they are left alone.
     pub legs: usize,
 }
@@ -108,6 +110,12 @@ impl Found {
         self.answers.len()
     }
 
+    /// Calls whose documents wait for their recordings.
+    #[must_use]
+    pub fn unpublished(&self) -> usize {
+        self.unpublished.len()
+    }
+
     /// Documents and requests in this state.
     #[must_use]
     pub fn documents(&self, state: State) -> usize {
@@ -118,7 +126,8 @@ impl Found {
     /// There is nothing that could be removed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.answers.is_empty() && self.documents.is_empty()
+        let rest = self.answers.is_empty() && self.unpublished.is_empty();
+        self.calls.is_empty() && self.documents.is_empty() && rest
     }
 }
 

@@ -28,7 +28,9 @@ impl Store {
         };
         let answers = either!(self, db => db.suspect_answers(clue, &uuids).await)?;
         let documents = either!(self, db => db.suspect_documents(clue, &uuids).await)?;
+        let unpublished = either!(self, db => db.suspect_unpublished(clue, &uuids).await)?;
         let answers = answers.iter().filter(|answer| is_theirs(answer));
+        let unpublished = unpublished.iter().filter(|call| is_theirs(call));
         let documents = documents.iter().filter(|document| is_theirs(document));
         let legs = self.load_legs().await?;
         let legs = legs.iter().filter(|leg| leg_of(caller, &leg.json));
@@ -38,6 +40,7 @@ impl Store {
             documents: documents
                 .filter_map(|document| Some((document.id, document.state()?)))
                 .collect(),
+            unpublished: unpublished.map(|call| call.id).collect(),
             legs: legs.count(),
         })
     }
@@ -50,23 +53,30 @@ impl Store {
     pub async fn forget(&self, found: &Found) -> Result<(), StoreError> {
         let calls: Vec<i64> = found.calls.iter().map(|call| call.id).collect();
         let documents: Vec<i64> = found.documents.iter().map(|(id, _)| *id).collect();
-        let none = Vec::new;
         // In chunks: whoever waits for the writer comes in between.
-        let chunk = ops::CHUNK as usize;
-        let calls = calls
-            .chunks(chunk)
-            .map(|ids| (ids.to_vec(), none(), none()));
-        let answers = found.answers.chunks(chunk);
-        let answers = answers.map(|ids| (none(), ids.to_vec(), none()));
-        let documents = documents.chunks(chunk);
-        let documents = documents.map(|ids| (none(), none(), ids.to_vec()));
-        for (calls, answers, documents) in documents.chain(answers).chain(calls) {
-            let forget = ops::Forget {
-                calls,
-                answers,
-                documents,
-            };
-            self.write(forget).await?;
+        let kinds = [
+            found.unpublished.clone(),
+            documents,
+            found.answers.clone(),
+            calls,
+        ];
+        for (kind, ids) in kinds.iter().enumerate() {
+            for ids in ids.chunks(ops::CHUNK as usize) {
+                let of = |wanted| {
+                    if kind == wanted {
+                        ids.to_vec()
+                    } else {
+                        Vec::new()
+                    }
+                };
+                let forget = ops::Forget {
+                    unpublished: of(0),
+                    documents: of(1),
+                    answers: of(2),
+                    calls: of(3),
+                };
+                self.write(forget).await?;
+            }
         }
         Ok(())
     }

@@ -42,7 +42,8 @@ impl Leases {
         }
     }
 
-    fn fresh(&self) -> Vec<u8> {
+    /// A token that nothing was leased under.
+    pub(super) fn fresh(&self) -> Vec<u8> {
         let random = uuid::Uuid::new_v4();
         [&random.as_bytes()[..], &self.place].concat()
     }

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! put_leg … put_leg, finish_call        one transaction: legs out, documents in
+//!   or, with recordings to wait for:    legs out, call in; claim_unpublished -> publish: call out, documents in
 //! claim -> settle(Delivered | Again | Dead)   or release, or the lease ends
 //! ```
 
@@ -33,6 +34,7 @@ mod model;
 mod ops;
 mod postgres;
 mod sqlite;
+mod unpublished;
 mod writer;
 
 use std::sync::Arc;
@@ -48,8 +50,8 @@ pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
     DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, Keep, KeptResponse,
-    Kind, Lease, NewDocument, Report, ReportedCall, Server, Settled, State, StoredLeg, ToldCall,
-    Want,
+    Kind, Lease, NewDocument, NewUnpublished, Published, Report, ReportedCall, Server, Settled,
+    State, StoredLeg, ToldCall, Unpublished, Want,
 };
 
 use leases::Leases;

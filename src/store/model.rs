@@ -181,6 +181,47 @@ pub struct FinishedCall {
     pub summary: Option<CallSummary>,
     /// What the operator's page tells of it, in whatever JSON its owner reads again.
     pub story: String,
+    /// Its documents are not made before its recordings can be fetched.
+    pub unpublished: Option<NewUnpublished>,
+}
+
+/// A call that is over, whose documents are still to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUnpublished {
+    /// What they are made of, in whatever JSON its owner reads again.
+    pub json: String,
+    /// After this they are made all the same.
+    pub wait: Duration,
+}
+
+/// The same, leased to whoever sees to its recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unpublished {
+    /// The row.
+    pub(crate) id: i64,
+    /// Random.
+    pub(crate) token: Vec<u8>,
+    /// The switch's name.
+    pub switch: String,
+    /// Unique-ID of the call's first leg.
+    pub call_uuid: String,
+    /// Creation of that leg, µs since 1970.
+    pub created_us: i64,
+    /// As it was given.
+    pub json: String,
+    /// How long it has waited.
+    pub since: Duration,
+    /// How long it may wait on; zero when that is over.
+    pub left: Duration,
+}
+
+/// What is made of it in the end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Published {
+    /// What is to be sent.
+    pub documents: Vec<NewDocument>,
+    /// The call's story, when its documents lack something: then its row says that, too.
+    pub incomplete: Option<String>,
 }
 
 /// Calls that are looked for among the newest ones; all of it must fit.

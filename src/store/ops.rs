@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Report, Settled,
-    StoredLeg, Want,
+    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Published, Report,
+    Settled, StoredLeg, Unpublished, Want,
 };
 
 /// Rows that one statement pulls forward or removes: bounds how long others wait.
@@ -144,6 +144,39 @@ impl Operation for Claim {
     type Output = Vec<Claimed>;
 }
 
+/// Leases calls whose recordings are to be looked at now, also those of a lease that has ended.
+pub(super) struct ClaimUnpublished {
+    pub(super) limit: u32,
+    pub(super) lease: Duration,
+    pub(super) token: Vec<u8>,
+}
+
+impl Operation for ClaimUnpublished {
+    type Output = Vec<Unpublished>;
+}
+
+/// A leased call may be claimed in so long, and not before; `false` when another has it.
+pub(super) struct Postpone {
+    pub(super) id: i64,
+    pub(super) token: Vec<u8>,
+    pub(super) by: Duration,
+}
+
+impl Operation for Postpone {
+    type Output = bool;
+}
+
+/// A leased call out, its documents in; `false` when another has it, or has done that.
+pub(super) struct Publish {
+    pub(super) call: Unpublished,
+    pub(super) published: Published,
+}
+
+impl Operation for Publish {
+    type Output = bool;
+    const INSERTS: bool = true;
+}
+
 /// Ends a lease with what came of it; `false` when it is no longer held.
 pub(super) struct Settle {
     pub(super) lease: Lease,
@@ -202,6 +235,7 @@ pub(super) struct Forget {
     pub(super) calls: Vec<i64>,
     pub(super) answers: Vec<i64>,
     pub(super) documents: Vec<i64>,
+    pub(super) unpublished: Vec<i64>,
 }
 
 impl Operation for Forget {

@@ -165,6 +165,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
             incomplete: false,
         }),
         story: String::new(),
+        unpublished: None,
     }
 }
 

@@ -33,3 +33,4 @@ mod several;
 mod stage;
 mod storing;
 mod tenants;
+mod uploads;

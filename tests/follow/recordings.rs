@@ -8,24 +8,42 @@ use switchhook::config::Config;
 use crate::made::Made;
 use crate::stage::Stage;
 
-const SOUND: &[u8] = b"RIFF....WAVEfmt 0123456789";
+/// A whole WAV file, as far as its head tells.
+pub const SOUND: &[u8] = b"RIFF\x12\0\0\0WAVEfmt 0123456789";
 
 /// The settings with links in place of the template; the switch knows the folder as `/rec`.
 fn settings(stage: &Stage, secret: &str) -> String {
-    let folder = stage.folder.path().join("rec");
     let serve = format!(
-        "serve = {{ folder = \"{}\", switch_folder = \"/rec\", url = \"https://rec.example/pbx\", \
-         secret = \"{secret}\", listen = \"127.0.0.1:0\" }}",
+        "serve = {{ FOLDER, url = \"https://rec.example/pbx\", secret = \"{secret}\", \
+         listen = \"127.0.0.1:0\" }}"
+    );
+    published(stage, &serve)
+}
+
+/// The settings with these in place of the template; `FOLDER` is that of the recordings.
+pub fn published(stage: &Stage, keys: &str) -> String {
+    let folder = stage.folder.path().join("rec");
+    fs::create_dir_all(&folder).unwrap();
+    let folder = format!(
+        "folder = \"{}\", switch_folder = \"/rec\"",
         folder.display()
     );
     let template = "public_url = \"https://rec.example/{{ file_name }}\"";
     let text = stage.settings("");
     assert!(text.contains(template));
-    text.replace(template, &serve)
+    text.replace(template, &keys.replace("FOLDER", &folder))
 }
 
 /// A call that was recorded to this path; what its document says of the recording.
-async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Value {
+pub async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Value {
+    let before = stage.inbox.posts().len();
+    play(stage, uuid, &[path]);
+    let posts = stage.inbox.wait(before + 1).await;
+    posts[before].json()["recordingUrls"][0].clone()
+}
+
+/// A call that was recorded to these paths begins and ends.
+pub fn play(stage: &Stage, uuid: &str, paths: &[&str]) {
     let leg = Made {
         uuid,
         inbound: true,
@@ -37,13 +55,14 @@ async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Value {
         headers: &[("Event-Date-Timestamp", "1795435200000000")],
         ..Made::default()
     };
-    let started = leg.record("RECORD_START", path).with("Event-Sequence", "5");
-    let stopped = leg.record("RECORD_STOP", path).with("Event-Sequence", "6");
-    let events = [leg.create(), leg.answer(), started, stopped, leg.complete()];
-    let before = stage.inbox.posts().len();
-    stage.switch.play(&events.map(|event| event.json()));
-    let posts = stage.inbox.wait(before + 1).await;
-    posts[before].json()["recordingUrls"][0].clone()
+    let mut events = vec![leg.create(), leg.answer()];
+    for path in paths {
+        let event = |name, sequence| leg.record(name, path).with("Event-Sequence", sequence);
+        events.extend([event("RECORD_START", "5"), event("RECORD_STOP", "6")]);
+    }
+    events.push(leg.complete());
+    let lines: Vec<String> = events.iter().map(|event| event.json()).collect();
+    stage.switch.play(&lines);
 }
 
 #[tokio::test]

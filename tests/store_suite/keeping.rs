@@ -57,12 +57,21 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
     open.json = format!("{{\"number\":\"{NUMBER}\"}}");
     store.put_leg(open).await.expect("stored");
 
+    let mut held = waiting("held");
+    held.unpublished.as_mut().expect("waits").json = format!("{{\"caller\":\"{NUMBER}\"}}");
+    store.finish_call(held).await.expect("finished");
+    store
+        .finish_call(waiting("others"))
+        .await
+        .expect("finished");
+
     let caller = Caller::new("0049 30 555123").expect("a number");
     let found = store.find_caller(&caller).await.expect("found");
     let calls: Vec<_> = found.calls.iter().map(|call| &*call.call_uuid).collect();
     assert_eq!(calls, ["theirs", "rang"]);
     assert_eq!(found.answers(), 3);
     assert_eq!(found.documents(State::Waiting), 4);
+    assert_eq!(found.unpublished(), 1);
     assert_eq!(found.legs, 1, "of a call that is not over");
     assert_eq!(all(&store).await.len(), 6, "nothing is changed by looking");
 
@@ -76,11 +85,12 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
         .map(|row| row.call_uuid)
         .collect();
     assert_eq!(rest, ["other", "none"], "what is others' stays");
+    assert_eq!(store.unpublished().await.expect("counted"), 1);
     let page = store
         .report(&CallFilter::default(), ReportCursor::default())
         .await;
     let page = page.expect("page").0;
-    assert_eq!(page.len(), 1);
+    assert_eq!(page.len(), 3);
     assert_eq!(page[0].responses.len(), 1);
     assert_eq!(store.load_legs().await.expect("legs").len(), 1);
 }
@@ -108,6 +118,7 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug + use<> {
         store.finished_channels("pbx-1").await.expect("channels"),
         store.switch_at("127.0.0.1:8021").await.expect("switch"),
         store.cdr_read("pbx-1").await.expect("read"),
+        store.unpublished_until(&["waits"]).await.expect("read"),
     )
 }
 
@@ -136,6 +147,8 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         ..finished("e", &[], &[])
     };
     store.finish_call(gone).await.expect("finished");
+    store.finish_call(waiting("waits")).await.expect("finished");
+    let leased = store.claim_unpublished(1, LEASE).await.expect("claimed");
     let claimed = claim(&store, "completed", 2).await;
     settle(&store, &claimed[0], again(0))
         .await
@@ -153,6 +166,9 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         format!("{:?}", seen(&restored).await),
         format!("{:?}", seen(&store).await)
     );
+
+    let free = restored.claim_unpublished(1, LEASE).await.expect("claimed");
+    assert_eq!(free[0].json, leased[0].json, "nobody has it there");
 
     // One that is being tried when the copy is made waits in the copy.
     let held = claim(&store, "completed", 1).await;

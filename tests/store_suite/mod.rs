@@ -6,6 +6,7 @@
 mod delivery;
 mod keeping;
 mod operation;
+mod unpublished;
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use switchhook::store::{
     FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
     Store, StoreError, StoredLeg, Want, new_id,
 };
+pub use unpublished::*;
 
 /// Makes stores that share one database.
 pub trait Factory: Send + Sync {
@@ -52,6 +54,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
             .collect(),
         summary: Some(summary("outbound", 1_000)),
         story: String::new(),
+        unpublished: None,
     }
 }
 
@@ -133,6 +136,7 @@ macro_rules! conformance {
             text_with_a_nul_is_stored_and_found_again
             a_caller_is_found_and_forgotten_everywhere
             what_is_no_copy_is_refused
+            a_call_waits_for_its_recordings_and_is_exchanged_for_its_documents_once
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
@@ -142,6 +146,7 @@ macro_rules! conformance {
             only_what_was_delivered_long_ago_is_removed
             calls_and_answers_are_removed_when_they_are_old
             what_was_finished_is_remembered_for_an_hour
+            a_call_that_waits_is_taken_over_when_its_lease_ends
         }
     };
 }

@@ -62,6 +62,10 @@ impl Missing {
         if any(|leg| !leg.recordings_sure() || !leg.recordings.iter().all(Recording::is_closed)) {
             self.names.push("recordingUrls".to_owned());
         }
+        let kept = super::kept_recordings(call).into_iter().enumerate();
+        let unreachable = kept.filter(|(_, recording)| recording.unreachable);
+        let path = |index| format!("recordingUrls[{index}].recordedFilePublicPath");
+        self.names.extend(unreachable.map(|(index, _)| path(index)));
     }
 
     /// The list; `None` when nothing is missing.

@@ -183,23 +183,28 @@ fn keys(call: &Call, format: &Format) -> Value {
 }
 
 /// Every closed recording that the switch kept, once, in the order of legs.
-fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
-    let mut listed: Vec<&str> = Vec::new();
-    let mut urls = Vec::new();
+#[must_use]
+pub fn kept_recordings(call: &Call) -> Vec<&Recording> {
+    let mut kept: Vec<&Recording> = Vec::new();
     let all = call.legs.iter().flat_map(|leg| &leg.recordings);
     for recording in all.filter(|one| one.is_closed() && !one.discarded) {
-        if listed.contains(&recording.path.as_str()) {
-            continue;
+        if !kept.iter().any(|known| known.path == recording.path) {
+            kept.push(recording);
         }
-        listed.push(&recording.path);
+    }
+    kept
+}
+
+fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
+    let entry = |recording: &Recording| {
         let name = json!(recording.file_name());
         let mut url = vec![("recordedFileName".to_owned(), name)];
         if let Some(path) = url_of(recording) {
             url.push(("recordedFilePublicPath".to_owned(), json!(path)));
         }
-        urls.push(sorted(url));
-    }
-    urls
+        sorted(url)
+    };
+    kept_recordings(call).into_iter().map(entry).collect()
 }
 
 /// What is missing of a call, as its document says it.

@@ -42,6 +42,7 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         ..Told::default()
     });
     let documents = ops.store.documents_of(&call.uuids()).await;
+    let until = ops.store.unpublished_until(&call.uuids()).await;
     let pauses = ops.store.pauses().await.unwrap_or_default();
     let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
     let body = html! {
@@ -52,6 +53,7 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         (verdict(&call))
         (widgets(ops, &call.story))
         (legs(ops, &call))
+        @if let Ok(Some(until_ms)) = until { (awaiting(ops, until_ms)) }
         @match &documents {
             Err(error) => (unread(error)),
             Ok(documents) => (documents_of(ops, documents, &paused)),
@@ -196,6 +198,16 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
                     p.notice { "Incomplete; what could not be learnt: " (story.missing.join(", ")) }
                 }
             }
+        }
+    }
+}
+
+/// Its documents are still to be made.
+fn awaiting(ops: &Ops, until_ms: i64) -> Markup {
+    html! {
+        p.notice {
+            "Its documents wait for its recordings, until "
+            (words::clock(until_ms, ops.time_zone)) " at the latest."
         }
     }
 }

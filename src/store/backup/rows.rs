@@ -5,10 +5,13 @@ use sqlx::{ColumnIndex, Database, Decode, Row, Type};
 /// Whether a store holds anything that a copy would be mixed with.
 pub(in crate::store) const HOLDS_SOMETHING: &str =
     "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
-         OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)";
+         OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)
+         OR EXISTS (SELECT 1 FROM unpublished)";
 /// After a copy nobody lives who holds a lease; the attempts may have reached the receiver.
-pub(in crate::store) const FREE_LEASES: &str =
-    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'";
+pub(in crate::store) const FREE_LEASES: [&str; 2] = [
+    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'",
+    "UPDATE unpublished SET lease = NULL, due_ms = 0 WHERE lease IS NOT NULL",
+];
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,7 @@ pub(in crate::store) struct Table {
 use Kind::{Bytes, Number, Text, Truth};
 
 /// Each after those that it refers to.
-pub(in crate::store) const TABLES: [Table; 9] = [
+pub(in crate::store) const TABLES: [Table; 10] = [
     Table {
         name: "leg",
         columns: &[
@@ -144,6 +147,21 @@ pub(in crate::store) const TABLES: [Table; 9] = [
             ("uuid", Text),
             ("created_us", Number),
             ("ended_ms", Number),
+        ],
+        counted: true,
+    },
+    Table {
+        name: "unpublished",
+        columns: &[
+            ("id", Number),
+            ("switch", Text),
+            ("call_uuid", Text),
+            ("created_us", Number),
+            ("inserted_ms", Number),
+            ("until_ms", Number),
+            ("due_ms", Number),
+            ("lease", Bytes),
+            ("json", Text),
         ],
         counted: true,
     },

@@ -9,6 +9,7 @@ use super::Postgres;
 use super::channels;
 use super::claims::insert;
 use super::sql::{sql, text, texts};
+use super::unpublished;
 use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
 use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 use crate::store::{StoreError, new_id};
@@ -106,6 +107,7 @@ impl Write<PgConnection> for Finish {
             let of = (call.switch.as_str(), call.created_us);
             new.push(insert(db, of, (&new_id(), document), now_ms).await?);
         }
+        unpublished::insert(db, call, now_ms).await?;
         Ok(new)
     }
 }

@@ -28,9 +28,11 @@ impl Postgres {
     ) -> Result<(), StoreError> {
         let failed = |error: sqlx::Error| self.at().classify(&error);
         let mut db = self.door.enter().await?;
-        db.execute("BEGIN; LOCK TABLE document, call, leg, response IN EXCLUSIVE MODE")
-            .await
-            .map_err(failed)?;
+        db.execute(
+            "BEGIN; LOCK TABLE document, call, leg, response, unpublished IN EXCLUSIVE MODE",
+        )
+        .await
+        .map_err(failed)?;
         let taken: bool = scalar(HOLDS_SOMETHING)
             .fetch_one(&mut db)
             .await
@@ -87,7 +89,10 @@ async fn take(db: &mut PgConnection, file: &mut SqliteConnection) -> Result<(), 
             count_on(db, table).await?;
         }
     }
-    db.execute(FREE_LEASES).await.map(drop)
+    for free in FREE_LEASES {
+        db.execute(free).await?;
+    }
+    Ok(())
 }
 
 /// Adds a row, with what only this database has.

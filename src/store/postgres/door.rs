@@ -86,10 +86,18 @@ impl Door {
 /// Their attempts may have reached the receiver: they stay counted.
 async fn free(db: &mut PgConnection, mark: &[u8]) -> Result<u64, sqlx::Error> {
     db.execute("BEGIN").await?;
+    let random = i32::try_from(RANDOM_BYTES + 1).unwrap_or(i32::MAX);
+    sql("UPDATE unpublished SET lease = NULL,
+                due_ms = (extract(epoch from clock_timestamp()) * 1000)::bigint
+         WHERE substr(lease, $1) = $2")
+    .bind(random)
+    .bind(mark)
+    .execute(&mut *db)
+    .await?;
     let freed = sql("UPDATE document SET state = 'waiting', lease = NULL,
                              due_ms = (extract(epoch from clock_timestamp()) * 1000)::bigint
          WHERE state = 'leased' AND substr(lease, $1) = $2")
-    .bind(i32::try_from(RANDOM_BYTES + 1).unwrap_or(i32::MAX))
+    .bind(random)
     .bind(mark)
     .execute(&mut *db)
     .await?;

@@ -8,7 +8,7 @@ use super::sql::sql;
 use crate::store::{Server, StoreError};
 
 const TABLES: &str =
-    "leg call response document attempt pause probe finished_channel switch cdr_read";
+    "leg call response document attempt pause probe finished_channel switch cdr_read unpublished";
 
 impl Postgres {
     /// The server as it is now, seen by our user.

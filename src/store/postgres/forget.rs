@@ -10,15 +10,21 @@ use crate::store::caller::{Suspect, SuspectCall};
 use crate::store::ops::{Forget, Write};
 
 /// A table's ids that go.
-const STATEMENTS: [&str; 3] = [
+const STATEMENTS: [&str; 4] = [
     "DELETE FROM call WHERE id = ANY($1)",
     "DELETE FROM response WHERE id = ANY($1)",
     "DELETE FROM document WHERE id = ANY($1)",
+    "DELETE FROM unpublished WHERE id = ANY($1)",
 ];
 
 impl Write<PgConnection> for Forget {
     async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
-        let kinds = [&self.calls, &self.answers, &self.documents];
+        let kinds = [
+            &self.calls,
+            &self.answers,
+            &self.documents,
+            &self.unpublished,
+        ];
         for (text, ids) in STATEMENTS.into_iter().zip(kinds) {
             sql(text).bind(ids.clone()).execute(&mut *db).await?;
         }
@@ -79,6 +85,26 @@ impl Postgres {
                  FROM document WHERE strpos(coalesce(url, '') || ' ' || headers, $1) > 0
                     OR position(convert_to($1, 'UTF8') in body) > 0
                     OR call_uuid = ANY($2)",
+            )
+            .bind(text(clue))
+            .bind(texts(uuids.iter().map(String::as_str)))
+            .try_map(|row| Suspect::from_row(&row))
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Calls that wait for their recordings with the clue in them, or of these channels.
+    pub(in crate::store) async fn suspect_unpublished(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(
+                "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(json, 'UTF8') AS text
+                 FROM unpublished WHERE strpos(json, $1) > 0 OR call_uuid = ANY($2)",
             )
             .bind(text(clue))
             .bind(texts(uuids.iter().map(String::as_str)))

@@ -20,6 +20,7 @@ mod prune;
 mod report;
 mod sql;
 mod told;
+mod unpublished;
 
 use std::sync::Arc;
 use std::time::Duration;

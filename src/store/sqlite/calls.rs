@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::claims::insert;
-use super::{Sqlite, channels};
+use super::{Sqlite, channels, unpublished};
 use crate::store::model::{CallSummary, FinishedCall, StoredLeg};
 use crate::store::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 use crate::store::{StoreError, new_id};
@@ -68,6 +68,7 @@ impl Write<SqliteConnection> for Finish {
             let of = (call.switch.as_str(), call.created_us);
             new.push(insert(db, of, (&new_id(), document), now_ms).await?);
         }
+        unpublished::insert(db, call, now_ms).await?;
         Ok(new)
     }
 }

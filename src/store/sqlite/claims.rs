@@ -216,7 +216,12 @@ impl Write<SqliteConnection> for FreeAll {
         let freed = sqlx::query(
             "UPDATE document SET state = 'waiting', lease = NULL, due_ms = ? WHERE state = 'leased'",
         );
-        Ok(freed.bind(now_ms).execute(db).await?.rows_affected())
+        let freed = freed.bind(now_ms).execute(&mut *db).await?;
+        sqlx::query("UPDATE unpublished SET lease = NULL, due_ms = ? WHERE lease IS NOT NULL")
+            .bind(now_ms)
+            .execute(db)
+            .await?;
+        Ok(freed.rows_affected())
     }
 }
 

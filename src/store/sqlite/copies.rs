@@ -56,5 +56,8 @@ async fn take(db: &mut SqliteConnection, from: &mut SqliteConnection) -> Result<
             insert(db, table, row).await?;
         }
     }
-    db.execute(FREE_LEASES).await.map(drop)
+    for free in FREE_LEASES {
+        db.execute(free).await?;
+    }
+    Ok(())
 }

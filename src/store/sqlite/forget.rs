@@ -10,17 +10,23 @@ use crate::store::caller::{Scrubbed, Suspect, SuspectCall};
 use crate::store::ops::{Forget, Write};
 
 /// A table's ids that go.
-const STATEMENTS: [&str; 3] = [
+const STATEMENTS: [&str; 4] = [
     "DELETE FROM call WHERE id IN (SELECT value FROM json_each(?))",
     "DELETE FROM response WHERE id IN (SELECT value FROM json_each(?))",
     "DELETE FROM document WHERE id IN (SELECT value FROM json_each(?))",
+    "DELETE FROM unpublished WHERE id IN (SELECT value FROM json_each(?))",
 ];
 
 impl Write<SqliteConnection> for Forget {
     async fn apply(&self, db: &mut SqliteConnection, _: i64) -> Result<(), sqlx::Error> {
         // What is removed is overwritten with zeros.
         db.execute("PRAGMA secure_delete = ON").await?;
-        let kinds = [&self.calls, &self.answers, &self.documents];
+        let kinds = [
+            &self.calls,
+            &self.answers,
+            &self.documents,
+            &self.unpublished,
+        ];
         for (text, ids) in STATEMENTS.into_iter().zip(kinds) {
             let ids = serde_json::json!(ids).to_string();
             sqlx::query(text).bind(ids).execute(&mut *db).await?;
@@ -81,6 +87,27 @@ impl Sqlite {
                         CAST(coalesce(url, '') || ' ' || headers || ' ' AS BLOB) || body AS text
                  FROM document WHERE instr(coalesce(url, '') || ' ' || headers, ?1) > 0
                     OR instr(body, CAST(?1 AS BLOB)) > 0
+                    OR call_uuid IN (SELECT value FROM json_each(?2))",
+            )
+            .bind(clue)
+            .bind(serde_json::json!(uuids).to_string())
+            .try_map(|row| Suspect::from_row(&row))
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Calls that wait for their recordings with the clue in them, or of these channels.
+    pub(in crate::store) async fn suspect_unpublished(
+        &self,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT id, NULL AS state, call_uuid AS channel, CAST(json AS BLOB) AS text
+                 FROM unpublished WHERE instr(json, ?1) > 0
                     OR call_uuid IN (SELECT value FROM json_each(?2))",
             )
             .bind(clue)

@@ -12,6 +12,7 @@ mod operator;
 mod prune;
 mod report;
 mod told;
+mod unpublished;
 
 use std::path::PathBuf;
 

@@ -1,21 +1,12 @@
 //! A link's path and its signature.
 
 use std::fmt;
-use std::path::{Component, Path};
 
 use axum::http::StatusCode;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
 use crate::webhook::options::Secret;
-
-/// What may stand as it is in a URL's path (RFC 3986 unreserved).
-pub const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// Why a file is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,31 +40,6 @@ impl Refused {
             Self::Expired => StatusCode::GONE,
         }
     }
-}
-
-/// The path of a file below `folder`, with `/` between its parts; `None` when it is not there,
-/// or only by way of `..`.
-pub fn within(path: &Path, folder: &Path) -> Option<String> {
-    let rest = path.strip_prefix(folder).ok()?;
-    let part = |part: Component<'_>| match part {
-        Component::Normal(name) => name.to_str().map(str::to_owned),
-        Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
-            None
-        }
-    };
-    let parts: Option<Vec<String>> = rest.components().map(part).collect();
-    parts
-        .map(|parts| parts.join("/"))
-        .filter(|path| !path.is_empty())
-}
-
-/// A path as it stands in a URL.
-pub fn encoded(path: &str) -> String {
-    let parts = path.split('/');
-    let parts: Vec<String> = parts
-        .map(|part| utf8_percent_encode(part, KEPT).to_string())
-        .collect();
-    parts.join("/")
 }
 
 /// What links are signed with.

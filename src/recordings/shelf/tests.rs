@@ -1,11 +1,9 @@
-use super::link::within;
 use super::*;
 
 fn shelf() -> Shelf {
-    let folder = PathBuf::from("/rec");
     let secret = Secret::new("correct horse battery");
     let day = Duration::from_secs(86_400);
-    Shelf::new(folder.clone(), folder, "https://rec.example/", &secret, day)
+    Shelf::new(Folder::default(), "https://rec.example/", &secret, day)
 }
 
 /// Path and query of a link.
@@ -18,11 +16,11 @@ fn parts(link: &str) -> (String, String) {
 #[test]
 fn a_link_opens_its_own_file_and_no_other() {
     let shelf = shelf();
-    let (path, query) = parts(&shelf.link("/rec/2026/a b#?%.wav").unwrap());
+    let (path, query) = parts(&shelf.link("2026/a b#?%.wav"));
     assert_eq!(path, "/recordings/2026/a%20b%23%3F%25.wav");
     assert_eq!(shelf.admits(&path, &query), Ok(()));
     let later = query.replace("expires=", "expires=9");
-    let (_, other) = parts(&shelf.link("/rec/2026/b.wav").unwrap());
+    let (_, other) = parts(&shelf.link("2026/b.wav"));
     for (path, query) in [
         ("/recordings/2026/b.wav", query.as_str()),
         (&path, &later),
@@ -40,8 +38,7 @@ fn a_link_opens_its_own_file_and_no_other() {
     }
     assert_eq!(shelf.admits("/2026/b.wav", &query), Err(Refused::Nothing));
     let another = Shelf::new(
-        "/rec".into(),
-        "/rec".into(),
+        Folder::default(),
         "x",
         &Secret::new("another secret, as long"),
         Duration::MAX,
@@ -56,22 +53,4 @@ fn a_link_holds_until_it_expires() {
     assert_eq!(key.admits("a.wav", &query, 999), Ok(()));
     assert_eq!(key.admits("a.wav", &query, 1_000), Err(Refused::Expired));
     assert!(!format!("{:?}", shelf()).contains("horse"));
-}
-
-#[test]
-fn only_what_lies_in_the_folder_has_a_link() {
-    for (path, inside) in [
-        ("/rec/a.wav", Some("a.wav")),
-        ("/rec/x/./y//a.wav", Some("x/y/a.wav")),
-        ("/rec/../etc/passwd", None),
-        ("/rec/x/../../etc/passwd", None),
-        ("/record/a.wav", None),
-        ("/rec", None),
-        ("a.wav", None),
-        ("http_cache://x", None),
-        ("", None),
-    ] {
-        let found = within(Path::new(path), Path::new("/rec"));
-        assert_eq!(found.as_deref(), inside, "{path}");
-    }
 }

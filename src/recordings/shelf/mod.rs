@@ -4,7 +4,6 @@
 mod link;
 mod taken;
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,10 +22,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 
+use super::folder::{Folder, encoded};
 use crate::meter;
 use crate::webhook::options::Secret;
 use link::Key;
-pub use link::{Refused, encoded};
+pub use link::Refused;
 use taken::Taken;
 
 /// Where links lead to, below the address that others know.
@@ -37,41 +37,37 @@ const AT_ONCE: usize = 64;
 /// A folder of recordings, and who may fetch them.
 #[derive(Debug)]
 pub struct Shelf {
-    folder: PathBuf,
-    switch_folder: PathBuf,
+    folder: Folder,
     url: String,
     key: Key,
     expires: Duration,
 }
 
 impl Shelf {
-    /// The files of `folder`, which the switch knows as `switch_folder`; links begin with `url`,
-    /// are signed with `secret` and hold for `expires`.
+    /// The files of `folder`; links begin with `url`, are signed with `secret` and hold for
+    /// `expires`.
     #[must_use]
-    pub fn new(
-        folder: PathBuf,
-        switch_folder: PathBuf,
-        url: &str,
-        secret: &Secret,
-        expires: Duration,
-    ) -> Self {
+    pub fn new(folder: Folder, url: &str, secret: &Secret, expires: Duration) -> Self {
         Self {
             folder,
-            switch_folder,
             url: url.trim_end_matches('/').to_owned(),
             key: Key::new(secret),
             expires,
         }
     }
 
-    /// The link to a file by its path on the switch, from now on; `None` when it is not in the
-    /// folder.
+    /// What is served.
     #[must_use]
-    pub fn link(&self, path: &str) -> Option<String> {
-        let within = link::within(Path::new(path), &self.switch_folder)?;
+    pub const fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The link to a file at this place of the folder, from now on.
+    #[must_use]
+    pub fn link(&self, within: &str) -> String {
         let until = now().saturating_add(self.expires.as_secs());
-        let (encoded, query) = (link::encoded(&within), self.key.query(&within, until));
-        Some(format!("{}{PLACE}{encoded}?{query}", self.url))
+        let (encoded, query) = (encoded(within), self.key.query(within, until));
+        format!("{}{PLACE}{encoded}?{query}", self.url)
     }
 
     fn admits(&self, path: &str, query: &str) -> Result<(), Refused> {
@@ -182,7 +178,7 @@ async fn fetch(State(desk): State<Desk>, mut request: Request) -> Response {
         return StatusCode::NOT_FOUND.into_response();
     };
     *request.uri_mut() = uri;
-    let mut files = ServeDir::new(&shelf.folder).append_index_html_on_directories(false);
+    let mut files = ServeDir::new(&shelf.folder.here).append_index_html_on_directories(false);
     match files.try_call(request).await {
         Ok(response) => response.map(Body::new),
         // What the system says of a file is nothing for strangers.
