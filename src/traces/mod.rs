@@ -16,7 +16,6 @@
 
 mod exporter;
 mod ids;
-mod message;
 mod span;
 
 use std::sync::Arc;

@@ -158,9 +158,8 @@ pub struct Leg {
     /// (FreeSWITCH: mod_callcenter.c, mod_fifo.c).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
-    /// A queue may have rung agents for it that nobody saw; known when its call is over, and not
-    /// stored with the leg.
-    #[serde(skip)]
+    /// A queue may have rung agents for it that nobody saw.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub agents_unknown: bool,
     /// Its CDR was needed for what its events did not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
