@@ -6,6 +6,7 @@
 //! stop:  the Event Socket port first, the calls on hold, the recordings, the outbox, the store, HTTP last
 //! ```
 
+mod about;
 mod build;
 mod checks;
 mod closing;
@@ -28,6 +29,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -40,6 +42,7 @@ use crate::board::Board;
 use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::Password;
+use crate::ops::about::Abouts;
 use crate::ops::http::{self, Ops};
 use crate::outbox::Endpoints;
 use crate::store::{self, Role, Store, StoreError};
@@ -137,6 +140,7 @@ pub struct Service {
     webhooks: Arc<Webhooks>,
     documents: Arc<Documents>,
     answerers: Answerers,
+    abouts: Abouts,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -230,7 +234,9 @@ impl Service {
             switches.collect(),
         );
         let stop_http = CancellationToken::new();
+        let abouts = Abouts::new(ArcSwap::from_pointee(about::of(config)));
         let ops = Ops {
+            abouts: Arc::clone(&abouts),
             checks,
             metrics,
             board,
@@ -254,6 +260,7 @@ impl Service {
             webhooks,
             documents,
             answerers,
+            abouts,
             endpoints: delivering.endpoints,
             store,
             drain_deadline: config.limits.drain_deadline,
@@ -284,6 +291,7 @@ impl Service {
         start_at_zero(config, &self.answerers);
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
+        self.abouts.store(Arc::new(about::of(config)));
         self.lending.replace(config);
         self.takeover.reload(built.widgets);
         for switch in &config.freeswitch {
