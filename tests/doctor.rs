@@ -210,3 +210,28 @@ fn a_webhook_that_takes_few_requests_on_a_connection_is_told_with_its_number() {
     assert!(ran.out.contains("set http2_streams = 20"), "{ran:?}");
     assert_eq!(webhook.next(), "PRI * HTTP/2.0\r\n\r\n", "and no request");
 }
+
+#[test]
+fn the_folder_of_recordings_and_the_target_are_tried() {
+    let place = Place::new("", "http://127.0.0.1:9/");
+    let (folder, target) = (place.path("rec"), place.path("public"));
+    place.add(&format!(
+        "[recordings]\nupload = {{ folder = \"{}\", to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\" }}\n",
+        folder.display(),
+        target.display()
+    ));
+    let found = |level: &str| {
+        let json = place.json(&place.run(&["doctor", "--json"]));
+        let findings = json["findings"].as_array().unwrap().clone();
+        let of = findings.iter().filter(|one| one["subject"] == "recordings");
+        let of = of.filter(|one| one["level"] == level);
+        of.map(|one| one["check"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(found("fault"), ["folder", "upload"]);
+    for folder in [&folder, &target] {
+        std::fs::create_dir(folder).unwrap();
+    }
+    assert_eq!(found("ok"), ["folder", "upload"]);
+    assert_eq!(std::fs::read_dir(target).unwrap().count(), 0);
+}

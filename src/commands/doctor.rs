@@ -8,9 +8,11 @@ use std::process::ExitCode;
 use switchhook::call::tenants::{Pattern, Route};
 use switchhook::call::variables::{FLOW_KEY, Names};
 use switchhook::config::{self, Config};
-use switchhook::doctor::{self, Finding, Hooked, Level, Plan, Report, Switch};
+use switchhook::doctor::{
+    self, Finding, Hooked, Level, Plan, Recorded, Recordings, Report, Switch,
+};
 use switchhook::eslclient::Limits;
-use switchhook::service::{compile, store_options};
+use switchhook::service::{compile, recordings_folder, store_options, target};
 use switchhook::store::Role;
 use switchhook::takeover::HoldMusic;
 use switchhook::webhook::options::Kind;
@@ -42,15 +44,31 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
 
 fn options(config: &Config, args: &Doctor) -> Result<doctor::Options, String> {
     let built = compile(config).map_err(|faults| faults.to_string())?;
+    let recordings = recordings(config)?;
+    let plan = Plan {
+        recordings: recordings.as_ref().map(Recorded::of),
+        ..plan(config)
+    };
     Ok(doctor::Options {
         switches: switches(config),
         widgets: built.widgets,
-        plan: plan(config),
+        plan,
+        recordings,
         http: config.listen.http,
         store: store_options(config, Role::Beside),
         ask: args.ask,
         deadline: *args.timeout,
     })
+}
+
+fn recordings(config: &Config) -> Result<Option<Recordings>, String> {
+    let target = target(config).map_err(|faults| faults.to_string())?;
+    let folder = recordings_folder(config);
+    Ok(folder.map(|(key, folder)| Recordings {
+        key,
+        folder: folder.clone(),
+        target,
+    }))
 }
 
 fn switches(config: &Config) -> Vec<Switch> {
@@ -94,6 +112,7 @@ fn plan(config: &Config) -> Plan {
         routed: config.routes.iter().filter_map(routed).collect(),
         contexts: config.routes.iter().filter_map(context).collect(),
         values,
+        recordings: None,
     }
 }
 

@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use switchhook::config::Config;
+use switchhook::recordings::Target;
+use switchhook::service::target;
 use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
 
 use super::counted;
@@ -12,34 +16,52 @@ use crate::cli::operator::Forget;
 
 /// Calls that are listed.
 const LISTED: usize = 20;
+/// Calls that the target is asked for at once.
+const AT_ONCE: usize = 16;
 /// Looks for what came in while the rest was removed.
 const LOOKS: usize = 10;
 
-/// Says what the store has of a caller, and removes it when it is told to.
+/// Says what the store has of a caller, and what was uploaded of their calls, and removes it when
+/// it is told to.
 ///
-/// Exit status 1 when the store could not be read or written.
+/// Exit status 1 when the store or the target could not be read or written.
 #[must_use]
 pub fn forget(path: &Path, args: &Forget) -> ExitCode {
     super::exit(super::block_on(async {
         let caller = Caller::new(&args.number).ok_or("the number is empty")?;
+        let config = Config::load_with_target(path).map_err(|faults| faults.to_string())?;
+        let target = target(&config).map_err(|faults| faults.to_string())?;
         let desk = Desk::open(path).await?;
-        let done = run(&desk, &caller, args.yes).await;
+        let done = run(&desk, target.as_ref(), &caller, args.yes).await;
         desk.store.close().await;
         done.map(|()| true)
     }))
 }
 
-async fn run(desk: &Desk, caller: &Caller, yes: bool) -> Result<(), String> {
+async fn run(
+    desk: &Desk,
+    target: Option<&Target>,
+    caller: &Caller,
+    yes: bool,
+) -> Result<(), String> {
     let found = find(desk, caller).await?;
     super::say(&listed(&found, &desk.times))?;
+    let uploaded = uploaded(target, &found).await?;
+    if let Some(target) = target {
+        super::say(&listed_objects(target, &uploaded))?;
+    }
     if !yes {
         return super::say("nothing was changed; --yes erases it\n");
     }
     // Also when nothing is found: a look before may have left copies in free pages.
     let mut left = found;
     for _ in 0..LOOKS {
+        // What was uploaded is found by what is stored, so it goes first.
+        delete(target, &left).await?;
         let forgotten = desk.store.forget(&left).await;
         forgotten.map_err(|error| error.to_string())?;
+        // What a serve was uploading just then.
+        delete(target, &left).await?;
         left = find(desk, caller).await?;
         if left.is_empty() {
             break;
@@ -57,6 +79,37 @@ async fn run(desk: &Desk, caller: &Caller, yes: bool) -> Result<(), String> {
 async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
     let found = desk.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
+}
+
+/// What was uploaded of the calls that were found.
+async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>, String> {
+    let Some(target) = target else {
+        return Ok(Vec::new());
+    };
+    let asked = stream::iter(&found.call_uuids).map(|uuid| target.of_call(uuid));
+    let keys: Result<Vec<Vec<String>>, String> = asked.buffered(AT_ONCE).try_collect().await;
+    let keys = keys.map_err(|error| format!("{target} cannot be looked through: {error}"))?;
+    Ok(keys.concat())
+}
+
+async fn delete(target: Option<&Target>, found: &Found) -> Result<(), String> {
+    let Some(target) = target else { return Ok(()) };
+    let keys = uploaded(Some(target), found).await?;
+    let deleted = target.delete(&keys).await;
+    deleted.map_err(|error| format!("not all of it can be deleted from {target}: {error}"))
+}
+
+fn listed_objects(target: &Target, keys: &[String]) -> String {
+    let mut out = String::new();
+    for key in keys.iter().take(LISTED) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "  {}", key.escape_debug());
+    }
+    if keys.len() > LISTED {
+        let _ = writeln!(out, "  … and {} more", keys.len() - LISTED);
+    }
+    let recordings = counted(keys.len() as u64, "recording", "recordings");
+    format!("{recordings} in {target}\n{out}")
 }
 
 fn listed(found: &Found, times: &Times) -> String {

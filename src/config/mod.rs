@@ -120,7 +120,15 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
-        Self::load_in(path, &NoSecrets)
+        Self::load_in(path, &NoSecrets::default())
+    }
+
+    /// The same with the key of the uploads' target, which has to be there.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with it.
+    pub fn load_with_target(path: &Path) -> Result<Self, Faults> {
+        Self::load_in(path, &NoSecrets { has_target: true })
     }
 
     /// Reads `text` as [`Config::load_without_secrets`] reads a file.
@@ -128,7 +136,7 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Faults> {
-        Self::parse_in(text, origin, &NoSecrets)
+        Self::parse_in(text, origin, &NoSecrets::default())
     }
 
     fn load_in(path: &Path, surroundings: &dyn Surroundings) -> Result<Self, Faults> {

@@ -34,11 +34,16 @@ pub(super) fn optional_secret(
     given(section, keys)
 }
 
-/// The store's, which also a command needs that uses no other.
-pub(super) fn of_the_store(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
+/// One that a command needs which has no other: from `of` of the surroundings, where they have
+/// that ([`Surroundings::of_the_store`], [`Surroundings::of_the_target`]).
+pub(super) fn apart(
+    section: &mut Section<'_>,
+    keys: &[&'static str; 3],
+    of: fn(&dyn Surroundings) -> Option<&'static dyn Surroundings>,
+) -> Option<Secret> {
     section.only_one(keys);
     let around = section.reader.surroundings;
-    given_in(section, keys, around.of_the_store().unwrap_or(around))
+    given_in(section, keys, of(around).unwrap_or(around))
 }
 
 fn given(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {

@@ -4,14 +4,14 @@ use toml_edit::Value;
 use url::Url;
 
 use super::kinds::{Read, Wrong, one_line};
-use super::secrets::{PASSWORD, of_the_store};
+use super::secrets::{PASSWORD, apart};
 use super::section::Section;
 use super::settings::Store;
 use crate::store::check_url;
 use crate::webhook::options::Secret;
 
 pub(super) fn store(mut section: Section<'_>) -> Store {
-    let password = of_the_store(&mut section, &PASSWORD);
+    let password = apart(&mut section, &PASSWORD, |around| around.of_the_store());
     let default = Place {
         url: Store::default().url,
         password: None,

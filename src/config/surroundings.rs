@@ -23,6 +23,11 @@ pub trait Surroundings {
         None
     }
 
+    /// What the key of the uploads' target is taken from, when not from the same.
+    fn of_the_target(&self) -> Option<&'static dyn Surroundings> {
+        None
+    }
+
     /// Whether what comes back can be used.
     fn has_secrets(&self) -> bool {
         true
@@ -45,7 +50,10 @@ impl Surroundings for Process {
 
 /// A place without secrets but the store's: whoever asks gets one that opens nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NoSecrets;
+pub(super) struct NoSecrets {
+    /// And that of the uploads' target.
+    pub(super) has_target: bool,
+}
 
 /// Has the form of a signing key too, which is the strictest there is.
 const PLACEHOLDER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
@@ -61,6 +69,10 @@ impl Surroundings for NoSecrets {
 
     fn of_the_store(&self) -> Option<&'static dyn Surroundings> {
         Some(&Process)
+    }
+
+    fn of_the_target(&self) -> Option<&'static dyn Surroundings> {
+        self.has_target.then_some(&Process)
     }
 
     fn has_secrets(&self) -> bool {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::kinds::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
 use super::recordings::{DAY, folders};
-use super::secrets::optional_secret;
+use super::secrets::apart;
 use super::section::Section;
 use super::sections::http_url;
 use crate::recordings::{Kind, TargetOptions};
@@ -73,7 +73,7 @@ fn kind(section: &mut Section<'_>, to: To) -> Kind {
     let endpoint = section.get("endpoint", endpoint);
     let region = section.get("region", one_line);
     let key_id = section.get("key_id", one_line);
-    let key = optional_secret(section, &KEYS);
+    let key = apart(section, &KEYS, |around| around.of_the_target());
     let has_key = KEYS.into_iter().find(|key| section.has(key));
     let (needs_id, needs_key) = match to.scheme {
         Scheme::File => (false, false),

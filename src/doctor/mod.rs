@@ -7,11 +7,13 @@
 //! ```
 //!
 //! Asking has deadlines and changes nothing: the switch gets API commands that read, a
-//! webhook no request, unless [`Options::ask`]. Judging is a pure function of the answers.
+//! webhook no request, unless [`Options::ask`]; a target of uploads an object that is deleted
+//! again. Judging is a pure function of the answers.
 
 mod dialplan;
 mod finding;
 mod net;
+mod recordings;
 mod server;
 mod service;
 mod store;
@@ -25,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::future::join4;
+use futures_util::future::join5;
 use futures_util::stream;
 
 use crate::eslclient::Limits;
@@ -33,6 +35,7 @@ use crate::takeover::{HoldMusic, Widgets};
 use crate::webhook::options::{Kind, Secret};
 
 pub use finding::{Finding, Level, Report};
+pub use recordings::Recordings;
 
 /// Switches, and webhooks, that are asked at once.
 const AT_ONCE: usize = 16;
@@ -47,6 +50,8 @@ pub struct Options {
     pub plan: Plan,
     /// Where the service tells its health.
     pub http: SocketAddr,
+    /// The recordings that are published.
+    pub recordings: Option<Recordings>,
     /// The store, to be opened beside a service.
     pub store: crate::store::Options,
     /// Send each webhook a HEAD request.
@@ -90,6 +95,8 @@ pub struct Plan {
     /// The variables that answers are written to, by full name, with what they are made
     /// of; [`Kind::Text`] where one webhook of several writes text.
     pub values: BTreeMap<String, Kind>,
+    /// The recordings that are published, as far as the switch is to know them.
+    pub recordings: Option<Recorded>,
 }
 
 /// A webhook as the dialplan meets it.
@@ -103,16 +110,43 @@ pub struct Hooked {
     pub is_elsewhere: bool,
 }
 
+/// A folder of recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// What the switch calls it.
+    pub switch_folder: PathBuf,
+    /// The name of a file that is in it for us.
+    pub sample: Option<String>,
+}
+
+impl Recorded {
+    /// That of recordings that are published.
+    #[must_use]
+    pub fn of(recordings: &Recordings) -> Self {
+        Self {
+            switch_folder: recordings.folder.switch.clone(),
+            sample: recordings.sample(),
+        }
+    }
+}
+
 /// Looks at everything at once; ends within the deadline and a little.
 pub async fn examine(options: &Options) -> Report {
-    let (switches, webhooks, store, service) = join4(
+    let recordings = async {
+        match &options.recordings {
+            Some(recordings) => recordings::examine(recordings, options.deadline).await,
+            None => Vec::new(),
+        }
+    };
+    let (switches, webhooks, recordings, store, service) = join5(
         switches(options),
         webhooks(options),
+        recordings,
         store::examine(&options.store),
         service::examine(options.http, options.deadline),
     )
     .await;
-    Report::new([switches, webhooks, store, service].concat())
+    Report::new([switches, webhooks, recordings, store, service].concat())
 }
 
 async fn switches(options: &Options) -> Vec<finding::Finding> {
@@ -160,6 +194,7 @@ mod tests {
             routed: BTreeSet::new(),
             contexts: BTreeSet::new(),
             values: BTreeMap::new(),
+            recordings: None,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Desk {
         let looked = tokio::select! {
             biased;
             () = stop.cancelled() => Looked::Again(Duration::ZERO),
-            () = self.lose(&call) => return,
+            () = self.lose(&call) => return self.take_back(&call).await,
             looked = self.look(&call) => looked,
         };
         match looked {
@@ -171,12 +171,36 @@ impl Desk {
         });
     }
 
+    /// Deletes what was uploaded of a call that was forgotten meanwhile: nothing is stored of it, so
+    /// nothing would find it again. What another instance has done or does is left alone.
+    async fn take_back(&self, call: &Unpublished) {
+        let uuid: &str = &call.call_uuid;
+        let waits = self.store.unpublished_until(&[uuid]).await;
+        let documents = self.store.documents_of(&[uuid]).await;
+        let is_forgotten =
+            matches!(waits, Ok(None)) && documents.is_ok_and(|documents| documents.is_empty());
+        let publisher = self.making.publisher().filter(|_| is_forgotten);
+        let Some(publisher) = publisher else { return };
+        match publisher.take_back(uuid).await {
+            Ok(()) => info!(
+                call_uuid = uuid,
+                "a call was forgotten while its recordings were uploaded"
+            ),
+            Err(error) => error!(
+                call_uuid = uuid,
+                error, "recordings of a forgotten call stay where they were uploaded to"
+            ),
+        }
+    }
+
     /// Offers it to the store for as long as the lease lasts; after that another look is taken.
     async fn exchange(&self, call: Unpublished, published: Published) {
         let until = Instant::now() + LEASE / 3;
         loop {
-            let Err(error) = self.store.publish(call.clone(), published.clone()).await else {
-                return;
+            let error = match self.store.publish(call.clone(), published.clone()).await {
+                Ok(true) => return,
+                Ok(false) => return self.take_back(&call).await,
+                Err(error) => error,
             };
             let waited = match error.is_recoverable() {
                 true => timeout_at(until, self.store.recovered()).await.is_ok(),

@@ -168,6 +168,17 @@ impl Publisher {
     }
 }
 
+impl Publisher {
+    /// Deletes what was uploaded of a call.
+    async fn take_back(&self, call_uuid: &str) -> Result<(), String> {
+        let Place::Target(target) = &self.place else {
+            return Ok(());
+        };
+        let keys = target.of_call(call_uuid).await?;
+        target.delete(&keys).await
+    }
+}
+
 /// A template of links, which must find all that it names.
 ///
 /// # Errors

@@ -57,6 +57,7 @@ use keeper::{Keeper, Webhooks};
 pub(crate) use keeper::{content, flow_variables};
 use lending::Lending;
 use parts::{Followed, Publishing, deliver, follow, park, posts, publish, take_calls};
+pub use recordings::{recordings_folder, target};
 use spans::Tracing;
 use trials::Tries;
 use witnesses::Witnesses;

@@ -89,14 +89,23 @@ pub fn publisher(config: &Config) -> Result<Option<Publisher>, Faults> {
     if let Some(shelf) = shelf(config) {
         return Ok(Some(Publisher::new(wait, Place::Shelf(shelf))));
     }
-    let Some(upload) = &config.recordings.upload else {
-        return Ok(None);
-    };
-    let target = Target::open(upload).map_err(|TargetError { key, what, cure }| {
-        let key = format!("recordings.upload.{key}");
-        config.refuse(vec![config.fault(&key, what, cure)])
-    });
-    Ok(Some(Publisher::new(wait, Place::Target(Box::new(target?)))))
+    let place = |target| Place::Target(Box::new(target));
+    let target = target(config)?;
+    Ok(target.map(|target| Publisher::new(wait, place(target))))
+}
+
+/// Where recordings are uploaded to, when they are.
+///
+/// # Errors
+/// A target that cannot be.
+pub fn target(config: &Config) -> Result<Option<Target>, Faults> {
+    let opened = config.recordings.upload.as_ref().map(Target::open);
+    opened
+        .transpose()
+        .map_err(|TargetError { key, what, cure }| {
+            let key = format!("recordings.upload.{key}");
+            config.refuse(vec![config.fault(&key, what, cure)])
+        })
 }
 
 /// What is served, when it is.
@@ -112,7 +121,7 @@ pub fn shelf(config: &Config) -> Option<Arc<Shelf>> {
 }
 
 /// Where recordings are on this machine, with the setting that says so.
-pub fn folder(config: &Config) -> Option<(&'static str, &Folder)> {
+pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
     let recordings = &config.recordings;
     let served = recordings.serve.as_ref().map(|serve| &serve.folder);
     let uploaded = recordings.upload.as_ref().map(|upload| &upload.folder);
@@ -122,7 +131,7 @@ pub fn folder(config: &Config) -> Option<(&'static str, &Folder)> {
 
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
 pub fn absent(config: &Config) -> Option<Fault> {
-    let (key, folder) = folder(config)?;
+    let (key, folder) = recordings_folder(config)?;
     let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(
         "{}: {error}: documents wait for recordings that are not found",

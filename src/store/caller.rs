@@ -85,6 +85,9 @@ pub struct Found {
     pub(super) documents: Vec<(i64, State)>,
     /// Rows of calls whose documents wait for recordings.
     pub(super) unpublished: Vec<i64>,
+    /// Unique-IDs of all calls that anything of this is of: what else there is of them, outside
+    /// of the store, has these names.
+    pub call_uuids: Vec<String>,
     /// Legs of calls that are not over: they are left alone.
     pub legs: usize,
 }

@@ -1,6 +1,6 @@
 //! Removing what the store holds of one caller.
 
-use super::caller::{Caller, Found, Scrubbed, Suspect, SuspectCall};
+use super::caller::{Caller, Found, FoundCall, Scrubbed, Suspect, SuspectCall};
 use super::{Driver, Store, StoreError, ops};
 
 /// One caller.
@@ -32,15 +32,24 @@ impl Store {
         let answers = answers.iter().filter(|answer| is_theirs(answer));
         let unpublished = unpublished.iter().filter(|call| is_theirs(call));
         let documents = documents.iter().filter(|document| is_theirs(document));
+        let (answers, documents): (Vec<_>, Vec<_>) = (answers.collect(), documents.collect());
+        let unpublished: Vec<_> = unpublished.collect();
+        let of_rows = documents.iter().chain(&unpublished);
+        let mut call_uuids: Vec<String> = of_rows.map(|row| row.channel.clone()).collect();
+        call_uuids.extend(calls.iter().map(|call: &FoundCall| call.call_uuid.clone()));
+        call_uuids.sort_unstable();
+        call_uuids.dedup();
         let legs = self.load_legs().await?;
         let legs = legs.iter().filter(|leg| leg_of(caller, &leg.json));
         Ok(Found {
             calls,
-            answers: answers.map(|answer| answer.id).collect(),
+            answers: answers.iter().map(|answer| answer.id).collect(),
             documents: documents
+                .iter()
                 .filter_map(|document| Some((document.id, document.state()?)))
                 .collect(),
-            unpublished: unpublished.map(|call| call.id).collect(),
+            unpublished: unpublished.iter().map(|call| call.id).collect(),
+            call_uuids,
             legs: legs.count(),
         })
     }

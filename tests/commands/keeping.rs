@@ -128,3 +128,59 @@ async fn a_caller_is_forgotten_beside_a_service_that_goes_on() {
     assert!(serving.get("/readyz").starts_with("HTTP/1.1 200"));
     assert_eq!(serving.terminate(), Some(0));
 }
+
+/// The configuration uploads to a folder, with what was uploaded of these calls.
+fn uploads(place: &Place, calls: &[&str]) {
+    let folder = place.folder.path();
+    for call in calls {
+        std::fs::create_dir_all(folder.join("public").join(call)).unwrap();
+        std::fs::write(folder.join("public").join(call).join("a.wav"), "a call").unwrap();
+    }
+    let file = folder.join("switchhook.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let upload = format!(
+        "[recordings]\nupload = {{ folder = \"/rec\", to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\" }}\n",
+        folder.join("public").display()
+    );
+    std::fs::write(file, text + &upload).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_uploaded_of_a_caller_is_listed_and_erased_with_the_rest() {
+    let receiver = Receiving::start();
+    let place = place(&receiver).await;
+    uploads(&place, &["call-1", "call-2", "call-3"]);
+    let there = |call: &str| {
+        place
+            .folder
+            .path()
+            .join("public")
+            .join(call)
+            .join("a.wav")
+            .exists()
+    };
+    let said = place.run(&["forget", "+4930123"]).done();
+    let listed = format!(
+        "2 recordings in file://{}\n  call-1/a.wav\n  call-2/a.wav\n",
+        place.folder.path().join("public").display()
+    );
+    assert!(said.contains(&listed), "{said}");
+    assert!(there("call-1") && there("call-2"));
+    place.run(&["forget", "+4930123", "--yes"]).done();
+    assert!(!there("call-1") && !there("call-2"));
+    assert!(there("call-3"), "another's");
+}
+
+#[test]
+fn nobody_is_forgotten_halfway_when_the_targets_key_is_not_there() {
+    let place = Place::new();
+    let file = place.folder.path().join("switchhook.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let upload = "[recordings]\nupload = { folder = \"/rec\", to = \"s3://acme\", key_id = \"x\", key_env = \"NOT_SET\" }\n";
+    std::fs::write(file, text + upload).unwrap();
+    // Other commands need no key.
+    place.run(&["outbox", "list"]).refused(1, "switchhook.db");
+    place
+        .run(&["forget", "+4930123", "--yes"])
+        .refused(1, "the environment variable NOT_SET is not set");
+}

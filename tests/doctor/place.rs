@@ -39,6 +39,18 @@ impl Place {
         Self { folder }
     }
 
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// More settings at the end of the configuration.
+    pub fn add(&self, more: &str) {
+        let file = self.path("switchhook.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, text + more).unwrap();
+    }
+
     /// Runs the program with the certificates of the system.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Ran {

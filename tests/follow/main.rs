@@ -12,12 +12,16 @@ mod events;
 mod golden;
 #[path = "../support/inbox.rs"]
 mod inbox;
+#[path = "../support/log.rs"]
+mod log;
 #[path = "../support/made.rs"]
 mod made;
 #[path = "../support/port8021.rs"]
 mod port8021;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../support/settings.rs"]
 mod settings;
 
@@ -34,3 +38,4 @@ mod stage;
 mod storing;
 mod tenants;
 mod uploads;
+mod uploads_s3;

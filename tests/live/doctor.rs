@@ -126,3 +126,33 @@ async fn what_is_wrong_between_service_and_switch_is_found_with_its_cure() {
         assert!(!cure.is_empty(), "{fault:#}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a FreeSWITCH"]
+async fn the_switchs_own_folder_of_recordings_is_told_from_another() {
+    let switch = tokio::task::spawn_blocking(Switch::shared)
+        .await
+        .expect("a switch");
+    let webhook = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
+    let recordings = switch.folder.join("run/recordings");
+    fs::create_dir_all(&recordings).expect("a folder");
+    fs::write(recordings.join("doctor.wav"), "a call").expect("a file");
+    let other = TempDir::with_prefix("switchhook-live-").expect("a folder");
+    fs::write(other.path().join("elsewhere.wav"), "a call").expect("a file");
+    let settings = configuration(switch, &webhook).await;
+    for (here, level) in [(recordings.as_path(), "ok"), (other.path(), "warning")] {
+        let text = format!(
+            "{settings}\n[recordings]\nserve = {{ folder = \"{}\", switch_folder = \"{}\", \
+             url = \"https://rec.example\", secret = \"at least 16 characters\" }}\n",
+            here.display(),
+            recordings.display()
+        );
+        fs::write(folder.path().join("switchhook.toml"), text).expect("a config");
+        let (_, text) = run(&folder, &["--json"]);
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let found = of(&json, "recordings");
+        let levels: Vec<_> = found.iter().map(|one| &one["level"]).collect();
+        assert_eq!(levels, [level], "{found:?}");
+    }
+}

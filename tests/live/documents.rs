@@ -131,6 +131,48 @@ async fn customer_and_agent_recorded() {
     assert_eq!(document, expected, "{document:#}\n{expected:#}");
 }
 
+/// What a real switch recorded is in the target, whole, when the document comes that links to it.
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_recording_is_uploaded_before_its_document_is_posted() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    let recordings = exchange.switch.folder.join("run/recordings");
+    std::fs::create_dir_all(&recordings).expect("a folder");
+    let public = tempfile::tempdir().expect("a folder");
+    let upload = format!(
+        "upload = {{ folder = \"{}\", to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\" }}",
+        recordings.display(),
+        public.path().display()
+    );
+    let _service = Service::publishing(exchange.switch, &receiver, &upload).await;
+    let file = recordings.join("uploaded+by-a_test.wav");
+    let order = format!(
+        "bgapi originate {{origination_caller_id_number={CUSTOMER}}}loopback/7002/phones &record({})",
+        file.display()
+    );
+    exchange.control.order(&order).await;
+    while std::fs::metadata(&file).map_or(0, |file| file.len()) < 16_000 {
+        tokio::task::yield_now().await;
+    }
+    exchange.control.api("hupall").await;
+    let documents = receiver.documents(1).await;
+    let document = &documents[0];
+    assert!(document["incomplete"].is_null(), "{document:#}");
+    let uuid = document["phonon-uuid"].as_str().expect("an id");
+    let entry = &document["recordingUrls"][0];
+    let link = format!("https://rec.example/{uuid}/uploaded%2Bby-a_test.wav");
+    assert_eq!(entry["recordedFilePublicPath"], link, "{document:#}");
+    let uploaded = public.path().join(uuid).join("uploaded+by-a_test.wav");
+    let uploaded = std::fs::read(uploaded).expect("it is there");
+    assert!(uploaded == std::fs::read(&file).expect("the switch's own"));
+    let [a, b, c, d] = uploaded[4..8] else {
+        panic!("a head")
+    };
+    let announced = u32::from_le_bytes([a, b, c, d]) as usize + 8;
+    assert_eq!(announced, uploaded.len(), "the switch had closed it");
+}
+
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_inbound_call_keeps_the_numbers_that_it_came_with_through_hook_and_transfers() {

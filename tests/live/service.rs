@@ -49,13 +49,25 @@ impl Service {
     /// Where the switch expects it, following the switch: a document of every call that is over goes to
     /// `/calls` of the receiver.
     pub async fn following(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
+        Self::posting(switch, receiver, FOLLOWING, more).await
+    }
+
+    async fn posting(switch: &Switch, receiver: &Receiver, settings: &str, more: &str) -> Self {
         let more = format!(
-            "{FOLLOWING}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n{more}",
+            "{settings}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n{more}",
             switch.event_socket
         );
         let service = Self::start_on_with(switch.service, receiver, &more).await;
         service.await_following(switch).await;
         service
+    }
+
+    /// The same, with recordings published as this line of `[recordings]` says.
+    pub async fn publishing(switch: &Switch, receiver: &Receiver, recordings: &str) -> Self {
+        let template = "public_url = \"https://rec.example/{{ file_name }}\"";
+        assert!(FOLLOWING.contains(template));
+        let settings = FOLLOWING.replace(template, recordings);
+        Self::posting(switch, receiver, &settings, "").await
     }
 
     /// The same, and it takes the calls that the switch parks.

@@ -1,5 +1,7 @@
 //! The log of this process, as JSON, kept to be read.
 
+// Every test file that includes this uses its own part of it.
+#![allow(dead_code)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

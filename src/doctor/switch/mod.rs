@@ -6,6 +6,7 @@ mod core;
 mod event_socket;
 mod music;
 mod questions;
+mod recordings;
 mod settings;
 
 use std::net::IpAddr;
@@ -79,6 +80,7 @@ fn judge(switch: &Switch, plan: &Plan, answers: &Answers, findings: &mut Finding
     dialplan::judge(answers, switch, plan, findings);
     music::judge(answers, plan, findings);
     cdr::judge(answers, switch, findings);
+    recordings::judge(answers, plan, findings);
 }
 
 /// A connection that took the password, and whether it is to this machine.

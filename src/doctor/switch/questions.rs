@@ -2,7 +2,7 @@
 //! the same table of canned answers drives asking and judging.
 
 use super::answers::{Answers, global};
-use super::{cdr, event_socket, music};
+use super::{cdr, event_socket, music, recordings};
 use crate::doctor::{Plan, Switch, dialplan};
 
 /// Asked of every switch, in this order; the dialplan last, since it is the largest.
@@ -40,6 +40,7 @@ pub(super) fn next(answers: &Answers, switch: &Switch, plan: &Plan) -> Option<St
     let mut further = event_socket::questions(answers);
     further.extend(cdr::questions(answers, switch));
     further.extend(music::questions(answers, plan));
+    further.extend(recordings::questions(plan));
     further.extend(dialplan::questions(answers).iter().map(|name| global(name)));
     further.extend(dialplan::fallback(answers));
     further.into_iter().find(open)

@@ -1,0 +1,127 @@
+//! Whether the switch records to the folder that is published.
+
+use std::path::Path;
+
+use super::answers::{Answers, global};
+use crate::doctor::Plan;
+use crate::doctor::finding::Findings;
+
+/// Where dialplans record to: the variable of the shipped configuration, then the switch's own.
+const OWN: [&str; 2] = ["recordings_folder", "recordings_dir"];
+
+/// Whether a file or folder is there, as the switch sees it.
+fn exists(path: &Path) -> String {
+    format!("file_exists {}", path.display())
+}
+
+/// What is to be asked of it.
+pub(super) fn questions(plan: &Plan) -> Vec<String> {
+    let Some(recorded) = &plan.recordings else {
+        return Vec::new();
+    };
+    let sample = recorded.sample.as_ref();
+    let sample = sample.map(|name| exists(&recorded.switch_folder.join(name)));
+    let own = OWN.map(global).into_iter();
+    own.chain([exists(&recorded.switch_folder)])
+        .chain(sample)
+        .collect()
+}
+
+/// What follows from the answers.
+pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
+    let Some(recorded) = &plan.recordings else {
+        return;
+    };
+    let folder = &recorded.switch_folder;
+    let shown = folder.display();
+    let is_there = |path: &Path| answers.said(&exists(path)).map(|said| said == "true");
+    if is_there(folder) == Some(false) {
+        let cure = "write recordings.….switch_folder as the switch calls the folder";
+        return findings.fault("recordings", format!("the switch has no {shown}"), cure);
+    }
+    let sample = recorded.sample.as_deref();
+    let seen = sample.and_then(|name| Some((name, is_there(&folder.join(name))?)));
+    match seen {
+        Some((name, true)) => {
+            findings.ok(
+                "recordings",
+                format!("the switch sees {name} in {shown}, as we do"),
+            );
+        }
+        Some((name, false)) => {
+            let what = format!("the switch does not see {name} in {shown}, which is there for us");
+            let cure = "mount the switch's own folder, and write switch_folder as it calls it";
+            findings.warn("recordings", what, cure);
+        }
+        None => findings.know(
+            "recordings",
+            format!("whether {shown} is the folder that we have shows with the first recording"),
+        ),
+    }
+    let own = OWN
+        .iter()
+        .find_map(|name| Some((name, answers.global(name)?)));
+    let own = own.map(|(name, own)| (name, Path::new(own)));
+    if let Some((name, own)) = own.filter(|(_, own)| !own.starts_with(folder)) {
+        let what = format!("its {name} is {}, outside of {shown}", own.display());
+        let cure =
+            "what a dialplan records there has no link; record to the folder that is published";
+        findings.note("recordings", what, cure);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::{Level, Recorded};
+
+    fn levels(sample: Option<&str>, answers: &[(&str, &str)]) -> Vec<Level> {
+        let plan = Plan {
+            recordings: Some(Recorded {
+                switch_folder: "/rec".into(),
+                sample: sample.map(str::to_owned),
+            }),
+            ..crate::doctor::tests::plan()
+        };
+        let mut findings = Findings::about("switch");
+        judge(&Answers::canned(answers), &plan, &mut findings);
+        findings
+            .list()
+            .iter()
+            .map(|finding| finding.level)
+            .collect()
+    }
+
+    #[test]
+    fn the_switchs_folder_is_ours_when_it_sees_the_same_file() {
+        let (there, own) = (("file_exists /rec", "true"), "global_getvar recordings_dir");
+        let file = "file_exists /rec/a.wav";
+        for (sample, answers, expected) in [
+            (
+                Some("a.wav"),
+                vec![there, (file, "true"), (own, "/rec")],
+                vec![Level::Ok],
+            ),
+            (
+                Some("a.wav"),
+                vec![there, (file, "false")],
+                vec![Level::Warning],
+            ),
+            (None, vec![there, (own, "/rec/x")], vec![Level::Note]),
+            (
+                None,
+                vec![("file_exists /rec", "false")],
+                vec![Level::Fault],
+            ),
+            (
+                Some("a.wav"),
+                vec![there, (file, "true"), (own, "/usr/recordings")],
+                vec![Level::Ok, Level::Note],
+            ),
+            // It was not asked, or does not say.
+            (Some("a.wav"), vec![], vec![Level::Note]),
+        ] {
+            assert_eq!(levels(sample, &answers), expected, "{answers:?}");
+        }
+    }
+}
