@@ -239,7 +239,8 @@ impl Prepared {
     /// Method and URL as a person may see them, secrets hidden; a long one is cut.
     #[must_use]
     pub fn line(&self) -> String {
-        let mut line = format!("{} {}", self.method, shown::url(&self.url));
+        let url = shown::url(&self.url).replace("%5Bsecret%5D", shown::SECRET);
+        let mut line = format!("{} {url}", self.method);
         if let Some((at, _)) = line.char_indices().nth(LINE) {
             line.truncate(at);
             line.push('…');

@@ -131,7 +131,10 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
             }
         }
     }
-    assert_eq!(browser.complaints().await, [""; 0]);
+    // Chromium calls a page that is not there a fault.
+    let mut complaints = browser.complaints().await;
+    complaints.retain(|one| !one.contains("/nonsense - Failed to load"));
+    assert_eq!(complaints, [""; 0]);
     drop((browser, waiting));
     stage.service.stop().await;
 }

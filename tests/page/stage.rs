@@ -164,7 +164,7 @@ response.map = {{ customer_name = "$.customer.name" }}
         let mut store = SqliteConnection::connect(&url).await.unwrap();
         // Its first attempt is set back; the next one is its last.
         let long_ago = "UPDATE document SET first_ms = first_ms - 9 * 86400000, due_ms = 0
-                        WHERE state = 'waiting' AND attempts = 1";
+                        WHERE state = 'waiting' AND attempts > 0";
         let dead = "SELECT count(*) FROM document WHERE state = 'dead'";
         loop {
             sqlx::query(long_ago).execute(&mut store).await.unwrap();

@@ -140,8 +140,12 @@ fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
     let health = Health::of(ops, &run.webhook);
     let timeout = ops.about(&run.webhook).map(|about| about.timeout);
     let timeouts = health.last_hour(Reason::Timeout);
+    let detail = run.outcome.as_ref().and_then(|told| told.detail.as_deref());
     html! {
         @if reason == Reason::Timeout.as_str() {
+            @if detail.is_some_and(|detail| detail.starts_with("could not connect")) {
+                " No connection was made: look at its address and port, which switchhook doctor tries."
+            }
             @if let Some(timeout) = timeout { " Its timeout is " (words::span(timeout)) "." }
             @if !health.samples.is_empty() {
                 " Of its last " (health.samples.len()) " answers half came within " (health.within(50)) "; "

@@ -122,7 +122,7 @@ fn illness(checks: &[Check]) -> Markup {
         @if !ill.is_empty() {
             section.notice aria-label="What is not well" {
                 @for check in ill {
-                    p { b { (check.name) } " " (check.detail) }
+                    p { b { (check.name) } " " (pieces::prose(&check.detail)) }
                 }
             }
         }

@@ -122,6 +122,15 @@ fn summary(call: &Told) -> String {
     }
 }
 
+/// A sentence whose commands stand between backticks.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 /// What line 0 and line 1 are.
 pub fn lines() -> Markup {
     html! { p.quiet.lines { "Line 0: the webhook answered. Line 1: the fallback." } }

@@ -7,6 +7,8 @@ use crate::ops::http::Ops;
 use crate::ops::words;
 use crate::{board, meter};
 
+use super::pieces;
+
 /// The view.
 pub async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
@@ -51,7 +53,7 @@ fn card(ops: &Ops, (address, name): Named<'_>, detail: &str, figures: &Figures<'
                 @if name.is_some() { span.quiet { "at " (address) } }
                 @if connected { span.pill.good { "connected" } } @else { span.pill.bad { "not connected" } }
             }
-            @if !connected { p.why { (detail) } }
+            @if !connected { p.why { (pieces::prose(detail)) } }
             dl.facts {
                 div { dt { "Connections lost" } dd { (lost) } }
                 @if connected { div { dt { "Followed since" } dd { (at(ops, meter::SWITCH_REACHED_AT, address, figures)) } } }

@@ -106,7 +106,9 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
                     (answers(one))
                 }
                 div.columns {
-                    (reason_list(&one.name, figures))
+                    @if !one.samples.is_empty() || !reasons(&one.name, figures).is_empty() {
+                        (reason_list(&one.name, figures))
+                    }
                     (deliveries(&one.name, figures, backlog))
                 }
             }
