@@ -2,10 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use arc_swap::ArcSwap;
+
 use crate::config::{self, Config};
-use crate::ops::about::About;
+use crate::ops::about::{About, Abouts};
 use crate::webhook::options::Options;
 use crate::webhook::shown;
+
+/// For the page, until a reload replaces it.
+pub(super) fn all(config: &Config) -> Abouts {
+    Abouts::new(ArcSwap::from_pointee(of(config)))
+}
 
 /// Of every webhook, by its name.
 pub(super) fn of(config: &Config) -> BTreeMap<String, About> {

@@ -29,7 +29,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -178,6 +177,7 @@ impl Service {
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let abouts = about::all(config);
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
         let http_address = local(&http_listener, "[listen] http")?;
@@ -194,11 +194,10 @@ impl Service {
         let traces = &tracing.traces;
         let documents = Arc::new(documents.traced(traces.clone()));
         let webhooks = Arc::new(Webhooks::new(&built, traces.clone()));
-        let stop_outbox = CancellationToken::new();
+        let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
         let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
         let publishing = publish(config, &store, &documents);
 
-        let stop_follow = CancellationToken::new();
         let Followed {
             followers,
             switches,
@@ -215,7 +214,6 @@ impl Service {
         let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
-        let stop_calls = CancellationToken::new();
         let (parking, parked) = park(config, &takeover);
         let calls = tokio::spawn(take_calls(
             Arc::clone(&takeover),
@@ -235,7 +233,6 @@ impl Service {
             switches.collect(),
         );
         let stop_http = CancellationToken::new();
-        let abouts = Abouts::new(ArcSwap::from_pointee(about::of(config)));
         let ops = Ops {
             abouts: Arc::clone(&abouts),
             checks,

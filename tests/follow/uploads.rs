@@ -65,6 +65,10 @@ async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_li
     fs::write(&file, &SOUND[..20]).unwrap();
     looked(&service, 2).await;
     assert!(stage.inbox.posts().is_empty());
+    let page = format!("http://{}/calls/one", service.http);
+    let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+    let notice = "Its documents wait for its recordings, until ";
+    assert!(page.contains(notice), "{page}");
     fs::write(&file, SOUND).unwrap();
     let posts = stage.inbox.wait(1).await;
     whole(&posts[0]);

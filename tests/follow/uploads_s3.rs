@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook::recordings::{Folder, Kind, Target, TargetOptions};
+use switchhook::store::{Caller, Options, Role, Store};
 use switchhook::webhook::options::Secret;
+use tokio::time::sleep;
 
 use crate::log::Log;
 use crate::recordings::{SOUND, play, published, recorded};
@@ -29,8 +31,8 @@ async fn a_large_recording_arrives_in_parts_after_failures_and_its_signed_link_o
     let log = Log::of_this_process();
     let (stage, s3) = (Stage::new().await, S3::start().await);
     let service = stage.serve(&settings(&stage, &s3)).await;
-    // Two parts and a bit.
-    let sound: Vec<u8> = (0..17 * 1024 * 1024)
+    // A part and a bit.
+    let sound: Vec<u8> = (0..8 * 1024 * 1024 + 7)
         .map(|at: u32| (at % 251) as u8)
         .collect();
     let file = stage.folder.path().join("rec/a b#1.wav");
@@ -130,4 +132,69 @@ async fn a_target_is_tried_and_a_calls_objects_are_deleted() {
     assert_eq!(keys, ["calls/u1/a.wav"]);
     calls.delete(&keys).await.unwrap();
     assert_eq!(s3.objects(), ["acme/calls/u1-2/b.wav"]);
+}
+
+/// Of a caller who is forgotten while a recording is on its way nothing is left there either.
+#[tokio::test]
+async fn what_is_uploaded_of_a_caller_who_is_forgotten_meanwhile_is_taken_back() {
+    let log = Log::of_this_process();
+    let (stage, s3) = (Stage::new().await, S3::start().await);
+    let service = stage.serve(&settings(&stage, &s3)).await;
+    fs::write(stage.folder.path().join("rec/a.wav"), SOUND).unwrap();
+    s3.holds(true);
+    play(&stage, "forgotten", &["/rec/a.wav"]);
+    while s3.requests().is_empty() {
+        sleep(Duration::from_millis(20)).await;
+    }
+    let url = format!("sqlite:{}", stage.folder.path().join("store.db").display());
+    let store = Store::open(Options::new(url, Role::Beside)).await.unwrap();
+    let caller = Caller::new("919879072567").unwrap();
+    let found = store.find_caller(&caller).await.unwrap();
+    assert_eq!(found.unpublished(), 1);
+    store.forget(&found).await.unwrap();
+    s3.holds(false);
+    log.says("a call was forgotten while its recordings were uploaded")
+        .await;
+    let asked = s3.requests();
+    assert_eq!(asked[0], "PUT acme/calls/forgotten/a.wav");
+    assert!(s3.objects().is_empty(), "{asked:?}");
+    assert!(stage.inbox.posts().is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn azure_and_google_take_recordings_too_each_with_its_own_links() {
+    let (stage, s3) = (Stage::new().await, S3::start().await);
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048);
+    let account = json!({
+        "client_email": "calls@acme.example",
+        "private_key_id": "1",
+        "private_key": key.unwrap().serialize_pem(),
+    });
+    let file = stage.folder.path().join("account.json");
+    fs::write(&file, account.to_string()).unwrap();
+    let google = format!("to = \"gs://acme/gs\", key_file = \"{}\"", file.display());
+    let azure =
+        "to = \"az://acme/az\", key_id = \"acme\", key = \"c2VjcmV0IGtleSBvZiB0aGUgdGVzdHM=\"";
+    for (keys, call, signature) in [
+        (azure, "az", "sig="),
+        (google.as_str(), "gs", "X-Goog-Signature="),
+    ] {
+        let endpoint = format!("endpoint = \"http://{}\"", s3.address);
+        let settings = published(
+            &stage,
+            &format!("upload = {{ FOLDER, {endpoint}, {keys} }}"),
+        );
+        fs::write(stage.folder.path().join("rec/a b.wav"), SOUND).unwrap();
+        let service = stage.serve(&settings).await;
+        let entry = recorded(&stage, call, "/rec/a b.wav").await;
+        let link = entry["recordedFilePublicPath"].as_str();
+        let link = link.unwrap_or_else(|| panic!("{entry}: {:?}", s3.requests()));
+        assert!(link.contains(signature), "{link}");
+        let opened = reqwest::get(link).await.unwrap().bytes().await.unwrap();
+        assert_eq!(opened, SOUND, "{link}");
+        let object = s3.object(&format!("acme/{call}/{call}/a b.wav"));
+        assert_eq!(object.as_deref(), Some(SOUND), "{:?}", s3.objects());
+        service.stop().await;
+    }
 }

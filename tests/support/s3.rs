@@ -1,4 +1,5 @@
-//! A service that speaks S3, as far as uploads need it: objects in memory, by path.
+//! A service that speaks S3, and Azure's and Google's ways where they are alike, as far as uploads
+//! need it: objects in memory, by path.
 
 // What is not as a test's helper needs it is to fail the test.
 #![allow(clippy::unwrap_used)]
@@ -15,6 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// The one account.
 pub const KEY_ID: &str = "AKIA0EXAMPLE";
@@ -23,7 +25,10 @@ pub const KEY_ID: &str = "AKIA0EXAMPLE";
 pub struct S3 {
     pub address: SocketAddr,
     kept: Arc<Mutex<Kept>>,
+    held: watch::Sender<bool>,
 }
+
+type Shared = (Arc<Mutex<Kept>>, watch::Receiver<bool>);
 
 #[derive(Default)]
 struct Kept {
@@ -43,12 +48,22 @@ impl S3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let kept: Arc<Mutex<Kept>> = Arc::default();
+        let (held, is_held) = watch::channel(false);
         let app = axum::Router::new()
             .fallback(answer)
             .layer(DefaultBodyLimit::disable())
-            .with_state(Arc::clone(&kept));
+            .with_state((Arc::clone(&kept), is_held));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Self { address, kept }
+        Self {
+            address,
+            kept,
+            held,
+        }
+    }
+
+    /// Requests are noted and not answered before this ends.
+    pub fn holds(&self, holds: bool) {
+        self.held.send_replace(holds);
     }
 
     /// The next requests are answered with 503.
@@ -84,6 +99,13 @@ fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
     if query.contains("X-Amz-Signature=") {
         return query.contains(&format!("X-Amz-Credential={KEY_ID}"));
     }
+    // Azure's links and requests, Google's links and requests.
+    let azure = query.contains("sig=") || header("authorization").starts_with("SharedKey acme:");
+    let google =
+        query.contains("X-Goog-Signature=") || header("authorization").starts_with("Bearer ");
+    if azure || google {
+        return true;
+    }
     let hash: String = Sha256::digest(body)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -96,7 +118,7 @@ fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
 }
 
 async fn answer(
-    State(kept): State<Arc<Mutex<Kept>>>,
+    State((kept, mut held)): State<Shared>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -105,8 +127,12 @@ async fn answer(
     let query = uri.query().unwrap_or_default();
     let path = percent_decode_str(uri.path()).decode_utf8().unwrap();
     let path = path.trim_start_matches('/').to_owned();
+    kept.lock()
+        .unwrap()
+        .requests
+        .push(format!("{method} {path}"));
+    drop(held.wait_for(|held| !held).await);
     let mut kept = kept.lock().unwrap();
-    kept.requests.push(format!("{method} {path}"));
     if kept.failing > 0 {
         kept.failing -= 1;
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

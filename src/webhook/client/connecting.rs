@@ -149,7 +149,8 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_another_task_goes_on_making_says_nothing_of_the_request() {
         let watch = Watch::default();
-        let mut making = watch.over(async { Watched.layer(Never).call(()) }).await;
+        let begun = poll_fn(|_| Poll::Ready(Watched.layer(Never).call(())));
+        let mut making = watch.over(begun).await;
         assert_eq!(watch.seen(), Connection::Connecting);
         let once = poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));
         assert!(watch.over(once).await);
