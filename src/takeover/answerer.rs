@@ -246,7 +246,7 @@ impl Widget {
     ) -> Outcome {
         match (&self.source, asked) {
             (Source::Webhook(webhook), Asked::Request(request)) => {
-                client.ask_noting(webhook, *request, note).await
+                client.ask_noting(webhook, request, note).await
             }
             (Source::Own(answerer), Asked::Question(question)) => {
                 let allowed = &self.plan.mapped;

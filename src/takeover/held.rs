@@ -193,7 +193,8 @@ impl<'a, W: Wire> Held<'a, W> {
     async fn act(&mut self, action: Action) {
         match action {
             Action::Ask => self.ask(),
-            Action::AskInBackground => self.ask_in_background().await,
+            // Boxed: a call that waits has no room for what comes before and after.
+            Action::AskInBackground => Box::pin(self.ask_in_background()).await,
             Action::StartMusic => self.start_music(),
             Action::Cancel => self.cancel(),
             Action::Release(line) => self.release(line).await,

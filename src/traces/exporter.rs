@@ -3,18 +3,10 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use metrics::counter;
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
-use opentelemetry_proto::tonic::common::v1::{
-    AnyValue, InstrumentationScope, KeyValue, any_value::Value,
-};
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
-use prost::Message as _;
+use opentelemetry_proto::tonic::trace::v1::Span;
 use reqwest::{Client, StatusCode, redirect};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -22,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
+use super::message::{self, Bundle};
 use super::{CannotStart, Options};
 use crate::meter;
 use crate::store::Health;
@@ -87,7 +80,7 @@ impl Exporter {
             http: http.map_err(|error| CannotStart(error.to_string()))?,
             url,
             auth: options.auth.clone(),
-            resource: resource(&options.service_name),
+            resource: message::resource(&options.service_name),
             waiting,
             batch: Vec::with_capacity(TOGETHER),
             health: watch::Sender::new(Health::well()),
@@ -102,20 +95,25 @@ impl Exporter {
 
     /// Sends what comes until `stop`; then what is still there, once.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut unsent = None;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => break,
                 some = self.gather() => if !some { return },
             }
-            self.offer(&stop).await;
+            let spans = std::mem::take(&mut self.batch);
+            unsent = self.offer(self.bundle(spans), &stop).await;
         }
         self.waiting.close();
         while let Some(span) = self.waiting.recv().await {
             self.batch.push(span);
         }
         let last = std::mem::take(&mut self.batch);
-        let (count, sending) = (last.len(), self.send_last(last));
-        if timeout(LAST_WORDS, sending).await.is_err() {
+        let count = last.len() + unsent.as_ref().map_or(0, |bundle| bundle.count);
+        if timeout(LAST_WORDS, self.send_last(unsent, last))
+            .await
+            .is_err()
+        {
             warn!(
                 spans = count,
                 "the collector was too slow for the last spans"
@@ -140,46 +138,54 @@ impl Exporter {
         true
     }
 
-    /// Offers the batch until it is taken or given up; keeps it when `stop` comes first.
-    async fn offer(&mut self, stop: &CancellationToken) {
-        let (body, count) = (self.body(self.batch.clone()), self.batch.len());
+    fn bundle(&self, spans: Vec<Span>) -> Bundle {
+        Bundle::new(spans, &self.resource)
+    }
+
+    /// Offers spans until they are taken or given up; gives them back when `stop` comes first.
+    async fn offer(&self, bundle: Bundle, stop: &CancellationToken) -> Option<Bundle> {
         let until = Instant::now() + PATIENCE;
         let mut wait = FIRST_WAIT;
         loop {
             let sent = tokio::select! {
-                () = stop.cancelled() => return,
-                sent = self.send(body.clone(), count) => sent,
+                () = stop.cancelled() => return Some(bundle),
+                sent = self.send(&bundle) => sent,
             };
             self.note(sent.as_ref().err());
             let again = matches!(sent, Err(Refused::Now(_))) && Instant::now() + wait < until;
             if !again {
                 if sent.is_err() {
-                    counted("dropped", count);
+                    counted("dropped", bundle.count);
                 }
-                return self.batch.clear();
+                return None;
             }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => return Some(bundle),
                 () = sleep(wait) => {}
             }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
-    async fn send_last(&self, mut spans: Vec<Span>) {
-        while !spans.is_empty() {
-            let rest = spans.split_off(spans.len().min(TOGETHER));
-            let count = spans.len();
-            let sent = self.send(self.body(spans), count).await;
+    async fn send_last(&self, unsent: Option<Bundle>, mut spans: Vec<Span>) {
+        let mut next = unsent;
+        while let Some(bundle) = next.take().or_else(|| self.first(&mut spans)) {
+            let sent = self.send(&bundle).await;
             self.note(sent.as_ref().err());
             if sent.is_err() {
-                return counted("dropped", count + rest.len());
+                return counted("dropped", bundle.count + spans.len());
             }
-            spans = rest;
         }
     }
 
-    async fn send(&self, body: Bytes, count: usize) -> Result<(), Refused> {
+    /// Takes as many as go together.
+    fn first(&self, spans: &mut Vec<Span>) -> Option<Bundle> {
+        let rest = spans.split_off(spans.len().min(TOGETHER));
+        let first = std::mem::replace(spans, rest);
+        (!first.is_empty()).then(|| self.bundle(first))
+    }
+
+    async fn send(&self, bundle: &Bundle) -> Result<(), Refused> {
         let request = self.http.post(self.url.clone());
         let request = match &self.auth {
             Auth::Basic { username, password } => {
@@ -189,6 +195,7 @@ impl Exporter {
             Auth::None | Auth::OAuth2(_) => request,
         };
         let kind = HeaderValue::from_static("application/x-protobuf");
+        let body = bundle.body.clone();
         let sent = request.header(CONTENT_TYPE, kind).body(body).send();
         let unreached = |error: reqwest::Error| Refused::Now(because(&error.without_url()));
         let mut answer = sent.await.map_err(unreached)?;
@@ -203,32 +210,10 @@ impl Exporter {
                 break;
             }
         }
-        let rejected = rejected(&text, count);
-        counted("sent", count - rejected);
+        let rejected = message::rejected(&text, bundle.count);
+        counted("sent", bundle.count - rejected);
         counted("dropped", rejected);
         Ok(())
-    }
-
-    fn body(&self, spans: Vec<Span>) -> Bytes {
-        let scope = InstrumentationScope {
-            name: env!("CARGO_PKG_NAME").into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            ..InstrumentationScope::default()
-        };
-        let of_scope = ScopeSpans {
-            scope: Some(scope),
-            spans,
-            ..ScopeSpans::default()
-        };
-        let of_resource = ResourceSpans {
-            resource: Some(self.resource.clone()),
-            scope_spans: vec![of_scope],
-            ..ResourceSpans::default()
-        };
-        let request = ExportTraceServiceRequest {
-            resource_spans: vec![of_resource],
-        };
-        request.encode_to_vec().into()
     }
 
     /// Says each change once, not each attempt.
@@ -251,26 +236,6 @@ impl Exporter {
     }
 }
 
-/// Who tells all this.
-fn resource(service_name: &str) -> Resource {
-    let attribute = |key: &str, text: String| KeyValue {
-        key: key.to_owned(),
-        value: Some(AnyValue {
-            value: Some(Value::StringValue(text)),
-        }),
-        ..KeyValue::default()
-    };
-    let instance = uuid::Uuid::new_v4().to_string();
-    Resource {
-        attributes: vec![
-            attribute("service.name", service_name.to_owned()),
-            attribute("service.version", env!("CARGO_PKG_VERSION").into()),
-            attribute("service.instance.id", instance),
-        ],
-        ..Resource::default()
-    }
-}
-
 /// Which answers mean "later": <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
 fn refusal(status: StatusCode) -> Refused {
     let what = format!("it answered {status}");
@@ -278,18 +243,6 @@ fn refusal(status: StatusCode) -> Refused {
         429 | 502 | 503 | 504 => Refused::Now(what),
         _ => Refused::Ever(format!("{what}; look at [traces] url and auth")),
     }
-}
-
-/// How many of them the collector would not have.
-fn rejected(answer: &[u8], count: usize) -> usize {
-    let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
-    let partial = answer.partial_success.unwrap_or_default();
-    let rejected = usize::try_from(partial.rejected_spans).unwrap_or(0);
-    if rejected > 0 {
-        let why = partial.error_message;
-        warn!(spans = rejected, why, "the collector rejected spans");
-    }
-    rejected.min(count)
 }
 
 fn counted(outcome: &'static str, spans: usize) {

@@ -16,6 +16,7 @@
 
 mod exporter;
 mod ids;
+mod message;
 mod span;
 
 use std::sync::Arc;

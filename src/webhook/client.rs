@@ -132,20 +132,23 @@ impl Client {
     pub fn ask<'a>(
         &'a self,
         webhook: &'a Webhook,
-        prepared: Prepared,
-    ) -> impl Future<Output = Outcome> + Send + 'a {
-        self.ask_noting(webhook, prepared, None)
+        prepared: impl Into<Box<Prepared>>,
+    ) -> impl Future<Output = Outcome> + Send {
+        self.ask_noting(webhook, prepared.into(), None)
     }
 
     /// The same, noting besides how the answer came.
+    ///
+    /// The request is boxed, for every future on the way to the network has room for what it
+    /// is given, twice.
     pub async fn ask_noting(
         &self,
         webhook: &Webhook,
-        prepared: Prepared,
+        prepared: Box<Prepared>,
         note: Option<&mut Answered>,
     ) -> Outcome {
         if let Some(script) = &self.script {
-            return script.answer(webhook, prepared).await;
+            return script.answer(webhook, *prepared).await;
         }
         if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
@@ -154,7 +157,7 @@ impl Client {
         let started = Instant::now();
         let mut progress = Progress::default();
         // Boxed: the caller's future holds a pointer and not the client's state.
-        let exchange = Box::pin(self.exchange(webhook, prepared, &mut progress));
+        let exchange = Box::pin(self.exchange(webhook, (prepared, &url), &mut progress));
         let verdict = match timeout(webhook.timeout(), exchange).await {
             Ok(verdict) => verdict,
             Err(_) => {
@@ -178,12 +181,11 @@ impl Client {
     async fn exchange(
         &self,
         webhook: &Webhook,
-        prepared: Prepared,
+        (prepared, url): (Box<Prepared>, &Url),
         progress: &mut Progress,
     ) -> Result<Vec<crate::call::outcome::Mapped>, Failure> {
         let started = Instant::now();
-        let url = prepared.url.clone();
-        let mut reply = self.connections.send(webhook, prepared).await?;
+        let mut reply = self.connections.send(webhook, prepared, url).await?;
         let response = &mut reply.response;
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
@@ -191,16 +193,16 @@ impl Client {
         let content_type = content_type.and_then(|value| value.to_str().ok());
         progress.answered.content_type = content_type.map(str::to_owned);
         let began = Instant::now();
-        let read = read(response, webhook.response_limit(), &url).await;
+        let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
-        if let (Some(failure), Err(_)) = (trouble::of_status(response.status(), &url), &read) {
+        if let (Some(failure), Err(_)) = (trouble::of_status(response.status(), url), &read) {
             return Err(failure);
         }
         let read = read?;
         progress.answered.whole = matches!(read, Body::Whole(_));
         progress.raw = read.into_bytes();
         let Progress { answered, raw, .. } = progress;
-        judge(webhook, (response.status(), &url), answered, raw)
+        judge(webhook, (response.status(), url), answered, raw)
     }
 
     /// Sends a request whose reply's body nobody reads, as the delivery of a document.
@@ -217,7 +219,8 @@ impl Client {
         self.connections.egress().check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let sent = timeout(deadline, Box::pin(self.connections.send(webhook, prepared))).await;
+        let sending = Box::pin(self.connections.send(webhook, prepared.into(), &url));
+        let sent = timeout(deadline, sending).await;
         let mut reply = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
@@ -282,8 +285,12 @@ mod tests {
             headers: http::HeaderMap::new(),
             body: Bytes::new(),
         };
-        let waiting = client.ask(&webhook, prepared);
+        let waiting = client.ask(&webhook, prepared.clone());
         let bytes = size_of_val(&waiting);
-        assert!(bytes <= 1024, "{bytes}");
+        assert!(bytes <= 512, "{bytes}");
+        let (url, mut progress) = (prepared.url.clone(), Progress::default());
+        let exchange = client.exchange(&webhook, (prepared.into(), &url), &mut progress);
+        let bytes = size_of_val(&exchange);
+        assert!(bytes <= 512, "{bytes}");
     }
 }

@@ -158,8 +158,9 @@ pub struct Leg {
     /// (FreeSWITCH: mod_callcenter.c, mod_fifo.c).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
-    /// A queue may have rung agents for it that nobody saw.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// A queue may have rung agents for it that nobody saw; known when its call is over, and not
+    /// stored with the leg.
+    #[serde(skip)]
     pub agents_unknown: bool,
     /// Its CDR was needed for what its events did not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,10 +1,10 @@
 //! Where the headers of an event lie in its text.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 use super::decoder::{DecodeError, Limits};
 use super::json::unescape;
-use super::plain;
+use super::{plain, seek};
 
 /// A part of the event's text, in bytes.
 pub(super) type Span = (u32, u32);
@@ -27,6 +27,13 @@ pub(super) struct Field {
     pub(super) name: Span,
     pub(super) value: Span,
     pub(super) coding: Coding,
+}
+
+impl Field {
+    /// Bytes of its name.
+    pub(super) fn length(&self) -> usize {
+        (self.name.1 - self.name.0) as usize
+    }
 }
 
 /// All headers and the body.
@@ -93,6 +100,7 @@ impl Index {
         self
     }
 
+    #[inline]
     pub(super) fn push(&mut self, field: Field, limits: &Limits) -> Result<(), DecodeError> {
         if self.fields.len() == limits.headers {
             return Err(DecodeError::TooManyHeaders {
@@ -112,16 +120,23 @@ impl Index {
         let mut index = Self::sized(bytes.len() - start);
         let mut at = start;
         loop {
-            let end = at + memchr(b'\n', &bytes[at..]).ok_or(DecodeError::CutEvent)?;
-            let line = plain::without_cr(&bytes[at..end]);
-            if line.is_empty() {
-                index.body = (position(end + 1), position(bytes.len()));
-                return Ok(index.finished(text));
+            let stop = seek::far::<b':', b'\n'>(&bytes[at..]).ok_or(DecodeError::CutEvent)?;
+            let stop = at + stop;
+            if bytes[stop] == b'\n' {
+                let is_blank = plain::without_cr(&bytes[at..stop]).is_empty();
+                index.body = (position(stop + 1), position(bytes.len()));
+                return is_blank
+                    .then(|| index.finished(text))
+                    .ok_or(DecodeError::BadHeader);
             }
-            let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
-            let after = at + line.len();
+            let length =
+                seek::near::<b'\n', b'\n'>(&bytes[stop + 1..]).ok_or(DecodeError::CutEvent)?;
+            let end = stop + 1 + length;
+            let value = plain::without_cr(&bytes[stop + 1..end]);
+            let after = stop + 1 + value.len();
+            let value = plain::without_space(value);
             let field = Field {
-                name: (position(at), position(at + name.len())),
+                name: (position(at), position(stop)),
                 value: (position(after - value.len()), position(after)),
                 coding: Coding::Percent,
             };

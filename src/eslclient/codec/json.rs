@@ -8,6 +8,7 @@ use memchr::{memchr, memchr2};
 
 use super::decoder::{DecodeError, Limits};
 use super::index::{Coding, Field, Index, Span, position};
+use super::seek;
 
 /// Finds every member of the object that begins at `start` and ends with the text, and `_body`.
 pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
@@ -35,17 +36,15 @@ fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<()
     scan.expect(b'{').ok_or(Fault::Broken)?;
     if !scan.eat(b'}') {
         loop {
-            let (field, escaped) = match scan.simple_member() {
-                Some(field) => (field, false),
-                None => scan.member().ok_or(Fault::Broken)?,
-            };
-            let length = (field.name.1 - field.name.0) as usize;
-            if length == BODY.len() && scan.text(field.name) == BODY {
-                index.body = field.value;
-                index.body_coding = field.coding;
-            } else {
-                index.escaped_names |= escaped;
-                index.push(field, limits).map_err(Fault::Beyond)?;
+            if scan.simple_members(index, limits).map_err(Fault::Beyond)? {
+                let (field, escaped) = scan.member().ok_or(Fault::Broken)?;
+                if scan.text(field.name) == BODY {
+                    index.body = field.value;
+                    index.body_coding = field.coding;
+                } else {
+                    index.escaped_names |= escaped;
+                    index.push(field, limits).map_err(Fault::Beyond)?;
+                }
             }
             if !scan.eat(b',') {
                 break;
@@ -106,34 +105,37 @@ impl<'a> Scan<'a> {
         self.eat(byte).then_some(())
     }
 
-    /// A member as the switch writes nearly all: no space, no escape. Anything
-    /// else is left to [`Scan::member`].
-    #[inline]
-    fn simple_member(&mut self) -> Option<Field> {
-        self.find_escape();
-        let rest = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
-        let name = near(b'"', rest)?;
-        let rest = rest[name..].strip_prefix(b"\":\"")?;
-        let value = near(b'"', rest)?;
-        let from = self.at + 1;
-        let value_from = from + name + 3;
-        let end = value_from + value;
-        if self.escape < end {
-            return None;
+    /// Members as the switch writes nearly all: no space, no escape, not the body. Whether
+    /// the next one is another kind; else no comma follows.
+    fn simple_members(&mut self, index: &mut Index, limits: &Limits) -> Result<bool, DecodeError> {
+        let mut at = self.at;
+        let mut is_due = true;
+        while let Some(field) = simple_member(self.bytes, at) {
+            let end = field.value.1 as usize;
+            if self.next_escape(at) < end
+                || (field.length() == BODY.len() && self.text(field.name) == BODY)
+            {
+                break;
+            }
+            index.push(field, limits)?;
+            at = end + 1;
+            is_due = self.bytes.get(at) == Some(&b',');
+            if !is_due {
+                break;
+            }
+            at += 1;
         }
-        self.at = end + 1;
-        Some(Field {
-            name: (position(from), position(from + name)),
-            value: (position(value_from), position(end)),
-            coding: Coding::AsIs,
-        })
+        self.at = at;
+        Ok(is_due)
     }
 
-    fn find_escape(&mut self) {
-        if self.escape < self.at {
-            let rest = &self.bytes[self.at..];
-            self.escape = memchr(b'\\', rest).map_or(usize::MAX, |found| self.at + found);
+    #[inline]
+    fn next_escape(&mut self, at: usize) -> usize {
+        if self.escape < at {
+            let rest = self.bytes.get(at..).unwrap_or_default();
+            self.escape = memchr(b'\\', rest).map_or(usize::MAX, |found| at + found);
         }
+        self.escape
     }
 
     /// A member, and whether its name has an escape.
@@ -203,25 +205,20 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// Where the byte is, which is not far: eight bytes at a time, for most names and values are
-/// shorter than what a call of `memchr` costs.
 #[inline]
-fn near(byte: u8, bytes: &[u8]) -> Option<usize> {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let wanted = LOW * u64::from(byte);
-    let (mut rest, mut at) = (bytes, 0);
-    while let Some((eight, after)) = rest.split_first_chunk() {
-        // The lowest high bit that is left stands where the first zero is.
-        let zeros = u64::from_le_bytes(*eight) ^ wanted;
-        let found = zeros.wrapping_sub(LOW) & !zeros & HIGH;
-        if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
-        }
-        (rest, at) = (after, at + 8);
-    }
-    let last = rest.iter().position(|other| *other == byte)?;
-    Some(at + last)
+fn simple_member(bytes: &[u8], at: usize) -> Option<Field> {
+    let rest = bytes.get(at..)?.strip_prefix(b"\"")?;
+    let name = seek::far::<b'"', b'"'>(rest)?;
+    let rest = rest[name..].strip_prefix(b"\":\"")?;
+    let value = seek::near::<b'"', b'"'>(rest)?;
+    let from = position(at + 1);
+    let name_to = from + position(name);
+    let value_from = name_to + 3;
+    Some(Field {
+        name: (from, name_to),
+        value: (value_from, value_from + position(value)),
+        coding: Coding::AsIs,
+    })
 }
 
 /// The length of the escape that the bytes begin with; `None` when it is none.
@@ -302,24 +299,4 @@ fn hex(digits: &[u8]) -> Option<u32> {
     digits.iter().try_fold(0, |value, digit| {
         Some(value * 16 + char::from(*digit).to_digit(16)?)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::near;
-
-    #[test]
-    fn the_first_of_a_byte_is_found_wherever_it_is_and_whatever_is_around_it() {
-        for length in 0..40 {
-            for at in 0..length {
-                for other in [0, b'"' - 1, b'"' + 1, 0x80 | b'"', 0xff] {
-                    let mut bytes = vec![other; length];
-                    assert_eq!(near(b'"', &bytes), None);
-                    bytes[length - 1] = b'"';
-                    bytes[at] = b'"';
-                    assert_eq!(near(b'"', &bytes), Some(at), "{length} {at} {other}");
-                }
-            }
-        }
-    }
 }

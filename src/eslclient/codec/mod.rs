@@ -2,7 +2,7 @@
 //!
 //! A frame is a block of `Name: value` lines, a blank line, and a body of as
 //! many bytes as its Content-Length says. Nothing is decoded before it is asked
-//! for; an event costs two allocations, its bytes and its index.
+//! for; an event costs three allocations: its bytes, where its headers lie, their tags.
 
 mod decoder;
 mod event;
@@ -10,6 +10,7 @@ mod frame;
 mod index;
 mod json;
 mod plain;
+mod seek;
 mod text;
 
 pub use decoder::{DecodeError, Decoder, Limits};

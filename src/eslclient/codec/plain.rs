@@ -6,8 +6,12 @@ use memchr::memchr;
 /// colon. One space after the colon is the switch's, further ones the value's.
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr(b':', line)?;
-    let value = &line[colon + 1..];
-    Some((&line[..colon], value.strip_prefix(b" ").unwrap_or(value)))
+    Some((&line[..colon], without_space(&line[colon + 1..])))
+}
+
+/// A value without the space that the switch writes before it.
+pub(super) fn without_space(value: &[u8]) -> &[u8] {
+    value.strip_prefix(b" ").unwrap_or(value)
 }
 
 /// A line without the `\r` that some gateways put before its end.

@@ -82,10 +82,8 @@ impl<W: Wire> Held<'_, W> {
         let Some(command) = command else {
             return Standing::Ours;
         };
-        let answered = timeout(
-            self.takeover.options.goodbye_deadline,
-            self.wire.ask(command),
-        );
+        let within = self.takeover.options.goodbye_deadline;
+        let answered = Box::pin(timeout(within, self.wire.ask(command)));
         match answered
             .await
             .map(|reply| reply.map(|reply| reply.variable()))

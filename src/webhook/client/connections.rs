@@ -77,23 +77,37 @@ impl Connections {
         lanes.take(url, webhook.http2_streams).map_err(unready)
     }
 
-    /// With a token, when the webhook wants one; once more with a new one when it does not
-    /// take the one that was there.
+    /// Sends a request, which says in its errors that it went to `url`.
     pub(super) async fn send(
         &self,
         webhook: &Webhook,
-        prepared: Prepared,
+        prepared: Box<Prepared>,
+        url: &Url,
     ) -> Result<Reply, Failure> {
-        let seat = self.seat(webhook, &prepared.url)?;
-        let Some(tokens) = &webhook.tokens else {
-            return execute(seat, prepared).await;
-        };
+        let seat = self.seat(webhook, url)?;
+        match &webhook.tokens {
+            None => execute(seat, prepared, url).await,
+            // Boxed: a request without a token has no room for what this may need.
+            Some(tokens) => {
+                Box::pin(self.send_with_token((webhook, tokens), seat, prepared, url)).await
+            }
+        }
+    }
+
+    /// Once more with a new token when the one that was there is not taken.
+    async fn send_with_token(
+        &self,
+        (webhook, tokens): (&Webhook, &Tokens),
+        seat: Seat,
+        prepared: Box<Prepared>,
+        url: &Url,
+    ) -> Result<Reply, Failure> {
         let fetch = || self.fetch(webhook, tokens);
         let (token, was_there) = tokens.get(fetch).await?;
         if !was_there {
-            return execute(seat, with(&token, prepared)).await;
+            return execute(seat, with(&token, prepared), url).await;
         }
-        let reply = execute(seat, with(&token, prepared.clone())).await?;
+        let reply = execute(seat, with(&token, prepared.clone()), url).await?;
         if reply.response.status() != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
@@ -101,7 +115,7 @@ impl Connections {
         drop(response);
         tokens.forget(&token).await;
         let (token, _) = tokens.get(fetch).await?;
-        execute(seat, with(&token, prepared)).await
+        execute(seat, with(&token, prepared), url).await
     }
 
     async fn fetch(
@@ -112,20 +126,19 @@ impl Connections {
         let url = tokens.url();
         self.egress.check_url(url)?;
         let seat = self.seat(webhook, url)?;
-        let mut reply = execute(seat, tokens.request()).await?;
+        let mut reply = execute(seat, tokens.request().into(), url).await?;
         let body = read(&mut reply.response, token::ANSWER, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }
 }
 
-async fn execute(seat: Seat, prepared: Prepared) -> Result<Reply, Failure> {
-    let url = prepared.url.clone();
+async fn execute(seat: Seat, prepared: Box<Prepared>, url: &Url) -> Result<Reply, Failure> {
     let sent = seat.http.execute(request(prepared)).await;
-    let response = sent.map_err(|error| trouble::of_error(&error, &url))?;
+    let response = sent.map_err(|error| trouble::of_error(&error, url))?;
     Ok(Reply { response, seat })
 }
 
-fn with(token: &Token, mut prepared: Prepared) -> Prepared {
+fn with(token: &Token, mut prepared: Box<Prepared>) -> Box<Prepared> {
     let headers = &mut prepared.headers;
     headers.insert(header::AUTHORIZATION, token.header.clone());
     prepared
@@ -135,11 +148,17 @@ fn unready(error: ClientError) -> Failure {
     Failure::new(Reason::ConnectionFailure, error.to_string())
 }
 
-fn request(prepared: Prepared) -> Request {
-    let mut request = Request::new(prepared.method, prepared.url);
-    *request.headers_mut() = prepared.headers;
-    if !prepared.body.is_empty() {
-        *request.body_mut() = Some(prepared.body.into());
+fn request(prepared: Box<Prepared>) -> Request {
+    let Prepared {
+        method,
+        url,
+        headers,
+        body,
+    } = *prepared;
+    let mut request = Request::new(method, url);
+    *request.headers_mut() = headers;
+    if !body.is_empty() {
+        *request.body_mut() = Some(body.into());
     }
     request
 }
