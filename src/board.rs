@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use crate::call::outcome::Reason;
 use crate::call::story::Run;
 
 /// Outcomes that are kept of each webhook, for its percentiles.
@@ -28,25 +29,27 @@ pub struct OnHold {
     pub called: String,
     /// The webhook that is asked.
     pub webhook: String,
+    /// Whose call it is; empty: the default account's.
+    pub account: String,
     /// For how long it has been on hold.
     pub since: Duration,
     /// When it ends by itself: the webhook's deadline.
     pub left: Duration,
 }
 
-/// What is kept of a call on hold: one allocation, the four texts in a row.
+/// What is kept of a call on hold: one allocation, the five texts in a row.
 #[derive(Debug)]
 struct Held {
     texts: Box<str>,
-    ends: [u16; 3],
+    ends: [u16; 4],
     began: Instant,
     until: Instant,
 }
 
 impl Held {
-    fn new(texts: [&str; 4], began: Instant, until: Instant) -> Self {
+    fn new(texts: [&str; 5], began: Instant, until: Instant) -> Self {
         let mut row = String::with_capacity(texts.iter().map(|text| text.len()).sum());
-        let mut ends = [0; 3];
+        let mut ends = [0; 4];
         for (at, text) in texts.into_iter().enumerate() {
             row.push_str(&text[..end(text)]);
             if let Some(end) = ends.get_mut(at) {
@@ -62,13 +65,14 @@ impl Held {
     }
 
     fn shown(&self, now: Instant) -> OnHold {
-        let [one, two, three] = self.ends.map(usize::from);
+        let [one, two, three, four] = self.ends.map(usize::from);
         let text = |from: usize, to: usize| self.texts.get(from..to).unwrap_or("").to_owned();
         OnHold {
             uuid: text(0, one),
             caller: text(one, two),
             called: text(two, three),
-            webhook: text(three, self.texts.len()),
+            webhook: text(three, four),
+            account: text(four, self.texts.len()),
             since: now.saturating_duration_since(self.began),
             left: self.until.saturating_duration_since(now),
         }
@@ -98,8 +102,16 @@ pub struct Sample {
     pub at: Instant,
     /// From sending to the outcome, µs; 0 when nothing was sent.
     pub asked_us: u32,
+    /// Why it took line 1; `None`: it took line 0.
+    pub failed: Option<Reason>,
+}
+
+impl Sample {
     /// Whether it took line 0.
-    pub well: bool,
+    #[must_use]
+    pub const fn well(&self) -> bool {
+        self.failed.is_none()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -151,8 +163,8 @@ impl Board {
     }
 
     /// A call is on hold for as long as the place lives. `texts`: Unique-ID, caller's number,
-    /// dialled number, webhook.
-    pub fn hold(&self, texts: [&str; 4], began: Instant, until: Instant) -> Place<'_> {
+    /// dialled number, webhook, account.
+    pub fn hold(&self, texts: [&str; 5], began: Instant, until: Instant) -> Place<'_> {
         let held = Held::new(texts, began, until);
         let key = {
             let mut state = self.state();
@@ -253,7 +265,7 @@ fn sample(run: &Run) -> Option<Sample> {
     Some(Sample {
         at: Instant::now(),
         asked_us: u32::try_from(outcome.asked_us.unwrap_or(0)).unwrap_or(u32::MAX),
-        well: outcome.reason.is_none(),
+        failed: outcome.reason.as_deref().map(Reason::named),
     })
 }
 
@@ -296,7 +308,7 @@ mod tests {
     async fn a_call_is_on_the_board_for_as_long_as_its_place_lives() {
         let board = Board::default();
         let began = Instant::now();
-        let texts = ["u-1", "919879072567", "7000", "lookup"];
+        let texts = ["u-1", "919879072567", "7000", "lookup", "acme"];
         let place = board.hold(texts, began, began + Duration::from_secs(10));
         tokio::time::advance(Duration::from_secs(3)).await;
         let shown = board.on_hold(9);
@@ -305,6 +317,7 @@ mod tests {
             caller: "919879072567".into(),
             called: "7000".into(),
             webhook: "lookup".into(),
+            account: "acme".into(),
             since: Duration::from_secs(3),
             left: Duration::from_secs(7),
         };
@@ -332,6 +345,7 @@ mod tests {
                 "919879072567",
                 "912243690284",
                 "lookup",
+                "acme",
             ],
             Instant::now(),
             Instant::now(),

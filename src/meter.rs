@@ -58,6 +58,9 @@ pub const STORE_COMMIT: &str = "switchhook_store_commit_seconds";
 pub const DOCUMENTS: &str = "switchhook_documents";
 /// Age of the oldest document that waits for an `endpoint`, seconds; 0 when none does.
 pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
+/// Time between two attempts at an `endpoint` that keeps failing, seconds; 0 when it is sent to as
+/// fast as its settings say.
+pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
 
 /// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
 pub const PART_WELL: &str = "switchhook_part_well";
@@ -68,6 +71,10 @@ pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
 pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
 /// Connections to a `switch` that were lost.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
+/// When following a `switch` last began, and when it was last lost, s since 1970; 0: never.
+pub const SWITCH_REACHED_AT: &str = "switchhook_switch_reached_timestamp_seconds";
+/// See [`SWITCH_REACHED_AT`].
+pub const SWITCH_LOST_AT: &str = "switchhook_switch_lost_timestamp_seconds";
 
 /// Whether the parked calls of a `switch` are taken: 1 or 0.
 pub const PARK_CONNECTED: &str = "switchhook_park_connected";
@@ -195,11 +202,14 @@ fn webhook_at_zero(webhook: &str) {
         gauge!(DOCUMENTS, "endpoint" => webhook.to_owned(), "state" => state).increment(0.0);
     }
     gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(DELIVERY_PAUSE, "endpoint" => webhook.to_owned()).increment(0.0);
 }
 
 fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_REACHED_AT, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_LOST_AT, "switch" => switch.to_owned()).increment(0.0);
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
     counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
@@ -241,6 +251,11 @@ fn describe() {
         Unit::Seconds,
         "Age of the oldest document that waits"
     );
+    describe_gauge!(
+        DELIVERY_PAUSE,
+        Unit::Seconds,
+        "Time between two attempts at an endpoint that keeps failing"
+    );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
     describe_counter!(RECORDINGS, "Requests for recordings that are served here");
@@ -259,6 +274,16 @@ fn describe() {
         "How far behind a switch's events we are"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
+    describe_gauge!(
+        SWITCH_REACHED_AT,
+        Unit::Seconds,
+        "When following a switch last began, since 1970"
+    );
+    describe_gauge!(
+        SWITCH_LOST_AT,
+        Unit::Seconds,
+        "When a switch was last lost, since 1970"
+    );
     describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
     describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
     describe_counter!(GAPS, "Times that following a switch began");

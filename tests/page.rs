@@ -10,6 +10,8 @@ mod anew;
 mod browser;
 #[path = "support/events.rs"]
 mod events;
+#[path = "page/finding.rs"]
+mod finding;
 #[path = "support/inbox.rs"]
 mod inbox;
 #[path = "support/peer.rs"]

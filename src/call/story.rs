@@ -45,6 +45,8 @@ pub struct Told {
     pub reason: Option<Cow<'static, str>>,
     /// The sentence.
     pub detail: Option<String>,
+    /// What was asked: method and URL, its secrets hidden; `None` when nothing was sent.
+    pub request: Option<String>,
     /// The HTTP status, when there was one.
     pub status: Option<u16>,
     /// From sending to the outcome; `None` when nothing was sent.
@@ -65,6 +67,7 @@ impl Told {
         Self {
             reason: failure.map(|failure| Cow::Borrowed(failure.reason.as_str())),
             detail: failure.map(|failure| failure.detail.clone()),
+            request: None,
             status: outcome.status,
             asked_us: outcome.duration.map(micros),
             headers_us: outcome.phases.headers.map(micros),

@@ -20,7 +20,7 @@ mod witness;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
@@ -260,6 +260,7 @@ impl Follower {
         let before = self.health.send_replace(Health::ill(what.clone()));
         if before.ok {
             counter!(meter::SWITCH_LOST, "switch" => self.options.address.clone()).increment(1);
+            self.at(meter::SWITCH_LOST_AT);
         }
         if before.what == what {
             debug!("{what}");
@@ -358,10 +359,19 @@ impl Follower {
         books.switch().unwrap_or(address).to_owned()
     }
 
+    /// Now, in a metric of moments.
+    fn at(&self, metric: &'static str) {
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        gauge!(metric, "switch" => self.options.address.clone()).set(since.as_secs_f64());
+    }
+
     fn reached(&self) {
         let address = &self.options.address;
         gauge!(meter::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
         counter!(meter::GAPS, "switch" => address.clone()).increment(1);
+        self.at(meter::SWITCH_REACHED_AT);
         let before = self.health.send_replace(Health::well());
         if !before.ok {
             info!(%address, "following the switch");

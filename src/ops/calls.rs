@@ -1,12 +1,15 @@
 //! Calls as the page tells them: those that are over from the store, what is newer from the
 //! board.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::http::Ops;
+use super::search::Search;
 use crate::board::OnHold;
 use crate::call::mask::Mask;
+use crate::call::outcome::Reason;
 use crate::call::story::{Run, Story};
 use crate::store::{CallSearch, CallSummary, StoreError, ToldCall};
 
@@ -18,10 +21,14 @@ const RUNS: usize = 200;
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// In a number, a Unique-ID, a flow variable, a reason, a webhook's name.
-    pub text: Option<String>,
+    /// What was typed.
+    pub search: Option<Search>,
     /// Only calls that went down line 1.
     pub line_1: bool,
+    /// Only calls that asked this webhook.
+    pub webhook: Option<String>,
+    /// Only calls with this outcome, of that webhook when one is named.
+    pub reason: Option<String>,
     /// The page after this call.
     pub before: Option<i64>,
     /// At most so many.
@@ -57,6 +64,17 @@ impl Told {
         failed.or(runs.last())
     }
 
+    /// The webhooks that were asked, each once.
+    pub fn webhooks(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = Vec::new();
+        for run in &self.story.runs {
+            if !all.contains(&run.webhook.as_str()) {
+                all.push(&run.webhook);
+            }
+        }
+        all
+    }
+
     /// Every Unique-ID that something may be stored under.
     pub fn uuids(&self) -> Vec<&str> {
         let legs = self.story.legs.iter().map(|leg| leg.uuid.as_str());
@@ -85,8 +103,14 @@ impl Told {
         for run in &mut story.runs {
             run.caller = mask.number(&run.caller);
             run.called = mask.number(&run.called);
-            let detail = run.outcome.as_mut().and_then(|told| told.detail.as_mut());
-            detail.into_iter().for_each(|text| *text = mask.text(text));
+            let told = run
+                .outcome
+                .as_mut()
+                .map(|told| (&mut told.detail, &mut told.request));
+            let texts = told
+                .into_iter()
+                .flat_map(|(detail, request)| [detail, request]);
+            texts.flatten().for_each(|text| *text = mask.text(text));
         }
         for (_, value) in &mut story.keys {
             *value = mask.number(value);
@@ -126,30 +150,78 @@ impl Told {
     }
 }
 
-/// A page of calls, the newest first, and where the next page begins.
+/// Looks at the store for one page: what it finds may not fit.
+const LOOKS: usize = 10;
+
+/// A page of calls, those that began last first, and where the next page begins.
 ///
 /// # Errors
 /// When the store cannot be read.
 pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
-    let stored = ops
-        .store
-        .calls(&CallSearch {
-            text: wanted.text.clone(),
-            line_1: wanted.line_1,
-            before: wanted.before,
-            limit: wanted.limit,
-            call_uuid: None,
-        })
-        .await?;
-    let full = u32::try_from(stored.len()).is_ok_and(|count| count >= wanted.limit);
-    let next = stored.last().map(|call| call.id).filter(|_| full);
-    let mut calls: Vec<Told> = stored.into_iter().map(Told::of_store).collect();
+    let (mut calls, next) = stored(ops, wanted).await?;
     if wanted.before.is_none() {
         let newer = ops.board.runs(RUNS, |run| fits(run, wanted));
         add_runs(&mut calls, newer);
     }
+    calls.sort_by_key(|call| Reverse(call.began_ms));
     let calls = calls.into_iter().map(|call| call.shown(ops.mask));
     Ok((calls.collect(), next))
+}
+
+async fn stored(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
+    let mut search = in_store(wanted);
+    let mut calls = Vec::new();
+    for _ in 0..LOOKS {
+        let found = ops.store.calls(&search).await?;
+        let full = u32::try_from(found.len()).is_ok_and(|count| count >= search.limit);
+        search.before = found.last().map(|call| call.id).filter(|_| full);
+        let told = found.into_iter().map(Told::of_store);
+        calls.extend(told.filter(|call| suits(call, wanted)));
+        let enough = u32::try_from(calls.len()).is_ok_and(|count| count >= wanted.limit);
+        if search.before.is_none() || enough {
+            break;
+        }
+    }
+    Ok((calls, search.before))
+}
+
+/// The store knows a story as a text.
+fn in_store(wanted: &Wanted) -> CallSearch {
+    let typed = wanted.search.as_ref().map(Search::stored);
+    let (text, digits) = typed.unzip();
+    let quoted = |name: &str, value: &Option<String>| {
+        let value = serde_json::Value::from(value.as_deref()?);
+        Some(format!("\"{name}\":{value}"))
+    };
+    let success = wanted.reason.as_deref() == Some(Reason::SUCCESS);
+    let reason = quoted("reason", &wanted.reason).filter(|_| !success);
+    CallSearch {
+        text: text
+            .or(reason)
+            .or_else(|| quoted("webhook", &wanted.webhook)),
+        digits: digits.flatten(),
+        line_1: wanted.line_1,
+        before: wanted.before,
+        limit: wanted.limit,
+        call_uuid: None,
+    }
+}
+
+fn suits(call: &Told, wanted: &Wanted) -> bool {
+    let mut runs = call.story.runs.iter();
+    let asked = wanted.webhook.is_some() || wanted.reason.is_some();
+    wanted
+        .search
+        .as_ref()
+        .is_none_or(|search| search.fits(call))
+        && (!asked || runs.any(|run| ran_so(run, wanted)))
+}
+
+fn ran_so(run: &Run, wanted: &Wanted) -> bool {
+    let webhook = wanted.webhook.as_ref();
+    let reason = wanted.reason.as_deref();
+    webhook.is_none_or(|webhook| *webhook == run.webhook)
+        && reason.is_none_or(|reason| run.reason() == Some(reason))
 }
 
 /// One call by the Unique-ID of its first leg, or of another.
@@ -183,29 +255,13 @@ fn owned(texts: &[&str]) -> Vec<String> {
 }
 
 fn fits(run: &Run, wanted: &Wanted) -> bool {
-    if wanted.line_1 && run.ending != "line_1" {
-        return false;
-    }
-    let Some(text) = wanted.text.as_deref().map(str::to_ascii_lowercase) else {
-        return true;
-    };
-    let outcome = run.outcome.as_ref();
-    let detail = outcome.and_then(|outcome| outcome.detail.as_deref());
-    let texts = [
-        Some(run.uuid.as_str()),
-        Some(&run.caller),
-        Some(&run.called),
-        Some(&run.webhook),
-        run.account.as_deref(),
-        run.flow.as_deref(),
-        run.reason(),
-        detail,
-    ];
-    let mut texts = texts.into_iter().flatten();
-    texts.any(|one| one.to_ascii_lowercase().contains(&text))
+    let search = wanted.search.as_ref();
+    (!wanted.line_1 || run.ending == "line_1")
+        && ran_so(run, wanted)
+        && search.is_none_or(|search| search.is_of(run))
 }
 
-/// Runs that no story has yet: to their call, or as calls of their own before the others.
+/// Runs that no story has yet: to their call, or as calls of their own.
 fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
     let mut alone: BTreeMap<String, Vec<Run>> = BTreeMap::new();
     for run in runs.into_iter().rev() {
@@ -218,12 +274,8 @@ fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
             None => alone.entry(run.uuid.clone()).or_default().push(run),
         }
     }
-    let mut alone: Vec<Told> = alone
-        .into_iter()
-        .map(|(uuid, runs)| Told::of_runs(uuid, runs))
-        .collect();
-    alone.sort_by_key(|call| std::cmp::Reverse(call.began_ms));
-    calls.splice(0..0, alone);
+    let alone = alone.into_iter();
+    calls.extend(alone.map(|(uuid, runs)| Told::of_runs(uuid, runs)));
 }
 
 /// Calls on hold, at most so many, those that wait longest first.

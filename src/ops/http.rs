@@ -20,6 +20,7 @@ use crate::board::Board;
 use crate::call::mask::Mask;
 use crate::store::Store;
 
+use super::about::{About, Abouts};
 use super::guard::{self, Guard};
 use super::page::{self, View};
 use super::records::{self, Records};
@@ -43,6 +44,8 @@ pub struct Check {
 pub struct Ops {
     /// Asked at every request of `/readyz` and `/`.
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    /// The webhooks' settings.
+    pub abouts: Abouts,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Who is on hold, and what became of the last calls.
@@ -61,6 +64,13 @@ pub struct Ops {
     pub pages: Arc<Semaphore>,
     /// Ends what would go on for as long as a page is open.
     pub stop: CancellationToken,
+}
+
+impl Ops {
+    /// The settings of a webhook, when the configuration has it.
+    pub fn about(&self, webhook: &str) -> Option<About> {
+        self.abouts.load().get(webhook).cloned()
+    }
 }
 
 /// Places for pages that are told of changes.
@@ -104,6 +114,7 @@ pub async fn serve(
         .route("/switches", get(switches))
         .route("/changes", get(live::changes))
         .route("/files/{name}", get(page::files::file))
+        .fallback(nowhere)
         .layer(DefaultBodyLimit::max(trial::FORM_BYTES))
         .with_state(ops)
         .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
@@ -166,8 +177,12 @@ async fn document(State(ops): State<Ops>, Path(id): Path<String>) -> Response {
 }
 
 async fn switches(State(ops): State<Ops>) -> Response {
-    let body = page::switches::body(&ops);
+    let body = page::switches::body(&ops).await;
     view("Switches", "/switches", body).respond(&ops, StatusCode::OK)
+}
+
+async fn nowhere(State(ops): State<Ops>) -> Response {
+    page::missing(&ops, "There is nothing at this address.")
 }
 
 const fn view<'a>(title: &'a str, here: &'a str, body: Markup) -> View<'a> {

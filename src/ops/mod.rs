@@ -1,9 +1,11 @@
 //! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
 //! person, made here and readable without scripts.
 
+pub mod about;
 mod calls;
 mod figures;
 pub mod files;
+mod filled;
 mod guard;
 pub mod http;
 mod live;
@@ -12,6 +14,7 @@ mod page;
 mod pictures;
 pub mod records;
 mod replay;
+mod search;
 pub mod trial;
 mod words;
 

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use maud::{Markup, html};
 
 use crate::board::Sample;
-use crate::call::story::{LegTold, Run, Story};
+use crate::call::story::{LegTold, Run, Story, Told};
 
 use super::words;
 
@@ -53,7 +53,7 @@ pub fn answers(samples: &[Sample]) -> Markup {
         .map(|sample| sample.asked_us)
         .max()
         .unwrap_or(0);
-    let well = samples.iter().filter(|sample| sample.well).count();
+    let well = samples.iter().filter(|sample| sample.well()).count();
     let label = format!(
         "The last {} answers, {well} of them well; the slowest took {}",
         samples.len(),
@@ -68,7 +68,7 @@ pub fn answers(samples: &[Sample]) -> Markup {
             @for (place, sample) in samples.iter().enumerate() {
                 @let height = 3.0 + 0.38 * percent(sample.asked_us.into(), slowest.into());
                 @let place = slots - samples.len() + place;
-                rect class=(if sample.well { "good" } else { "bad" })
+                rect class=(if sample.well() { "good" } else { "bad" })
                     x=(at(percent(place as u128, slots as u128))) width=(at(width * 0.8))
                     y=(format!("{:.1}", 43.0 - height)) height=(format!("{height:.1}")) {}
             }
@@ -111,12 +111,12 @@ fn parts(run: &Run) -> Vec<(&'static str, &'static str, u64)> {
         .unwrap_or(0)
         .saturating_sub(headers.unwrap_or(0) + body.unwrap_or(0));
     let waited = match (asked, headers) {
-        (Some(_), None) => "waiting, no answer",
+        (Some(_), None) => waiting(told),
         (_, Some(_)) | (None, None) => "",
     };
     let all = [
-        ("own", "ours", own),
-        ("headers", "until its headers", headers.unwrap_or(0)),
+        ("own", "time in Switchhook", own),
+        ("headers", "webhook's own time", headers.unwrap_or(0)),
         ("body", "its body", body.unwrap_or(0)),
         ("rest", waited, rest),
     ];
@@ -124,6 +124,18 @@ fn parts(run: &Run) -> Vec<(&'static str, &'static str, u64)> {
         .into_iter()
         .filter(|(_, name, us)| *us > 0 && !name.is_empty());
     seen.collect()
+}
+
+/// What a request that got no answer waited for, as far as that is known.
+fn waiting(told: Option<&Told>) -> &'static str {
+    let detail = told.and_then(|told| told.detail.as_deref());
+    match detail {
+        Some(detail) if detail.starts_with("could not connect") => "waiting for a connection",
+        Some(detail) if detail.ends_with("connected to, and asked") => {
+            "connected, request sent, no answer"
+        }
+        Some(_) | None => "waiting, no answer",
+    }
 }
 
 /// Pixels of a leg.

@@ -15,6 +15,10 @@ use crate::store::{Filter, StoreError};
 use super::http::Ops;
 use super::page::{View, outbox};
 
+/// Why a button is off.
+pub const NEEDS_TOKEN: &str =
+    "Off until [listen] http_token_env is set: then it asks for that token.";
+
 /// Documents that are sent again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -88,9 +92,9 @@ pub fn button(ops: &Ops, id: &str) -> Markup {
 fn form(ops: &Ops, meant: &Meant, name: &str) -> Markup {
     if !ops.may_change {
         return html! {
-            p.quiet {
-                "To send from here, set " code { "[listen] http_token_env" } ". On the command line: "
-                code { (command(meant)) }
+            p.replay {
+                button disabled aria-describedby="why" { (name) }
+                span #why.quiet { (NEEDS_TOKEN) " On the command line: " code { (command(meant)) } }
             }
         };
     }

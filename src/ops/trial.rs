@@ -4,17 +4,18 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use futures_util::future::BoxFuture;
 use maud::{Markup, html};
-use serde::Deserialize;
 use tokio::sync::Semaphore;
 use tracing::info;
 
+use super::filled::{After, Filled, command};
 use super::http::Ops;
 use super::page::{View, missing};
+use super::replay::NEEDS_TOKEN;
 use super::words;
 
 /// Bytes that the form may have.
@@ -74,52 +75,21 @@ impl Desk {
     }
 }
 
-/// What a call would have.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Filled {
-    caller: String,
-    called: String,
-    variables: String,
-}
-
-impl Filled {
-    /// Names and values of the channel.
-    ///
-    /// # Errors
-    /// The line that is none.
-    fn pairs(&self) -> Result<Vec<(String, String)>, String> {
-        let numbers = [
-            ("Caller-Caller-ID-Number", &self.caller),
-            ("Caller-Destination-Number", &self.called),
-        ];
-        let numbers = numbers
-            .into_iter()
-            .filter(|(_, number)| !number.trim().is_empty());
-        let numbers = numbers.map(|(name, number)| Ok((name.to_owned(), number.trim().to_owned())));
-        let lines = self.variables.lines().map(str::trim);
-        let lines = lines.filter(|line| !line.is_empty()).map(|line| {
-            let pair = line
-                .split_once('=')
-                .filter(|(name, _)| !name.trim().is_empty());
-            let pair =
-                pair.ok_or_else(|| format!("{line:?} is not NAME=VALUE; nothing was sent"))?;
-            Ok((pair.0.trim().to_owned(), pair.1.to_owned()))
-        });
-        numbers.chain(lines).collect()
-    }
-}
-
 /// The form.
-pub async fn ask(State(ops): State<Ops>, Path(webhook): Path<String>) -> Response {
+pub async fn ask(
+    State(ops): State<Ops>,
+    Path(webhook): Path<String>,
+    Query(after): Query<After>,
+) -> Response {
     if !ops.trials.trials.knows(&webhook) {
         return missing(&ops, "No webhook of the configuration has this name.");
     }
+    let filled = Filled::after(&ops, &after).await;
     let body = html! {
         h1 { "Try " (webhook) }
         p { "Asks the webhook as a call with these variables would, and shows what goes out, what comes back, and what the \
              dialplan would be told. The request is a real one, sent once, when the button is pressed." }
-        (form(&ops, &webhook))
+        (form(&ops, &webhook, &filled))
         p { a href="/webhooks" { "Back to the webhooks" } }
     };
     let view = View {
@@ -132,32 +102,30 @@ pub async fn ask(State(ops): State<Ops>, Path(webhook): Path<String>) -> Respons
 }
 
 /// Sent by the page's script, which adds the token: no browser does by itself.
-fn form(ops: &Ops, webhook: &str) -> Markup {
-    let command = format!(
-        "switchhook call {webhook} --var flow.key.leadid=HFC123 --var Caller-Caller-ID-Number=4930123"
-    );
+fn form(ops: &Ops, webhook: &str, filled: &Filled) -> Markup {
+    let command = command(webhook, filled);
     html! {
-        @if ops.may_change {
-            form.try method="post" action={ "/webhooks/" (webhook) "/try" } data-token {
-                label for="caller" { "Caller's number" }
-                input #caller name="caller" inputmode="tel" autocomplete="off";
-                label for="called" { "Number that was dialled" }
-                input #called name="called" inputmode="tel" autocomplete="off";
-                label for="variables" { "Channel variables, one a line" }
-                textarea #variables name="variables" rows="5" spellcheck="false"
-                    placeholder="flow.key.leadid=HFC123" {}
+        form.try method="post" action={ "/webhooks/" (webhook) "/try" } data-token {
+            label for="caller" { "Caller's number" }
+            input #caller name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
+            label for="called" { "Number that was dialled" }
+            input #called name="called" inputmode="tel" autocomplete="off" value=(filled.called);
+            label for="variables" { "Channel variables, one a line" }
+            textarea #variables name="variables" rows="5" spellcheck="false"
+                placeholder="flow.key.leadid=HFC123" { (filled.variables) }
+            @if ops.may_change {
                 label for="token" { "Token" }
                 input #token type="password" autocomplete="off" required;
                 button { "Send the request" }
-                noscript { p { "This needs scripts. On the command line: " code { (command) } } }
-                div.said role="status" {}
+                noscript { p { "This needs scripts." } }
+            } @else {
+                button disabled aria-describedby="why" { "Send the request" }
+                p #why.quiet { (NEEDS_TOKEN) }
             }
-        } @else {
-            p.quiet {
-                "To send from here, set " code { "[listen] http_token_env" } ". On the command line: "
-                code { (command) }
-            }
+            div.said role="status" {}
         }
+        h2 { "On the command line" }
+        pre tabindex="0" aria-label="The same on the command line" { (command) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Times, numbers and reasons as people read them.
+//! Times, numbers and reasons as people read them. A number and its unit stay on one line.
 
 use std::time::Duration;
 
@@ -15,6 +15,14 @@ pub fn clock(ms: i64, zone: Tz) -> String {
 /// A moment with its day: `2022-01-17 18:07:28`.
 pub fn moment(ms: i64, zone: Tz) -> String {
     format(ms, zone, "%Y-%m-%d %H:%M:%S")
+}
+
+/// A moment in a list: on a clock, and with its day when that is not today's.
+pub fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
+    match moment(ms, zone).get(..10) == moment(now_ms, zone).get(..10) {
+        true => clock(ms, zone),
+        false => format(ms, zone, "%m-%d %H:%M:%S"),
+    }
 }
 
 fn format(ms: i64, zone: Tz, pattern: &str) -> String {
@@ -38,10 +46,10 @@ pub fn away(ms: i64, now_ms: i64) -> String {
 /// A time in one unit, without its fraction: `59 s`, `2 h`.
 pub fn whole(time: Duration) -> String {
     match time.as_secs() {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..6_000 => format!("{} min", seconds / 60),
-        seconds @ 6_000..172_800 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} days", seconds / 86_400),
+        seconds @ 0..100 => format!("{seconds}\u{a0}s"),
+        seconds @ 100..6_000 => format!("{}\u{a0}min", seconds / 60),
+        seconds @ 6_000..172_800 => format!("{}\u{a0}h", seconds / 3_600),
+        seconds => format!("{}\u{a0}days", seconds / 86_400),
     }
 }
 
@@ -50,20 +58,29 @@ pub fn whole(time: Duration) -> String {
 pub fn took(us: u64) -> String {
     let ms = us as f64 / 1e3;
     match us {
-        0..10_000 => format!("{ms:.1} ms"),
-        10_000..1_000_000 => format!("{ms:.0} ms"),
-        1_000_000..100_000_000 => format!("{:.2} s", ms / 1e3),
-        _ => format!("{} min {} s", us / 60_000_000, us / 1_000_000 % 60),
+        0..10_000 => format!("{ms:.1}\u{a0}ms"),
+        10_000..1_000_000 => format!("{ms:.0}\u{a0}ms"),
+        1_000_000..100_000_000 => format!("{:.2}\u{a0}s", ms / 1e3),
+        _ => format!(
+            "{}\u{a0}min {}\u{a0}s",
+            us / 60_000_000,
+            us / 1_000_000 % 60
+        ),
     }
+}
+
+/// A time that somebody set: `10 s`, `1.5 s`.
+pub fn span(time: Duration) -> String {
+    format!("{}\u{a0}s", time.as_secs_f64())
 }
 
 /// Bytes: `800 B`, `1.2 KiB`.
 #[allow(clippy::cast_precision_loss)] // for reading
 pub fn bytes(count: u64) -> String {
     match count {
-        0..1_024 => format!("{count} B"),
-        1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1024.0),
-        _ => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+        0..1_024 => format!("{count}\u{a0}B"),
+        1_024..1_048_576 => format!("{:.1}\u{a0}KiB", count as f64 / 1024.0),
+        _ => format!("{:.1}\u{a0}MiB", count as f64 / 1_048_576.0),
     }
 }
 
@@ -75,10 +92,10 @@ pub fn share(part: usize, all: usize) -> String {
     }
     let percent = 100.0 * part as f64 / all as f64;
     match (part == all, percent) {
-        (true, _) => "100 %".into(),
-        (false, percent) if percent > 99.9 => "99.9 %".into(),
-        (false, percent) if percent < 0.1 && part > 0 => "0.1 %".into(),
-        (false, percent) => format!("{percent:.1} %"),
+        (true, _) => "100\u{a0}%".into(),
+        (false, percent) if percent > 99.9 => "99.9\u{a0}%".into(),
+        (false, percent) if percent < 0.1 && part > 0 => "0.1\u{a0}%".into(),
+        (false, percent) => format!("{percent:.1}\u{a0}%"),
     }
 }
 
@@ -154,6 +171,26 @@ const fn told(reason: Reason) -> (&'static str, &'static str) {
     }
 }
 
+/// A cause of ITU-T Q.850 by its number, in the words of a person.
+pub fn cause(number: &str) -> &'static str {
+    match number {
+        "1" => "there is no such number",
+        "16" => "hung up as usual",
+        "17" => "busy",
+        "18" => "the phone did not react",
+        "19" => "nobody answered",
+        "20" => "the phone was not to be reached",
+        "21" => "refused",
+        "27" => "the phone or its line is out of order",
+        "28" => "the number is not complete",
+        "31" => "ended, no reason given",
+        "34" => "no line was free",
+        "38" | "41" => "a fault of the network",
+        "102" => "something took too long",
+        _ => "",
+    }
+}
+
 /// How a run left, in a word or two.
 pub fn ending(word: &str) -> &str {
     match word {
@@ -173,16 +210,27 @@ mod tests {
     #[test]
     fn times_are_as_exact_as_they_matter() {
         let texts = [400, 38_000, 1_240_000, 125_000_000].map(took);
-        assert_eq!(texts, ["0.4 ms", "38 ms", "1.24 s", "2 min 5 s"]);
-        assert_eq!(away(0, 180_000), "3 min ago");
-        assert_eq!(away(7_200_000, 0), "in 2 h");
+        assert_eq!(
+            texts,
+            [
+                "0.4\u{a0}ms",
+                "38\u{a0}ms",
+                "1.24\u{a0}s",
+                "2\u{a0}min 5\u{a0}s"
+            ]
+        );
+        assert_eq!(away(0, 180_000), "3\u{a0}min ago");
+        let day = 86_400_000;
+        assert_eq!(when(day, day + 60_000, Tz::UTC), "00:00:00");
+        assert_eq!(when(day - 1, day, Tz::UTC), "01-01 23:59:59");
+        assert_eq!(away(7_200_000, 0), "in 2\u{a0}h");
     }
 
     #[test]
     fn a_share_that_is_not_all_is_not_called_all() {
-        assert_eq!(share(99_999, 100_000), "99.9 %");
-        assert_eq!(share(1, 100_000), "0.1 %");
-        assert_eq!(share(2, 3), "66.7 %");
+        assert_eq!(share(99_999, 100_000), "99.9\u{a0}%");
+        assert_eq!(share(1, 100_000), "0.1\u{a0}%");
+        assert_eq!(share(2, 3), "66.7\u{a0}%");
         assert_eq!(share(0, 0), "–");
     }
 

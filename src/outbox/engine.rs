@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use metrics::gauge;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::attempt;
 use super::lane::{Change, Ended, Lane};
 use super::{Deliver, Endpoint, Endpoints, LEASE, Options, Outbox};
+use crate::meter;
 use crate::store::{Claimed, Health, Lease, Store, StoreError, Want};
 
 /// What a task of the engine did, for the endpoint of that name.
@@ -220,6 +222,8 @@ impl<D: Deliver> Engine<D> {
             Done::Attempt(name, ended) => {
                 if let Some((options, lane)) = self.lanes.get_mut(&name) {
                     tell(&name, lane.end(ended, options, now));
+                    let pause = lane.slowed().as_secs_f64();
+                    gauge!(meter::DELIVERY_PAUSE, "endpoint" => name).set(pause);
                 }
             }
             Done::Pulled(endpoint, Ok(0)) => {

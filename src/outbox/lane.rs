@@ -70,6 +70,11 @@ impl Lane {
         }
     }
 
+    /// Between two attempts, when it is slowed down.
+    pub(super) const fn slowed(&self) -> Duration {
+        self.pause
+    }
+
     /// Nothing is under way.
     pub(super) const fn is_idle(&self) -> bool {
         self.in_flight == 0
@@ -271,11 +276,13 @@ mod tests {
             assert_eq!(change == Change::Slowed, n == 5);
             let open = lane.opens_at(&options).unwrap_or(now).max(now);
             pauses.push((open - now).as_secs());
+            assert_eq!(lane.slowed(), open - now);
             now = open;
         }
         assert_eq!(pauses, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
         lane.begin(now);
         assert_eq!(lane.end(Ended::Delivered, &options, now), Change::Recovered);
+        assert_eq!(lane.slowed(), Duration::ZERO);
         assert_eq!(lane.room(&options, now), 2, "one more with each success");
         assert!(lane.takes_pull(now), "its backlog is due");
         assert!(!lane.takes_pull(now), "once");

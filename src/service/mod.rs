@@ -6,6 +6,7 @@
 //! stop:  the Event Socket port first, the calls on hold, the recordings, the outbox, the store, HTTP last
 //! ```
 
+mod about;
 mod build;
 mod checks;
 mod closing;
@@ -40,6 +41,7 @@ use crate::board::Board;
 use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::Password;
+use crate::ops::about::Abouts;
 use crate::ops::http::{self, Ops};
 use crate::outbox::Endpoints;
 use crate::store::{self, Role, Store, StoreError};
@@ -138,6 +140,7 @@ pub struct Service {
     webhooks: Arc<Webhooks>,
     documents: Arc<Documents>,
     answerers: Answerers,
+    abouts: Abouts,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -174,6 +177,7 @@ impl Service {
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let abouts = about::all(config);
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
         let http_address = local(&http_listener, "[listen] http")?;
@@ -190,11 +194,10 @@ impl Service {
         let traces = &tracing.traces;
         let documents = Arc::new(documents.traced(traces.clone()));
         let webhooks = Arc::new(Webhooks::new(&built, traces.clone()));
-        let stop_outbox = CancellationToken::new();
+        let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
         let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
         let publishing = publish(config, &store, &documents);
 
-        let stop_follow = CancellationToken::new();
         let Followed {
             followers,
             switches,
@@ -211,7 +214,6 @@ impl Service {
         let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
-        let stop_calls = CancellationToken::new();
         let (parking, parked) = park(config, &takeover);
         let calls = tokio::spawn(take_calls(
             Arc::clone(&takeover),
@@ -232,6 +234,7 @@ impl Service {
         );
         let stop_http = CancellationToken::new();
         let ops = Ops {
+            abouts: Arc::clone(&abouts),
             checks,
             metrics,
             board,
@@ -255,6 +258,7 @@ impl Service {
             webhooks,
             documents,
             answerers,
+            abouts,
             endpoints: delivering.endpoints,
             store,
             drain_deadline: config.limits.drain_deadline,
@@ -285,6 +289,7 @@ impl Service {
         start_at_zero(config, &self.answerers);
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
+        self.abouts.store(Arc::new(about::of(config)));
         self.lending.replace(config);
         self.takeover.reload(built.widgets);
         for switch in &config.freeswitch {

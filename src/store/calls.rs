@@ -2,7 +2,7 @@
 
 use super::model::{
     CallFilter, CallSearch, DocumentRow, Ended, FinishedCall, FinishedChannel, KeptResponse,
-    ReportedCall, StoredLeg, ToldCall,
+    Parties, ReportedCall, StoredLeg, ToldCall,
 };
 use super::{Driver, ReportCursor, Store, StoreError, ops};
 
@@ -151,6 +151,23 @@ impl Store {
     /// [`StoreError`].
     pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
         either!(self, db => db.documents_of(uuids).await)
+    }
+
+    /// Who called whom in the calls that are over and have these Unique-IDs.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn parties(&self, uuids: &[&str]) -> Result<Vec<Parties>, StoreError> {
+        either!(self, db => db.parties(uuids).await)
+    }
+
+    /// What the widgets on these channels kept of their answers, in order of time; the first
+    /// hundred.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<KeptResponse>, StoreError> {
+        either!(self, db => db.answers_of(uuids).await)
     }
 
     /// Webhooks and variable names that those calls kept.

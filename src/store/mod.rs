@@ -50,8 +50,8 @@ pub use health::Health;
 pub use model::{
     ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
     DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, Keep, KeptResponse,
-    Kind, Lease, NewDocument, NewUnpublished, Published, Report, ReportedCall, Server, Settled,
-    State, StoredLeg, ToldCall, Unpublished, Want,
+    Kind, Lease, NewDocument, NewUnpublished, Parties, Published, Report, ReportedCall, Server,
+    Settled, State, StoredLeg, ToldCall, Unpublished, Want,
 };
 
 use leases::Leases;

@@ -229,6 +229,8 @@ pub struct Published {
 pub struct CallSearch {
     /// In a number, a Unique-ID or the story.
     pub text: Option<String>,
+    /// In place of the text, these digits in a number or the story.
+    pub digits: Option<String>,
     /// Unique-ID of the call.
     pub call_uuid: Option<String>,
     /// Only calls that went down line 1.
@@ -252,6 +254,17 @@ pub struct ToldCall {
     pub summary: CallSummary,
     /// As it was given; empty for calls of before there were stories.
     pub story: String,
+}
+
+/// Who called whom in a call that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parties {
+    /// Unique-ID of its first leg.
+    pub call_uuid: String,
+    /// The caller's number.
+    pub caller: String,
+    /// The number that was dialled.
+    pub called: String,
 }
 
 /// What a widget with `persist_response` was answered.

@@ -283,6 +283,8 @@ pub(super) enum Cursor {
 pub(super) const LOOKED_THROUGH: i64 = 50_000;
 /// Documents that are shown of one call.
 pub(super) const DOCUMENTS_TOLD: u32 = 100;
+/// Kept answers that are shown of one call.
+pub(super) const ANSWERS_TOLD: u32 = 100;
 
 /// The text anywhere, whatever the case of its ASCII letters.
 pub(super) fn pattern(text: &str) -> String {

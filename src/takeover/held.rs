@@ -108,6 +108,8 @@ struct Held<'a, W> {
     alarm: Pin<Box<Sleep>>,
     alarm_means: Input,
     request: Option<Asked>,
+    /// What was asked, as a person may see it.
+    sent: Option<Box<str>>,
     /// Of a call that is recorded.
     tape: Option<Tape>,
     /// For its spans, when there are any.
@@ -147,6 +149,7 @@ impl<'a, W: Wire> Held<'a, W> {
             alarm: Box::pin(sleep(Duration::ZERO)),
             alarm_means: Input::Deadline,
             request,
+            sent: None,
             tape: None,
             noted,
             asking: None,
@@ -214,8 +217,11 @@ impl<'a, W: Wire> Held<'a, W> {
         let (Some(widget), Some(mut request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
-        if let (Some(tape), Asked::Request(request)) = (&self.tape, &request) {
-            tape.asked(request);
+        if let Asked::Request(request) = &request {
+            self.sent = Some(request.line().into_boxed_str());
+            if let Some(tape) = &self.tape {
+                tape.asked(request);
+            }
         }
         if let Some(noted) = &mut self.noted {
             noted.asks(&mut request);
@@ -253,9 +259,11 @@ impl<'a, W: Wire> Held<'a, W> {
             caller,
             destination,
             widget,
+            account,
             ..
         } = &self.channel;
-        let texts = [uuid, caller, destination, widget].map(String::as_str);
+        let account = account.as_deref().unwrap_or_default();
+        let texts = [uuid.as_str(), caller, destination, widget, account];
         self.takeover.options.board.hold(texts, self.began, until)
     }
 
@@ -348,6 +356,7 @@ impl<'a, W: Wire> Held<'a, W> {
             channel: self.channel,
             ending: self.ending,
             outcome: self.outcome,
+            sent: self.sent,
             held: self.left - self.began,
             noted: self.noted,
         }

@@ -58,6 +58,8 @@ pub struct Report {
     /// The webhook's outcome; `None` when the call ended before there was one, or
     /// when nobody waited for it.
     pub outcome: Option<Outcome>,
+    /// What its webhook was asked, as a person may see it.
+    pub sent: Option<Box<str>>,
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,
     /// For its spans.
@@ -107,7 +109,10 @@ impl Report {
             began_ms: board::now_ms().saturating_sub(held_ms),
             held_us: micros(self.held),
             ending: self.ending.as_str().into(),
-            outcome: self.outcome.as_ref().map(Told::of),
+            outcome: self.outcome.as_ref().map(|outcome| Told {
+                request: self.sent.map(String::from),
+                ..Told::of(outcome)
+            }),
         }
     }
 

@@ -5,6 +5,7 @@
 //! webhooks, and what waits is one boxed future.
 
 mod body;
+mod connecting;
 mod connections;
 mod lanes;
 mod maker;
@@ -22,9 +23,11 @@ use super::compile::Webhook;
 use super::egress::Egress;
 use super::request::Prepared;
 use super::resolve::{Names, SystemNames};
-use super::trouble;
+use super::trouble::{self, Reached};
 use crate::call::outcome::{Failure, Outcome, Phases, Reason};
 use body::{Body, read};
+pub(super) use connecting::Connection;
+use connecting::Watch;
 use connections::Connections;
 
 /// Bytes read of a reply to a delivery: enough to use its connection again.
@@ -155,14 +158,18 @@ impl Client {
         }
         let url = prepared.url.clone();
         let started = Instant::now();
-        let mut progress = Progress::default();
+        let (mut progress, watch) = (Progress::default(), Watch::default());
         // Boxed: the caller's future holds a pointer and not the client's state.
-        let exchange = Box::pin(self.exchange(webhook, (prepared, &url), &mut progress));
+        let exchange = self.exchange(webhook, (prepared, &url), &mut progress);
+        let exchange = Box::pin(watch.over(exchange));
         let verdict = match timeout(webhook.timeout(), exchange).await {
             Ok(verdict) => verdict,
             Err(_) => {
-                let has_status = progress.status.is_some();
-                Err(trouble::timed_out(webhook.timeout(), &url, has_status))
+                let reached = match progress.status {
+                    Some(_) => Reached::Status,
+                    None => Reached::Connection(watch.seen()),
+                };
+                Err(trouble::timed_out(webhook.timeout(), &url, reached))
             }
         };
         if let Some(note) = note {
@@ -219,9 +226,11 @@ impl Client {
         self.connections.egress().check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let sending = Box::pin(self.connections.send(webhook, prepared.into(), &url));
-        let sent = timeout(deadline, sending).await;
-        let mut reply = sent.map_err(|_| trouble::timed_out(deadline, &url, false))??;
+        let watch = Watch::default();
+        let sending = self.connections.send(webhook, prepared.into(), &url);
+        let sent = timeout(deadline, Box::pin(watch.over(sending))).await;
+        let late = |_| trouble::timed_out(deadline, &url, Reached::Connection(watch.seen()));
+        let mut reply = sent.map_err(late)??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
             retry_after: retry_after(&reply.response),

@@ -232,7 +232,22 @@ fn header_value(text: &str, what: &str) -> Result<HeaderValue, Failure> {
     })
 }
 
+/// Characters of a URL that are told.
+const LINE: usize = 512;
+
 impl Prepared {
+    /// Method and URL as a person may see them, secrets hidden; a long one is cut.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let url = shown::url(&self.url).replace("%5Bsecret%5D", shown::SECRET);
+        let mut line = format!("{} {url}", self.method);
+        if let Some((at, _)) = line.char_indices().nth(LINE) {
+            line.truncate(at);
+            line.push('…');
+        }
+        line
+    }
+
     /// The request as a person may see it: method, URL, headers and body, secrets hidden.
     #[must_use]
     pub fn shown(&self) -> String {

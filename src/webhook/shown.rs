@@ -21,6 +21,19 @@ pub fn url(url: &Url) -> String {
     shown.into()
 }
 
+/// The template of a URL; what its query gives under the name of a secret is hidden.
+#[must_use]
+pub fn template(source: &str) -> String {
+    let Some((before, query)) = source.split_once('?') else {
+        return source.to_owned();
+    };
+    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if sounds_secret(name) => format!("{name}={SECRET}"),
+        Some(_) | None => pair.to_owned(),
+    });
+    format!("{before}?{}", pairs.collect::<Vec<_>>().join("&"))
+}
+
 /// A header's value, hidden by its name.
 #[must_use]
 pub fn header<'a>(name: &str, value: &'a str) -> &'a str {
@@ -44,4 +57,17 @@ pub fn sounds_secret(name: &str) -> bool {
         "token",
     ];
     words.iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_shows_everything_but_its_secrets() {
+        let source = "https://crm.example/{{ flow.key.id }}?api_key=abc&q={{ call.caller }}&x";
+        let shown = "https://crm.example/{{ flow.key.id }}?api_key=[secret]&q={{ call.caller }}&x";
+        assert_eq!(template(source), shown);
+        assert_eq!(template("https://crm.example/"), "https://crm.example/");
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::client::Connection;
 use super::egress::Blocked;
 use super::resolve::Unresolved;
 use crate::call::outcome::{Failure, Reason};
@@ -20,12 +21,29 @@ pub(super) fn place(url: &Url) -> String {
     }
 }
 
+/// How far a request had come when its time was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Not to its status.
+    Connection(Connection),
+    /// To its status, and not to the end of its body.
+    Status,
+}
+
 /// The deadline passed.
-pub(super) fn timed_out(timeout: Duration, url: &Url, has_status: bool) -> Failure {
-    let seconds = timeout.as_secs_f64();
-    let what = if has_status { "whole answer" } else { "answer" };
-    let place = place(url);
-    let detail = format!("no {what} from {place} within {seconds} s");
+pub(super) fn timed_out(timeout: Duration, url: &Url, reached: Reached) -> Failure {
+    let (seconds, place) = (timeout.as_secs_f64(), place(url));
+    let within = format!("within {seconds} s");
+    let detail = match reached {
+        Reached::Status => format!("no whole answer from {place} {within}"),
+        Reached::Connection(Connection::Connecting) => {
+            format!("could not connect to {place} {within}")
+        }
+        Reached::Connection(Connection::Connected) => {
+            format!("no answer from {place} {within}; it was connected to, and asked")
+        }
+        Reached::Connection(Connection::Unknown) => format!("no answer from {place} {within}"),
+    };
     Failure::new(Reason::Timeout, detail)
 }
 

@@ -15,6 +15,7 @@ use crate::inbox::{Inbox, Post};
 use crate::link::uuid;
 use crate::port8021::Port8021;
 use crate::postgres::{self, Database};
+use crate::s3::{KEY_ID, S3};
 use crate::settings;
 use crate::stage::start;
 
@@ -27,6 +28,9 @@ const ENDS: [&str; 3] = [
     "CHANNEL_DESTROY",
 ];
 
+/// How recordings are published unless a test says otherwise.
+const TEMPLATE: &str = "public_url = \"https://rec.example/{{ file_name }}\"";
+
 /// Instances on one database, and what each of them sees of the switch.
 struct Several {
     database: Database<'static>,
@@ -38,6 +42,11 @@ struct Several {
 impl Several {
     /// `None` where there is no PostgreSQL.
     async fn start(instances: usize, more: &str) -> Option<Self> {
+        Self::publishing(instances, more, TEMPLATE).await
+    }
+
+    /// With this in place of the template of recordings.
+    async fn publishing(instances: usize, more: &str, recordings: &str) -> Option<Self> {
         let database = postgres::shared()?.database();
         let mut several = Self {
             database,
@@ -50,6 +59,8 @@ impl Several {
             let folder = tempfile::tempdir().unwrap();
             let text = settings::all_to(folder.path(), switch.address, several.inbox.address);
             let file = format!("sqlite:{}", folder.path().join("store.db").display());
+            assert!(text.contains(TEMPLATE));
+            let text = text.replace(TEMPLATE, recordings);
             let text = text.replace(&file, &several.database.url()) + more;
             several.services.push(start(&text).await);
             switch.followed(1).await;
@@ -91,6 +102,48 @@ fn id(document: &Value) -> String {
 
 fn sorted(posts: &[Post]) -> Vec<Value> {
     golden::sorted(posts.iter().map(Post::json).collect())
+}
+
+#[tokio::test]
+async fn three_instances_upload_each_recording_once_and_post_each_call_once() {
+    let (s3, folder) = (S3::start().await, tempfile::tempdir().unwrap());
+    let upload = format!(
+        "upload = {{ folder = \"{}\", switch_folder = \"/var/lib/freeswitch/recordings\", \
+         to = \"s3://acme\", endpoint = \"http://{}\", key_id = \"{KEY_ID}\", key = \"secret\", \
+         public_url = \"https://rec.example/{{{{ key }}}}\" }}",
+        folder.path().display(),
+        s3.address
+    );
+    let Some(several) = Several::publishing(3, "", &upload).await else {
+        return;
+    };
+    let mut expected = Vec::new();
+    for _ in 0..5 {
+        let (events, new) = anew(&bodies(CALL));
+        several.seen.iter().for_each(|switch| switch.play(&events));
+        for mut document in documents(CALL, &new) {
+            let entry = &document["recordingUrls"][0];
+            let name = entry["recordedFileName"].as_str().unwrap();
+            std::fs::write(folder.path().join(name), "a call").unwrap();
+            let key = format!("{}/{name}", id(&document));
+            let link = format!("https://rec.example/{key}");
+            document["recordingUrls"][0]["recordedFilePublicPath"] = link.into();
+            expected.push((format!("acme/{key}"), document));
+        }
+    }
+    several.inbox.wait(expected.len()).await;
+    let posts = several.end().await;
+    let (mut keys, documents): (Vec<String>, Vec<Value>) = expected.into_iter().unzip();
+    assert_eq!(
+        sorted(&posts),
+        golden::sorted(documents),
+        "each once, whole"
+    );
+    keys.sort();
+    assert_eq!(s3.objects(), keys);
+    let asked = s3.requests();
+    let puts = asked.iter().filter(|asked| asked.starts_with("PUT "));
+    assert_eq!(puts.count(), keys.len(), "{asked:?}");
 }
 
 #[tokio::test]

@@ -198,3 +198,18 @@ async fn azure_and_google_take_recordings_too_each_with_its_own_links() {
         service.stop().await;
     }
 }
+
+#[tokio::test]
+async fn no_more_go_at_once_than_are_allowed() {
+    let (stage, s3) = (Stage::new().await, S3::start().await);
+    let settings = settings(&stage, &s3).replace("expires =", "at_once = 2, expires =");
+    let service = stage.serve(&settings).await;
+    fs::write(stage.folder.path().join("rec/a.wav"), SOUND).unwrap();
+    for call in ["1", "2", "3", "4", "5", "6"] {
+        play(&stage, call, &["/rec/a.wav"]);
+    }
+    stage.inbox.wait(6).await;
+    assert_eq!(s3.objects().len(), 6);
+    assert!(s3.most_at_once() <= 2, "{}", s3.most_at_once());
+    service.stop().await;
+}

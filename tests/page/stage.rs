@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use regex::{Captures, Regex};
+use sqlx::{Connection as _, SqliteConnection};
 use switchhook::config::Config;
 use switchhook::service::Service;
 use tempfile::TempDir;
@@ -23,7 +24,7 @@ pub struct Stage {
     pub switch: Port8021,
     pub inbox: Inbox,
     pub receiver: Receiver,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -31,16 +32,23 @@ impl Stage {
         Self::with("").await
     }
 
-    /// With more settings of `[account]`.
+    /// With more settings of `[account]`, or whatever follows it.
     pub async fn with(account: &str) -> Self {
+        Self::with_token(account, Some(TOKEN)).await
+    }
+
+    /// With this token of the page, or without one.
+    pub async fn with_token(account: &str, token: Option<&str>) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+        let token = token.map(|token| format!("http_token = \"{token}\""));
+        let token = token.unwrap_or_default();
         let settings = format!(
             r#"
 [listen]
 esl = "127.0.0.1:0"
 http = "127.0.0.1:0"
-http_token = "{TOKEN}"
+{token}
 confirm_calls = false
 [[freeswitch]]
 address = "{}"
@@ -63,7 +71,8 @@ webhook = true
 [webhooks.completed]
 url = "http://{}/completed"
 [webhooks.lookup]
-url = "http://{}/callers"
+url = "http://{}/callers?api_key=hidden"
+persist_response = true
 before_answer = "silence"
 timeout = "60s"
 response.map = {{ customer_name = "$.customer.name" }}
@@ -82,7 +91,7 @@ response.map = {{ customer_name = "$.customer.name" }}
             switch,
             inbox,
             receiver,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -93,6 +102,12 @@ response.map = {{ customer_name = "$.customer.name" }}
     /// A call that waits for `lookup`.
     pub async fn hold(&self) -> Peer {
         Peer::call(self.service.esl, Channel::to("lookup")).await
+    }
+
+    /// The same, of an account.
+    pub async fn hold_of(&self, account: &str) -> Peer {
+        let channel = Channel::to("lookup").set("flow.account", account);
+        Peer::call(self.service.esl, channel).await
     }
 
     async fn answer(&self, mut peer: Peer, status: u16, body: &str) -> Peer {
@@ -129,13 +144,39 @@ response.map = {{ customer_name = "$.customer.name" }}
         }
     }
 
-    /// A call whose document nobody takes: it is dead. `410 Gone` pauses its webhook.
+    /// A call whose document nobody takes: `410 Gone` pauses its webhook.
     pub async fn refused(&self, capture: &str) {
-        self.inbox.answers(Answer::Status(410));
+        self.play_refused(capture, 410).await;
+    }
+
+    async fn play_refused(&self, capture: &str, status: u16) {
+        self.inbox.answers(Answer::Status(status));
         let (bodies, _) = anew(&now(&bodies(capture)));
         let before = self.inbox.posts().len();
         self.play(&bodies);
         self.inbox.wait(before + 1).await;
+    }
+
+    /// A call whose document nobody took for more than eight days: it is dead.
+    pub async fn given_up(&self, capture: &str) {
+        self.play_refused(capture, 500).await;
+        let url = format!("sqlite:{}/store.db", self.folder.path().display());
+        let mut store = SqliteConnection::connect(&url).await.unwrap();
+        // Its first attempt is set back; the next one is its last.
+        let long_ago = "UPDATE document SET first_ms = first_ms - 9 * 86400000, due_ms = 0
+                        WHERE state = 'waiting' AND attempts > 0";
+        let dead = "SELECT count(*) FROM document WHERE state = 'dead'";
+        loop {
+            sqlx::query(long_ago).execute(&mut store).await.unwrap();
+            let count: i64 = sqlx::query_scalar(dead)
+                .fetch_one(&mut store)
+                .await
+                .unwrap();
+            if count > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

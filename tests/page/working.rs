@@ -14,11 +14,17 @@ async fn a_document_that_nobody_took_is_sent_again_after_a_dry_run() {
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.refused(CALL).await;
+    stage.given_up(CALL).await;
+    let before = stage.inbox.posts().len();
     browser.go(&stage.url("/outbox")).await;
+    browser.click("a[href='/outbox?state=dead&webhook=']").await;
     browser
-        .until("document.body.innerText.includes('410')")
+        .until("document.querySelector('.calls')?.innerText.includes('given up (dead letter)')")
         .await;
+    let filters = browser.text(".filters").await;
+    assert!(filters.contains("Given up (dead letters) 1"), "{filters}");
+    let row = browser.text(".calls .parties").await;
+    assert!(row.contains("→") && row.contains("to completed"), "{row}");
     stage.inbox.answers(Answer::Status(200));
     browser.click(".actions .button").await;
     browser
@@ -26,12 +32,12 @@ async fn a_document_that_nobody_took_is_sent_again_after_a_dry_run() {
         .await;
     let asked = browser.text("main").await;
     assert!(asked.contains("1 document would be sent again"), "{asked}");
-    assert_eq!(stage.inbox.posts().len(), 1, "nothing is changed yet");
+    assert_eq!(stage.inbox.posts().len(), before, "nothing is changed yet");
     browser.type_into("#token", TOKEN).await;
     browser.click("form.replay button").await;
-    let posts = stage.inbox.wait(2).await;
-    assert_eq!(posts[0].id(), posts[1].id());
-    assert_eq!(posts[0].body, posts[1].body);
+    let posts = stage.inbox.wait(before + 1).await;
+    assert_eq!(posts[0].id(), posts[before].id());
+    assert_eq!(posts[0].body, posts[before].body);
     browser
         .until("document.querySelector('.said').innerText === '1 document will be sent again.'")
         .await;
@@ -62,6 +68,34 @@ async fn without_the_right_token_nothing_is_sent_again() {
         .run("return document.querySelector('form.replay button').disabled")
         .await;
     assert_eq!(button, json!(false), "it may be tried again");
+    drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_in_the_settings_buttons_are_off_and_say_why() {
+    let stage = Stage::with_token("", None).await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    stage.refused(CALL).await;
+    let off = "return [...document.querySelectorAll('main button')].map((one) => \
+               one.disabled && document.getElementById(one.getAttribute('aria-describedby')).innerText)";
+    for (view, command) in [
+        (
+            "/outbox/replay?state=waiting",
+            "switchhook outbox retry --state waiting",
+        ),
+        ("/webhooks/lookup/try", "switchhook call lookup --var"),
+    ] {
+        browser.go(&stage.url(view)).await;
+        let why = browser.run(off).await;
+        let why = why.as_array().unwrap();
+        assert_eq!(why.len(), 1, "{view}");
+        let why = why[0].as_str().unwrap();
+        assert!(why.contains("[listen] http_token_env"), "{view}: {why}");
+        assert!(browser.text("main").await.contains(command), "{view}");
+    }
     drop(browser);
     stage.service.stop().await;
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
@@ -41,6 +42,8 @@ struct Kept {
     short: usize,
     /// Method and path of each, in order.
     requests: Vec<String>,
+    /// Under way now, and the most that ever were.
+    under_way: (usize, usize),
 }
 
 impl S3 {
@@ -84,6 +87,11 @@ impl S3 {
         self.kept.lock().unwrap().objects.keys().cloned().collect()
     }
 
+    /// Requests that were ever under way together.
+    pub fn most_at_once(&self) -> usize {
+        self.kept.lock().unwrap().under_way.1
+    }
+
     pub fn requests(&self) -> Vec<String> {
         self.kept.lock().unwrap().requests.clone()
     }
@@ -117,6 +125,12 @@ fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
         && header("x-amz-content-sha256") == hash
 }
 
+fn begun(kept: &Mutex<Kept>) {
+    let (now, most) = &mut kept.lock().unwrap().under_way;
+    *now += 1;
+    *most = (*most).max(*now);
+}
+
 async fn answer(
     State((kept, mut held)): State<Shared>,
     method: Method,
@@ -131,8 +145,12 @@ async fn answer(
         .unwrap()
         .requests
         .push(format!("{method} {path}"));
+    begun(&kept);
     drop(held.wait_for(|held| !held).await);
+    // Time for others to come.
+    tokio::time::sleep(Duration::from_millis(20)).await;
     let mut kept = kept.lock().unwrap();
+    kept.under_way.0 -= 1;
     if kept.failing > 0 {
         kept.failing -= 1;
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

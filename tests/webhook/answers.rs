@@ -64,7 +64,8 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
     })
     .await;
     let outcome = ask_short(silent).await;
-    failed(&outcome, Reason::Timeout, "within 0.3 s");
+    let words = "within 0.3 s; it was connected to, and asked";
+    failed(&outcome, Reason::Timeout, words);
     assert_eq!(outcome.status, None);
     assert!(outcome.duration.is_some());
 
@@ -89,6 +90,17 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
     })
     .await;
     failed(&ask_short(headers).await, Reason::Timeout, "within");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_in_time_is_told_from_an_answer_that_is_missing() {
+    // Nobody shakes hands there.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let outcome = ask_as(open(), options(format!("https://{address}/"), SHORT)).await;
+    let words = format!("could not connect to {address} within 0.3 s");
+    failed(&outcome, Reason::Timeout, &words);
+    assert_eq!(outcome.phases.headers, None);
 }
 
 #[tokio::test]

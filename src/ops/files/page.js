@@ -9,7 +9,7 @@ let stream = null;
 // A time in one unit, as the server writes it.
 const whole = (ms) => {
   const s = Math.floor(Math.max(0, ms) / 1000);
-  return s < 100 ? `${s} s` : s < 6000 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+  return s < 100 ? `${s}\u00a0s` : s < 6000 ? `${Math.floor(s / 60)}\u00a0min` : `${Math.floor(s / 3600)}\u00a0h`;
 };
 
 // Seconds pass between two answers of the server, too.
@@ -37,7 +37,9 @@ const show = (text) => {
   if (!main) return;
   const at = document.activeElement;
   const address = old.contains(at) && at.matches("a[href]") ? at.getAttribute("href") : null;
+  const open = [...old.querySelectorAll("details[open]")].map((one) => one.id);
   old.replaceChildren(...main.childNodes);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   document.querySelector("header > .pill").replaceWith(next.querySelector("header > .pill"));
   loaded = Date.now();
   if (address) old.querySelector(`a[href="${CSS.escape(address)}"]`)?.focus({ preventScroll: true });

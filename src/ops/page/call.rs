@@ -1,18 +1,20 @@
-//! One call: why it went where it went, its widgets, its legs, its documents.
+//! One call: why it went where it went, whom it asked, its legs, its documents.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::board;
-use crate::call::story::{Run, Story};
+use crate::call::outcome::Reason;
+use crate::call::story::Run;
 use crate::ops::calls::{self, Told};
 use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
-use crate::store::DocumentRow;
+use crate::store::{DocumentRow, KeptResponse};
 
+use super::health::Health;
 use super::pieces::Paused;
-use super::{View, missing, outbox, pieces, unread};
+use super::{View, asked, missing, outbox, pieces, unread, webhooks};
 
 /// The view of the call that this is a leg of.
 pub async fn respond(ops: &Ops, uuid: &str) -> Response {
@@ -25,7 +27,7 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         }
     };
     if call.is_none() && held.is_none() {
-        let what = "No call with this UUID is known. Calls that are over are found when their switch is followed ([[freeswitch]]).";
+        let what = "No call with this UUID is known. Calls that are over are found when their switch is followed: see Switches.";
         return missing(ops, what);
     }
     let call = call.unwrap_or_else(|| Told {
@@ -42,6 +44,11 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         ..Told::default()
     });
     let documents = ops.store.documents_of(&call.uuids()).await;
+    let kept = ops
+        .store
+        .answers_of(&call.uuids())
+        .await
+        .unwrap_or_default();
     let until = ops.store.unpublished_until(&call.uuids()).await;
     let pauses = ops.store.pauses().await.unwrap_or_default();
     let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
@@ -50,15 +57,15 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
         @if let Some(held) = &held {
             section aria-label="On hold" { (pieces::on_hold(std::slice::from_ref(held))) }
         }
-        (verdict(&call))
-        (widgets(ops, &call.story))
+        (verdict(ops, &call))
+        (asked::section(ops, &call, &kept))
         (legs(ops, &call))
         @if let Ok(Some(until_ms)) = until { (awaiting(ops, until_ms)) }
         @match &documents {
             Err(error) => (unread(error)),
             Ok(documents) => (documents_of(ops, documents, &paused)),
         }
-        (keys(&call.story))
+        (keys(ops, &call, &kept))
     };
     let title = format!("{} → {}", call.caller, call.called);
     view(&title, body).respond(ops, StatusCode::OK)
@@ -84,7 +91,7 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
             div { dt { "Began" } dd { (words::moment(call.began_ms, ops.time_zone)) } }
             @if let Some((switch, summary)) = &call.over {
                 div { dt { "Ended" } dd { (words::clock(summary.ended_ms, ops.time_zone)) } }
-                @if !summary.hangup_cause.is_empty() { div { dt { "Cause" } dd { "Q.850 " (summary.hangup_cause) } } }
+                (ended_by(&summary.hangup_cause))
                 div { dt { "Switch" } dd { (switch) } }
             }
             @if !call.account.is_empty() { div { dt { "Account" } dd { (call.account) } } }
@@ -94,8 +101,21 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
     }
 }
 
+/// Why it ended, as the telephone network counts causes.
+fn ended_by(cause: &str) -> Markup {
+    let words = words::cause(cause);
+    html! {
+        @if !cause.is_empty() {
+            div {
+                dt title="Q.850 is the telephone network's list of causes." { "Cause" }
+                dd { "Q.850 " (cause) @if !words.is_empty() { ": " (words) } }
+            }
+        }
+    }
+}
+
 /// The answer to "why?", first and in words.
-fn verdict(call: &Told) -> Markup {
+fn verdict(ops: &Ops, call: &Told) -> Markup {
     let Some(run) = call.deciding() else {
         return html! {};
     };
@@ -109,8 +129,33 @@ fn verdict(call: &Told) -> Markup {
                 p { (detail) }
             }
             @if let Some(reason) = reason.filter(|_| run.ending == "line_1") {
-                p.quiet { b { "What to do: " } (words::meaning(reason).cure) }
+                p.quiet { b { "What to do: " } (words::meaning(reason).cure) (evidence(ops, run, reason)) }
             }
+        }
+    }
+}
+
+/// How the webhook is besides, where that helps to decide.
+fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
+    let health = Health::of(ops, &run.webhook);
+    let timeout = ops.about(&run.webhook).map(|about| about.timeout);
+    let timeouts = health.last_hour(Reason::Timeout);
+    let detail = run.outcome.as_ref().and_then(|told| told.detail.as_deref());
+    html! {
+        @if reason == Reason::Timeout.as_str() {
+            @if detail.is_some_and(|detail| detail.starts_with("could not connect")) {
+                " No connection was made: look at its address and port, which switchhook doctor tries."
+            }
+            @if let Some(timeout) = timeout { " Its timeout is " (words::span(timeout)) "." }
+            @if !health.samples.is_empty() {
+                " Of its last " (health.samples.len()) " answers half came within " (health.within(50)) "; "
+                a href={ "/calls?webhook=" (run.webhook) "&reason=" (reason) } {
+                    (timeouts) (if timeouts == 1 { " timeout" } else { " timeouts" }) " in the last hour"
+                }
+                "."
+            }
+        } @else if health.is_ill() {
+            " " (health.pill(ops))
         }
     }
 }
@@ -127,56 +172,25 @@ fn headline(run: &Run, reason: Option<&str>) -> Markup {
     html! {
         @match (&*run.ending, reason) {
             ("line_0", _) if run.outcome.is_none() => {
-                "Went down line 0: " b { (run.webhook) } " was not waited for."
+                "Went down line 0: " (webhooks::link(&run.webhook)) " was not waited for."
             },
-            ("line_0", _) => { "Went down line 0: " b { (run.webhook) } " answered." },
+            ("line_0", _) => {
+                "Went down line 0 (the webhook answered): " (webhooks::link(&run.webhook)) "."
+            },
             ("line_1", Some(reason)) => {
-                "Went down line 1 because " (words::meaning(reason).because) ": "
-                b { (run.webhook) } ", " code { (reason) } "."
+                "Went down line 1 (the fallback) because " (words::meaning(reason).because) ": "
+                (webhooks::link(&run.webhook)) ", " code { (reason) } "."
             },
             ("hung_up", _) => {
                 "The caller hung up after " (words::took(run.held_us)) " on hold, before "
-                b { (run.webhook) } " had answered."
+                (webhooks::link(&run.webhook)) " had answered."
             },
             ("rescued", _) => {
-                "The hook's schedule took the call on to line 1 before " b { (run.webhook) } " had answered."
+                "The hook's schedule took the call on to line 1 before " (webhooks::link(&run.webhook)) " had answered."
             },
             (_, _) => {
                 "The connection to the switch went without a word; the dialplan goes on by itself, down line 1."
             },
-        }
-    }
-}
-
-fn widgets(ops: &Ops, story: &Story) -> Markup {
-    html! {
-        @if !story.runs.is_empty() {
-            section aria-labelledby="widgets" {
-                h2 #widgets { "Widgets" }
-                @for run in &story.runs { (widget(ops, run, story.runs.len() > 1)) }
-            }
-        }
-    }
-}
-
-/// `said`: with its sentence, which of a single one stands above.
-fn widget(ops: &Ops, run: &Run, said: bool) -> Markup {
-    let told = run.outcome.as_ref();
-    let detail = told.and_then(|told| told.detail.as_deref());
-    html! {
-        article.card {
-            div.row {
-                b { (run.webhook) }
-                (pieces::outcome(run))
-                @if let Some(status) = told.and_then(|told| told.status) { span { "HTTP " (status) } }
-                span.end.quiet {
-                    (words::clock(run.began_ms, ops.time_zone)) ", held for " (words::took(run.held_us))
-                }
-            }
-            (pictures::phases(run))
-            @if let Some(detail) = detail.filter(|_| said) {
-                p.why { (detail) }
-            }
         }
     }
 }
@@ -186,7 +200,7 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
     html! {
         @if !story.legs.is_empty() {
             section aria-labelledby="legs" {
-                h2 #legs { "Legs" }
+                h2 #legs { "Legs" span.quiet { "each phone or trunk that took part" } }
                 div.card { (pictures::legs(story, ops.time_zone)) }
                 ul.plain {
                     @for leg in &story.legs { li { (pictures::ended(leg)) } }
@@ -216,24 +230,32 @@ fn documents_of(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Mar
     html! {
         @if !documents.is_empty() {
             section aria-labelledby="documents" {
-                h2 #documents { "Documents" }
-                (outbox::rows(ops, documents, paused))
+                h2 #documents { "Documents" span.quiet { "what webhooks are told of the call once it is over" } }
+                (outbox::rows(ops, documents, &[], paused))
             }
         }
     }
 }
 
-fn keys(story: &Story) -> Markup {
+fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
+    let keys = call.story.keys.iter();
+    let keys: Vec<_> = keys
+        .map(|(name, value)| (name, value, asked::setter(ops, call, kept, name)))
+        .collect();
     html! {
-        @if !story.keys.is_empty() {
+        @if !keys.is_empty() {
             section aria-labelledby="variables" {
                 h2 #variables { "Flow variables" }
                 div.scroll tabindex="0" role="region" aria-labelledby="variables" {
                     table {
-                        thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } } }
+                        thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } th scope="col" { "Set by" } } }
                         tbody {
-                            @for (name, value) in &story.keys {
-                                tr { th scope="row" { (name) } td.id { (value) } }
+                            @for (name, value, setter) in keys {
+                                tr {
+                                    th scope="row" { (name) }
+                                    td.id { (value) }
+                                    td { @if let Some(webhook) = setter { "the answer of " (webhooks::link(webhook)) } }
+                                }
                             }
                         }
                     }

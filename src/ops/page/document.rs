@@ -7,11 +7,11 @@ use maud::{Markup, html};
 use crate::board;
 use crate::ops::http::Ops;
 use crate::ops::{replay, words};
-use crate::store::{Attempt, Content, DocumentDetail, StoreError};
+use crate::store::{Attempt, Content, DocumentDetail, Kind, Parties, StoreError};
 use crate::webhook::shown;
 
 use super::pieces::Paused;
-use super::{View, missing, pieces, unread};
+use super::{View, missing, outbox, pieces, unread, webhooks};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
@@ -28,7 +28,8 @@ pub async fn respond(ops: &Ops, id: &str) -> Response {
     };
     let pauses = ops.store.pauses().await.unwrap_or_default();
     let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
-    view(body(ops, &document, &paused)).respond(ops, StatusCode::OK)
+    let known = outbox::parties(ops, std::slice::from_ref(&document.row)).await;
+    view(body(ops, &document, &known, &paused)).respond(ops, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -40,12 +41,20 @@ const fn view(body: Markup) -> View<'static> {
     }
 }
 
-fn body(ops: &Ops, document: &DocumentDetail, paused: Paused<'_>) -> Markup {
+fn body(ops: &Ops, document: &DocumentDetail, known: &[Parties], paused: Paused<'_>) -> Markup {
+    let what = match document.row.kind {
+        Kind::Document => "Document",
+        Kind::Request => "Request",
+    };
     let row = &document.row;
     let now_ms = board::now_ms();
     html! {
         div.row {
-            h1 { "To " (row.endpoint) }
+            h1 {
+                (what)
+                @if known.is_empty() { " to" } @else { " of " (outbox::whose(row, known)) ", to" }
+                " webhook " (webhooks::link(&row.endpoint))
+            }
             (pieces::state(row, paused))
         }
         dl.facts {

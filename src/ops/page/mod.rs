@@ -1,10 +1,12 @@
 //! The operator's page, one file a view. Whatever came from a call is text here, never markup:
 //! the templates escape it.
 
+mod asked;
 pub mod call;
 pub mod calls;
 pub mod document;
 pub mod files;
+mod health;
 pub mod now;
 pub mod outbox;
 mod pieces;
@@ -71,6 +73,7 @@ impl View<'_> {
                         a href="/metrics" { "Metrics" } " "
                         a href="/readyz" { "Readiness" } " "
                         a href="/healthz" { "Health" }
+                        span.quiet { "Times are those of " (ops.time_zone.name()) }
                         span.quiet { "Switchhook " (env!("CARGO_PKG_VERSION")) }
                         span #live.quiet {}
                     }
@@ -87,7 +90,7 @@ impl View<'_> {
     fn header(&self, ready: bool) -> Markup {
         html! {
             header {
-                a.brand href="/" {
+                a.brand href="/" aria-label="Switchhook" {
                     (files::mark())
                     span { "Switchhook" }
                 }
@@ -103,9 +106,9 @@ impl View<'_> {
                     button { "Find" }
                 }
                 @if ready {
-                    span.pill.good { "ready" }
+                    a.pill.good href="/readyz" { span.wide { "service " } "ready" }
                 } @else {
-                    span.pill.bad { "not ready" }
+                    a.pill.bad href="/readyz" { span.wide { "service " } "not ready" }
                 }
             }
         }
@@ -119,7 +122,7 @@ fn illness(checks: &[Check]) -> Markup {
         @if !ill.is_empty() {
             section.notice aria-label="What is not well" {
                 @for check in ill {
-                    p { b { (check.name) } " " (check.detail) }
+                    p { b { (check.name) } " " (pieces::prose(&check.detail)) }
                 }
             }
         }
@@ -140,6 +143,7 @@ pub fn missing(ops: &Ops, what: &str) -> Response {
         body: html! {
             h1 { "Not found" }
             p { (what) }
+            p { a.button href="/" { "To what goes on now" } }
         },
     };
     view.respond(ops, StatusCode::NOT_FOUND)

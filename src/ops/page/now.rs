@@ -39,6 +39,7 @@ pub async fn body(ops: &Ops) -> Markup {
         div.columns {
             section aria-labelledby="last" {
                 h2 #last { "Last calls" a.more href="/calls" { "All calls" } a.more href="/calls?line=1" { "Only line 1" } }
+                (pieces::lines())
                 (last_calls(ops, &last))
             }
             section aria-labelledby="hooks" {
@@ -70,6 +71,8 @@ struct Tile {
     address: &'static str,
     value: String,
     below: String,
+    /// What else it leads to, and where.
+    also: Option<(String, &'static str)>,
     bad: bool,
 }
 
@@ -89,6 +92,7 @@ fn tiles(ops: &Ops, holds: usize, backlogs: Result<&Vec<Backlog>, &StoreError>) 
                         b { (tile.value) }
                         span.quiet { (tile.below) }
                     }
+                    @if let Some((text, address)) = tile.also { a.also href=(address) { (text) } }
                 }
             }
         }
@@ -101,6 +105,7 @@ fn hold_tile(holds: usize) -> Tile {
         address: "#held",
         value: holds.to_string(),
         below: "calls now".into(),
+        also: None,
         bad: false,
     }
 }
@@ -109,13 +114,17 @@ fn answers(ops: &Ops) -> Tile {
     let samples = ops.board.samples();
     let all = samples.values().flatten();
     let (count, well) = all.fold((0, 0), |(count, well), sample| {
-        (count + 1, well + usize::from(sample.well))
+        (count + 1, well + usize::from(sample.well()))
     });
     Tile {
         name: "Line 0",
         address: "/webhooks",
         value: words::share(well, count),
         below: format!("of the last {count} answers"),
+        also: (well < count).then(|| {
+            let text = format!("went down line 1: {} of {count}", count - well);
+            (text, "/calls?line=1")
+        }),
         bad: count > 0 && well * 10 < count * 9,
     }
 }
@@ -130,7 +139,7 @@ fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
             let oldest = oldest.map(|ms| format!("oldest {}", words::away(ms, board::now_ms())));
             let below = match dead {
                 0 => oldest.unwrap_or_else(|| "nothing waits".into()),
-                dead => format!("and {dead} dead"),
+                dead => format!("and {dead} given up"),
             };
             (waiting.to_string(), below, dead > 0)
         },
@@ -140,6 +149,7 @@ fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
         address: "/outbox",
         value,
         below,
+        also: None,
         bad,
     }
 }
@@ -160,6 +170,7 @@ fn switches(ops: &Ops) -> Tile {
             "followed"
         }
         .into(),
+        also: None,
         bad: up < all,
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::board;
 use crate::ops::http::Ops;
 use crate::ops::words;
-use crate::store::{Backlog, DocumentRow, Filter, State};
+use crate::store::{Backlog, DocumentRow, Filter, Parties, State};
 
 use super::pieces::Paused;
 use super::{View, pieces, unread};
@@ -58,6 +58,7 @@ impl Query {
 pub async fn respond(ops: &Ops, query: &Query) -> Response {
     let backlogs = ops.store.backlogs().await;
     let documents = ops.store.documents(&query.filter(), PAGE).await;
+    let known = parties(ops, documents.as_deref().unwrap_or_default()).await;
     let paused = |name: &str| {
         let mut all = backlogs.iter().flatten();
         all.any(|one| one.endpoint == name && one.paused.is_some())
@@ -68,10 +69,10 @@ pub async fn respond(ops: &Ops, query: &Query) -> Response {
             Err(error) => (unread(error)),
             Ok(backlogs) => (summary(backlogs)),
         }
-        (filters(query))
+        (filters(query, backlogs.as_deref().unwrap_or_default()))
         @match &documents {
             Err(error) => (unread(error)),
-            Ok(documents) => (list(ops, query, documents, &paused)),
+            Ok(documents) => (list(ops, query, (documents, &known), &paused)),
         }
     };
     let view = View {
@@ -93,7 +94,7 @@ fn summary(backlogs: &[Backlog]) -> Markup {
                 table {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
-                        th.number scope="col" { "Being tried" } th.number scope="col" { "Dead" }
+                        th.number scope="col" { "Being tried" } th.number scope="col" { "Given up" }
                         th scope="col" { "Oldest" } th scope="col" { "Paused" }
                     } }
                     tbody {
@@ -114,17 +115,26 @@ fn summary(backlogs: &[Backlog]) -> Markup {
     }
 }
 
-fn filters(query: &Query) -> Markup {
+fn filters(query: &Query, backlogs: &[Backlog]) -> Markup {
+    let own = |one: &&Backlog| query.webhook.is_empty() || one.endpoint == query.webhook;
+    let count = |of: fn(&Backlog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
+    let (waiting, leased, dead) = (
+        count(|one| one.waiting),
+        count(|one| one.leased),
+        count(|one| one.dead),
+    );
     let states = [
-        ("", "Not delivered"),
-        ("waiting", "Waiting"),
-        ("dead", "Dead"),
-        ("delivered", "Delivered"),
+        ("", "Not delivered", Some(waiting + leased + dead)),
+        ("waiting", "Waiting", Some(waiting)),
+        ("dead", "Given up (dead letters)", Some(dead)),
+        ("delivered", "Delivered", None),
     ];
     html! {
         p.filters {
-            @for (word, name) in states {
-                a href=(query.address("/outbox", word, None)) aria-current=[(word == query.state).then_some("true")] { (name) }
+            @for (word, name, count) in states {
+                a href=(query.address("/outbox", word, None)) aria-current=[(word == query.state).then_some("true")] {
+                    (name) @if let Some(count) = count { " " (count) }
+                }
             }
             @if !query.webhook.is_empty() {
                 span { "of " b { (query.webhook) } " " a href={ "/outbox?state=" (query.state) } { "(of all)" } }
@@ -133,7 +143,10 @@ fn filters(query: &Query) -> Markup {
     }
 }
 
-fn list(ops: &Ops, query: &Query, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
+/// Documents, and who called whom in their calls.
+type Listed<'l> = (&'l [DocumentRow], &'l [Parties]);
+
+fn list(ops: &Ops, query: &Query, (documents, known): Listed<'_>, paused: Paused<'_>) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
     let next = documents
         .last()
@@ -143,9 +156,9 @@ fn list(ops: &Ops, query: &Query, documents: &[DocumentRow], paused: Paused<'_>)
         @if documents.is_empty() {
             p.empty { "No document fits." }
         } @else {
-            (rows(ops, documents, paused))
+            (rows(ops, documents, known, paused))
             p.actions {
-                a.button href=(query.address("/outbox/replay", &query.state, None)) { "Send these again …" }
+                (again(query))
                 @if next.is_some() {
                     a.button href=(query.address("/outbox", &query.state, next)) rel="next" { "Later ones" }
                 }
@@ -154,8 +167,50 @@ fn list(ops: &Ops, query: &Query, documents: &[DocumentRow], paused: Paused<'_>)
     }
 }
 
+/// Leads to the dry run. What was delivered is seldom to be sent once more.
+fn again(query: &Query) -> Markup {
+    let address = query.address("/outbox/replay", &query.state, None);
+    html! {
+        @if query.state == State::Delivered.as_str() {
+            a.again href=(address) { "Send what was delivered once more …" }
+        } @else {
+            a.button.again href=(address) { "Send these again …" }
+        }
+    }
+}
+
+/// Who called whom in the calls of these documents.
+pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
+    let uuids: Vec<&str> = documents.iter().map(|one| one.call_uuid.as_str()).collect();
+    // Without them a row says less.
+    let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
+    let running = ops
+        .board
+        .runs(usize::MAX, |run| uuids.contains(&run.uuid.as_str()));
+    known.extend(running.iter().map(|run| Parties {
+        call_uuid: run.uuid.clone(),
+        caller: run.caller.clone(),
+        called: run.called.clone(),
+    }));
+    for one in &mut known {
+        one.caller = ops.mask.number(&one.caller);
+        one.called = ops.mask.number(&one.called);
+    }
+    known
+}
+
+/// Whose call a document is about.
+pub fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
+    let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
+    html! {
+        @if let Some(Parties { caller, called, .. }) = parties {
+            (pieces::or_dash(caller)) span.arrow aria-label="to" { " → " } (pieces::or_dash(called))
+        }
+    }
+}
+
 /// Documents in a list, each with its last outcome.
-pub fn rows(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
+pub fn rows(ops: &Ops, documents: &[DocumentRow], known: &[Parties], paused: Paused<'_>) -> Markup {
     let now_ms = board::now_ms();
     html! {
         ul.calls {
@@ -163,9 +218,9 @@ pub fn rows(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Markup 
                 li {
                     div.row {
                         time.clock title=(words::moment(one.inserted_ms, ops.time_zone)) {
-                            (words::clock(one.inserted_ms, ops.time_zone))
+                            (words::when(one.inserted_ms, now_ms, ops.time_zone))
                         }
-                        a.parties href={ "/outbox/" (one.webhook_id) } { "to " (one.endpoint) }
+                        a.parties href={ "/outbox/" (one.webhook_id) } { (whose(one, known)) " to " (one.endpoint) }
                         (pieces::state(one, paused))
                         span.end.quiet { (next(one, paused, now_ms)) }
                     }

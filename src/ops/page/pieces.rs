@@ -9,6 +9,8 @@ use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
 use crate::store::{DocumentRow, State};
 
+use super::webhooks;
+
 /// How a run left, with its reason: never told by colour alone.
 pub fn outcome(run: &Run) -> Markup {
     let ending = words::ending(&run.ending);
@@ -45,7 +47,8 @@ pub fn on_hold(held: &[OnHold]) -> Markup {
                 li {
                     div.row {
                         (parties(&one.uuid, &one.caller, &one.called))
-                        span { "asks " b { (one.webhook) } }
+                        span { "asks " (webhooks::link(&one.webhook)) }
+                        @if !one.account.is_empty() { span.quiet { "account " (one.account) } }
                         span.end {
                             b data-since=(one.since.as_millis()) { (words::whole(one.since)) }
                             @if one.left.is_zero() {
@@ -71,11 +74,16 @@ pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
                 li {
                     div.row {
                         time.clock title=(words::moment(call.began_ms, ops.time_zone)) {
-                            (words::clock(call.began_ms, ops.time_zone))
+                            (words::when(call.began_ms, now_ms, ops.time_zone))
                         }
                         (parties(&call.uuid, &call.caller, &call.called))
                         @if let Some(run) = call.deciding() {
-                            span.webhook { (run.webhook) }
+                            span.webhook {
+                                @for (place, name) in call.webhooks().into_iter().enumerate() {
+                                    @if place > 0 { ", " }
+                                    (webhooks::link(name))
+                                }
+                            }
                             span.end { (outcome(run)) }
                         }
                     }
@@ -84,7 +92,7 @@ pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
                     }
                     p.quiet {
                         (words::away(call.began_ms, now_ms)) " · " (summary(call))
-                        @if !call.account.is_empty() { " · " (call.account) }
+                        @if !call.account.is_empty() { " · account " (call.account) }
                     }
                 }
             }
@@ -114,6 +122,20 @@ fn summary(call: &Told) -> String {
     }
 }
 
+/// A sentence whose commands stand between backticks.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
+/// What line 0 and line 1 are.
+pub fn lines() -> Markup {
+    html! { p.quiet.lines { "Line 0: the webhook answered. Line 1: the fallback." } }
+}
+
 /// Whether an endpoint is paused.
 pub type Paused<'a> = &'a dyn Fn(&str) -> bool;
 
@@ -122,7 +144,7 @@ pub fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
     html! {
         @match row.state {
             State::Delivered => span.pill.good { "delivered" },
-            State::Dead => span.pill.bad { "dead" },
+            State::Dead => span.pill.bad title="Nobody took it for eight days. It is kept, and sent again when you say so." { "given up (dead letter)" },
             State::Leased => span.pill.odd { "being tried" },
             State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
             State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },

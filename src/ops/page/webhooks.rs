@@ -1,74 +1,26 @@
 //! Each webhook's health.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
-use tokio::time::Instant;
 
-use crate::board::Sample;
 use crate::call::outcome::Reason;
 use crate::meter;
+use crate::ops::about::About;
 use crate::ops::figures::Figures;
 use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
 use crate::store::Backlog;
 
+use super::health::Health;
 use super::unread;
 
-/// What the last answers of a webhook tell.
-struct Health {
-    name: String,
-    samples: Vec<Sample>,
+/// The address of its card.
+pub fn address(name: &str) -> String {
+    format!("/webhooks#webhook-{name}")
 }
 
-impl Health {
-    /// Of every webhook that is counted, those with answers first.
-    fn all(ops: &Ops, figures: &Figures<'_>) -> Vec<Self> {
-        let mut samples = ops.board.samples();
-        let names = figures.labels(meter::WIDGETS, "webhook");
-        let mut all: Vec<Self> = names
-            .into_iter()
-            .map(|name| Self {
-                samples: samples.remove(&name).unwrap_or_default(),
-                name,
-            })
-            .collect();
-        all.sort_by_key(|one| one.samples.is_empty());
-        all
-    }
-
-    fn well(&self) -> usize {
-        self.samples.iter().filter(|sample| sample.well).count()
-    }
-
-    /// The time within which a share of the answers came, µs.
-    fn percentile(&self, percent: usize) -> Option<u64> {
-        let asked = self.samples.iter().map(|sample| sample.asked_us);
-        let mut asked: Vec<u32> = asked.filter(|us| *us > 0).collect();
-        asked.sort_unstable();
-        let at = (asked.len() * percent).div_ceil(100).saturating_sub(1);
-        asked.get(at).map(|us| u64::from(*us))
-    }
-
-    /// Runs a minute: of the last minute, or of as much of it as is remembered.
-    fn rate(&self) -> String {
-        let minute = Duration::from_secs(60);
-        let recent = self
-            .samples
-            .iter()
-            .filter(|sample| sample.at.elapsed() < minute);
-        let count = recent.count();
-        let full = count > 0 && count == self.samples.len() && count >= 256;
-        let span = self.samples.first().map(|first| Instant::now() - first.at);
-        match span.filter(|_| full) {
-            #[allow(clippy::cast_precision_loss)] // a few hundred
-            Some(span) => format!(
-                "{:.0} a second",
-                count as f64 / span.as_secs_f64().max(0.001)
-            ),
-            None => format!("{count} in the last minute"),
-        }
-    }
+/// Its name, as a link to its card.
+pub fn link(name: &str) -> Markup {
+    html! { a.name href=(address(name)) { (name) } }
 }
 
 /// The short list of the first view.
@@ -80,11 +32,12 @@ pub fn brief(ops: &Ops) -> Markup {
             @for one in all.iter().filter(|one| !one.samples.is_empty()) {
                 li {
                     div.row {
-                        b { (one.name) }
+                        (link(&one.name))
+                        @if one.is_ill() { (one.pill(ops)) }
                         span.end { (words::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
                     }
                     (pictures::answers(&one.samples))
-                    div.row.quiet { span { "half within " (time(one.percentile(50))) } span.end { (one.rate()) } }
+                    div.row.quiet { span { "half within " (one.within(50)) } span.end { (one.rate()) } }
                 }
             }
         }
@@ -94,22 +47,32 @@ pub fn brief(ops: &Ops) -> Markup {
     }
 }
 
-fn time(us: Option<u64>) -> String {
-    us.map_or_else(|| "–".into(), words::took)
-}
-
 /// The view of all.
 pub async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let figures = Figures::new(&text);
     let backlogs = ops.store.backlogs().await;
+    let mut all = Health::all(ops, &figures);
+    // Those that documents do not reach are ill, too.
+    let troubled = |one: &Health| {
+        let of = |backlog: &&Backlog| backlog.endpoint == one.name && backlog.paused.is_some();
+        one.is_ill()
+            || slowed(&one.name, &figures) > 0.0
+            || backlogs.iter().flatten().any(|one| of(&one))
+    };
+    all.sort_by_key(|one| !troubled(one));
     html! {
         h1 { "Webhooks" }
         @if let Err(error) = &backlogs { (unread(error)) }
-        @for one in Health::all(ops, &figures).iter().filter(|one| shown(one, &figures)) {
-            (card(one, &figures, backlogs.as_deref().unwrap_or_default()))
+        @for one in all.iter().filter(|one| shown(one, &figures)) {
+            (card(ops, one, &figures, backlogs.as_deref().unwrap_or_default()))
         }
     }
+}
+
+/// Seconds between two deliveries to it, when they are slowed down.
+fn slowed(name: &str, figures: &Figures<'_>) -> f64 {
+    figures.one(meter::DELIVERY_PAUSE, "endpoint", name)
 }
 
 /// That of unknown names, only once there was one.
@@ -117,30 +80,68 @@ fn shown(one: &Health, figures: &Figures<'_>) -> bool {
     one.name != meter::UNKNOWN || !reasons(&one.name, figures).is_empty()
 }
 
-fn card(one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) -> Markup {
+fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) -> Markup {
     let backlog = backlogs.iter().find(|backlog| backlog.endpoint == one.name);
+    let unused = one.samples.is_empty()
+        && reasons(&one.name, figures).is_empty()
+        && attempts(&one.name, figures).is_empty()
+        && backlog.is_none();
     html! {
-        article.card {
+        article.card id={ "webhook-" (one.name) } {
             div.row {
                 h2 { (one.name) }
+                (one.pill(ops))
+                (delays(one, figures, backlog))
+                @if unused { span.quiet { "not asked since the start" } }
                 @if one.name != meter::UNKNOWN {
                     a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
                 }
-                @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
-                    span.pill.bad { "deliveries paused" }
-                    span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
+            }
+            @if let Some(about) = ops.about(&one.name) { (settings(&about, one)) }
+            @if !unused {
+                @if one.samples.is_empty() {
+                    p.empty { "No call waited for it since the start." }
+                } @else {
+                    (pictures::answers(&one.samples))
+                    (answers(one))
+                }
+                div.columns {
+                    @if !one.samples.is_empty() || !reasons(&one.name, figures).is_empty() {
+                        (reason_list(&one.name, figures))
+                    }
+                    (deliveries(&one.name, figures, backlog))
                 }
             }
-            @if one.samples.is_empty() {
-                p.empty { "No call waited for it since the start." }
-            } @else {
-                (pictures::answers(&one.samples))
-                (answers(one))
+        }
+    }
+}
+
+/// Why documents do not reach it as fast as they could.
+fn delays(one: &Health, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+    let pause = slowed(&one.name, figures);
+    html! {
+        @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
+            span.pill.bad { "deliveries paused" }
+            span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
+        } @else if pause > 0.0 {
+            span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
+                "deliveries slowed to one in " (pause) "\u{a0}s"
             }
-            div.columns {
-                (reason_list(&one.name, figures))
-                (deliveries(&one.name, figures, backlog))
-            }
+        }
+    }
+}
+
+/// What the configuration says of it, in a line.
+fn settings(about: &About, one: &Health) -> Markup {
+    html! {
+        p.quiet.settings {
+            code { (about.method) " " (about.url) }
+            @if about.in_background { ", asked in the background" } @else { ", timeout " (words::span(about.timeout)) }
+            @if let Some(streams) = about.http2_streams { ", http2_streams " (streams) }
+            @if about.persists { ", answers are kept" }
+            @if !one.samples.is_empty() { ", serves callers" }
+            @for document in &about.documents { ", gets the " (document) }
+            "."
         }
     }
 }
@@ -150,8 +151,8 @@ fn answers(one: &Health) -> Markup {
         dl.facts {
             div { dt { "Line 0" } dd { (words::share(one.well(), one.samples.len())) } }
             div { dt { "Rate" } dd { (one.rate()) } }
-            @for (name, percent) in [("Half within", 50), ("95 % within", 95), ("99 % within", 99), ("Slowest", 100)] {
-                div { dt { (name) } dd { (time(one.percentile(percent))) } }
+            @for (name, percent) in [("Half within", 50), ("95\u{a0}% within", 95), ("99\u{a0}% within", 99), ("Slowest", 100)] {
+                div { dt { (name) } dd { (one.within(percent)) } }
             }
             div { dt { "Seen" } dd { "the last " (one.samples.len()) } }
         }
@@ -180,11 +181,8 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
             ul.bars {
                 @for (reason, count) in &counted {
                     li {
-                        @if reason == Reason::SUCCESS {
-                            span { (reason) }
-                        } @else {
-                            a href={ "/calls?line=1&q=" (reason) } { (reason) }
-                        }
+                        @let of = if webhook == meter::UNKNOWN { "" } else { webhook };
+                        a href={ "/calls?webhook=" (of) "&reason=" (reason) } { (reason) }
                         (pictures::bar(count / most, reason == Reason::SUCCESS))
                         span.number { (count) }
                     }
@@ -194,22 +192,26 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
     }
 }
 
-fn deliveries(webhook: &str, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+/// Attempts at documents since the start, by what came of them.
+fn attempts(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
     let attempts = figures.of(meter::DELIVERIES);
     let own = attempts.filter(|sample| sample.label("endpoint").as_deref() == Some(webhook));
-    let counted: Vec<(String, f64)> = own
-        .filter(|sample| sample.value > 0.0)
+    own.filter(|sample| sample.value > 0.0)
         .filter_map(|sample| Some((sample.label("outcome")?, sample.value)))
-        .collect();
+        .collect()
+}
+
+fn deliveries(webhook: &str, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+    let counted = attempts(webhook, figures);
     let (waiting, dead) = backlog.map_or((0, 0), |one| (one.waiting + one.leased, one.dead));
     html! {
         div {
-            h3 { "Deliveries since the start" }
+            h3 title="A document is what a webhook is told of a call that is over." { "Documents since the start" }
             @if counted.is_empty() && waiting + dead == 0 { p.empty { "None." } }
             ul.plain {
                 @for (outcome, count) in &counted { li { b { (count) } " attempts " (outcome) } }
                 @if waiting > 0 { li { a href={ "/outbox?webhook=" (webhook) "&state=waiting" } { (waiting) " waiting" } } }
-                @if dead > 0 { li { a href={ "/outbox?webhook=" (webhook) "&state=dead" } { (dead) " dead" } } }
+                @if dead > 0 { li { a href={ "/outbox?webhook=" (webhook) "&state=dead" } { (dead) " given up" } } }
             }
         }
     }

@@ -173,7 +173,7 @@ async fn add_responses(
     Ok(())
 }
 
-fn response(row: &SqliteRow) -> Result<KeptResponse, sqlx::Error> {
+pub(super) fn response(row: &SqliteRow) -> Result<KeptResponse, sqlx::Error> {
     let variables: &str = row.try_get("variables")?;
     Ok(KeptResponse {
         call_uuid: row.try_get("call_uuid")?,

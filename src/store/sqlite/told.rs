@@ -5,10 +5,10 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use super::operator::{document_row, rows};
-use super::report::reported;
+use super::report::{reported, response};
 use crate::store::StoreError;
-use crate::store::model::{CallSearch, DocumentRow, ToldCall};
-use crate::store::ops::{DOCUMENTS_TOLD, LOOKED_THROUGH, pattern};
+use crate::store::model::{CallSearch, DocumentRow, KeptResponse, Parties, ToldCall};
+use crate::store::ops::{ANSWERS_TOLD, DOCUMENTS_TOLD, LOOKED_THROUGH, pattern};
 
 impl Sqlite {
     /// Calls that fit, the newest first.
@@ -23,7 +23,8 @@ impl Sqlite {
                    AND (?3 IS NULL OR call_uuid = ?3)
                    AND (?4 IS NULL OR caller LIKE ?4 ESCAPE '\\' OR called LIKE ?4 ESCAPE '\\'
                         OR call_uuid LIKE ?4 ESCAPE '\\' OR account LIKE ?4 ESCAPE '\\'
-                        OR story LIKE ?4 ESCAPE '\\')
+                        OR story LIKE ?4 ESCAPE '\\'
+                        OR caller LIKE ?7 OR called LIKE ?7 OR story LIKE ?7)
                    AND (NOT ?5 OR story LIKE '%\"ending\":\"line_1\"%')
                  ORDER BY id DESC LIMIT ?6",
             )
@@ -33,6 +34,7 @@ impl Sqlite {
             .bind(search.text.as_deref().map(pattern))
             .bind(search.line_1)
             .bind(search.limit)
+            .bind(search.digits.as_deref().map(pattern))
             .try_map(|row| told(&row))
             .fetch_all(db)
             .await
@@ -54,6 +56,51 @@ impl Sqlite {
             .bind(uuids)
             .bind(DOCUMENTS_TOLD)
             .try_map(|row| document_row(&row))
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Who called whom in these calls.
+    pub(in crate::store) async fn parties(
+        &self,
+        uuids: &[&str],
+    ) -> Result<Vec<Parties>, StoreError> {
+        let uuids = serde_json::json!(uuids).to_string();
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT call_uuid, caller, called FROM call
+                 WHERE call_uuid IN (SELECT value FROM json_each(?))",
+            )
+            .bind(uuids)
+            .try_map(|row: SqliteRow| {
+                Ok(Parties {
+                    call_uuid: row.try_get("call_uuid")?,
+                    caller: row.try_get("caller")?,
+                    called: row.try_get("called")?,
+                })
+            })
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// What the widgets on these channels kept, in order of time.
+    pub(in crate::store) async fn answers_of(
+        &self,
+        uuids: &[&str],
+    ) -> Result<Vec<KeptResponse>, StoreError> {
+        let uuids = serde_json::json!(uuids).to_string();
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(
+                "SELECT call_uuid, flow, webhook, at_ms, variables FROM response
+                 WHERE channel_uuid IN (SELECT value FROM json_each(?)) ORDER BY at_ms, id LIMIT ?",
+            )
+            .bind(uuids)
+            .bind(ANSWERS_TOLD)
+            .try_map(|row| response(&row))
             .fetch_all(db)
             .await
         })

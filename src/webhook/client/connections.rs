@@ -9,6 +9,7 @@ use url::Url;
 
 use super::ClientError;
 use super::body::read;
+use super::connecting::Watch;
 use super::lanes::{Lanes, Seat};
 use super::maker::Maker;
 use crate::call::outcome::{Failure, Reason};
@@ -126,7 +127,9 @@ impl Connections {
         let url = tokens.url();
         self.egress.check_url(url)?;
         let seat = self.seat(webhook, url)?;
-        let mut reply = execute(seat, tokens.request().into(), url).await?;
+        // Another server's connection than the request's.
+        let asked = Watch::default().over(execute(seat, tokens.request().into(), url));
+        let mut reply = asked.await?;
         let body = read(&mut reply.response, token::ANSWER, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }

@@ -7,6 +7,7 @@ use reqwest::{Proxy, redirect};
 use rustls::ClientConfig;
 
 use super::ClientError;
+use super::connecting::Watched;
 use crate::webhook::egress::Egress;
 use crate::webhook::options::Tls;
 use crate::webhook::resolve::Guard;
@@ -58,6 +59,7 @@ impl Maker {
             .pool_max_idle_per_host(KEPT_EACH)
             .http1_max_headers(HEADERS)
             .http2_max_header_list_size(HEADER_BYTES)
+            .connector_layer(Watched)
             .dns_resolver(Arc::clone(&self.guard))
             .tls_backend_preconfigured(self.tls.clone())
             .no_proxy();

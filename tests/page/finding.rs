@@ -1,0 +1,161 @@
+//! From a view to what somebody wants to know.
+
+use serde_json::json;
+
+use crate::browser::Browser;
+use crate::stage::Stage;
+
+const ANN: &str = r#"{"customer": {"name": "Ann"}}"#;
+/// Its lead is HFC123.
+const RECORDED: &str = "outbound-customer-then-agent-recorded";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_found_as_people_write_it_and_a_variable_by_its_whole_value() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let uuid = stage.call(RECORDED, 200, ANN).await;
+    let post = stage.inbox.posts().pop().unwrap().json();
+    let legs = post["callDetails"].as_array().unwrap();
+    let numbers = legs.iter().filter_map(|leg| leg["calleeNumber"].as_str());
+    let number = numbers.into_iter().find(|one| one.len() > 8).unwrap();
+    let own = &number[number.len() - 8..];
+    let written = format!("+99 (1) {}-{}", &own[..3], &own[3..]);
+    for search in [written, format!("0099{own}"), "leadid=HFC123".to_owned()] {
+        browser.go(&stage.url("/calls")).await;
+        browser.type_into("#q", &format!("{search}\u{e007}")).await;
+        browser.until("location.search.includes('q=')").await;
+        let found = format!("document.activeElement?.getAttribute('href') === '/calls/{uuid}'");
+        browser.until(&found).await;
+    }
+    for search in ["leadid=HFC12", "1111111111"] {
+        browser.go(&stage.url(&format!("/calls?q={search}"))).await;
+        let said = browser.text("main").await;
+        assert!(said.contains("No call fits"), "{search}: {said}");
+        assert_eq!(
+            said.contains("last 4-6 digits"),
+            !search.contains('='),
+            "{said}"
+        );
+    }
+    assert_eq!(browser.complaints().await, [""; 0]);
+    drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
+    let stage = Stage::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    let uuid = stage.call(RECORDED, 200, "<html>down").await;
+    // What is kept is stored a moment later.
+    let address = stage.url(&format!("/calls/{uuid}"));
+    while !reqwest::get(&address)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap()
+        .contains("<pre")
+    {
+        tokio::task::yield_now().await;
+    }
+    browser.go(&address).await;
+    let card = browser.text("section[aria-labelledby=widgets]").await;
+    for part in [
+        "POST http://",
+        "/callers?api_key=",
+        "HTTP 200",
+        "<html>down",
+        "could not be used",
+    ] {
+        assert!(card.contains(part), "{part}: {card}");
+    }
+    assert!(!card.contains("hidden"), "{card}");
+    let well = stage.call(RECORDED, 200, ANN).await;
+    browser.go(&stage.url(&format!("/calls/{well}"))).await;
+    let verdict = browser.text(".verdict").await;
+    assert!(
+        verdict.contains("line 0 (the webhook answered)"),
+        "{verdict}"
+    );
+    // Its values stand in the form.
+    browser.click("a[href*='/try?call=']").await;
+    browser
+        .until("location.pathname === '/webhooks/lookup/try'")
+        .await;
+    let values = browser
+        .run("return document.getElementById('variables').value")
+        .await;
+    assert!(
+        values.as_str().unwrap().contains("flow.key.leadid=HFC123"),
+        "{values}"
+    );
+    assert!(
+        browser
+            .text("main")
+            .await
+            .contains("--var flow.key.leadid=HFC123")
+    );
+    assert_eq!(browser.complaints().await, [""; 0]);
+    drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_fails_is_first_and_leads_to_the_calls_that_it_failed() {
+    let settings = "[accounts.acme]\ndefault_webhook = \"completed\"\n[webhooks.aaa]\nurl = \"http://127.0.0.1:1/\"\n";
+    let stage = Stage::with(settings).await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    stage.call(RECORDED, 503, "later").await;
+    browser.go(&stage.url("/")).await;
+    let tiles = browser.text(".tiles").await;
+    assert!(tiles.contains("went down line 1: 1 of 1"), "{tiles}");
+    browser.click(".hooks a.name").await;
+    browser.until("location.pathname === '/webhooks'").await;
+    assert_eq!(
+        browser.run("return location.hash").await,
+        json!("#webhook-lookup")
+    );
+    let first = browser.text("article").await;
+    for part in [
+        "lookup",
+        "failing since",
+        "last good never",
+        "1 of 1 failed",
+        "timeout 60",
+    ] {
+        assert!(first.contains(part), "{part}: {first}");
+    }
+    assert!(!first.contains("hidden"), "{first}");
+    let other = browser.text("#webhook-aaa").await;
+    assert!(other.contains("not asked since the start"), "{other}");
+    browser
+        .click("a[href='/calls?webhook=lookup&reason=HTTP_STATUS']")
+        .await;
+    browser
+        .until("document.querySelectorAll('.calls li').length === 1")
+        .await;
+    browser
+        .go(&stage.url("/calls?webhook=lookup&reason=TIMEOUT"))
+        .await;
+    assert!(browser.text("main").await.contains("No call fits"));
+    // What is on hold says whose it is.
+    let held = stage.hold_of("acme").await;
+    browser.go(&stage.url("/")).await;
+    browser
+        .until("document.querySelector('.held')?.innerText.includes('account acme')")
+        .await;
+    drop(held);
+    browser.go(&stage.url("/nonsense")).await;
+    browser.click("main a[href='/']").await;
+    browser.click("header > a.pill").await;
+    browser.until("location.pathname === '/readyz'").await;
+    drop(browser);
+    stage.service.stop().await;
+}
