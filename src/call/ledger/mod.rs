@@ -17,6 +17,7 @@ mod over;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use finished::Finished;
 use groups::Groups;
@@ -298,7 +299,7 @@ impl Ledger {
     }
 
     /// Keys (without `flow.key.`) that are not kept from now on.
-    pub fn skip_keys(&mut self, names: Vec<String>) {
+    pub fn skip_keys(&mut self, names: Arc<[String]>) {
         self.options.limits.keys.skip = names;
     }
 
