@@ -82,6 +82,8 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
         verdict.contains("line 0 (the webhook answered)"),
         "{verdict}"
     );
+    let variables = browser.text("section[aria-labelledby=variables]").await;
+    assert!(variables.contains("Set by"), "{variables}");
     // Its values stand in the form.
     browser.click("a[href*='/try?call=']").await;
     browser

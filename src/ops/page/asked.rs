@@ -125,7 +125,8 @@ fn shown(ops: &Ops, told: &Outcome, body: &str) -> Markup {
 }
 
 /// Whose answer set a flow variable (its name without `flow.key.`): the webhook's name. The last
-/// one that did; by what is kept, else by what its settings say now.
+/// one that did; by what is kept, else by what its settings say now. What says how a request went
+/// is no answer's: every webhook sets it.
 pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) -> Option<&'c str> {
     let sets = |run: &&Run| {
         let answered = run.reason() == Some(Reason::SUCCESS);
@@ -136,6 +137,11 @@ pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) 
             None => answered && maps,
         }
     };
+    let table = Names::default();
+    let mut table = table.all().into_iter();
+    if table.any(|(_, full)| full.strip_prefix(FLOW_KEY) == Some(name)) {
+        return None;
+    }
     let set = call.story.runs.iter().rev().find(sets);
     set.map(|run| run.webhook.as_str())
 }

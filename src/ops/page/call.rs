@@ -148,7 +148,7 @@ fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
             }
             @if let Some(timeout) = timeout { " Its timeout is " (words::span(timeout)) "." }
             @if !health.samples.is_empty() {
-                " Of its last " (health.samples.len()) " answers half came within " (health.within(50)) "; "
+                " Half of its last requests (" (health.samples.len()) ") took at most " (health.within(50)) "; "
                 a href={ "/calls?webhook=" (run.webhook) "&reason=" (reason) } {
                     (timeouts) (if timeouts == 1 { " timeout" } else { " timeouts" }) " in the last hour"
                 }
