@@ -2,6 +2,7 @@
 //! become the document's `keys`.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,7 +19,7 @@ pub struct KeyLimits {
     pub bytes: usize,
     /// Names (without `flow.key.`) never kept, nor their `_b64`: for example
     /// `response_raw` when no flow's document shows it.
-    pub skip: Vec<String>,
+    pub skip: Arc<[String]>,
 }
 
 impl Default for KeyLimits {
@@ -26,7 +27,7 @@ impl Default for KeyLimits {
         Self {
             count: 512,
             bytes: 512 * 1024,
-            skip: Vec::new(),
+            skip: Arc::default(),
         }
     }
 }
@@ -260,7 +261,7 @@ mod tests {
         let limits = KeyLimits {
             count: 2,
             bytes: 10,
-            skip: vec!["raw".into()],
+            skip: ["raw".into()].into(),
         };
         let mut event = std::collections::BTreeMap::new();
         for (name, value) in [

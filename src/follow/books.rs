@@ -222,6 +222,8 @@ impl Books {
         if let Some(made) = made.filter(|_| self.switch.is_some()) {
             self.lag.note(&self.address, made, now);
         }
+        // A reload counts from the next event on.
+        self.ledger.skip_keys(self.closing.unwanted_keys());
         let named = Named {
             told: OfEvent(event),
             switch: self.given.as_deref(),
@@ -361,7 +363,6 @@ impl Books {
 
     /// Closes what has waited too long; about once a second.
     pub async fn tick(&mut self) {
-        self.ledger.skip_keys(self.closing.unwanted_keys());
         let now = now_us();
         let mut heard_us = self.lag.heard_until(now);
         if self.mending.reads() && self.mending.unread_since().is_none() {

@@ -79,8 +79,8 @@ pub trait Closing: Send + Sync {
 
     /// Keys (without `flow.key.`) that nothing of what it makes shows: they need not be
     /// kept while the call lasts.
-    fn unwanted_keys(&self) -> Vec<String> {
-        Vec::new()
+    fn unwanted_keys(&self) -> Arc<[String]> {
+        Arc::default()
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) struct Flows {
     tenants: Arc<Tenants>,
     webhooks: HashMap<String, Arc<Widget>>,
     pub(super) public_url: Option<PublicUrl>,
-    unwanted_keys: Vec<String>,
+    unwanted_keys: Arc<[String]>,
     /// Names of flows and accounts that are not there, each said once.
     unknown: Mutex<HashSet<(&'static str, String)>>,
 }
@@ -91,8 +91,8 @@ impl follow::Closing for Documents {
         finished.stored()
     }
 
-    fn unwanted_keys(&self) -> Vec<String> {
-        self.flows.load().unwanted_keys.clone()
+    fn unwanted_keys(&self) -> Arc<[String]> {
+        Arc::clone(&self.flows.load().unwanted_keys)
     }
 }
 
@@ -106,7 +106,7 @@ impl Flows {
             tenants: Arc::clone(&built.widgets.tenants),
             webhooks: built.widgets.by_name.clone(),
             public_url: PublicUrl::new(config)?,
-            unwanted_keys: raw::unwanted(config),
+            unwanted_keys: raw::unwanted(config).into(),
             unknown: Mutex::default(),
         })
     }

@@ -155,24 +155,38 @@ impl Tokens {
             let word = answer.as_ref().and_then(error_word);
             let word = word.map_or_else(String::new, |word| format!(" ({word})"));
             let place = trouble::place(&self.url);
-            return Err(no_token(format!("{place} answered {status}{word}")));
+            return Err(no_token(
+                refusal(status),
+                &format!("{place} answered {status}{word}"),
+            ));
         }
-        let place = || trouble::place(&self.url);
-        let answer = answer.ok_or_else(|| no_token(format!("what {} sent is no JSON", place())))?;
+        let unusable = |what: &str| {
+            let place = trouble::place(&self.url);
+            no_token(Reason::InvalidResponse, &format!("{place} sent {what}"))
+        };
+        let answer = answer.ok_or_else(|| unusable("what is no JSON"))?;
         let kind = answer.get("token_type").and_then(Value::as_str);
         if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err(no_token(format!("{} gives no bearer tokens", place())));
+            return Err(unusable("a token that is no bearer token"));
         }
         let token = answer.get("access_token").and_then(Value::as_str);
         let header = token.filter(|token| !token.is_empty()).and_then(bearer);
-        let header = header.ok_or_else(|| no_token(format!("{} sent no usable token", place())))?;
+        let header = header.ok_or_else(|| unusable("no usable token"))?;
         Ok((header, life(&answer)))
     }
 }
 
-fn no_token(why: String) -> Failure {
-    let detail = format!("no token for the webhook: {why}");
-    Failure::new(Reason::AuthenticationFailure, detail)
+fn no_token(reason: Reason, why: &str) -> Failure {
+    Failure::new(reason, format!("no token for the webhook: {why}"))
+}
+
+/// Who we say we are is refused with 400 or 401 (RFC 6749, 5.2), or by what stands before the
+/// endpoint; anything else, 503 or a redirect, says nothing of our credentials.
+fn refusal(status: StatusCode) -> Reason {
+    match status.as_u16() {
+        400 | 401 | 403 | 407 => Reason::AuthenticationFailure,
+        _ => Reason::HttpStatus,
+    }
 }
 
 /// RFC 6749, 5.2: `invalid_client`; nothing else is repeated.

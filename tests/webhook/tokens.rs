@@ -185,22 +185,36 @@ async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
 
 #[tokio::test]
 async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
-    let gives: [(Give, &str); 6] = [
+    use Reason::{AuthenticationFailure, HttpStatus, InvalidResponse};
+    let gives: [(Give, Reason, &str); 7] = [
         (
             |_| answer("401 Unauthorized", "", "{\"error\":\"invalid_client\"}"),
+            AuthenticationFailure,
             "(invalid_client)",
         ),
         (
             |_| answer("400 Bad Request", "", "{\"error\":\"correct-horse?\"}"),
+            AuthenticationFailure,
             "400 Bad Request",
         ),
         (
+            |_| answer("503 Service Unavailable", "", ""),
+            HttpStatus,
+            "503 Service Unavailable",
+        ),
+        (
             |_| answer("302 Found", "location: http://127.0.0.1:1/\r\n", ""),
+            HttpStatus,
             "302 Found",
         ),
-        (|_| answer("200 OK", "", "<html>"), "is no JSON"),
+        (
+            |_| answer("200 OK", "", "<html>"),
+            InvalidResponse,
+            "is no JSON",
+        ),
         (
             |_| answer("200 OK", "", "{\"access_token\":\"a\\nb\"}"),
+            InvalidResponse,
             "no usable",
         ),
         (
@@ -211,16 +225,17 @@ async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
                     "{\"access_token\":\"a\",\"token_type\":\"mac\"}",
                 )
             },
+            InvalidResponse,
             "no bearer",
         ),
     ];
-    for (give, words) in gives {
+    for (give, reason, words) in gives {
         let both = Both::open("token-1", give, None).await;
         let webhook = both.webhook();
         let client = Client::new(open()).unwrap();
         let outcome = client.ask(&webhook, prepare(&webhook)).await;
         let failure = outcome.verdict.unwrap_err();
-        assert_eq!(failure.reason, Reason::AuthenticationFailure, "{failure}");
+        assert_eq!(failure.reason, reason, "{failure}");
         assert!(failure.detail.contains(words), "{failure}");
         assert!(!failure.detail.contains("horse"), "{failure}");
         assert_eq!(both.count("POST /callers"), 0, "asked without a token");

@@ -5,8 +5,8 @@ mod cause;
 mod fields;
 mod leg;
 mod profile;
+mod variables;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use super::event::{Event, Text};
 use super::media::Ear;
-use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, Template, VARIABLES};
-use super::text::is_expandable;
+use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, VARIABLES};
 use super::wire::Command;
 
 pub use self::cause::Cause;
@@ -170,87 +169,6 @@ impl Channel {
         self.times.answered > 0 || self.times.early_media > 0
     }
 
-    /// All variables with their `variable_` prefix, in the switch's order.
-    pub(super) fn variables(&self) -> &[(Text, Text)] {
-        &self.variables
-    }
-
-    /// A variable by name; the switch compares names without case.
-    pub(super) fn variable(&self, name: &str) -> Option<&str> {
-        let at = self.position(name)?;
-        Some(self.variables[at].1.as_ref())
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        let bare = |header: &Text| {
-            header
-                .get("variable_".len()..)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        self.variables.iter().position(|(header, _)| {
-            header.len() == "variable_".len() + name.len()
-                && bare(header).eq_ignore_ascii_case(name)
-        })
-    }
-
-    /// Sets a variable as the switch does: it moves to the end, and an empty value deletes it.
-    pub(super) fn set(&mut self, name: &str, value: impl Into<Text>) {
-        let value = value.into();
-        if let Some(at) = self.position(name) {
-            self.variables.remove(at);
-        }
-        if !value.is_empty() {
-            self.variables
-                .push((Cow::Owned(format!("variable_{name}")), value));
-        }
-    }
-
-    /// Deletes a variable.
-    pub(super) fn unset(&mut self, name: &str) {
-        self.set(name, "");
-    }
-
-    /// A peer writes a variable: what a switch would suffer from it is noted.
-    pub(super) fn write(&mut self, name: &str, value: &str) {
-        if executes(name) {
-            self.violation(format!("the variable {name} executes what it holds"));
-        }
-        if value.starts_with("ARRAY::") {
-            self.violation(format!("the value of {name} is parsed as an array"));
-        }
-        if is_expandable(value) {
-            self.violation(format!(
-                "executed code! {name} holds something that the dialplan expands"
-            ));
-        }
-        self.written.insert(name.to_owned(), value.to_owned());
-        self.set(name, value.to_owned());
-    }
-
-    pub(super) fn violation(&mut self, what: String) {
-        if !self.violations.contains(&what) {
-            self.violations.push(what);
-        }
-    }
-
-    /// Sets every variable of a template; what was there is dropped first, as the switch does.
-    fn set_all(&mut self, template: &'static Template) {
-        let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
-        self.variables
-            .retain(|(name, _)| !headers.iter().any(|(again, _)| again == name));
-        self.variables.extend(headers);
-    }
-
-    /// Does to the variables what a template says, in its order; `-` deletes.
-    pub(super) fn apply(&mut self, template: &'static Template) {
-        let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
-        for (name, value) in headers {
-            let name = name.trim_start_matches("variable_");
-            self.set(name, if value == "-" { Text::from("") } else { value });
-        }
-    }
-
     /// The dialplan begins: the call rings.
     pub(super) fn begin(&mut self) {
         self.state = State::Execute;
@@ -338,15 +256,6 @@ impl Channel {
         }
     }
 
-    /// Every variable by name, without the prefix.
-    pub(super) fn all_variables(&self) -> BTreeMap<String, String> {
-        let bare = |name: &Text| name.trim_start_matches("variable_").to_owned();
-        self.variables
-            .iter()
-            .map(|(name, value)| (bare(name), value.to_string()))
-            .collect()
-    }
-
     /// Cancels one task by its number, or all of them by the channel's UUID; how many went.
     pub(super) fn cancel_tasks(&mut self, which: &str) -> usize {
         let before = self.tasks.len();
@@ -383,63 +292,18 @@ fn whole_seconds(delay: Duration, now_us: u64) -> Duration {
         .unwrap_or(delay)
 }
 
-/// The core's variables that execute what they hold (switch_types.h).
-fn executes(name: &str) -> bool {
-    const PREFIXES: [&str; 4] = [
-        "execute_on_",
-        "api_on_",
-        "exec_after_bridge_",
-        "record_post_process_exec_",
-    ];
-    const NAMES: [&str; 4] = [
-        "api_after_bridge",
-        "api_before_bridge",
-        "api_hangup_hook",
-        "api_reporting_hook",
-    ];
-    let name = name.to_ascii_lowercase();
-    NAMES.contains(&name.as_str()) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::lab::switch::media::Sound;
 
-    fn channel() -> Channel {
+    pub(super) fn channel() -> Channel {
         let party = Party {
             caller_name: "Anna".into(),
             caller: "9822".into(),
             destination: "7000".into(),
         };
         Channel::new("u-1".into(), party, 7, Ear::new(Sound::Ringing))
-    }
-
-    #[tokio::test]
-    async fn a_variable_set_again_moves_to_the_end_and_an_empty_one_is_deleted() {
-        let mut channel = channel();
-        channel.set("flow.line", "1");
-        channel.set("x", "2");
-        channel.set("Flow.Line", "0");
-        let last = channel
-            .variables()
-            .last()
-            .map(|(_, value)| value.to_string());
-        assert_eq!(last.as_deref(), Some("0"));
-        assert_eq!(channel.variable("flow.line"), Some("0"));
-        channel.unset("flow.line");
-        assert_eq!(channel.variable("flow.line"), None);
-    }
-
-    #[tokio::test]
-    async fn what_would_hurt_a_switch_is_noted() {
-        let mut channel = channel();
-        channel.write("flow.key.a", "${system x}");
-        channel.write("api_hangup_hook", "x");
-        channel.write("flow.key.b", "ARRAY::x");
-        assert_eq!(channel.violations.len(), 3);
-        channel.write("flow.key.c", "$100");
-        assert_eq!(channel.violations.len(), 3);
     }
 
     #[tokio::test]
