@@ -29,6 +29,8 @@ mod inbox;
 mod outbox_bench;
 #[path = "support/port8021.rs"]
 mod port8021;
+#[path = "support/ports.rs"]
+mod ports;
 #[path = "support/postgres.rs"]
 mod postgres;
 #[path = "support/settings.rs"]

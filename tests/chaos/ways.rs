@@ -293,7 +293,7 @@ struct Inner {
 impl Faulty {
     pub fn start(way: Way) -> Self {
         // Bound and not listening it refuses, and nobody else gets the port.
-        let (socket, address) = bound();
+        let (socket, address) = crate::ports::bound();
         let scheme = if way.is_tls() { "https" } else { "http" };
         let faulty = Self {
             url: format!("{scheme}://{address}/"),
@@ -358,18 +358,6 @@ impl Faulty {
     /// `webhook-id` and body of every document that it could read.
     pub fn documents(&self) -> Vec<(String, Vec<u8>)> {
         self.inner.documents.lock().unwrap().clone()
-    }
-}
-
-/// Bound to none of the ports that the system gives out: whoever lost one of those may still be
-/// called there by another trial's program, and such a connection would count here.
-fn bound() -> (TcpSocket, SocketAddr) {
-    loop {
-        let address = SocketAddr::from(([127, 0, 0, 1], fastrand::u16(10_000..32_000)));
-        let socket = TcpSocket::new_v4().unwrap();
-        if socket.bind(address).is_ok() {
-            return (socket, address);
-        }
     }
 }
 

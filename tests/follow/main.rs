@@ -18,6 +18,8 @@ mod log;
 mod made;
 #[path = "../support/port8021.rs"]
 mod port8021;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/s3.rs"]

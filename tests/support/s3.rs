@@ -16,7 +16,6 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// The one account.
@@ -48,8 +47,8 @@ struct Kept {
 
 impl S3 {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let (socket, address) = crate::ports::bound();
+        let listener = socket.listen(64).unwrap();
         let kept: Arc<Mutex<Kept>> = Arc::default();
         let (held, is_held) = watch::channel(false);
         let app = axum::Router::new()
