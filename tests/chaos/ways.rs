@@ -429,7 +429,12 @@ impl Inner {
                     .await
             }
             Way::Drips(from_the_first) => {
-                let head = "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n";
+                // Each part takes so long that a machine that stands still for a second or two
+                // does not see its end in time.
+                let padding = "x".repeat(900);
+                let head = &format!(
+                    "HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 900\r\n\r\n"
+                );
                 if !from_the_first {
                     stream.write_all(head.as_bytes()).await?;
                 }
