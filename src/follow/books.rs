@@ -68,13 +68,12 @@ impl Books {
     ) -> Self {
         let usual = ledger::Options::default();
         let patience_us = i64::try_from(options.patience.as_micros()).unwrap_or(i64::MAX);
-        let mut ledger = Ledger::new(ledger::Options {
+        let ledger = Ledger::new(ledger::Options {
             patience_us,
             cdr_patience_us: usual.cdr_patience_us.min(patience_us),
             has_cdrs: mending.reads(),
             ..usual
         });
-        ledger.skip_keys(closing.unwanted_keys());
         Self {
             ledger,
             address: options.address.clone(),
@@ -222,8 +221,7 @@ impl Books {
         if let Some(made) = made.filter(|_| self.switch.is_some()) {
             self.lag.note(&self.address, made, now);
         }
-        // A reload counts from the next event on.
-        self.ledger.skip_keys(self.closing.unwanted_keys());
+        self.heed_reload();
         let named = Named {
             told: OfEvent(event),
             switch: self.given.as_deref(),
@@ -262,6 +260,7 @@ impl Books {
             let switch = self.name_of("");
             return warn!(switch, "the switch's dump of a channel cannot be read");
         };
+        self.heed_reload();
         let known = self
             .ledger
             .knows(&told.get("Unique-ID").unwrap_or_default());
@@ -341,7 +340,13 @@ impl Books {
         self.carry_out(effects).await;
     }
 
+    /// Before anything is taken in: which keys need not be kept, as the configuration says now.
+    fn heed_reload(&mut self) {
+        self.ledger.skip_keys(self.closing.unwanted_keys());
+    }
+
     fn learn(&mut self, cdrs: &[Cdr]) -> Vec<Effect> {
+        self.heed_reload();
         let switch = self.given.as_deref();
         let named: Vec<_> = cdrs.iter().map(|told| Named { told, switch }).collect();
         let named: Vec<&dyn Headers> = named.iter().map(|one| one as &dyn Headers).collect();

@@ -109,13 +109,11 @@ fn opened(kind: &Kind) -> Result<Opened, TargetError> {
                 .with_access_key_id(key_id)
                 .with_secret_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
-            let at = |endpoint| builder.clone().with_endpoint(base(endpoint));
-            both(
-                endpoint
-                    .as_ref()
-                    .map_or_else(|| builder.clone(), at)
-                    .build(),
-            )
+            let builder = match endpoint {
+                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                None => builder,
+            };
+            both(builder.build())
         }
         Kind::Azure {
             container,
@@ -128,13 +126,11 @@ fn opened(kind: &Kind) -> Result<Opened, TargetError> {
                 .with_account(key_id)
                 .with_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
-            let at = |endpoint| builder.clone().with_endpoint(base(endpoint));
-            both(
-                endpoint
-                    .as_ref()
-                    .map_or_else(|| builder.clone(), at)
-                    .build(),
-            )
+            let builder = match endpoint {
+                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                None => builder,
+            };
+            both(builder.build())
         }
         Kind::Google {
             bucket,
@@ -145,13 +141,11 @@ fn opened(kind: &Kind) -> Result<Opened, TargetError> {
                 .with_bucket_name(bucket)
                 .with_service_account_key(key.reveal());
             let builder = over_http!(builder, endpoint);
-            let at = |endpoint| builder.clone().with_base_url(&base(endpoint));
-            both(
-                endpoint
-                    .as_ref()
-                    .map_or_else(|| builder.clone(), at)
-                    .build(),
-            )
+            let builder = match endpoint {
+                Some(endpoint) => builder.with_base_url(&base(endpoint)),
+                None => builder,
+            };
+            both(builder.build())
         }
     }
 }

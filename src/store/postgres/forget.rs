@@ -51,24 +51,37 @@ impl Postgres {
         .await
     }
 
+    /// What a statement finds for the clue and for these channels.
+    async fn suspects(
+        &self,
+        statement: &'static str,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(statement)
+                .bind(text(clue))
+                .bind(texts(uuids.iter().map(String::as_str)))
+                .try_map(|row| Suspect::from_row(&row))
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
     /// Kept answers with the clue in them, or of one of these channels.
     pub(in crate::store) async fn suspect_answers(
         &self,
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut PgConnection| {
-            sql(
-                "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(variables, 'UTF8') AS text
-                 FROM response WHERE strpos(variables, $1) > 0
-                    OR call_uuid = ANY($2)",
-            )
-            .bind(text(clue))
-            .bind(texts(uuids.iter().map(String::as_str)))
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(variables, 'UTF8') AS text
+             FROM response WHERE strpos(variables, $1) > 0
+                OR call_uuid = ANY($2)",
+            clue,
+            uuids,
+        )
         .await
     }
 
@@ -78,20 +91,15 @@ impl Postgres {
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut PgConnection| {
-            sql(
-                "SELECT id, state, call_uuid AS channel,
-                        convert_to(coalesce(url, '') || ' ' || headers || ' ', 'UTF8') || body AS text
-                 FROM document WHERE strpos(coalesce(url, '') || ' ' || headers, $1) > 0
-                    OR position(convert_to($1, 'UTF8') in body) > 0
-                    OR call_uuid = ANY($2)",
-            )
-            .bind(text(clue))
-            .bind(texts(uuids.iter().map(String::as_str)))
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, state, call_uuid AS channel,
+                    convert_to(coalesce(url, '') || ' ' || headers || ' ', 'UTF8') || body AS text
+             FROM document WHERE strpos(coalesce(url, '') || ' ' || headers, $1) > 0
+                OR position(convert_to($1, 'UTF8') in body) > 0
+                OR call_uuid = ANY($2)",
+            clue,
+            uuids,
+        )
         .await
     }
 
@@ -101,17 +109,12 @@ impl Postgres {
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut PgConnection| {
-            sql(
-                "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(json, 'UTF8') AS text
-                 FROM unpublished WHERE strpos(json, $1) > 0 OR call_uuid = ANY($2)",
-            )
-            .bind(text(clue))
-            .bind(texts(uuids.iter().map(String::as_str)))
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(json, 'UTF8') AS text
+             FROM unpublished WHERE strpos(json, $1) > 0 OR call_uuid = ANY($2)",
+            clue,
+            uuids,
+        )
         .await
     }
 }

@@ -54,24 +54,37 @@ impl Sqlite {
         .await
     }
 
+    /// What a statement finds for the clue and for these channels.
+    async fn suspects(
+        &self,
+        statement: &'static str,
+        clue: &str,
+        uuids: &[String],
+    ) -> Result<Vec<Suspect>, StoreError> {
+        self.read(async |db: &mut SqliteConnection| {
+            sqlx::query(statement)
+                .bind(clue)
+                .bind(serde_json::json!(uuids).to_string())
+                .try_map(|row| Suspect::from_row(&row))
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
     /// Kept answers with the clue in them, or of one of these channels.
     pub(in crate::store) async fn suspect_answers(
         &self,
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut SqliteConnection| {
-            sqlx::query(
-                "SELECT id, NULL AS state, call_uuid AS channel, CAST(variables AS BLOB) AS text
-                 FROM response WHERE instr(variables, ?1) > 0
-                    OR call_uuid IN (SELECT value FROM json_each(?2))",
-            )
-            .bind(clue)
-            .bind(serde_json::json!(uuids).to_string())
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, NULL AS state, call_uuid AS channel, CAST(variables AS BLOB) AS text
+             FROM response WHERE instr(variables, ?1) > 0
+                OR call_uuid IN (SELECT value FROM json_each(?2))",
+            clue,
+            uuids,
+        )
         .await
     }
 
@@ -81,20 +94,15 @@ impl Sqlite {
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut SqliteConnection| {
-            sqlx::query(
-                "SELECT id, state, call_uuid AS channel,
-                        CAST(coalesce(url, '') || ' ' || headers || ' ' AS BLOB) || body AS text
-                 FROM document WHERE instr(coalesce(url, '') || ' ' || headers, ?1) > 0
-                    OR instr(body, CAST(?1 AS BLOB)) > 0
-                    OR call_uuid IN (SELECT value FROM json_each(?2))",
-            )
-            .bind(clue)
-            .bind(serde_json::json!(uuids).to_string())
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, state, call_uuid AS channel,
+                    CAST(coalesce(url, '') || ' ' || headers || ' ' AS BLOB) || body AS text
+             FROM document WHERE instr(coalesce(url, '') || ' ' || headers, ?1) > 0
+                OR instr(body, CAST(?1 AS BLOB)) > 0
+                OR call_uuid IN (SELECT value FROM json_each(?2))",
+            clue,
+            uuids,
+        )
         .await
     }
 
@@ -104,18 +112,13 @@ impl Sqlite {
         clue: &str,
         uuids: &[String],
     ) -> Result<Vec<Suspect>, StoreError> {
-        self.read(async |db: &mut SqliteConnection| {
-            sqlx::query(
-                "SELECT id, NULL AS state, call_uuid AS channel, CAST(json AS BLOB) AS text
-                 FROM unpublished WHERE instr(json, ?1) > 0
-                    OR call_uuid IN (SELECT value FROM json_each(?2))",
-            )
-            .bind(clue)
-            .bind(serde_json::json!(uuids).to_string())
-            .try_map(|row| Suspect::from_row(&row))
-            .fetch_all(db)
-            .await
-        })
+        self.suspects(
+            "SELECT id, NULL AS state, call_uuid AS channel, CAST(json AS BLOB) AS text
+             FROM unpublished WHERE instr(json, ?1) > 0
+                OR call_uuid IN (SELECT value FROM json_each(?2))",
+            clue,
+            uuids,
+        )
         .await
     }
 
