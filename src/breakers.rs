@@ -79,6 +79,13 @@ impl Breakers {
         }
     }
 
+    /// These, of which nothing is known yet.
+    pub fn of(wanted: impl Iterator<Item = Wanted>) -> Arc<Self> {
+        let breakers = Self::default();
+        breakers.replace(wanted);
+        Arc::new(breakers)
+    }
+
     /// The breakers from now on. Those of webhooks that are as they were go on as they are.
     pub fn replace(&self, wanted: impl Iterator<Item = Wanted>) {
         let before = self.known.load();
@@ -148,7 +155,7 @@ impl Watched {
                 };
                 let (since, failures, why) = (clock(rest.since_ms), rest.failures, rest.why);
                 format!(
-                    "{webhook} is not asked since {since}: {failures} failures in a row, the last: {why}; {again}"
+                    "{webhook} is not asked since {since}, after {failures} failures in a row (the last: {why}); {again}"
                 )
             }
             // It ended just now.
@@ -270,10 +277,8 @@ mod tests {
         }
     }
 
-    fn breakers() -> Breakers {
-        let breakers = Breakers::default();
-        breakers.replace([wanted("as it is")].into_iter());
-        breakers
+    fn breakers() -> Arc<Breakers> {
+        Breakers::of([wanted("as it is")].into_iter())
     }
 
     fn fail(breakers: &Breakers) {
@@ -296,7 +301,7 @@ mod tests {
         let failure = breakers.ask("crm").unwrap_err();
         assert_eq!(failure.reason, Reason::CircuitOpen);
         let shape = regex::Regex::new(
-            r"^crm is not asked since \d\d:\d\d:\d\d: 2 failures in a row, the last: no answer from crm.example:443 within 10 s; it is asked again at \d\d:\d\d:\d\d$",
+            r"^crm is not asked since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is asked again at \d\d:\d\d:\d\d$",
         );
         assert!(shape.unwrap().is_match(&failure.detail), "{failure}");
         tokio::time::advance(PAUSE).await;

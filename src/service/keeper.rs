@@ -322,8 +322,7 @@ mod tests {
             receiver.url("/status/503")
         );
         let config = Config::parse(&settings, "test.toml").unwrap();
-        let breakers = Arc::new(Breakers::default());
-        breakers.replace(build::breakers(&config));
+        let breakers = Breakers::of(build::breakers(&config));
         let webhooks = Webhooks::new(&build::compile(&config).unwrap(), breakers, None);
         for _ in 0..2 {
             let answer = webhooks.deliver(&delivery(Kind::Request)).await;
@@ -332,7 +331,7 @@ mod tests {
         let refused = webhooks.deliver(&delivery(Kind::Request)).await;
         let said = refused.unwrap_err();
         assert!(said.starts_with("CIRCUIT_OPEN: crm is not asked since"));
-        assert!(said.contains("the last: it answered 503"), "{said}");
+        assert!(said.contains("(the last: it answered 503)"), "{said}");
         assert_eq!(receiver.count(), 2);
         let document = webhooks.deliver(&delivery(Kind::Document)).await;
         assert_eq!(document.map(|reply| reply.status), Ok(503));

@@ -179,8 +179,7 @@ impl Service {
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
-        let breakers = Arc::new(Breakers::default());
-        breakers.replace(build::breakers(config));
+        let breakers = Breakers::of(build::breakers(config));
         let abouts = about::all(config);
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
@@ -210,12 +209,7 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let options = takeover::Options {
-            board: Arc::clone(&board),
-            breakers: Arc::clone(&breakers),
-            traces: traces.clone(),
-            ..build::takeover_options(config)
-        };
+        let options = options(config, &board, &breakers, traces.clone());
         let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
@@ -347,6 +341,21 @@ impl Service {
             Err(_) => pages.abort(),
         }
         info!("stopped");
+    }
+}
+
+/// How calls are taken, and where it is told.
+fn options(
+    config: &Config,
+    board: &Arc<Board>,
+    breakers: &Arc<Breakers>,
+    traces: Option<traces::Traces>,
+) -> takeover::Options {
+    takeover::Options {
+        traces,
+        board: Arc::clone(board),
+        breakers: Arc::clone(breakers),
+        ..build::takeover_options(config)
     }
 }
 
