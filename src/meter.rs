@@ -119,6 +119,9 @@ pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 /// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
 pub const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
 
+/// Lines that the log lacks: it was not read, or could not be written, fast enough.
+pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
+
 /// Calls whose document lacks something.
 pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
 
@@ -176,6 +179,7 @@ pub fn start_at_zero<'a>(
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
     }
     counter!(INCOMPLETE).absolute(0);
+    counter!(LOG_LINES_LEFT_OUT).absolute(0);
     counter!(STRANGERS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
@@ -262,6 +266,7 @@ fn describe() {
     );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
+    describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
     describe_counter!(RECORDINGS, "Requests for recordings that are served here");
     describe_counter!(PUBLISHED, "Recordings that documents waited for");
     describe_gauge!(
