@@ -16,6 +16,8 @@ pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 pub const WIDGETS: &str = "switchhook_widgets_total";
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
+/// Whether a `webhook` rests after failures in a row, and nobody is kept waiting for it: 1 or 0.
+pub const RESTING: &str = "switchhook_webhook_resting";
 /// Seconds of a call that were ours and not the webhook's.
 pub const OWN_SECONDS: &str = "switchhook_own_seconds";
 /// Limits that were hit, by `limit`.
@@ -199,6 +201,7 @@ fn webhook_at_zero(webhook: &str) {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
         drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
     }
+    gauge!(RESTING, "webhook" => webhook.to_owned()).increment(0.0);
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
@@ -244,6 +247,7 @@ fn describe() {
         Unit::Seconds,
         "Time that a commit of the store took"
     );
+    describe_gauge!(RESTING, "Whether a webhook rests after failures in a row");
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"

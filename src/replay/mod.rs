@@ -18,6 +18,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::recorder::What;
 use crate::service;
@@ -94,13 +95,12 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
-    let script = Answers {
+    let script = Arc::new(Answers {
         began,
         outcome: recording.outcome(&times),
         asked: Arc::clone(&asked),
         code: recording.header.code.clone().unwrap_or_default(),
-    };
-    let script = Arc::new(script);
+    });
     let mut by_name = widgets.by_name.clone();
     if recording.header.code.is_some() {
         let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
@@ -120,6 +120,7 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
+        breakers: Arc::new(breakers(recording)),
         ..Options::default()
     };
     let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
@@ -146,6 +147,12 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         request,
         end,
     })
+}
+
+/// What other calls had found out about the webhook.
+fn breakers(recording: &Recording) -> Breakers {
+    let found = recording.found_it_resting();
+    found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
 async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Result<What, String> {

@@ -29,7 +29,7 @@ pub fn brief(ops: &Ops) -> Markup {
     let all = Health::all(ops, &Figures::new(&text));
     html! {
         ul.hooks {
-            @for one in all.iter().filter(|one| !one.samples.is_empty()) {
+            @for one in all.iter().filter(|one| one.rest.is_some() || !one.samples.is_empty()) {
                 li {
                     div.row {
                         (link(&one.name))
@@ -138,6 +138,7 @@ fn settings(about: &About, one: &Health) -> Markup {
             code { (about.method) " " (about.url) }
             @if about.in_background { ", asked in the background" } @else { ", timeout " (words::span(about.timeout)) }
             @if let Some(streams) = about.http2_streams { ", http2_streams " (streams) }
+            @if let Some((failures, pause)) = about.rests { ", rests for " (words::span(pause)) " after " (failures) " failures in a row" }
             @if about.persists { ", answers are kept" }
             @if !one.samples.is_empty() { ", serves callers" }
             @for document in &about.documents { ", gets the " (document) }
