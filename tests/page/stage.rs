@@ -157,6 +157,11 @@ response.map = {{ customer_name = "$.customer.name" }}
         self.inbox.wait(before + 1).await;
     }
 
+    /// A call whose document is answered 500.
+    pub async fn failed(&self, capture: &str) {
+        self.play_refused(capture, 500).await;
+    }
+
     /// A call whose document nobody took for more than eight days: it is dead.
     pub async fn given_up(&self, capture: &str) {
         self.play_refused(capture, 500).await;
