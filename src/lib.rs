@@ -26,6 +26,7 @@
 //! | [`recordings`] | where a call's recordings can be fetched: served, or uploaded; the wait until they can be |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
+//! | [`breakers`] | webhooks that fail in a row and are left alone for a while |
 //! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
 //! | [`traces`] | what a call went through, as OpenTelemetry spans for a collector |
 //! | [`recorder`], [`replay`], [`backtest`] | what was said in a call, in one file; the same call again in virtual time; a changed configuration over what is kept |
@@ -95,6 +96,7 @@
 
 pub mod backtest;
 pub mod board;
+pub mod breakers;
 pub mod call;
 pub mod config;
 pub mod doctor;

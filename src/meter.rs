@@ -16,6 +16,8 @@ pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 pub const WIDGETS: &str = "switchhook_widgets_total";
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
+/// Whether a `webhook` rests after failures in a row, and nobody is kept waiting for it: 1 or 0.
+pub const RESTING: &str = "switchhook_webhook_resting";
 /// Seconds of a call that were ours and not the webhook's.
 pub const OWN_SECONDS: &str = "switchhook_own_seconds";
 /// Limits that were hit, by `limit`.
@@ -61,6 +63,10 @@ pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
 /// Time between two attempts at an `endpoint` that keeps failing, seconds; 0 when it is sent to as
 /// fast as its settings say.
 pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
+
+/// When deliveries to an `endpoint` that is left alone go on, s since 1970; 0, or in the past: it is
+/// not left alone.
+pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
 
 /// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
 pub const PART_WELL: &str = "switchhook_part_well";
@@ -116,6 +122,9 @@ pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
 /// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
 pub const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
+
+/// Lines that the log lacks: it was not read, or could not be written, fast enough.
+pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
 
 /// Calls whose document lacks something.
 pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
@@ -174,6 +183,7 @@ pub fn start_at_zero<'a>(
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
     }
     counter!(INCOMPLETE).absolute(0);
+    counter!(LOG_LINES_LEFT_OUT).absolute(0);
     counter!(STRANGERS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
@@ -195,6 +205,7 @@ fn webhook_at_zero(webhook: &str) {
         counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
         drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
     }
+    gauge!(RESTING, "webhook" => webhook.to_owned()).increment(0.0);
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
@@ -203,6 +214,7 @@ fn webhook_at_zero(webhook: &str) {
     }
     gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
     gauge!(DELIVERY_PAUSE, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(DELIVERY_RESUMES, "endpoint" => webhook.to_owned()).increment(0.0);
 }
 
 fn switch_at_zero(switch: &str) {
@@ -240,6 +252,7 @@ fn describe() {
         Unit::Seconds,
         "Time that a commit of the store took"
     );
+    describe_gauge!(RESTING, "Whether a webhook rests after failures in a row");
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
@@ -256,8 +269,14 @@ fn describe() {
         Unit::Seconds,
         "Time between two attempts at an endpoint that keeps failing"
     );
+    describe_gauge!(
+        DELIVERY_RESUMES,
+        Unit::Seconds,
+        "When deliveries to an endpoint that is left alone go on, since 1970"
+    );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
+    describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
     describe_counter!(RECORDINGS, "Requests for recordings that are served here");
     describe_counter!(PUBLISHED, "Recordings that documents waited for");
     describe_gauge!(

@@ -11,12 +11,14 @@ mod tapes;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::replay::Difference;
 use crate::takeover::Widgets;
 use crate::webhook::Webhook;
 
 /// A path of `response.map`, and how often it found a value of its kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PathTold {
     /// The variable, without `flow.key.`.
     pub name: String,
@@ -27,7 +29,7 @@ pub struct PathTold {
 }
 
 /// What was tested of one webhook.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Tested {
     /// Recorded calls.
     pub recordings: u64,
@@ -36,8 +38,10 @@ pub struct Tested {
     /// Documents.
     pub documents: u64,
     /// Why some could not be, and how many.
+    #[serde(rename = "not_tested")]
     pub untold: BTreeMap<String, u64>,
     /// 2xx answers that were read: so often could each path have found something.
+    #[serde(rename = "answers_read")]
     pub read: u64,
     /// Its paths.
     pub paths: Vec<PathTold>,
@@ -52,7 +56,7 @@ impl Tested {
 }
 
 /// A call of which something would be different.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Changed {
     /// Unique-ID.
     pub call: String,

@@ -1,6 +1,7 @@
 //! What a call is and what is decided about it. Pure: no socket, no clock, no
 //! database, nothing else of this crate. Everything here is tested as a table.
 
+pub mod breaker;
 pub mod cdr;
 pub mod details;
 pub mod flow_vars;

@@ -234,8 +234,10 @@ pub struct Replay {
 /// `switchhook backtest`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: before a changed template or mapping is published\n  \
+    after_help = "Examples: before a changed template or mapping is published\n  \
     switchhook --config changed.toml backtest lookup\n\n\
+    Which calls would go down another way?\n  \
+    switchhook --config changed.toml backtest --json | jq -r '.changes[].call'\n\n\
     Tested are, with the webhooks as that file has them: recorded calls ([recorder]), played again with\n\
     the answer that came; answers that the store keeps (persist_response), judged and mapped anew; and\n\
     documents that the outbox still has, made anew. Shown are each call of which something would be\n\
@@ -260,6 +262,11 @@ pub struct Backtest {
     /// Only those of calls that began before then.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
+
+    /// Print one JSON object: same; changes with call, webhook and differences (what, was, is); and by
+    /// webhook what was tested, what could not be and why, and how often each path matched.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `switchhook metrics`.

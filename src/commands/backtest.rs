@@ -43,7 +43,11 @@ async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let tested = test(&desk.store, &widgets, args, recordings).await;
     desk.store.close().await;
     let report = tested?;
-    super::say(&told(&report))?;
+    let text = match args.json {
+        true => object(&report)?,
+        false => told(&report),
+    };
+    super::say(&text)?;
     if report.tested.values().all(|one| one.total() == 0) {
         return Err(NOTHING.to_owned());
     }
@@ -137,6 +141,17 @@ async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Resul
             test.documents(call, &sent);
         }
     }
+}
+
+/// For programs.
+fn object(report: &Report) -> Result<String, String> {
+    let object = serde_json::json!({
+        "same": report.changes.is_empty(),
+        "changes": report.changes,
+        "tested": report.tested,
+    });
+    let text = serde_json::to_string_pretty(&object);
+    text.map_or_else(|error| Err(error.to_string()), |text| Ok(text + "\n"))
 }
 
 fn told(report: &Report) -> String {

@@ -25,13 +25,12 @@ const STARTS: Duration = Duration::from_secs(20);
 /// Exit status 0 when all of it was right.
 #[must_use]
 pub fn lab(args: &Lab) -> ExitCode {
-    if std::env::var_os("RUST_LOG").is_some() {
-        super::start_logging(false);
-    }
+    let asked = std::env::var_os("RUST_LOG");
+    let log = asked.and_then(|_| super::log::start(false));
     if args.load {
         return super::load::table(args);
     }
-    super::exit(super::block_on(async {
+    let done = super::block_on(async {
         match (args.target.as_slice(), args.receiver, args.null) {
             ([], Some(address), _) => super::receiver::answer(address).await,
             ([], None, Some(address)) => super::load::null(address, args).await,
@@ -39,7 +38,8 @@ pub fn lab(args: &Lab) -> ExitCode {
             ([target], ..) => super::load::one(target, args).await,
             (..) => Err("several --target are for --load; give one".into()),
         }
-    }))
+    });
+    super::exit_logged(log, done)
 }
 
 fn pace(args: &Lab) -> Pace {

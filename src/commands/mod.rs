@@ -9,6 +9,7 @@ mod doctor;
 mod forget;
 mod lab;
 mod load;
+mod log;
 mod manual;
 mod metrics;
 mod outbox;
@@ -17,10 +18,8 @@ mod replay;
 mod report;
 mod serve;
 
-use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
-
-use tracing_subscriber::EnvFilter;
 
 pub use backtest::backtest;
 pub use backup::{backup, restore};
@@ -35,23 +34,6 @@ pub use outbox::outbox;
 pub use replay::replay;
 pub use report::report;
 pub use serve::serve;
-
-/// Logs to standard error; `RUST_LOG` chooses how much, `info` when it is unset.
-fn start_logging(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    let started = if json {
-        log.json().flatten_event(true).try_init()
-    } else {
-        log.try_init()
-    };
-    if let Err(error) = started {
-        eprintln!("switchhook: no logs: {error}");
-    }
-}
 
 /// Runs a command on all cores.
 ///
@@ -77,6 +59,17 @@ fn exit(done: Result<bool, String>) -> ExitCode {
             eprintln!("switchhook: {message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// As [`exit`], behind all that was logged. An error that nobody reads is not waited for.
+fn exit_logged(log: Option<log::Log>, done: Result<bool, String>) -> ExitCode {
+    match (log, done) {
+        (Some(log), Err(message)) => {
+            log.say(&format!("switchhook: {message}"));
+            ExitCode::FAILURE
+        }
+        (_, done) => exit(done),
     }
 }
 

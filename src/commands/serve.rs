@@ -13,8 +13,8 @@ use switchhook::service::Service;
 /// second signal to stop does not wait for calls and deliveries.
 #[must_use]
 pub fn serve(path: &Path, json_logs: bool) -> ExitCode {
-    super::start_logging(json_logs);
-    super::exit(super::block_on(run(path)).map(|()| true))
+    let log = super::log::start(json_logs);
+    super::exit_logged(log, super::block_on(run(path)).map(|()| true))
 }
 
 async fn run(path: &Path) -> Result<(), String> {

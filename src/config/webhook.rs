@@ -1,5 +1,6 @@
 //! `[webhooks.NAME]`: the request, what the caller gets meanwhile, what is kept.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use toml_edit::Value;
@@ -12,6 +13,7 @@ use super::secrets::{PASSWORD, pem, secret, signing};
 use super::section::Section;
 use super::sections::is_webhook_name;
 use super::variables::variables;
+use crate::call::breaker;
 use crate::call::variables::Names;
 use crate::takeover::{BeforeAnswer, HoldMusic};
 use crate::webhook::options::{
@@ -33,6 +35,8 @@ pub struct Webhook {
     pub signing: Vec<Secret>,
     /// How fast documents are posted to it.
     pub delivery: Delivery,
+    /// When calls leave it alone; `None`: never.
+    pub breaker: Option<breaker::Options>,
 }
 
 /// The widget's settings that are not of its request.
@@ -94,6 +98,7 @@ pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
         widget: widget(&mut section, &mut response),
         signing: signing(section.section("signing")),
         delivery: delivery(section.section("delivery")),
+        breaker: breaker(section.section("breaker")),
     }
 }
 
@@ -271,4 +276,27 @@ fn delivery(mut section: Section<'_>) -> Delivery {
         rate: section.get_or("rate", default.rate, number(1..=100_000)),
         in_flight: section.get_or("in_flight", default.in_flight, number(1..=10_000)),
     }
+}
+
+/// The pause of a breaker that says none: as long as the usual timeout, which the call that
+/// tries the webhook then may wait for.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Less is no rest, more an outage that nobody remembers.
+const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
+
+fn breaker(mut section: Section<'_>) -> Option<breaker::Options> {
+    let failures = section.get("failures", number(0..=1_000));
+    let pause = section.get("pause", duration(PAUSES));
+    if pause.is_some() && !section.has("failures") {
+        let cure = "add breaker.failures, for example 5";
+        section.fault(
+            "pause",
+            Wrong::new("is of no use without breaker.failures", cure),
+        );
+    }
+    let failures = failures.filter(|failures| *failures > 0)?;
+    Some(breaker::Options {
+        failures,
+        pause: pause.unwrap_or(PAUSE),
+    })
 }

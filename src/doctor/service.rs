@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::finding::{Finding, Findings};
+use crate::meter;
+use crate::ops::figures::Figures;
 
 /// What `/readyz` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +19,11 @@ pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> 
     // Port 0 is any: there is nobody to ask.
     if http.port() != 0 {
         let place = reachable(http);
-        judge(place, ask(place, within).await, &mut findings);
+        let heard = ask(place, "readyz", within).await;
+        judge(place, heard.0, &mut findings);
+        if heard.0 != Heard::Nothing {
+            resting(&ask(place, "metrics", within).await.1, &mut findings);
+        }
     }
     findings.list()
 }
@@ -32,17 +38,37 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn ask(place: SocketAddr, within: Duration) -> Heard {
+/// What a page did, and its text.
+async fn ask(place: SocketAddr, page: &str, within: Duration) -> (Heard, String) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(within)
         .build();
     let Ok(client) = client else {
-        return Heard::Nothing;
+        return (Heard::Nothing, String::new());
     };
-    match client.get(format!("http://{place}/readyz")).send().await {
-        Ok(response) => Heard::Status(response.status().as_u16()),
-        Err(_) => Heard::Nothing,
+    match client.get(format!("http://{place}/{page}")).send().await {
+        Ok(response) => {
+            let heard = Heard::Status(response.status().as_u16());
+            (heard, response.text().await.unwrap_or_default())
+        }
+        Err(_) => (Heard::Nothing, String::new()),
+    }
+}
+
+/// Webhooks that it does not ask for a while.
+fn resting(metrics: &str, findings: &mut Findings) {
+    let figures = Figures::new(metrics);
+    let resting = figures
+        .of(meter::RESTING)
+        .filter(|sample| sample.value > 0.0);
+    for webhook in resting.filter_map(|sample| sample.label("webhook")) {
+        let what = format!(
+            "it does not ask {webhook} after failures in a row: calls take line 1 with CIRCUIT_OPEN"
+        );
+        let cure =
+            "see below what is wrong with it; once it answers, one call after the pause ends this";
+        findings.warn("breaker", what, cure);
     }
 }
 
@@ -88,6 +114,17 @@ mod tests {
         assert_eq!(level(Heard::Status(503)), Level::Fault);
         assert_eq!(level(Heard::Status(404)), Level::Warning);
         assert_eq!(level(Heard::Nothing), Level::Note);
+    }
+
+    #[test]
+    fn a_webhook_that_rests_is_named_and_no_other() {
+        let name = meter::RESTING;
+        let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
+        let mut findings = Findings::about("service");
+        resting(&metrics, &mut findings);
+        let found = findings.list();
+        assert_eq!(found.len(), 1);
+        assert!(found[0].what.contains("does not ask crm "), "{found:?}");
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(super) fn text(
 /// The scenario's name ends each path, so that its requests are told from the others'.
 fn url(scenario: &Scenario, receiver: SocketAddr, closed: u16) -> String {
     let base = scenario.url.replace("{closed}", &closed.to_string());
+    let base = base.replace("{receiver}", &receiver.to_string());
     if base.starts_with("http") {
         return base;
     }

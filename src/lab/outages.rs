@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::documents;
 use super::receiver::{Receiver, Request};
 use super::report::CallReport;
 use super::run::{LabError, ROOM, Service};
-use super::scenarios::{Killed, ReceiverDown, Scenario};
+use super::scenarios::{Killed, ReceiverDown, Rests, Scenario};
 use super::stage::{Played, SETTLE, Stage};
 use super::switch::Switch;
 
@@ -19,6 +20,37 @@ const RESCUED: Duration = Duration::from_secs(2);
 
 /// The calls that were played, and what was wrong beside them.
 pub(super) type Outcome = Result<(Vec<CallReport>, Vec<String>), LabError>;
+
+/// A webhook that does not answer: two callers wait for it, two are sent on at once, and when it
+/// answers again one call after the pause finds it so.
+pub(super) async fn rests(stage: &Stage, calls: &Rests, service: &impl Service) -> Outcome {
+    let documents = Receiver::start().await?;
+    let config = stage.config(&calls.all(), &documents, ROOM);
+    let started = stage.started(service.start(config)).await?;
+    let esl = &started.esl;
+    let place = |calls| both(calls, |call| stage.place(call, esl));
+    stage.receiver.hold_answers();
+    let [first, second] = place(&calls.fails).await;
+    let failed = Instant::now();
+    let [third, fourth] = place(&calls.rests).await;
+    stage.receiver.answer();
+    sleep_until(failed + Rests::pause()).await;
+    // One after the other: the second finds what the first has found out.
+    let [probe, last] = &calls.heals;
+    let heals = [stage.place(probe, esl).await, stage.place(last, esl).await];
+    let played = [first, second, third, fourth].into_iter().chain(heals);
+    let judged = played.map(|played| stage.judge(played, &documents));
+    let mut reports = join_all(judged).await;
+    started.stop.await;
+    let strays = documents::recheck(&documents, &mut reports);
+    Ok((reports, strays))
+}
+
+/// Does two things at once.
+async fn both<'t, T, D: Future>(two: &'t [T; 2], does: impl Fn(&'t T) -> D) -> [D::Output; 2] {
+    let [one, other] = two;
+    tokio::join!(does(one), does(other)).into()
+}
 
 /// The first call ends while its receiver is down; the second is on hold meanwhile, and
 /// ends when the receiver is back: its document brings the first one's along.

@@ -5,7 +5,7 @@ use std::io;
 use futures_util::future::BoxFuture;
 
 use super::report::{CallReport, Report};
-use super::scenarios::{self, Killed, ReceiverDown, Scenario};
+use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario};
 use super::stage::{SETTLE, Stage};
 use super::switch::Pace;
 use super::{documents, outages};
@@ -77,6 +77,7 @@ pub enum LabError {
 struct Chosen {
     main: Vec<Scenario>,
     overload: Option<(Scenario, Scenario)>,
+    rests: Option<Rests>,
     receiver_down: Option<ReceiverDown>,
     killed: Option<Killed>,
 }
@@ -94,12 +95,14 @@ impl Chosen {
         });
         let (first, second) = scenarios::overload();
         let overload = any(&[&first, &second]).then_some((first, second));
-        // These are about documents, which come only to who follows the switch.
-        let (down, killed) = (ReceiverDown::new(), Killed::new());
+        // These are about documents and parked calls, which come only to who follows the switch.
+        let (rests, down, killed) = (Rests::new(), ReceiverDown::new(), Killed::new());
+        let rests_chosen = any(&rests.all());
         let (down_chosen, killed_chosen) = (any(&down.all()), any(&killed.all()));
         Self {
             main,
             overload,
+            rests: (options.follow && rests_chosen).then_some(rests),
             receiver_down: (options.follow && down_chosen).then_some(down),
             killed: (options.follow && killed_chosen).then_some(killed),
         }
@@ -107,9 +110,10 @@ impl Chosen {
 
     fn count(&self) -> usize {
         let overload = if self.overload.is_some() { 2 } else { 0 };
+        let rests = self.rests.as_ref().map_or(0, |it| it.all().len());
         let down = self.receiver_down.as_ref().map_or(0, |it| it.all().len());
         let killed = self.killed.as_ref().map_or(0, |it| it.all().len());
-        self.main.len() + overload + down + killed
+        self.main.len() + overload + rests + down + killed
     }
 }
 
@@ -132,6 +136,11 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, L
         calls.extend(overload(&stage, first, second, &service).await?);
     }
     let mut problems = documents::recheck(&stage.receiver, &mut calls);
+    if let Some(rests) = &chosen.rests {
+        let (more, strays) = outages::rests(&stage, rests, &service).await?;
+        calls.extend(more);
+        problems.extend(strays);
+    }
     if let Some(down) = &chosen.receiver_down {
         let (more, strays) = outages::receiver_down(&stage, down, &service).await?;
         calls.extend(more);

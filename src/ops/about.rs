@@ -17,6 +17,8 @@ pub struct About {
     pub timeout: Duration,
     /// Requests on one HTTP/2 connection, when that is not what it is by itself.
     pub http2_streams: Option<usize>,
+    /// Failures in a row after which it rests, and for how long.
+    pub rests: Option<(u32, Duration)>,
     /// Calls do not wait for it.
     pub in_background: bool,
     /// Its answers are kept (`persist_response`).

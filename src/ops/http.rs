@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
+use crate::breakers::Breakers;
 use crate::call::mask::Mask;
 use crate::store::Store;
 
@@ -50,6 +51,8 @@ pub struct Ops {
     pub metrics: PrometheusHandle,
     /// Who is on hold, and what became of the last calls.
     pub board: Arc<Board>,
+    /// Which webhooks rest.
+    pub breakers: Arc<Breakers>,
     /// Calls that are over, documents.
     pub store: Store,
     /// The times of the page are in this zone.

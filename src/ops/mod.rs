@@ -3,7 +3,7 @@
 
 pub mod about;
 mod calls;
-mod figures;
+pub(crate) mod figures;
 pub mod files;
 mod filled;
 mod guard;

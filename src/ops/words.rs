@@ -162,7 +162,7 @@ const fn told(reason: Reason) -> (&'static str, &'static str) {
         ),
         Reason::CircuitOpen => (
             "the webhook failed so often that it is not asked for a while",
-            "Look at its last failures; it is asked again by itself.",
+            "Its sentence says why it rests and until when; one call asks it then. See the webhook's breaker in the config.",
         ),
         Reason::Overloaded => (
             "a limit of this service was reached",

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
+use crate::breakers::Breakers;
 use crate::call::outcome::{Failure, Outcome, Phases, Reason};
 use crate::config::Config;
 use crate::recorder::What;
@@ -108,6 +109,7 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
+        breakers: Arc::new(breakers(recording)),
         ..Options::default()
     };
     let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
@@ -134,6 +136,12 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
         request,
         end,
     })
+}
+
+/// What other calls had found out about the webhook.
+fn breakers(recording: &Recording) -> Breakers {
+    let found = recording.found_it_resting();
+    found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
 async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Result<What, String> {

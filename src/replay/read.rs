@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::call::outcome::Reason;
+use crate::call::outcome::{Failure, Reason};
 use crate::recorder::{Header, Line, VERSION, What};
 
 use super::switch::{Frame, Script, frames};
@@ -90,20 +90,21 @@ impl Recording {
 
     /// Whether other calls had every place on hold.
     pub(super) fn found_no_room(&self) -> bool {
-        let full = Reason::Overloaded.as_str();
-        let reason = self.end().and_then(|end| match end {
-            What::End { reason, .. } => reason.as_deref(),
-            What::Switch(_)
-            | What::Event(_)
-            | What::Us(_)
-            | What::Closed
-            | What::Request { .. }
-            | What::Outcome { .. }
-            | What::Waited
-            | What::Stopping
-            | What::Cut => None,
-        });
-        reason == Some(full)
+        self.failed_with(Reason::Overloaded).is_some()
+    }
+
+    /// Its webhook rested, after what other calls had found: with this sentence.
+    pub(super) fn found_it_resting(&self) -> Option<Failure> {
+        let detail = self.failed_with(Reason::CircuitOpen)?;
+        Some(Failure::new(Reason::CircuitOpen, detail))
+    }
+
+    fn failed_with(&self, wanted: Reason) -> Option<&str> {
+        let Some(What::End { reason, detail, .. }) = self.end() else {
+            return None;
+        };
+        let is_it = reason.as_deref() == Some(wanted.as_str());
+        is_it.then(|| detail.as_deref().unwrap_or_default())
     }
 
     /// What was said to the switch.

@@ -30,6 +30,9 @@ fn about(config: &Config, name: &str, webhook: &config::Webhook) -> About {
         url: shown::template(&request.url),
         timeout: request.timeout,
         http2_streams: (streams != usual).then_some(streams),
+        rests: webhook
+            .breaker
+            .map(|breaker| (breaker.failures, breaker.pause)),
         in_background: !widget.wait_for_response,
         persists: widget.persist_response,
         raw: widget

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::breakers::Wanted;
 use crate::call::details::{DurationUnit, Format, Legs};
 use crate::call::mask::Mask;
 use crate::call::tenants::{Account, Routes, Tenants};
@@ -258,6 +259,19 @@ pub fn endpoints(config: &Config) -> Result<Endpoints, Faults> {
     }
     config.accept(faults)?;
     Ok(Arc::new(endpoints))
+}
+
+/// When each webhook is left alone, of those that say so.
+pub fn breakers(config: &Config) -> impl Iterator<Item = Wanted> {
+    let webhooks = config.webhooks.iter();
+    webhooks.filter_map(|(name, webhook)| {
+        Some(Wanted {
+            webhook: name.clone(),
+            options: webhook.breaker?,
+            settings: config.webhook_text(name).to_owned(),
+            time_zone: config.account.time_zone,
+        })
+    })
 }
 
 /// The limits and times of calls on hold.

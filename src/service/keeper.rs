@@ -16,6 +16,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 use url::Url;
 
+use crate::breakers::Breakers;
 use crate::limit;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
@@ -146,6 +147,7 @@ fn now_ms() -> i64 {
 /// Sends what waits in the store, with the webhooks as they are configured now.
 pub struct Webhooks {
     known: ArcSwap<Known>,
+    breakers: Arc<Breakers>,
     traces: Option<Traces>,
 }
 
@@ -155,10 +157,14 @@ struct Known {
 }
 
 impl Webhooks {
-    /// The webhooks of a configuration. Each attempt is told to the `traces`.
-    pub fn new(built: &Built, traces: Option<Traces>) -> Self {
-        let known = ArcSwap::from_pointee(Known::of(built));
-        Self { known, traces }
+    /// The webhooks of a configuration. Each attempt is told to the `traces`; a call's request
+    /// in the background asks the `breakers` first.
+    pub fn new(built: &Built, breakers: Arc<Breakers>, traces: Option<Traces>) -> Self {
+        Self {
+            known: ArcSwap::from_pointee(Known::of(built)),
+            breakers,
+            traces,
+        }
     }
 
     /// Those of another one, from the next attempt on.
@@ -184,11 +190,22 @@ impl Deliver for Webhooks {
             .and_then(|widget| widget.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
+        let question = match delivery.kind {
+            Kind::Request => Some(self.breakers.ask(&delivery.endpoint)),
+            // A document is not what callers wait for, and has a lane of its own.
+            Kind::Document => None,
+        };
+        let question = question.transpose().map_err(|rests| rests.to_string())?;
         webhook.authorize(&mut request.headers);
         let traces = self.traces.as_ref();
         let attempt = traces.map(|traces| Attempt::begin(traces, delivery, &mut request));
         let answer = known.client.deliver(webhook, request, webhook.timeout());
-        let answer = match answer.await {
+        let answer = answer.await;
+        if let Some(question) = question {
+            let status = answer.as_ref().ok().map(|answer| answer.status);
+            question.told(status, answer.as_ref().err());
+        }
+        let answer = match answer {
             Ok(answer) => Ok(Reply {
                 status: answer.status,
                 retry_after: answer.retry_after,
@@ -269,4 +286,54 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
     let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
     headers.insert(name, value);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::lab::receiver::Receiver;
+    use crate::service::build;
+
+    fn delivery(kind: Kind) -> Delivery {
+        let content = Content {
+            method: Some("POST".into()),
+            url: None,
+            headers: Vec::new(),
+            body: "{}".into(),
+        };
+        Delivery {
+            endpoint: "crm".into(),
+            kind,
+            webhook_id: "id".into(),
+            call_uuid: "uuid".into(),
+            attempt: 1,
+            content,
+            headers: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_in_the_background_is_not_sent_while_its_webhook_rests_and_a_document_is() {
+        let receiver = Receiver::start().await.unwrap();
+        let settings = format!(
+            "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[egress]\nallow_plain_http = true\n\
+             allow_addresses = [\"127.0.0.0/8\"]\n[webhooks.crm]\nurl = \"{}\"\nbreaker.failures = 2\n",
+            receiver.url("/status/503")
+        );
+        let config = Config::parse(&settings, "test.toml").unwrap();
+        let breakers = Breakers::of(build::breakers(&config));
+        let webhooks = Webhooks::new(&build::compile(&config).unwrap(), breakers, None);
+        for _ in 0..2 {
+            let answer = webhooks.deliver(&delivery(Kind::Request)).await;
+            assert_eq!(answer.map(|reply| reply.status), Ok(503));
+        }
+        let refused = webhooks.deliver(&delivery(Kind::Request)).await;
+        let said = refused.unwrap_err();
+        assert!(said.starts_with("CIRCUIT_OPEN: crm is not asked since"));
+        assert!(said.contains("(the last: it answered 503)"), "{said}");
+        assert_eq!(receiver.count(), 2);
+        let document = webhooks.deliver(&delivery(Kind::Document)).await;
+        assert_eq!(document.map(|reply| reply.status), Ok(503));
+    }
 }

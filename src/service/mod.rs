@@ -38,6 +38,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::board::Board;
+use crate::breakers::Breakers;
 use crate::call::mask::Mask;
 use crate::config::{Config, Fault, Faults};
 use crate::follow::Password;
@@ -138,6 +139,7 @@ pub struct Service {
     lending: Lending,
     takeover: Arc<Takeover>,
     webhooks: Arc<Webhooks>,
+    breakers: Arc<Breakers>,
     documents: Arc<Documents>,
     answerers: Answerers,
     abouts: Abouts,
@@ -177,6 +179,7 @@ impl Service {
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
         let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let breakers = Breakers::of(build::breakers(config));
         let abouts = about::all(config);
         let documents = Documents::new(config, &built, Arc::clone(&board))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
@@ -193,7 +196,7 @@ impl Service {
         let tracing = Tracing::start(config)?;
         let traces = &tracing.traces;
         let documents = Arc::new(documents.traced(traces.clone()));
-        let webhooks = Arc::new(Webhooks::new(&built, traces.clone()));
+        let webhooks = Arc::new(Webhooks::new(&built, Arc::clone(&breakers), traces.clone()));
         let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
         let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
         let publishing = publish(config, &store, &documents);
@@ -206,11 +209,7 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let options = takeover::Options {
-            board: Arc::clone(&board),
-            traces: traces.clone(),
-            ..build::takeover_options(config)
-        };
+        let options = options(config, &board, &breakers, traces.clone());
         let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
         let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
@@ -238,6 +237,7 @@ impl Service {
             checks,
             metrics,
             board,
+            breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
@@ -256,6 +256,7 @@ impl Service {
             lending,
             takeover,
             webhooks,
+            breakers,
             documents,
             answerers,
             abouts,
@@ -287,6 +288,7 @@ impl Service {
         let endpoints = build::endpoints(config)?;
         self.documents.replace(config, &built)?;
         start_at_zero(config, &self.answerers);
+        self.breakers.replace(build::breakers(config));
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
         self.abouts.store(Arc::new(about::of(config)));
@@ -339,6 +341,21 @@ impl Service {
             Err(_) => pages.abort(),
         }
         info!("stopped");
+    }
+}
+
+/// How calls are taken, and where it is told.
+fn options(
+    config: &Config,
+    board: &Arc<Board>,
+    breakers: &Arc<Breakers>,
+    traces: Option<traces::Traces>,
+) -> takeover::Options {
+    takeover::Options {
+        traces,
+        board: Arc::clone(board),
+        breakers: Arc::clone(breakers),
+        ..build::takeover_options(config)
     }
 }
 

@@ -7,6 +7,7 @@
 mod leaving;
 mod waiting;
 
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -217,6 +218,14 @@ impl<'a, W: Wire> Held<'a, W> {
         let (Some(widget), Some(mut request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
+        self.wake_after(self.takeover.options.music_after, Input::Waiting);
+        let question = match self.takeover.options.breakers.ask(&self.channel.widget) {
+            Ok(question) => question,
+            Err(rests) => {
+                self.asking = Some(Box::pin(ready(Outcome::unsent(rests))));
+                return;
+            }
+        };
         if let Asked::Request(request) = &request {
             self.sent = Some(request.line().into_boxed_str());
             if let Some(tape) = &self.tape {
@@ -240,17 +249,19 @@ impl<'a, W: Wire> Held<'a, W> {
                     }
                     Err(stranger) => Outcome::unsent(stranger),
                 };
+                question.ended(&outcome);
                 tape.answered(&outcome, &answered);
                 outcome
             }),
             None => Box::pin(async move {
-                match witness::confirm(witness, &uuid).await {
+                let outcome = match witness::confirm(witness, &uuid).await {
                     Ok(()) => widget.ask(&widgets.client, request).await,
                     Err(stranger) => Outcome::unsent(stranger),
-                }
+                };
+                question.ended(&outcome);
+                outcome
             }),
         });
-        self.wake_after(self.takeover.options.music_after, Input::Waiting);
     }
 
     fn shown(&self, until: Instant) -> Place<'a> {

@@ -36,6 +36,7 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use crate::board::Board;
+use crate::breakers::Breakers;
 use crate::call::details::Format;
 use crate::call::mask::Mask;
 use crate::call::tenants::Tenants;
@@ -67,6 +68,8 @@ pub struct Options {
     pub frames: eslclient::Limits,
     /// Where it is shown who is on hold, and what became of the last calls.
     pub board: Arc<Board>,
+    /// Which webhooks are left alone.
+    pub breakers: Arc<Breakers>,
     /// How numbers are logged.
     pub mask: Mask,
     /// Records some of the calls.
@@ -87,6 +90,7 @@ impl Default for Options {
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
             board: Arc::default(),
+            breakers: Arc::default(),
             mask: Mask::default(),
             recorder: None,
             traces: None,

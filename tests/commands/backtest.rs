@@ -108,6 +108,47 @@ async fn each_result_that_a_changed_mapping_changes_is_shown_and_the_exit_status
 }
 
 #[tokio::test]
+async fn json_tells_the_same_to_programs() {
+    let place = place().await;
+    configure(&place, &format!("{LOOKUP}{MAP}"));
+    let same = place.json(&["backtest", "--json"]);
+    assert_eq!(same["same"], true);
+    assert_eq!(same["changes"], json!([]));
+    let body = "its body was not kept (response.raw was off, or had another name)";
+    assert_eq!(
+        same["tested"]["lookup"],
+        json!({
+            "recordings": 0, "answers": 3, "documents": 0, "answers_read": 2,
+            "not_tested": {body: 1, "no answer came that could be read anew": 1},
+            "paths": [
+                {"name": "customer_name", "path": "$.customer.name", "matched": 2},
+                {"name": "queue", "path": "$.queue", "matched": 0},
+            ],
+        })
+    );
+    configure(
+        &place,
+        &format!(
+            "{LOOKUP}{}",
+            MAP.replace("$.customer.name", "$.customer.tier")
+        ),
+    );
+    let ran = place.run(&["backtest", "--json"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let told: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(told["same"], false);
+    let differences = json!([{"what": "flow.key.customer_name", "was": "Ann", "is": "gold"}]);
+    let ann = json!({"call": "ann", "webhook": "lookup", "differences": differences});
+    assert_eq!(told["changes"][0], ann);
+    assert_eq!(told["changes"][1]["call"], "bob");
+    let is = &told["changes"][1]["differences"][0];
+    assert_eq!(
+        is,
+        &json!({"what": "reason", "was": null, "is": "INVALID_RESPONSE_MAP"})
+    );
+}
+
+#[tokio::test]
 async fn nothing_kept_or_another_name_is_said_with_the_cure() {
     let place = Place::new();
     place.store().await.close().await;

@@ -13,3 +13,4 @@ mod secrets;
 mod support;
 #[path = "../support/switch.rs"]
 mod switch;
+mod unread;

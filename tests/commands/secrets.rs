@@ -43,7 +43,7 @@ fn secrets() -> Vec<String> {
 }
 
 /// Gives tokens, says 401 to `/denied`, and remembers what it was sent.
-async fn webhook() -> (SocketAddr, Arc<Mutex<String>>) {
+pub async fn webhook() -> (SocketAddr, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let seen = Arc::new(Mutex::new(String::new()));

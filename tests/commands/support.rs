@@ -8,6 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -280,6 +281,8 @@ fn request(stream: TcpStream) -> (String, TcpStream) {
 pub struct Serving {
     child: Child,
     lines: Receiver<String>,
+    /// Whoever has it keeps the log from being read.
+    reading: Arc<Mutex<()>>,
     pub http: String,
     pub esl: SocketAddr,
     /// What was read of the log so far.
@@ -299,15 +302,19 @@ impl Serving {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let (sender, lines) = channel();
-        // Read to its end, so that the program never waits for its log's reader.
+        let reading = Arc::new(Mutex::new(()));
+        let may_read = Arc::clone(&reading);
+        // Read to its end, so that nothing is left out that a test waits for.
         thread::spawn(move || {
             for line in stderr.lines() {
+                drop(may_read.lock().unwrap());
                 drop(sender.send(line.unwrap()));
             }
         });
         let mut serving = Self {
             child,
             lines,
+            reading,
             http: String::new(),
             esl: SocketAddr::from(([0; 4], 0)),
             seen: RefCell::default(),
@@ -334,6 +341,11 @@ impl Serving {
                 Err(error) => panic!("no {words:?} in the log ({error}):\n{seen}"),
             }
         }
+    }
+
+    /// Reads no more of the log until what this gives is let go of.
+    pub fn leave_log_unread(&self) -> MutexGuard<'_, ()> {
+        self.reading.lock().unwrap()
     }
 
     /// All of the log, once the program has ended.

@@ -330,3 +330,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_breaker_is_counted_in_failures_and_rests_for_a_while() {
+    let fault = |settings| said(webhook(settings));
+    assert!(
+        fault("breaker = { pause = \"5s\" }")
+            .contains("webhooks.lookup.breaker.pause: is of no use without breaker.failures; add")
+    );
+    assert!(
+        fault("breaker.failures = 2000").contains("breaker.failures: 2000 is outside 0 to 1000")
+    );
+    assert!(
+        fault("breaker = { failures = 5, pause = \"10ms\" }").contains("breaker.pause: \"10ms\"")
+    );
+    assert!(fault("breaker = 5").contains("webhooks.lookup.breaker"));
+    assert!(fault("breaker = { failure = 5 }").contains("did you mean failures?"));
+}

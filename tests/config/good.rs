@@ -246,3 +246,14 @@ fn the_shipped_configuration_is_without_a_fault() {
     assert!(config.flows["default"].webhook);
     assert_eq!(config.freeswitch.len(), 1);
 }
+
+#[test]
+fn a_webhook_has_a_breaker_only_when_failures_are_given() {
+    let breaker = |keys| lookup(keys).breaker;
+    assert_eq!(breaker(""), None);
+    assert_eq!(breaker("breaker = { failures = 0, pause = \"5s\" }"), None);
+    let pause_s = |keys| breaker(keys).map(|it| (it.failures, it.pause.as_secs()));
+    assert_eq!(pause_s("breaker.failures = 5"), Some((5, 10)));
+    let both = "breaker = { failures = 1, pause = \"1h\" }";
+    assert_eq!(pause_s(both), Some((1, 3_600)));
+}

@@ -6,6 +6,7 @@ mod failure;
 mod hostile;
 mod outage;
 mod parked;
+mod resting;
 mod routed;
 mod success;
 
@@ -38,11 +39,11 @@ type Check = fn(&Request) -> Result<(), String>;
 pub(super) struct Scenario {
     /// Its name, which is its webhook's too.
     pub name: &'static str,
-    /// Path at the receiver, or a whole URL.
+    /// Path at the receiver, or a whole URL, with `{receiver}` and `{closed}` for the addresses of one.
     pub url: String,
     /// Lines of the webhook's table in `switchhook.toml`, without `url`.
     pub settings: String,
-    /// The webhook is not in the config at all.
+    /// The config has no webhook of this name.
     pub unknown: bool,
     pub host: Host,
     pub call: Call,
@@ -191,6 +192,7 @@ pub(super) fn all() -> Vec<Scenario> {
 pub(super) const PARK_SERVICE: &str = "lab";
 
 pub(super) use self::outage::{Killed, ReceiverDown};
+pub(super) use self::resting::Rests;
 
 /// Two calls for a service with room for one: the first holds, the second is sent on.
 pub(super) fn overload() -> (Scenario, Scenario) {

@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use tokio::time::Instant;
 
 use crate::board::{self, Sample};
+use crate::breakers::{Again, Resting};
 use crate::call::outcome::Reason;
 use crate::meter;
 use crate::ops::figures::Figures;
@@ -24,6 +25,8 @@ pub struct Health {
     pub name: String,
     /// The last answers, the oldest first.
     pub samples: Vec<Sample>,
+    /// Its rest, while nobody is kept waiting for it.
+    pub rest: Option<Resting>,
 }
 
 impl Health {
@@ -31,7 +34,9 @@ impl Health {
     pub fn all(ops: &Ops, figures: &Figures<'_>) -> Vec<Self> {
         let mut samples = ops.board.samples();
         let names = figures.labels(meter::WIDGETS, "webhook");
-        let all = names.into_iter().map(|name| Self::take(name, &mut samples));
+        let all = names
+            .into_iter()
+            .map(|name| Self::take(ops, name, &mut samples));
         let mut all: Vec<Self> = all.collect();
         all.sort_by_key(|one| (!one.is_ill(), one.samples.is_empty()));
         all
@@ -39,11 +44,12 @@ impl Health {
 
     /// Of one.
     pub fn of(ops: &Ops, name: &str) -> Self {
-        Self::take(name.to_owned(), &mut ops.board.samples())
+        Self::take(ops, name.to_owned(), &mut ops.board.samples())
     }
 
-    fn take(name: String, samples: &mut BTreeMap<String, Vec<Sample>>) -> Self {
+    fn take(ops: &Ops, name: String, samples: &mut BTreeMap<String, Vec<Sample>>) -> Self {
         Self {
+            rest: ops.breakers.resting(&name),
             samples: samples.remove(&name).unwrap_or_default(),
             name,
         }
@@ -67,14 +73,25 @@ impl Health {
     /// It fails now, and not by chance.
     pub fn is_ill(&self) -> bool {
         let row = self.in_a_row();
-        row >= IN_A_ROW || (row > 0 && self.failed() * 2 > self.samples.len())
+        self.rest.is_some()
+            || row >= IN_A_ROW
+            || (row > 0 && self.failed() * 2 > self.samples.len())
     }
 
     /// In words: what is wrong now, since when, how often.
     pub fn pill(&self, ops: &Ops) -> Markup {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
-            @if all == 0 {
+            @if let Some(rest) = &self.rest {
+                span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until it answers one of them. The last failure: " (rest.why) } {
+                    "resting since " (Self::at(ops, rest.since_ms)) ", "
+                    @match rest.again {
+                        Again::At(ms) => { "asked again at " (Self::at(ops, ms)) }
+                        Again::NextCall => { "asked again with the next call" }
+                        Again::Now => { "asked again just now" }
+                    }
+                }
+            } @else if all == 0 {
             } @else if self.is_ill() {
                 span.pill.bad {
                     "failing since " (self.clock(ops, all - self.in_a_row()))
@@ -100,8 +117,11 @@ impl Health {
     fn clock(&self, ops: &Ops, place: usize) -> String {
         let ago = self.samples.get(place).map(|sample| sample.at.elapsed());
         let ago = ago.map_or(0, |ago| i64::try_from(ago.as_millis()).unwrap_or(i64::MAX));
-        let now_ms = board::now_ms();
-        words::when(now_ms.saturating_sub(ago), now_ms, ops.time_zone)
+        Self::at(ops, board::now_ms().saturating_sub(ago))
+    }
+
+    fn at(ops: &Ops, ms: i64) -> String {
+        words::when(ms, board::now_ms(), ops.time_zone)
     }
 
     /// The time within which a share of the answers came, µs.
@@ -163,6 +183,7 @@ mod tests {
         Health {
             name: "lookup".into(),
             samples: failed.iter().map(sample).collect(),
+            rest: None,
         }
     }
 
