@@ -64,6 +64,10 @@ pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
 /// fast as its settings say.
 pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
 
+/// When deliveries to an `endpoint` that is left alone go on, s since 1970; 0, or in the past: it is
+/// not left alone.
+pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
+
 /// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
 pub const PART_WELL: &str = "switchhook_part_well";
 
@@ -210,6 +214,7 @@ fn webhook_at_zero(webhook: &str) {
     }
     gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
     gauge!(DELIVERY_PAUSE, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(DELIVERY_RESUMES, "endpoint" => webhook.to_owned()).increment(0.0);
 }
 
 fn switch_at_zero(switch: &str) {
@@ -263,6 +268,11 @@ fn describe() {
         DELIVERY_PAUSE,
         Unit::Seconds,
         "Time between two attempts at an endpoint that keeps failing"
+    );
+    describe_gauge!(
+        DELIVERY_RESUMES,
+        Unit::Seconds,
+        "When deliveries to an endpoint that is left alone go on, since 1970"
     );
     describe_gauge!(PART_WELL, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");

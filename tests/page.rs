@@ -12,6 +12,8 @@ mod browser;
 mod events;
 #[path = "page/finding.rs"]
 mod finding;
+#[path = "page/ill.rs"]
+mod ill;
 #[path = "support/inbox.rs"]
 mod inbox;
 #[path = "support/peer.rs"]

@@ -181,6 +181,27 @@ mod tests {
     }
 
     #[test]
+    fn the_dashboard_shows_every_metric_there_is() {
+        let exposition = exposition();
+        let types = exposition
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "));
+        let all: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+        assert!(all.len() >= 30, "{all:?}");
+        let asked = used(files::DASHBOARD);
+        for metric in all {
+            let is_it = |name: &str| {
+                let end = name.strip_prefix(metric);
+                end.is_some_and(|end| ["", "_bucket", "_sum", "_count"].contains(&end))
+            };
+            assert!(
+                asked.iter().any(|(name, _)| is_it(name)),
+                "{metric} is on no panel"
+            );
+        }
+    }
+
+    #[test]
     fn the_dashboard_is_json_and_every_alert_names_its_cure() {
         let dashboard: serde_json::Value = serde_json::from_str(files::DASHBOARD).unwrap();
         assert!(dashboard["panels"].as_array().unwrap().len() >= 12);

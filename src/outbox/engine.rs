@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::gauge;
 use tokio::sync::watch;
@@ -222,8 +223,7 @@ impl<D: Deliver> Engine<D> {
             Done::Attempt(name, ended) => {
                 if let Some((options, lane)) = self.lanes.get_mut(&name) {
                     tell(&name, lane.end(ended, options, now));
-                    let pause = lane.slowed().as_secs_f64();
-                    gauge!(meter::DELIVERY_PAUSE, "endpoint" => name).set(pause);
+                    show(name, lane, now);
                 }
             }
             Done::Pulled(endpoint, Ok(0)) => {
@@ -321,6 +321,19 @@ fn want(name: &str, room: usize) -> Option<Want> {
         endpoint: name.to_owned(),
         limit,
     })
+}
+
+fn show(endpoint: String, lane: &Lane, now: Instant) {
+    let pause = lane.slowed().as_secs_f64();
+    gauge!(meter::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
+    let since_1970 = |left| {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            + left
+    };
+    let resumes = lane.rests(now).map(since_1970).unwrap_or_default();
+    gauge!(meter::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
 }
 
 fn tell(endpoint: &str, change: Change) {

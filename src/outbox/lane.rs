@@ -75,6 +75,12 @@ impl Lane {
         self.pause
     }
 
+    /// For how long nothing is sent.
+    pub(super) fn rests(&self, now: Instant) -> Option<Duration> {
+        let left = self.closed_until?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
     /// Nothing is under way.
     pub(super) const fn is_idle(&self) -> bool {
         self.in_flight == 0
@@ -312,6 +318,8 @@ mod tests {
         let mut lane = Lane::new(&options);
         lane.begin(now);
         lane.end(Ended::Busy(Duration::from_secs(30)), &options, now);
+        let rests = |at| lane.rests(at).map(|left| left.as_secs());
+        assert_eq!([rests(now), rests(after(30_000, now))], [Some(30), None]);
         assert_eq!(lane.room(&options, after(29_999, now)), 0);
         assert_eq!(lane.room(&options, after(30_000, now)), 4);
     }

@@ -9,6 +9,7 @@
 
 mod answerer;
 mod channel;
+mod closing;
 mod decision;
 mod held;
 mod hold;

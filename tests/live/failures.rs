@@ -131,3 +131,90 @@ async fn an_unknown_webhook_is_named_in_the_sentence() {
     );
     assert_eq!(receiver.count(), 0);
 }
+
+/// Rests after two callers in vain. Long enough that the third comes within the pause.
+const FRAIL: &str = r#"
+[webhooks.frail]
+url = "http://RECEIVER/hold/frail"
+timeout = "500ms"
+breaker = { failures = 2, pause = "4s" }
+"#;
+
+/// A webhook that does not answer, then does: callers in vain, one who is on line 1 at once, and
+/// one who finds it well. `way`: how they are handed over, `ask` or `park`.
+async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Receiver, way: &str) {
+    let dial = async || {
+        let call = exchange
+            .dial(&format!("{way}-frail"), &service.address)
+            .await;
+        let line = call.line_of("frail").await;
+        call.hang_up().await;
+        line
+    };
+    let reason = |line: &Line| line.key("error_reason").map(str::to_owned);
+    for _ in 0..2 {
+        assert_eq!(reason(&dial().await).as_deref(), Some("TIMEOUT"));
+    }
+    let resting = "switchhook_webhook_resting{webhook=\"frail\"}";
+    service.await_metric(&format!("{resting} 1")).await;
+    let line = dial().await;
+    assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
+    assert_eq!(
+        (line.number.as_str(), line.variable("flow.line")),
+        ("1", Some("1"))
+    );
+    assert_eq!(line.key("response_status"), Some("FAILED"));
+    assert_eq!(line.key("response_duration"), None);
+    let sentence = line.key("error_detail").unwrap_or_default();
+    println!("{sentence}");
+    assert!(
+        sentence.starts_with("frail is not asked since "),
+        "{sentence}"
+    );
+    assert!(
+        sentence.contains("2 failures in a row (the last: no answer from"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("; it is asked again at "), "{sentence}");
+    assert_eq!(
+        receiver.count_of("/hold/frail"),
+        2,
+        "the third asked nobody"
+    );
+    receiver.tell("/hold/frail", "{}");
+    receiver.release("/hold/frail");
+    let healed = loop {
+        let line = dial().await;
+        if line.number == "0" {
+            break line;
+        }
+        assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
+    };
+    assert_eq!(healed.key("response_status"), Some("SUCCESS"));
+    assert_eq!(healed.key("error_reason"), None);
+    assert_eq!(
+        receiver.count_of("/hold/frail"),
+        3,
+        "one asked it, and it answered"
+    );
+    service.await_metric(&format!("{resting} 0")).await;
+    assert_eq!(dial().await.number, "0");
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_webhook_that_fails_in_a_row_rests_and_one_caller_finds_it_well_again() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    let service = Service::start_with(&receiver, FRAIL).await;
+    rests_and_heals(&exchange, &service, &receiver, "ask").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_webhook_of_parked_calls_rests_and_heals_alike() {
+    let exchange = Exchange::enter().await;
+    let receiver = Receiver::start().await;
+    let service = Service::parking(exchange.switch, &receiver, FRAIL).await;
+    rests_and_heals(&exchange, &service, &receiver, "park").await;
+}

@@ -120,6 +120,12 @@ impl Receiver {
         self.desk.seen.send_modify(again);
     }
 
+    /// How many requests of a path came.
+    pub fn count_of(&self, path: &str) -> usize {
+        let seen = self.desk.seen.borrow();
+        seen.asked.iter().filter(|(asked, _)| asked == path).count()
+    }
+
     /// How many requests came, whatever their path.
     pub fn count(&self) -> usize {
         self.desk.seen.borrow().asked.len()

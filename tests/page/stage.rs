@@ -39,6 +39,16 @@ impl Stage {
 
     /// With this token of the page, or without one.
     pub async fn with_token(account: &str, token: Option<&str>) -> Self {
+        Self::set("completed", account, token).await
+    }
+
+    /// Whose documents go to a webhook of this name: what is counted of it is this test's alone,
+    /// for the process counts once for all.
+    pub async fn posting_to(documents: &str) -> Self {
+        Self::set(documents, "", Some(TOKEN)).await
+    }
+
+    async fn set(documents: &str, account: &str, token: Option<&str>) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
         let token = token.map(|token| format!("http_token = \"{token}\""));
@@ -59,7 +69,7 @@ url = "sqlite:{}/store.db"
 allow_plain_http = true
 allow_addresses = ["127.0.0.0/8"]
 [account]
-default_webhook = "completed"
+default_webhook = "{documents}"
 time_zone = "Asia/Kolkata"
 {account}
 [flows.default]
@@ -68,7 +78,7 @@ webhook = true
 webhook = true
 [flows.outbound]
 webhook = true
-[webhooks.completed]
+[webhooks.{documents}]
 url = "http://{}/completed"
 [webhooks.lookup]
 url = "http://{}/callers?api_key=hidden"
@@ -155,6 +165,11 @@ response.map = {{ customer_name = "$.customer.name" }}
         let before = self.inbox.posts().len();
         self.play(&bodies);
         self.inbox.wait(before + 1).await;
+    }
+
+    /// A call whose document is answered 500.
+    pub async fn failed(&self, capture: &str) {
+        self.play_refused(capture, 500).await;
     }
 
     /// A call whose document nobody took for more than eight days: it is dead.

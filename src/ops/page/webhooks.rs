@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use crate::call::outcome::Reason;
-use crate::meter;
 use crate::ops::about::About;
 use crate::ops::figures::Figures;
 use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
 use crate::store::Backlog;
+use crate::{board, meter};
 
 use super::health::Health;
 use super::unread;
@@ -57,7 +57,7 @@ pub async fn body(ops: &Ops) -> Markup {
     let troubled = |one: &Health| {
         let of = |backlog: &&Backlog| backlog.endpoint == one.name && backlog.paused.is_some();
         one.is_ill()
-            || slowed(&one.name, &figures) > 0.0
+            || Slowed::of(&one.name, &figures).is_some()
             || backlogs.iter().flatten().any(|one| of(&one))
     };
     all.sort_by_key(|one| !troubled(one));
@@ -70,9 +70,23 @@ pub async fn body(ops: &Ops) -> Markup {
     }
 }
 
-/// Seconds between two deliveries to it, when they are slowed down.
-fn slowed(name: &str, figures: &Figures<'_>) -> f64 {
-    figures.one(meter::DELIVERY_PAUSE, "endpoint", name)
+/// Deliveries to a webhook that do not go as fast as they could.
+struct Slowed {
+    /// Seconds between two, when they keep failing; or else it asked for a pause.
+    pause_s: Option<f64>,
+    /// When the next may go out, ms since 1970.
+    until_ms: i64,
+}
+
+impl Slowed {
+    fn of(name: &str, figures: &Figures<'_>) -> Option<Self> {
+        let pause_s = figures.one(meter::DELIVERY_PAUSE, "endpoint", name);
+        let until_s = figures.one(meter::DELIVERY_RESUMES, "endpoint", name);
+        #[expect(clippy::cast_possible_truncation, reason = "a time of this age")]
+        let until_ms = (until_s * 1e3) as i64;
+        let pause_s = (pause_s > 0.0).then_some(pause_s);
+        (pause_s.is_some() || until_ms > board::now_ms()).then_some(Self { pause_s, until_ms })
+    }
 }
 
 /// That of unknown names, only once there was one.
@@ -91,7 +105,7 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
             div.row {
                 h2 { (one.name) }
                 (one.pill(ops))
-                (delays(one, figures, backlog))
+                (delays(ops, one, figures, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
                 @if one.name != meter::UNKNOWN {
                     a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
@@ -117,15 +131,23 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
 }
 
 /// Why documents do not reach it as fast as they could.
-fn delays(one: &Health, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
-    let pause = slowed(&one.name, figures);
+fn delays(ops: &Ops, one: &Health, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+    let slowed = Slowed::of(&one.name, figures);
+    let now_ms = board::now_ms();
     html! {
         @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
             span.pill.bad { "deliveries paused" }
             span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
-        } @else if pause > 0.0 {
-            span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
-                "deliveries slowed to one in " (pause) "\u{a0}s"
+        } @else if let Some(Slowed { pause_s, until_ms }) = slowed {
+            @let next = words::when(until_ms, now_ms, ops.time_zone);
+            @match pause_s {
+                Some(pause) => span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
+                    "deliveries slowed to one in " (pause) "\u{a0}s, "
+                    @if until_ms > now_ms { "the next at " (next) } @else { "the next is due" }
+                },
+                None => span.pill.odd title="It answered with Retry-After." {
+                    "deliveries wait until " (next) ", as it asked"
+                },
             }
         }
     }
