@@ -1,6 +1,8 @@
 //! Calls taken over on real sockets: the test is FreeSWITCH on one side and the webhook
 //! on the other.
 
+#[path = "takeover/closing.rs"]
+mod closing;
 #[path = "takeover/holding.rs"]
 mod holding;
 #[path = "takeover/leaving.rs"]

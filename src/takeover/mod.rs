@@ -9,6 +9,7 @@
 
 mod answerer;
 mod channel;
+mod closing;
 mod decision;
 mod held;
 mod hold;
@@ -125,8 +126,10 @@ pub struct Widgets {
     pub client: Client,
     /// Whose a call is.
     pub tenants: Arc<Tenants>,
-    /// As [`Widget::settings`], of calls that ask none of these.
+    /// As [`Widget::settings`], of calls that ask none of these, or Rust code.
     pub settings: String,
+    /// As [`Widget::so_far`], of what Rust code is asked.
+    pub so_far: Format,
 }
 
 /// A request that nobody waits for, to be sent at least once.

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +12,7 @@ use tracing::{info, warn};
 use crate::eslclient;
 use crate::recorder::{Taped, What as End};
 
+use super::closing;
 use super::opening::NoCall;
 use super::report::Report;
 use super::taping::Taping;
@@ -28,13 +28,12 @@ impl Takeover {
             () = stop.cancelled() => {}
             () = self.accept(&listener, &calls, &places) => {}
         }
-        // The kernel already shook hands with these: closing would lose their answer.
-        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+        closing::close(listener, |stream, peer| {
             if self.allows(peer) {
                 self.spawn(&calls, stream, peer, None);
             }
-        }
-        drop(listener);
+        })
+        .await;
         calls.close();
         info!(
             calls = calls.len(),

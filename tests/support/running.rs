@@ -105,6 +105,8 @@ pub struct Calls {
     pub receiver: Receiver,
     pub takeover: Arc<Takeover>,
     pub left: UnboundedReceiver<Left>,
+    /// Ends the listening.
+    pub stop: CancellationToken,
     _folder: TempDir,
 }
 
@@ -145,12 +147,14 @@ impl Calls {
         let takeover = Arc::new(Takeover::new(options, widgets, Arc::new(Desk(desk))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let esl = listener.local_addr().unwrap();
-        tokio::spawn(Arc::clone(&takeover).serve(listener, CancellationToken::new()));
+        let stop = CancellationToken::new();
+        tokio::spawn(Arc::clone(&takeover).serve(listener, stop.clone()));
         Self {
             esl,
             receiver,
             takeover,
             left,
+            stop,
             _folder: folder,
         }
     }

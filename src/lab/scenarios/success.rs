@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Heard, Host, Is, Requests, Scenario};
+use super::{Heard, Host, Is, PARK_SERVICE, Requests, Scenario};
 use crate::lab::receiver::{OK, Request, TEXT, XML};
 use crate::lab::switch::Call;
 
@@ -18,6 +18,7 @@ pub(super) fn all() -> Vec<Scenario> {
         text(),
         empty(),
         second_host(),
+        after_a_park(),
         background(),
         large(),
         late_report(),
@@ -94,6 +95,19 @@ fn second_host() -> Scenario {
         host: Host::SecondOfTwo,
         ..mapped("second_host", "/ok").raw(OK)
     }
+}
+
+/// The call was parked for us before, and is on a socket now.
+fn after_a_park() -> Scenario {
+    let mut scenario = mapped("after_a_park", "/ok").raw(OK);
+    let hook = [
+        ("flow.service", PARK_SERVICE),
+        ("flow.lines", "earlier"),
+        ("flow.lines_context", "flows"),
+    ];
+    let left = hook.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    scenario.call.variables.extend(left);
+    scenario
 }
 
 /// `wait_for_response` off: line 0 at once, the request is sent all the same.

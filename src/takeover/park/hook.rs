@@ -17,6 +17,8 @@ const CONTEXT: &str = "flow.lines_context";
 const ROUTED: &str = "routed";
 /// Where the lines are when the hook does not say.
 const DEFAULT_CONTEXT: &str = "flows";
+/// What the channel executes, as the switch keeps it.
+const APPLICATION: &str = "current_application";
 /// The way out of a call that nobody takes.
 const UNTAKEN: &str = "flow.untaken";
 
@@ -42,6 +44,9 @@ pub enum Unusable {
 
 /// Reads a `CHANNEL_PARK`; `None` when it is no call for `service`.
 ///
+/// A call inside `socket … async` parks too, and may still have the variables of a park
+/// before (FreeSWITCH: mod_event_socket.c `socket_function`): whoever is at the socket has it.
+///
 /// # Errors
 /// When it is, and cannot be taken.
 pub fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
@@ -53,7 +58,8 @@ pub fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
     let webhook = variable(ASKS);
     // A way out stands only as long as nobody has taken the call.
     let is_asked = webhook.is_some() || variable(WAY_OUT).is_some();
-    if !is_asked || variable(SERVICE).as_deref() != Some(service) {
+    let on_a_socket = variable(APPLICATION).as_deref() == Some("socket");
+    if !is_asked || on_a_socket || variable(SERVICE).as_deref() != Some(service) {
         return Ok(None);
     }
     let name = variable(LINES).or(webhook);
