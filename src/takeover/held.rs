@@ -139,7 +139,7 @@ impl<'a, W: Wire> Held<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(takeover.options.traces.as_ref(), &channel, began);
+        let noted = Noted::begin(takeover.options.traces.now(), &channel, began);
         let held = Self {
             takeover,
             widgets,
