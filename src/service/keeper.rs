@@ -323,7 +323,11 @@ mod tests {
         );
         let config = Config::parse(&settings, "test.toml").unwrap();
         let breakers = Breakers::of(build::breakers(&config));
-        let webhooks = Webhooks::new(&build::compile(&config).unwrap(), breakers, None);
+        let webhooks = Webhooks::new(
+            &build::compile(&config).unwrap(),
+            breakers,
+            traces::Place::default(),
+        );
         for _ in 0..2 {
             let answer = webhooks.deliver(&delivery(Kind::Request)).await;
             assert_eq!(answer.map(|reply| reply.status), Ok(503));
