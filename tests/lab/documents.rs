@@ -173,7 +173,7 @@ async fn documents_that_arrive_as_they_are_pass() {
 
 #[tokio::test]
 async fn documents_that_are_wrong_are_told_from_right_ones() {
-    for (fault, scenario, problem) in [
+    let wrong = [
         (
             Fault::Missing,
             "success_json",
@@ -211,12 +211,15 @@ async fn documents_that_are_wrong_are_told_from_right_ones() {
             "has a document of its own",
         ),
         (Fault::Unsigned, "success_json", "is not the document's"),
-    ] {
+    ];
+    // Each waits for documents that may still come: all of them at once.
+    let told = wrong.map(|(fault, scenario, problem)| async move {
         let report = lab(fault, scenario).await;
         let problems = report.calls[0].problems.join("; ");
         assert!(!report.passed, "{fault:?} passed");
         assert!(problems.contains(problem), "{fault:?}: {problems}");
-    }
+    });
+    futures_util::future::join_all(told).await;
 }
 
 #[tokio::test]
