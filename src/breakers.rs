@@ -153,10 +153,12 @@ impl Watched {
                     Again::NextCall => "it is asked again with the next call".into(),
                     Again::Now => "one call is asking it now".into(),
                 };
-                let (since, failures, why) = (clock(rest.since_ms), rest.failures, rest.why);
-                format!(
-                    "{webhook} is not asked since {since}, after {failures} failures in a row (the last: {why}); {again}"
-                )
+                let (since, why) = (clock(rest.since_ms), rest.why);
+                let after = match rest.failures {
+                    1 => format!("a failure ({why})"),
+                    more => format!("{more} failures in a row (the last: {why})"),
+                };
+                format!("{webhook} is not asked since {since}, after {after}; {again}")
             }
             // It ended just now.
             None => format!("{webhook} was not asked; it is asked again with the next call"),

@@ -9,6 +9,7 @@
 #[path = "support/collector.rs"]
 mod collector;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -272,12 +273,14 @@ async fn a_caller_who_hangs_up_drops_the_future() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parked_call_is_answered_as_well() {
+async fn a_parked_call_is_answered_and_recorded_as_well() {
     let switch = Switch::new("lab", Pace::Wire);
     let port = switch.listen(([127, 0, 0, 1], 0).into(), "ClueCon").await;
     let port = port.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = recorder(folder.path());
     let config = format!(
-        "{CONFIG}[[freeswitch]]\naddress = \"{}\"\npassword = \"ClueCon\"\npark_service = \"own\"\n",
+        "{CONFIG}{recorder}[[freeswitch]]\naddress = \"{}\"\npassword = \"ClueCon\"\npark_service = \"own\"\n",
         port.address()
     );
     let followed = switch.followed_by(2);
@@ -298,6 +301,13 @@ async fn a_parked_call_is_answered_as_well() {
     assert_eq!(record.line, Some(0));
     assert_eq!(variable(&record, "customer_name"), Some("7000"));
     service.stop().await;
+    let file = files(folder.path(), 1).await.remove(0);
+    let (status, said) = replayed(&file);
+    assert_eq!(status, Some(0), "{said}");
+    assert!(
+        said.ends_with("  lookup  line_0 SUCCESS: the same\n"),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -333,4 +343,130 @@ async fn what_code_answers_is_a_span_below_its_widget() {
     let (widget, answer) = (&spans["widget lookup"], &spans["answer"]);
     // No switch is followed, so that nobody will tell of the call itself.
     assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
+}
+
+const SECRET: &str = "ch4nnel/s3\"cret";
+
+/// Answers as the call wants it.
+async fn as_wanted(question: Question) -> Result<Vec<Mapped>, Failure> {
+    match question.keys["want"].as_str().unwrap() {
+        "values" => {
+            let vip = Mapped {
+                typed: true,
+                ..Mapped::text("vip", "{\"since\":2019}")
+            };
+            let token = question.keys["api_token"].as_str().unwrap();
+            let name = Mapped::text("customer_name", "${system(id)} 100%");
+            Ok(vec![
+                name,
+                vip,
+                Mapped::text("session_token", format!("{token}-1")),
+            ])
+        }
+        "failure" => Err(Failure::new(Reason::InvalidFlowVar, "the number of nobody")),
+        "panic" => panic!("as it was wanted"),
+        "late" => std::future::pending().await,
+        "nothing" => {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Ok(Vec::new())
+        }
+        other => Err(Failure::new(Reason::InvalidRequest, other)),
+    }
+}
+
+fn wanting(want: &str, behaviour: Caller) -> Call {
+    let variables = [
+        ("flow.name", "outbound"),
+        ("flow.key.want", want),
+        ("flow.key.api_token", SECRET),
+    ];
+    Call {
+        variables: variables
+            .map(|(name, text)| (name.into(), text.into()))
+            .into(),
+        behaviour,
+        ..Call::default()
+    }
+}
+
+fn recorder(folder: &Path) -> String {
+    let folder = folder.display();
+    format!("[recorder]\nshare = 1\nfolder = \"{folder}\"\n")
+}
+
+/// So many recordings, written by threads that nobody waits for.
+async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
+    loop {
+        let entries = std::fs::read_dir(folder).into_iter().flatten();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let files = paths.filter(|path| path.extension().is_some_and(|end| end == "jsonl"));
+        let files: Vec<PathBuf> = files.collect();
+        if files.len() >= count {
+            return files;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What `switchhook replay` says of a file.
+fn replayed(file: &Path) -> (Option<i32>, String) {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_switchhook"));
+    let ran = program.arg("replay").arg(file).output().unwrap();
+    let said = [ran.stdout, ran.stderr].concat();
+    (ran.status.code(), String::from_utf8(said).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_code_answered_is_recorded_without_secrets_and_played_again_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let recorder = recorder(folder.path());
+    let own = Own {
+        names: ["customer_name", "vip", "session_token"]
+            .map(String::from)
+            .into(),
+        within: Duration::from_millis(300),
+        ..Own::with(|question| Box::pin(as_wanted(question)))
+    };
+    let service = start(&format!("{CONFIG}{TENANTS}{recorder}"), "lookup", own).await;
+    let service = service.unwrap();
+    let stays = || Call::default().behaviour;
+    let hangs_up = Caller::HangsUp(Duration::from_millis(50), Cause::by_caller());
+    let mut expected = std::collections::BTreeMap::new();
+    for (want, behaviour, end) in [
+        ("values", stays(), "line_0 SUCCESS"),
+        ("nothing", stays(), "line_0 SUCCESS"),
+        ("failure", stays(), "line_1 INVALID_FLOW_VAR"),
+        ("panic", stays(), "line_1 INVALID_RESPONSE"),
+        ("late", stays(), "line_1 TIMEOUT"),
+        ("late", hangs_up, "hung_up"),
+    ] {
+        let record = place(&service, wanting(want, behaviour)).await;
+        expected.insert(record.uuid, (want, end));
+    }
+    service.stop().await;
+    for file in files(folder.path(), expected.len()).await {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("ch4nnel") && !text.contains("s3"), "{text}");
+        let uuid = expected.keys().find(|uuid| text.contains(uuid.as_str()));
+        let (want, end) = expected[uuid.unwrap()];
+        let (status, said) = replayed(&file);
+        assert_eq!(status, Some(0), "{want}: {said}\n{text}");
+        assert!(
+            said.ends_with(&format!("  lookup  {end}: the same\n")),
+            "{said}"
+        );
+        if want == "failure" {
+            // It is the answer of the file that is played.
+            std::fs::write(&file, text.replace("the number of nobody", "no number")).unwrap();
+            assert_eq!(replayed(&file).0, Some(0));
+            let once = text.replacen("the number of nobody", "no number", 1);
+            std::fs::write(&file, once).unwrap();
+            let (status, said) = replayed(&file);
+            assert_eq!(status, Some(1), "{said}");
+            assert!(
+                said.contains("  sentence\n    - the number of nobody\n    + no number\n"),
+                "{said}"
+            );
+        }
+    }
 }

@@ -143,6 +143,7 @@ async fn parked_calls_are_played_again_to_the_same_end() {
         "line_1 INVALID_RESPONSE_MAP",
         "line_1 INVALID_FLOW_VAR",
         "line_1 INVALID_REQUEST",
+        "line_1 CIRCUIT_OPEN",
         "hung_up",
     ];
     are_all(&kinds, &ends(true, &["parked_"]).await);

@@ -130,6 +130,7 @@ impl Was {
             detail: self.detail.clone(),
             duration_us: None,
             mapped: Vec::new(),
+            typed: Vec::new(),
         })
     }
 

@@ -17,7 +17,7 @@ use crate::call::outcome::Outcome;
 use crate::webhook::{Answered, Prepared};
 
 /// Of the file's form.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// How its name ends.
 const ENDING: &str = ".call.jsonl";
 
@@ -46,6 +46,18 @@ pub struct Header {
     pub goodbye_us: u64,
     /// The webhook's settings, without those of its credentials, as a configuration in TOML.
     pub config: String,
+    /// Set when Rust code answered in place of a webhook. Since version 3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+}
+
+/// What is known of Rust code that answers; what it does is in no file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// The variables that it may set, without `flow.key.`.
+    pub names: Vec<String>,
+    /// What its callers hear ([`crate::takeover::Hold`]).
+    pub hold: serde_json::Value,
 }
 
 /// One line behind it.
@@ -88,6 +100,12 @@ impl From<Payload> for Written {
     }
 }
 
+impl From<String> for Payload {
+    fn from(text: String) -> Self {
+        Self(text.into_bytes())
+    }
+}
+
 impl Payload {
     pub(super) fn new(bytes: &[u8]) -> Self {
         Self(bytes.to_vec())
@@ -124,6 +142,8 @@ pub enum What {
         /// The body.
         body: Payload,
     },
+    /// The question to Rust code ([`crate::takeover::Question`]), a JSON object. Since version 3.
+    Question(Payload),
     /// What came of it.
     Outcome {
         /// HTTP status.
@@ -142,6 +162,9 @@ pub enum What {
         duration_us: Option<u64>,
         /// Exact texts of the mapped values.
         mapped: Vec<(String, String)>,
+        /// Which of them were JSON and no text.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        typed: Vec<String>,
     },
     /// The time for the music came before the answer. Since version 2.
     Waited,
@@ -180,7 +203,8 @@ impl What {
 
     pub(super) fn outcome(outcome: &Outcome, answered: &Answered) -> Self {
         let failure = outcome.verdict.as_ref().err();
-        let mapped = outcome.verdict.iter().flatten();
+        let mapped = || outcome.verdict.iter().flatten();
+        let typed = mapped().filter(|one| one.typed);
         let micros =
             |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Self::Outcome {
@@ -191,9 +215,10 @@ impl What {
             reason: failure.map(|failure| failure.reason.as_str().to_owned()),
             detail: failure.map(|failure| failure.detail.clone()),
             duration_us: outcome.duration.map(micros),
-            mapped: mapped
+            mapped: mapped()
                 .map(|one| (one.name.clone(), one.text.clone()))
                 .collect(),
+            typed: typed.map(|one| one.name.clone()).collect(),
         }
     }
 }

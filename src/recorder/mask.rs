@@ -2,47 +2,25 @@
 //! it stands, in every form in which it is sent, so that what was mapped from an answer is still
 //! what that answer has.
 
+mod pairs;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::file::{Header, Line, Payload, What};
-use crate::call::inert::inert;
+use super::file::{Header, Line, What};
 use crate::webhook::shown::sounds_secret;
+
+use pairs::Pairs;
 
 /// The shortest secret of the configuration that is looked for.
 const LEAST: usize = 4;
 /// The same of what only has the name of one: `auth: yes` is none.
 const LEAST_NAMED: usize = 6;
-
-/// What FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
-const UNSAFE: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'&')
-    .add(b'+')
-    .add(b':')
-    .add(b';')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'@')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 /// Those of the configuration.
 #[derive(Clone, Default)]
@@ -91,10 +69,7 @@ impl Secrets {
                 pairs.push(STANDARD.encode(&whole), STANDARD.encode(masked));
             }
         }
-        // A longer one may have a shorter one in it.
-        pairs
-            .0
-            .sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
+        pairs.sort();
         let header = Header {
             config: pairs.text(&header.config),
             ..header.clone()
@@ -122,6 +97,7 @@ fn wholes(what: &What) -> Vec<Vec<u8>> {
         | What::Us(_)
         | What::Closed
         | What::Request { .. }
+        | What::Question(_)
         | What::Waited
         | What::Stopping
         | What::Cut
@@ -134,6 +110,7 @@ fn named(what: &What, found: &mut BTreeSet<String>) {
     match what {
         What::Switch(text) => of_event(&text.0, found),
         What::Event(json) => of_json_event(&json.0, found),
+        What::Question(json) => of_body(&json.0, found),
         What::Request {
             url, headers, body, ..
         } => {
@@ -215,128 +192,4 @@ fn note(name: &str, value: &str, found: &mut BTreeSet<String>) {
             found.insert(last.to_owned());
         }
     }
-}
-
-/// What stands somewhere, and what is to stand there.
-#[derive(Default)]
-struct Pairs(Vec<(String, String)>);
-
-impl Pairs {
-    fn add(&mut self, secret: &str) {
-        let stars = "*".repeat(secret.len());
-        self.push(STANDARD.encode(secret), STANDARD.encode(&stars));
-        let json = serde_json::to_string(secret).unwrap_or_default();
-        let json = json
-            .strip_prefix('"')
-            .and_then(|json| json.strip_suffix('"'));
-        let json = json.unwrap_or(secret);
-        for plain in [secret, json, &inert(secret), &inert(json)] {
-            self.push(plain.to_owned(), stars.clone());
-            // As a value stands in a line to the switch.
-            self.push(plain.replace('\\', "\\\\"), stars.clone());
-        }
-        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        for encoded in [
-            utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
-            utf8_percent_encode(secret, UNSAFE).to_string(),
-            form,
-        ] {
-            self.push(encoded, stars.clone());
-        }
-    }
-
-    fn push(&mut self, from: String, to: String) {
-        if from.len() >= LEAST && !self.0.iter().any(|(known, _)| *known == from) {
-            self.0.push((from, to));
-        }
-    }
-
-    fn text(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (secret, stars) in &self.0 {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), stars);
-            }
-        }
-        text
-    }
-
-    fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            return self.text(text).into_bytes();
-        }
-        let mut bytes = bytes.to_vec();
-        for (secret, stars) in &self.0 {
-            bytes = replaced(&bytes, secret.as_bytes(), stars.as_bytes());
-        }
-        bytes
-    }
-
-    fn payload(&self, payload: &Payload) -> Payload {
-        Payload(self.bytes(&payload.0))
-    }
-
-    fn what(&self, what: What) -> What {
-        let maybe = |text: Option<String>| text.map(|text| self.text(&text));
-        let pairs = |list: Vec<(String, String)>| {
-            let list = list.into_iter();
-            list.map(|(name, text)| (name, self.text(&text))).collect()
-        };
-        match what {
-            What::Switch(text) => What::Switch(self.payload(&text)),
-            What::Event(json) => What::Event(self.payload(&json)),
-            What::Us(text) => What::Us(self.payload(&text)),
-            What::Request {
-                method,
-                url,
-                headers,
-                body,
-            } => What::Request {
-                method,
-                url: self.text(&url),
-                headers: pairs(headers),
-                body: self.payload(&body),
-            },
-            What::Outcome {
-                status,
-                content_type,
-                whole,
-                body,
-                reason,
-                detail,
-                duration_us,
-                mapped,
-            } => What::Outcome {
-                status,
-                content_type,
-                whole,
-                body: self.payload(&body),
-                reason,
-                detail: maybe(detail),
-                duration_us,
-                mapped: pairs(mapped),
-            },
-            What::End {
-                ending,
-                reason,
-                detail,
-            } => What::End {
-                ending,
-                reason,
-                detail: maybe(detail),
-            },
-            What::Closed | What::Waited | What::Stopping | What::Cut => what,
-        }
-    }
-}
-
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
-    while let Some(at) = memchr::memmem::find(rest, from) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(to);
-        rest = &rest[at + from.len()..];
-    }
-    out.extend_from_slice(rest);
-    out
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
-pub use file::{Header, Line, Payload, VERSION, What};
+pub use file::{Code, Header, Line, Payload, VERSION, What};
 pub use mask::Secrets;
 pub use stream::Taped;
 pub use tape::Tape;

@@ -87,6 +87,13 @@ impl Tape {
         self.add(request.body.len() + 1_024, |_| Some(what));
     }
 
+    /// What Rust code is asked, a JSON object.
+    pub fn questioned(&self, json: &str) {
+        self.add(json.len(), |_| {
+            Some(What::Question(Payload::new(json.as_bytes())))
+        });
+    }
+
     /// What came of it.
     pub fn answered(&self, outcome: &Outcome, answered: &Answered) {
         let what = What::outcome(outcome, answered);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::recorder::{Payload, What};
 
@@ -73,6 +74,7 @@ fn end(what: &What) -> [Option<String>; 3] {
         | What::Us(_)
         | What::Closed
         | What::Request { .. }
+        | What::Question(_)
         | What::Outcome { .. }
         | What::Waited
         | What::Stopping
@@ -80,9 +82,12 @@ fn end(what: &What) -> [Option<String>; 3] {
     }
 }
 
-/// The parts of a request by name.
+/// The parts of a request, or of a question to Rust code, by name.
 #[must_use]
 pub fn request(what: &What) -> Named {
+    if let What::Question(json) = what {
+        return question(&json.0);
+    }
     let What::Request {
         method,
         url,
@@ -100,6 +105,14 @@ pub fn request(what: &What) -> Named {
     parts.insert("request".into(), format!("{method} {url}"));
     parts.insert("request body".into(), text(body));
     parts
+}
+
+fn question(json: &[u8]) -> Named {
+    let fields: serde_json::Map<String, Value> = serde_json::from_slice(json).unwrap_or_default();
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (format!("question {name}"), value.to_string()))
+        .collect()
 }
 
 /// The lines that were said to the switch, in their order.

@@ -5,6 +5,7 @@
 //! file -> Recording -> play: switch (a stream) + webhook (a script) -> Takeover -> Differences
 //! ```
 
+mod answers;
 mod compare;
 mod read;
 mod switch;
@@ -18,13 +19,14 @@ use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
 use crate::breakers::Breakers;
-use crate::call::outcome::{Failure, Outcome, Phases, Reason};
 use crate::config::Config;
 use crate::recorder::What;
 use crate::service;
-use crate::takeover::{Aftermath, Background, Kept, Options, Takeover, Widgets};
-use crate::webhook::{self, Answered, Prepared, Script, Webhook};
+use crate::takeover::{Aftermath, Background, Kept, Options, Takeover, Widget, Widgets};
 
+use answers::{Answers, Asked, note};
+
+pub use answers::again;
 pub use compare::{Difference, compare};
 pub(crate) use compare::{by_name, request};
 pub use read::{NoRecording, Recording};
@@ -93,16 +95,25 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
-    let script = Answers {
+    let script = Arc::new(Answers {
         began,
         outcome: recording.outcome(&times),
         asked: Arc::clone(&asked),
-    };
+        code: recording.header.code.clone().unwrap_or_default(),
+    });
+    let mut by_name = widgets.by_name.clone();
+    if recording.header.code.is_some() {
+        let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
+        let widget = Widget::answered_by(name, own, widgets.so_far.clone());
+        let widget = widget.map_err(|error| NoReplay::NoCall(error.to_string()))?;
+        by_name.insert(name.clone(), Arc::new(widget));
+    }
     let widgets = Widgets {
-        client: widgets.client.clone().scripted(Arc::new(script)),
-        by_name: widgets.by_name.clone(),
+        client: widgets.client.clone().scripted(script),
+        by_name,
         tenants: Arc::clone(&widgets.tenants),
         settings: widgets.settings.clone(),
+        so_far: widgets.so_far.clone(),
     };
     let options = Options {
         music_after: recording.music_after(&times),
@@ -151,82 +162,12 @@ async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Re
     }
 }
 
-type Asked = Arc<std::sync::Mutex<Option<What>>>;
-
-/// The webhook.
-struct Answers {
-    began: Instant,
-    outcome: Option<(Duration, What)>,
-    asked: Asked,
-}
-
-impl Script for Answers {
-    fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
-        note(&self.asked, &request);
-        async move {
-            let Some((at, what)) = &self.outcome else {
-                return std::future::pending().await;
-            };
-            sleep_until(self.began + *at).await;
-            again(webhook, &request, what)
-        }
-        .boxed()
-    }
-}
-
-fn note(asked: &Asked, request: &Prepared) {
-    if let Ok(mut asked) = asked.lock() {
-        *asked = Some(What::request(request));
-    }
-}
-
-/// What came of the request, judged anew where an answer was read to its end.
-#[must_use]
-pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
-    let What::Outcome {
-        status,
-        content_type,
-        whole,
-        body,
-        reason,
-        detail,
-        duration_us,
-        ..
-    } = what
-    else {
-        let detail = "the recording has no outcome";
-        return Outcome::unsent(Failure::new(Reason::ConnectionFailure, detail));
-    };
-    let raw = body.bytes();
-    let answered = Answered {
-        content_type: content_type.clone(),
-        whole: *whole,
-    };
-    let reason = reason.as_deref().map(Reason::named);
-    let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
-    let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
-    let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());
-    let verdict = match (failure, status_code) {
-        (Some(failure), Some(_)) if !was_read(failure.reason) => Err(failure),
-        (_, Some(status)) => webhook::judge(webhook, (status, &request.url), &answered, &raw),
-        (Some(failure), None) => Err(failure),
-        (None, None) => Ok(Vec::new()),
-    };
-    Outcome {
-        verdict,
-        status: *status,
-        duration: duration_us.map(Duration::from_micros),
-        raw,
-        phases: Phases::default(),
-    }
-}
-
 /// Keeps nothing.
 struct Nowhere(Asked);
 
 impl Aftermath for Nowhere {
     fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
-        note(&self.0, &request.request);
+        note(&self.0, What::request(&request.request));
         std::future::ready(Ok(())).boxed()
     }
 

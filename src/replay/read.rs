@@ -119,11 +119,10 @@ impl Recording {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// What the webhook was asked.
+    /// What the webhook was asked, or the Rust code in its place.
     #[must_use]
     pub fn request(&self) -> Option<&What> {
-        self.find(|what| matches!(what, What::Request { .. }))
-            .map(|(_, what)| what)
+        self.find(is_asked).map(|(_, what)| what)
     }
 
     fn find(&self, is: impl Fn(&What) -> bool) -> Option<(usize, &What)> {
@@ -137,7 +136,7 @@ impl Recording {
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
-            if !matches!(line.what, What::Us(_) | What::Request { .. }) {
+            if !matches!(line.what, What::Us(_)) && !is_asked(&line.what) {
                 last = line.us.div_ceil(1_000).max(last + 1);
             }
             Duration::from_millis(last)
@@ -150,7 +149,7 @@ impl Recording {
     pub(super) fn music_after(&self, times: &Times) -> Duration {
         let meant = Duration::from_micros(self.header.music_after_us);
         let waited = self.find(|what| *what == What::Waited);
-        let asked = self.find(|what| matches!(what, What::Request { .. }));
+        let asked = self.find(is_asked);
         match (waited, asked) {
             (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
             (None, _) if self.header.version >= TELLS_OF_MUSIC => NO_MUSIC,
@@ -191,6 +190,7 @@ impl Recording {
                 What::Closed => closed = Some(*time),
                 What::Us(_)
                 | What::Request { .. }
+                | What::Question(_)
                 | What::Outcome { .. }
                 | What::Waited
                 | What::Stopping
@@ -219,6 +219,10 @@ impl Recording {
         }
         script
     }
+}
+
+fn is_asked(what: &What) -> bool {
+    matches!(what, What::Request { .. } | What::Question(_))
 }
 
 fn event(at: Duration, json: &[u8]) -> Frame {

@@ -60,6 +60,7 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
             client,
             tenants,
             settings: config.webhook_text("").to_owned(),
+            so_far: so_far(config, &Names::default()),
         },
     })
 }
@@ -71,7 +72,7 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
 pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
     let mut built = compile(config)?;
     for (name, answerer) in answerers {
-        let so_far = so_far(config, &Names::default());
+        let so_far = built.widgets.so_far.clone();
         let widget = Widget::answered_by(name, Arc::clone(answerer), so_far)?;
         let before = built.widgets.by_name.insert(name.clone(), Arc::new(widget));
         if before.is_some() {

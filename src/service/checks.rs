@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ops::http::Check;
 use crate::store;
 use crate::takeover::Takeover;
+use crate::traces;
 
 use super::Health;
 
@@ -19,6 +20,7 @@ pub(super) fn checks(
     deliveries: Health,
     stopping: CancellationToken,
     switches: Vec<(String, Health)>,
+    traces: traces::Place,
 ) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
     let takeover = Arc::clone(takeover);
     Arc::new(move || {
@@ -40,6 +42,8 @@ pub(super) fn checks(
         ];
         let switches = switches.iter();
         checks.extend(switches.map(|(name, switch)| health(name, false, &switch.borrow())));
+        let collector = traces.now().map(|traces| traces.health());
+        checks.extend(collector.map(|collector| health("traces", false, &collector.borrow())));
         checks
     })
 }

@@ -21,7 +21,7 @@ use crate::meter;
 use crate::sparing::Sparing;
 use crate::store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use crate::takeover::Widget;
-use crate::traces::Traces;
+use crate::traces;
 use crate::webhook;
 
 use super::build::{self, Built};
@@ -34,7 +34,7 @@ use super::spans;
 pub struct Documents {
     pub(super) flows: ArcSwap<Flows>,
     board: Arc<Board>,
-    traces: Option<Traces>,
+    traces: traces::Place,
 }
 
 /// What is posted of which call, and how that looks.
@@ -58,12 +58,12 @@ impl Documents {
         Ok(Self {
             flows,
             board,
-            traces: None,
+            traces: traces::Place::default(),
         })
     }
 
     /// Calls that are over are told to the `traces`.
-    pub fn traced(self, traces: Option<Traces>) -> Self {
+    pub fn traced(self, traces: traces::Place) -> Self {
         Self { traces, ..self }
     }
 
@@ -84,9 +84,9 @@ impl follow::Closing for Documents {
         if finished.call.unpublished.is_none() {
             say_what_is_missing(&call.id, &finished.story);
         }
-        if let Some(traces) = &self.traces {
+        if let Some(traces) = self.traces.now() {
             let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
-            spans::call(traces, &finished.call, ran);
+            spans::call(&traces, &finished.call, ran);
         }
         finished.stored()
     }

@@ -21,7 +21,7 @@ use crate::limit;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::store::{Content, KeptResponse, Kind, NewDocument, Store};
 use crate::takeover::{Aftermath, Background, Kept, Widget};
-use crate::traces::Traces;
+use crate::traces;
 use crate::webhook::{self, Client, Prepared, Webhook};
 
 use super::build::Built;
@@ -148,7 +148,7 @@ fn now_ms() -> i64 {
 pub struct Webhooks {
     known: ArcSwap<Known>,
     breakers: Arc<Breakers>,
-    traces: Option<Traces>,
+    traces: traces::Place,
 }
 
 struct Known {
@@ -159,7 +159,7 @@ struct Known {
 impl Webhooks {
     /// The webhooks of a configuration. Each attempt is told to the `traces`; a call's request
     /// in the background asks the `breakers` first.
-    pub fn new(built: &Built, breakers: Arc<Breakers>, traces: Option<Traces>) -> Self {
+    pub fn new(built: &Built, breakers: Arc<Breakers>, traces: traces::Place) -> Self {
         Self {
             known: ArcSwap::from_pointee(Known::of(built)),
             breakers,
@@ -197,8 +197,8 @@ impl Deliver for Webhooks {
         };
         let question = question.transpose().map_err(|rests| rests.to_string())?;
         webhook.authorize(&mut request.headers);
-        let traces = self.traces.as_ref();
-        let attempt = traces.map(|traces| Attempt::begin(traces, delivery, &mut request));
+        let traces = self.traces.now();
+        let attempt = traces.map(|traces| Attempt::begin(&traces, delivery, &mut request));
         let answer = known.client.deliver(webhook, request, webhook.timeout());
         let answer = answer.await;
         if let Some(question) = question {
@@ -323,7 +323,11 @@ mod tests {
         );
         let config = Config::parse(&settings, "test.toml").unwrap();
         let breakers = Breakers::of(build::breakers(&config));
-        let webhooks = Webhooks::new(&build::compile(&config).unwrap(), breakers, None);
+        let webhooks = Webhooks::new(
+            &build::compile(&config).unwrap(),
+            breakers,
+            traces::Place::default(),
+        );
         for _ in 0..2 {
             let answer = webhooks.deliver(&delivery(Kind::Request)).await;
             assert_eq!(answer.map(|reply| reply.status), Ok(503));

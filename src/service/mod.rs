@@ -194,7 +194,7 @@ impl Service {
         let esl_listener = bind("[listen] esl", config.listen.esl).await?;
 
         let tracing = Tracing::start(config)?;
-        let traces = &tracing.traces;
+        let traces = &tracing.place;
         let documents = Arc::new(documents.traced(traces.clone()));
         let webhooks = Arc::new(Webhooks::new(&built, Arc::clone(&breakers), traces.clone()));
         let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
@@ -221,7 +221,7 @@ impl Service {
             stop_calls.clone(),
         ));
 
-        let switches = switches.into_iter().chain(parked).chain(tracing.health());
+        let switches = switches.into_iter().chain(parked);
         let switches = switches.chain(publishing.health());
         let checks = checks(
             esl,
@@ -230,6 +230,7 @@ impl Service {
             delivering.health,
             stop_calls.clone(),
             switches.collect(),
+            traces.clone(),
         );
         let stop_http = CancellationToken::new();
         let ops = Ops {
@@ -277,8 +278,8 @@ impl Service {
         })
     }
 
-    /// Takes the webhooks of `config` and the switches' passwords; calls on hold and
-    /// connections keep theirs. Addresses, the store and the limits stay as they were at the
+    /// Takes the webhooks of `config`, the switches' passwords and the collector of traces; calls
+    /// on hold and connections keep theirs. Addresses, the store and the limits stay as they were at the
     /// start.
     ///
     /// # Errors
@@ -286,8 +287,10 @@ impl Service {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let built = build::compile_with(config, &self.answerers)?;
         let endpoints = build::endpoints(config)?;
+        let tracing = self.tracing.prepare(config)?;
         self.documents.replace(config, &built)?;
         start_at_zero(config, &self.answerers);
+        self.tracing.replace(tracing);
         self.breakers.replace(build::breakers(config));
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
@@ -349,7 +352,7 @@ fn options(
     config: &Config,
     board: &Arc<Board>,
     breakers: &Arc<Breakers>,
-    traces: Option<traces::Traces>,
+    traces: traces::Place,
 ) -> takeover::Options {
     takeover::Options {
         traces,

@@ -1,25 +1,34 @@
 //! The spans of what outlasts a widget: deliveries, and the call itself; and the exporter's life.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderMap;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::call::mask::Mask;
 use crate::config::Config;
 use crate::outbox::{Delivery, Reply};
-use crate::store::{CallSummary, FinishedCall, Health, Kind as Sent};
-use crate::traces::{CannotStart, Kind, Manner, Span, SpanId, Traces};
+use crate::store::{CallSummary, FinishedCall, Kind as Sent};
+use crate::traces::{self, CannotStart, Exporter, Kind, Manner, Options, Span, SpanId, Traces};
 use crate::webhook::Prepared;
 
-/// Where spans go, and the task that sends them.
+/// Where spans go, and the tasks that send them.
 pub struct Tracing {
-    /// `None` when there is no collector.
-    pub traces: Option<Traces>,
-    exporter: Option<(JoinHandle<()>, watch::Receiver<Health>)>,
+    /// Empty when there is no collector.
+    pub place: traces::Place,
+    manner: Manner,
+    options: Mutex<Options>,
+    /// The last one, and those before it that still have something to send.
+    exporters: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
+}
+
+/// What a configuration asks for, and where there is a collector, who sends to it.
+pub struct Next {
+    options: Options,
+    made: Option<(Traces, Exporter)>,
 }
 
 impl Tracing {
@@ -28,37 +37,61 @@ impl Tracing {
     /// # Errors
     /// When the HTTP client cannot be made.
     pub fn start(config: &Config) -> Result<Self, CannotStart> {
-        let manner = Manner {
-            mask: Mask(config.account.mask_numbers),
-            has_calls: !config.freeswitch.is_empty(),
+        let tracing = Self {
+            place: traces::Place::default(),
+            manner: Manner {
+                mask: Mask(config.account.mask_numbers),
+                has_calls: !config.freeswitch.is_empty(),
+            },
+            options: Mutex::default(),
+            exporters: Mutex::default(),
+            stop: CancellationToken::new(),
         };
-        let stop = CancellationToken::new();
-        let made = Traces::new(&config.traces, manner)?;
-        let (traces, exporter) = made.unzip();
-        let exporter = exporter.map(|exporter| {
-            let health = exporter.health();
-            (tokio::spawn(exporter.run(stop.clone())), health)
-        });
-        Ok(Self {
-            traces,
-            exporter,
-            stop,
-        })
+        let next = tracing.prepare(config)?;
+        tracing.replace(next);
+        Ok(tracing)
     }
 
-    /// How the collector is, under the name that `/readyz` has for it.
-    pub fn health(&self) -> Option<(String, watch::Receiver<Health>)> {
-        let (_, health) = self.exporter.as_ref()?;
-        Some(("traces".into(), health.clone()))
+    /// What another configuration asks for; `None` when that is the same.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be made.
+    pub fn prepare(&self, config: &Config) -> Result<Option<Next>, CannotStart> {
+        if *locked(&self.options) == config.traces {
+            return Ok(None);
+        }
+        Ok(Some(Next {
+            options: config.traces.clone(),
+            made: Traces::new(&config.traces, self.manner)?,
+        }))
+    }
+
+    /// Takes it. What has begun is told to the collector that was there then, which gets
+    /// everything that waits for it; then nobody sends to it any more.
+    pub fn replace(&self, next: Option<Next>) {
+        let Some(Next { options, made }) = next else {
+            return;
+        };
+        let (traces, exporter) = made.unzip();
+        let mut exporters = locked(&self.exporters);
+        exporters.retain(|exporter| !exporter.is_finished());
+        exporters.extend(exporter.map(|exporter| tokio::spawn(exporter.run(self.stop.clone()))));
+        self.place.replace(traces);
+        *locked(&self.options) = options;
     }
 
     /// Sends what is left.
     pub async fn stop(self) {
         self.stop.cancel();
-        if let Some((exporter, _)) = self.exporter {
+        let exporters = std::mem::take(&mut *locked(&self.exporters));
+        for exporter in exporters {
             super::ended("traces", exporter.await);
         }
     }
+}
+
+fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
+    what.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// One attempt to deliver. An attempt that is broken off is told as well.

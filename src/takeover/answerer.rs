@@ -63,7 +63,7 @@ pub trait Answerer: Send + Sync + 'static {
 }
 
 /// What is known of a call that waits for an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Question {
     /// Unique-ID of the channel.
     pub uuid: String,
@@ -99,6 +99,12 @@ impl Question {
             keys: details::flow_keys_so_far(headers).into_iter().collect(),
             document: details::document_so_far(headers, so_far),
         }
+    }
+
+    /// As it stands in a recording: an object whose fields have these names.
+    #[must_use]
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

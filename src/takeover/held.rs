@@ -33,7 +33,7 @@ use super::opening::{NoCall, Opening};
 use super::report::{Ending, Report};
 use super::spans::Noted;
 use super::wire::Wire;
-use super::{Asked, Background, Takeover, Widget, Widgets, release, witness};
+use super::{Asked, Background, Takeover, Widget, Widgets, release, taping, witness};
 
 /// A webhook's own deadline comes first; this one is for what it does not cover.
 const GRACE: Duration = Duration::from_secs(1);
@@ -139,7 +139,7 @@ impl<'a, W: Wire> Held<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(takeover.options.traces.as_ref(), &channel, began);
+        let noted = Noted::begin(takeover.options.traces.now(), &channel, began);
         let held = Self {
             takeover,
             widgets,
@@ -228,10 +228,8 @@ impl<'a, W: Wire> Held<'a, W> {
         };
         if let Asked::Request(request) = &request {
             self.sent = Some(request.line().into_boxed_str());
-            if let Some(tape) = &self.tape {
-                tape.asked(request);
-            }
         }
+        taping::asked(self.tape.as_ref(), &request);
         if let Some(noted) = &mut self.noted {
             noted.asks(&mut request);
         }

@@ -1,9 +1,12 @@
 //! What the caller hears while the webhook is asked.
 
+use serde::{Deserialize, Serialize};
+
 use crate::eslclient::{Command, CommandError, Execute};
 
 /// The sound of waiting.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum HoldMusic {
     /// None.
     Silence,
@@ -14,7 +17,8 @@ pub enum HoldMusic {
 }
 
 /// What an unanswered caller gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BeforeAnswer {
     /// Music as early media (183): `playback` on an unanswered channel starts it
     /// and does not answer.
@@ -26,7 +30,7 @@ pub enum BeforeAnswer {
 }
 
 /// What callers of one widget hear.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// The sound.
     pub music: HoldMusic,

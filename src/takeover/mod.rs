@@ -43,7 +43,7 @@ use crate::call::tenants::Tenants;
 use crate::call::variables::Plan;
 use crate::eslclient;
 use crate::recorder::Recorder;
-use crate::traces::Traces;
+use crate::traces;
 use crate::webhook::{Client, Prepared};
 
 pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
@@ -75,7 +75,7 @@ pub struct Options {
     /// Records some of the calls.
     pub recorder: Option<Recorder>,
     /// Where it is told what calls went through.
-    pub traces: Option<Traces>,
+    pub traces: traces::Place,
     /// Who may connect; empty: everybody.
     pub allow: Vec<IpNet>,
 }
@@ -93,7 +93,7 @@ impl Default for Options {
             breakers: Arc::default(),
             mask: Mask::default(),
             recorder: None,
-            traces: None,
+            traces: traces::Place::default(),
             allow: Vec::new(),
         }
     }
@@ -126,8 +126,10 @@ pub struct Widgets {
     pub client: Client,
     /// Whose a call is.
     pub tenants: Arc<Tenants>,
-    /// As [`Widget::settings`], of calls that ask none of these.
+    /// As [`Widget::settings`], of calls that ask none of these, or Rust code.
     pub settings: String,
+    /// As [`Widget::so_far`], of what Rust code is asked.
+    pub so_far: Format,
 }
 
 /// A request that nobody waits for, to be sent at least once.

@@ -74,8 +74,8 @@ impl Report {
             self.count(outcome);
         }
         self.log(options.mask);
-        if let (Some(traces), Some(noted)) = (&options.traces, self.noted.take()) {
-            noted.tell(traces, &self);
+        if let Some(noted) = self.noted.take() {
+            noted.tell(&self);
         }
         let known = self.known;
         options.board.ran(self.into_run(), known);

@@ -12,6 +12,7 @@ use super::{Asked, Background};
 /// What is noted of a call for its spans, while it lasts.
 #[derive(Debug)]
 pub struct Noted {
+    traces: Traces,
     trace: Trace,
     widget: SpanId,
     began: Instant,
@@ -20,10 +21,11 @@ pub struct Noted {
 
 impl Noted {
     /// Nothing where there are no traces.
-    pub fn begin(traces: Option<&Traces>, channel: &Channel, began: Instant) -> Option<Box<Self>> {
-        let trace = traces?.of(&channel.uuid);
+    pub fn begin(traces: Option<Traces>, channel: &Channel, began: Instant) -> Option<Box<Self>> {
+        let traces = traces?;
         Some(Box::new(Self {
-            trace,
+            trace: traces.of(&channel.uuid),
+            traces,
             widget: SpanId::random(),
             began,
             asked: None,
@@ -50,7 +52,8 @@ impl Noted {
     }
 
     /// The run is over.
-    pub fn tell(self, traces: &Traces, report: &Report) {
+    pub fn tell(self, report: &Report) {
+        let traces = &self.traces;
         let clock = Clock::now();
         let left = self.began + report.held;
         let between = (clock.ns(self.began), clock.ns(left));

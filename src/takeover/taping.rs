@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use crate::board;
 use crate::eslclient::{Command, Event, Reply};
-use crate::recorder::{Header, Tape, VERSION};
+use crate::recorder::{Code, Header, Tape, VERSION};
 
-use super::Takeover;
+use super::answerer::{Asked, Source};
 use super::channel::Way;
 use super::report::Report;
+use super::{Takeover, Widget};
 
 /// A call that is recorded.
 pub struct Taping {
@@ -26,7 +27,7 @@ impl Taping {
         })
     }
 
-    /// The call is over. What code answered is not kept: it cannot be played without that code.
+    /// The call is over.
     pub fn end(self, takeover: &Takeover, report: &Report) {
         let Some(recorder) = &takeover.options.recorder else {
             return;
@@ -34,9 +35,8 @@ impl Taping {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let widgets = takeover.widgets.load();
         let widget = widgets.by_name.get(&report.channel.widget);
-        if widget.is_some_and(|widget| widget.webhook().is_none()) {
-            return;
-        }
+        let code = widget.and_then(|widget| code(widget));
+        let webhook = widget.filter(|_| code.is_none());
         let header = Header {
             switchhook: "recording".into(),
             version: VERSION,
@@ -47,11 +47,32 @@ impl Taping {
             parked: matches!(report.channel.way, Way::Parked(_)),
             music_after_us: micros(takeover.options.music_after),
             goodbye_us: micros(takeover.options.goodbye_deadline),
-            config: widget
-                .map_or(&widgets.settings, |widget| &widget.settings)
+            config: webhook
+                .map_or(&widgets.settings, |webhook| &webhook.settings)
                 .clone(),
+            code,
         };
         recorder.keep(&self.tape, header, report.end());
+    }
+}
+
+/// What is known of the Rust code that answers, where it does.
+fn code(widget: &Widget) -> Option<Code> {
+    let Source::Own(answerer) = &widget.source else {
+        return None;
+    };
+    Some(Code {
+        names: answerer.names(),
+        hold: serde_json::to_value(&widget.hold).unwrap_or_default(),
+    })
+}
+
+/// What the call asks.
+pub fn asked(tape: Option<&Tape>, asked: &Asked) {
+    match (tape, asked) {
+        (Some(tape), Asked::Request(request)) => tape.asked(request),
+        (Some(tape), Asked::Question(question)) => tape.questioned(&question.json()),
+        (None, _) => {}
     }
 }
 

@@ -89,7 +89,7 @@ impl Exporter {
 
     /// Whether the collector takes spans.
     #[must_use]
-    pub fn health(&self) -> watch::Receiver<Health> {
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 

@@ -21,13 +21,15 @@ mod span;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use metrics::counter;
 use opentelemetry_proto::tonic::trace::v1 as proto;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use url::Url;
 
 use crate::call::mask::Mask;
 use crate::meter;
+use crate::store::Health;
 use crate::webhook::options::Auth;
 
 pub use exporter::Exporter;
@@ -77,6 +79,24 @@ pub struct Manner {
 #[error("the client of the collector cannot start: {0}; look at the system's certificates")]
 pub struct CannotStart(String);
 
+/// Where spans go now, if anywhere: a reload changes it. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Place(Arc<ArcSwapOption<Traces>>);
+
+impl Place {
+    /// As of now. Whoever keeps it until something is over tells the collector that was there when
+    /// that began: it is sent to as long as anybody does.
+    #[must_use]
+    pub fn now(&self) -> Option<Traces> {
+        self.0.load().as_deref().cloned()
+    }
+
+    /// Spans that are over from now on go there.
+    pub fn replace(&self, traces: Option<Traces>) {
+        self.0.store(traces.map(Arc::new));
+    }
+}
+
 /// Takes spans, never waiting. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Traces {
@@ -88,6 +108,7 @@ struct Shared {
     share: u32,
     manner: Manner,
     queue: mpsc::Sender<proto::Span>,
+    health: watch::Receiver<Health>,
 }
 
 impl Traces {
@@ -105,6 +126,7 @@ impl Traces {
             share: options.share,
             manner,
             queue,
+            health: exporter.health(),
         });
         Ok(Some((Self { shared }, exporter)))
     }
@@ -119,6 +141,12 @@ impl Traces {
     #[must_use]
     pub fn root(&self, trace: Trace) -> Option<SpanId> {
         self.shared.manner.has_calls.then(|| trace.root())
+    }
+
+    /// Whether the collector takes spans.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.clone()
     }
 
     /// How numbers are shown.

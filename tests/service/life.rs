@@ -60,6 +60,54 @@ async fn an_edit_takes_effect_on_new_calls_and_leaves_those_on_hold_alone() {
     running.service.stop().await;
 }
 
+/// Asks `lookup`, which must not be reached, and gives the reason and the sentence.
+async fn refused(running: &Running) -> String {
+    let mut peer = Peer::call(running.esl(), Channel::to("lookup")).await;
+    peer.until_exit().await;
+    let key = |name: &str| {
+        peer.channel
+            .get(&format!("flow.key.{name}"))
+            .unwrap_or_default()
+    };
+    format!("{}: {}", key("error_reason"), key("error_detail"))
+}
+
+/// Asks `lookup`, which answers so; the line that the call takes.
+async fn answered(running: &Running, status: u16) -> Option<String> {
+    let mut peer = Peer::call(running.esl(), Channel::to("lookup")).await;
+    running.receiver.answer(status, ANN).await;
+    peer.until_exit().await;
+    peer.channel.get("flow.line").map(str::to_owned)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_gives_a_webhook_a_breaker_keeps_its_rest_and_ends_it_when_the_webhook_is_another()
+{
+    let running = Running::start(&lookup("x")).await;
+    for _ in 0..3 {
+        assert_eq!(answered(&running, 503).await.as_deref(), Some("1"));
+    }
+    let breaker = "breaker = { failures = 1, pause = \"1h\" }\n";
+    let frail = format!("{}{breaker}", lookup("x"));
+    running.reload(&frail);
+    assert_eq!(
+        answered(&running, 503).await.as_deref(),
+        Some("1"),
+        "asked: nothing is known yet"
+    );
+    let first = refused(&running).await;
+    assert!(
+        first.starts_with("CIRCUIT_OPEN: lookup is not asked since "),
+        "{first}"
+    );
+    assert!(first.contains(", after a failure (127.0.0.1:"), "{first}");
+    running.reload(&frail);
+    assert_eq!(refused(&running).await, first, "nothing was edited");
+    running.reload(&format!("{}{breaker}", lookup("moved")));
+    assert_eq!(answered(&running, 200).await.as_deref(), Some("0"));
+    running.service.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_service_refuses_calls_first_and_lets_those_on_hold_end() {
     let running = Running::start(&lookup("x")).await;

@@ -268,3 +268,51 @@ async fn without_a_collector_nobody_is_told() {
     assert_eq!(asked.header("traceparent"), None);
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_takes_another_collector_and_the_one_that_was_gets_what_had_begun() {
+    let place = Place::set().await;
+    let (before, after) = (Collector::start().await, Collector::start().await);
+    let config = |traces: &str| place.config(&sections(traces));
+    let service = place.serve(&config(&before.section())).await;
+    let call = async || {
+        let call = place.place(&service, "lookup", false).await;
+        let asked = request(&place.webhooks, "/lookup", &call.uuid).await;
+        request(&place.documents, "/completed", &call.uuid).await;
+        (call.uuid, asked)
+    };
+    let (first, _) = call().await;
+    // What is told of the first call has not been sent yet.
+    let auth = "auth.bearer = { token = \"an0ther\" }\nservice_name = \"pbx\"\n";
+    service.reload(&config(&(after.section() + auth))).unwrap();
+    let (second, _) = call().await;
+    assert_eq!(before.trace(&first, 4).await.len(), 4);
+    assert_eq!(after.trace(&second, 4).await.len(), 4);
+    assert_eq!(after.headers()["authorization"], "Bearer an0ther");
+    assert_eq!(after.resource()["service.name"], "pbx");
+    // Fewer calls, and none.
+    service
+        .reload(&config(&(after.section() + "share = 0\n")))
+        .unwrap();
+    let (third, asked) = call().await;
+    assert!(asked.header("traceparent").unwrap().ends_with("-00"));
+    service.reload(&config("")).unwrap();
+    let (_, asked) = call().await;
+    assert_eq!(asked.header("traceparent"), None);
+    let ready = reqwest::get(format!("http://{}/readyz", service.http));
+    let ready = ready.await.unwrap().text().await.unwrap();
+    assert!(!ready.contains("\"name\":\"traces\""), "{ready}");
+    service.stop().await;
+    let traces = |collector: &Collector| {
+        let spans = collector.spans().into_iter();
+        spans
+            .map(|span| span.trace)
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(traces(&before), [first.replace('-', "")].into());
+    assert_eq!(
+        traces(&after),
+        [second.replace('-', "")].into(),
+        "{third} is not of the share"
+    );
+}

@@ -29,7 +29,7 @@ impl Rests {
         let at_once = resting("breaker_rests");
         Self {
             fails: [fails(WEBHOOK).set(&settings), fails("breaker_fails_again")],
-            rests: [parked("breaker_rests_parked", &at_once), at_once].map(theirs),
+            rests: [parked("parked_breaker_rests", &at_once), at_once].map(theirs),
             heals: ["breaker_probe", "breaker_closed"]
                 .map(|name| theirs(Scenario::success(name, "").raw(OK))),
         }
