@@ -9,6 +9,8 @@ mod faults;
 mod good;
 #[path = "config/names.rs"]
 mod names;
+#[path = "config/package.rs"]
+mod package;
 #[path = "config/recordings.rs"]
 mod recordings;
 #[path = "config/schema.rs"]

@@ -359,6 +359,34 @@ async fn what_is_recorded_is_bounded_and_may_be_failures_alone() {
     running.service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_a_reload_brought_is_in_no_recording_and_neither_is_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |token: &str| {
+        format!(
+            "[recorder]\nshare = 1.0\nfolder = \"{}\"\n\
+             [webhooks.lookup]\nurl = \"{{receiver}}/\"\nauth.bearer = {{ token = \"{token}\" }}\n",
+            folder.path().display()
+        )
+    };
+    let tokens = ["f1rst-token", "sec0nd-token"];
+    let running = Running::start(&settings(tokens[0])).await;
+    running.reload(&settings(tokens[1]));
+    let mut peer = Peer::call(running.esl(), Channel::to("lookup")).await;
+    let echo = format!("{{\"hint\": \"not {}, but {}\"}}", tokens[0], tokens[1]);
+    let request = running.receiver.answer(200, &echo).await;
+    assert!(request.head.contains(tokens[1]));
+    peer.until_exit().await;
+    drop(peer);
+    let file = files(folder.path(), 1).await.remove(0);
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains("not ***********, but ************"), "{text}");
+    for token in tokens {
+        assert!(!text.contains(token), "{text}");
+    }
+    running.service.stop().await;
+}
+
 #[test]
 fn what_is_no_recording_is_refused_with_the_cure() {
     let folder = tempfile::tempdir().unwrap();

@@ -17,6 +17,8 @@ use crate::webhook::shown::sounds_secret;
 
 use pairs::Pairs;
 
+/// Secrets of earlier configurations that are still looked for.
+const FORMER: usize = 1_000;
 /// The shortest secret of the configuration that is looked for.
 const LEAST: usize = 4;
 /// The same of what only has the name of one: `auth: yes` is none.
@@ -51,6 +53,14 @@ pub(super) struct Masked {
 }
 
 impl Secrets {
+    /// These and `more`, which come last; of those that were before, the last [`FORMER`].
+    pub(super) fn with(&self, more: &Self) -> Self {
+        let former = self.0.iter().filter(|one| !more.0.contains(*one));
+        let former: Vec<_> = former.cloned().collect();
+        let kept = former.len().saturating_sub(FORMER);
+        Self(former[kept..].iter().chain(&more.0).cloned().collect())
+    }
+
     /// Masks these secrets, and what the call says under a name that sounds like one.
     pub(super) fn mask(&self, header: &Header, lines: Vec<Line>) -> Masked {
         let mut found: BTreeSet<String> = self.0.iter().map(|one| one.to_string()).collect();

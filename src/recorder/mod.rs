@@ -16,6 +16,7 @@ mod tape;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tracing::warn;
 
 pub use file::{Code, Header, Line, Payload, VERSION, What};
@@ -62,7 +63,7 @@ pub struct Recorder {
 #[derive(Debug)]
 struct Shared {
     options: Options,
-    secrets: Secrets,
+    secrets: ArcSwap<Secrets>,
     /// One file at a time: each looks at what is in the folder.
     writing: std::sync::Mutex<()>,
 }
@@ -74,12 +75,19 @@ impl Recorder {
     pub fn new(options: Options, secrets: Secrets) -> Option<Self> {
         let shared = Shared {
             options,
-            secrets,
+            secrets: ArcSwap::from_pointee(secrets),
             writing: std::sync::Mutex::new(()),
         };
         (shared.options.share > 0).then(|| Self {
             shared: Arc::new(shared),
         })
+    }
+
+    /// Keeps these out of its files too, from now on: another configuration may have other ones, and
+    /// calls that have begun with the one before end later.
+    pub fn learn(&self, secrets: &Secrets) {
+        let all = self.shared.secrets.load().with(secrets);
+        self.shared.secrets.store(Arc::new(all));
     }
 
     /// A tape for the call that begins now, when it is to have one.
@@ -105,7 +113,7 @@ impl Recorder {
             let _turn = writing
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Err(error) = file::write(options, secrets, &header, lines) {
+            if let Err(error) = file::write(options, &secrets.load(), &header, lines) {
                 let folder = options.folder.display();
                 warn!(call_uuid = header.uuid, %folder, %error, "the call was not recorded");
             }

@@ -296,7 +296,7 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
 }
 
 /// Every secret of the configuration, to be kept out of recordings.
-fn secrets(config: &Config) -> Secrets {
+pub fn secrets(config: &Config) -> Secrets {
     let of_auth = |auth| match auth {
         &Auth::None => None,
         Auth::Basic { password, .. } => Some(password),

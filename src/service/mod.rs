@@ -296,6 +296,9 @@ impl Service {
         self.endpoints.send_replace(endpoints);
         self.abouts.store(Arc::new(about::of(config)));
         self.lending.replace(config);
+        if let Some(recorder) = self.takeover.recorder() {
+            recorder.learn(&build::secrets(config));
+        }
         self.takeover.reload(built.widgets);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();

@@ -205,6 +205,12 @@ impl Takeover {
         self.widgets.store(Arc::new(widgets));
     }
 
+    /// Who records calls, if anybody.
+    #[must_use]
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.options.recorder.as_ref()
+    }
+
     /// What the configuration says of widgets now.
     #[must_use]
     pub fn widgets(&self) -> Arc<Widgets> {

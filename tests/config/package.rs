@@ -1,0 +1,54 @@
+//! The Debian package: what it lists is there, and what it says holds.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use toml_edit::DocumentMut;
+
+fn file(path: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
+    let manifest: DocumentMut = file("Cargo.toml").parse().unwrap();
+    let package = &manifest["package"];
+    let deb = &package["metadata"]["deb"];
+    let script = file("packaging/build-deb");
+    let mut installed = BTreeSet::new();
+    for asset in deb["assets"].as_array().unwrap() {
+        let [from, to, _mode] =
+            [0, 1, 2].map(|at| asset.as_array().unwrap().get(at).unwrap().as_str().unwrap());
+        match from.strip_prefix("target/") {
+            Some("release/switchhook") => {}
+            Some(_) => assert!(
+                script.contains(&format!(">{from}\n")),
+                "{from} is made by nobody"
+            ),
+            None => drop(file(from)),
+        }
+        let name = from.rsplit('/').next().unwrap();
+        let to = to
+            .strip_suffix('/')
+            .map_or(to.to_owned(), |folder| format!("{folder}/{name}"));
+        installed.insert(format!("/{to}"));
+    }
+    for kept in deb["conf-files"].as_array().unwrap() {
+        assert!(installed.contains(kept.as_str().unwrap()), "{kept}");
+    }
+    let unit = file("packaging/switchhook.service");
+    let started = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix("Exec")?.split_once('='));
+    let words = started.flat_map(|(_, command)| command.split(' '));
+    let ours: Vec<&str> = words.filter(|word| word.contains("switchhook")).collect();
+    assert!(ours.contains(&"/usr/bin/switchhook"), "{ours:?}");
+    for path in ours {
+        assert!(installed.contains(path), "the unit wants {path}");
+    }
+    // Debian's own changelog begins with the version that is built.
+    let version = package["version"].as_str().unwrap();
+    let first = format!("switchhook ({version}-1) ");
+    assert!(file("packaging/changelog").starts_with(&first), "{first}");
+}
