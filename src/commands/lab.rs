@@ -57,6 +57,7 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         pace: pace(args),
         progress: !args.json,
         follow: true,
+        patience: None,
         config: store_in(folder.path()),
     };
     let service = Real {

@@ -1,6 +1,7 @@
 //! Places every call between a simulated switch, the real service and the receiver.
 
 use std::io;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -25,6 +26,8 @@ pub struct LabOptions {
     /// Give the service a `[[freeswitch]]` too, so that it sees every call's events, and
     /// check the document of every call.
     pub follow: bool,
+    /// How long a document may take before it counts as lost; a minute, where it is not said.
+    pub patience: Option<Duration>,
     /// Further tables for `switchhook.toml`, a store for example.
     pub config: String,
 }

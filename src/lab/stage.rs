@@ -142,8 +142,14 @@ impl Stage {
         let mut problems = problems(scenario, &record, &requests);
         let mut document = None;
         if self.port.is_some() {
-            let deliveries = documents::wait(documents, &record.uuid).await;
-            problems.extend(documents::problems(scenario, &record, &deliveries));
+            let patience = self.options.patience.unwrap_or(documents::PATIENCE);
+            let deliveries = documents::wait(documents, &record.uuid, patience).await;
+            problems.extend(documents::problems(
+                scenario,
+                &record,
+                &deliveries,
+                patience,
+            ));
             document = documents::shown(&deliveries);
         }
         let report = CallReport::new(scenario, record, problems, requests.len(), document);

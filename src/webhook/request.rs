@@ -239,13 +239,11 @@ impl Prepared {
     /// Method and URL as a person may see them, secrets hidden; a long one is cut.
     #[must_use]
     pub fn line(&self) -> String {
-        let url = shown::url(&self.url).replace("%5Bsecret%5D", shown::SECRET);
-        let mut line = format!("{} {url}", self.method);
-        if let Some((at, _)) = line.char_indices().nth(LINE) {
-            line.truncate(at);
-            line.push('…');
-        }
-        line
+        let url = shown::url(&self.url);
+        let end = url.char_indices().nth(LINE).map(|(at, _)| at);
+        let told = &url[..end.unwrap_or(url.len())];
+        // A call on hold keeps it: one allocation, of its size.
+        [self.method.as_str(), " ", told, end.map_or("", |_| "…")].concat()
     }
 
     /// The request as a person may see it: method, URL, headers and body, secrets hidden.

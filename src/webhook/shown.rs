@@ -1,5 +1,7 @@
 //! A request as a person may see it: what sounds like a secret is hidden.
 
+use std::borrow::Cow;
+
 use url::Url;
 
 /// Stands where a secret was.
@@ -7,18 +9,21 @@ pub const SECRET: &str = "[secret]";
 
 /// The URL; values of its query are hidden by their names.
 #[must_use]
-pub fn url(url: &Url) -> String {
-    let mut shown = url.clone();
-    if url.query().is_some() {
-        let pairs = url
-            .query_pairs()
-            .map(|(name, value)| match sounds_secret(&name) {
-                true => (name, SECRET.into()),
-                false => (name, value),
-            });
-        shown.query_pairs_mut().clear().extend_pairs(pairs);
+pub fn url(url: &Url) -> Cow<'_, str> {
+    if !url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
+        return Cow::Borrowed(url.as_str());
     }
-    shown.into()
+    let pairs = url
+        .query_pairs()
+        .map(|(name, value)| match sounds_secret(&name) {
+            true => (name, SECRET.into()),
+            false => (name, value),
+        });
+    let mut shown = url.clone();
+    shown.query_pairs_mut().clear().extend_pairs(pairs);
+    // What the query had to escape of ours.
+    let text = shown.as_str().replace("%5Bsecret%5D", SECRET);
+    Cow::Owned(text)
 }
 
 /// The template of a URL; what its query gives under the name of a secret is hidden.
@@ -62,6 +67,17 @@ pub fn sounds_secret(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_shows_everything_but_its_secrets() {
+        let shown = |text: &str| url(&Url::parse(text).unwrap()).into_owned();
+        let plain = "https://crm.example/calls?q=a+b&x=%C3%A9";
+        assert_eq!(shown(plain), plain);
+        assert_eq!(
+            shown("https://crm.example/calls?api_key=abc&q=a+b"),
+            "https://crm.example/calls?api_key=[secret]&q=a+b"
+        );
+    }
 
     #[test]
     fn a_template_shows_everything_but_its_secrets() {

@@ -96,7 +96,10 @@ fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
 
 /// What cannot be read as a URL may hide a secret anywhere.
 fn shown_url(text: &str) -> String {
-    url::Url::parse(text).map_or_else(|_| shown::SECRET.to_owned(), |url| shown::url(&url))
+    url::Url::parse(text).map_or_else(
+        |_| shown::SECRET.to_owned(),
+        |url| shown::url(&url).into_owned(),
+    )
 }
 
 fn text(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {

@@ -32,7 +32,7 @@ pub(super) const ZONE: Tz = Tz::America__New_York;
 pub(super) const SWITCH: &str = "lab";
 /// How long a document may take when nothing is in its way. Generous: a disk that is busy with
 /// what others write takes 10 s and more to sync, which is no fault of the service.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the recordings of the lab would be fetched.
 const RECORDINGS: &str = "https://rec.example/";
 
@@ -70,11 +70,11 @@ impl Delivery {
     }
 }
 
-/// Waits until a document of this call was answered; every delivery of it so far.
-pub(super) async fn wait(receiver: &Receiver, call: &str) -> Vec<Delivery> {
+/// Waits until a document of this call was answered, at most so long; every delivery of it so far.
+pub(super) async fn wait(receiver: &Receiver, call: &str, patience: Duration) -> Vec<Delivery> {
     let named = |request: &Request| memchr::memmem::find(&request.body, call.as_bytes()).is_some();
     let answered = |request: &Request| request.answered.is_some() && named(request);
-    receiver.wait(PATH, PATIENCE, answered).await;
+    receiver.wait(PATH, patience, answered).await;
     let mut deliveries = all(receiver);
     deliveries.retain(|delivery| delivery.call() == call);
     deliveries
@@ -96,9 +96,10 @@ pub(super) fn problems(
     scenario: &Scenario,
     record: &CallRecord,
     deliveries: &[Delivery],
+    patience: Duration,
 ) -> Vec<String> {
     let Some(first) = deliveries.first() else {
-        let seconds = PATIENCE.as_secs();
+        let seconds = patience.as_secs();
         return vec![format!("no document of the call came within {seconds} s")];
     };
     let mut problems = compare::differences(&expected::document(scenario, record), &first.body);

@@ -107,7 +107,10 @@ fn outcome(attempt: &Attempt) -> String {
 
 fn request(ops: &Ops, content: &Content) -> Markup {
     let url = content.url.as_deref().map(|url| {
-        url::Url::parse(url).map_or_else(|_| shown::SECRET.to_owned(), |url| shown::url(&url))
+        url::Url::parse(url).map_or_else(
+            |_| shown::SECRET.to_owned(),
+            |url| shown::url(&url).into_owned(),
+        )
     });
     let url = url.map(|url| ops.mask.text(&url));
     html! {
