@@ -37,6 +37,8 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
     for kept in deb["conf-files"].as_array().unwrap() {
         assert!(installed.contains(kept.as_str().unwrap()), "{kept}");
     }
+    let units = deb["systemd-units"]["unit-scripts"].as_str();
+    assert_eq!(units, Some("packaging"), "where its unit is");
     let unit = file("packaging/switchhook.service");
     let started = unit
         .lines()
