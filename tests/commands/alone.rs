@@ -85,7 +85,7 @@ async fn show_has_the_history_and_the_body_and_hides_secrets() {
         "123ms",
         "refused",
         "fs1",
-        "POST http://127.0.0.1:9/calls?token=%5Bsecret%5D&lead=7",
+        "POST http://127.0.0.1:9/calls?token=[secret]&lead=7",
         "x-api-key: [secret]",
         "\t\"call\": \"call-1\"",
     ] {

@@ -132,6 +132,7 @@ macro_rules! conformance {
             the_history_keeps_the_last_fifty_attempts
             a_paused_endpoint_is_not_claimed_until_it_is_resumed
             a_kept_response_belongs_to_the_call_of_its_leg
+            who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_for
             news_of_an_insert_reaches_whoever_registered_before_it
             text_with_a_nul_is_stored_and_found_again
             a_caller_is_found_and_forgotten_everywhere

@@ -294,6 +294,50 @@ pub async fn a_kept_response_belongs_to_the_call_of_its_leg(factory: &impl Facto
     assert!(others[0].finished.is_none(), "its call was never followed");
 }
 
+pub async fn who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_for(
+    factory: &impl Factory,
+) {
+    let store = serve(factory).await;
+    for call in ["first", "second", "third"] {
+        let finished = finished(call, &[call], &[]);
+        store.finish_call(finished).await.expect("finished");
+    }
+    for (call, at_ms) in [("second", 2_000), ("first", 1_500), ("second", 1_000)] {
+        let kept = KeptResponse {
+            call_uuid: call.into(),
+            flow: "outbound".into(),
+            webhook: "lookup".into(),
+            at_ms,
+            variables: serde_json::Map::from_iter([("queue".to_owned(), call.into())]),
+        };
+        store.persist_response(kept).await.expect("kept");
+    }
+    let mut parties = store.parties(&["second", "third", "nobody"]).await;
+    let parties = parties.as_mut().expect("read");
+    parties.sort_by(|one, other| one.call_uuid.cmp(&other.call_uuid));
+    let told: Vec<_> = parties
+        .iter()
+        .map(|it| {
+            (
+                it.call_uuid.as_str(),
+                it.caller.as_str(),
+                it.called.as_str(),
+            )
+        })
+        .collect();
+    let expected = ["second", "third"].map(|call| (call, "+4930123", "7000"));
+    assert_eq!(told, expected);
+    let answers = store.answers_of(&["second", "third"]).await.expect("read");
+    let told: Vec<_> = answers
+        .iter()
+        .map(|it| (it.call_uuid.as_str(), it.at_ms, &it.variables["queue"]))
+        .collect();
+    let queue = serde_json::Value::from("second");
+    assert_eq!(told, [("second", 1_000, &queue), ("second", 2_000, &queue)]);
+    assert_eq!(store.parties(&[]).await.expect("read"), []);
+    assert_eq!(store.answers_of(&[]).await.expect("read"), []);
+}
+
 pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &impl Factory) {
     let store = serve(factory).await;
     let mut inserted = store.inserted();
