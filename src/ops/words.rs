@@ -162,7 +162,7 @@ const fn told(reason: Reason) -> (&'static str, &'static str) {
         ),
         Reason::CircuitOpen => (
             "the webhook failed so often that it is not asked for a while",
-            "Its sentence says why it rests and until when; one call asks it then. See the webhook's breaker in the config.",
+            "Repair what the sentence above names. The first call after the pause asks the webhook: an answer ends the rest, another failure begins the next pause.",
         ),
         Reason::Overloaded => (
             "a limit of this service was reached",

@@ -83,7 +83,7 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
         "{verdict}"
     );
     let variables = browser.text("section[aria-labelledby=variables]").await;
-    assert!(variables.contains("Set by"), "{variables}");
+    assert!(variables.contains("no answer: the dialplan"), "{variables}");
     // Its values stand in the form.
     browser.click("a[href*='/try?call=']").await;
     browser
@@ -159,5 +159,21 @@ async fn a_webhook_that_fails_is_first_and_leads_to_the_calls_that_it_failed() {
     browser.click("header > a.pill").await;
     browser.until("location.pathname === '/readyz'").await;
     drop(browser);
+    stage.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_asked_no_webhook_says_so() {
+    let stage = Stage::new().await;
+    stage.failed(RECORDED).await;
+    let page = async |path: &str| {
+        let answer = reqwest::get(stage.url(path)).await.unwrap();
+        answer.text().await.unwrap()
+    };
+    let link = regex::Regex::new(r"/calls/[0-9a-f-]{36}").unwrap();
+    let calls = page("/calls").await;
+    let call = link.find(&calls).unwrap().as_str();
+    let told = page(call).await;
+    assert!(told.contains("No webhook is known"), "{told}");
     stage.service.stop().await;
 }

@@ -124,10 +124,19 @@ fn shown(ops: &Ops, told: &Outcome, body: &str) -> Markup {
     }
 }
 
-/// Whose answer set a flow variable (its name without `flow.key.`): the webhook's name. The last
-/// one that did; by what is kept, else by what its settings say now. What says how a request went
-/// is no answer's: every webhook sets it.
-pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) -> Option<&'c str> {
+/// Who set a flow variable.
+pub enum Setter<'c> {
+    /// The answer of this webhook.
+    Answer(&'c str),
+    /// We, for whichever webhook was asked: how its request went.
+    Ourselves,
+    /// Nobody of ours.
+    Another,
+}
+
+/// Who set a flow variable (its name without `flow.key.`). Of several answers the last one; by
+/// what is kept, else by what the webhook's settings say now.
+pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) -> Setter<'c> {
     let sets = |run: &&Run| {
         let answered = run.reason() == Some(Reason::SUCCESS);
         let about = ops.about(&run.webhook);
@@ -140,8 +149,8 @@ pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) 
     let table = Names::default();
     let mut table = table.all().into_iter();
     if table.any(|(_, full)| full.strip_prefix(FLOW_KEY) == Some(name)) {
-        return None;
+        return Setter::Ourselves;
     }
     let set = call.story.runs.iter().rev().find(sets);
-    set.map(|run| run.webhook.as_str())
+    set.map_or(Setter::Another, |run| Setter::Answer(&run.webhook))
 }

@@ -12,6 +12,7 @@ use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
 use crate::store::{DocumentRow, KeptResponse};
 
+use super::asked::Setter;
 use super::health::Health;
 use super::pieces::Paused;
 use super::{View, asked, missing, outbox, pieces, unread, webhooks};
@@ -117,7 +118,7 @@ fn ended_by(cause: &str) -> Markup {
 /// The answer to "why?", first and in words.
 fn verdict(ops: &Ops, call: &Told) -> Markup {
     let Some(run) = call.deciding() else {
-        return html! {};
+        return undecided(call);
     };
     let told = run.outcome.as_ref();
     let reason = told.and_then(|told| told.reason.as_deref());
@@ -130,6 +131,21 @@ fn verdict(ops: &Ops, call: &Told) -> Markup {
             }
             @if let Some(reason) = reason.filter(|_| run.ending == "line_1") {
                 p.quiet { b { "What to do: " } (words::meaning(reason).cure) (evidence(ops, run, reason)) }
+            }
+        }
+    }
+}
+
+/// A call that is over and took no line of ours.
+fn undecided(call: &Told) -> Markup {
+    html! {
+        @if call.over.is_some() {
+            section.verdict aria-label="What happened" {
+                p.headline { "No webhook is known to have been asked for this call." }
+                p.quiet {
+                    "Its dialplan did not hand it over, or nobody was there to take it: then the hook sent it down line 1 with "
+                    "CONNECTION_FAILURE. The legs below say how it ended."
+                }
             }
         }
     }
@@ -237,6 +253,16 @@ fn documents_of(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Mar
     }
 }
 
+fn set_by(setter: &Setter<'_>) -> Markup {
+    html! {
+        @match setter {
+            Setter::Answer(webhook) => { "the answer of " (webhooks::link(webhook)) },
+            Setter::Ourselves => "Switchhook: how the request went",
+            Setter::Another => "no answer: the dialplan, or the switch",
+        }
+    }
+}
+
 fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
     let keys = call.story.keys.iter();
     let keys: Vec<_> = keys
@@ -254,7 +280,7 @@ fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
                                 tr {
                                     th scope="row" { (name) }
                                     td.id { (value) }
-                                    td { @if let Some(webhook) = setter { "the answer of " (webhooks::link(webhook)) } }
+                                    td { (set_by(&setter)) }
                                 }
                             }
                         }
