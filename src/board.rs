@@ -269,13 +269,18 @@ fn sample(run: &Run) -> Option<Sample> {
     })
 }
 
+/// The time since 1970.
+#[must_use]
+pub fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
 /// Ms since 1970.
 #[must_use]
 pub fn now_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A call's place on the board.

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono::DateTime;
 use chrono_tz::Tz;
 use metrics::gauge;
 use tokio::time::Instant;
@@ -16,6 +15,7 @@ use tracing::{info, warn};
 
 use crate::board;
 use crate::call::breaker::{Breaker, Change, Leave, Options, Rest, Sign};
+use crate::call::moment::clock;
 use crate::call::outcome::{Failure, Outcome, Reason};
 use crate::meter;
 
@@ -252,11 +252,6 @@ fn resting(rest: &Rest) -> Resting {
         failures: rest.failures,
         why: rest.why.clone(),
     }
-}
-
-fn clock(ms: i64, zone: Tz) -> String {
-    let time = DateTime::from_timestamp_millis(ms).unwrap_or_default();
-    time.with_timezone(&zone).format("%H:%M:%S").to_string()
 }
 
 #[cfg(test)]

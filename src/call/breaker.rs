@@ -122,18 +122,7 @@ impl Breaker {
                 Change::None
             }
             (Sign::Well, _) => self.well(),
-            (Sign::Ill, Some(rest)) => {
-                self.failures = self.failures.saturating_add(1);
-                *rest = Rest {
-                    since: rest.since,
-                    until: now + self.options.pause,
-                    is_tried: false,
-                    failures: self.failures,
-                    why: why.to_owned(),
-                };
-                Change::StillIll
-            }
-            (Sign::Ill, None) => self.ill(why, now),
+            (Sign::Ill, _) => self.ill(why, now),
         }
     }
 
@@ -150,18 +139,22 @@ impl Breaker {
 
     fn ill(&mut self, why: &str, now: Instant) -> Change {
         self.failures = self.failures.saturating_add(1);
-        if self.failures < self.options.failures {
-            return Change::None;
-        }
-        self.epoch += 1;
+        let (since, change) = match &self.rest {
+            Some(rest) => (rest.since, Change::StillIll),
+            None if self.failures < self.options.failures => return Change::None,
+            None => {
+                self.epoch += 1;
+                (now, Change::Opened)
+            }
+        };
         self.rest = Some(Rest {
-            since: now,
+            since,
             until: now + self.options.pause,
             is_tried: false,
             failures: self.failures,
             why: why.to_owned(),
         });
-        Change::Opened
+        change
     }
 
     /// Its rest, while it has one.

@@ -15,6 +15,22 @@ pub fn rfc3339(us: i64, zone: Tz) -> Option<String> {
     )
 }
 
+/// A moment in ms since 1970 as a clock in `zone` shows it: `18:07:28`. Empty for a time no
+/// calendar has.
+#[must_use]
+pub fn clock(ms: i64, zone: Tz) -> String {
+    shown(ms, zone, "%H:%M:%S")
+}
+
+/// The same after a pattern of chrono's.
+#[must_use]
+pub fn shown(ms: i64, zone: Tz, pattern: &str) -> String {
+    let moment = DateTime::<Utc>::from_timestamp_millis(ms);
+    moment.map_or_else(String::new, |moment| {
+        moment.with_timezone(&zone).format(pattern).to_string()
+    })
+}
+
 /// Milliseconds from one time to another as a reader of two [`rfc3339`] texts
 /// counts them: of the shown milliseconds, so that a document agrees with itself.
 /// Never negative (a switch's clock may step back).

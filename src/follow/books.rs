@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::counter;
 use tokio::sync::mpsc;
@@ -14,8 +13,8 @@ use crate::call::ledger::{self, Effect, Ledger};
 use crate::call::leg::{Leg, Phase};
 use crate::call::pairs::Pairs;
 use crate::eslclient::Event;
-use crate::meter;
 use crate::store::{Store, StoreError, StoredLeg};
+use crate::{board, meter};
 
 use super::cdrs::{Batch, Came, NotTaken, OVERLAP_US, Order, Posted};
 use super::lag::Lag;
@@ -32,10 +31,7 @@ const CDR_AFTER_US: i64 = 3_000_000;
 
 /// Microseconds since 1970.
 pub fn now_us() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(board::since_1970().as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The calls of one switch.

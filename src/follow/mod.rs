@@ -20,7 +20,7 @@ mod witness;
 mod writer;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use metrics::{counter, gauge};
@@ -30,6 +30,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use crate::board;
 use crate::call::whole::Call;
 use crate::eslclient::{self, Connection, Limits};
 use crate::meter;
@@ -361,9 +362,7 @@ impl Follower {
 
     /// Now, in a metric of moments.
     fn at(&self, metric: &'static str) {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = board::since_1970();
         gauge!(metric, "switch" => self.options.address.clone()).set(since.as_secs_f64());
     }
 

@@ -2,34 +2,24 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
 use chrono_tz::Tz;
 
+use crate::call::moment::shown;
 use crate::call::outcome::Reason;
 
-/// A moment on a clock: `18:07:28`.
-pub fn clock(ms: i64, zone: Tz) -> String {
-    format(ms, zone, "%H:%M:%S")
-}
+pub use crate::call::moment::clock;
 
 /// A moment with its day: `2022-01-17 18:07:28`.
 pub fn moment(ms: i64, zone: Tz) -> String {
-    format(ms, zone, "%Y-%m-%d %H:%M:%S")
+    shown(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 /// A moment in a list: on a clock, and with its day when that is not today's.
 pub fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
     match moment(ms, zone).get(..10) == moment(now_ms, zone).get(..10) {
         true => clock(ms, zone),
-        false => format(ms, zone, "%m-%d %H:%M:%S"),
+        false => shown(ms, zone, "%m-%d %H:%M:%S"),
     }
-}
-
-fn format(ms: i64, zone: Tz, pattern: &str) -> String {
-    let time = DateTime::from_timestamp_millis(ms);
-    time.map_or_else(String::new, |time| {
-        time.with_timezone(&zone).format(pattern).to_string()
-    })
 }
 
 /// How long ago, or how far ahead, in one unit: `3 min ago`, `in 2 h`.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::gauge;
 use tokio::sync::watch;
@@ -13,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::attempt;
 use super::lane::{Change, Ended, Lane};
 use super::{Deliver, Endpoint, Endpoints, LEASE, Options, Outbox};
-use crate::meter;
 use crate::store::{Claimed, Health, Lease, Store, StoreError, Want};
+use crate::{board, meter};
 
 /// What a task of the engine did, for the endpoint of that name.
 enum Done {
@@ -326,13 +325,8 @@ fn want(name: &str, room: usize) -> Option<Want> {
 fn show(endpoint: String, lane: &Lane, now: Instant) {
     let pause = lane.slowed().as_secs_f64();
     gauge!(meter::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
-    let since_1970 = |left| {
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            + left
-    };
-    let resumes = lane.rests(now).map(since_1970).unwrap_or_default();
+    let resumes = lane.rests(now).map(|left| board::since_1970() + left);
+    let resumes = resumes.unwrap_or_default();
     gauge!(meter::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
 }
 
