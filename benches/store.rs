@@ -1,6 +1,7 @@
 //! Finished calls into the store, each on the disk before it counts: `cargo bench --bench
-//! store`. The folder for temporary files decides which disk; with a PostgreSQL, `SWITCHHOOK_POSTGRES`
-//! names a database of it that may be written to.
+//! store`. The folder for temporary files decides which disk. PostgreSQL is the server that
+//! `SWITCHHOOK_POSTGRES` names, or one that is started here; where there is none its lines
+//! are ignored, and standard error says why.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,14 +9,18 @@
     reason = "a bench that cannot go on fails"
 )]
 
+#[path = "../tests/support/postgres.rs"]
+mod postgres;
 #[path = "../tests/store_suite/mod.rs"]
 mod store_suite;
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use futures_util::future::join_all;
+use postgres::Server;
 use store_suite::{finished, leg};
 use switchhook::store::{Options, Role, Store};
 use tokio::runtime::Runtime;
@@ -71,9 +76,20 @@ fn finished_calls_into_sqlite(bencher: Bencher<'_, '_>, at_once: usize) {
     );
 }
 
-#[divan::bench(args = [1, 20, 200], sample_count = 20, sample_size = 1)]
+/// The server, which syncs as one in service does.
+fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    let found = SERVER.get_or_init(|| Server::find(&["fsync = on"]));
+    found.as_ref()
+}
+
+#[divan::bench(
+    args = [1, 20, 200],
+    sample_count = 20,
+    sample_size = 1,
+    ignore = server().is_none()
+)]
 fn finished_calls_into_postgres(bencher: Bencher<'_, '_>, at_once: usize) {
-    if let Ok(url) = std::env::var("SWITCHHOOK_POSTGRES") {
-        calls(bencher, url, at_once);
-    }
+    let database = server().expect("not ignored").database();
+    calls(bencher, database.url(), at_once);
 }

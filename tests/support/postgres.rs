@@ -26,7 +26,7 @@ use url::Url;
 /// The server that the tests of one file share; `None` where there is none.
 pub fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
-    SHARED.get_or_init(Server::find).as_ref()
+    SHARED.get_or_init(|| Server::find(&[])).as_ref()
 }
 
 /// A server.
@@ -55,8 +55,8 @@ pub enum Stop {
 }
 
 impl Server {
-    /// The server that is named, or one of our own.
-    fn find() -> Option<Self> {
+    /// The server that is named, or one of our own with these settings.
+    pub fn find(settings: &[&str]) -> Option<Self> {
         if let Some(url) = std::env::var("SWITCHHOOK_POSTGRES")
             .ok()
             .filter(|url| !url.is_empty())
@@ -64,7 +64,7 @@ impl Server {
             let url = Url::parse(&url).expect("SWITCHHOOK_POSTGRES is a URL");
             return Some(Self { url, own: None });
         }
-        Self::own(&[])
+        Self::own(settings)
     }
 
     /// One of our own, which can be stopped and started; `None` where PostgreSQL is not
