@@ -92,19 +92,23 @@ impl<'a> Turns<'a> {
     }
 
     /// Warms all handlers up, and finds the rate at which the service has its core busy half
-    /// of the time; less, when we cannot place calls that fast.
+    /// of the time; less, when another handler does not carry twice that, or when we cannot
+    /// place calls that fast.
     pub(super) async fn find_rate(&self) -> Result<f64, TableError> {
         say(self.options, "warming up");
-        for handler in &self.handlers {
-            self.look(handler, WARM_UP).await?;
+        let null = &self.handlers[0];
+        self.look(null, WARM_UP).await?;
+        let (mut slowest, mut carries) = (null, f64::INFINITY);
+        for handler in &self.handlers[1..] {
+            let half = self.half_of(handler, WARM_UP).await?;
+            if let Some(half) = half.filter(|half| *half < carries) {
+                (slowest, carries) = (handler, half);
+            }
         }
-        let (null, service) = (&self.handlers[0], &self.handlers[1]);
-        let mut rate = FIRST_LOOK;
+        let mut rate = carries.min(FIRST_LOOK);
         // A call costs less the more there are, so that a second look knows better.
         for _ in 0..2 {
-            let mut look = Sum::default();
-            look.add(self.look(service, rate).await?);
-            rate = (1e6 / look.cpu_us().unwrap_or(2e3) / 2.0).round();
+            rate = self.half_of(slowest, rate).await?.unwrap_or(rate);
         }
         for _ in 0..LOWER.0 {
             say(
@@ -118,6 +122,14 @@ impl<'a> Turns<'a> {
             say(self.options, "the load generator cannot place so many");
         }
         Ok(rate)
+    }
+
+    /// Half of what a core carries of this handler, by what its calls take at `rate`; `None`
+    /// when its process is not known.
+    async fn half_of(&self, handler: &Handler, rate: f64) -> Result<Option<f64>, TableError> {
+        let mut look = Sum::default();
+        look.add(self.look(handler, rate).await?);
+        Ok(look.cpu_us().map(|micros| (1e6 / micros / 2.0).round()))
     }
 
     async fn look(&self, handler: &Handler, rate: f64) -> Result<LoadReport, TableError> {
