@@ -162,7 +162,7 @@ impl Link {
             let dump = reply.result().ok();
             return Ok(dump.map_or(Heard::Nothing, |_| Heard::Dump(reply.text().into_owned())));
         }
-        let refusal = reply.result().err();
+        let refusal = reply.refusal();
         Ok(refusal.map_or(Heard::Nothing, Heard::Refusal))
     }
 

@@ -58,9 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Connection<S> {
     async fn next(&mut self) -> Result<Heard, Error> {
         Ok(match Self::next(self).await? {
             Incoming::Notice(_) => Heard::Over,
-            Incoming::Reply(_, reply) => {
-                reply.result().err().map_or(Heard::Nothing, Heard::Refused)
-            }
+            Incoming::Reply(_, reply) => reply.refusal().map_or(Heard::Nothing, Heard::Refused),
             Incoming::Event(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest

@@ -308,6 +308,9 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
         Just(b"Content-Length: ".to_vec()),
         Just(b"Content-Type: text/event-plain\n".to_vec()),
         Just(b"Content-Type: text/event-json\n".to_vec()),
+        Just(b"Event-Name: CHANNEL_DATA\n".to_vec()),
+        Just(b"reply-text: +OK%41\r\n".to_vec()),
+        Just(b"Reply-Text:".to_vec()),
         Just(b"\n\n".to_vec()),
         Just(b"\n".to_vec()),
         Just(b"\r\n".to_vec()),
@@ -334,6 +337,7 @@ proptest! {
             while let Ok(Some(frame)) = decoder.next_frame() {
                 prop_assert!(frame.as_bytes().len() <= 1200);
                 let _ = frame.headers().count();
+                prop_assert_eq!(frame.reply_text(), frame.header("Reply-Text"));
                 if let Ok(event) = frame.into_event(&tight()) {
                     let _ = event.iter().map(|(_, value)| value.len()).sum::<usize>();
                     let _ = (event.name().len(), event.body().len(), event.values("a").len());

@@ -1,10 +1,8 @@
 //! Bytes as they arrive, to whole frames.
 
-use memchr::memchr;
-
 use super::frame::{ContentType, Frame};
-use super::index::position;
-use super::plain;
+use super::index::{Span, position};
+use super::{plain, seek};
 
 /// The largest frame that is believed. Beyond it the connection is given up,
 /// for nothing that follows can be trusted either.
@@ -101,13 +99,18 @@ pub struct Decoder {
 struct Head {
     /// Where the line that is being read begins.
     line: usize,
-    /// How far that line was searched for its end.
+    /// Where its colon is.
+    colon: Option<usize>,
+    /// How far that line was searched, for its colon and then for its end.
     seen: usize,
     lines: usize,
     /// Bytes of the head once it is whole.
     whole: Option<usize>,
     body: Option<usize>,
     kind: Option<ContentType>,
+    /// Where the value of the first `Reply-Text` is: in a reply to `connect` at the end of
+    /// more than a hundred lines, which nobody is to search again.
+    reply: Option<Span>,
     fault: Option<Box<DecodeError>>,
 }
 
@@ -186,9 +189,14 @@ impl Decoder {
         if self.pending() < total {
             return Ok(None);
         }
-        let kind = self.head.kind.unwrap_or(ContentType::Other);
-        self.head = Head::default();
-        Ok(Some(Frame::new(self.take(total), position(head), kind)))
+        let Head { kind, reply, .. } = std::mem::take(&mut self.head);
+        let kind = kind.unwrap_or(ContentType::Other);
+        Ok(Some(Frame::new(
+            self.take(total),
+            position(head),
+            kind,
+            reply,
+        )))
     }
 
     /// Moves the buffer out when it is just this frame, else copies the frame out of it.
@@ -242,51 +250,72 @@ impl Decoder {
 
     fn read_head(&mut self) -> Result<(), DecodeError> {
         let bytes = &self.buffer[self.start..];
-        while let Some(found) = memchr(b'\n', &bytes[self.head.seen..]) {
-            let end = self.head.seen + found;
-            if end >= self.limits.header_bytes {
-                return Err(self.head_too_long());
+        let limit = self.limits.header_bytes;
+        while let Some(end) = self.head.end_of_line(bytes) {
+            if end >= limit {
+                return Err(DecodeError::HeadTooLong { limit });
             }
-            let line = plain::without_cr(&bytes[self.head.line..end]);
-            self.head.line = end + 1;
-            self.head.seen = end + 1;
-            if line.is_empty() {
+            if plain::without_cr(&bytes[self.head.line..end]).is_empty() {
                 self.head.whole = Some(end + 1);
                 return Ok(());
             }
-            self.head.note(line, &self.limits)?;
+            self.head.note(bytes, end, &self.limits)?;
+            self.head.line = end + 1;
         }
-        self.head.seen = bytes.len();
-        if bytes.len() > self.limits.header_bytes {
-            return Err(self.head_too_long());
+        if bytes.len() > limit {
+            return Err(DecodeError::HeadTooLong { limit });
         }
         Ok(())
-    }
-
-    fn head_too_long(&self) -> DecodeError {
-        DecodeError::HeadTooLong {
-            limit: self.limits.header_bytes,
-        }
     }
 }
 
 impl Head {
-    fn note(&mut self, line: &[u8], limits: &Limits) -> Result<(), DecodeError> {
+    /// Where the line that is being read ends, once its end is there. No byte is looked at twice,
+    /// however it is cut.
+    fn end_of_line(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.colon.is_none() {
+            let Some(found) = seek::far::<b':', b'\n'>(&bytes[self.seen..]) else {
+                self.seen = bytes.len();
+                return None;
+            };
+            let at = self.seen + found;
+            self.seen = at + 1;
+            if bytes[at] == b'\n' {
+                return Some(at);
+            }
+            self.colon = Some(at);
+        }
+        let Some(found) = seek::near::<b'\n', b'\n'>(&bytes[self.seen..]) else {
+            self.seen = bytes.len();
+            return None;
+        };
+        let end = self.seen + found;
+        self.seen = end + 1;
+        Some(end)
+    }
+
+    /// Takes in the line that ends at `end`.
+    fn note(&mut self, bytes: &[u8], end: usize, limits: &Limits) -> Result<(), DecodeError> {
         self.lines += 1;
         if self.lines > limits.headers {
             return Err(DecodeError::TooManyHeaders {
                 limit: limits.headers,
             });
         }
-        let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
+        let colon = self.colon.take().ok_or(DecodeError::BadHeader)?;
+        let name = &bytes[self.line..colon];
+        let value = plain::without_cr(&bytes[colon + 1..end]);
+        let end = colon + 1 + value.len();
+        let value = plain::without_space(value);
         if name.eq_ignore_ascii_case(b"Content-Length") {
-            self.note_length(value, limits)
-        } else {
-            if self.kind.is_none() && name.eq_ignore_ascii_case(b"Content-Type") {
-                self.kind = Some(ContentType::of(value.trim_ascii()));
-            }
-            Ok(())
+            return self.note_length(value, limits);
         }
+        if self.kind.is_none() && name.eq_ignore_ascii_case(b"Content-Type") {
+            self.kind = Some(ContentType::of(value.trim_ascii()));
+        } else if self.reply.is_none() && name.eq_ignore_ascii_case(b"Reply-Text") {
+            self.reply = Some((position(end - value.len()), position(end)));
+        }
+        Ok(())
     }
 
     fn note_length(&mut self, value: &[u8], limits: &Limits) -> Result<(), DecodeError> {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::decoder::{DecodeError, Limits};
 use super::event::{Event, Format};
+use super::index::Span;
 use super::{plain, text};
 
 /// What a frame is, by its Content-Type.
@@ -56,11 +57,18 @@ pub struct Frame {
     /// Bytes of the head, its blank line included.
     head: u32,
     kind: ContentType,
+    /// Where the value of `Reply-Text` is.
+    reply: Option<Span>,
 }
 
 impl Frame {
-    pub(super) fn new(bytes: Vec<u8>, head: u32, kind: ContentType) -> Self {
-        Self { bytes, head, kind }
+    pub(super) fn new(bytes: Vec<u8>, head: u32, kind: ContentType, reply: Option<Span>) -> Self {
+        Self {
+            bytes,
+            head,
+            kind,
+            reply,
+        }
     }
 
     /// What the frame is.
@@ -76,6 +84,14 @@ impl Frame {
         self.lines()
             .find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
             .map(|(_, value)| decode(value, encoded))
+    }
+
+    /// What `header("Reply-Text")` says, without a search.
+    #[must_use]
+    pub fn reply_text(&self) -> Option<Cow<'_, str>> {
+        let (from, to) = self.reply?;
+        let value = self.bytes.get(from as usize..to as usize)?;
+        Some(decode(value, self.is_encoded()))
     }
 
     /// Every header, decoded, in the order of the wire.

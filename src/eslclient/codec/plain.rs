@@ -1,11 +1,11 @@
 //! Lines of `Name: value`: the head of every frame, and the whole of a plain event.
 
-use memchr::memchr;
+use super::seek;
 
 /// Splits a line, without its end, into name and value; `None` when it has no
 /// colon. One space after the colon is the switch's, further ones the value's.
 pub(super) fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = memchr(b':', line)?;
+    let colon = seek::far::<b':', b':'>(line)?;
     Some((&line[..colon], without_space(&line[colon + 1..])))
 }
 
@@ -34,7 +34,7 @@ impl<'a> Iterator for Lines<'a> {
     type Item = &'a [u8];
 
     fn next(&mut self) -> Option<&'a [u8]> {
-        let end = memchr(b'\n', self.rest)?;
+        let end = seek::far::<b'\n', b'\n'>(self.rest)?;
         let line = without_cr(&self.rest[..end]);
         self.rest = &self.rest[end + 1..];
         (!line.is_empty()).then_some(line)

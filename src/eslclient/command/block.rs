@@ -1,6 +1,6 @@
 //! The lines of one command, and the checks that keep them one command.
 
-use memchr::{memchr, memchr2, memmem};
+use memchr::{memchr, memchr_iter, memchr2};
 
 use super::{Command, CommandError};
 
@@ -102,7 +102,9 @@ impl Block {
     fn check(&self) -> Result<(), CommandError> {
         limit("command", &self.0, LINES)?;
         no_byte("command", &self.0, b"\r\0")?;
-        if let Some(at) = memmem::find(self.0.as_bytes(), b"\n\n") {
+        let bytes = self.0.as_bytes();
+        let mut ends = memchr_iter(b'\n', bytes);
+        if let Some(at) = ends.find(|at| bytes.get(at + 1) == Some(&b'\n')) {
             return Err(CommandError::LineBreak {
                 what: "command",
                 at,

@@ -74,7 +74,7 @@ impl Reply {
         if self.frame.content_type() == ContentType::ApiResponse {
             self.frame.body_text()
         } else {
-            self.frame.header("Reply-Text").unwrap_or_default()
+            self.frame.reply_text().unwrap_or_default()
         }
     }
 
@@ -82,8 +82,14 @@ impl Reply {
     /// anything; what begins with `-ERR` or `-USAGE` is a refusal.
     #[must_use]
     pub fn is_ok(&self) -> bool {
+        !refuses(&self.text())
+    }
+
+    /// What the switch said when it refused, without the line's end.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
         let text = self.text();
-        !(text.starts_with("-ERR") || text.starts_with("-USAGE"))
+        refuses(&text).then(|| text.trim_end().to_owned())
     }
 
     /// The answer, or what the switch said when it refused, both without the line's end.
@@ -91,8 +97,9 @@ impl Reply {
     /// # Errors
     /// The text of the refusal.
     pub fn result(&self) -> Result<String, String> {
-        let text = self.text().trim_end().to_owned();
-        if self.is_ok() { Ok(text) } else { Err(text) }
+        let text = self.text();
+        let told = text.trim_end().to_owned();
+        if refuses(&text) { Err(told) } else { Ok(told) }
     }
 
     /// The value that `get_variable` asked for; `None` when the variable is unset.
@@ -105,7 +112,7 @@ impl Reply {
     /// The text of the refusal: there is no such channel any more.
     pub fn variable(&self) -> Result<Option<String>, String> {
         let text = self.text();
-        if !self.is_ok() && text.ends_with('\n') {
+        if refuses(&text) && text.ends_with('\n') {
             return Err(text.trim_end().to_owned());
         }
         Ok((text != "_undef_").then(|| text.into_owned()))
@@ -130,4 +137,8 @@ impl Reply {
     pub fn into_channel_data(self, limits: &Limits) -> Result<Event, DecodeError> {
         self.frame.into_event(limits)
     }
+}
+
+fn refuses(text: &str) -> bool {
+    text.starts_with("-ERR") || text.starts_with("-USAGE")
 }

@@ -23,6 +23,9 @@ use super::command::Command;
 /// waits holds no buffer.
 const READ: usize = 8 * 1024;
 
+/// Room for what is queued, bytes: for most of what is written at once.
+const WRITE: usize = 1024;
+
 /// An Event Socket connection.
 ///
 /// All of it is safe to cancel: a dropped future loses no byte, in neither
@@ -62,6 +65,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Queues a command. It goes out with the next [`Connection::flush`] or
     /// [`Connection::next`], together with all that was queued before.
     pub fn queue(&mut self, command: &Command) -> Ticket {
+        if self.out.is_empty() {
+            self.out.reserve(WRITE);
+        }
         command.encode(&mut self.out);
         let ticket = Ticket(self.queued);
         self.queued += 1;

@@ -88,10 +88,7 @@ impl Shared {
 
     fn landed(&mut self, replies: &[Reply]) {
         taping::answered(self.tape.as_ref(), replies);
-        let refusals = replies
-            .iter()
-            .rev()
-            .filter_map(|reply| reply.result().err());
+        let refusals = replies.iter().rev().filter_map(|reply| reply.refusal());
         self.refusals.extend(refusals);
         self.answered = self.pending.is_empty();
     }
