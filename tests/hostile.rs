@@ -98,11 +98,7 @@ fn key(name: &str) -> String {
 
 /// Sends every assignment of an answer to the model of the switch.
 fn channel_after(outcome: Outcome) -> BTreeMap<String, String> {
-    let plan = Plan {
-        names: Names::default(),
-        raw: true,
-        mapped: MAPPED.map(str::to_owned).into(),
-    };
+    let plan = Plan::new(Names::default(), true, MAPPED.map(str::to_owned).into());
     let mut channel = BTreeMap::new();
     for assignment in plan.assignments(&outcome, None) {
         let name = assignment.name;

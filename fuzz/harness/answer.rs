@@ -74,11 +74,7 @@ fn fits(kind: Kind, text: &str) -> bool {
 }
 
 fn written(outcome: Outcome) {
-    let plan = Plan {
-        names: Names::default(),
-        raw: true,
-        mapped: vec!["x".into()],
-    };
+    let plan = Plan::new(Names::default(), true, vec!["x".into()]);
     let mut all = String::new();
     for assignment in plan.assignments(&outcome, None) {
         let Some(value) = assignment.value else {

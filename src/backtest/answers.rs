@@ -34,7 +34,7 @@ impl Backtest<'_> {
         let Some((webhook, request)) = webhook.and_then(|it| Some((it, nowhere(it)?))) else {
             return self.untold(name, NO_WEBHOOK);
         };
-        let was = Was::of(kept, &widget.plan.names);
+        let was = Was::of(kept, widget.plan.names());
         match was.answer() {
             Err(why) => self.untold(name, why),
             Ok(answer) => {

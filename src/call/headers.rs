@@ -23,7 +23,7 @@ pub trait Headers {
 
     /// The value of a channel variable (`variable_NAME` on the wire).
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.get(&format!("variable_{name}"))
+        self.get(&["variable_", name].concat())
     }
 }
 

@@ -15,6 +15,11 @@ pub const JSON_KEYS: &str = "flow.json_keys";
 /// Where flow variables live on a channel.
 pub const FLOW_KEY: &str = "flow.key.";
 
+/// The whole name of a flow variable.
+fn flow_key(name: &str) -> String {
+    [FLOW_KEY, name].concat()
+}
+
 /// What the hook in the dialplan branches on.
 pub const LINE: &str = "flow.line";
 
@@ -43,7 +48,7 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        let name = |name: &str| format!("{FLOW_KEY}{name}");
+        let name = flow_key;
         Self {
             response_status: name("response_status"),
             response_status_code: name("response_status_code"),
@@ -74,17 +79,29 @@ impl Names {
             ("line", &self.line),
         ]
     }
+
+    /// All but the line, and the exact bytes beside the body.
+    fn table(&self) -> impl Iterator<Item = String> + '_ {
+        let names = self.all().into_iter().map(|(_, name)| name);
+        let names = names.filter(|name| *name != self.line).map(str::to_owned);
+        names.chain(std::iter::once(exact_name(&self.response_raw)))
+    }
 }
 
 /// What one webhook writes on a channel.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The names of the table.
-    pub names: Names,
-    /// Whether the body is written at all.
-    pub raw: bool,
-    /// The names of `response.map`, without `flow.key.`.
-    pub mapped: Vec<String>,
+    names: Names,
+    raw: bool,
+    mapped: Vec<String>,
+    /// What is unset where it is not set; the same for every call.
+    clears: Vec<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self::new(Names::default(), false, Vec::new())
+    }
 }
 
 /// The way on: line 0 after success, line 1 after failure.
@@ -117,30 +134,52 @@ pub struct Assignment {
 }
 
 impl Plan {
+    /// Writes under `names`, the body too when `raw`, and the variables `mapped`, which are
+    /// names of `response.map`, without `flow.key.`.
+    #[must_use]
+    pub fn new(names: Names, raw: bool, mapped: Vec<String>) -> Self {
+        let mut plan = Self {
+            names,
+            raw,
+            mapped,
+            clears: Vec::new(),
+        };
+        plan.clears = plan.owned().chain(plan.left_by_the_hook()).collect();
+        plan
+    }
+
+    /// The names of the table.
+    #[must_use]
+    pub const fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The names of `response.map`, without `flow.key.`.
+    #[must_use]
+    pub fn mapped(&self) -> &[String] {
+        &self.mapped
+    }
+
     /// Every variable that an earlier widget of this plan could have left.
     pub fn owned(&self) -> impl Iterator<Item = String> + '_ {
-        let line = self.names.line.as_str();
-        let table = self.names.all().into_iter().map(|(_, name)| name);
-        let table = table.filter(move |name| *name != line).map(str::to_owned);
-        let exact = std::iter::once(exact_name(&self.names.response_raw));
-        table.chain(exact).chain(self.mapped_names())
+        self.names.table().chain(self.mapped_names())
     }
 
     /// The standard names that this plan writes under others: the hook in the dialplan
     /// presets them, and what it says there must not outlast the widget. FreeSWITCH finds
     /// variables without regard to case (`switch_event.c`: `strcasecmp`).
     fn left_by_the_hook(&self) -> Vec<String> {
-        let standard = Self::default();
         let ours: Vec<String> = self.owned().chain([self.names.line.clone()]).collect();
         let is_ours = |name: &str| ours.iter().any(|our| our.eq_ignore_ascii_case(name));
-        standard.owned().filter(|name| !is_ours(name)).collect()
+        let standard = Names::default();
+        standard.table().filter(|name| !is_ours(name)).collect()
     }
 
     /// The mapped variables and the exact bytes beside them: those that the hook in
     /// the dialplan cannot know of and clear.
     pub fn mapped_names(&self) -> impl Iterator<Item = String> + '_ {
         self.mapped.iter().flat_map(|name| {
-            let name = format!("{FLOW_KEY}{name}");
+            let name = flow_key(name);
             [exact_name(&name), name]
         })
     }
@@ -151,7 +190,7 @@ impl Plan {
         let mapped: &[Mapped] = outcome.verdict.as_deref().unwrap_or_default();
         let values = mapped
             .iter()
-            .map(|value| (format!("{FLOW_KEY}{}", value.name), value.text.clone()));
+            .map(|value| (flow_key(&value.name), value.text.clone()));
         let table = self.assignments(outcome, None);
         let own = table
             .into_iter()
@@ -202,7 +241,7 @@ impl Plan {
         writer.set(&self.names.response_status, "SUCCESS".into());
         writer.set(&self.names.response_error, "false".into());
         for value in mapped {
-            writer.set_untrusted(&format!("{FLOW_KEY}{}", value.name), value.text.as_bytes());
+            writer.set_untrusted(&flow_key(&value.name), value.text.as_bytes());
         }
     }
 
@@ -226,7 +265,7 @@ impl Plan {
         json_keys: Option<&str>,
         line: Line,
     ) -> Vec<Assignment> {
-        for name in self.owned().chain(self.left_by_the_hook()) {
+        for name in &self.clears {
             writer.unset_if_absent(name);
         }
         let keys = self.json_keys(mapped, json_keys);
@@ -286,7 +325,7 @@ pub const fn status_type(status: u16) -> Option<&'static str> {
 /// The variable that holds the exact bytes of `name` where its text had to be made inert.
 #[must_use]
 pub fn exact_name(name: &str) -> String {
-    format!("{name}_b64")
+    [name, "_b64"].concat()
 }
 
 /// Seconds with two decimals, as the contract shows them: `0.11`.
@@ -317,8 +356,9 @@ impl Writer {
         self.set(name, harmless.into_owned());
     }
 
-    fn unset_if_absent(&mut self, name: String) {
+    fn unset_if_absent(&mut self, name: &str) {
         if !self.0.iter().any(|assignment| assignment.name == name) {
+            let name = name.to_owned();
             self.0.push(Assignment { name, value: None });
         }
     }

@@ -116,11 +116,11 @@ fn widget(
     };
     let options = &section.widget;
     Some(Widget {
-        plan: Plan {
-            names: options.variables.clone(),
-            raw: options.response_raw,
-            mapped: webhook.mapped_names().map(str::to_owned).collect(),
-        },
+        plan: Plan::new(
+            options.variables.clone(),
+            options.response_raw,
+            webhook.mapped_names().map(str::to_owned).collect(),
+        ),
         source: Source::Webhook(Box::new(webhook)),
         hold: Hold {
             music: options.hold_music.clone(),

@@ -18,7 +18,7 @@ use crate::call::details::{self, Format};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use crate::call::tenants;
-use crate::call::variables::{FLOW_KEY, Plan};
+use crate::call::variables::{FLOW_KEY, Names, Plan};
 use crate::eslclient::Command;
 use crate::webhook::compile::LONGEST_TIMEOUT;
 use crate::webhook::{self, Answered, Client, Prepared, Webhook};
@@ -173,10 +173,7 @@ impl Widget {
             hold: answerer.hold(),
             persist_response: answerer.persist_response(),
             source: Source::Own(answerer),
-            plan: Plan {
-                mapped,
-                ..Plan::default()
-            },
+            plan: Plan::new(Names::default(), false, mapped),
             so_far,
             wait_for_response: true,
             settings: String::new(),
@@ -255,7 +252,7 @@ impl Widget {
                 client.ask_noting(webhook, request, note).await
             }
             (Source::Own(answerer), Asked::Question(question)) => {
-                let allowed = &self.plan.mapped;
+                let allowed = self.plan.mapped();
                 Box::pin(answer(answerer, *question, self.timeout(), allowed)).await
             }
             (Source::Webhook(_), Asked::Question(_)) | (Source::Own(_), Asked::Request(_)) => {

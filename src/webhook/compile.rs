@@ -54,7 +54,7 @@ pub struct Webhook {
     pub(super) name: String,
     pub(super) method: Method,
     pub(super) templates: Templates,
-    pub(super) url: Handle,
+    pub(super) url: UrlPlan,
     pub(super) query: Vec<Field>,
     pub(super) headers: Vec<Field>,
     pub(super) body: BodyPlan,
@@ -83,6 +83,13 @@ pub(super) struct Field {
     pub name: String,
     pub value: Handle,
     pub mandatory: bool,
+}
+
+/// Where to ask.
+pub(super) enum UrlPlan {
+    /// The same for every call, so made once.
+    Fixed(Url),
+    Template(Handle),
 }
 
 /// A compiled [`Body`](super::options::Body).
@@ -147,7 +154,10 @@ impl Webhook {
     /// values make no URL.
     #[must_use]
     pub fn sample_url(&self) -> Option<Url> {
-        sample(&self.templates, &self.url, &self.branches)?.ok()
+        match &self.url {
+            UrlPlan::Fixed(url) => Some(url.clone()),
+            UrlPlan::Template(url) => sample(&self.templates, url, &self.branches)?.ok(),
+        }
     }
 
     /// Its own TLS settings, where they differ from the system's.

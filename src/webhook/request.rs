@@ -8,7 +8,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use url::form_urlencoded;
 
-use super::compile::{BodyPlan, Field, Webhook};
+use super::compile::{BodyPlan, Field, UrlPlan, Webhook};
 use super::context::Scope;
 use super::json::{self, Unfit};
 use super::template::{Failed, Handle};
@@ -111,7 +111,11 @@ impl Render<'_> {
     }
 
     fn url(&self) -> Result<Url, Failure> {
-        let text = self.text(&self.webhook.url);
+        let handle = match &self.webhook.url {
+            UrlPlan::Fixed(url) => return Ok(url.clone()),
+            UrlPlan::Template(handle) => handle,
+        };
+        let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the URL", failed))?;
         address::finish(&text).map_err(|unfit| match unfit {
             address::Unfit::Value(what) => Failure::new(Reason::InvalidFlowVar, what),

@@ -29,6 +29,13 @@ impl Leg {
         self.mended |= mends;
     }
 
+    /// What a document of a call in progress says of it.
+    pub(super) fn show(&mut self, headers: &dyn Headers, limits: &Limits) {
+        self.fill(Kind::Other, headers);
+        self.number(Kind::Other, headers);
+        self.refresh(headers, limits);
+    }
+
     /// What is learnt once.
     fn fill(&mut self, kind: Kind, event: &dyn Headers) {
         let first = self.created_us.is_none();

@@ -181,12 +181,13 @@ impl Leg {
         }
     }
 
-    /// The leg as one set of headers shows it: the `connect` reply, a `uuid_dump`.
+    /// The leg as one set of headers shows it: the `connect` reply, a `uuid_dump`. Which other
+    /// legs there are and what was recorded is not in it.
     #[must_use]
     pub fn snapshot(headers: &dyn Headers, limits: &Limits) -> Self {
         let uuid = headers.get("Unique-ID").unwrap_or_default();
         let mut leg = Self::new(&uuid);
-        leg.absorb(Kind::Other, headers, limits);
+        leg.show(headers, limits);
         leg
     }
 

@@ -6,11 +6,11 @@ use super::*;
 use crate::call::outcome::{Phases, Reason};
 
 fn plan() -> Plan {
-    Plan {
-        names: Names::default(),
-        raw: true,
-        mapped: vec!["queue".into(), "vip".into()],
-    }
+    called(Names::default())
+}
+
+fn called(names: Names) -> Plan {
+    Plan::new(names, true, vec!["queue".into(), "vip".into()])
 }
 
 fn outcome(
@@ -152,7 +152,7 @@ fn what_the_hook_preset_under_standard_names_does_not_outlast_a_widget_with_othe
         line: "flow.key.way".into(),
         ..Names::default()
     };
-    let plan = Plan { names, ..plan() };
+    let plan = called(names);
     let channel = after_the_hook(&plan, &outcome(Ok(vec![]), Some(200), ""));
     assert_eq!(
         channel,
@@ -173,11 +173,7 @@ fn a_standard_name_that_a_mapped_value_took_over_is_kept() {
         response_status: "flow.key.status".into(),
         ..Names::default()
     };
-    let plan = Plan {
-        names,
-        raw: false,
-        mapped: vec!["response_status".into()],
-    };
+    let plan = Plan::new(names, false, vec!["response_status".into()]);
     let values = vec![mapped("response_status", "gold", false)];
     let channel = after_the_hook(&plan, &outcome(Ok(values), Some(200), ""));
     assert_eq!(channel["flow.key.response_status"], "gold");
@@ -219,10 +215,7 @@ fn the_types_of_earlier_widgets_are_kept_and_our_own_set_anew() {
 
 #[test]
 fn a_raw_response_can_be_left_out() {
-    let plan = Plan {
-        raw: false,
-        ..plan()
-    };
+    let plan = Plan::new(Names::default(), false, vec!["queue".into()]);
     let written = plan.assignments(&outcome(Ok(vec![]), Some(200), "secret"), None);
     assert!(!channel_after(&written).contains_key("flow.key.response_raw"));
 }

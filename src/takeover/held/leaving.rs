@@ -99,8 +99,14 @@ impl<W: Wire> Held<'_, W> {
 
     fn assignments(&self) -> Vec<Assignment> {
         let json_keys = self.channel.json_keys.as_deref();
-        let default = Plan::default();
-        let plan = self.widget.as_ref().map_or(&default, |widget| &widget.plan);
+        let default;
+        let plan = match &self.widget {
+            Some(widget) => &widget.plan,
+            None => {
+                default = Plan::default();
+                &default
+            }
+        };
         let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),
             None => plan.in_background(json_keys),

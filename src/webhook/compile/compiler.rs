@@ -10,7 +10,7 @@ use http::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-use super::{BodyPlan, Fault, Field, LONGEST_TIMEOUT, Webhook, sample};
+use super::{BodyPlan, Fault, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
 use crate::webhook::answer::Answer;
 use crate::webhook::context::Scope;
 use crate::webhook::names::Names;
@@ -65,7 +65,7 @@ impl Compiler {
         let answer = Answer::compile(&options.response, &mut self.faults);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
-        if let Some(url) = &url {
+        if let Some(UrlPlan::Template(url)) = &url {
             self.sampled(sample(&templates, url, &branches));
         }
         Some(Webhook {
@@ -109,7 +109,7 @@ impl Compiler {
         found
     }
 
-    fn url(&mut self, templates: &mut Templates, source: &str) -> Option<Handle> {
+    fn url(&mut self, templates: &mut Templates, source: &str) -> Option<UrlPlan> {
         if source.is_empty() {
             self.fault(
                 "url",
@@ -121,7 +121,15 @@ impl Compiler {
         if let Err((what, cure)) = address::check_template(source) {
             self.fault("url", what, cure);
         }
-        self.template(templates, Place::Url, "url", source)
+        // Every tag of a template begins with a brace.
+        if source.contains('{') {
+            let handle = self.template(templates, Place::Url, "url", source)?;
+            return Some(UrlPlan::Template(handle));
+        }
+        let made = address::finish(source);
+        let url = made.as_ref().ok().cloned();
+        self.sampled(Some(made));
+        url.map(UrlPlan::Fixed)
     }
 
     fn sampled(&mut self, sampled: Option<Result<Url, address::Unfit>>) {
