@@ -285,7 +285,7 @@ impl Head {
             }
             self.colon = Some(at);
         }
-        let Some(found) = seek::near::<b'\n', b'\n'>(&bytes[self.seen..]) else {
+        let Some(found) = seek::far::<b'\n', b'\n'>(&bytes[self.seen..]) else {
             self.seen = bytes.len();
             return None;
         };
