@@ -55,18 +55,18 @@ async fn ask(service: &Service) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_rests_says_since_when_and_until_when_until_a_call_finds_it_well() {
     let frail = Inbox::start().await;
-    frail.answers(Answer::Status(503));
+    frail.answers(Answer::Hold);
     let settings = format!(
-        "[webhooks.frail]\nurl = \"{}\"\nbreaker = {{ failures = 2, pause = \"1s\" }}\n",
+        "[webhooks.frail]\nurl = \"{}\"\ntimeout = \"1s\"\nbreaker = {{ failures = 2, pause = \"1s\" }}\n",
         frail.url("frail")
     );
     let stage = Stage::with(&settings).await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    for _ in 0..2 {
-        ask(&stage.service).await;
-    }
+    ask(&stage.service).await;
+    frail.answers(Answer::Status(503));
+    ask(&stage.service).await;
     browser.go(&stage.url("/webhooks")).await;
     let rests = "resting since \\d\\d:\\d\\d:\\d\\d, asked again (at \\d\\d:\\d\\d:\\d\\d|with the next call)";
     browser.until(&says("frail", rests)).await;
@@ -86,6 +86,16 @@ async fn a_webhook_that_rests_says_since_when_and_until_when_until_a_call_finds_
     browser
         .until("document.querySelector('.hooks').innerText.includes('resting since')")
         .await;
+    // Of a call that waited for it in vain before it rested: what becomes of the next ones.
+    let timed_out = stage.url("/calls?webhook=frail&reason=TIMEOUT");
+    browser.go(&timed_out).await;
+    let page = "document.querySelector('main a[href^=\"/calls/\"]').href";
+    let call = browser.run(&format!("return {page}")).await;
+    browser.go(call.as_str().expect("a call's page")).await;
+    browser
+        .until("document.querySelector('.verdict').innerText.includes('resting since')")
+        .await;
+    browser.picture("resting_call").await;
     frail.answers(Answer::Status(200));
     while !frail.posts().iter().any(|post| post.taken) {
         ask(&stage.service).await;

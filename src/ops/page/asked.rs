@@ -48,7 +48,9 @@ fn heading(ops: &Ops, call: &Told, run: &Run) -> Markup {
             span.end.quiet {
                 (words::clock(run.began_ms, ops.time_zone)) ", held for " (words::took(run.held_us)) ". "
                 @if ops.about(&run.webhook).is_some() {
-                    a href={ "/webhooks/" (run.webhook) "/try?call=" (call.uuid) } { "Ask again with its values" }
+                    a href={ "/webhooks/" (run.webhook) "/try?call=" (call.uuid) } {
+                        @if ops.may_change { "Ask again with its values" } @else { "Ask again on the command line" }
+                    }
                 }
             }
         }

@@ -170,7 +170,9 @@ fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
                 }
                 "."
             }
-        } @else if health.is_ill() {
+        }
+        // Of what times out the times say more, until it rests: then nobody waits for it.
+        @if health.rest.is_some() || (reason != Reason::Timeout.as_str() && health.is_ill()) {
             " " (health.pill(ops))
         }
     }
