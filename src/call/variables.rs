@@ -15,11 +15,6 @@ pub const JSON_KEYS: &str = "flow.json_keys";
 /// Where flow variables live on a channel.
 pub const FLOW_KEY: &str = "flow.key.";
 
-/// The whole name of a flow variable.
-fn flow_key(name: &str) -> String {
-    [FLOW_KEY, name].concat()
-}
-
 /// What the hook in the dialplan branches on.
 pub const LINE: &str = "flow.line";
 
@@ -48,16 +43,15 @@ pub struct Names {
 
 impl Default for Names {
     fn default() -> Self {
-        let name = flow_key;
         Self {
-            response_status: name("response_status"),
-            response_status_code: name("response_status_code"),
-            response_status_type: name("response_status_type"),
-            response_duration: name("response_duration"),
-            response_raw: name("response_raw"),
-            response_error: name("response_error"),
-            error_reason: name("error_reason"),
-            error_detail: name("error_detail"),
+            response_status: flow_key("response_status"),
+            response_status_code: flow_key("response_status_code"),
+            response_status_type: flow_key("response_status_type"),
+            response_duration: flow_key("response_duration"),
+            response_raw: flow_key("response_raw"),
+            response_error: flow_key("response_error"),
+            error_reason: flow_key("error_reason"),
+            error_detail: flow_key("error_detail"),
             line: LINE.into(),
         }
     }
@@ -320,6 +314,12 @@ pub const fn status_type(status: u16) -> Option<&'static str> {
         5 => Some("SERVER_ERROR"),
         _ => None,
     }
+}
+
+/// The full name of a flow variable.
+#[must_use]
+pub fn flow_key(name: &str) -> String {
+    [FLOW_KEY, name].concat()
 }
 
 /// The variable that holds the exact bytes of `name` where its text had to be made inert.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook::call::tenants::{Pattern, Route};
-use switchhook::call::variables::{FLOW_KEY, Names};
+use switchhook::call::variables::{Names, flow_key};
 use switchhook::config::{self, Config};
 use switchhook::doctor::{
     self, Finding, Hooked, Level, Plan, Recorded, Recordings, Report, Switch,
@@ -94,11 +94,7 @@ fn plan(config: &Config) -> Plan {
     let mut values = BTreeMap::new();
     for webhook in config.webhooks.values() {
         for mapping in &webhook.request.response.map {
-            write(
-                &mut values,
-                format!("{FLOW_KEY}{}", mapping.name),
-                mapping.kind,
-            );
+            write(&mut values, flow_key(&mapping.name), mapping.kind);
         }
         for name in texts(&webhook.widget.variables) {
             write(&mut values, name.to_owned(), Kind::Text);

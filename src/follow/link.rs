@@ -159,8 +159,10 @@ impl Link {
         if self.dumps.remove(&ticket) {
             self.dump();
             // A channel that is gone by now has its events.
-            let dump = reply.result().ok();
-            return Ok(dump.map_or(Heard::Nothing, |_| Heard::Dump(reply.text().into_owned())));
+            return Ok(match reply.is_ok() {
+                true => Heard::Dump(reply.text().into_owned()),
+                false => Heard::Nothing,
+            });
         }
         let refusal = reply.refusal();
         Ok(refusal.map_or(Heard::Nothing, Heard::Refusal))

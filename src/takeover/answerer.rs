@@ -18,7 +18,7 @@ use crate::call::details::{self, Format};
 use crate::call::headers::Headers;
 use crate::call::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use crate::call::tenants;
-use crate::call::variables::{FLOW_KEY, Names, Plan};
+use crate::call::variables::{Names, Plan, flow_key};
 use crate::eslclient::Command;
 use crate::webhook::compile::LONGEST_TIMEOUT;
 use crate::webhook::{self, Answered, Client, Prepared, Webhook};
@@ -161,12 +161,10 @@ impl Widget {
         let mapped = answerer.names();
         for variable in &mapped {
             // The rules of a variable's name are the switch's.
-            Command::get_variable("uuid", &format!("{FLOW_KEY}{variable}")).map_err(|error| {
-                BadName {
-                    answerer: name.to_owned(),
-                    name: variable.clone(),
-                    why: error.to_string(),
-                }
+            Command::get_variable("uuid", &flow_key(variable)).map_err(|error| BadName {
+                answerer: name.to_owned(),
+                name: variable.clone(),
+                why: error.to_string(),
             })?;
         }
         Ok(Self {

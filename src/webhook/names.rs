@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::context::{call_header, channel_headers, variable_headers};
-use crate::call::variables::FLOW_KEY;
+use crate::call::variables::flow_key;
 
 /// What may stand at the root of a name.
 const ROOTS: [&str; 9] = [
@@ -48,8 +48,7 @@ impl Names {
             if &found[1] == "channel" {
                 self.headers.extend(channel_headers(name));
             } else {
-                self.headers
-                    .extend(variable_headers(&format!("{FLOW_KEY}{name}")));
+                self.headers.extend(variable_headers(&flow_key(name)));
             }
         }
         names

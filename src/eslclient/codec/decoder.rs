@@ -99,9 +99,7 @@ pub struct Decoder {
 struct Head {
     /// Where the line that is being read begins.
     line: usize,
-    /// Where its colon is.
-    colon: Option<usize>,
-    /// How far that line was searched, for its colon and then for its end.
+    /// How far that line was searched for its end.
     seen: usize,
     lines: usize,
     /// Bytes of the head once it is whole.
@@ -251,17 +249,22 @@ impl Decoder {
     fn read_head(&mut self) -> Result<(), DecodeError> {
         let bytes = &self.buffer[self.start..];
         let limit = self.limits.header_bytes;
-        while let Some(end) = self.head.end_of_line(bytes) {
+        while let Some(found) = seek::far::<b'\n', b'\n'>(&bytes[self.head.seen..]) {
+            let end = self.head.seen + found;
             if end >= limit {
                 return Err(DecodeError::HeadTooLong { limit });
             }
-            if plain::without_cr(&bytes[self.head.line..end]).is_empty() {
+            let start = self.head.line;
+            let line = plain::without_cr(&bytes[start..end]);
+            self.head.line = end + 1;
+            self.head.seen = end + 1;
+            if line.is_empty() {
                 self.head.whole = Some(end + 1);
                 return Ok(());
             }
-            self.head.note(bytes, end, &self.limits)?;
-            self.head.line = end + 1;
+            self.head.note(start, line, &self.limits)?;
         }
+        self.head.seen = bytes.len();
         if bytes.len() > limit {
             return Err(DecodeError::HeadTooLong { limit });
         }
@@ -270,49 +273,22 @@ impl Decoder {
 }
 
 impl Head {
-    /// Where the line that is being read ends, once its end is there. No byte is looked at twice,
-    /// however it is cut.
-    fn end_of_line(&mut self, bytes: &[u8]) -> Option<usize> {
-        if self.colon.is_none() {
-            let Some(found) = seek::far::<b':', b'\n'>(&bytes[self.seen..]) else {
-                self.seen = bytes.len();
-                return None;
-            };
-            let at = self.seen + found;
-            self.seen = at + 1;
-            if bytes[at] == b'\n' {
-                return Some(at);
-            }
-            self.colon = Some(at);
-        }
-        let Some(found) = seek::far::<b'\n', b'\n'>(&bytes[self.seen..]) else {
-            self.seen = bytes.len();
-            return None;
-        };
-        let end = self.seen + found;
-        self.seen = end + 1;
-        Some(end)
-    }
-
-    /// Takes in the line that ends at `end`.
-    fn note(&mut self, bytes: &[u8], end: usize, limits: &Limits) -> Result<(), DecodeError> {
+    /// Takes in the line that begins at `start`.
+    fn note(&mut self, start: usize, line: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         self.lines += 1;
         if self.lines > limits.headers {
             return Err(DecodeError::TooManyHeaders {
                 limit: limits.headers,
             });
         }
-        let colon = self.colon.take().ok_or(DecodeError::BadHeader)?;
-        let name = &bytes[self.line..colon];
-        let value = plain::without_cr(&bytes[colon + 1..end]);
-        let end = colon + 1 + value.len();
-        let value = plain::without_space(value);
+        let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
         if name.eq_ignore_ascii_case(b"Content-Length") {
             return self.note_length(value, limits);
         }
         if self.kind.is_none() && name.eq_ignore_ascii_case(b"Content-Type") {
             self.kind = Some(ContentType::of(value.trim_ascii()));
         } else if self.reply.is_none() && name.eq_ignore_ascii_case(b"Reply-Text") {
+            let end = start + line.len();
             self.reply = Some((position(end - value.len()), position(end)));
         }
         Ok(())

@@ -28,10 +28,8 @@ where
     let mut connection = Connection::new(stream, limits);
     connection.queue(&Command::connect());
     let reply = by(within, "the answer to connect", reply(&mut connection)).await?;
-    if !reply.is_ok() {
-        return Err(Error::Refused {
-            text: reply.text().trim_end().to_owned(),
-        });
+    if let Some(text) = reply.refusal() {
+        return Err(Error::Refused { text });
     }
     let channel = reply
         .into_channel_data(&limits)

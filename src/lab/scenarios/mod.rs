@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::receiver::Request;
 use super::switch::{Call, Left};
-use crate::call::variables::FLOW_KEY;
+use crate::call::variables::flow_key;
 
 pub(super) use self::expect::{Heard, Is, Requests, problems};
 
@@ -172,7 +172,7 @@ fn variable(name: &str, is: Is) -> (String, Is) {
     let full = if name.contains('.') {
         name.to_owned()
     } else {
-        format!("{FLOW_KEY}{name}")
+        flow_key(name)
     };
     (full, is)
 }

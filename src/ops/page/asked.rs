@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::call::outcome::Reason;
 use crate::call::story::{Run, Told as Outcome};
-use crate::call::variables::{FLOW_KEY, Names};
+use crate::call::variables::{FLOW_KEY, Names, flow_key};
 use crate::ops::calls::Told;
 use crate::ops::http::Ops;
 use crate::ops::{pictures, words};
@@ -144,7 +144,7 @@ pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) 
         let about = ops.about(&run.webhook);
         let maps = about.is_some_and(|about| about.mapped.iter().any(|mapped| mapped == name));
         match of_run(kept, run) {
-            Some(kept) => kept.variables.contains_key(&format!("{FLOW_KEY}{name}")),
+            Some(kept) => kept.variables.contains_key(&flow_key(name)),
             None => answered && maps,
         }
     };

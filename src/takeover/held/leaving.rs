@@ -1,5 +1,6 @@
 //! How a call is let go.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -99,13 +100,9 @@ impl<W: Wire> Held<'_, W> {
 
     fn assignments(&self) -> Vec<Assignment> {
         let json_keys = self.channel.json_keys.as_deref();
-        let default;
         let plan = match &self.widget {
-            Some(widget) => &widget.plan,
-            None => {
-                default = Plan::default();
-                &default
-            }
+            Some(widget) => Cow::Borrowed(&widget.plan),
+            None => Cow::Owned(Plan::default()),
         };
         let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),

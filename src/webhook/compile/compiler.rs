@@ -126,10 +126,13 @@ impl Compiler {
             let handle = self.template(templates, Place::Url, "url", source)?;
             return Some(UrlPlan::Template(handle));
         }
-        let made = address::finish(source);
-        let url = made.as_ref().ok().cloned();
-        self.sampled(Some(made));
-        url.map(UrlPlan::Fixed)
+        match address::finish(source) {
+            Ok(url) => Some(UrlPlan::Fixed(url)),
+            unfit @ Err(_) => {
+                self.sampled(Some(unfit));
+                None
+            }
+        }
     }
 
     fn sampled(&mut self, sampled: Option<Result<Url, address::Unfit>>) {
