@@ -94,28 +94,13 @@
 //! get their answers, stores what the followers have learnt, lets the deliveries under way
 //! end, and closes the store.
 
-pub mod backtest;
-pub mod board;
-pub mod breakers;
-pub mod call;
-pub mod config;
-pub mod doctor;
-pub mod eslclient;
-pub mod follow;
-pub mod lab;
-mod limit;
-pub mod meter;
-pub mod ops;
-pub mod outbox;
-pub mod recorder;
-pub mod recordings;
-pub mod replay;
-pub mod report;
-pub mod retry;
-pub mod service;
-pub mod signing;
-mod sparing;
-pub mod store;
-pub mod takeover;
-pub mod traces;
-pub mod webhook;
+pub use eslclient;
+pub use switchhook_admin::{self as ops, board};
+pub use switchhook_core::{self as call, clock, health, meter, secret};
+pub use switchhook_service::{
+    config, follow, outbox, recorder, recordings, report, retry, service, takeover, traces,
+};
+pub use switchhook_sim as lab;
+pub use switchhook_store as store;
+pub use switchhook_tools::{backtest, doctor, replay};
+pub use switchhook_webhook::{self as webhook, breakers, signing};

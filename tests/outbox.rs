@@ -13,9 +13,9 @@ use std::time::Duration;
 use outbox_bench::{Bench, endpoint, status};
 use store_suite::{again, all, claim, finished, settle};
 use switchhook::outbox::{self, Endpoint, RetryOptions};
+use switchhook::secret::Secret;
 use switchhook::signing::Signer;
 use switchhook::store::{Filter, NewDocument, State, new_id};
-use switchhook::webhook::options::Secret;
 use tokio::time::Instant;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

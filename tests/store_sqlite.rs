@@ -57,7 +57,7 @@ async fn of_version(url: &str, version: i64) -> SqliteConnection {
         .connect()
         .await
         .expect("made");
-    let mut migrator = sqlx::migrate!("src/store/migrations/sqlite");
+    let mut migrator = sqlx::migrate!("crates/switchhook-store/src/migrations/sqlite");
     let migrations = migrator.migrations.iter();
     let older = migrations.filter(|migration| migration.version <= version);
     migrator.migrations = older.cloned().collect();

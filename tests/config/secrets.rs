@@ -1,6 +1,7 @@
 //! Secrets: in place, from the environment, from a file; and never shown.
 
-use switchhook::webhook::options::{Auth, Secret};
+use switchhook::secret::Secret;
+use switchhook::webhook::options::Auth;
 
 use super::{lookup, read_in, said, webhook};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use switchhook::call::whole::Call;
 use switchhook::eslclient::Limits;
 use switchhook::follow::{Closing, Follower, Options};
+use switchhook::secret::Secret;
 use switchhook::store::{self, FinishedCall, Role, Store};
-use switchhook::webhook::options::Secret;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -135,7 +135,7 @@ pub struct Alone {
     pub switch: Port8021,
     pub folder: TempDir,
     pub store: Store,
-    pub health: watch::Receiver<store::Health>,
+    pub health: watch::Receiver<switchhook::health::Health>,
     stop: CancellationToken,
     running: JoinHandle<()>,
 }

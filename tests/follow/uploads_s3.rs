@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook::recordings::{Folder, Kind, Target, TargetOptions};
+use switchhook::secret::Secret;
 use switchhook::store::{Caller, Options, Role, Store};
-use switchhook::webhook::options::Secret;
 use tokio::time::sleep;
 
 use crate::log::Log;

@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use switchhook::config::Config;
 use switchhook::lab::{LabOptions, Report, Started, run};
+use switchhook::secret::Secret;
 use switchhook::service::Service;
 use switchhook::signing::Signer;
-use switchhook::webhook::options::Secret;
 use tokio::net::TcpListener;
 use toml_edit::DocumentMut;
 

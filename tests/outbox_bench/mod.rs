@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::store_suite::{all, finished};
+use switchhook::health::Health;
 use switchhook::outbox::{Deliver, Delivery, Endpoint, Endpoints, Options, Outbox, Reply};
-use switchhook::store::{Clock, Health, Role, State, Store};
+use switchhook::store::{Clock, Role, State, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

@@ -2,7 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use switchhook::webhook::options::{Auth, Body, Options, Secret};
+use switchhook::secret::Secret;
+use switchhook::webhook::options::{Auth, Body, Options};
 use switchhook::webhook::{Fault, Webhook};
 
 use crate::rendering::*;

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use switchhook::call::outcome::{Outcome, Reason};
+use switchhook::secret::Secret;
 use switchhook::webhook::egress::Egress;
 use switchhook::webhook::options::{
-    Auth, Body, Entry, Kind, Mapping, Options, ResponseOptions, ResponseType, Secret,
+    Auth, Body, Entry, Kind, Mapping, Options, ResponseOptions, ResponseType,
 };
 use switchhook::webhook::{Call, Client, Prepared, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use switchhook::call::outcome::Reason;
+use switchhook::secret::Secret;
 use switchhook::webhook::egress::Egress;
-use switchhook::webhook::options::{Auth, OAuth2, Options, Secret};
+use switchhook::webhook::options::{Auth, OAuth2, Options};
 use switchhook::webhook::{Client, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;

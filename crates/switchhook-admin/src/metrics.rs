@@ -1,0 +1,216 @@
+//! `/metrics`: what is counted, for Prometheus, in its own format or as OpenMetrics.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
+use metrics::gauge;
+use tokio::time::timeout;
+use tracing::debug;
+
+use switchhook_core::clock;
+use switchhook_core::meter;
+use switchhook_store::Backlog;
+
+use super::http::Ops;
+use switchhook_core::figures::Figures;
+
+/// A store that does not answer must not make the metrics late.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers in the format that was asked for.
+pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
+    refresh(&ops).await;
+    ops.metrics.run_upkeep();
+    let text = ops.metrics.render();
+    let accepts = headers.get(header::ACCEPT);
+    let accepts = accepts.and_then(|value| value.to_str().ok());
+    let open = accepts.is_some_and(|value| value.contains("application/openmetrics-text"));
+    let (kind, text) = match open {
+        true => (OPENMETRICS, openmetrics(&text)),
+        false => (PROMETHEUS, text),
+    };
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
+}
+
+/// What nobody counts as it happens.
+async fn refresh(ops: &Ops) {
+    for check in (ops.checks)() {
+        let well = if check.ok { 1.0 } else { 0.0 };
+        gauge!(meter::PART_WELL, "part" => check.name).set(well);
+    }
+    if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
+        gauge!(meter::UNPUBLISHED).set(float(calls));
+    }
+    match timeout(PATIENCE, ops.store.backlogs()).await {
+        Ok(Ok(backlogs)) => waiting(&ops.metrics.render(), &backlogs),
+        Ok(Err(error)) => {
+            debug!(%error, "the backlog cannot be read; its metrics stay as they were")
+        }
+        Err(_) => debug!("the store is slow; the backlog's metrics stay as they were"),
+    }
+}
+
+/// Also of endpoints that had something and have nothing any more.
+fn waiting(rendered: &str, backlogs: &[Backlog]) {
+    let mut endpoints = Figures::new(rendered).labels(meter::OLDEST_DOCUMENT, "endpoint");
+    let named = backlogs.iter().map(|one| one.endpoint.clone());
+    let new: Vec<String> = named.filter(|name| !endpoints.contains(name)).collect();
+    endpoints.extend(new);
+    for endpoint in endpoints {
+        let found = backlogs.iter().find(|one| one.endpoint == endpoint);
+        let one = found.cloned().unwrap_or_default();
+        let age_ms = one
+            .oldest_ms
+            .map_or(0, |ms| clock::now_ms().saturating_sub(ms).max(0));
+        gauge!(meter::OLDEST_DOCUMENT, "endpoint" => endpoint.clone())
+            .set(float(age_ms.unsigned_abs()) / 1e3);
+        for (state, count) in
+            meter::DOCUMENT_STATES
+                .into_iter()
+                .zip([one.waiting, one.leased, one.dead])
+        {
+            gauge!(meter::DOCUMENTS, "endpoint" => endpoint.clone(), "state" => state)
+                .set(float(count));
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // a gauge
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+/// The same samples as OpenMetrics 1.0: a counter's family is named without `_total`, there are
+/// no empty lines, and an end.
+fn openmetrics(text: &str) -> String {
+    let counters: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
+    let mut out = String::with_capacity(text.len() + 8);
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let head = line
+            .strip_prefix("# ")
+            .and_then(|rest| rest.split_once(' '));
+        let family = head.and_then(|(word, rest)| Some((word, rest.split_once(' ')?)));
+        // Writing to a String cannot fail.
+        let _ = match family {
+            Some((word, (name, rest))) if counters.contains(&name) => {
+                let family = name.strip_suffix("_total").unwrap_or(name);
+                writeln!(out, "# {word} {family} {rest}")
+            }
+            Some(_) | None => writeln!(out, "{line}"),
+        };
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files;
+
+    #[test]
+    fn openmetrics_names_a_counters_family_and_ends() {
+        let text = "# HELP a_total All of a\n# TYPE a_total counter\na_total{b=\"c\"} 3\n\n\
+                    # TYPE g gauge\ng 1\n";
+        let open = "# HELP a All of a\n# TYPE a counter\na_total{b=\"c\"} 3\n\
+                    # TYPE g gauge\ng 1\n# EOF\n";
+        assert_eq!(openmetrics(text), open);
+    }
+
+    /// A fresh service's metrics.
+    fn exposition() -> String {
+        let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
+        let buckets = meter::IN_SECONDS
+            .into_iter()
+            .fold(builder, |builder, name| {
+                let name = metrics_exporter_prometheus::Matcher::Full(name.into());
+                builder
+                    .set_buckets_for_metric(name, &meter::SECONDS_BUCKETS)
+                    .unwrap()
+            });
+        let recorder = buckets.build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            meter::start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+        });
+        recorder.handle().render()
+    }
+
+    /// Names and labels of our metrics in a text of PromQL.
+    fn used(text: &str) -> Vec<(String, Vec<String>)> {
+        let series = regex::Regex::new(r"(switchhook_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
+        let label = regex::Regex::new(r#"([a-z]+)\s*(?:=~|!=|=)\s*\\?""#).unwrap();
+        let found = series.captures_iter(text).map(|found| {
+            let labels = found.get(2).map_or("", |labels| labels.as_str());
+            let labels = label.captures_iter(labels).map(|one| one[1].to_owned());
+            (found[1].to_owned(), labels.collect())
+        });
+        found.collect()
+    }
+
+    #[test]
+    fn the_dashboard_and_the_alerts_ask_for_metrics_and_labels_that_exist() {
+        let exposition = exposition();
+        let figures: Vec<&str> = exposition
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .collect();
+        for text in [files::DASHBOARD, files::ALERTS] {
+            let used = used(text);
+            assert!(used.len() >= 10, "{}", used.len());
+            for (name, labels) in used {
+                let plain = ["_bucket", "_sum", "_count"];
+                let of = |line: &&&str| line.split(['{', ' ']).next() == Some(name.as_str());
+                let family = plain.iter().find_map(|end| name.strip_suffix(end));
+                let typed = |name: &str| exposition.contains(&format!("# TYPE {name} "));
+                assert!(typed(&name) || family.is_some_and(typed), "{name}");
+                let sample = figures.iter().find(of);
+                for label in labels {
+                    let has = sample.is_none_or(|line| line.contains(&format!("{label}=\"")));
+                    assert!(has, "{name} has no label {label}: {sample:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_dashboard_shows_every_metric_there_is() {
+        let exposition = exposition();
+        let types = exposition
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE "));
+        let all: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
+        assert!(all.len() >= 30, "{all:?}");
+        let asked = used(files::DASHBOARD);
+        for metric in all {
+            let is_it = |name: &str| {
+                let end = name.strip_prefix(metric);
+                end.is_some_and(|end| ["", "_bucket", "_sum", "_count"].contains(&end))
+            };
+            assert!(
+                asked.iter().any(|(name, _)| is_it(name)),
+                "{metric} is on no panel"
+            );
+        }
+    }
+
+    #[test]
+    fn the_dashboard_is_json_and_every_alert_names_its_cure() {
+        let dashboard: serde_json::Value = serde_json::from_str(files::DASHBOARD).unwrap();
+        assert!(dashboard["panels"].as_array().unwrap().len() >= 12);
+        let count = |word: &str| files::ALERTS.matches(word).count();
+        let alerts = count("- alert:");
+        assert!(alerts >= 10);
+        for word in ["expr:", "for:", "severity:", "summary:", "description:"] {
+            assert_eq!(count(word), alerts, "{word}");
+        }
+    }
+}

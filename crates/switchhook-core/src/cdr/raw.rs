@@ -1,0 +1,116 @@
+//! The JSON of a CDR (FreeSWITCH: `switch_ivr.c`, `switch_ivr_generate_json_cdr`), as far as a
+//! leg is learnt from it.
+
+use crate::pairs::Pairs;
+
+#[derive(serde::Deserialize)]
+pub struct Raw {
+    #[serde(rename = "core-uuid", default)]
+    pub core_uuid: String,
+    #[serde(default)]
+    pub switchname: String,
+    #[serde(default)]
+    pub channel_data: ChannelData,
+    pub variables: Pairs,
+    #[serde(default)]
+    pub app_log: AppLog,
+    #[serde(default)]
+    callflow: Vec<Profile>,
+}
+
+impl Raw {
+    /// The channel's Unique-ID: that of a caller profile, which no dialplan can set, else the
+    /// variable's.
+    pub fn uuid(&self) -> Option<&str> {
+        let mut profiles = self.callflow.iter();
+        let profile =
+            profiles.find_map(|one| Some(one.caller_profile.uuid.as_str()).filter(is_there));
+        profile.or_else(|| self.variable("uuid").filter(is_there))
+    }
+
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.variables.0.iter().find(|(key, _)| key == name)?;
+        Some(value)
+    }
+
+    /// The caller profile that the channel was created with: the one of index 1, else the oldest.
+    pub fn beginning(&self) -> Option<&Profile> {
+        let first = self.callflow.iter().find(|one| one.profile_index == "1");
+        first.or(self.callflow.last())
+    }
+
+    /// A time of the channel: only the profile in use at that moment has it.
+    pub fn latest(&self, time: impl Fn(&Times) -> &String) -> String {
+        let times = self.callflow.iter().map(|profile| time(&profile.times));
+        let latest = times.filter_map(|text| text.parse::<i64>().ok()).max();
+        latest.unwrap_or(0).to_string()
+    }
+
+    /// The file that the channel was recorded to, when it is sure that it was that one alone:
+    /// it has the traces of a recording, and `record_session` ran once.
+    pub fn recording(&self) -> Option<&str> {
+        self.variable("record_file_size")?;
+        let started = self.app_log.applications.iter();
+        let mut started = started.filter(|one| one.app_name == "record_session");
+        let (first, more) = (started.next()?, started.next());
+        let path = first.app_data.split(' ').next();
+        path.filter(|path| is_whole(path) && more.is_none())
+    }
+}
+
+/// The switch puts a folder of its own before a path that is relative.
+fn is_whole(path: &str) -> bool {
+    path.starts_with('/') || path.contains("://")
+}
+
+fn is_there(text: &&str) -> bool {
+    !text.is_empty()
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct ChannelData {
+    pub direction: String,
+}
+
+/// The applications that the channel ran, as they were given their arguments.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct AppLog {
+    applications: Vec<Application>,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Application {
+    app_name: String,
+    app_data: String,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct Profile {
+    pub profile_index: String,
+    pub caller_profile: CallerProfile,
+    pub times: Times,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct CallerProfile {
+    pub uuid: String,
+    pub caller_id_name: String,
+    pub caller_id_number: String,
+    pub ani: String,
+    pub destination_number: String,
+    pub context: String,
+    pub chan_name: String,
+}
+
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub struct Times {
+    pub created_time: String,
+    pub answered_time: String,
+    pub hangup_time: String,
+}

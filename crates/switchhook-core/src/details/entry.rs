@@ -1,0 +1,158 @@
+//! One leg as an object of `callDetails`.
+
+use serde_json::{Value, json};
+
+use super::{DurationUnit, Format, sorted};
+use crate::leg::{Direction, Leg, Phase};
+use crate::moment::{millis_between, rfc3339};
+use crate::whole::Call;
+
+/// A leg with what it takes from its call.
+pub struct Entry<'a> {
+    /// The leg.
+    pub leg: &'a Leg,
+    /// `VISITOR`, `AGENT`, or what `flow.callee_type` says.
+    pub callee_type: String,
+    /// The far end's number.
+    pub callee_number: Option<&'a str>,
+    /// Our number.
+    pub did_number: Option<&'a str>,
+    /// It is the call's first leg.
+    pub first: bool,
+}
+
+impl<'a> Entry<'a> {
+    /// The entry of `leg`: in its call with the first leg of that (`None` when that was
+    /// not seen), or alone.
+    pub fn of(leg: &'a Leg, within: Option<(&'a Call, Option<&'a Leg>)>) -> Self {
+        let head = within.map_or(Some(leg), |(_, first)| first);
+        let first = head.is_some_and(|head| head.uuid == leg.uuid);
+        let own_type = within.map_or_else(
+            || leg.flow.callee_type.as_deref(),
+            |(call, _)| callee_type(leg, call),
+        );
+        let callee_type = own_type.unwrap_or(if first { "VISITOR" } else { "AGENT" });
+        // Whom an inbound leg called is its own; an agent who is called serves the first leg's number.
+        let inherits = callee_type == "AGENT" && leg.direction == Direction::Outbound;
+        let did_of = if inherits { head } else { Some(leg) };
+        Self {
+            leg,
+            callee_type: callee_type.to_owned(),
+            callee_number: far_number(leg),
+            did_number: did_of.and_then(Leg::own_number),
+            first,
+        }
+    }
+
+    /// It was answered, as far as is known.
+    pub fn answered(&self) -> bool {
+        self.leg.answered_us.is_some()
+    }
+
+    /// Whether "not answered" is a fact, and not a gap.
+    pub fn answer_known(&self) -> bool {
+        self.answered() || self.leg.phase >= Phase::HangingUp
+    }
+
+    /// The entry of a leg that is over.
+    pub fn finished(&self, index: usize, alone: bool, format: &Format) -> Value {
+        let leg = self.leg;
+        let mut entry = self.common(format);
+        let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
+        if !alone {
+            put("calleeType", json!(self.callee_type));
+            put("cdrId", json!(format!("{}##{}", leg.uuid, leg.switch)));
+            if let Some(remote) = leg.remote_hangup() {
+                put("remoteHangup", json!(remote));
+            }
+        }
+        if let Some(incoming) = self.incoming().filter(|_| index == 0) {
+            put("incoming", json!(incoming));
+        }
+        if let Some(duration) = self.duration(leg.ended_us, format) {
+            put("duration", json!(duration));
+        }
+        if let Some(end) = leg.ended_us.and_then(|us| rfc3339(us, format.time_zone)) {
+            put("endTime", json!(end));
+        }
+        if let Some(number) = leg.q850 {
+            put("hangupCause", json!(number.to_string()));
+        }
+        sorted(entry)
+    }
+
+    /// The entry of a leg that still lives at `now_us`.
+    pub fn in_progress(&self, now_us: Option<i64>, format: &Format) -> Value {
+        let mut entry = self.common(format);
+        let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
+        if let Some(incoming) = self.incoming() {
+            put("incoming", json!(incoming));
+        }
+        let answered = self.leg.answered_us;
+        let so_far = answered.zip(now_us);
+        let millis = so_far.map_or(0, |(answered, now)| millis_between(answered, now));
+        put("duration", json!(in_unit(millis, format)));
+        sorted(entry)
+    }
+
+    fn common(&self, format: &Format) -> Vec<(String, Value)> {
+        let time = |us: Option<i64>| us.and_then(|us| rfc3339(us, format.time_zone));
+        let texts = [
+            ("calleeNumber", self.callee_number.map(str::to_owned)),
+            ("connectTime", time(self.leg.answered_us)),
+            ("didNumber", self.did_number.map(str::to_owned)),
+            ("startTime", time(self.leg.created_us)),
+        ];
+        let known = texts.into_iter();
+        known
+            .filter_map(|(name, text)| Some((name.to_owned(), json!(text?))))
+            .collect()
+    }
+
+    /// Milliseconds or seconds from answer to end; `"0"` when there was no answer; `None`
+    /// when that is not known.
+    pub fn duration(&self, end_us: Option<i64>, format: &Format) -> Option<String> {
+        match (self.leg.answered_us, end_us) {
+            (None, _) => self.answer_known().then(|| "0".to_owned()),
+            (Some(answered), Some(end)) => Some(in_unit(millis_between(answered, end), format)),
+            (Some(_), None) => None,
+        }
+    }
+
+    /// The call came in; `None` when its first leg is not known.
+    pub fn incoming(&self) -> Option<bool> {
+        match self.leg.direction {
+            Direction::Inbound if self.first => Some(true),
+            Direction::Outbound if self.first => Some(false),
+            Direction::Inbound | Direction::Outbound | Direction::Unknown => None,
+        }
+    }
+}
+
+/// Its own `flow.callee_type`, else that of the loopback pair it stands behind.
+fn callee_type<'a>(leg: &'a Leg, call: &'a Call) -> Option<&'a str> {
+    let find = |uuid: &String| call.legs.iter().find(|other| other.uuid == *uuid);
+    let dialler = leg.originator.as_ref().and_then(find);
+    let near = dialler.filter(|dialler| dialler.is_loopback());
+    let far = near
+        .and_then(|near| near.loopback_peer.as_ref())
+        .and_then(find);
+    let mut types = [Some(leg), near, far].into_iter().flatten();
+    types.find_map(|leg| leg.flow.callee_type.as_deref())
+}
+
+/// The number at the far end: who called in, or who was called.
+fn far_number(leg: &Leg) -> Option<&str> {
+    match leg.direction {
+        Direction::Inbound => leg.numbers.caller.as_deref(),
+        Direction::Outbound => leg.numbers.destination.as_deref(),
+        Direction::Unknown => None,
+    }
+}
+
+fn in_unit(millis: i64, format: &Format) -> String {
+    match format.duration_unit {
+        DurationUnit::Milliseconds => millis.to_string(),
+        DurationUnit::Seconds => (millis / 1000).to_string(),
+    }
+}

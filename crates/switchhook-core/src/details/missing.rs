@@ -1,0 +1,75 @@
+//! What a document lacks, or cannot vouch for.
+
+use serde_json::{Value, json};
+
+use super::entry::Entry;
+use crate::leg::{Direction, Phase};
+use crate::recording::Recording;
+use crate::whole::Call;
+
+/// The names of what is missing, in the order of the document.
+#[derive(Default)]
+pub struct Missing {
+    names: Vec<String>,
+}
+
+impl Missing {
+    /// What the entry at `index` lacks.
+    pub fn of_entry(&mut self, index: usize, alone: bool, entry: &Entry<'_>) {
+        let leg = entry.leg;
+        let unsure = !leg.numbers.sure();
+        let outbound = leg.direction == Direction::Outbound;
+        // Of an inbound leg a transfer changes our number, of an outbound one the far end's.
+        let callee = entry.callee_number.is_none() || (unsure && outbound);
+        let did = entry.did_number.is_none() || (unsure && !outbound);
+        let ended = leg.ended_us.is_some();
+        let lost = !leg.has_ended();
+        let gaps = [
+            ("calleeNumber", callee),
+            ("connectTime", !entry.answer_known()),
+            ("didNumber", did),
+            (
+                "duration",
+                !entry.answer_known() || (entry.answered() && !ended),
+            ),
+            ("endTime", !ended),
+            ("hangupCause", leg.q850.is_none()),
+            ("incoming", index == 0 && entry.incoming().is_none()),
+            (
+                "remoteHangup",
+                !alone && lost && leg.remote_hangup().is_none(),
+            ),
+            ("startTime", leg.created_us.is_none()),
+        ];
+        for (name, gap) in gaps {
+            if gap {
+                self.names.push(format!("callDetails[{index}].{name}"));
+            }
+        }
+    }
+
+    /// What the call as a whole lacks.
+    pub fn of_call(&mut self, call: &Call) {
+        let unseen = call.unseen.iter().map(|uuid| format!("leg {uuid}"));
+        self.names.extend(unseen);
+        let any = |gap: fn(&crate::leg::Leg) -> bool| call.legs.iter().any(gap);
+        if any(|leg| leg.flow.truncated || leg.phase < Phase::HangingUp) {
+            self.names.push("keys".to_owned());
+        }
+        if any(|leg| leg.agents_unknown) {
+            self.names.push("callDetails".to_owned());
+        }
+        if any(|leg| !leg.recordings_sure() || !leg.recordings.iter().all(Recording::is_closed)) {
+            self.names.push("recordingUrls".to_owned());
+        }
+        let kept = super::kept_recordings(call).into_iter().enumerate();
+        let unreachable = kept.filter(|(_, recording)| recording.unreachable);
+        let path = |index| format!("recordingUrls[{index}].recordedFilePublicPath");
+        self.names.extend(unreachable.map(|(index, _)| path(index)));
+    }
+
+    /// The list; `None` when nothing is missing.
+    pub fn names(self) -> Option<Value> {
+        (!self.names.is_empty()).then(|| json!(self.names))
+    }
+}

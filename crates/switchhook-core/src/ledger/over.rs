@@ -1,0 +1,74 @@
+//! Whether a call is over, and taking it out of the ledger.
+
+use super::{Effect, Entry, Ledger};
+use crate::leg::{Leg, Phase};
+use crate::whole::Call;
+
+impl Ledger {
+    /// The call of `uuid`, when it is over.
+    pub(super) fn settle(&mut self, uuid: &str, now_us: i64) -> Option<Effect> {
+        let group = self.groups.of(uuid)?;
+        let over = self.is_over(group, now_us);
+        over.then(|| Effect::Over(Box::new(self.close(group))))
+    }
+
+    pub(super) fn is_over(&self, group: u64, now_us: i64) -> bool {
+        self.seen(group)
+            .all(|entry| self.is_done(entry, now_us) && self.all_seen(&entry.leg))
+    }
+
+    /// Nothing is waited for.
+    fn is_done(&self, entry: &Entry, now_us: i64) -> bool {
+        let leg = &entry.leg;
+        match leg.phase {
+            Phase::Up | Phase::Lost | Phase::HangingUp => false,
+            Phase::Told => now_us.saturating_sub(entry.heard_us) >= self.options.cdr_patience_us,
+            Phase::Down => {
+                let cdr_may_tell = self.options.has_cdrs && leg.lacks_its_cdr();
+                leg.is_settled() && !cdr_may_tell
+            }
+        }
+    }
+
+    pub(super) fn seen(&self, group: u64) -> impl Iterator<Item = &Entry> {
+        let members = self.groups.members(group).iter();
+        members.filter_map(|uuid| self.legs.get(uuid))
+    }
+
+    fn all_seen(&self, leg: &Leg) -> bool {
+        leg.links.iter().all(|link| self.is_seen(link))
+    }
+
+    pub(super) fn is_seen(&self, link: &str) -> bool {
+        self.legs.contains_key(self.present(link)) || self.finished.has(link)
+    }
+
+    pub(super) fn is_overdue(&self, group: u64, now_us: i64) -> bool {
+        let waited = |entry: &Entry| now_us.saturating_sub(entry.heard_us);
+        self.seen(group)
+            .all(|entry| entry.leg.phase != Phase::Up && waited(entry) >= self.options.patience_us)
+    }
+
+    /// Takes a call out and forgets it.
+    pub(super) fn close(&mut self, group: u64) -> Call {
+        let members = self.groups.remove(group);
+        let mut legs: Vec<Leg> = members
+            .iter()
+            .filter_map(|uuid| self.legs.remove(uuid))
+            .map(|entry| entry.leg)
+            .collect();
+        for leg in &mut legs {
+            // Agents whom nobody saw have CDRs too, written and read before that of the caller.
+            let cdrs_read = self.options.has_cdrs && (leg.mended || leg.phase == Phase::Told);
+            leg.agents_unknown = leg.may_lack_agents() && !cdrs_read;
+        }
+        for leg in &legs {
+            self.finished.insert(&leg.uuid, leg.created_us);
+            for former in &leg.former_uuids {
+                self.renamed.remove(former);
+                self.finished.insert(former, leg.created_us);
+            }
+        }
+        Call::new(legs)
+    }
+}

@@ -1,0 +1,208 @@
+//! How a leg learns from events and CDRs.
+
+use super::{Direction, Kind, Leg, Limits, Phase};
+use crate::cdr;
+use crate::flow_vars::FlowVars;
+use crate::headers::Headers;
+use crate::links;
+use crate::numbers::{Numbers, Source, text};
+use crate::recording::Recording;
+
+impl Leg {
+    /// Takes in what `event` says. Facts once learnt stay; variables follow the newest
+    /// event until the leg is down. The same event twice, or an older one late, changes nothing.
+    pub fn absorb(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
+        let newest = self.is_newest(event) && self.phase != Phase::Down;
+        let mends = kind == Kind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();
+        self.fill(kind, event);
+        links::collect(event, &mut self.links, &mut self.hints, limits.links);
+        self.links.remove(&self.uuid);
+        self.hints.remove(&self.uuid);
+        self.number(kind, event);
+        if newest {
+            self.refresh(event, limits);
+        }
+        self.record(kind, event, limits);
+        self.queued = self.queued || waits_in_a_queue(event);
+        self.talk(event);
+        self.advance(kind);
+        self.mended |= mends;
+    }
+
+    /// What a document of a call in progress says of it.
+    pub(super) fn show(&mut self, headers: &dyn Headers, limits: &Limits) {
+        self.fill(Kind::Other, headers);
+        self.number(Kind::Other, headers);
+        self.refresh(headers, limits);
+    }
+
+    /// What is learnt once.
+    fn fill(&mut self, kind: Kind, event: &dyn Headers) {
+        let first = self.created_us.is_none();
+        if first || kind == Kind::Create {
+            fill(&mut self.originator, || text(event, "variable_originator"));
+        }
+        if self.switch.is_empty() {
+            self.switch = text(event, "FreeSWITCH-Switchname").unwrap_or_default();
+        }
+        if self.channel_name.is_empty() {
+            self.channel_name = text(event, "Channel-Name").unwrap_or_default();
+        }
+        if self.direction == Direction::Unknown {
+            self.direction = Direction::of(event);
+        }
+        fill(&mut self.created_us, || time(event, "Created"));
+        fill(&mut self.answered_us, || time(event, "Answered"));
+        fill(&mut self.ended_us, || time(event, "Hangup"));
+        fill(&mut self.loopback_peer, || {
+            text(event, "variable_other_loopback_leg_uuid")
+        });
+        fill(&mut self.q850, || {
+            event.variable("hangup_cause_q850")?.parse().ok()
+        });
+        fill(&mut self.cause, || text(event, "Hangup-Cause"));
+    }
+
+    fn number(&mut self, kind: Kind, event: &dyn Headers) {
+        if kind == Kind::Create {
+            self.numbers.improve(Numbers::of_create(event));
+            fill(&mut self.create_sequence, || count(event, "Event-Sequence"));
+        } else if self.numbers.source < Source::Beginning {
+            let inbound = self.direction == Direction::Inbound;
+            self.numbers.improve(Numbers::of_later(event, inbound));
+        }
+    }
+
+    /// What follows the newest event.
+    fn refresh(&mut self, event: &dyn Headers, limits: &Limits) {
+        if let Some(flow) = FlowVars::read(event, &limits.keys) {
+            self.flow = flow;
+            self.flow.truncated |= event.get(cdr::KEYS_CUT).is_some();
+        }
+        if let Some(disposition) = text(event, "variable_sip_hangup_disposition") {
+            self.disposition = Some(disposition);
+        }
+        if let Some(code) = text(event, "variable_accountcode") {
+            self.account_code = Some(code);
+        }
+    }
+
+    fn record(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
+        let sequence = count(event, "Event-Sequence").unwrap_or(0);
+        let path = || text(event, "Record-File-Path");
+        if kind == Kind::RecordStop {
+            self.marks.stopped(event, limits.recordings);
+        } else if kind != Kind::Custom {
+            self.marks.shown(event, limits.recordings);
+        }
+        match kind {
+            Kind::RecordStart => {
+                self.mended = false;
+                if let Some(recording) = self.recording(path(), limits) {
+                    recording.started = recording.started.max(sequence);
+                }
+            }
+            Kind::RecordStop => {
+                if let Some(recording) = self.recording(path(), limits) {
+                    recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
+                }
+            }
+            // The channel is gone and with it what recorded it.
+            Kind::Destroy => self.close_recordings(),
+            Kind::Cdr => {
+                let cause = event.variable("record_completion_cause");
+                self.mend_recording(path(), cause.as_deref(), limits);
+                self.close_recordings();
+            }
+            Kind::Create | Kind::Hangup | Kind::Complete | Kind::Other | Kind::Custom => {}
+        }
+    }
+
+    fn close_recordings(&mut self) {
+        for recording in &mut self.recordings {
+            recording.close();
+        }
+    }
+
+    /// Its CDR may know the file of a recording whose end was not seen, when it was the only one.
+    fn mend_recording(&mut self, path: Option<String>, cause: Option<&str>, limits: &Limits) {
+        let Some(path) = path.filter(|_| !self.recordings_sure()) else {
+            return;
+        };
+        if self.recordings.iter().any(|known| known.path != path) {
+            return;
+        }
+        if let Some(recording) = self.recording(Some(path), limits) {
+            if !recording.is_closed() {
+                recording.stop(recording.started, cause);
+            }
+            self.marks.explain();
+            self.mended = true;
+        }
+    }
+
+    fn recording(&mut self, path: Option<String>, limits: &Limits) -> Option<&mut Recording> {
+        let path = path?;
+        let known = self.recordings.iter().position(|one| one.path == path);
+        let index = match known {
+            Some(index) => index,
+            None if self.recordings.len() >= limits.recordings => {
+                self.recordings_unknown = true;
+                return None;
+            }
+            None => {
+                self.recordings.push(Recording::new(path));
+                self.recordings.len() - 1
+            }
+        };
+        self.recordings.get_mut(index)
+    }
+
+    fn advance(&mut self, kind: Kind) {
+        match kind {
+            Kind::Complete | Kind::Destroy => self.phase = Phase::Down,
+            Kind::Cdr => self.phase = self.phase.max(Phase::Told),
+            Kind::Hangup => self.phase = self.phase.max(Phase::HangingUp),
+            // It speaks, so it was not lost.
+            _ if self.phase == Phase::Lost => self.phase = Phase::Up,
+            Kind::Create | Kind::RecordStart | Kind::RecordStop | Kind::Other | Kind::Custom => {}
+        }
+    }
+
+    /// Whether no newer event was seen before this one; remembers it.
+    fn is_newest(&mut self, event: &dyn Headers) -> bool {
+        let Some(sequence) = count(event, "Event-Sequence") else {
+            return true;
+        };
+        let core = event.get("Core-UUID").unwrap_or_default();
+        if self.core != core {
+            self.core = core.into_owned();
+            self.sequence = 0;
+        }
+        let newest = sequence >= self.sequence;
+        self.sequence = self.sequence.max(sequence);
+        newest
+    }
+}
+
+fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
+    if slot.is_none() {
+        *slot = value();
+    }
+}
+
+/// FreeSWITCH: mod_callcenter.c and mod_fifo.c set these on who waits.
+fn waits_in_a_queue(event: &dyn Headers) -> bool {
+    event.variable("cc_side").as_deref() == Some("member")
+        || event.variable("fifo_push_timestamp").is_some()
+}
+
+/// A time of the caller profile in µs; the switch writes 0 for what has not happened.
+fn time(event: &dyn Headers, what: &str) -> Option<i64> {
+    let value = event.get(&format!("Caller-Channel-{what}-Time"))?;
+    value.parse().ok().filter(|us| *us > 0)
+}
+
+fn count(event: &dyn Headers, name: &str) -> Option<u64> {
+    event.get(name)?.parse().ok()
+}

@@ -1,0 +1,67 @@
+//! Who a leg talked to, and when.
+
+use serde::{Deserialize, Serialize};
+
+use super::Leg;
+use crate::headers::Headers;
+use crate::numbers::text;
+
+/// Talks that are kept of one leg; a call that is parked and fetched all day has more.
+const KEPT: usize = 64;
+
+/// A leg's media were those of another's, from a bridge to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Talk {
+    /// Unique-ID of the other leg.
+    pub with: String,
+    /// µs since 1970.
+    pub from_us: i64,
+    /// µs since 1970; `None` while they talk, and when nobody saw it end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_us: Option<i64>,
+}
+
+impl Leg {
+    /// Notes a bridge or its end. The switch says either on one of the two legs, and
+    /// names both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
+    pub(super) fn talk(&mut self, event: &dyn Headers) {
+        let name = event.get("Event-Name");
+        let begins = match name.as_deref() {
+            Some("CHANNEL_BRIDGE") => true,
+            Some("CHANNEL_UNBRIDGE") => false,
+            Some(_) | None => return,
+        };
+        let at = event.get("Event-Date-Timestamp");
+        let Some(at_us) = at.and_then(|us| us.parse().ok()) else {
+            return;
+        };
+        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| text(event, name));
+        let Some(with) = named.into_iter().flatten().find(|uuid| *uuid != self.uuid) else {
+            return;
+        };
+        match begins {
+            true => self.begin_talk(with, at_us),
+            false => self.end_talk(&with, at_us),
+        }
+    }
+
+    fn begin_talk(&mut self, with: String, from_us: i64) {
+        let known = |talk: &Talk| talk.with == with && talk.from_us == from_us;
+        if self.talks.len() < KEPT && !self.talks.iter().any(known) {
+            self.talks.push(Talk {
+                with,
+                from_us,
+                until_us: None,
+            });
+        }
+    }
+
+    fn end_talk(&mut self, with: &str, at_us: i64) {
+        let open = |talk: &&mut Talk| {
+            talk.with == with && talk.until_us.is_none() && talk.from_us <= at_us
+        };
+        if let Some(talk) = self.talks.iter_mut().rev().find(open) {
+            talk.until_us = Some(at_us);
+        }
+    }
+}

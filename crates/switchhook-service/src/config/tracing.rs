@@ -1,0 +1,42 @@
+//! `[traces]`: the collector of spans.
+
+use toml_edit::Value;
+use url::Url;
+
+use super::kinds::{Read, Wrong, filled, one_line, optional};
+use super::section::Section;
+use super::sections::{http_url, share};
+use super::webhook::{basic, bearer};
+use crate::traces::Options;
+use switchhook_webhook::options::Auth;
+
+pub(super) fn traces(mut section: Section<'_>) -> Options {
+    let default = Options::default();
+    Options {
+        url: section.get("url", optional(collector)).flatten(),
+        auth: auth(section.section("auth")),
+        share: section.get_or("share", default.share, share),
+        service_name: section.get_or("service_name", default.service_name, |value| {
+            filled(value).and_then(|_| one_line(value))
+        }),
+    }
+}
+
+fn auth(mut section: Section<'_>) -> Auth {
+    section.only_one(&["basic", "bearer"]);
+    let (user, token) = (section.section("basic"), section.section("bearer"));
+    match (user.is_there(), token.is_there()) {
+        (true, _) => basic(user),
+        (false, true) => bearer(token),
+        (false, false) => Auth::None,
+    }
+}
+
+fn collector(value: &Value) -> Read<Url> {
+    let cure = "write it as \"http://127.0.0.1:4318/v1/traces\"";
+    let url = http_url(value, "a collector", cure)?;
+    match url.path() {
+        "/" => Err(Wrong::new("has no path", cure)),
+        _ => Ok(url),
+    }
+}

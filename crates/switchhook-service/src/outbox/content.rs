@@ -1,0 +1,47 @@
+//! A request as the outbox keeps it, and a document's keys as the variables that they were.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use switchhook_store::Content;
+use switchhook_webhook::Prepared;
+
+/// What is stored of a request: all of it but its secrets, which are added at every
+/// attempt.
+pub fn content(request: &Prepared) -> Content {
+    let headers = request
+        .headers
+        .iter()
+        .filter(|(_, value)| !value.is_sensitive());
+    Content {
+        method: Some(request.method.to_string()),
+        url: Some(request.url.to_string()),
+        headers: headers
+            .map(|(name, value)| {
+                (
+                    name.to_string(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
+            .collect(),
+        body: request.body.clone(),
+    }
+}
+
+/// A document's `keys` as the channel variables that they were.
+pub fn flow_variables(document: &Value) -> BTreeMap<String, String> {
+    let keys = document
+        .get("keys")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let variable = |key: &Value| {
+        let name = key.get("name")?.as_str()?.strip_prefix('$')?;
+        let value = key.get("value")?;
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        Some((format!("variable_{name}"), text))
+    };
+    keys.filter_map(variable).collect()
+}

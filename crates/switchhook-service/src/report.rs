@@ -1,0 +1,334 @@
+//! `switchhook report`: calls and what their widgets kept, as table, CSV or JSON.
+//!
+//! A row for each call; what a widget kept stands in columns named
+//! `webhook.variable` (the last answer wins when a widget ran twice; JSON has
+//! them all). Rows are read page by page, so CSV and JSON of any length need
+//! little memory; a table is for reading and is cut at [`Options::table_rows`].
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::{Value, json};
+
+use switchhook_core::tenants::Tenants;
+use switchhook_store::{CallFilter, KeptResponse, ReportCursor, ReportedCall, Store, StoreError};
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// For a person.
+    #[default]
+    Table,
+    /// RFC 4180, a header line first.
+    Csv,
+    /// One array of objects.
+    Json,
+}
+
+/// What is reported.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which calls.
+    pub filter: CallFilter,
+    /// How it is written.
+    pub format: Format,
+    /// Whose time zone the times of a call have.
+    pub tenants: Arc<Tenants>,
+    /// The most rows of a table.
+    pub table_rows: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            filter: CallFilter::default(),
+            format: Format::Table,
+            tenants: Arc::default(),
+            table_rows: 1_000,
+        }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The report could not be written.
+    #[error("the report cannot be written ({0}); check where its output goes")]
+    Output(#[from] std::io::Error),
+}
+
+impl From<csv::Error> for ReportError {
+    fn from(error: csv::Error) -> Self {
+        let text = error.to_string();
+        // As it is: a reader who left is known by its kind.
+        let csv::ErrorKind::Io(error) = error.into_kind() else {
+            return Self::Output(std::io::Error::other(text));
+        };
+        Self::Output(error)
+    }
+}
+
+const COLUMNS: [&str; 14] = [
+    "call",
+    "flow",
+    "account",
+    "switch",
+    "started",
+    "answered",
+    "ended",
+    "talk_ms",
+    "caller",
+    "called",
+    "legs",
+    "hangup_cause",
+    "incomplete",
+    "over",
+];
+
+/// Writes the report to `out`; how many calls are in it.
+///
+/// # Errors
+/// [`ReportError`].
+pub async fn write(
+    store: &Store,
+    options: &Options,
+    out: &mut (impl Write + Send),
+) -> Result<usize, ReportError> {
+    match options.format {
+        Format::Table => write_table(store, options, out).await,
+        Format::Csv => write_csv(store, options, out).await,
+        Format::Json => write_json(store, options, out).await,
+    }
+}
+
+/// Pages of calls, one after the other.
+struct Pages<'a> {
+    store: &'a Store,
+    filter: &'a CallFilter,
+    next: Option<ReportCursor>,
+}
+
+impl<'a> Pages<'a> {
+    fn new(store: &'a Store, options: &'a Options) -> Self {
+        Self {
+            store,
+            filter: &options.filter,
+            next: Some(ReportCursor::default()),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Option<Vec<ReportedCall>>, StoreError> {
+        let Some(cursor) = self.next.take() else {
+            return Ok(None);
+        };
+        let (calls, next) = self.store.report(self.filter, cursor).await?;
+        self.next = next;
+        Ok(Some(calls))
+    }
+}
+
+async fn write_table(
+    store: &Store,
+    options: &Options,
+    out: &mut impl Write,
+) -> Result<usize, ReportError> {
+    let names = store.kept_names(&options.filter).await?;
+    let mut table = Table::new();
+    table
+        .load_style(presets::UTF8_FULL_CONDENSED)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header(&names));
+    let (mut pages, mut count, mut cut) = (Pages::new(store, options), 0, false);
+    'pages: while let Some(calls) = pages.next().await? {
+        for call in calls {
+            cut = count == options.table_rows;
+            if cut {
+                break 'pages;
+            }
+            table.add_row(
+                cells(&call, &names, options)
+                    .iter()
+                    .map(|cell| printable(cell)),
+            );
+            count += 1;
+        }
+    }
+    writeln!(out, "{table}")?;
+    if cut {
+        writeln!(
+            out,
+            "Only the first {count} calls; narrow the time, or ask for CSV or JSON."
+        )?;
+    }
+    Ok(count)
+}
+
+async fn write_csv(
+    store: &Store,
+    options: &Options,
+    out: &mut impl Write,
+) -> Result<usize, ReportError> {
+    let names = store.kept_names(&options.filter).await?;
+    let mut csv = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(out);
+    csv.write_record(header(&names))?;
+    let (mut pages, mut count) = (Pages::new(store, options), 0);
+    while let Some(calls) = pages.next().await? {
+        for call in &calls {
+            csv.write_record(cells(call, &names, options))?;
+        }
+        count += calls.len();
+    }
+    csv.flush()?;
+    Ok(count)
+}
+
+async fn write_json(
+    store: &Store,
+    options: &Options,
+    out: &mut impl Write,
+) -> Result<usize, ReportError> {
+    let (mut pages, mut count) = (Pages::new(store, options), 0);
+    write!(out, "[")?;
+    while let Some(calls) = pages.next().await? {
+        for call in &calls {
+            write!(
+                out,
+                "{}\n{}",
+                if count == 0 { "" } else { "," },
+                object(call, options)
+            )?;
+            count += 1;
+        }
+    }
+    writeln!(out, "\n]")?;
+    Ok(count)
+}
+
+fn header(names: &[(String, String)]) -> Vec<String> {
+    let kept = names
+        .iter()
+        .map(|(webhook, name)| format!("{webhook}.{name}"));
+    COLUMNS
+        .iter()
+        .map(|&name| name.to_owned())
+        .chain(kept)
+        .collect()
+}
+
+fn cells(call: &ReportedCall, names: &[(String, String)], options: &Options) -> Vec<String> {
+    let mut cells = vec![call.call_uuid.clone(), call.flow.clone()];
+    let time = |ms| time(ms, call, options);
+    match &call.finished {
+        Some((switch, summary)) => cells.extend([
+            summary.account.clone(),
+            switch.clone(),
+            time(summary.started_ms),
+            summary.answered_ms.map(time).unwrap_or_default(),
+            time(summary.ended_ms),
+            summary.talk_ms.to_string(),
+            summary.caller.clone(),
+            summary.called.clone(),
+            summary.legs.to_string(),
+            summary.hangup_cause.clone(),
+            summary.incomplete.to_string(),
+            true.to_string(),
+        ]),
+        None => {
+            cells.extend(std::iter::repeat_n(String::new(), COLUMNS.len() - 3));
+            cells.push(false.to_string());
+        }
+    }
+    let kept = last_values(&call.responses);
+    let value = |(webhook, name): &(String, String)| {
+        kept.get(&(webhook.as_str(), name.as_str()))
+            .map(|value| text(value))
+            .unwrap_or_default()
+    };
+    cells.extend(names.iter().map(value));
+    cells
+}
+
+fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
+    responses
+        .iter()
+        .flat_map(|response| {
+            let webhook = response.webhook.as_str();
+            let variables = response.variables.iter();
+            variables.map(move |(name, value)| ((webhook, name.as_str()), value))
+        })
+        .collect()
+}
+
+fn object(call: &ReportedCall, options: &Options) -> Value {
+    let time = |ms| time(ms, call, options);
+    let responses: Vec<Value> = call
+        .responses
+        .iter()
+        .map(|response| {
+            json!({
+                "webhook": response.webhook,
+                "at": time(response.at_ms),
+                "variables": response.variables,
+            })
+        })
+        .collect();
+    let mut object = json!({
+        "call": call.call_uuid, "flow": call.flow, "over": call.finished.is_some(),
+        "responses": responses,
+    });
+    if let Some((switch, summary)) = &call.finished {
+        object["account"] = json!(summary.account);
+        object["switch"] = json!(switch);
+        object["started"] = json!(time(summary.started_ms));
+        object["answered"] = json!(summary.answered_ms.map(time));
+        object["ended"] = json!(time(summary.ended_ms));
+        object["talk_ms"] = json!(summary.talk_ms);
+        object["caller"] = json!(summary.caller);
+        object["called"] = json!(summary.called);
+        object["legs"] = json!(summary.legs);
+        object["hangup_cause"] = json!(summary.hangup_cause);
+        object["incomplete"] = json!(summary.incomplete);
+    }
+    object
+}
+
+/// In the time zone of the call's account, which is known once it is over.
+fn time(ms: i64, call: &ReportedCall, options: &Options) -> String {
+    let finished = call.finished.as_ref();
+    let account = finished.map_or("", |(_, summary)| &summary.account);
+    moment(ms, options.tenants.time_zone(account))
+}
+
+/// Unix milliseconds as RFC 3339 with the zone's offset.
+#[must_use]
+pub fn moment(ms: i64, zone: chrono_tz::Tz) -> String {
+    DateTime::from_timestamp_millis(ms).map_or_else(
+        || ms.to_string(),
+        |time| {
+            time.with_timezone(&zone)
+                .to_rfc3339_opts(SecondsFormat::Millis, false)
+        },
+    )
+}
+
+fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
+}
+
+/// What came over HTTP must not steer a person's terminal.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

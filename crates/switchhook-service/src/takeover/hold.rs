@@ -1,0 +1,80 @@
+//! What the caller hears while the webhook is asked.
+
+use serde::{Deserialize, Serialize};
+
+use eslclient::{Command, CommandError, Execute};
+
+/// The sound of waiting.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldMusic {
+    /// None.
+    Silence,
+    /// The switch's own: its variable `hold_music`.
+    OfSwitch,
+    /// Any file or stream that FreeSWITCH's `playback` takes.
+    Stream(String),
+}
+
+/// What an unanswered caller gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BeforeAnswer {
+    /// Music as early media (183): `playback` on an unanswered channel starts it
+    /// and does not answer.
+    EarlyMedia,
+    /// Whatever it hears already, usually ringing.
+    Silence,
+    /// A 200 OK, then music.
+    Answer,
+}
+
+/// What callers of one widget hear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The sound.
+    pub music: HoldMusic,
+    /// What an unanswered caller gets.
+    pub before_answer: BeforeAnswer,
+}
+
+impl Hold {
+    /// The commands that start the hold for a channel that is answered or not;
+    /// empty when the caller is to hear nothing new. `uuid` names the channel where the
+    /// connection is not its own.
+    ///
+    /// # Errors
+    /// When the stream's name cannot be sent to a switch.
+    pub fn start(&self, answered: bool, uuid: Option<&str>) -> Result<Vec<Command>, CommandError> {
+        let mut commands = Vec::with_capacity(2);
+        let once = Execute {
+            uuid,
+            ..Execute::default()
+        };
+        if !answered {
+            match self.before_answer {
+                BeforeAnswer::EarlyMedia => {}
+                BeforeAnswer::Silence => return Ok(commands),
+                BeforeAnswer::Answer => commands.push(Command::execute("answer", "", once)?),
+            }
+        }
+        if let Some(stream) = self.stream() {
+            // FreeSWITCH: switch_ivr.c `switch_ivr_parse_event` repeats until the break,
+            // and gives up on a file that ends within half a second (a missing one).
+            let forever = Execute {
+                loops: Some(-1),
+                ..once
+            };
+            commands.push(Command::execute("playback", stream, forever)?);
+        }
+        Ok(commands)
+    }
+
+    fn stream(&self) -> Option<&str> {
+        match &self.music {
+            HoldMusic::Silence => None,
+            HoldMusic::OfSwitch => Some("${hold_music}"),
+            HoldMusic::Stream(stream) => Some(stream),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The document that a call must leave behind, worked out from what the switch knows.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, SecondsFormat};
+use chrono_tz::Tz;
+use serde_json::{Map, Value, json};
+
+use super::{RECORDINGS, SWITCH, ZONE};
+use crate::scenarios::{Is, Scenario};
+use crate::switch::{CallRecord, LegRecord};
+
+const KEY: &str = "flow.key.";
+
+/// Keys are in the order of names: the contract leaves it open.
+pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
+    let legs = &record.legs;
+    let called = legs.first().map_or("", |leg| leg.destination.as_str());
+    let zone = match scenario.routed {
+        Some(_) => ZONE,
+        None => Tz::Asia__Kolkata,
+    };
+    let details: Vec<Value> = legs
+        .iter()
+        .enumerate()
+        .map(|(at, leg)| entry(leg, at == 0, legs.len() > 1, called, zone))
+        .collect();
+    let mut document = json!({
+        "callDetails": details,
+        "keys": keys(scenario, record),
+        "phonon-uuid": record.uuid,
+    });
+    let recordings = legs.iter().filter_map(|leg| leg.recording.as_ref());
+    let urls: Vec<Value> = recordings.map(|(path, _)| recording(path)).collect();
+    if !urls.is_empty() {
+        document["recordingUrls"] = urls.into();
+    }
+    document
+}
+
+fn recording(path: &str) -> Value {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    json!({ "recordedFileName": name, "recordedFilePublicPath": format!("{RECORDINGS}{name}") })
+}
+
+fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: Tz) -> Value {
+    let callee = if leg.outbound {
+        &leg.destination
+    } else {
+        &leg.caller
+    };
+    let mut entry = json!({
+        "calleeNumber": callee,
+        "didNumber": called,
+        "startTime": time(leg.created_us, zone),
+        "endTime": time(leg.ended_us, zone),
+        "duration": "0",
+        "hangupCause": leg.q850.to_string(),
+    });
+    if leg.answered_us > 0 {
+        let talked = (leg.ended_us / 1000).saturating_sub(leg.answered_us / 1000);
+        entry["connectTime"] = time(leg.answered_us, zone);
+        entry["duration"] = talked.to_string().into();
+    }
+    if first {
+        entry["incoming"] = (!leg.outbound).into();
+    }
+    if several {
+        entry["calleeType"] = if first { "VISITOR" } else { "AGENT" }.into();
+        entry["cdrId"] = format!("{}##{SWITCH}", leg.uuid).into();
+        entry["remoteHangup"] = leg.by_far_end.into();
+    }
+    entry
+}
+
+fn time(us: u64, zone: Tz) -> Value {
+    let utc = DateTime::from_timestamp_micros(i64::try_from(us).unwrap_or_default());
+    let text = utc.map(|utc| {
+        utc.with_timezone(&zone)
+            .to_rfc3339_opts(SecondsFormat::Millis, false)
+    });
+    text.into()
+}
+
+/// Every `flow.key.` variable that the dialplan saw in the end, but the raw response and
+/// what stands beside another name.
+fn keys(scenario: &Scenario, record: &CallRecord) -> Vec<Value> {
+    let Some(first) = record.legs.first() else {
+        return Vec::new();
+    };
+    let mut keys = Map::new();
+    for (variable, text) in &first.variables {
+        let Some(name) = variable.strip_prefix(KEY) else {
+            continue;
+        };
+        let base = name.strip_suffix("_b64");
+        let beside = base.is_some_and(|base| first.variables.contains_key(&format!("{KEY}{base}")));
+        if !beside && name != "response_raw" {
+            keys.insert(name.to_owned(), value(scenario, first, variable, text));
+        }
+    }
+    let entry = |(name, value)| json!({ "name": format!("$flow.key.{name}"), "value": value });
+    keys.into_iter().map(entry).collect()
+}
+
+/// The text as it came over HTTP, with the type that it had there.
+fn value(scenario: &Scenario, leg: &LegRecord, variable: &str, text: &str) -> Value {
+    let name = variable.trim_start_matches(KEY);
+    let typed = scenario.typed.iter().find(|(typed, _)| *typed == name);
+    if let Some((_, value)) = typed.filter(|_| scenario.line == Some(0)) {
+        return value.clone();
+    }
+    let wanted = scenario
+        .variables
+        .iter()
+        .find(|(wanted, _)| wanted == variable);
+    match wanted {
+        Some((_, Is::Exactly(exact) | Is::Text(exact))) => exact.as_str().into(),
+        _ => {
+            let exact = leg.variables.get(&format!("{variable}_b64"));
+            let bytes = exact.and_then(|exact| STANDARD.decode(exact).ok());
+            let exact = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            exact.unwrap_or_else(|| text.to_owned()).into()
+        }
+    }
+}

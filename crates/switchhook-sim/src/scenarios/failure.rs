@@ -1,0 +1,210 @@
+//! Calls that go to line 1, or nowhere, each for its own reason.
+
+use std::time::Duration;
+
+use super::{Heard, Host, Is, Requests, Scenario};
+use crate::receiver::{OK, PARTIAL, RUBBISH, Request};
+use crate::switch::{Caller, Cause, Left, Vanish};
+
+/// An address that no operator may open: cloud metadata.
+const METADATA: &str = "http://169.254.169.254/latest/meta-data";
+/// A password that must never be seen again.
+const PASSWORD: &str = "lab-secret-81d2";
+
+pub(super) fn all() -> Vec<Scenario> {
+    let mut all = statuses();
+    all.extend(timeouts());
+    all.extend(requests());
+    all.extend(responses());
+    all.extend(connections());
+    all.extend(lost());
+    all.push(too_late());
+    all
+}
+
+fn statuses() -> Vec<Scenario> {
+    let status = |name, path, reason, code: &str, kind| {
+        Scenario::failure(name, path, reason)
+            .with_status(code, kind)
+            .raw(&format!(r#"{{"status":{code}}}"#))
+    };
+    let auth = format!(r#"auth.basic = {{ username = "switch", password = "{PASSWORD}" }}"#);
+    let denied = status(
+        "authentication_failure",
+        "/status/401",
+        "AUTHENTICATION_FAILURE",
+        "401",
+        "CLIENT_ERROR",
+    );
+    vec![
+        Scenario {
+            request: Some(is_basic),
+            ..denied.set(&auth)
+        },
+        status(
+            "http_status_500",
+            "/status/500",
+            "HTTP_STATUS",
+            "500",
+            "SERVER_ERROR",
+        ),
+        status(
+            "http_status_302",
+            "/status/302",
+            "HTTP_STATUS",
+            "302",
+            "REDIRECTION",
+        ),
+        status(
+            "http_status_404",
+            "/status/404",
+            "HTTP_STATUS",
+            "404",
+            "CLIENT_ERROR",
+        ),
+    ]
+}
+
+fn is_basic(request: &Request) -> Result<(), String> {
+    use base64::Engine;
+    let credentials =
+        base64::engine::general_purpose::STANDARD.encode(format!("switch:{PASSWORD}"));
+    match request.header("authorization") {
+        Some(header) if header == format!("Basic {credentials}") => Ok(()),
+        other => Err(format!("basic authentication was sent as {other:?}")),
+    }
+}
+
+fn timeouts() -> Vec<Scenario> {
+    let late = |name, path| {
+        Scenario::failure(name, path, "TIMEOUT")
+            .set("timeout = \"700ms\"")
+            .expecting("response_duration", Is::Seconds(0.6, 3.0))
+            .heard(Heard::Music("local_stream://moh", 0.4))
+            .requests(Requests::Cancelled)
+    };
+    let dripping = late("timeout_in_body", "/drip/40")
+        .expecting("response_status_code", Is::exactly("200"))
+        .expecting("response_status_type", Is::exactly("SUCCESSFUL"))
+        .expecting("response_raw", Is::Maybe)
+        .requests(Requests::One);
+    vec![late("timeout", "/silent"), dripping]
+}
+
+fn requests() -> Vec<Scenario> {
+    let never = |name, path, reason| Scenario::failure(name, path, reason).requests(Requests::None);
+    vec![
+        never(
+            "missing_variable_in_url",
+            "/ok/{{ flow.key.nosuch }}",
+            "INVALID_FLOW_VAR",
+        ),
+        never("missing_mandatory_query", "/ok", "INVALID_FLOW_VAR")
+            .set(r#"query = [{ name = "x", value = "{{ flow.key.nosuch }}", mandatory = true }]"#),
+        Scenario {
+            unknown: true,
+            ..never("unknown_webhook", "/ok", "INVALID_REQUEST")
+        }
+        .expecting("error_detail", Is::Sentence("unknown_webhook")),
+        never("blocked_address", METADATA, "BLOCKED_ADDRESS"),
+    ]
+}
+
+fn responses() -> Vec<Scenario> {
+    let read =
+        |name, path, reason| Scenario::failure(name, path, reason).with_status("200", "SUCCESSFUL");
+    let required = r#"response.map = { customer_name = "$.customer.name" }"#;
+    let mut stale = read("missing_required_path", "/partial", "INVALID_RESPONSE_MAP")
+        .set(required)
+        .raw(PARTIAL);
+    // Left by an earlier widget: a failure must not leave it to the dialplan.
+    stale
+        .call
+        .variables
+        .push(("flow.key.customer_name".into(), "Earlier".into()));
+    let too_much = |name, path| {
+        read(name, path, "INVALID_RESPONSE")
+            .expecting("response_raw", Is::Maybe)
+            .requests(Requests::Cut)
+    };
+    vec![
+        read("rubbish", "/rubbish", "INVALID_RESPONSE")
+            .expecting("response_raw", Is::Text(RUBBISH.into())),
+        too_much("too_much", "/flood"),
+        too_much("too_much_when_unpacked", "/bomb"),
+        read("not_a_word", "/ok", "INVALID_RESPONSE_MAP")
+            .set(r#"response.map = { queue = { path = "$.customer.name", as = "word" } }"#)
+            .raw(OK),
+        stale,
+    ]
+}
+
+fn connections() -> Vec<Scenario> {
+    let broken = |name, path| {
+        Scenario::failure(name, path, "CONNECTION_FAILURE")
+            .expecting("response_duration", Is::Maybe)
+    };
+    let mut nobody = broken("no_service", "/ok").requests(Requests::None);
+    nobody.host = Host::Nobody;
+    nobody.left = Left::NoService;
+    nobody.variables.retain(|(name, _)| {
+        !["flow.key.error_detail", "flow.key.response_duration"].contains(&name.as_str())
+    });
+    vec![
+        broken("refused", "http://127.0.0.1:{closed}/ok").requests(Requests::None),
+        broken("reset", "/reset")
+            .expecting("response_status_code", Is::Maybe)
+            .expecting("response_status_type", Is::Maybe)
+            .expecting("response_raw", Is::Maybe),
+        nobody,
+    ]
+}
+
+/// Calls that end before an answer is there.
+fn lost() -> Vec<Scenario> {
+    let lost = |name, behaviour, left| {
+        let mut scenario = Scenario::success(name, "/slow/6000").requests(Requests::Cancelled);
+        scenario.call.behaviour = behaviour;
+        scenario.left = left;
+        scenario.line = None;
+        scenario.variables = vec![];
+        scenario.heard(Heard::Music("local_stream://moh", 0.2))
+    };
+    let after = Duration::from_millis(700);
+    let vanishes = |how| Caller::Vanishes(after, how);
+    vec![
+        lost(
+            "hangs_up_on_hold",
+            Caller::HangsUp(after, Cause::by_caller()),
+            Left::HungUp,
+        ),
+        lost("switch_resets", vanishes(Vanish::Reset), Left::Vanished),
+        lost("switch_closes", vanishes(Vanish::Eof), Left::Vanished),
+    ]
+}
+
+/// The hook's schedule was shorter than the webhook's answer: the answer must not move the
+/// caller, who is on line 1 by then.
+fn too_late() -> Scenario {
+    let mut scenario = Scenario::failure(
+        "answer_after_the_way_out",
+        "/slow/2500",
+        "CONNECTION_FAILURE",
+    )
+    .heard(Heard::Music("local_stream://moh", 0.5));
+    scenario.left = Left::Rescued;
+    scenario.call.hand_over.way_out = Some(Duration::from_secs(2));
+    scenario.call.talks = Duration::from_secs(3);
+    scenario.variables.retain(|(name, _)| {
+        !["flow.key.error_detail", "flow.key.response_duration"].contains(&name.as_str())
+    });
+    scenario
+}
+
+pub(super) fn overload() -> (Scenario, Scenario) {
+    let first = Scenario::success("overload_first", "/slow/1500")
+        .raw(OK)
+        .heard(Heard::Music("local_stream://moh", 0.8));
+    let second = Scenario::failure("overloaded", "/ok", "OVERLOADED").requests(Requests::None);
+    (first, second)
+}

@@ -1,0 +1,199 @@
+//! The calls that the lab places, and what must become of each.
+
+mod agents;
+mod expect;
+mod failure;
+mod hostile;
+mod outage;
+mod parked;
+mod resting;
+mod routed;
+mod success;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::receiver::Request;
+use super::switch::{Call, Left};
+
+pub(super) use self::expect::{Heard, Is, Requests, problems};
+
+/// Where the call is to be placed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// The service under test.
+    Service,
+    /// A port on which nobody listens.
+    Nobody,
+    /// First a port on which nobody listens, then the service.
+    SecondOfTwo,
+}
+
+/// Looks at a request and says what is wrong with it.
+type Check = fn(&Request) -> Result<(), String>;
+
+/// One call and what must become of it.
+#[derive(Debug, Clone)]
+pub(super) struct Scenario {
+    /// Its name, which is its webhook's too.
+    pub name: &'static str,
+    /// Path at the receiver, or a whole URL, with `{receiver}` and `{closed}` for the addresses of one.
+    pub url: String,
+    /// Lines of the webhook's table in `switchhook.toml`, without `url`.
+    pub settings: String,
+    /// The config has no webhook of this name.
+    pub unknown: bool,
+    pub host: Host,
+    pub call: Call,
+    /// The line that the dialplan must take.
+    pub line: Option<u8>,
+    /// How the call must leave the service.
+    pub left: Left,
+    /// Every `flow.` variable that must be there; no other may be.
+    pub variables: Vec<(String, Is)>,
+    pub heard: Heard,
+    /// Whether the caller must be answered in the end.
+    pub answered: bool,
+    pub requests: Requests,
+    /// Keys of the document that are not text, without `flow.key.`.
+    pub typed: Vec<(&'static str, Value)>,
+    /// The document must be delivered again, the same under the same id.
+    pub repeats: bool,
+    /// What the request itself must be like.
+    pub request: Option<Check>,
+    /// The number by which the call finds account, flow and webhook: its dialplan names none.
+    pub routed: Option<&'static str>,
+}
+
+/// Variables that a failure without an HTTP status leaves.
+const FAILED: [(&str, &str); 3] = [
+    ("response_status", "FAILED"),
+    ("response_error", "true"),
+    ("flow.line", "1"),
+];
+
+impl Scenario {
+    /// A call that is answered at once with JSON and succeeds.
+    fn success(name: &'static str, path: &str) -> Self {
+        Self {
+            name,
+            url: path.to_owned(),
+            settings: String::new(),
+            unknown: false,
+            host: Host::Service,
+            call: Call {
+                path: name.to_owned(),
+                variables: vec![("flow.key.leadid".into(), "HFC123".into())],
+                patience: Duration::from_secs(20),
+                ..Call::default()
+            },
+            line: Some(0),
+            left: Left::Released,
+            variables: vec![
+                variable("response_status", Is::exactly("SUCCESS")),
+                variable("response_status_code", Is::exactly("200")),
+                variable("response_duration", Is::Seconds(0.0, 3.0)),
+                variable("response_error", Is::exactly("false")),
+                variable("flow.line", Is::exactly("0")),
+            ],
+            heard: Heard::NoMusic,
+            answered: true,
+            requests: Requests::One,
+            typed: Vec::new(),
+            repeats: false,
+            request: None,
+            routed: None,
+        }
+    }
+
+    /// A call that fails with `reason`, without an HTTP status.
+    fn failure(name: &'static str, path: &str, reason: &str) -> Self {
+        let mut variables: Vec<_> = FAILED
+            .iter()
+            .map(|(name, value)| variable(name, Is::exactly(value)))
+            .collect();
+        variables.push(variable("error_reason", Is::exactly(reason)));
+        variables.push(variable("error_detail", Is::Sentence("")));
+        Self {
+            line: Some(1),
+            variables,
+            ..Self::success(name, path)
+        }
+    }
+
+    /// The same with an HTTP status.
+    fn with_status(self, code: &str, kind: &str) -> Self {
+        self.expecting("response_status_code", Is::exactly(code))
+            .expecting("response_status_type", Is::exactly(kind))
+            .expecting("response_duration", Is::Seconds(0.0, 3.0))
+    }
+
+    /// Adds lines to the webhook's settings.
+    fn set(mut self, lines: &str) -> Self {
+        self.settings.push_str(lines);
+        self.settings.push('\n');
+        self
+    }
+
+    /// Expects a variable; a later word replaces an earlier one.
+    fn expecting(mut self, name: &str, is: Is) -> Self {
+        let (name, is) = variable(name, is);
+        self.variables.retain(|(known, _)| *known != name);
+        self.variables.push((name, is));
+        self
+    }
+
+    /// Expects the whole body in `response_raw`.
+    fn raw(self, body: &str) -> Self {
+        self.expecting("response_raw", Is::exactly(body))
+    }
+
+    /// The document has this key with this JSON type.
+    fn typed(mut self, name: &'static str, value: Value) -> Self {
+        self.typed.push((name, value));
+        self
+    }
+
+    fn heard(mut self, heard: Heard) -> Self {
+        self.heard = heard;
+        self
+    }
+
+    fn requests(mut self, requests: Requests) -> Self {
+        self.requests = requests;
+        self
+    }
+}
+
+/// A variable's full name: those without a dot are `flow.key.` ones.
+fn variable(name: &str, is: Is) -> (String, Is) {
+    let full = if name.contains('.') {
+        name.to_owned()
+    } else {
+        format!("flow.key.{name}")
+    };
+    (full, is)
+}
+
+/// Every scenario for a service with room for all of them.
+pub(super) fn all() -> Vec<Scenario> {
+    let mut all = success::all();
+    all.extend(failure::all());
+    all.extend(hostile::all());
+    all.extend(agents::all());
+    all.extend(routed::all());
+    all.extend(parked::all(&all));
+    all
+}
+
+/// The service that takes the parked calls of the lab.
+pub(super) const PARK_SERVICE: &str = "lab";
+
+pub(super) use self::outage::{Killed, ReceiverDown};
+pub(super) use self::resting::Rests;
+
+/// Two calls for a service with room for one: the first holds, the second is sent on.
+pub(super) fn overload() -> (Scenario, Scenario) {
+    failure::overload()
+}

@@ -1,0 +1,98 @@
+//! Calls while something that they need is away.
+
+use std::time::Duration;
+
+use super::agents::talks;
+use super::parked::parked;
+use super::success::mapped;
+use super::{FAILED, Heard, Is, Requests, Scenario, variable};
+use crate::receiver::OK;
+use crate::switch::{End, Left};
+
+/// Until it is told to end, in any case.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The way out of a parked call whose service dies: late enough to be on hold by then.
+const PARKED_WAY_OUT: Duration = Duration::from_secs(6);
+
+/// The receiver of documents is down when the first call ends, and comes back while the
+/// second, which was on hold meanwhile, talks.
+#[derive(Debug, Clone)]
+pub(crate) struct ReceiverDown {
+    pub ends: Scenario,
+    pub on_hold: Scenario,
+}
+
+impl ReceiverDown {
+    pub(crate) fn new() -> Self {
+        let mut on_hold = mapped("receiver_down_on_hold", "/slow/800")
+            .raw(OK)
+            .heard(Heard::Music("local_stream://moh", 0.5))
+            .expecting("response_duration", Is::Seconds(0.7, 3.0));
+        on_hold.call.talks = LONG;
+        Self {
+            ends: mapped("receiver_down", "/ok").raw(OK),
+            on_hold,
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<&Scenario> {
+        vec![&self.ends, &self.on_hold]
+    }
+}
+
+/// `kill -9` while one caller talks, two are on hold (one of them parked), and the document
+/// of another is on its way.
+#[derive(Debug, Clone)]
+pub(crate) struct Killed {
+    pub talks: Scenario,
+    pub on_hold: Scenario,
+    pub parked: Scenario,
+    pub over: Scenario,
+}
+
+impl Killed {
+    pub(crate) fn new() -> Self {
+        let scenario = mapped("killed_while_talking", "/ok").raw(OK);
+        let mut talking = talks(scenario, &["agent1"], End::Caller);
+        talking.call.talks = LONG;
+        let mut over = mapped("killed_before_delivery", "/ok").raw(OK);
+        over.repeats = true;
+        Self {
+            talks: talking,
+            on_hold: on_hold(),
+            parked: parked_on_hold(),
+            over,
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<&Scenario> {
+        vec![&self.talks, &self.on_hold, &self.parked, &self.over]
+    }
+}
+
+/// Nobody resumes a parked call: the hook's schedule takes it.
+fn parked_on_hold() -> Scenario {
+    let mut scenario = parked("killed_while_parked", &on_hold());
+    scenario.call.hand_over.way_out = Some(PARKED_WAY_OUT);
+    scenario.left = Left::Rescued;
+    scenario
+}
+
+/// The dialplan's own preset takes a caller to line 1 whose service died.
+fn on_hold() -> Scenario {
+    let mut scenario = Scenario::success("killed_on_hold", "/slow/60000")
+        .set("timeout = \"60s\"")
+        .requests(Requests::One)
+        .heard(Heard::Music("local_stream://moh", 0.0));
+    scenario.call.talks = LONG;
+    scenario.call.hand_over.way_out = Some(LONG);
+    scenario.call.patience = LONG;
+    scenario.line = Some(1);
+    let preset = FAILED
+        .iter()
+        .map(|(name, value)| variable(name, Is::exactly(value)));
+    let reason = variable("error_reason", Is::exactly("CONNECTION_FAILURE"));
+    scenario.variables = preset.chain([reason]).collect();
+    scenario
+}

@@ -1,0 +1,114 @@
+//! Calls that the dialplan parks: what becomes of them is what becomes of the same call on
+//! a socket, but for a service that is not there.
+
+use std::time::Duration;
+
+use super::routed::routed;
+use super::{FAILED, Heard, Is, PARK_SERVICE, Requests, Scenario, variable};
+use crate::switch::{Left, Parked};
+
+/// Parked and on a socket.
+const SAME: [(&str, &str); 24] = [
+    ("parked_success_json", "success_json"),
+    ("parked_success_empty", "success_empty"),
+    ("parked_background", "background"),
+    ("parked_large_response_raw", "large_response_raw"),
+    ("parked_slow_with_music", "slow_with_music"),
+    ("parked_a_file_repeats", "a_file_repeats"),
+    ("parked_slow_without_music", "slow_without_music"),
+    ("parked_early_media", "unanswered_early_media"),
+    ("parked_silence", "unanswered_silence"),
+    ("parked_answer", "unanswered_answer"),
+    ("parked_unanswered_at_once", "unanswered_at_once"),
+    ("parked_authentication_failure", "authentication_failure"),
+    ("parked_http_status_500", "http_status_500"),
+    ("parked_timeout", "timeout"),
+    ("parked_missing_variable_in_url", "missing_variable_in_url"),
+    ("parked_unknown_webhook", "unknown_webhook"),
+    ("parked_blocked_address", "blocked_address"),
+    ("parked_rubbish", "rubbish"),
+    ("parked_missing_required_path", "missing_required_path"),
+    ("parked_refused", "refused"),
+    ("parked_hangs_up_on_hold", "hangs_up_on_hold"),
+    ("parked_hostile_answer", "hostile_answer"),
+    ("parked_percent_exact", "percent_exact"),
+    ("parked_recording", "recording"),
+];
+
+/// How long a call that nobody takes waits here; the shipped hook says 3 s.
+const UNTAKEN: Duration = Duration::from_secs(3);
+
+pub(super) fn all(sockets: &[Scenario]) -> Vec<Scenario> {
+    let same = SAME.iter().filter_map(|(name, socket)| {
+        let socket = sockets.iter().find(|scenario| scenario.name == *socket)?;
+        Some(parked(name, socket))
+    });
+    let routed = parked("parked_routed", &routed("parked_routed", "912249000003"));
+    same.chain([untaken(), unknown_service(), routed]).collect()
+}
+
+/// The same call, parked.
+pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
+    let mut scenario = socket.clone();
+    scenario.name = name;
+    if scenario.routed.is_none() {
+        scenario.call.path = name.to_owned();
+    }
+    scenario.call.parked = Some(Parked {
+        service: PARK_SERVICE.to_owned(),
+        untaken: UNTAKEN,
+    });
+    if scenario.unknown {
+        scenario = scenario.expecting("error_detail", Is::Sentence("parked_unknown_webhook"));
+    }
+    scenario
+}
+
+/// What the hook sets holds for a call that nobody took.
+fn untaken() -> Scenario {
+    let mut scenario = parked("parked_for_nobody", &absent("parked_for_nobody"));
+    if let Some(parked) = &mut scenario.call.parked {
+        parked.service = "nobody".into();
+        parked.untaken = Duration::from_secs(1);
+    }
+    scenario
+}
+
+/// A way out that nobody could cancel: the service leaves the call to it.
+fn unknown_service() -> Scenario {
+    let mut scenario = parked("parked_without_way_out", &absent("parked_without_way_out"));
+    scenario.call.hand_over.way_out = None;
+    if let Some(parked) = &mut scenario.call.parked {
+        parked.untaken = Duration::from_secs(1);
+    }
+    scenario
+}
+
+/// On line 1 by the hook's own schedule, with what the hook had set.
+pub(super) fn absent(name: &'static str) -> Scenario {
+    let mut scenario = Scenario::success(name, "/ok")
+        .requests(Requests::None)
+        .heard(Heard::NoMusic);
+    scenario.line = Some(1);
+    scenario.left = Left::Rescued;
+    let preset = FAILED
+        .iter()
+        .map(|(name, value)| variable(name, Is::exactly(value)));
+    let reason = variable("error_reason", Is::exactly("CONNECTION_FAILURE"));
+    scenario.variables = preset.chain([reason]).collect();
+    scenario
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_on_a_socket_that_is_to_be_parked_is_there() {
+        let count = super::super::all()
+            .iter()
+            .filter(|scenario| scenario.call.parked.is_some())
+            .count();
+        assert_eq!(count, SAME.len() + 3);
+    }
+}

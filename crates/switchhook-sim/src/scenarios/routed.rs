@@ -1,0 +1,48 @@
+//! Calls whose dialplan names neither webhook nor flow nor account: the service finds all three
+//! by the number that was dialled.
+
+use chrono::{DateTime, Offset as _};
+
+use super::success::mapped;
+use super::{Is, Scenario};
+use crate::documents::{ACCOUNT, FLOW, ZONE};
+use crate::receiver::{OK, Request};
+
+pub(super) fn all() -> Vec<Scenario> {
+    vec![routed("routed", "912249000001"), most_exact()]
+}
+
+/// A call to a number that leads to the webhook of its name.
+pub(super) fn routed(name: &'static str, number: &'static str) -> Scenario {
+    let mut scenario = mapped(name, "/ok")
+        .raw(OK)
+        .expecting("flow.account", Is::exactly(ACCOUNT))
+        .expecting("flow.name", Is::exactly(FLOW));
+    scenario.call.path = String::new();
+    scenario.call.destination = number.to_owned();
+    scenario.request = Some(has_the_accounts_time);
+    scenario.routed = Some(number);
+    scenario
+}
+
+/// The whole number is above its beginning, which leads to another webhook.
+fn most_exact() -> Scenario {
+    let mut scenario = routed("routed_by_prefix", "91224900000");
+    scenario.call.destination = "+912249000002".to_owned();
+    scenario.routed = Some("91224900000*");
+    scenario
+}
+
+/// A webhook on hold is shown the times of the account, which are not those of the others.
+fn has_the_accounts_time(request: &Request) -> Result<(), String> {
+    let body: serde_json::Value = serde_json::from_slice(&request.body)
+        .map_err(|error| format!("the body is not JSON: {error}"))?;
+    let time = body["callDetails"][0]["startTime"].as_str();
+    let time = time.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
+    let time = time.ok_or("the body has no startTime")?;
+    let wanted = time.with_timezone(&ZONE).offset().fix();
+    if *time.offset() != wanted {
+        return Err(format!("its time is {time}, and not that of {ZONE}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! A call after the service: its line, whom it talks to, and what is left of it.
+
+use std::sync::Arc;
+
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::Play;
+use crate::switch::announce::DESTROY;
+use crate::switch::bridge::until_down;
+use crate::switch::channel::{Cause, Channel, State};
+use crate::switch::dialplan::{check_neighbours, check_tasks, line};
+use crate::switch::media::{Ear, Sound};
+use crate::switch::record::{CallRecord, Left, LegRecord};
+
+impl Play {
+    /// The dialplan after the service, and the end of the call.
+    pub(super) async fn finish(mut self, left: Left) -> CallRecord {
+        self.leave(left);
+        let left = self.left.unwrap_or(left);
+        if matches!(left, Left::Released | Left::NoService) {
+            self.take_line(left);
+        }
+        if self.leg.lock().is_up() {
+            match self.call.dial.clone().filter(|_| self.line == Some(0)) {
+                Some(dial) => {
+                    let (switch, leg) = (Arc::clone(&self.switch), Arc::clone(&self.leg));
+                    self.agents = switch.connect_agents(&leg, &dial, self.call.talks).await;
+                }
+                None => self.talk().await,
+            }
+            sleep(self.call.reports_after).await;
+            self.session.go_down();
+        }
+        self.switch.table().remove(&self.leg.uuid);
+        self.record(left)
+    }
+
+    /// The caller is on its line until it has talked enough or somebody hangs it up.
+    async fn talk(&self) {
+        if !until_down(&self.leg, self.call.talks).await {
+            self.switch.hang_up(&self.leg, Cause::by_caller());
+        }
+    }
+
+    fn take_line(&mut self, left: Left) {
+        let mut channel = self.leg.lock();
+        if !channel.is_up() {
+            return;
+        }
+        channel.acknowledged();
+        self.line = line(&mut channel);
+        if let Some(line) = self.line {
+            self.transfer(&mut channel, line);
+        }
+        if left == Left::Released && !channel.written.is_empty() {
+            check_tasks(&mut channel, &self.call.hand_over);
+        }
+    }
+
+    pub(super) fn transfer(&self, channel: &mut Channel, line: u8) {
+        if self.call.hand_over.transfer {
+            let extension = format!("{}-line-{line}", self.call.lines());
+            channel.transfer(&extension, &Uuid::new_v4().to_string());
+        }
+    }
+
+    fn record(self, left: Left) -> CallRecord {
+        let mut channel = self.leg.lock();
+        channel.state = State::Destroy;
+        let tasks = channel.tasks.iter().map(|task| task.id);
+        tasks.for_each(|task| drop(self.switch.owners().remove(&task)));
+        self.switch.fire(&mut channel, DESTROY, &[]);
+        check_neighbours(&mut channel);
+        let mut legs = vec![LegRecord::of(&channel)];
+        legs.extend(self.agents);
+        let ear = std::mem::replace(&mut channel.ear, Ear::new(Sound::Silence));
+        CallRecord {
+            uuid: channel.uuid.clone(),
+            left,
+            line: self.line,
+            heard: ear.timeline(),
+            variables: self.variables.unwrap_or_default(),
+            violations: std::mem::take(&mut channel.violations),
+            answered: channel.times.answered > 0,
+            early_media: channel.times.early_media > 0,
+            traffic: self.traffic,
+            connected: self.connected,
+            ended: self.ended,
+            legs,
+            kept: self.kept,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A call that waits in `park`, steered over port 8021.
+
+use tokio::time::{Instant, sleep_until};
+
+use super::Play;
+use crate::switch::channel::Channel;
+use crate::switch::dialplan::line;
+use crate::switch::record::Left;
+
+impl Play {
+    /// Until somebody moves the call, its way out takes it, or it is hung up.
+    pub(super) async fn wait_in_park(&mut self) -> Left {
+        // Who looks for a call by its webhook finds it as on a socket.
+        self.note_host("");
+        self.session.park();
+        self.connected = Some(Instant::now());
+        loop {
+            tokio::select! {
+                () = self.leg.wake.notified() => {}
+                () = sleep_until(self.moment_in_park()) => {
+                    let now = Instant::now();
+                    self.caller_acts(now);
+                    self.tasks(now);
+                    self.session.tick();
+                }
+            }
+            if !self.leg.lock().is_up() {
+                self.go_down();
+            }
+            if let Some(left) = self.left {
+                return left;
+            }
+            if let Some(destination) = self.moved() {
+                self.session.leave();
+                self.check_destination(&destination);
+                return Left::Released;
+            }
+        }
+    }
+
+    fn moment_in_park(&self) -> Instant {
+        [self.session.next(), self.hangs_up_at()]
+            .into_iter()
+            .flatten()
+            .fold(self.entered + self.call.patience, Instant::min)
+    }
+
+    fn moved(&self) -> Option<String> {
+        self.leg.lock().moved.take()
+    }
+
+    /// `NAME-line-N XML CONTEXT`, and the N that `flow.line` says.
+    fn check_destination(&self, destination: &str) {
+        let mut channel = self.leg.lock();
+        let Some(line) = line(&mut channel) else {
+            return;
+        };
+        let wanted = format!("{}-line-{line} XML flows", self.call.lines());
+        if destination != wanted {
+            violation(&mut channel, destination, &wanted);
+        }
+        if channel.variable("flow.untaken").is_some() && self.untaken_is_left(&channel) {
+            channel.violation("the way out of a call that nobody took was left behind".into());
+        }
+    }
+
+    fn untaken_is_left(&self, channel: &Channel) -> bool {
+        let id = channel.variable("flow.untaken");
+        let id = id.and_then(|id| id.parse::<u32>().ok());
+        channel.tasks.iter().any(|task| Some(task.id) == id)
+    }
+}
+
+fn violation(channel: &mut Channel, destination: &str, wanted: &str) {
+    channel.violation(format!("transferred to {destination:?}, not {wanted:?}"));
+}

@@ -1,0 +1,70 @@
+//! A channel that the switch dials.
+
+use super::{CallState, Cause, Channel, Party, Peer, Profile, State, micros};
+use crate::switch::media::{Ear, Sound};
+use crate::switch::template::{AGENT, AGENT_ANSWERS, AGENT_REFUSES};
+
+impl Channel {
+    /// A leg that `caller` dials: nobody has answered yet.
+    pub(in crate::switch) fn dialled(
+        uuid: String,
+        number: &str,
+        session: u64,
+        caller: &Channel,
+    ) -> Self {
+        let party = Party {
+            destination: number.to_owned(),
+            ..caller.party.clone()
+        };
+        let mut channel = Self::bare(uuid, party, session, Ear::new(Sound::Ringing));
+        channel.profile = Profile {
+            outbound: true,
+            context: caller.profile.context,
+            rdnis: caller.profile.rdnis.clone(),
+            callee: Some(number.to_owned()),
+            ..Profile::default()
+        };
+        channel.call_uuid.clone_from(&caller.uuid);
+        channel.other = caller.as_other("originator");
+        channel.peer = Some(Peer {
+            uuid: caller.uuid.clone(),
+            name: caller.name(),
+            ..Peer::default()
+        });
+        channel.apply(&AGENT);
+        channel
+    }
+
+    /// Its phone rings.
+    pub(in crate::switch) fn rings(&mut self) {
+        self.state = State::ConsumeMedia;
+        self.running = State::ConsumeMedia;
+        self.call_state = CallState::Ringing;
+        self.times.progress = micros();
+        for (name, value) in &mut self.other {
+            if name == "Other-Leg-Channel-Progress-Time" {
+                *value = self.times.progress.to_string().into();
+            }
+        }
+    }
+
+    /// Somebody takes it.
+    pub(in crate::switch) fn answers(&mut self) {
+        self.times.answered = micros();
+        self.apply(&AGENT_ANSWERS);
+    }
+
+    /// Its phone refuses, or is not there.
+    pub(in crate::switch) fn refuses(&mut self, cause: Cause) {
+        self.running = State::ConsumeMedia;
+        self.state = State::Hangup;
+        self.cause = Some(cause);
+        self.apply(&AGENT_REFUSES);
+    }
+
+    /// Codecs were agreed on: at once on a channel that calls in, with the answer on one
+    /// that is dialled.
+    pub(super) fn has_codec(&self) -> bool {
+        !self.profile.outbound || self.times.answered > 0
+    }
+}

@@ -1,0 +1,118 @@
+//! States of a channel, and why it went down.
+
+/// Where a channel stands in the switch's state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::switch) enum State {
+    Init,
+    Execute,
+    ExchangeMedia,
+    ConsumeMedia,
+    Hangup,
+    Reporting,
+    Destroy,
+}
+
+impl State {
+    pub(in crate::switch) fn name(self) -> &'static str {
+        match self {
+            Self::Init => "CS_INIT",
+            Self::Execute => "CS_EXECUTE",
+            Self::ExchangeMedia => "CS_EXCHANGE_MEDIA",
+            Self::ConsumeMedia => "CS_CONSUME_MEDIA",
+            Self::Hangup => "CS_HANGUP",
+            Self::Reporting | Self::Destroy => "CS_REPORTING",
+        }
+    }
+
+    pub(in crate::switch) fn number(self) -> u8 {
+        match self {
+            Self::Init => 2,
+            Self::Execute => 4,
+            Self::ExchangeMedia => 5,
+            Self::ConsumeMedia => 7,
+            Self::Hangup => 10,
+            Self::Reporting => 11,
+            Self::Destroy => 12,
+        }
+    }
+}
+
+/// What the call is to its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::switch) enum CallState {
+    Down,
+    Ringing,
+    Early,
+    Active,
+    Hangup,
+}
+
+impl CallState {
+    pub(in crate::switch) fn name(self) -> &'static str {
+        match self {
+            Self::Down => "DOWN",
+            Self::Ringing => "RINGING",
+            Self::Early => "EARLY",
+            Self::Active => "ACTIVE",
+            Self::Hangup => "HANGUP",
+        }
+    }
+}
+
+/// Why a channel went down, and which end did it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// The switch's name, `NORMAL_CLEARING` for example.
+    pub name: String,
+    /// `sip_hangup_disposition`: `recv_bye` when the caller hung up.
+    pub disposition: &'static str,
+}
+
+impl Cause {
+    /// The caller hung up.
+    #[must_use]
+    pub fn by_caller() -> Self {
+        Self {
+            name: "NORMAL_CLEARING".into(),
+            disposition: "recv_bye",
+        }
+    }
+
+    /// The switch hung up.
+    #[must_use]
+    pub fn by_switch(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            disposition: "send_bye",
+        }
+    }
+
+    /// The party that was called refused, or could not be reached.
+    #[must_use]
+    pub fn refused(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            disposition: "recv_refuse",
+        }
+    }
+
+    /// The far end did it, as the switch says.
+    #[must_use]
+    pub fn by_far_end(&self) -> bool {
+        self.disposition.starts_with("recv_")
+    }
+
+    /// Its Q.850 number (switch_types.h; a cancelled originate counts as 16).
+    #[must_use]
+    pub fn q850(&self) -> u16 {
+        match self.name.as_str() {
+            "USER_BUSY" => 17,
+            "NO_USER_RESPONSE" => 18,
+            "NO_ANSWER" => 19,
+            "CALL_REJECTED" => 21,
+            "DESTINATION_OUT_OF_ORDER" => 27,
+            "NORMAL_TEMPORARY_FAILURE" => 41,
+            _ => 16,
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! One channel: its identity, state, variables and what waits to be done to it.
+
+mod agent;
+mod cause;
+mod fields;
+mod leg;
+mod profile;
+mod variables;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+use super::event::{Event, Text};
+use super::media::Ear;
+use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, VARIABLES};
+use super::wire::Command;
+
+pub use self::cause::Cause;
+pub(super) use self::cause::{CallState, State};
+pub(super) use self::leg::Leg;
+pub(super) use self::profile::{Peer, Profile};
+
+/// The switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
+pub(super) const QUEUE: usize = 256;
+
+/// What a scheduled task does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// `sched_transfer` to line 1.
+    WayOut,
+    /// A hang-up that the dialplan's author scheduled; not ours to touch.
+    Hangup,
+}
+
+/// A scheduled task of this channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Task {
+    pub id: u32,
+    pub at: Instant,
+    pub deed: Deed,
+}
+
+/// Moments in microseconds since 1970; 0 when it has not happened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Times {
+    pub created: u64,
+    pub answered: u64,
+    /// The far end rings (of a channel that dials: the first that it dialled).
+    pub progress: u64,
+    pub early_media: u64,
+    pub bridged: u64,
+    pub transferred: u64,
+    pub hungup: u64,
+}
+
+/// Microseconds since 1970.
+pub(super) fn micros() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Who calls whom.
+#[derive(Debug, Clone)]
+pub(super) struct Party {
+    pub caller_name: String,
+    pub caller: String,
+    pub destination: String,
+}
+
+/// One channel.
+#[derive(Debug)]
+pub(super) struct Channel {
+    pub uuid: String,
+    pub party: Party,
+    /// Number of the destination when it was created.
+    pub first_destination: String,
+    pub profile: Profile,
+    /// `Channel-Call-UUID`.
+    pub call_uuid: String,
+    /// The profile of the other leg, once there is one.
+    pub other: Vec<(Text, Text)>,
+    pub peer: Option<Peer>,
+    pub session: u64,
+    pub state: State,
+    /// The state whose name events carry; it follows `state` at the next tick.
+    pub running: State,
+    pub call_state: CallState,
+    pub cause: Option<Cause>,
+    pub times: Times,
+    variables: Vec<(Text, Text)>,
+    /// `sendmsg` that waits for the session's next tick.
+    pub queue: VecDeque<Command>,
+    /// `uuid_break` was called (CF_BREAK).
+    pub broken: bool,
+    pub tasks: Vec<Task>,
+    /// Where `uuid_transfer` or `transfer` sends it: `EXTENSION DIALPLAN CONTEXT`.
+    pub moved: Option<String>,
+    /// Somebody listens: events are worth building.
+    pub heeded: bool,
+    pub fired: Vec<Event>,
+    pub ear: Ear,
+    /// The file that it is recorded to.
+    pub recording: Option<String>,
+    /// When that file was closed, if it was kept.
+    pub recorded: Option<Instant>,
+    /// It will be deleted instead.
+    pub discards: bool,
+    /// Variables that are set last of all.
+    pub parting: Vec<(&'static str, String)>,
+    pub violations: Vec<String>,
+    /// Variables that a peer wrote, for the checks at the end.
+    pub written: BTreeMap<String, String>,
+}
+
+impl Channel {
+    /// A call that has just arrived, its phone ringing.
+    pub(super) fn new(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+        let mut channel = Self::bare(uuid, party, session, ear);
+        channel.set_all(&VARIABLES);
+        channel
+    }
+
+    /// Without variables.
+    fn bare(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+        Self {
+            call_uuid: uuid.clone(),
+            uuid,
+            first_destination: party.destination.clone(),
+            party,
+            profile: Profile::default(),
+            other: Vec::new(),
+            peer: None,
+            session,
+            state: State::Init,
+            running: State::Init,
+            call_state: CallState::Down,
+            cause: None,
+            times: Times {
+                created: micros(),
+                ..Times::default()
+            },
+            variables: Vec::with_capacity(128),
+            queue: VecDeque::new(),
+            broken: false,
+            tasks: Vec::new(),
+            moved: None,
+            heeded: false,
+            fired: Vec::new(),
+            ear,
+            recording: None,
+            recorded: None,
+            discards: false,
+            parting: Vec::new(),
+            violations: Vec::new(),
+            written: BTreeMap::new(),
+        }
+    }
+
+    /// Nobody has hung up.
+    pub(super) fn is_up(&self) -> bool {
+        self.state < State::Hangup
+    }
+
+    pub(super) fn has_media(&self) -> bool {
+        self.times.answered > 0 || self.times.early_media > 0
+    }
+
+    /// The dialplan begins: the call rings.
+    pub(super) fn begin(&mut self) {
+        self.state = State::Execute;
+        self.running = State::Execute;
+        self.call_state = CallState::Ringing;
+        self.set("call_uuid", self.uuid.clone());
+    }
+
+    /// Answers, or opens early media; the media's variables appear once. The event
+    /// belongs between this and [`Channel::media_is_open`].
+    pub(super) fn open_media(&mut self, answer: bool) {
+        if !self.has_media() {
+            self.set_all(&MEDIA);
+        }
+        if answer {
+            self.times.answered = micros();
+        } else {
+            self.times.early_media = micros();
+        }
+    }
+
+    /// What follows the event of an answer or of early media.
+    pub(super) fn media_is_open(&mut self) {
+        let answered = self.times.answered > 0;
+        self.call_state = if answered {
+            CallState::Active
+        } else {
+            CallState::Early
+        };
+        self.set(
+            "endpoint_disposition",
+            if answered { "ANSWER" } else { "EARLY MEDIA" },
+        );
+    }
+
+    /// The caller's phone acknowledged the answer.
+    pub(super) fn acknowledged(&mut self) {
+        if self.times.answered > 0 && self.variable("sip_cseq").is_none() {
+            self.set_all(&ACK);
+        }
+    }
+
+    /// The caller's phone ended the call: what mod_sofia notes of it.
+    pub(super) fn ended_by_phone(&mut self) {
+        self.set("sip_term_status", "200");
+        self.set("proto_specific_hangup_cause", "sip:200");
+        self.set("sip_term_cause", "16");
+    }
+
+    /// The variables that only a finished call has.
+    pub(super) fn report(&mut self) {
+        let disposition = self.cause.as_ref().map(|cause| cause.disposition);
+        // A phone that ended the call is noted at once, the switch's own end later.
+        let noted = self.variable("sip_hangup_disposition").is_some();
+        if let Some(disposition) =
+            disposition.filter(|disposition| disposition.starts_with("recv") && !noted)
+        {
+            if let Some(agent) = self.variable("sip_user_agent").map(str::to_owned) {
+                self.set("sip_user_agent", agent);
+            }
+            self.set("sip_hangup_disposition", disposition);
+        }
+        self.set_all(&REPORT);
+        if self.has_media() {
+            self.set_all(&MEDIA_REPORT);
+        }
+        for (name, value) in std::mem::take(&mut self.parting) {
+            self.set(name, value);
+        }
+    }
+
+    /// The recording that was just closed is deleted: nothing was written to it
+    /// (switch_ivr_async.c `record_callback`).
+    pub(super) fn discard(&mut self) {
+        let told = [
+            ("record_file_size", "44"),
+            ("record_samples", "0"),
+            ("record_seconds", "0"),
+            ("record_ms", "0"),
+            ("RECORD_DISCARDED", "true"),
+            ("record_completion_cause", "empty-file"),
+        ];
+        for (name, value) in told {
+            self.set(name, value);
+        }
+    }
+
+    /// Cancels one task by its number, or all of them by the channel's UUID; how many went.
+    pub(super) fn cancel_tasks(&mut self, which: &str) -> usize {
+        let before = self.tasks.len();
+        match which.parse::<u32>() {
+            Ok(id) => self.tasks.retain(|task| task.id != id),
+            Err(_) => self.tasks.clear(),
+        }
+        before - self.tasks.len()
+    }
+
+    /// The next task that is due, and when.
+    pub(super) fn next_task(&self) -> Option<Instant> {
+        self.tasks.iter().map(|task| task.at).min()
+    }
+
+    /// Schedules `deed` after `delay`.
+    pub(super) fn schedule(&mut self, id: u32, delay: Duration, deed: Deed) {
+        self.tasks.push(Task {
+            id,
+            at: Instant::now() + whole_seconds(delay, micros()),
+            deed,
+        });
+    }
+}
+
+/// The switch's clock for tasks has whole seconds: `+2` is due when the second after the next
+/// begins, 1 to 2 s from now (switch_scheduler.c). A shorter delay than a second, which no
+/// dialplan can give, is left as it is.
+fn whole_seconds(delay: Duration, now_us: u64) -> Duration {
+    let begun = Duration::from_micros(now_us % 1_000_000);
+    delay
+        .checked_sub(begun)
+        .filter(|_| delay.subsec_nanos() == 0)
+        .unwrap_or(delay)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::switch::media::Sound;
+
+    pub(super) fn channel() -> Channel {
+        let party = Party {
+            caller_name: "Anna".into(),
+            caller: "9822".into(),
+            destination: "7000".into(),
+        };
+        Channel::new("u-1".into(), party, 7, Ear::new(Sound::Ringing))
+    }
+
+    #[tokio::test]
+    async fn one_task_is_cancelled_by_number_and_all_of_them_by_uuid() {
+        let mut channel = channel();
+        channel.schedule(5, Duration::from_secs(15), Deed::WayOut);
+        channel.schedule(6, Duration::from_secs(3600), Deed::Hangup);
+        assert_eq!(channel.cancel_tasks("5"), 1);
+        assert_eq!(channel.cancel_tasks("u-1"), 1);
+    }
+
+    #[test]
+    fn tasks_are_due_when_a_second_begins() {
+        let after = |delay, now_us| whole_seconds(Duration::from_millis(delay), now_us).as_millis();
+        // In the capture states-resume-after-the-way-out: +2 at 0.49 s.
+        assert_eq!(after(2000, 1_795_602_946_490_000), 1510);
+        assert_eq!(after(2000, 1_795_602_946_000_000), 2000);
+        assert_eq!(after(200, 1_795_602_946_900_000), 200);
+    }
+}

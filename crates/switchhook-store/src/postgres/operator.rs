@@ -1,0 +1,232 @@
+//! What an operator sees of the outbox, and replay.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+
+use super::Postgres;
+use super::claims::{content, count, kind, resume};
+use super::sql::{Prepared, sql, text, texts};
+use crate::StoreError;
+use crate::clock::millis;
+use crate::model::{Attempt, Backlog, DocumentDetail, DocumentRow, Filter, State};
+use crate::ops::{Replay, Write};
+
+/// The columns of a list; `filter!` follows.
+macro_rules! rows {
+    () => {
+        "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, state, attempts, inserted_ms,
+                due_ms, last_ms, octet_length(body)::bigint AS body_bytes,
+                (SELECT coalesce(error, 'HTTP ' || status) FROM attempt WHERE document_id = document.id
+                 ORDER BY attempt.id DESC LIMIT 1) AS last_result
+         FROM document "
+    };
+}
+
+pub(super) use rows;
+
+/// Takes the five values of [`bind_filter`].
+macro_rules! filter {
+    () => {
+        "($1::text[] IS NULL OR webhook_id = ANY($1)) AND ($2::text[] IS NULL OR state = ANY($2))
+         AND ($3::text IS NULL OR endpoint = $3)
+         AND ($4::bigint IS NULL OR inserted_ms >= $4) AND ($5::bigint IS NULL OR inserted_ms < $5) "
+    };
+}
+
+fn bind_filter<'q>(query: Prepared<'q>, filter: &Filter) -> Prepared<'q> {
+    let list = |words: Vec<String>| (!words.is_empty()).then_some(words);
+    query
+        .bind(list(texts(filter.ids.iter().map(String::as_str))))
+        .bind(list(texts(
+            filter.states.iter().map(|state| state.as_str()),
+        )))
+        .bind(
+            filter
+                .endpoint
+                .as_deref()
+                .map(|name| text(name).into_owned()),
+        )
+        .bind(filter.from_ms)
+        .bind(filter.until_ms)
+}
+
+impl Postgres {
+    /// The oldest `limit` documents that fit, in the order in which they were frozen.
+    pub(crate) async fn documents(
+        &self,
+        filter: &Filter,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            let query = sql(concat!(
+                rows!(),
+                "WHERE ",
+                filter!(),
+                "ORDER BY id LIMIT $6"
+            ));
+            bind_filter(query, filter)
+                .bind(i64::from(limit))
+                .try_map(|row| document_row(&row))
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
+    /// One document with its content and history.
+    pub(crate) async fn document(
+        &self,
+        webhook_id: &str,
+    ) -> Result<Option<DocumentDetail>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            let row = sql(concat!(rows!(), "WHERE webhook_id = $1"))
+                .bind(text(webhook_id))
+                .fetch_optional(&mut *db)
+                .await?;
+            match row {
+                Some(row) => detail(db, &row).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// Every endpoint that has something to send, or is paused.
+    pub(crate) async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql(
+                "SELECT endpoint, sum(waiting)::bigint AS waiting, sum(leased)::bigint AS leased,
+                        sum(dead)::bigint AS dead, min(oldest_ms) AS oldest_ms, max(paused) AS paused FROM (
+                     SELECT endpoint, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                            count(*) FILTER (WHERE state = 'leased') AS leased,
+                            0 AS dead, min(inserted_ms) AS oldest_ms, NULL AS paused
+                     FROM document WHERE state IN ('waiting', 'leased') GROUP BY endpoint
+                     UNION ALL SELECT endpoint, 0, 0, count(*), NULL, NULL
+                     FROM document WHERE state = 'dead' GROUP BY endpoint
+                     UNION ALL SELECT endpoint, 0, 0, 0, NULL, reason FROM pause) AS parts
+                 GROUP BY endpoint ORDER BY endpoint",
+            )
+            .try_map(backlog)
+            .fetch_all(db)
+            .await
+        })
+        .await
+    }
+
+    /// Paused endpoints and why.
+    pub(crate) async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            sql("SELECT endpoint, reason FROM pause ORDER BY endpoint")
+                .try_map(|row: PgRow| Ok((row.try_get("endpoint")?, row.try_get("reason")?)))
+                .fetch_all(db)
+                .await
+        })
+        .await
+    }
+
+    /// How many documents fit, without those that are being tried.
+    pub(crate) async fn count_replayable(&self, filter: &Filter) -> Result<u64, StoreError> {
+        self.read(async |db: &mut PgConnection| {
+            let query = sql(concat!(
+                "SELECT count(*) AS n FROM document WHERE state <> 'leased' AND ",
+                filter!()
+            ));
+            let row = bind_filter(query, filter).fetch_one(db).await?;
+            count(&row, "n")
+        })
+        .await
+    }
+}
+
+async fn detail(db: &mut PgConnection, row: &PgRow) -> Result<DocumentDetail, sqlx::Error> {
+    let id: i64 = row.try_get("id")?;
+    let full = sql("SELECT method, url, headers, body FROM document WHERE id = $1")
+        .bind(id)
+        .fetch_one(&mut *db)
+        .await?;
+    let attempts = sql(
+        "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1 ORDER BY id",
+    );
+    Ok(DocumentDetail {
+        row: document_row(row)?,
+        content: content(&full)?,
+        attempts: attempts.bind(id).try_map(attempt).fetch_all(db).await?,
+    })
+}
+
+fn attempt(row: PgRow) -> Result<Attempt, sqlx::Error> {
+    let status: Option<i64> = row.try_get("status")?;
+    Ok(Attempt {
+        started_ms: row.try_get("started_ms")?,
+        took_ms: row.try_get("took_ms")?,
+        status: status.and_then(|status| u16::try_from(status).ok()),
+        error: row.try_get("error")?,
+    })
+}
+
+pub(super) fn document_row(row: &PgRow) -> Result<DocumentRow, sqlx::Error> {
+    let state: State = row
+        .try_get::<&str, _>("state")?
+        .parse()
+        .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
+    Ok(DocumentRow {
+        webhook_id: row.try_get("webhook_id")?,
+        kind: kind(row)?,
+        endpoint: row.try_get("endpoint")?,
+        switch: row.try_get("switch")?,
+        call_uuid: row.try_get("call_uuid")?,
+        flow: row.try_get("flow")?,
+        state,
+        attempts: count(row, "attempts")?,
+        inserted_ms: row.try_get("inserted_ms")?,
+        due_ms: state.due(row.try_get("due_ms")?),
+        last_ms: row.try_get("last_ms")?,
+        body_bytes: count(row, "body_bytes")?,
+        last_result: row
+            .try_get::<Option<String>, _>("last_result")?
+            .unwrap_or_default(),
+    })
+}
+
+fn backlog(row: PgRow) -> Result<Backlog, sqlx::Error> {
+    Ok(Backlog {
+        endpoint: row.try_get("endpoint")?,
+        waiting: count(&row, "waiting")?,
+        leased: count(&row, "leased")?,
+        dead: count(&row, "dead")?,
+        oldest_ms: row.try_get("oldest_ms")?,
+        paused: row.try_get("paused")?,
+    })
+}
+
+impl Write<PgConnection> for Replay {
+    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let paused = sql(concat!(
+            "SELECT endpoint FROM pause WHERE endpoint IN
+                (SELECT endpoint FROM document WHERE state <> 'leased' AND ",
+            filter!(),
+            ")"
+        ));
+        let paused = bind_filter(paused, &self.filter)
+            .try_map(|row: PgRow| row.try_get::<String, _>("endpoint"))
+            .fetch_all(&mut *db)
+            .await?;
+        for endpoint in &paused {
+            resume(db, endpoint).await?;
+        }
+        let replay = sql(concat!(
+            "UPDATE document SET state = 'waiting', due_ms = $6 + $7 * chosen.place, attempts = 0,
+                                 first_ms = NULL, not_before_ms = 0, settled_ms = NULL
+             FROM (SELECT id AS chosen_id, row_number() OVER (ORDER BY id) - 1 AS place FROM document
+                   WHERE state <> 'leased' AND ",
+            filter!(),
+            ") AS chosen WHERE document.id = chosen.chosen_id AND document.state <> 'leased'"
+        ));
+        let replayed = bind_filter(replay, &self.filter)
+            .bind(now_ms)
+            .bind(millis(self.gap))
+            .execute(db)
+            .await?;
+        Ok(replayed.rows_affected())
+    }
+}

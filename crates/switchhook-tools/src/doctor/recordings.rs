@@ -1,0 +1,109 @@
+//! The folder of recordings, and where they are uploaded to: on this machine; what the switch says
+//! of the folder is [`super::switch`]'s.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::finding::{Finding, Findings};
+use switchhook_service::recordings::{Folder, Target};
+
+/// What is published.
+#[derive(Debug)]
+pub struct Recordings {
+    /// The setting that names the folder.
+    pub key: &'static str,
+    /// Where they are.
+    pub folder: Folder,
+    /// Where they go, unless they are served.
+    pub target: Option<Target>,
+}
+
+/// Entries of the folder that are looked at for one that the switch may know.
+const LOOKED_AT: usize = 1_000;
+
+impl Recordings {
+    /// The name of a file that is there, for the switch to be asked after.
+    pub(super) fn sample(&self) -> Option<String> {
+        let entries = fs::read_dir(&self.folder.here).ok()?.take(LOOKED_AT);
+        let names = entries.filter_map(|entry| {
+            let entry = entry.ok()?;
+            let name = entry.file_name().into_string().ok()?;
+            // What could not be said to the switch, or not found by its name alone.
+            let is_plain = name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c));
+            (is_plain && entry.file_type().ok()?.is_file()).then_some(name)
+        });
+        names.max()
+    }
+}
+
+pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
+    let mut findings = Findings::about("recordings");
+    folder(of.key, &of.folder.here, &mut findings);
+    if let Some(target) = &of.target {
+        match timeout(within, target.probe()).await {
+            Ok(Ok(())) => findings.ok(
+                "upload",
+                format!("{target} takes an object, shows and deletes it"),
+            ),
+            Ok(Err(why)) => findings.fault("upload", format!("{target}: {why}"), CURE),
+            Err(_) => {
+                let what = format!("{target} did not answer within {within:?}");
+                findings.fault(
+                    "upload",
+                    what,
+                    "is it reachable from here? see its endpoint",
+                );
+            }
+        }
+    }
+    findings.list()
+}
+
+const CURE: &str = "look at recordings.upload: to, endpoint, region and the key, which must be \
+                    allowed to put, get, list and delete objects there; until then documents wait";
+
+fn folder(key: &str, here: &Path, findings: &mut Findings) {
+    match fs::read_dir(here) {
+        Ok(_) => findings.ok("folder", format!("{} can be read", here.display())),
+        Err(error) => {
+            let what = format!("{} cannot be read: {error}", here.display());
+            let cure = format!("mount it, or let this program's user read it ({key})");
+            findings.fault("folder", what, &cure);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+
+    #[tokio::test]
+    async fn a_folder_that_cannot_be_read_is_a_fault_and_a_file_in_it_is_asked_after() {
+        let place = tempfile::tempdir().unwrap();
+        let of = |here: &Path| Recordings {
+            key: "serve.folder",
+            folder: Folder {
+                here: here.into(),
+                switch: "/rec".into(),
+            },
+            target: None,
+        };
+        let found = examine(&of(&place.path().join("none")), Duration::from_secs(60)).await;
+        assert_eq!(found[0].level, Level::Fault, "{found:?}");
+        let here = of(place.path());
+        let found = examine(&here, Duration::from_secs(60)).await;
+        assert_eq!(found[0].level, Level::Ok, "{found:?}");
+        assert_eq!(here.sample(), None);
+        fs::write(place.path().join("a b.wav"), "").unwrap();
+        fs::create_dir(place.path().join("2026")).unwrap();
+        assert_eq!(here.sample(), None);
+        fs::write(place.path().join("a.wav"), "").unwrap();
+        assert_eq!(here.sample().as_deref(), Some("a.wav"));
+    }
+}

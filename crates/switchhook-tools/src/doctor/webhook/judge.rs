@@ -1,0 +1,389 @@
+//! What was seen of a webhook as findings.
+
+use std::time::Duration;
+
+use super::Seen;
+use crate::doctor::finding::{Finding, Findings};
+use crate::doctor::net::millis;
+use switchhook_core::outcome::{Failure, Reason};
+use switchhook_webhook::client::Delivery;
+
+/// `timeout`: how long a caller would wait.
+pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &Seen) -> Vec<Finding> {
+    let mut findings = Findings::about(format!("webhook {name}"));
+    let Some(place) = &seen.place else {
+        let what = "where it is stands in a variable of the call";
+        findings.know("address", what);
+        return findings.list();
+    };
+    if let Some(blocked) = &seen.blocked {
+        let text = blocked.to_string();
+        let (what, cure) = text
+            .split_once("; ")
+            .unwrap_or((&text, "choose another address"));
+        let what = format!("{what}: every call takes line 1, BLOCKED_ADDRESS");
+        findings.fault("address", what, cure);
+        return findings.list();
+    }
+    let target = seen.proxy.as_deref().unwrap_or(place);
+    names(target, seen, &mut findings);
+    connection(target, seen, &mut findings);
+    tls(place, seen, &mut findings);
+    if seen.proxy.is_some() && seen.answer.is_none() {
+        let what = format!("what lies behind the proxy was not tried, {place} neither");
+        findings.note(
+            "proxy",
+            what,
+            "switchhook doctor --ask sends a HEAD request through it",
+        );
+    }
+    if let Some(answer) = &seen.answer {
+        answered(place, answer, &mut findings);
+    }
+    time(timeout, seen, &mut findings);
+    findings.list()
+}
+
+fn names(target: &str, seen: &Seen, findings: &mut Findings) {
+    match &seen.resolved {
+        Some(Ok(found)) => {
+            let shown: Vec<_> = found
+                .what
+                .iter()
+                .take(4)
+                .map(|at| at.ip().to_string())
+                .collect();
+            let took = millis(found.took);
+            findings.ok(
+                "address",
+                format!("{target} is at {} ({took})", shown.join(", ")),
+            );
+        }
+        Some(Err(why)) => {
+            let what = format!("no address found for {target}: {why}");
+            findings.fault(
+                "address",
+                what,
+                "correct the URL's host, or this machine's name servers",
+            );
+        }
+        None => {}
+    }
+}
+
+fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
+    match &seen.connected {
+        Some(Ok(took)) => findings.ok(
+            "connect",
+            format!("{target} takes connections ({})", millis(*took)),
+        ),
+        Some(Err(why)) => {
+            let what = format!("cannot connect to {target}: {why}");
+            let cure = "start its server, correct the URL's host and port, or let the firewalls between let it through";
+            findings.fault("connect", what, cure);
+        }
+        None => {}
+    }
+}
+
+fn tls(place: &str, seen: &Seen, findings: &mut Findings) {
+    match &seen.tls {
+        Some(Ok(shaken)) => {
+            let what = format!(
+                "{} and a certificate that this machine trusts ({})",
+                shaken.version,
+                millis(shaken.took)
+            );
+            findings.ok("TLS", what);
+            streams(place, shaken.streams, seen.streams, findings);
+        }
+        Some(Err(why)) => {
+            let what = format!("no TLS with {place}: {why}");
+            findings.fault("TLS", what, cure_of_tls(why));
+        }
+        None => {}
+    }
+}
+
+/// `wanted`: the webhook's `http2_streams`.
+fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
+    match allowed {
+        Some(allowed) if allowed < wanted => {
+            let what = format!(
+                "{place} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
+                 what is more waits there for others to be answered"
+            );
+            let cure = format!("set http2_streams = {allowed} for this webhook");
+            findings.warn("HTTP/2", what, &cure);
+        }
+        Some(_) => findings.ok(
+            "HTTP/2",
+            format!(
+                "{place} takes {wanted} requests at once on a connection, as http2_streams asks"
+            ),
+        ),
+        None => {}
+    }
+}
+
+/// By rustls's names for what is wrong with a certificate.
+fn cure_of_tls(why: &str) -> &'static str {
+    if why.contains("UnknownIssuer") {
+        "add the authority that signed its certificate to this machine's trusted ones, and let the server send its intermediate certificates"
+    } else if why.contains("xpired") || why.contains("NotValidYet") || why.contains("not valid yet")
+    {
+        "renew its certificate, and look at both clocks"
+    } else if why.contains("NotValidForName") || why.contains("not valid for name") {
+        "use a host name of its certificate in the URL"
+    } else {
+        "is it an https server at that port?"
+    }
+}
+
+fn answered(place: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
+    let delivery = match answer {
+        Ok(delivery) => delivery,
+        Err(failure) => return failed(place, failure, findings),
+    };
+    let (status, took) = (delivery.status, millis(delivery.duration));
+    let what = format!("{place} answered HEAD with {status} ({took})");
+    match status {
+        401 | 403 | 407 => {
+            let cure = "correct the webhook's auth: its user, password or token";
+            findings.fault(
+                "answer",
+                format!("{what}: it does not accept our credentials"),
+                cure,
+            );
+        }
+        200..=299 => findings.ok("answer", what),
+        300..=399 => {
+            let cure = "write the URL that it redirects to: redirects are not followed";
+            findings.warn("answer", what, cure);
+        }
+        404 | 405 | 410 | 501 => {
+            findings.know(
+                "answer",
+                format!("{what}; whether it takes the webhook's own request this does not tell"),
+            );
+        }
+        500.. => findings.warn("answer", what, "look at its server's log"),
+        _ => findings.know("answer", what),
+    }
+}
+
+fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
+    let what = format!("HEAD to {place}: {}: {}", failure.reason, failure.detail);
+    let cure = match failure.reason {
+        Reason::AuthenticationFailure => "correct the webhook's auth, or the proxy's",
+        Reason::Timeout => "a HEAD request took longer than a caller is kept; look at its server",
+        Reason::InvalidResponse => "is it an HTTP server at that port?",
+        Reason::InvalidRequest
+        | Reason::ConnectionFailure
+        | Reason::BlockedAddress
+        | Reason::InvalidFlowVar
+        | Reason::InvalidResponseMap
+        | Reason::HttpStatus
+        | Reason::CircuitOpen
+        | Reason::Overloaded => "look at its server's log, or at the proxy's",
+    };
+    findings.fault("answer", what, cure);
+}
+
+/// The part of a caller's time that is gone before the request is sent.
+fn time(timeout: Duration, seen: &Seen, findings: &mut Findings) {
+    let took = |step: Option<Duration>| step.unwrap_or_default();
+    let of = |step: &Option<Result<Duration, String>>| {
+        step.as_ref().and_then(|step| step.as_ref().ok()).copied()
+    };
+    let resolved = seen.resolved.as_ref().and_then(|step| step.as_ref().ok());
+    let shaken = seen.tls.as_ref().and_then(|step| step.as_ref().ok());
+    let before = took(resolved.map(|step| step.took))
+        + took(of(&seen.connected))
+        + took(shaken.map(|step| step.took));
+    if before > timeout / 2 {
+        let what = format!(
+            "{} of its timeout of {timeout:?} are gone before the request is sent",
+            millis(before)
+        );
+        findings.warn(
+            "time",
+            what,
+            "give it a longer timeout, or a server that is nearer",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Level;
+    use crate::doctor::net::Took;
+    use crate::doctor::webhook::tls::Shaken;
+    use switchhook_webhook::egress::Blocked;
+
+    fn good() -> Seen {
+        let took = Duration::from_millis(3);
+        Seen {
+            place: Some("crm.example:443".into()),
+            resolved: Some(Ok(Took {
+                what: vec!["192.0.2.1:443".parse().unwrap()],
+                took,
+            })),
+            connected: Some(Ok(took)),
+            tls: Some(Ok(Shaken {
+                version: "TLS 1.3",
+                took,
+                streams: Some(100),
+            })),
+            streams: 100,
+            ..Seen::default()
+        }
+    }
+
+    fn worst(seen: &Seen) -> (Level, Finding) {
+        let found = judge("lookup", Duration::from_secs(10), seen);
+        let worst = found
+            .into_iter()
+            .max_by_key(|finding| finding.level)
+            .unwrap();
+        (worst.level, worst)
+    }
+
+    fn answer(status: u16) -> Seen {
+        let delivery = Delivery {
+            status,
+            retry_after: None,
+            duration: Duration::from_millis(20),
+        };
+        Seen {
+            answer: Some(Ok(delivery)),
+            ..good()
+        }
+    }
+
+    #[test]
+    fn each_step_that_fails_is_a_fault_with_its_own_cure() {
+        assert_eq!(worst(&good()).0, Level::Ok);
+        let table = [
+            (
+                Seen {
+                    resolved: Some(Err("no name".into())),
+                    connected: None,
+                    tls: None,
+                    ..good()
+                },
+                "address",
+                "name servers",
+            ),
+            (
+                Seen {
+                    connected: Some(Err("refused".into())),
+                    tls: None,
+                    ..good()
+                },
+                "connect",
+                "firewall",
+            ),
+            (
+                Seen {
+                    tls: Some(Err("invalid peer certificate: UnknownIssuer".into())),
+                    ..good()
+                },
+                "TLS",
+                "authority",
+            ),
+            (
+                Seen {
+                    tls: Some(Err("invalid peer certificate: Expired".into())),
+                    ..good()
+                },
+                "TLS",
+                "renew",
+            ),
+            (
+                Seen {
+                    tls: Some(Err(
+                        "invalid peer certificate: certificate not valid for name".into(),
+                    )),
+                    ..good()
+                },
+                "TLS",
+                "host name",
+            ),
+            (
+                Seen {
+                    tls: Some(Err(
+                        "received corrupt message of type InvalidContentType".into()
+                    )),
+                    ..good()
+                },
+                "TLS",
+                "https server",
+            ),
+            (
+                Seen {
+                    blocked: Some(Blocked::PlainHttp {
+                        host: "crm.example".into(),
+                    }),
+                    ..good()
+                },
+                "address",
+                "allow_plain_http",
+            ),
+        ];
+        for (seen, check, cure) in table {
+            let (level, finding) = worst(&seen);
+            assert_eq!((level, finding.check), (Level::Fault, check), "{finding:?}");
+            assert!(
+                finding.cure.as_deref().unwrap().contains(cure),
+                "{finding:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_that_takes_fewer_streams_than_we_open_is_told() {
+        let few = Seen {
+            streams: 101,
+            ..good()
+        };
+        let (level, finding) = worst(&few);
+        assert_eq!((level, finding.check), (Level::Warning, "HTTP/2"));
+        let cure = finding.cure.unwrap();
+        assert!(cure.contains("http2_streams = 100"), "{cure}");
+    }
+
+    #[test]
+    fn an_answer_is_judged_by_what_it_says_of_us() {
+        for (status, level) in [
+            (200, Level::Ok),
+            (204, Level::Ok),
+            (302, Level::Warning),
+            (401, Level::Fault),
+            (403, Level::Fault),
+            (404, Level::Note),
+            (405, Level::Note),
+            (429, Level::Note),
+            (503, Level::Warning),
+        ] {
+            assert_eq!(worst(&answer(status)).0, level, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_slow_way_and_a_proxy_are_told() {
+        let slow = Seen {
+            connected: Some(Ok(Duration::from_secs(6))),
+            ..good()
+        };
+        assert_eq!(worst(&slow).1.check, "time");
+        let proxied = Seen {
+            proxy: Some("proxy.example:3128".into()),
+            tls: None,
+            ..good()
+        };
+        assert_eq!(worst(&proxied).1.check, "proxy");
+        assert_eq!(worst(&Seen::default()).0, Level::Note);
+    }
+}

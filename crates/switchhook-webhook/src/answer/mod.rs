@@ -1,0 +1,317 @@
+//! What came back: parsed as its type, limited, its values mapped to variables.
+//!
+//! * JSON: a path is RFC 9535 JSONPath; the first node that it finds counts. `null` is
+//!   nothing found. A string is its text; anything else is compact JSON and marked as typed.
+//! * XML: a path is the part of XPath 1.0 that is understood here: `/a/b`, `//b`,
+//!   `*`, `.`, `..`, `@attr`, `text()`, `[2]`, `[last()]`, `[@a]`, `[child]`, `[@a='v']`,
+//!   `[child='v']`, `[text()='v']`, `string(…)` and `normalize-space(…)`. The string value of
+//!   the first node counts. Names match whatever their namespace.
+//! * Text: the one group of a regular expression, or without a group the whole match.
+//!
+//! A body is read as UTF-8; a text or XML one as windows-1252, which contains Latin-1, where
+//! its `Content-Type` (or an XML declaration) says `iso-8859-1`, `latin1`, `windows-1252` or
+//! `us-ascii`. Text that is neither keeps U+FFFD in place of what cannot be read; JSON and
+//! XML are refused then.
+
+mod json;
+mod text;
+mod xml;
+mod xpath;
+
+use std::borrow::Cow;
+
+use regex::Regex;
+use serde_json_path::JsonPath;
+
+use super::compile::Fault;
+use super::options::{Kind, Mapping, ResponseOptions, ResponseType};
+use switchhook_core::outcome::{Failure, Mapped, Reason};
+use xpath::XPath;
+
+/// How the answers of one webhook are read.
+#[derive(Debug)]
+pub struct Answer {
+    kind: ResponseType,
+    limit: usize,
+    map: Vec<Wanted>,
+}
+
+/// A value that an answer should have.
+#[derive(Debug)]
+struct Wanted {
+    name: String,
+    path: String,
+    finder: Finder,
+    kind: Kind,
+    default: Option<String>,
+}
+
+/// A compiled path.
+#[derive(Debug)]
+enum Finder {
+    Json(JsonPath),
+    Xml(XPath),
+    Text(Regex),
+}
+
+/// A value that was found.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    text: String,
+    typed: bool,
+}
+
+impl Answer {
+    /// Compiles the paths; adds what is wrong to `faults`.
+    pub fn compile(options: &ResponseOptions, faults: &mut Vec<Fault>) -> Self {
+        if options.limit == 0 {
+            let cure = "say how many bytes of an answer are read, such as 65536";
+            faults.push(Fault::new("response.limit", "it is 0", cure));
+        }
+        let map = options.map.iter();
+        Self {
+            kind: options.kind,
+            limit: options.limit,
+            map: map
+                .filter_map(|mapping| Wanted::compile(options.kind, mapping, faults))
+                .collect(),
+        }
+    }
+
+    /// Bytes of body that are read, after decompression.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The variables, without `flow.key.`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.map.iter().map(|wanted| wanted.name.as_str())
+    }
+
+    /// The variables with their paths.
+    pub fn paths(&self) -> impl Iterator<Item = (&str, &str)> {
+        let all = self.map.iter();
+        all.map(|wanted| (wanted.name.as_str(), wanted.path.as_str()))
+    }
+
+    /// Whether each path finds something of its kind, in the order of [`Answer::paths`]; `None`
+    /// when the body does not parse as its type.
+    #[must_use]
+    pub fn matches(&self, content_type: Option<&str>, body: &[u8]) -> Option<Vec<bool>> {
+        if body.is_empty() {
+            return Some(self.map.iter().map(|_| false).collect());
+        }
+        let found = self.find(content_type, body).ok()?;
+        let fits = |(wanted, found): (&Wanted, Option<Found>)| {
+            found.is_some_and(|found| is_of(wanted.kind, &found.text))
+        };
+        Some(self.map.iter().zip(found).map(fits).collect())
+    }
+
+    /// The variables of a 2xx answer.
+    ///
+    /// An empty body is a valid one, in which no path finds anything.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidResponse`] when the body does not parse as its type,
+    /// [`Reason::InvalidResponseMap`] when a required path finds nothing of its kind.
+    pub fn parse(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Mapped>, Failure> {
+        let found = if body.is_empty() {
+            self.map.iter().map(|_| None).collect()
+        } else {
+            self.find(content_type, body)?
+        };
+        self.settle(found)
+    }
+
+    fn find(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Option<Found>>, Failure> {
+        let finders = self.map.iter().map(|wanted| &wanted.finder);
+        match self.kind {
+            ResponseType::Json => json::find(body, finders),
+            ResponseType::Xml => xml::find(&decode(content_type, body, true)?, finders),
+            ResponseType::Text => {
+                let text = decode(content_type, body, false)?;
+                Ok(text::find(&text, finders))
+            }
+        }
+    }
+
+    /// Checks kinds, takes defaults, and names every required path that found nothing.
+    fn settle(&self, found: Vec<Option<Found>>) -> Result<Vec<Mapped>, Failure> {
+        let mut mapped = Vec::with_capacity(self.map.len());
+        let mut unmatched = Vec::new();
+        for (wanted, found) in self.map.iter().zip(found) {
+            match wanted.settle(found) {
+                Ok(value) => mapped.push(value),
+                Err(sentence) => unmatched.push(sentence),
+            }
+        }
+        if unmatched.is_empty() {
+            Ok(mapped)
+        } else {
+            Err(Failure::new(
+                Reason::InvalidResponseMap,
+                unmatched.join("; "),
+            ))
+        }
+    }
+}
+
+impl Wanted {
+    fn compile(kind: ResponseType, mapping: &Mapping, faults: &mut Vec<Fault>) -> Option<Self> {
+        let key = format!("response.map.{}", mapping.name);
+        let default = mapping.default.as_deref();
+        // The empty one leaves the variable unset.
+        let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
+        if let Some(default) = default.filter(unfit) {
+            let what = format!("the default {default:?} is not {}", words(mapping.kind));
+            let cure = "change the default, or take out `as`";
+            faults.push(Fault::new(&key, what, cure));
+        }
+        match Finder::compile(kind, &mapping.path) {
+            Ok(finder) => Some(Self {
+                name: mapping.name.clone(),
+                path: mapping.path.clone(),
+                finder,
+                kind: mapping.kind,
+                default: mapping.default.clone(),
+            }),
+            Err((what, cure)) => {
+                faults.push(Fault::new(key, what, cure));
+                None
+            }
+        }
+    }
+
+    fn settle(&self, found: Option<Found>) -> Result<Mapped, String> {
+        let there = found.is_some();
+        let fit = found.filter(|found| is_of(self.kind, &found.text));
+        let default = self.default.as_ref().map(|text| Found {
+            text: text.clone(),
+            typed: false,
+        });
+        match fit.or(default) {
+            Some(Found { text, typed }) => Ok(Mapped {
+                name: self.name.clone(),
+                text,
+                typed,
+            }),
+            None if there => Err(format!(
+                "what {} found for {} is not {}",
+                self.path,
+                self.name,
+                words(self.kind)
+            )),
+            None => Err(format!(
+                "{} found nothing in the response for {}",
+                self.path, self.name
+            )),
+        }
+    }
+}
+
+impl Finder {
+    /// Compiles a path; what is wrong with it, and the cure.
+    fn compile(kind: ResponseType, path: &str) -> Result<Self, (String, String)> {
+        match kind {
+            ResponseType::Json => JsonPath::parse(path).map(Self::Json).map_err(|error| {
+                let what = format!("{path:?} is not a JSONPath: {error}");
+                (
+                    what,
+                    "write a path such as $.customer.name (RFC 9535)".into(),
+                )
+            }),
+            ResponseType::Xml => XPath::parse(path).map(Self::Xml).map_err(|error| {
+                let what = format!("{path:?} is not an XPath that we know: {error}");
+                (what, format!("use {}", xpath::SUBSET))
+            }),
+            ResponseType::Text => text::compile(path).map(Self::Text),
+        }
+    }
+}
+
+/// Whether `text` is made of what `kind` allows.
+fn is_of(kind: Kind, text: &str) -> bool {
+    let only = |most: usize, extra: &[u8], letters: bool| {
+        let fits = |byte: u8| {
+            byte.is_ascii_digit()
+                || (letters && byte.is_ascii_alphabetic())
+                || extra.contains(&byte)
+        };
+        (1..=most).contains(&text.len()) && text.bytes().all(fits)
+    };
+    match kind {
+        Kind::Text => true,
+        Kind::Word => only(64, b"_.-", true),
+        Kind::Digits => only(32, b"+*#", false),
+    }
+}
+
+const fn words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "text",
+        Kind::Word => "a word of at most 64 letters, digits, _ . and -",
+        Kind::Digits => "at most 32 of the digits 0-9 + * #",
+    }
+}
+
+/// A body as text; see the module's own words. `exact` refuses what cannot be read.
+fn decode<'a>(
+    content_type: Option<&str>,
+    body: &'a [u8],
+    exact: bool,
+) -> Result<Cow<'a, str>, Failure> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let declared = content_type
+        .and_then(charset)
+        .or_else(|| xml::declared(body));
+    if declared.is_some_and(|name| is_latin1(&name)) {
+        return Ok(body.iter().map(|byte| western(*byte)).collect());
+    }
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(text.into()),
+        Err(_) if exact => Err(invalid("the response is not UTF-8")),
+        Err(_) => Ok(String::from_utf8_lossy(body)),
+    }
+}
+
+fn charset(content_type: &str) -> Option<String> {
+    let parameters = content_type.split(';').skip(1);
+    let mut pairs = parameters.filter_map(|parameter| parameter.split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
+    Some(value.trim().trim_matches('"').to_ascii_lowercase())
+}
+
+fn is_latin1(charset: &str) -> bool {
+    let names = [
+        "iso-8859-1",
+        "iso8859-1",
+        "latin1",
+        "latin-1",
+        "l1",
+        "windows-1252",
+        "cp1252",
+        "us-ascii",
+    ];
+    names.contains(&charset.to_ascii_lowercase().as_str())
+}
+
+/// A byte of windows-1252; where that has no character, of Latin-1.
+fn western(byte: u8) -> char {
+    const HIGH: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    let high = byte.checked_sub(0x80).map(usize::from);
+    high.and_then(|at| HIGH.get(at).copied())
+        .unwrap_or(char::from(byte))
+}
+
+fn invalid(detail: impl Into<String>) -> Failure {
+    Failure::new(Reason::InvalidResponse, detail)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! OAuth 2.0 client credentials (RFC 6749, 4.4): one token for all calls of a webhook, asked
+//! for by one of them while the others wait, kept until shortly before it expires.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use url::{Url, form_urlencoded};
+
+use super::compile::Fault;
+use super::options::OAuth2;
+use super::request::Prepared;
+use super::{trouble, url as address};
+use switchhook_core::outcome::{Failure, Reason};
+
+/// Bytes read of a token's answer.
+pub(super) const ANSWER: usize = 64 * 1024;
+/// How long a token is kept whose answer does not say.
+const UNSAID: Duration = Duration::from_secs(300);
+/// Longer lives are not believed: the secret may be changed meanwhile.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+/// A token is renewed so long before its end, but never before half of its life.
+const EARLY: Duration = Duration::from_secs(30);
+
+/// Where tokens come from, and the one that is there.
+pub(super) struct Tokens {
+    url: Url,
+    authorization: HeaderValue,
+    body: Bytes,
+    cached: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    token: Option<Token>,
+    failed: Option<(Instant, Failure)>,
+    /// How many were fetched.
+    count: u64,
+}
+
+/// A token as a header, and which of all it is.
+#[derive(Clone)]
+pub(super) struct Token {
+    pub(super) header: HeaderValue,
+    number: u64,
+    until: Instant,
+}
+
+impl Tokens {
+    pub(super) fn compile(options: &OAuth2, faults: &mut Vec<Fault>) -> Option<Self> {
+        let key = "auth.oauth2.token_url";
+        let cure = "write the URL of the token endpoint: https://login.example/oauth2/token";
+        if let Err((what, cure)) = address::check_template(&options.token_url) {
+            faults.push(Fault::new(key, what, cure));
+            return None;
+        }
+        let Ok(url) = options.token_url.parse() else {
+            faults.push(Fault::new(key, "this is no URL", cure));
+            return None;
+        };
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        if let Some(scope) = &options.scope {
+            form.append_pair("scope", scope);
+        }
+        Some(Self {
+            url,
+            authorization: basic(options)?,
+            body: form.finish().into(),
+            cached: Mutex::default(),
+        })
+    }
+
+    pub(super) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The request for a token.
+    pub(super) fn request(&self) -> Prepared {
+        let mut headers = HeaderMap::with_capacity(3);
+        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(header::CONTENT_TYPE, form);
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(header::ACCEPT, json);
+        Prepared {
+            method: Method::POST,
+            url: self.url.clone(),
+            headers,
+            body: self.body.clone(),
+        }
+    }
+
+    /// The token that is there, or one that `fetch` gets, and whether it was there. Whoever
+    /// waited for another's attempt shares what became of it, but for one that was broken
+    /// off: then the next makes its own.
+    ///
+    /// # Errors
+    /// Why there is no token.
+    pub(super) async fn get<F>(&self, fetch: impl FnOnce() -> F) -> Result<(Token, bool), Failure>
+    where
+        F: Future<Output = Result<(HeaderValue, Duration), Failure>>,
+    {
+        let asked = Instant::now();
+        let mut cached = self.cached.lock().await;
+        if let Some(token) = cached.token.as_ref().filter(|token| token.until > asked) {
+            return Ok((token.clone(), true));
+        }
+        if let Some((_, failure)) = cached.failed.as_ref().filter(|(at, _)| *at > asked) {
+            return Err(failure.clone());
+        }
+        match fetch().await {
+            Ok((header, life)) => {
+                cached.count += 1;
+                let token = Token {
+                    header,
+                    number: cached.count,
+                    until: Instant::now() + life - EARLY.min(life / 2),
+                };
+                cached.token = Some(token.clone());
+                cached.failed = None;
+                Ok((token, false))
+            }
+            Err(failure) => {
+                cached.failed = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    /// The webhook does not take this one any more.
+    pub(super) async fn forget(&self, refused: &Token) {
+        let mut cached = self.cached.lock().await;
+        let is_it = |token: &mut Token| token.number == refused.number;
+        drop(cached.token.take_if(is_it));
+    }
+
+    /// The token in an answer, and how long it lives.
+    ///
+    /// # Errors
+    /// Why there is none, without what was said.
+    pub(super) fn read(
+        &self,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<(HeaderValue, Duration), Failure> {
+        let answer: Option<Value> = serde_json::from_slice(body).ok();
+        if !status.is_success() {
+            let word = answer.as_ref().and_then(error_word);
+            let word = word.map_or_else(String::new, |word| format!(" ({word})"));
+            let place = trouble::place(&self.url);
+            return Err(no_token(
+                refusal(status),
+                &format!("{place} answered {status}{word}"),
+            ));
+        }
+        let unusable = |what: &str| {
+            let place = trouble::place(&self.url);
+            no_token(Reason::InvalidResponse, &format!("{place} sent {what}"))
+        };
+        let answer = answer.ok_or_else(|| unusable("what is no JSON"))?;
+        let kind = answer.get("token_type").and_then(Value::as_str);
+        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+            return Err(unusable("a token that is no bearer token"));
+        }
+        let token = answer.get("access_token").and_then(Value::as_str);
+        let header = token.filter(|token| !token.is_empty()).and_then(bearer);
+        let header = header.ok_or_else(|| unusable("no usable token"))?;
+        Ok((header, life(&answer)))
+    }
+}
+
+fn no_token(reason: Reason, why: &str) -> Failure {
+    Failure::new(reason, format!("no token for the webhook: {why}"))
+}
+
+/// Who we say we are is refused with 400 or 401 (RFC 6749, 5.2), or by what stands before the
+/// endpoint; anything else, 503 or a redirect, says nothing of our credentials.
+fn refusal(status: StatusCode) -> Reason {
+    match status.as_u16() {
+        400 | 401 | 403 | 407 => Reason::AuthenticationFailure,
+        _ => Reason::HttpStatus,
+    }
+}
+
+/// RFC 6749, 5.2: `invalid_client`; nothing else is repeated.
+fn error_word(answer: &Value) -> Option<&str> {
+    let word = answer.get("error")?.as_str()?;
+    let fits = |c: char| c.is_ascii_lowercase() || c == '_';
+    (word.len() <= 40 && word.chars().all(fits)).then_some(word)
+}
+
+fn life(answer: &Value) -> Duration {
+    let said = answer.get("expires_in").and_then(|value| match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_u64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    });
+    said.map_or(UNSAID, Duration::from_secs).min(LONGEST)
+}
+
+fn bearer(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// RFC 6749, 2.3.1: both parts form-encoded, then Basic.
+fn basic(options: &OAuth2) -> Option<HeaderValue> {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let (id, secret) = (
+        encode(&options.client_id),
+        encode(options.client_secret.reveal()),
+    );
+    let encoded = STANDARD.encode(format!("{id}:{secret}"));
+    let mut value = HeaderValue::from_str(&format!("Basic {encoded}")).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchhook_core::secret::Secret;
+
+    fn tokens() -> Tokens {
+        let options = OAuth2 {
+            token_url: "https://login.example/token".into(),
+            client_id: "switch".into(),
+            client_secret: Secret::new("correct-horse"),
+            scope: None,
+        };
+        Tokens::compile(&options, &mut Vec::new()).unwrap()
+    }
+
+    async fn get(tokens: &Tokens, life_s: u64) -> (u64, bool) {
+        let header = HeaderValue::from_static("Bearer a");
+        let fetch = async || Ok((header, Duration::from_secs(life_s)));
+        let (token, was_there) = tokens.get(fetch).await.unwrap();
+        (token.number, was_there)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_is_renewed_shortly_before_it_expires() {
+        let tokens = tokens();
+        assert_eq!(get(&tokens, 3600).await, (1, false));
+        tokio::time::advance(Duration::from_secs(3569)).await;
+        assert_eq!(get(&tokens, 3600).await, (1, true));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(get(&tokens, 10).await, (2, false));
+        // Half of a short life is used.
+        tokio::time::advance(Duration::from_secs(4)).await;
+        assert_eq!(get(&tokens, 10).await, (2, true));
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(get(&tokens, 10).await, (3, false));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_broken_off_leaves_its_place_to_the_next() {
+        let tokens = tokens();
+        let never = async || std::future::pending().await;
+        {
+            let mut attempt = Box::pin(tokens.get(never));
+            assert!(futures_util::poll!(&mut attempt).is_pending());
+        }
+        assert_eq!(get(&tokens, 60).await, (1, false));
+    }
+
+    #[test]
+    fn lives_are_believed_within_reason() {
+        for (answer, seconds) in [
+            (r#"{"expires_in":60}"#, 60),
+            (r#"{"expires_in":"90"}"#, 90),
+            (r#"{"expires_in":-1}"#, 300),
+            (r#"{"expires_in":99999999999}"#, 86_400),
+            ("{}", 300),
+        ] {
+            let answer = serde_json::from_str(answer).unwrap();
+            assert_eq!(life(&answer), Duration::from_secs(seconds), "{answer}");
+        }
+    }
+}
