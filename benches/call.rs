@@ -6,11 +6,11 @@
     reason = "a bench that cannot go on fails"
 )]
 
-mod work;
+use test_support::work;
 
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use switchhook::call::inert::inert;
+use switchhook_core::inert::inert;
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();

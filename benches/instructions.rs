@@ -7,7 +7,7 @@
     reason = "a bench that cannot go on fails"
 )]
 
-mod work;
+use test_support::work;
 
 use std::process::{Command, ExitCode};
 

@@ -1,14 +1,13 @@
 //! A webhook's answer, from its bytes to what the channel holds: none of it could expand.
 
-#[path = "../../tests/support/switch.rs"]
-mod switch;
+use test_support::switch;
 
 use bytes::Bytes;
-use switchhook::call::outcome::{Outcome, Phases};
-use switchhook::call::variables::{Names, Plan};
-use switchhook::eslclient::Command;
-use switchhook::webhook::answer::Answer;
-use switchhook::webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
+use eslclient::Command;
+use switchhook_core::outcome::{Outcome, Phases};
+use switchhook_core::variables::{Names, Plan};
+use switchhook_webhook::answer::Answer;
+use switchhook_webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 

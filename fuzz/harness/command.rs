@@ -1,11 +1,10 @@
 //! What is written to the switch: the switch's model (`tests/support/switch.rs`) reads one
 //! command and stores what was given, or nothing was written at all.
 
-#[path = "../../tests/support/switch.rs"]
-mod switch;
+use test_support::switch;
 
-use switchhook::call::inert::inert;
-use switchhook::eslclient::{Command, CommandError, Execute};
+use eslclient::{Command, CommandError, Execute};
+use switchhook_core::inert::inert;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
@@ -59,7 +58,7 @@ fn variable(uuid: &str, name: &str, value: &str) {
 fn harmless(value: &str) {
     let inert = inert(value);
     assert!(!switch::could_expand(&inert), "{inert:?}");
-    assert_eq!(switchhook::call::inert::inert(&inert), inert);
+    assert_eq!(switchhook_core::inert::inert(&inert), inert);
     match Command::set_variable(UUID, "flow.key.x", &inert) {
         Ok(command) => {
             let stored = switch::stored(command.as_bytes(), UUID, "flow.key.x");

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use switchhook::config::{Config, Surroundings};
+use switchhook_service::config::{Config, Surroundings};
 
 const SECRET: &str = "whsec_Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==";
 

@@ -1,6 +1,6 @@
 //! An event's text to its headers: every way of asking for a value says the same.
 
-use switchhook::eslclient::{Decoder, Event, Limits};
+use eslclient::{Decoder, Event, Limits};
 
 const LIMITS: Limits = Limits {
     header_bytes: 16 * 1024,

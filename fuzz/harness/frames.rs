@@ -1,7 +1,7 @@
 //! Bytes of a peer to frames: cut wherever they may be, the frames are the same, and no
 //! more is kept than the limits allow.
 
-use switchhook::eslclient::{DecodeError, Decoder, Frame, Limits};
+use eslclient::{DecodeError, Decoder, Frame, Limits};
 
 const LIMITS: Limits = Limits {
     header_bytes: 16 * 1024,

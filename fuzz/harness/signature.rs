@@ -3,8 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use switchhook::secret::Secret;
-use switchhook::signing::Signer;
+use switchhook_core::secret::Secret;
+use switchhook_webhook::signing::Signer;
 
 /// What is said of a secret that is none.
 fn refused(secret: &str) -> Option<String> {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use switchhook::lab::switch::CallRecord;
-use switchhook::store::{Options, Role, Store};
+use switchhook_sim::switch::CallRecord;
+use switchhook_store::{Options, Role, Store};
 
 use crate::dice;
 use crate::inbox::Answer;

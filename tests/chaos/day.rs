@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use switchhook::outbox::Endpoint;
-use switchhook::store::State;
+use switchhook_service::outbox::Endpoint;
+use switchhook_store::State;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::dice;

@@ -5,7 +5,7 @@
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook::store::{Filter, Options, Role, State, Store, StoredLeg};
+use switchhook_store::{Filter, Options, Role, State, Store, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
-use switchhook::store::{Claimed, Options, Role, Settled, State, Store, StoreError, Want};
+use switchhook_store::{Claimed, Options, Role, Settled, State, Store, StoreError, Want};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 

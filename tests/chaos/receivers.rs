@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use switchhook::lab::switch::{Call, CallRecord, Left};
-use switchhook::store::{DocumentRow, Filter, Options, Role, State, Store};
+use switchhook_sim::switch::{Call, CallRecord, Left};
+use switchhook_store::{DocumentRow, Filter, Options, Role, State, Store};
 use tokio::time::sleep;
 
 use crate::program::{PATIENT, said};
@@ -111,7 +111,7 @@ fn resident_kib(program: u32) -> u64 {
 pub async fn fail() -> Row {
     let cases = cases();
     let town = Town::new(&config(&cases)).await;
-    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doctor/tls/ca.pem");
+    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls/ca.pem");
     let trusts = [("SSL_CERT_FILE", authority.to_str().unwrap())];
     let mut program = town.serve_with(&trusts).await;
     let id = program.id().unwrap();

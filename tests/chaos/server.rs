@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use switchhook::lab::switch::CallRecord;
+use switchhook_sim::switch::CallRecord;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 

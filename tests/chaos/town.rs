@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use switchhook::lab::receiver::{Receiver, closed_port};
-use switchhook::lab::switch::{Call, CallRecord, Inbound, Left, Pace, Switch};
+use switchhook_sim::receiver::{Receiver, closed_port};
+use switchhook_sim::switch::{Call, CallRecord, Inbound, Left, Pace, Switch};
 use tempfile::TempDir;
 use tokio::process::Child;
 use tokio::time::{sleep, timeout};

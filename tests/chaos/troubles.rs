@@ -3,7 +3,7 @@
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Executor as _};
-use switchhook::lab::switch::CallRecord;
+use switchhook_sim::switch::CallRecord;
 
 use crate::dice;
 use crate::inbox::Answer;

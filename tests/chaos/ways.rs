@@ -531,7 +531,7 @@ impl Way {
 
 /// Who we say we are: one whom the program was told to trust, or another.
 fn identity(name: &str) -> Arc<ServerConfig> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doctor/tls");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls");
     let certificate = CertificateDer::from_pem_file(folder.join(format!("{name}.pem"))).unwrap();
     let key = PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

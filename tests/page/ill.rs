@@ -1,6 +1,6 @@
 //! Endpoints that are spared while they are ill: what a person reads of it, and that it goes.
 
-use switchhook::service::Service;
+use switchhook_service::service::Service;
 
 use crate::browser::Browser;
 use crate::inbox::{Answer, Inbox, Post};

@@ -4,8 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use regex::{Captures, Regex};
 use sqlx::{Connection as _, SqliteConnection};
-use switchhook::config::Config;
-use switchhook::service::Service;
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
 use tempfile::TempDir;
 
 use crate::anew::anew;

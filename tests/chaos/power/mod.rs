@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use switchhook::store::{Options, Role, Settled, State, Store};
+use switchhook_store::{Options, Role, Settled, State, Store};
 
 use crate::dice;
 use crate::program::shim;

@@ -1,0 +1,398 @@
+//! The codec on bytes that no capture has: odd, hostile, beyond limits.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use eslclient::{ContentType, DecodeError, Decoder, Event, Frame, Limits};
+use proptest::prelude::*;
+
+fn tight() -> Limits {
+    Limits {
+        header_bytes: 200,
+        headers: 4,
+        body_bytes: 1000,
+    }
+}
+
+fn decoded(limits: Limits, bytes: &[u8]) -> Result<Option<Frame>, DecodeError> {
+    let mut decoder = Decoder::new(limits);
+    decoder.feed(bytes);
+    decoder.next_frame()
+}
+
+fn frame(bytes: &[u8]) -> Frame {
+    decoded(Limits::default(), bytes).unwrap().unwrap()
+}
+
+fn event(kind: &str, body: &[u8]) -> Result<Event, DecodeError> {
+    let head = format!(
+        "Content-Length: {}\nContent-Type: text/event-{kind}\n\n",
+        body.len()
+    );
+    frame(&[head.as_bytes(), body].concat()).into_event(&Limits::default())
+}
+
+fn plain(body: &str) -> Event {
+    event("plain", body.as_bytes()).unwrap()
+}
+
+fn json(body: &str) -> Event {
+    event("json", body.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_content_length_that_could_mean_two_things_is_refused() {
+    for (head, fault) in [
+        (
+            "Content-Length: 3\nContent-Length: 3\n\n",
+            DecodeError::TwoContentLengths,
+        ),
+        (
+            "Content-Length: 3\ncontent-length: 9\n\n",
+            DecodeError::TwoContentLengths,
+        ),
+        ("Content-Length: -3\n\n", DecodeError::BadContentLength),
+        ("Content-Length: +3\n\n", DecodeError::BadContentLength),
+        ("Content-Length: 3x\n\n", DecodeError::BadContentLength),
+        ("Content-Length: 0x3\n\n", DecodeError::BadContentLength),
+        ("Content-Length:\n\n", DecodeError::BadContentLength),
+        ("Content-Length: 3 4\n\n", DecodeError::BadContentLength),
+    ] {
+        assert_eq!(
+            decoded(Limits::default(), head.as_bytes()),
+            Err(fault),
+            "{head:?}"
+        );
+    }
+}
+
+#[test]
+fn every_limit_holds_to_the_byte() {
+    let too_long = |announced| DecodeError::BodyTooLong {
+        announced,
+        limit: 1000,
+    };
+    let body = |length: u64| format!("Content-Length: {length}\n\n");
+    assert_eq!(decoded(tight(), body(1000).as_bytes()), Ok(None));
+    assert_eq!(decoded(tight(), body(1001).as_bytes()), Err(too_long(1001)));
+    let huge = b"Content-Length: 99999999999999999999999999\n\n";
+    assert_eq!(decoded(tight(), huge), Err(too_long(u64::MAX)));
+
+    let four = "A: 1\nB: 2\nC: 3\nD: 4\n";
+    assert!(
+        decoded(tight(), format!("{four}\n").as_bytes())
+            .unwrap()
+            .is_some()
+    );
+    let five = format!("{four}E: 5\n\n");
+    let fault = DecodeError::TooManyHeaders { limit: 4 };
+    assert_eq!(decoded(tight(), five.as_bytes()), Err(fault));
+
+    let head = |bytes: usize| format!("A: {}\n\n", "x".repeat(bytes - 5));
+    assert!(decoded(tight(), head(200).as_bytes()).unwrap().is_some());
+    let fault = DecodeError::HeadTooLong { limit: 200 };
+    assert_eq!(decoded(tight(), head(201).as_bytes()), Err(fault.clone()));
+    // And without its end, as soon as it cannot fit any more.
+    assert_eq!(decoded(tight(), "x".repeat(200).as_bytes()), Ok(None));
+    assert_eq!(decoded(tight(), "x".repeat(201).as_bytes()), Err(fault));
+}
+
+#[test]
+fn an_event_with_too_many_headers_is_refused_in_both_formats() {
+    let limits = tight();
+    let fault = Err(DecodeError::TooManyHeaders { limit: 4 });
+    let plain = "Content-Length: 21\nContent-Type: text/event-plain\n\nA: 1\nA: 1\nA: 1\nA: 1\n\n";
+    let mut frames = vec![decoded(limits, plain.as_bytes()).unwrap().unwrap()];
+    assert!(frames.remove(0).into_event(&limits).is_ok());
+    let plain =
+        "Content-Length: 26\nContent-Type: text/event-plain\n\nA: 1\nA: 1\nA: 1\nA: 1\nA: 1\n\n";
+    let five = decoded(limits, plain.as_bytes()).unwrap().unwrap();
+    assert_eq!(five.into_event(&limits), fault);
+    let json = "Content-Length: 41\nContent-Type: text/event-json\n\n\
+        {\"A\":\"1\",\"A\":\"1\",\"A\":\"1\",\"A\":\"1\",\"A\":\"1\"}";
+    let five = decoded(limits, json.as_bytes()).unwrap().unwrap();
+    assert_eq!(five.into_event(&limits), fault);
+}
+
+#[test]
+fn after_an_error_the_decoder_stays_refused_and_holds_nothing() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.feed(b"no colon here\n\nContent-Type: auth/request\n\n");
+    assert_eq!(decoder.next_frame(), Err(DecodeError::BadHeader));
+    assert_eq!(decoder.memory(), 0);
+    decoder.feed(b"Content-Type: auth/request\n\n");
+    assert_eq!(decoder.next_frame(), Err(DecodeError::BadHeader));
+}
+
+#[test]
+fn a_body_that_is_announced_and_does_not_come_costs_almost_no_memory() {
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.feed(b"Content-Length: 8388608\n\n");
+    assert_eq!(decoder.next_frame(), Ok(None));
+    decoder.feed(b"x");
+    assert_eq!(decoder.next_frame(), Ok(None));
+    assert!(decoder.memory() <= 32 * 1024, "{}", decoder.memory());
+}
+
+#[test]
+fn line_ends_with_a_carriage_return_and_blank_lines_between_frames_are_taken() {
+    let bytes = b"\r\n\n\nContent-Type: api/response\r\nContent-Length: 3\r\n\r\nabc\n\
+        Content-Type: auth/request\n\n";
+    let mut decoder = Decoder::new(Limits::default());
+    decoder.feed(bytes);
+    let first = decoder.next_frame().unwrap().unwrap();
+    assert_eq!(first.content_type(), ContentType::ApiResponse);
+    assert_eq!(first.body(), b"abc");
+    let second = decoder.next_frame().unwrap().unwrap();
+    assert_eq!(second.content_type(), ContentType::AuthRequest);
+    assert_eq!(decoder.next_frame(), Ok(None));
+    assert_eq!(decoder.memory(), 0);
+    let event = plain("Event-Name: X\r\nA: 1\r\n\r\nbody");
+    assert_eq!(event.get("A").unwrap(), "1");
+    assert_eq!(event.body(), "body");
+}
+
+#[test]
+fn a_plain_event_must_end_with_a_blank_line() {
+    for body in ["Event-Name: X\nA: 1", "Event-Name: X\nA: 1\n", ""] {
+        assert_eq!(event("plain", body.as_bytes()), Err(DecodeError::CutEvent));
+    }
+    let fault = event("plain", b"Event-Name: X\nno colon\n\n");
+    assert_eq!(fault, Err(DecodeError::BadHeader));
+}
+
+#[test]
+fn a_plain_events_body_is_what_follows_whatever_its_inner_length_says() {
+    // A program's `sendevent` with a body has the length twice.
+    let event = plain("Event-Name: CUSTOM\ncontent-length: 9\nContent-Length: 5\n\nhello");
+    assert_eq!(event.body(), "hello");
+    assert_eq!(event.values("Content-Length"), ["9", "5"]);
+    assert_eq!(plain("Event-Name: X\n\n").body(), "");
+}
+
+#[test]
+fn headers_are_found_in_any_case_the_first_of_a_name_first() {
+    let event = plain("Event-Name: X\nVia: one\nVia: two\nvariable_Foo.Bar: 1\n\n");
+    assert_eq!(event.get("event-NAME").unwrap(), "X");
+    assert_eq!(event.get("Via").unwrap(), "one");
+    assert_eq!(event.values("via"), ["one", "two"]);
+    assert_eq!(event.variable("foo.bar").unwrap(), "1");
+    assert_eq!(event.get("Vi"), None);
+    assert_eq!(event.variable("foo"), None);
+}
+
+#[test]
+fn percent_signs_decode_once_and_broken_ones_stand_for_themselves() {
+    let event = plain("A: %41%2541%zz%4\nB: %ff%C3%A9\nC:  two\nD:none\n\n");
+    assert_eq!(event.get("A").unwrap(), "A%41%zz%4");
+    assert_eq!(event.get("B").unwrap(), "\u{fffd}é");
+    assert_eq!(event.get("C").unwrap(), " two");
+    assert_eq!(event.get("D").unwrap(), "none");
+}
+
+#[test]
+fn an_array_reads_the_same_in_both_formats() {
+    let plain = plain("list: ARRAY%3A%3Aa%7C%3Ab%20c\n\n");
+    let json = json(r#"{"list": [ "a" , "b c" ], "none":[], "one":["\u0041"]}"#);
+    for event in [&plain, &json] {
+        assert_eq!(event.get("list").unwrap(), "ARRAY::a|:b c");
+        assert_eq!(event.values("list"), ["a", "b c"]);
+    }
+    assert_eq!(json.get("none").unwrap(), "ARRAY::");
+    assert!(json.values("none").is_empty());
+    assert_eq!(json.values("one"), ["A"]);
+}
+
+#[test]
+fn json_escapes_surrogates_and_names_with_escapes_are_read() {
+    let event = json(
+        r#"{"A":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00","half":"\ud83dx\ude00\ud83d","B\u0042":"bb","variable_\u0061":"v","E":""}"#,
+    );
+    assert_eq!(event.get("A").unwrap(), "\"\\/\u{8}\u{c}\n\r\té😀");
+    assert_eq!(event.get("half").unwrap(), "\u{fffd}x\u{fffd}\u{fffd}");
+    assert_eq!(event.get("BB").unwrap(), "bb");
+    assert_eq!(event.variable("a").unwrap(), "v");
+    assert_eq!(event.get("E").unwrap(), "");
+    let names: Vec<_> = event.iter().map(|(name, _)| name.into_owned()).collect();
+    assert_eq!(names, ["A", "half", "BB", "variable_a", "E"]);
+}
+
+#[test]
+fn bytes_that_are_no_utf8_become_one_mark_and_shift_nothing() {
+    let odd = event("json", b"{\"a\":\"x\xffy\",\"b\":\"\xe2\x82\",\"c\":\"1\"}").unwrap();
+    assert_eq!(odd.get("a").unwrap(), "x\u{fffd}y");
+    assert_eq!(odd.get("b").unwrap(), "\u{fffd}");
+    assert_eq!(odd.get("c").unwrap(), "1");
+    let head = b"X-\xff: 1\nContent-Length: 12\nContent-Type: text/event-plain\n\n";
+    let odd = frame(&[head.as_slice(), b"a\xc3: \xff\nb: 2\n\n"].concat()[..head.len() + 12]);
+    let odd = odd.into_event(&Limits::default()).unwrap();
+    assert_eq!(odd.get("a\u{fffd}").unwrap(), "\u{fffd}");
+    assert_eq!(odd.get("b").unwrap(), "2");
+}
+
+#[test]
+fn the_body_of_a_json_event_is_not_a_header() {
+    let event = json(r#"{"Event-Name":"BACKGROUND_JOB","Content-Length":"4","_body":"+OK\n"}"#);
+    assert_eq!(event.name(), "BACKGROUND_JOB");
+    assert_eq!(event.body(), "+OK\n");
+    assert_eq!(event.get("_body"), None);
+    assert_eq!(event.len(), 2);
+    assert_eq!(json("{}").body(), "");
+    assert!(json(" { } ").is_empty());
+    let bare = json(r#"{"a": 12.5e-3, "b": true, "c": null}"#);
+    assert_eq!(bare.get("a").unwrap(), "12.5e-3");
+    assert_eq!(bare.get("b").unwrap(), "true");
+}
+
+#[test]
+fn broken_json_is_refused_with_the_place() {
+    for body in [
+        "",
+        "[]",
+        "{",
+        "{\"a\"",
+        "{\"a\":}",
+        "{\"a\":\"b\"",
+        "{\"a\":\"b\",}",
+        "{\"a\":\"b\"} x",
+        "{\"a\":{}}",
+        "{\"a\":[[]]}",
+        "{\"a\":[\"b\",]}",
+        "{\"a\":[\"b\"",
+        "{\"a\":\"\\x\"}",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\u12g4\"}",
+        "{\"a\":\"\\",
+        "{a:\"b\"}",
+        "{\"a\" \"b\"}",
+        "{\"a\":\"b\" \"c\":\"d\"}",
+    ] {
+        let found = event("json", body.as_bytes());
+        assert!(
+            matches!(found, Err(DecodeError::BadJson { at }) if at <= body.len()),
+            "{body:?}"
+        );
+    }
+}
+
+#[test]
+fn a_frame_that_is_no_event_does_not_become_one() {
+    let reply = frame(b"Content-Type: command/reply\nReply-Text: +OK\n\n");
+    assert_eq!(
+        reply.into_event(&Limits::default()),
+        Err(DecodeError::NotAnEvent)
+    );
+    // A reply is taken for the channel's data only if it begins like it.
+    let forged = frame(b"Content-Type: command/reply\nEvent-Name: CHANNEL_DATA\n\n");
+    assert!(!forged.is_encoded());
+}
+
+#[test]
+fn unknown_content_types_pass_with_their_text() {
+    let odd = frame(b"Content-Type: text/new\nContent-Length: 1\n\nx");
+    assert_eq!(odd.content_type(), ContentType::Other);
+    assert_eq!(odd.header("content-type").unwrap(), "text/new");
+    assert_eq!(odd.header("absent"), None);
+    assert_eq!(frame(b"A: b\n\n").content_type(), ContentType::Other);
+}
+
+#[test]
+fn debug_shows_no_value() {
+    let event = plain("Event-Name: X\nvariable_secret: hunter2\n\n");
+    assert!(!format!("{event:?}").contains("hunter2"));
+    assert!(!format!("{:?}", frame(b"A: hunter2\n\n")).contains("hunter2"));
+}
+
+/// Text that looks like Event Socket, with everything that may be wrong with it.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"Content-Length: ".to_vec()),
+        Just(b"Content-Type: text/event-plain\n".to_vec()),
+        Just(b"Content-Type: text/event-json\n".to_vec()),
+        Just(b"Event-Name: CHANNEL_DATA\n".to_vec()),
+        Just(b"reply-text: +OK%41\r\n".to_vec()),
+        Just(b"Reply-Text:".to_vec()),
+        Just(b"\n\n".to_vec()),
+        Just(b"\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b": ".to_vec()),
+        Just(b"%".to_vec()),
+        Just(b"{\"a\":\"".to_vec()),
+        Just(b"\\u".to_vec()),
+        Just(b"\"}".to_vec()),
+        (0..2000u64).prop_map(|length| length.to_string().into_bytes()),
+        prop::collection::vec(any::<u8>(), 0..30),
+    ];
+    prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_decoder_panic_or_hold_more_than_its_limits(
+        bytes in hostile(),
+        chunk in 1..300usize,
+    ) {
+        let mut decoder = Decoder::new(tight());
+        for part in bytes.chunks(chunk) {
+            decoder.feed(part);
+            while let Ok(Some(frame)) = decoder.next_frame() {
+                prop_assert!(frame.as_bytes().len() <= 1200);
+                let _ = frame.headers().count();
+                prop_assert_eq!(frame.reply_text(), frame.header("Reply-Text"));
+                if let Ok(event) = frame.into_event(&tight()) {
+                    let _ = event.iter().map(|(_, value)| value.len()).sum::<usize>();
+                    let _ = (event.name().len(), event.body().len(), event.values("a").len());
+                }
+            }
+            prop_assert!(decoder.pending() <= 1200 + 300, "{}", decoder.pending());
+            prop_assert!(decoder.memory() <= 2 * (16 * 1024 + 1500), "{}", decoder.memory());
+        }
+    }
+
+    #[test]
+    fn where_the_bytes_are_cut_makes_no_difference(bytes in hostile(), cut in any::<prop::sample::Index>()) {
+        let take = |parts: &[&[u8]]| {
+            let mut decoder = Decoder::new(tight());
+            let mut found = Vec::new();
+            for part in parts {
+                decoder.feed(part);
+                loop {
+                    match decoder.next_frame() {
+                        Ok(Some(frame)) => found.push(Ok(frame)),
+                        Ok(None) => break,
+                        Err(fault) => {
+                            found.push(Err(fault));
+                            return found;
+                        }
+                    }
+                }
+            }
+            found
+        };
+        let (before, after) = bytes.split_at(cut.index(bytes.len() + 1));
+        prop_assert_eq!(take(&[&bytes]), take(&[before, after]));
+    }
+
+    #[test]
+    fn any_json_object_of_strings_reads_as_serde_json_reads_it(
+        members in prop::collection::vec(("[a-z\\PC\"\\\\]{1,8}", "\\PC*|[\\x00-\\x7f]{0,20}"), 0..20),
+    ) {
+        let object: serde_json::Map<_, _> = members
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect();
+        let body = serde_json::to_string(&object).unwrap();
+        let event = event("json", body.as_bytes()).unwrap();
+        prop_assert_eq!(event.len(), object.len());
+        for ((name, value), (ours, our_value)) in object.iter().zip(event.iter()) {
+            prop_assert_eq!(name, &*ours);
+            prop_assert_eq!(value.as_str().unwrap(), &*our_value);
+        }
+    }
+
+    #[test]
+    fn any_value_that_was_percent_encoded_reads_back(value in "\\PC*|[\\x00-\\x7f]{0,40}") {
+        let encoded = percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC);
+        let event = plain(&format!("a: {encoded}\n\n"));
+        prop_assert_eq!(event.get("a").unwrap(), value);
+    }
+}

@@ -1,0 +1,437 @@
+//! Commands as the switch reads them: each is one, with exactly what was given.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use crate::switch_reader::{Read, expanded, read_all, third_argument};
+use eslclient::{Command, CommandError, Execute, Format};
+use proptest::prelude::*;
+
+const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
+
+/// The one command that these bytes are.
+fn read(command: &Command) -> Read {
+    let mut commands = read_all(command.as_bytes());
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    let read = commands.remove(0);
+    let block = read.block.to_ascii_lowercase();
+    assert!(
+        !(block.contains("mod_event_socket")
+            && (block.contains("unload") || block.contains("reload"))),
+        "the switch would unload its module: {block}"
+    );
+    for (name, value) in &read.headers {
+        assert!(!value.to_ascii_uppercase().starts_with("ARRAY::"), "{name}");
+    }
+    read
+}
+
+/// What the channel holds after the command.
+fn stored(command: &Command, name: &str) -> String {
+    let read = read(command);
+    if !command.is_queued() {
+        let arguments = read.block.strip_prefix("api uuid_setvar ").unwrap();
+        assert!(!arguments.contains('\n'));
+        assert_eq!(
+            arguments.split(' ').take(2).collect::<Vec<_>>(),
+            [UUID, name]
+        );
+        return third_argument(arguments);
+    }
+    assert_eq!(read.first(), format!("sendmsg {UUID}"));
+    assert_eq!(read.header("call-command"), Some("execute"));
+    assert_eq!(read.header("execute-app-name"), Some("set"));
+    assert_eq!(read.header("content-type"), Some("text/plain"));
+    let argument = expanded(&read.body);
+    let (found, value) = argument.split_once('=').unwrap();
+    assert_eq!(found, name);
+    expanded(value)
+}
+
+/// Text made of what is dangerous somewhere.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "[\\\\'\"$${}\\n\\r\\t ,;=:%^|\\[\\]]{1,4}",
+        "[a-zé😀]{1,5}",
+        "[\\x00-\\x1f]",
+        "\\PC{1,6}",
+        Just("mod_event_socket".to_owned()),
+        Just("Mod_Event_Socket".to_owned()),
+        Just("unload".to_owned()),
+        Just("reLoad ".to_owned()),
+        Just("\n\napi system id\n\n".to_owned()),
+        Just("\ncontent-length: 5\n\n".to_owned()),
+        Just("ARRAY::a|:b".to_owned()),
+        Just("${system(id)}".to_owned()),
+        Just("\\n".to_owned()),
+        Just("x".repeat(2500)),
+    ];
+    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+fn could_expand(value: &str) -> bool {
+    let shown = value.replace('\\', "");
+    shown.contains("${") || shown.ends_with('$')
+}
+
+#[test]
+fn commands_without_arguments_are_what_the_captures_have() {
+    let commands = [
+        (Command::connect(), "connect\n\n"),
+        (Command::linger(5), "linger 5\n\n"),
+        (Command::myevents(Format::Plain), "myevents\n\n"),
+        (Command::myevents(Format::Json), "myevents json\n\n"),
+        (Command::resume(), "resume\n\n"),
+        (Command::exit(), "exit\n\n"),
+        (
+            Command::break_(UUID, true).unwrap(),
+            &format!("api uuid_break {UUID} all\n\n"),
+        ),
+        (
+            Command::break_(UUID, false).unwrap(),
+            &format!("api uuid_break {UUID}\n\n"),
+        ),
+        (Command::sched_del(17).unwrap(), "api sched_del 17\n\n"),
+        (
+            Command::transfer(UUID, "lookup-line-0", "flows").unwrap(),
+            &format!("api uuid_transfer {UUID} lookup-line-0 XML flows\n\n"),
+        ),
+        (Command::auth("ClueCon").unwrap(), "auth ClueCon\n\n"),
+        (
+            Command::userauth("a", "b.c", "p:w").unwrap(),
+            "userauth a@b.c:p:w\n\n",
+        ),
+        (
+            Command::event(
+                Format::Json,
+                ["CHANNEL_CREATE", "CUSTOM", "sofia::register"],
+            )
+            .unwrap(),
+            "event json CHANNEL_CREATE CUSTOM sofia::register\n\n",
+        ),
+        (
+            Command::filter("Unique-ID", UUID).unwrap(),
+            &format!("filter Unique-ID {UUID}\n\n"),
+        ),
+        (
+            Command::filter_delete("Unique-ID", UUID).unwrap(),
+            &format!("filter delete Unique-ID {UUID}\n\n"),
+        ),
+        (Command::api("status", "").unwrap(), "api status\n\n"),
+        (
+            Command::bgapi("originate", "null/x &park", Some("j-1")).unwrap(),
+            "bgapi originate null/x &park\nJob-UUID: j-1\n\n",
+        ),
+        (
+            Command::hangup(None, "NORMAL_CLEARING").unwrap(),
+            "sendmsg\ncall-command: hangup\nhangup-cause: NORMAL_CLEARING\n\n",
+        ),
+        (
+            Command::get_variable(UUID, "flow.line").unwrap(),
+            &format!("api uuid_getvar {UUID} flow.line\n\n"),
+        ),
+        (
+            Command::unset_variable(UUID, "flow.line").unwrap(),
+            &format!("api uuid_setvar {UUID} flow.line\n\n"),
+        ),
+    ];
+    for (command, bytes) in commands {
+        assert_eq!(std::str::from_utf8(command.as_bytes()), Ok(bytes));
+        read(&command);
+    }
+}
+
+#[test]
+fn execute_says_all_its_options_on_lines() {
+    let options = Execute {
+        uuid: Some(UUID),
+        event_uuid: Some("e-1"),
+        event_lock: true,
+        loops: Some(-1),
+    };
+    let command = Command::execute("playback", "tone_stream://%(1,0,4);loops=-1", options).unwrap();
+    assert!(command.is_queued());
+    let read = read(&command);
+    assert_eq!(read.first(), format!("sendmsg {UUID}"));
+    assert_eq!(read.header("call-command"), Some("execute"));
+    assert_eq!(read.header("execute-app-name"), Some("playback"));
+    assert_eq!(
+        read.header("execute-app-arg"),
+        Some("tone_stream://%(1,0,4);loops=-1")
+    );
+    assert_eq!(read.header("event-uuid"), Some("e-1"));
+    assert_eq!(read.header("event-lock"), Some("true"));
+    assert_eq!(read.header("loops"), Some("-1"));
+    assert_eq!(read.body, "");
+}
+
+#[test]
+fn names_that_could_say_more_than_a_name_are_refused() {
+    for bad in ["", "a b", "a\nb", "a\0", "a:b", "é", &"x".repeat(300)] {
+        let none = Execute::default();
+        assert!(Command::execute(bad, "", none).is_err(), "{bad:?}");
+        assert!(Command::api(bad, "").is_err(), "{bad:?}");
+        assert!(
+            Command::bgapi("status", "", Some(bad)).is_err() || bad == "a:b",
+            "{bad:?}"
+        );
+        assert!(
+            Command::event(Format::Json, [bad]).is_err() || bad == "a:b",
+            "{bad:?}"
+        );
+        assert!(Command::filter(bad, "x").is_err(), "{bad:?}");
+        assert!(Command::hangup(None, bad).is_err(), "{bad:?}");
+        assert!(Command::userauth(bad, "d", "p").is_err(), "{bad:?}");
+        assert!(Command::userauth("u", bad, "p").is_err(), "{bad:?}");
+        assert!(Command::set_variable(UUID, bad, "x").is_err(), "{bad:?}");
+        if bad != "a:b" {
+            assert!(Command::break_(bad, true).is_err(), "{bad:?}");
+            assert!(Command::get_variable(bad, "x").is_err(), "{bad:?}");
+            assert!(Command::hangup(Some(bad), "X").is_err(), "{bad:?}");
+        }
+    }
+    for bad in ["1a", ".a", "_a", "a-b", "a[0]", "a=b", &"x".repeat(129)] {
+        assert!(Command::set_variable(UUID, bad, "x").is_err(), "{bad:?}");
+        assert!(Command::unset_variable(UUID, bad).is_err(), "{bad:?}");
+        assert!(Command::get_variable(UUID, bad).is_err(), "{bad:?}");
+    }
+    for verb in ["delete", "ADD", "all"] {
+        assert!(Command::filter(verb, "x").is_err());
+    }
+    assert!(Command::event(Format::Json, []).is_err());
+    assert!(Command::sched_del(0).is_err());
+    assert!(Command::sched_del(1 << 31).is_err());
+    assert!(Command::sched_del((1 << 31) - 1).is_ok());
+    assert!(Command::auth("").is_err());
+}
+
+#[test]
+fn a_call_is_transferred_only_to_words() {
+    for bad in [
+        "",
+        "-both",
+        "a b",
+        "'system:touch x'",
+        "a inline",
+        "${x}",
+        "a\nb",
+        "a/b",
+        ".hidden",
+        "ümlaut",
+    ] {
+        for transfer in [Command::transfer, Command::transfer_queued] {
+            assert!(transfer(UUID, bad, "flows").is_err(), "{bad:?}");
+            assert!(transfer(UUID, "lookup-line-1", bad).is_err(), "{bad:?}");
+        }
+    }
+    let queued = Command::transfer_queued(UUID, "lookup-line-0", "flows").unwrap();
+    assert!(queued.is_queued());
+    let read = read(&queued);
+    assert!(
+        read.headers
+            .contains(&("execute-app-name".into(), "transfer".into()))
+    );
+    let argument = ("execute-app-arg".into(), "lookup-line-0 XML flows".into());
+    assert!(read.headers.contains(&argument), "{read:?}");
+}
+
+#[test]
+fn a_variable_is_set_only_to_what_it_will_hold() {
+    let set = |name: &str, value: &str| Command::set_variable(UUID, name, value);
+    assert_eq!(
+        set("a", ""),
+        Err(CommandError::Empty {
+            what: "variable value"
+        })
+    );
+    assert_eq!(set("a", "ARRAY::x"), Err(CommandError::Array));
+    assert!(matches!(
+        set("a", "x\0"),
+        Err(CommandError::LineBreak { at: 1, .. })
+    ));
+    assert_eq!(set("api_hangup_hook", "x"), Err(CommandError::Executes));
+    assert_eq!(set("Execute_On_Answer", "x"), Err(CommandError::Executes));
+    assert!(Command::unset_variable(UUID, "api_hangup_hook").is_ok());
+}
+
+#[test]
+fn a_long_value_goes_by_a_body_and_says_that_it_is_queued() {
+    let short = Command::set_variable(UUID, "a", &"x".repeat(1900)).unwrap();
+    assert!(!short.is_queued());
+    let long = Command::set_variable(UUID, "a", &"x".repeat(2100)).unwrap();
+    assert!(long.is_queued());
+    // Escapes count: 1,500 characters may be a line of 3,000.
+    let escaped = Command::set_variable(UUID, "a", &"'".repeat(1500)).unwrap();
+    assert!(escaped.is_queued());
+    let words = "please reload mod_event_socket";
+    assert!(Command::set_variable(UUID, "a", words).unwrap().is_queued());
+    for end in ["${x}", "$\\{x}", "$", "$\\\\"] {
+        let value = "x".repeat(3000) + end;
+        assert_eq!(
+            Command::set_variable(UUID, "a", &value),
+            Err(CommandError::Expandable)
+        );
+    }
+    let huge = "x".repeat(9 << 20);
+    let fault = Command::set_variable(UUID, "a", &huge);
+    assert!(matches!(fault, Err(CommandError::TooLong { .. })));
+}
+
+#[test]
+fn values_that_the_switch_would_change_arrive_as_they_are() {
+    let long = "y".repeat(3000);
+    for value in [
+        "C:\\temp",
+        "\\\\",
+        "\\'",
+        "it's",
+        "'",
+        "''",
+        "\\$x",
+        "a$$b\\",
+        "\\\\$$$\\\\y",
+        "$100",
+        " ",
+        "  two  ",
+        "\t\r\n",
+        "\\n",
+        "\\s",
+        "100%25",
+        "%41",
+        "^^,",
+        "{a}",
+        "\"q\"",
+        "é😀",
+    ] {
+        let command = Command::set_variable(UUID, "flow.key.x", value).unwrap();
+        assert_eq!(stored(&command, "flow.key.x"), value);
+        let value = format!("{value}{long}");
+        let command = Command::set_variable(UUID, "flow.key.x", &value).unwrap();
+        assert!(command.is_queued());
+        assert_eq!(stored(&command, "flow.key.x"), value);
+    }
+}
+
+#[test]
+fn debug_shows_neither_passwords_nor_values() {
+    let commands = [
+        Command::auth("hunter2").unwrap(),
+        Command::userauth("u", "d", "hunter2").unwrap(),
+        Command::set_variable(UUID, "pin", "hunter2").unwrap(),
+        Command::set_variable(UUID, "pin", &"hunter2".repeat(500)).unwrap(),
+        Command::execute("log", "hunter2", Execute::default()).unwrap(),
+    ];
+    for command in commands {
+        let shown = format!("{command:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    let fault = Command::auth("hunter2\n").unwrap_err();
+    assert!(!format!("{fault} {fault:?}").contains("hunter2"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_value_is_stored_exactly_or_refused_for_a_reason(value in hostile()) {
+        match Command::set_variable(UUID, "flow.key.x", &value) {
+            Ok(command) => prop_assert_eq!(stored(&command, "flow.key.x"), value),
+            Err(CommandError::Empty { .. }) => prop_assert_eq!(value, ""),
+            Err(CommandError::Array) => prop_assert!(value.starts_with("ARRAY::")),
+            Err(CommandError::LineBreak { .. }) => prop_assert!(value.contains('\0')),
+            Err(CommandError::Expandable) => prop_assert!(could_expand(&value)),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+
+    #[test]
+    fn any_argument_of_an_application_arrives_exactly_or_is_refused(arg in hostile()) {
+        match Command::execute("playback", &arg, Execute::default()) {
+            Ok(command) => {
+                let read = read(&command);
+                let line = read.header("execute-app-arg");
+                prop_assert_eq!(line.unwrap_or(&read.body), arg);
+            }
+            Err(fault) => prop_assert!(arg.contains('\0'), "{fault}"),
+        }
+    }
+
+    #[test]
+    fn any_text_on_a_line_stays_on_that_line_or_is_refused(text in hostile()) {
+        let made = [
+            ("api x ", Command::api("x", &text)),
+            ("bgapi x ", Command::bgapi("x", &text, Some("j"))),
+            ("filter A ", Command::filter("A", &text)),
+            ("filter delete A ", Command::filter_delete("A", &text)),
+            ("auth ", Command::auth(&text)),
+            ("userauth u@d:", Command::userauth("u", "d", &text)),
+        ];
+        for (start, made) in made {
+            match made {
+                Ok(command) => {
+                    // Spaces at the end are trimmed by our reader, not by the switch.
+                    let expected = format!("{start}{text}");
+                    let read = read(&command);
+ prop_assert_eq!(read.first().trim_end(), expected.trim_end());
+                }
+                Err(fault) => {
+                    let lower = text.to_ascii_lowercase();
+                    prop_assert!(
+                        text.is_empty()
+                            || text.contains(['\r', '\n', '\0'])
+                            || lower.contains("mod_event_socket")
+                            || lower.starts_with("array::"),
+                        "{fault}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn any_name_or_uuid_is_one_word_or_refused(name in hostile(), uuid in hostile()) {
+        let fits = |text: &str, more: &str| {
+            !text.is_empty()
+                && text.len() <= 256
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        let name_fits = fits(&name, "_.") && name.len() <= 128
+            && name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let unset = Command::unset_variable(&uuid, &name);
+        let both = format!("{uuid} {name}").to_ascii_lowercase();
+        let unloads = both.contains("mod_event_socket")
+            && (both.contains("unload") || both.contains("reload"));
+        prop_assert_eq!(unset.is_ok(), name_fits && fits(&uuid, "_.:@-") && !unloads);
+        if let Ok(command) = unset {
+            prop_assert_eq!(read(&command).block, format!("api uuid_setvar {uuid} {name}"));
+        }
+        for made in [
+            Command::hangup(Some(&uuid), "X"),
+            Command::break_(&uuid, false),
+            Command::execute("x", "", Execute { uuid: Some(&uuid), ..Execute::default() }),
+        ] {
+            prop_assert!(made.is_err() || fits(&uuid, "_.:@-"));
+            if let Ok(command) = made {
+                read(&command);
+            }
+        }
+    }
+
+    #[test]
+    fn commands_written_one_after_another_are_read_one_after_another(
+        args in prop::collection::vec(hostile(), 1..6),
+    ) {
+        let mut bytes = Vec::new();
+        let mut count = 0;
+        for arg in &args {
+            for made in [
+                Command::set_variable(UUID, "a", arg),
+                Command::execute("log", arg, Execute::default()),
+                Command::api("x", arg),
+            ].into_iter().flatten() {
+                made.encode(&mut bytes);
+                count += 1;
+            }
+        }
+        prop_assert_eq!(read_all(&bytes).len(), count);
+    }
+}

@@ -1,0 +1,403 @@
+//! Connections against a scripted switch: order of replies, writes, notices,
+//! ends, and callers that give up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test that panics has failed"
+)]
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use eslclient::{Command, Connection, Error, Execute, Incoming, Limits, Notice, Reply, Ticket};
+use proptest::prelude::*;
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+
+use crate::captures;
+use crate::far_end::{command, say};
+
+fn connected(size: usize) -> (Connection<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(size);
+    (Connection::new(near, Limits::default()), far)
+}
+
+fn api_reply(text: &str) -> String {
+    format!(
+        "Content-Type: api/response\nContent-Length: {}\n\n{text}",
+        text.len()
+    )
+}
+
+async fn reply(
+    connection: &mut Connection<impl AsyncRead + AsyncWrite + Unpin>,
+) -> (Ticket, Reply) {
+    match connection.next().await.unwrap() {
+        Incoming::Reply(ticket, reply) => (ticket, reply),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A stream that counts the writes it gets.
+struct Counted {
+    inner: DuplexStream,
+    writes: usize,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.writes += 1;
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn everything_that_is_queued_goes_out_in_one_write() {
+    let (near, mut switch) = duplex(64 * 1024);
+    let stream = Counted {
+        inner: near,
+        writes: 0,
+    };
+    let mut connection = Connection::new(stream, Limits::default());
+    let mut expected = Vec::new();
+    for command in [
+        Command::set_variable("u-1", "flow.line", "0").unwrap(),
+        Command::resume(),
+        Command::break_("u-1", true).unwrap(),
+        Command::exit(),
+    ] {
+        command.encode(&mut expected);
+        connection.queue(&command);
+    }
+    assert_eq!(connection.outstanding(), 4);
+    connection.flush().await.unwrap();
+    assert_eq!(connection.get_ref().writes, 1);
+    assert_eq!(connection.unwritten(), 0);
+    let mut seen = vec![0; expected.len()];
+    switch.read_exact(&mut seen).await.unwrap();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_holds_no_buffer_and_is_small() {
+    assert!(size_of::<Connection<tokio::net::TcpStream>>() <= 300);
+    let (mut connection, mut switch) = connected(64 * 1024);
+    connection.queue(&Command::api("status", "").unwrap());
+    connection.flush().await.unwrap();
+    command(&mut switch).await;
+    say(&mut switch, &api_reply(&"x".repeat(20_000))).await;
+    assert_eq!(reply(&mut connection).await.1.text().len(), 20_000);
+    assert_eq!(connection.memory(), 0);
+    let waiting = tokio::time::timeout(Duration::ZERO, connection.next()).await;
+    assert!(waiting.is_err());
+    assert_eq!(connection.memory(), 0);
+}
+
+#[tokio::test]
+async fn a_thousand_commands_and_waiters_that_give_up_shift_no_reply() {
+    let (mut connection, mut switch) = connected(500);
+    let server = tokio::spawn(async move {
+        for number in 0..1000 {
+            let seen = command(&mut switch).await;
+            assert_eq!(seen, format!("api echo {number}\n\n"));
+            // Slowly, in two parts, with an event in between now and then.
+            if number % 7 == 0 {
+                let event = "Event-Name: HEARTBEAT\n\n";
+                say(&mut switch, "Content-Type: text/event-plain\n").await;
+                let length = event.len();
+                say(&mut switch, &format!("Content-Length: {length}\n\n{event}")).await;
+            }
+            let whole = api_reply(&number.to_string());
+            let (first, rest) = whole.split_at(number % whole.len());
+            say(&mut switch, first).await;
+            tokio::task::yield_now().await;
+            say(&mut switch, rest).await;
+        }
+        switch
+    });
+    let mut tickets = Vec::new();
+    for number in 0..1000 {
+        let args = number.to_string();
+        tickets.push(connection.queue(&Command::api("echo", &args).unwrap()));
+    }
+    let (mut replies, mut events, mut dropped) = (0, 0, 0);
+    while replies < 1000 {
+        // Every future that has nothing at once is dropped.
+        let next = tokio::select! {
+            biased;
+            next = connection.next() => Some(next),
+            () = std::future::ready(()) => None,
+        };
+        let Some(next) = next else {
+            dropped += 1;
+            tokio::task::yield_now().await;
+            continue;
+        };
+        match next.unwrap() {
+            Incoming::Reply(ticket, reply) => {
+                assert_eq!(ticket, tickets[replies]);
+                assert_eq!(reply.text(), replies.to_string());
+                replies += 1;
+            }
+            Incoming::Event(event) => {
+                assert_eq!(event.name(), "HEARTBEAT");
+                events += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(dropped > 0);
+    assert_eq!(events, 143);
+    assert_eq!(connection.outstanding(), 0);
+    drop(server.await.unwrap());
+    let end = connection.next().await;
+    assert!(matches!(end, Err(Error::Closed { unanswered: 0 })));
+}
+
+#[tokio::test]
+async fn commands_larger_than_the_pipe_go_out_while_replies_come_in() {
+    let (mut connection, mut switch) = connected(64);
+    let text = "x".repeat(1000);
+    for _ in 0..20 {
+        connection.queue(&Command::api("echo", &text).unwrap());
+    }
+    let server = tokio::spawn(async move {
+        for _ in 0..20 {
+            let seen = command(&mut switch).await;
+            // A switch that waits for its reply to be read before it reads on.
+            say(&mut switch, &api_reply(&seen)).await;
+        }
+    });
+    for _ in 0..20 {
+        assert_eq!(reply(&mut connection).await.1.text().len(), 1011);
+    }
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_end_between_frames_inside_one_and_a_reset_are_told_apart() {
+    let (mut connection, switch) = connected(1024);
+    connection.queue(&Command::resume());
+    connection.flush().await.unwrap();
+    drop(switch);
+    let end = connection.next().await;
+    assert!(
+        matches!(end, Err(Error::Closed { unanswered: 1 })),
+        "{end:?}"
+    );
+
+    let (mut connection, mut switch) = connected(1024);
+    say(&mut switch, "Content-Length: 10\n\nabc").await;
+    drop(switch);
+    let end = connection.next().await;
+    assert!(matches!(end, Err(Error::Cut { bytes: 23 })), "{end:?}");
+
+    let (mut connection, switch) = connected(1024);
+    drop(switch);
+    connection.queue(&Command::resume());
+    let end = connection.next().await;
+    assert!(matches!(end, Err(Error::Io(_))), "{end:?}");
+}
+
+#[tokio::test]
+async fn what_the_switch_said_before_it_closed_is_read_though_writing_fails() {
+    let (mut connection, mut switch) = connected(1024);
+    say(
+        &mut switch,
+        "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
+    )
+    .await;
+    drop(switch);
+    connection.queue(&Command::resume());
+    let said = connection.next().await.unwrap();
+    assert!(matches!(said, Incoming::Rejection(text) if text == "Access Denied, go away."));
+    assert!(connection.next().await.is_err());
+}
+
+#[tokio::test]
+async fn a_reply_to_no_command_is_an_error_and_so_is_rubbish() {
+    let (mut connection, mut switch) = connected(1024);
+    say(
+        &mut switch,
+        "Content-Type: command/reply\nReply-Text: +OK\n\n",
+    )
+    .await;
+    assert!(matches!(
+        connection.next().await,
+        Err(Error::UnexpectedReply)
+    ));
+
+    let (mut connection, mut switch) = connected(1024);
+    say(&mut switch, "HTTP/1.1 400 Bad Request\n\n").await;
+    assert!(matches!(connection.next().await, Err(Error::Decode(_))));
+    assert!(matches!(connection.next().await, Err(Error::Decode(_))));
+
+    let (mut connection, mut switch) = connected(1024);
+    let frame = "Content-Length: 2\nContent-Type: text/event-json\n\n[]";
+    say(&mut switch, frame).await;
+    assert!(matches!(connection.next().await, Err(Error::Decode(_))));
+}
+
+#[tokio::test]
+async fn replies_say_whether_the_switch_refused() {
+    let cases = [
+        (api_reply("+OK\n"), Ok("+OK"), Ok(Some("+OK\n"))),
+        (
+            api_reply("-ERR No such channel!\n"),
+            Err("-ERR No such channel!"),
+            Err("-ERR No such channel!"),
+        ),
+        (api_reply("-USAGE: x\n"), Err("-USAGE: x"), Err("-USAGE: x")),
+        (api_reply("_undef_"), Ok("_undef_"), Ok(None)),
+        (
+            api_reply("two\nlines\n"),
+            Ok("two\nlines"),
+            Ok(Some("two\nlines\n")),
+        ),
+        (
+            api_reply("-ERR is what it holds"),
+            Err("-ERR is what it holds"),
+            Ok(Some("-ERR is what it holds")),
+        ),
+        (
+            "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n".to_owned(),
+            Err("-ERR command not found"),
+            Ok(Some("-ERR command not found")),
+        ),
+        (
+            "Content-Type: command/reply\nReply-Text: +OK Job-UUID: j\nJob-UUID: j\n\n".to_owned(),
+            Ok("+OK Job-UUID: j"),
+            Ok(Some("+OK Job-UUID: j")),
+        ),
+    ];
+    let (mut connection, mut switch) = connected(4096);
+    for (wire, result, variable) in cases {
+        connection.queue(&Command::resume());
+        say(&mut switch, &wire).await;
+        let (_, reply) = reply(&mut connection).await;
+        assert_eq!(reply.is_ok(), result.is_ok());
+        assert_eq!(reply.result().as_deref().map_err(String::as_str), result);
+        if wire.contains("api/response") {
+            let found = reply.variable();
+            assert_eq!(
+                found.as_ref().map(Option::as_deref).map_err(String::as_str),
+                variable
+            );
+        }
+        let job = wire.contains("Job-UUID").then_some("j");
+        assert_eq!(reply.header("Job-UUID").as_deref(), job);
+    }
+}
+
+#[tokio::test]
+async fn a_whole_captured_call_comes_as_replies_events_and_notices() {
+    for path in captures::all() {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (near, mut switch) = duplex(1 << 20);
+        let entries = captures::load(&path);
+        let mut connection = Connection::new(near, Limits::default());
+        let mut kinds = [0; 5];
+        for entry in entries {
+            if entry.direction == captures::Direction::Sent {
+                continue;
+            }
+            // The captures leave some commands out, the password for one.
+            if connection.outstanding() == 0 {
+                connection.queue(&Command::resume());
+            }
+            switch.write_all(&entry.bytes).await.unwrap();
+            let kind = match connection.next().await.unwrap() {
+                Incoming::Reply(..) => 0,
+                Incoming::Event(event) => {
+                    assert!(!event.name().is_empty());
+                    1
+                }
+                Incoming::Notice(Notice::Linger { session, seconds }) => {
+                    assert!(session.is_some());
+                    assert_eq!(seconds, Some(5));
+                    2
+                }
+                Incoming::Notice(Notice::Disconnected { session }) => {
+                    assert!(session.is_some() || !name.starts_with("socket"));
+                    3
+                }
+                Incoming::AuthRequest => 4,
+                other => panic!("{name}: {other:?}"),
+            };
+            kinds[kind] += 1;
+        }
+        let [replies, events, lingers, disconnected, asked] = kinds;
+        // Without `myevents` a socket has none.
+        let has_events = !name.starts_with("socket-resume");
+        assert!(replies >= 2 && (events >= 2) == has_events, "{name}");
+        if name.starts_with("socket") {
+            assert_eq!((disconnected, asked), (1, 0), "{name}");
+            assert_eq!(lingers, usize::from(name.contains("hangs-up")), "{name}");
+        } else {
+            assert_eq!(asked, 1, "{name}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn replies_match_in_order_however_the_wire_is_cut(
+        sizes in prop::collection::vec(1..80usize, 1..20),
+        count in 1..40usize,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (mut connection, mut switch) = connected(1 << 16);
+            let command = Command::execute("log", "x", Execute::default()).unwrap();
+            let tickets: Vec<_> = (0..count).map(|_| connection.queue(&command)).collect();
+            let wire: String = (0..count).map(|n| api_reply(&n.to_string())).collect();
+            let mut rest = wire.as_bytes();
+            let mut sizes = sizes.iter().cycle();
+            let mut next = 0;
+            while next < count {
+                let (part, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+                switch.write_all(part).await.unwrap();
+                rest = after;
+                // Every await here is ready; the runtime wants a turn now and then.
+                tokio::task::yield_now().await;
+                let mut waker = Context::from_waker(std::task::Waker::noop());
+                while let Poll::Ready(incoming) = connection.poll_next(&mut waker) {
+                    let Incoming::Reply(ticket, reply) = incoming.unwrap() else {
+                        panic!("no reply");
+                    };
+                    assert_eq!(ticket, tickets[next]);
+                    assert_eq!(reply.text(), next.to_string());
+                    next += 1;
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,14 @@
+//! The Event Socket client, against captures of a real switch and against an independent decoder.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use test_support::{captures, switch_reader};
+
+mod allocations;
+mod captured;
+mod client;
+mod codec;
+mod command;
+mod connection;
+mod far_end;
+mod open;

@@ -1,0 +1,122 @@
+//! Opening a connection in either direction, and each way in which that fails.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::time::Duration;
+
+use eslclient::{Error, Limits, authenticate, open_inbound, open_outbound};
+use tokio::io::{AsyncWriteExt, duplex};
+use tokio::net::TcpListener;
+
+use crate::captures;
+use crate::far_end::{command, say};
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn opening_an_outbound_socket_gives_the_channel() {
+    let mut paths = captures::all().into_iter();
+    let path = paths.find(|path| path.ends_with("socket-hold-then-line-0.esl"));
+    let path = path.unwrap();
+    let channel = captures::received(&path).remove(0);
+    let (near, mut switch) = duplex(64 * 1024);
+    let serving = async {
+        assert_eq!(command(&mut switch).await, "connect\n\n");
+        switch.write_all(&channel).await.unwrap();
+    };
+    let (opened, ()) = tokio::join!(open_outbound(near, Limits::default(), SOON), serving);
+    let (connection, channel) = opened.unwrap();
+    assert_eq!(channel.variable("socket_path").unwrap(), "lookup");
+    assert_eq!(
+        channel.get("Unique-ID").unwrap(),
+        "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe"
+    );
+    assert_eq!(connection.memory(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_is_silent_or_is_no_switch_is_told_apart_when_opening() {
+    let open = async |wire: &'static str| {
+        let (near, mut switch) = duplex(4096);
+        say(&mut switch, wire).await;
+        let opened = open_outbound(near, Limits::default(), SOON).await;
+        opened.map(|_| ()).unwrap_err()
+    };
+    assert!(matches!(open("").await, Error::Timeout { .. }));
+    assert!(matches!(
+        open("Content-Type: auth/request\n\n").await,
+        Error::Handshake { .. }
+    ));
+    let refused = "Content-Type: command/reply\nReply-Text: -ERR no\n\n";
+    assert!(matches!(open(refused).await, Error::Refused { text } if text == "-ERR no"));
+    let no_channel = "Content-Type: command/reply\nReply-Text: +OK\n\n";
+    assert!(matches!(open(no_channel).await, Error::Handshake { .. }));
+    assert!(matches!(
+        open("GET / HTTP/1.1\r\n\r\n").await,
+        Error::Decode(_)
+    ));
+    let notice = "Content-Type: text/disconnect-notice\nContent-Length: 0\n\n";
+    assert!(matches!(
+        open(notice).await,
+        Error::Closed { unanswered: 1 }
+    ));
+    // Slow is not silent for as long as the deadline allows, and no longer.
+    let (near, mut switch) = duplex(4096);
+    let drip = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if switch.write_all(b"x").await.is_err() {
+                return;
+            }
+        }
+    });
+    let opened = open_outbound(near, Limits::default(), SOON).await;
+    assert!(matches!(opened, Err(Error::Timeout { within: SOON, .. })));
+    drip.await.unwrap();
+}
+
+#[tokio::test]
+async fn the_password_is_said_and_each_refusal_names_its_cure() {
+    let meet = async |first: &'static str, second: &'static str| {
+        let (near, mut switch) = duplex(4096);
+        say(&mut switch, first).await;
+        let serving = async {
+            if !second.is_empty() {
+                assert_eq!(command(&mut switch).await, "auth ClueCon\n\n");
+                say(&mut switch, second).await;
+            }
+        };
+        tokio::join!(authenticate(near, "ClueCon", Limits::default()), serving).0
+    };
+    let request = "Content-Type: auth/request\n\n";
+    let accepted = "Content-Type: command/reply\nReply-Text: +OK accepted\n\n";
+    assert!(meet(request, accepted).await.is_ok());
+    let invalid = "Content-Type: command/reply\nReply-Text: -ERR invalid\n\n";
+    let fault = meet(request, invalid).await.unwrap_err();
+    assert!(matches!(fault, Error::BadPassword));
+    assert!(fault.to_string().contains("event_socket.conf"));
+    let denied =
+        "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n";
+    let fault = meet(denied, "").await.unwrap_err();
+    assert!(matches!(fault, Error::Denied { .. }));
+    assert!(fault.to_string().contains("apply-inbound-acl"));
+    let fault = meet(accepted, "").await.unwrap_err();
+    assert!(matches!(fault, Error::UnexpectedReply));
+    let fault = authenticate(duplex(9).0, "a\nb", Limits::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(fault, Error::Command(_)));
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_and_one_that_is_silent_are_told_apart() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let open = |within| open_inbound(&address, "ClueCon", Limits::default(), within);
+    let fault = open(Duration::from_millis(1)).await.unwrap_err();
+    assert!(matches!(fault, Error::Timeout { .. }));
+    drop(listener);
+    let fault = open(SOON).await.unwrap_err();
+    assert!(matches!(&fault, Error::Connect { address: at, .. } if *at == address));
+    assert!(fault.to_string().contains("is FreeSWITCH running"));
+}

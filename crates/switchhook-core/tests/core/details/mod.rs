@@ -1,0 +1,15 @@
+//! From events, or the records of mod_json_cdr, to the document of a call.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use test_support::{events, facts, ledgers, made};
+
+mod cdr;
+mod further;
+mod gaps;
+mod goldens;
+mod ledger;
+mod orders;
+mod samples;
+mod so_far;
+mod story;

@@ -1,0 +1,3 @@
+//! Decisions of a call, against captured events and golden documents.
+
+mod details;

@@ -1,0 +1,349 @@
+//! Files with faults: each is said with its line, what is wrong, and the cure.
+
+use proptest::prelude::*;
+use switchhook_service::config::Config;
+
+use super::{read, read_in, said, webhook};
+
+#[test]
+fn a_fault_names_file_line_key_what_is_wrong_and_the_cure() {
+    assert_eq!(
+        said(webhook("timeout = \"90s\"")),
+        "switchhook.toml:4: webhooks.lookup.timeout: \"90s\" is above the limit of 60s; \
+         choose at most \"60s\""
+    );
+}
+
+#[test]
+fn five_faults_are_reported_at_once_in_the_order_of_the_file() {
+    let text = "[listen]\nesl = \"nowhere\"\n[limits]\ncalls_on_hold = 0\n[flows.outbound]\n\
+                webhook = true\nlegs = \"some\"\n[webhooks.lookup]\nurl = \"https://crm.example/\"\n\
+                tiemout = \"10s\"\n";
+    let faults = read_in(text, &[]).unwrap_err();
+    let found: Vec<_> = faults
+        .iter()
+        .map(|fault| (fault.line, fault.key.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (Some(2), "listen.esl"),
+            (Some(4), "limits.calls_on_hold"),
+            (Some(6), "flows.outbound.webhook"),
+            (Some(7), "flows.outbound.legs"),
+            (Some(10), "webhooks.lookup.tiemout"),
+        ]
+    );
+    assert_eq!(faults.to_string().lines().count(), 5);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
+    assert_eq!(
+        said(webhook("response.tpye = \"json\"")),
+        "switchhook.toml:4: webhooks.lookup.response.tpye: is not a key of \
+         webhooks.lookup.response; did you mean type?"
+    );
+    assert!(
+        said(read("[webhook.lookup]"))
+            .contains("webhook: is not a section of this file; did you mean webhooks?")
+    );
+    assert!(
+        said(read("[egress]\nfirewall = true"))
+            .contains("remove it; known here: allow_plain_http, allow_addresses, proxy")
+    );
+}
+
+#[test]
+fn a_required_key_that_is_misspelt_is_one_fault() {
+    let faults =
+        read("[[freeswitch]]\nadress = \"127.0.0.1:8021\"\npasswrod_env = \"P\"").unwrap_err();
+    let found: Vec<_> = faults.iter().map(|fault| fault.cure.as_str()).collect();
+    assert_eq!(
+        found,
+        ["did you mean address?", "did you mean password_env?"]
+    );
+}
+
+#[test]
+fn text_that_is_not_toml_is_one_fault_with_its_line() {
+    let said = said(read_in(
+        "[listen]\nesl = \"127.0.0.1:8084\"\nhttp = \n[limits]\n",
+        &[],
+    ));
+    assert!(
+        said.starts_with("switchhook.toml:3: this is not TOML: "),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1);
+    let twice = read_in("[listen]\n[limits]\n[listen]\n", &[]).unwrap_err();
+    assert_eq!(twice.iter().next().unwrap().line, Some(3));
+}
+
+#[test]
+fn a_file_without_listen_says_so() {
+    let said = said(read_in("", &[]));
+    assert!(said.contains("listen: is missing"), "{said}");
+    assert!(said.contains("add a line [listen]"), "{said}");
+}
+
+#[test]
+fn a_flows_webhook_without_one_for_the_account_is_not_configured() {
+    let said = said(read("[flows.outbound]\nwebhook = true"));
+    assert_eq!(
+        said,
+        "switchhook.toml:3: flows.outbound.webhook: is enabled, but \"Webhook for Account\" is \
+         Not Configured; name one: [account] default_webhook = \"…\", described in [webhooks.…]"
+    );
+}
+
+#[test]
+fn a_webhook_that_is_not_there_is_named_wherever_it_is_meant() {
+    let text = "[account]\ndefault_webhook = \"lokup\"\n[flows.x]\nafter = [\"other\"]\n\
+                [webhooks.lookup]\nurl = \"https://crm.example\"";
+    let said = said(read(text));
+    assert!(
+        said.contains(
+            ":3: account.default_webhook: there is no webhook \"lokup\"; did you mean \"lookup\"?"
+        ),
+        "{said}"
+    );
+    assert!(
+        said.contains(":5: flows.x.after: there is no webhook \"other\"; add [webhooks.other]"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_time_needs_a_unit() {
+    assert!(
+        said(webhook("timeout = 10"))
+            .ends_with("is a whole number; write a text with its unit, such as \"10s\"")
+    );
+    assert!(said(webhook("timeout = \"soon\"")).contains("\"soon\" is not a time"));
+    assert!(said(webhook("timeout = \"1ms\"")).contains("below the least of 100ms"));
+}
+
+#[test]
+fn what_excludes_one_another_is_refused_together() {
+    let body = said(webhook("body.json = \"{}\"\nbody.text = \"x\""));
+    assert!(
+        body.contains(":5: webhooks.lookup.body.text: stands beside json"),
+        "{body}"
+    );
+    let auth = said(webhook(
+        "auth.basic = { username = \"u\", password = \"p\" }\nauth.bearer = { token = \"t\" }",
+    ));
+    assert!(
+        auth.contains("webhooks.lookup.auth.bearer: stands beside basic"),
+        "{auth}"
+    );
+    let required = said(webhook(
+        "response.map = { q = { path = \"$.q\", required = true, default = \"x\" } }",
+    ));
+    assert!(required.contains("stands beside a default"), "{required}");
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused() {
+    for (keys, what) in [
+        ("url = 1", "TOML"),
+        ("method = \"TRACE\"", "write \"POST\" or \"GET\""),
+        ("method = \"post\"", "\"post\" is not a choice"),
+        ("hold_music = 1", "write true, false, or a file or stream"),
+        ("hold_music = \"a\\nb\"", "on one line"),
+        ("wait_for_response = \"on\"", "write true or false"),
+        ("headers = \"x\"", "write a table"),
+        ("query = [\"x\"]", "is not a list of tables"),
+        ("response.limit = \"1 GB\"", "is not a size"),
+        ("response.limit = \"1024 MiB\"", "is outside 1 to"),
+        (
+            "response.map.q = { path = \"$.q\", as = \"digits\", default = \"x\" }",
+            "is not at most 32 of the digits",
+        ),
+        (
+            "response.map.q = { path = \"$.q\", default = [] }",
+            "is a list",
+        ),
+        ("delivery.rate = 0", "0 is outside 1 to"),
+    ] {
+        let said = said(webhook(keys));
+        assert!(said.contains(what), "{keys}: {said}");
+    }
+}
+
+#[test]
+fn sections_refuse_what_they_cannot_use() {
+    for (text, what) in [
+        (
+            "[store]\nurl = \"postgres://u:pw@db/x?sslmode=perhaps\"",
+            "cannot be used: ",
+        ),
+        (
+            "[store]\nurl = \"redis:x\"",
+            "is not the address of a database",
+        ),
+        (
+            "[account]\ntime_zone = \"Asia/Calcuta\"",
+            "did you mean \"Asia/Calcutta\"?",
+        ),
+        (
+            "[egress]\nproxy = \"http://u:pw@proxy:1\"",
+            "has a user or password",
+        ),
+        (
+            "[traces]\nurl = \"127.0.0.1:4318\"",
+            "is not the address of a collector; write it as \"http://127.0.0.1:4318/v1/traces\"",
+        ),
+        (
+            "[traces]\nurl = \"http://127.0.0.1:4318\"",
+            "has no path; write it as",
+        ),
+        (
+            "[traces]\nurl = \"http://u:pw@collector/v1/traces\"",
+            "has a user or password",
+        ),
+        (
+            "[traces]\nauth.bearer = { token = \"a\" }\nauth.basic = { username = \"u\", password = \"p\" }",
+            "traces.auth",
+        ),
+        (
+            "[egress]\nallow_addresses = [\"10.0.0.0/8\", \"intranet\"]",
+            "element 2: \"intranet\"",
+        ),
+        (
+            "[webhooks.\"a b\"]\nurl = \"https://crm.example\"",
+            "is not a name for a webhook",
+        ),
+        (
+            "[webhooks]\nlookup = 1",
+            "webhooks.lookup: is a plain value",
+        ),
+        ("[webhooks.lookup]", "url: is missing"),
+        (
+            "[flows.x]\nuuid_key = \"keys\"",
+            "already a key of the document",
+        ),
+        (
+            "[limits]\nconnections = 10000",
+            "leaves no room beside 10000 calls on hold",
+        ),
+        ("[freeswitch]\naddress = \"x:1\"", "write [[freeswitch]]"),
+        (
+            "[[freeswitch]]\naddress = \"a:1\"\npassword = \"x\"\npark_service = \"a b\"",
+            "a letter or digit first",
+        ),
+        (
+            "[[freeswitch]]\naddress = \"localhost\"\npassword = \"x\"",
+            "with its port",
+        ),
+    ] {
+        let said = said(read(text));
+        assert!(said.contains(what), "{text}: {said}");
+        assert!(!said.contains("pw@"), "{said}");
+    }
+    let twice = "[[freeswitch]]\naddress = \"a:1\"\npassword = \"x\"\n".repeat(2);
+    assert!(said(read(&twice)).contains("freeswitch[1].address: a:1 is there twice"));
+}
+
+#[test]
+fn templates_and_paths_are_told_with_all_the_rest() {
+    let text = webhook(
+        "timeout = \"90s\"\nheaders = { X-Lead = \"{{ nosuch }}\" }\n\
+         response.map = {\n  queue = \"$.[\" }",
+    )
+    .unwrap_err()
+    .to_string();
+    let wanted = [
+        ":4: webhooks.lookup.timeout: ",
+        ":5: webhooks.lookup.headers.X-Lead: ",
+        ":7: webhooks.lookup.response.map.queue: ",
+    ];
+    let told: Vec<&str> = text.lines().collect();
+    assert_eq!(told.len(), wanted.len(), "{text}");
+    for (told, wanted) in told.iter().zip(wanted) {
+        assert!(told.contains(wanted), "{told} lacks {wanted}");
+    }
+}
+
+#[test]
+fn other_parts_add_faults_with_the_line_of_their_key() {
+    let config = webhook(
+        "response.type = \"json\"\nresponse.map = {\n  queue = \"$.queue\" }\n\
+                          query = [\n  { name = \"lead\", value = \"x\" } ]",
+    )
+    .unwrap();
+    assert_eq!(config.locate("webhooks.lookup.response.map.queue"), Some(6));
+    assert_eq!(config.locate("webhooks.lookup.query.lead"), Some(8));
+    assert_eq!(config.locate("webhooks.lookup.query[0].value"), Some(8));
+    // A key that is not in the file is where its nearest parent is.
+    assert_eq!(
+        config.locate("webhooks.lookup.response.map.other.path"),
+        Some(5)
+    );
+    assert_eq!(config.locate("webhooks.lookup.timeout"), Some(2));
+    assert_eq!(config.locate("egress"), None);
+    let fault = config.fault(
+        "webhooks.lookup.response.map.queue",
+        "is no JSONPath",
+        "correct it",
+    );
+    let faults = config.accept(vec![fault]).unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "switchhook.toml:6: webhooks.lookup.response.map.queue: is no JSONPath; correct it"
+    );
+    assert_eq!(config.accept(Vec::new()), Ok(()));
+}
+
+#[test]
+fn a_file_that_is_not_there_or_not_text_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("switchhook.toml");
+    let said = |path| Config::load(path).unwrap_err().to_string();
+    assert!(said(&path).contains("cannot be read: "));
+    assert!(said(&path).ends_with("name another with --config"));
+    std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
+    assert!(said(&path).contains("UTF-8"));
+}
+
+proptest! {
+    /// A shipped file cut anywhere, with anything put in its place, is read or
+    /// refused with faults whose lines are in it.
+    #[test]
+    fn no_text_is_read_without_an_answer(
+        at in 0usize..2_000,
+        length in 0usize..40,
+        put in "[ -~\n\"\\[\\]{}=.#é]{0,12}",
+    ) {
+        let good = include_str!("complete.toml");
+        let floor = |at: usize| (0..=at.min(good.len())).rev().find(|at| good.is_char_boundary(*at));
+        let (start, end) = (floor(at).unwrap(), floor(at + length).unwrap());
+        let text = format!("{}{put}{}", &good[..start], &good[end..]);
+        if let Err(faults) = read_in(&text, &[]) {
+            let lines = text.lines().count() + 1;
+            prop_assert!(faults.iter().count() > 0);
+            for fault in faults.iter() {
+                prop_assert!(fault.line.is_none_or(|line| (1..=lines).contains(&line)));
+                prop_assert!(!fault.what.is_empty() && !fault.cure.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_breaker_is_counted_in_failures_and_rests_for_a_while() {
+    let fault = |settings| said(webhook(settings));
+    assert!(
+        fault("breaker = { pause = \"5s\" }")
+            .contains("webhooks.lookup.breaker.pause: is of no use without breaker.failures; add")
+    );
+    assert!(
+        fault("breaker.failures = 2000").contains("breaker.failures: 2000 is outside 0 to 1000")
+    );
+    assert!(
+        fault("breaker = { failures = 5, pause = \"10ms\" }").contains("breaker.pause: \"10ms\"")
+    );
+    assert!(fault("breaker = 5").contains("webhooks.lookup.breaker"));
+    assert!(fault("breaker = { failure = 5 }").contains("did you mean failures?"));
+}

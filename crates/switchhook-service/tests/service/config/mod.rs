@@ -1,0 +1,61 @@
+//! The configuration: what a file is read into, and what is said of one that is wrong.
+#![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
+
+mod faults;
+mod good;
+mod names;
+mod recordings;
+mod schema;
+mod secrets;
+mod tenants;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use switchhook_service::config::{Config, Faults, Surroundings};
+
+/// Environment variables, and files whose path is a name here.
+#[derive(Default)]
+struct Around(BTreeMap<&'static str, &'static str>);
+
+impl Surroundings for Around {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| (*value).to_owned())
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let text = path.to_str().and_then(|path| self.variable(path));
+        text.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+fn read_in(text: &str, around: &[(&'static str, &'static str)]) -> Result<Config, Faults> {
+    let around = Around(around.iter().copied().collect());
+    Config::parse_in(text, "switchhook.toml", &around)
+}
+
+/// Reads `text` after the section that must be there.
+fn read(text: &str) -> Result<Config, Faults> {
+    read_in(&format!("[listen]\n{text}"), &[])
+}
+
+/// Reads a webhook `lookup` with these further keys; `url` is line 3, they begin at line 4.
+fn webhook(keys: &str) -> Result<Config, Faults> {
+    read(&format!(
+        "[webhooks.lookup]\nurl = \"https://crm.example/\"\n{keys}"
+    ))
+}
+
+/// All that is said of a file with faults.
+#[track_caller]
+fn said(result: Result<Config, Faults>) -> String {
+    result.expect_err("a file with faults").to_string()
+}
+
+/// The one webhook of [`webhook`].
+#[track_caller]
+fn lookup(keys: &str) -> switchhook_service::config::Webhook {
+    let config = webhook(keys).expect("a file without faults");
+    config.webhooks["lookup"].clone()
+}

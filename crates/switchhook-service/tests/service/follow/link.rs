@@ -1,0 +1,221 @@
+//! The connection to the switch.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use eslclient::Limits;
+use switchhook_core::secret::Secret;
+use switchhook_core::whole::Call;
+use switchhook_service::follow::{Closing, Follower, Options};
+use switchhook_store::{self as store, FinishedCall, Role, Store};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::follow::events::bodies;
+use crate::follow::golden;
+use crate::follow::inbox::Post;
+use crate::follow::port8021::Port8021;
+use crate::follow::stage::{Stage, check, start, until};
+
+const CALL: &str = "inbound-caller-hangs-up";
+
+#[tokio::test]
+async fn the_service_starts_without_a_switch_and_says_so() {
+    let mut stage = Stage::new().await;
+    // A port where nobody listens yet.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = port.local_addr().unwrap();
+    let settings = stage
+        .settings("")
+        .replace(&stage.switch.address.to_string(), &address.to_string());
+    drop(port);
+    let service = start(&settings).await;
+    let (status, switch) = until(&service, "switch", false).await;
+    assert_eq!(status, 200, "calls on hold are served");
+    let detail = switch["detail"].as_str().unwrap();
+    assert!(detail.contains(&address.to_string()), "{detail}");
+
+    stage.switch = Port8021::on(TcpListener::bind(address).await.unwrap());
+    stage.switch.followed(1).await;
+    until(&service, "switch", true).await;
+    stage.switch.play(&bodies(CALL));
+    let posts = stage.inbox.wait(1).await;
+    assert_eq!(posts[0].json(), golden::documents(CALL)[0]);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_is_made_again_and_the_call_goes_on() {
+    for in_mid_frame in [false, true] {
+        let stage = Stage::new().await;
+        let service = stage.serve(&stage.settings("")).await;
+        let bodies = bodies(CALL);
+        let (before, after) = bodies.split_at(2);
+        stage.switch.alive(&[&uuid(&bodies[0])]);
+        stage.switch.play(before);
+        match in_mid_frame {
+            true => stage.switch.cut_within(&after[0]),
+            false => stage.switch.cut(),
+        }
+        stage.switch.followed(2).await;
+        stage.switch.play(after);
+        let posts = stage.inbox.wait(1).await;
+        assert_eq!(posts[0].json(), golden::documents(CALL)[0]);
+        service.stop().await;
+    }
+}
+
+pub fn uuid(body: &str) -> String {
+    let event: serde_json::Value = serde_json::from_str(body).unwrap();
+    event["Unique-ID"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_switch_that_refuses_its_events_is_not_called_followed() {
+    let stage = Stage::new().await;
+    stage.switch.refuse(Some("event json"));
+    let service = start(&stage.settings("")).await;
+    stage.switch.asked("api show channels as json").await;
+    stage.switch.followed(2).await;
+    let (_, switch) = check(&service, "switch").await;
+    assert_eq!(switch["ok"], false, "{switch}");
+    let detail = switch["detail"].as_str().unwrap();
+    assert!(detail.contains("-ERR not now"), "{detail}");
+
+    stage.switch.refuse(None);
+    until(&service, "switch", true).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_switch_that_refuses_its_name_or_its_channels_is_followed_all_the_same() {
+    for refused in ["api switchname", "api show channels"] {
+        let stage = Stage::new().await;
+        stage.switch.refuse(Some(refused));
+        let service = stage.serve(&stage.settings("")).await;
+        stage.switch.play(&bodies(CALL));
+        let posts = stage.inbox.wait(1).await;
+        assert_eq!(posts[0].json(), golden::documents(CALL)[0]);
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said_without_showing_it() {
+    let stage = Stage::new().await;
+    let settings = stage.settings("").replace("ClueCon", "Gooseberry");
+    let service = start(&settings).await;
+    stage.switch.asked("auth Gooseberry").await;
+    let detail = loop {
+        let (_, switch) = check(&service, "switch").await;
+        let detail = switch["detail"].as_str().unwrap().to_owned();
+        if detail.contains("password") {
+            break detail;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(!detail.contains("Gooseberry"), "{detail}");
+    service.stop().await;
+}
+
+/// Posts nothing.
+struct Nobody;
+
+impl Closing for Nobody {
+    fn finish(&self, call: &Call) -> FinishedCall {
+        panic!("no call is over: {}", call.id)
+    }
+}
+
+/// A follower and its store, without the rest of the service.
+pub struct Alone {
+    pub switch: Port8021,
+    pub folder: TempDir,
+    pub store: Store,
+    pub health: watch::Receiver<switchhook_core::health::Health>,
+    stop: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+impl Alone {
+    /// It follows. The store gives up a lock after `busy_timeout`.
+    pub async fn new(busy_timeout: Duration) -> Self {
+        let switch = Port8021::start().await;
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        let store = Store::open(store::Options {
+            busy_timeout,
+            ..store::Options::new(url, Role::Serve)
+        });
+        let store = store.await.unwrap();
+        let options = Options {
+            address: switch.address.to_string(),
+            password: Secret::new("ClueCon"),
+            name: None,
+            frames: Limits::default(),
+            connect_deadline: Duration::from_secs(5),
+            patience: Duration::from_secs(60),
+            cdrs: None,
+        };
+        let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
+        let mut health = follower.health();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(follower.run(stop.clone()));
+        switch.followed(1).await;
+        health.wait_for(|health| health.ok).await.unwrap();
+        Self {
+            switch,
+            folder,
+            store,
+            health,
+            stop,
+            running,
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap();
+        self.store.close().await;
+    }
+}
+
+// In these the clock is paused: it runs ahead whenever everybody waits.
+
+#[tokio::test]
+async fn a_switch_that_falls_silent_is_asked_and_then_given_up() {
+    let mut alone = Alone::new(Duration::from_secs(5)).await;
+    alone.switch.vanish();
+    tokio::time::pause();
+    let ill = alone.health.wait_for(|health| !health.ok).await;
+    let what = ill.unwrap().what.clone();
+    tokio::time::resume();
+    assert!(what.contains("the switch's answer"), "{what}");
+    alone.switch.followed(2).await;
+    alone.health.wait_for(|health| health.ok).await.unwrap();
+    alone.stop().await;
+}
+
+#[tokio::test]
+async fn a_switch_that_is_only_quiet_is_kept() {
+    let alone = Alone::new(Duration::from_secs(5)).await;
+    let asked = alone.switch.questions();
+    tokio::time::pause();
+    while alone.switch.questions() < asked + 5 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::resume();
+    assert_eq!(alone.switch.times(), 1);
+    alone.stop().await;
+}
+
+/// Every document once.
+pub fn ids(posts: &[Post]) -> Vec<String> {
+    let mut ids: Vec<String> = posts.iter().map(|post| post.id().to_owned()).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

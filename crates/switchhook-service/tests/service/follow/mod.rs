@@ -1,0 +1,22 @@
+//! From port 8021 of a switch to the documents at the webhooks: the whole service, with a
+//! switch that plays what was captured on a real one.
+
+// What is not as a test needs it is to fail the test.
+#![allow(clippy::unwrap_used)]
+
+use test_support::{anew, events, golden, inbox, log, made, port8021, postgres, s3, settings};
+
+mod away;
+mod documents;
+mod gaps;
+mod link;
+mod memory;
+mod recordings;
+mod repair;
+mod rolling;
+mod several;
+mod stage;
+mod storing;
+mod tenants;
+mod uploads;
+mod uploads_s3;

@@ -1,0 +1,186 @@
+//! Documents that wait for their recordings: until these are closed, whole, and where others
+//! can fetch them; not for ever.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use switchhook_core::meter;
+use switchhook_service::service::Service;
+use tokio::time::sleep;
+
+use crate::follow::inbox::Post;
+use crate::follow::recordings::{SOUND, play, published, recorded};
+use crate::follow::stage::Stage;
+
+/// To a folder of its own; the switch knows that of the recordings as `/rec`.
+fn to_a_folder(stage: &Stage, more: &str) -> String {
+    let target = stage.folder.path().join("public");
+    fs::create_dir_all(&target).unwrap();
+    let upload = format!(
+        "upload = {{ FOLDER, to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\"{more} }}",
+        target.display()
+    );
+    published(stage, &upload)
+}
+
+fn recording(stage: &Stage, name: &str) -> PathBuf {
+    let file = stage.folder.path().join("rec").join(name);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    file
+}
+
+/// How often a look at a call's recordings ended with another one later, in this process.
+async fn looks(service: &Service) -> u64 {
+    let url = format!("http://{}/metrics", service.http);
+    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let sample = format!("{}{{outcome=\"again\"}} ", meter::PUBLISHED);
+    let mut lines = page.lines();
+    let value = lines.find_map(|line| line.strip_prefix(&sample));
+    value.unwrap().parse().unwrap()
+}
+
+/// Waits for some of them.
+async fn looked(service: &Service, times: u64) {
+    let before = looks(service).await;
+    while looks(service).await < before + times {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn whole(post: &Post) {
+    assert!(post.json()["incomplete"].is_null(), "{}", post.json());
+}
+
+#[tokio::test]
+async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_link_to_it() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&to_a_folder(&stage, "")).await;
+    play(&stage, "one", &["/rec/2026/a b#1.wav"]);
+    // Not there yet; then its head says that more is to come.
+    looked(&service, 2).await;
+    let file = recording(&stage, "2026/a b#1.wav");
+    fs::write(&file, &SOUND[..20]).unwrap();
+    looked(&service, 2).await;
+    assert!(stage.inbox.posts().is_empty());
+    let page = format!("http://{}/calls/one", service.http);
+    let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+    let notice = "Its documents wait for its recordings, until ";
+    assert!(page.contains(notice), "{page}");
+    fs::write(&file, SOUND).unwrap();
+    let posts = stage.inbox.wait(1).await;
+    whole(&posts[0]);
+    let entry = &posts[0].json()["recordingUrls"][0];
+    assert_eq!(entry["recordedFileName"], "a b#1.wav");
+    let link = entry["recordedFilePublicPath"].as_str().unwrap();
+    assert_eq!(link, "https://rec.example/one/2026/a%20b%25231.wav");
+    // What a web server finds there.
+    let public = stage.folder.path().join("public/one/2026/a b%231.wav");
+    assert_eq!(fs::read(public).unwrap(), SOUND);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_grows_is_waited_for() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&to_a_folder(&stage, "")).await;
+    let file = recording(&stage, "a.mp3");
+    let mut growing = fs::File::create(&file).unwrap();
+    growing.write_all(b"begin").unwrap();
+    play(&stage, "one", &["/rec/a.mp3"]);
+    let grow = async {
+        loop {
+            growing.write_all(b" more").unwrap();
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        () = grow => {}
+        () = looked(&service, 2) => {}
+    }
+    assert!(stage.inbox.posts().is_empty());
+    stage.inbox.wait(1).await;
+    let public = stage.folder.path().join("public/one/a.mp3");
+    assert_eq!(fs::read(public).unwrap(), fs::read(&file).unwrap());
+    service.stop().await;
+}
+
+/// What such a document says: the file's name, no link, and that it lacks one.
+fn lacks_its_link(document: &Value) {
+    let entry = &document["recordingUrls"][0];
+    assert!(entry["recordedFileName"].is_string(), "{document}");
+    assert!(entry["recordedFilePublicPath"].is_null(), "{document}");
+    assert_eq!(document["incomplete"], true, "{document}");
+    let missing = json!(["recordingUrls[0].recordedFilePublicPath"]);
+    assert_eq!(document["missing"], missing);
+}
+
+#[tokio::test]
+async fn a_recording_that_never_comes_is_waited_for_so_long_and_the_document_says_so() {
+    let stage = Stage::new().await;
+    for (uuid, settings) in [
+        ("one", to_a_folder(&stage, "")),
+        (
+            "two",
+            published(
+                &stage,
+                "serve = { FOLDER, url = \"https://rec.example\", secret = \"at least 16 characters\", \
+                 listen = \"127.0.0.1:0\" }",
+            ),
+        ),
+    ] {
+        let settings = settings.replace("[recordings]", "[recordings]\nwait = \"1s\"");
+        let service = stage.serve(&settings).await;
+        let before = stage.inbox.posts().len();
+        recorded(&stage, uuid, "/rec/never.wav").await;
+        lacks_its_link(&stage.inbox.posts()[before].json());
+        let page = format!("http://{}/calls/{uuid}", service.http);
+        let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+        assert!(page.contains("Incomplete"), "{page}");
+        service.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_be_published_is_not_waited_for() {
+    let stage = Stage::new().await;
+    let service = stage.serve(&to_a_folder(&stage, ", bytes = 20")).await;
+    fs::write(recording(&stage, "large.wav"), SOUND).unwrap();
+    let outside = stage.folder.path().join("secret.wav");
+    fs::write(&outside, "another's").unwrap();
+    std::os::unix::fs::symlink(&outside, recording(&stage, "link.wav")).unwrap();
+    for (uuid, path) in [("one", "/rec/large.wav"), ("two", "/rec/link.wav")] {
+        let before = stage.inbox.posts().len();
+        recorded(&stage, uuid, path).await;
+        lacks_its_link(&stage.inbox.posts()[before].json());
+    }
+    // Others' files are none of ours: no link, and nothing that is missing.
+    let entry = recorded(&stage, "three", "/tmp/x.wav").await;
+    assert!(entry["recordedFilePublicPath"].is_null(), "{entry}");
+    whole(stage.inbox.posts().last().unwrap());
+    let public = fs::read_dir(stage.folder.path().join("public")).unwrap();
+    assert_eq!(public.count(), 0);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_away_is_tried_until_it_is_back_and_readyz_says_so() {
+    let stage = Stage::new().await;
+    let settings = to_a_folder(&stage, "");
+    let target = stage.folder.path().join("public");
+    fs::remove_dir(&target).unwrap();
+    fs::write(recording(&stage, "a.wav"), SOUND).unwrap();
+    let service = stage.serve(&settings).await;
+    play(&stage, "one", &["/rec/a.wav"]);
+    let (status, check) = crate::follow::stage::until(&service, "recordings", false).await;
+    assert_eq!(status, 200, "calls do not depend on it");
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("public is not there"), "{detail}");
+    assert!(stage.inbox.posts().is_empty());
+    fs::create_dir(&target).unwrap();
+    whole(&stage.inbox.wait(1).await[0]);
+    crate::follow::stage::until(&service, "recordings", true).await;
+    service.stop().await;
+}

@@ -1,0 +1,102 @@
+//! What fuzzing ever found, tried again; and a little of what it starts from.
+
+#[path = "../../../../../fuzz/harness/answer.rs"]
+mod answer;
+#[path = "../../../../../fuzz/harness/command.rs"]
+mod command;
+#[path = "../../../../../fuzz/harness/config.rs"]
+mod config;
+#[path = "../../../../../fuzz/harness/event.rs"]
+mod event;
+#[path = "../../../../../fuzz/harness/frames.rs"]
+mod frames;
+#[path = "../../../../../fuzz/harness/signature.rs"]
+mod signature;
+
+use std::fs;
+
+type Target = (&'static str, fn(&[u8]));
+
+const TARGETS: [Target; 6] = [
+    ("answer", answer::run),
+    ("command", command::run),
+    ("config", config::run),
+    ("event", event::run),
+    ("frames", frames::run),
+    ("signature", signature::run),
+];
+
+#[test]
+fn what_fuzzing_found_is_found_no_more() {
+    let findings = test_support::root().join("fuzz/findings");
+    let mut known = Vec::new();
+    for (name, run) in TARGETS {
+        let folder = findings.join(name);
+        for file in fs::read_dir(folder).into_iter().flatten() {
+            let path = file.unwrap().path();
+            run(&fs::read(&path).unwrap());
+            known.push(name);
+        }
+    }
+    // A folder of another name would be tried by nobody.
+    for folder in fs::read_dir(&findings).into_iter().flatten() {
+        let name = folder.unwrap().file_name();
+        assert!(
+            TARGETS.iter().any(|(known, _)| name == *known),
+            "no target is called {name:?}"
+        );
+    }
+}
+
+#[test]
+fn every_target_holds_for_random_changes_of_a_seed() {
+    let seeds: [(&str, &[u8]); 6] = [
+        (
+            "answer",
+            b"0$..x\napplication/json\n{\"x\":\"${y}\",\"z\":[1,{\"x\":null}]}",
+        ),
+        ("command", b"flow.key.x\n$\\\\{it's}\r\n\nexit"),
+        (
+            "config",
+            include_bytes!("../../../../../freeswitch-conf/switchhook.toml"),
+        ),
+        (
+            "event",
+            b"0Event-Name: A\nUnique-ID: %41%\nvariable_x: %24{y}\nvariable_x: 2\n\n",
+        ),
+        (
+            "frames",
+            b"\x03Content-Type: command/reply\nReply-Text: +OK\n\nContent-Length: 2\n\nab",
+        ),
+        (
+            "signature",
+            b"\x20msg_1\nthe bytes of a key, and then those of the document",
+        ),
+    ];
+    let mut random = fastrand::Rng::with_seed(11);
+    for (name, run) in TARGETS {
+        let seed = seeds.iter().find(|(of, _)| *of == name).unwrap().1;
+        run(seed);
+        for _ in 0..300 {
+            run(&changed(seed, &mut random));
+        }
+    }
+}
+
+/// Some bytes are others, a piece is taken out or there twice.
+fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut bytes = seed.to_vec();
+    for _ in 0..random.usize(1..5) {
+        let at = random.usize(0..bytes.len());
+        let end = (at + random.usize(1..9)).min(bytes.len());
+        match random.u8(0..3) {
+            0 => bytes[at] = random.u8(..),
+            1 if bytes.len() > 16 => drop(bytes.drain(at..end)),
+            _ => {
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece);
+            }
+        }
+    }
+    bytes
+}

@@ -1,0 +1,10 @@
+//! The service in this process, between a switch and a receiver that tests play.
+
+mod config;
+mod follow;
+mod hostile;
+mod outbox;
+mod report;
+mod sentence;
+mod serving;
+mod takeover;

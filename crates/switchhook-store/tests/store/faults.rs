@@ -1,0 +1,271 @@
+//! What the store says and does when its disk, its file or its neighbours fail.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a test that fails says what it expected"
+)]
+
+use test_support::store_suite;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Executor as _};
+use store_suite::{all, claim, finished, leg, settle};
+use switchhook_store::{Filter, Options, Role, Settled, Store, StoreError};
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("store.db")
+    }
+
+    fn options(&self, role: Role) -> Options {
+        let url = format!("sqlite:{}", self.path().display());
+        Options {
+            busy_timeout: Duration::from_millis(50),
+            ..Options::new(url, role)
+        }
+    }
+
+    async fn open(&self, role: Role) -> Result<Store, StoreError> {
+        Store::open(self.options(role)).await
+    }
+
+    /// A connection of another program.
+    async fn other_program(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.path());
+        options.connect().await.expect("connected")
+    }
+}
+
+async fn ill(store: &Store) -> String {
+    let mut health = store.health();
+    let health = health.wait_for(|health| !health.ok).await.expect("open");
+    health.what.clone()
+}
+
+#[tokio::test]
+async fn a_second_serve_is_refused_and_told_who_has_the_file() {
+    let place = Place::new();
+    let first = place.open(Role::Serve).await.expect("opened");
+    let error = place.open(Role::Serve).await.expect_err("refused");
+    assert!(matches!(error, StoreError::InUse { .. }));
+    let text = error.to_string();
+    let process = format!("process {}", std::process::id());
+    for part in [
+        "store.db",
+        "another `switchhook serve`",
+        &process,
+        "[store] url",
+    ] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    first.close().await;
+    place.open(Role::Serve).await.expect("free again");
+}
+
+#[tokio::test]
+async fn commands_open_the_store_beside_a_serve() {
+    let place = Place::new();
+    let serve = place.open(Role::Serve).await.expect("opened");
+    serve
+        .finish_call(finished("a", &[], &["completed"]))
+        .await
+        .expect("finished");
+    let beside = place.open(Role::Beside).await.expect("opened beside");
+    assert_eq!(all(&beside).await.len(), 1);
+    let replayed = beside.replay(Filter::default(), Duration::ZERO).await;
+    assert_eq!(replayed.expect("replayed"), 1);
+    serve
+        .put_leg(leg("b", "b"))
+        .await
+        .expect("the service goes on writing");
+}
+
+#[tokio::test]
+async fn a_command_makes_no_store_where_there_is_none() {
+    let place = Place::new();
+    let error = place.open(Role::Beside).await.expect_err("refused");
+    assert!(matches!(error, StoreError::NotThere { .. }), "{error}");
+    assert!(error.to_string().contains("start `switchhook serve` once"));
+    assert!(!place.path().exists());
+}
+
+#[tokio::test]
+async fn urls_that_are_no_durable_store_are_refused_with_an_example() {
+    for url in [
+        "",
+        "sqlite:",
+        "sqlite::memory:",
+        "sqlite:a.db?mode=memory",
+        "mysql://x/y",
+        "store.db?x=1",
+    ] {
+        let refused = Store::open(Options::new(url, Role::Serve)).await;
+        let error = refused.expect_err(url);
+        assert!(matches!(error, StoreError::Url { .. }), "{url}: {error}");
+        assert!(error.to_string().contains("sqlite:switchhook.db"));
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_is_named() {
+    let place = Place::new();
+    let url = format!("sqlite:{}/none/store.db", place.0.path().display());
+    let error = Store::open(Options::new(url, Role::Serve))
+        .await
+        .expect_err("refused");
+    assert!(matches!(error, StoreError::Disk { .. }), "{error}");
+    assert!(error.to_string().contains("none/store.db"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_as_it_is() {
+    let place = Place::new();
+    let text = "a letter to my mother, of more than a hundred bytes. ".repeat(30);
+    std::fs::write(place.path(), &text).expect("written");
+    for role in [Role::Serve, Role::Beside] {
+        let error = place.open(role).await.expect_err("refused");
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
+    }
+    assert_eq!(std::fs::read_to_string(place.path()).expect("read"), text);
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_are_not_touched() {
+    let place = Place::new();
+    place.open(Role::Serve).await.expect("opened").close().await;
+    let newer = "INSERT INTO _sqlx_migrations
+        VALUES (9999, 'newer', CURRENT_TIMESTAMP, TRUE, x'00', 0)";
+    place
+        .other_program()
+        .await
+        .execute(newer)
+        .await
+        .expect("written");
+    for role in [Role::Serve, Role::Beside] {
+        let error = place.open(role).await.expect_err("refused");
+        assert!(matches!(error, StoreError::Schema { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_locked_file_is_said_and_the_store_recovers_by_itself() {
+    let place = Place::new();
+    let store = place.open(Role::Serve).await.expect("opened");
+    let mut other = place.other_program().await;
+    other.execute("BEGIN EXCLUSIVE").await.expect("locked");
+    let call = finished("a", &[], &["completed"]);
+    let error = store.finish_call(call.clone()).await.expect_err("locked");
+    assert!(matches!(error, StoreError::Locked { .. }), "{error}");
+    assert!(error.is_recoverable());
+    assert!(ill(&store).await.contains("is locked by another program"));
+    other.execute("ROLLBACK").await.expect("unlocked");
+    store.recovered().await;
+    assert_eq!(store.finish_call(call).await.expect("finished"), [true]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
+    let place = Place::new();
+    let options = Options {
+        max_bytes: Some(512 * 1024),
+        ..place.options(Role::Serve)
+    };
+    let store = Store::open(options).await.expect("opened");
+    let mut stored: u64 = 0;
+    let error = loop {
+        let mut call = finished(&format!("call-{stored}"), &[], &["completed"]);
+        call.documents[0].content.body = vec![b'x'; 20_000].into();
+        match store.finish_call(call).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(stored > 5, "{stored} documents fitted");
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(ill(&store).await.contains("free space on its disk"));
+    assert_eq!(all(&store).await.len() as u64, stored, "all of it is there");
+    let mut other = place.other_program().await;
+    let free = "DELETE FROM document WHERE id > 4";
+    other.execute(free).await.expect("space was freed");
+    store.recovered().await;
+    let claimed = claim(&store, "completed", 1_000).await;
+    assert_eq!(claimed.len(), 4);
+    for one in &claimed {
+        settle(&store, one, Settled::Delivered)
+            .await
+            .expect("delivered");
+    }
+    store
+        .finish_call(finished("late", &[], &["completed"]))
+        .await
+        .expect("finished");
+}
+
+#[tokio::test]
+async fn one_write_that_does_not_fit_does_not_take_the_others_with_it() {
+    let place = Place::new();
+    let options = Options {
+        max_bytes: Some(512 * 1024),
+        ..place.options(Role::Serve)
+    };
+    let store = Store::open(options).await.expect("opened");
+    let mut huge = finished("huge", &[], &["completed"]);
+    huge.documents[0].content.body = vec![0; 4 << 20].into();
+    let small = |n: usize| store.finish_call(finished(&format!("call-{n}"), &[], &["completed"]));
+    let (a, refused, b) = tokio::join!(small(1), store.finish_call(huge), small(2));
+    assert_eq!(
+        (a.expect("stored"), b.expect("stored")),
+        (vec![true], vec![true])
+    );
+    assert!(matches!(refused, Err(StoreError::Full { .. })));
+    assert_eq!(all(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_store_that_was_moved_away_takes_no_writes_until_it_is_back() {
+    let place = Place::new();
+    let store = place.open(Role::Serve).await.expect("opened");
+    store.put_leg(leg("a", "a")).await.expect("stored");
+    let away = place.0.path().join("away.db");
+    std::fs::rename(place.path(), &away).expect("moved");
+    let error = store.put_leg(leg("b", "b")).await.expect_err("gone");
+    assert!(matches!(error, StoreError::Gone { .. }), "{error}");
+    assert!(ill(&store).await.contains("put it back"));
+    std::fs::rename(&away, place.path()).expect("moved back");
+    store.recovered().await;
+    store.put_leg(leg("b", "b")).await.expect("stored");
+    assert_eq!(store.load_legs().await.expect("legs").len(), 2);
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so() {
+    let place = Place::new();
+    let store = place.open(Role::Serve).await.expect("opened");
+    store.close().await;
+    let error = store.put_leg(leg("a", "a")).await.expect_err("closed");
+    assert!(matches!(error, StoreError::Closed));
+}
+
+#[tokio::test]
+async fn closing_writes_what_was_handed_over_before() {
+    let place = Place::new();
+    let store = place.open(Role::Serve).await.expect("opened");
+    let writes = (0..300).map(|n| store.put_leg(leg("a", &format!("leg-{n}"))));
+    let (written, ()) = tokio::join!(futures_util::future::join_all(writes), store.close());
+    let stored = written.iter().filter(|w| w.is_ok()).count();
+    let store = place.open(Role::Serve).await.expect("opened");
+    assert_eq!(
+        store.load_legs().await.expect("legs").len(),
+        stored,
+        "as many as were told so"
+    );
+}

@@ -1,0 +1,514 @@
+//! The shared store passes the conformance suite, and what only several instances can show.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that fails says what it expected"
+)]
+
+use test_support::{lossy, postgres, store_suite};
+
+use std::time::Duration;
+
+use lossy::Lossy;
+use postgres::{Database, Pooler, Server, Stop};
+use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
+use switchhook_store::{
+    Clock, NewDocument, Options, Role, Settled, State, Store, StoreError, StoredLeg, new_id,
+};
+
+/// A database of one test.
+struct OwnDatabase(Database<'static>);
+
+impl OwnDatabase {
+    fn new() -> Option<Self> {
+        postgres::shared().map(|server| Self(server.database()))
+    }
+
+    async fn serve(&self) -> Store {
+        self.open(Role::Serve, Clock::Database).await
+    }
+}
+
+impl Factory for OwnDatabase {
+    async fn open(&self, role: Role, clock: Clock) -> Store {
+        let options = Options {
+            clock,
+            ..Options::new(self.0.url(), role)
+        };
+        Store::open(options).await.expect("opened")
+    }
+}
+
+test_support::conformance!(OwnDatabase::new());
+
+#[tokio::test]
+async fn a_copy_has_everything_and_fits_the_other_database() {
+    let (Some(one), Some(other)) = (OwnDatabase::new(), OwnDatabase::new()) else {
+        return;
+    };
+    store_suite::a_copy_is_restored_into(&one, &other).await;
+    for turn in [true, false] {
+        let Some(database) = OwnDatabase::new() else {
+            return;
+        };
+        let file = SqliteFile(tempfile::tempdir().unwrap());
+        match turn {
+            true => store_suite::a_copy_is_restored_into(&database, &file).await,
+            false => store_suite::a_copy_is_restored_into(&file, &database).await,
+        }
+    }
+    let (Some(one), Some(other)) = (OwnDatabase::new(), OwnDatabase::new()) else {
+        return;
+    };
+    store_suite::what_was_being_tried_waits_in_a_copy(&one, &other).await;
+}
+
+struct SqliteFile(tempfile::TempDir);
+
+impl Factory for SqliteFile {
+    async fn open(&self, role: Role, clock: Clock) -> Store {
+        let url = format!("sqlite:{}", self.0.path().join("store.db").display());
+        let options = Options {
+            clock,
+            ..Options::new(url, role)
+        };
+        Store::open(options).await.expect("opened")
+    }
+}
+
+#[tokio::test]
+async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let first = database.serve().await;
+    let call = finished("a", &[], &["completed"]);
+    first.finish_call(call).await.expect("finished");
+    let held = claim(&first, "completed", 1).await;
+    let second = database.serve().await;
+    assert!(claim(&second, "completed", 1).await.is_empty());
+    settle(&first, &held[0], Settled::Delivered)
+        .await
+        .expect("still its own");
+}
+
+#[tokio::test]
+async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothing_else() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let at = async |place: &str| {
+        let options = Options {
+            place: Some(place.into()),
+            ..Options::new(database.0.url(), Role::Serve)
+        };
+        Store::open(options).await.expect("opened")
+    };
+    let (dead, living) = (at("here").await, at("there").await);
+    for call in ["a", "b", "c"] {
+        let call = finished(call, &[], &["completed"]);
+        dead.finish_call(call).await.expect("finished");
+    }
+    let of_dead = claim(&dead, "completed", 1).await;
+    let of_living = claim(&living, "completed", 1).await;
+    for call in ["x", "y"] {
+        dead.finish_call(waiting(call)).await.expect("finished");
+    }
+    for (store, call) in [(&dead, "x"), (&living, "y")] {
+        let leased = store.claim_unpublished(1, LEASE).await.expect("claimed");
+        assert_eq!(leased[0].call_uuid, call);
+    }
+    let somewhere = database.serve().await;
+    let of_nobody = claim(&somewhere, "completed", 1).await;
+    let successor = at("here").await;
+    let freed = claim(&successor, "completed", 10).await;
+    let ids = |of: &[switchhook_store::Claimed]| -> Vec<_> {
+        of.iter()
+            .map(|one| (one.webhook_id.clone(), one.attempt))
+            .collect()
+    };
+    assert_eq!(ids(&freed), [(of_dead[0].webhook_id.clone(), 2)]);
+    let waits = successor.claim_unpublished(10, LEASE).await;
+    let waits = waits.expect("claimed").into_iter();
+    let waits: Vec<String> = waits.map(|call| call.call_uuid).collect();
+    assert_eq!(waits, ["x"]);
+    let late = settle(&dead, &of_dead[0], Settled::Delivered).await;
+    assert!(matches!(late, Err(StoreError::StaleLease { .. })));
+    for (store, claimed) in [(&living, of_living), (&somewhere, of_nobody)] {
+        let settled = settle(store, &claimed[0], Settled::Delivered).await;
+        settled.expect("still held");
+    }
+}
+
+/// A store behind a way that can lose the answer to a commit.
+async fn behind(database: &OwnDatabase) -> (Lossy, Store) {
+    let server = postgres::shared().expect("a server").address();
+    let lossy = Lossy::before(server).await;
+    let options = Options::new(lossy.url_of(&database.0.name), Role::Serve);
+    let store = Store::open(options).await.expect("opened");
+    (lossy, store)
+}
+
+/// What this says when the answer to its commit was lost; the store is well again then.
+async fn lost<T: std::fmt::Debug>(
+    (lossy, store): (&Lossy, &Store),
+    write: impl Future<Output = Result<T, StoreError>>,
+) {
+    lossy.lose_an_answer();
+    let error = write.await.expect_err("no answer");
+    assert!(lossy.has_lost() && error.is_recoverable(), "{error}");
+    let mut health = store.health();
+    drop(health.wait_for(|health| !health.ok).await);
+    store.recovered().await;
+}
+
+#[tokio::test]
+async fn what_is_stored_again_since_the_answer_was_lost_is_stored_once() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (lossy, store) = behind(&database).await;
+    let request = NewDocument::document("lookup", "inbound", "a", "x=1");
+    let id = new_id();
+    let put = || store.put_request(&id, request.clone());
+    lost((&lossy, &store), put()).await;
+    assert!(!put().await.expect("stored"), "it was stored before");
+    let call = finished("a", &[], &["completed"]);
+    lost((&lossy, &store), store.finish_call(call.clone())).await;
+    assert_eq!(store.finish_call(call).await.expect("finished"), [false]);
+    assert_eq!(all(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (lossy, store) = behind(&database).await;
+    let other = database.serve().await;
+    for call in ["a", "b"] {
+        let call = finished(call, &[], &["completed"]);
+        store.finish_call(call).await.expect("finished");
+    }
+    let of_other = claim(&other, "completed", 1).await;
+    let want = || {
+        let want = switchhook_store::Want {
+            endpoint: "completed".into(),
+            limit: 10,
+        };
+        store.claim(vec![want], store_suite::LEASE)
+    };
+    lost((&lossy, &store), want()).await;
+    let leased = all(&store).await;
+    assert!(leased.iter().all(|row| row.state == State::Leased));
+    let claimed = want().await.expect("claimed");
+    assert_eq!(claimed.len(), 1, "the other's is the other's");
+    assert_eq!(claimed[0].attempt, 1, "none was begun before");
+    for (store, claimed) in [(&store, &claimed), (&other, &of_other)] {
+        settle(store, &claimed[0], again(0)).await.expect("held");
+    }
+}
+
+#[tokio::test]
+async fn of_legs_that_are_stored_at_once_each_channel_keeps_what_is_known_best() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let store = database.serve().await;
+    let put = |(uuid, created_us, known, json): (&str, i64, i64, &str)| {
+        store.put_leg(StoredLeg {
+            created_us: Some(created_us),
+            known,
+            json: json.into(),
+            ..leg("call", uuid)
+        })
+    };
+    // One transaction takes all of them: they wait for the first, which is a round trip.
+    let told = [
+        ("a", 1, 1, "a1"),
+        ("a", 1, 5, "a5"),
+        ("a", 1, 3, "a3"),
+        ("b", 1, 7, "b of before"),
+        ("b", 2, 1, "b1"),
+        ("c", 1, 1, "c1"),
+    ];
+    let stored = futures_util::future::join_all(told.map(put)).await;
+    stored.into_iter().for_each(|one| one.expect("stored"));
+    let legs = store.load_legs().await.expect("legs");
+    let legs: Vec<_> = legs.iter().map(|leg| leg.json.as_str()).collect();
+    assert_eq!(legs, ["a5", "b1", "c1"]);
+}
+
+#[tokio::test]
+async fn of_many_that_start_at_once_one_makes_the_tables() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let opened = (0..8).map(|_| database.serve());
+    let stores = futures_util::future::join_all(opened).await;
+    for (n, store) in stores.iter().enumerate() {
+        let n = n.to_string();
+        store.put_leg(leg(&n, &n)).await.expect("stored");
+    }
+    assert_eq!(stores[0].load_legs().await.expect("legs").len(), 8);
+}
+
+#[tokio::test]
+async fn a_call_that_many_finish_at_once_has_one_document() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let opened = (0..4).map(|_| database.serve());
+    let stores = futures_util::future::join_all(opened).await;
+    let finish = async |store: &Store, backwards: bool| {
+        let mut calls: Vec<String> = (0..50).map(|n| format!("call-{n}")).collect();
+        if backwards {
+            calls.reverse();
+        }
+        let put = calls.iter().map(|call| store.put_leg(leg(call, call)));
+        futures_util::future::join_all(put).await;
+        let over = calls
+            .iter()
+            .map(|call| store.finish_call(finished(call, &[call], &["completed", "extra"])));
+        let over = futures_util::future::join_all(over).await;
+        over.into_iter()
+            .flat_map(|new| new.expect("finished"))
+            .filter(|new| *new)
+            .count()
+    };
+    let finished = stores.iter().enumerate();
+    let finished = finished.map(|(n, store)| finish(store, n % 2 == 1));
+    let new: usize = futures_util::future::join_all(finished)
+        .await
+        .into_iter()
+        .sum();
+    assert_eq!(new, 100, "each document was new to one of them");
+    assert_eq!(all(&stores[0]).await.len(), 100);
+    assert!(stores[0].load_legs().await.expect("legs").is_empty());
+}
+
+#[tokio::test]
+async fn everything_works_through_a_pooler_in_transaction_mode() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let server = postgres::shared().unwrap();
+    // Fewer connections than clients: each transaction gets another one.
+    let Some(pooler) = Pooler::start(server, 2) else {
+        return;
+    };
+    let opened = (0..4).map(|_| Store::open(Options::new(pooler.url_of(&database.0), Role::Serve)));
+    let stores: Vec<Store> = futures_util::future::join_all(opened)
+        .await
+        .into_iter()
+        .map(|store| store.expect("opened"))
+        .collect();
+    let work = stores.iter().enumerate().map(|(n, store)| async move {
+        for round in 0..20 {
+            let call = format!("call-{n}-{round}");
+            store.put_leg(leg(&call, &call)).await.expect("stored");
+            let over = finished(&call, &[&call], &["completed"]);
+            assert_eq!(store.finish_call(over).await.expect("finished"), [true]);
+            for claimed in claim(store, "completed", 2).await {
+                settle(store, &claimed, Settled::Delivered)
+                    .await
+                    .expect("settled");
+            }
+            assert!(!all(store).await.is_empty());
+        }
+    });
+    futures_util::future::join_all(work).await;
+    assert_eq!(all(&stores[0]).await.len(), 80);
+}
+
+async fn ill(store: &Store) -> String {
+    let mut health = store.health();
+    let health = health.wait_for(|health| !health.ok).await.expect("open");
+    health.what.clone()
+}
+
+#[tokio::test]
+async fn a_server_that_is_gone_is_said_and_the_store_recovers_by_itself() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    let store = Store::open(Options::new(database.url(), Role::Serve))
+        .await
+        .expect("opened");
+    store.put_leg(leg("a", "a")).await.expect("stored");
+    server.stop(Stop::Immediate);
+    let call = finished("a", &["a"], &["completed"]);
+    let error = store.finish_call(call.clone()).await.expect_err("gone");
+    assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+    assert!(error.is_recoverable());
+    let what = ill(&store).await;
+    assert!(
+        what.contains("cannot be reached") && what.contains(&database.name),
+        "{what}"
+    );
+    assert!(store.load_legs().await.is_err());
+    server.start();
+    store.recovered().await;
+    assert_eq!(
+        store.load_legs().await.expect("legs").len(),
+        1,
+        "as acknowledged"
+    );
+    assert_eq!(store.finish_call(call).await.expect("finished"), [true]);
+}
+
+#[tokio::test]
+async fn a_service_opens_its_store_while_the_server_is_away_and_writes_once_it_is_there() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    server.stop(Stop::Fast);
+    let options = |role| Options::new(database.url(), role);
+    let beside = Store::open(options(Role::Beside)).await;
+    assert!(matches!(beside, Err(StoreError::Unreachable { .. })));
+    let store = Store::open(options(Role::Serve)).await.expect("opened");
+    assert!(ill(&store).await.contains("cannot be reached"));
+    let written = store.put_leg(leg("a", "a")).await.expect_err("away");
+    let read = store.load_legs().await.expect_err("away");
+    assert!(written.is_recoverable() && read.is_recoverable());
+    server.start();
+    store.recovered().await;
+    store.put_leg(leg("a", "a")).await.expect("stored");
+    assert_eq!(store.load_legs().await.expect("legs").len(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_comes_late_and_does_not_fit_is_told_and_tried_again() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    let options = || Options::new(database.url(), Role::Serve);
+    Store::open(options()).await.expect("opened").close().await;
+    database.run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
+    server.stop(Stop::Fast);
+    let store = Store::open(options()).await.expect("opened");
+    server.start();
+    let mut health = store.health();
+    let told = health.wait_for(|health| health.what.contains("other tables than this version"));
+    drop(told.await.expect("open"));
+    let refused = store.put_leg(leg("a", "a")).await.expect_err("not yet");
+    assert!(refused.is_recoverable(), "{refused}");
+    database.run("DELETE FROM switchhook_migration WHERE version = 9999");
+    store.recovered().await;
+    store.put_leg(leg("a", "a")).await.expect("stored");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_is_replaced() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let store = database.serve().await;
+    for n in 0..5 {
+        database.0.cut();
+        let id = n.to_string();
+        while let Err(error) = store.put_leg(leg(&id, &id)).await {
+            assert!(error.is_recoverable(), "{error}");
+            store.recovered().await;
+        }
+    }
+    assert_eq!(store.load_legs().await.expect("legs").len(), 5);
+}
+
+#[tokio::test]
+async fn an_instance_that_stands_still_in_a_transaction_holds_up_others_for_seconds_only() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let store = database.serve().await;
+    // What an instance does, that then stands still.
+    let mut other = database.0.connect().await;
+    let beginning = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 300; LOCK TABLE leg";
+    sqlx::raw_sql(beginning)
+        .execute(&mut other)
+        .await
+        .expect("locked");
+    store
+        .put_leg(leg("a", "a"))
+        .await
+        .expect("stored once the server gave it up");
+}
+
+#[tokio::test]
+async fn tables_of_a_newer_version_are_not_touched() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let error = Store::open(Options::new(database.0.url(), Role::Beside)).await;
+    let error = error.expect_err("no tables yet");
+    assert!(error.to_string().contains("switchhook serve"), "{error}");
+    database.serve().await.close().await;
+    database
+        .0
+        .run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
+    for role in [Role::Serve, Role::Beside] {
+        let error = Store::open(Options::new(database.0.url(), role)).await;
+        let error = error.expect_err("refused");
+        assert!(matches!(error, StoreError::Schema { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_url_the_user_or_the_database_is_said_without_the_password() {
+    let Some(server) = postgres::shared() else {
+        return;
+    };
+    let (host, port) = server.address();
+    let missing = format!("postgres://switchhook:hunter2@{host}:{port}/nosuch");
+    let nobody = format!("postgres://nobody:hunter2@{host}:{port}/postgres");
+    let nowhere = format!("postgres://a:hunter2@127.0.0.1:{}/b", postgres::free_port());
+    let wrong = "postgres://a:hunter2@b:notaport/c".to_owned();
+    for (url, role, said) in [
+        (missing, Role::Serve, "refuses us"),
+        (nobody, Role::Serve, "refuses us"),
+        (nowhere, Role::Beside, "cannot be reached"),
+        (wrong, Role::Serve, "store url"),
+    ] {
+        let options = Options::new(&url, role);
+        assert!(!format!("{options:?}").contains("hunter2"));
+        let error = Store::open(options).await.expect_err("refused");
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(
+            !format!("{error} {error:?}").contains("hunter2"),
+            "{error:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_full_queue_waits_and_is_written_once_the_server_is_back() {
+    let Some(server) = Server::own(&[]) else {
+        return;
+    };
+    let database = server.database();
+    let store = Store::open(Options::new(database.url(), Role::Serve))
+        .await
+        .expect("opened");
+    server.stop(Stop::Fast);
+    let put = |n: usize| {
+        let store = store.clone();
+        async move {
+            let id = n.to_string();
+            while let Err(error) = store.put_leg(leg(&id, &id)).await {
+                assert!(error.is_recoverable(), "{error}");
+                tokio::time::timeout(Duration::from_secs(1), store.recovered())
+                    .await
+                    .ok();
+            }
+        }
+    };
+    let all = tokio::spawn(futures_util::future::join_all((0..3_000).map(put)));
+    assert!(!ill(&store).await.is_empty());
+    server.start();
+    all.await.expect("all stored");
+    assert_eq!(store.load_legs().await.expect("legs").len(), 3_000);
+}

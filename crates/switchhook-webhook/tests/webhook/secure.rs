@@ -1,0 +1,260 @@
+//! TLS with settings of its own, against a server that has them too: HTTP/1.1, HTTP/2, and
+//! every way in which the two do not agree.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, version};
+use switchhook_core::outcome::{Outcome, Reason};
+use switchhook_core::secret::Secret;
+use switchhook_webhook::options::{Identity, Options, Tls, TlsVersion};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::support::*;
+
+const GOOD: &str = "{\"queue\":\"a\"}";
+
+/// An authority of our own.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "ours");
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(params, key).unwrap())
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for `name`, until the end of `year`.
+    pub fn issue(&self, name: &str, year: i32) -> Identity {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.not_after = date_time_ymd(year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity {
+            certificate: certificate.pem(),
+            key: Secret::new(key.serialize_pem()),
+        }
+    }
+
+    pub fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).unwrap();
+        roots
+    }
+}
+
+/// How a server is set up.
+pub struct Setup {
+    pub identity: Identity,
+    pub clients: Option<RootCertStore>,
+    pub only_tls12: bool,
+    pub alpn: &'static str,
+    /// Headers of an answer over HTTP/2.
+    pub headers: usize,
+}
+
+impl Setup {
+    pub fn of(identity: Identity) -> Self {
+        Self {
+            identity,
+            clients: None,
+            only_tls12: false,
+            alpn: "http/1.1",
+            headers: 0,
+        }
+    }
+
+    pub fn acceptor(self) -> TlsAcceptor {
+        use rustls::pki_types::CertificateDer;
+        use rustls::pki_types::pem::PemObject as _;
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let versions: &[&rustls::SupportedProtocolVersion] = match self.only_tls12 {
+            true => &[&version::TLS12],
+            false => &[&version::TLS13, &version::TLS12],
+        };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap();
+        let builder = match self.clients {
+            Some(roots) => {
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                builder.with_client_cert_verifier(verifier.build().unwrap())
+            }
+            None => builder.with_no_client_auth(),
+        };
+        let certificate = CertificateDer::from_pem_slice(self.identity.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.identity.key.reveal().as_bytes());
+        let mut config = builder
+            .with_single_cert(vec![certificate.unwrap()], key.unwrap())
+            .unwrap();
+        config.alpn_protocols = vec![self.alpn.as_bytes().to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// Serves one connection over TLS.
+    pub async fn serve(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (http2, headers) = (self.alpn == "h2", self.headers);
+        let acceptor = self.acceptor();
+        tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            // Whatever fails is what the other side is asked about.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                match http2 {
+                    true => two(stream, headers).await,
+                    false => one(stream).await,
+                }
+            }
+        });
+        address
+    }
+}
+
+async fn one(mut stream: TlsStream<TcpStream>) {
+    let mut buffer = [0; 8192];
+    let _ = stream.read(&mut buffer).await;
+    let _ = stream.write_all(&answer("200 OK", "", GOOD)).await;
+    let _ = stream.read(&mut buffer).await;
+}
+
+async fn two(stream: TlsStream<TcpStream>, headers: usize) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((request, mut respond))) = connection.accept().await {
+        assert_eq!(request.version(), http::Version::HTTP_2);
+        let mut head = http::Response::new(());
+        for number in 0..headers {
+            let name = http::HeaderName::from_bytes(format!("x-{number}").as_bytes());
+            // As many as a map of headers can hold.
+            let one = http::HeaderValue::from_static("1");
+            let _ = head.headers_mut().try_insert(name.unwrap(), one);
+        }
+        let mut body = respond.send_response(head, false).unwrap();
+        let _ = body.send_data(Bytes::from_static(GOOD.as_bytes()), true);
+    }
+}
+
+pub async fn ask_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
+    let url = format!("https://{host}:{}/callers", address.port());
+    let options = Options {
+        tls,
+        ..options(url, PATIENT)
+    };
+    ask_as(open(), options).await
+}
+
+pub fn trusting(authority: &Authority) -> Tls {
+    Tls {
+        ca: Some(authority.pem()),
+        ..Tls::default()
+    }
+}
+
+#[tokio::test]
+async fn an_authority_of_our_own_is_trusted_over_http_1_and_http_2() {
+    let authority = Authority::new();
+    for alpn in ["http/1.1", "h2"] {
+        for only_tls12 in [false, true] {
+            let setup = Setup {
+                alpn,
+                only_tls12,
+                ..Setup::of(authority.issue("localhost", 2200))
+            };
+            let outcome = ask_secure(setup.serve().await, "localhost", trusting(&authority)).await;
+            assert!(outcome.verdict.is_ok(), "{alpn}: {:?}", outcome.verdict);
+            assert_eq!(&outcome.raw[..], GOOD.as_bytes());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_show_who_it_is_gets_no_request() {
+    let (authority, other) = (Authority::new(), Authority::new());
+    let good = || authority.issue("localhost", 2200);
+    for (identity, tls, words) in [
+        (
+            good(),
+            Tls::default(),
+            "TLS failed: invalid peer certificate",
+        ),
+        (
+            good(),
+            trusting(&other),
+            "TLS failed: invalid peer certificate",
+        ),
+        (
+            authority.issue("elsewhere.example", 2200),
+            trusting(&authority),
+            "not valid for",
+        ),
+        (
+            authority.issue("localhost", 2001),
+            trusting(&authority),
+            "expired",
+        ),
+    ] {
+        let address = Setup::of(identity).serve().await;
+        let outcome = ask_secure(address, "localhost", tls).await;
+        failed(&outcome, Reason::ConnectionFailure, words);
+        assert_eq!(outcome.status, None);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_certificate_gets_the_one_that_we_have() {
+    let authority = Authority::new();
+    let strict = || Setup {
+        clients: Some(authority.roots()),
+        ..Setup::of(authority.issue("localhost", 2200))
+    };
+    let bare = ask_secure(strict().serve().await, "localhost", trusting(&authority)).await;
+    failed(&bare, Reason::ConnectionFailure, "localhost");
+    let stranger = Authority::new().issue("switch", 2200);
+    let ours = authority.issue("switch", 2200);
+    for (identity, accepted) in [(stranger, false), (ours, true)] {
+        let key = identity.key.reveal().to_owned();
+        let tls = Tls {
+            identity: Some(identity),
+            ..trusting(&authority)
+        };
+        assert!(!format!("{tls:?}").contains(&key[30..60]));
+        let outcome = ask_secure(strict().serve().await, "localhost", tls).await;
+        assert_eq!(outcome.verdict.is_ok(), accepted, "{:?}", outcome.verdict);
+    }
+}
+
+#[tokio::test]
+async fn tls_1_2_is_refused_when_1_3_is_the_least() {
+    let authority = Authority::new();
+    let tls = || Tls {
+        min_version: TlsVersion::V1_3,
+        ..trusting(&authority)
+    };
+    for only_tls12 in [true, false] {
+        let setup = Setup {
+            only_tls12,
+            ..Setup::of(authority.issue("localhost", 2200))
+        };
+        let outcome = ask_secure(setup.serve().await, "localhost", tls()).await;
+        match only_tls12 {
+            true => failed(&outcome, Reason::ConnectionFailure, "TLS failed"),
+            false => assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict),
+        }
+    }
+}

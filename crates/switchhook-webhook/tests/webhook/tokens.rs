@@ -1,0 +1,273 @@
+//! OAuth 2.0 client credentials: one token for all, within the deadline, behind the rule.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use switchhook_core::outcome::Reason;
+use switchhook_core::secret::Secret;
+use switchhook_webhook::egress::Egress;
+use switchhook_webhook::options::{Auth, OAuth2, Options};
+use switchhook_webhook::{Client, Webhook};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use crate::support::*;
+
+/// A token endpoint and a webhook in one: `/token` gives `token-1`, `token-2`, …; the webhook
+/// takes only the one named here.
+struct Both {
+    address: SocketAddr,
+    seen: Arc<Mutex<Vec<String>>>,
+    accepted: Arc<Mutex<String>>,
+}
+
+type Give = fn(usize) -> Vec<u8>;
+
+fn token(number: usize) -> Vec<u8> {
+    let body = format!(
+        "{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":3600}}"
+    );
+    answer("200 OK", "", body)
+}
+
+impl Both {
+    async fn open(accepted: &str, give: Give, gate: Option<Arc<Notify>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let accepted = Arc::new(Mutex::new(accepted.to_owned()));
+        let both = Self {
+            address,
+            seen: Arc::clone(&seen),
+            accepted: Arc::clone(&accepted),
+        };
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (seen, accepted) = (Arc::clone(&seen), Arc::clone(&accepted));
+                let gate = gate.clone();
+                tokio::spawn(async move {
+                    loop {
+                        let request = read_request(&mut stream).await;
+                        if request.is_empty() {
+                            return;
+                        }
+                        let number = note(&seen, &request);
+                        let said = if request.starts_with("POST /token") {
+                            if let Some(gate) = &gate {
+                                gate.notified().await;
+                            }
+                            give(number)
+                        } else {
+                            judged(&request, &accepted.lock().unwrap())
+                        };
+                        let _ = stream.write_all(&said).await;
+                    }
+                });
+            }
+        });
+        both
+    }
+
+    fn webhook(&self) -> Webhook {
+        Webhook::compile(
+            "lookup",
+            self.options(&format!("http://{}/token", self.address)),
+        )
+        .unwrap()
+    }
+
+    fn options(&self, token_url: &str) -> Options {
+        Options {
+            auth: Auth::OAuth2(OAuth2 {
+                token_url: token_url.into(),
+                client_id: "swi:tch".into(),
+                client_secret: Secret::new(SECRET),
+                scope: Some("calls read".into()),
+            }),
+            ..options(format!("http://{}/callers", self.address), PATIENT)
+        }
+    }
+
+    /// How many requests of this beginning there were.
+    fn count(&self, start: &str) -> usize {
+        let seen = self.seen.lock().unwrap();
+        seen.iter()
+            .filter(|request| request.starts_with(start))
+            .count()
+    }
+}
+
+/// Remembers a request; how many of the same path there are now.
+fn note(seen: &Mutex<Vec<String>>, request: &str) -> usize {
+    let mut seen = seen.lock().unwrap();
+    seen.push(request.to_owned());
+    let tokens = seen.iter().filter(|one| one.starts_with("POST /token"));
+    tokens.count()
+}
+
+fn judged(request: &str, accepted: &str) -> Vec<u8> {
+    match request.contains(&format!("authorization: Bearer {accepted}\r\n")) {
+        true => answer("200 OK", "", "{\"queue\":\"a\"}"),
+        false => answer("401 Unauthorized", "", ""),
+    }
+}
+
+#[tokio::test]
+async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
+    let gate = Arc::new(Notify::new());
+    let both = Both::open("token-1", token, Some(Arc::clone(&gate))).await;
+    let (client, webhook) = (Client::new(open()).unwrap(), Arc::new(both.webhook()));
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (client, webhook) = (client.clone(), Arc::clone(&webhook));
+        calls.spawn(async move { client.ask(&webhook, prepare(&webhook)).await });
+    }
+    gate.notify_one();
+    while let Some(outcome) = calls.join_next().await {
+        let outcome = outcome.unwrap();
+        assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
+    }
+    assert!(
+        client
+            .ask(&webhook, prepare(&webhook))
+            .await
+            .verdict
+            .is_ok()
+    );
+    assert_eq!(both.count("POST /token"), 1);
+    let seen = both.seen.lock().unwrap();
+    let asked = seen
+        .iter()
+        .find(|one| one.starts_with("POST /token"))
+        .unwrap();
+    // RFC 6749, 2.3.1: `swi:tch` is form-encoded before it is joined with the secret.
+    assert!(
+        asked.contains("authorization: Basic c3dpJTNBdGNoOmNvcnJlY3QtaG9yc2U="),
+        "{asked}"
+    );
+    assert!(
+        asked.ends_with("grant_type=client_credentials&scope=calls+read"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
+    let both = Both::open("token-1", token, None).await;
+    let (client, webhook) = (Client::new(open()).unwrap(), both.webhook());
+    assert!(
+        client
+            .ask(&webhook, prepare(&webhook))
+            .await
+            .verdict
+            .is_ok()
+    );
+    *both.accepted.lock().unwrap() = "token-2".into();
+    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
+    assert_eq!(both.count("POST /token"), 2);
+    // None is good: two requests, and no more.
+    *both.accepted.lock().unwrap() = "none".into();
+    let before = both.count("POST /callers");
+    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    failed(
+        &outcome,
+        Reason::AuthenticationFailure,
+        "does not accept our credentials",
+    );
+    assert_eq!(both.count("POST /callers"), before + 2);
+    assert_eq!(outcome.status, Some(401));
+    // A document's delivery goes the same way.
+    *both.accepted.lock().unwrap() = "token-4".into();
+    let delivered = client.deliver(&webhook, prepare(&webhook), PATIENT).await;
+    assert_eq!(delivered.unwrap().status, 200);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
+    use Reason::{AuthenticationFailure, HttpStatus, InvalidResponse};
+    let gives: [(Give, Reason, &str); 7] = [
+        (
+            |_| answer("401 Unauthorized", "", "{\"error\":\"invalid_client\"}"),
+            AuthenticationFailure,
+            "(invalid_client)",
+        ),
+        (
+            |_| answer("400 Bad Request", "", "{\"error\":\"correct-horse?\"}"),
+            AuthenticationFailure,
+            "400 Bad Request",
+        ),
+        (
+            |_| answer("503 Service Unavailable", "", ""),
+            HttpStatus,
+            "503 Service Unavailable",
+        ),
+        (
+            |_| answer("302 Found", "location: http://127.0.0.1:1/\r\n", ""),
+            HttpStatus,
+            "302 Found",
+        ),
+        (
+            |_| answer("200 OK", "", "<html>"),
+            InvalidResponse,
+            "is no JSON",
+        ),
+        (
+            |_| answer("200 OK", "", "{\"access_token\":\"a\\nb\"}"),
+            InvalidResponse,
+            "no usable",
+        ),
+        (
+            |_| {
+                answer(
+                    "200 OK",
+                    "",
+                    "{\"access_token\":\"a\",\"token_type\":\"mac\"}",
+                )
+            },
+            InvalidResponse,
+            "no bearer",
+        ),
+    ];
+    for (give, reason, words) in gives {
+        let both = Both::open("token-1", give, None).await;
+        let webhook = both.webhook();
+        let client = Client::new(open()).unwrap();
+        let outcome = client.ask(&webhook, prepare(&webhook)).await;
+        let failure = outcome.verdict.unwrap_err();
+        assert_eq!(failure.reason, reason, "{failure}");
+        assert!(failure.detail.contains(words), "{failure}");
+        assert!(!failure.detail.contains("horse"), "{failure}");
+        assert_eq!(both.count("POST /callers"), 0, "asked without a token");
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
+    let never = Arc::new(Notify::new());
+    let both = Both::open("token-1", token, Some(never)).await;
+    let patient = both.options(&format!("http://{}/token", both.address));
+    let short = Options {
+        timeout: SHORT,
+        ..patient
+    };
+    let outcome = ask_as(open(), short).await;
+    failed(&outcome, Reason::Timeout, "no answer");
+    assert_eq!(both.count("POST /callers"), 0);
+
+    let only_webhook = Egress {
+        allow_addresses: vec!["127.0.0.1/32".parse().unwrap()],
+        ..open()
+    };
+    let port = both.address.port();
+    let before = both.count("POST /token");
+    for token_url in [
+        format!("http://127.0.0.2:{port}/token"),
+        format!("http://169.254.169.254:{port}/token"),
+    ] {
+        let outcome = ask_as(only_webhook.clone(), both.options(&token_url)).await;
+        failed(&outcome, Reason::BlockedAddress, "address");
+    }
+    assert_eq!(both.count("POST /token"), before);
+}

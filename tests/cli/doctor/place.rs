@@ -1,0 +1,102 @@
+//! A folder with a configuration, and the program run in it.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The switch's password and the webhook's token; nowhere in what the program prints.
+pub const SECRET: &str = "correct-horse-battery-staple";
+
+pub struct Place {
+    folder: TempDir,
+}
+
+/// What a run of the program left.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Place {
+    /// With a webhook below `url`, and the switch unless its address is empty.
+    pub fn new(switch: &str, url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let followed = format!("[[freeswitch]]\naddress = \"{switch}\"\npassword = \"{SECRET}\"\n");
+        let followed = if switch.is_empty() { "" } else { &followed };
+        let text = format!(
+            "[listen]\nesl = \"127.0.0.1:8084\"\nhttp = \"127.0.0.1:0\"\n{followed}\
+             [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\", \"::1/128\"]\n\
+             [webhooks.lookup]\nurl = \"{url}callers/{{{{ flow.key.customernum }}}}\"\n\
+             query = {{ token = \"{SECRET}\" }}\nauth.bearer = {{ token = \"{SECRET}\" }}\n\
+             response.map = {{ customer_name = \"$.name\", queue = {{ path = \"$.queue\", as = \"word\" }} }}\n"
+        );
+        std::fs::write(folder.path().join("switchhook.toml"), text).unwrap();
+        Self { folder }
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// More settings at the end of the configuration.
+    pub fn add(&self, more: &str) {
+        let file = self.path("switchhook.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, text + more).unwrap();
+    }
+
+    /// Runs the program with the certificates of the system.
+    #[track_caller]
+    pub fn run(&self, args: &[&str]) -> Ran {
+        ran(&self.command(args).output().unwrap())
+    }
+
+    /// Runs it with the tests' authority as the one that is trusted.
+    #[track_caller]
+    pub fn trusting(&self, args: &[&str]) -> Ran {
+        let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls/ca.pem");
+        let mut command = self.command(args);
+        ran(&command.env("SSL_CERT_FILE", authority).output().unwrap())
+    }
+
+    #[track_caller]
+    pub fn json(&self, ran: &Ran) -> Value {
+        serde_json::from_str(&ran.out).unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+        command.args(args).env_clear();
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+#[track_caller]
+fn ran(output: &Output) -> Ran {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let ran = Ran {
+        status: output.status.code(),
+        out: text(&output.stdout),
+        err: text(&output.stderr),
+    };
+    for hidden in [SECRET, "ClueCon"] {
+        assert!(
+            !ran.out.contains(hidden) && !ran.err.contains(hidden),
+            "{ran:?}"
+        );
+    }
+    ran
+}
+
+/// An address where nobody listens.
+pub fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}

@@ -1,0 +1,110 @@
+//! A webhook that answers every request with the same status, in the clear or over TLS.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// For what comes at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub struct Webhook {
+    address: SocketAddr,
+    heard: Receiver<String>,
+}
+
+impl Webhook {
+    pub fn plain(status: &'static str) -> Self {
+        Self::start(said(status), |stream| stream)
+    }
+
+    pub fn tls(status: &'static str) -> Self {
+        Self::secured(said(status), config())
+    }
+
+    /// Speaks HTTP/2, and says no more than its settings.
+    pub fn http2(streams: u8) -> Self {
+        let mut config = config();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // Six bytes, type 4, stream 0; SETTINGS_MAX_CONCURRENT_STREAMS.
+        let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, streams];
+        Self::secured(settings.to_vec(), config)
+    }
+
+    fn secured(answer: Vec<u8>, config: ServerConfig) -> Self {
+        let config = Arc::new(config);
+        Self::start(answer, move |stream| {
+            let server = ServerConnection::new(Arc::clone(&config)).unwrap();
+            StreamOwned::new(server, stream)
+        })
+    }
+
+    fn start<S: Read + Write>(
+        answer: Vec<u8>,
+        wrap: impl Fn(TcpStream) -> S + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, heard) = channel();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = stream.unwrap();
+                stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                let mut stream = wrap(stream);
+                let request = request(&mut stream);
+                if !request.is_empty() {
+                    // Who left does not read it.
+                    let _ = stream.write_all(&answer);
+                }
+                if sender.send(request).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { address, heard }
+    }
+
+    /// With a `/` at its end.
+    pub fn url(&self, scheme: &str, host: &str) -> String {
+        format!("{scheme}://{host}:{}/", self.address.port())
+    }
+
+    /// The head of the request of the next connection; empty when it said nothing.
+    #[track_caller]
+    pub fn next(&self) -> String {
+        self.heard.recv_timeout(PATIENCE).unwrap()
+    }
+}
+
+fn said(status: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
+}
+
+fn request(stream: &mut impl Read) -> String {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read(&mut byte) {
+            Ok(1..) => head.push(byte[0]),
+            // It went away, or speaks something else.
+            Ok(0) | Err(_) => return String::new(),
+        }
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
+fn config() -> ServerConfig {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls");
+    let chain = CertificateDer::pem_file_iter(folder.join("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
+    ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(chain.map(Result::unwrap).collect(), key)
+        .unwrap()
+}

@@ -1,0 +1,7 @@
+//! The program as it is run: its commands, and what the repository promises of itself.
+
+mod check;
+mod commands;
+mod dependencies;
+mod doctor;
+mod package;

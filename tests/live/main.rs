@@ -1,0 +1,36 @@
+//! A real FreeSWITCH with the shipped configuration, the real service, and a webhook between them.
+//!
+//! Ignored unless asked for, since it needs a FreeSWITCH:
+//! `SWITCHHOOK_FREESWITCH=/usr/bin/freeswitch cargo test --test live -- --ignored`
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails fails its test"
+)]
+
+mod audio;
+mod call;
+mod control;
+mod costs;
+mod crowd;
+mod dialplan;
+mod doctor;
+mod documents;
+mod ear;
+mod failures;
+mod gap;
+mod holding;
+mod hostile;
+mod kinds;
+mod leaving;
+mod park;
+mod phone;
+mod receiver;
+mod recorded;
+mod restart;
+mod service;
+mod shipped;
+mod sip;
+mod softphones;
+mod speed;
+mod switch;

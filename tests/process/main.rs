@@ -1,0 +1,7 @@
+//! The program as a process: killed, embedded, recorded, in its lab.
+
+mod crash;
+mod embedding;
+mod follow_speed;
+mod lab;
+mod recorder;

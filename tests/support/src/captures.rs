@@ -1,0 +1,113 @@
+//! Reads the captures under `tests/captures`: the wire of real calls.
+//!
+//! A capture is a row of entries, each a line `>>> TIME` and what the client
+//! sent, or `<<< TIME` and a frame as it came. Where an entry ends only its
+//! Content-Length says: a JSON body ends without a newline, an API answer may
+//! hold anything.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Who sent the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// The client, to the switch.
+    Sent,
+    /// The switch.
+    Received,
+}
+
+/// One entry of a capture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub direction: Direction,
+    /// Seconds since the epoch.
+    pub time: f64,
+    /// One command or frame (several when they went out together), exact.
+    pub bytes: Vec<u8>,
+}
+
+/// Every `.esl` file under `tests/captures`, in order of name.
+pub fn all() -> Vec<PathBuf> {
+    let root = crate::captures_folder();
+    let mut found = Vec::new();
+    for folder in [root.clone(), root.join("json_events")] {
+        for file in fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_some_and(|end| end == "esl") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    assert!(found.len() >= 17, "captures are missing: {found:?}");
+    found
+}
+
+/// The entries of a capture.
+pub fn load(path: impl AsRef<Path>) -> Vec<Entry> {
+    let path = path.as_ref();
+    let bytes = fs::read(path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+    let mut rest = bytes.as_slice();
+    let mut entries = Vec::new();
+    while !rest.is_empty() {
+        let (direction, time, after) = marker(rest).unwrap_or_else(|| {
+            let shown = String::from_utf8_lossy(&rest[..rest.len().min(60)]).into_owned();
+            panic!("{}: no entry begins at {shown:?}", path.display())
+        });
+        let mut length = 0;
+        while length == 0 || (length < after.len() && marker(&after[length..]).is_none()) {
+            length += frame(&after[length..]);
+        }
+        entries.push(Entry {
+            direction,
+            time,
+            bytes: after[..length].to_vec(),
+        });
+        rest = &after[length..];
+    }
+    entries
+}
+
+/// What the switch sent, frame by frame.
+pub fn received(path: impl AsRef<Path>) -> Vec<Vec<u8>> {
+    load(path)
+        .into_iter()
+        .filter(|entry| entry.direction == Direction::Received)
+        .map(|entry| entry.bytes)
+        .collect()
+}
+
+/// The entry's first line, if the bytes begin with one.
+fn marker(bytes: &[u8]) -> Option<(Direction, f64, &[u8])> {
+    let (direction, rest) = match bytes.get(..4)? {
+        b">>> " => (Direction::Sent, &bytes[4..]),
+        b"<<< " => (Direction::Received, &bytes[4..]),
+        _ => return None,
+    };
+    let end = rest.iter().position(|byte| *byte == b'\n')?;
+    let time = std::str::from_utf8(&rest[..end]).ok()?.parse().ok()?;
+    Some((direction, time, &rest[end + 1..]))
+}
+
+/// Bytes of the head, its blank line and the body at the front.
+fn frame(bytes: &[u8]) -> usize {
+    let head = bytes
+        .windows(2)
+        .position(|pair| pair == b"\n\n")
+        .expect("a head ends with a blank line")
+        + 2;
+    let body = String::from_utf8_lossy(&bytes[..head])
+        .lines()
+        .find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| {
+                value
+                    .trim()
+                    .parse::<usize>()
+                    .expect("a Content-Length is a number")
+            })
+        })
+        .unwrap_or(0);
+    head + body
+}

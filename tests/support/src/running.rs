@@ -1,0 +1,170 @@
+//! The service, and the part of it that takes calls over, between a scripted switch and
+//! a scripted webhook.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use switchhook_service::config::Config;
+use switchhook_service::service::{Service, compile};
+use switchhook_service::takeover::{Aftermath, Background, Kept, Options, Takeover};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use crate::receiver::Receiver;
+
+/// Never reached; a test that waits this long is broken.
+pub const NEVER: Duration = Duration::from_secs(3_600);
+
+/// A configuration of these sections, with a store in `folder`. `{receiver}` stands for
+/// the receiver's address.
+pub fn config(folder: &Path, receiver: SocketAddr, sections: &str) -> Config {
+    let store = folder.join("store.db");
+    let text = format!(
+        "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
+         [store]\nurl = \"sqlite:{}\"\n\
+         [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n{}",
+        store.display(),
+        sections.replace("{receiver}", &format!("http://{receiver}"))
+    );
+    Config::parse(&text, "test.toml").unwrap_or_else(|faults| panic!("{faults}\n{text}"))
+}
+
+/// The whole service.
+pub struct Running {
+    pub service: Service,
+    pub receiver: Receiver,
+    pub folder: TempDir,
+}
+
+impl Running {
+    pub async fn start(sections: &str) -> Self {
+        let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
+        let config = config(folder.path(), receiver.address, sections);
+        Self {
+            service: Service::start(&config).await.unwrap(),
+            receiver,
+            folder,
+        }
+    }
+
+    pub fn esl(&self) -> SocketAddr {
+        self.service.esl
+    }
+
+    /// Waits until the check whose name begins so is well (`/readyz`).
+    pub async fn is_well(&self, name: &str) {
+        let well = format!("\"name\":\"{name}");
+        loop {
+            let page = self.get("/readyz").await;
+            let check = page.split('{').find(|check| check.contains(&well));
+            if check.is_some_and(|check| check.contains("\"ok\":true")) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The answer at a path of its HTTP.
+    pub async fn get(&self, path: &str) -> String {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(self.service.http)
+            .await
+            .unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// A reload after an edit of the file.
+    pub fn reload(&self, sections: &str) {
+        let config = config(self.folder.path(), self.receiver.address, sections);
+        self.service.reload(&config).unwrap();
+    }
+}
+
+/// The calls alone, with what they leave behind.
+pub struct Calls {
+    pub esl: SocketAddr,
+    pub receiver: Receiver,
+    pub takeover: Arc<Takeover>,
+    pub left: UnboundedReceiver<Left>,
+    /// Ends the listening.
+    pub stop: CancellationToken,
+    _folder: TempDir,
+}
+
+/// What a call leaves behind.
+#[derive(Debug)]
+pub enum Left {
+    Background(Box<Background>),
+    Kept(Kept),
+}
+
+struct Desk(UnboundedSender<Left>);
+
+impl Aftermath for Desk {
+    fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
+        let sent = self.0.send(Left::Background(Box::new(request)));
+        async move { sent.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>> {
+        let sent = self.0.send(Left::Kept(answer));
+        async move { sent.map_err(|error| error.to_string()) }.boxed()
+    }
+}
+
+impl Calls {
+    /// Music starts for answers that take longer than this.
+    pub async fn start(music_after: Duration, sections: &str) -> Self {
+        let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
+        let config = config(folder.path(), receiver.address, sections);
+        let widgets = compile(&config).unwrap().widgets;
+        let (desk, left) = unbounded_channel();
+        let options = Options {
+            music_after,
+            connect_deadline: NEVER,
+            goodbye_deadline: NEVER,
+            ..Options::default()
+        };
+        let takeover = Arc::new(Takeover::new(options, widgets, Arc::new(Desk(desk))));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let esl = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(Arc::clone(&takeover).serve(listener, stop.clone()));
+        Self {
+            esl,
+            receiver,
+            takeover,
+            left,
+            stop,
+            _folder: folder,
+        }
+    }
+
+    /// No music: every answer is at once.
+    pub async fn quick(sections: &str) -> Self {
+        Self::start(NEVER, sections).await
+    }
+
+    /// Every answer takes its time.
+    pub async fn slow(sections: &str) -> Self {
+        Self::start(Duration::ZERO, sections).await
+    }
+
+    /// Waits until no call is on hold.
+    pub async fn idle(&self) {
+        while self.takeover.on_hold() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What every driver of the store must do. Written once, over a factory; a
+//! driver's test file names itself with `conformance!`.
+
+mod delivery;
+mod keeping;
+mod operation;
+mod unpublished;
+
+use std::time::Duration;
+
+pub use delivery::*;
+pub use keeping::*;
+pub use operation::*;
+use switchhook_store::{
+    CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall,
+    FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
+    Store, StoreError, StoredLeg, Want, new_id,
+};
+pub use unpublished::*;
+
+/// Makes stores that share one database.
+pub trait Factory: Send + Sync {
+    /// Another handle on it, as another process would have.
+    fn open(&self, role: Role, clock: Clock) -> impl Future<Output = Store> + Send;
+}
+
+pub const LEASE: Duration = Duration::from_secs(90);
+
+pub fn leg(call: &str, leg: &str) -> StoredLeg {
+    StoredLeg {
+        switch: "pbx-1".into(),
+        call_id: call.into(),
+        leg_uuid: leg.into(),
+        created_us: None,
+        known: 0,
+        json: format!("{{\"leg\":\"{leg}\"}}"),
+    }
+}
+
+/// A call with a document for each of `webhooks`.
+pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
+    let body = |webhook: &&str| format!("{{\"call\":\"{call}\",\"for\":\"{webhook}\"}}");
+    FinishedCall {
+        switch: "pbx-1".into(),
+        call_uuid: call.into(),
+        created_us: 1_000_000,
+        legs: legs.iter().map(|leg| (*leg).to_owned()).collect(),
+        channels: Vec::new(),
+        documents: webhooks
+            .iter()
+            .map(|webhook| NewDocument::document(webhook, "outbound", call, body(webhook)))
+            .collect(),
+        summary: Some(summary("outbound", 1_000)),
+        story: String::new(),
+        unpublished: None,
+    }
+}
+
+pub fn summary(flow: &str, started_ms: i64) -> CallSummary {
+    CallSummary {
+        account: "acme".into(),
+        flow: flow.into(),
+        started_ms,
+        answered_ms: Some(started_ms + 500),
+        ended_ms: started_ms + 2_500,
+        talk_ms: 2_000,
+        caller: "+4930123".into(),
+        called: "7000".into(),
+        legs: 2,
+        hangup_cause: "NORMAL_CLEARING".into(),
+        incomplete: false,
+    }
+}
+
+pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
+    let want = Want {
+        endpoint: endpoint.into(),
+        limit,
+    };
+    store.claim(vec![want], LEASE).await.expect("claim")
+}
+
+pub async fn all(store: &Store) -> Vec<switchhook_store::DocumentRow> {
+    store
+        .documents(&Filter::default(), 1_000_000)
+        .await
+        .expect("list")
+}
+
+pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Result<(), StoreError> {
+    let report = Report {
+        took: Duration::from_millis(20),
+        status: Some(if settled == Settled::Delivered {
+            200
+        } else {
+            500
+        }),
+        error: None,
+    };
+    store.settle(claimed.lease.clone(), settled, report).await
+}
+
+pub fn again(wait_s: u64) -> Settled {
+    Settled::Again {
+        wait: Duration::from_secs(wait_s),
+        not_before: Duration::ZERO,
+    }
+}
+
+async fn serve(factory: &impl Factory) -> Store {
+    factory.open(Role::Serve, Clock::Database).await
+}
+
+/// A test for each requirement, over the store that the factory makes; `None` skips them.
+#[macro_export]
+macro_rules! conformance {
+    ($factory:expr) => {
+        $crate::tests_of! { #[tokio::test] $factory;
+            legs_are_stored_updated_and_loaded_after_a_restart
+            a_finished_call_swaps_its_legs_for_its_documents
+            a_call_that_is_finished_twice_keeps_its_first_document
+            a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_call
+            how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back
+            a_widgets_requests_are_all_kept_with_their_own_content
+            calls_are_told_the_newest_first_and_found_by_their_story
+            every_attempt_has_the_same_id_and_bytes
+            two_claimers_never_get_the_same_document
+            a_stale_token_settles_nothing_and_is_told
+            what_was_settled_is_in_the_list_and_the_history
+            the_history_keeps_the_last_fifty_attempts
+            a_paused_endpoint_is_not_claimed_until_it_is_resumed
+            a_kept_response_belongs_to_the_call_of_its_leg
+            who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_for
+            news_of_an_insert_reaches_whoever_registered_before_it
+            text_with_a_nul_is_stored_and_found_again
+            a_caller_is_found_and_forgotten_everywhere
+            what_is_no_copy_is_refused
+            a_call_waits_for_its_recordings_and_is_exchanged_for_its_documents_once
+        }
+        $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
+            a_leased_document_is_nobody_elses_until_the_lease_ends
+            a_backlog_is_pulled_forward_but_not_before_its_time
+            replay_gives_a_fresh_schedule_at_a_rate
+            a_filter_finds_by_id_state_endpoint_and_time
+            only_what_was_delivered_long_ago_is_removed
+            calls_and_answers_are_removed_when_they_are_old
+            what_was_finished_is_remembered_for_an_hour
+            a_call_that_waits_is_taken_over_when_its_lease_ends
+        }
+    };
+}
+
+/// These tests.
+#[macro_export]
+macro_rules! tests_of {
+    (#[$test:meta] $factory:expr; $($name:ident)*) => {$(
+        #[$test]
+        async fn $name() {
+            let Some(factory) = $factory else { return };
+            $crate::store_suite::$name(&factory).await;
+        }
+    )*};
+}
