@@ -97,6 +97,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode = WAL")
         # FULL: a commit has been synced to the disk when it returns.
         self._db.execute("PRAGMA synchronous = FULL")
+        # A process that was killed may have written a document and not synced it. It is synced here,
+        # before a repeat is answered for its sake.
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS documents ("
             " id TEXT PRIMARY KEY, received_s INTEGER NOT NULL, body BLOB NOT NULL)"
