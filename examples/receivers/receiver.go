@@ -32,7 +32,7 @@ import (
 
 const (
 	bodyLimit = 4 << 20
-	// Read and thrown away after a 413, so that a sender that is still writing gets the answer.
+	// Bytes of a refused body that are read first: a sender that is still writing would miss the reply.
 	discardLimit = 16 * bodyLimit
 	tolerance    = 5 * time.Minute
 )
@@ -139,7 +139,7 @@ type receiver struct {
 func (r receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	if request.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		refuse(w, http.StatusMethodNotAllowed, "only POST is answered")
+		refuse(w, http.StatusMethodNotAllowed, "send documents by POST")
 		return
 	}
 	if request.ContentLength > bodyLimit {
@@ -148,7 +148,7 @@ func (r receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 	body, err := io.ReadAll(io.LimitReader(request.Body, bodyLimit+1))
 	if err != nil {
-		// Half a document is none; the sender is not there to be answered.
+		// Half a document is none, and its sender is gone.
 		panic(http.ErrAbortHandler)
 	}
 	if len(body) > bodyLimit {
@@ -178,7 +178,7 @@ func (r receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 func refuse(w http.ResponseWriter, status int, why string) {
 	http.Error(w, why, status)
-	log.Printf("answered %d: %s", status, why)
+	log.Printf("replied %d: %s", status, why)
 }
 
 func tooLarge(w http.ResponseWriter, request *http.Request) {
@@ -217,7 +217,7 @@ func run() error {
 	defer forget()
 	go func() {
 		<-stop.Done()
-		// No new connection is accepted, requests in progress get their answers.
+		// No new connection is accepted. Requests in progress get their replies.
 		within, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		ended <- server.Shutdown(within)

@@ -92,7 +92,7 @@ async function readBody(request) {
   if (Number(request.headers["content-length"] ?? 0) > BODY_LIMIT) return undefined;
   const chunks = [];
   let length = 0;
-  // "data" and not `for await`, whose early end would destroy the connection before the answer.
+  // "data" and not `for await`, whose early end would destroy the connection before the reply.
   return new Promise((resolve, reject) => {
     request.on("data", (chunk) => {
       length += chunk.length;
@@ -146,35 +146,35 @@ async function put(folder, id, body) {
   }
 }
 
-function answer(response, status, text = "", headers = {}) {
+function reply(response, status, text = "", headers = {}) {
   const body = text === "" ? "" : `${text}\n`;
   const type = status === 204 ? {} : { "Content-Type": "text/plain; charset=utf-8", "Content-Length": body.length };
   response.writeHead(status, { ...type, ...headers });
   response.end(body);
-  if (status >= 400) console.error(`answered ${status}: ${text}`);
+  if (status >= 400) console.error(`replied ${status}: ${text}`);
 }
 
 async function receive(keys, folder, request, response) {
   if (request.method !== "POST") {
-    return answer(response, 405, "only POST is answered", { Allow: "POST" });
+    return reply(response, 405, "send documents by POST", { Allow: "POST" });
   }
   const body = await readBody(request);
   if (body === undefined) {
-    // Node reads the rest and drops it, so that a sender that is still writing gets the answer.
-    return answer(response, 413, `a document has at most ${BODY_LIMIT} bytes`);
+    // Node reads the rest and drops it, so that a sender that is still writing gets the reply.
+    return reply(response, 413, `a document has at most ${BODY_LIMIT} bytes`);
   }
   const why = whyRefused(keys, request.headers, body, Date.now() / 1000);
-  if (why !== undefined) return answer(response, 401, why);
+  if (why !== undefined) return reply(response, 401, why);
   const id = request.headers["webhook-id"];
   let isNew;
   try {
     isNew = await put(folder, id, body);
   } catch (error) {
     console.error(`cannot store ${id}: ${error.message}`);
-    return answer(response, 503, "the document could not be stored", { "Retry-After": "10" });
+    return reply(response, 503, "the document could not be stored", { "Retry-After": "10" });
   }
   // The document is on the disk. Only now may the sender forget it.
-  answer(response, 204);
+  reply(response, 204);
   console.log(isNew ? `stored ${id}, ${body.length} bytes` : `repeat ${id}`);
 }
 
@@ -201,7 +201,7 @@ const server = createServer((request, response) => {
 });
 server.requestTimeout = 30_000;
 
-// No new connection is accepted and requests in progress get their answers; then all connections
+// No new connection is accepted and requests in progress get their replies. Then all connections
 // end. closeIdleConnections would not do: it leaves a connection on which no request came yet.
 function stop() {
   isStopping = true;

@@ -13,20 +13,20 @@
 
 declare(strict_types=1);
 
-// A 2xx makes the sender forget the document, so the answer is a failure until the document is stored.
+// A 2xx makes the sender forget the document, so the reply is a failure until the document is stored.
 // PHP's own default is 200, also for a script that dies, when display_errors is on.
 http_response_code(500);
 
 const BODY_LIMIT = 4 * 1024 * 1024;
 const TOLERANCE_S = 5 * 60;
 
-function answer(int $status, string $text = ''): never
+function reply(int $status, string $text = ''): never
 {
     http_response_code($status);
     header('Content-Type: text/plain; charset=utf-8');
     if ($text !== '') {
         echo $text, "\n";
-        error_log("answered $status: $text");
+        error_log("replied $status: $text");
     }
     exit;
 }
@@ -40,13 +40,13 @@ function read_keys(string $text): array
         $key = base64_decode($encoded, true);
         if ($key === false || strlen($key) < 24 || strlen($key) > 64) {
             error_log('secret ' . ($index + 1) . ' of WEBHOOK_SECRETS is not base64 of 24 to 64 bytes after whsec_');
-            answer(500, 'the receiver is not configured');
+            reply(500, 'the receiver is not configured');
         }
         $keys[] = $key;
     }
     if ($keys === []) {
         error_log('WEBHOOK_SECRETS is not set; set it to the signing secret of the webhook');
-        answer(500, 'the receiver is not configured');
+        reply(500, 'the receiver is not configured');
     }
     return $keys;
 }
@@ -115,11 +115,11 @@ function put(string $folder, string $id, string $body): bool
 if (!in_array(strtolower((string) ini_get('display_errors')), ['', '0', 'off'], true)) {
     // With it, PHP warns of a body above post_max_size before this script begins, and has sent 200 by then.
     error_log('display_errors is on; set it to 0 in php.ini, in the pool, or by php -d display_errors=0');
-    answer(500, 'the receiver is not configured');
+    reply(500, 'the receiver is not configured');
 }
 if ($_SERVER['REQUEST_METHOD'] !== 'POST') {
     header('Allow: POST');
-    answer(405, 'only POST is answered');
+    reply(405, 'send documents by POST');
 }
 $keys = read_keys((string) getenv('WEBHOOK_SECRETS'));
 // Before the body: PHP leaves it out when it is larger than post_max_size.
@@ -127,7 +127,7 @@ $body = (int) ($_SERVER['CONTENT_LENGTH'] ?? 0) > BODY_LIMIT
     ? null
     : stream_get_contents(fopen('php://input', 'r'), BODY_LIMIT + 1);
 if ($body === null || strlen((string) $body) > BODY_LIMIT) {
-    answer(413, 'a document has at most ' . BODY_LIMIT . ' bytes');
+    reply(413, 'a document has at most ' . BODY_LIMIT . ' bytes');
 }
 $id = $_SERVER['HTTP_WEBHOOK_ID'] ?? '';
 $why = why_refused(
@@ -138,15 +138,15 @@ $why = why_refused(
     (string) $body,
 );
 if ($why !== null) {
-    answer(401, $why);
+    reply(401, $why);
 }
 try {
     $is_new = put(getenv('WEBHOOK_FOLDER') ?: 'documents', $id, $body);
 } catch (Throwable $error) {
     error_log("cannot store $id: " . $error->getMessage());
     header('Retry-After: 10');
-    answer(503, 'the document could not be stored');
+    reply(503, 'the document could not be stored');
 }
 error_log($is_new ? "stored $id, " . strlen($body) . ' bytes' : "repeat $id");
 // The document is on the disk. Only now may the sender forget it.
-answer(204);
+reply(204);

@@ -98,7 +98,7 @@ class Store:
         # FULL: a commit has been synced to the disk when it returns.
         self._db.execute("PRAGMA synchronous = FULL")
         # A process that was killed may have written a document and not synced it. It is synced here,
-        # before a repeat is answered for its sake.
+        # before a repeat is acknowledged because of it.
         self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS documents ("
@@ -133,27 +133,27 @@ class Handler(BaseHTTPRequestHandler):
     def receive(self):
         length = self.headers.get("content-length", "")
         if "transfer-encoding" in self.headers or not LENGTH.fullmatch(length):
-            return self.answer_unread(411, "send a Content-Length")
+            return self.reply_unread(411, "send a Content-Length")
         if int(length) > BODY_LIMIT:
-            return self.answer_unread(413, f"a document has at most {BODY_LIMIT} bytes")
+            return self.reply_unread(413, f"a document has at most {BODY_LIMIT} bytes")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
             self.close_connection = True
             return None
         why = why_refused(self.server.keys, self.headers, body, time.time())
         if why:
-            return self.answer(401, why)
+            return self.reply(401, why)
         id_ = self.headers["webhook-id"]
         try:
             is_new = self.server.store.put(id_, body)
         except sqlite3.Error as error:
             say(f"cannot store {id_}: {error}", sys.stderr)
-            return self.answer(503, "the document could not be stored", retry_after_s=10)
+            return self.reply(503, "the document could not be stored", retry_after_s=10)
         # The document is on the disk. Only now may the sender forget it.
-        self.answer(204)
+        self.reply(204)
         say(f"stored {id_}, {len(body)} bytes" if is_new else f"repeat {id_}")
 
-    def answer(self, status, text="", retry_after_s=None):
+    def reply(self, status, text="", retry_after_s=None):
         self.send_response(status)
         if retry_after_s is not None:
             self.send_header("Retry-After", str(retry_after_s))
@@ -169,13 +169,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
         if status >= 400:
-            say(f"answered {status}: {text}", sys.stderr)
+            say(f"replied {status}: {text}", sys.stderr)
 
-    def answer_unread(self, status, text):
-        """Answers a request whose body was not read, and ends its connection."""
+    def reply_unread(self, status, text):
+        """Replies a request whose body was not read, and ends its connection."""
         self.close_connection = True
-        self.answer(status, text)
-        # A connection that is closed with bytes unread is reset, and the answer may be lost to a
+        self.reply(status, text)
+        # A connection that is closed with bytes unread is reset, and the reply may be lost to a
         # sender that is still writing.
         self.connection.settimeout(1)
         left = DISCARD_LIMIT
@@ -183,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
             left -= len(read)
 
     def refuse_method(self):
-        self.answer_unread(405, "only POST is answered")
+        self.reply_unread(405, "send documents by POST")
 
     do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = refuse_method
 
@@ -223,7 +223,7 @@ def main():
     say("listening on {}:{}".format(*server.server_address[:2]))
     server.serve_forever(poll_interval=0.1)
 
-    # No new connection is accepted. Requests in progress get their answers; idle connections end
+    # No new connection is accepted. Requests in progress get their replies; idle connections end
     # with the process.
     server.socket.close()
     until = time.monotonic() + 10
