@@ -14,6 +14,7 @@ fn file(path: &str) -> String {
 fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
     let manifest: DocumentMut = file("Cargo.toml").parse().unwrap();
     let package = &manifest["package"];
+    let shared = &manifest["workspace"]["package"];
     let deb = &package["metadata"]["deb"];
     let script = file("packaging/build-deb");
     let mut installed = BTreeSet::new();
@@ -50,7 +51,7 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
         assert!(installed.contains(path), "the unit wants {path}");
     }
     // Debian's own changelog begins with the version that is built.
-    let version = package["version"].as_str().unwrap();
+    let version = shared["version"].as_str().unwrap();
     let first = format!("switchhook ({version}-1) ");
     assert!(file("packaging/changelog").starts_with(&first), "{first}");
 }

@@ -4,4 +4,5 @@ mod crash;
 mod embedding;
 mod follow_speed;
 mod lab;
+mod receivers;
 mod recorder;

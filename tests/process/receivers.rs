@@ -15,8 +15,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use switchhook::signing::{ID_HEADER, SIGNATURE_HEADER, Signer, TIMESTAMP_HEADER};
-use switchhook::webhook::options::Secret;
+use switchhook_core::secret::Secret;
+use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, Signer, TIMESTAMP_HEADER};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
