@@ -27,7 +27,7 @@
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
 //! | [`breakers`] | webhooks that fail in a row and are left alone for a while |
-//! | [`meter`], [`board`] | the names of what is counted; what goes on now and has just ended |
+//! | [`metric_names`], [`board`] | the names of what is counted; what goes on now and has just ended |
 //! | [`traces`] | what a call went through, as OpenTelemetry spans for a collector |
 //! | [`recorder`], [`replay`], [`backtest`] | what was said in a call, in one file; the same call again in virtual time; a changed configuration over what is kept |
 //! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
@@ -96,7 +96,7 @@
 
 pub use eslclient;
 pub use switchhook_admin::{self as ops, board};
-pub use switchhook_core::{self as call, clock, health, meter, secret};
+pub use switchhook_core::{self as call, clock, health, metric_names, secret};
 pub use switchhook_service::{
     config, follow, outbox, recorder, recordings, report, retry, service, takeover, traces,
 };

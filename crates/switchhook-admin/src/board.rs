@@ -1,6 +1,6 @@
 //! What goes on now, and what has just ended, for whoever looks: the operator's page.
 //!
-//! A leaf, as [`switchhook_core::meter`] is: `takeover` writes here what it does, `ops` reads it. What a
+//! A leaf, as [`switchhook_core::metric_names`] is: `takeover` writes here what it does, `ops` reads it. What a
 //! call costs here is one short text while it is on hold, and its place among the last ones.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use switchhook_core::call_history::Run;
 use switchhook_core::outcome::Reason;
-use switchhook_core::story::Run;
 
 /// Outcomes that are kept of each webhook, for its percentiles.
 const SAMPLES: usize = 256;

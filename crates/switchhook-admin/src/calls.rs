@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::http::Ops;
 use super::search::Search;
 use crate::board::OnHold;
+use switchhook_core::call_history::{Run, Story};
 use switchhook_core::mask::Mask;
 use switchhook_core::outcome::Reason;
-use switchhook_core::story::{Run, Story};
 use switchhook_store::{CallSearch, CallSummary, StoreError, ToldCall};
 
 /// Calls of a page.

@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
+use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::secret::Secret;
-use switchhook_core::sparing::Sparing;
 
 /// The rule for every request.
 #[derive(Debug)]
@@ -151,7 +151,7 @@ pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next
 }
 
 /// Whoever may connect may make us write a line, but not fill a disk.
-static FEW: Sparing = Sparing::new(20);
+static FEW: LogThrottle = LogThrottle::new(20);
 
 impl Refused {
     /// Behind a proxy, nobody may see what the answer says.

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use maud::{Markup, html};
 
 use crate::board::Sample;
-use switchhook_core::story::{LegTold, Run, Story, Told};
+use switchhook_core::call_history::{LegTold, Run, Story, Told};
 
 use super::words;
 

@@ -1,7 +1,7 @@
 //! What somebody types who looks for a call: a number however it is written, a UUID, a name, or
 //! `name=value` of a flow variable.
 
-use switchhook_core::story::{Run, Story};
+use switchhook_core::call_history::{Run, Story};
 
 use super::calls::Told;
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use switchhook_core::moment::shown;
 use switchhook_core::outcome::Reason;
+use switchhook_core::timestamp::shown;
 
-pub use switchhook_core::moment::clock;
+pub use switchhook_core::timestamp::clock;
 
 /// A moment with its day: `2022-01-17 18:07:28`.
 pub fn moment(ms: i64, zone: Tz) -> String {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::headers::Headers;
-use super::inert::exact;
+use super::sanitize::exact;
 
 /// What may be kept of one channel's variables.
 #[derive(Debug, Clone, PartialEq, Eq)]

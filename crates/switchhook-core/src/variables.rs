@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::inert::inert;
 use super::outcome::{Failure, Mapped, Outcome};
+use super::sanitize::inert;
 
 /// Lists, comma separated and without `flow.key.`, the flow variables whose text is
 /// JSON and not a string, so that a call's document can give them their type back.

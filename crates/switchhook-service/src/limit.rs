@@ -4,11 +4,11 @@
 use metrics::counter;
 
 use eslclient::{DecodeError, Error};
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 /// Counts one more.
 pub fn hit(setting: &'static str) {
-    counter!(meter::LIMITS, "limit" => setting).increment(1);
+    counter!(metric_names::LIMITS, "limit" => setting).increment(1);
 }
 
 /// The setting behind the end of a switch's connection, if a limit ended it.

@@ -15,9 +15,9 @@ use tracing::{info, warn};
 
 use switchhook_core::breaker::{Breaker, Change, Leave, Options, Rest, Sign};
 use switchhook_core::clock;
-use switchhook_core::meter;
-use switchhook_core::moment::clock;
+use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
+use switchhook_core::timestamp::clock;
 
 /// What the configuration says of one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,7 +230,7 @@ impl Drop for Question {
 
 fn show(webhook: &str, rests: bool) {
     let value = if rests { 1.0 } else { 0.0 };
-    gauge!(meter::RESTING, "webhook" => webhook.to_owned()).set(value);
+    gauge!(metric_names::RESTING, "webhook" => webhook.to_owned()).set(value);
 }
 
 /// Paused in tests as the runtime's clock is.

@@ -3,10 +3,10 @@
 use chrono_tz::Tz;
 use serde_json::Value;
 use switchhook_core::details::{Format, document};
+use switchhook_core::finished_call::Call;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Effect, Ledger, Options};
 use switchhook_core::recording::Recording;
-use switchhook_core::whole::Call;
 
 /// The account of the contract's samples.
 pub fn format() -> Format {

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 use crate::calls::Told;
 use crate::http::Ops;
 use crate::{pictures, words};
+use switchhook_core::call_history::{Run, Told as Outcome};
 use switchhook_core::outcome::Reason;
-use switchhook_core::story::{Run, Told as Outcome};
 use switchhook_core::variables::{FLOW_KEY, Names, flow_key};
 use switchhook_store::KeptResponse;
 

@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use crate::calls::{self, Told};
 use crate::http::Ops;
 use crate::{pictures, words};
+use switchhook_core::call_history::Run;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
-use switchhook_core::story::Run;
 use switchhook_store::{DocumentRow, KeptResponse};
 
 use super::asked::Setter;

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use crate::board::Sample;
 use crate::http::Ops;
 use crate::words;
-use switchhook_core::figures::Figures;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
+use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
 use switchhook_webhook::breakers::{Again, Resting};
 
@@ -32,9 +32,9 @@ pub struct Health {
 
 impl Health {
     /// Of every webhook that is counted: the ill first, then those with answers.
-    pub fn all(ops: &Ops, figures: &Figures<'_>) -> Vec<Self> {
+    pub fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
         let mut samples = ops.board.samples();
-        let names = figures.labels(meter::WIDGETS, "webhook");
+        let names = figures.labels(metric_names::WIDGETS, "webhook");
         let all = names
             .into_iter()
             .map(|name| Self::take(ops, name, &mut samples));

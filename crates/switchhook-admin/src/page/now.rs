@@ -6,8 +6,8 @@ use crate::calls::{self, Told, Wanted};
 use crate::http::Ops;
 use crate::words;
 use switchhook_core::clock;
-use switchhook_core::figures::Figures;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
+use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{Backlog, StoreError};
 
 use super::{pieces, unread, webhooks};
@@ -157,7 +157,7 @@ fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
 
 fn switches(ops: &Ops) -> Tile {
     let text = ops.metrics.render();
-    let connected = Figures::new(&text).of(meter::SWITCH_CONNECTED);
+    let connected = MetricsReader::new(&text).of(metric_names::SWITCH_CONNECTED);
     let (all, up) = connected.fold((0, 0), |(all, up), sample| {
         (all + 1, up + i32::from(sample.value > 0.0))
     });

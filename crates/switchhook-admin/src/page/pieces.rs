@@ -6,7 +6,7 @@ use crate::board::OnHold;
 use crate::calls::Told;
 use crate::http::Ops;
 use crate::{pictures, words};
-use switchhook_core::story::Run;
+use switchhook_core::call_history::Run;
 use switchhook_store::{DocumentRow, State};
 
 use super::webhooks;

@@ -6,8 +6,8 @@ use crate::about::About;
 use crate::http::Ops;
 use crate::{pictures, words};
 use switchhook_core::clock;
-use switchhook_core::figures::Figures;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
+use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
 use switchhook_store::Backlog;
 
@@ -27,7 +27,7 @@ pub fn link(name: &str) -> Markup {
 /// The short list of the first view.
 pub fn brief(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
-    let all = Health::all(ops, &Figures::new(&text));
+    let all = Health::all(ops, &MetricsReader::new(&text));
     html! {
         ul.hooks {
             @for one in all.iter().filter(|one| one.rest.is_some() || !one.samples.is_empty()) {
@@ -51,7 +51,7 @@ pub fn brief(ops: &Ops) -> Markup {
 /// The view of all.
 pub async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
-    let figures = Figures::new(&text);
+    let figures = MetricsReader::new(&text);
     let backlogs = ops.store.backlogs().await;
     let mut all = Health::all(ops, &figures);
     // Those that documents do not reach are ill, too.
@@ -80,9 +80,9 @@ struct Slowed {
 }
 
 impl Slowed {
-    fn of(name: &str, figures: &Figures<'_>) -> Option<Self> {
-        let pause_s = figures.one(meter::DELIVERY_PAUSE, "endpoint", name);
-        let until_s = figures.one(meter::DELIVERY_RESUMES, "endpoint", name);
+    fn of(name: &str, figures: &MetricsReader<'_>) -> Option<Self> {
+        let pause_s = figures.one(metric_names::DELIVERY_PAUSE, "endpoint", name);
+        let until_s = figures.one(metric_names::DELIVERY_RESUMES, "endpoint", name);
         #[expect(clippy::cast_possible_truncation, reason = "a time of this age")]
         let until_ms = (until_s * 1e3) as i64;
         let pause_s = (pause_s > 0.0).then_some(pause_s);
@@ -91,11 +91,11 @@ impl Slowed {
 }
 
 /// That of unknown names, only once there was one.
-fn shown(one: &Health, figures: &Figures<'_>) -> bool {
-    one.name != meter::UNKNOWN || !reasons(&one.name, figures).is_empty()
+fn shown(one: &Health, figures: &MetricsReader<'_>) -> bool {
+    one.name != metric_names::UNKNOWN || !reasons(&one.name, figures).is_empty()
 }
 
-fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) -> Markup {
+fn card(ops: &Ops, one: &Health, figures: &MetricsReader<'_>, backlogs: &[Backlog]) -> Markup {
     let backlog = backlogs.iter().find(|backlog| backlog.endpoint == one.name);
     let unused = one.samples.is_empty()
         && reasons(&one.name, figures).is_empty()
@@ -108,7 +108,7 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
                 (one.pill(ops))
                 (delays(ops, one, figures, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
-                @if one.name != meter::UNKNOWN {
+                @if one.name != metric_names::UNKNOWN {
                     a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
                 }
             }
@@ -132,7 +132,12 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
 }
 
 /// Why documents do not reach it as fast as they could.
-fn delays(ops: &Ops, one: &Health, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+fn delays(
+    ops: &Ops,
+    one: &Health,
+    figures: &MetricsReader<'_>,
+    backlog: Option<&Backlog>,
+) -> Markup {
     let slowed = Slowed::of(&one.name, figures);
     let now_ms = clock::now_ms();
     html! {
@@ -184,8 +189,8 @@ fn answers(one: &Health) -> Markup {
 }
 
 /// Reasons that were given since the start, the commonest first.
-fn reasons(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
-    let widgets = figures.of(meter::WIDGETS);
+fn reasons(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let widgets = figures.of(metric_names::WIDGETS);
     let own = widgets.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
     let counted = own.filter(|sample| sample.value > 0.0);
     let mut counted: Vec<(String, f64)> = counted
@@ -195,7 +200,7 @@ fn reasons(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
     counted
 }
 
-fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
+fn reason_list(webhook: &str, figures: &MetricsReader<'_>) -> Markup {
     let counted = reasons(webhook, figures);
     let most = counted.first().map_or(1.0, |(_, count)| *count);
     html! {
@@ -205,7 +210,7 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
             ul.bars {
                 @for (reason, count) in &counted {
                     li {
-                        @let of = if webhook == meter::UNKNOWN { "" } else { webhook };
+                        @let of = if webhook == metric_names::UNKNOWN { "" } else { webhook };
                         a href={ "/calls?webhook=" (of) "&reason=" (reason) } { (reason) }
                         (pictures::bar(count / most, reason == Reason::SUCCESS))
                         span.number { (count) }
@@ -217,15 +222,15 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
 }
 
 /// Attempts at documents since the start, by what came of them.
-fn attempts(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
-    let attempts = figures.of(meter::DELIVERIES);
+fn attempts(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let attempts = figures.of(metric_names::DELIVERIES);
     let own = attempts.filter(|sample| sample.label("endpoint").as_deref() == Some(webhook));
     own.filter(|sample| sample.value > 0.0)
         .filter_map(|sample| Some((sample.label("outcome")?, sample.value)))
         .collect()
 }
 
-fn deliveries(webhook: &str, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+fn deliveries(webhook: &str, figures: &MetricsReader<'_>, backlog: Option<&Backlog>) -> Markup {
     let counted = attempts(webhook, figures);
     let (waiting, dead) = backlog.map_or((0, 0), |one| (one.waiting + one.leased, one.dead));
     html! {

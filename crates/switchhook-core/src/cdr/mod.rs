@@ -7,7 +7,7 @@ mod wrapping;
 use std::borrow::Cow;
 
 use super::headers::Headers;
-use super::pairs::Pairs;
+use super::ordered_map::Pairs;
 use raw::{Profile, Raw};
 
 /// `Event-Name` of a CDR among the events of the switch.

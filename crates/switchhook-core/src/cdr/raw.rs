@@ -1,7 +1,7 @@
 //! The JSON of a CDR (FreeSWITCH: `switch_ivr.c`, `switch_ivr_generate_json_cdr`), as far as a
 //! leg is learnt from it.
 
-use crate::pairs::Pairs;
+use crate::ordered_map::Pairs;
 
 #[derive(serde::Deserialize)]
 pub struct Raw {

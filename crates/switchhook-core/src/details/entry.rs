@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{DurationUnit, Format, sorted};
+use crate::finished_call::Call;
 use crate::leg::{Direction, Leg, Phase};
-use crate::moment::{millis_between, rfc3339};
-use crate::whole::Call;
+use crate::timestamp::{millis_between, rfc3339};
 
 /// A leg with what it takes from its call.
 pub struct Entry<'a> {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::entry::Entry;
+use crate::finished_call::Call;
 use crate::leg::{Direction, Phase};
 use crate::recording::Recording;
-use crate::whole::Call;
 
 /// The names of what is missing, in the order of the document.
 #[derive(Default)]

@@ -13,11 +13,11 @@ mod values;
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
+use super::finished_call::Call;
 use super::flow_vars;
 use super::headers::Headers;
 use super::leg::{Leg, Limits};
 use super::recording::Recording;
-use super::whole::Call;
 
 pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
 

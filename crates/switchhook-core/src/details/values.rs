@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 
 use super::UrlOf;
 use super::recordings;
+use crate::finished_call::Call;
 use crate::flow_vars;
 use crate::headers::Headers;
 use crate::leg::{Direction, Leg, Limits};
-use crate::moment::millis_between;
-use crate::whole::Call;
+use crate::timestamp::millis_between;
 
 /// `call.*` of a call that is over; what is not known is null.
 ///

@@ -22,9 +22,9 @@ use std::sync::Arc;
 use finished::Finished;
 use groups::Groups;
 
+use super::finished_call::Call;
 use super::headers::Headers;
 use super::leg::{Kind, Leg, Limits, Phase};
-use super::whole::Call;
 
 /// What the ledger is told to do in its own way.
 #[derive(Debug, Clone, PartialEq, Eq)]

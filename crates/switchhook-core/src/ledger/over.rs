@@ -1,8 +1,8 @@
 //! Whether a call is over, and taking it out of the ledger.
 
 use super::{Effect, Entry, Ledger};
+use crate::finished_call::Call;
 use crate::leg::{Leg, Phase};
-use crate::whole::Call;
 
 impl Ledger {
     /// The call of `uuid`, when it is over.

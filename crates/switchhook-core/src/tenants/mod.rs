@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
+use super::finished_call::Call;
 use super::leg::Leg;
-use super::whole::Call;
 pub use channel::{With, belong, given};
 pub use routes::{Pattern, Route, Routes, bare};
 

@@ -13,8 +13,8 @@ use switchhook_core::clock;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{self, Effect, Ledger};
 use switchhook_core::leg::{Leg, Phase};
-use switchhook_core::meter;
-use switchhook_core::pairs::Pairs;
+use switchhook_core::metric_names;
+use switchhook_core::ordered_map::Pairs;
 use switchhook_store::{Store, StoreError, StoredLeg};
 
 use super::cdrs::{Batch, Came, NotTaken, OVERLAP_US, Order, Posted};
@@ -264,7 +264,7 @@ impl Books {
         let switch = self.given.as_deref();
         let effects = self.ledger.apply(&Named { told, switch }, now_us());
         if !known && !effects.is_empty() {
-            self.count(meter::LEGS_REPAIRED, &[("by", "uuid_dump")], 1);
+            self.count(metric_names::LEGS_REPAIRED, &[("by", "uuid_dump")], 1);
         }
         self.carry_out(effects).await;
     }
@@ -352,8 +352,12 @@ impl Books {
             .iter()
             .filter(|effect| matches!(effect, Effect::Store(_)));
         let new = new.count().min(cdrs.len());
-        self.count(meter::CDRS, &[("outcome", "taken")], new);
-        self.count(meter::CDRS, &[("outcome", "known")], cdrs.len() - new);
+        self.count(metric_names::CDRS, &[("outcome", "taken")], new);
+        self.count(
+            metric_names::CDRS,
+            &[("outcome", "known")],
+            cdrs.len() - new,
+        );
         effects
     }
 
@@ -420,7 +424,7 @@ impl Books {
             }),
             Effect::Over(call) => {
                 let told = call.legs.iter().filter(|leg| leg.phase == Phase::Told);
-                self.count(meter::LEGS_REPAIRED, &[("by", "cdr")], told.count());
+                self.count(metric_names::LEGS_REPAIRED, &[("by", "cdr")], told.count());
                 let mut finished = self.closing.finish(&call);
                 finished.switch = self.name_of(&finished.switch);
                 Some(Job::Finish(Box::new(finished)))

@@ -3,7 +3,7 @@
 use metrics::gauge;
 use tracing::{info, warn};
 
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 /// Behind by so much we say so, and again at each doubling.
 const SAY_AT_US: i64 = 5_000_000;
@@ -62,7 +62,7 @@ impl Lag {
     fn say(&mut self, switch: &str) {
         let behind_us = self.behind_us;
         #[allow(clippy::cast_precision_loss)] // a gauge: microseconds of a day are exact
-        gauge!(meter::SWITCH_LAG, "switch" => switch.to_owned()).set(behind_us as f64 / 1e6);
+        gauge!(metric_names::SWITCH_LAG, "switch" => switch.to_owned()).set(behind_us as f64 / 1e6);
         if behind_us >= SAY_AT_US.max(2 * self.said_us) {
             self.said_us = behind_us;
             warn!(

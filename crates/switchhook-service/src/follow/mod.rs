@@ -32,10 +32,10 @@ use tracing::{debug, error, info, warn};
 
 use eslclient::{self, Connection, Limits};
 use switchhook_core::clock;
+use switchhook_core::finished_call::Call;
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
-use switchhook_core::whole::Call;
 use switchhook_store::{FinishedCall, Store, StoreError};
 
 pub use cdrs::{Inlet, NotTaken, Options as CdrOptions};
@@ -258,11 +258,12 @@ impl Follower {
     /// Says it once for each change, not at every attempt.
     fn unreached(&self, lost: &Lost) {
         let what = format!("{}: {lost}; trying again", self.options.address);
-        gauge!(meter::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
+        gauge!(metric_names::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::ill(what.clone()));
         if before.ok {
-            counter!(meter::SWITCH_LOST, "switch" => self.options.address.clone()).increment(1);
-            self.at(meter::SWITCH_LOST_AT);
+            counter!(metric_names::SWITCH_LOST, "switch" => self.options.address.clone())
+                .increment(1);
+            self.at(metric_names::SWITCH_LOST_AT);
         }
         if before.what == what {
             debug!("{what}");
@@ -369,9 +370,9 @@ impl Follower {
 
     fn reached(&self) {
         let address = &self.options.address;
-        gauge!(meter::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
-        counter!(meter::GAPS, "switch" => address.clone()).increment(1);
-        self.at(meter::SWITCH_REACHED_AT);
+        gauge!(metric_names::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
+        counter!(metric_names::GAPS, "switch" => address.clone()).increment(1);
+        self.at(metric_names::SWITCH_REACHED_AT);
         let before = self.health.send_replace(Health::well());
         if !before.ok {
             info!(%address, "following the switch");

@@ -171,7 +171,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &Report) {
             "dead"
         }
     };
-    metrics::counter!(switchhook_core::meter::DELIVERIES,
+    metrics::counter!(switchhook_core::metric_names::DELIVERIES,
         "endpoint" => endpoint.clone(), "outcome" => outcome)
     .increment(1);
 }

@@ -14,7 +14,7 @@ use super::lane::{Change, Ended, Lane};
 use super::{Deliver, Endpoint, Endpoints, LEASE, Options, Outbox};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
 
 /// What a task of the engine did, for the endpoint of that name.
@@ -326,10 +326,10 @@ fn want(name: &str, room: usize) -> Option<Want> {
 
 fn show(endpoint: String, lane: &Lane, now: Instant) {
     let pause = lane.slowed().as_secs_f64();
-    gauge!(meter::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
+    gauge!(metric_names::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
     let resumes = lane.rests(now).map(|left| clock::since_1970() + left);
     let resumes = resumes.unwrap_or_default();
-    gauge!(meter::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
+    gauge!(metric_names::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
 }
 
 fn tell(endpoint: &str, change: Change) {

@@ -174,7 +174,7 @@ pub enum What {
     Cut,
     /// The end.
     End {
-        /// A word of [`switchhook_core::meter::ENDINGS`].
+        /// A word of [`switchhook_core::metric_names::ENDINGS`].
         ending: String,
         /// `SUCCESS`, or why the webhook failed; none when there was no outcome.
         reason: Option<String>,

@@ -14,8 +14,8 @@ use tracing::{debug, error, info, warn};
 use super::engine::LEASE;
 use super::{Links, Making, Publisher, SETTLED, Seen, Trouble};
 use switchhook_core::health::Health;
-use switchhook_core::meter;
-use switchhook_core::sparing::Sparing;
+use switchhook_core::log_throttle::LogThrottle;
+use switchhook_core::metric_names;
 use switchhook_store::{Published, Store, Unpublished};
 
 /// Between two looks: a share of the time that the call has waited, within these.
@@ -29,7 +29,7 @@ const LAST_TRY: Duration = Duration::from_secs(60);
 const UNREAD: Duration = Duration::from_secs(3_600);
 
 /// A place that is away fails for every call.
-static FEW: Sparing = Sparing::new(20);
+static FEW: LogThrottle = LogThrottle::new(20);
 
 /// What seeing to a call takes.
 #[derive(Clone)]
@@ -100,7 +100,7 @@ impl Desk {
             Some(publisher) => self.links(&publisher, call, paths, end).await,
         };
         let Some(links) = links else {
-            counter!(meter::PUBLISHED, "outcome" => "again").increment(1);
+            counter!(metric_names::PUBLISHED, "outcome" => "again").increment(1);
             let wait = (call.since / SHARE).clamp(SOONEST, LATEST);
             return Looked::Again(wait.min(call.left));
         };
@@ -245,10 +245,10 @@ async fn files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Fil
 fn tell(call_uuid: &str, links: &Links) {
     for (file, link) in links {
         let Err(why) = link else {
-            counter!(meter::PUBLISHED, "outcome" => "reachable").increment(1);
+            counter!(metric_names::PUBLISHED, "outcome" => "reachable").increment(1);
             continue;
         };
-        counter!(meter::PUBLISHED, "outcome" => "given_up").increment(1);
+        counter!(metric_names::PUBLISHED, "outcome" => "given_up").increment(1);
         FEW.say(|left_out| {
             warn!(
                 call_uuid,

@@ -15,13 +15,13 @@ use crate::outbox::content::content;
 use crate::takeover::Widget;
 use crate::traces;
 use switchhook_admin::board::Board;
+use switchhook_core::call_history::{Run, Story};
 use switchhook_core::details::{self, Format, UrlOf};
-use switchhook_core::meter;
+use switchhook_core::finished_call::Call;
+use switchhook_core::log_throttle::LogThrottle;
+use switchhook_core::metric_names;
 use switchhook_core::recording::Recording;
-use switchhook_core::sparing::Sparing;
-use switchhook_core::story::{Run, Story};
 use switchhook_core::tenants::{Account, Tenants};
-use switchhook_core::whole::Call;
 use switchhook_store::{CallSummary, Content, FinishedCall, FinishedChannel, Kind, NewDocument};
 use switchhook_webhook as webhook;
 
@@ -233,7 +233,7 @@ struct Finished {
 }
 
 /// After a gap, thousands of calls may end in one second.
-static FEW: Sparing = Sparing::new(20);
+static FEW: LogThrottle = LogThrottle::new(20);
 
 /// Counts and tells a document that is incomplete.
 pub(super) fn say_what_is_missing(call_uuid: &str, story: &Story) {
@@ -241,7 +241,7 @@ pub(super) fn say_what_is_missing(call_uuid: &str, story: &Story) {
     if missing.is_empty() {
         return;
     }
-    counter!(meter::INCOMPLETE).increment(1);
+    counter!(metric_names::INCOMPLETE).increment(1);
     FEW.say(|left_out| {
         warn!(
             call_uuid,

@@ -47,7 +47,7 @@ use switchhook_admin::about::Abouts;
 use switchhook_admin::board::Board;
 use switchhook_admin::http::{self, Ops};
 use switchhook_core::mask::Mask;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_store::{self as store, Role, Store, StoreError};
 use switchhook_webhook::breakers::Breakers;
 
@@ -371,7 +371,7 @@ fn start_at_zero(config: &Config, answerers: &Answerers) {
         .iter()
         .map(|switch| switch.address.as_str());
     let asked = config.webhooks.keys().chain(answerers.keys());
-    meter::start_at_zero(asked.map(String::as_str), switches);
+    metric_names::start_at_zero(asked.map(String::as_str), switches);
 }
 
 fn ended(what: &str, result: Result<(), tokio::task::JoinError>) {
@@ -406,11 +406,11 @@ fn recorder() -> Result<PrometheusHandle, StartError> {
     static RECORDER: std::sync::OnceLock<Result<PrometheusHandle, String>> =
         std::sync::OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let seconds = meter::IN_SECONDS.map(|name| Matcher::Full(name.into()));
+        let seconds = metric_names::IN_SECONDS.map(|name| Matcher::Full(name.into()));
         let builder = seconds
             .into_iter()
             .try_fold(PrometheusBuilder::new(), |builder, name| {
-                builder.set_buckets_for_metric(name, &meter::SECONDS_BUCKETS)
+                builder.set_buckets_for_metric(name, &metric_names::SECONDS_BUCKETS)
             })
             .map_err(|error| error.to_string())?;
         builder

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use tracing::error;
 
 use crate::recordings::{Links, Making, Publisher};
+use switchhook_core::call_history::Story;
 use switchhook_core::details;
+use switchhook_core::finished_call::Call;
 use switchhook_core::recording::Recording;
-use switchhook_core::story::Story;
-use switchhook_core::whole::Call;
 use switchhook_store::{NewUnpublished, Published};
 
 use super::closing::{self, Documents, Flows, Over};

@@ -11,7 +11,7 @@ use crate::config::{self, Credentials};
 use crate::follow::{Inlet, NotTaken};
 use switchhook_admin::records::{Basic, Records, Refusal};
 use switchhook_core::cdr::Cdr;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 /// Every switch that may post.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Switch {
     fn refuse(&self, why: &str) -> Refusal {
         let switch = self.address.clone();
         warn!(switch, why, "a posted record is refused");
-        counter!(meter::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
+        counter!(metric_names::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
         Refusal::Bad(why.to_owned())
     }
 }

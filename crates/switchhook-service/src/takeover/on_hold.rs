@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use metrics::gauge;
 
 use crate::limit;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 use super::Takeover;
 
@@ -17,7 +17,7 @@ impl<'a> OnHold<'a> {
     /// Counts one more; whether there is room for it.
     pub fn enter(takeover: &'a Takeover) -> (Self, bool) {
         let before = takeover.on_hold.fetch_add(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).increment(1.0);
+        gauge!(metric_names::ON_HOLD).increment(1.0);
         let room = before < takeover.options.calls_on_hold;
         if !room {
             limit::hit("calls_on_hold");
@@ -29,6 +29,6 @@ impl<'a> OnHold<'a> {
 impl Drop for OnHold<'_> {
     fn drop(&mut self) {
         self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
-        gauge!(meter::ON_HOLD).decrement(1.0);
+        gauge!(metric_names::ON_HOLD).decrement(1.0);
     }
 }

@@ -8,12 +8,12 @@ use tracing::{info, warn};
 use crate::limit;
 use crate::recorder::What;
 use switchhook_admin::board;
+use switchhook_core::call_history::{Run, Told};
 use switchhook_core::clock;
+use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::mask::Mask;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_core::outcome::{Outcome, Reason};
-use switchhook_core::sparing::Sparing;
-use switchhook_core::story::{Run, Told};
 use switchhook_core::variables::Line;
 
 use super::Options;
@@ -71,7 +71,7 @@ pub struct Report {
 impl Report {
     /// Logs and counts the call and notes it on the board, once.
     pub fn publish(mut self, options: &Options) {
-        counter!(meter::CALLS, "ending" => self.ending.as_str()).increment(1);
+        counter!(metric_names::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);
         }
@@ -121,13 +121,14 @@ impl Report {
     fn count(&self, outcome: &Outcome) {
         // The name comes from the peer: only those that we know may become a series.
         let known = self.known.then(|| self.channel.widget.clone());
-        let webhook = known.unwrap_or_else(|| meter::UNKNOWN.to_owned());
+        let webhook = known.unwrap_or_else(|| metric_names::UNKNOWN.to_owned());
         if let Some(duration) = outcome.duration {
-            histogram!(meter::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
+            histogram!(metric_names::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
                 .record(duration);
         }
-        counter!(meter::WIDGETS, "webhook" => webhook, "reason" => self.reason()).increment(1);
-        histogram!(meter::OWN_SECONDS).record(self.own());
+        counter!(metric_names::WIDGETS, "webhook" => webhook, "reason" => self.reason())
+            .increment(1);
+        histogram!(metric_names::OWN_SECONDS).record(self.own());
     }
 
     /// Time of the call that was not the webhook's.
@@ -194,12 +195,12 @@ pub fn full() {
 }
 
 /// Whoever may connect may make us write a line, but not fill a disk.
-static FEW: Sparing = Sparing::new(20);
+static FEW: LogThrottle = LogThrottle::new(20);
 
 /// A connection that never became a call.
 pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
-    counter!(meter::CALLS, "ending" => "protocol_error").increment(1);
-    counter!(meter::PROTOCOL_ERRORS).increment(1);
+    counter!(metric_names::CALLS, "ending" => "protocol_error").increment(1);
+    counter!(metric_names::PROTOCOL_ERRORS).increment(1);
     if let Some(setting) = error.limit() {
         limit::hit(setting);
     }
@@ -210,7 +211,7 @@ pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
 
 /// A connection from an address that is not allowed.
 pub fn stranger(peer: std::net::SocketAddr) {
-    counter!(meter::STRANGERS).increment(1);
+    counter!(metric_names::STRANGERS).increment(1);
     FEW.say(|left_out| {
         warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");
     });

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::traces::{Clock, Kind, Span, SpanId, Trace, Traces};
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 use super::channel::{Channel, Way};
 use super::report::Report;
@@ -75,7 +75,7 @@ impl Noted {
 /// The name comes from the peer: only those that we know may become a name of a span.
 fn name(report: &Report) -> String {
     let known = report.known.then_some(report.channel.widget.as_str());
-    format!("widget {}", known.unwrap_or(meter::UNKNOWN))
+    format!("widget {}", known.unwrap_or(metric_names::UNKNOWN))
 }
 
 fn widget(traces: &Traces, span: Span, report: &Report) -> Span {

@@ -9,7 +9,7 @@ use metrics::counter;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// A switch that takes longer to answer is not waited for. Its answer usually takes some
@@ -46,7 +46,7 @@ pub async fn confirm(witness: Option<Arc<dyn Witness>>, uuid: &str) -> Result<()
     match asked.unwrap_or(Confirmation::Unanswered) {
         Confirmation::Known => Ok(()),
         Confirmation::Unanswered => {
-            counter!(meter::UNCONFIRMED, "outcome" => "served").increment(1);
+            counter!(metric_names::UNCONFIRMED, "outcome" => "served").increment(1);
             info!(
                 call_uuid = uuid,
                 "not every switch could be asked whether it has this call; it is served unconfirmed"
@@ -54,7 +54,7 @@ pub async fn confirm(witness: Option<Arc<dyn Witness>>, uuid: &str) -> Result<()
             Ok(())
         }
         Confirmation::Unknown => {
-            counter!(meter::UNCONFIRMED, "outcome" => "refused").increment(1);
+            counter!(metric_names::UNCONFIRMED, "outcome" => "refused").increment(1);
             warn!(
                 call_uuid = uuid,
                 "no switch that is followed has this call; its webhook is not asked"

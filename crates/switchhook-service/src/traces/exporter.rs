@@ -17,7 +17,7 @@ use url::Url;
 use super::message::{self, Bundle};
 use super::{CannotStart, Options};
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
@@ -247,7 +247,7 @@ fn refusal(status: StatusCode) -> Refused {
 
 fn counted(outcome: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
-    counter!(meter::SPANS, "outcome" => outcome).increment(spans);
+    counter!(metric_names::SPANS, "outcome" => outcome).increment(spans);
 }
 
 fn because(error: &reqwest::Error) -> String {

@@ -6,7 +6,7 @@
 //!       └─ delivery (each attempt)     traceparent of the delivered document
 //! ```
 //!
-//! A leaf, as [`switchhook_core::meter`] is: `takeover` and `service` tell it what is over. The trace and
+//! A leaf, as [`switchhook_core::metric_names`] is: `takeover` and `service` tell it what is over. The trace and
 //! the span of the call itself are made from the call's Unique-ID, so that what happens hours
 //! later, after a restart or in another instance, has its place without anything being kept.
 //!
@@ -29,7 +29,7 @@ use url::Url;
 
 use switchhook_core::health::Health;
 use switchhook_core::mask::Mask;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_webhook::options::Auth;
 
 pub use exporter::Exporter;
@@ -159,7 +159,7 @@ impl Traces {
     pub fn send(&self, span: Span) {
         let Some(span) = span.told() else { return };
         if self.shared.queue.try_send(span).is_err() {
-            counter!(meter::SPANS, "outcome" => "dropped").increment(1);
+            counter!(metric_names::SPANS, "outcome" => "dropped").increment(1);
         }
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::replay::{by_name, request};
-use switchhook_core::story::Story;
+use switchhook_core::call_history::Story;
 use switchhook_service::outbox::content::{content, flow_variables};
 use switchhook_service::recorder::{Payload, What};
 use switchhook_service::takeover::Widget;
@@ -117,7 +117,7 @@ fn values(call: &ToldCall, document: &Value) -> Value {
         "caller_number": filled(&summary.caller),
         "destination_number": filled(&summary.called),
         "did_number": first["didNumber"],
-        "duration_ms": start.zip(end).map(|(start, end)| switchhook_core::moment::millis_between(start, end)),
+        "duration_ms": start.zip(end).map(|(start, end)| switchhook_core::timestamp::millis_between(start, end)),
         "flow": summary.flow,
         "hangup_cause": filled(&summary.hangup_cause),
         "hangup_cause_name": leg.and_then(|leg| leg.cause.clone()),

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::finding::{Finding, Findings};
-use switchhook_core::figures::Figures;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
+use switchhook_core::metrics_reader::MetricsReader;
 
 /// What `/readyz` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ async fn ask(place: SocketAddr, page: &str, within: Duration) -> (Heard, String)
 
 /// Webhooks that it does not ask for a while.
 fn resting(metrics: &str, findings: &mut Findings) {
-    let figures = Figures::new(metrics);
+    let figures = MetricsReader::new(metrics);
     let resting = figures
-        .of(meter::RESTING)
+        .of(metric_names::RESTING)
         .filter(|sample| sample.value > 0.0);
     for webhook in resting.filter_map(|sample| sample.label("webhook")) {
         let what = format!(
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_webhook_that_rests_is_named_and_no_other() {
-        let name = meter::RESTING;
+        let name = metric_names::RESTING;
         let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
         let mut findings = Findings::about("service");
         resting(&metrics, &mut findings);

@@ -9,9 +9,9 @@ use crate::details::events::{Event, captures, of_capture};
 use crate::details::ledgers::{calls, documents, over};
 use serde_json::{Value, json};
 use switchhook_core::cdr::{Cdr, Error};
+use switchhook_core::finished_call::Call;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Ledger, Options};
-use switchhook_core::whole::Call;
 
 /// The CDRs of every captured call, by capture.
 fn files() -> BTreeMap<String, Vec<Cdr>> {

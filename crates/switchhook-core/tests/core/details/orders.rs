@@ -11,8 +11,8 @@ use crate::details::ledgers::{calls, documents, over};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
+use switchhook_core::finished_call::Call;
 use switchhook_core::ledger::{Effect, Ledger, Options};
-use switchhook_core::whole::Call;
 
 /// Every capture of port 8021, read once.
 fn recorded() -> &'static [(String, Vec<Event>)] {

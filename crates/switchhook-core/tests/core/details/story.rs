@@ -5,7 +5,7 @@
 
 use crate::details::events::of_capture;
 use crate::details::ledgers::{calls, documents};
-use switchhook_core::story::Story;
+use switchhook_core::call_history::Story;
 
 fn stories(capture: &str) -> Vec<Story> {
     let calls = calls(&of_capture("json_events", capture));

@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::folder::{self, Found, Read};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 /// Files of a batch, and about as many bytes.
 const FILES: usize = 256;
@@ -258,7 +258,7 @@ impl Reader {
 
     fn refuse(&self, path: &Path, why: &str) {
         let switch = self.options.switch.clone();
-        counter!(meter::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
+        counter!(metric_names::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
         warn!(file = %path.display(), why, "not read as a CDR");
     }
 

@@ -6,7 +6,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 
 use super::LEAST;
 use crate::recorder::file::{Payload, What};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 
 /// What FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
 const UNSAFE: &AsciiSet = &CONTROLS

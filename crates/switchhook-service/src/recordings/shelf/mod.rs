@@ -25,7 +25,7 @@ use tower_http::services::ServeDir;
 use super::folder::{Folder, encoded};
 use link::Key;
 pub use link::Refused;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 use taken::Taken;
 
@@ -126,12 +126,12 @@ const HEADERS: [(&str, &str); 4] = [
 async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let mut response = match admitted(&desk, &request) {
         Err(refused) => {
-            counter!(meter::RECORDINGS, "outcome" => refused.word()).increment(1);
+            counter!(metric_names::RECORDINGS, "outcome" => refused.word()).increment(1);
             (refused.status(), format!("{refused}\n")).into_response()
         }
         Ok(()) => match Arc::clone(&desk.places).try_acquire_owned() {
             Err(_) => {
-                counter!(meter::RECORDINGS, "outcome" => "busy").increment(1);
+                counter!(metric_names::RECORDINGS, "outcome" => "busy").increment(1);
                 (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
             }
             Ok(place) => {
@@ -141,7 +141,7 @@ async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Respon
                 } else {
                     "absent"
                 };
-                counter!(meter::RECORDINGS, "outcome" => outcome).increment(1);
+                counter!(metric_names::RECORDINGS, "outcome" => outcome).increment(1);
                 response.map(|body| Body::new(Taken::new(body, place)))
             }
         },

@@ -11,7 +11,7 @@ use crate::takeover::report::Ending;
 use crate::takeover::wire::Wire;
 use crate::takeover::{Kept, release};
 use eslclient::{Command, CommandError};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 use switchhook_core::session::Input;
 use switchhook_core::variables::{self, Assignment, Line, Plan};
 

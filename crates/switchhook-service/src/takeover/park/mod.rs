@@ -34,7 +34,7 @@ use tracing::{debug, info, warn};
 use crate::limit;
 use eslclient::{self, Client, Command, Connection, Event, Events, Format, Limits};
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
 use super::Takeover;
@@ -219,7 +219,7 @@ impl Parking {
     fn parked(&self, event: Event, uuid: String, client: &Client, calls: &mut Calls) {
         match hook::read(&event, &self.options.service) {
             Ok(Some(hook)) => {
-                counter!(meter::PARKED, "fate" => "taken").increment(1);
+                counter!(metric_names::PARKED, "fate" => "taken").increment(1);
                 let (tell, told) = oneshot::channel();
                 calls.departures.insert(uuid, tell);
                 let takeover = Arc::clone(&self.takeover);
@@ -236,7 +236,7 @@ impl Parking {
             }
             Ok(None) => {}
             Err(why) => {
-                counter!(meter::PARKED, "fate" => "unusable").increment(1);
+                counter!(metric_names::PARKED, "fate" => "unusable").increment(1);
                 warn!(call_uuid = %uuid, "a parked call is left to its schedule: {why}");
             }
         }
@@ -246,7 +246,7 @@ impl Parking {
         let Options {
             address, service, ..
         } = &self.options;
-        gauge!(meter::PARK_CONNECTED, "switch" => address.clone()).set(1.0);
+        gauge!(metric_names::PARK_CONNECTED, "switch" => address.clone()).set(1.0);
         if !self.health.send_replace(Health::well()).ok {
             info!(%address, %service, "taking the switch's parked calls");
         }
@@ -255,7 +255,7 @@ impl Parking {
     /// Says it once for each change, not at every attempt.
     fn unreached(&self, lost: &Lost) {
         let what = format!("{}: {lost}; trying again", self.options.address);
-        gauge!(meter::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
+        gauge!(metric_names::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::ill(what.clone()));
         if before.what == what {
             debug!("{what}");

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eslclient::Limits;
+use switchhook_core::finished_call::Call;
 use switchhook_core::secret::Secret;
-use switchhook_core::whole::Call;
 use switchhook_service::follow::{Closing, Follower, Options};
 use switchhook_store::{self as store, FinishedCall, Role, Store};
 use tempfile::TempDir;

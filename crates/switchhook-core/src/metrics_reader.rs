@@ -1,7 +1,7 @@
 //! What is counted, read where Prometheus reads it: the page tells the same numbers.
 
 /// The samples of an exposition (the text format, version 0.0.4).
-pub struct Figures<'a> {
+pub struct MetricsReader<'a> {
     text: &'a str,
 }
 
@@ -33,7 +33,7 @@ impl Sample<'_> {
     }
 }
 
-impl<'a> Figures<'a> {
+impl<'a> MetricsReader<'a> {
     /// Of a rendered exposition.
     pub const fn new(text: &'a str) -> Self {
         Self { text }
@@ -87,7 +87,7 @@ mod tests {
     fn samples_are_found_by_name_and_label() {
         let text = "# TYPE a counter\na{webhook=\"look\\\"up\",reason=\"SUCCESS\"} 3\n\
                     a{webhook=\"other\",reason=\"TIMEOUT\"} 1\nab 7\n";
-        let figures = Figures::new(text);
+        let figures = MetricsReader::new(text);
         assert_eq!(figures.of("a").count(), 2);
         assert_eq!(figures.one("a", "reason", "SUCCESS"), 3.0);
         assert_eq!(figures.one("a", "reason", "HTTP_STATUS"), 0.0);

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::details;
+use super::finished_call::Call;
 use super::leg::Leg;
 use super::outcome::{Outcome, Reason};
-use super::whole::Call;
 
 /// One run of a widget, as it ended. Durations are in µs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Run {
     pub began_ms: i64,
     /// From there until the call was let go, or was gone.
     pub held_us: u64,
-    /// How it left: a word of [`crate::meter::ENDINGS`].
+    /// How it left: a word of [`crate::metric_names::ENDINGS`].
     pub ending: Cow<'static, str>,
     /// The webhook's outcome; `None` when there was none, or nobody waited for it.
     pub outcome: Option<Told>,

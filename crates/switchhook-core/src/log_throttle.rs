@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Lets a number of lines through each second, and counts those that it leaves out.
-pub struct Sparing {
+pub struct LogThrottle {
     a_second: u32,
     state: Mutex<State>,
 }
@@ -15,7 +15,7 @@ struct State {
     left_out: u64,
 }
 
-impl Sparing {
+impl LogThrottle {
     /// At most `a_second` lines each second.
     pub const fn new(a_second: u32) -> Self {
         Self {
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_counted_and_told_with_the_next_line() {
-        let sparing = Sparing::new(2);
+        let sparing = LogThrottle::new(2);
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
         assert_eq!(sparing.may(now), Some(0));

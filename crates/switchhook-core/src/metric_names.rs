@@ -324,7 +324,7 @@ mod tests {
 
     /// Every name there is, read from this file: a constant that is added is tested.
     fn names() -> Vec<&'static str> {
-        let constants = include_str!("meter.rs").lines();
+        let constants = include_str!("metric_names.rs").lines();
         let values =
             constants.filter_map(|line| line.strip_prefix("pub const ")?.split('"').nth(1));
         values
