@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::http::Ops;
 use super::search::Search;
-use crate::board::OnHold;
-use switchhook_core::call_history::{Run, Story};
+use crate::live_calls::OnHold;
+use switchhook_core::call_history::{CallHistory, LookupRecord};
 use switchhook_core::mask::Mask;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{CallSearch, CallSummary, StoreError, ToldCall};
+use switchhook_store::{CallSearch, CallSummary, RecentCall, StoreError};
 
 /// Calls of a page.
 pub const PAGE: u32 = 50;
@@ -51,14 +51,14 @@ pub struct Told {
     /// The flow's name.
     pub flow: String,
     /// Its widgets, legs, talks, variables, as far as they are known.
-    pub story: Story,
+    pub story: CallHistory,
     /// It is over: the switch's name and the report's row.
     pub over: Option<(String, CallSummary)>,
 }
 
 impl Told {
     /// The runs that decided something: the last one that failed, else the last.
-    pub fn deciding(&self) -> Option<&Run> {
+    pub fn deciding(&self) -> Option<&LookupRecord> {
         let runs = &self.story.runs;
         let failed = runs.iter().rev().find(|run| run.ending == "line_1");
         failed.or(runs.last())
@@ -118,7 +118,7 @@ impl Told {
         self
     }
 
-    fn of_store(call: ToldCall) -> Self {
+    fn of_store(call: RecentCall) -> Self {
         let story = serde_json::from_str(&call.story).unwrap_or_default();
         Self {
             uuid: call.call_uuid,
@@ -132,7 +132,7 @@ impl Told {
         }
     }
 
-    fn of_runs(uuid: String, runs: Vec<Run>) -> Self {
+    fn of_runs(uuid: String, runs: Vec<LookupRecord>) -> Self {
         let first = runs.first().cloned().unwrap_or_default();
         Self {
             uuid,
@@ -141,9 +141,9 @@ impl Told {
             called: first.called,
             account: first.account.unwrap_or_default(),
             flow: first.flow.unwrap_or_default(),
-            story: Story {
+            story: CallHistory {
                 runs,
-                ..Story::default()
+                ..CallHistory::default()
             },
             over: None,
         }
@@ -217,7 +217,7 @@ fn suits(call: &Told, wanted: &Wanted) -> bool {
         && (!asked || runs.any(|run| ran_so(run, wanted)))
 }
 
-fn ran_so(run: &Run, wanted: &Wanted) -> bool {
+fn ran_so(run: &LookupRecord, wanted: &Wanted) -> bool {
     let webhook = wanted.webhook.as_ref();
     let reason = wanted.reason.as_deref();
     webhook.is_none_or(|webhook| *webhook == run.webhook)
@@ -254,7 +254,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn fits(run: &Run, wanted: &Wanted) -> bool {
+fn fits(run: &LookupRecord, wanted: &Wanted) -> bool {
     let search = wanted.search.as_ref();
     (!wanted.line_1 || run.ending == "line_1")
         && ran_so(run, wanted)
@@ -262,8 +262,8 @@ fn fits(run: &Run, wanted: &Wanted) -> bool {
 }
 
 /// Runs that no story has yet: to their call, or as calls of their own.
-fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
-    let mut alone: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<LookupRecord>>) {
+    let mut alone: BTreeMap<String, Vec<LookupRecord>> = BTreeMap::new();
     for run in runs.into_iter().rev() {
         let run = Arc::unwrap_or_clone(run);
         match calls

@@ -1,7 +1,7 @@
 //! What somebody types who looks for a call: a number however it is written, a UUID, a name, or
 //! `name=value` of a flow variable.
 
-use switchhook_core::call_history::{Run, Story};
+use switchhook_core::call_history::{CallHistory, LookupRecord};
 
 use super::calls::Told;
 
@@ -57,7 +57,7 @@ impl Search {
 
     /// Whether a call is meant.
     pub fn fits(&self, call: &Told) -> bool {
-        let Story { legs, keys, .. } = &call.story;
+        let CallHistory { legs, keys, .. } = &call.story;
         if let Some((name, value)) = &self.variable
             && keys
                 .iter()
@@ -86,7 +86,7 @@ impl Search {
     }
 
     /// Whether a widget's run is meant.
-    pub fn is_of(&self, run: &Run) -> bool {
+    pub fn is_of(&self, run: &LookupRecord) -> bool {
         let outcome = run.outcome.as_ref();
         let texts = [
             Some(run.uuid.as_str()),
@@ -149,9 +149,9 @@ mod tests {
         let keys = vec![("leadid".to_owned(), "HFC=1".to_owned())];
         Told {
             caller: caller.into(),
-            story: Story {
+            story: CallHistory {
                 keys,
-                ..Story::default()
+                ..CallHistory::default()
             },
             ..Told::default()
         }

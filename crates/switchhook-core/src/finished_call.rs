@@ -9,7 +9,7 @@ use super::leg::Leg;
 
 /// A call with all its legs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct FinishedCall {
     /// Unique-ID that the call's first leg was created with.
     pub id: String,
     /// Every channel in the order of start, loopback channels included.
@@ -20,7 +20,7 @@ pub struct Call {
     pub headless: bool,
 }
 
-impl Call {
+impl FinishedCall {
     /// Puts a call together.
     #[must_use]
     pub fn new(mut legs: Vec<Leg>) -> Self {
@@ -90,7 +90,7 @@ impl Call {
         self.first_of(|flow| flow.name.as_deref())
     }
 
-    /// `flow.account`, as [`Call::flow_name`].
+    /// `flow.account`, as [`FinishedCall::flow_name`].
     #[must_use]
     pub fn account_name(&self) -> Option<&str> {
         self.first_of(|flow| flow.account.as_deref())

@@ -11,14 +11,14 @@
 
 mod config;
 mod documents;
+mod harness;
 pub mod load;
 mod outages;
 pub mod receiver;
 mod report;
 mod run;
 mod scenarios;
-mod stage;
 pub mod switch;
 
-pub use self::report::{CallReport, Report};
+pub use self::report::{CallReport, LabReport};
 pub use self::run::{LabError, LabOptions, Service, Started, run};

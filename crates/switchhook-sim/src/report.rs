@@ -113,7 +113,7 @@ impl CallReport {
 
 /// All calls of one run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct LabReport {
     /// In the order of the table.
     pub calls: Vec<CallReport>,
     /// Every one of them passed, and there was one, and nothing else was wrong.
@@ -122,7 +122,7 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
-impl Report {
+impl LabReport {
     pub(super) fn new(calls: Vec<CallReport>, problems: Vec<String>) -> Self {
         let right = !calls.is_empty() && calls.iter().all(|call| call.passed);
         Self {

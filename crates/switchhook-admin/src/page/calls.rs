@@ -10,7 +10,7 @@ use crate::http::Ops;
 use crate::search::Search;
 use switchhook_core::clock;
 
-use super::{View, pieces, unread};
+use super::{View, components, unread};
 
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
@@ -88,7 +88,7 @@ fn heading(query: &Query) -> Markup {
             a href=(query.address("1", None)) aria-current=[line_1.then_some("true")] { "Only line 1" }
             @if !query.webhook.is_empty() || !query.reason.is_empty() { a href="/calls" { "Every call" } }
         }
-        (pieces::lines())
+        (components::lines())
     }
 }
 
@@ -102,7 +102,7 @@ fn list(ops: &Ops, calls: &[Told], next: Option<i64>, query: &Query) -> Markup {
             }
         }
         @if calls.is_empty() { (nothing(query)) }
-        (pieces::calls(ops, calls, clock::now_ms()))
+        (components::calls(ops, calls, clock::now_ms()))
         @if next.is_some() {
             p { a.button href=(query.address(line, next)) rel="next" { "Older calls" } }
         }

@@ -7,13 +7,13 @@ use switchhook_core::clock;
 use maud::{Markup, html};
 use tokio::time::Instant;
 
-use crate::board::Sample;
+use crate::format;
 use crate::http::Ops;
-use crate::words;
+use crate::live_calls::Sample;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::breakers::{Again, Resting};
+use switchhook_webhook::breakers::{Again, PausedWebhook};
 
 /// Failures in a row after which a webhook is called ill though it was well before.
 const IN_A_ROW: usize = 3;
@@ -27,7 +27,7 @@ pub struct Health {
     /// The last answers, the oldest first.
     pub samples: Vec<Sample>,
     /// Its rest, while nobody is kept waiting for it.
-    pub rest: Option<Resting>,
+    pub rest: Option<PausedWebhook>,
 }
 
 impl Health {
@@ -122,7 +122,7 @@ impl Health {
     }
 
     fn at(ops: &Ops, ms: i64) -> String {
-        words::when(ms, clock::now_ms(), ops.time_zone)
+        format::when(ms, clock::now_ms(), ops.time_zone)
     }
 
     /// The time within which a share of the answers came, µs.
@@ -137,7 +137,7 @@ impl Health {
     /// The same in words.
     pub fn within(&self, percent: usize) -> String {
         let time = self.percentile(percent);
-        time.map_or_else(|| "–".into(), words::took)
+        time.map_or_else(|| "–".into(), format::took)
     }
 
     /// How many failed so within the last hour, as far as is remembered.

@@ -4,12 +4,12 @@
 mod asked;
 pub mod call;
 pub mod calls;
+mod components;
 pub mod document;
 pub mod files;
 mod health;
 pub mod now;
 pub mod outbox;
-mod pieces;
 pub mod switches;
 pub mod webhooks;
 
@@ -122,7 +122,7 @@ fn illness(checks: &[Check]) -> Markup {
         @if !ill.is_empty() {
             section.notice aria-label="What is not well" {
                 @for check in ill {
-                    p { b { (check.name) } " " (pieces::prose(&check.detail)) }
+                    p { b { (check.name) } " " (components::prose(&check.detail)) }
                 }
             }
         }

@@ -5,13 +5,13 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::format;
 use crate::http::Ops;
-use crate::words;
 use switchhook_core::clock;
 use switchhook_store::{Backlog, DocumentRow, Filter, Parties, State};
 
-use super::pieces::Paused;
-use super::{View, pieces, unread};
+use super::components::Paused;
+use super::{View, components, unread};
 
 /// Documents of a page.
 const PAGE: u32 = 100;
@@ -104,7 +104,7 @@ fn summary(backlogs: &[Backlog]) -> Markup {
                                 td.number { (one.waiting) }
                                 td.number { (one.leased) }
                                 td.number { (one.dead) }
-                                td { (one.oldest_ms.map(|ms| words::away(ms, now_ms)).unwrap_or_default()) }
+                                td { (one.oldest_ms.map(|ms| format::away(ms, now_ms)).unwrap_or_default()) }
                                 td { (one.paused.as_deref().unwrap_or_default()) }
                             }
                         }
@@ -204,7 +204,7 @@ pub fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
     let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
     html! {
         @if let Some(Parties { caller, called, .. }) = parties {
-            (pieces::or_dash(caller)) span.arrow aria-label="to" { " → " } (pieces::or_dash(called))
+            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
         }
     }
 }
@@ -217,11 +217,11 @@ pub fn rows(ops: &Ops, documents: &[DocumentRow], known: &[Parties], paused: Pau
             @for one in documents {
                 li {
                     div.row {
-                        time.clock title=(words::moment(one.inserted_ms, ops.time_zone)) {
-                            (words::when(one.inserted_ms, now_ms, ops.time_zone))
+                        time.clock title=(format::moment(one.inserted_ms, ops.time_zone)) {
+                            (format::when(one.inserted_ms, now_ms, ops.time_zone))
                         }
                         a.parties href={ "/outbox/" (one.webhook_id) } { (whose(one, known)) " to " (one.endpoint) }
-                        (pieces::state(one, paused))
+                        (components::state(one, paused))
                         span.end.quiet { (next(one, paused, now_ms)) }
                     }
                     @if !one.last_result.is_empty() && one.state != State::Delivered {
@@ -241,7 +241,7 @@ fn next(one: &DocumentRow, paused: Paused<'_>, now_ms: i64) -> String {
     };
     let waits = one.state == State::Waiting && !paused(&one.endpoint);
     match one.due_ms.filter(|_| waits) {
-        Some(due) => format!("{attempts}, next {}", words::away(due, now_ms)),
+        Some(due) => format!("{attempts}, next {}", format::away(due, now_ms)),
         None => attempts,
     }
 }

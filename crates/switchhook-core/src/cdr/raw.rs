@@ -1,7 +1,7 @@
 //! The JSON of a CDR (FreeSWITCH: `switch_ivr.c`, `switch_ivr_generate_json_cdr`), as far as a
 //! leg is learnt from it.
 
-use crate::ordered_map::Pairs;
+use crate::ordered_map::OrderedMap;
 
 #[derive(serde::Deserialize)]
 pub struct Raw {
@@ -11,7 +11,7 @@ pub struct Raw {
     pub switchname: String,
     #[serde(default)]
     pub channel_data: ChannelData,
-    pub variables: Pairs,
+    pub variables: OrderedMap,
     #[serde(default)]
     pub app_log: AppLog,
     #[serde(default)]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{DurationUnit, Format, sorted};
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Leg, Phase};
 use crate::timestamp::{millis_between, rfc3339};
 
@@ -24,7 +24,7 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The entry of `leg`: in its call with the first leg of that (`None` when that was
     /// not seen), or alone.
-    pub fn of(leg: &'a Leg, within: Option<(&'a Call, Option<&'a Leg>)>) -> Self {
+    pub fn of(leg: &'a Leg, within: Option<(&'a FinishedCall, Option<&'a Leg>)>) -> Self {
         let head = within.map_or(Some(leg), |(_, first)| first);
         let first = head.is_some_and(|head| head.uuid == leg.uuid);
         let own_type = within.map_or_else(
@@ -130,7 +130,7 @@ impl<'a> Entry<'a> {
 }
 
 /// Its own `flow.callee_type`, else that of the loopback pair it stands behind.
-fn callee_type<'a>(leg: &'a Leg, call: &'a Call) -> Option<&'a str> {
+fn callee_type<'a>(leg: &'a Leg, call: &'a FinishedCall) -> Option<&'a str> {
     let find = |uuid: &String| call.legs.iter().find(|other| other.uuid == *uuid);
     let dialler = leg.originator.as_ref().and_then(find);
     let near = dialler.filter(|dialler| dialler.is_loopback());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::entry::Entry;
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Phase};
 use crate::recording::Recording;
 
@@ -49,7 +49,7 @@ impl Missing {
     }
 
     /// What the call as a whole lacks.
-    pub fn of_call(&mut self, call: &Call) {
+    pub fn of_call(&mut self, call: &FinishedCall) {
         let unseen = call.unseen.iter().map(|uuid| format!("leg {uuid}"));
         self.names.extend(unseen);
         let any = |gap: fn(&crate::leg::Leg) -> bool| call.legs.iter().any(gap);

@@ -15,7 +15,7 @@ use super::headers::Headers;
 use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
-pub use kind::Kind;
+pub use kind::ChannelEventKind;
 pub use marks::Marks;
 pub use talk::Talk;
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, duration, one_line, optional, shown};
 use super::secrets::secret;
 use super::section::Section;
 use super::sections::socket_address;
 use super::upload::upload;
+use super::value::{Read, Wrong, duration, one_line, optional, shown};
 use crate::recordings::{Folder, TargetOptions};
 use switchhook_core::secret::Secret;
 

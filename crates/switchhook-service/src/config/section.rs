@@ -7,9 +7,9 @@
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::kinds::{self, Read, Wrong};
 use super::lines::{element, join};
 use super::reader::Reader;
+use super::value::{self, Read, Wrong};
 
 #[derive(Clone, Copy)]
 enum Content<'r> {
@@ -55,7 +55,7 @@ impl<'r> Section<'r> {
         kind: impl Fn(&Value) -> Read<T>,
     ) -> Option<T> {
         let item = self.take(key)?;
-        let read = item.as_value().ok_or_else(kinds::is_a_table).and_then(kind);
+        let read = item.as_value().ok_or_else(value::is_a_table).and_then(kind);
         read.map_err(|wrong| self.fault(key, wrong)).ok()
     }
 
@@ -145,7 +145,7 @@ impl<'r> Section<'r> {
                 (Some(table), _) => Content::Table(table),
                 (None, Some(short)) => Content::Short(short, item),
                 (None, None) => {
-                    self.reader.fault(&path, kinds::is_no_table());
+                    self.reader.fault(&path, value::is_no_table());
                     continue;
                 }
             };
@@ -203,7 +203,7 @@ impl<'r> Section<'r> {
         if let Some(table) = item.as_table_like() {
             return Content::Table(table);
         }
-        self.fault(key, kinds::is_no_table());
+        self.fault(key, value::is_no_table());
         Content::Absent
     }
 
@@ -225,7 +225,7 @@ impl<'r> Section<'r> {
 
     /// Reports a key that nobody asked for; returns the key that was probably meant.
     fn unknown(&self, name: &str) -> Option<&'static str> {
-        let meant = kinds::nearest(name, self.asked.iter().copied());
+        let meant = value::nearest(name, self.asked.iter().copied());
         let cure = match meant {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("remove it; known here: {}", self.asked.join(", ")),

@@ -9,14 +9,14 @@ use ipnet::IpNet;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{
-    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, shown, text, word,
-};
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
 use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
+};
+use super::value::{
+    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
+    one_of, optional, shown, text, word,
 };
 
 use crate::recorder;
@@ -246,11 +246,11 @@ pub(super) fn is_webhook_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
 }
 
-pub(super) fn recorder(mut section: Section<'_>) -> recorder::Options {
-    let default = recorder::Options::default();
+pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
+    let default = recorder::RecorderOptions::default();
     let all = 1024 * 1024 * MIB;
     let take = &mut section;
-    recorder::Options {
+    recorder::RecorderOptions {
         share: take.get_or("share", default.share, share),
         failures_only: take.get_or("failures_only", default.failures_only, flag),
         folder: take

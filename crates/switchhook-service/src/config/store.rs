@@ -3,10 +3,10 @@
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, one_line};
 use super::secrets::{PASSWORD, apart};
 use super::section::Section;
 use super::settings::Store;
+use super::value::{Read, Wrong, one_line};
 use switchhook_core::secret::Secret;
 use switchhook_store::check_url;
 

@@ -3,11 +3,11 @@
 use chrono_tz::Tz;
 use toml_edit::Value;
 
-use super::cross::Checks;
-use super::kinds::{Read, Wrong, filled, one_line, optional, shown, word};
 use super::lines::{element, join};
 use super::section::Section;
 use super::sections::time_zone;
+use super::validate::Checks;
+use super::value::{Read, Wrong, filled, one_line, optional, shown, word};
 use switchhook_core::tenants::{Pattern, Route, bare};
 
 /// `[accounts.NAME]`.

@@ -3,16 +3,16 @@
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, filled, one_line, optional};
 use super::section::Section;
 use super::sections::{http_url, share};
+use super::value::{Read, Wrong, filled, one_line, optional};
 use super::webhook::{basic, bearer};
-use crate::traces::Options;
+use crate::traces::TraceOptions;
 use switchhook_webhook::options::Auth;
 
-pub(super) fn traces(mut section: Section<'_>) -> Options {
-    let default = Options::default();
-    Options {
+pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
+    let default = TraceOptions::default();
+    TraceOptions {
         url: section.get("url", optional(collector)).flatten(),
         auth: auth(section.section("auth")),
         share: section.get_or("share", default.share, share),

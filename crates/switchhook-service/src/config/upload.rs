@@ -6,12 +6,12 @@ use std::time::Duration;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
 use super::recordings::{DAY, folders};
 use super::secrets::apart;
 use super::section::Section;
 use super::sections::http_url;
-use crate::recordings::{Kind, TargetOptions};
+use super::value::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
+use crate::recordings::{TargetKind, TargetOptions};
 use switchhook_core::secret::Secret;
 
 const MIB: usize = 1024 * 1024;
@@ -69,7 +69,7 @@ fn size(section: &mut Section<'_>) -> u64 {
 }
 
 /// Each key is known whatever the scheme; what it has no use for is a fault.
-fn kind(section: &mut Section<'_>, to: To) -> Kind {
+fn kind(section: &mut Section<'_>, to: To) -> TargetKind {
     let endpoint = section.get("endpoint", endpoint);
     let region = section.get("region", one_line);
     let key_id = section.get("key_id", one_line);
@@ -104,23 +104,23 @@ fn kind(section: &mut Section<'_>, to: To) -> Kind {
     let key = key.unwrap_or_else(|| Secret::new(""));
     let To { scheme, name, rest } = to;
     match scheme {
-        Scheme::File => Kind::Folder {
+        Scheme::File => TargetKind::Folder {
             path: PathBuf::from(rest),
         },
-        Scheme::S3 => Kind::S3 {
+        Scheme::S3 => TargetKind::S3 {
             bucket: name,
             region: region.unwrap_or_else(|| "us-east-1".into()),
             endpoint,
             key_id,
             key,
         },
-        Scheme::Azure => Kind::Azure {
+        Scheme::Azure => TargetKind::Azure {
             container: name,
             endpoint,
             key_id,
             key,
         },
-        Scheme::Google => Kind::Google {
+        Scheme::Google => TargetKind::Google {
             bucket: name,
             endpoint,
             key,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use toml_edit::Value;
 
-use super::kinds::{Read, Wrong, text};
 use super::lines::join;
 use super::reader::Reader;
 use super::section::Section;
+use super::value::{Read, Wrong, text};
 use super::webhook::Webhook;
 use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, Names};
 

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-use super::kinds::{
-    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
-};
 use super::response;
 use super::secrets::{PASSWORD, pem, secret, signing};
 use super::section::Section;
 use super::sections::is_webhook_name;
+use super::value::{
+    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
+};
 use super::variables::variables;
-use crate::takeover::{BeforeAnswer, HoldMusic};
+use crate::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
 use switchhook_core::variables::Names;
-use switchhook_webhook::options::{Auth, Body, Entry, Identity, OAuth2, Options, Tls, TlsVersion};
+use switchhook_webhook::options::{
+    Auth, Body, Entry, Identity, OAuth2, Tls, TlsVersion, WebhookOptions,
+};
 
 /// Above it no widget may keep a caller waiting.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
@@ -27,7 +29,7 @@ const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhook {
     /// The HTTP request and how its response is read.
-    pub request: Options,
+    pub request: WebhookOptions,
     /// What a call gets that waits for it.
     pub widget: Widget,
     /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
@@ -35,7 +37,7 @@ pub struct Webhook {
     /// How fast documents are posted to it.
     pub delivery: Delivery,
     /// When calls leave it alone; `None`: never.
-    pub breaker: Option<breaker::Options>,
+    pub breaker: Option<breaker::BreakerOptions>,
 }
 
 /// The widget's settings that are not of its request.
@@ -101,11 +103,11 @@ pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     }
 }
 
-fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> Options {
-    let default = Options::default();
+fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOptions {
+    let default = WebhookOptions::default();
     let method = section.get("method", one_of(&METHODS));
     let timeout = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
-    Options {
+    WebhookOptions {
         method: method.map_or(default.method, str::to_owned),
         url: section.need("url", "add url = \"https://…\"", one_line),
         query: entries(section, "query"),
@@ -283,7 +285,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Less is no rest, more an outage that nobody remembers.
 const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
-fn breaker(mut section: Section<'_>) -> Option<breaker::Options> {
+fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
     let failures = section.get("failures", number(0..=1_000));
     let pause = section.get("pause", duration(PAUSES));
     if pause.is_some() && !section.has("failures") {
@@ -294,7 +296,7 @@ fn breaker(mut section: Section<'_>) -> Option<breaker::Options> {
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;
-    Some(breaker::Options {
+    Some(breaker::BreakerOptions {
         failures,
         pause: pause.unwrap_or(PAUSE),
     })

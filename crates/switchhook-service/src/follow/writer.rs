@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cdrs::NotTaken;
-use switchhook_store::{FinishedCall, Store, StoreError, StoredLeg};
+use switchhook_store::{FinishedCallRecord, Store, StoreError, StoredLeg};
 
 /// Jobs that wait; more, and the switch is not read.
 const WAITING: usize = 1024;
@@ -36,7 +36,7 @@ pub enum Job {
         uuid: String,
     },
     /// A call that is over.
-    Finish(Box<FinishedCall>),
+    Finish(Box<FinishedCallRecord>),
     /// The name of the switch at an address.
     Switch {
         /// Host and port.
@@ -201,7 +201,7 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
 
 /// What was stored already is no error: a job may be offered twice, and another instance or
 /// the CDRs of a gap may tell of a call whose document is out.
-async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
+async fn finish(store: &Store, call: FinishedCallRecord) -> Result<(), StoreError> {
     let uuid = call.call_uuid.clone();
     let new = store.finish_call(call).await?;
     if new.contains(&false) && !store.is_shared() {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn finish(legs: &[&str]) -> Job {
-        Job::Finish(Box::new(FinishedCall {
+        Job::Finish(Box::new(FinishedCallRecord {
             switch: "fs1".into(),
             call_uuid: "a".into(),
             created_us: 1,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use switchhook_webhook::options::{Body, Options};
+use switchhook_webhook::options::{Body, WebhookOptions};
 
 use super::build::raw_names;
 
@@ -29,7 +29,7 @@ pub fn unwanted(config: &Config) -> Vec<String> {
     if shown || read { Vec::new() } else { names }
 }
 
-fn templates(request: &Options) -> impl Iterator<Item = &str> {
+fn templates(request: &WebhookOptions) -> impl Iterator<Item = &str> {
     let (text, form) = match &request.body {
         Body::Predefined => (None, None),
         Body::Json(text) | Body::Xml(text) | Body::Text(text) => (Some(text), None),

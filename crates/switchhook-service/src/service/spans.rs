@@ -9,17 +9,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::outbox::{Delivery, Reply};
-use crate::traces::{self, CannotStart, Exporter, Kind, Manner, Options, Span, SpanId, Traces};
+use crate::traces::{
+    self, CannotStart, Exporter, Manner, Span, SpanId, SpanKind, TraceOptions, Traces,
+};
 use switchhook_core::mask::Mask;
-use switchhook_store::{CallSummary, FinishedCall, Kind as Sent};
+use switchhook_store::{CallSummary, DeliveryKind as Sent, FinishedCallRecord};
 use switchhook_webhook::Prepared;
 
 /// Where spans go, and the tasks that send them.
 pub struct Tracing {
     /// Empty when there is no collector.
-    pub place: traces::Place,
+    pub place: traces::TracesHandle,
     manner: Manner,
-    options: Mutex<Options>,
+    options: Mutex<TraceOptions>,
     /// The last one, and those before it that still have something to send.
     exporters: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
@@ -27,7 +29,7 @@ pub struct Tracing {
 
 /// What a configuration asks for, and where there is a collector, who sends to it.
 pub struct Next {
-    options: Options,
+    options: TraceOptions,
     made: Option<(Traces, Exporter)>,
 }
 
@@ -38,7 +40,7 @@ impl Tracing {
     /// When the HTTP client cannot be made.
     pub fn start(config: &Config) -> Result<Self, CannotStart> {
         let tracing = Self {
-            place: traces::Place::default(),
+            place: traces::TracesHandle::default(),
             manner: Manner {
                 mask: Mask(config.account.mask_numbers),
                 has_calls: !config.freeswitch.is_empty(),
@@ -155,12 +157,12 @@ impl Drop for Attempt {
 }
 
 /// A call that is over. `others`: channels of it on which widgets ran, each in a trace of its own.
-pub fn call<'a>(traces: &Traces, call: &FinishedCall, others: impl Iterator<Item = &'a str>) {
+pub fn call<'a>(traces: &Traces, call: &FinishedCallRecord, others: impl Iterator<Item = &'a str>) {
     let trace = traces.of(&call.call_uuid);
     let Some(summary) = call.summary.as_ref().filter(|_| trace.is_sampled()) else {
         return;
     };
-    let span = Span::new(trace, trace.root(), Kind::Server, "call");
+    let span = Span::new(trace, trace.root(), SpanKind::Server, "call");
     let span = told(span, call, summary, traces.mask());
     let others = others.map(|uuid| traces.of(uuid));
     let span = others
@@ -169,7 +171,7 @@ pub fn call<'a>(traces: &Traces, call: &FinishedCall, others: impl Iterator<Item
     traces.send(span);
 }
 
-fn told(span: Span, call: &FinishedCall, summary: &CallSummary, mask: Mask) -> Span {
+fn told(span: Span, call: &FinishedCallRecord, summary: &CallSummary, mask: Mask) -> Span {
     let began_us = match call.created_us {
         0 => summary.started_ms.saturating_mul(1_000),
         created_us => created_us,

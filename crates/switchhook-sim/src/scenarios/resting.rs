@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::parked::parked;
-use super::{Heard, Is, Requests, Scenario};
+use super::{ExpectedAudio, Is, Requests, Scenario};
 use crate::receiver::OK;
 
 /// Long enough that both callers come who find it resting.
@@ -49,7 +49,7 @@ impl Rests {
 fn fails(name: &'static str) -> Scenario {
     let scenario = Scenario::failure(name, "", "TIMEOUT")
         .expecting("response_duration", Is::Seconds(0.6, 3.0))
-        .heard(Heard::Music("local_stream://moh", 0.4))
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.4))
         .requests(Requests::Cancelled);
     theirs(scenario)
 }

@@ -84,7 +84,7 @@ pub enum Came {
 
 /// Where CDRs are read.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CdrOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The largest file that is read.
@@ -100,7 +100,7 @@ pub fn inlet(names: watch::Receiver<Vec<String>>) -> (Inlet, mpsc::Receiver<Post
 impl Sources {
     /// Starts a reader, when there is a folder. It ends with the sources.
     pub fn open(
-        options: Option<&Options>,
+        options: Option<&CdrOptions>,
         switch: &str,
         posts: mpsc::Receiver<Posted>,
         health: watch::Sender<Health>,
@@ -108,7 +108,7 @@ impl Sources {
         let files = options.map(|options| {
             let (ordering, orders) = mpsc::channel(16);
             let (sending, batches) = mpsc::channel(1);
-            let options = reader::Options {
+            let options = reader::CdrReaderOptions {
                 folder: options.folder.clone(),
                 bytes: options.bytes,
                 switch: switch.to_owned(),

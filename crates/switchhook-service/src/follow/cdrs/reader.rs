@@ -59,7 +59,7 @@ pub struct Batch {
 
 /// Where and how it reads.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CdrReaderOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The largest file.
@@ -70,7 +70,7 @@ pub struct Options {
 
 /// Reads one folder.
 pub struct Reader {
-    options: Options,
+    options: CdrReaderOptions,
     batches: mpsc::Sender<Batch>,
     health: watch::Sender<Health>,
     /// `None` until it may begin.
@@ -85,7 +85,7 @@ pub struct Reader {
 impl Reader {
     /// A reader that waits for [`Order::Begin`].
     pub fn new(
-        options: Options,
+        options: CdrReaderOptions,
         batches: mpsc::Sender<Batch>,
         health: watch::Sender<Health>,
     ) -> Self {

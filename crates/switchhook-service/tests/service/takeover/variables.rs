@@ -138,7 +138,7 @@ async fn a_kept_answer_has_the_text_as_it_came() {
     let body = r#"{"name": "${x}", "vip": true}"#;
     let channel = Channel::to("lookup").set("flow.name", "inbound");
     let channel = through(&calls, channel, 200, body).await;
-    let Some(Left::Kept(kept)) = calls.left.recv().await else {
+    let Some(Left::KeptAnswer(kept)) = calls.left.recv().await else {
         panic!("nothing was kept");
     };
     assert_eq!((kept.call, kept.webhook), (channel.uuid, "lookup".into()));
@@ -162,7 +162,7 @@ async fn a_request_in_the_background_takes_line_0_at_once_and_sets_nothing_else(
     peer.until_exit().await;
     let flow = peer.channel.flow();
     assert_eq!(flow.into_iter().collect::<Vec<_>>(), [("flow.line", "0")]);
-    let Some(Left::Background(stored)) = calls.left.recv().await else {
+    let Some(Left::BackgroundRequest(stored)) = calls.left.recv().await else {
         panic!("nothing was stored");
     };
     assert_eq!(stored.call, peer.channel.uuid);
