@@ -341,7 +341,7 @@ async fn what_code_answers_is_a_span_below_its_widget() {
         .await;
     service.stop().await;
     let spans = collector.trace(&call.uuid, 2).await;
-    let (widget, answer) = (&spans["widget lookup"], &spans["answer"]);
+    let (widget, answer) = (&spans["webhook lookup"], &spans["answer"]);
     // No switch is followed, so that nobody will tell of the call itself.
     assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
 }

@@ -160,7 +160,7 @@ const LOOKS: usize = 10;
 pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
     let (mut calls, next) = stored(ops, wanted).await?;
     if wanted.before.is_none() {
-        let newer = ops.board.runs(RUNS, |run| fits(run, wanted));
+        let newer = ops.live_calls.runs(RUNS, |run| fits(run, wanted));
         add_runs(&mut calls, newer);
     }
     calls.sort_by_key(|call| Reverse(call.began_ms));
@@ -245,7 +245,7 @@ pub async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
         .map_or_else(|| vec![uuid.to_owned()], |call| owned(&call.uuids()));
     add_runs(
         &mut calls,
-        ops.board.runs(RUNS, |run| known.contains(&run.uuid)),
+        ops.live_calls.runs(RUNS, |run| known.contains(&run.uuid)),
     );
     Ok(calls.into_iter().next().map(|call| call.shown(ops.mask)))
 }
@@ -280,7 +280,7 @@ fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<LookupRecord>>) {
 
 /// Calls on hold, at most so many, those that wait longest first.
 pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
-    let held = ops.board.on_hold(limit).into_iter();
+    let held = ops.live_calls.on_hold(limit).into_iter();
     held.map(|one| OnHold {
         caller: ops.mask.number(&one.caller),
         called: ops.mask.number(&one.called),

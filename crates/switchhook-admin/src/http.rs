@@ -50,7 +50,7 @@ pub struct Ops {
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Who is on hold, and what became of the last calls.
-    pub board: Arc<LiveCalls>,
+    pub live_calls: Arc<LiveCalls>,
     /// Which webhooks rest.
     pub breakers: Arc<Breakers>,
     /// Calls that are over, documents.

@@ -1,6 +1,6 @@
 //! What goes on now, and what has just ended, for whoever looks: the operator's page.
 //!
-//! A leaf, as [`switchhook_core::metric_names`] is: `takeover` writes here what it does, `ops` reads it. What a
+//! A leaf, as [`switchhook_core::metric_names`] is: `call_control` writes here what it does, `ops` reads it. What a
 //! call costs here is one short text while it is on hold, and its place among the last ones.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -174,7 +174,10 @@ impl LiveCalls {
             key
         };
         self.change();
-        ActiveCallGuard { board: self, key }
+        ActiveCallGuard {
+            live_calls: self,
+            key,
+        }
     }
 
     /// A widget's run is over. `known`: the configuration has its webhook.
@@ -276,14 +279,14 @@ fn sample(run: &LookupRecord) -> Option<Sample> {
 /// A call's place on the board.
 #[derive(Debug)]
 pub struct ActiveCallGuard<'a> {
-    board: &'a LiveCalls,
+    live_calls: &'a LiveCalls,
     key: u64,
 }
 
 impl Drop for ActiveCallGuard<'_> {
     fn drop(&mut self) {
-        self.board.state().on_hold.remove(&self.key);
-        self.board.change();
+        self.live_calls.state().on_hold.remove(&self.key);
+        self.live_calls.change();
     }
 }
 
@@ -301,12 +304,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_on_the_board_for_as_long_as_its_place_lives() {
-        let board = LiveCalls::default();
+        let live_calls = LiveCalls::default();
         let began = Instant::now();
         let texts = ["u-1", "919879072567", "7000", "lookup", "acme"];
-        let place = board.hold(texts, began, began + Duration::from_secs(10));
+        let place = live_calls.hold(texts, began, began + Duration::from_secs(10));
         tokio::time::advance(Duration::from_secs(3)).await;
-        let shown = board.on_hold(9);
+        let shown = live_calls.on_hold(9);
         let expected = OnHold {
             uuid: "u-1".into(),
             caller: "919879072567".into(),
@@ -318,16 +321,16 @@ mod tests {
         };
         assert_eq!(shown, [expected]);
         drop(place);
-        assert_eq!(board.holds(), 0);
+        assert_eq!(live_calls.holds(), 0);
     }
 
     #[test]
     fn only_the_last_runs_are_kept_the_newest_first() {
-        let board = LiveCalls::new(2);
+        let live_calls = LiveCalls::new(2);
         for uuid in ["a", "b", "c"] {
-            board.ran(run(uuid), true);
+            live_calls.ran(run(uuid), true);
         }
-        let kept = board.runs(9, |_| true);
+        let kept = live_calls.runs(9, |_| true);
         let kept: Vec<&str> = kept.iter().map(|run| run.uuid.as_str()).collect();
         assert_eq!(kept, ["c", "b"]);
     }

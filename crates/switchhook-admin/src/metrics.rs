@@ -42,7 +42,7 @@ pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
 async fn refresh(ops: &Ops) {
     for check in (ops.checks)() {
         let well = if check.ok { 1.0 } else { 0.0 };
-        gauge!(metric_names::PART_WELL, "part" => check.name).set(well);
+        gauge!(metric_names::COMPONENT_UP, "component" => check.name).set(well);
     }
     if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
         gauge!(metric_names::UNPUBLISHED).set(float(calls));

@@ -36,7 +36,7 @@ pub async fn changes(State(ops): State<Ops>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
     };
     let open = Open {
-        changed: ops.board.changed(),
+        changed: ops.live_calls.changed(),
         stop: ops.stop.clone(),
         _place: place,
     };

@@ -1,7 +1,7 @@
 //! The breaker of each webhook that has one: whoever is about to ask asks here first, and
 //! tells what came of it.
 //!
-//! A leaf, as [`switchhook_admin::live_calls`] is: `takeover` and the deliveries ask, `ops` shows. What is
+//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` and the deliveries ask, `ops` shows. What is
 //! decided is decided in [`switchhook_core::breaker`].
 
 use std::collections::HashMap;
@@ -230,7 +230,7 @@ impl Drop for Question {
 
 fn show(webhook: &str, rests: bool) {
     let value = if rests { 1.0 } else { 0.0 };
-    gauge!(metric_names::RESTING, "webhook" => webhook.to_owned()).set(value);
+    gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook.to_owned()).set(value);
 }
 
 /// Paused in tests as the runtime's clock is.

@@ -26,23 +26,23 @@ pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One thing wrong with a webhook's description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {cure}")]
+#[error("{key}: {what}; {help}")]
 pub struct CompileError {
     /// The setting, relative to the webhook: `response.map.queue`, `headers.X-Lead`.
     pub key: String,
     /// What is wrong with it.
     pub what: String,
     /// What to write instead.
-    pub cure: String,
+    pub help: String,
 }
 
 impl CompileError {
     /// A fault with its cure.
-    pub fn new(key: impl Into<String>, what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub fn new(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 }

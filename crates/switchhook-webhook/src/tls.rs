@@ -110,8 +110,8 @@ fn shown(identity: &Identity) -> Result<Shown, CompileError> {
     // What the parser says may quote the file.
     let key = key.map_err(|_| {
         let what = "holds no private key that can be read";
-        let cure = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";
-        CompileError::new("tls.client_key_file", what, cure)
+        let help = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";
+        CompileError::new("tls.client_key_file", what, help)
     })?;
     Ok((chain, key))
 }
@@ -123,8 +123,8 @@ fn certificates(key: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, C
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) | Err(_) => {
             let what = "holds no certificate that can be read";
-            let cure = "give a PEM file, -----BEGIN CERTIFICATE-----";
-            Err(CompileError::new(key, what, cure))
+            let help = "give a PEM file, -----BEGIN CERTIFICATE-----";
+            Err(CompileError::new(key, what, help))
         }
     }
 }

@@ -55,13 +55,13 @@ pub(super) struct Token {
 impl Tokens {
     pub(super) fn compile(options: &OAuth2, faults: &mut Vec<CompileError>) -> Option<Self> {
         let key = "auth.oauth2.token_url";
-        let cure = "write the URL of the token endpoint: https://login.example/oauth2/token";
-        if let Err((what, cure)) = address::check_template(&options.token_url) {
-            faults.push(CompileError::new(key, what, cure));
+        let help = "write the URL of the token endpoint: https://login.example/oauth2/token";
+        if let Err((what, help)) = address::check_template(&options.token_url) {
+            faults.push(CompileError::new(key, what, help));
             return None;
         }
         let Ok(url) = options.token_url.parse() else {
-            faults.push(CompileError::new(key, "this is no URL", cure));
+            faults.push(CompileError::new(key, "this is no URL", help));
             return None;
         };
         let mut form = form_urlencoded::Serializer::new(String::new());

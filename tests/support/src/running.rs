@@ -97,7 +97,7 @@ impl Running {
 pub struct Calls {
     pub esl: SocketAddr,
     pub receiver: Receiver,
-    pub takeover: Arc<CallControl>,
+    pub call_control: Arc<CallControl>,
     pub left: UnboundedReceiver<Left>,
     /// Ends the listening.
     pub stop: CancellationToken,
@@ -138,15 +138,15 @@ impl Calls {
             goodbye_deadline: NEVER,
             ..CallControlOptions::default()
         };
-        let takeover = Arc::new(CallControl::new(options, widgets, Arc::new(Desk(desk))));
+        let call_control = Arc::new(CallControl::new(options, widgets, Arc::new(Desk(desk))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let esl = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(Arc::clone(&takeover).serve(listener, stop.clone()));
+        tokio::spawn(Arc::clone(&call_control).serve(listener, stop.clone()));
         Self {
             esl,
             receiver,
-            takeover,
+            call_control,
             left,
             stop,
             _folder: folder,
@@ -165,7 +165,7 @@ impl Calls {
 
     /// Waits until no call is on hold.
     pub async fn idle(&self) {
-        while self.takeover.on_hold() > 0 {
+        while self.call_control.on_hold() > 0 {
             tokio::task::yield_now().await;
         }
     }

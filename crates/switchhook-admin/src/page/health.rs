@@ -33,8 +33,8 @@ pub struct Health {
 impl Health {
     /// Of every webhook that is counted: the ill first, then those with answers.
     pub fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
-        let mut samples = ops.board.samples();
-        let names = figures.labels(metric_names::WIDGETS, "webhook");
+        let mut samples = ops.live_calls.samples();
+        let names = figures.labels(metric_names::LOOKUPS, "webhook");
         let all = names
             .into_iter()
             .map(|name| Self::take(ops, name, &mut samples));
@@ -45,7 +45,7 @@ impl Health {
 
     /// Of one.
     pub fn of(ops: &Ops, name: &str) -> Self {
-        Self::take(ops, name.to_owned(), &mut ops.board.samples())
+        Self::take(ops, name.to_owned(), &mut ops.live_calls.samples())
     }
 
     fn take(ops: &Ops, name: String, samples: &mut BTreeMap<String, Vec<Sample>>) -> Self {

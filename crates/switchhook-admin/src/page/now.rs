@@ -19,7 +19,7 @@ const LAST: u32 = 15;
 
 /// The first view.
 pub async fn body(ops: &Ops) -> Markup {
-    let (held, holds) = (calls::on_hold(ops, HELD), ops.board.holds());
+    let (held, holds) = (calls::on_hold(ops, HELD), ops.live_calls.holds());
     let wanted = Wanted {
         limit: LAST,
         ..Wanted::default()
@@ -112,7 +112,7 @@ fn hold_tile(holds: usize) -> Tile {
 }
 
 fn answers(ops: &Ops) -> Tile {
-    let samples = ops.board.samples();
+    let samples = ops.live_calls.samples();
     let all = samples.values().flatten();
     let (count, well) = all.fold((0, 0), |(count, well), sample| {
         (count + 1, well + usize::from(sample.well()))

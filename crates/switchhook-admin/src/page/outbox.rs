@@ -185,7 +185,7 @@ pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
     // Without them a row says less.
     let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
     let running = ops
-        .board
+        .live_calls
         .runs(usize::MAX, |run| uuids.contains(&run.uuid.as_str()));
     known.extend(running.iter().map(|run| Parties {
         call_uuid: run.uuid.clone(),

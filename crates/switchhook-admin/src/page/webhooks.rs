@@ -190,7 +190,7 @@ fn answers(one: &Health) -> Markup {
 
 /// Reasons that were given since the start, the commonest first.
 fn reasons(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
-    let widgets = figures.of(metric_names::WIDGETS);
+    let widgets = figures.of(metric_names::LOOKUPS);
     let own = widgets.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
     let counted = own.filter(|sample| sample.value > 0.0);
     let mut counted: Vec<(String, f64)> = counted

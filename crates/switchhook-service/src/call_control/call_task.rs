@@ -49,12 +49,12 @@ const STORE_DEADLINE: Duration = Duration::from_secs(1);
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
 pub async fn perform<S: Stream>(
-    takeover: &CallControl,
+    call_control: &CallControl,
     stream: S,
     tape: Option<CallRecording>,
 ) -> Result<CallReport, NoCall> {
     // Boxed, so that a waiting call does not keep the room that opening it took.
-    let (mut held, task, _counted) = Box::pin(open(takeover, stream)).await?;
+    let (mut held, task, _counted) = Box::pin(open(call_control, stream)).await?;
     held.tape = tape;
     held.run(Input::Connected(task)).await;
     Ok(held.report())
@@ -68,12 +68,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 /// A call on its socket, what is to be done with it, and its place among those on hold.
 type Opened<'a, S> = (CallTask<'a, Connection<S>>, Task, OnHold<'a>);
 
-async fn open<S: Stream>(takeover: &CallControl, stream: S) -> Result<Opened<'_, S>, NoCall> {
+async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened<'_, S>, NoCall> {
     let began = Instant::now();
-    let widgets = takeover.widgets.load_full();
-    let mut opening = Opening::connect(takeover, stream).await?;
-    let (counted, room) = OnHold::enter(takeover);
-    let deadline = takeover.options.connect_deadline;
+    let widgets = call_control.widgets.load_full();
+    let mut opening = Opening::connect(call_control, stream).await?;
+    let (counted, room) = OnHold::enter(call_control);
+    let deadline = call_control.options.connect_deadline;
     let decision = timeout(deadline, opening.decide(&widgets, room))
         .await
         .map_err(|_| NoCall::Silent(deadline))??;
@@ -82,20 +82,20 @@ async fn open<S: Stream>(takeover: &CallControl, stream: S) -> Result<Opened<'_,
         channel,
         ..
     } = opening;
-    let (held, task) = CallTask::new(takeover, widgets, connection, channel, decision, began);
+    let (held, task) = CallTask::new(call_control, widgets, connection, channel, decision, began);
     Ok((held, task, counted))
 }
 
 /// Takes over a parked call that is spoken to over `wire`.
 pub async fn perform_parked<W: Wire>(
-    takeover: &CallControl,
+    call_control: &CallControl,
     widgets: Arc<WebhookTasks>,
     wire: W,
     channel: Channel,
     (decision, tape): (Decision, Option<CallRecording>),
 ) -> CallReport {
     let began = Instant::now();
-    let (mut held, task) = CallTask::new(takeover, widgets, wire, channel, decision, began);
+    let (mut held, task) = CallTask::new(call_control, widgets, wire, channel, decision, began);
     held.tape = tape;
     held.run(Input::Connected(task)).await;
     held.report()
@@ -103,7 +103,7 @@ pub async fn perform_parked<W: Wire>(
 
 /// A call on hold, with as little of it as waiting takes.
 struct CallTask<'a, W> {
-    takeover: &'a CallControl,
+    call_control: &'a CallControl,
     widgets: Arc<WebhookTasks>,
     widget: Option<Arc<WebhookTask>>,
     wire: W,
@@ -131,7 +131,7 @@ struct CallTask<'a, W> {
 
 impl<'a, W: Wire> CallTask<'a, W> {
     fn new(
-        takeover: &'a CallControl,
+        call_control: &'a CallControl,
         widgets: Arc<WebhookTasks>,
         wire: W,
         channel: Channel,
@@ -142,9 +142,9 @@ impl<'a, W: Wire> CallTask<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(takeover.options.traces.now(), &channel, began);
+        let noted = Noted::begin(call_control.options.traces.now(), &channel, began);
         let held = Self {
-            takeover,
+            call_control,
             widgets,
             widget: decision.widget,
             wire,
@@ -210,9 +210,9 @@ impl<'a, W: Wire> CallTask<'a, W> {
     }
 
     /// Who confirms that there is such a call. A parked one is told by the switch itself.
-    fn witness(&self) -> Option<Arc<dyn call_verifier::CallVerifier>> {
+    fn verifier(&self) -> Option<Arc<dyn call_verifier::CallVerifier>> {
         match self.channel.way {
-            Way::Socket { .. } => self.takeover.witness.clone(),
+            Way::Socket { .. } => self.call_control.verifier.clone(),
             Way::Parked(_) => None,
         }
     }
@@ -221,8 +221,8 @@ impl<'a, W: Wire> CallTask<'a, W> {
         let (Some(widget), Some(mut request)) = (self.widget.clone(), self.request.take()) else {
             return;
         };
-        self.wake_after(self.takeover.options.music_after, Input::Waiting);
-        let question = match self.takeover.options.breakers.ask(&self.channel.widget) {
+        self.wake_after(self.call_control.options.music_after, Input::Waiting);
+        let question = match self.call_control.options.breakers.ask(&self.channel.widget) {
             Ok(question) => question,
             Err(rests) => {
                 self.asking = Some(Box::pin(ready(Outcome::unsent(rests))));
@@ -239,11 +239,11 @@ impl<'a, W: Wire> CallTask<'a, W> {
         let until = self.began + widget.timeout();
         self.place = Some(self.shown(until));
         let widgets = Arc::clone(&self.widgets);
-        let (witness, uuid) = (self.witness(), self.channel.uuid.clone());
+        let (verifier, uuid) = (self.verifier(), self.channel.uuid.clone());
         self.asking = Some(match self.tape.clone() {
             Some(tape) => Box::pin(async move {
                 let mut answered = Answered::default();
-                let outcome = match call_verifier::confirm(witness, &uuid).await {
+                let outcome = match call_verifier::confirm(verifier, &uuid).await {
                     Ok(()) => {
                         let note = Some(&mut answered);
                         widget.ask_noting(&widgets.client, request, note).await
@@ -255,7 +255,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                 outcome
             }),
             None => Box::pin(async move {
-                let outcome = match call_verifier::confirm(witness, &uuid).await {
+                let outcome = match call_verifier::confirm(verifier, &uuid).await {
                     Ok(()) => widget.ask(&widgets.client, request).await,
                     Err(stranger) => Outcome::unsent(stranger),
                 };
@@ -276,7 +276,10 @@ impl<'a, W: Wire> CallTask<'a, W> {
         } = &self.channel;
         let account = account.as_deref().unwrap_or_default();
         let texts = [uuid.as_str(), caller, destination, widget, account];
-        self.takeover.options.board.hold(texts, self.began, until)
+        self.call_control
+            .options
+            .live_calls
+            .hold(texts, self.began, until)
     }
 
     async fn ask_in_background(&mut self) {
@@ -284,11 +287,11 @@ impl<'a, W: Wire> CallTask<'a, W> {
         let Some(Asked::Request(request)) = self.request.take() else {
             return;
         };
-        let witness = self.witness();
+        let verifier = self.verifier();
         if let Some(tape) = &self.tape {
             tape.asked(&request);
         }
-        if let Err(stranger) = call_verifier::confirm(witness, &self.channel.uuid).await {
+        if let Err(stranger) = call_verifier::confirm(verifier, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(stranger));
             return;
         }
@@ -302,7 +305,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
         if let Some(noted) = &mut self.noted {
             noted.leaves(&request);
         }
-        let stored = self.takeover.aftermath.send_later(request);
+        let stored = self.call_control.persistence.send_later(request);
         let uuid = &self.channel.uuid;
         match timeout(STORE_DEADLINE, stored).await {
             Ok(Ok(())) => {}
@@ -340,7 +343,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
             }
             Err(error) => warn!(call_uuid = %self.channel.uuid, %error, "no hold music"),
         }
-        let waited = self.takeover.options.music_after;
+        let waited = self.call_control.options.music_after;
         let deadline = widget.timeout().saturating_sub(waited) + GRACE;
         self.wake_after(deadline, Input::Deadline);
     }

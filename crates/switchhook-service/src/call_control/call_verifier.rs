@@ -38,11 +38,11 @@ pub trait CallVerifier: Send + Sync {
 ///
 /// # Errors
 /// When every switch says that it has no such call.
-pub async fn confirm(witness: Option<Arc<dyn CallVerifier>>, uuid: &str) -> Result<(), Failure> {
-    let Some(witness) = witness else {
+pub async fn confirm(verifier: Option<Arc<dyn CallVerifier>>, uuid: &str) -> Result<(), Failure> {
+    let Some(verifier) = verifier else {
         return Ok(());
     };
-    let asked = timeout(PATIENCE, witness.confirm(uuid)).await;
+    let asked = timeout(PATIENCE, verifier.confirm(uuid)).await;
     match asked.unwrap_or(Confirmation::Unanswered) {
         Confirmation::Known => Ok(()),
         Confirmation::Unanswered => {

@@ -67,7 +67,7 @@ pub struct CallControlOptions {
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
     /// Where it is shown who is on hold, and what became of the last calls.
-    pub board: Arc<LiveCalls>,
+    pub live_calls: Arc<LiveCalls>,
     /// Which webhooks are left alone.
     pub breakers: Arc<Breakers>,
     /// How numbers are logged.
@@ -89,7 +89,7 @@ impl Default for CallControlOptions {
             goodbye_deadline: Duration::from_secs(5),
             music_after: Duration::from_millis(100),
             frames: eslclient::Limits::default(),
-            board: Arc::default(),
+            live_calls: Arc::default(),
             breakers: Arc::default(),
             mask: Mask::default(),
             recorder: None,
@@ -173,8 +173,8 @@ pub trait CallPersistence: Send + Sync {
 pub struct CallControl {
     options: CallControlOptions,
     widgets: ArcSwap<WebhookTasks>,
-    aftermath: Arc<dyn CallPersistence>,
-    witness: Option<Arc<dyn CallVerifier>>,
+    persistence: Arc<dyn CallPersistence>,
+    verifier: Option<Arc<dyn CallVerifier>>,
     on_hold: AtomicUsize,
     release_all: CancellationToken,
 }
@@ -185,13 +185,13 @@ impl CallControl {
     pub fn new(
         options: CallControlOptions,
         widgets: WebhookTasks,
-        aftermath: Arc<dyn CallPersistence>,
+        persistence: Arc<dyn CallPersistence>,
     ) -> Self {
         Self {
             options,
             widgets: ArcSwap::from_pointee(widgets),
-            aftermath,
-            witness: None,
+            persistence,
+            verifier: None,
             on_hold: AtomicUsize::new(0),
             release_all: CancellationToken::new(),
         }
@@ -199,8 +199,8 @@ impl CallControl {
 
     /// Asks for each call whether a switch has it, before its webhook is asked.
     #[must_use]
-    pub fn confirmed_by(mut self, witness: Option<Arc<dyn CallVerifier>>) -> Self {
-        self.witness = witness;
+    pub fn confirmed_by(mut self, verifier: Option<Arc<dyn CallVerifier>>) -> Self {
+        self.verifier = verifier;
         self
     }
 

@@ -15,14 +15,14 @@ pub struct OnHold<'a>(&'a CallControl);
 
 impl<'a> OnHold<'a> {
     /// Counts one more; whether there is room for it.
-    pub fn enter(takeover: &'a CallControl) -> (Self, bool) {
-        let before = takeover.on_hold.fetch_add(1, Ordering::Relaxed);
+    pub fn enter(call_control: &'a CallControl) -> (Self, bool) {
+        let before = call_control.on_hold.fetch_add(1, Ordering::Relaxed);
         gauge!(metric_names::ON_HOLD).increment(1.0);
-        let room = before < takeover.options.calls_on_hold;
+        let room = before < call_control.options.calls_on_hold;
         if !room {
             limits::record_hit("calls_on_hold");
         }
-        (Self(takeover), room)
+        (Self(call_control), room)
     }
 }
 

@@ -52,8 +52,8 @@ pub struct Opening<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// Sends `connect` and reads the channel.
-    pub async fn connect(takeover: &CallControl, stream: S) -> Result<Self, NoCall> {
-        let options = &takeover.options;
+    pub async fn connect(call_control: &CallControl, stream: S) -> Result<Self, NoCall> {
+        let options = &call_control.options;
         let (connection, event) =
             eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
         let reply = ConnectReply::new(event);

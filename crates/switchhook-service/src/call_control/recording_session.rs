@@ -19,8 +19,8 @@ pub struct RecordingSession {
 
 impl RecordingSession {
     /// For the call that begins now, when it is to be recorded.
-    pub fn begin(takeover: &CallControl) -> Option<Self> {
-        let tape = takeover.options.recorder.as_ref()?.begin()?;
+    pub fn begin(call_control: &CallControl) -> Option<Self> {
+        let tape = call_control.options.recorder.as_ref()?.begin()?;
         Some(Self {
             tape,
             began_ms: clock::now_ms(),
@@ -28,12 +28,12 @@ impl RecordingSession {
     }
 
     /// The call is over.
-    pub fn end(self, takeover: &CallControl, report: &CallReport) {
-        let Some(recorder) = &takeover.options.recorder else {
+    pub fn end(self, call_control: &CallControl, report: &CallReport) {
+        let Some(recorder) = &call_control.options.recorder else {
             return;
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let widgets = takeover.widgets.load();
+        let widgets = call_control.widgets.load();
         let widget = widgets.by_name.get(&report.channel.widget);
         let code = widget.and_then(|widget| code(widget));
         let webhook = widget.filter(|_| code.is_none());
@@ -45,8 +45,8 @@ impl RecordingSession {
             uuid: report.channel.uuid.clone(),
             webhook: report.channel.widget.clone(),
             parked: matches!(report.channel.way, Way::Parked(_)),
-            music_after_us: micros(takeover.options.music_after),
-            goodbye_us: micros(takeover.options.goodbye_deadline),
+            music_after_us: micros(call_control.options.music_after),
+            goodbye_us: micros(call_control.options.goodbye_deadline),
             config: webhook
                 .map_or(&widgets.settings, |webhook| &webhook.settings)
                 .clone(),

@@ -80,7 +80,7 @@ impl CallReport {
             noted.tell(&self);
         }
         let known = self.known;
-        options.board.ran(self.into_run(), known);
+        options.live_calls.ran(self.into_run(), known);
     }
 
     /// The end of its recording.
@@ -126,9 +126,9 @@ impl CallReport {
             histogram!(metric_names::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
                 .record(duration);
         }
-        counter!(metric_names::WIDGETS, "webhook" => webhook, "reason" => self.reason())
+        counter!(metric_names::LOOKUPS, "webhook" => webhook, "reason" => self.reason())
             .increment(1);
-        histogram!(metric_names::OWN_SECONDS).record(self.own());
+        histogram!(metric_names::OVERHEAD_SECONDS).record(self.own());
     }
 
     /// Time of the call that was not the webhook's.
@@ -211,7 +211,7 @@ pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
 
 /// A connection from an address that is not allowed.
 pub fn stranger(peer: std::net::SocketAddr) {
-    counter!(metric_names::STRANGERS).increment(1);
+    counter!(metric_names::REJECTED_CONNECTIONS).increment(1);
     FEW.say(|left_out| {
         warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");
     });

@@ -83,9 +83,9 @@ impl CallControl {
         peer: SocketAddr,
         place: Option<tokio::sync::OwnedSemaphorePermit>,
     ) {
-        let takeover = Arc::clone(self);
+        let call_control = Arc::clone(self);
         calls.spawn(async move {
-            takeover.take(stream, peer).await;
+            call_control.take(stream, peer).await;
             drop(place);
         });
     }

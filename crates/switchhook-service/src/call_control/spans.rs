@@ -75,7 +75,7 @@ impl Noted {
 /// The name comes from the peer: only those that we know may become a name of a span.
 fn name(report: &CallReport) -> String {
     let known = report.known.then_some(report.channel.widget.as_str());
-    format!("widget {}", known.unwrap_or(metric_names::UNKNOWN))
+    format!("webhook {}", known.unwrap_or(metric_names::UNKNOWN))
 }
 
 fn widget(traces: &Traces, span: Span, report: &CallReport) -> Span {

@@ -12,17 +12,17 @@ pub struct Diagnostic {
     /// What is wrong; never shows a secret.
     pub what: String,
     /// What to do about it.
-    pub cure: String,
+    pub help: String,
 }
 
 impl Diagnostic {
     /// A fault of the file as a whole.
-    pub(super) fn of_file(what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn of_file(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             line: None,
             key: String::new(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 
@@ -37,7 +37,7 @@ impl Diagnostic {
             text.push_str(&self.key);
             text.push_str(": ");
         }
-        text.push_str(&format!("{}; {}", self.what, self.cure));
+        text.push_str(&format!("{}; {}", self.what, self.help));
         text
     }
 }

@@ -145,10 +145,10 @@ impl Config {
             Ok(text) => Self::parse_in(&text, &origin, surroundings),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
-                let cure = "name another with --config";
+                let help = "name another with --config";
                 Err(Diagnostics::new(
                     origin,
-                    vec![Diagnostic::of_file(what, cure)],
+                    vec![Diagnostic::of_file(what, help)],
                 ))
             }
         }
@@ -188,12 +188,12 @@ impl Config {
 
     /// A fault that another part found in the setting `key`, with its line.
     #[must_use]
-    pub fn fault(&self, key: &str, what: impl Into<String>, cure: impl Into<String>) -> Diagnostic {
+    pub fn fault(&self, key: &str, what: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         Diagnostic {
             line: self.locate(key),
             key: key.to_owned(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 

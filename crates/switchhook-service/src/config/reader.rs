@@ -76,7 +76,7 @@ impl<'d> Reader<'d> {
             line: self.lines.find(path),
             key: path.to_owned(),
             what: wrong.what,
-            cure: wrong.cure,
+            help: wrong.help,
         }
     }
 }

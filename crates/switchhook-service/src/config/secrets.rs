@@ -20,8 +20,8 @@ pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_fi
 
 /// The secret that one of three keys gives: in place, the name of an
 /// environment variable, or the path of a file. It must be there.
-pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], cure: &str) -> Secret {
-    section.need_one(keys, cure);
+pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], help: &str) -> Secret {
+    section.need_one(keys, help);
     given(section, keys).unwrap_or_else(|| Secret::new(""))
 }
 

@@ -73,10 +73,10 @@ impl<'r> Section<'r> {
     pub(super) fn need<T: Default>(
         &mut self,
         key: &'static str,
-        cure: &str,
+        help: &str,
         kind: impl Fn(&Value) -> Read<T>,
     ) -> T {
-        self.need_one(&[key], cure);
+        self.need_one(&[key], help);
         self.get(key, kind).unwrap_or_default()
     }
 
@@ -110,8 +110,8 @@ impl<'r> Section<'r> {
             return Vec::new();
         };
         let Some(tables) = tables(item) else {
-            let cure = format!("write [[{key}]], or a list of tables in brackets");
-            self.fault(key, Wrong::new("is not a list of tables", cure));
+            let help = format!("write [[{key}]], or a list of tables in brackets");
+            self.fault(key, Wrong::new("is not a list of tables", help));
             return Vec::new();
         };
         let path = self.path_of(key);
@@ -162,10 +162,10 @@ impl<'r> Section<'r> {
     }
 
     /// Exactly one of `keys` must stand in this section.
-    pub(super) fn need_one(&mut self, keys: &[&'static str], cure: &str) {
+    pub(super) fn need_one(&mut self, keys: &[&'static str], help: &str) {
         self.only_one(keys);
         if !keys.iter().any(|key| self.has(key)) {
-            self.missing.push((keys.to_vec(), cure.to_owned()));
+            self.missing.push((keys.to_vec(), help.to_owned()));
         }
     }
 
@@ -226,11 +226,11 @@ impl<'r> Section<'r> {
     /// Reports a key that nobody asked for; returns the key that was probably meant.
     fn unknown(&self, name: &str) -> Option<&'static str> {
         let meant = value::nearest(name, self.asked.iter().copied());
-        let cure = match meant {
+        let help = match meant {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("remove it; known here: {}", self.asked.join(", ")),
         };
-        let wrong = Wrong::new(format!("is not {}", self.title()), cure);
+        let wrong = Wrong::new(format!("is not {}", self.title()), help);
         self.reader.fault(&join(&self.path, name), wrong);
         meant
     }
@@ -246,9 +246,9 @@ impl Drop for Section<'_> {
                 meant.extend(self.unknown(name));
             }
         }
-        for (keys, cure) in &self.missing {
+        for (keys, help) in &self.missing {
             if !keys.iter().any(|key| meant.contains(key)) {
-                self.fault(keys[0], Wrong::new("is missing", cure));
+                self.fault(keys[0], Wrong::new("is missing", help));
             }
         }
     }

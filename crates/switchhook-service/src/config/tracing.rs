@@ -33,10 +33,10 @@ fn auth(mut section: Section<'_>) -> Auth {
 }
 
 fn collector(value: &Value) -> Read<Url> {
-    let cure = "write it as \"http://127.0.0.1:4318/v1/traces\"";
-    let url = http_url(value, "a collector", cure)?;
+    let help = "write it as \"http://127.0.0.1:4318/v1/traces\"";
+    let url = http_url(value, "a collector", help)?;
     match url.path() {
-        "/" => Err(Wrong::new("has no path", cure)),
+        "/" => Err(Wrong::new("has no path", help)),
         _ => Ok(url),
     }
 }

@@ -44,9 +44,9 @@ pub(super) fn upload(mut section: Section<'_>) -> Option<TargetOptions> {
     let to: To = section.need("to", "add to = \"s3://bucket/recordings\"", to);
     let public_url = section.get("public_url", optional(one_line)).flatten();
     if to.scheme == Scheme::File && public_url.is_none() && section.has("to") {
-        let cure = "add public_url = \"https://rec.example/{{ key }}\"";
+        let help = "add public_url = \"https://rec.example/{{ key }}\"";
         let what = "is missing: a folder signs no links";
-        section.fault("public_url", Wrong::new(what, cure));
+        section.fault("public_url", Wrong::new(what, help));
     }
     let options = TargetOptions {
         folder: folders(&mut section),
@@ -92,13 +92,13 @@ fn kind(section: &mut Section<'_>, to: To) -> TargetKind {
         }
     }
     if needs_id && !section.has("key_id") {
-        let cure = "add the access key's ID (s3) or the storage account's name (az)";
-        section.fault("key_id", Wrong::new("is missing", cure));
+        let help = "add the access key's ID (s3) or the storage account's name (az)";
+        section.fault("key_id", Wrong::new("is missing", help));
     }
     if needs_key && has_key.is_none() {
-        let cure = "add key_env, key_file or key: a secret access key (s3), an account's key \
+        let help = "add key_env, key_file or key: a secret access key (s3), an account's key \
                     (az), or a service account's JSON (gs)";
-        section.fault("key", Wrong::new("is missing", cure));
+        section.fault("key", Wrong::new("is missing", help));
     }
     let key_id = key_id.unwrap_or_default();
     let key = key.unwrap_or_else(|| Secret::new(""));
@@ -130,11 +130,11 @@ fn kind(section: &mut Section<'_>, to: To) -> TargetKind {
 
 fn to(value: &Value) -> Read<To> {
     let text = one_line(value)?;
-    let cure = "write it as \"s3://bucket/prefix\", \"az://container/prefix\", \
+    let help = "write it as \"s3://bucket/prefix\", \"az://container/prefix\", \
                 \"gs://bucket/prefix\" or \"file:///srv/recordings\"";
     let wrong = || {
         let what = format!("{} is no place to upload to", shown(value));
-        Wrong::new(what, cure)
+        Wrong::new(what, help)
     };
     let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
     let scheme = match scheme {
@@ -175,10 +175,10 @@ fn to(value: &Value) -> Read<To> {
 }
 
 fn endpoint(value: &Value) -> Read<Url> {
-    let cure = "write it as \"https://s3.example\"";
-    let url = http_url(value, "a service", cure)?;
+    let help = "write it as \"https://s3.example\"";
+    let url = http_url(value, "a service", help)?;
     match url.query().is_none() && url.fragment().is_none() {
         true => Ok(url),
-        false => Err(Wrong::new("has a query or a fragment", cure)),
+        false => Err(Wrong::new("has a query or a fragment", help)),
     }
 }

@@ -61,8 +61,8 @@ impl Checks<'_> {
         for (key, address) in [("listen.esl", listen.esl), ("listen.http", listen.http)] {
             if !is_loopback(address.ip()) {
                 let what = format!("{address} can be reached from outside, without a password");
-                let cure = "listen on 127.0.0.1, or let a firewall admit only the switches";
-                self.reader.warn(key, Wrong::new(what, cure));
+                let help = "listen on 127.0.0.1, or let a firewall admit only the switches";
+                self.reader.warn(key, Wrong::new(what, help));
             }
         }
     }
@@ -86,8 +86,8 @@ impl Checks<'_> {
                 "{} leaves no room beside {} calls on hold",
                 limits.connections, limits.calls_on_hold
             );
-            let cure = "choose more connections: a call above the limit needs one to be given back";
-            self.fault("limits.connections", what, cure);
+            let help = "choose more connections: a call above the limit needs one to be given back";
+            self.fault("limits.connections", what, help);
         }
     }
 
@@ -112,16 +112,16 @@ impl Checks<'_> {
 
     fn posts(&self, path: &str, switch: &Switch) {
         if switch.json_cdr_auth.is_some() && !switch.json_cdr_post {
-            let cure = "set json_cdr_post = true, or take it out";
-            let wrong = Wrong::new("is never asked for: json_cdr_post is off", cure);
+            let help = "set json_cdr_post = true, or take it out";
+            let wrong = Wrong::new("is never asked for: json_cdr_post is off", help);
             self.reader.warn(&join(path, "json_cdr_auth"), wrong);
         }
         let outside = !is_loopback(self.config.listen.http.ip());
         if switch.json_cdr_post && switch.json_cdr_auth.is_none() && outside {
             let what = "lets whoever reaches listen.http invent calls";
-            let cure = "set json_cdr_auth, and the same as cred in json_cdr.conf.xml";
+            let help = "set json_cdr_auth, and the same as cred in json_cdr.conf.xml";
             self.reader
-                .warn(&join(path, "json_cdr_post"), Wrong::new(what, cure));
+                .warn(&join(path, "json_cdr_post"), Wrong::new(what, help));
         }
     }
 
@@ -134,8 +134,8 @@ impl Checks<'_> {
     fn flow(&self, path: &str, flow: &Flow) {
         if flow.webhook && !self.somebody_has_a_webhook() {
             let what = "is enabled, but \"Webhook for Account\" is Not Configured";
-            let cure = "name one: [account] default_webhook = \"…\", described in [webhooks.…]";
-            self.fault(&join(path, "webhook"), what, cure);
+            let help = "name one: [account] default_webhook = \"…\", described in [webhooks.…]";
+            self.fault(&join(path, "webhook"), what, help);
         }
         if flow.learnt_key.as_ref() == Some(&flow.uuid_key) {
             let what = "is also the name of uuid_key";
@@ -167,15 +167,15 @@ impl Checks<'_> {
             return;
         }
         let (kind, section) = of;
-        let cure = match nearest(name, all.keys().map(String::as_str)) {
+        let help = match nearest(name, all.keys().map(String::as_str)) {
             Some(meant) => format!("did you mean {meant:?}?"),
             None => format!("add [{}]", join(section, name)),
         };
-        self.fault(path, format!("there is no {kind} {name:?}"), &cure);
+        self.fault(path, format!("there is no {kind} {name:?}"), &help);
     }
 
-    pub(super) fn fault(&self, path: &str, what: impl Into<String>, cure: &str) {
-        self.reader.fault(path, Wrong::new(what, cure));
+    pub(super) fn fault(&self, path: &str, what: impl Into<String>, help: &str) {
+        self.reader.fault(path, Wrong::new(what, help));
     }
 }
 
@@ -190,7 +190,7 @@ fn check_compiles(name: &str, webhook: &Webhook, reader: &Reader<'_>) {
         let path = format!("webhooks.{name}.{}", fault.key);
         // What could not be read at all is no template either.
         if !reader.is_faulty(&path) {
-            reader.fault(&path, Wrong::new(fault.what, fault.cure));
+            reader.fault(&path, Wrong::new(fault.what, fault.help));
         }
     }
 }
@@ -203,8 +203,8 @@ fn warn_of_texts(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
     for mapping in webhook.request.response.map.iter().filter(texts) {
         let what = "is any text: safe in log, set and export, never in transfer, bridge, \
                     playback, execute_extension or originate";
-        let cure = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
-        reader.warn(&join(&map, &mapping.name), Wrong::new(what, cure));
+        let help = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
+        reader.warn(&join(&map, &mapping.name), Wrong::new(what, help));
     }
 }
 
@@ -232,9 +232,9 @@ fn warn_of_large_answers(path: &str, webhook: &Webhook, frame: usize, reader: &R
         "lets response_raw take {needed} bytes of a message from the switch, and \
          limits.frame_header_bytes is {frame}: the call's next widget would fail"
     );
-    let cure = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
+    let help = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
     let path = join(&join(path, "response"), "limit");
-    reader.warn(&path, Wrong::new(what, cure));
+    reader.warn(&path, Wrong::new(what, help));
 }
 
 fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Reader<'_>) {
@@ -244,6 +244,6 @@ fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Read
     }
     let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
     let what = "is longer than the hook in the dialplan waits, 15s unless it is told otherwise";
-    let cure = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
-    reader.warn(&join(path, "timeout"), Wrong::new(what, cure));
+    let help = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
+    reader.warn(&join(path, "timeout"), Wrong::new(what, help));
 }

@@ -15,14 +15,14 @@ const SHOWN: usize = 80;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub(super) what: String,
-    pub(super) cure: String,
+    pub(super) help: String,
 }
 
 impl Wrong {
-    pub(super) fn new(what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 }
@@ -40,10 +40,10 @@ pub(super) fn is_no_table() -> Wrong {
 
 /// Any text.
 pub(super) fn text(value: &Value) -> Read<String> {
-    let cure = "write a text in quotes";
+    let help = "write a text in quotes";
     let text = value
         .as_str()
-        .ok_or_else(|| Wrong::new(is(value), cure))?
+        .ok_or_else(|| Wrong::new(is(value), help))?
         .to_owned();
     if text.contains('\0') {
         return Err(Wrong::new("contains a NUL character", "leave it out"));
@@ -77,8 +77,8 @@ pub(super) fn word(value: &Value) -> Read<String> {
     let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
     if !begins || !text.chars().all(fits) || text.len() > 64 {
         let what = "is no name";
-        let cure = "use letters, digits, _ . and -, a letter or digit first, at most 64";
-        return Err(Wrong::new(what, cure));
+        let help = "use letters, digits, _ . and -, a letter or digit first, at most 64";
+        return Err(Wrong::new(what, help));
     }
     Ok(text)
 }
@@ -116,8 +116,8 @@ pub(super) fn bytes(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Read<usi
             Some(text) => size(text),
             None => value.as_integer().and_then(|size| size.try_into().ok()),
         };
-        let cure = "write a whole number of bytes, or a text such as \"64 KiB\" or \"8 MiB\"";
-        let size = size.ok_or_else(|| Wrong::new(shown(value) + " is not a size", cure))?;
+        let help = "write a whole number of bytes, or a text such as \"64 KiB\" or \"8 MiB\"";
+        let size = size.ok_or_else(|| Wrong::new(shown(value) + " is not a size", help))?;
         if range.contains(&size) {
             return Ok(size);
         }
@@ -150,12 +150,12 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Re
         let Some(text) = value.as_str() else {
             let unit = value.as_integer().map(|number| format!("\"{number}s\""));
             let example = unit.unwrap_or_else(|| "\"10s\"".into());
-            let cure = format!("write a text with its unit, such as {example}");
-            return Err(Wrong::new(is(value), cure));
+            let help = format!("write a text with its unit, such as {example}");
+            return Err(Wrong::new(is(value), help));
         };
-        let cure = "write a number with its unit, such as \"10s\" or \"500ms\"";
+        let help = "write a number with its unit, such as \"10s\" or \"500ms\"";
         let time = humantime::parse_duration(text)
-            .map_err(|_| Wrong::new(format!("{text:?} is not a time"), cure))?;
+            .map_err(|_| Wrong::new(format!("{text:?} is not a time"), help))?;
         if time > *range.end() {
             let end = in_words(*range.end());
             let what = format!("{text:?} is above the limit of {end}");
@@ -182,12 +182,12 @@ pub(super) fn in_words(time: Duration) -> String {
 pub(super) fn one_of<T: Clone>(words: &'static [(&'static str, T)]) -> impl Fn(&Value) -> Read<T> {
     move |value| {
         let names = words.iter().map(|(name, _)| format!("{name:?}"));
-        let cure = format!("write {}", names.collect::<Vec<_>>().join(" or "));
+        let help = format!("write {}", names.collect::<Vec<_>>().join(" or "));
         let Some(text) = value.as_str() else {
-            return Err(Wrong::new(is(value), cure));
+            return Err(Wrong::new(is(value), help));
         };
         let choice = words.iter().find(|(name, _)| *name == text);
-        let wrong = || Wrong::new(format!("{} is not a choice", shown(value)), cure);
+        let wrong = || Wrong::new(format!("{} is not a choice", shown(value)), help);
         choice.map(|(_, choice)| choice.clone()).ok_or_else(wrong)
     }
 }
@@ -204,7 +204,7 @@ pub(super) fn list<T>(kind: impl Fn(&Value) -> Read<T>) -> impl Fn(&Value) -> Re
         let element = |(index, value)| {
             let nth = |wrong: Wrong| {
                 let what = format!("element {}: {}", index + 1, wrong.what);
-                Wrong::new(what, wrong.cure)
+                Wrong::new(what, wrong.help)
             };
             kind(value).map_err(nth)
         };

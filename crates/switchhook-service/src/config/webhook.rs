@@ -90,8 +90,8 @@ impl Default for Delivery {
 
 pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     if !is_webhook_name(name) {
-        let cure = "choose one of at most 64 letters, digits, _ and -";
-        section.fault("", Wrong::new("is not a name for a webhook", cure));
+        let help = "choose one of at most 64 letters, digits, _ and -";
+        section.fault("", Wrong::new("is not a name for a webhook", help));
     }
     let mut response = section.section("response");
     Webhook {
@@ -184,26 +184,26 @@ fn auth(mut section: Section<'_>) -> Auth {
 }
 
 pub(super) fn basic(mut section: Section<'_>) -> Auth {
-    let cure = "add password_env, password_file or password";
+    let help = "add password_env, password_file or password";
     Auth::Basic {
         username: section.need("username", "add username = \"…\"", one_line),
-        password: secret(&mut section, &PASSWORD, cure),
+        password: secret(&mut section, &PASSWORD, help),
     }
 }
 
 pub(super) fn bearer(mut section: Section<'_>) -> Auth {
-    let cure = "add token_env, token_file or token";
+    let help = "add token_env, token_file or token";
     let keys = ["token", "token_env", "token_file"];
-    Auth::Bearer(secret(&mut section, &keys, cure))
+    Auth::Bearer(secret(&mut section, &keys, help))
 }
 
 fn oauth2(mut section: Section<'_>) -> Auth {
-    let cure = "add client_secret_env, client_secret_file or client_secret";
+    let help = "add client_secret_env, client_secret_file or client_secret";
     let keys = ["client_secret", "client_secret_env", "client_secret_file"];
     Auth::OAuth2(OAuth2 {
         token_url: section.need("token_url", "add token_url = \"https://…\"", one_line),
         client_id: section.need("client_id", "add client_id = \"…\"", one_line),
-        client_secret: secret(&mut section, &keys, cure),
+        client_secret: secret(&mut section, &keys, help),
         scope: section.get("scope", optional(one_line)).flatten(),
     })
 }
@@ -289,10 +289,10 @@ fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
     let failures = section.get("failures", number(0..=1_000));
     let pause = section.get("pause", duration(PAUSES));
     if pause.is_some() && !section.has("failures") {
-        let cure = "add breaker.failures, for example 5";
+        let help = "add breaker.failures, for example 5";
         section.fault(
             "pause",
-            Wrong::new("is of no use without breaker.failures", cure),
+            Wrong::new("is of no use without breaker.failures", help),
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;

@@ -1,7 +1,7 @@
 //! The flight recorder: what was said between a switch, this program and a webhook in one call
 //! on hold, in one file, so that it can be played again elsewhere ([`switchhook_tools::replay`]).
 //!
-//! A leaf, as [`switchhook_admin::live_calls`] is: `takeover` writes what it hears and says, nothing reads it
+//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` writes what it hears and says, nothing reads it
 //! while the program runs. A call that is not recorded costs the throw of a die. What a call
 //! says is kept in memory until it is over, bounded, and written then with its secrets masked.
 //!

@@ -109,7 +109,7 @@ fn widget(
             faults.extend(
                 found
                     .into_iter()
-                    .map(|fault| config.fault(&key(&fault.key), fault.what, fault.cure)),
+                    .map(|fault| config.fault(&key(&fault.key), fault.what, fault.help)),
             );
             return None;
         }

@@ -35,7 +35,7 @@ use super::spans;
 /// Makes documents after the configuration as it is now.
 pub struct DocumentBuilder {
     pub(super) flows: ArcSwap<Flows>,
-    board: Arc<LiveCalls>,
+    live_calls: Arc<LiveCalls>,
     traces: traces::TracesHandle,
 }
 
@@ -51,15 +51,19 @@ pub(super) struct Flows {
 }
 
 impl DocumentBuilder {
-    /// After a configuration. The runs of a call's widgets are taken off the `board`.
+    /// After a configuration. The runs of a call's widgets are taken off the `live_calls`.
     ///
     /// # Errors
     /// A template for recordings that is none.
-    pub fn new(config: &Config, built: &Built, board: Arc<LiveCalls>) -> Result<Self, Diagnostics> {
+    pub fn new(
+        config: &Config,
+        built: &Built,
+        live_calls: Arc<LiveCalls>,
+    ) -> Result<Self, Diagnostics> {
         let flows = ArcSwap::from_pointee(Flows::new(config, built)?);
         Ok(Self {
             flows,
-            board,
+            live_calls,
             traces: traces::TracesHandle::default(),
         })
     }
@@ -82,7 +86,7 @@ impl DocumentBuilder {
 impl follow::FinishCall for DocumentBuilder {
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
-        let finished = self.flows.load().finish(call, self.board.take(&legs));
+        let finished = self.flows.load().finish(call, self.live_calls.take(&legs));
         if finished.call.unpublished.is_none() {
             say_what_is_missing(&call.id, &finished.story);
         }

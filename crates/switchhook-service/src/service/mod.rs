@@ -137,7 +137,7 @@ pub struct Service {
     /// Where recordings are served, when they are.
     pub recordings: Option<SocketAddr>,
     lending: RecordingServer,
-    takeover: Arc<CallControl>,
+    call_control: Arc<CallControl>,
     webhooks: Arc<WebhookSender>,
     breakers: Arc<Breakers>,
     documents: Arc<DocumentBuilder>,
@@ -178,10 +178,10 @@ impl Service {
         start_at_zero(config, &answerers);
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
-        let board = Arc::new(LiveCalls::new(config.limits.calls_remembered));
+        let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(build::breakers(config));
         let abouts = config_summary::all(config);
-        let documents = DocumentBuilder::new(config, &built, Arc::clone(&board))?;
+        let documents = DocumentBuilder::new(config, &built, Arc::clone(&live_calls))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
         let http_address = local(&http_listener, "[listen] http")?;
         let store = Store::open(store::StoreOptions {
@@ -213,17 +213,18 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let options = options(config, &board, &breakers, traces.clone());
-        let takeover = CallControl::new(
+        let options = options(config, &live_calls, &breakers, traces.clone());
+        let call_control = CallControl::new(
             options,
             built.widgets,
             Arc::new(StorePersistence::new(store.clone())),
         );
-        let takeover = Arc::new(takeover.confirmed_by(FollowedSwitches::of(config, askers)));
+        let call_control =
+            Arc::new(call_control.confirmed_by(FollowedSwitches::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
-        let (parking, parked) = park(config, &takeover);
+        let (parking, parked) = park(config, &call_control);
         let calls = tokio::spawn(take_calls(
-            Arc::clone(&takeover),
+            Arc::clone(&call_control),
             esl_listener,
             parking,
             stop_calls.clone(),
@@ -233,7 +234,7 @@ impl Service {
         let switches = switches.chain(publishing.health());
         let checks = checks(
             esl,
-            &takeover,
+            &call_control,
             store.health(),
             delivering.health,
             stop_calls.clone(),
@@ -245,13 +246,13 @@ impl Service {
             abouts: Arc::clone(&abouts),
             checks,
             metrics,
-            board,
+            live_calls,
             breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
-            trials: WebhookTests::desk(&takeover),
+            trials: WebhookTests::desk(&call_control),
             pages: http::places(),
             stop: stop_http.clone(),
         };
@@ -263,7 +264,7 @@ impl Service {
             http: http_address,
             recordings: lending.address(),
             lending,
-            takeover,
+            call_control,
             webhooks,
             breakers,
             documents,
@@ -304,10 +305,10 @@ impl Service {
         self.endpoints.send_replace(endpoints);
         self.abouts.store(Arc::new(config_summary::of(config)));
         self.lending.replace(config);
-        if let Some(recorder) = self.takeover.recorder() {
+        if let Some(recorder) = self.call_control.recorder() {
             recorder.learn(&build::secrets(config));
         }
-        self.takeover.reload(built.widgets);
+        self.call_control.reload(built.widgets);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();
             for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
@@ -320,7 +321,7 @@ impl Service {
     /// Calls on hold now.
     #[must_use]
     pub fn on_hold(&self) -> usize {
-        self.takeover.on_hold()
+        self.call_control.on_hold()
     }
 
     /// Stops listening, lets the calls on hold get their answers (for the drain deadline
@@ -332,10 +333,10 @@ impl Service {
         if timeout(self.drain_deadline, &mut calls).await.is_err() {
             limits::record_hit("drain_deadline");
             warn!(
-                calls = self.takeover.on_hold(),
+                calls = self.call_control.on_hold(),
                 "the drain deadline passed; releasing the calls on hold to line 1 ([limits] drain_deadline)"
             );
-            self.takeover.release_all();
+            self.call_control.release_all();
             ended("calls", calls.await);
         }
         self.stop_follow.cancel();
@@ -361,13 +362,13 @@ impl Service {
 /// How calls are taken, and where it is told.
 fn options(
     config: &Config,
-    board: &Arc<LiveCalls>,
+    live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
     traces: traces::TracesHandle,
 ) -> call_control::CallControlOptions {
     call_control::CallControlOptions {
         traces,
-        board: Arc::clone(board),
+        live_calls: Arc::clone(live_calls),
         breakers: Arc::clone(breakers),
         ..build::takeover_options(config)
     }

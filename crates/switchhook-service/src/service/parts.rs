@@ -137,11 +137,11 @@ pub(super) fn posts(config: &Config, records: CdrPosts) -> Posts {
 /// Who takes the parked calls of the switches that give us some, and how each is.
 pub(super) fn park(
     config: &Config,
-    takeover: &Arc<CallControl>,
+    call_control: &Arc<CallControl>,
 ) -> (Vec<Parking>, Vec<(String, Health)>) {
     let parking = build::park_options(config).into_iter().map(|options| {
         let name = format!("parked calls of {}", options.address);
-        let parking = Parking::new(Arc::clone(takeover), options);
+        let parking = Parking::new(Arc::clone(call_control), options);
         let health = parking.health();
         (parking, (name, health))
     });
@@ -150,14 +150,14 @@ pub(super) fn park(
 
 /// Both ways in which calls come, until `stop` and the end of the last.
 pub(super) async fn take_calls(
-    takeover: Arc<CallControl>,
+    call_control: Arc<CallControl>,
     listener: TcpListener,
     parking: Vec<Parking>,
     stop: CancellationToken,
 ) {
     let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));
     tokio::join!(
-        takeover.serve(listener, stop.clone()),
+        call_control.serve(listener, stop.clone()),
         futures_util::future::join_all(parking)
     );
 }

@@ -16,8 +16,8 @@ pub struct WebhookTests(Arc<CallControl>);
 
 impl WebhookTests {
     /// For the page.
-    pub fn desk(takeover: &Arc<CallControl>) -> webhook_test::WebhookTester {
-        webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(takeover))))
+    pub fn desk(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
+        webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
     }
 }
 

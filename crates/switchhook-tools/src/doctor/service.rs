@@ -60,7 +60,7 @@ async fn ask(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, S
 fn resting(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
-        .of(metric_names::RESTING)
+        .of(metric_names::CIRCUIT_OPEN)
         .filter(|sample| sample.value > 0.0);
     for webhook in resting.filter_map(|sample| sample.label("webhook")) {
         let what = format!(
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_webhook_that_rests_is_named_and_no_other() {
-        let name = metric_names::RESTING;
+        let name = metric_names::CIRCUIT_OPEN;
         let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
         let mut findings = Findings::about("service");
         resting(&metrics, &mut findings);

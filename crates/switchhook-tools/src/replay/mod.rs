@@ -126,8 +126,8 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         breakers: Arc::new(breakers(recording)),
         ..CallControlOptions::default()
     };
-    let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
-    let takeover = Arc::new(CallControl::new(options, widgets, aftermath));
+    let persistence = Arc::new(Nowhere(Arc::clone(&asked)));
+    let call_control = Arc::new(CallControl::new(options, widgets, persistence));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
     let switch = tokio::spawn(switch::play(theirs, script, began));
@@ -136,11 +136,11 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
             Some(at) => sleep_until(began + at).await,
             None => std::future::pending().await,
         }
-        takeover.release_all();
+        call_control.release_all();
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = taken(&takeover, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
+        end = taken(&call_control, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
         () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
     };
     let said = switch.await.unwrap_or_default();
@@ -159,13 +159,13 @@ fn breakers(recording: &Recording) -> Breakers {
 }
 
 async fn taken(
-    takeover: &Arc<CallControl>,
+    call_control: &Arc<CallControl>,
     ours: DuplexStream,
     parked: bool,
 ) -> Result<What, String> {
     match parked {
-        true => Arc::clone(takeover).play_parked(ours).await,
-        false => takeover.play(ours).await,
+        true => Arc::clone(call_control).play_parked(ours).await,
+        false => call_control.play(ours).await,
     }
 }
 

@@ -65,8 +65,8 @@ impl Answer {
     /// Compiles the paths; adds what is wrong to `faults`.
     pub fn compile(options: &ResponseOptions, faults: &mut Vec<CompileError>) -> Self {
         if options.limit == 0 {
-            let cure = "say how many bytes of an answer are read, such as 65536";
-            faults.push(CompileError::new("response.limit", "it is 0", cure));
+            let help = "say how many bytes of an answer are read, such as 65536";
+            faults.push(CompileError::new("response.limit", "it is 0", help));
         }
         let map = options.map.iter();
         Self {
@@ -170,8 +170,8 @@ impl Wanted {
         let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
         if let Some(default) = default.filter(unfit) {
             let what = format!("the default {default:?} is not {}", words(mapping.kind));
-            let cure = "change the default, or take out `as`";
-            faults.push(CompileError::new(&key, what, cure));
+            let help = "change the default, or take out `as`";
+            faults.push(CompileError::new(&key, what, help));
         }
         match Finder::compile(kind, &mapping.path) {
             Ok(finder) => Some(Self {
@@ -181,8 +181,8 @@ impl Wanted {
                 kind: mapping.kind,
                 default: mapping.default.clone(),
             }),
-            Err((what, cure)) => {
-                faults.push(CompileError::new(key, what, cure));
+            Err((what, help)) => {
+                faults.push(CompileError::new(key, what, help));
                 None
             }
         }

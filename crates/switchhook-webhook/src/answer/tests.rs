@@ -168,7 +168,7 @@ fn bad_paths_and_defaults_are_faults_with_their_key() {
         let _ = Answer::compile(&options, &mut faults);
         assert_eq!(faults.len(), 1, "{path}");
         assert_eq!(faults[0].key, "response.map.queue");
-        assert!(!faults[0].what.contains('\n') && !faults[0].cure.is_empty());
+        assert!(!faults[0].what.contains('\n') && !faults[0].help.is_empty());
     }
     let mut faults = Vec::new();
     let wrong = Mapping {

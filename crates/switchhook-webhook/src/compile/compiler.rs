@@ -40,8 +40,8 @@ pub(super) struct Compiler {
 }
 
 impl Compiler {
-    fn fault(&mut self, key: &str, what: impl Into<String>, cure: impl Into<String>) {
-        self.faults.push(CompileError::new(key, what, cure));
+    fn fault(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.faults.push(CompileError::new(key, what, help));
     }
 
     pub(super) fn webhook(&mut self, name: &str, options: &WebhookOptions) -> Option<Webhook> {
@@ -64,8 +64,8 @@ impl Compiler {
         let secured = Secured::compile(&options.tls, &mut self.faults);
         self.timeout(options.timeout);
         if options.http2_streams == 0 {
-            let cure = "say how many requests a connection carries at once, such as 100";
-            self.fault("http2_streams", "no request could be sent", cure);
+            let help = "say how many requests a connection carries at once, such as 100";
+            self.fault("http2_streams", "no request could be sent", help);
         }
         let answer = Answer::compile(&options.response, &mut self.faults);
         let names = std::mem::take(&mut self.names);
@@ -123,8 +123,8 @@ impl Compiler {
             );
             return None;
         }
-        if let Err((what, cure)) = address::check_template(source) {
-            self.fault("url", what, cure);
+        if let Err((what, help)) = address::check_template(source) {
+            self.fault("url", what, help);
         }
         // Every tag of a template begins with a brace.
         if source.contains('{') {
@@ -172,8 +172,8 @@ impl Compiler {
                 Some(handle)
             }
             Err(what) => {
-                let cure = "write values as {{ flow.key.NAME }}, see minijinja's syntax";
-                self.fault(key, format!("the template is not valid: {what}"), cure);
+                let help = "write values as {{ flow.key.NAME }}, see minijinja's syntax";
+                self.fault(key, format!("the template is not valid: {what}"), help);
                 None
             }
         }
@@ -182,9 +182,9 @@ impl Compiler {
     fn probe(&mut self, templates: &Templates, key: &str, handle: &Handle) {
         let scope = Scope::probe(Arc::new(self.names.branches.clone()));
         if let Some(what) = templates.unknown(handle, &scope.root()) {
-            let cure = "use minijinja's filters, tests and functions; every value is escaped for \
+            let help = "use minijinja's filters, tests and functions; every value is escaped for \
                         its place without one";
-            self.fault(key, format!("the template cannot work: {what}"), cure);
+            self.fault(key, format!("the template cannot work: {what}"), help);
         }
     }
 
@@ -296,8 +296,8 @@ impl Compiler {
             Auth::None | Auth::OAuth2(_) => return None,
             Auth::Basic { username, password } => {
                 if username.contains(':') {
-                    let cure = "use a user name without one (RFC 7617)";
-                    self.fault("auth.basic.username", "it contains a colon", cure);
+                    let help = "use a user name without one (RFC 7617)";
+                    self.fault("auth.basic.username", "it contains a colon", help);
                 }
                 let pair = format!("{username}:{}", password.reveal());
                 ("auth.basic", format!("Basic {}", STANDARD.encode(pair)))
@@ -310,11 +310,11 @@ impl Compiler {
                 Some(value)
             }
             Err(_) => {
-                let cure = "look for a line break at the end of the secret's file or variable";
+                let help = "look for a line break at the end of the secret's file or variable";
                 self.fault(
                     key,
                     "the secret contains a character no header can carry",
-                    cure,
+                    help,
                 );
                 None
             }

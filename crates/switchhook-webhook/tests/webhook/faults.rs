@@ -79,7 +79,7 @@ fn every_fault_is_reported_at_once_with_its_key_and_cure() {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
     for fault in &found {
-        assert!(!fault.what.is_empty() && !fault.cure.is_empty(), "{fault}");
+        assert!(!fault.what.is_empty() && !fault.help.is_empty(), "{fault}");
         assert!(!fault.to_string().contains("a\nb"));
     }
 }

@@ -45,7 +45,7 @@ impl<W: Wire> CallTask<'_, W> {
         }
         self.left = Instant::now();
         self.place = None;
-        self.wake_after(self.takeover.options.goodbye_deadline, Input::Deadline);
+        self.wake_after(self.call_control.options.goodbye_deadline, Input::Deadline);
         self.keep();
     }
 
@@ -83,7 +83,7 @@ impl<W: Wire> CallTask<'_, W> {
         let Some(command) = command else {
             return Standing::Ours;
         };
-        let within = self.takeover.options.goodbye_deadline;
+        let within = self.call_control.options.goodbye_deadline;
         let answered = Box::pin(timeout(within, self.wire.ask(command)));
         match answered
             .await
@@ -132,7 +132,7 @@ impl<W: Wire> CallTask<'_, W> {
             webhook: self.channel.widget.clone(),
             variables: widget.plan.exact(outcome),
         };
-        let stored = self.takeover.aftermath.keep(answer);
+        let stored = self.call_control.persistence.keep(answer);
         let uuid = self.channel.uuid.clone();
         tokio::spawn(async move {
             if let Err(error) = stored.await {

@@ -31,7 +31,7 @@ impl<W: Wire> CallTask<'_, W> {
                     return Input::Answered(line);
                 }
                 () = self.alarm.as_mut() => return self.alarmed(),
-                () = self.takeover.release_all.cancelled(), if self.is_holding() => return self.evicted(),
+                () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.evicted(),
             }
         }
     }

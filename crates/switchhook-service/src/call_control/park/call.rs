@@ -20,15 +20,15 @@ use eslclient::{Client, Command, Connection, Event};
 
 /// One call, from the park to its line.
 pub async fn hold(
-    takeover: Arc<CallControl>,
+    call_control: Arc<CallControl>,
     hook: Hook,
     event: Event,
     mut wire: Shared,
     tape: Option<CallRecording>,
 ) -> CallReport {
     recording_session::heard(tape.as_ref(), &event);
-    let (_counted, room) = OnHold::enter(&takeover);
-    let widgets = takeover.widgets.load_full();
+    let (_counted, room) = OnHold::enter(&call_control);
+    let widgets = call_control.widgets.load_full();
     let Hook {
         mut channel,
         untaken,
@@ -38,7 +38,7 @@ pub async fn hold(
     if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
         wire.queue(cancel);
     }
-    call_task::perform_parked(&takeover, widgets, wire, channel, (decision, tape)).await
+    call_task::perform_parked(&call_control, widgets, wire, channel, (decision, tape)).await
 }
 
 impl CallControl {

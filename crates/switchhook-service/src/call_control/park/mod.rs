@@ -83,7 +83,7 @@ enum Lost {
 
 /// Takes the parked calls of one switch until it is told to stop.
 pub struct Parking {
-    takeover: Arc<CallControl>,
+    call_control: Arc<CallControl>,
     options: ParkOptions,
     health: watch::Sender<Health>,
 }
@@ -91,10 +91,10 @@ pub struct Parking {
 impl Parking {
     /// Not connected yet.
     #[must_use]
-    pub fn new(takeover: Arc<CallControl>, options: ParkOptions) -> Self {
+    pub fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
         Self {
-            takeover,
+            call_control,
             options,
             health: watch::Sender::new(health),
         }
@@ -219,24 +219,25 @@ impl Parking {
     fn parked(&self, event: Event, uuid: String, client: &Client, calls: &mut Calls) {
         match hook::read(&event, &self.options.service) {
             Ok(Some(hook)) => {
-                counter!(metric_names::PARKED, "fate" => "taken").increment(1);
+                counter!(metric_names::PARKED, "outcome" => "taken").increment(1);
                 let (tell, told) = oneshot::channel();
                 calls.departures.insert(uuid, tell);
-                let takeover = Arc::clone(&self.takeover);
-                let taping = RecordingSession::begin(&takeover);
+                let call_control = Arc::clone(&self.call_control);
+                let taping = RecordingSession::begin(&call_control);
                 let tape = taping.as_ref().map(|taping| taping.tape.clone());
                 let wire = Shared::new(client.clone(), told, tape.clone());
                 calls.tracker.spawn(async move {
-                    let report = call::hold(Arc::clone(&takeover), hook, event, wire, tape).await;
+                    let report =
+                        call::hold(Arc::clone(&call_control), hook, event, wire, tape).await;
                     if let Some(taping) = taping {
-                        taping.end(&takeover, &report);
+                        taping.end(&call_control, &report);
                     }
-                    report.publish(&takeover.options);
+                    report.publish(&call_control.options);
                 });
             }
             Ok(None) => {}
             Err(why) => {
-                counter!(metric_names::PARKED, "fate" => "unusable").increment(1);
+                counter!(metric_names::PARKED, "outcome" => "unusable").increment(1);
                 warn!(call_uuid = %uuid, "a parked call is left to its schedule: {why}");
             }
         }

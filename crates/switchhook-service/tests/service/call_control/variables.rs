@@ -5,7 +5,7 @@ use switchhook_core::variables::JSON_KEYS;
 use super::peer::{Channel, Peer};
 use super::running::{Calls, Left};
 
-const WIDGETS: &str = r#"
+const LOOKUPS: &str = r#"
 [webhooks.lookup]
 url = "{receiver}/lookup"
 persist_response = true
@@ -25,7 +25,7 @@ async fn through(calls: &Calls, channel: Channel, status: u16, body: &str) -> Ch
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_widget_leaves_nothing_of_its_own_success_before() {
-    let calls = Calls::quick(WIDGETS).await;
+    let calls = Calls::quick(LOOKUPS).await;
     let body = r#"{"name": "${x}", "vip": true, "note": "n$"}"#;
     let mut channel = through(&calls, Channel::to("lookup"), 200, body).await;
     for name in [
@@ -64,7 +64,7 @@ async fn a_failed_widget_leaves_nothing_of_its_own_success_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_widget_leaves_the_first_ones_answer_and_nothing_of_its_outcome() {
-    let calls = Calls::quick(WIDGETS).await;
+    let calls = Calls::quick(LOOKUPS).await;
     let first = r#"{"name": "Ann", "vip": {"a": [1]}, "note": "$ {"}"#;
     let mut channel = through(&calls, Channel::to("lookup"), 200, first).await;
     channel.hook("route");
@@ -86,7 +86,7 @@ async fn a_second_widget_leaves_the_first_ones_answer_and_nothing_of_its_outcome
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_answers_are_inert_and_have_their_bytes_beside_them() {
-    let calls = Calls::quick(WIDGETS).await;
+    let calls = Calls::quick(LOOKUPS).await;
     let name = "line\none\r\n\nexit\n\n${system(id)} $100 \\$ 'x' \t";
     let note = format!("{}mod_event_socket unload", "\\\\$$'".repeat(700));
     let body = serde_json::json!({"name": name, "vip": "ARRAY::a|:b", "note": note}).to_string();
@@ -104,7 +104,7 @@ async fn hostile_answers_are_inert_and_have_their_bytes_beside_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_keeps_the_digits_that_came() {
-    let calls = Calls::quick(WIDGETS).await;
+    let calls = Calls::quick(LOOKUPS).await;
     let body = r#"{"name": 1.10, "vip": 1234567890123456789012345}"#;
     let channel = through(&calls, Channel::to("lookup"), 200, body).await;
     assert_eq!(channel.get("flow.key.name"), Some("1.10"));
@@ -118,7 +118,7 @@ async fn a_number_keeps_the_digits_that_came() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_request_has_the_exact_text_of_the_first_answer_unless_it_was_set_since() {
     let again = format!(
-        "{WIDGETS}\n[webhooks.again]\nurl = \"{{receiver}}/again\"\nbody.text = \"<{{{{ flow.key.name }}}}>\"\n"
+        "{LOOKUPS}\n[webhooks.again]\nurl = \"{{receiver}}/again\"\nbody.text = \"<{{{{ flow.key.name }}}}>\"\n"
     );
     let calls = Calls::quick(&again).await;
     let body = r#"{"name": "${x} 1", "vip": 1}"#;
@@ -134,7 +134,7 @@ async fn a_second_request_has_the_exact_text_of_the_first_answer_unless_it_was_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kept_answer_has_the_text_as_it_came() {
-    let mut calls = Calls::quick(WIDGETS).await;
+    let mut calls = Calls::quick(LOOKUPS).await;
     let body = r#"{"name": "${x}", "vip": true}"#;
     let channel = Channel::to("lookup").set("flow.name", "inbound");
     let channel = through(&calls, channel, 200, body).await;
