@@ -14,13 +14,13 @@ use switchhook_core::outcome::Reason;
 use switchhook_store::{CallSearch, CallSummary, RecentCall, StoreError};
 
 /// Calls of a page.
-pub const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 /// Runs of the board that are looked at for one page.
 const RUNS: usize = 200;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// What was typed.
     pub search: Option<Search>,
     /// Only calls that went down line 1.
@@ -37,7 +37,7 @@ pub struct Wanted {
 
 /// One call.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// Unique-ID of its first leg, or of the channel that a widget ran on.
     pub uuid: String,
     /// When it began, ms since 1970.
@@ -58,14 +58,14 @@ pub struct Told {
 
 impl Told {
     /// The runs that decided something: the last one that failed, else the last.
-    pub fn deciding(&self) -> Option<&LookupRecord> {
+    pub(crate) fn deciding(&self) -> Option<&LookupRecord> {
         let runs = &self.story.runs;
         let failed = runs.iter().rev().find(|run| run.ending == "line_1");
         failed.or(runs.last())
     }
 
     /// The webhooks that were asked, each once.
-    pub fn webhooks(&self) -> Vec<&str> {
+    pub(crate) fn webhooks(&self) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for run in &self.story.runs {
             if !all.contains(&run.webhook.as_str()) {
@@ -76,7 +76,7 @@ impl Told {
     }
 
     /// Every Unique-ID that something may be stored under.
-    pub fn uuids(&self) -> Vec<&str> {
+    pub(crate) fn uuids(&self) -> Vec<&str> {
         let legs = self.story.legs.iter().map(|leg| leg.uuid.as_str());
         let runs = self.story.runs.iter().map(|run| run.uuid.as_str());
         let mut all: Vec<&str> = legs.chain(runs).chain([self.uuid.as_str()]).collect();
@@ -157,7 +157,10 @@ const LOOKS: usize = 10;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
+pub(crate) async fn calls(
+    ops: &Ops,
+    wanted: &Wanted,
+) -> Result<(Vec<Told>, Option<i64>), StoreError> {
     let (mut calls, next) = stored(ops, wanted).await?;
     if wanted.before.is_none() {
         let newer = ops.live_calls.runs(RUNS, |run| fits(run, wanted));
@@ -228,7 +231,7 @@ fn ran_so(run: &LookupRecord, wanted: &Wanted) -> bool {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
+pub(crate) async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
     let mut search = CallSearch {
         call_uuid: Some(uuid.to_owned()),
         limit: 1,
@@ -279,7 +282,7 @@ fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<LookupRecord>>) {
 }
 
 /// Calls on hold, at most so many, those that wait longest first.
-pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
+pub(crate) fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
     let held = ops.live_calls.on_hold(limit).into_iter();
     held.map(|one| OnHold {
         caller: ops.mask.number(&one.caller),
@@ -290,7 +293,7 @@ pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
 }
 
 /// The call on hold with this Unique-ID.
-pub fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
+pub(crate) fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
     on_hold(ops, usize::MAX)
         .into_iter()
         .find(|held| held.uuid == uuid)

@@ -57,7 +57,7 @@ struct CdrReceiver {
 }
 
 /// The route, for records of at most `bytes`.
-pub fn router(records: Arc<dyn ReceiveCdr>, bytes: usize) -> Router {
+pub(crate) fn router(records: Arc<dyn ReceiveCdr>, bytes: usize) -> Router {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let desk = CdrReceiver {
         records,

@@ -7,15 +7,15 @@ use chrono_tz::Tz;
 use switchhook_core::outcome::Reason;
 use switchhook_core::timestamp::shown;
 
-pub use switchhook_core::timestamp::clock;
+pub(crate) use switchhook_core::timestamp::clock;
 
 /// A moment with its day: `2022-01-17 18:07:28`.
-pub fn moment(ms: i64, zone: Tz) -> String {
+pub(crate) fn moment(ms: i64, zone: Tz) -> String {
     shown(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 /// A moment in a list: on a clock, and with its day when that is not today's.
-pub fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
+pub(crate) fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
     match moment(ms, zone).get(..10) == moment(now_ms, zone).get(..10) {
         true => clock(ms, zone),
         false => shown(ms, zone, "%m-%d %H:%M:%S"),
@@ -23,7 +23,7 @@ pub fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
 }
 
 /// How long ago, or how far ahead, in one unit: `3 min ago`, `in 2 h`.
-pub fn away(ms: i64, now_ms: i64) -> String {
+pub(crate) fn away(ms: i64, now_ms: i64) -> String {
     let (ahead, gap) = (ms > now_ms, now_ms.abs_diff(ms));
     let text = whole(Duration::from_millis(gap));
     match (gap < 1_000, ahead) {
@@ -34,7 +34,7 @@ pub fn away(ms: i64, now_ms: i64) -> String {
 }
 
 /// A time in one unit, without its fraction: `59 s`, `2 h`.
-pub fn whole(time: Duration) -> String {
+pub(crate) fn whole(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..100 => format!("{seconds}\u{a0}s"),
         seconds @ 100..6_000 => format!("{}\u{a0}min", seconds / 60),
@@ -45,7 +45,7 @@ pub fn whole(time: Duration) -> String {
 
 /// A short time as exactly as it matters: `0.4 ms`, `38 ms`, `1.24 s`, `2 min 5 s`.
 #[allow(clippy::cast_precision_loss)] // for reading
-pub fn took(us: u64) -> String {
+pub(crate) fn took(us: u64) -> String {
     let ms = us as f64 / 1e3;
     match us {
         0..10_000 => format!("{ms:.1}\u{a0}ms"),
@@ -60,13 +60,13 @@ pub fn took(us: u64) -> String {
 }
 
 /// A time that somebody set: `10 s`, `1.5 s`.
-pub fn span(time: Duration) -> String {
+pub(crate) fn span(time: Duration) -> String {
     format!("{}\u{a0}s", time.as_secs_f64())
 }
 
 /// Bytes: `800 B`, `1.2 KiB`.
 #[allow(clippy::cast_precision_loss)] // for reading
-pub fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     match count {
         0..1_024 => format!("{count}\u{a0}B"),
         1_024..1_048_576 => format!("{:.1}\u{a0}KiB", count as f64 / 1024.0),
@@ -76,7 +76,7 @@ pub fn bytes(count: u64) -> String {
 
 /// A percentage; what is not quite all is not called 100.
 #[allow(clippy::cast_precision_loss)] // for reading
-pub fn share(part: usize, all: usize) -> String {
+pub(crate) fn share(part: usize, all: usize) -> String {
     if all == 0 {
         return "–".into();
     }
@@ -90,7 +90,7 @@ pub fn share(part: usize, all: usize) -> String {
 }
 
 /// What a reason means, and what to do about it.
-pub struct Meaning {
+pub(crate) struct Meaning {
     /// After "because": `the webhook did not answer in time`.
     pub because: &'static str,
     /// The first thing to look at.
@@ -98,7 +98,7 @@ pub struct Meaning {
 }
 
 /// The meaning of a reason by its word; of another version's word, that it is not known.
-pub fn meaning(word: &str) -> Meaning {
+pub(crate) fn meaning(word: &str) -> Meaning {
     let reason = Reason::ALL
         .into_iter()
         .find(|reason| reason.as_str() == word);
@@ -162,7 +162,7 @@ const fn told(reason: Reason) -> (&'static str, &'static str) {
 }
 
 /// A cause of ITU-T Q.850 by its number, in the words of a person.
-pub fn cause(number: &str) -> &'static str {
+pub(crate) fn cause(number: &str) -> &'static str {
     match number {
         "1" => "there is no such number",
         "16" => "hung up as usual",
@@ -182,7 +182,7 @@ pub fn cause(number: &str) -> &'static str {
 }
 
 /// How a run left, in a word or two.
-pub fn ending(word: &str) -> &str {
+pub(crate) fn ending(word: &str) -> &str {
     match word {
         "line_0" => "line 0",
         "line_1" => "line 1",

@@ -1,6 +1,8 @@
 //! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
 //! person, made here and readable without scripts.
 
+#![warn(unreachable_pub)]
+
 mod calls;
 pub mod cdr_receiver;
 pub mod config_summary;

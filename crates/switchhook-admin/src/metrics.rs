@@ -24,7 +24,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers in the format that was asked for.
-pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
+pub(crate) async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
     refresh(&ops).await;
     ops.metrics.run_upkeep();
     let text = ops.metrics.render();

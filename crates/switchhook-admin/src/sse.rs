@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::http::Ops;
 
 /// Pages that are told; one more is refused, and stays as it is until it is loaded again.
-pub const PAGES: usize = 64;
+pub(crate) const PAGES: usize = 64;
 /// A page is not told more often.
 const AT_MOST: Duration = Duration::from_millis(700);
 /// A page is told at least so often: the outbox moves without us being told.
@@ -30,7 +30,7 @@ struct Open {
 }
 
 /// The stream of one page.
-pub async fn changes(State(ops): State<Ops>) -> Response {
+pub(crate) async fn changes(State(ops): State<Ops>) -> Response {
     let Ok(place) = Arc::clone(&ops.pages).try_acquire_owned() else {
         let said = "too many pages are open; this one is not kept up to date\n";
         return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();

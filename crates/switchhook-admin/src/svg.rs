@@ -25,7 +25,7 @@ fn at(percent: f64) -> String {
 }
 
 /// How much of a call's patience is used up.
-pub fn patience(since: Duration, left: Duration) -> Markup {
+pub(crate) fn patience(since: Duration, left: Duration) -> Markup {
     let share = percent(since.as_micros(), (since + left).as_micros());
     html! {
         svg.patience width="100%" height="6" aria-hidden="true" {
@@ -36,7 +36,7 @@ pub fn patience(since: Duration, left: Duration) -> Markup {
 }
 
 /// A bar of a list; `share` is from 0 to 1.
-pub fn bar(share: f64, well: bool) -> Markup {
+pub(crate) fn bar(share: f64, well: bool) -> Markup {
     html! {
         svg.bar width="100%" height="10" aria-hidden="true" {
             rect.track width="100%" height="10" rx="3" {}
@@ -47,7 +47,7 @@ pub fn bar(share: f64, well: bool) -> Markup {
 
 /// The last answers of a webhook, the newest at the right: how long each took, and whether it
 /// was a good one.
-pub fn answers(samples: &[Sample]) -> Markup {
+pub(crate) fn answers(samples: &[Sample]) -> Markup {
     let slowest = samples
         .iter()
         .map(|sample| sample.asked_us)
@@ -77,7 +77,7 @@ pub fn answers(samples: &[Sample]) -> Markup {
 }
 
 /// Where the time of a widget's run went.
-pub fn phases(run: &LookupRecord) -> Markup {
+pub(crate) fn phases(run: &LookupRecord) -> Markup {
     let parts = parts(run);
     let whole: u64 = parts.iter().map(|(_, _, us)| us).sum();
     let text: Vec<String> = parts
@@ -173,7 +173,7 @@ impl Span {
 }
 
 /// The legs on a time axis, with the time on hold, and who talked to whom.
-pub fn legs(story: &CallHistory, zone: Tz) -> Markup {
+pub(crate) fn legs(story: &CallHistory, zone: Tz) -> Markup {
     let Some(span) = Span::of(story) else {
         return html! {};
     };
@@ -242,7 +242,7 @@ fn end(leg: &LegSummary) -> String {
 }
 
 /// How a leg ended, in words.
-pub fn ended(leg: &LegSummary) -> String {
+pub(crate) fn ended(leg: &LegSummary) -> String {
     let answered = if leg.answered_us.is_some() {
         "answered"
     } else {
@@ -252,7 +252,7 @@ pub fn ended(leg: &LegSummary) -> String {
 }
 
 /// Who talked to whom for how long (µs), in words.
-pub fn talks(story: &CallHistory) -> Vec<(String, String, u64)> {
+pub(crate) fn talks(story: &CallHistory) -> Vec<(String, String, u64)> {
     let named = |place: usize| story.legs.get(place).map(name);
     let talks = story.talks.iter();
     talks

@@ -10,7 +10,7 @@ use super::http::Ops;
 /// Whose values stand in the form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct After {
+pub(crate) struct After {
     /// Unique-ID of a call.
     call: String,
 }
@@ -18,7 +18,7 @@ pub struct After {
 /// What a call would have.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct TestForm {
+pub(crate) struct TestForm {
     /// The caller's number.
     pub caller: String,
     /// The number that was dialled.
@@ -32,7 +32,7 @@ impl TestForm {
     ///
     /// # Errors
     /// The line that is none.
-    pub fn pairs(&self) -> Result<Vec<(String, String)>, String> {
+    pub(crate) fn pairs(&self) -> Result<Vec<(String, String)>, String> {
         let numbers = [
             ("Caller-Caller-ID-Number", &self.caller),
             ("Caller-Destination-Number", &self.called),
@@ -54,7 +54,7 @@ impl TestForm {
     }
 
     /// What a call had, as far as it may be shown: what is masked is left out.
-    pub async fn after(ops: &Ops, after: &After) -> Self {
+    pub(crate) async fn after(ops: &Ops, after: &After) -> Self {
         let known = match after.call.is_empty() {
             true => None,
             false => calls::call(ops, &after.call).await.ok().flatten(),
@@ -76,7 +76,7 @@ impl TestForm {
 }
 
 /// The same in a shell, with the caller's values.
-pub fn command(webhook: &str, filled: &TestForm) -> String {
+pub(crate) fn command(webhook: &str, filled: &TestForm) -> String {
     let example = TestForm {
         caller: "4930123".into(),
         variables: "flow.key.leadid=HFC123".into(),

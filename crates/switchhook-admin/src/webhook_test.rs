@@ -19,7 +19,7 @@ use super::replay::NEEDS_TOKEN;
 use super::test_form::{After, TestForm, command};
 
 /// Bytes that the form may have.
-pub const FORM_BYTES: usize = 64 * 1024;
+pub(crate) const FORM_BYTES: usize = 64 * 1024;
 /// Webhooks that are tried at once.
 const AT_ONCE: usize = 4;
 /// Characters of a value that are shown.
@@ -76,7 +76,7 @@ impl WebhookTester {
 }
 
 /// The form.
-pub async fn ask(
+pub(crate) async fn ask(
     State(ops): State<Ops>,
     Path(webhook): Path<String>,
     Query(after): Query<After>,
@@ -130,7 +130,7 @@ fn form(ops: &Ops, webhook: &str, filled: &TestForm) -> Markup {
 }
 
 /// Does it, and shows what came of it.
-pub async fn act(
+pub(crate) async fn act(
     State(ops): State<Ops>,
     Path(webhook): Path<String>,
     filled: Result<Form<TestForm>, FormRejection>,

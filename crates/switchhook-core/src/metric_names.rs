@@ -35,14 +35,14 @@ pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 pub const RECORDINGS: &str = "switchhook_recordings_total";
 
 /// The values of the `outcome` label of [`RECORDINGS`].
-pub const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
+pub(crate) const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
 
 /// Recordings that documents waited for, by `outcome`: `reachable`, `given_up` when the wait was in
 /// vain; and looks at a call after which it waits on (`again`).
 pub const PUBLISHED: &str = "switchhook_recordings_published_total";
 
 /// The values of the `outcome` label of [`PUBLISHED`].
-pub const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
+pub(crate) const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
 
 /// Calls that are over and whose documents wait for recordings.
 pub const UNPUBLISHED: &str = "switchhook_calls_awaiting_recordings";
@@ -96,16 +96,16 @@ pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
 pub const CDRS: &str = "switchhook_cdrs_total";
 
 /// The values of the `by` label of [`LEGS_REPAIRED`].
-pub const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+pub(crate) const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
 
 /// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
-pub const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
+pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
 
 /// The `webhook` of calls that ask for one which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
 /// The values of the `ending` label of [`CALLS`].
-pub const ENDINGS: [&str; 6] = [
+pub(crate) const ENDINGS: [&str; 6] = [
     "line_0",
     "line_1",
     "hung_up",
@@ -115,13 +115,13 @@ pub const ENDINGS: [&str; 6] = [
 ];
 
 /// The values of the `outcome` label of [`PARKED`].
-pub const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
+pub(crate) const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
 
 /// The values of the `outcome` label of [`DELIVERIES`].
-pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
+pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
 /// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
-pub const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
+pub(crate) const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
 
 /// Lines that the log lacks: it was not read, or could not be written, fast enough.
 pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
@@ -133,7 +133,7 @@ pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
 pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
 
 /// The values of the `limit` label of [`LIMITS`].
-pub const LIMIT_NAMES: [&str; 8] = [
+pub(crate) const LIMIT_NAMES: [&str; 8] = [
     "calls_on_hold",
     "connect_deadline",
     "connections",

@@ -1,5 +1,7 @@
 //! The running service: calls on hold, the legs of every call, and the deliveries.
 
+#![warn(unreachable_pub)]
+
 pub mod call_control;
 pub mod config;
 pub mod follow;

@@ -7,13 +7,13 @@ use eslclient::{DecodeError, Error};
 use switchhook_core::metric_names;
 
 /// Counts one more.
-pub fn record_hit(setting: &'static str) {
+pub(crate) fn record_hit(setting: &'static str) {
     counter!(metric_names::LIMITS, "limit" => setting).increment(1);
 }
 
 /// The setting behind the end of a switch's connection, if a limit ended it.
 #[must_use]
-pub fn setting_for(error: &Error) -> Option<&'static str> {
+pub(crate) fn setting_for(error: &Error) -> Option<&'static str> {
     let Error::Decode(error) = error else {
         let late = matches!(error, Error::Timeout { .. });
         return late.then_some("connect_deadline");
@@ -33,6 +33,6 @@ pub fn setting_for(error: &Error) -> Option<&'static str> {
 
 /// The end of a sentence about `error`: the setting to look at, or nothing.
 #[must_use]
-pub fn hint(error: &Error) -> String {
+pub(crate) fn hint(error: &Error) -> String {
     setting_for(error).map_or_else(String::new, |setting| format!(" ([limits] {setting})"))
 }

@@ -9,6 +9,8 @@
 //! call here: where the connection of `socket` breaks (`switch_resets`, `switch_closes`)
 //! the switch itself lives on, and so does what it says of the caller's end.
 
+#![warn(unreachable_pub)]
+
 mod config;
 mod documents;
 mod harness;
@@ -16,7 +18,7 @@ pub mod load;
 mod outages;
 pub mod receiver;
 mod report;
-mod run;
+pub mod run;
 mod scenarios;
 pub mod switch;
 

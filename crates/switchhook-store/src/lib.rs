@@ -11,6 +11,8 @@
 //! claim -> settle(Delivered | Again | Dead)   or release, or the lease ends
 //! ```
 
+#![warn(unreachable_pub)]
+
 /// The same of either driver.
 macro_rules! either {
     ($store:expr, $db:ident => $done:expr) => {

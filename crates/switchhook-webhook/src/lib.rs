@@ -8,6 +8,8 @@
 //! request; [`egress`] says where it may go; [`client`] sends it and waits; [`answer`]
 //! reads what came back.
 
+#![warn(unreachable_pub)]
+
 pub mod answer;
 pub mod breakers;
 pub mod client;
@@ -16,7 +18,7 @@ pub mod context;
 pub mod egress;
 pub mod options;
 pub mod redact;
-pub mod request;
+mod request;
 pub mod signing;
 
 mod error;

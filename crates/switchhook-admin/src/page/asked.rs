@@ -18,7 +18,7 @@ const SHOWN: usize = 4 * 1024;
 const APART: u64 = 60_000;
 
 /// All of them, in the order in which they ended.
-pub fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
+pub(crate) fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
     let runs = &call.story.runs;
     html! {
         @if !runs.is_empty() {
@@ -127,7 +127,7 @@ fn shown(ops: &Ops, told: &Outcome, body: &str) -> Markup {
 }
 
 /// Who set a flow variable.
-pub enum Setter<'c> {
+pub(crate) enum Setter<'c> {
     /// The answer of this webhook.
     Answer(&'c str),
     /// We, for whichever webhook was asked: how its request went.
@@ -138,7 +138,12 @@ pub enum Setter<'c> {
 
 /// Who set a flow variable (its name without `flow.key.`). Of several answers the last one; by
 /// what is kept, else by what the webhook's settings say now.
-pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) -> Setter<'c> {
+pub(crate) fn setter<'c>(
+    ops: &Ops,
+    call: &'c Told,
+    kept: &[KeptResponse],
+    name: &str,
+) -> Setter<'c> {
     let sets = |run: &&LookupRecord| {
         let answered = run.reason() == Some(Reason::SUCCESS);
         let about = ops.about(&run.webhook);

@@ -18,7 +18,7 @@ use super::health::Health;
 use super::{View, asked, components, missing, outbox, unread, webhooks};
 
 /// The view of the call that this is a leg of.
-pub async fn respond(ops: &Ops, uuid: &str) -> Response {
+pub(crate) async fn respond(ops: &Ops, uuid: &str) -> Response {
     let held = calls::held(ops, uuid);
     let call = match calls::call(ops, uuid).await {
         Ok(call) => call,

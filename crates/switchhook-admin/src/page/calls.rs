@@ -15,7 +15,7 @@ use super::{View, components, unread};
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Query {
+pub(crate) struct Query {
     q: String,
     line: Option<u8>,
     webhook: String,
@@ -56,7 +56,7 @@ impl Query {
 }
 
 /// The view of a search, or of everything.
-pub async fn respond(ops: &Ops, query: &Query) -> Response {
+pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
     let found = calls::calls(ops, &query.wanted()).await;
     let body = html! {
         (heading(query))

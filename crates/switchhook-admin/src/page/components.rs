@@ -12,7 +12,7 @@ use switchhook_store::{DocumentRow, State};
 use super::webhooks;
 
 /// How a run left, with its reason: never told by colour alone.
-pub fn outcome(run: &LookupRecord) -> Markup {
+pub(crate) fn outcome(run: &LookupRecord) -> Markup {
     let ending = format::ending(&run.ending);
     let reason = run.outcome.as_ref().and_then(|told| told.reason.as_deref());
     html! {
@@ -26,7 +26,7 @@ pub fn outcome(run: &LookupRecord) -> Markup {
 }
 
 /// Who called whom, as a link to the call.
-pub fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
+pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     html! {
         a.parties href={ "/calls/" (uuid) } {
             (or_dash(caller)) span.arrow aria-label="to" { " → " } (or_dash(called))
@@ -35,12 +35,12 @@ pub fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
 }
 
 /// A text that may be empty.
-pub fn or_dash(text: &str) -> &str {
+pub(crate) fn or_dash(text: &str) -> &str {
     if text.is_empty() { "unknown" } else { text }
 }
 
 /// Calls on hold, those that wait longest first.
-pub fn on_hold(held: &[OnHold]) -> Markup {
+pub(crate) fn on_hold(held: &[OnHold]) -> Markup {
     html! {
         ul.held {
             @for one in held {
@@ -67,7 +67,7 @@ pub fn on_hold(held: &[OnHold]) -> Markup {
 }
 
 /// Calls in a list, each with its outcome and the sentence of its failure.
-pub fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
+pub(crate) fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
     html! {
         ul.calls {
             @for call in calls {
@@ -123,7 +123,7 @@ fn summary(call: &Told) -> String {
 }
 
 /// A sentence whose commands stand between backticks.
-pub fn prose(text: &str) -> Markup {
+pub(crate) fn prose(text: &str) -> Markup {
     html! {
         @for (place, part) in text.split('`').enumerate() {
             @if place % 2 == 1 { code { (part) } } @else { (part) }
@@ -132,15 +132,15 @@ pub fn prose(text: &str) -> Markup {
 }
 
 /// What line 0 and line 1 are.
-pub fn lines() -> Markup {
+pub(crate) fn lines() -> Markup {
     html! { p.quiet.lines { "Line 0: the webhook answered. Line 1: the fallback." } }
 }
 
 /// Whether an endpoint is paused.
-pub type Paused<'a> = &'a dyn Fn(&str) -> bool;
+pub(crate) type Paused<'a> = &'a dyn Fn(&str) -> bool;
 
 /// A document's state.
-pub fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
+pub(crate) fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
     html! {
         @match row.state {
             State::Delivered => span.pill.good { "delivered" },

@@ -17,7 +17,7 @@ use super::{View, components, missing, outbox, unread, webhooks};
 const SHOWN: usize = 256 * 1024;
 
 /// The view.
-pub async fn respond(ops: &Ops, id: &str) -> Response {
+pub(crate) async fn respond(ops: &Ops, id: &str) -> Response {
     let document = match ops.store.document(id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => return missing(ops, &error.to_string()),

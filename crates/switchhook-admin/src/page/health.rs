@@ -21,7 +21,7 @@ const IN_A_ROW: usize = 3;
 const KEPT: usize = 256;
 
 /// What the last answers of a webhook tell.
-pub struct Health {
+pub(crate) struct Health {
     /// The webhook.
     pub name: String,
     /// The last answers, the oldest first.
@@ -32,7 +32,7 @@ pub struct Health {
 
 impl Health {
     /// Of every webhook that is counted: the ill first, then those with answers.
-    pub fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
+    pub(super) fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
         let mut samples = ops.live_calls.samples();
         let names = figures.labels(metric_names::LOOKUPS, "webhook");
         let all = names
@@ -44,7 +44,7 @@ impl Health {
     }
 
     /// Of one.
-    pub fn of(ops: &Ops, name: &str) -> Self {
+    pub(super) fn of(ops: &Ops, name: &str) -> Self {
         Self::take(ops, name.to_owned(), &mut ops.live_calls.samples())
     }
 
@@ -57,7 +57,7 @@ impl Health {
     }
 
     /// How many took line 0.
-    pub fn well(&self) -> usize {
+    pub(super) fn well(&self) -> usize {
         self.samples.iter().filter(|sample| sample.well()).count()
     }
 
@@ -72,7 +72,7 @@ impl Health {
     }
 
     /// It fails now, and not by chance.
-    pub fn is_ill(&self) -> bool {
+    pub(super) fn is_ill(&self) -> bool {
         let row = self.in_a_row();
         self.rest.is_some()
             || row >= IN_A_ROW
@@ -80,7 +80,7 @@ impl Health {
     }
 
     /// In words: what is wrong now, since when, how often.
-    pub fn pill(&self, ops: &Ops) -> Markup {
+    pub(super) fn pill(&self, ops: &Ops) -> Markup {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
             @if let Some(rest) = &self.rest {
@@ -126,7 +126,7 @@ impl Health {
     }
 
     /// The time within which a share of the answers came, µs.
-    pub fn percentile(&self, percent: usize) -> Option<u64> {
+    pub(super) fn percentile(&self, percent: usize) -> Option<u64> {
         let asked = self.samples.iter().map(|sample| sample.asked_us);
         let mut asked: Vec<u32> = asked.filter(|us| *us > 0).collect();
         asked.sort_unstable();
@@ -135,13 +135,13 @@ impl Health {
     }
 
     /// The same in words.
-    pub fn within(&self, percent: usize) -> String {
+    pub(super) fn within(&self, percent: usize) -> String {
         let time = self.percentile(percent);
         time.map_or_else(|| "–".into(), format::took)
     }
 
     /// How many failed so within the last hour, as far as is remembered.
-    pub fn last_hour(&self, reason: Reason) -> usize {
+    pub(super) fn last_hour(&self, reason: Reason) -> usize {
         let hour = Duration::from_secs(3_600);
         let such = self
             .samples
@@ -151,7 +151,7 @@ impl Health {
     }
 
     /// Runs a minute: of the last minute, or of as much of it as is remembered.
-    pub fn rate(&self) -> String {
+    pub(super) fn rate(&self) -> String {
         let minute = Duration::from_secs(60);
         let recent = self
             .samples

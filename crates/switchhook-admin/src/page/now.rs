@@ -18,7 +18,7 @@ const HELD: usize = 50;
 const LAST: u32 = 15;
 
 /// The first view.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let (held, holds) = (calls::on_hold(ops, HELD), ops.live_calls.holds());
     let wanted = Wanted {
         limit: LAST,

@@ -19,7 +19,7 @@ const PAGE: u32 = 100;
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Query {
+pub(crate) struct Query {
     /// A state's word; empty for those that are not delivered.
     pub state: String,
     /// A webhook's name; empty for all.
@@ -30,7 +30,7 @@ pub struct Query {
 
 impl Query {
     /// Documents that it means.
-    pub fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> Filter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
             Err(_) => vec![State::Waiting, State::Leased, State::Dead],
@@ -55,7 +55,7 @@ impl Query {
 }
 
 /// The view.
-pub async fn respond(ops: &Ops, query: &Query) -> Response {
+pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
     let backlogs = ops.store.backlogs().await;
     let documents = ops.store.documents(&query.filter(), PAGE).await;
     let known = parties(ops, documents.as_deref().unwrap_or_default()).await;
@@ -180,7 +180,7 @@ fn again(query: &Query) -> Markup {
 }
 
 /// Who called whom in the calls of these documents.
-pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
+pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
     let uuids: Vec<&str> = documents.iter().map(|one| one.call_uuid.as_str()).collect();
     // Without them a row says less.
     let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
@@ -200,7 +200,7 @@ pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
 }
 
 /// Whose call a document is about.
-pub fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
+pub(crate) fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
     let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
     html! {
         @if let Some(Parties { caller, called, .. }) = parties {
@@ -210,7 +210,12 @@ pub fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
 }
 
 /// Documents in a list, each with its last outcome.
-pub fn rows(ops: &Ops, documents: &[DocumentRow], known: &[Parties], paused: Paused<'_>) -> Markup {
+pub(crate) fn rows(
+    ops: &Ops,
+    documents: &[DocumentRow],
+    known: &[Parties],
+    paused: Paused<'_>,
+) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         ul.calls {

@@ -11,7 +11,7 @@ use switchhook_core::metrics_reader::MetricsReader;
 use super::components;
 
 /// The view.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let figures = MetricsReader::new(&text);
     let checks = (ops.checks)();

@@ -15,17 +15,17 @@ use super::health::Health;
 use super::unread;
 
 /// The address of its card.
-pub fn address(name: &str) -> String {
+pub(crate) fn address(name: &str) -> String {
     format!("/webhooks#webhook-{name}")
 }
 
 /// Its name, as a link to its card.
-pub fn link(name: &str) -> Markup {
+pub(crate) fn link(name: &str) -> Markup {
     html! { a.name href=(address(name)) { (name) } }
 }
 
 /// The short list of the first view.
-pub fn brief(ops: &Ops) -> Markup {
+pub(crate) fn brief(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let all = Health::all(ops, &MetricsReader::new(&text));
     html! {
@@ -49,7 +49,7 @@ pub fn brief(ops: &Ops) -> Markup {
 }
 
 /// The view of all.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let figures = MetricsReader::new(&text);
     let backlogs = ops.store.backlogs().await;

@@ -11,9 +11,9 @@ use super::ordered_map::OrderedMap;
 use raw::{Profile, Raw};
 
 /// `Event-Name` of a CDR among the events of the switch.
-pub const EVENT_NAME: &str = "JSON_CDR";
+pub(crate) const EVENT_NAME: &str = "JSON_CDR";
 /// Says that the values of the flow's variables are not whole.
-pub const KEYS_CUT: &str = "Cdr-Keys-Cut";
+pub(crate) const KEYS_CUT: &str = "Cdr-Keys-Cut";
 
 /// The file is not a CDR of a channel.
 #[derive(Debug, thiserror::Error)]

@@ -217,7 +217,7 @@ pub fn missing(document: &Value) -> Vec<String> {
 
 /// Number and part of each party, in the order of legs: `919879072567`, `VISITOR`.
 #[must_use]
-pub fn parts(call: &FinishedCall) -> Vec<(String, String)> {
+pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
     let named = entries(call).into_iter().map(|entry| {
         let number = entry.callee_number.unwrap_or_default().to_owned();
         (number, entry.callee_type)

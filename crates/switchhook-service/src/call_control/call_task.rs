@@ -48,7 +48,7 @@ const STORE_DEADLINE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub async fn perform<S: Stream>(
+pub(crate) async fn perform<S: Stream>(
     call_control: &CallControl,
     stream: S,
     tape: Option<CallRecording>,
@@ -87,7 +87,7 @@ async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened
 }
 
 /// Takes over a parked call that is spoken to over `wire`.
-pub async fn perform_parked<W: Wire>(
+pub(crate) async fn perform_parked<W: Wire>(
     call_control: &CallControl,
     widgets: Arc<WebhookTasks>,
     wire: W,

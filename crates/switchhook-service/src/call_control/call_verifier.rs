@@ -38,7 +38,10 @@ pub trait CallVerifier: Send + Sync {
 ///
 /// # Errors
 /// When every switch says that it has no such call.
-pub async fn confirm(verifier: Option<Arc<dyn CallVerifier>>, uuid: &str) -> Result<(), Failure> {
+pub(crate) async fn confirm(
+    verifier: Option<Arc<dyn CallVerifier>>,
+    uuid: &str,
+) -> Result<(), Failure> {
     let Some(verifier) = verifier else {
         return Ok(());
     };

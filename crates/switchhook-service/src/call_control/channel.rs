@@ -15,9 +15,9 @@ use switchhook_core::variables::JSON_KEYS;
 /// Set by the hook before it hands the call over to a socket, unset by its way out.
 const RESUMES: &str = "socket_resume";
 /// The webhook that a parked call asks; unset when it is let go, and by the way out.
-pub const ASKS: &str = "flow.webhook";
+pub(crate) const ASKS: &str = "flow.webhook";
 /// The number of the hook's way out, which unsets it.
-pub const WAY_OUT: &str = "flow.way_out";
+pub(crate) const WAY_OUT: &str = "flow.way_out";
 
 /// How a call was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -175,7 +175,7 @@ fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
 }
 
 /// The scheduled task that a variable holds.
-pub fn task(headers: &dyn Headers, variable: &str) -> Option<u64> {
+pub(crate) fn task(headers: &dyn Headers, variable: &str) -> Option<u64> {
     headers.variable(variable).as_deref().and_then(number)
 }
 

@@ -9,7 +9,7 @@ use switchhook_core::outcome::{Failure, Reason};
 use switchhook_core::session::Task;
 
 /// What is to be done with a call.
-pub struct Decision {
+pub(crate) struct Decision {
     pub task: Task,
     pub widget: Option<Arc<WebhookTask>>,
     pub request: Result<Asked, Failure>,
@@ -17,7 +17,7 @@ pub struct Decision {
 
 impl Decision {
     /// For a channel with these headers. With no `room`, nothing is asked.
-    pub fn of(
+    pub(super) fn of(
         channel: &mut Channel,
         headers: &dyn Headers,
         widgets: &WebhookTasks,
@@ -33,7 +33,7 @@ impl Decision {
     }
 
     /// For a request that was made, or could not be.
-    pub fn with(widget: Arc<WebhookTask>, request: Result<Asked, Failure>) -> Self {
+    pub(super) fn with(widget: Arc<WebhookTask>, request: Result<Asked, Failure>) -> Self {
         let task = match &request {
             Ok(_) if !widget.wait_for_response => Task::AskInBackground,
             Ok(_) => Task::Ask,
@@ -59,7 +59,7 @@ impl Decision {
 ///
 /// # Errors
 /// An unknown webhook, or no `room`.
-pub fn find(
+pub(crate) fn find(
     channel: &Channel,
     widgets: &WebhookTasks,
     room: bool,

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// Meanwhile new switches are not refused but not heard: their kernel asks again after a
 /// second, is refused then, and they go on to their next host.
-pub async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
+pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
     if let Err(error) = begin_no_more(&listener) {
         debug!(%error, "the port is closed with handshakes under way");
     }

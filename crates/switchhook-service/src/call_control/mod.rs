@@ -16,7 +16,7 @@ mod graceful_listener;
 mod hold;
 mod on_hold;
 mod opening;
-pub mod park;
+pub(crate) mod park;
 mod recording_session;
 mod release;
 mod report;

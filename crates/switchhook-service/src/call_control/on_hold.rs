@@ -11,11 +11,11 @@ use super::CallControl;
 
 /// Counts a call for as long as it lives. A connection that has not said which call it is
 /// takes nobody's place.
-pub struct OnHold<'a>(&'a CallControl);
+pub(super) struct OnHold<'a>(&'a CallControl);
 
 impl<'a> OnHold<'a> {
     /// Counts one more; whether there is room for it.
-    pub fn enter(call_control: &'a CallControl) -> (Self, bool) {
+    pub(super) fn enter(call_control: &'a CallControl) -> (Self, bool) {
         let before = call_control.on_hold.fetch_add(1, Ordering::Relaxed);
         gauge!(metric_names::ON_HOLD).increment(1.0);
         let room = before < call_control.options.calls_on_hold;

@@ -15,7 +15,7 @@ use super::{Asked, CallControl, WebhookTask, WebhookTasks};
 
 /// Why a connection did not become a call.
 #[derive(Debug, thiserror::Error)]
-pub enum NoCall {
+pub(crate) enum NoCall {
     /// The peer broke the protocol, or said nothing in time.
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Protocol(#[from] eslclient::Error),
@@ -34,7 +34,7 @@ pub enum NoCall {
 
 impl NoCall {
     /// The setting of `[limits]` that ended the connection, if one did.
-    pub fn limit(&self) -> Option<&'static str> {
+    pub(super) fn limit(&self) -> Option<&'static str> {
         match self {
             Self::Protocol(error) => limits::setting_for(error),
             Self::Silent(_) => Some("connect_deadline"),
@@ -44,7 +44,7 @@ impl NoCall {
 }
 
 /// A call whose channel was read.
-pub struct Opening<S> {
+pub(crate) struct Opening<S> {
     pub connection: Connection<S>,
     pub channel: Channel,
     reply: ConnectReply,
@@ -52,7 +52,7 @@ pub struct Opening<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// Sends `connect` and reads the channel.
-    pub async fn connect(call_control: &CallControl, stream: S) -> Result<Self, NoCall> {
+    pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, NoCall> {
         let options = &call_control.options;
         let (connection, event) =
             eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
@@ -66,7 +66,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     }
 
     /// Finds the webhook and makes its request. With no `room`, nothing is asked.
-    pub async fn decide(&mut self, widgets: &WebhookTasks, room: bool) -> Result<Decision, NoCall> {
+    pub(super) async fn decide(
+        &mut self,
+        widgets: &WebhookTasks,
+        room: bool,
+    ) -> Result<Decision, NoCall> {
         let zone = self
             .channel
             .settle(&self.reply.as_it_came(), &widgets.tenants);

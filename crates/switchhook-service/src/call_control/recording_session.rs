@@ -12,14 +12,14 @@ use super::report::CallReport;
 use super::{CallControl, WebhookTask};
 
 /// A call that is recorded.
-pub struct RecordingSession {
+pub(crate) struct RecordingSession {
     pub tape: CallRecording,
     began_ms: i64,
 }
 
 impl RecordingSession {
     /// For the call that begins now, when it is to be recorded.
-    pub fn begin(call_control: &CallControl) -> Option<Self> {
+    pub(super) fn begin(call_control: &CallControl) -> Option<Self> {
         let tape = call_control.options.recorder.as_ref()?.begin()?;
         Some(Self {
             tape,
@@ -28,7 +28,7 @@ impl RecordingSession {
     }
 
     /// The call is over.
-    pub fn end(self, call_control: &CallControl, report: &CallReport) {
+    pub(super) fn end(self, call_control: &CallControl, report: &CallReport) {
         let Some(recorder) = &call_control.options.recorder else {
             return;
         };
@@ -68,7 +68,7 @@ fn code(widget: &WebhookTask) -> Option<Code> {
 }
 
 /// What the call asks.
-pub fn asked(tape: Option<&CallRecording>, asked: &Asked) {
+pub(crate) fn asked(tape: Option<&CallRecording>, asked: &Asked) {
     match (tape, asked) {
         (Some(tape), Asked::Request(request)) => tape.asked(request),
         (Some(tape), Asked::Question(question)) => tape.questioned(&question.json()),
@@ -77,19 +77,19 @@ pub fn asked(tape: Option<&CallRecording>, asked: &Asked) {
 }
 
 /// What was heard of a call on a connection that it shares with others.
-pub fn heard(tape: Option<&CallRecording>, event: &Event) {
+pub(crate) fn heard(tape: Option<&CallRecording>, event: &Event) {
     if let (Some(tape), Some(json)) = (tape, event.json()) {
         tape.event(json);
     }
 }
 
 /// The channel of the call left: as much of the event as is read of it.
-pub fn left(tape: &CallRecording, name: &str) {
+pub(crate) fn left(tape: &CallRecording, name: &str) {
     tape.event(&serde_json::json!({ "Event-Name": name }).to_string());
 }
 
 /// What was said for a call.
-pub fn said(tape: Option<&CallRecording>, commands: &[Command]) {
+pub(crate) fn said(tape: Option<&CallRecording>, commands: &[Command]) {
     if let Some(tape) = tape {
         commands
             .iter()
@@ -98,7 +98,7 @@ pub fn said(tape: Option<&CallRecording>, commands: &[Command]) {
 }
 
 /// And what was answered.
-pub fn answered(tape: Option<&CallRecording>, replies: &[Reply]) {
+pub(crate) fn answered(tape: Option<&CallRecording>, replies: &[Reply]) {
     if let Some(tape) = tape {
         replies
             .iter()

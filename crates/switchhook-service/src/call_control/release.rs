@@ -18,7 +18,7 @@ const QUEUED: usize = 128;
 ///
 /// # Errors
 /// When a variable cannot be written at all; see [`spoiled`].
-pub fn commands(
+pub(crate) fn commands(
     channel: &Channel,
     assignments: &[Assignment],
     line: Line,
@@ -94,7 +94,7 @@ fn leave_park(
 /// has set. On a socket what was `played` goes on meanwhile; then the scheduled way out
 /// stays, to end it.
 #[must_use]
-pub fn bare(channel: &Channel, played: bool) -> Vec<Command> {
+pub(crate) fn bare(channel: &Channel, played: bool) -> Vec<Command> {
     match &channel.way {
         Way::Socket { .. } => {
             let way_out = channel.way_out.filter(|_| !played);
@@ -119,7 +119,7 @@ pub fn bare(channel: &Channel, played: bool) -> Vec<Command> {
 ///
 /// # Errors
 /// When name or value cannot be sent to a switch.
-pub fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, CommandError> {
+pub(crate) fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, CommandError> {
     match &assignment.value {
         Some(value) => Command::set_variable(uuid, &assignment.name, value),
         None => Command::unset_variable(uuid, &assignment.name),
@@ -128,7 +128,7 @@ pub fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, CommandErr
 
 /// The outcome of an answer that the switch would not take.
 #[must_use]
-pub fn spoiled(outcome: Option<&Outcome>, error: &CommandError) -> Outcome {
+pub(crate) fn spoiled(outcome: Option<&Outcome>, error: &CommandError) -> Outcome {
     let detail = format!("the answer cannot be written to the channel: {error}");
     let failure = Failure::new(Reason::InvalidResponse, detail);
     let (status, duration) =

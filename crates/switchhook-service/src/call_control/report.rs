@@ -184,7 +184,7 @@ impl CallReport {
 }
 
 /// No place for the next connection.
-pub fn full() {
+pub(crate) fn full() {
     limits::record_hit("connections");
     FEW.say(|left_out| {
         warn!(
@@ -198,7 +198,7 @@ pub fn full() {
 static FEW: LogThrottle = LogThrottle::new(20);
 
 /// A connection that never became a call.
-pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
+pub(crate) fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
     counter!(metric_names::CALLS, "ending" => "protocol_error").increment(1);
     counter!(metric_names::PROTOCOL_ERRORS).increment(1);
     if let Some(setting) = error.limit() {
@@ -210,7 +210,7 @@ pub fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
 }
 
 /// A connection from an address that is not allowed.
-pub fn stranger(peer: std::net::SocketAddr) {
+pub(crate) fn stranger(peer: std::net::SocketAddr) {
     counter!(metric_names::REJECTED_CONNECTIONS).increment(1);
     FEW.say(|left_out| {
         warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");

@@ -11,7 +11,7 @@ use super::{Asked, BackgroundRequest};
 
 /// What is noted of a call for its spans, while it lasts.
 #[derive(Debug)]
-pub struct Noted {
+pub(crate) struct Noted {
     traces: Traces,
     trace: Trace,
     widget: SpanId,
@@ -21,7 +21,11 @@ pub struct Noted {
 
 impl Noted {
     /// Nothing where there are no traces.
-    pub fn begin(traces: Option<Traces>, channel: &Channel, began: Instant) -> Option<Box<Self>> {
+    pub(super) fn begin(
+        traces: Option<Traces>,
+        channel: &Channel,
+        began: Instant,
+    ) -> Option<Box<Self>> {
         let traces = traces?;
         Some(Box::new(Self {
             trace: traces.of(&channel.uuid),
@@ -33,7 +37,7 @@ impl Noted {
     }
 
     /// The call asks: a webhook is told what it is below.
-    pub fn asks(&mut self, asked: &mut Asked) {
+    pub(super) fn asks(&mut self, asked: &mut Asked) {
         let id = SpanId::random();
         let span = match asked {
             Asked::Request(request) => {
@@ -47,12 +51,12 @@ impl Noted {
 
     /// The call asks in the background: the attempts to deliver that find their way here by
     /// its id.
-    pub fn leaves(&mut self, background: &BackgroundRequest) {
+    pub(super) fn leaves(&mut self, background: &BackgroundRequest) {
         self.widget = SpanId::of(&background.id);
     }
 
     /// The run is over.
-    pub fn tell(self, report: &CallReport) {
+    pub(super) fn tell(self, report: &CallReport) {
         let traces = &self.traces;
         let clock = Clock::now();
         let left = self.began + report.held;

@@ -7,7 +7,7 @@ use eslclient::{Command, Connection, Error, Gone, Incoming, Reply};
 
 /// What came of the switch, as far as a call wants it.
 #[derive(Debug)]
-pub enum SwitchMessage {
+pub(crate) enum SwitchMessage {
     /// It refused a command.
     Refused(String),
     /// It let go of the call: hung up, or the goodbye to our own leaving.
@@ -21,7 +21,7 @@ pub enum SwitchMessage {
 }
 
 /// A way to speak to the switch for one call.
-pub trait Wire: Send {
+pub(crate) trait Wire: Send {
     /// Queues a command. It goes out with the next [`Wire::next`] or [`Wire::ask`], in one
     /// write with all that was queued before.
     fn queue(&mut self, command: Command);

@@ -8,7 +8,7 @@ use switchhook_core::health::Health;
 const WAITING: usize = 4096;
 
 /// A question, and whom to answer.
-pub struct Question {
+pub(super) struct Question {
     pub uuid: String,
     pub answer: oneshot::Sender<bool>,
 }
@@ -21,7 +21,7 @@ pub struct CallQuery {
 }
 
 /// The two ends.
-pub fn questions(health: watch::Receiver<Health>) -> (CallQuery, mpsc::Receiver<Question>) {
+pub(crate) fn questions(health: watch::Receiver<Health>) -> (CallQuery, mpsc::Receiver<Question>) {
     let (questions, asked) = mpsc::channel(WAITING);
     (CallQuery { questions, health }, asked)
 }

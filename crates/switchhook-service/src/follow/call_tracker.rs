@@ -31,12 +31,12 @@ const OLDEST_CDR_US: i64 = 7 * 24 * 3_600 * 1_000_000;
 const CDR_AFTER_US: i64 = 3_000_000;
 
 /// Microseconds since 1970.
-pub fn now_us() -> i64 {
+pub(crate) fn now_us() -> i64 {
     i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX)
 }
 
 /// The calls of one switch.
-pub struct CallTracker {
+pub(crate) struct CallTracker {
     pub(super) ledger: Ledger,
     /// Its address, under which its name is noted.
     address: String,
@@ -57,7 +57,7 @@ pub struct CallTracker {
 
 impl CallTracker {
     /// Empty books, which tell `jobs` what to store.
-    pub fn new(
+    pub(super) fn new(
         options: &FollowOptions,
         closing: Arc<dyn FinishCall>,
         jobs: mpsc::Sender<Job>,
@@ -87,7 +87,7 @@ impl CallTracker {
     }
 
     /// The name under which its calls are stored, once there is one.
-    pub fn switch(&self) -> Option<&str> {
+    pub(super) fn switch(&self) -> Option<&str> {
         self.switch.as_deref()
     }
 
@@ -97,7 +97,7 @@ impl CallTracker {
     ///
     /// # Errors
     /// When the store cannot be read; the same call may be made again.
-    pub async fn take_up_stored(&mut self, store: &Store) -> Result<(), StoreError> {
+    pub(super) async fn take_up_stored(&mut self, store: &Store) -> Result<(), StoreError> {
         if self.is_taken_up {
             return Ok(());
         }
@@ -124,7 +124,7 @@ impl CallTracker {
     ///
     /// # Errors
     /// When the store cannot be read; the same call may be made again.
-    pub async fn switch_is(
+    pub(super) async fn switch_is(
         &mut self,
         name: &str,
         store: &Store,
@@ -210,7 +210,7 @@ impl CallTracker {
     }
 
     /// One event.
-    pub async fn event(&mut self, event: &Event) {
+    pub(super) async fn event(&mut self, event: &Event) {
         let now = now_us();
         let made = event
             .get("Event-Date-Timestamp")
@@ -228,7 +228,7 @@ impl CallTracker {
     }
 
     /// Whether this leg is known to live.
-    pub fn has(&self, uuid: &str) -> bool {
+    pub(super) fn has(&self, uuid: &str) -> bool {
         let leg = self.ledger.leg(uuid);
         leg.is_some_and(|leg| leg.created_us.is_some() && leg.ended_us.is_none())
     }
@@ -236,7 +236,7 @@ impl CallTracker {
     /// Of the legs of which nothing was heard since `asked_us`, when the switch was asked
     /// for `list` (`show channels as json`): those that are not in it. And the channels in it of
     /// which nothing is known, or not what they did while nobody listened.
-    pub fn compare(&self, list: &str, asked_us: i64) -> (Vec<String>, Vec<String>) {
+    pub(super) fn compare(&self, list: &str, asked_us: i64) -> (Vec<String>, Vec<String>) {
         let listed = uuids(list).unwrap_or_else(|| {
             let switch = self.name_of("");
             warn!(switch, "the switch's list of channels cannot be read");
@@ -252,7 +252,7 @@ impl CallTracker {
     }
 
     /// A channel that began while nobody listened, as `uuid_dump` shows it.
-    pub async fn dumped(&mut self, dump: &str) {
+    pub(super) async fn dumped(&mut self, dump: &str) {
         let Ok(told) = serde_json::from_str::<OrderedMap>(dump) else {
             let switch = self.name_of("");
             return warn!(switch, "the switch's dump of a channel cannot be read");
@@ -270,7 +270,7 @@ impl CallTracker {
     }
 
     /// The switch, asked at `asked_us`, no longer has these channels.
-    pub async fn lost(&mut self, gone: &HashSet<String>, asked_us: i64) {
+    pub(super) async fn lost(&mut self, gone: &HashSet<String>, asked_us: i64) {
         let now = now_us();
         let legs = gone.iter().filter(|uuid| self.ledger.leg(uuid).is_some());
         let legs: Vec<String> = legs.cloned().collect();
@@ -288,22 +288,22 @@ impl CallTracker {
     }
 
     /// The switch gives itself this name.
-    pub fn calls_itself(&mut self, name: &str) {
+    pub(super) fn calls_itself(&mut self, name: &str) {
         self.mending.calls_itself(name);
     }
 
     /// The switch is followed, or not any more.
-    pub fn followed(&mut self, followed: bool) {
+    pub(super) fn followed(&mut self, followed: bool) {
         self.mending.order(Order::Followed(followed), now_us());
     }
 
     /// The next CDRs. Cancel safe.
-    pub async fn next_cdrs(&mut self) -> Came {
+    pub(super) async fn next_cdrs(&mut self) -> Came {
         self.mending.next().await
     }
 
     /// Takes in CDRs.
-    pub async fn came(&mut self, came: Came) {
+    pub(super) async fn came(&mut self, came: Came) {
         match came {
             Came::Read(batch) => self.batch(batch).await,
             Came::Posted(Posted { cdr, stored }) => {
@@ -371,7 +371,7 @@ impl CallTracker {
     }
 
     /// Closes what has waited too long; about once a second.
-    pub async fn tick(&mut self) {
+    pub(super) async fn tick(&mut self) {
         let now = now_us();
         let mut heard_us = self.lag.heard_until(now);
         if self.mending.reads() && self.mending.unread_since().is_none() {

@@ -6,7 +6,7 @@ use eslclient::Event;
 use switchhook_core::headers::Headers;
 
 /// An event, a CDR or a dump, with the switch's name as the operator gave it.
-pub struct ChannelFields<'a, H> {
+pub(crate) struct ChannelFields<'a, H> {
     /// What the switch said.
     pub told: H,
     /// The name; `None` for the one in it.
@@ -41,7 +41,7 @@ impl<H: Headers> Headers for ChannelFields<'_, H> {
 }
 
 /// An event.
-pub struct OfEvent<'a>(pub &'a Event);
+pub(crate) struct OfEvent<'a>(pub &'a Event);
 
 impl Headers for OfEvent<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -102,7 +102,7 @@ pub struct Follower {
 }
 
 /// The password of the next connection, which may change.
-pub type Password = Arc<ArcSwap<Secret>>;
+pub(crate) type Password = Arc<ArcSwap<Secret>>;
 
 impl Follower {
     /// A follower that is not connected yet.

@@ -11,7 +11,7 @@ impl CallTracker {
     /// Before calls that wait are closed: what other instances ended is not ended once more,
     /// and what they know of a call that lacks something is taken. `false` when the store
     /// cannot say; then nothing is to be closed yet.
-    pub async fn hear_others(&mut self, store: &Store) -> bool {
+    pub(super) async fn hear_others(&mut self, store: &Store) -> bool {
         match self.ask_others(store).await {
             Ok(()) => true,
             Err(error) => {

@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One thing to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Job {
+pub(crate) enum Job {
     /// A leg as it stands now.
     Leg(StoredLeg),
     /// A leg that is no more.
@@ -57,7 +57,7 @@ pub enum Job {
 
 /// Tells whoever waits; says that it will not when it is dropped.
 #[derive(Debug, Clone)]
-pub struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
+pub(crate) struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
 
 impl PartialEq for Teller {
     fn eq(&self, other: &Self) -> bool {
@@ -68,13 +68,13 @@ impl PartialEq for Teller {
 impl Eq for Teller {}
 
 /// The queue between ledger and store.
-pub fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
+pub(crate) fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
     mpsc::channel(WAITING)
 }
 
 /// Stores what comes until the queue is closed and empty. What the store does not take
 /// is offered again: nothing is passed over.
-pub async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while queue.recv_many(&mut jobs, TOGETHER).await > 0 {
         let storing = store_all(&store, latest(std::mem::take(&mut jobs)));

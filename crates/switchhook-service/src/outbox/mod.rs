@@ -29,7 +29,7 @@ use switchhook_webhook::signing::Signer;
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
 
 /// How long a claimed document is ours. Longer than any attempt (at most 60 s).
-pub const LEASE: Duration = Duration::from_secs(90);
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
 
 /// How one endpoint (a webhook, by its name) is sent to. Its URL and its
 /// authentication are the business of [`Deliver`].

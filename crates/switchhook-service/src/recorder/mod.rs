@@ -25,7 +25,7 @@ pub use redact::Secrets;
 pub use stream::Taped;
 
 /// The share that is every call.
-pub const ALL: u32 = 1_000_000;
+pub(crate) const ALL: u32 = 1_000_000;
 
 /// What is recorded, and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -25,7 +25,7 @@
 mod engine;
 mod folder;
 mod publish_call;
-pub mod signed_links;
+pub(crate) mod signed_links;
 mod target;
 
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub use target::{Target, TargetError, TargetKind, TargetOptions};
 use signed_links::SignedLinks;
 
 /// Between two looks at a file that is to be whole.
-pub const SETTLED: Duration = Duration::from_secs(1);
+pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
 /// Why a recording cannot be fetched: half a sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl fmt::Display for Trouble {
 }
 
 /// Of recordings, by their path on the switch: the link, or why there is none.
-pub type Links = BTreeMap<String, Result<String, Trouble>>;
+pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
 
 /// Knows what waits of a call, and makes its documents.
 pub trait DocumentMaker: Send + Sync + 'static {
@@ -183,7 +183,7 @@ impl Publisher {
 ///
 /// # Errors
 /// It is none.
-pub fn template(
+pub(crate) fn template(
     name: &'static str,
     text: String,
 ) -> Result<Environment<'static>, minijinja::Error> {

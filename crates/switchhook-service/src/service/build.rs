@@ -69,7 +69,7 @@ pub fn compile(config: &Config) -> Result<Built, Diagnostics> {
 ///
 /// # Errors
 /// As [`compile`], and an answerer whose name or variables cannot be used.
-pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
+pub(crate) fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
     let mut built = compile(config)?;
     for (name, answerer) in answerers {
         let so_far = built.widgets.so_far.clone();
@@ -174,7 +174,7 @@ fn table_names(names: &Names) -> Vec<String> {
 
 /// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
 /// each of their calls takes line 1.
-pub fn blocked(config: &Config, built: &Built) -> Vec<Diagnostic> {
+pub(crate) fn blocked(config: &Config, built: &Built) -> Vec<Diagnostic> {
     let egress = egress(&config.egress);
     let mut warnings = Vec::new();
     for (name, widget) in &built.widgets.by_name {
@@ -197,7 +197,7 @@ fn egress(section: &config::Egress) -> Egress {
 }
 
 /// How a flow's documents look.
-pub fn format(config: &Config, flow: &config::Flow) -> Format {
+pub(crate) fn format(config: &Config, flow: &config::Flow) -> Format {
     Format {
         legs: match flow.legs {
             config::LegChoice::All => Legs::All,
@@ -216,7 +216,7 @@ pub fn format(config: &Config, flow: &config::Flow) -> Format {
 }
 
 /// The names, without `flow.key.`, under which widgets write raw responses.
-pub fn raw_names(config: &Config) -> Vec<String> {
+pub(crate) fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()
@@ -233,7 +233,7 @@ pub fn raw_names(config: &Config) -> Vec<String> {
 ///
 /// # Errors
 /// Secrets that are none, with their line.
-pub fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
+pub(crate) fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
     let mut faults = Vec::new();
     let mut endpoints = HashMap::with_capacity(config.webhooks.len());
     for (name, webhook) in &config.webhooks {
@@ -263,7 +263,7 @@ pub fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
 }
 
 /// When each webhook is left alone, of those that say so.
-pub fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
+pub(crate) fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
     let webhooks = config.webhooks.iter();
     webhooks.filter_map(|(name, webhook)| {
         Some(BreakerConfig {
@@ -276,7 +276,7 @@ pub fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
 }
 
 /// The limits and times of calls on hold.
-pub fn takeover_options(config: &Config) -> call_control::CallControlOptions {
+pub(crate) fn takeover_options(config: &Config) -> call_control::CallControlOptions {
     let limits = &config.limits;
     call_control::CallControlOptions {
         calls_on_hold: limits.calls_on_hold,
@@ -296,7 +296,7 @@ pub fn takeover_options(config: &Config) -> call_control::CallControlOptions {
 }
 
 /// Every secret of the configuration, to be kept out of recordings.
-pub fn secrets(config: &Config) -> Secrets {
+pub(crate) fn secrets(config: &Config) -> Secrets {
     let of_auth = |auth| match auth {
         &Auth::None => None,
         Auth::Basic { password, .. } => Some(password),
@@ -324,13 +324,13 @@ pub fn secrets(config: &Config) -> Secrets {
 }
 
 /// Who may do what over HTTP.
-pub fn guard(config: &Config) -> Guard {
+pub(crate) fn guard(config: &Config) -> Guard {
     let listen = &config.listen;
     Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
 }
 
 /// How documents are delivered, over all webhooks.
-pub fn outbox_options(config: &Config) -> outbox::OutboxOptions {
+pub(crate) fn outbox_options(config: &Config) -> outbox::OutboxOptions {
     outbox::OutboxOptions {
         in_flight: config.limits.deliveries_in_flight,
         keep: config.keep,
@@ -339,7 +339,7 @@ pub fn outbox_options(config: &Config) -> outbox::OutboxOptions {
 }
 
 /// The switches whose parked calls are taken.
-pub fn park_options(config: &Config) -> Vec<park::ParkOptions> {
+pub(crate) fn park_options(config: &Config) -> Vec<park::ParkOptions> {
     let frames = takeover_options(config).frames;
     let given = config.freeswitch.iter().filter_map(|switch| {
         let service = switch.park_service.clone()?;
@@ -365,7 +365,7 @@ pub fn store_options(config: &Config, role: Role) -> store::StoreOptions {
 }
 
 /// How each switch is followed.
-pub fn follow_options(config: &Config) -> Vec<follow::FollowOptions> {
+pub(crate) fn follow_options(config: &Config) -> Vec<follow::FollowOptions> {
     let frames = takeover_options(config).frames;
     let switches = config.freeswitch.iter();
     switches

@@ -11,11 +11,11 @@ use crate::config::Config;
 use crate::follow::CallQuery;
 
 /// All of them.
-pub struct FollowedSwitches(Vec<CallQuery>);
+pub(crate) struct FollowedSwitches(Vec<CallQuery>);
 
 impl FollowedSwitches {
     /// `None` when there is nobody to ask, or the operator does not want it.
-    pub fn of(config: &Config, askers: Vec<CallQuery>) -> Option<Arc<dyn CallVerifier>> {
+    pub(super) fn of(config: &Config, askers: Vec<CallQuery>) -> Option<Arc<dyn CallVerifier>> {
         let wanted = config.listen.confirm_calls && !askers.is_empty();
         wanted.then(|| Arc::new(Self(askers)) as Arc<dyn CallVerifier>)
     }

@@ -15,7 +15,7 @@ use switchhook_core::metric_names;
 
 /// Every switch that may post.
 #[derive(Default)]
-pub struct CdrPosts(Vec<Switch>);
+pub(crate) struct CdrPosts(Vec<Switch>);
 
 struct Switch {
     address: String,
@@ -25,7 +25,7 @@ struct Switch {
 
 impl CdrPosts {
     /// A switch with the inlet of its follower.
-    pub fn admit(&mut self, switch: &config::Switch, inlet: Inlet) {
+    pub(super) fn admit(&mut self, switch: &config::Switch, inlet: Inlet) {
         if switch.json_cdr_post {
             self.0.push(Switch {
                 address: switch.address.clone(),

@@ -33,7 +33,7 @@ use super::recordings::PublicUrl;
 use super::spans;
 
 /// Makes documents after the configuration as it is now.
-pub struct DocumentBuilder {
+pub(crate) struct DocumentBuilder {
     pub(super) flows: ArcSwap<Flows>,
     live_calls: Arc<LiveCalls>,
     traces: traces::TracesHandle,
@@ -55,7 +55,7 @@ impl DocumentBuilder {
     ///
     /// # Errors
     /// A template for recordings that is none.
-    pub fn new(
+    pub(super) fn new(
         config: &Config,
         built: &Built,
         live_calls: Arc<LiveCalls>,
@@ -69,7 +69,7 @@ impl DocumentBuilder {
     }
 
     /// Calls that are over are told to the `traces`.
-    pub fn traced(self, traces: traces::TracesHandle) -> Self {
+    pub(super) fn traced(self, traces: traces::TracesHandle) -> Self {
         Self { traces, ..self }
     }
 
@@ -77,7 +77,7 @@ impl DocumentBuilder {
     ///
     /// # Errors
     /// A template for recordings that is none.
-    pub fn replace(&self, config: &Config, built: &Built) -> Result<(), Diagnostics> {
+    pub(super) fn replace(&self, config: &Config, built: &Built) -> Result<(), Diagnostics> {
         self.flows.store(Arc::new(Flows::new(config, built)?));
         Ok(())
     }

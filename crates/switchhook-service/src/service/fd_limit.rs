@@ -9,7 +9,7 @@ const BESIDES: u64 = 100;
 
 /// Raises the process's limit of open files to what the system allows, and warns when
 /// `connections` do not fit under that.
-pub fn raise(connections: usize) {
+pub(crate) fn raise(connections: usize) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(files) => {
             if let Some(warning) = too_few(files, connections) {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// The start of the machine and the network in it, within which one process alone listens on
 /// `address`; `None` where the system tells neither.
-pub fn of(address: SocketAddr) -> Option<String> {
+pub(crate) fn of(address: SocketAddr) -> Option<String> {
     // Another for each start, and for each machine: proc_sys_kernel(5).
     let machine = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     // Containers of one machine have networks of their own: namespaces(7).

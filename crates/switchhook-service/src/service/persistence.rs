@@ -30,7 +30,7 @@ use super::build::Built;
 use super::spans::Attempt;
 
 /// Stores what calls leave behind.
-pub struct StorePersistence {
+pub(crate) struct StorePersistence {
     store: Store,
     places: Arc<Semaphore>,
 }
@@ -42,7 +42,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl StorePersistence {
     /// Over `store`.
-    pub fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store) -> Self {
         Self {
             store,
             places: Arc::new(Semaphore::new(WAITING)),
@@ -125,7 +125,7 @@ fn now_ms() -> i64 {
 }
 
 /// Sends what waits in the store, with the webhooks as they are configured now.
-pub struct WebhookSender {
+pub(crate) struct WebhookSender {
     known: ArcSwap<Known>,
     breakers: Arc<Breakers>,
     traces: traces::TracesHandle,
@@ -139,7 +139,11 @@ struct Known {
 impl WebhookSender {
     /// The webhooks of a configuration. Each attempt is told to the `traces`; a call's request
     /// in the background asks the `breakers` first.
-    pub fn new(built: &Built, breakers: Arc<Breakers>, traces: traces::TracesHandle) -> Self {
+    pub(super) fn new(
+        built: &Built,
+        breakers: Arc<Breakers>,
+        traces: traces::TracesHandle,
+    ) -> Self {
         Self {
             known: ArcSwap::from_pointee(Known::of(built)),
             breakers,
@@ -148,7 +152,7 @@ impl WebhookSender {
     }
 
     /// Those of another one, from the next attempt on.
-    pub fn replace(&self, built: &Built) {
+    pub(super) fn replace(&self, built: &Built) {
         self.known.store(Arc::new(Known::of(built)));
     }
 }

@@ -15,7 +15,7 @@ use crate::recordings::signed_links::{self, SharedSignedLinks};
 use super::{StartError, bind, local, recordings};
 
 /// The port, while it is served.
-pub struct RecordingServer {
+pub(crate) struct RecordingServer {
     open: Option<Open>,
     shelves: SharedSignedLinks,
 }
@@ -31,7 +31,7 @@ impl RecordingServer {
     ///
     /// # Errors
     /// An address that cannot be listened on.
-    pub async fn start(config: &Config) -> Result<Self, StartError> {
+    pub(super) async fn start(config: &Config) -> Result<Self, StartError> {
         let shelves: SharedSignedLinks = Arc::new(ArcSwapOption::new(recordings::shelf(config)));
         let Some(serve) = &config.recordings.serve else {
             return Ok(Self {
@@ -57,12 +57,12 @@ impl RecordingServer {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> Option<SocketAddr> {
+    pub(super) fn address(&self) -> Option<SocketAddr> {
         self.open.as_ref().map(|open| open.address)
     }
 
     /// The folder and the secret of another configuration; the address stays.
-    pub fn replace(&self, config: &Config) {
+    pub(super) fn replace(&self, config: &Config) {
         let shelf = recordings::shelf(config);
         if shelf.is_some() && self.open.is_none() {
             warn!("recordings.serve is new: its links open nothing before a restart");
@@ -71,7 +71,7 @@ impl RecordingServer {
     }
 
     /// Who is being sent a file is sent the rest of it for as long as the pages have.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         let Some(mut open) = self.open else { return };
         open.stop.cancel();
         if tokio::time::timeout(super::PAGES_DEADLINE, &mut open.task)

@@ -14,7 +14,7 @@ const NAME: &str = "public_url";
 
 /// Who makes `recordedFilePublicPath`.
 #[derive(Debug)]
-pub enum PublicUrl {
+pub(crate) enum PublicUrl {
     /// A template.
     Template(Box<Environment<'static>>),
     /// What is waited for.
@@ -26,7 +26,7 @@ impl PublicUrl {
     ///
     /// # Errors
     /// A template that is none, or names what it cannot; a target that cannot be.
-    pub fn new(config: &Config) -> Result<Option<Self>, Diagnostics> {
+    pub(super) fn new(config: &Config) -> Result<Option<Self>, Diagnostics> {
         if let Some(publisher) = publisher(config)? {
             return Ok(Some(Self::Published(Arc::new(publisher))));
         }
@@ -49,7 +49,7 @@ impl PublicUrl {
     }
 
     /// The URL of one recording of a call, when it needs not be waited for.
-    pub fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
+    pub(super) fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
         let path = &recording.path;
         let url = match self {
             Self::Template(template) => {
@@ -84,7 +84,7 @@ fn render(
 ///
 /// # Errors
 /// A target that cannot be.
-pub fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
+pub(crate) fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
     let wait = config.recordings.wait;
     if let Some(shelf) = shelf(config) {
         return Ok(Some(Publisher::new(wait, PublishTo::SignedLinks(shelf))));
@@ -109,7 +109,7 @@ pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
 }
 
 /// What is served, when it is.
-pub fn shelf(config: &Config) -> Option<Arc<SignedLinks>> {
+pub(crate) fn shelf(config: &Config) -> Option<Arc<SignedLinks>> {
     let serve = config.recordings.serve.as_ref()?;
     let shelf = SignedLinks::new(
         serve.folder.clone(),
@@ -130,7 +130,7 @@ pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
 }
 
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
-pub fn absent(config: &Config) -> Option<Diagnostic> {
+pub(crate) fn absent(config: &Config) -> Option<Diagnostic> {
     let (key, folder) = recordings_folder(config)?;
     let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(

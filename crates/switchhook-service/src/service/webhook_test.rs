@@ -12,11 +12,11 @@ use switchhook_admin::webhook_test::{self, TestWebhook};
 use switchhook_core::outcome::Outcome;
 
 /// Over the webhooks of the calls on hold.
-pub struct WebhookTests(Arc<CallControl>);
+pub(crate) struct WebhookTests(Arc<CallControl>);
 
 impl WebhookTests {
     /// For the page.
-    pub fn desk(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
+    pub(super) fn desk(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
         webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
     }
 }

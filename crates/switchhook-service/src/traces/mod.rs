@@ -37,7 +37,7 @@ pub use ids::{SpanId, Trace};
 pub use span::{Clock, Span, SpanKind};
 
 /// The share that is every call.
-pub const ALL: u32 = 1_000_000;
+pub(crate) const ALL: u32 = 1_000_000;
 /// Spans that wait for the collector, about 1 KiB each; one more is dropped.
 const WAITING: usize = 8_192;
 

@@ -86,7 +86,7 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
 ///
 /// # Errors
 /// [`NoReplay`].
-pub fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
+pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

@@ -19,7 +19,7 @@ use crate::recorder::{CallRecording, What};
 use eslclient::{Client, Command, Connection, Event};
 
 /// One call, from the park to its line.
-pub async fn hold(
+pub(crate) async fn hold(
     call_control: Arc<CallControl>,
     hook: Hook,
     event: Event,

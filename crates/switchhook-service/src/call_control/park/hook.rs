@@ -8,7 +8,7 @@ use eslclient::{Command, CommandError, Event};
 use switchhook_core::headers::Headers as _;
 
 /// The service that is to take the call.
-pub const SERVICE: &str = "flow.service";
+pub(crate) const SERVICE: &str = "flow.service";
 /// The name before `-line-0` and `-line-1`; without it the webhook's.
 const LINES: &str = "flow.lines";
 /// Their context.
@@ -23,7 +23,7 @@ const APPLICATION: &str = "current_application";
 const UNTAKEN: &str = "flow.untaken";
 
 /// A parked call that is given to us.
-pub struct Hook {
+pub(crate) struct Hook {
     pub channel: Channel,
     /// The scheduled task to cancel now that the call is taken.
     pub untaken: Option<u64>,
@@ -31,7 +31,7 @@ pub struct Hook {
 
 /// Why a call that is given to us cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub(crate) enum Unusable {
     /// If we died it would wait for ever.
     #[error(
         "flow.way_out holds no task's number; schedule a way out before park, as the shipped hook does"
@@ -49,7 +49,7 @@ pub enum Unusable {
 ///
 /// # Errors
 /// When it is, and cannot be taken.
-pub fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
+pub(crate) fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
     let headers = AsItCame(event);
     let variable = |name| {
         let value = headers.variable(name).map(std::borrow::Cow::into_owned);

@@ -55,7 +55,7 @@ const NAMES: [&str; 3] = ["CHANNEL_PARK", "CHANNEL_UNPARK", "CHANNEL_HANGUP"];
 
 /// One switch whose parked calls are taken.
 #[derive(Debug, Clone)]
-pub struct ParkOptions {
+pub(crate) struct ParkOptions {
     /// Host and port of its Event Socket.
     pub address: String,
     /// Its password.
@@ -82,7 +82,7 @@ enum Lost {
 }
 
 /// Takes the parked calls of one switch until it is told to stop.
-pub struct Parking {
+pub(crate) struct Parking {
     call_control: Arc<CallControl>,
     options: ParkOptions,
     health: watch::Sender<Health>,
@@ -91,7 +91,7 @@ pub struct Parking {
 impl Parking {
     /// Not connected yet.
     #[must_use]
-    pub fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
+    pub(crate) fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
         Self {
             call_control,
@@ -102,13 +102,13 @@ impl Parking {
 
     /// Whether parked calls are taken, and what is wrong when they are not.
     #[must_use]
-    pub fn health(&self) -> watch::Receiver<Health> {
+    pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
     /// Connects, again and again. After `stop` it takes no more calls (the hook's first way
     /// out, or another service, has them) and returns when the last has left.
-    pub async fn run(self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
         let mut wait = FIRST_WAIT;
         loop {
             let ended = tokio::select! {

@@ -12,7 +12,7 @@ use eslclient::{Client, Command, Error, Gone, Reply};
 
 /// How a channel left its park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Departure {
+pub(crate) enum Departure {
     /// Hung up.
     HungUp,
     /// Moved, by us or by anybody.
@@ -21,7 +21,7 @@ pub enum Departure {
 
 impl Departure {
     /// What an event of this name tells.
-    pub fn of(name: &str) -> Option<Self> {
+    pub(super) fn of(name: &str) -> Option<Self> {
         match name {
             "CHANNEL_HANGUP" => Some(Self::HungUp),
             "CHANNEL_UNPARK" => Some(Self::MovedOn),
@@ -38,7 +38,7 @@ impl Departure {
 }
 
 /// Speaks for one call over the connection of all.
-pub struct Shared {
+pub(crate) struct Shared {
     client: Client,
     pending: Vec<Command>,
     /// Sent together, and their replies not there yet. The next wait for them: they are
@@ -54,7 +54,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(
+    pub(super) fn new(
         client: Client,
         departure: oneshot::Receiver<Departure>,
         tape: Option<CallRecording>,

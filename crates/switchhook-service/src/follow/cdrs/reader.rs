@@ -23,7 +23,7 @@ const FILES: usize = 256;
 const BYTES: u64 = 16 * 1024 * 1024;
 /// A file that was written this much before the newest that was read may be unread: the clock of
 /// files is coarse, and a listing may miss what is written meanwhile.
-pub const OVERLAP_US: i64 = 120 * 1_000_000;
+pub(crate) const OVERLAP_US: i64 = 120 * 1_000_000;
 /// How long a file may take to be written.
 const UNFINISHED: Duration = Duration::from_secs(30);
 /// Between two looks at unfinished files.
@@ -35,7 +35,7 @@ const OFTEN: Duration = Duration::from_secs(5);
 
 /// What the reader is to do.
 #[derive(Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// Begin: all before this time (µs since 1970, the files' own) is read.
     Begin(i64),
     /// Look through the folder now.
@@ -48,7 +48,7 @@ pub enum Order {
 
 /// Some CDRs.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Each with how many bytes it had.
     pub cdrs: Vec<Cdr>,
     /// All that was written before this is read, once these are stored.
@@ -59,7 +59,7 @@ pub struct Batch {
 
 /// Where and how it reads.
 #[derive(Debug, Clone)]
-pub struct CdrReaderOptions {
+pub(crate) struct CdrReaderOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The largest file.
@@ -69,7 +69,7 @@ pub struct CdrReaderOptions {
 }
 
 /// Reads one folder.
-pub struct Reader {
+pub(crate) struct Reader {
     options: CdrReaderOptions,
     batches: mpsc::Sender<Batch>,
     health: watch::Sender<Health>,
@@ -84,7 +84,7 @@ pub struct Reader {
 
 impl Reader {
     /// A reader that waits for [`Order::Begin`].
-    pub fn new(
+    pub(super) fn new(
         options: CdrReaderOptions,
         batches: mpsc::Sender<Batch>,
         health: watch::Sender<Health>,
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// Reads until nobody gives orders any more.
-    pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let due = self.until_us.is_some();
             tokio::select! {

@@ -34,7 +34,7 @@ const UNSAFE: &AsciiSet = &CONTROLS
 
 /// What stands somewhere, and what is to stand there.
 #[derive(Default)]
-pub struct Pairs {
+pub(crate) struct Pairs {
     all: Vec<(String, String)>,
     /// In plain events alone. A value that comes with a `%` is asked for once more, so one that
     /// is masked keeps one.
@@ -43,7 +43,7 @@ pub struct Pairs {
 
 impl Pairs {
     /// A secret, in every form in which it may stand.
-    pub fn add(&mut self, secret: &str) {
+    pub(super) fn add(&mut self, secret: &str) {
         let stars = "*".repeat(secret.len());
         self.push(STANDARD.encode(secret), STANDARD.encode(&stars));
         let json = serde_json::to_string(secret).unwrap_or_default();
@@ -72,21 +72,21 @@ impl Pairs {
     }
 
     /// One form.
-    pub fn push(&mut self, from: String, to: String) {
+    pub(super) fn push(&mut self, from: String, to: String) {
         if from.len() >= LEAST && !self.all.iter().any(|(known, _)| *known == from) {
             self.all.push((from, to));
         }
     }
 
     /// A longer one may have a shorter one in it.
-    pub fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         for some in [&mut self.all, &mut self.of_events] {
             some.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
         }
     }
 
     /// A text without any.
-    pub fn text(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (secret, stars) in &self.all {
             if text.contains(secret.as_str()) {
@@ -97,7 +97,7 @@ impl Pairs {
     }
 
     /// The same of bytes.
-    pub fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.text(text).into_bytes(),
             Err(_) => masked(bytes, &self.all),
@@ -114,7 +114,7 @@ impl Pairs {
     }
 
     /// The same of a line.
-    pub fn what(&self, what: What) -> What {
+    pub(super) fn what(&self, what: What) -> What {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
         let pairs = |list: Vec<(String, String)>| {
             let list = list.into_iter();

@@ -10,7 +10,7 @@ use switchhook_core::secret::Secret;
 
 /// Why a file is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// Nothing is there for anybody.
     #[error("nothing is here")]
     Nothing,
@@ -24,7 +24,7 @@ pub enum Refused {
 
 impl Refused {
     /// The word in the metrics.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Nothing => "absent",
             Self::Forged => "forged",
@@ -33,7 +33,7 @@ impl Refused {
     }
 
     /// What it is answered with.
-    pub const fn status(self) -> StatusCode {
+    pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::Nothing => StatusCode::NOT_FOUND,
             Self::Forged => StatusCode::FORBIDDEN,
@@ -44,7 +44,7 @@ impl Refused {
 
 /// What links are signed with.
 #[derive(Clone)]
-pub struct Key(Hmac<Sha256>);
+pub(crate) struct Key(Hmac<Sha256>);
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,14 +53,14 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    pub fn new(secret: &Secret) -> Self {
+    pub(super) fn new(secret: &Secret) -> Self {
         // HMAC takes a key of any length.
         let keyed = Hmac::new_from_slice(secret.reveal().as_bytes());
         Self(keyed.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default())))
     }
 
     /// The query of a link to `path` that holds until then, s since 1970.
-    pub fn query(&self, path: &str, until: u64) -> String {
+    pub(super) fn query(&self, path: &str, until: u64) -> String {
         let signature = self.over(path, until).finalize().into_bytes();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("expires={until}&signature={signature}")
@@ -70,7 +70,7 @@ impl Key {
     ///
     /// # Errors
     /// Why not.
-    pub fn admits(&self, path: &str, query: &str, now: u64) -> Result<(), Refused> {
+    pub(super) fn admits(&self, path: &str, query: &str, now: u64) -> Result<(), Refused> {
         let value = |wanted: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs

@@ -24,7 +24,7 @@ use tower_http::services::ServeDir;
 
 use super::folder::{Folder, encoded};
 use link::Key;
-pub use link::Refused;
+pub(crate) use link::Refused;
 use permit_body::PermitBody;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
@@ -84,7 +84,7 @@ fn now() -> u64 {
 }
 
 /// The shelf as it is configured now; another after a reload.
-pub type SharedSignedLinks = Arc<ArcSwapOption<SignedLinks>>;
+pub(crate) type SharedSignedLinks = Arc<ArcSwapOption<SignedLinks>>;
 
 #[derive(Clone)]
 struct LinkContext {
@@ -96,7 +96,7 @@ struct LinkContext {
 ///
 /// # Errors
 /// What the listener's socket says when it fails.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     shelves: SharedSignedLinks,
     stop: CancellationToken,

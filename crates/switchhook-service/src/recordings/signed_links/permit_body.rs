@@ -8,13 +8,13 @@ use hyper::body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// A body and its place.
-pub struct PermitBody {
+pub(crate) struct PermitBody {
     body: Body,
     _place: OwnedSemaphorePermit,
 }
 
 impl PermitBody {
-    pub const fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
+    pub(super) const fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
         Self {
             body,
             _place: place,
