@@ -36,7 +36,7 @@ pub struct CallReport {
     /// Times that the service wrote to the switch.
     pub writes: usize,
     /// Times that it waited for an answer of the switch before it wrote again, and the first.
-    pub round_trips: usize,
+    pub(crate) round_trips: usize,
     /// Requests that reached the webhook.
     pub requests: usize,
     /// The document that was delivered when the call was over; `null` when none was.

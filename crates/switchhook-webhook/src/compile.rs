@@ -131,7 +131,7 @@ impl Webhook {
 
     /// Bytes of body that are read of an answer, after decompression.
     #[must_use]
-    pub fn response_limit(&self) -> usize {
+    pub(crate) fn response_limit(&self) -> usize {
         self.answer.limit()
     }
 

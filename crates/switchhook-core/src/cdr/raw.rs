@@ -13,7 +13,7 @@ pub(crate) struct Raw {
     pub channel_data: ChannelData,
     pub variables: OrderedMap,
     #[serde(default)]
-    pub app_log: AppLog,
+    pub(crate) app_log: AppLog,
     #[serde(default)]
     callflow: Vec<Profile>,
 }

@@ -11,7 +11,7 @@ use crate::recording::Recording;
 impl Leg {
     /// Takes in what `event` says. Facts once learnt stay; variables follow the newest
     /// event until the leg is down. The same event twice, or an older one late, changes nothing.
-    pub fn absorb(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &Limits) {
+    pub(crate) fn absorb(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &Limits) {
         let newest = self.is_newest(event) && self.phase != Phase::Down;
         let mends =
             kind == ChannelEventKind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();

@@ -129,7 +129,7 @@ impl Channel {
     }
 
     /// Whether a variable may be there. The switch compares names without case.
-    pub fn may_have(&self, name: &str) -> bool {
+    pub(crate) fn may_have(&self, name: &str) -> bool {
         let has = |names: &[String]| names.iter().any(|has| has.eq_ignore_ascii_case(name));
         self.has.as_deref().is_none_or(has)
     }
@@ -153,7 +153,7 @@ impl Channel {
 
     /// Whether the call is still where it was handed over, by the value of [`Channel::sign`].
     /// A parked one has the number of this very way out: it may be parked anew by now.
-    pub fn is_where_it_was(&self, sign: Option<&str>) -> bool {
+    pub(crate) fn is_where_it_was(&self, sign: Option<&str>) -> bool {
         match self.way {
             Way::Socket { .. } => sign.is_some(),
             Way::Parked(_) => sign.and_then(number) == self.way_out,
@@ -216,7 +216,7 @@ impl ConnectReply {
 
     /// The headers that were read and are in doubt: name of the header, and of the
     /// channel variable that holds its exact text.
-    pub fn doubtful(&self) -> Vec<(String, String)> {
+    pub(crate) fn doubtful(&self) -> Vec<(String, String)> {
         let doubtful = self.doubtful.borrow();
         doubtful
             .iter()

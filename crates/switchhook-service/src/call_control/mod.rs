@@ -199,7 +199,7 @@ impl CallControl {
 
     /// Asks for each call whether a switch has it, before its webhook is asked.
     #[must_use]
-    pub fn confirmed_by(mut self, verifier: Option<Arc<dyn CallVerifier>>) -> Self {
+    pub(crate) fn confirmed_by(mut self, verifier: Option<Arc<dyn CallVerifier>>) -> Self {
         self.verifier = verifier;
         self
     }

@@ -13,7 +13,7 @@ use super::{CallControl, WebhookTask};
 
 /// A call that is recorded.
 pub(crate) struct RecordingSession {
-    pub tape: CallRecording,
+    pub(crate) tape: CallRecording,
     began_ms: i64,
 }
 

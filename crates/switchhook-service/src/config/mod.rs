@@ -219,7 +219,7 @@ impl Config {
     /// is asked with (`auth`, `signing`, `tls`). With an empty `name`: what it says of calls that
     /// ask none of its webhooks.
     #[must_use]
-    pub fn webhook_text(&self, name: &str) -> &str {
+    pub(crate) fn webhook_text(&self, name: &str) -> &str {
         self.source.webhooks.get(name).map_or("", String::as_str)
     }
 

@@ -139,7 +139,7 @@ impl Follower {
 
     /// Asks the switch for single calls.
     #[must_use]
-    pub fn asker(&self) -> CallQuery {
+    pub(crate) fn asker(&self) -> CallQuery {
         self.asker.clone()
     }
 
@@ -151,13 +151,13 @@ impl Follower {
 
     /// Whether the folder of its CDRs can be read.
     #[must_use]
-    pub fn cdrs_health(&self) -> watch::Receiver<Health> {
+    pub(crate) fn cdrs_health(&self) -> watch::Receiver<Health> {
         self.cdrs_health.subscribe()
     }
 
     /// Takes the CDRs that the switch posts.
     #[must_use]
-    pub fn inlet(&self) -> Inlet {
+    pub(crate) fn inlet(&self) -> Inlet {
         self.inlet.clone()
     }
 

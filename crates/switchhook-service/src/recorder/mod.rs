@@ -33,7 +33,7 @@ pub struct RecorderOptions {
     /// The share of calls, in millionths: from 0 (none) to [`ALL`].
     pub share: u32,
     /// Only calls that did not go down line 0 are kept.
-    pub failures_only: bool,
+    pub(crate) failures_only: bool,
     /// Where files are written, each for one call.
     pub folder: PathBuf,
     /// Files that are kept; the oldest go first.

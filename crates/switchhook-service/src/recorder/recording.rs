@@ -88,7 +88,7 @@ impl CallRecording {
     }
 
     /// What Rust code is asked, a JSON object.
-    pub fn questioned(&self, json: &str) {
+    pub(crate) fn questioned(&self, json: &str) {
         self.add(json.len(), |_| {
             Some(What::Question(Payload::new(json.as_bytes())))
         });

@@ -71,7 +71,7 @@ pub struct Manner {
     /// How numbers are shown.
     pub mask: Mask,
     /// The end of each call is learnt, and with it comes its own span: the others are below it.
-    pub has_calls: bool,
+    pub(crate) has_calls: bool,
 }
 
 /// The traces could not be set up.

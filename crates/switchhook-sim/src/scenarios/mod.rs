@@ -59,7 +59,7 @@ pub(super) struct Scenario {
     /// Keys of the document that are not text, without `flow.key.`.
     pub typed: Vec<(&'static str, Value)>,
     /// The document must be delivered again, the same under the same id.
-    pub repeats: bool,
+    pub(crate) repeats: bool,
     /// What the request itself must be like.
     pub request: Option<Check>,
     /// The number by which the call finds account, flow and webhook: its dialplan names none.

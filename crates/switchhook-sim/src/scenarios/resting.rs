@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 pub(crate) struct Rests {
     pub fails: [Scenario; 2],
     pub rests: [Scenario; 2],
-    pub heals: [Scenario; 2],
+    pub(crate) heals: [Scenario; 2],
 }
 
 /// The first call's webhook is everybody's: told apart by a variable in its URL.

@@ -43,7 +43,7 @@ pub struct HeardSound {
     /// What it was.
     pub sound: Sound,
     /// For how long.
-    pub lasted: Duration,
+    pub(crate) lasted: Duration,
 }
 
 /// What one caller heard from entering the dialplan until a line was taken.

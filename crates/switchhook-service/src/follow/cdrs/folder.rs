@@ -23,7 +23,7 @@ const SUFFIX: &str = ".cdr.json";
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Found {
     /// When it was last written, µs since 1970 by the file system's clock.
-    pub written_us: i64,
+    pub(crate) written_us: i64,
     /// Where it is.
     pub path: PathBuf,
     /// Its size.

@@ -54,7 +54,7 @@ pub(crate) struct Batch {
     /// All that was written before this is read, once these are stored.
     pub until_us: Option<i64>,
     /// The last of what was ordered.
-    pub is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 /// Where and how it reads.

@@ -39,7 +39,7 @@ pub(super) enum TaskAction {
 pub(super) struct Task {
     pub id: u32,
     pub at: Instant,
-    pub deed: TaskAction,
+    pub(crate) deed: TaskAction,
 }
 
 /// Moments in microseconds since 1970; 0 when it has not happened.
@@ -52,7 +52,7 @@ pub(super) struct Times {
     pub early_media: u64,
     pub bridged: u64,
     pub transferred: u64,
-    pub hungup: u64,
+    pub(crate) hungup: u64,
 }
 
 /// Microseconds since 1970.
@@ -77,7 +77,7 @@ pub(super) struct Channel {
     pub uuid: String,
     pub party: Party,
     /// Number of the destination when it was created.
-    pub first_destination: String,
+    pub(crate) first_destination: String,
     pub profile: Profile,
     /// `Channel-Call-UUID`.
     pub call_uuid: String,
@@ -88,7 +88,7 @@ pub(super) struct Channel {
     pub state: State,
     /// The state whose name events carry; it follows `state` at the next tick.
     pub running: State,
-    pub call_state: CallState,
+    pub(crate) call_state: CallState,
     pub cause: Option<Cause>,
     pub times: Times,
     variables: Vec<(Text, Text)>,
@@ -100,8 +100,8 @@ pub(super) struct Channel {
     /// Where `uuid_transfer` or `transfer` sends it: `EXTENSION DIALPLAN CONTEXT`.
     pub moved: Option<String>,
     /// Somebody listens: events are worth building.
-    pub heeded: bool,
-    pub fired: Vec<Event>,
+    pub(crate) heeded: bool,
+    pub(crate) fired: Vec<Event>,
     pub ear: AudioRecorder,
     /// The file that it is recorded to.
     pub recording: Option<String>,
@@ -110,7 +110,7 @@ pub(super) struct Channel {
     /// It will be deleted instead.
     pub discards: bool,
     /// Variables that are set last of all.
-    pub parting: Vec<(&'static str, String)>,
+    pub(crate) parting: Vec<(&'static str, String)>,
     pub violations: Vec<String>,
     /// Variables that a peer wrote, for the checks at the end.
     pub written: BTreeMap<String, String>,
