@@ -9,9 +9,9 @@ use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::timeout;
 
+use super::options::{LabError, LabOptions, Started};
 use super::receiver::{Receiver, Request, closed_port};
 use super::report::CallReport;
-use super::run::{LabError, LabOptions, Started};
 use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
 use super::{config, documents};

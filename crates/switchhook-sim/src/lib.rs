@@ -15,6 +15,7 @@ mod config;
 mod documents;
 mod harness;
 pub mod load;
+mod options;
 mod outages;
 pub mod receiver;
 mod report;
@@ -22,5 +23,6 @@ pub mod run;
 mod scenarios;
 pub mod switch;
 
+pub use self::options::{LabError, LabOptions, Service, Started};
 pub use self::report::{CallReport, LabReport};
-pub use self::run::{LabError, LabOptions, Service, Started, run};
+pub use self::run::run;

@@ -7,9 +7,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::documents;
 use super::harness::{Harness, Played, SETTLE};
+use super::options::{LabError, ROOM, Service};
 use super::receiver::{Receiver, Request};
 use super::report::CallReport;
-use super::run::{LabError, ROOM, Service};
 use super::scenarios::{Killed, ReceiverDown, Rests, Scenario};
 use super::switch::Switch;
 

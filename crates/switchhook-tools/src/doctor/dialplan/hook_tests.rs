@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::super::read::Action;
 use super::*;
 use crate::doctor::tests::plan;
 use crate::doctor::{Hooked, Level};

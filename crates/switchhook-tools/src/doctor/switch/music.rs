@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::{Answers, global};
-use super::core::load;
+use super::modules::load;
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 use switchhook_service::call_control::HoldMusic;
