@@ -339,3 +339,21 @@ fn a_circle_over_a_reexport_is_found() {
     });
     assert_eq!(found, ["a -> b", "b -> a"]);
 }
+
+#[test]
+fn every_file_that_the_architecture_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let named = Regex::new(r"`((?:crates|src|tests|docs)/[\w./-]*)`").unwrap();
+    let paths: BTreeSet<_> = named
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        assert!(
+            root.join(&path).exists(),
+            "docs/architecture.md names {path}"
+        );
+    }
+}
