@@ -2,10 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Page, all_pages, assert_none, files, manual, plain, root};
+use super::{CODE, Page, all_pages, assert_none, files, manual, plain, root};
+
+static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"!?\[([^\]]*)\]\([^)]*\)").unwrap());
+/// Where a link leads: in line, by reference, or in HTML.
+static TARGET: LazyLock<Regex> = LazyLock::new(|| {
+    let (inline, reference) = (r"\]\(<?([^)\s>]*)", r"^\[[^\]]+\]:\s*<?([^\s>]+)");
+    Regex::new(&format!(r#"{inline}|{reference}|(?:src|href)="([^"]*)""#)).unwrap()
+});
 
 /// How a site makes an anchor of a heading.
 #[derive(Clone, Copy)]
@@ -16,7 +24,6 @@ enum Site {
 
 /// Returns the anchors of a page. The second heading of the same words ends in `-1`.
 fn anchors(page: &Page, site: Site) -> BTreeSet<String> {
-    let link = Regex::new(r"!?\[([^\]]*)\]\([^)]*\)").unwrap();
     let mut anchors = BTreeSet::new();
     for (_, line) in page.prose() {
         let words = line.trim_start_matches('#');
@@ -24,7 +31,7 @@ fn anchors(page: &Page, site: Site) -> BTreeSet<String> {
         if !(1..=6).contains(&level) || !words.starts_with(' ') {
             continue;
         }
-        let words = link.replace_all(words.trim(), "$1");
+        let words = LINK.replace_all(words.trim(), "$1");
         let mut anchor = String::new();
         for letter in words.chars() {
             match letter {
@@ -46,12 +53,8 @@ fn anchors(page: &Page, site: Site) -> BTreeSet<String> {
 
 /// Returns the targets of a line's links and images. Code is no link.
 fn targets(line: &str) -> Vec<String> {
-    let code = Regex::new(r"``.+?``|`[^`]*`").unwrap();
-    let target =
-        Regex::new(r#"\]\(<?([^)\s>]*)|^\[[^\]]+\]:\s*<?([^\s>]+)|(?:src|href)="([^"]*)""#);
-    let line = code.replace_all(line, "");
-    let found = target.unwrap();
-    let found = found.captures_iter(&line);
+    let line = CODE.replace_all(line, "");
+    let found = TARGET.captures_iter(&line);
     found
         .filter_map(|one| one.iter().skip(1).flatten().next())
         .map(|target| target.as_str().to_owned())

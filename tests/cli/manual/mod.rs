@@ -9,6 +9,12 @@ mod words;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// Code in a line.
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"``.+?``|`[^`]*`").unwrap());
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
