@@ -74,7 +74,7 @@ fn fault(page: &Page, target: &str) -> Option<String> {
         return Some(format!("{} does not exist", to.display()));
     }
     let is_in_the_book = folder == Path::new("docs");
-    if is_in_the_book && !to.starts_with("docs") {
+    if is_in_the_book && path.contains("..") {
         return Some("the book has only what is in docs/; write the path as code".to_owned());
     }
     if anchor.is_empty() {

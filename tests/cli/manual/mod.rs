@@ -5,6 +5,7 @@ mod commands;
 mod examples;
 mod links;
 mod metrics;
+mod settings;
 mod words;
 
 use std::fs;
