@@ -3,8 +3,10 @@
 //! A test without its program says `SKIPPED` on standard error and passes. It fails instead if the
 //! program's `…_REQUIRED` variable or `CI=true` is set.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A program that some tests need.
 #[derive(Debug)]
@@ -75,8 +77,8 @@ impl Prerequisite {
         (self.is_there)()
     }
 
-    /// Says that a test is skipped. Writes past the test harness, which hides what a passing test
-    /// prints.
+    /// Says that tests are skipped, once in a test program. Writes past the test harness, which hides
+    /// what a passing test prints.
     ///
     /// # Panics
     ///
@@ -93,8 +95,11 @@ impl Prerequisite {
             !is_set("CI") && !is_set(required_by),
             "{tests}: {program} not found, and CI or {required_by} is set; {cure}"
         );
-        let said = format!("\nSKIPPED: {tests}: {program} not found; {cure}\n");
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
+        static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+        if SAID.lock().unwrap().insert(tests) {
+            let said = format!("\nSKIPPED: {tests}: {program} not found; {cure}\n");
+            std::io::stderr().write_all(said.as_bytes()).unwrap();
+        }
     }
 }
 
