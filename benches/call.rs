@@ -10,7 +10,7 @@ use test_support::work;
 
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();

@@ -4,7 +4,7 @@
 use test_support::switch;
 
 use eslclient::{Command, CommandError, Execute};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
@@ -58,7 +58,7 @@ fn variable(uuid: &str, name: &str, value: &str) {
 fn harmless(value: &str) {
     let inert = inert(value);
     assert!(!switch::could_expand(&inert), "{inert:?}");
-    assert_eq!(switchhook_core::inert::inert(&inert), inert);
+    assert_eq!(switchhook_core::sanitize::inert(&inert), inert);
     match Command::set_variable(UUID, "flow.key.x", &inert) {
         Ok(command) => {
             let stored = switch::stored(command.as_bytes(), UUID, "flow.key.x");

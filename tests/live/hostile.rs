@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 
 use super::call::{Call, Exchange};
 use super::receiver::Receiver;

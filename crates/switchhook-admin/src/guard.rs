@@ -18,8 +18,8 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
+use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::secret::Secret;
-use switchhook_core::sparing::Sparing;
 
 /// The rule for every request.
 #[derive(Debug)]
@@ -120,7 +120,11 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 /// The layer before what may change something.
-pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(crate) async fn change(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match guard.change(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
@@ -128,7 +132,11 @@ pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Nex
 }
 
 /// The layer before everything; no page of another site may frame ours.
-pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(crate) async fn visit(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match guard.visit(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => {
@@ -151,7 +159,7 @@ pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next
 }
 
 /// Whoever may connect may make us write a line, but not fill a disk.
-static FEW: Sparing = Sparing::new(20);
+static FEW: LogThrottle = LogThrottle::new(20);
 
 impl Refused {
     /// Behind a proxy, nobody may see what the answer says.

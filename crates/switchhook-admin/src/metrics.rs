@@ -11,11 +11,11 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use switchhook_core::clock;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_store::Backlog;
 
 use super::http::Ops;
-use switchhook_core::figures::Figures;
+use switchhook_core::metrics_reader::MetricsReader;
 
 /// A store that does not answer must not make the metrics late.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,7 +24,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers in the format that was asked for.
-pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
+pub(crate) async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
     refresh(&ops).await;
     ops.metrics.run_upkeep();
     let text = ops.metrics.render();
@@ -42,10 +42,10 @@ pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
 async fn refresh(ops: &Ops) {
     for check in (ops.checks)() {
         let well = if check.ok { 1.0 } else { 0.0 };
-        gauge!(meter::PART_WELL, "part" => check.name).set(well);
+        gauge!(metric_names::COMPONENT_UP, "component" => check.name).set(well);
     }
     if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
-        gauge!(meter::UNPUBLISHED).set(float(calls));
+        gauge!(metric_names::UNPUBLISHED).set(float(calls));
     }
     match timeout(PATIENCE, ops.store.backlogs()).await {
         Ok(Ok(backlogs)) => waiting(&ops.metrics.render(), &backlogs),
@@ -58,7 +58,8 @@ async fn refresh(ops: &Ops) {
 
 /// Also of endpoints that had something and have nothing any more.
 fn waiting(rendered: &str, backlogs: &[Backlog]) {
-    let mut endpoints = Figures::new(rendered).labels(meter::OLDEST_DOCUMENT, "endpoint");
+    let mut endpoints =
+        MetricsReader::new(rendered).labels(metric_names::OLDEST_DOCUMENT, "endpoint");
     let named = backlogs.iter().map(|one| one.endpoint.clone());
     let new: Vec<String> = named.filter(|name| !endpoints.contains(name)).collect();
     endpoints.extend(new);
@@ -68,14 +69,14 @@ fn waiting(rendered: &str, backlogs: &[Backlog]) {
         let age_ms = one
             .oldest_ms
             .map_or(0, |ms| clock::now_ms().saturating_sub(ms).max(0));
-        gauge!(meter::OLDEST_DOCUMENT, "endpoint" => endpoint.clone())
+        gauge!(metric_names::OLDEST_DOCUMENT, "endpoint" => endpoint.clone())
             .set(float(age_ms.unsigned_abs()) / 1e3);
         for (state, count) in
-            meter::DOCUMENT_STATES
+            metric_names::DOCUMENT_STATES
                 .into_iter()
                 .zip([one.waiting, one.leased, one.dead])
         {
-            gauge!(meter::DOCUMENTS, "endpoint" => endpoint.clone(), "state" => state)
+            gauge!(metric_names::DOCUMENTS, "endpoint" => endpoint.clone(), "state" => state)
                 .set(float(count));
         }
     }
@@ -129,17 +130,17 @@ mod tests {
     /// A fresh service's metrics.
     fn exposition() -> String {
         let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
-        let buckets = meter::IN_SECONDS
+        let buckets = metric_names::IN_SECONDS
             .into_iter()
             .fold(builder, |builder, name| {
                 let name = metrics_exporter_prometheus::Matcher::Full(name.into());
                 builder
-                    .set_buckets_for_metric(name, &meter::SECONDS_BUCKETS)
+                    .set_buckets_for_metric(name, &metric_names::SECONDS_BUCKETS)
                     .unwrap()
             });
         let recorder = buckets.build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            meter::start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+            metric_names::start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
         });
         recorder.handle().render()
     }

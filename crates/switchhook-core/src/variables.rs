@@ -5,8 +5,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::inert::inert;
 use super::outcome::{Failure, Mapped, Outcome};
+use super::sanitize::inert;
 
 /// Lists, comma separated and without `flow.key.`, the flow variables whose text is
 /// JSON and not a string, so that a call's document can give them their type back.
@@ -305,7 +305,7 @@ pub fn line(outcome: &Outcome) -> Line {
 
 /// The class of an HTTP status in the contract's words; `None` outside 100 to 599.
 #[must_use]
-pub const fn status_type(status: u16) -> Option<&'static str> {
+pub(crate) const fn status_type(status: u16) -> Option<&'static str> {
     match status / 100 {
         1 => Some("INFORMATIONAL"),
         2 => Some("SUCCESSFUL"),
@@ -324,7 +324,7 @@ pub fn flow_key(name: &str) -> String {
 
 /// The variable that holds the exact bytes of `name` where its text had to be made inert.
 #[must_use]
-pub fn exact_name(name: &str) -> String {
+pub(crate) fn exact_name(name: &str) -> String {
     [name, "_b64"].concat()
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::report::{CallReport, Report};
+use super::harness::{Harness, SETTLE};
+use super::report::{CallReport, LabReport};
 use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario};
-use super::stage::{SETTLE, Stage};
 use super::switch::Pace;
 use super::{documents, outages};
 
@@ -125,12 +125,12 @@ impl Chosen {
 /// # Errors
 /// When the lab itself cannot be set up; a call that went wrong is no error but a
 /// [`CallReport`] that did not pass.
-pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, LabError> {
+pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport, LabError> {
     let chosen = Chosen::of(&options);
     if chosen.count() == 0 {
         return Err(LabError::NoScenario(options.only));
     }
-    let stage = Stage::set(options, chosen.count()).await?;
+    let stage = Harness::set(options, chosen.count()).await?;
     let mut calls = Vec::new();
     if !chosen.main.is_empty() {
         calls.extend(main(&stage, &chosen.main, &service).await?);
@@ -155,11 +155,11 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, L
         problems.extend(strays);
     }
     stage.done();
-    Ok(Report::new(calls, problems))
+    Ok(LabReport::new(calls, problems))
 }
 
 async fn main(
-    stage: &Stage,
+    stage: &Harness,
     scenarios: &[Scenario],
     service: &impl Service,
 ) -> Result<Vec<CallReport>, LabError> {
@@ -173,7 +173,7 @@ async fn main(
 
 /// A service with room for one call gets two.
 async fn overload(
-    stage: &Stage,
+    stage: &Harness,
     first: &Scenario,
     second: &Scenario,
     service: &impl Service,

@@ -148,7 +148,7 @@ pub enum Scrubbed {
 
 /// A row that has the clue in it, or belongs to a call that is about the caller.
 #[derive(sqlx::FromRow)]
-pub(super) struct Suspect {
+pub(super) struct CandidateRow {
     pub(super) id: i64,
     /// Of a document, as the store writes it.
     state: Option<String>,
@@ -158,7 +158,7 @@ pub(super) struct Suspect {
     pub(super) text: Vec<u8>,
 }
 
-impl Suspect {
+impl CandidateRow {
     /// Of a document.
     pub(super) fn state(&self) -> Option<State> {
         self.state.as_deref().and_then(|state| state.parse().ok())
@@ -167,7 +167,7 @@ impl Suspect {
 
 /// A call that has the clue in it.
 #[derive(sqlx::FromRow)]
-pub(super) struct SuspectCall {
+pub(super) struct CandidateCall {
     #[sqlx(flatten)]
     pub(super) call: FoundCall,
     pub(super) story: String,
@@ -190,7 +190,7 @@ struct Party {
     called: String,
 }
 
-impl SuspectCall {
+impl CandidateCall {
     /// The Unique-IDs of a call that is about the caller; `None` when it is not.
     pub(super) fn convicted(&self, caller: &Caller) -> Option<Vec<String>> {
         let parties: Parties = serde_json::from_str(&self.story).unwrap_or_default();

@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::model::StoredLeg;
 use super::ops::{Operation, Probe, Write};
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 
 /// Writes in one transaction; bounds how long the first of them waits.
 const BATCH: usize = 256;
@@ -397,7 +397,7 @@ where
 
 /// Calls go on meanwhile; what waits for the store is late.
 fn tell_of(took: Duration, writes: usize) {
-    metrics::histogram!(meter::STORE_COMMIT).record(took.as_secs_f64());
+    metrics::histogram!(metric_names::STORE_COMMIT).record(took.as_secs_f64());
     if took >= SLOW {
         let seconds = took.as_secs_f64();
         tracing::warn!(

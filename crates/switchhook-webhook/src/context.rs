@@ -24,7 +24,7 @@ pub(super) use node::own_value;
 use node::root;
 pub use recorder::Recorder;
 use switchhook_core::headers::Headers;
-use switchhook_core::inert;
+use switchhook_core::sanitize;
 use switchhook_core::variables::FLOW_KEY;
 
 /// The prefix of a channel variable among a channel's headers.
@@ -156,7 +156,7 @@ impl Scope {
             return Some(shown);
         }
         let base64 = self.header(&format!("{VARIABLE}{name}{EXACT}"));
-        let exact = base64.and_then(|base64| inert::exact(&shown, &base64));
+        let exact = base64.and_then(|base64| sanitize::exact(&shown, &base64));
         Some(exact.map_or(shown, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 

@@ -12,7 +12,7 @@ use tracing::{Metadata, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use switchhook::meter;
+use switchhook::metric_names;
 
 use queue::{Queue, Teller};
 
@@ -91,7 +91,7 @@ struct Myself;
 
 impl Teller for Myself {
     fn count(&self, left_out: u64) {
-        counter!(meter::LOG_LINES_LEFT_OUT).absolute(left_out);
+        counter!(metric_names::LOG_LINES_LEFT_OUT).absolute(left_out);
     }
 
     fn tell(&self, left_out: u64) {

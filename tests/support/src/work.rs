@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use crate::{captures, events, ledgers};
 use eslclient::{Command, Decoder, Event, Limits};
-use switchhook_core::inert::inert;
+use switchhook_core::sanitize::inert;
 
 /// A capture of a recorded call of two legs.
 const CALL: &str = "outbound-customer-then-agent-recorded";

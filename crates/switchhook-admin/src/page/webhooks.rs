@@ -2,12 +2,12 @@
 
 use maud::{Markup, html};
 
-use crate::about::About;
+use crate::config_summary::ConfigSummary;
 use crate::http::Ops;
-use crate::{pictures, words};
+use crate::{format, svg};
 use switchhook_core::clock;
-use switchhook_core::figures::Figures;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
+use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
 use switchhook_store::Backlog;
 
@@ -15,19 +15,19 @@ use super::health::Health;
 use super::unread;
 
 /// The address of its card.
-pub fn address(name: &str) -> String {
+pub(crate) fn address(name: &str) -> String {
     format!("/webhooks#webhook-{name}")
 }
 
 /// Its name, as a link to its card.
-pub fn link(name: &str) -> Markup {
+pub(crate) fn link(name: &str) -> Markup {
     html! { a.name href=(address(name)) { (name) } }
 }
 
 /// The short list of the first view.
-pub fn brief(ops: &Ops) -> Markup {
+pub(crate) fn brief(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
-    let all = Health::all(ops, &Figures::new(&text));
+    let all = Health::all(ops, &MetricsReader::new(&text));
     html! {
         ul.hooks {
             @for one in all.iter().filter(|one| one.rest.is_some() || !one.samples.is_empty()) {
@@ -35,9 +35,9 @@ pub fn brief(ops: &Ops) -> Markup {
                     div.row {
                         (link(&one.name))
                         @if one.is_ill() { (one.pill(ops)) }
-                        span.end { (words::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
+                        span.end { (format::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
                     }
-                    (pictures::answers(&one.samples))
+                    (svg::answers(&one.samples))
                     div.row.quiet { span { "half within " (one.within(50)) } span.end { (one.rate()) } }
                 }
             }
@@ -49,9 +49,9 @@ pub fn brief(ops: &Ops) -> Markup {
 }
 
 /// The view of all.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
-    let figures = Figures::new(&text);
+    let figures = MetricsReader::new(&text);
     let backlogs = ops.store.backlogs().await;
     let mut all = Health::all(ops, &figures);
     // Those that documents do not reach are ill, too.
@@ -80,9 +80,9 @@ struct Slowed {
 }
 
 impl Slowed {
-    fn of(name: &str, figures: &Figures<'_>) -> Option<Self> {
-        let pause_s = figures.one(meter::DELIVERY_PAUSE, "endpoint", name);
-        let until_s = figures.one(meter::DELIVERY_RESUMES, "endpoint", name);
+    fn of(name: &str, figures: &MetricsReader<'_>) -> Option<Self> {
+        let pause_s = figures.one(metric_names::DELIVERY_PAUSE, "endpoint", name);
+        let until_s = figures.one(metric_names::DELIVERY_RESUMES, "endpoint", name);
         #[expect(clippy::cast_possible_truncation, reason = "a time of this age")]
         let until_ms = (until_s * 1e3) as i64;
         let pause_s = (pause_s > 0.0).then_some(pause_s);
@@ -91,11 +91,11 @@ impl Slowed {
 }
 
 /// That of unknown names, only once there was one.
-fn shown(one: &Health, figures: &Figures<'_>) -> bool {
-    one.name != meter::UNKNOWN || !reasons(&one.name, figures).is_empty()
+fn shown(one: &Health, figures: &MetricsReader<'_>) -> bool {
+    one.name != metric_names::UNKNOWN || !reasons(&one.name, figures).is_empty()
 }
 
-fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) -> Markup {
+fn card(ops: &Ops, one: &Health, figures: &MetricsReader<'_>, backlogs: &[Backlog]) -> Markup {
     let backlog = backlogs.iter().find(|backlog| backlog.endpoint == one.name);
     let unused = one.samples.is_empty()
         && reasons(&one.name, figures).is_empty()
@@ -108,7 +108,7 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
                 (one.pill(ops))
                 (delays(ops, one, figures, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
-                @if one.name != meter::UNKNOWN {
+                @if one.name != metric_names::UNKNOWN {
                     a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
                 }
             }
@@ -117,7 +117,7 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
                 @if one.samples.is_empty() {
                     p.empty { "No call waited for it since the start." }
                 } @else {
-                    (pictures::answers(&one.samples))
+                    (svg::answers(&one.samples))
                     (answers(one))
                 }
                 div.columns {
@@ -132,7 +132,12 @@ fn card(ops: &Ops, one: &Health, figures: &Figures<'_>, backlogs: &[Backlog]) ->
 }
 
 /// Why documents do not reach it as fast as they could.
-fn delays(ops: &Ops, one: &Health, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+fn delays(
+    ops: &Ops,
+    one: &Health,
+    figures: &MetricsReader<'_>,
+    backlog: Option<&Backlog>,
+) -> Markup {
     let slowed = Slowed::of(&one.name, figures);
     let now_ms = clock::now_ms();
     html! {
@@ -140,7 +145,7 @@ fn delays(ops: &Ops, one: &Health, figures: &Figures<'_>, backlog: Option<&Backl
             span.pill.bad { "deliveries paused" }
             span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
         } @else if let Some(Slowed { pause_s, until_ms }) = slowed {
-            @let next = words::when(until_ms, now_ms, ops.time_zone);
+            @let next = format::when(until_ms, now_ms, ops.time_zone);
             @match pause_s {
                 Some(pause) => span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
                     "deliveries slowed to one in " (pause) "\u{a0}s, "
@@ -155,13 +160,13 @@ fn delays(ops: &Ops, one: &Health, figures: &Figures<'_>, backlog: Option<&Backl
 }
 
 /// What the configuration says of it, in a line.
-fn settings(about: &About, one: &Health) -> Markup {
+fn settings(about: &ConfigSummary, one: &Health) -> Markup {
     html! {
         p.quiet.settings {
             code { (about.method) " " (about.url) }
-            @if about.in_background { ", asked in the background" } @else { ", timeout " (words::span(about.timeout)) }
+            @if about.in_background { ", asked in the background" } @else { ", timeout " (format::span(about.timeout)) }
             @if let Some(streams) = about.http2_streams { ", http2_streams " (streams) }
-            @if let Some((failures, pause)) = about.rests { ", rests for " (words::span(pause)) " after " (failures) " failures in a row" }
+            @if let Some((failures, pause)) = about.rests { ", rests for " (format::span(pause)) " after " (failures) " failures in a row" }
             @if about.persists { ", answers are kept" }
             @if !one.samples.is_empty() { ", serves callers" }
             @for document in &about.documents { ", gets the " (document) }
@@ -173,7 +178,7 @@ fn settings(about: &About, one: &Health) -> Markup {
 fn answers(one: &Health) -> Markup {
     html! {
         dl.facts {
-            div { dt { "Line 0" } dd { (words::share(one.well(), one.samples.len())) } }
+            div { dt { "Line 0" } dd { (format::share(one.well(), one.samples.len())) } }
             div { dt { "Rate" } dd { (one.rate()) } }
             @for (name, percent) in [("Half within", 50), ("95\u{a0}% within", 95), ("99\u{a0}% within", 99), ("Slowest", 100)] {
                 div { dt { (name) } dd { (one.within(percent)) } }
@@ -184,8 +189,8 @@ fn answers(one: &Health) -> Markup {
 }
 
 /// Reasons that were given since the start, the commonest first.
-fn reasons(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
-    let widgets = figures.of(meter::WIDGETS);
+fn reasons(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let widgets = figures.of(metric_names::LOOKUPS);
     let own = widgets.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
     let counted = own.filter(|sample| sample.value > 0.0);
     let mut counted: Vec<(String, f64)> = counted
@@ -195,7 +200,7 @@ fn reasons(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
     counted
 }
 
-fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
+fn reason_list(webhook: &str, figures: &MetricsReader<'_>) -> Markup {
     let counted = reasons(webhook, figures);
     let most = counted.first().map_or(1.0, |(_, count)| *count);
     html! {
@@ -205,9 +210,9 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
             ul.bars {
                 @for (reason, count) in &counted {
                     li {
-                        @let of = if webhook == meter::UNKNOWN { "" } else { webhook };
+                        @let of = if webhook == metric_names::UNKNOWN { "" } else { webhook };
                         a href={ "/calls?webhook=" (of) "&reason=" (reason) } { (reason) }
-                        (pictures::bar(count / most, reason == Reason::SUCCESS))
+                        (svg::bar(count / most, reason == Reason::SUCCESS))
                         span.number { (count) }
                     }
                 }
@@ -217,15 +222,15 @@ fn reason_list(webhook: &str, figures: &Figures<'_>) -> Markup {
 }
 
 /// Attempts at documents since the start, by what came of them.
-fn attempts(webhook: &str, figures: &Figures<'_>) -> Vec<(String, f64)> {
-    let attempts = figures.of(meter::DELIVERIES);
+fn attempts(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let attempts = figures.of(metric_names::DELIVERIES);
     let own = attempts.filter(|sample| sample.label("endpoint").as_deref() == Some(webhook));
     own.filter(|sample| sample.value > 0.0)
         .filter_map(|sample| Some((sample.label("outcome")?, sample.value)))
         .collect()
 }
 
-fn deliveries(webhook: &str, figures: &Figures<'_>, backlog: Option<&Backlog>) -> Markup {
+fn deliveries(webhook: &str, figures: &MetricsReader<'_>, backlog: Option<&Backlog>) -> Markup {
     let counted = attempts(webhook, figures);
     let (waiting, dead) = backlog.map_or((0, 0), |one| (one.waiting + one.leased, one.dead));
     html! {

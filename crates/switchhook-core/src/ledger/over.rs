@@ -1,8 +1,8 @@
 //! Whether a call is over, and taking it out of the ledger.
 
 use super::{Effect, Entry, Ledger};
+use crate::finished_call::FinishedCall;
 use crate::leg::{Leg, Phase};
-use crate::whole::Call;
 
 impl Ledger {
     /// The call of `uuid`, when it is over.
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Takes a call out and forgets it.
-    pub(super) fn close(&mut self, group: u64) -> Call {
+    pub(super) fn close(&mut self, group: u64) -> FinishedCall {
         let members = self.groups.remove(group);
         let mut legs: Vec<Leg> = members
             .iter()
@@ -69,6 +69,6 @@ impl Ledger {
                 self.finished.insert(former, leg.created_us);
             }
         }
-        Call::new(legs)
+        FinishedCall::new(legs)
     }
 }

@@ -15,9 +15,9 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::message::{self, Bundle};
-use super::{CannotStart, Options};
+use super::{CannotStart, TraceOptions};
 use switchhook_core::health::Health;
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
@@ -63,7 +63,7 @@ pub struct Exporter {
 impl Exporter {
     pub(super) fn new(
         url: Url,
-        options: &Options,
+        options: &TraceOptions,
         waiting: mpsc::Receiver<Span>,
     ) -> Result<Self, CannotStart> {
         // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
@@ -247,7 +247,7 @@ fn refusal(status: StatusCode) -> Refused {
 
 fn counted(outcome: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
-    counter!(meter::SPANS, "outcome" => outcome).increment(spans);
+    counter!(metric_names::SPANS, "outcome" => outcome).increment(spans);
 }
 
 fn because(error: &reqwest::Error) -> String {

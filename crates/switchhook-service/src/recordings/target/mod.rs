@@ -23,7 +23,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 pub use open::TargetError;
-pub use options::{Kind, Options};
+pub use options::{TargetKind, TargetOptions};
 
 use super::{Folder, Seen, Trouble, encoded};
 
@@ -46,7 +46,7 @@ enum Link {
 
 /// Where recordings are uploaded to.
 pub struct Target {
-    options: Options,
+    options: TargetOptions,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     link: Link,
@@ -114,13 +114,14 @@ impl Target {
     /// A folder that is not there is not made: it may be one that is not mounted.
     fn is_there(&self) -> Result<(), Trouble> {
         match &self.options.kind {
-            Kind::Folder { path } if !path.is_dir() => {
+            TargetKind::Folder { path } if !path.is_dir() => {
                 let what = format!("the folder {} is not there", path.display());
                 Err(Trouble::Away(what))
             }
-            Kind::Folder { .. } | Kind::S3 { .. } | Kind::Azure { .. } | Kind::Google { .. } => {
-                Ok(())
-            }
+            TargetKind::Folder { .. }
+            | TargetKind::S3 { .. }
+            | TargetKind::Azure { .. }
+            | TargetKind::Google { .. } => Ok(()),
         }
     }
 
@@ -188,8 +189,8 @@ impl Target {
             _ => "application/octet-stream",
         };
         match &self.options.kind {
-            Kind::Folder { .. } => Attributes::new(),
-            Kind::S3 { .. } | Kind::Azure { .. } | Kind::Google { .. } => {
+            TargetKind::Folder { .. } => Attributes::new(),
+            TargetKind::S3 { .. } | TargetKind::Azure { .. } | TargetKind::Google { .. } => {
                 Attributes::from_iter([(Attribute::ContentType, kind)])
             }
         }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchhook_core::meter;
+use switchhook_core::metric_names;
 use switchhook_service::service::Service;
 use tokio::time::sleep;
 
@@ -36,7 +36,7 @@ fn recording(stage: &Stage, name: &str) -> PathBuf {
 async fn looks(service: &Service) -> u64 {
     let url = format!("http://{}/metrics", service.http);
     let page = reqwest::get(url).await.unwrap().text().await.unwrap();
-    let sample = format!("{}{{outcome=\"again\"}} ", meter::PUBLISHED);
+    let sample = format!("{}{{outcome=\"again\"}} ", metric_names::PUBLISHED);
     let mut lines = page.lines();
     let value = lines.find_map(|line| line.strip_prefix(&sample));
     value.unwrap().parse().unwrap()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::hosts::{Place, hosts, place, variables};
+use super::hosts::{HostPlace, hosts, place, variables};
 use super::read::{Action, Extension};
 use super::safety::Judging;
 use crate::doctor::Plan;
@@ -84,9 +84,9 @@ pub(super) fn judge(
             .iter()
             .map(|host| place(host, plan.listen, answers.same_machine))
             .collect();
-        if places.contains(&Place::Ours) || places.contains(&Place::Unknown) {
+        if places.contains(&HostPlace::Ours) || places.contains(&HostPlace::Unknown) {
             reached = true;
-            if places.contains(&Place::Ours) {
+            if places.contains(&HostPlace::Ours) {
                 findings.ok(
                     "hook",
                     format!(

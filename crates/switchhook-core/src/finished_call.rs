@@ -1,0 +1,133 @@
+//! A call that is over: its legs in order, and what is known to be missing.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::flow_vars::FlowVars;
+use super::leg::Leg;
+
+/// A call with all its legs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinishedCall {
+    /// Unique-ID that the call's first leg was created with.
+    pub id: String,
+    /// Every channel in the order of start, loopback channels included.
+    pub legs: Vec<Leg>,
+    /// Unique-IDs of legs that belong to the call and were not seen in it.
+    pub unseen: Vec<String>,
+    /// The call's first leg is among those: none of `legs` is.
+    pub headless: bool,
+}
+
+impl FinishedCall {
+    /// Puts a call together.
+    #[must_use]
+    pub fn new(mut legs: Vec<Leg>) -> Self {
+        let own: HashSet<String> = legs.iter().flat_map(names).cloned().collect();
+        legs.sort_by_cached_key(|leg| order(leg, &own));
+        let links = legs.iter().flat_map(|leg| &leg.links);
+        let unseen: BTreeSet<String> = links.filter(|link| !own.contains(*link)).cloned().collect();
+        let mut call = Self {
+            id: String::new(),
+            legs,
+            unseen: unseen.into_iter().collect(),
+            headless: false,
+        };
+        let first = call.parties().next();
+        let head = first.and_then(|leg| leg.originator.clone());
+        call.headless = head.is_some_and(|uuid| !own.contains(&uuid));
+        // Never that of a leg which was not seen: its own call may still be reported, and of
+        // two documents with one id the second would be taken for a repeat of the first.
+        let first = call.parties().next().map(|leg| leg.first_uuid().to_owned());
+        call.id = first.unwrap_or_default();
+        call
+    }
+
+    /// The legs as people count them: without loopback channels, the real party behind one
+    /// is a leg itself. Where there is nobody else, the half of each pair that went through the
+    /// dialplan stands for the party.
+    pub fn parties(&self) -> impl Iterator<Item = &Leg> {
+        let real = self.legs.iter().any(|leg| !leg.is_loopback());
+        let shown = move |leg: &&Leg| {
+            if real {
+                return !leg.is_loopback();
+            }
+            leg.channel_name.ends_with("-b") || !self.has_peer(leg)
+        };
+        self.legs.iter().filter(shown)
+    }
+
+    /// The leg's half of a loopback pair is not alone.
+    fn has_peer(&self, leg: &Leg) -> bool {
+        let peer = leg.loopback_peer.as_ref();
+        peer.is_some_and(|peer| self.legs.iter().any(|other| other.uuid == *peer))
+    }
+
+    /// The switch of the call's first leg.
+    #[must_use]
+    pub fn switch(&self) -> &str {
+        self.parties().next().map_or("", |leg| &leg.switch)
+    }
+
+    /// Creation of the call's first leg, µs since 1970; 0 when that is not known.
+    #[must_use]
+    pub fn created_us(&self) -> i64 {
+        let first = self.parties().next();
+        first.and_then(|leg| leg.created_us).unwrap_or(0)
+    }
+
+    /// Every Unique-ID of the call with the creation of its channel (µs since 1970): what a ledger
+    /// is to remember after a restart ([`super::ledger::Ledger::remember`]).
+    pub fn channels(&self) -> impl Iterator<Item = (&str, Option<i64>)> {
+        let all = self.legs.iter();
+        all.flat_map(|leg| names(leg).map(|uuid| (uuid.as_str(), leg.created_us)))
+    }
+
+    /// `flow.name`: the first leg's, else the first that any leg has.
+    #[must_use]
+    pub(crate) fn flow_name(&self) -> Option<&str> {
+        self.first_of(|flow| flow.name.as_deref())
+    }
+
+    /// `flow.account`, as [`FinishedCall::flow_name`].
+    #[must_use]
+    pub(crate) fn account_name(&self) -> Option<&str> {
+        self.first_of(|flow| flow.account.as_deref())
+    }
+
+    fn first_of(&self, get: fn(&FlowVars) -> Option<&str>) -> Option<&str> {
+        self.flows().into_iter().find_map(get)
+    }
+
+    /// The variables of every channel, the first leg's first.
+    #[must_use]
+    pub fn flows(&self) -> Vec<&FlowVars> {
+        let first = self.parties().next();
+        let rest = self.legs.iter();
+        let rest = rest.filter(|leg| first.is_none_or(|first| first.uuid != leg.uuid));
+        first.into_iter().chain(rest).map(|leg| &leg.flow).collect()
+    }
+
+    /// Everything was learnt from the events of its legs, from their beginning to their end.
+    #[must_use]
+    pub(crate) fn is_witnessed(&self) -> bool {
+        self.unseen.is_empty() && self.legs.iter().all(Leg::is_witnessed)
+    }
+}
+
+fn names(leg: &Leg) -> impl Iterator<Item = &String> {
+    std::iter::once(&leg.uuid).chain(&leg.former_uuids)
+}
+
+/// Order of start; in one tick of the switch (20 ms) who dials comes before who is dialled.
+fn order(leg: &Leg, own: &HashSet<String>) -> (i64, bool, u64, String) {
+    (
+        leg.created_us.unwrap_or(i64::MAX),
+        leg.originator
+            .as_ref()
+            .is_some_and(|uuid| own.contains(uuid)),
+        leg.create_sequence.unwrap_or(u64::MAX),
+        leg.uuid.clone(),
+    )
+}

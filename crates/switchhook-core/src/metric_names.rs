@@ -1,0 +1,376 @@
+//! The name of everything that is counted, and the start of each at zero.
+//!
+//! A leaf: whoever counts names the metric from here, and `ops` prints them.
+
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+
+use crate::outcome::Reason;
+
+/// Calls that were given to us, by what became of them (`ending`).
+pub const CALLS: &str = "switchhook_calls_total";
+/// Calls on hold now.
+pub const ON_HOLD: &str = "switchhook_calls_on_hold";
+/// Widgets run, by `webhook` and `reason` (`SUCCESS` or the reason of the failure).
+pub const LOOKUPS: &str = "switchhook_lookups_total";
+/// Seconds from the request to its outcome, by `webhook` and `reason`.
+pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
+/// Whether a `webhook` rests after failures in a row, and nobody is kept waiting for it: 1 or 0.
+pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
+/// Seconds of a call that were ours and not the webhook's.
+pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
+/// Limits that were hit, by `limit`.
+pub const LIMITS: &str = "switchhook_limits_hit_total";
+/// Connections that were no FreeSWITCH, or broke its protocol.
+pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
+
+/// Connections from addresses that `listen.allow` does not list.
+pub const REJECTED_CONNECTIONS: &str = "switchhook_rejected_connections_total";
+/// Calls that no switch confirmed, by `outcome`: `served` when not every switch could be
+/// asked, `refused` when none has the call.
+pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
+
+/// Requests for recordings that are served here, by `outcome`.
+pub const RECORDINGS: &str = "switchhook_recordings_total";
+
+/// The values of the `outcome` label of [`RECORDINGS`].
+pub(crate) const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
+
+/// Recordings that documents waited for, by `outcome`: `reachable`, `given_up` when the wait was in
+/// vain; and looks at a call after which it waits on (`again`).
+pub const PUBLISHED: &str = "switchhook_recordings_published_total";
+
+/// The values of the `outcome` label of [`PUBLISHED`].
+pub(crate) const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
+
+/// Calls that are over and whose documents wait for recordings.
+pub const UNPUBLISHED: &str = "switchhook_calls_awaiting_recordings";
+
+/// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
+pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
+
+/// Spans, by `outcome`.
+pub const SPANS: &str = "switchhook_spans_total";
+
+/// Seconds of a commit of the store.
+pub const STORE_COMMIT: &str = "switchhook_store_commit_seconds";
+
+/// Documents that are not delivered, by `endpoint` and `state`.
+pub const DOCUMENTS: &str = "switchhook_documents";
+/// Age of the oldest document that waits for an `endpoint`, seconds; 0 when none does.
+pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
+/// Time between two attempts at an `endpoint` that keeps failing, seconds; 0 when it is sent to as
+/// fast as its settings say.
+pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
+
+/// When deliveries to an `endpoint` that is left alone go on, s since 1970; 0, or in the past: it is
+/// not left alone.
+pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
+
+/// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
+pub const COMPONENT_UP: &str = "switchhook_component_up";
+
+/// Whether a `switch` is followed: 1 or 0.
+pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
+/// Seconds that we are behind the events of a `switch`.
+pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
+/// Connections to a `switch` that were lost.
+pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
+/// When following a `switch` last began, and when it was last lost, s since 1970; 0: never.
+pub const SWITCH_REACHED_AT: &str = "switchhook_switch_reached_timestamp_seconds";
+/// See [`SWITCH_REACHED_AT`].
+pub const SWITCH_LOST_AT: &str = "switchhook_switch_lost_timestamp_seconds";
+
+/// Whether the parked calls of a `switch` are taken: 1 or 0.
+pub const PARK_CONNECTED: &str = "switchhook_park_connected";
+/// Parked calls that were given to us, by `outcome`.
+pub const PARKED: &str = "switchhook_parked_calls_total";
+
+/// Times that following a `switch` began: what it did before is learnt from elsewhere.
+pub const GAPS: &str = "switchhook_gaps_total";
+/// Legs of a `switch` whose beginning or end was learnt otherwise than from their events, `by`
+/// what.
+pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
+/// CDRs of a `switch`, read or posted, by `outcome`.
+pub const CDRS: &str = "switchhook_cdrs_total";
+
+/// The values of the `by` label of [`LEGS_REPAIRED`].
+pub(crate) const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+
+/// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
+pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
+
+/// The `webhook` of calls that ask for one which the configuration does not have.
+pub const UNKNOWN: &str = "(unknown)";
+
+/// The values of the `ending` label of [`CALLS`].
+pub(crate) const ENDINGS: [&str; 6] = [
+    "line_0",
+    "line_1",
+    "hung_up",
+    "lost",
+    "rescued",
+    "protocol_error",
+];
+
+/// The values of the `outcome` label of [`PARKED`].
+pub(crate) const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
+
+/// The values of the `outcome` label of [`DELIVERIES`].
+pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
+
+/// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
+pub(crate) const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
+
+/// Lines that the log lacks: it was not read, or could not be written, fast enough.
+pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
+
+/// Calls whose document lacks something.
+pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
+
+/// The values of the `state` label of [`DOCUMENTS`].
+pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
+
+/// The values of the `limit` label of [`LIMITS`].
+pub(crate) const LIMIT_NAMES: [&str; 8] = [
+    "calls_on_hold",
+    "connect_deadline",
+    "connections",
+    "drain_deadline",
+    "frame_body_bytes",
+    "frame_header_bytes",
+    "frame_headers",
+    "store_queue",
+];
+
+/// What is measured in seconds, each with [`SECONDS_BUCKETS`].
+pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OVERHEAD_SECONDS, STORE_COMMIT];
+
+/// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
+pub const SECONDS_BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
+];
+
+/// Describes every metric and sets it to zero, so that a graph starts with the
+/// service and not with its first fault. `webhooks` and the addresses of `switches` are
+/// those of the configuration.
+pub fn start_at_zero<'a>(
+    webhooks: impl Iterator<Item = &'a str>,
+    switches: impl Iterator<Item = &'a str>,
+) {
+    describe();
+    for ending in ENDINGS {
+        counter!(CALLS, "ending" => ending).absolute(0);
+    }
+    for limit in LIMIT_NAMES {
+        counter!(LIMITS, "limit" => limit).absolute(0);
+    }
+    for outcome in PARKED_OUTCOMES {
+        counter!(PARKED, "outcome" => outcome).absolute(0);
+    }
+    for outcome in RECORDING_OUTCOMES {
+        counter!(RECORDINGS, "outcome" => outcome).absolute(0);
+    }
+    for outcome in PUBLISHED_OUTCOMES {
+        counter!(PUBLISHED, "outcome" => outcome).absolute(0);
+    }
+    gauge!(UNPUBLISHED).increment(0.0);
+    for outcome in SPAN_OUTCOMES {
+        counter!(SPANS, "outcome" => outcome).absolute(0);
+    }
+    for outcome in ["served", "refused"] {
+        counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
+    }
+    counter!(INCOMPLETE).absolute(0);
+    counter!(LOG_LINES_LEFT_OUT).absolute(0);
+    counter!(REJECTED_CONNECTIONS).absolute(0);
+    counter!(PROTOCOL_ERRORS).absolute(0);
+    gauge!(ON_HOLD).increment(0.0);
+    for part in ["esl", "store", "deliveries"] {
+        gauge!(COMPONENT_UP, "component" => part).increment(0.0);
+    }
+    drop(histogram!(OVERHEAD_SECONDS));
+    drop(histogram!(STORE_COMMIT));
+    webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
+    switches.for_each(switch_at_zero);
+}
+
+fn webhook_at_zero(webhook: &str) {
+    let results = Reason::ALL
+        .iter()
+        .map(|reason| reason.as_str())
+        .chain([Reason::SUCCESS]);
+    for result in results {
+        counter!(LOOKUPS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
+        drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
+    }
+    gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned()).increment(0.0);
+    for outcome in DELIVERY_OUTCOMES {
+        counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
+    }
+    for state in DOCUMENT_STATES {
+        gauge!(DOCUMENTS, "endpoint" => webhook.to_owned(), "state" => state).increment(0.0);
+    }
+    gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(DELIVERY_PAUSE, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(DELIVERY_RESUMES, "endpoint" => webhook.to_owned()).increment(0.0);
+}
+
+fn switch_at_zero(switch: &str) {
+    gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_REACHED_AT, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_LOST_AT, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
+    counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
+    counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
+    for by in REPAIRERS {
+        counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
+    }
+    for outcome in CDR_OUTCOMES {
+        counter!(CDRS, "switch" => switch.to_owned(), "outcome" => outcome).absolute(0);
+    }
+}
+
+fn describe() {
+    describe_counter!(CALLS, "Calls taken over, by what became of them");
+    describe_gauge!(ON_HOLD, "Calls on hold now");
+    describe_counter!(LOOKUPS, "Widgets run, by webhook and reason");
+    describe_histogram!(
+        WEBHOOK_SECONDS,
+        Unit::Seconds,
+        "From the request to its outcome"
+    );
+    describe_histogram!(
+        OVERHEAD_SECONDS,
+        Unit::Seconds,
+        "Time of a call that was ours and not the webhook's"
+    );
+    describe_histogram!(
+        STORE_COMMIT,
+        Unit::Seconds,
+        "Time that a commit of the store took"
+    );
+    describe_gauge!(
+        CIRCUIT_OPEN,
+        "Whether a webhook rests after failures in a row"
+    );
+    describe_counter!(
+        DELIVERIES,
+        "Attempts to deliver a document, by endpoint and outcome"
+    );
+    describe_counter!(SPANS, "Spans for the collector, by what became of them");
+    describe_gauge!(DOCUMENTS, "Documents that are not delivered");
+    describe_gauge!(
+        OLDEST_DOCUMENT,
+        Unit::Seconds,
+        "Age of the oldest document that waits"
+    );
+    describe_gauge!(
+        DELIVERY_PAUSE,
+        Unit::Seconds,
+        "Time between two attempts at an endpoint that keeps failing"
+    );
+    describe_gauge!(
+        DELIVERY_RESUMES,
+        Unit::Seconds,
+        "When deliveries to an endpoint that is left alone go on, since 1970"
+    );
+    describe_gauge!(COMPONENT_UP, "Whether a part of the service is well");
+    describe_counter!(INCOMPLETE, "Calls whose document lacks something");
+    describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
+    describe_counter!(RECORDINGS, "Requests for recordings that are served here");
+    describe_counter!(PUBLISHED, "Recordings that documents waited for");
+    describe_gauge!(
+        UNPUBLISHED,
+        "Calls that are over and whose documents wait for recordings"
+    );
+    describe_counter!(
+        REJECTED_CONNECTIONS,
+        "Connections from addresses that are not allowed"
+    );
+    describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
+    describe_counter!(LIMITS, "Limits hit");
+    describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
+    describe_gauge!(
+        SWITCH_LAG,
+        Unit::Seconds,
+        "How far behind a switch's events we are"
+    );
+    describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
+    describe_gauge!(
+        SWITCH_REACHED_AT,
+        Unit::Seconds,
+        "When following a switch last began, since 1970"
+    );
+    describe_gauge!(
+        SWITCH_LOST_AT,
+        Unit::Seconds,
+        "When a switch was last lost, since 1970"
+    );
+    describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
+    describe_counter!(PARKED, "Parked calls that were given to us, by outcome");
+    describe_counter!(GAPS, "Times that following a switch began");
+    describe_counter!(
+        LEGS_REPAIRED,
+        "Legs learnt otherwise than from their events"
+    );
+    describe_counter!(CDRS, "CDRs read or posted, by what came of them");
+    describe_counter!(
+        PROTOCOL_ERRORS,
+        "Peers on the Event Socket port that broke its protocol"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// Every name there is, read from this file: a constant that is added is tested.
+    fn names() -> Vec<&'static str> {
+        let constants = include_str!("metric_names.rs").lines();
+        let values =
+            constants.filter_map(|line| line.strip_prefix("pub const ")?.split('"').nth(1));
+        values
+            .filter(|name| name.starts_with("switchhook_"))
+            .collect()
+    }
+
+    #[test]
+    fn a_fresh_service_shows_every_metric() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+        });
+        let page = recorder.handle().render();
+        assert!(names().len() >= 11);
+        for name in names() {
+            assert!(page.contains(&format!("# TYPE {name} ")), "{name}\n{page}");
+        }
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, found);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_counted_is_named_here() {
+        let mut files = Vec::new();
+        sources(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut files,
+        );
+        let literal = regex::Regex::new(r#"(?:counter|gauge|histogram)!\(\s*""#).unwrap();
+        let spelled = files.iter().filter_map(|file| literal.find(file));
+        assert_eq!(spelled.count(), 0, "a metric with a name of its own");
+    }
+}
