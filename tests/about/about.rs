@@ -40,7 +40,7 @@ fn main() {
         println!("  SKIPS    {tests}: {command}");
     }
     println!(
-        "After the build, it takes about five minutes on two idle cores.\n\
+        "After the build, it takes five to eight minutes on two idle cores.\n\
          Only .ci/run has formatting, clippy, rustdoc, the book of the manual, the release build with \
          the shipped\nconfigurations and the lab, and cargo deny. It fails where this run skips, but for \
          FreeSWITCH and fuzzing.\n"
