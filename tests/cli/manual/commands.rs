@@ -43,8 +43,8 @@ fn read_all(folder: &Path, text: &mut String) {
 
 /// Returns whether sources have modules or tests whose names begin so: `follow::uploads`.
 fn has(sources: &str, filter: &str) -> bool {
-    let names = filter.split("::").filter(|name| !name.is_empty());
-    names.into_iter().all(|name| {
+    let mut names = filter.split("::").filter(|name| !name.is_empty());
+    names.all(|name| {
         let [module, test, quoted] = ["mod ", "fn ", "\""].map(|before| format!("{before}{name}"));
         sources.contains(&module) || sources.contains(&test) || sources.contains(&quoted)
     })
