@@ -5,4 +5,5 @@ mod check;
 mod commands;
 mod dependencies;
 mod doctor;
+mod manual;
 mod package;

@@ -9,21 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::prerequisites;
 
 /// For what is sure to come.
 const PATIENT: Duration = Duration::from_secs(60);
-
-/// Of each kind the first that is there.
-const BROWSERS: [&str; 3] = [
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-];
-const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
-
-fn first(paths: &[&'static str]) -> Option<&'static str> {
-    paths.iter().copied().find(|path| Path::new(path).exists())
-}
 
 /// A browser with nothing of anybody in it.
 pub struct Browser {
@@ -34,15 +23,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one; `None` where there is none. Where the checks of a change run (`CI=true`), that
-    /// is a failure.
+    /// Starts one. Returns `None` where there is none.
     pub async fn start() -> Option<Self> {
-        let (Some(browser), Some(driver)) = (first(&BROWSERS), first(&DRIVERS)) else {
-            let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-            assert!(!ci, "no chromium and chromedriver: the page is not tested");
-            println!(
-                "SKIPPED: the page is tested where chromium and chromium-driver are installed"
-            );
+        let Some((browser, driver)) = prerequisites::browser() else {
+            prerequisites::BROWSER.skip();
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0")
@@ -64,11 +48,11 @@ impl Browser {
             session: format!("http://127.0.0.1:{port}"),
             _profile: profile,
         };
-        started.open(browser).await;
+        started.open(&browser).await;
         Some(started)
     }
 
-    async fn open(&mut self, browser: &str) {
+    async fn open(&mut self, browser: &Path) {
         let folder = format!("--user-data-dir={}", self._profile.path().display());
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {

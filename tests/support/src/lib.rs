@@ -11,6 +11,7 @@
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
 //! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy way to it |
 //! | [`ports`] | ports that nothing else takes |
+//! | [`prerequisites`] | programs that some tests need, and what a test does without them |
 //! | [`store_suite`], [`outbox_bench`] | what every store must do; an outbox with a receiver that a test scripts |
 //! | [`work`] | pieces of work that benchmarks measure |
 
@@ -40,6 +41,7 @@ pub mod place;
 pub mod port8021;
 pub mod ports;
 pub mod postgres;
+pub mod prerequisites;
 pub mod receiver;
 pub mod running;
 pub mod s3;
