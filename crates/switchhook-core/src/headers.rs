@@ -56,3 +56,9 @@ impl Headers for BTreeMap<String, String> {
         }
     }
 }
+
+/// Returns a header's value; `None` if the header is absent or empty.
+pub(crate) fn non_empty(headers: &dyn Headers, name: &str) -> Option<String> {
+    let value = headers.get(name).filter(|value| !value.is_empty());
+    value.map(Cow::into_owned)
+}

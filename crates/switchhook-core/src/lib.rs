@@ -8,6 +8,7 @@ pub mod call_history;
 pub mod cdr;
 pub mod clock;
 pub mod details;
+mod direction;
 pub mod finished_call;
 mod flow_vars;
 pub mod headers;

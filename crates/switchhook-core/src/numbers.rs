@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::headers::Headers;
-use super::leg::Direction;
+use super::direction::Direction;
+use super::headers::{Headers, non_empty};
+
 
 /// How sure the numbers are, best last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,10 +47,10 @@ impl Numbers {
     pub(crate) fn of_create(event: &dyn Headers) -> Self {
         Self {
             source: Source::Create,
-            caller: text(event, "Caller-Caller-ID-Number"),
-            caller_name: text(event, "Caller-Caller-ID-Name"),
-            destination: text(event, "Caller-Destination-Number"),
-            context: text(event, "Caller-Context"),
+            caller: non_empty(event, "Caller-Caller-ID-Number"),
+            caller_name: non_empty(event, "Caller-Caller-ID-Name"),
+            destination: non_empty(event, "Caller-Destination-Number"),
+            context: non_empty(event, "Caller-Context"),
         }
     }
 
@@ -61,14 +62,14 @@ impl Numbers {
     /// `switch_channel_flip_cid`). An inbound SIP channel keeps what its INVITE asked for.
     #[must_use]
     pub(crate) fn of_later(event: &dyn Headers, inbound: bool) -> Self {
-        let invited = text(event, "variable_sip_req_user").filter(|_| inbound);
+        let invited = non_empty(event, "variable_sip_req_user").filter(|_| inbound);
         let first_profile = event
             .get("Caller-Profile-Index")
             .is_some_and(|index| index == "1");
         let sure = first_profile || invited.is_some();
         let destination = match invited {
             Some(number) if !first_profile => Some(number),
-            Some(_) | None => text(event, "Caller-Destination-Number"),
+            Some(_) | None => non_empty(event, "Caller-Destination-Number"),
         };
         Self {
             source: if sure {
@@ -77,10 +78,10 @@ impl Numbers {
                 Source::Later
             },
             caller: first_caller(event, inbound),
-            caller_name: text(event, "Caller-Caller-ID-Name"),
+            caller_name: non_empty(event, "Caller-Caller-ID-Name"),
             destination,
             // A transfer gives another, and which it was before nothing says.
-            context: text(event, "Caller-Context").filter(|_| first_profile),
+            context: non_empty(event, "Caller-Context").filter(|_| first_profile),
         }
     }
 
@@ -113,17 +114,9 @@ impl Numbers {
 fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
     let swapped = event.variable("channel_cid_flipped").is_some();
     swapped
-        .then(|| text(event, "variable_pre_transfer_caller_id_number"))
+        .then(|| non_empty(event, "variable_pre_transfer_caller_id_number"))
         .flatten()
-        .or_else(|| text(event, "Caller-Orig-Caller-ID-Number"))
-        .or_else(|| text(event, "Caller-ANI").filter(|_| inbound))
-        .or_else(|| text(event, "Caller-Caller-ID-Number"))
-}
-
-/// A header's value unless it is absent or empty.
-pub(super) fn text(event: &dyn Headers, name: &str) -> Option<String> {
-    event
-        .get(name)
-        .filter(|value| !value.is_empty())
-        .map(std::borrow::Cow::into_owned)
+        .or_else(|| non_empty(event, "Caller-Orig-Caller-ID-Number"))
+        .or_else(|| non_empty(event, "Caller-ANI").filter(|_| inbound))
+        .or_else(|| non_empty(event, "Caller-Caller-ID-Number"))
 }

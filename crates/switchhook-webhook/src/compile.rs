@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::answer::Answer;
+use super::compile_error::CompileError;
 use super::context::Scope;
 use super::options::{Tls, WebhookOptions};
 use super::template::{Handle, Templates};
@@ -23,29 +24,6 @@ use compiler::Compiler;
 
 /// The longest that a caller waits.
 pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// One thing wrong with a webhook's description.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {help}")]
-pub struct CompileError {
-    /// The setting, relative to the webhook: `response.map.queue`, `headers.X-Lead`.
-    pub key: String,
-    /// What is wrong with it.
-    pub what: String,
-    /// What to write instead.
-    pub help: String,
-}
-
-impl CompileError {
-    /// A fault with its cure.
-    pub fn new(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            what: what.into(),
-            help: help.into(),
-        }
-    }
-}
 
 /// One webhook, ready to be asked. Built once, used by every call.
 ///

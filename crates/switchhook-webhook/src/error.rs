@@ -7,7 +7,6 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::client::Connection;
 use super::egress::Blocked;
 use super::resolve::Unresolved;
 use switchhook_core::outcome::{Failure, Reason};
@@ -19,6 +18,17 @@ pub(super) fn place(url: &Url) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     }
+}
+
+/// What is known of a request's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// It took one that was there, or this cannot be seen.
+    Unknown,
+    /// It is being made: name, address, TLS.
+    Connecting,
+    /// It was made for this request.
+    Connected,
 }
 
 /// How far a request had come when its time was over.

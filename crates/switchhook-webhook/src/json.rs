@@ -2,7 +2,7 @@
 
 use minijinja::value::{Value, ValueKind};
 
-use super::template::{CLOSE, OPEN};
+use super::value_marks::{CLOSE, OPEN};
 
 /// Deeper values are cut: nothing that we are given is nested like that.
 const DEPTH: usize = 64;

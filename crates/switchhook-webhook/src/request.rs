@@ -1,9 +1,6 @@
 //! One request: a webhook's templates over one call.
 
-use std::fmt;
-
 use bytes::Bytes;
-use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use url::form_urlencoded;
@@ -11,8 +8,9 @@ use url::form_urlencoded;
 use super::compile::{BodyPlan, Field, UrlPlan, Webhook};
 use super::context::Scope;
 use super::json::{self, Unfit};
+use super::prepared::Prepared;
 use super::template::{Failed, Handle};
-use super::{redact, url as address, xml};
+use super::{url as address, xml};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 
@@ -31,19 +29,6 @@ pub struct Call<'a> {
     pub document: Option<&'a serde_json::Value>,
     /// Makes the predefined document, as JSON; asked only when the body is that.
     pub predefined: &'a dyn Fn() -> Vec<u8>,
-}
-
-/// A request ready to be sent. `Display` shows it with its secrets hidden.
-#[derive(Clone)]
-pub struct Prepared {
-    /// The method.
-    pub method: Method,
-    /// Where to; `http` or `https`, without user name and password.
-    pub url: Url,
-    /// The headers; the `Authorization` that `auth` makes is marked sensitive.
-    pub headers: HeaderMap,
-    /// The body; empty is none.
-    pub body: Bytes,
 }
 
 impl Webhook {
@@ -234,50 +219,4 @@ fn header_value(text: &str, what: &str) -> Result<HeaderValue, Failure> {
             "{what} would contain a line break or another control character"
         ))
     })
-}
-
-/// Characters of a URL that are told.
-const LINE: usize = 512;
-
-impl Prepared {
-    /// Method and URL as a person may see them, secrets hidden; a long one is cut.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let url = redact::url(&self.url);
-        let end = url.char_indices().nth(LINE).map(|(at, _)| at);
-        let told = &url[..end.unwrap_or(url.len())];
-        // A call on hold keeps it: one allocation, of its size.
-        [self.method.as_str(), " ", told, end.map_or("", |_| "…")].concat()
-    }
-
-    /// The request as a person may see it: method, URL, headers and body, secrets hidden.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        let mut out = format!("{} {}\n", self.method, redact::url(&self.url));
-        for (name, value) in &self.headers {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            let text = match value.is_sensitive() {
-                true => redact::SECRET,
-                false => redact::header(name.as_str(), &text),
-            };
-            out.push_str(&format!("{name}: {text}\n"));
-        }
-        if !self.body.is_empty() {
-            out.push('\n');
-            out.push_str(&String::from_utf8_lossy(&self.body));
-        }
-        out
-    }
-}
-
-impl fmt::Display for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
-    }
-}
-
-impl fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
-    }
 }

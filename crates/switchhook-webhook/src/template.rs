@@ -4,13 +4,8 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::value_marks::{CLOSE, OPEN};
 use super::{context, json, xml};
-
-/// Stands before a value in a rendered URL or JSON body. No template and no escaped
-/// value can contain it, so the structure around the values can be checked.
-pub(super) const OPEN: char = '\u{1}';
-/// Stands after such a value.
-pub(super) const CLOSE: char = '\u{2}';
 
 /// Everything but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

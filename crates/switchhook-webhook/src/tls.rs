@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use rustls_platform_verifier::Verifier;
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::{Identity, Tls, TlsVersion};
 
 /// Two settings are the same when they were compiled from the same options.

@@ -13,9 +13,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::OAuth2;
-use super::request::Prepared;
+use super::prepared::Prepared;
 use super::{error, url as address};
 use switchhook_core::outcome::{Failure, Reason};
 

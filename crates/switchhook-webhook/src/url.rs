@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::template::{CLOSE, OPEN};
+use super::value_marks::{CLOSE, OPEN, is_mark};
 
 /// Longer URLs are refused; few servers take more than 8 KiB.
 const LONGEST: usize = 32 * 1024;
@@ -92,10 +92,6 @@ fn check_url(url: &Url) -> Result<(), Unfit> {
         return Err(Unfit::Url("it names no host".into()));
     }
     Ok(())
-}
-
-const fn is_mark(character: char) -> bool {
-    matches!(character, OPEN | CLOSE)
 }
 
 /// A value in the authority is made of host characters, and does not extend a host's

@@ -3,9 +3,9 @@
 use super::{ChannelEventKind, Direction, Leg, Limits, Phase};
 use crate::cdr;
 use crate::flow_vars::FlowVars;
-use crate::headers::Headers;
+use crate::headers::{Headers, non_empty};
 use crate::links;
-use crate::numbers::{Numbers, Source, text};
+use crate::numbers::{Numbers, Source};
 use crate::recording::Recording;
 
 impl Leg {
@@ -41,13 +41,13 @@ impl Leg {
     fn fill(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
         let first = self.created_us.is_none();
         if first || kind == ChannelEventKind::Create {
-            fill(&mut self.originator, || text(event, "variable_originator"));
+            fill(&mut self.originator, || non_empty(event, "variable_originator"));
         }
         if self.switch.is_empty() {
-            self.switch = text(event, "FreeSWITCH-Switchname").unwrap_or_default();
+            self.switch = non_empty(event, "FreeSWITCH-Switchname").unwrap_or_default();
         }
         if self.channel_name.is_empty() {
-            self.channel_name = text(event, "Channel-Name").unwrap_or_default();
+            self.channel_name = non_empty(event, "Channel-Name").unwrap_or_default();
         }
         if self.direction == Direction::Unknown {
             self.direction = Direction::of(event);
@@ -56,12 +56,12 @@ impl Leg {
         fill(&mut self.answered_us, || time(event, "Answered"));
         fill(&mut self.ended_us, || time(event, "Hangup"));
         fill(&mut self.loopback_peer, || {
-            text(event, "variable_other_loopback_leg_uuid")
+            non_empty(event, "variable_other_loopback_leg_uuid")
         });
         fill(&mut self.q850, || {
             event.variable("hangup_cause_q850")?.parse().ok()
         });
-        fill(&mut self.cause, || text(event, "Hangup-Cause"));
+        fill(&mut self.cause, || non_empty(event, "Hangup-Cause"));
     }
 
     fn number(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
@@ -80,17 +80,17 @@ impl Leg {
             self.flow = flow;
             self.flow.truncated |= event.get(cdr::KEYS_CUT).is_some();
         }
-        if let Some(disposition) = text(event, "variable_sip_hangup_disposition") {
+        if let Some(disposition) = non_empty(event, "variable_sip_hangup_disposition") {
             self.disposition = Some(disposition);
         }
-        if let Some(code) = text(event, "variable_accountcode") {
+        if let Some(code) = non_empty(event, "variable_accountcode") {
             self.account_code = Some(code);
         }
     }
 
     fn record(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &Limits) {
         let sequence = count(event, "Event-Sequence").unwrap_or(0);
-        let path = || text(event, "Record-File-Path");
+        let path = || non_empty(event, "Record-File-Path");
         if kind == ChannelEventKind::RecordStop {
             self.marks.stopped(event, limits.recordings);
         } else if kind != ChannelEventKind::Custom {
@@ -105,7 +105,7 @@ impl Leg {
             }
             ChannelEventKind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
-                    recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
+                    recording.stop(sequence, non_empty(event, "Record-Completion-Cause").as_deref());
                 }
             }
             // The channel is gone and with it what recorded it.

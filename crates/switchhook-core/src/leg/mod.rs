@@ -15,34 +15,10 @@ use super::headers::Headers;
 use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
+pub use super::direction::Direction;
 pub use kind::ChannelEventKind;
 pub use marks::Marks;
 pub use talk::Talk;
-
-/// Who called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// The far end called the switch.
-    Inbound,
-    /// The switch called the far end.
-    Outbound,
-}
-
-impl Direction {
-    /// Of a channel's headers.
-    #[must_use]
-    pub fn of(headers: &dyn Headers) -> Self {
-        match headers.get("Call-Direction").as_deref() {
-            Some("inbound") => Self::Inbound,
-            Some("outbound") => Self::Outbound,
-            Some(_) | None => Self::Unknown,
-        }
-    }
-}
 
 /// How far the leg is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

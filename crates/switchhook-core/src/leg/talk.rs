@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Leg;
-use crate::headers::Headers;
-use crate::numbers::text;
+use crate::headers::{Headers, non_empty};
 
 /// Talks that are kept of one leg; a call that is parked and fetched all day has more.
 const KEPT: usize = 64;
@@ -35,7 +34,7 @@ impl Leg {
         let Some(at_us) = at.and_then(|us| us.parse().ok()) else {
             return;
         };
-        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| text(event, name));
+        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| non_empty(event, name));
         let Some(with) = named.into_iter().flatten().find(|uuid| *uuid != self.uuid) else {
             return;
         };

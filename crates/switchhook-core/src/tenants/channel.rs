@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use super::{ACCOUNT, Belongs, FLOW, TenantVariables, Tenants};
-use crate::headers::Headers;
+use crate::headers::{Headers, non_empty};
 use crate::leg::Direction;
-use crate::numbers::{Numbers, text};
+use crate::numbers::Numbers;
 
 /// Gives `then` where the channel of these headers belongs, by the number that it came in with
 /// and the context that it is in.
@@ -38,7 +38,7 @@ pub fn belong<T>(
 pub fn given(belongs: &Belongs<'_>, headers: &dyn Headers) -> Vec<(&'static str, String)> {
     let said = [(ACCOUNT, belongs.account), (FLOW, belongs.flow)];
     let new = said.into_iter().filter_map(|(name, value)| {
-        let known = text(headers, &format!("variable_{name}")).is_some();
+        let known = non_empty(headers, &format!("variable_{name}")).is_some();
         Some((name, value.filter(|_| !known)?.to_owned()))
     });
     new.collect()

@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use regex::Regex;
 use serde_json_path::JsonPath;
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 use switchhook_core::outcome::{Failure, Mapped, Reason};
 use xpath::XPath;

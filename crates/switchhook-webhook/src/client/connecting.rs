@@ -13,19 +13,10 @@ use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::error::Connection;
+
 tokio::task_local! {
     static WATCH: Watch;
-}
-
-/// What is known of a request's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Connection {
-    /// It took one that was there, or this cannot be seen.
-    Unknown,
-    /// It is being made: name, address, TLS.
-    Connecting,
-    /// It was made for this request.
-    Connected,
 }
 
 /// Watches one request.

@@ -15,7 +15,7 @@ use super::h2_pool::{H2Pool, Permit};
 use crate::compile::Webhook;
 use crate::egress::Egress;
 use crate::error;
-use crate::request::Prepared;
+use crate::prepared::Prepared;
 use crate::resolve::{Guard, Names};
 use crate::tls::Secured;
 use crate::token::{self, Token, Tokens};

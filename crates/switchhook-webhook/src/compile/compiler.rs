@@ -10,8 +10,9 @@ use http::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-use super::{BodyPlan, CompileError, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
+use super::{BodyPlan, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
 use crate::answer::Answer;
+use crate::compile_error::CompileError;
 use crate::context::Scope;
 use crate::names::Names;
 use crate::options::{Auth, Body, Entry, WebhookOptions};
