@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::headers::Headers;
 
-/// Who called.
+/// The direction of a channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -18,7 +18,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// Of a channel's headers.
+    /// Reads `Call-Direction`.
     #[must_use]
     pub fn of(headers: &dyn Headers) -> Self {
         match headers.get("Call-Direction").as_deref() {

@@ -1,35 +1,37 @@
-//! Text that came over HTTP, made harmless for a switch that runs what it expands.
+//! Makes text from HTTP inert: FreeSWITCH cannot expand it, now or in a later dialplan.
 //!
-//! FreeSWITCH expands recursively: a channel variable that holds `${system(…)}`
-//! runs a shell command when a dialplan later reads it (`switch_channel.c`
-//! `switch_channel_expand_variables_check`). Its own test looks for `$`, any `\`,
-//! then `{` (`switch_utils.h` `switch_string_var_check`), value by value; two values
-//! that a dialplan writes side by side pass it, one ending in `$` and the next
-//! beginning with `{`. So a `$` is kept only where no text behind it, in this value
-//! or in the next, can make an expansion of it.
+//! FreeSWITCH expands `${name}` in text that a dialplan reads, and expands the result again
+//! (`switch_channel.c` `switch_channel_expand_variables_check`). A value such as `${uuid}` would
+//! therefore be replaced, and not only by variables. The switch decides value by value what is
+//! expandable (`switch_utils.h` `switch_string_var_check`), while a dialplan may join several
+//! values. So this guard is stricter than the switch: a `$` stays only if nothing behind it, in
+//! this value or in the next, can turn it into an expansion.
+//!
+//! Invariants: two inert texts side by side hold no expansion; an inert text made inert again
+//! does not change.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// How FreeSWITCH marks an array; such a value is parsed, not stored
-/// (`switch_event.c` `switch_event_add_array`). In any case of letters here, because
-/// the commands for the switch refuse it in any.
+/// How FreeSWITCH marks an array; it parses such a value instead of storing it (`switch_event.c`
+/// `switch_event_add_array`). Compared without regard to case, because the code that writes
+/// commands for the switch refuses every spelling.
 const ARRAY: &str = "ARRAY::";
 
-/// What stands in place of a `$` that the switch could expand: the switch's own cure.
+/// Replaces a `$` that the switch could expand. FreeSWITCH uses the same character for this.
 const INSTEAD: char = '%';
 
-/// `text` with everything gone that FreeSWITCH could expand, now or in any later
-/// dialplan, alone or next to another inert text. Borrowed when nothing had to change.
+/// Returns `text` without anything that FreeSWITCH could expand, now or in a later dialplan,
+/// alone or next to another inert text. Borrowed if nothing had to change.
 ///
-/// * a `$` that `{` could follow once the switch has stripped backslashes, quotes
-///   and white space, or that ends the text, becomes `%`;
-/// * NUL, which ends a string in C, becomes U+FFFD;
-/// * a leading `ARRAY::` becomes `ARRAY%::`.
+/// * A `$` becomes `%` if it ends the text, or if `{` could follow it after the switch has
+///   dropped backslashes, quotes and white space.
+/// * NUL, which ends a string in C, becomes U+FFFD.
+/// * A leading `ARRAY::` becomes `ARRAY%::`.
 ///
-/// `$100` stays `$100`. Inert text stays inert when it is made inert again.
+/// `$100` stays `$100`.
 #[must_use]
 pub fn inert(text: &str) -> Cow<'_, str> {
     let array = begins_as_array(text);
@@ -49,10 +51,11 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The exact bytes of what a channel holds as `text`, from the base64 beside it.
+/// Returns the exact bytes behind the channel variable's `text`, decoded from the `base64` beside
+/// it.
 ///
-/// `None` when they are not what `text` was made of: a dialplan has set the variable
-/// itself since, and knows nothing of the companion.
+/// `None` if the two do not belong together: a dialplan may have set the variable since, without
+/// its companion.
 #[must_use]
 pub fn exact(text: &str, base64: &str) -> Option<Vec<u8>> {
     let bytes = STANDARD.decode(base64).ok()?;
@@ -65,7 +68,7 @@ fn begins_as_array(text: &str) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(ARRAY.as_bytes()))
 }
 
-/// Walks from the end, so that each `$` is judged in one step by what follows it.
+/// Walks from the end, so that one step decides each `$` by what follows it.
 fn defuse(text: &mut [char]) -> bool {
     let mut changed = false;
     // The next value may begin with `{`.
@@ -87,9 +90,9 @@ fn defuse(text: &mut [char]) -> bool {
     changed
 }
 
-/// Characters that FreeSWITCH drops when it splits or unescapes arguments
-/// (`switch_utils.c` `cleanup_separated_string`), so that what stood behind them
-/// comes to stand behind the `$`. More than it drops today, on purpose.
+/// Returns whether FreeSWITCH drops the character when it splits or unescapes arguments
+/// (`switch_utils.c` `cleanup_separated_string`), so that its neighbours come together. The list
+/// is longer than FreeSWITCH's on purpose.
 fn vanishes(c: char) -> bool {
     matches!(c, '\\' | '\'' | '"' | '`' | '$') || c.is_whitespace() || c.is_control()
 }
@@ -139,7 +142,7 @@ mod tests {
 
     #[test]
     fn exact_bytes_count_while_the_text_is_still_theirs() {
-        // "a ${b}", and "a" with a byte that is no UTF-8.
+        // "a ${b}", and "a" with a byte that is not UTF-8.
         assert_eq!(exact("a %{b}", "YSAke2J9").as_deref(), Some(&b"a ${b}"[..]));
         assert_eq!(exact("a\u{fffd}", "Yf8=").as_deref(), Some(&b"a\xff"[..]));
         assert_eq!(exact("set since", "YSAke2J9"), None);
@@ -147,7 +150,7 @@ mod tests {
         assert_eq!(exact("text", "?"), None);
     }
 
-    /// The switch's own rule, in its most suspicious reading.
+    /// The switch's own rule, in its strictest reading.
     fn expandable(text: &str) -> bool {
         let mut chars = text
             .chars()

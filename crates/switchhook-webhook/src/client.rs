@@ -6,7 +6,7 @@
 
 mod body;
 mod client_factory;
-mod connecting;
+mod connection_watch;
 mod connections;
 mod h2_pool;
 
@@ -21,11 +21,11 @@ use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
-use super::error::{self, Reached};
+use super::error::{self, RequestStage};
 use super::prepared::Prepared;
-use super::resolve::{Names, SystemNames};
+use super::resolve::{NameLookup, SystemLookup};
 use body::{Body, read};
-use connecting::Watch;
+use connection_watch::ConnectionWatch;
 use connections::Connections;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
@@ -43,7 +43,7 @@ pub struct ClientError(String);
 #[derive(Clone)]
 pub struct Client {
     /// Answers in place of the network.
-    script: Option<Arc<dyn Script>>,
+    outcome_source: Option<Arc<dyn OutcomeSource>>,
     connections: Arc<Connections>,
 }
 
@@ -60,7 +60,7 @@ pub struct Delivery {
 
 /// How an answer came, besides its status and body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answered {
+pub struct ResponseMeta {
     /// The content type that it says it has.
     pub content_type: Option<String>,
     /// It was read to its end, within the limit.
@@ -68,7 +68,7 @@ pub struct Answered {
 }
 
 /// Answers without a network: for a call that is played again.
-pub trait Script: Send + Sync {
+pub trait OutcomeSource: Send + Sync {
     /// The outcome of a request, when its time has come.
     fn answer<'a>(
         &'a self,
@@ -80,7 +80,7 @@ pub trait Script: Send + Sync {
 /// What is known of an exchange that may be cut off at any moment.
 #[derive(Default)]
 struct Progress {
-    answered: Answered,
+    meta: ResponseMeta,
     status: Option<u16>,
     phases: Phases,
     raw: Bytes,
@@ -92,25 +92,25 @@ impl Client {
     /// # Errors
     /// When the system's certificates cannot be read or the proxy's URL is of no use.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
-        Self::with_names(egress, Arc::new(SystemNames))
+        Self::with_names(egress, Arc::new(SystemLookup))
     }
 
     /// The same, with names looked up elsewhere.
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn with_names(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
+    pub fn with_names(egress: Egress, names: Arc<dyn NameLookup>) -> Result<Self, ClientError> {
         Ok(Self {
-            script: None,
+            outcome_source: None,
             connections: Arc::new(Connections::new(egress, names)?),
         })
     }
 
-    /// One that asks nobody: `script` has the answers.
+    /// One that asks nobody: `outcome_source` has the answers.
     #[must_use]
-    pub fn scripted(self, script: Arc<dyn Script>) -> Self {
+    pub fn with_outcome_source(self, outcome_source: Arc<dyn OutcomeSource>) -> Self {
         Self {
-            script: Some(script),
+            outcome_source: Some(outcome_source),
             ..self
         }
     }
@@ -131,48 +131,48 @@ impl Client {
 
     /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
     /// the future cancels the request.
-    pub fn ask<'a>(
+    pub fn send<'a>(
         &'a self,
         webhook: &'a Webhook,
         prepared: impl Into<Box<Prepared>>,
     ) -> impl Future<Output = Outcome> + Send {
-        self.ask_noting(webhook, prepared.into(), None)
+        self.send_with_meta(webhook, prepared.into(), None)
     }
 
     /// The same, noting besides how the answer came.
     ///
     /// The request is boxed, for every future on the way to the network has room for what it
     /// is given, twice.
-    pub async fn ask_noting(
+    pub async fn send_with_meta(
         &self,
         webhook: &Webhook,
         prepared: Box<Prepared>,
-        note: Option<&mut Answered>,
+        note: Option<&mut ResponseMeta>,
     ) -> Outcome {
-        if let Some(script) = &self.script {
-            return script.answer(webhook, *prepared).await;
+        if let Some(outcome_source) = &self.outcome_source {
+            return outcome_source.answer(webhook, *prepared).await;
         }
         if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
         }
         let url = prepared.url.clone();
         let started = Instant::now();
-        let (mut progress, watch) = (Progress::default(), Watch::default());
+        let (mut progress, watch) = (Progress::default(), ConnectionWatch::default());
         // Boxed: the caller's future holds a pointer and not the client's state.
         let exchange = self.exchange(webhook, (prepared, &url), &mut progress);
-        let exchange = Box::pin(watch.over(exchange));
+        let exchange = Box::pin(watch.watch(exchange));
         let verdict = match timeout(webhook.timeout(), exchange).await {
             Ok(verdict) => verdict,
             Err(_) => {
-                let reached = match progress.status {
-                    Some(_) => Reached::Status,
-                    None => Reached::Connection(watch.seen()),
+                let stage = match progress.status {
+                    Some(_) => RequestStage::Status,
+                    None => RequestStage::NoStatus(watch.state()),
                 };
-                Err(error::timed_out(webhook.timeout(), &url, reached))
+                Err(error::timed_out(webhook.timeout(), &url, stage))
             }
         };
         if let Some(note) = note {
-            *note = progress.answered;
+            *note = progress.meta;
         }
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
         Outcome {
@@ -197,18 +197,18 @@ impl Client {
         progress.status = Some(response.status().as_u16());
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
-        progress.answered.content_type = content_type.map(str::to_owned);
+        progress.meta.content_type = content_type.map(str::to_owned);
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
-        if let (Some(failure), Err(_)) = (error::of_status(response.status(), url), &read) {
+        if let (Some(failure), Err(_)) = (error::status_failure(response.status(), url), &read) {
             return Err(failure);
         }
         let read = read?;
-        progress.answered.whole = matches!(read, Body::Whole(_));
+        progress.meta.whole = matches!(read, Body::Whole(_));
         progress.raw = read.into_bytes();
-        let Progress { answered, raw, .. } = progress;
-        judge(webhook, (response.status(), url), answered, raw)
+        let Progress { meta, raw, .. } = progress;
+        evaluate_response(webhook, (response.status(), url), meta, raw)
     }
 
     /// Sends a request whose reply's body nobody reads, as the delivery of a document.
@@ -225,10 +225,10 @@ impl Client {
         self.connections.egress().check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let watch = Watch::default();
+        let watch = ConnectionWatch::default();
         let sending = self.connections.send(webhook, prepared.into(), &url);
-        let sent = timeout(deadline, Box::pin(watch.over(sending))).await;
-        let late = |_| error::timed_out(deadline, &url, Reached::Connection(watch.seen()));
+        let sent = timeout(deadline, Box::pin(watch.watch(sending))).await;
+        let late = |_| error::timed_out(deadline, &url, RequestStage::NoStatus(watch.state()));
         let mut reply = sent.map_err(late)??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
@@ -246,19 +246,19 @@ impl Client {
 ///
 /// # Errors
 /// What is wrong with its status, size, content or values.
-pub fn judge(
+pub fn evaluate_response(
     webhook: &Webhook,
     (status, url): (StatusCode, &Url),
-    answered: &Answered,
+    meta: &ResponseMeta,
     body: &[u8],
 ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    if let Some(failure) = error::of_status(status, url) {
+    if let Some(failure) = error::status_failure(status, url) {
         return Err(failure);
     }
-    if !answered.whole {
-        return Err(error::too_large(webhook.response_limit()));
+    if !meta.whole {
+        return Err(error::response_too_large(webhook.response_limit()));
     }
-    webhook.answer.parse(answered.content_type.as_deref(), body)
+    webhook.answer.parse(meta.content_type.as_deref(), body)
 }
 
 /// A refused address was never connected to.
@@ -293,7 +293,7 @@ mod tests {
             headers: http::HeaderMap::new(),
             body: Bytes::new(),
         };
-        let waiting = client.ask(&webhook, prepared.clone());
+        let waiting = client.send(&webhook, prepared.clone());
         let bytes = size_of_val(&waiting);
         assert!(bytes <= 512, "{bytes}");
         let (url, mut progress) = (prepared.url.clone(), Progress::default());

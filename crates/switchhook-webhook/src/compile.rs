@@ -12,18 +12,18 @@ use http::header::{self, HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::answer::Answer;
 use super::compile_error::CompileError;
 use super::context::Scope;
 use super::options::{Tls, WebhookOptions};
-use super::template::{Handle, Templates};
-use super::tls::{self, Secured};
+use super::response::ResponseParser;
+use super::template::{TemplateId, Templates};
+use super::tls::{self, CompiledTls};
 use super::token::Tokens;
 use super::url as address;
 use compiler::Compiler;
 
 /// The longest that a caller waits.
-pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One webhook, ready to be asked. Built once, used by every call.
 ///
@@ -38,11 +38,11 @@ pub struct Webhook {
     pub(super) body: BodyPlan,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) tokens: Option<Tokens>,
-    pub(super) secured: Option<Secured>,
+    pub(super) own_tls: Option<CompiledTls>,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
     /// How its answers are read.
-    pub answer: Answer,
+    pub answer: ResponseParser,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
 }
@@ -59,7 +59,7 @@ impl fmt::Debug for Webhook {
 #[derive(Debug)]
 pub(super) struct Field {
     pub name: String,
-    pub value: Handle,
+    pub value: TemplateId,
     pub mandatory: bool,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Field {
 pub(super) enum UrlPlan {
     /// The same for every call, so made once.
     Fixed(Url),
-    Template(Handle),
+    Template(TemplateId),
 }
 
 /// A compiled [`Body`](super::options::Body).
@@ -75,10 +75,10 @@ pub(super) enum UrlPlan {
 pub(super) enum BodyPlan {
     Nothing,
     Predefined,
-    Json(Handle),
-    Xml(Handle),
+    Json(TemplateId),
+    Xml(TemplateId),
     Form(Vec<Field>),
-    Text(Handle),
+    Text(TemplateId),
 }
 
 impl Webhook {
@@ -90,8 +90,8 @@ impl Webhook {
         let mut compiler = Compiler::default();
         let compiled = compiler.webhook(name, &options);
         match compiled {
-            Some(webhook) if compiler.faults.is_empty() => Ok(webhook),
-            Some(_) | None => Err(compiler.faults),
+            Some(webhook) if compiler.errors.is_empty() => Ok(webhook),
+            Some(_) | None => Err(compiler.errors),
         }
     }
 
@@ -101,7 +101,7 @@ impl Webhook {
         &self.name
     }
 
-    /// The deadline over one request, at most [`LONGEST_TIMEOUT`].
+    /// The deadline over one request, at most [`MAX_TIMEOUT`].
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
@@ -122,7 +122,7 @@ impl Webhook {
     ///
     /// A plain Event Socket reply leaves `%XX` of a value unescaped, so whoever holds such
     /// a reply reads those of these that contain `%` again from the switch. A name that
-    /// is computed in a template is not among them; a [`super::context::Recorder`] sees it.
+    /// is computed in a template is not among them; a [`super::context::HeaderRecorder`] sees it.
     #[must_use]
     pub fn headers_read(&self) -> &[String] {
         &self.reads
@@ -140,8 +140,8 @@ impl Webhook {
 
     /// Its own TLS settings, where they differ from the system's.
     #[must_use]
-    pub fn secured(&self) -> Option<&Secured> {
-        self.secured.as_ref()
+    pub fn own_tls(&self) -> Option<&CompiledTls> {
+        self.own_tls.as_ref()
     }
 
     /// The TLS settings that it is asked with, its own or the system's.
@@ -149,8 +149,8 @@ impl Webhook {
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, CompileError> {
-        match &self.secured {
-            Some(secured) => Ok(Arc::clone(secured.config())),
+        match &self.own_tls {
+            Some(own_tls) => Ok(Arc::clone(own_tls.config())),
             None => tls::config(&Tls::default()).map(Arc::new),
         }
     }
@@ -181,9 +181,9 @@ impl Webhook {
 /// Renders a URL with a value for everything; `None` when the template does not render so.
 fn sample(
     templates: &Templates,
-    url: &Handle,
+    url: &TemplateId,
     branches: &Arc<BTreeSet<String>>,
-) -> Option<Result<Url, address::Unfit>> {
+) -> Option<Result<Url, address::UrlError>> {
     let scope = Scope::probe(Arc::clone(branches));
     let rendered = templates.render(url, &scope.root()).ok()?;
     Some(address::finish(&rendered))

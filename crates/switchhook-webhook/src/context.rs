@@ -22,7 +22,7 @@ use super::json;
 pub(super) use fields::{call_header, channel_headers, variable_headers};
 pub(super) use node::own_value;
 use node::root;
-pub use recorder::Recorder;
+pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
 use switchhook_core::sanitize;
 use switchhook_core::variables::FLOW_KEY;

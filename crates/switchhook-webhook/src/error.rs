@@ -8,11 +8,11 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::egress::Blocked;
-use super::resolve::Unresolved;
+use super::resolve::LookupError;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// `crm.example:443`
-pub(super) fn place(url: &Url) -> String {
+pub(super) fn host_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
         Some(port) => format!("{host}:{port}"),
@@ -22,7 +22,7 @@ pub(super) fn place(url: &Url) -> String {
 
 /// What is known of a request's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
+pub(super) enum ConnectionState {
     /// It took one that was there, or this cannot be seen.
     Unknown,
     /// It is being made: name, address, TLS.
@@ -33,69 +33,71 @@ pub(super) enum Connection {
 
 /// How far a request had come when its time was over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    /// Not to its status.
-    Connection(Connection),
-    /// To its status, and not to the end of its body.
+pub(super) enum RequestStage {
+    /// No status was received.
+    NoStatus(ConnectionState),
+    /// The status was received, and not the end of the body.
     Status,
 }
 
 /// The deadline passed.
-pub(super) fn timed_out(timeout: Duration, url: &Url, reached: Reached) -> Failure {
-    let (seconds, place) = (timeout.as_secs_f64(), place(url));
+pub(super) fn timed_out(timeout: Duration, url: &Url, stage: RequestStage) -> Failure {
+    let (seconds, host_port) = (timeout.as_secs_f64(), host_port(url));
     let within = format!("within {seconds} s");
-    let detail = match reached {
-        Reached::Status => format!("no whole answer from {place} {within}"),
-        Reached::Connection(Connection::Connecting) => {
-            format!("could not connect to {place} {within}")
+    let detail = match stage {
+        RequestStage::Status => format!("no whole answer from {host_port} {within}"),
+        RequestStage::NoStatus(ConnectionState::Connecting) => {
+            format!("could not connect to {host_port} {within}")
         }
-        Reached::Connection(Connection::Connected) => {
-            format!("no answer from {place} {within}; it was connected to, and asked")
+        RequestStage::NoStatus(ConnectionState::Connected) => {
+            format!("no answer from {host_port} {within}; it was connected to, and asked")
         }
-        Reached::Connection(Connection::Unknown) => format!("no answer from {place} {within}"),
+        RequestStage::NoStatus(ConnectionState::Unknown) => {
+            format!("no answer from {host_port} {within}")
+        }
     };
     Failure::new(Reason::Timeout, detail)
 }
 
 /// The answer is larger than the limit.
-pub(super) fn too_large(limit: usize) -> Failure {
+pub(super) fn response_too_large(limit: usize) -> Failure {
     let detail = format!("the response is larger than {limit} bytes");
     Failure::new(Reason::InvalidResponse, detail)
 }
 
 /// The failure of a status; `None` for 2xx.
-pub(super) fn of_status(status: StatusCode, url: &Url) -> Option<Failure> {
+pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
     let code = status.as_u16();
-    let place = place(url);
+    let host_port = host_port(url);
     let name = status.canonical_reason().unwrap_or("no name for it");
     let (reason, detail) = match code {
         401 | 407 => (
             Reason::AuthenticationFailure,
-            format!("{place} does not accept our credentials: {code} {name}"),
+            format!("{host_port} does not accept our credentials: {code} {name}"),
         ),
         300..=399 => (
             Reason::HttpStatus,
-            format!("{place} answered {code} {name}; redirects are not followed"),
+            format!("{host_port} answered {code} {name}; redirects are not followed"),
         ),
         _ => (
             Reason::HttpStatus,
-            format!("{place} answered {code} {name}"),
+            format!("{host_port} answered {code} {name}"),
         ),
     };
     Some(Failure::new(reason, detail))
 }
 
 /// The failure behind an error of the HTTP client.
-pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
-    let place = place(url);
+pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
+    let host_port = host_port(url);
     let causes = causes(error);
     if let Some(blocked) = find::<Blocked>(&causes) {
         return blocked.clone().into();
     }
-    if let Some(unresolved) = find::<Unresolved>(&causes) {
+    if let Some(unresolved) = find::<LookupError>(&causes) {
         let host = url.host_str().unwrap_or_default();
         let detail = format!("no address found for {host}: {unresolved}");
         return Failure::new(Reason::ConnectionFailure, detail);
@@ -104,7 +106,7 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
         let detail = "the request could not be formed from its URL, headers and body";
         return Failure::new(Reason::InvalidRequest, detail);
     }
-    if let Some(failure) = of_protocol(&causes, &place) {
+    if let Some(failure) = protocol_failure(&causes, &host_port) {
         return failure;
     }
     // A connection that breaks in the middle of a body fails its decoding too.
@@ -115,11 +117,11 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
     if find::<io::Error>(&causes).is_some_and(is_out_of_files) {
         return Failure::new(Reason::Overloaded, OUT_OF_FILES);
     }
-    let why = why(&causes);
+    let reason_text = reason_text(&causes);
     let detail = if error.is_connect() {
-        format!("could not connect to {place}: {why}")
+        format!("could not connect to {host_port}: {reason_text}")
     } else {
-        format!("the connection to {place} broke: {why}")
+        format!("the connection to {host_port} broke: {reason_text}")
     };
     Failure::new(Reason::ConnectionFailure, detail)
 }
@@ -133,21 +135,21 @@ fn is_out_of_files(error: &io::Error) -> bool {
 }
 
 /// Answers that are no HTTP, and proxies that want a password.
-fn of_protocol(causes: &[&(dyn Error + 'static)], place: &str) -> Option<Failure> {
+fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Option<Failure> {
     if causes
         .iter()
         .any(|cause| cause.to_string().ends_with(PROXY_AUTH))
     {
-        let detail = format!("the proxy does not accept our credentials for {place}");
+        let detail = format!("the proxy does not accept our credentials for {host_port}");
         return Some(Failure::new(Reason::AuthenticationFailure, detail));
     }
     let hyper = find::<hyper::Error>(causes)?;
     if hyper.is_parse_too_large() {
-        let detail = format!("{place} sent more headers than we read");
+        let detail = format!("{host_port} sent more headers than we read");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     if hyper.is_parse() {
-        let detail = format!("what {place} sent is not HTTP");
+        let detail = format!("what {host_port} sent is not HTTP");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     None
@@ -157,9 +159,9 @@ fn of_protocol(causes: &[&(dyn Error + 'static)], place: &str) -> Option<Failure
 const PROXY_AUTH: &str = "proxy authorization required";
 
 /// The innermost cause that says something.
-fn why(causes: &[&(dyn Error + 'static)]) -> String {
+fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {
     if let Some(error) = find::<io::Error>(causes) {
-        return of_io(error);
+        return io_reason(error);
     }
     if let Some(hyper) = find::<hyper::Error>(causes)
         && (hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled())
@@ -170,7 +172,7 @@ fn why(causes: &[&(dyn Error + 'static)]) -> String {
     innermost.unwrap_or_else(|| "no reason is known".into())
 }
 
-fn of_io(error: &io::Error) -> String {
+fn io_reason(error: &io::Error) -> String {
     let kind = error.kind();
     if let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == kind) {
         return (*words).to_owned();

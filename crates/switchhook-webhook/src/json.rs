@@ -87,9 +87,9 @@ pub(super) fn escape(text: &str) -> String {
 
 /// Why a rendered JSON body cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum JsonBodyError {
     /// A value stands outside of quotes and is not a number, `true`, `false` or `null`.
-    Bare,
+    Unquoted,
     /// The whole does not parse; where and why.
     Invalid(String),
 }
@@ -99,7 +99,7 @@ pub(super) enum Unfit {
 /// A marked value outside of quotes is the one way in which a value could add to
 /// the document's structure (`[{{ x }}]` with `1,2`), so only a scalar may stand
 /// there, and nothing at all becomes `null`.
-pub(super) fn finish(rendered: &str) -> Result<String, Unfit> {
+pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
     let mut scan = Scan::default();
     let mut rest = rendered;
     while let Some(at) = rest.find(OPEN) {
@@ -112,7 +112,7 @@ pub(super) fn finish(rendered: &str) -> Result<String, Unfit> {
     scan.literal(rest);
     match serde_json::from_str::<serde::de::IgnoredAny>(&scan.out) {
         Ok(_) => Ok(scan.out),
-        Err(error) => Err(Unfit::Invalid(error.to_string())),
+        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
     }
 }
 
@@ -138,7 +138,7 @@ impl Scan {
         }
     }
 
-    fn value(&mut self, text: &str) -> Result<(), Unfit> {
+    fn value(&mut self, text: &str) -> Result<(), JsonBodyError> {
         if self.quoted {
             self.out.push_str(text);
             Ok(())
@@ -149,7 +149,7 @@ impl Scan {
             self.out.push_str(text);
             Ok(())
         } else {
-            Err(Unfit::Bare)
+            Err(JsonBodyError::Unquoted)
         }
     }
 }
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(list("true"), Ok("[true]".into()));
         assert_eq!(list(""), Ok("[null]".into()));
         for bad in ["1,2", "{}", "[]", "x", "1 ", "\"a\""] {
-            assert_eq!(list(bad), Err(Unfit::Bare), "{bad}");
+            assert_eq!(list(bad), Err(JsonBodyError::Unquoted), "{bad}");
         }
     }
 

@@ -5,12 +5,11 @@
 //! ```
 //!
 //! [`compile`] reports every fault of a description at once; [`request`] renders one
-//! request; [`egress`] says where it may go; [`client`] sends it and waits; [`answer`]
+//! request; [`egress`] says where it may go; [`client`] sends it and waits; [`response`]
 //! reads what came back.
 
 #![warn(unreachable_pub)]
 
-pub mod answer;
 pub mod breakers;
 pub mod client;
 pub mod compile;
@@ -20,24 +19,25 @@ pub mod egress;
 pub mod options;
 pub mod redact;
 mod request;
+pub mod response;
 pub mod signing;
 
 mod error;
 mod json;
-mod names;
 mod prepared;
 mod resolve;
 mod template;
+mod template_names;
 mod tls;
 mod token;
 mod url;
 mod value_marks;
 mod xml;
 
-pub use client::{Answered, Client, Script, judge};
+pub use client::{Client, OutcomeSource, ResponseMeta, evaluate_response};
 pub use compile::Webhook;
 pub use compile_error::CompileError;
 pub use prepared::Prepared;
-pub use request::Call;
-pub use resolve::{Names, SystemNames};
-pub use tls::Secured;
+pub use request::CallContext;
+pub use resolve::{NameLookup, SystemLookup};
+pub use tls::CompiledTls;

@@ -6,7 +6,7 @@ use switchhook_core::secret::Secret;
 
 /// A query parameter, header or form field: a name and a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct NamedTemplate {
     /// The name as sent.
     pub name: String,
     /// Template of the value.
@@ -26,7 +26,7 @@ pub enum Body {
     /// Template of an XML document.
     Xml(String),
     /// `application/x-www-form-urlencoded` fields.
-    Form(Vec<Entry>),
+    Form(Vec<NamedTemplate>),
     /// Template of plain text.
     Text(String),
 }
@@ -150,9 +150,9 @@ pub struct WebhookOptions {
     /// Template of the URL.
     pub url: String,
     /// Query parameters, added to those of the URL.
-    pub query: Vec<Entry>,
+    pub query: Vec<NamedTemplate>,
     /// Headers.
-    pub headers: Vec<Entry>,
+    pub headers: Vec<NamedTemplate>,
     /// Body.
     pub body: Body,
     /// Who we are.

@@ -28,17 +28,17 @@ pub struct Prepared {
 impl Prepared {
     /// Method and URL as a person may see them, secrets hidden; a long one is cut.
     #[must_use]
-    pub fn line(&self) -> String {
+    pub fn request_line(&self) -> String {
         let url = redact::url(&self.url);
         let end = url.char_indices().nth(LINE).map(|(at, _)| at);
-        let told = &url[..end.unwrap_or(url.len())];
+        let kept = &url[..end.unwrap_or(url.len())];
         // A call on hold keeps it: one allocation, of its size.
-        [self.method.as_str(), " ", told, end.map_or("", |_| "…")].concat()
+        [self.method.as_str(), " ", kept, end.map_or("", |_| "…")].concat()
     }
 
     /// The request as a person may see it: method, URL, headers and body, secrets hidden.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn redacted(&self) -> String {
         let mut out = format!("{} {}\n", self.method, redact::url(&self.url));
         for (name, value) in &self.headers {
             let text = String::from_utf8_lossy(value.as_bytes());
@@ -58,12 +58,12 @@ impl Prepared {
 
 impl fmt::Display for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
+        f.write_str(&self.redacted())
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
+        f.write_str(&self.redacted())
     }
 }

@@ -10,12 +10,12 @@ pub const SECRET: &str = "[secret]";
 /// The URL; values of its query are hidden by their names.
 #[must_use]
 pub fn url(url: &Url) -> Cow<'_, str> {
-    if !url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
+    if !url.query_pairs().any(|(name, _)| is_secret_name(&name)) {
         return Cow::Borrowed(url.as_str());
     }
     let pairs = url
         .query_pairs()
-        .map(|(name, value)| match sounds_secret(&name) {
+        .map(|(name, value)| match is_secret_name(&name) {
             true => (name, SECRET.into()),
             false => (name, value),
         });
@@ -33,7 +33,7 @@ pub fn template(source: &str) -> String {
         return source.to_owned();
     };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}={SECRET}"),
+        Some((name, _)) if is_secret_name(name) => format!("{name}={SECRET}"),
         Some(_) | None => pair.to_owned(),
     });
     format!("{before}?{}", pairs.collect::<Vec<_>>().join("&"))
@@ -42,15 +42,15 @@ pub fn template(source: &str) -> String {
 /// A header's value, hidden by its name.
 #[must_use]
 pub fn header<'a>(name: &str, value: &'a str) -> &'a str {
-    match sounds_secret(name) {
+    match is_secret_name(name) {
         true => SECRET,
         false => value,
     }
 }
 
-/// Names under which people send secrets.
+/// NameLookup under which people send secrets.
 #[must_use]
-pub fn sounds_secret(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let words = [
         "auth",

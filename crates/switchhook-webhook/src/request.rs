@@ -7,21 +7,21 @@ use url::form_urlencoded;
 
 use super::compile::{BodyPlan, Field, UrlPlan, Webhook};
 use super::context::Scope;
-use super::json::{self, Unfit};
+use super::json::{self, JsonBodyError};
 use super::prepared::Prepared;
-use super::template::{Failed, Handle};
+use super::template::{RenderError, TemplateId};
 use super::{url as address, xml};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// Renders of one template before we give up: each finds at least one name that could not
 /// be known before.
-const ROUNDS: usize = 32;
+const MAX_RENDERS: usize = 32;
 /// Larger bodies are refused.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// What a request is made from.
-pub struct Call<'a> {
+pub struct CallContext<'a> {
     /// The channel.
     pub headers: &'a dyn Headers,
     /// The document of a call that is over: its fields are names for the templates, and
@@ -37,7 +37,7 @@ impl Webhook {
     /// # Errors
     /// [`Reason::InvalidFlowVar`] when a mandatory variable is missing or cannot stand where
     /// it should, [`Reason::InvalidRequest`] when what comes out is no URL, header or body.
-    pub fn prepare(&self, call: &Call<'_>) -> Result<Prepared, Failure> {
+    pub fn prepare(&self, call: &CallContext<'_>) -> Result<Prepared, Failure> {
         let scope = Scope::new(call.document, self.branches.clone());
         scope.fetch(&self.reads, call.headers);
         let render = Render {
@@ -62,25 +62,25 @@ impl Webhook {
 struct Render<'a> {
     webhook: &'a Webhook,
     scope: std::sync::Arc<Scope>,
-    call: &'a Call<'a>,
+    call: &'a CallContext<'a>,
 }
 
 impl Render<'_> {
-    fn text(&self, handle: &Handle) -> Result<String, Failed> {
+    fn text(&self, handle: &TemplateId) -> Result<String, RenderError> {
         let root = self.scope.root();
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_RENDERS {
             self.scope.start();
             let rendered = self.webhook.templates.render(handle, &root);
             if !self.scope.fetch_wanted(self.call.headers) {
                 return rendered;
             }
         }
-        Err(Failed::Broken("it computes too many names".into()))
+        Err(RenderError::Broken("it computes too many names".into()))
     }
 
-    fn fail(&self, what: &str, failed: Failed) -> Failure {
+    fn fail(&self, what: &str, failed: RenderError) -> Failure {
         match failed {
-            Failed::Missing => {
+            RenderError::Missing => {
                 let name = self.scope.missing();
                 let name = name.as_deref().unwrap_or("the value of an expression");
                 Failure::new(
@@ -88,7 +88,7 @@ impl Render<'_> {
                     format!("{what} needs {name}, which is not set or is empty"),
                 )
             }
-            Failed::Broken(words) => Failure::new(
+            RenderError::Broken(words) => Failure::new(
                 Reason::InvalidRequest,
                 format!("{what} could not be made from its template: {words}"),
             ),
@@ -102,9 +102,9 @@ impl Render<'_> {
         };
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the URL", failed))?;
-        address::finish(&text).map_err(|unfit| match unfit {
-            address::Unfit::Value(what) => Failure::new(Reason::InvalidFlowVar, what),
-            address::Unfit::Url(what) => Failure::new(
+        address::finish(&text).map_err(|error| match error {
+            address::UrlError::Value(what) => Failure::new(Reason::InvalidFlowVar, what),
+            address::UrlError::Url(what) => Failure::new(
                 Reason::InvalidRequest,
                 format!("the URL is not valid: {what}"),
             ),
@@ -125,7 +125,7 @@ impl Render<'_> {
     fn entry(&self, field: &Field, what: &str) -> Result<Option<String>, Failure> {
         match self.text(&field.value) {
             Ok(text) => Ok(Some(text)),
-            Err(Failed::Missing) if !field.mandatory => Ok(None),
+            Err(RenderError::Missing) if !field.mandatory => Ok(None),
             Err(failed) => Err(self.fail(what, failed)),
         }
     }
@@ -162,9 +162,9 @@ impl Render<'_> {
                 ("text/plain; charset=utf-8", text.into_bytes())
             }
         };
-        if bytes.len() > LARGEST_BODY {
+        if bytes.len() > MAX_BODY_BYTES {
             return Err(invalid(format!(
-                "the body is larger than {LARGEST_BODY} bytes"
+                "the body is larger than {MAX_BODY_BYTES} bytes"
             )));
         }
         headers
@@ -173,20 +173,24 @@ impl Render<'_> {
         Ok(bytes.into())
     }
 
-    fn json(&self, handle: &Handle) -> Result<String, Failure> {
+    fn json(&self, handle: &TemplateId) -> Result<String, Failure> {
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the JSON body", failed))?;
-        json::finish(&text).map_err(|unfit| {
-            invalid(match unfit {
-                Unfit::Bare => "the JSON body has a value outside of quotes that is not a number, \
+        json::finish(&text).map_err(|error| {
+            invalid(match error {
+                JsonBodyError::Unquoted => {
+                    "the JSON body has a value outside of quotes that is not a number, \
                                 true, false or null; put quotes around it or use | tojson"
-                    .into(),
-                Unfit::Invalid(words) => format!("the JSON body is not valid JSON: {words}"),
+                        .into()
+                }
+                JsonBodyError::Invalid(words) => {
+                    format!("the JSON body is not valid JSON: {words}")
+                }
             })
         })
     }
 
-    fn xml(&self, handle: &Handle) -> Result<String, Failure> {
+    fn xml(&self, handle: &TemplateId) -> Result<String, Failure> {
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the XML body", failed))?;
         match xml::check(&text) {

@@ -1,4 +1,4 @@
-//! Names to addresses: every address is checked before any is connected to, and calls that
+//! NameLookup to addresses: every address is checked before any is connected to, and calls that
 //! ask for the same name at the same time share one look-up.
 
 use std::collections::HashMap;
@@ -14,16 +14,16 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use super::egress::Egress;
 
 /// Where names are looked up. What it answers is not believed: each address is checked.
-pub trait Names: Send + Sync {
+pub trait NameLookup: Send + Sync {
     /// The addresses of `name`, with any port.
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
 /// Those of the system: `/etc/hosts`, DNS, whatever it is told to ask.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemNames;
+pub struct SystemLookup;
 
-impl Names for SystemNames {
+impl NameLookup for SystemLookup {
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
         async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -39,20 +39,20 @@ const REMEMBERED: usize = 64;
 /// A name that could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Unresolved(String);
+pub(super) struct LookupError(String);
 
-type Found = Result<Arc<[SocketAddr]>, Unresolved>;
+type Found = Result<Arc<[SocketAddr]>, LookupError>;
 type Lookup = Pin<Box<dyn Future<Output = Found> + Send>>;
 
 /// The resolver of every webhook.
-pub(super) struct Guard {
+pub(super) struct EgressResolver {
     egress: Arc<Egress>,
-    names: Arc<dyn Names>,
+    names: Arc<dyn NameLookup>,
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
 }
 
-impl Guard {
-    pub(super) fn new(egress: Arc<Egress>, names: Arc<dyn Names>) -> Self {
+impl EgressResolver {
+    pub(super) fn new(egress: Arc<Egress>, names: Arc<dyn NameLookup>) -> Self {
         Self {
             egress,
             names,
@@ -89,7 +89,7 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
+impl Resolve for EgressResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let lookup = self.lookup(name.as_str());
         let checked = (!self.is_proxy(name.as_str())).then(|| Arc::clone(&self.egress));
@@ -109,18 +109,18 @@ impl Resolve for Guard {
 async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Found {
     let addresses = found.await.map_err(unresolved)?;
     if addresses.is_empty() {
-        return Err(Unresolved("the name has no address".into()));
+        return Err(LookupError("the name has no address".into()));
     }
     Ok(addresses.into())
 }
 
-fn unresolved(error: io::Error) -> Unresolved {
+fn unresolved(error: io::Error) -> LookupError {
     let words = error.to_string();
     // "failed to lookup address information: Name or service not known"
     let why = words
         .rsplit_once(": ")
         .map_or(words.as_str(), |(_, why)| why);
-    Unresolved(why.to_lowercase())
+    LookupError(why.to_lowercase())
 }
 
 #[cfg(test)]
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_a_private_address_is_refused_and_a_proxy_of_that_name_is_not() {
-        let strict = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
+        let strict = EgressResolver::new(Arc::new(Egress::default()), Arc::new(SystemLookup));
         let refused = strict.resolve("localhost".parse().unwrap()).await.err();
         let words = refused.unwrap().to_string();
         assert!(
@@ -140,13 +140,13 @@ mod tests {
             proxy: Some("http://localhost:3128".parse().unwrap()),
             ..Egress::default()
         };
-        let proxied = Guard::new(Arc::new(proxied), Arc::new(SystemNames));
+        let proxied = EgressResolver::new(Arc::new(proxied), Arc::new(SystemLookup));
         assert!(proxied.resolve("localhost".parse().unwrap()).await.is_ok());
     }
 
     #[tokio::test]
     async fn those_who_ask_at_once_share_one_lookup_and_nothing_of_it_stays() {
-        let guard = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
+        let guard = EgressResolver::new(Arc::new(Egress::default()), Arc::new(SystemLookup));
         let first = guard.lookup("localhost");
         let second = guard.lookup("localhost");
         assert!(first.ptr_eq(&second));

@@ -75,14 +75,14 @@ pub(super) struct Templates {
 
 /// One template of a [`Templates`].
 #[derive(Debug, Clone)]
-pub(super) struct Handle {
+pub(super) struct TemplateId {
     name: String,
     place: TemplatePlace,
 }
 
 /// Why a template gave no text.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum RenderError {
     /// A value is missing where it must be there.
     Missing,
     /// Anything else; the engine's words.
@@ -103,7 +103,7 @@ impl Templates {
         place: TemplatePlace,
         key: &str,
         source: &str,
-    ) -> Result<Handle, String> {
+    ) -> Result<TemplateId, String> {
         if source.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err("it contains a control character".into());
         }
@@ -116,27 +116,27 @@ impl Templates {
         environment
             .add_template_owned(name.clone(), source.to_owned())
             .map_err(|error| words(&error))?;
-        Ok(Handle { name, place })
+        Ok(TemplateId { name, place })
     }
 
     /// The text of a template, values written for its place.
-    pub(super) fn render(&self, handle: &Handle, scope: &Value) -> Result<String, Failed> {
+    pub(super) fn render(&self, handle: &TemplateId, scope: &Value) -> Result<String, RenderError> {
         let template = self
             .environment(handle)
             .get_template(&handle.name)
-            .map_err(|error| Failed::Broken(words(&error)))?;
+            .map_err(|error| RenderError::Broken(words(&error)))?;
         template.render(scope.clone()).map_err(|error| {
             if error.kind() == ErrorKind::UndefinedError {
-                Failed::Missing
+                RenderError::Missing
             } else {
-                Failed::Broken(words(&error))
+                RenderError::Broken(words(&error))
             }
         })
     }
 
     /// What a render with a value for everything finds that no value could cure: an unknown
     /// filter, test, function or template.
-    pub(super) fn unknown(&self, handle: &Handle, scope: &Value) -> Option<String> {
+    pub(super) fn unknown(&self, handle: &TemplateId, scope: &Value) -> Option<String> {
         let template = self.environment(handle).get_template(&handle.name).ok()?;
         let error = template.render(scope.clone()).err()?;
         let kinds = [
@@ -151,7 +151,7 @@ impl Templates {
     }
 
     /// The names that a template reads, dotted (`flow.key.leadid`), and its source.
-    pub(super) fn reads(&self, handle: &Handle) -> (Vec<String>, String) {
+    pub(super) fn reads(&self, handle: &TemplateId) -> (Vec<String>, String) {
         let Ok(template) = self.environment(handle).get_template(&handle.name) else {
             return (Vec::new(), String::new());
         };
@@ -161,7 +161,7 @@ impl Templates {
         (names.collect(), template.source().to_owned())
     }
 
-    fn environment(&self, handle: &Handle) -> &Environment<'static> {
+    fn environment(&self, handle: &TemplateId) -> &Environment<'static> {
         if handle.place.is_strict() {
             &self.strict
         } else {

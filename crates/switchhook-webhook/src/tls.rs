@@ -14,20 +14,20 @@ use super::options::{Identity, Tls, TlsVersion};
 
 /// Two settings are the same when they were compiled from the same options.
 #[derive(Clone)]
-pub struct Secured {
+pub struct CompiledTls {
     options: Tls,
     config: Arc<ClientConfig>,
 }
 
-impl PartialEq for Secured {
+impl PartialEq for CompiledTls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config) || self.options == other.options
     }
 }
 
-impl Secured {
+impl CompiledTls {
     /// Compiles what differs from the system's settings; `None` when nothing does.
-    pub(super) fn compile(options: &Tls, faults: &mut Vec<CompileError>) -> Option<Self> {
+    pub(super) fn compile(options: &Tls, errors: &mut Vec<CompileError>) -> Option<Self> {
         if *options == Tls::default() {
             return None;
         }
@@ -36,8 +36,8 @@ impl Secured {
                 options: options.clone(),
                 config: Arc::new(config),
             }),
-            Err(fault) => {
-                faults.push(fault);
+            Err(error) => {
+                errors.push(error);
                 None
             }
         }
@@ -102,9 +102,9 @@ fn trusting(
         .map_err(|error| unusable(KEY, &error))
 }
 
-type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ClientIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn shown(identity: &Identity) -> Result<Shown, CompileError> {
+fn shown(identity: &Identity) -> Result<ClientIdentity, CompileError> {
     let chain = certificates("tls.client_cert_file", &identity.certificate)?;
     let key = PrivateKeyDer::from_pem_slice(identity.key.reveal().as_bytes());
     // What the parser says may quote the file.

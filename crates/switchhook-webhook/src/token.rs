@@ -53,15 +53,15 @@ pub(super) struct Token {
 }
 
 impl Tokens {
-    pub(super) fn compile(options: &OAuth2, faults: &mut Vec<CompileError>) -> Option<Self> {
+    pub(super) fn compile(options: &OAuth2, errors: &mut Vec<CompileError>) -> Option<Self> {
         let key = "auth.oauth2.token_url";
         let help = "write the URL of the token endpoint: https://login.example/oauth2/token";
         if let Err((what, help)) = address::check_template(&options.token_url) {
-            faults.push(CompileError::new(key, what, help));
+            errors.push(CompileError::new(key, what, help));
             return None;
         }
         let Ok(url) = options.token_url.parse() else {
-            faults.push(CompileError::new(key, "this is no URL", help));
+            errors.push(CompileError::new(key, "this is no URL", help));
             return None;
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -154,15 +154,15 @@ impl Tokens {
         if !status.is_success() {
             let word = answer.as_ref().and_then(error_word);
             let word = word.map_or_else(String::new, |word| format!(" ({word})"));
-            let place = error::place(&self.url);
+            let host_port = error::host_port(&self.url);
             return Err(no_token(
                 refusal(status),
-                &format!("{place} answered {status}{word}"),
+                &format!("{host_port} answered {status}{word}"),
             ));
         }
         let unusable = |what: &str| {
-            let place = error::place(&self.url);
-            no_token(Reason::InvalidResponse, &format!("{place} sent {what}"))
+            let host_port = error::host_port(&self.url);
+            no_token(Reason::InvalidResponse, &format!("{host_port} sent {what}"))
         };
         let answer = answer.ok_or_else(|| unusable("what is no JSON"))?;
         let kind = answer.get("token_type").and_then(Value::as_str);

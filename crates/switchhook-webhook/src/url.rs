@@ -9,7 +9,7 @@ const LONGEST: usize = 32 * 1024;
 
 /// Why a rendered URL is not one to ask.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
+pub(super) enum UrlError {
     /// A value cannot stand where it stands.
     Value(&'static str),
     /// The URL as a whole is not valid.
@@ -61,48 +61,48 @@ fn without_expressions(source: &str) -> String {
 }
 
 /// The URL of a rendered template.
-pub(super) fn finish(rendered: &str) -> Result<Url, Unfit> {
+pub(super) fn finish(rendered: &str) -> Result<Url, UrlError> {
     let rendered = rendered.trim();
     let (scheme, rest) = rendered
         .split_once("://")
-        .ok_or_else(|| Unfit::Url("it has no scheme".into()))?;
+        .ok_or_else(|| UrlError::Url("it has no scheme".into()))?;
     if scheme.contains(OPEN) {
-        return Err(Unfit::Value("a value cannot be the URL's scheme"));
+        return Err(UrlError::Value("a value cannot be the URL's scheme"));
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     check_authority(&rest[..end])?;
     check_segments(&rest[end..])?;
     let plain: String = rendered.chars().filter(|c| !is_mark(*c)).collect();
     if plain.len() > LONGEST {
-        return Err(Unfit::Url(format!("it is longer than {LONGEST} bytes")));
+        return Err(UrlError::Url(format!("it is longer than {LONGEST} bytes")));
     }
-    let url = Url::parse(&plain).map_err(|error| Unfit::Url(error.to_string()))?;
+    let url = Url::parse(&plain).map_err(|error| UrlError::Url(error.to_string()))?;
     check_url(&url)?;
     Ok(url)
 }
 
-fn check_url(url: &Url) -> Result<(), Unfit> {
+fn check_url(url: &Url) -> Result<(), UrlError> {
     if !matches!(url.scheme(), "https" | "http") {
-        return Err(Unfit::Url("it is neither https nor http".into()));
+        return Err(UrlError::Url("it is neither https nor http".into()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Unfit::Url("it contains a user name or password".into()));
+        return Err(UrlError::Url("it contains a user name or password".into()));
     }
     if url.host().is_none() {
-        return Err(Unfit::Url("it names no host".into()));
+        return Err(UrlError::Url("it names no host".into()));
     }
     Ok(())
 }
 
 /// A value in the authority is made of host characters, and does not extend a host's
 /// name on the right, where it would name another host.
-fn check_authority(authority: &str) -> Result<(), Unfit> {
+fn check_authority(authority: &str) -> Result<(), UrlError> {
     for (at, _) in authority.match_indices(OPEN) {
         let value = &authority[at + 1..];
         let (value, after) = value.split_once(CLOSE).unwrap_or((value, ""));
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !value.chars().all(fits) {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value in the URL's host contains a character that no host name has",
             ));
         }
@@ -110,7 +110,7 @@ fn check_authority(authority: &str) -> Result<(), Unfit> {
         let ends_name = after.is_empty() || after.starts_with(':');
         let is_port = before.ends_with(':') && value.bytes().all(|b| b.is_ascii_digit());
         if ends_name && !before.is_empty() && !is_port {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value that ends the host's name would name another host; put a / before it",
             ));
         }
@@ -120,13 +120,13 @@ fn check_authority(authority: &str) -> Result<(), Unfit> {
 
 /// `.` and `..` walk through a path, percent-encoded too (WHATWG URL, "double-dot path
 /// segment"); a value may not.
-fn check_segments(tail: &str) -> Result<(), Unfit> {
+fn check_segments(tail: &str) -> Result<(), UrlError> {
     let path = tail.split(['?', '#']).next().unwrap_or(tail);
     for segment in path.split('/').filter(|segment| segment.contains(OPEN)) {
         let plain: String = segment.chars().filter(|c| !is_mark(*c)).collect();
         let plain = plain.to_ascii_lowercase().replace("%2e", ".");
         if plain == "." || plain == ".." {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value would make the URL's path walk to another place (. or ..)",
             ));
         }
@@ -138,7 +138,7 @@ fn check_segments(tail: &str) -> Result<(), Unfit> {
 mod tests {
     use super::*;
 
-    fn url(text: &str) -> Result<String, Unfit> {
+    fn url(text: &str) -> Result<String, UrlError> {
         let marked = text.replace('<', "\u{1}").replace('>', "\u{2}");
         finish(&marked).map(String::from)
     }
@@ -171,7 +171,7 @@ mod tests {
             "https://a.example:<80a>/",
             "<https>://a.example/",
         ] {
-            assert!(matches!(url(bad), Err(Unfit::Value(_))), "{bad}");
+            assert!(matches!(url(bad), Err(UrlError::Value(_))), "{bad}");
         }
     }
 

@@ -1,29 +1,29 @@
-//! Who a leg talked to, and when.
+//! The conversations of a leg.
 
 use serde::{Deserialize, Serialize};
 
 use super::Leg;
 use crate::headers::{Headers, non_empty};
 
-/// Talks that are kept of one leg; a call that is parked and fetched all day has more.
+/// Conversations kept of one leg; a call that is parked and fetched all day has more.
 const KEPT: usize = 64;
 
-/// A leg's media were those of another's, from a bridge to its end.
+/// Two legs shared their media, from a bridge to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talk {
     /// Unique-ID of the other leg.
     pub with: String,
-    /// µs since 1970.
+    /// Start, µs since 1970.
     pub from_us: i64,
-    /// µs since 1970; `None` while they talk, and when nobody saw it end.
+    /// End, µs since 1970; `None` while they talk, or if the end was not seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_us: Option<i64>,
 }
 
 impl Leg {
-    /// Notes a bridge or its end. The switch says either on one of the two legs, and
-    /// names both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
-    pub(super) fn talk(&mut self, event: &dyn Headers) {
+    /// Notes a bridge or its end. The switch sends either event for one of the two legs and names
+    /// both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
+    pub(super) fn apply_bridge(&mut self, event: &dyn Headers) {
         let name = event.get("Event-Name");
         let begins = match name.as_deref() {
             Some("CHANNEL_BRIDGE") => true,

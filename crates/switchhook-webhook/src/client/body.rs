@@ -27,7 +27,7 @@ pub(super) async fn read(
     limit: usize,
     url: &Url,
 ) -> Result<Body, Failure> {
-    let chunk = |error: reqwest::Error| error::of_error(&error, url);
+    let chunk = |error: reqwest::Error| error::client_failure(&error, url);
     // Most answers are one chunk, which is kept as it is.
     let Some(first) = response.chunk().await.map_err(chunk)? else {
         return Ok(Body::Whole(Bytes::new()));

@@ -7,11 +7,11 @@ use reqwest::{Proxy, redirect};
 use rustls::ClientConfig;
 
 use super::ClientError;
-use super::connecting::Watched;
+use super::connection_watch::ConnectionWatchLayer;
 use crate::egress::Egress;
 use crate::options::Tls;
-use crate::resolve::Guard;
-use crate::tls::{self, Secured};
+use crate::resolve::EgressResolver;
+use crate::tls::{self, CompiledTls};
 
 /// How long an idle connection is kept for the next request.
 pub(super) const KEPT: Duration = Duration::from_secs(30);
@@ -25,7 +25,7 @@ const HEADER_BYTES: u32 = 64 * 1024;
 /// What all connections of one kind have in common: whom they may reach, whom they trust,
 /// what they show. The TLS sessions are shared too, so a further connection resumes one.
 pub(super) struct ClientFactory {
-    guard: Arc<Guard>,
+    resolver: Arc<EgressResolver>,
     proxy: Option<Proxy>,
     tls: ClientConfig,
 }
@@ -34,23 +34,23 @@ impl ClientFactory {
     /// `None`: the system's TLS settings.
     pub(super) fn new(
         egress: &Egress,
-        guard: &Arc<Guard>,
-        secured: Option<&Secured>,
+        resolver: &Arc<EgressResolver>,
+        own_tls: Option<&CompiledTls>,
     ) -> Result<Self, ClientError> {
-        let tls = match secured {
-            Some(secured) => ClientConfig::clone(secured.config()),
+        let tls = match own_tls {
+            Some(own_tls) => ClientConfig::clone(own_tls.config()),
             None => tls::config(&Tls::default()).map_err(|fault| ClientError(fault.what))?,
         };
         let proxy = egress.proxy.clone().map(Proxy::all).transpose();
         Ok(Self {
-            guard: Arc::clone(guard),
-            proxy: proxy.map_err(|error| cannot(&error))?,
+            resolver: Arc::clone(resolver),
+            proxy: proxy.map_err(|error| client_error(&error))?,
             tls,
         })
     }
 
     /// A client with connections of its own; over HTTP/2 one to each host.
-    pub(super) fn make(&self) -> Result<reqwest::Client, ClientError> {
+    pub(super) fn build(&self) -> Result<reqwest::Client, ClientError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -59,18 +59,18 @@ impl ClientFactory {
             .pool_max_idle_per_host(KEPT_EACH)
             .http1_max_headers(HEADERS)
             .http2_max_header_list_size(HEADER_BYTES)
-            .connector_layer(Watched)
-            .dns_resolver(Arc::clone(&self.guard))
+            .connector_layer(ConnectionWatchLayer)
+            .dns_resolver(Arc::clone(&self.resolver))
             .tls_backend_preconfigured(self.tls.clone())
             .no_proxy();
         if let Some(proxy) = &self.proxy {
             builder = builder.proxy(proxy.clone());
         }
-        builder.build().map_err(|error| cannot(&error))
+        builder.build().map_err(|error| client_error(&error))
     }
 }
 
-fn cannot(error: &reqwest::Error) -> ClientError {
+fn client_error(error: &reqwest::Error) -> ClientError {
     use std::error::Error as _;
     let cause = error.source().map(ToString::to_string);
     ClientError(cause.unwrap_or_else(|| "no reason is known".into()))

@@ -8,12 +8,12 @@ use switchhook_core::headers::Headers;
 
 /// Headers that notes which names were read, for whoever must read some of them again
 /// (FreeSWITCH leaves `%XX` unescaped in plain replies; see [`crate::Webhook::headers_read`]).
-pub struct Recorder<'a> {
+pub struct HeaderRecorder<'a> {
     inner: &'a dyn Headers,
     read: RefCell<BTreeSet<String>>,
 }
 
-impl<'a> Recorder<'a> {
+impl<'a> HeaderRecorder<'a> {
     /// Notes what is read from `inner`.
     pub fn new(inner: &'a dyn Headers) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl<'a> Recorder<'a> {
     }
 }
 
-impl Headers for Recorder<'_> {
+impl Headers for HeaderRecorder<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let value = self.inner.get(name)?;
         self.read.borrow_mut().insert(name.to_owned());

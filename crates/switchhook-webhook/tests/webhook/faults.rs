@@ -29,7 +29,7 @@ fn secrets_are_sent_and_never_shown() {
         let basic = format!("Basic {}", STANDARD.encode(format!("switch:{secret}")));
         assert!(sent == &format!("Bearer {secret}") || sent == &basic);
         for shown in [
-            prepared.shown(),
+            prepared.redacted(),
             prepared.to_string(),
             format!("{prepared:?}"),
         ] {

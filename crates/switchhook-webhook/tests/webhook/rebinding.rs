@@ -10,19 +10,19 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_core::outcome::Reason;
 use switchhook_webhook::egress::Egress;
-use switchhook_webhook::{Client, Names, Webhook};
+use switchhook_webhook::{Client, NameLookup, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::*;
 
 /// Counts whoever connects, and answers as a good webhook.
-struct Door {
+struct CountingServer {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
-impl Door {
+impl CountingServer {
     async fn open(at: SocketAddr) -> Self {
         let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -116,14 +116,14 @@ fn six(of: Ipv4Addr) -> [Ipv6Addr; 11] {
 
 #[tokio::test]
 async fn hundreds_of_spellings_of_forbidden_addresses_connect_to_nobody() {
-    let door = Door::open("[::]:0".parse().unwrap()).await;
+    let door = CountingServer::open("[::]:0".parse().unwrap()).await;
     let port = door.address.port();
     let strict = Egress {
         allow_plain_http: true,
         ..Egress::default()
     };
     let client = Client::new(strict).unwrap();
-    let (mut asked, mut refused) = (0, 0);
+    let (mut requests, mut refused) = (0, 0);
     for forbidden in [
         Ipv4Addr::LOCALHOST,
         Ipv4Addr::new(127, 8, 9, 10),
@@ -139,15 +139,15 @@ async fn hundreds_of_spellings_of_forbidden_addresses_connect_to_nobody() {
             let Ok(webhook) = Webhook::compile("lookup", options(url, PATIENT)) else {
                 continue; // No URL at all, which check says.
             };
-            asked += 1;
-            let outcome = client.ask(&webhook, prepare(&webhook)).await;
+            requests += 1;
+            let outcome = client.send(&webhook, prepare(&webhook)).await;
             let failure = outcome.verdict.unwrap_err();
             assert_eq!(failure.reason, Reason::BlockedAddress, "{host}: {failure}");
             assert_eq!(outcome.duration, None, "{host}: something was sent");
             refused += usize::from(failure.detail.contains("[egress]"));
         }
     }
-    assert!(asked >= 200, "{asked} spellings");
+    assert!(requests >= 200, "{requests} spellings");
     assert!(refused >= 150, "the cure is named {refused} times");
     assert_eq!(door.count(), 0);
 }
@@ -179,14 +179,14 @@ async fn metadata_is_refused_in_every_spelling_though_everything_is_listed() {
 }
 
 /// Answers with the first address, then the second, and so on around.
-struct Turning {
+struct RotatingLookup {
     answers: Vec<Vec<IpAddr>>,
-    asked: AtomicUsize,
+    requests: AtomicUsize,
 }
 
-impl Names for Turning {
+impl NameLookup for RotatingLookup {
     fn look_up(&self, _: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        let turn = self.asked.fetch_add(1, Ordering::SeqCst) % self.answers.len();
+        let turn = self.requests.fetch_add(1, Ordering::SeqCst) % self.answers.len();
         let found = self.answers[turn].iter().map(|ip| SocketAddr::new(*ip, 0));
         let found = found.collect();
         async move {
@@ -198,12 +198,12 @@ impl Names for Turning {
 }
 
 /// The allowed door and the forbidden one, on one port of two addresses.
-async fn doors() -> (Door, Door) {
+async fn two_servers() -> (CountingServer, CountingServer) {
     loop {
-        let good = Door::open("127.0.0.2:0".parse().unwrap()).await;
+        let good = CountingServer::open("127.0.0.2:0".parse().unwrap()).await;
         let bad = SocketAddr::new([127, 0, 0, 3].into(), good.address.port());
         if TcpListener::bind(bad).await.is_ok() {
-            return (good, Door::open(bad).await);
+            return (good, CountingServer::open(bad).await);
         }
     }
 }
@@ -211,9 +211,9 @@ async fn doors() -> (Door, Door) {
 #[tokio::test]
 async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it() {
     const RACES: usize = 1_000;
-    let (good, bad) = doors().await;
+    let (good, bad) = two_servers().await;
     let (to_good, to_bad) = (good.address.ip(), bad.address.ip());
-    let names = Turning {
+    let names = RotatingLookup {
         answers: vec![
             vec![to_good],
             vec![to_bad],
@@ -222,7 +222,7 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
             vec![to_good],
             vec!["169.254.169.254".parse().unwrap()],
         ],
-        asked: AtomicUsize::new(0),
+        requests: AtomicUsize::new(0),
     };
     let egress = Egress {
         allow_plain_http: true,
@@ -239,7 +239,7 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
         let client = client.clone();
         races.spawn(async move {
             let webhook = Webhook::compile("lookup", options(url, PATIENT)).unwrap();
-            client.ask(&webhook, prepare(&webhook)).await.verdict
+            client.send(&webhook, prepare(&webhook)).await.verdict
         });
         if races.len() < 16 && race + 1 < RACES {
             continue;

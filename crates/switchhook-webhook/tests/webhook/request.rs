@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::Call;
-use switchhook_webhook::context::Recorder;
+use switchhook_webhook::CallContext;
+use switchhook_webhook::context::HeaderRecorder;
 use switchhook_webhook::options::{Body, WebhookOptions};
 
 use crate::rendering::*;
@@ -210,8 +210,8 @@ fn what_a_webhook_reads_is_known_before_and_recorded() {
         ("variable_ab", "3"),
         ("variable_other", "4"),
     ]);
-    let recorder = Recorder::new(&headers);
-    let call = Call {
+    let recorder = HeaderRecorder::new(&headers);
+    let call = CallContext {
         headers: &recorder,
         document: None,
         predefined: &Vec::new,

@@ -150,16 +150,16 @@ async fn two(stream: TlsStream<TcpStream>, headers: usize) {
     }
 }
 
-pub async fn ask_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
+pub async fn send_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
     let url = format!("https://{host}:{}/callers", address.port());
     let options = WebhookOptions {
         tls,
         ..options(url, PATIENT)
     };
-    ask_as(open(), options).await
+    send_with(open(), options).await
 }
 
-pub fn trusting(authority: &Authority) -> Tls {
+pub fn trusting_ca(authority: &Authority) -> Tls {
     Tls {
         ca: Some(authority.pem()),
         ..Tls::default()
@@ -176,7 +176,8 @@ async fn an_authority_of_our_own_is_trusted_over_http_1_and_http_2() {
                 only_tls12,
                 ..Setup::of(authority.issue("localhost", 2200))
             };
-            let outcome = ask_secure(setup.serve().await, "localhost", trusting(&authority)).await;
+            let outcome =
+                send_secure(setup.serve().await, "localhost", trusting_ca(&authority)).await;
             assert!(outcome.verdict.is_ok(), "{alpn}: {:?}", outcome.verdict);
             assert_eq!(&outcome.raw[..], GOOD.as_bytes());
         }
@@ -195,22 +196,22 @@ async fn a_server_that_cannot_show_who_it_is_gets_no_request() {
         ),
         (
             good(),
-            trusting(&other),
+            trusting_ca(&other),
             "TLS failed: invalid peer certificate",
         ),
         (
             authority.issue("elsewhere.example", 2200),
-            trusting(&authority),
+            trusting_ca(&authority),
             "not valid for",
         ),
         (
             authority.issue("localhost", 2001),
-            trusting(&authority),
+            trusting_ca(&authority),
             "expired",
         ),
     ] {
         let address = Setup::of(identity).serve().await;
-        let outcome = ask_secure(address, "localhost", tls).await;
+        let outcome = send_secure(address, "localhost", tls).await;
         failed(&outcome, Reason::ConnectionFailure, words);
         assert_eq!(outcome.status, None);
     }
@@ -223,7 +224,7 @@ async fn a_server_that_wants_a_certificate_gets_the_one_that_we_have() {
         clients: Some(authority.roots()),
         ..Setup::of(authority.issue("localhost", 2200))
     };
-    let bare = ask_secure(strict().serve().await, "localhost", trusting(&authority)).await;
+    let bare = send_secure(strict().serve().await, "localhost", trusting_ca(&authority)).await;
     failed(&bare, Reason::ConnectionFailure, "localhost");
     let stranger = Authority::new().issue("switch", 2200);
     let ours = authority.issue("switch", 2200);
@@ -231,10 +232,10 @@ async fn a_server_that_wants_a_certificate_gets_the_one_that_we_have() {
         let key = identity.key.reveal().to_owned();
         let tls = Tls {
             identity: Some(identity),
-            ..trusting(&authority)
+            ..trusting_ca(&authority)
         };
         assert!(!format!("{tls:?}").contains(&key[30..60]));
-        let outcome = ask_secure(strict().serve().await, "localhost", tls).await;
+        let outcome = send_secure(strict().serve().await, "localhost", tls).await;
         assert_eq!(outcome.verdict.is_ok(), accepted, "{:?}", outcome.verdict);
     }
 }
@@ -244,14 +245,14 @@ async fn tls_1_2_is_refused_when_1_3_is_the_least() {
     let authority = Authority::new();
     let tls = || Tls {
         min_version: TlsVersion::V1_3,
-        ..trusting(&authority)
+        ..trusting_ca(&authority)
     };
     for only_tls12 in [true, false] {
         let setup = Setup {
             only_tls12,
             ..Setup::of(authority.issue("localhost", 2200))
         };
-        let outcome = ask_secure(setup.serve().await, "localhost", tls()).await;
+        let outcome = send_secure(setup.serve().await, "localhost", tls()).await;
         match only_tls12 {
             true => failed(&outcome, Reason::ConnectionFailure, "TLS failed"),
             false => assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict),

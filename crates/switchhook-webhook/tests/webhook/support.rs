@@ -8,9 +8,9 @@ use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
 use switchhook_webhook::options::{
-    Auth, Body, Entry, Mapping, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
+    Auth, Body, Mapping, NamedTemplate, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
 };
-use switchhook_webhook::{Call, Client, Prepared, Webhook};
+use switchhook_webhook::{CallContext, Client, Prepared, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -65,7 +65,7 @@ pub async fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// A server that sends `bytes` and closes.
-pub async fn sends(bytes: impl Into<Vec<u8>>) -> SocketAddr {
+pub async fn server_sending(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     let bytes = bytes.into();
     server(|mut stream, _| async move {
         let _ = stream.write_all(&bytes).await;
@@ -88,7 +88,7 @@ pub fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 pub fn options(url: String, timeout: Duration) -> WebhookOptions {
     WebhookOptions {
         url,
-        query: vec![Entry {
+        query: vec![NamedTemplate {
             name: "token".into(),
             value: SECRET.into(),
             mandatory: false,
@@ -120,7 +120,7 @@ pub fn open() -> Egress {
 
 pub fn prepare(webhook: &Webhook) -> Prepared {
     let headers = BTreeMap::from([("Caller-Caller-ID-Number".to_owned(), "+4930".to_owned())]);
-    let call = Call {
+    let call = CallContext {
         headers: &headers,
         document: None,
         predefined: &Vec::new,
@@ -128,22 +128,22 @@ pub fn prepare(webhook: &Webhook) -> Prepared {
     webhook.prepare(&call).unwrap()
 }
 
-pub async fn ask_as(egress: Egress, options: WebhookOptions) -> Outcome {
+pub async fn send_with(egress: Egress, options: WebhookOptions) -> Outcome {
     let webhook = Webhook::compile("lookup", options).unwrap();
     let client = Client::new(egress).unwrap();
-    client.ask(&webhook, prepare(&webhook)).await
+    client.send(&webhook, prepare(&webhook)).await
 }
 
-pub async fn ask(address: SocketAddr) -> Outcome {
-    ask_as(
+pub async fn send(address: SocketAddr) -> Outcome {
+    send_with(
         open(),
         options(format!("http://{address}/callers"), PATIENT),
     )
     .await
 }
 
-pub async fn ask_short(address: SocketAddr) -> Outcome {
-    ask_as(open(), options(format!("http://{address}/callers"), SHORT)).await
+pub async fn send_short(address: SocketAddr) -> Outcome {
+    send_with(open(), options(format!("http://{address}/callers"), SHORT)).await
 }
 
 /// The failure is of this class, its sentence has these words, and no secret.

@@ -16,7 +16,7 @@ use crate::support::*;
 
 /// A token endpoint and a webhook in one: `/token` gives `token-1`, `token-2`, …; the webhook
 /// takes only the one named here.
-struct Both {
+struct TokenServer {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
     accepted: Arc<Mutex<String>>,
@@ -31,7 +31,7 @@ fn token(number: usize) -> Vec<u8> {
     answer("200 OK", "", body)
 }
 
-impl Both {
+impl TokenServer {
     async fn open(accepted: &str, give: Give, gate: Option<Arc<Notify>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -116,12 +116,12 @@ fn judged(request: &str, accepted: &str) -> Vec<u8> {
 #[tokio::test]
 async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
     let gate = Arc::new(Notify::new());
-    let both = Both::open("token-1", token, Some(Arc::clone(&gate))).await;
+    let both = TokenServer::open("token-1", token, Some(Arc::clone(&gate))).await;
     let (client, webhook) = (Client::new(open()).unwrap(), Arc::new(both.webhook()));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (client, webhook) = (client.clone(), Arc::clone(&webhook));
-        calls.spawn(async move { client.ask(&webhook, prepare(&webhook)).await });
+        calls.spawn(async move { client.send(&webhook, prepare(&webhook)).await });
     }
     gate.notify_one();
     while let Some(outcome) = calls.join_next().await {
@@ -130,47 +130,47 @@ async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
     }
     assert!(
         client
-            .ask(&webhook, prepare(&webhook))
+            .send(&webhook, prepare(&webhook))
             .await
             .verdict
             .is_ok()
     );
     assert_eq!(both.count("POST /token"), 1);
     let seen = both.seen.lock().unwrap();
-    let asked = seen
+    let requests = seen
         .iter()
         .find(|one| one.starts_with("POST /token"))
         .unwrap();
     // RFC 6749, 2.3.1: `swi:tch` is form-encoded before it is joined with the secret.
     assert!(
-        asked.contains("authorization: Basic c3dpJTNBdGNoOmNvcnJlY3QtaG9yc2U="),
-        "{asked}"
+        requests.contains("authorization: Basic c3dpJTNBdGNoOmNvcnJlY3QtaG9yc2U="),
+        "{requests}"
     );
     assert!(
-        asked.ends_with("grant_type=client_credentials&scope=calls+read"),
-        "{asked}"
+        requests.ends_with("grant_type=client_credentials&scope=calls+read"),
+        "{requests}"
     );
 }
 
 #[tokio::test]
 async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
-    let both = Both::open("token-1", token, None).await;
+    let both = TokenServer::open("token-1", token, None).await;
     let (client, webhook) = (Client::new(open()).unwrap(), both.webhook());
     assert!(
         client
-            .ask(&webhook, prepare(&webhook))
+            .send(&webhook, prepare(&webhook))
             .await
             .verdict
             .is_ok()
     );
     *both.accepted.lock().unwrap() = "token-2".into();
-    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
     assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
     assert_eq!(both.count("POST /token"), 2);
     // None is good: two requests, and no more.
     *both.accepted.lock().unwrap() = "none".into();
     let before = both.count("POST /callers");
-    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
     failed(
         &outcome,
         Reason::AuthenticationFailure,
@@ -231,10 +231,10 @@ async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
         ),
     ];
     for (give, reason, words) in gives {
-        let both = Both::open("token-1", give, None).await;
+        let both = TokenServer::open("token-1", give, None).await;
         let webhook = both.webhook();
         let client = Client::new(open()).unwrap();
-        let outcome = client.ask(&webhook, prepare(&webhook)).await;
+        let outcome = client.send(&webhook, prepare(&webhook)).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, reason, "{failure}");
         assert!(failure.detail.contains(words), "{failure}");
@@ -246,13 +246,13 @@ async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
 #[tokio::test]
 async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
     let never = Arc::new(Notify::new());
-    let both = Both::open("token-1", token, Some(never)).await;
+    let both = TokenServer::open("token-1", token, Some(never)).await;
     let patient = both.options(&format!("http://{}/token", both.address));
     let short = WebhookOptions {
         timeout: SHORT,
         ..patient
     };
-    let outcome = ask_as(open(), short).await;
+    let outcome = send_with(open(), short).await;
     failed(&outcome, Reason::Timeout, "no answer");
     assert_eq!(both.count("POST /callers"), 0);
 
@@ -266,7 +266,7 @@ async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
         format!("http://127.0.0.2:{port}/token"),
         format!("http://169.254.169.254:{port}/token"),
     ] {
-        let outcome = ask_as(only_webhook.clone(), both.options(&token_url)).await;
+        let outcome = send_with(only_webhook.clone(), both.options(&token_url)).await;
         failed(&outcome, Reason::BlockedAddress, "address");
     }
     assert_eq!(both.count("POST /token"), before);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::details::events::{Event, captures, of_capture};
 use crate::details::ledgers::{calls, documents, over};
 use serde_json::{Value, json};
-use switchhook_core::cdr::{Cdr, Error};
+use switchhook_core::cdr::{Cdr, CdrError};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Ledger, LedgerOptions};
@@ -46,7 +46,7 @@ fn repaired(cdrs: &[Cdr]) -> Vec<FinishedCall> {
     });
     let all: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
     assert_eq!(
-        over(ledger.repair(&all, 0)),
+        over(ledger.apply_all(&all, 0)),
         [],
         "the events may still come"
     );
@@ -115,10 +115,10 @@ fn legs_lost_in_a_gap_are_told_by_their_cdrs() {
     for event in &events[..half] {
         found.extend(over(ledger.apply(event, 0)));
     }
-    ledger.lose("fs1", &|_| false, 1, 1);
+    ledger.mark_lost("fs1", &|_| false, 1, 1);
     let cdrs = files().remove(capture).unwrap();
     let cdrs: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
-    assert_eq!(over(ledger.repair(&cdrs, 2)), []);
+    assert_eq!(over(ledger.apply_all(&cdrs, 2)), []);
     found.extend(over(
         ledger.expire(2 + LedgerOptions::default().cdr_patience_us),
     ));
@@ -140,8 +140,8 @@ fn values_that_the_switch_encoded_are_decoded() {
 #[test]
 fn a_file_that_is_no_cdr_is_refused() {
     for file in [&b"{"[..], b"[]", b"{}", b"{\"variables\":[]}"] {
-        assert!(matches!(Cdr::parse(file), Err(Error::Shape(_))));
+        assert!(matches!(Cdr::parse(file), Err(CdrError::Shape(_))));
     }
     let nobody = Cdr::parse(b"{\"variables\":{}}");
-    assert!(matches!(nobody, Err(Error::NoUuid)));
+    assert!(matches!(nobody, Err(CdrError::NoUuid)));
 }

@@ -52,10 +52,10 @@ fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<V
     for event in &events[..start] {
         calls.extend(over(ledger.apply(event, 0)));
     }
-    calls.extend(over(ledger.was_deaf()));
+    calls.extend(over(ledger.note_gap()));
     let alive = dumps(&events[..end]);
     let lives = |uuid: &str| alive.contains_key(uuid);
-    calls.extend(over(ledger.lose("fs1", &lives, 1, 1)));
+    calls.extend(over(ledger.mark_lost("fs1", &lives, 1, 1)));
     for dump in alive.values().filter(|_| dumped) {
         calls.extend(over(ledger.apply(dump, 1)));
     }

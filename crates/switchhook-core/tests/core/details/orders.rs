@@ -165,11 +165,11 @@ proptest! {
         for event in &events {
             calls.extend(over(ledger.apply(event, 0)));
         }
-        over(ledger.lose("fs1", &|_| false, 1, 1));
+        over(ledger.mark_lost("fs1", &|_| false, 1, 1));
         calls.extend(over(ledger.expire(options.patience_us + 1)));
         documents(&calls);
         prop_assert_eq!((ledger.legs(), ledger.calls()), (0, 0));
-        prop_assert!(ledger.held() <= 4);
+        prop_assert!(ledger.tracked_uuids() <= 4);
     }
 }
 

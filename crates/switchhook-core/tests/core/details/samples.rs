@@ -7,7 +7,7 @@ use crate::details::events::Event;
 use crate::details::ledgers::{calls, documents, format};
 use crate::details::made::Made;
 use serde_json::{Value, json};
-use switchhook_core::details::{DurationUnit, Format, Legs, document};
+use switchhook_core::details::{DocumentFormat, DurationUnit, LegFilter, document};
 
 const ONE_LEG: Made<'_> = Made {
     uuid: "9d34878d-01a0-45ba-b5d6-6b097ae17611",
@@ -168,10 +168,10 @@ fn the_text_has_its_keys_in_the_order_of_the_samples() {
 
 #[test]
 fn seconds_another_name_for_the_uuid_and_connected_legs_are_settings() {
-    let asked = Format {
+    let asked = DocumentFormat {
         duration_unit: DurationUnit::Seconds,
         uuid_key: "call_id".into(),
-        legs: Legs::Connected,
+        legs: LegFilter::Connected,
         ..format()
     };
     let unanswered = Made {
@@ -211,7 +211,7 @@ fn the_raw_response_is_shown_only_when_it_is_asked_for() {
     };
     let calls = calls(&[leg.create(), leg.complete()]);
     let names = |keys_raw| {
-        let format = Format {
+        let format = DocumentFormat {
             keys_raw,
             ..format()
         };

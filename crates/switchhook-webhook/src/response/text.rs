@@ -2,7 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Finder, Found};
+use super::{CompiledPath, FoundValue};
 
 /// Bytes that a compiled expression may take.
 const LARGEST: usize = 1024 * 1024;
@@ -32,18 +32,18 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, (String, String)> {
 /// What each expression finds: its group, or without a group the whole match.
 pub(super) fn find<'a>(
     text: &str,
-    finders: impl Iterator<Item = &'a Finder>,
-) -> Vec<Option<Found>> {
+    finders: impl Iterator<Item = &'a CompiledPath>,
+) -> Vec<Option<FoundValue>> {
     finders.map(|finder| first(finder, text)).collect()
 }
 
-fn first(finder: &Finder, text: &str) -> Option<Found> {
-    let Finder::Text(regex) = finder else {
+fn first(finder: &CompiledPath, text: &str) -> Option<FoundValue> {
+    let CompiledPath::Text(regex) = finder else {
         return None;
     };
     let captures = regex.captures(text)?;
     let group = captures.get(regex.captures_len() - 1)?;
-    Some(Found {
+    Some(FoundValue {
         text: group.as_str().to_owned(),
         typed: false,
     })

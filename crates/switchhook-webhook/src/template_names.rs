@@ -30,14 +30,14 @@ static SUBSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What the templates of a webhook read.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct TemplateNames {
     /// Headers, `variable_` included.
     pub headers: BTreeSet<String>,
     /// Dotted names that lead to longer ones.
     pub(crate) branches: BTreeSet<String>,
 }
 
-impl Names {
+impl TemplateNames {
     /// Adds the names of one template; returns the roots that nothing is known by.
     pub(super) fn add(&mut self, names: &[String], source: &str) -> Vec<String> {
         for found in SUBSCRIPT.captures_iter(source) {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_headers_behind_names_are_known_before_a_template_is_rendered() {
-        let mut names = Names::default();
+        let mut names = TemplateNames::default();
         let spelled = ["flow.key.a.b", "call.uuid", "channel", "flaw.key.x"].map(str::to_owned);
         let unknown = names.add(
             &spelled,

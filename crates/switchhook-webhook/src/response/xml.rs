@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, ParsingOptions};
 
-use super::{Failure, Finder, Found, invalid};
+use super::{CompiledPath, Failure, FoundValue, invalid};
 
 /// Nodes of one document.
 const NODES: u32 = 65_536;
@@ -10,8 +10,8 @@ const NODES: u32 = 65_536;
 /// What each path finds in `text`: the string value of the first node.
 pub(super) fn find<'a>(
     text: &str,
-    finders: impl Iterator<Item = &'a Finder>,
-) -> Result<Vec<Option<Found>>, Failure> {
+    finders: impl Iterator<Item = &'a CompiledPath>,
+) -> Result<Vec<Option<FoundValue>>, Failure> {
     let options = ParsingOptions {
         allow_dtd: false,
         nodes_limit: NODES,
@@ -22,14 +22,14 @@ pub(super) fn find<'a>(
     finders.map(|finder| first(finder, &document)).collect()
 }
 
-fn first(finder: &Finder, document: &Document<'_>) -> Result<Option<Found>, Failure> {
-    let Finder::Xml(path) = finder else {
+fn first(finder: &CompiledPath, document: &Document<'_>) -> Result<Option<FoundValue>, Failure> {
+    let CompiledPath::Xml(path) = finder else {
         return Ok(None);
     };
     let text = path
         .first(document)
         .map_err(|_| invalid("the response is too large for an XPath in response.map"))?;
-    Ok(text.map(|text| Found { text, typed: false }))
+    Ok(text.map(|text| FoundValue { text, typed: false }))
 }
 
 /// The encoding that an XML declaration names, in lower case.

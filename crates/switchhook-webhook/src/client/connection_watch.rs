@@ -13,38 +13,38 @@ use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::error::Connection;
+use crate::error::ConnectionState;
 
 tokio::task_local! {
-    static WATCH: Watch;
+    static WATCH: ConnectionWatch;
 }
 
 /// Watches one request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watch(Arc<AtomicU8>);
+pub(super) struct ConnectionWatch(Arc<AtomicU8>);
 
-impl Watch {
+impl ConnectionWatch {
     /// The request, watched.
-    pub(super) fn over<F: Future>(&self, request: F) -> TaskLocalFuture<Self, F> {
+    pub(super) fn watch<F: Future>(&self, request: F) -> TaskLocalFuture<Self, F> {
         WATCH.scope(self.clone(), request)
     }
 
     /// What is known now.
-    pub(super) fn seen(&self) -> Connection {
+    pub(super) fn state(&self) -> ConnectionState {
         match self.0.load(Ordering::Relaxed) {
-            1 => Connection::Connecting,
-            2 => Connection::Connected,
-            _ => Connection::Unknown,
+            1 => ConnectionState::Connecting,
+            2 => ConnectionState::Connected,
+            _ => ConnectionState::Unknown,
         }
     }
 
-    fn see(&self, connection: Connection) {
-        let seen = match connection {
-            Connection::Unknown => 0,
-            Connection::Connecting => 1,
-            Connection::Connected => 2,
+    fn see(&self, connection: ConnectionState) {
+        let state = match connection {
+            ConnectionState::Unknown => 0,
+            ConnectionState::Connecting => 1,
+            ConnectionState::Connected => 2,
         };
-        self.0.store(seen, Ordering::Relaxed);
+        self.0.store(state, Ordering::Relaxed);
     }
 
     /// Whether this request is what is polled.
@@ -56,9 +56,9 @@ impl Watch {
 
 /// Goes around a connector.
 #[derive(Debug, Clone)]
-pub(super) struct Watched;
+pub(super) struct ConnectionWatchLayer;
 
-impl<S> Layer<S> for Watched {
+impl<S> Layer<S> for ConnectionWatchLayer {
     type Service = Connector<S>;
 
     fn layer(&self, inner: S) -> Connector<S> {
@@ -73,18 +73,18 @@ pub(super) struct Connector<S>(S);
 impl<S: Service<R, Future: Unpin>, R> Service<R> for Connector<S> {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Making<S::Future>;
+    type Future = WatchedConnect<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, target: R) -> Making<S::Future> {
+    fn call(&mut self, target: R) -> WatchedConnect<S::Future> {
         let watch = WATCH.try_with(Clone::clone).ok();
         if let Some(watch) = &watch {
-            watch.see(Connection::Connecting);
+            watch.see(ConnectionState::Connecting);
         }
-        Making {
+        WatchedConnect {
             inner: self.0.call(target),
             watch,
         }
@@ -92,12 +92,12 @@ impl<S: Service<R, Future: Unpin>, R> Service<R> for Connector<S> {
 }
 
 /// A connection that is being made.
-pub(super) struct Making<F> {
+pub(super) struct WatchedConnect<F> {
     inner: F,
-    watch: Option<Watch>,
+    watch: Option<ConnectionWatch>,
 }
 
-impl<F, C, E> Future for Making<F>
+impl<F, C, E> Future for WatchedConnect<F>
 where
     F: Future<Output = Result<C, E>> + Unpin,
 {
@@ -106,11 +106,11 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         // Its request has another connection.
         if let Some(watch) = self.watch.take_if(|watch| !watch.is_polled()) {
-            watch.see(Connection::Unknown);
+            watch.see(ConnectionState::Unknown);
         }
         let made = Pin::new(&mut self.inner).poll(context);
         if let (Poll::Ready(Ok(_)), Some(watch)) = (&made, &self.watch) {
-            watch.see(Connection::Connected);
+            watch.see(ConnectionState::Connected);
         }
         made
     }
@@ -139,29 +139,29 @@ mod tests {
 
     #[tokio::test]
     async fn a_connection_that_another_task_goes_on_making_says_nothing_of_the_request() {
-        let watch = Watch::default();
-        let begun = poll_fn(|_| Poll::Ready(Watched.layer(Never).call(())));
-        let mut making = watch.over(begun).await;
-        assert_eq!(watch.seen(), Connection::Connecting);
+        let watch = ConnectionWatch::default();
+        let begun = poll_fn(|_| Poll::Ready(ConnectionWatchLayer.layer(Never).call(())));
+        let mut making = watch.watch(begun).await;
+        assert_eq!(watch.state(), ConnectionState::Connecting);
         let once = poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));
-        assert!(watch.over(once).await);
-        assert_eq!(watch.seen(), Connection::Connecting);
+        assert!(watch.watch(once).await);
+        assert_eq!(watch.state(), ConnectionState::Connecting);
         let elsewhere =
             poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));
         assert!(elsewhere.await);
-        assert_eq!(watch.seen(), Connection::Unknown);
+        assert_eq!(watch.state(), ConnectionState::Unknown);
     }
 
     #[tokio::test]
     async fn a_connection_that_was_made_is_told_to_its_request_alone() {
-        let (one, other) = (Watch::default(), Watch::default());
+        let (one, other) = (ConnectionWatch::default(), ConnectionWatch::default());
         let made = async {
             let inner = ready(Ok::<(), ()>(()));
             let watch = WATCH.try_with(Clone::clone).ok();
-            Making { inner, watch }.await
+            WatchedConnect { inner, watch }.await
         };
-        assert_eq!(one.over(made).await, Ok(()));
-        assert_eq!(one.seen(), Connection::Connected);
-        assert_eq!(other.seen(), Connection::Unknown);
+        assert_eq!(one.watch(made).await, Ok(()));
+        assert_eq!(one.state(), ConnectionState::Connected);
+        assert_eq!(other.state(), ConnectionState::Unknown);
     }
 }

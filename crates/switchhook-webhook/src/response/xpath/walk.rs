@@ -12,7 +12,7 @@ const BUDGET: usize = 1_000_000;
 
 /// The document is too large for the path.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::answer) struct TooMuch;
+pub(in crate::response) struct TooMuch;
 
 /// A node of the result.
 #[derive(Debug, Clone, Copy)]

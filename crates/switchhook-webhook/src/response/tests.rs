@@ -9,14 +9,14 @@ fn mapping(name: &str, path: &str) -> Mapping {
     }
 }
 
-fn answer(kind: ResponseType, map: Vec<Mapping>) -> Answer {
+fn answer(kind: ResponseType, map: Vec<Mapping>) -> ResponseParser {
     let mut faults = Vec::new();
     let options = ResponseOptions {
         kind,
         map,
         limit: 1024,
     };
-    let answer = Answer::compile(&options, &mut faults);
+    let answer = ResponseParser::compile(&options, &mut faults);
     assert_eq!(faults, []);
     answer
 }
@@ -165,7 +165,7 @@ fn bad_paths_and_defaults_are_faults_with_their_key() {
             map: vec![mapping("queue", path)],
             limit: 1,
         };
-        let _ = Answer::compile(&options, &mut faults);
+        let _ = ResponseParser::compile(&options, &mut faults);
         assert_eq!(faults.len(), 1, "{path}");
         assert_eq!(faults[0].key, "response.map.queue");
         assert!(!faults[0].what.contains('\n') && !faults[0].help.is_empty());
@@ -180,6 +180,6 @@ fn bad_paths_and_defaults_are_faults_with_their_key() {
         map: vec![wrong],
         ..ResponseOptions::default()
     };
-    let _ = Answer::compile(&options, &mut faults);
+    let _ = ResponseParser::compile(&options, &mut faults);
     assert_eq!(faults[0].key, "response.map.queue");
 }

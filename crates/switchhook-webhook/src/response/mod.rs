@@ -30,25 +30,25 @@ use xpath::XPath;
 
 /// How the answers of one webhook are read.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ResponseParser {
     kind: ResponseType,
     limit: usize,
-    map: Vec<Wanted>,
+    map: Vec<CompiledMapping>,
 }
 
 /// A value that an answer should have.
 #[derive(Debug)]
-struct Wanted {
+struct CompiledMapping {
     name: String,
     path: String,
-    finder: Finder,
+    finder: CompiledPath,
     kind: ValueKind,
     default: Option<String>,
 }
 
 /// A compiled path.
 #[derive(Debug)]
-enum Finder {
+enum CompiledPath {
     Json(JsonPath),
     Xml(XPath),
     Text(Regex),
@@ -56,24 +56,24 @@ enum Finder {
 
 /// A value that was found.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+struct FoundValue {
     text: String,
     typed: bool,
 }
 
-impl Answer {
-    /// Compiles the paths; adds what is wrong to `faults`.
-    pub fn compile(options: &ResponseOptions, faults: &mut Vec<CompileError>) -> Self {
+impl ResponseParser {
+    /// Compiles the paths; adds what is wrong to `errors`.
+    pub fn compile(options: &ResponseOptions, errors: &mut Vec<CompileError>) -> Self {
         if options.limit == 0 {
             let help = "say how many bytes of an answer are read, such as 65536";
-            faults.push(CompileError::new("response.limit", "it is 0", help));
+            errors.push(CompileError::new("response.limit", "it is 0", help));
         }
         let map = options.map.iter();
         Self {
             kind: options.kind,
             limit: options.limit,
             map: map
-                .filter_map(|mapping| Wanted::compile(options.kind, mapping, faults))
+                .filter_map(|mapping| CompiledMapping::compile(options.kind, mapping, errors))
                 .collect(),
         }
     }
@@ -95,7 +95,7 @@ impl Answer {
         all.map(|wanted| (wanted.name.as_str(), wanted.path.as_str()))
     }
 
-    /// Whether each path finds something of its kind, in the order of [`Answer::paths`]; `None`
+    /// Whether each path finds something of its kind, in the order of [`ResponseParser::paths`]; `None`
     /// when the body does not parse as its type.
     #[must_use]
     pub fn matches(&self, content_type: Option<&str>, body: &[u8]) -> Option<Vec<bool>> {
@@ -103,7 +103,7 @@ impl Answer {
             return Some(self.map.iter().map(|_| false).collect());
         }
         let found = self.find(content_type, body).ok()?;
-        let fits = |(wanted, found): (&Wanted, Option<Found>)| {
+        let fits = |(wanted, found): (&CompiledMapping, Option<FoundValue>)| {
             found.is_some_and(|found| is_of(wanted.kind, &found.text))
         };
         Some(self.map.iter().zip(found).map(fits).collect())
@@ -125,7 +125,11 @@ impl Answer {
         self.settle(found)
     }
 
-    fn find(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Option<Found>>, Failure> {
+    fn find(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Vec<Option<FoundValue>>, Failure> {
         let finders = self.map.iter().map(|wanted| &wanted.finder);
         match self.kind {
             ResponseType::Json => json::find(body, finders),
@@ -138,7 +142,7 @@ impl Answer {
     }
 
     /// Checks kinds, takes defaults, and names every required path that found nothing.
-    fn settle(&self, found: Vec<Option<Found>>) -> Result<Vec<Mapped>, Failure> {
+    fn settle(&self, found: Vec<Option<FoundValue>>) -> Result<Vec<Mapped>, Failure> {
         let mut mapped = Vec::with_capacity(self.map.len());
         let mut unmatched = Vec::new();
         for (wanted, found) in self.map.iter().zip(found) {
@@ -158,11 +162,11 @@ impl Answer {
     }
 }
 
-impl Wanted {
+impl CompiledMapping {
     fn compile(
         kind: ResponseType,
         mapping: &Mapping,
-        faults: &mut Vec<CompileError>,
+        errors: &mut Vec<CompileError>,
     ) -> Option<Self> {
         let key = format!("response.map.{}", mapping.name);
         let default = mapping.default.as_deref();
@@ -171,9 +175,9 @@ impl Wanted {
         if let Some(default) = default.filter(unfit) {
             let what = format!("the default {default:?} is not {}", words(mapping.kind));
             let help = "change the default, or take out `as`";
-            faults.push(CompileError::new(&key, what, help));
+            errors.push(CompileError::new(&key, what, help));
         }
-        match Finder::compile(kind, &mapping.path) {
+        match CompiledPath::compile(kind, &mapping.path) {
             Ok(finder) => Some(Self {
                 name: mapping.name.clone(),
                 path: mapping.path.clone(),
@@ -182,21 +186,21 @@ impl Wanted {
                 default: mapping.default.clone(),
             }),
             Err((what, help)) => {
-                faults.push(CompileError::new(key, what, help));
+                errors.push(CompileError::new(key, what, help));
                 None
             }
         }
     }
 
-    fn settle(&self, found: Option<Found>) -> Result<Mapped, String> {
+    fn settle(&self, found: Option<FoundValue>) -> Result<Mapped, String> {
         let there = found.is_some();
         let fit = found.filter(|found| is_of(self.kind, &found.text));
-        let default = self.default.as_ref().map(|text| Found {
+        let default = self.default.as_ref().map(|text| FoundValue {
             text: text.clone(),
             typed: false,
         });
         match fit.or(default) {
-            Some(Found { text, typed }) => Ok(Mapped {
+            Some(FoundValue { text, typed }) => Ok(Mapped {
                 name: self.name.clone(),
                 text,
                 typed,
@@ -215,7 +219,7 @@ impl Wanted {
     }
 }
 
-impl Finder {
+impl CompiledPath {
     /// Compiles a path; what is wrong with it, and the cure.
     fn compile(kind: ResponseType, path: &str) -> Result<Self, (String, String)> {
         match kind {

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Failure, Finder, Found, invalid};
+use super::{CompiledPath, Failure, FoundValue, invalid};
 
 /// What each path finds in `body`. `null` counts as nothing found.
 pub(super) fn find<'a>(
     body: &[u8],
-    finders: impl Iterator<Item = &'a Finder>,
-) -> Result<Vec<Option<Found>>, Failure> {
+    finders: impl Iterator<Item = &'a CompiledPath>,
+) -> Result<Vec<Option<FoundValue>>, Failure> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     // Nested at most 128 deep (serde_json's limit), so nothing here can overflow the stack.
     let document: Value = serde_json::from_slice(body)
@@ -16,18 +16,18 @@ pub(super) fn find<'a>(
     Ok(finders.map(|finder| first(finder, &document)).collect())
 }
 
-fn first(finder: &Finder, document: &Value) -> Option<Found> {
-    let Finder::Json(path) = finder else {
+fn first(finder: &CompiledPath, document: &Value) -> Option<FoundValue> {
+    let CompiledPath::Json(path) = finder else {
         return None;
     };
     match path.query(document).first()? {
         Value::Null => None,
-        Value::String(text) => Some(Found {
+        Value::String(text) => Some(FoundValue {
             text: text.clone(),
             typed: false,
         }),
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(Found {
+            Some(FoundValue {
                 text: other.to_string(),
                 typed: true,
             })
