@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Lets a number of lines through each second and counts the others.
 pub struct LogThrottle {
-    a_second: u32,
+    per_second: u32,
     state: Mutex<State>,
 }
 
@@ -16,10 +16,10 @@ struct State {
 }
 
 impl LogThrottle {
-    /// Creates a throttle of `a_second` lines each second.
-    pub const fn new(a_second: u32) -> Self {
+    /// Creates a throttle of `per_second` lines each second.
+    pub const fn new(per_second: u32) -> Self {
         Self {
-            a_second,
+            per_second,
             state: Mutex::new(State {
                 began: None,
                 logged: 0,
@@ -42,7 +42,7 @@ impl LogThrottle {
             state.began = Some(now);
             state.logged = 0;
         }
-        if state.logged >= self.a_second {
+        if state.logged >= self.per_second {
             state.left_out += 1;
             return None;
         }
@@ -57,14 +57,14 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_counted_and_told_with_the_next_line() {
-        let sparing = LogThrottle::new(2);
+        let throttle = LogThrottle::new(2);
         let now = Instant::now();
         let later = now + Duration::from_secs(1);
-        assert_eq!(sparing.admit(now), Some(0));
-        assert_eq!(sparing.admit(now), Some(0));
-        assert_eq!(sparing.admit(now), None);
-        assert_eq!(sparing.admit(now), None);
-        assert_eq!(sparing.admit(later), Some(2));
-        assert_eq!(sparing.admit(later), Some(0));
+        assert_eq!(throttle.admit(now), Some(0));
+        assert_eq!(throttle.admit(now), Some(0));
+        assert_eq!(throttle.admit(now), None);
+        assert_eq!(throttle.admit(now), None);
+        assert_eq!(throttle.admit(later), Some(2));
+        assert_eq!(throttle.admit(later), Some(0));
     }
 }

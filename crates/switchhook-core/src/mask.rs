@@ -16,9 +16,10 @@ impl Mask {
         let part =
             |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        match self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
-            true => short(&digits),
-            false => self.text(number),
+        if self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
+            short(&digits)
+        } else {
+            self.text(number)
         }
     }
 
@@ -36,9 +37,10 @@ impl Mask {
             out.push_str(before);
             let to = digits.find(|c: char| !c.is_ascii_digit());
             let (digits, after) = digits.split_at(to.unwrap_or(digits.len()));
-            match digits.len() >= LEAST_DIGITS && is_free(&out, after) {
-                true => out.push_str(&short(digits)),
-                false => out.push_str(digits),
+            if digits.len() >= LEAST_DIGITS && is_free(&out, after) {
+                out.push_str(&short(digits))
+            } else {
+                out.push_str(digits)
             }
             rest = after;
         }

@@ -96,7 +96,7 @@ pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
 pub const CDRS: &str = "switchhook_cdrs_total";
 
 /// The values of the `by` label of [`LEGS_REPAIRED`].
-pub(crate) const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+pub(crate) const REPAIR_SOURCES: [&str; 2] = ["cdr", "uuid_dump"];
 
 /// The values of the `outcome` label of [`CDRS`]: new information, known already, or not a CDR.
 pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
@@ -187,8 +187,8 @@ pub fn start_at_zero<'a>(
     counter!(REJECTED_CONNECTIONS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
-    for part in ["esl", "store", "deliveries"] {
-        gauge!(COMPONENT_UP, "component" => part).increment(0.0);
+    for component in ["esl", "store", "deliveries"] {
+        gauge!(COMPONENT_UP, "component" => component).increment(0.0);
     }
     drop(histogram!(OVERHEAD_SECONDS));
     drop(histogram!(STORE_COMMIT));
@@ -225,7 +225,7 @@ fn switch_at_zero(switch: &str) {
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
     counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
-    for by in REPAIRERS {
+    for by in REPAIR_SOURCES {
         counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
     }
     for outcome in CDR_OUTCOMES {
@@ -234,9 +234,9 @@ fn switch_at_zero(switch: &str) {
 }
 
 fn describe() {
-    describe_counter!(CALLS, "Calls taken over, by what became of them");
+    describe_counter!(CALLS, "Calls handed over, by ending");
     describe_gauge!(ON_HOLD, "Calls on hold now");
-    describe_counter!(LOOKUPS, "Widgets run, by webhook and reason");
+    describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
     describe_histogram!(
         WEBHOOK_SECONDS,
         Unit::Seconds,
@@ -245,46 +245,45 @@ fn describe() {
     describe_histogram!(
         OVERHEAD_SECONDS,
         Unit::Seconds,
-        "Time of a call that was ours and not the webhook's"
+        "Time of a call that Switchhook took and not the webhook"
     );
-    describe_histogram!(
-        STORE_COMMIT,
-        Unit::Seconds,
-        "Time that a commit of the store took"
-    );
-    describe_gauge!(
-        CIRCUIT_OPEN,
-        "Whether a webhook rests after failures in a row"
-    );
+    describe_histogram!(STORE_COMMIT, Unit::Seconds, "Time of one store commit");
+    describe_gauge!(CIRCUIT_OPEN, "Whether a webhook's circuit is open");
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
     );
-    describe_counter!(SPANS, "Spans for the collector, by what became of them");
-    describe_gauge!(DOCUMENTS, "Documents that are not delivered");
+    describe_counter!(SPANS, "Trace spans, by outcome");
+    describe_gauge!(DOCUMENTS, "Undelivered documents, by endpoint and state");
     describe_gauge!(
         OLDEST_DOCUMENT,
         Unit::Seconds,
-        "Age of the oldest document that waits"
+        "Age of the oldest waiting document"
     );
     describe_gauge!(
         DELIVERY_PAUSE,
         Unit::Seconds,
-        "Time between two attempts at an endpoint that keeps failing"
+        "Pause between two attempts at a failing endpoint"
     );
     describe_gauge!(
         DELIVERY_RESUMES,
         Unit::Seconds,
-        "When deliveries to an endpoint that is left alone go on, since 1970"
+        "When deliveries to a paused endpoint resume, since 1970"
     );
-    describe_gauge!(COMPONENT_UP, "Whether a part of the service is well");
+    describe_gauge!(
+        COMPONENT_UP,
+        "Whether a component of the service is healthy"
+    );
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
-    describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
-    describe_counter!(RECORDINGS, "Requests for recordings that are served here");
-    describe_counter!(PUBLISHED, "Recordings that documents waited for");
+    describe_counter!(LOG_LINES_LEFT_OUT, "Log lines that were dropped");
+    describe_counter!(RECORDINGS, "Requests for recordings, by outcome");
+    describe_counter!(
+        PUBLISHED,
+        "Recordings that documents waited for, by outcome"
+    );
     describe_gauge!(
         UNPUBLISHED,
-        "Calls that are over and whose documents wait for recordings"
+        "Finished calls whose documents wait for recordings"
     );
     describe_counter!(
         REJECTED_CONNECTIONS,
@@ -292,31 +291,37 @@ fn describe() {
     );
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
-    describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
+    describe_gauge!(SWITCH_CONNECTED, "Whether a switch's events are received");
     describe_gauge!(
         SWITCH_LAG,
         Unit::Seconds,
-        "How far behind a switch's events we are"
+        "How far processing lags behind a switch's events"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_gauge!(
         SWITCH_REACHED_AT,
         Unit::Seconds,
-        "When following a switch last began, since 1970"
+        "When a switch was last connected, since 1970"
     );
     describe_gauge!(
         SWITCH_LOST_AT,
         Unit::Seconds,
-        "When a switch was last lost, since 1970"
+        "When the connection to a switch was last lost, since 1970"
     );
-    describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
-    describe_counter!(PARKED, "Parked calls that were given to us, by outcome");
-    describe_counter!(GAPS, "Times that following a switch began");
+    describe_gauge!(
+        PARK_CONNECTED,
+        "Whether a switch's parked calls are accepted"
+    );
+    describe_counter!(PARKED, "Parked calls that were handed over, by outcome");
+    describe_counter!(
+        GAPS,
+        "Connections to a switch after which events were missing"
+    );
     describe_counter!(
         LEGS_REPAIRED,
-        "Legs learnt otherwise than from their events"
+        "Legs completed from another source than their events"
     );
-    describe_counter!(CDRS, "CDRs read or posted, by what came of them");
+    describe_counter!(CDRS, "CDRs read or posted, by outcome");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"

@@ -88,13 +88,13 @@ mod tests {
     fn samples_are_found_by_name_and_label() {
         let text = "# TYPE a counter\na{webhook=\"look\\\"up\",reason=\"SUCCESS\"} 3\n\
                     a{webhook=\"other\",reason=\"TIMEOUT\"} 1\nab 7\n";
-        let figures = MetricsReader::new(text);
-        assert_eq!(figures.of("a").count(), 2);
-        assert_eq!(figures.one("a", "reason", "SUCCESS"), 3.0);
-        assert_eq!(figures.one("a", "reason", "HTTP_STATUS"), 0.0);
-        assert_eq!(figures.labels("a", "webhook"), ["look\"up", "other"]);
+        let metrics = MetricsReader::new(text);
+        assert_eq!(metrics.of("a").count(), 2);
+        assert_eq!(metrics.one("a", "reason", "SUCCESS"), 3.0);
+        assert_eq!(metrics.one("a", "reason", "HTTP_STATUS"), 0.0);
+        assert_eq!(metrics.labels("a", "webhook"), ["look\"up", "other"]);
         assert_eq!(
-            figures.of("ab").next().map(|sample| sample.value),
+            metrics.of("ab").next().map(|sample| sample.value),
             Some(7.0)
         );
     }

@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 const ARRAY: &str = "ARRAY::";
 
 /// Replaces a `$` that the switch could expand. FreeSWITCH uses the same character for this.
-const INSTEAD: char = '%';
+const REPLACEMENT: char = '%';
 
 /// Returns `text` without anything that FreeSWITCH could expand, now or in a later dialplan,
 /// alone or next to another inert text. Borrowed if nothing had to change.
@@ -34,14 +34,14 @@ const INSTEAD: char = '%';
 /// `$100` stays `$100`.
 #[must_use]
 pub fn inert(text: &str) -> Cow<'_, str> {
-    let array = begins_as_array(text);
-    if !array && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
+    let is_array = begins_as_array(text);
+    if !is_array && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
         return Cow::Borrowed(text);
     }
     let mut out: Vec<char> = text.chars().collect();
-    let mut changed = defuse(&mut out);
-    if array {
-        out.insert(ARRAY.len() - 2, INSTEAD);
+    let mut changed = replace_unsafe(&mut out);
+    if is_array {
+        out.insert(ARRAY.len() - 2, REPLACEMENT);
         changed = true;
     }
     if changed {
@@ -59,8 +59,8 @@ pub fn inert(text: &str) -> Cow<'_, str> {
 #[must_use]
 pub fn exact(text: &str, base64: &str) -> Option<Vec<u8>> {
     let bytes = STANDARD.decode(base64).ok()?;
-    let still = inert(&String::from_utf8_lossy(&bytes)) == text;
-    still.then_some(bytes)
+    let is_current = inert(&String::from_utf8_lossy(&bytes)) == text;
+    is_current.then_some(bytes)
 }
 
 fn begins_as_array(text: &str) -> bool {
@@ -69,13 +69,13 @@ fn begins_as_array(text: &str) -> bool {
 }
 
 /// Walks from the end, so that one step decides each `$` by what follows it.
-fn defuse(text: &mut [char]) -> bool {
+fn replace_unsafe(text: &mut [char]) -> bool {
     let mut changed = false;
     // The next value may begin with `{`.
     let mut brace_may_follow = true;
     for c in text.iter_mut().rev() {
         if *c == '$' && brace_may_follow {
-            *c = INSTEAD;
+            *c = REPLACEMENT;
             changed = true;
         } else if *c == '\0' {
             *c = char::REPLACEMENT_CHARACTER;
@@ -83,7 +83,7 @@ fn defuse(text: &mut [char]) -> bool {
         }
         brace_may_follow = match *c {
             '{' => true,
-            c if vanishes(c) => brace_may_follow,
+            c if is_dropped_by_switch(c) => brace_may_follow,
             _ => false,
         };
     }
@@ -93,7 +93,7 @@ fn defuse(text: &mut [char]) -> bool {
 /// Returns whether FreeSWITCH drops the character when it splits or unescapes arguments
 /// (`switch_utils.c` `cleanup_separated_string`), so that its neighbours come together. The list
 /// is longer than FreeSWITCH's on purpose.
-fn vanishes(c: char) -> bool {
+fn is_dropped_by_switch(c: char) -> bool {
     matches!(c, '\\' | '\'' | '"' | '`' | '$') || c.is_whitespace() || c.is_control()
 }
 
@@ -123,8 +123,9 @@ mod tests {
 
     #[test]
     fn what_the_switch_could_expand_is_gone() {
-        for (text, harmless) in [
-            ("${system(id)}", "%{system(id)}"),
+        for (text, expected) in [
+            ("${uuid}", "%{uuid}"),
+            ("${strftime(%Y)}", "%{strftime(%Y)}"),
             ("$${x}", "$%{x}"),
             ("$\\\\{x}", "%\\\\{x}"),
             ("$'{x}", "%'{x}"),
@@ -136,7 +137,7 @@ mod tests {
             ("Array::a", "Array%::a"),
             ("nul\0", "nul\u{fffd}"),
         ] {
-            assert_eq!(inert(text), harmless);
+            assert_eq!(inert(text), expected);
         }
     }
 
@@ -154,7 +155,7 @@ mod tests {
     fn expandable(text: &str) -> bool {
         let mut chars = text
             .chars()
-            .filter(|c| !vanishes(*c) || *c == '$')
+            .filter(|c| !is_dropped_by_switch(*c) || *c == '$')
             .peekable();
         while let Some(c) = chars.next() {
             if c == '$' && chars.peek() == Some(&'{') {
@@ -188,7 +189,7 @@ mod tests {
             "\"",
             " ",
             "\n",
-            "${system(id)}",
+            "${strftime(%Y)}",
             "$${",
             "ARRAY::",
             "|:",

@@ -8,12 +8,19 @@ use chrono_tz::Tz;
 /// `2022-01-17T18:07:28.889+05:30`. `None` if no calendar has the time.
 #[must_use]
 pub(crate) fn rfc3339(us: i64, zone: Tz) -> Option<String> {
-    let moment = DateTime::<Utc>::from_timestamp_micros(us)?;
+    let time = DateTime::<Utc>::from_timestamp_micros(us)?;
     Some(
-        moment
-            .with_timezone(&zone)
+        time.with_timezone(&zone)
             .to_rfc3339_opts(SecondsFormat::Millis, false),
     )
+}
+
+/// Formats a time as RFC 3339 in UTC with milliseconds and `Z`, such as
+/// `2022-01-17T12:37:28.889Z`. `None` if no calendar has the time.
+#[must_use]
+pub fn rfc3339_utc(us: i64) -> Option<String> {
+    let time = DateTime::<Utc>::from_timestamp_micros(us)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 /// Formats the time of day in `zone`, such as `18:07:28`. Empty if no calendar has the time.
@@ -25,9 +32,9 @@ pub fn time_of_day(ms: i64, zone: Tz) -> String {
 /// Formats a time in `zone` by one of chrono's patterns. Empty if no calendar has the time.
 #[must_use]
 pub fn format_ms(ms: i64, zone: Tz, pattern: &str) -> String {
-    let moment = DateTime::<Utc>::from_timestamp_millis(ms);
-    moment.map_or_else(String::new, |moment| {
-        moment.with_timezone(&zone).format(pattern).to_string()
+    let time = DateTime::<Utc>::from_timestamp_millis(ms);
+    time.map_or_else(String::new, |time| {
+        time.with_timezone(&zone).format(pattern).to_string()
     })
 }
 
@@ -56,6 +63,7 @@ mod tests {
             rfc3339(us, Tz::UTC).as_deref(),
             Some("2022-01-17T12:37:28.889+00:00")
         );
+        assert_eq!(rfc3339_utc(us).as_deref(), Some("2022-01-17T12:37:28.889Z"));
         assert_eq!(rfc3339(i64::MAX, Tz::UTC), None);
     }
 

@@ -353,11 +353,11 @@ impl Writer {
     /// Sets the inert text, and its exact bytes if the two differ.
     fn set_untrusted(&mut self, name: &str, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        let harmless = inert(&text);
-        if harmless.as_bytes() != bytes {
+        let inert = inert(&text);
+        if inert.as_bytes() != bytes {
             self.set(&exact_name(name), BASE64.encode(bytes));
         }
-        self.set(name, harmless.into_owned());
+        self.set(name, inert.into_owned());
     }
 
     fn unset_if_absent(&mut self, name: &str) {

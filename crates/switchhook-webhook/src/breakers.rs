@@ -1,8 +1,7 @@
-//! The breaker of each webhook that has one: whoever is about to ask asks here first, and
-//! tells what came of it.
+//! The circuit breakers of all webhooks. Senders get a permit before each request and record its
+//! outcome; the operator's page reads the open circuits.
 //!
-//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` and the deliveries ask, `ops` shows. What is
-//! decided is decided in [`switchhook_core::breaker`].
+//! The rules are in [`switchhook_core::breaker`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,20 +20,20 @@ use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::timestamp::time_of_day;
 
-/// What the configuration says of one webhook.
+/// The configuration of one webhook's breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerConfig {
-    /// The webhook.
+    /// The webhook's name.
     pub webhook: String,
-    /// When it is left alone.
+    /// When its circuit opens, and for how long.
     pub options: BreakerOptions,
-    /// Its part of the configuration: a webhook that was changed is asked afresh.
+    /// The webhook's settings as text: if they change, its circuit closes.
     pub settings: String,
-    /// Sentences have their times in this zone.
+    /// The time zone of times in sentences.
     pub time_zone: Tz,
 }
 
-/// The breakers of all webhooks; empty, every webhook is always asked.
+/// The breakers of all webhooks. Without breakers, every request is allowed.
 #[derive(Debug, Default)]
 pub struct Breakers {
     by_webhook: ArcSwap<HashMap<String, Arc<WebhookBreaker>>>,
@@ -47,32 +46,33 @@ struct WebhookBreaker {
     breaker: Mutex<Breaker>,
 }
 
-/// A webhook's rest, for a person.
+/// An open circuit, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CircuitStatus {
-    /// When it began, ms since 1970.
+    /// When it opened, ms since 1970.
     pub since_ms: i64,
-    /// When it is asked again.
+    /// When the next request probes the webhook.
     pub next_probe: NextProbe,
     /// Failures in a row.
     pub failures: u32,
-    /// What was wrong the last time.
+    /// The last failure, in words.
     pub last_error: String,
 }
 
-/// When a webhook that rests is asked again.
+/// When the next request probes a webhook with an open circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextProbe {
-    /// With the first call from then on, ms since 1970.
+    /// The first call from then on, ms since 1970.
     At(i64),
-    /// With the next call.
+    /// The next call.
     NextCall,
-    /// A call asks it now.
+    /// A call is probing it now.
     InProgress,
 }
 
 impl Breakers {
-    /// Refuses every question with this failure: for a call that is played again, and was refused.
+    /// Creates breakers that refuse every request with this failure, to replay a call that was
+    /// refused.
     #[must_use]
     pub fn refusing(failure: Failure) -> Self {
         Self {
@@ -81,14 +81,14 @@ impl Breakers {
         }
     }
 
-    /// These, of which nothing is known yet.
+    /// Creates closed breakers.
     pub fn of(config: impl Iterator<Item = BreakerConfig>) -> Arc<Self> {
         let breakers = Self::default();
         breakers.replace(config);
         Arc::new(breakers)
     }
 
-    /// The breakers from now on. Those of webhooks that are as they were go on as they are.
+    /// Replaces the breakers. Webhooks with unchanged settings keep their state.
     pub fn replace(&self, config: impl Iterator<Item = BreakerConfig>) {
         let before = self.by_webhook.load();
         let keep = |config: BreakerConfig| {
@@ -103,16 +103,16 @@ impl Breakers {
                 .get(name)
                 .is_some_and(|kept| Arc::ptr_eq(kept, old))
             {
-                show(name, false);
+                set_gauge(name, false);
             }
         }
         self.by_webhook.store(Arc::new(by_webhook));
     }
 
-    /// BreakerPermit to ask a webhook; its outcome is to be told to it.
+    /// Returns a permit for one request to a webhook; record its outcome with it.
     ///
     /// # Errors
-    /// `CIRCUIT_OPEN` while it rests.
+    /// `CIRCUIT_OPEN` while the circuit is open.
     pub fn acquire(&self, webhook: &str) -> Result<WebhookPermit, Failure> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
@@ -127,7 +127,7 @@ impl Breakers {
         }
     }
 
-    /// A webhook's rest, while it has one.
+    /// Returns a webhook's open circuit; `None` if it is closed.
     #[must_use]
     pub fn status(&self, webhook: &str) -> Option<CircuitStatus> {
         self.by_webhook.load().get(webhook)?.status()
@@ -154,19 +154,23 @@ impl WebhookBreaker {
         let detail = match self.status() {
             Some(open_circuit) => {
                 let next_probe = match open_circuit.next_probe {
-                    NextProbe::At(ms) => format!("it is asked again at {}", clock(ms)),
-                    NextProbe::NextCall => "it is asked again with the next call".into(),
-                    NextProbe::InProgress => "one call is asking it now".into(),
+                    NextProbe::At(ms) => format!("it is tried again at {}", clock(ms)),
+                    NextProbe::NextCall => "it is tried again with the next call".into(),
+                    NextProbe::InProgress => "one call is trying it now".into(),
                 };
                 let (since, last_error) = (clock(open_circuit.since_ms), open_circuit.last_error);
                 let after = match open_circuit.failures {
                     1 => format!("a failure ({last_error})"),
                     more => format!("{more} failures in a row (the last: {last_error})"),
                 };
-                format!("{webhook} is not asked since {since}, after {after}; {next_probe}")
+                format!(
+                    "the circuit of {webhook} is open since {since}, after {after}; {next_probe}"
+                )
             }
-            // It ended just now.
-            None => format!("{webhook} was not asked; it is asked again with the next call"),
+            // It closed a moment ago.
+            None => format!(
+                "the circuit of {webhook} was open until a moment ago; it is tried again with the next call"
+            ),
         };
         Failure::new(Reason::CircuitOpen, detail)
     }
@@ -179,39 +183,40 @@ impl WebhookBreaker {
         match change {
             CircuitChange::None | CircuitChange::ProbeFailed => {}
             CircuitChange::Opened => {
-                show(webhook, true);
+                set_gauge(webhook, true);
                 let (failures, pause_s) = (options.failures, options.pause.as_secs_f64());
                 warn!(
                     webhook,
                     failures,
                     pause_s,
                     why = last_error,
-                    "the webhook fails and rests: calls take line 1 with CIRCUIT_OPEN, and one asks it after each pause"
+                    "the webhook's circuit opened: calls take line 1 with CIRCUIT_OPEN, and one call probes the webhook after each pause"
                 );
             }
             CircuitChange::Closed => {
-                show(webhook, false);
+                set_gauge(webhook, false);
                 info!(
                     webhook,
-                    "the webhook answers again, and is asked by every call"
+                    "the webhook's circuit closed: it answers, and every call sends its request again"
                 );
             }
         }
     }
 }
 
-/// A webhook that may be asked. Dropped without an outcome (the caller hung up), it says nothing.
+/// A permit for one request. Dropped without an outcome (the caller hung up), it counts as no
+/// evidence.
 #[derive(Debug)]
 pub struct WebhookPermit(Option<(Arc<WebhookBreaker>, BreakerPermit)>);
 
 impl WebhookPermit {
-    /// What came of it.
+    /// Records the outcome of the request.
     pub fn record_outcome(self, outcome: &Outcome) {
         let failure = outcome.verdict.as_ref().err();
         self.record(outcome.status, failure);
     }
 
-    /// The same of a status, or of a failure.
+    /// Records a status, or a failure.
     pub fn record(mut self, status: Option<u16>, failure: Option<&Failure>) {
         let Some((breaker, permit)) = self.0.take() else {
             return;
@@ -235,12 +240,12 @@ impl Drop for WebhookPermit {
     }
 }
 
-fn show(webhook: &str, rests: bool) {
-    let value = if rests { 1.0 } else { 0.0 };
+fn set_gauge(webhook: &str, open: bool) {
+    let value = if open { 1.0 } else { 0.0 };
     gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook.to_owned()).set(value);
 }
 
-/// Paused in tests as the runtime's clock is.
+/// The runtime's clock, which tests can pause.
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
@@ -305,14 +310,14 @@ mod tests {
         let failure = breakers.acquire("crm").unwrap_err();
         assert_eq!(failure.reason, Reason::CircuitOpen);
         let shape = regex::Regex::new(
-            r"^crm is not asked since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is asked again at \d\d:\d\d:\d\d$",
+            r"^the circuit of crm is open since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is tried again at \d\d:\d\d:\d\d$",
         );
         assert!(shape.unwrap().is_match(&failure.detail), "{failure}");
         tokio::time::advance(PAUSE).await;
         let probe = breakers.acquire("crm").unwrap();
         let refused = breakers.acquire("crm").unwrap_err();
-        assert!(refused.detail.ends_with("; one call is asking it now"));
-        // Its caller hung up: the next one asks.
+        assert!(refused.detail.ends_with("; one call is trying it now"));
+        // The probing call hangs up: the next call probes.
         drop(probe);
         let next = breakers
             .status("crm")

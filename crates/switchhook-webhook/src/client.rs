@@ -1,8 +1,7 @@
-//! The one HTTP client: sends a request, waits for the whole answer under one deadline,
-//! and says in a sentence what went wrong.
+//! The HTTP client of all webhooks: sends a request, waits for the whole response under one
+//! deadline, and turns faults into sentences.
 //!
-//! One request in flight costs what its connection costs; the client is shared by all
-//! webhooks, and what waits is one boxed future.
+//! A waiting request costs one boxed future and its share of a connection.
 
 mod body;
 mod client_factory;
@@ -29,47 +28,47 @@ use connection_watch::ConnectionWatch;
 use connections::Connections;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
-/// Bytes read of a reply to a delivery: enough to use its connection again.
-const REPLY: usize = 4 * 1024;
-/// How long that may take.
-const REPLY_WAIT: Duration = Duration::from_secs(1);
+/// Bytes of a delivery's response that are read so that its connection can be reused.
+const DISCARD_BYTES: usize = 4 * 1024;
+/// Longest time to read them.
+const DISCARD_TIME: Duration = Duration::from_secs(1);
 
-/// The HTTP client could not be made.
+/// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot start: {0}; look at the system's certificates and [egress] proxy")]
+#[error("the HTTP client cannot start: {0}; check the system's certificates and [egress] proxy")]
 pub struct ClientError(String);
 
-/// Asks webhooks. Cheap to clone; all clones share connections.
+/// Sends requests to webhooks. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct Client {
-    /// Answers in place of the network.
+    /// Supplies outcomes in place of the network.
     outcome_source: Option<Arc<dyn OutcomeSource>>,
     connections: Arc<Connections>,
 }
 
-/// How a delivery was answered, whatever the status.
+/// The response to a delivery, of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After` as it came.
+    /// The `Retry-After` header as received.
     pub retry_after: Option<String>,
     /// From sending to the status.
     pub duration: Duration,
 }
 
-/// How an answer came, besides its status and body.
+/// Properties of a response besides its status and body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ResponseMeta {
-    /// The content type that it says it has.
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// It was read to its end, within the limit.
+    /// The body was read to its end, within the limit.
     pub whole: bool,
 }
 
-/// Answers without a network: for a call that is played again.
+/// Supplies outcomes without a network, to replay recorded calls.
 pub trait OutcomeSource: Send + Sync {
-    /// The outcome of a request, when its time has come.
+    /// Returns the outcome of a request at the recorded time.
     fn answer<'a>(
         &'a self,
         webhook: &'a Webhook,
@@ -77,7 +76,7 @@ pub trait OutcomeSource: Send + Sync {
     ) -> futures_util::future::BoxFuture<'a, Outcome>;
 }
 
-/// What is known of an exchange that may be cut off at any moment.
+/// What is known so far of an exchange that may be cancelled at any time.
 #[derive(Default)]
 struct Progress {
     meta: ResponseMeta,
@@ -87,15 +86,15 @@ struct Progress {
 }
 
 impl Client {
-    /// A client that goes where `egress` allows.
+    /// Creates a client that follows the `egress` rule.
     ///
     /// # Errors
-    /// When the system's certificates cannot be read or the proxy's URL is of no use.
+    /// If the system's certificates cannot be read or the proxy's URL is not usable.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
         Self::with_names(egress, Arc::new(SystemLookup))
     }
 
-    /// The same, with names looked up elsewhere.
+    /// Creates a client that resolves names with `names`.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -106,7 +105,7 @@ impl Client {
         })
     }
 
-    /// One that asks nobody: `outcome_source` has the answers.
+    /// Returns a client that takes outcomes from `outcome_source` and sends nothing.
     #[must_use]
     pub fn with_outcome_source(self, outcome_source: Arc<dyn OutcomeSource>) -> Self {
         Self {
@@ -115,7 +114,7 @@ impl Client {
         }
     }
 
-    /// Makes ready what this webhook is asked with, so that its first call need not.
+    /// Builds the connections' settings for a webhook ahead of its first call.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -123,14 +122,14 @@ impl Client {
         self.connections.prepare_for(webhook)
     }
 
-    /// The rule it keeps to.
+    /// Returns the egress rule.
     #[must_use]
     pub fn egress(&self) -> &Egress {
         self.connections.egress()
     }
 
-    /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
-    /// the future cancels the request.
+    /// Sends a request and waits for its outcome, at most for the webhook's timeout. Dropping the
+    /// future cancels the request.
     pub fn send<'a>(
         &'a self,
         webhook: &'a Webhook,
@@ -139,10 +138,10 @@ impl Client {
         self.send_with_meta(webhook, prepared.into(), None)
     }
 
-    /// The same, noting besides how the answer came.
+    /// Sends a request like [`Client::send`] and stores properties of the response in `note`.
     ///
-    /// The request is boxed, for every future on the way to the network has room for what it
-    /// is given, twice.
+    /// The request is boxed: every future on the way to the network has room for its arguments,
+    /// twice.
     pub async fn send_with_meta(
         &self,
         webhook: &Webhook,
@@ -158,7 +157,7 @@ impl Client {
         let url = prepared.url.clone();
         let started = Instant::now();
         let (mut progress, watch) = (Progress::default(), ConnectionWatch::default());
-        // Boxed: the caller's future holds a pointer and not the client's state.
+        // Boxed, so that the caller's future holds only a pointer to the client's state.
         let exchange = self.exchange(webhook, (prepared, &url), &mut progress);
         let exchange = Box::pin(watch.watch(exchange));
         let verdict = match timeout(webhook.timeout(), exchange).await {
@@ -211,11 +210,11 @@ impl Client {
         evaluate_response(webhook, (response.status(), url), meta, raw)
     }
 
-    /// Sends a request whose reply's body nobody reads, as the delivery of a document.
+    /// Delivers a document: sends a request and reads only the status of the response.
     ///
     /// # Errors
-    /// When no status came back within `deadline`: the address is refused, the connection
-    /// failed, or time ran out. A status, whatever it is, is no error here.
+    /// If no status arrived within `deadline`: the address is refused, the connection failed, or
+    /// time ran out. Any status is a success here.
     pub async fn deliver(
         &self,
         webhook: &Webhook,
@@ -235,14 +234,18 @@ impl Client {
             retry_after: retry_after(&reply.response),
             duration: started.elapsed(),
         };
-        // The status decides; what follows only serves the connection's next use.
-        let left = deadline.saturating_sub(delivery.duration).min(REPLY_WAIT);
-        let _ = timeout(left, Box::pin(read(&mut reply.response, REPLY, &url))).await;
+        // The status decides. The body is read only so that the connection can be reused.
+        let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
+        let _ = timeout(
+            left,
+            Box::pin(read(&mut reply.response, DISCARD_BYTES, &url)),
+        )
+        .await;
         Ok(delivery)
     }
 }
 
-/// What an answer that was read says.
+/// Evaluates a response that was read.
 ///
 /// # Errors
 /// What is wrong with its status, size, content or values.
@@ -261,7 +264,7 @@ pub fn evaluate_response(
     webhook.answer.parse(meta.content_type.as_deref(), body)
 }
 
-/// A refused address was never connected to.
+/// Returns whether the request failed before any connection.
 fn is_unsent(failure: &Failure) -> bool {
     matches!(
         failure.reason,

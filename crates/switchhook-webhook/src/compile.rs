@@ -1,4 +1,4 @@
-//! A webhook's description made ready: every template and path compiled, every fault told.
+//! Compiles a webhook's options: every template and path, with all errors reported at once.
 
 mod compiler;
 
@@ -22,12 +22,12 @@ use super::token::Tokens;
 use super::url as address;
 use compiler::Compiler;
 
-/// The longest that a caller waits.
+/// The longest timeout of a webhook, and so the longest wait of a caller.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One webhook, ready to be asked. Built once, used by every call.
+/// One compiled webhook. Built once, shared by all calls.
 ///
-/// `Debug` shows its name alone: templates may hold what an operator would not log.
+/// `Debug` prints only the name, because templates may hold values that must not be logged.
 pub struct Webhook {
     pub(super) name: String,
     pub(super) method: Method,
@@ -41,7 +41,7 @@ pub struct Webhook {
     pub(super) own_tls: Option<CompiledTls>,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
-    /// How its answers are read.
+    /// Reads its responses.
     pub answer: ResponseParser,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
@@ -63,9 +63,9 @@ pub(super) struct Field {
     pub mandatory: bool,
 }
 
-/// Where to ask.
+/// The request's URL.
 pub(super) enum UrlPlan {
-    /// The same for every call, so made once.
+    /// A URL without values, parsed once.
     Fixed(Url),
     Template(TemplateId),
 }
@@ -82,10 +82,10 @@ pub(super) enum BodyPlan {
 }
 
 impl Webhook {
-    /// Compiles a description.
+    /// Compiles the options of the webhook `name`.
     ///
     /// # Errors
-    /// Every fault that can be seen without a call, each with its cure.
+    /// Every error that is visible without a call, each with its cure.
     pub fn compile(name: &str, options: WebhookOptions) -> Result<Self, Vec<CompileError>> {
         let mut compiler = Compiler::default();
         let compiled = compiler.webhook(name, &options);
@@ -95,41 +95,42 @@ impl Webhook {
         }
     }
 
-    /// The name that the dialplan calls it by.
+    /// Returns the name that dialplans use.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The deadline over one request, at most [`MAX_TIMEOUT`].
+    /// Returns the deadline of one request, at most [`MAX_TIMEOUT`].
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Bytes of body that are read of an answer, after decompression.
+    /// Returns how many bytes of a response body are read, after decompression.
     #[must_use]
     pub(crate) fn response_limit(&self) -> usize {
         self.answer.limit()
     }
 
-    /// The variables that the answer sets, without `flow.key.`, in the order given.
+    /// Returns the variables that the response sets, without `flow.key.`, in the configured
+    /// order.
     pub fn mapped_names(&self) -> impl Iterator<Item = &str> {
         self.answer.names()
     }
 
-    /// The headers that the templates spell out, `variable_` included, sorted.
+    /// Returns the headers that the templates name literally, `variable_` included, sorted.
     ///
-    /// A plain Event Socket reply leaves `%XX` of a value unescaped, so whoever holds such
-    /// a reply reads those of these that contain `%` again from the switch. A name that
-    /// is computed in a template is not among them; a [`super::context::HeaderRecorder`] sees it.
+    /// A plain Event Socket reply leaves `%XX` in values unescaped. The owner of such a reply
+    /// fetches values with `%` again from the switch. Names that a template computes are not in
+    /// the list; [`super::context::HeaderRecorder`] sees them.
     #[must_use]
     pub fn headers_read(&self) -> &[String] {
         &self.reads
     }
 
-    /// The URL with `1` for every value, for checks without a call; `None` when such
-    /// values make no URL.
+    /// Returns the URL with `1` for every value, for checks without a call; `None` if that is no
+    /// URL.
     #[must_use]
     pub fn sample_url(&self) -> Option<Url> {
         match &self.url {
@@ -138,16 +139,16 @@ impl Webhook {
         }
     }
 
-    /// Its own TLS settings, where they differ from the system's.
+    /// Returns its own TLS settings; `None` if it uses the system's.
     #[must_use]
     pub fn own_tls(&self) -> Option<&CompiledTls> {
         self.own_tls.as_ref()
     }
 
-    /// The TLS settings that it is asked with, its own or the system's.
+    /// Returns the TLS settings of its requests, its own or the system's.
     ///
     /// # Errors
-    /// When the system's certificates cannot be read.
+    /// If the system's certificates cannot be read.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, CompileError> {
         match &self.own_tls {
             Some(own_tls) => Ok(Arc::clone(own_tls.config())),
@@ -155,13 +156,13 @@ impl Webhook {
         }
     }
 
-    /// Requests that one HTTP/2 connection to it carries at once.
+    /// Returns how many requests one HTTP/2 connection carries at once.
     #[must_use]
     pub fn http2_streams(&self) -> usize {
         self.http2_streams
     }
 
-    /// Where its tokens come from, when its `auth` is OAuth 2.0.
+    /// Returns the token endpoint if its `auth` is OAuth 2.0.
     #[must_use]
     pub fn token_url(&self) -> Option<&Url> {
         self.tokens.as_ref().map(Tokens::url)
@@ -169,8 +170,8 @@ impl Webhook {
 
     /// Sets the `Authorization` header, marked sensitive, if the webhook has one.
     ///
-    /// [`Self::prepare`] does it already; this is for a request that was stored without it.
-    /// A token of OAuth 2.0 is added where the request is sent.
+    /// [`Self::prepare`] includes this. Call it for a request that was stored without the header.
+    /// OAuth 2.0 tokens are added when the request is sent.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         if let Some(value) = &self.authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
@@ -178,7 +179,7 @@ impl Webhook {
     }
 }
 
-/// Renders a URL with a value for everything; `None` when the template does not render so.
+/// Renders a URL with a value for every name; `None` if the template does not render.
 fn sample(
     templates: &Templates,
     url: &TemplateId,

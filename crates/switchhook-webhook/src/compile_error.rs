@@ -1,19 +1,19 @@
-//! What is wrong with a webhook's configuration, setting by setting.
+//! An error in a webhook's configuration.
 
-/// One thing wrong with a webhook's description.
+/// One error in a webhook's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {what}; {help}")]
 pub struct CompileError {
-    /// The setting, relative to the webhook: `response.map.queue`, `headers.X-Lead`.
+    /// The setting, relative to the webhook, such as `response.map.queue` or `headers.X-Lead`.
     pub key: String,
-    /// What is wrong with it.
+    /// The problem.
     pub what: String,
-    /// What to write instead.
+    /// The cure.
     pub help: String,
 }
 
 impl CompileError {
-    /// A fault with its cure.
+    /// Creates an error with its cure.
     pub fn new(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             key: key.into(),

@@ -1,4 +1,4 @@
-//! What went wrong on the wire, in a sentence for a person, without URL or secrets.
+//! Turns network and HTTP faults into failures: a reason and a sentence without URL or secrets.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use super::egress::Blocked;
 use super::resolve::LookupError;
 use switchhook_core::outcome::{Failure, Reason};
 
-/// `crm.example:443`
+/// Returns host and port, such as `crm.example:443`.
 pub(super) fn host_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
@@ -20,27 +20,27 @@ pub(super) fn host_port(url: &Url) -> String {
     }
 }
 
-/// What is known of a request's connection.
+/// The state of a request's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionState {
-    /// It took one that was there, or this cannot be seen.
+    /// The request uses an existing connection, or the state cannot be seen.
     Unknown,
-    /// It is being made: name, address, TLS.
+    /// It is being made: name lookup, TCP, TLS.
     Connecting,
     /// It was made for this request.
     Connected,
 }
 
-/// How far a request had come when its time was over.
+/// How far a request came before its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestStage {
     /// No status was received.
     NoStatus(ConnectionState),
-    /// The status was received, and not the end of the body.
+    /// The status was received, but not the end of the body.
     Status,
 }
 
-/// The deadline passed.
+/// Returns the failure of a request whose deadline passed.
 pub(super) fn timed_out(timeout: Duration, url: &Url, stage: RequestStage) -> Failure {
     let (seconds, host_port) = (timeout.as_secs_f64(), host_port(url));
     let within = format!("within {seconds} s");
@@ -59,20 +59,20 @@ pub(super) fn timed_out(timeout: Duration, url: &Url, stage: RequestStage) -> Fa
     Failure::new(Reason::Timeout, detail)
 }
 
-/// The answer is larger than the limit.
+/// Returns the failure of a response larger than the limit.
 pub(super) fn response_too_large(limit: usize) -> Failure {
     let detail = format!("the response is larger than {limit} bytes");
     Failure::new(Reason::InvalidResponse, detail)
 }
 
-/// The failure of a status; `None` for 2xx.
+/// Returns the failure of a status; `None` for 2xx.
 pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
     let code = status.as_u16();
     let host_port = host_port(url);
-    let name = status.canonical_reason().unwrap_or("no name for it");
+    let name = status.canonical_reason().unwrap_or("unknown status");
     let (reason, detail) = match code {
         401 | 407 => (
             Reason::AuthenticationFailure,
@@ -90,7 +90,7 @@ pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
     Some(Failure::new(reason, detail))
 }
 
-/// The failure behind an error of the HTTP client.
+/// Returns the failure behind an error of the HTTP client.
 pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
     let host_port = host_port(url);
     let causes = causes(error);
@@ -109,7 +109,7 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
     if let Some(failure) = protocol_failure(&causes, &host_port) {
         return failure;
     }
-    // A connection that breaks in the middle of a body fails its decoding too.
+    // A connection that breaks within a body is a decoding error too.
     if error.is_decode() && find::<hyper::Error>(&causes).is_none() {
         let detail = "the response's compression is damaged";
         return Failure::new(Reason::InvalidResponse, detail);
@@ -127,14 +127,14 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
 }
 
 const OUT_OF_FILES: &str =
-    "no more files can be opened for a connection; raise LimitNOFILE of this service";
+    "the service has no free file descriptor for a connection; raise its LimitNOFILE";
 
-/// ENFILE and EMFILE, which have no `ErrorKind` of their own.
+/// ENFILE and EMFILE have no `ErrorKind` of their own.
 fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// Answers that are no HTTP, and proxies that want a password.
+/// Recognizes responses that are not HTTP, and proxies that want a password.
 fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Option<Failure> {
     if causes
         .iter()
@@ -145,11 +145,11 @@ fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Optio
     }
     let hyper = find::<hyper::Error>(causes)?;
     if hyper.is_parse_too_large() {
-        let detail = format!("{host_port} sent more headers than we read");
+        let detail = format!("{host_port} sent more headers than the limit");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     if hyper.is_parse() {
-        let detail = format!("what {host_port} sent is not HTTP");
+        let detail = format!("the response of {host_port} is not HTTP");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     None
@@ -158,7 +158,7 @@ fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Optio
 /// hyper-util's `TunnelError::ProxyAuthRequired`, a type that it does not export.
 const PROXY_AUTH: &str = "proxy authorization required";
 
-/// The innermost cause that says something.
+/// Returns the innermost cause with a message.
 fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {
     if let Some(error) = find::<io::Error>(causes) {
         return io_reason(error);
@@ -178,7 +178,7 @@ fn io_reason(error: &io::Error) -> String {
         return (*words).to_owned();
     }
     match error.get_ref() {
-        // rustls: "invalid peer certificate: UnknownIssuer"
+        // For example rustls: "invalid peer certificate: UnknownIssuer".
         Some(inner) if kind == io::ErrorKind::InvalidData => format!("TLS failed: {inner}"),
         Some(_) | None => kind.to_string(),
     }
@@ -190,18 +190,18 @@ const WORDS: [(io::ErrorKind, &str); 8] = [
     (io::ErrorKind::ConnectionAborted, RESET),
     (io::ErrorKind::BrokenPipe, RESET),
     (io::ErrorKind::UnexpectedEof, CLOSED),
-    (io::ErrorKind::TimedOut, "nobody answers at that address"),
-    (io::ErrorKind::HostUnreachable, "there is no way to it"),
-    (io::ErrorKind::NetworkUnreachable, "there is no way to it"),
+    (io::ErrorKind::TimedOut, "the address did not respond"),
+    (io::ErrorKind::HostUnreachable, "no route to the host"),
+    (io::ErrorKind::NetworkUnreachable, "no route to its network"),
 ];
 const RESET: &str = "the connection was reset";
-const CLOSED: &str = "it was closed before the whole answer was there";
+const CLOSED: &str = "it was closed before the whole response arrived";
 
 fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {
     causes.iter().rev().find_map(|cause| cause.downcast_ref())
 }
 
-/// An error's causes, outermost first; what an `io::Error` wraps is one.
+/// Returns an error's causes, outermost first, including the error inside an `io::Error`.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes = Vec::new();
     let mut next = error.source();

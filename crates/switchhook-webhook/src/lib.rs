@@ -1,12 +1,19 @@
-//! One HTTP webhook: its request from templates, its one deadline, what came back.
+//! HTTP webhooks: builds a request from templates, sends it under one deadline, and reads the
+//! response.
 //!
 //! ```text
-//! Options --compile--> Webhook --prepare(call)--> Prepared --Client::ask--> Outcome
+//! WebhookOptions --compile--> Webhook --prepare(call)--> Prepared --Client::send--> Outcome
 //! ```
 //!
-//! [`compile`] reports every fault of a description at once; [`request`] renders one
-//! request; [`egress`] says where it may go; [`client`] sends it and waits; [`response`]
-//! reads what came back.
+//! * Configuration: [`options`] are plain values, [`compile`] compiles them and reports every
+//!   error at once.
+//! * Request: `request` renders templates over a call; [`context`] holds the values they see;
+//!   `template`, `url`, `json` and `xml` escape each value for its place.
+//! * Network: [`client`] sends; [`egress`] decides which addresses are allowed, `resolve` applies
+//!   that to names; `tls` and `token` add TLS settings and OAuth 2.0 tokens.
+//! * Response: [`response`] maps values to variables; `error` turns faults into sentences.
+//! * Also: [`breakers`] stop requests to failing webhooks, [`signing`] signs documents,
+//!   [`redact`] hides secrets from readers.
 
 #![warn(unreachable_pub)]
 

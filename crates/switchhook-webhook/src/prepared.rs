@@ -1,50 +1,52 @@
-//! One rendered request, and its text for a person, with its secrets redacted.
+//! A rendered request, and its text for people with secrets redacted.
 
 use std::fmt;
 
 use bytes::Bytes;
 use http::Method;
 use http::header::HeaderMap;
+use switchhook_core::secret::REDACTED;
 use url::Url;
 
 use super::redact;
 
-/// Characters of a URL that are told.
-const LINE: usize = 512;
+/// Characters of a URL that are kept in a request line.
+const MAX_URL_CHARS: usize = 512;
 
-/// A request ready to be sent. `Display` shows it with its secrets hidden.
+/// A request ready to be sent. `Display` redacts its secrets.
 #[derive(Clone)]
 pub struct Prepared {
     /// The method.
     pub method: Method,
-    /// Where to; `http` or `https`, without user name and password.
+    /// The URL: `http` or `https`, without user name and password.
     pub url: Url,
-    /// The headers; the `Authorization` that `auth` makes is marked sensitive.
+    /// The headers. The `Authorization` from `auth` is marked sensitive.
     pub headers: HeaderMap,
-    /// The body; empty is none.
+    /// The body; empty for none.
     pub body: Bytes,
 }
 
 impl Prepared {
-    /// Method and URL as a person may see them, secrets hidden; a long one is cut.
+    /// Returns method and URL for people, secrets redacted; a long URL is cut.
     #[must_use]
     pub fn request_line(&self) -> String {
         let url = redact::url(&self.url);
-        let end = url.char_indices().nth(LINE).map(|(at, _)| at);
+        let end = url.char_indices().nth(MAX_URL_CHARS).map(|(at, _)| at);
         let kept = &url[..end.unwrap_or(url.len())];
-        // A call on hold keeps it: one allocation, of its size.
+        // A call on hold keeps it in memory, so it is one allocation of its exact size.
         [self.method.as_str(), " ", kept, end.map_or("", |_| "…")].concat()
     }
 
-    /// The request as a person may see it: method, URL, headers and body, secrets hidden.
+    /// Returns method, URL, headers and body for people, secrets redacted.
     #[must_use]
     pub fn redacted(&self) -> String {
         let mut out = format!("{} {}\n", self.method, redact::url(&self.url));
         for (name, value) in &self.headers {
             let text = String::from_utf8_lossy(value.as_bytes());
-            let text = match value.is_sensitive() {
-                true => redact::SECRET,
-                false => redact::header(name.as_str(), &text),
+            let text = if value.is_sensitive() {
+                REDACTED
+            } else {
+                redact::header(name.as_str(), &text)
             };
             out.push_str(&format!("{name}: {text}\n"));
         }

@@ -1,4 +1,4 @@
-//! One request: a webhook's templates over one call.
+//! Renders a webhook's request for one call.
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -14,20 +14,20 @@ use super::{url as address, xml};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 
-/// Renders of one template before we give up: each finds at least one name that could not
-/// be known before.
+/// Renders of one template before it fails; each finds at least one name that was not known
+/// before.
 const MAX_RENDERS: usize = 32;
 /// Larger bodies are refused.
 const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a request is made from.
+/// The values of one call that a request is made from.
 pub struct CallContext<'a> {
-    /// The channel.
+    /// The channel's headers.
     pub headers: &'a dyn Headers,
-    /// The document of a call that is over: its fields are names for the templates, and
-    /// those of its `call` object join `call.NAME`.
+    /// The document of a finished call. Its fields are names for templates, and its `call` object
+    /// joins `call.NAME`.
     pub document: Option<&'a serde_json::Value>,
-    /// Makes the predefined document, as JSON; asked only when the body is that.
+    /// Makes the predefined document as JSON; called only if the body needs it.
     pub predefined: &'a dyn Fn() -> Vec<u8>,
 }
 
@@ -35,8 +35,8 @@ impl Webhook {
     /// Renders the request for one call.
     ///
     /// # Errors
-    /// [`Reason::InvalidFlowVar`] when a mandatory variable is missing or cannot stand where
-    /// it should, [`Reason::InvalidRequest`] when what comes out is no URL, header or body.
+    /// [`Reason::InvalidFlowVar`] if a mandatory variable is missing or not allowed in its place;
+    /// [`Reason::InvalidRequest`] if the URL, a header or the body is not valid.
     pub fn prepare(&self, call: &CallContext<'_>) -> Result<Prepared, Failure> {
         let scope = Scope::new(call.document, self.branches.clone());
         scope.fetch(&self.reads, call.headers);
@@ -121,7 +121,7 @@ impl Render<'_> {
         Ok(())
     }
 
-    /// An entry's text; `None` when it lacks its variable and may.
+    /// Returns an entry's text; `None` if it is optional and lacks its variable.
     fn entry(&self, field: &Field, what: &str) -> Result<Option<String>, Failure> {
         match self.text(&field.value) {
             Ok(text) => Ok(Some(text)),
@@ -215,8 +215,8 @@ fn invalid(detail: impl Into<String>) -> Failure {
     Failure::new(Reason::InvalidRequest, detail)
 }
 
-/// A header's value: UTF-8 is sent as it is (RFC 9110 `obs-text`); no control character
-/// but the tab is.
+/// Checks a header's value. UTF-8 is sent as it is (RFC 9110 `obs-text`); control characters
+/// other than tab are refused.
 fn header_value(text: &str, what: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
         invalid(format!(

@@ -1,5 +1,5 @@
-//! NameLookup to addresses: every address is checked before any is connected to, and calls that
-//! ask for the same name at the same time share one look-up.
+//! Resolves host names. Every address is checked before any is connected to, and requests that
+//! need the same name at once share one lookup.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,13 +13,13 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::egress::Egress;
 
-/// Where names are looked up. What it answers is not believed: each address is checked.
+/// Looks up names. The result is not trusted: each address is checked.
 pub trait NameLookup: Send + Sync {
-    /// The addresses of `name`, with any port.
+    /// Returns the addresses of `name`; their ports are ignored.
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
-/// Those of the system: `/etc/hosts`, DNS, whatever it is told to ask.
+/// The system's resolver: `/etc/hosts`, DNS and others it is configured with.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemLookup;
 
@@ -33,7 +33,7 @@ impl NameLookup for SystemLookup {
     }
 }
 
-/// Look-ups under way that are remembered before those that nobody waits for are forgotten.
+/// Lookups kept in memory before abandoned ones are removed.
 const REMEMBERED: usize = 64;
 
 /// A name that could not be resolved.
@@ -44,7 +44,7 @@ pub(super) struct LookupError(String);
 type Found = Result<Arc<[SocketAddr]>, LookupError>;
 type Lookup = Pin<Box<dyn Future<Output = Found> + Send>>;
 
-/// The resolver of every webhook.
+/// The resolver of all webhooks, which checks every address against the egress rule.
 pub(super) struct EgressResolver {
     egress: Arc<Egress>,
     names: Arc<dyn NameLookup>,
@@ -60,7 +60,8 @@ impl EgressResolver {
         }
     }
 
-    /// The look-up of `name` that is under way, or a new one. It ends when nobody waits.
+    /// Returns the running lookup of `name`, or starts one. It is cancelled when no request waits
+    /// for it.
     fn lookup(&self, name: &str) -> Shared<Lookup> {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = lookups.get(name).and_then(WeakShared::upgrade);
@@ -78,7 +79,8 @@ impl EgressResolver {
         lookup
     }
 
-    /// The proxy is the operator's own word; with one, reqwest resolves nothing else.
+    /// The operator chose the proxy, so its address is not checked. With a proxy, reqwest
+    /// resolves no other name.
     fn is_proxy(&self, name: &str) -> bool {
         let proxy = self
             .egress
@@ -116,7 +118,7 @@ async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Fou
 
 fn unresolved(error: io::Error) -> LookupError {
     let words = error.to_string();
-    // "failed to lookup address information: Name or service not known"
+    // For example "failed to lookup address information: Name or service not known".
     let why = words
         .rsplit_once(": ")
         .map_or(words.as_str(), |(_, why)| why);

@@ -1,4 +1,4 @@
-//! Templates that know the place where a value will stand and write it fit for that place.
+//! Templates that escape each value for its place in the request.
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
@@ -7,19 +7,19 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::value_marks::{CLOSE, OPEN};
 use super::{context, json, xml};
 
-/// Everything but RFC 3986's unreserved characters.
+/// All characters but RFC 3986's unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Where a template's text stands in the request.
+/// The place of a template's text in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TemplatePlace {
     /// The URL: percent-encoded and marked.
     Url,
-    /// A query parameter, a header: encoded or checked as a whole afterwards.
+    /// A query parameter or header: encoded or checked as a whole afterwards.
     Entry,
     /// A form field: as [`TemplatePlace::Entry`], but a missing value is empty.
     Field,
@@ -52,13 +52,13 @@ impl TemplatePlace {
         }
     }
 
-    /// A missing value is an error here and not nothing.
+    /// Returns whether a missing value is an error in this place.
     const fn is_strict(self) -> bool {
         matches!(self, Self::Url | Self::Entry)
     }
 
-    /// A template's name begins with its place: the one thing about it that a template
-    /// cannot change (`{% autoescape %}` changes the state's escaping).
+    /// Reads the place from a template's name. A template can change its escaping (`{% autoescape
+    /// %}`), but not its name.
     fn of(template: &str) -> Self {
         let word = template.split_once(':').map_or("", |(word, _)| word);
         let found = Self::ALL.into_iter().find(|place| place.word() == word);
@@ -73,19 +73,19 @@ pub(super) struct Templates {
     lenient: Environment<'static>,
 }
 
-/// One template of a [`Templates`].
+/// The id of one template in [`Templates`].
 #[derive(Debug, Clone)]
 pub(super) struct TemplateId {
     name: String,
     place: TemplatePlace,
 }
 
-/// Why a template gave no text.
+/// Why a template rendered no text.
 #[derive(Debug)]
 pub(super) enum RenderError {
-    /// A value is missing where it must be there.
+    /// A required value is missing.
     Missing,
-    /// Anything else; the engine's words.
+    /// Another error, in the engine's words.
     Broken(String),
 }
 
@@ -97,7 +97,7 @@ impl Templates {
         }
     }
 
-    /// Compiles `source`; `key` is the setting that holds it.
+    /// Compiles `source`, the value of the setting `key`.
     pub(super) fn add(
         &mut self,
         place: TemplatePlace,
@@ -119,7 +119,7 @@ impl Templates {
         Ok(TemplateId { name, place })
     }
 
-    /// The text of a template, values written for its place.
+    /// Renders a template, with values escaped for its place.
     pub(super) fn render(&self, handle: &TemplateId, scope: &Value) -> Result<String, RenderError> {
         let template = self
             .environment(handle)
@@ -134,8 +134,8 @@ impl Templates {
         })
     }
 
-    /// What a render with a value for everything finds that no value could cure: an unknown
-    /// filter, test, function or template.
+    /// Returns an error that no value could avoid, found by a render with a value for every name:
+    /// an unknown filter, test, function or template.
     pub(super) fn unknown(&self, handle: &TemplateId, scope: &Value) -> Option<String> {
         let template = self.environment(handle).get_template(&handle.name).ok()?;
         let error = template.render(scope.clone()).err()?;
@@ -150,7 +150,7 @@ impl Templates {
         kinds.contains(&error.kind()).then(|| words(&error))
     }
 
-    /// The names that a template reads, dotted (`flow.key.leadid`), and its source.
+    /// Returns the names that a template reads, dotted (`flow.key.leadid`), and its source.
     pub(super) fn reads(&self, handle: &TemplateId) -> (Vec<String>, String) {
         let Ok(template) = self.environment(handle).get_template(&handle.name) else {
             return (Vec::new(), String::new());
@@ -170,7 +170,7 @@ impl Templates {
     }
 }
 
-/// What the engine says, short and on one line.
+/// Formats the engine's error in one short line.
 fn words(error: &Error) -> String {
     let detail = error.detail().map(|detail| format!(": {detail}"));
     let line = error.line().map(|line| format!(" (line {line})"));
@@ -187,16 +187,16 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.set_debug(false);
-    // Custom, so that what a block captures counts as already written for its place.
+    // A custom mode, so that the output of a block counts as escaped for its place.
     environment.set_auto_escape_callback(|_| AutoEscape::Custom("place".into()));
     environment.set_formatter(write_value);
-    // No value gets past the formatter.
+    // Every value passes the formatter.
     environment.remove_filter("safe");
     environment.add_filter("tojson", tojson);
     environment
 }
 
-/// `value | tojson`: a JSON literal, typed; `null` for what is missing.
+/// Implements `value | tojson`: a typed JSON literal; `null` for a missing value.
 fn tojson(state: &State, value: &Value) -> Result<Value, Error> {
     let place = TemplatePlace::of(state.name());
     refuse_missing(place, value)?;
@@ -240,7 +240,7 @@ fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(),
     }
 }
 
-/// A number, list and the like from a document stands in JSON as what it is.
+/// Returns whether the value keeps its type in JSON, such as a number or a list of a document.
 fn is_typed(value: &Value) -> bool {
     matches!(
         value.kind(),
@@ -248,7 +248,7 @@ fn is_typed(value: &Value) -> bool {
     )
 }
 
-/// The text of a value: a string as it is, nothing for what is missing, else JSON.
+/// Returns the text of a value: a string as it is, nothing if missing, else JSON.
 fn plain(value: &Value) -> String {
     if is_missing(value) {
         String::new()

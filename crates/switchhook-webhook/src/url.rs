@@ -1,22 +1,26 @@
-//! A rendered URL: its values may fill a segment, never move the structure around them.
+//! Builds a URL from a rendered template. Values may fill a segment; they never change the
+//! structure around them.
 
 use url::Url;
 
 use super::value_marks::{CLOSE, OPEN, is_mark};
 
-/// Longer URLs are refused; few servers take more than 8 KiB.
-const LONGEST: usize = 32 * 1024;
+/// Longer URLs are refused; few servers accept more than 8 KiB.
+const MAX_URL_BYTES: usize = 32 * 1024;
 
-/// Why a rendered URL is not one to ask.
+/// Why a rendered URL is refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum UrlError {
-    /// A value cannot stand where it stands.
+    /// A value is not allowed in its place.
     Value(&'static str),
     /// The URL as a whole is not valid.
     Url(String),
 }
 
-/// What is wrong with the text of a URL template before any value is there.
+/// Checks the text of a URL template before any value is known.
+///
+/// # Errors
+/// What is wrong, and the cure.
 pub(super) fn check_template(source: &str) -> Result<(), (&'static str, &'static str)> {
     let lower = source.get(..8).unwrap_or(source).to_ascii_lowercase();
     if !lower.starts_with("https://") && !lower.starts_with("http://") {
@@ -40,7 +44,7 @@ pub(super) fn check_template(source: &str) -> Result<(), (&'static str, &'static
     Ok(())
 }
 
-/// The template's own text, each `{{ … }}` and `{% … %}` taken out.
+/// Returns the template's own text, without each `{{ … }}` and `{% … %}`.
 fn without_expressions(source: &str) -> String {
     let mut out = String::new();
     let mut rest = source;
@@ -60,7 +64,7 @@ fn without_expressions(source: &str) -> String {
     out + rest
 }
 
-/// The URL of a rendered template.
+/// Parses and checks a rendered URL.
 pub(super) fn finish(rendered: &str) -> Result<Url, UrlError> {
     let rendered = rendered.trim();
     let (scheme, rest) = rendered
@@ -73,8 +77,10 @@ pub(super) fn finish(rendered: &str) -> Result<Url, UrlError> {
     check_authority(&rest[..end])?;
     check_segments(&rest[end..])?;
     let plain: String = rendered.chars().filter(|c| !is_mark(*c)).collect();
-    if plain.len() > LONGEST {
-        return Err(UrlError::Url(format!("it is longer than {LONGEST} bytes")));
+    if plain.len() > MAX_URL_BYTES {
+        return Err(UrlError::Url(format!(
+            "it is longer than {MAX_URL_BYTES} bytes"
+        )));
     }
     let url = Url::parse(&plain).map_err(|error| UrlError::Url(error.to_string()))?;
     check_url(&url)?;
@@ -94,8 +100,8 @@ fn check_url(url: &Url) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// A value in the authority is made of host characters, and does not extend a host's
-/// name on the right, where it would name another host.
+/// A value in the authority has only host characters. It does not end the host's name, where it
+/// would name another host.
 fn check_authority(authority: &str) -> Result<(), UrlError> {
     for (at, _) in authority.match_indices(OPEN) {
         let value = &authority[at + 1..];
@@ -118,8 +124,8 @@ fn check_authority(authority: &str) -> Result<(), UrlError> {
     Ok(())
 }
 
-/// `.` and `..` walk through a path, percent-encoded too (WHATWG URL, "double-dot path
-/// segment"); a value may not.
+/// A value must not be a dot segment (WHATWG URL, "double-dot path segment", encoded or not),
+/// which would move the path elsewhere.
 fn check_segments(tail: &str) -> Result<(), UrlError> {
     let path = tail.split(['?', '#']).next().unwrap_or(tail);
     for segment in path.split('/').filter(|segment| segment.contains(OPEN)) {

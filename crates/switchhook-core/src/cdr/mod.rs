@@ -22,7 +22,7 @@ pub enum CdrError {
     #[error("not a record of mod_json_cdr ({0})")]
     Shape(#[from] serde_json::Error),
     /// The record does not name its channel.
-    #[error("a CDR without the variable uuid: it says nothing of which channel it is")]
+    #[error("a CDR that names no channel: set the variable uuid, or let the switch write callflow")]
     NoUuid,
 }
 
@@ -100,9 +100,10 @@ fn of_variables(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {
     let plain = variables().any(|(_, value)| encoding::is_plain(value));
     for (name, value) in variables() {
         let name = format!("variable_{name}");
-        match plain {
-            true => put(&name, value),
-            false => put(&name, &encoding::decoded(value)),
+        if plain {
+            put(&name, value)
+        } else {
+            put(&name, &encoding::decoded(value))
         }
     }
     let is_ours = |name: &str| name.starts_with("flow.");

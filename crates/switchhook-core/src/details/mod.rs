@@ -102,7 +102,7 @@ pub fn document(call: &FinishedCall, format: &DocumentFormat, url_of: RecordingU
     }
     let names = missing.names();
     if let Some(key) = &format.learnt_key {
-        document.push((key.clone(), json!(learnt(call, names.is_none()))));
+        document.push((key.clone(), json!(provenance(call, names.is_none()))));
     }
     if let Some(names) = names {
         document.push(("incomplete".to_owned(), json!(true)));
@@ -114,7 +114,7 @@ pub fn document(call: &FinishedCall, format: &DocumentFormat, url_of: RecordingU
 /// Says how a call was learnt: `full` from the events of every leg from start to end;
 /// `reconciled` if CDRs, the channel list or later events helped and nothing is missing;
 /// `partial` if something is.
-fn learnt(call: &FinishedCall, whole: bool) -> &'static str {
+fn provenance(call: &FinishedCall, whole: bool) -> &'static str {
     match (whole, call.fully_observed()) {
         (false, _) => "partial",
         (true, false) => "reconciled",

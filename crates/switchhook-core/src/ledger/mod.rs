@@ -203,7 +203,10 @@ impl Ledger {
     /// at once, so a later one means that the leg's channel is gone.
     fn channel_of(&self, uuid: &str, created_us: Option<i64>) -> Channel {
         let known = self.legs.get(uuid).and_then(|entry| entry.leg.created_us);
-        match known.zip(created_us).map(|(known, told)| told.cmp(&known)) {
+        match known
+            .zip(created_us)
+            .map(|(known, created)| created.cmp(&known))
+        {
             Some(Ordering::Less) => Channel::Earlier,
             Some(Ordering::Greater) => Channel::Later,
             Some(Ordering::Equal) | None => Channel::Same,

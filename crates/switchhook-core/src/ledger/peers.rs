@@ -53,15 +53,15 @@ impl Ledger {
         let doubted: HashSet<u64> = groups
             .filter(|group| self.is_overdue(*group, until_us))
             .collect();
-        let mut learnt = Vec::new();
+        let mut merged = Vec::new();
         for leg in legs {
             if self.is_news(&leg, &doubted) {
-                learnt.push(leg.uuid.clone());
+                merged.push(leg.uuid.clone());
                 self.insert_leg(leg, now_us);
             }
         }
         let mut effects = Vec::new();
-        for uuid in learnt {
+        for uuid in merged {
             match self.take_if_over(&uuid, now_us) {
                 Some(over) => effects.push(over),
                 None if self.legs.contains_key(&uuid) => effects.push(Effect::Store(uuid)),

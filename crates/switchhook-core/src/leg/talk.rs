@@ -6,7 +6,7 @@ use super::Leg;
 use crate::headers::{Headers, non_empty};
 
 /// Conversations kept of one leg; a call that is parked and fetched all day has more.
-const KEPT: usize = 64;
+const MAX_TALKS: usize = 64;
 
 /// Two legs shared their media, from a bridge to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,15 +38,16 @@ impl Leg {
         let Some(with) = named.into_iter().flatten().find(|uuid| *uuid != self.uuid) else {
             return;
         };
-        match begins {
-            true => self.begin_talk(with, at_us),
-            false => self.end_talk(&with, at_us),
+        if begins {
+            self.begin_talk(with, at_us)
+        } else {
+            self.end_talk(&with, at_us)
         }
     }
 
     fn begin_talk(&mut self, with: String, from_us: i64) {
         let known = |talk: &Talk| talk.with == with && talk.from_us == from_us;
-        if self.talks.len() < KEPT && !self.talks.iter().any(known) {
+        if self.talks.len() < MAX_TALKS && !self.talks.iter().any(known) {
             self.talks.push(Talk {
                 with,
                 from_us,

@@ -142,9 +142,9 @@ proptest! {
     #[test]
     fn a_caller_who_was_asked_for_is_released_or_gone(inputs in prop::collection::vec(any_input(), 0..30)) {
         let (state, actions) = perform(&inputs);
-        let asked = actions.contains(&Action::SendRequest);
+        let sent = actions.contains(&Action::SendRequest);
         let ended = matches!(state, State::Leaving | State::Over);
         let let_go = count(&actions, |action| matches!(action, Action::Release(_) | Action::CancelRequest)) > 0;
-        prop_assert_eq!(asked && ended, asked && let_go);
+        prop_assert_eq!(sent && ended, sent && let_go);
     }
 }

@@ -182,10 +182,10 @@ fn a_standard_name_that_a_mapped_value_took_over_is_kept() {
 
 #[test]
 fn text_that_had_to_change_is_beside_its_exact_bytes() {
-    let values = vec![mapped("queue", "${system(id)}", false)];
+    let values = vec![mapped("queue", "${strftime(%Y)}", false)];
     let channel = channel_after(&plan().assignments(&outcome(Ok(values), Some(200), "$"), None));
-    assert_eq!(channel["flow.key.queue"], "%{system(id)}");
-    assert_eq!(channel["flow.key.queue_b64"], "JHtzeXN0ZW0oaWQpfQ==");
+    assert_eq!(channel["flow.key.queue"], "%{strftime(%Y)}");
+    assert_eq!(channel["flow.key.queue_b64"], "JHtzdHJmdGltZSglWSl9");
     assert_eq!(channel["flow.key.response_raw"], "%");
     assert_eq!(channel["flow.key.response_raw_b64"], "JA==");
 }

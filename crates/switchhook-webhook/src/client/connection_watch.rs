@@ -1,8 +1,8 @@
-//! How far a request came that was cut off: whether its connection was still being made.
+//! Observes whether a request that was cut off was still connecting.
 //!
-//! The HTTP client makes connections while it is asked for an answer, in the same task; when
-//! another connection becomes free first, it goes on making this one in a task of its own. A
-//! layer around its connector tells the request that is polled, and nobody else's.
+//! The HTTP client makes connections within the task of the request. If another connection
+//! becomes free first, it moves the unfinished one to a task of its own. A layer around the
+//! connector reports to the request that is being polled, and to no other.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,17 +19,17 @@ tokio::task_local! {
     static WATCH: ConnectionWatch;
 }
 
-/// Watches one request.
+/// The observed connection state of one request.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ConnectionWatch(Arc<AtomicU8>);
 
 impl ConnectionWatch {
-    /// The request, watched.
+    /// Runs the request under observation.
     pub(super) fn watch<F: Future>(&self, request: F) -> TaskLocalFuture<Self, F> {
         WATCH.scope(self.clone(), request)
     }
 
-    /// What is known now.
+    /// Returns the current state.
     pub(super) fn state(&self) -> ConnectionState {
         match self.0.load(Ordering::Relaxed) {
             1 => ConnectionState::Connecting,
@@ -38,7 +38,7 @@ impl ConnectionWatch {
         }
     }
 
-    fn see(&self, connection: ConnectionState) {
+    fn set(&self, connection: ConnectionState) {
         let state = match connection {
             ConnectionState::Unknown => 0,
             ConnectionState::Connecting => 1,
@@ -47,14 +47,14 @@ impl ConnectionWatch {
         self.0.store(state, Ordering::Relaxed);
     }
 
-    /// Whether this request is what is polled.
+    /// Returns whether this request is the one being polled.
     fn is_polled(&self) -> bool {
         let same = WATCH.try_with(|polled| Arc::ptr_eq(&polled.0, &self.0));
         same.unwrap_or(false)
     }
 }
 
-/// Goes around a connector.
+/// Wraps a connector.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionWatchLayer;
 
@@ -66,7 +66,7 @@ impl<S> Layer<S> for ConnectionWatchLayer {
     }
 }
 
-/// A connector that is watched.
+/// An observed connector.
 #[derive(Debug, Clone)]
 pub(super) struct Connector<S>(S);
 
@@ -82,7 +82,7 @@ impl<S: Service<R, Future: Unpin>, R> Service<R> for Connector<S> {
     fn call(&mut self, target: R) -> WatchedConnect<S::Future> {
         let watch = WATCH.try_with(Clone::clone).ok();
         if let Some(watch) = &watch {
-            watch.see(ConnectionState::Connecting);
+            watch.set(ConnectionState::Connecting);
         }
         WatchedConnect {
             inner: self.0.call(target),
@@ -91,7 +91,7 @@ impl<S: Service<R, Future: Unpin>, R> Service<R> for Connector<S> {
     }
 }
 
-/// A connection that is being made.
+/// An observed connection attempt.
 pub(super) struct WatchedConnect<F> {
     inner: F,
     watch: Option<ConnectionWatch>,
@@ -104,15 +104,15 @@ where
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // Its request has another connection.
+        // The request uses another connection by now.
         if let Some(watch) = self.watch.take_if(|watch| !watch.is_polled()) {
-            watch.see(ConnectionState::Unknown);
+            watch.set(ConnectionState::Unknown);
         }
-        let made = Pin::new(&mut self.inner).poll(context);
-        if let (Poll::Ready(Ok(_)), Some(watch)) = (&made, &self.watch) {
-            watch.see(ConnectionState::Connected);
+        let connected = Pin::new(&mut self.inner).poll(context);
+        if let (Poll::Ready(Ok(_)), Some(watch)) = (&connected, &self.watch) {
+            watch.set(ConnectionState::Connected);
         }
-        made
+        connected
     }
 }
 
@@ -121,9 +121,9 @@ mod tests {
     use super::*;
     use std::future::{pending, poll_fn, ready};
 
-    struct Never;
+    struct PendingConnector;
 
-    impl Service<()> for Never {
+    impl Service<()> for PendingConnector {
         type Response = ();
         type Error = ();
         type Future = Pin<Box<dyn Future<Output = Result<(), ()>> + Send>>;
@@ -140,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn a_connection_that_another_task_goes_on_making_says_nothing_of_the_request() {
         let watch = ConnectionWatch::default();
-        let begun = poll_fn(|_| Poll::Ready(ConnectionWatchLayer.layer(Never).call(())));
+        let begun = poll_fn(|_| Poll::Ready(ConnectionWatchLayer.layer(PendingConnector).call(())));
         let mut making = watch.watch(begun).await;
         assert_eq!(watch.state(), ConnectionState::Connecting);
         let once = poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));

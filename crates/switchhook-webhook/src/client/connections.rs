@@ -1,4 +1,4 @@
-//! Sends one request: over which connections, and with whose token.
+//! Sends one request over the right connections and with the right token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,14 +25,13 @@ use switchhook_core::outcome::{Failure, Reason};
 pub(super) struct Connections {
     egress: Arc<Egress>,
     resolver: Arc<EgressResolver>,
-    /// Those with the system's TLS settings.
+    /// Connections with the system's TLS settings.
     system_tls: Arc<H2Pool>,
-    /// Those of webhooks with TLS settings of their own.
+    /// Connections with TLS settings of webhooks.
     own_tls: Mutex<Vec<(CompiledTls, Arc<H2Pool>)>>,
 }
 
-/// A response whose body is still to be read. It is given up before its place on the
-/// connection is.
+/// A response whose body is still unread. Fields drop in order: the response before its permit.
 pub(super) struct PendingResponse {
     pub(super) response: Response,
     permit: Permit,
@@ -79,7 +78,7 @@ impl Connections {
             .map_err(client_failed)
     }
 
-    /// Sends a request, which says in its errors that it went to `url`.
+    /// Sends a request. Errors name the host of `url`.
     pub(super) async fn send(
         &self,
         webhook: &Webhook,
@@ -89,14 +88,14 @@ impl Connections {
         let permit = self.permit(webhook, url)?;
         match &webhook.tokens {
             None => execute(permit, prepared, url).await,
-            // Boxed: a request without a token has no room for what this may need.
+            // Boxed, so that requests without a token do not reserve its space.
             Some(tokens) => {
                 Box::pin(self.send_with_token((webhook, tokens), permit, prepared, url)).await
             }
         }
     }
 
-    /// Once more with a new token when the one that was there is not taken.
+    /// Sends the request again with a new token if the cached one is refused.
     async fn send_with_token(
         &self,
         (webhook, tokens): (&Webhook, &Tokens),
@@ -128,10 +127,10 @@ impl Connections {
         let url = tokens.url();
         self.egress.check_url(url)?;
         let permit = self.permit(webhook, url)?;
-        // Another server's connection than the request's.
-        let asked = ConnectionWatch::default().watch(execute(permit, tokens.request().into(), url));
-        let mut reply = asked.await?;
-        let body = read(&mut reply.response, token::ANSWER, url).await?;
+        // Observed separately: this is the token endpoint's connection, not the webhook's.
+        let sent = ConnectionWatch::default().watch(execute(permit, tokens.request().into(), url));
+        let mut reply = sent.await?;
+        let body = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }
 }

@@ -1,16 +1,14 @@
-//! Which connections a request goes over.
+//! Spreads HTTP/2 requests over several clients, and so over several connections per host.
 //!
-//! The HTTP client keeps one HTTP/2 connection to a host, and what is more than the server's
-//! `SETTINGS_MAX_CONCURRENT_STREAMS` waits there for others to be answered, although the
-//! server would take another connection (hyper#2197, reqwest#976). So there are several
-//! clients, the *lanes*: the first takes the first N requests to a host that are in flight,
-//! the next the next N. A request takes the lowest lane with room, so that the higher ones
-//! run empty, are idle, and are dropped.
+//! The HTTP client keeps one HTTP/2 connection per host. Requests beyond the server's
+//! `SETTINGS_MAX_CONCURRENT_STREAMS` wait there for earlier responses, although the server would
+//! accept another connection (hyper#2197, reqwest#976). So the pool holds several clients. A
+//! request takes the first client with fewer than N requests to its host in flight, so that the
+//! last clients become idle and are dropped.
 //!
-//! N is the webhook's own setting: what the server allows is not to be learnt from the
-//! client, and comes after the first requests. Over HTTP/1.1 a request has its connection
-//! for itself in whatever lane; without TLS nothing but HTTP/1.1 is spoken, so these are
-//! not counted.
+//! N is a setting of the webhook, because the client does not tell the server's limit, and the
+//! limit arrives after the first requests. Over HTTP/1.1 each request has a connection of its own
+//! on any client; without TLS only HTTP/1.1 is used, so those requests are not counted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,33 +17,34 @@ use tokio::time::Instant;
 use url::{Position, Url};
 
 use super::ClientError;
-use super::client_factory::{ClientFactory, KEPT};
+use super::client_factory::{ClientFactory, IDLE_TIMEOUT};
 
-/// The lanes of one kind of connections.
+/// The clients for one kind of connections.
 pub(super) struct H2Pool {
     factory: ClientFactory,
-    /// Always there.
+    /// Never dropped.
     first: reqwest::Client,
     shared: Mutex<Shared>,
 }
 
-/// No more than the requests in flight need, and what they needed a moment ago.
+/// Clients beyond the first, and the requests on all clients. Bounded by the requests in flight
+/// and by those of the last moments.
 #[derive(Default)]
 struct Shared {
-    /// The second lane and those above it.
+    /// The second client and further ones.
     extra: Vec<PoolClient>,
-    /// Requests in flight to each host, on each lane up to the last that has some.
+    /// Requests in flight to each host, by client, up to the last client with any.
     in_flight_by_host: HashMap<Arc<str>, Vec<usize>>,
 }
 
 struct PoolClient {
     http: reqwest::Client,
     in_flight: usize,
-    /// When its last request was over.
+    /// When its last request ended.
     last_used: Instant,
 }
 
-/// A request's place; given back when dropped.
+/// A request's place on a client; released when dropped.
 pub(super) struct Permit {
     pub(super) http: reqwest::Client,
     slot: Option<PermitSlot>,
@@ -66,7 +65,8 @@ impl H2Pool {
         })
     }
 
-    /// A place for a request to `url`, on a lane with fewer than `per_client` to its host.
+    /// Returns a place for a request to `url`, on the first client with fewer than `per_client`
+    /// requests to its host.
     pub(super) fn acquire(
         self: &Arc<Self>,
         url: &Url,
@@ -77,7 +77,7 @@ impl H2Pool {
             return Ok(Permit { http, slot });
         }
         let mut shared = self.shared();
-        let take_idle = shared.take_idle(Instant::now());
+        let idle = shared.take_idle(Instant::now());
         let host = &url[Position::BeforeHost..Position::BeforePath];
         let index = shared.lowest_with_room(host, per_client);
         let http = match index.checked_sub(1) {
@@ -90,8 +90,8 @@ impl H2Pool {
             index,
         });
         drop(shared);
-        // Their connections are closed without the lock.
-        drop(take_idle);
+        // Connections close without the lock held.
+        drop(idle);
         Ok(Permit { http, slot })
     }
 
@@ -101,27 +101,24 @@ impl H2Pool {
 }
 
 impl Shared {
-    /// Takes away the highest lanes, as long as they were not used for so long that their
-    /// connections are closed anyway.
+    /// Removes the last clients that were idle for so long that their connections are closed
+    /// anyway.
     fn take_idle(&mut self, now: Instant) -> Vec<PoolClient> {
-        let used =
-            |index: &PoolClient| index.in_flight > 0 || now.duration_since(index.last_used) < KEPT;
+        let used = |client: &PoolClient| {
+            client.in_flight > 0 || now.duration_since(client.last_used) < IDLE_TIMEOUT
+        };
         let keep = self.extra.iter().rposition(used);
         self.extra.split_off(keep.map_or(0, |last| last + 1))
     }
 
     fn lowest_with_room(&self, host: &str, per_client: usize) -> usize {
-        let in_flight_by_host = self
-            .in_flight_by_host
-            .get(host)
-            .map_or(&[][..], Vec::as_slice);
-        let with_room = in_flight_by_host
-            .iter()
-            .position(|&in_flight_by_host| in_flight_by_host < per_client);
-        with_room.unwrap_or(in_flight_by_host.len())
+        let by_client = self.in_flight_by_host.get(host);
+        let by_client = by_client.map_or(&[][..], Vec::as_slice);
+        let with_room = by_client.iter().position(|&count| count < per_client);
+        with_room.unwrap_or(by_client.len())
     }
 
-    /// One more request on this lane, which is there or the next to be made.
+    /// Counts one more request on an extra client; builds the client if it is the next one.
     fn use_client(
         &mut self,
         extra: usize,
@@ -134,37 +131,35 @@ impl Shared {
                 last_used: Instant::now(),
             });
         }
-        let index = &mut self.extra[extra];
-        index.in_flight += 1;
-        Ok(index.http.clone())
+        let client = &mut self.extra[extra];
+        client.in_flight += 1;
+        Ok(client.http.clone())
     }
 
     fn count(&mut self, host: &str, index: usize) -> Arc<str> {
         let known = self.in_flight_by_host.get_key_value(host);
         let host = known.map_or_else(|| host.into(), |(known, _)| Arc::clone(known));
-        let in_flight_by_host = self.in_flight_by_host.entry(Arc::clone(&host)).or_default();
-        if index == in_flight_by_host.len() {
-            in_flight_by_host.push(0);
+        let by_client = self.in_flight_by_host.entry(Arc::clone(&host)).or_default();
+        if index == by_client.len() {
+            by_client.push(0);
         }
-        in_flight_by_host[index] += 1;
+        by_client[index] += 1;
         host
     }
 
     fn release(&mut self, host: &str, index: usize) {
         if let Some(extra) = index.checked_sub(1) {
-            let index = &mut self.extra[extra];
-            index.in_flight -= 1;
-            index.last_used = Instant::now();
+            let client = &mut self.extra[extra];
+            client.in_flight -= 1;
+            client.last_used = Instant::now();
         }
-        let Some(in_flight_by_host) = self.in_flight_by_host.get_mut(host) else {
+        let Some(by_client) = self.in_flight_by_host.get_mut(host) else {
             return;
         };
-        in_flight_by_host[index] -= 1;
-        let last = in_flight_by_host
-            .iter()
-            .rposition(|&in_flight_by_host| in_flight_by_host > 0);
-        in_flight_by_host.truncate(last.map_or(0, |last| last + 1));
-        if in_flight_by_host.is_empty() {
+        by_client[index] -= 1;
+        let last = by_client.iter().rposition(|&count| count > 0);
+        by_client.truncate(last.map_or(0, |last| last + 1));
+        if by_client.is_empty() {
             self.in_flight_by_host.remove(host);
         }
     }
@@ -188,8 +183,8 @@ mod tests {
 
     fn pool() -> Arc<H2Pool> {
         let egress = Egress::default();
-        let guard = EgressResolver::new(Arc::new(egress.clone()), Arc::new(SystemLookup));
-        let factory = ClientFactory::new(&egress, &Arc::new(guard), None).unwrap();
+        let resolver = EgressResolver::new(Arc::new(egress.clone()), Arc::new(SystemLookup));
+        let factory = ClientFactory::new(&egress, &Arc::new(resolver), None).unwrap();
         Arc::new(H2Pool::new(factory).unwrap())
     }
 
@@ -206,8 +201,8 @@ mod tests {
         let pool = pool();
         let one = |per_client| acquire(&pool, "https://one.example/callers?a=1", per_client);
         let mut permits: Vec<Permit> = (0..7).map(|_| one(3)).collect();
-        let in_flight_by_host: Vec<usize> = permits.iter().map(index).collect();
-        assert_eq!(in_flight_by_host, [0, 0, 0, 1, 1, 1, 2]);
+        let indexes: Vec<usize> = permits.iter().map(index).collect();
+        assert_eq!(indexes, [0, 0, 0, 1, 1, 1, 2]);
         assert_eq!(index(&acquire(&pool, "https://two.example/", 3)), 0);
         assert_eq!(index(&acquire(&pool, "https://one.example:8443/", 3)), 0);
         assert_eq!(index(&one(1)), 3, "another webhook of the same host");
@@ -224,14 +219,14 @@ mod tests {
         assert_eq!(extra(), 4);
         let kept = permits.remove(2);
         drop(permits);
-        tokio::time::advance(KEPT - Duration::from_millis(1)).await;
+        tokio::time::advance(IDLE_TIMEOUT - Duration::from_millis(1)).await;
         drop(one(0));
         assert_eq!(extra(), 4, "used a moment ago");
         tokio::time::advance(Duration::from_millis(1)).await;
         drop(one(0));
         assert_eq!(extra(), 2, "up to the one that is in use");
         drop(kept);
-        tokio::time::advance(KEPT).await;
+        tokio::time::advance(IDLE_TIMEOUT).await;
         drop(one(0));
         assert_eq!(extra(), 0);
         assert!(pool.shared().in_flight_by_host.is_empty());

@@ -1,4 +1,4 @@
-//! The compiler: one function a setting, each adding its faults.
+//! Compiles a webhook, one function per setting; each adds its errors.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::tls::CompiledTls;
 use crate::token::Tokens;
 use crate::url as address;
 
-/// Headers that belong to the connection and not to the operator.
+/// Headers that the connection sets and the operator may not.
 const FRAMING: [&str; 8] = [
     "connection",
     "content-length",
@@ -33,7 +33,7 @@ const FRAMING: [&str; 8] = [
     "upgrade",
 ];
 
-/// Gathers faults while it compiles.
+/// Collects errors while it compiles.
 #[derive(Default)]
 pub(super) struct Compiler {
     pub(super) errors: Vec<CompileError>,
@@ -65,8 +65,12 @@ impl Compiler {
         let own_tls = CompiledTls::compile(&options.tls, &mut self.errors);
         self.timeout(options.timeout);
         if options.http2_streams == 0 {
-            let help = "say how many requests a connection carries at once, such as 100";
-            self.error("http2_streams", "no request could be sent", help);
+            let help = "set how many requests a connection carries at once, such as 100";
+            self.error(
+                "http2_streams",
+                "it is 0, so no request could be sent",
+                help,
+            );
         }
         let answer = ResponseParser::compile(&options.response, &mut self.errors);
         let names = std::mem::take(&mut self.names);
@@ -120,7 +124,7 @@ impl Compiler {
             self.error(
                 "url",
                 "it is not set",
-                "say whom to ask: url = \"https://…\"",
+                "set the webhook's URL: url = \"https://…\"",
             );
             return None;
         }
@@ -145,7 +149,7 @@ impl Compiler {
         let what = match check_sample {
             None | Some(Ok(_)) => return,
             Some(Err(address::UrlError::Value(what))) => what.to_owned(),
-            Some(Err(address::UrlError::Url(what))) => format!("this is no URL: {what}"),
+            Some(Err(address::UrlError::Url(what))) => format!("this is not a URL: {what}"),
         };
         if !self.errors.iter().any(|error| error.key == "url") {
             self.error(
@@ -192,7 +196,7 @@ impl Compiler {
     fn unknown(&mut self, key: &str, root: &str) {
         self.error(
             key,
-            format!("a template knows nothing by the name {root:?}"),
+            format!("templates have no value named {root:?}"),
             "use flow.key.NAME, call.NAME or channel[\"NAME\"]; after the call also callDetails, \
              keys, recordingUrls and document",
         );
@@ -216,7 +220,7 @@ impl Compiler {
                 );
                 continue;
             }
-            // The index keeps two entries of one name apart.
+            // The index tells apart two entries of one name.
             let unique = format!("{key}#{index}");
             let place = if entry.mandatory {
                 TemplatePlace::Entry

@@ -1,17 +1,16 @@
-//! What came back: parsed as its type, limited, its values mapped to variables.
+//! Reads responses: parses the body as its type, within limits, and maps its values to variables.
 //!
-//! * JSON: a path is RFC 9535 JSONPath; the first node that it finds counts. `null` is
-//!   nothing found. A string is its text; anything else is compact JSON and marked as typed.
-//! * XML: a path is the part of XPath 1.0 that is understood here: `/a/b`, `//b`,
-//!   `*`, `.`, `..`, `@attr`, `text()`, `[2]`, `[last()]`, `[@a]`, `[child]`, `[@a='v']`,
-//!   `[child='v']`, `[text()='v']`, `string(…)` and `normalize-space(…)`. The string value of
-//!   the first node counts. Names match whatever their namespace.
+//! * JSON: a path is RFC 9535 JSONPath; its first node counts. `null` counts as not found. A
+//!   string is its text; any other value is compact JSON and marked as typed.
+//! * XML: a path is a part of XPath 1.0: `/a/b`, `//b`, `*`, `.`, `..`, `@attr`, `text()`, `[2]`,
+//!   `[last()]`, `[@a]`, `[child]`, `[@a='v']`, `[child='v']`, `[text()='v']`, `string(…)` and
+//!   `normalize-space(…)`. The string value of the first node counts. Names match in any
+//!   namespace.
 //! * Text: the one group of a regular expression, or without a group the whole match.
 //!
-//! A body is read as UTF-8; a text or XML one as windows-1252, which contains Latin-1, where
-//! its `Content-Type` (or an XML declaration) says `iso-8859-1`, `latin1`, `windows-1252` or
-//! `us-ascii`. Text that is neither keeps U+FFFD in place of what cannot be read; JSON and
-//! XML are refused then.
+//! Bodies are UTF-8. A text or XML body is read as windows-1252, which contains Latin-1, if its
+//! `Content-Type` or XML declaration says `iso-8859-1`, `latin1`, `windows-1252` or `us-ascii`.
+//! Unreadable bytes become U+FFFD in text; JSON and XML with such bytes are refused.
 
 mod json;
 mod text;
@@ -28,7 +27,7 @@ use super::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 use switchhook_core::outcome::{Failure, Mapped, Reason};
 use xpath::XPath;
 
-/// How the answers of one webhook are read.
+/// Reads the responses of one webhook.
 #[derive(Debug)]
 pub struct ResponseParser {
     kind: ResponseType,
@@ -36,7 +35,7 @@ pub struct ResponseParser {
     map: Vec<CompiledMapping>,
 }
 
-/// A value that an answer should have.
+/// A compiled entry of `response.map`.
 #[derive(Debug)]
 struct CompiledMapping {
     name: String,
@@ -54,7 +53,7 @@ enum CompiledPath {
     Text(Regex),
 }
 
-/// A value that was found.
+/// A value that a path found.
 #[derive(Debug, PartialEq, Eq)]
 struct FoundValue {
     text: String,
@@ -62,10 +61,10 @@ struct FoundValue {
 }
 
 impl ResponseParser {
-    /// Compiles the paths; adds what is wrong to `errors`.
+    /// Compiles the paths; adds problems to `errors`.
     pub fn compile(options: &ResponseOptions, errors: &mut Vec<CompileError>) -> Self {
         if options.limit == 0 {
-            let help = "say how many bytes of an answer are read, such as 65536";
+            let help = "set how many bytes of a response are read, such as 65536";
             errors.push(CompileError::new("response.limit", "it is 0", help));
         }
         let map = options.map.iter();
@@ -78,25 +77,25 @@ impl ResponseParser {
         }
     }
 
-    /// Bytes of body that are read, after decompression.
+    /// Returns how many bytes of a body are read, after decompression.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The variables, without `flow.key.`.
+    /// Returns the variables' names, without `flow.key.`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.map.iter().map(|wanted| wanted.name.as_str())
     }
 
-    /// The variables with their paths.
+    /// Returns the variables with their paths.
     pub fn paths(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.map.iter();
         all.map(|wanted| (wanted.name.as_str(), wanted.path.as_str()))
     }
 
-    /// Whether each path finds something of its kind, in the order of [`ResponseParser::paths`]; `None`
-    /// when the body does not parse as its type.
+    /// Returns whether each path finds a value of its kind, in the order of
+    /// [`ResponseParser::paths`]; `None` if the body does not parse.
     #[must_use]
     pub fn matches(&self, content_type: Option<&str>, body: &[u8]) -> Option<Vec<bool>> {
         if body.is_empty() {
@@ -109,13 +108,13 @@ impl ResponseParser {
         Some(self.map.iter().zip(found).map(fits).collect())
     }
 
-    /// The variables of a 2xx answer.
+    /// Returns the variables of a 2xx response.
     ///
-    /// An empty body is a valid one, in which no path finds anything.
+    /// An empty body is valid; no path finds anything in it.
     ///
     /// # Errors
-    /// [`Reason::InvalidResponse`] when the body does not parse as its type,
-    /// [`Reason::InvalidResponseMap`] when a required path finds nothing of its kind.
+    /// [`Reason::InvalidResponse`] if the body does not parse as its type;
+    /// [`Reason::InvalidResponseMap`] if a required path finds no value of its kind.
     pub fn parse(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Mapped>, Failure> {
         let found = if body.is_empty() {
             self.map.iter().map(|_| None).collect()
@@ -141,7 +140,7 @@ impl ResponseParser {
         }
     }
 
-    /// Checks kinds, takes defaults, and names every required path that found nothing.
+    /// Checks kinds, applies defaults, and names every required path that found nothing.
     fn settle(&self, found: Vec<Option<FoundValue>>) -> Result<Vec<Mapped>, Failure> {
         let mut mapped = Vec::with_capacity(self.map.len());
         let mut unmatched = Vec::new();
@@ -170,10 +169,13 @@ impl CompiledMapping {
     ) -> Option<Self> {
         let key = format!("response.map.{}", mapping.name);
         let default = mapping.default.as_deref();
-        // The empty one leaves the variable unset.
+        // An empty default leaves the variable unset.
         let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
         if let Some(default) = default.filter(unfit) {
-            let what = format!("the default {default:?} is not {}", words(mapping.kind));
+            let what = format!(
+                "the default {default:?} is not {}",
+                description(mapping.kind)
+            );
             let help = "change the default, or take out `as`";
             errors.push(CompileError::new(&key, what, help));
         }
@@ -206,10 +208,10 @@ impl CompiledMapping {
                 typed,
             }),
             None if there => Err(format!(
-                "what {} found for {} is not {}",
+                "the value that {} found for {} is not {}",
                 self.path,
                 self.name,
-                words(self.kind)
+                description(self.kind)
             )),
             None => Err(format!(
                 "{} found nothing in the response for {}",
@@ -220,7 +222,10 @@ impl CompiledMapping {
 }
 
 impl CompiledPath {
-    /// Compiles a path; what is wrong with it, and the cure.
+    /// Compiles a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the cure.
     fn compile(kind: ResponseType, path: &str) -> Result<Self, (String, String)> {
         match kind {
             ResponseType::Json => JsonPath::parse(path).map(Self::Json).map_err(|error| {
@@ -231,7 +236,7 @@ impl CompiledPath {
                 )
             }),
             ResponseType::Xml => XPath::parse(path).map(Self::Xml).map_err(|error| {
-                let what = format!("{path:?} is not an XPath that we know: {error}");
+                let what = format!("{path:?} is not a supported XPath: {error}");
                 (what, format!("use {}", xpath::SUBSET))
             }),
             ResponseType::Text => text::compile(path).map(Self::Text),
@@ -239,7 +244,7 @@ impl CompiledPath {
     }
 }
 
-/// Whether `text` is made of what `kind` allows.
+/// Returns whether `text` has only the characters that `kind` allows.
 fn is_of(kind: ValueKind, text: &str) -> bool {
     let only = |most: usize, extra: &[u8], letters: bool| {
         let fits = |byte: u8| {
@@ -256,7 +261,7 @@ fn is_of(kind: ValueKind, text: &str) -> bool {
     }
 }
 
-const fn words(kind: ValueKind) -> &'static str {
+const fn description(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::Text => "text",
         ValueKind::Word => "a word of at most 64 letters, digits, _ . and -",
@@ -264,7 +269,7 @@ const fn words(kind: ValueKind) -> &'static str {
     }
 }
 
-/// A body as text; see the module's own words. `exact` refuses what cannot be read.
+/// Decodes a body as the module describes. `exact` refuses unreadable bytes.
 fn decode<'a>(
     content_type: Option<&str>,
     body: &'a [u8],
@@ -305,7 +310,8 @@ fn is_latin1(charset: &str) -> bool {
     names.contains(&charset.to_ascii_lowercase().as_str())
 }
 
-/// A byte of windows-1252; where that has no character, of Latin-1.
+/// Returns the character of a windows-1252 byte, or of a Latin-1 byte where windows-1252 has
+/// none.
 fn western(byte: u8) -> char {
     const HIGH: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',

@@ -1,4 +1,4 @@
-//! Answers of a webhook that wants to do harm: each is refused in time, and within bounds.
+//! Harmful responses are refused within time and size limits.
 
 use std::io::Write as _;
 
@@ -49,7 +49,7 @@ async fn what_is_nested_without_end_is_an_invalid_response() {
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, Reason::InvalidResponse, "{failure}");
     }
-    // Elements that are all closed are XML; nothing that walks them may recurse without end.
+    // Closed elements are valid XML; no code may recurse once per level.
     let whole = deep("<a>", "</a>");
     let outcome = send_for(ResponseType::Xml, "//x", answer("200 OK", "", &whole)).await;
     let failure = outcome.verdict.unwrap_err();
@@ -62,17 +62,16 @@ async fn what_is_nested_without_end_is_an_invalid_response() {
 
 #[tokio::test]
 async fn entities_of_xml_are_neither_unfolded_nor_fetched() {
-    let laughs: String = (1..10)
-        .map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10)))
-        .collect();
-    let laughs = format!("<!DOCTYPE a [<!ENTITY l0 \"lol\">{laughs}]><a><x>&l9;</x></a>");
-    let outside = "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a><x>&x;</x></a>";
+    let nested =
+        "<!DOCTYPE a [<!ENTITY one \"x\"><!ENTITY two \"&one;&one;\">]><a><x>&two;</x></a>";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let outside = format!("<!DOCTYPE a [<!ENTITY x SYSTEM \"file://{file}\">]><a><x>&x;</x></a>");
     let parameter = "<!DOCTYPE a [<!ENTITY % p SYSTEM \"http://127.0.0.1:1/\">%p;]><a><x>y</x></a>";
-    for body in [laughs.as_str(), outside, parameter] {
+    for body in [nested, outside.as_str(), parameter] {
         let outcome = send_for(ResponseType::Xml, "/a/x", answer("200 OK", "", body)).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, Reason::InvalidResponse, "{failure}");
-        assert!(!failure.detail.contains("root:"), "{failure}");
+        assert!(!failure.detail.contains("[package]"), "{failure}");
     }
 }
 
@@ -89,7 +88,7 @@ async fn a_million_headers_are_not_read() {
     failed(
         &outcome,
         Reason::InvalidResponse,
-        "more headers than we read",
+        "more headers than the limit",
     );
 
     let authority = Authority::new();
@@ -144,7 +143,7 @@ async fn bytes_that_are_not_what_they_are_said_to_be_are_refused_or_marked() {
     assert_eq!(mapped(&outcome).text, "Müller");
     let outcome = text("text/plain", b"q=M\xfcller").await;
     assert_eq!(mapped(&outcome).text, "M\u{fffd}ller");
-    // Marked as text it would be; as XML it is refused.
+    // As text the byte would be replaced; XML is refused.
     let xml = with("text/xml", b"<a>M\xfcller</a>");
     let outcome = send_for(ResponseType::Xml, "/a", xml).await;
     assert_eq!(outcome.verdict.unwrap_err().reason, Reason::InvalidResponse);

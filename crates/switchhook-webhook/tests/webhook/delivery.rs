@@ -1,4 +1,4 @@
-//! Deliveries: the status counts, the reply's body does not.
+//! Deliveries: the status counts, the response's body does not.
 
 use std::net::SocketAddr;
 

@@ -1,4 +1,4 @@
-//! Where a request may go, and the proxy.
+//! The egress rule, and the proxy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -49,7 +49,7 @@ async fn an_address_that_is_not_allowed_is_never_connected_to() {
         failed(&outcome, Reason::BlockedAddress, words);
         assert_eq!((outcome.status, outcome.duration), (None, None));
     }
-    // Whoever had connected would be waiting here.
+    // A connection would be waiting here.
     assert!(timeout(Duration::ZERO, listener.accept()).await.is_err());
 }
 

@@ -1,5 +1,5 @@
-//! Addresses that are meant to slip through: every spelling of one that is not allowed, and
-//! names whose address changes between the check and the connection.
+//! The egress rule holds for every form of an address, and for names whose addresses change
+//! between lookups.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::support::*;
 
-/// Counts whoever connects, and answers as a good webhook.
+/// Counts connections, and answers like a healthy webhook.
 struct CountingServer {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -49,7 +49,7 @@ impl CountingServer {
     }
 }
 
-/// One address in all the ways that a URL's host may spell it.
+/// Returns the forms of one address that a URL's host may have.
 fn spellings(of: Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = of.octets().map(u32::from);
     let whole = of.to_bits();
@@ -75,9 +75,12 @@ fn spellings(of: Ipv4Addr) -> Vec<String> {
         .map(|b| format!("%{b:02X}"))
         .collect();
     let wide = |text: &str, of: char, to: u32| -> String {
-        let turned = |c: char| match c.is_ascii_digit() {
-            true => char::from_u32(u32::from(c) - u32::from('0') + to),
-            false => Some(if c == '.' { of } else { c }),
+        let turned = |c: char| {
+            if c.is_ascii_digit() {
+                char::from_u32(u32::from(c) - u32::from('0') + to)
+            } else {
+                Some(if c == '.' { of } else { c })
+            }
         };
         text.chars().filter_map(turned).collect()
     };
@@ -93,7 +96,7 @@ fn spellings(of: Ipv4Addr) -> Vec<String> {
     all
 }
 
-/// The IPv6 addresses that lead to an IPv4 one.
+/// Returns the IPv6 addresses that lead to an IPv4 one.
 fn six(of: Ipv4Addr) -> [Ipv6Addr; 11] {
     let bits = of.to_bits();
     let (high, low) = ((bits >> 16) as u16, (bits & 0xffff) as u16);
@@ -170,15 +173,15 @@ async fn metadata_is_refused_in_every_spelling_though_everything_is_listed() {
             let Ok(url) = format!("https://{host}/").parse() else {
                 continue;
             };
-            let said = everything.check_url(&url).unwrap_err().to_string();
-            assert!(said.contains("never"), "{host}: {said}");
+            let message = everything.check_url(&url).unwrap_err().to_string();
+            assert!(message.contains("never"), "{host}: {message}");
             refused += 1;
         }
     }
     assert!(refused >= 100, "{refused}");
 }
 
-/// Answers with the first address, then the second, and so on around.
+/// Returns each result in turn, over and over.
 struct RotatingLookup {
     answers: Vec<Vec<IpAddr>>,
     requests: AtomicUsize,
@@ -197,7 +200,7 @@ impl NameLookup for RotatingLookup {
     }
 }
 
-/// The allowed door and the forbidden one, on one port of two addresses.
+/// An allowed and a refused server, on one port of two addresses.
 async fn two_servers() -> (CountingServer, CountingServer) {
     loop {
         let good = CountingServer::open("127.0.0.2:0".parse().unwrap()).await;
@@ -234,7 +237,7 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
     let mut races = tokio::task::JoinSet::new();
     let (mut answered, mut blocked) = (0, 0);
     for race in 0..RACES {
-        // Some share a name, so that they race for its look-up too.
+        // Four requests share a name, so that they share its lookup too.
         let url = format!("http://crm{}.example:{port}/", race / 4);
         let client = client.clone();
         races.spawn(async move {

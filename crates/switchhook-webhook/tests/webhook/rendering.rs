@@ -1,4 +1,4 @@
-//! Short ways to a rendered request.
+//! Helpers that render requests.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! TLS with settings of its own, against a server that has them too: HTTP/1.1, HTTP/2, and
-//! every way in which the two do not agree.
+//! TLS settings of webhooks against servers with their own: HTTP/1.1, HTTP/2, and every way in
+//! which the two do not agree.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::support::*;
 
 const GOOD: &str = "{\"queue\":\"a\"}";
 
-/// An authority of our own.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -39,7 +39,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for `name`, until the end of `year`.
+    /// Issues a certificate for `name`, valid until the end of `year`.
     pub fn issue(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(year, 12, 31);
@@ -58,13 +58,13 @@ impl Authority {
     }
 }
 
-/// How a server is set up.
+/// A server's settings.
 pub struct Setup {
     pub identity: Identity,
     pub clients: Option<RootCertStore>,
     pub only_tls12: bool,
     pub alpn: &'static str,
-    /// Headers of an answer over HTTP/2.
+    /// Number of headers in a response over HTTP/2.
     pub headers: usize,
 }
 
@@ -83,9 +83,10 @@ impl Setup {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let versions: &[&rustls::SupportedProtocolVersion] = match self.only_tls12 {
-            true => &[&version::TLS12],
-            false => &[&version::TLS13, &version::TLS12],
+        let versions: &[&rustls::SupportedProtocolVersion] = if self.only_tls12 {
+            &[&version::TLS12]
+        } else {
+            &[&version::TLS13, &version::TLS12]
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
@@ -115,11 +116,12 @@ impl Setup {
         let acceptor = self.acceptor();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            // Whatever fails is what the other side is asked about.
+            // The client's side of a failure is what the test checks.
             if let Ok(stream) = acceptor.accept(stream).await {
-                match http2 {
-                    true => two(stream, headers).await,
-                    false => one(stream).await,
+                if http2 {
+                    two(stream, headers).await
+                } else {
+                    one(stream).await
                 }
             }
         });
@@ -226,9 +228,9 @@ async fn a_server_that_wants_a_certificate_gets_the_one_that_we_have() {
     };
     let bare = send_secure(strict().serve().await, "localhost", trusting_ca(&authority)).await;
     failed(&bare, Reason::ConnectionFailure, "localhost");
-    let stranger = Authority::new().issue("switch", 2200);
+    let untrusted = Authority::new().issue("switch", 2200);
     let ours = authority.issue("switch", 2200);
-    for (identity, accepted) in [(stranger, false), (ours, true)] {
+    for (identity, accepted) in [(untrusted, false), (ours, true)] {
         let key = identity.key.reveal().to_owned();
         let tls = Tls {
             identity: Some(identity),
@@ -253,9 +255,10 @@ async fn tls_1_2_is_refused_when_1_3_is_the_least() {
             ..Setup::of(authority.issue("localhost", 2200))
         };
         let outcome = send_secure(setup.serve().await, "localhost", tls()).await;
-        match only_tls12 {
-            true => failed(&outcome, Reason::ConnectionFailure, "TLS failed"),
-            false => assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict),
+        if only_tls12 {
+            failed(&outcome, Reason::ConnectionFailure, "TLS failed")
+        } else {
+            assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict)
         }
     }
 }

@@ -23,14 +23,14 @@ use crate::support::*;
 
 const GOOD: &[u8] = b"{\"queue\":\"a\"}";
 
-/// A server that answers nobody until a number of requests are there.
+/// A server that answers only when a number of requests have arrived.
 struct BarrierServer {
     /// `SETTINGS_MAX_CONCURRENT_STREAMS`
     streams: u32,
     together: Barrier,
-    /// Requests of each connection that had some.
+    /// Requests of each connection that had any.
     carried: Mutex<Vec<usize>>,
-    /// Requests that have come.
+    /// Requests that arrived.
     arrived: AtomicUsize,
 }
 
@@ -53,7 +53,7 @@ impl BarrierServer {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, server) = (acceptor.clone(), Arc::clone(&server));
                 tokio::spawn(async move {
-                    // A client that finds another connection first leaves this one.
+                    // A client that finds another connection first closes this one.
                     match acceptor.accept(stream).await {
                         Ok(stream) if http2 => server.two(stream).await,
                         Ok(stream) => server.one(stream).await,
@@ -77,7 +77,7 @@ impl BarrierServer {
             let server = Arc::clone(&self);
             tokio::spawn(async move {
                 server.together.wait().await;
-                // Whoever does not wait any more has reset its stream.
+                // A cancelled request has reset its stream.
                 if let Ok(mut body) = respond.send_response(http::Response::new(()), false) {
                     let _ = body.send_data(Bytes::from_static(GOOD), true);
                 }
@@ -130,7 +130,7 @@ fn sending(
     async move { client.send(&webhook, prepare(&webhook)).await }
 }
 
-/// Asks so many times at once; every one of them is answered.
+/// Sends a number of requests at once; all succeed.
 async fn all_succeed(client: &Client, webhook: &Arc<Webhook>, requests: usize) {
     let mut sent = JoinSet::new();
     for _ in 0..requests {
@@ -150,7 +150,7 @@ async fn requests_beyond_the_streams_of_a_connection_get_another_connection() {
         (10, 105, [vec![5], vec![10; 10]].concat()),
     ] {
         let server = BarrierServer::new(streams, requests);
-        // With a certificate of ours, which every connection has to show.
+        // With a client certificate, which every connection has to show.
         let setup = Setup {
             clients: Some(authority.roots()),
             alpn: "h2",
@@ -165,7 +165,7 @@ async fn requests_beyond_the_streams_of_a_connection_get_another_connection() {
         let client = Client::new(open()).unwrap();
         all_succeed(&client, &webhook, requests).await;
         assert_eq!(server.carried(), expected);
-        // Once more: over the connections that are there.
+        // Once more, over the existing connections.
         all_succeed(&client, &webhook, requests).await;
         let twice: Vec<usize> = expected.iter().map(|requests| requests * 2).collect();
         assert_eq!(server.carried(), twice);
@@ -207,7 +207,7 @@ async fn a_caller_who_hangs_up_leaves_the_place_to_the_next() {
     assert_eq!(server.carried(), [11], "all on one connection");
 }
 
-/// The first look-up finds loopback, those after it cloud metadata.
+/// The first lookup returns loopback, later ones cloud metadata.
 #[derive(Default)]
 struct ChangingLookup(AtomicUsize);
 

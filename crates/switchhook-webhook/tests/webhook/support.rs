@@ -1,4 +1,4 @@
-//! A server on loopback that does one thing, and a webhook that asks it.
+//! Servers on loopback that do one thing, and webhooks that send to them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,10 +17,10 @@ use tokio::net::{TcpListener, TcpStream};
 /// In every request; in no sentence.
 pub const SECRET: &str = "correct-horse";
 
-/// For what is there at once: never reached.
+/// For responses that come at once: never reached.
 pub const PATIENT: Duration = Duration::from_secs(30);
 
-/// For what never comes.
+/// For responses that never come.
 pub const SHORT: Duration = Duration::from_millis(300);
 
 pub const LIMIT: usize = 1000;
@@ -34,7 +34,7 @@ where
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        // Closed: whoever asks again is refused.
+        // Closed, so that a second connection is refused.
         drop(listener);
         let request = read_request(&mut stream).await;
         act(stream, request).await;
@@ -70,7 +70,7 @@ pub async fn server_sending(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     server(|mut stream, _| async move {
         let _ = stream.write_all(&bytes).await;
         let _ = stream.shutdown().await;
-        // Until the client is done, so that nothing is reset under it.
+        // Waits for the client, so that the connection is not reset under it.
         let _ = stream.read(&mut [0; 16]).await;
     })
     .await
@@ -146,7 +146,7 @@ pub async fn send_short(address: SocketAddr) -> Outcome {
     send_with(open(), options(format!("http://{address}/callers"), SHORT)).await
 }
 
-/// The failure is of this class, its sentence has these words, and no secret.
+/// Checks the reason of the failure and words of its sentence, and that it has no secret.
 #[track_caller]
 pub fn failed(outcome: &Outcome, reason: Reason, words: &str) {
     let failure = outcome.verdict.as_ref().unwrap_err();

@@ -1,6 +1,6 @@
-//! What the ledger does when something is missing, late, twice, or renamed.
+//! The ledger with events that are missing, late, repeated or renamed.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use crate::details::ledgers::{documents, over};
@@ -371,7 +371,7 @@ fn a_rename_that_was_half_stored_leaves_one_leg() {
     assert_eq!(after.calls(), 0);
 }
 
-/// One call a second; of every other the details never come, so it waits a minute.
+/// One call a second. Half of them never get their details, so they wait a minute.
 #[test]
 fn what_is_over_takes_no_memory() {
     let options = LedgerOptions {

@@ -1,4 +1,4 @@
-//! What a request ends with, for each thing that a server can do.
+//! The outcome of a request for every behaviour of a server.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -94,7 +94,7 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
 
 #[tokio::test]
 async fn a_connection_that_is_not_made_in_time_is_told_from_an_answer_that_is_missing() {
-    // Nobody shakes hands there.
+    // Nothing answers the TLS handshake there.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let outcome = send_with(open(), options(format!("https://{address}/"), SHORT)).await;
@@ -133,7 +133,7 @@ async fn a_connection_that_fails_is_said_in_words() {
 
 #[tokio::test]
 async fn a_name_without_an_address_and_a_server_without_tls_are_connection_failures() {
-    // Too long for a label, so no name server is asked.
+    // Too long for a label, so no name server is queried.
     let name = format!("http://{}.example/", "a".repeat(64));
     let outcome = send_with(open(), options(name, PATIENT)).await;
     failed(
