@@ -30,7 +30,7 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let trial = WebhookTest::of(&widgets, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &widgets))?;
     super::say(&match &trial.asked {
-        Ok(Asked::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
+        Ok(Asked::Request(request)) => format!("{}\n\n", request.redacted().trim_end()),
         // A configuration knows no other.
         Ok(Asked::Question(_)) => return Err("no HTTP webhook is asked by this name".into()),
         Err(_) => "nothing is sent\n\n".to_owned(),

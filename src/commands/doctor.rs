@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook::call::tenants::{Pattern, Route};
-use switchhook::call::variables::{Names, flow_key};
+use switchhook::call::variables::{VariableNames, flow_key};
 use switchhook::call_control::HoldMusic;
 use switchhook::config::{self, Config};
 use switchhook::doctor::{
@@ -113,7 +113,7 @@ fn plan(config: &Config) -> Plan {
 }
 
 /// What the receiver of the request chooses the text of; the others are our own words.
-fn texts(names: &Names) -> [&str; 2] {
+fn texts(names: &VariableNames) -> [&str; 2] {
     [&names.response_raw, &names.error_detail]
 }
 

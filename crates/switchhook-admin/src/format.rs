@@ -5,20 +5,20 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 use switchhook_core::outcome::Reason;
-use switchhook_core::timestamp::shown;
+use switchhook_core::timestamp::format_ms;
 
-pub(crate) use switchhook_core::timestamp::clock;
+pub(crate) use switchhook_core::timestamp::time_of_day;
 
 /// A moment with its day: `2022-01-17 18:07:28`.
 pub(crate) fn moment(ms: i64, zone: Tz) -> String {
-    shown(ms, zone, "%Y-%m-%d %H:%M:%S")
+    format_ms(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 /// A moment in a list: on a clock, and with its day when that is not today's.
 pub(crate) fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
     match moment(ms, zone).get(..10) == moment(now_ms, zone).get(..10) {
-        true => clock(ms, zone),
-        false => shown(ms, zone, "%m-%d %H:%M:%S"),
+        true => time_of_day(ms, zone),
+        false => format_ms(ms, zone, "%m-%d %H:%M:%S"),
     }
 }
 

@@ -167,7 +167,7 @@ impl Refused {
         let shown =
             |name| text(headers, name).map(|value| value.chars().take(100).collect::<String>());
         let (host, origin) = (shown(HOST), shown(ORIGIN));
-        FEW.say(|left_out| {
+        FEW.log(|left_out| {
             warn!(host, origin, left_out, "a request was refused: {self}");
         });
     }

@@ -272,7 +272,7 @@ fn sample(run: &LookupRecord) -> Option<Sample> {
     Some(Sample {
         at: Instant::now(),
         asked_us: u32::try_from(outcome.asked_us.unwrap_or(0)).unwrap_or(u32::MAX),
-        failed: outcome.reason.as_deref().map(Reason::named),
+        failed: outcome.reason.as_deref().map(Reason::from_word),
     })
 }
 

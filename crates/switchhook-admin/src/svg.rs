@@ -216,7 +216,7 @@ fn bars(span: &Span, leg: &LegSummary, story: &CallHistory, top: usize) -> Marku
 }
 
 fn axis(span: &Span, height: usize, zone: Tz) -> Markup {
-    let clock = |us: i64| format::clock(us / 1_000, zone);
+    let clock = |us: i64| format::time_of_day(us / 1_000, zone);
     let time = format::took(span.until_us.abs_diff(span.from_us));
     html! {
         line.base x1="0" x2="100%" y1=(height - AXIS + 4) y2=(height - AXIS + 4) {}

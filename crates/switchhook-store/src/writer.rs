@@ -190,7 +190,7 @@ impl<C: Send + 'static> Handle<C> {
         Probe: Write<C>,
     {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let (health_out, health) = watch::channel(Health::well());
+        let (health_out, health) = watch::channel(Health::healthy());
         let (inserted_out, inserted) = watch::channel(0);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let mut writer = Writer {
@@ -371,7 +371,7 @@ where
 
     fn still_ill(&mut self, error: &StoreError) {
         self.probe_at = Some(Instant::now() + PROBE_EVERY);
-        self.health.send_replace(Health::ill(error.to_string()));
+        self.health.send_replace(Health::failing(error.to_string()));
     }
 
     /// Looks whether the cause is gone. Needs space of its own: on a full disk
@@ -387,7 +387,7 @@ where
         match done {
             Ok(()) => {
                 self.probe_at = None;
-                self.health.send_replace(Health::well());
+                self.health.send_replace(Health::healthy());
                 tracing::info!("the store takes writes again");
             }
             Err(error) => self.still_ill(&error),

@@ -97,7 +97,7 @@ fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
 /// What cannot be read as a URL may hide a secret anywhere.
 fn shown_url(text: &str) -> String {
     url::Url::parse(text).map_or_else(
-        |_| redact::SECRET.to_owned(),
+        |_| switchhook_core::secret::REDACTED.to_owned(),
         |url| redact::url(&url).into_owned(),
     )
 }

@@ -7,7 +7,7 @@ use crate::http::Ops;
 use crate::{format, svg};
 use switchhook_core::call_history::{LookupRecord, LookupSummary as Outcome};
 use switchhook_core::outcome::Reason;
-use switchhook_core::variables::{FLOW_KEY, Names, flow_key};
+use switchhook_core::variables::{FLOW_KEY, VariableNames, flow_key};
 use switchhook_store::KeptResponse;
 
 use super::{components, webhooks};
@@ -46,7 +46,7 @@ fn heading(ops: &Ops, call: &Told, run: &LookupRecord) -> Markup {
             (components::outcome(run))
             @if let Some(status) = status { span { "HTTP " (status) } }
             span.end.quiet {
-                (format::clock(run.began_ms, ops.time_zone)) ", held for " (format::took(run.held_us)) ". "
+                (format::time_of_day(run.began_ms, ops.time_zone)) ", held for " (format::took(run.held_us)) ". "
                 @if ops.about(&run.webhook).is_some() {
                     a href={ "/webhooks/" (run.webhook) "/try?call=" (call.uuid) } {
                         @if ops.may_change { "Ask again with its values" } @else { "Ask again on the command line" }
@@ -91,7 +91,7 @@ fn answer(ops: &Ops, run: &LookupRecord, kept: Option<&KeptResponse>) -> Markup 
     let about = ops.about(&run.webhook);
     let raw = about
         .and_then(|about| about.raw)
-        .unwrap_or_else(|| Names::default().response_raw);
+        .unwrap_or_else(|| VariableNames::default().response_raw);
     let body = kept.map(|kept| kept.variables.get(&raw).and_then(|body| body.as_str()));
     html! {
         @match body {
@@ -153,7 +153,7 @@ pub(crate) fn setter<'c>(
             None => answered && maps,
         }
     };
-    let table = Names::default();
+    let table = VariableNames::default();
     let mut table = table.all().into_iter();
     if table.any(|(_, full)| full.strip_prefix(FLOW_KEY) == Some(name)) {
         return Setter::Ourselves;

@@ -91,7 +91,7 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
         dl.facts {
             div { dt { "Began" } dd { (format::moment(call.began_ms, ops.time_zone)) } }
             @if let Some((switch, summary)) = &call.over {
-                div { dt { "Ended" } dd { (format::clock(summary.ended_ms, ops.time_zone)) } }
+                div { dt { "Ended" } dd { (format::time_of_day(summary.ended_ms, ops.time_zone)) } }
                 (ended_by(&summary.hangup_cause))
                 div { dt { "Switch" } dd { (switch) } }
             }
@@ -239,7 +239,7 @@ fn awaiting(ops: &Ops, until_ms: i64) -> Markup {
     html! {
         p.notice {
             "Its documents wait for its recordings, until "
-            (format::clock(until_ms, ops.time_zone)) " at the latest."
+            (format::time_of_day(until_ms, ops.time_zone)) " at the latest."
         }
     }
 }

@@ -108,7 +108,7 @@ fn outcome(attempt: &Attempt) -> String {
 fn request(ops: &Ops, content: &Content) -> Markup {
     let url = content.url.as_deref().map(|url| {
         url::Url::parse(url).map_or_else(
-            |_| redact::SECRET.to_owned(),
+            |_| switchhook_core::secret::REDACTED.to_owned(),
             |url| redact::url(&url).into_owned(),
         )
     });

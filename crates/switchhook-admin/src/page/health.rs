@@ -13,7 +13,7 @@ use crate::live_calls::Sample;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::breakers::{Again, PausedWebhook};
+use switchhook_webhook::breakers::{CircuitStatus, NextProbe};
 
 /// Failures in a row after which a webhook is called ill though it was well before.
 const IN_A_ROW: usize = 3;
@@ -27,7 +27,7 @@ pub(crate) struct Health {
     /// The last answers, the oldest first.
     pub samples: Vec<Sample>,
     /// Its rest, while nobody is kept waiting for it.
-    pub rest: Option<PausedWebhook>,
+    pub rest: Option<CircuitStatus>,
 }
 
 impl Health {
@@ -50,7 +50,7 @@ impl Health {
 
     fn take(ops: &Ops, name: String, samples: &mut BTreeMap<String, Vec<Sample>>) -> Self {
         Self {
-            rest: ops.breakers.resting(&name),
+            rest: ops.breakers.status(&name),
             samples: samples.remove(&name).unwrap_or_default(),
             name,
         }
@@ -84,12 +84,12 @@ impl Health {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
             @if let Some(rest) = &self.rest {
-                span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until it answers one of them. The last failure: " (rest.why) } {
+                span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until it answers one of them. The last failure: " (rest.last_error) } {
                     "resting since " (Self::at(ops, rest.since_ms)) ", "
-                    @match rest.again {
-                        Again::At(ms) => { "asked again at " (Self::at(ops, ms)) }
-                        Again::NextCall => { "asked again with the next call" }
-                        Again::Now => { "asked again just now" }
+                    @match rest.next_probe {
+                        NextProbe::At(ms) => { "asked again at " (Self::at(ops, ms)) }
+                        NextProbe::NextCall => { "asked again with the next call" }
+                        NextProbe::InProgress => { "asked again just now" }
                     }
                 }
             } @else if all == 0 {

@@ -15,13 +15,13 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use eslclient::Command;
-use switchhook_core::details::{self, Format};
+use switchhook_core::details::{self, DocumentFormat};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_core::tenants;
-use switchhook_core::variables::{Names, Plan, flow_key};
-use switchhook_webhook::compile::LONGEST_TIMEOUT;
-use switchhook_webhook::{self as webhook, Answered, Client, Prepared, Webhook};
+use switchhook_core::variables::{VariableNames, VariablePlan, flow_key};
+use switchhook_webhook::compile::MAX_TIMEOUT;
+use switchhook_webhook::{self as webhook, Client, Prepared, ResponseMeta, Webhook};
 
 use super::{BeforeAnswer, Hold, HoldMusic, WebhookTask};
 
@@ -83,7 +83,7 @@ pub struct Question {
 }
 
 impl Question {
-    fn of(headers: &dyn Headers, so_far: &Format) -> Self {
+    fn of(headers: &dyn Headers, so_far: &DocumentFormat) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -156,7 +156,7 @@ impl WebhookTask {
     pub fn answered_by(
         name: &str,
         answerer: Arc<dyn Answerer>,
-        so_far: Format,
+        so_far: DocumentFormat,
     ) -> Result<Self, BadName> {
         let mapped = answerer.names();
         for variable in &mapped {
@@ -171,7 +171,7 @@ impl WebhookTask {
             hold: answerer.hold(),
             persist_response: answerer.persist_response(),
             source: Source::Own(answerer),
-            plan: Plan::new(Names::default(), false, mapped),
+            plan: VariablePlan::new(VariableNames::default(), false, mapped),
             so_far,
             wait_for_response: true,
             settings: String::new(),
@@ -192,16 +192,16 @@ impl WebhookTask {
     pub fn timeout(&self) -> Duration {
         match &self.source {
             Source::Webhook(webhook) => webhook.timeout(),
-            Source::Own(answerer) => answerer.timeout().min(LONGEST_TIMEOUT),
+            Source::Own(answerer) => answerer.timeout().min(MAX_TIMEOUT),
         }
     }
 
     /// How the predefined document shows a call of an account in this time zone.
-    fn format(&self, zone: Tz) -> Cow<'_, Format> {
+    fn format(&self, zone: Tz) -> Cow<'_, DocumentFormat> {
         if self.so_far.time_zone == zone {
             return Cow::Borrowed(&self.so_far);
         }
-        Cow::Owned(Format {
+        Cow::Owned(DocumentFormat {
             time_zone: zone,
             ..self.so_far.clone()
         })
@@ -219,7 +219,7 @@ impl WebhookTask {
                 Ok(Asked::Question(Box::new(question)))
             }
             Source::Webhook(webhook) => {
-                let request = webhook.prepare(&webhook::Call {
+                let request = webhook.prepare(&webhook::CallContext {
                     headers,
                     document: None,
                     predefined: &|| document().to_string().into_bytes(),
@@ -243,11 +243,11 @@ impl WebhookTask {
         &self,
         client: &Client,
         asked: Asked,
-        note: Option<&mut Answered>,
+        note: Option<&mut ResponseMeta>,
     ) -> Outcome {
         match (&self.source, asked) {
             (Source::Webhook(webhook), Asked::Request(request)) => {
-                client.ask_noting(webhook, request, note).await
+                client.send_with_meta(webhook, request, note).await
             }
             (Source::Own(answerer), Asked::Question(question)) => {
                 let allowed = self.plan.mapped();

@@ -21,10 +21,10 @@ use crate::recorder::CallRecording;
 use eslclient::{Command, CommandError, Connection};
 use switchhook_admin::live_calls::ActiveCallGuard;
 use switchhook_core::outcome::Outcome;
-use switchhook_core::session::{Action, Input, State, Task};
+use switchhook_core::session::{Action, CallPlan, Input, State};
 use switchhook_core::variables::Assignment;
 use switchhook_store as store;
-use switchhook_webhook::Answered;
+use switchhook_webhook::ResponseMeta;
 
 use super::channel::{Channel, Way};
 use super::decision::Decision;
@@ -66,7 +66,7 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A call on its socket, what is to be done with it, and its place among those on hold.
-type Opened<'a, S> = (CallTask<'a, Connection<S>>, Task, OnHold<'a>);
+type Opened<'a, S> = (CallTask<'a, Connection<S>>, CallPlan, OnHold<'a>);
 
 async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened<'_, S>, NoCall> {
     let began = Instant::now();
@@ -137,7 +137,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
         channel: Channel,
         decision: Decision,
         began: Instant,
-    ) -> (Self, Task) {
+    ) -> (Self, CallPlan) {
         let (request, outcome) = match decision.request {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
@@ -188,8 +188,10 @@ impl<'a, W: Wire> CallTask<'a, W> {
         let ending = match input {
             Input::HungUp | Input::Goodbye => Ending::HungUp,
             Input::MovedOn => Ending::Rescued,
-            Input::Lost => Ending::Lost,
-            Input::Connected(_) | Input::Waiting | Input::Answered(_) | Input::Deadline => return,
+            Input::ConnectionLost => Ending::Lost,
+            Input::Connected(_) | Input::Waiting | Input::OutcomeReady(_) | Input::Deadline => {
+                return;
+            }
         };
         if holding {
             self.ending = ending;
@@ -199,11 +201,11 @@ impl<'a, W: Wire> CallTask<'a, W> {
 
     async fn act(&mut self, action: Action) {
         match action {
-            Action::Ask => self.ask(),
+            Action::SendRequest => self.ask(),
             // Boxed: a call that waits has no room for what comes before and after.
-            Action::AskInBackground => Box::pin(self.ask_in_background()).await,
+            Action::SendInBackground => Box::pin(self.ask_in_background()).await,
             Action::StartMusic => self.start_music(),
-            Action::Cancel => self.cancel(),
+            Action::CancelRequest => self.cancel(),
             Action::Release(line) => self.release(line).await,
             Action::Close => {}
         }
@@ -222,7 +224,12 @@ impl<'a, W: Wire> CallTask<'a, W> {
             return;
         };
         self.wake_after(self.call_control.options.music_after, Input::Waiting);
-        let question = match self.call_control.options.breakers.ask(&self.channel.widget) {
+        let question = match self
+            .call_control
+            .options
+            .breakers
+            .acquire(&self.channel.widget)
+        {
             Ok(question) => question,
             Err(rests) => {
                 self.asking = Some(Box::pin(ready(Outcome::unsent(rests))));
@@ -230,7 +237,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
             }
         };
         if let Asked::Request(request) = &request {
-            self.sent = Some(request.line().into_boxed_str());
+            self.sent = Some(request.request_line().into_boxed_str());
         }
         recording_session::asked(self.tape.as_ref(), &request);
         if let Some(noted) = &mut self.noted {
@@ -242,7 +249,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
         let (verifier, uuid) = (self.verifier(), self.channel.uuid.clone());
         self.asking = Some(match self.tape.clone() {
             Some(tape) => Box::pin(async move {
-                let mut answered = Answered::default();
+                let mut answered = ResponseMeta::default();
                 let outcome = match call_verifier::confirm(verifier, &uuid).await {
                     Ok(()) => {
                         let note = Some(&mut answered);
@@ -250,7 +257,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                     }
                     Err(stranger) => Outcome::unsent(stranger),
                 };
-                question.ended(&outcome);
+                question.record_outcome(&outcome);
                 tape.answered(&outcome, &answered);
                 outcome
             }),
@@ -259,7 +266,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                     Ok(()) => widget.ask(&widgets.client, request).await,
                     Err(stranger) => Outcome::unsent(stranger),
                 };
-                question.ended(&outcome);
+                question.record_outcome(&outcome);
                 outcome
             }),
         });

@@ -109,22 +109,22 @@ impl Channel {
     /// zone of its account.
     pub fn settle(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        tenants::belong(tenants, headers, |belongs| {
-            self.given = tenants::given(&belongs, headers).into();
+        tenants::match_channel(tenants, headers, |belongs| {
+            self.given = tenants::route_variables(&belongs, headers).into();
             self.account = text(belongs.account);
             self.flow = text(belongs.flow);
             if self.widget.is_empty() {
                 self.widget = text(belongs.webhook).unwrap_or_default();
             }
-            belongs.of.unwrap_or(&tenants.default).time_zone
+            belongs.settings.unwrap_or(&tenants.default).time_zone
         })
     }
 
     /// Its headers with what it is given.
-    pub fn with<'a>(&'a self, headers: &'a dyn Headers) -> tenants::With<'a> {
-        tenants::With {
+    pub fn with<'a>(&'a self, headers: &'a dyn Headers) -> tenants::WithVariables<'a> {
+        tenants::WithVariables {
             headers,
-            given: &self.given,
+            variables: &self.given,
         }
     }
 

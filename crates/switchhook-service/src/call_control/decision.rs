@@ -6,11 +6,11 @@ use super::channel::Channel;
 use super::{Asked, WebhookTask, WebhookTasks};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
-use switchhook_core::session::Task;
+use switchhook_core::session::CallPlan;
 
 /// What is to be done with a call.
 pub(crate) struct Decision {
-    pub task: Task,
+    pub task: CallPlan,
     pub widget: Option<Arc<WebhookTask>>,
     pub request: Result<Asked, Failure>,
 }
@@ -35,9 +35,9 @@ impl Decision {
     /// For a request that was made, or could not be.
     pub(super) fn with(widget: Arc<WebhookTask>, request: Result<Asked, Failure>) -> Self {
         let task = match &request {
-            Ok(_) if !widget.wait_for_response => Task::AskInBackground,
-            Ok(_) => Task::Ask,
-            Err(_) => Task::Refuse,
+            Ok(_) if !widget.wait_for_response => CallPlan::SendInBackground,
+            Ok(_) => CallPlan::SendRequest,
+            Err(_) => CallPlan::Fail,
         };
         Self {
             task,
@@ -48,7 +48,7 @@ impl Decision {
 
     fn refusal(widget: Option<Arc<WebhookTask>>, failure: Failure) -> Box<Self> {
         Box::new(Self {
-            task: Task::Refuse,
+            task: CallPlan::Fail,
             widget,
             request: Err(failure),
         })

@@ -36,10 +36,10 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_admin::live_calls::LiveCalls;
-use switchhook_core::details::Format;
+use switchhook_core::details::DocumentFormat;
 use switchhook_core::mask::Mask;
 use switchhook_core::tenants::Tenants;
-use switchhook_core::variables::Plan;
+use switchhook_core::variables::VariablePlan;
 use switchhook_webhook::breakers::Breakers;
 
 use crate::recorder::Recorder;
@@ -107,9 +107,9 @@ pub struct WebhookTask {
     /// What the caller hears meanwhile.
     pub hold: Hold,
     /// What is written on the channel.
-    pub plan: Plan,
+    pub plan: VariablePlan,
     /// How the predefined document shows the call so far, in the time zone of the default account.
-    pub so_far: Format,
+    pub so_far: DocumentFormat,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
     /// Whether the answer is kept for reports.
@@ -129,7 +129,7 @@ pub struct WebhookTasks {
     /// As [`WebhookTask::settings`], of calls that ask none of these, or Rust code.
     pub settings: String,
     /// As [`WebhookTask::so_far`], of what Rust code is asked.
-    pub so_far: Format,
+    pub so_far: DocumentFormat,
 }
 
 /// A request that nobody waits for, to be sent at least once.

@@ -186,7 +186,7 @@ impl CallReport {
 /// No place for the next connection.
 pub(crate) fn full() {
     limits::record_hit("connections");
-    FEW.say(|left_out| {
+    FEW.log(|left_out| {
         warn!(
             left_out,
             "every connection is taken; the next waits ([limits] connections)"
@@ -204,7 +204,7 @@ pub(crate) fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
     if let Some(setting) = error.limit() {
         limits::record_hit(setting);
     }
-    FEW.say(|left_out| {
+    FEW.log(|left_out| {
         warn!(%peer, %error, left_out, "a connection on the Event Socket port was not a call");
     });
 }
@@ -212,7 +212,7 @@ pub(crate) fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
 /// A connection from an address that is not allowed.
 pub(crate) fn stranger(peer: std::net::SocketAddr) {
     counter!(metric_names::REJECTED_CONNECTIONS).increment(1);
-    FEW.say(|left_out| {
+    FEW.log(|left_out| {
         warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");
     });
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use switchhook_core::outcome::{Failure, Outcome};
-use switchhook_core::tenants::{self, With};
+use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
-use switchhook_webhook::Answered;
+use switchhook_webhook::ResponseMeta;
 
 use super::{Asked, WebhookTask, WebhookTasks};
 
@@ -23,7 +23,7 @@ pub struct TestOutcome {
     /// The webhook's outcome.
     pub outcome: Outcome,
     /// How its answer came.
-    pub answered: Answered,
+    pub answered: ResponseMeta,
     /// The variables that a channel is given, the line last; those that would be unset are not
     /// among them.
     pub variables: Vec<(String, String)>,
@@ -41,13 +41,13 @@ impl<'w> WebhookTest<'w> {
     ) -> Option<Self> {
         let widget = widgets.by_name.get(name)?;
         let tenants = &widgets.tenants;
-        let (given, zone) = tenants::belong(tenants, headers, |belongs| {
-            let zone = belongs.of.unwrap_or(&tenants.default).time_zone;
-            (tenants::given(&belongs, headers), zone)
+        let (given, zone) = tenants::match_channel(tenants, headers, |belongs| {
+            let zone = belongs.settings.unwrap_or(&tenants.default).time_zone;
+            (tenants::route_variables(&belongs, headers), zone)
         });
-        let with = With {
+        let with = WithVariables {
             headers,
-            given: &given,
+            variables: &given,
         };
         Some(Self {
             widgets,
@@ -58,7 +58,7 @@ impl<'w> WebhookTest<'w> {
 
     /// Sends it, and waits for the outcome.
     pub async fn ask(self) -> TestOutcome {
-        let mut answered = Answered::default();
+        let mut answered = ResponseMeta::default();
         let outcome = match self.asked {
             Err(failure) => Outcome::unsent(failure),
             Ok(asked) => {

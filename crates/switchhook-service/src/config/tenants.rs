@@ -8,7 +8,7 @@ use super::section::Section;
 use super::sections::time_zone;
 use super::validate::Checks;
 use super::value::{Read, Wrong, filled, one_line, optional, shown, word};
-use switchhook_core::tenants::{Pattern, Route, bare};
+use switchhook_core::tenants::{Pattern, Route, without_plus};
 
 /// `[accounts.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
 
 fn number(value: &Value) -> Read<Pattern> {
     Ok(match pattern(value)? {
-        Pattern::Exact(text) => Pattern::Exact(bare(&text).to_owned()),
-        Pattern::Prefix(text) => Pattern::Prefix(bare(&text).to_owned()),
+        Pattern::Exact(text) => Pattern::Exact(without_plus(&text).to_owned()),
+        Pattern::Prefix(text) => Pattern::Prefix(without_plus(&text).to_owned()),
     })
 }
 
@@ -70,7 +70,7 @@ fn pattern(value: &Value) -> Read<Pattern> {
         Some(beginning) => (beginning, true),
         None => (text.as_str(), false),
     };
-    if bare(text).is_empty() {
+    if without_plus(text).is_empty() {
         let what = format!("{} fits everything", shown(value));
         return Err(Wrong::new(
             what,

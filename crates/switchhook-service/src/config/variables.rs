@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::section::Section;
 use super::value::{Read, Wrong, text};
 use super::webhook::Webhook;
-use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, Names};
+use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, VariableNames};
 
 /// Where the variables of a flow are.
 const PREFIX: &str = "flow.";
@@ -24,10 +24,10 @@ const RESERVED: [&str; 4] = [
     "flow.json_keys",
 ];
 
-pub(super) fn variables(mut section: Section<'_>) -> Names {
-    let names = Names::default();
+pub(super) fn variables(mut section: Section<'_>) -> VariableNames {
+    let names = VariableNames::default();
     let mut take = |key, default| section.get_or(key, default, variable);
-    Names {
+    VariableNames {
         response_status: take("response_status", names.response_status),
         response_status_code: take("response_status_code", names.response_status_code),
         response_status_type: take("response_status_type", names.response_status_type),

@@ -16,9 +16,9 @@ use super::variables::variables;
 use crate::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
-use switchhook_core::variables::Names;
+use switchhook_core::variables::VariableNames;
 use switchhook_webhook::options::{
-    Auth, Body, Entry, Identity, OAuth2, Tls, TlsVersion, WebhookOptions,
+    Auth, Body, Identity, NamedTemplate, OAuth2, Tls, TlsVersion, WebhookOptions,
 };
 
 /// Above it no widget may keep a caller waiting.
@@ -54,7 +54,7 @@ pub struct Widget {
     /// The variable `response_raw` is written at all.
     pub response_raw: bool,
     /// The names of the variables that it writes.
-    pub variables: Names,
+    pub variables: VariableNames,
 }
 
 impl Default for Widget {
@@ -65,7 +65,7 @@ impl Default for Widget {
             before_answer: BeforeAnswer::EarlyMedia,
             persist_response: false,
             response_raw: true,
-            variables: Names::default(),
+            variables: VariableNames::default(),
         }
     }
 }
@@ -134,7 +134,7 @@ const METHODS: [(&str, &str); 7] = [
 
 /// A table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`, or, where a
 /// name occurs twice, a list of `{ name, value, mandatory }`.
-fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<Entry> {
+fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<NamedTemplate> {
     if section.is_list(key) {
         let entry = |mut section: Section<'_>| {
             let name = section.need("name", "add name = \"…\"", one_line);
@@ -148,8 +148,8 @@ fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<Entry> {
         .collect()
 }
 
-fn entry(name: String, mut section: Section<'_>) -> Entry {
-    Entry {
+fn entry(name: String, mut section: Section<'_>) -> NamedTemplate {
+    NamedTemplate {
         name,
         value: section.need("value", "add value = \"…\"", text),
         mandatory: section.get_or("mandatory", false, flag),

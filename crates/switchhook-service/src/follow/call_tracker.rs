@@ -137,7 +137,7 @@ impl CallTracker {
             // Another service on the same store may have ended calls that we did not see end.
             self.remember(&name, store).await?;
             self.mending.order(Order::List, now_us());
-            let effects = self.ledger.was_deaf();
+            let effects = self.ledger.note_gap();
             self.carry_out(effects).await;
             return Ok(());
         }
@@ -183,7 +183,7 @@ impl CallTracker {
         // Just before the question: a leg that is not in the answer is gone.
         let effects = self.ledger.restore(legs, asked_us.saturating_sub(1));
         self.carry_out(effects).await;
-        let effects = self.ledger.was_deaf();
+        let effects = self.ledger.note_gap();
         self.carry_out(effects).await;
         Ok(())
     }
@@ -279,7 +279,7 @@ impl CallTracker {
         }
         let switch = self.name_of("");
         let lives = |uuid: &str| !gone.contains(uuid);
-        let effects = self.ledger.lose(&switch, &lives, asked_us, now_us());
+        let effects = self.ledger.mark_lost(&switch, &lives, asked_us, now_us());
         if !effects.is_empty() {
             let legs = effects.len();
             warn!(switch, legs, "legs ended while the switch was not followed");
@@ -350,7 +350,7 @@ impl CallTracker {
             .map(|told| ChannelFields { told, switch })
             .collect();
         let named: Vec<&dyn Headers> = named.iter().map(|one| one as &dyn Headers).collect();
-        let effects = self.ledger.repair(&named, now_us());
+        let effects = self.ledger.apply_all(&named, now_us());
         let new = effects
             .iter()
             .filter(|effect| matches!(effect, Effect::Store(_)));
@@ -375,7 +375,7 @@ impl CallTracker {
         let now = now_us();
         let mut heard_us = self.lag.heard_until(now);
         if self.mending.reads() && self.mending.unread_since().is_none() {
-            let wanted = self.ledger.wanting(heard_us - self.cdr_after_us);
+            let wanted = self.ledger.missing_cdrs(heard_us - self.cdr_after_us);
             if !wanted.is_empty() {
                 self.mending.order(Order::Find(wanted), now);
             }
@@ -426,7 +426,7 @@ impl CallTracker {
                 uuid,
             }),
             Effect::Over(call) => {
-                let told = call.legs.iter().filter(|leg| leg.phase == Phase::Told);
+                let told = call.legs.iter().filter(|leg| leg.phase == Phase::CdrSeen);
                 self.count(metric_names::LEGS_REPAIRED, &[("by", "cdr")], told.count());
                 let mut finished = self.closing.finish(&call);
                 finished.switch = self.name_of(&finished.switch);

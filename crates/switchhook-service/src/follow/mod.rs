@@ -108,7 +108,7 @@ impl Follower {
     /// A follower that is not connected yet.
     #[must_use]
     pub fn new(options: FollowOptions, store: Store, closing: Arc<dyn FinishCall>) -> Self {
-        let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = Health::failing(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
         let (asker, questions) = call_query::questions(health.subscribe());
         let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
@@ -124,7 +124,7 @@ impl Follower {
             questions,
             password,
             health,
-            cdrs_health: watch::Sender::new(Health::well()),
+            cdrs_health: watch::Sender::new(Health::healthy()),
             names,
             inlet,
             posts,
@@ -192,7 +192,7 @@ impl Follower {
         }
         if !stop.is_cancelled() {
             let what = format!("{} is not followed any more; restart", self.options.address);
-            self.health.send_replace(Health::ill(what));
+            self.health.send_replace(Health::failing(what));
         }
     }
 
@@ -227,7 +227,7 @@ impl Follower {
     /// Says once why the store cannot be read.
     fn unread(&self, error: &StoreError) {
         let what = format!("the calls stored before cannot be read: {error}");
-        if self.health.send_replace(Health::ill(what.clone())).what != what {
+        if self.health.send_replace(Health::failing(what.clone())).what != what {
             error!("{what}");
         }
     }
@@ -259,7 +259,7 @@ impl Follower {
     fn unreached(&self, lost: &Lost) {
         let what = format!("{}: {lost}; trying again", self.options.address);
         gauge!(metric_names::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
-        let before = self.health.send_replace(Health::ill(what.clone()));
+        let before = self.health.send_replace(Health::failing(what.clone()));
         if before.ok {
             counter!(metric_names::SWITCH_LOST, "switch" => self.options.address.clone())
                 .increment(1);
@@ -373,7 +373,7 @@ impl Follower {
         gauge!(metric_names::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
         counter!(metric_names::GAPS, "switch" => address.clone()).increment(1);
         self.at(metric_names::SWITCH_REACHED_AT);
-        let before = self.health.send_replace(Health::well());
+        let before = self.health.send_replace(Health::healthy());
         if !before.ok {
             info!(%address, "following the switch");
         }

@@ -367,9 +367,9 @@ async fn keep_house(
         }
     }
     let news = if wrong.is_empty() {
-        Health::well()
+        Health::healthy()
     } else {
-        Health::ill(wrong.join(". "))
+        Health::failing(wrong.join(". "))
     };
     health.send_if_modified(|health| {
         let changed = *health != news;

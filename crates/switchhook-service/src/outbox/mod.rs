@@ -152,7 +152,7 @@ impl<D: Deliver> Outbox<D> {
             endpoints,
             deliver,
             options,
-            health: watch::Sender::new(Health::well()),
+            health: watch::Sender::new(Health::healthy()),
         }
     }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::RecorderOptions;
 use super::redact::{Masked, Secrets};
 use switchhook_core::outcome::Outcome;
-use switchhook_webhook::{Answered, Prepared};
+use switchhook_webhook::{Prepared, ResponseMeta};
 
 /// Of the file's form.
 pub const VERSION: u32 = 3;
@@ -201,7 +201,7 @@ impl What {
         }
     }
 
-    pub(super) fn outcome(outcome: &Outcome, answered: &Answered) -> Self {
+    pub(super) fn outcome(outcome: &Outcome, answered: &ResponseMeta) -> Self {
         let failure = outcome.verdict.as_ref().err();
         let mapped = || outcome.verdict.iter().flatten();
         let typed = mapped().filter(|one| one.typed);

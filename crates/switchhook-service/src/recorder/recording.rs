@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use switchhook_core::outcome::Outcome;
-use switchhook_webhook::{Answered, Prepared};
+use switchhook_webhook::{Prepared, ResponseMeta};
 
 use super::file::{Line, Payload, What};
 
@@ -95,7 +95,7 @@ impl CallRecording {
     }
 
     /// What came of it.
-    pub fn answered(&self, outcome: &Outcome, answered: &Answered) {
+    pub fn answered(&self, outcome: &Outcome, answered: &ResponseMeta) {
         let what = What::outcome(outcome, answered);
         self.add(outcome.raw.len() + 256, |_| Some(what));
     }

@@ -13,7 +13,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::file::{Header, Line, What};
-use switchhook_webhook::redact::sounds_secret;
+use switchhook_webhook::redact::is_secret_name;
 
 use pairs::Pairs;
 
@@ -194,7 +194,7 @@ fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
 }
 
 fn note(name: &str, value: &str, found: &mut BTreeSet<String>) {
-    if sounds_secret(name) && value.len() >= LEAST_NAMED {
+    if is_secret_name(name) && value.len() >= LEAST_NAMED {
         found.insert(value.to_owned());
         // "Bearer abc" in one place may be "abc" in another.
         let last = value.rsplit(' ').next().unwrap_or_default();

@@ -38,7 +38,7 @@ impl Engine {
             desk: StoreContext {
                 store,
                 making,
-                health: watch::Sender::new(Health::well()),
+                health: watch::Sender::new(Health::healthy()),
             },
             running: JoinSet::new(),
         }

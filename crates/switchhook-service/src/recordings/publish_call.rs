@@ -153,8 +153,10 @@ impl StoreContext {
     /// Says once that the place is away, and once that it is back.
     fn note(&self, call_uuid: &str, file: &str, link: &Result<String, Trouble>) {
         let health = match link {
-            Ok(_) => Health::well(),
-            Err(Trouble::Away(why)) => Health::ill(format!("recordings cannot be uploaded: {why}")),
+            Ok(_) => Health::healthy(),
+            Err(Trouble::Away(why)) => {
+                Health::failing(format!("recordings cannot be uploaded: {why}"))
+            }
             Err(Trouble::NotYet(_) | Trouble::Never(_)) => return,
         };
         self.health.send_if_modified(|known| {
@@ -249,7 +251,7 @@ fn tell(call_uuid: &str, links: &Links) {
             continue;
         };
         counter!(metric_names::PUBLISHED, "outcome" => "given_up").increment(1);
-        FEW.say(|left_out| {
+        FEW.log(|left_out| {
             warn!(
                 call_uuid,
                 file,

@@ -10,10 +10,10 @@ use crate::outbox::{self, Endpoint, Endpoints};
 use crate::recorder::{Recorder, Secrets};
 use eslclient::Limits;
 use switchhook_admin::Guard;
-use switchhook_core::details::{DurationUnit, Format, Legs};
+use switchhook_core::details::{DocumentFormat, DurationUnit, LegFilter};
 use switchhook_core::mask::Mask;
 use switchhook_core::tenants::{Account, Routes, Tenants};
-use switchhook_core::variables::{FLOW_KEY, Names, Plan};
+use switchhook_core::variables::{FLOW_KEY, VariableNames, VariablePlan};
 use switchhook_store::{self as store, Role};
 use switchhook_webhook::breakers::BreakerConfig;
 use switchhook_webhook::egress::Egress;
@@ -60,7 +60,7 @@ pub fn compile(config: &Config) -> Result<Built, Diagnostics> {
             client,
             tenants,
             settings: config.webhook_text("").to_owned(),
-            so_far: so_far(config, &Names::default()),
+            so_far: so_far(config, &VariableNames::default()),
         },
     })
 }
@@ -116,7 +116,7 @@ fn widget(
     };
     let options = &section.widget;
     Some(WebhookTask {
-        plan: Plan::new(
+        plan: VariablePlan::new(
             options.variables.clone(),
             options.response_raw,
             webhook.mapped_names().map(str::to_owned).collect(),
@@ -134,8 +134,8 @@ fn widget(
 }
 
 /// How the predefined document shows a call whose widget writes under these names.
-fn so_far(config: &Config, names: &Names) -> Format {
-    Format {
+fn so_far(config: &Config, names: &VariableNames) -> DocumentFormat {
+    DocumentFormat {
         raw_names: table_names(names),
         ..format(config, &config::Flow::default())
     }
@@ -164,7 +164,7 @@ pub fn tenants(config: &Config) -> Tenants {
 
 /// The names, without `flow.key.`, of the table: a call's document so far does not show
 /// what the hook in the dialplan presets there.
-fn table_names(names: &Names) -> Vec<String> {
+fn table_names(names: &VariableNames) -> Vec<String> {
     let short = names
         .all()
         .into_iter()
@@ -197,11 +197,11 @@ fn egress(section: &config::Egress) -> Egress {
 }
 
 /// How a flow's documents look.
-pub(crate) fn format(config: &Config, flow: &config::Flow) -> Format {
-    Format {
+pub(crate) fn format(config: &Config, flow: &config::Flow) -> DocumentFormat {
+    DocumentFormat {
         legs: match flow.legs {
-            config::LegChoice::All => Legs::All,
-            config::LegChoice::Connected => Legs::Connected,
+            config::LegChoice::All => LegFilter::All,
+            config::LegChoice::Connected => LegFilter::Connected,
         },
         duration_unit: match flow.duration_unit {
             config::DurationUnit::Milliseconds => DurationUnit::Milliseconds,

@@ -16,7 +16,7 @@ use crate::outbox::content::content;
 use crate::traces;
 use switchhook_admin::live_calls::LiveCalls;
 use switchhook_core::call_history::{CallHistory, LookupRecord};
-use switchhook_core::details::{self, Format, UrlOf};
+use switchhook_core::details::{self, DocumentFormat, RecordingUrl};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
@@ -41,7 +41,7 @@ pub(crate) struct DocumentBuilder {
 
 /// What is posted of which call, and how that looks.
 pub(super) struct Flows {
-    by_name: BTreeMap<String, (config::Flow, Format)>,
+    by_name: BTreeMap<String, (config::Flow, DocumentFormat)>,
     tenants: Arc<Tenants>,
     webhooks: HashMap<String, Arc<WebhookTask>>,
     pub(super) public_url: Option<PublicUrl>,
@@ -125,7 +125,7 @@ impl Flows {
             runs,
             ..CallHistory::of(call, &over.document, &self.unwanted_keys)
         };
-        let webhooks = self.posts(&over, belongs.of);
+        let webhooks = self.posts(&over, belongs.settings);
         let unpublished = self.unpublished(&over, &story, &webhooks);
         let now = webhooks.iter().filter(|_| unpublished.is_none());
         let documents = now.map(|name| self.document(name, &over));
@@ -154,12 +154,12 @@ impl Flows {
         &'a self,
         call: &'a FinishedCall,
         flow: &'a str,
-        url_of: UrlOf<'_>,
+        url_of: RecordingUrl<'_>,
     ) -> Over<'a> {
         let belongs = self.tenants.of_call(call);
         let format = self.by_name.get(flow).map(|(_, format)| format.clone());
-        let format = Format {
-            time_zone: belongs.of.unwrap_or(&self.tenants.default).time_zone,
+        let format = DocumentFormat {
+            time_zone: belongs.settings.unwrap_or(&self.tenants.default).time_zone,
             ..format.unwrap_or_default()
         };
         let document = details::document(call, &format, url_of);
@@ -253,7 +253,7 @@ pub(super) fn say_what_is_missing(call_uuid: &str, story: &CallHistory) {
         return;
     }
     counter!(metric_names::INCOMPLETE).increment(1);
-    FEW.say(|left_out| {
+    FEW.log(|left_out| {
         warn!(
             call_uuid,
             missing = missing.join(", "),
@@ -289,7 +289,7 @@ impl Over<'_> {
         if let Some(fields) = with_call.as_object_mut() {
             fields.insert("call".into(), self.values.clone());
         }
-        let request = webhook.prepare(&webhook::Call {
+        let request = webhook.prepare(&webhook::CallContext {
             headers: &self.headers(),
             document: Some(&with_call),
             predefined: &|| self.document.to_string().into_bytes(),

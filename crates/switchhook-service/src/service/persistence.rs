@@ -175,7 +175,7 @@ impl Deliver for WebhookSender {
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
         let question = match delivery.kind {
-            DeliveryKind::Request => Some(self.breakers.ask(&delivery.endpoint)),
+            DeliveryKind::Request => Some(self.breakers.acquire(&delivery.endpoint)),
             // A document is not what callers wait for, and has a lane of its own.
             DeliveryKind::Document => None,
         };
@@ -187,7 +187,7 @@ impl Deliver for WebhookSender {
         let answer = answer.await;
         if let Some(question) = question {
             let status = answer.as_ref().ok().map(|answer| answer.status);
-            question.told(status, answer.as_ref().err());
+            question.record(status, answer.as_ref().err());
         }
         let answer = match answer {
             Ok(answer) => Ok(Reply {
@@ -235,7 +235,7 @@ fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
 /// webhook as it is configured now. The body stays what it is.
 fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
     let document: Value = serde_json::from_slice(&content.body).unwrap_or_default();
-    let call = webhook::Call {
+    let call = webhook::CallContext {
         headers: &flow_variables(&document),
         document: Some(&document),
         predefined: &|| content.body.to_vec(),
@@ -300,7 +300,7 @@ mod tests {
         }
         let refused = webhooks.deliver(&delivery(DeliveryKind::Request)).await;
         let said = refused.unwrap_err();
-        assert!(said.starts_with("CIRCUIT_OPEN: crm is not asked since"));
+        assert!(said.starts_with("CIRCUIT_OPEN: the circuit of crm is open since"));
         assert!(said.contains("(the last: it answered 503)"), "{said}");
         assert_eq!(receiver.count(), 2);
         let document = webhooks.deliver(&delivery(DeliveryKind::Document)).await;

@@ -36,7 +36,7 @@ impl TestWebhook for WebhookTests {
             let channel = channel(variables);
             let trial = WebhookTest::of(&widgets, &webhook, &channel)?;
             let request = match &trial.asked {
-                Ok(Asked::Request(request)) => Some(request.shown()),
+                Ok(Asked::Request(request)) => Some(request.redacted()),
                 Ok(Asked::Question(_)) => Some("Rust code of this program is asked.".to_owned()),
                 Err(_) => None,
             };

@@ -83,7 +83,7 @@ impl Exporter {
             resource: message::resource(&options.service_name),
             waiting,
             batch: Vec::with_capacity(TOGETHER),
-            health: watch::Sender::new(Health::well()),
+            health: watch::Sender::new(Health::healthy()),
         })
     }
 
@@ -223,14 +223,14 @@ impl Exporter {
             None if before => {}
             None => {
                 info!(%url, "the collector takes spans again");
-                self.health.send_replace(Health::well());
+                self.health.send_replace(Health::healthy());
             }
             Some(refused) => {
                 if before {
                     warn!(%url, "the collector does not take spans: {refused}; those that do not fit in the queue are dropped");
                 }
                 self.health
-                    .send_replace(Health::ill(format!("{url}: {refused}")));
+                    .send_replace(Health::failing(format!("{url}: {refused}")));
             }
         }
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::replay::{Difference, again, by_name};
 use switchhook_core::outcome::{Outcome, Reason};
-use switchhook_core::variables::{FLOW_KEY, Names};
+use switchhook_core::variables::{FLOW_KEY, VariableNames};
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::recorder::{Payload, What};
 use switchhook_store::KeptResponse;
@@ -75,7 +75,7 @@ struct Was {
 
 impl Was {
     /// By the names that the webhook writes under now.
-    fn of(kept: &KeptResponse, names: &Names) -> Self {
+    fn of(kept: &KeptResponse, names: &VariableNames) -> Self {
         let text = |name: &str| {
             kept.variables
                 .get(name)
@@ -104,7 +104,7 @@ impl Was {
     }
 
     fn answer(&self) -> Result<What, &'static str> {
-        let reason = self.reason.as_deref().map(Reason::named);
+        let reason = self.reason.as_deref().map(Reason::from_word);
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
         };

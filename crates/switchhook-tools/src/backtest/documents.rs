@@ -61,7 +61,7 @@ impl Backtest<'_> {
         };
         let mut with_call = document.clone();
         with_call["call"] = values(call, document);
-        let made = webhook.prepare(&webhook::Call {
+        let made = webhook.prepare(&webhook::CallContext {
             headers: &headers(call, document),
             document: Some(&with_call),
             predefined: &|| bytes.to_vec(),

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_service::recorder::{Code, What};
-use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
+use switchhook_webhook::{self as webhook, OutcomeSource, Prepared, ResponseMeta, Webhook};
 
 /// What was asked last.
 pub(super) type Asked = Arc<std::sync::Mutex<Option<What>>>;
@@ -35,7 +35,7 @@ impl Answers {
     }
 }
 
-impl Script for Answers {
+impl OutcomeSource for Answers {
     fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
         note(&self.asked, What::request(&request));
         async move { again(webhook, &request, self.outcome().await) }.boxed()
@@ -85,7 +85,7 @@ fn code_answered(what: &What) -> Result<Vec<Mapped>, Failure> {
     };
     if let Some(reason) = reason {
         let detail = detail.clone().unwrap_or_default();
-        return Err(Failure::new(Reason::named(reason), detail));
+        return Err(Failure::new(Reason::from_word(reason), detail));
     }
     let mapped = mapped.iter().map(|(name, text)| Mapped {
         name: name.clone(),
@@ -116,17 +116,19 @@ pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
         return Outcome::unsent(no_outcome());
     };
     let raw = body.bytes();
-    let answered = Answered {
+    let answered = ResponseMeta {
         content_type: content_type.clone(),
         whole: *whole,
     };
-    let reason = reason.as_deref().map(Reason::named);
+    let reason = reason.as_deref().map(Reason::from_word);
     let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
     let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
     let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());
     let verdict = match (failure, status_code) {
         (Some(failure), Some(_)) if !was_read(failure.reason) => Err(failure),
-        (_, Some(status)) => webhook::judge(webhook, (status, &request.url), &answered, &raw),
+        (_, Some(status)) => {
+            webhook::evaluate_response(webhook, (status, &request.url), &answered, &raw)
+        }
         (Some(failure), None) => Err(failure),
         (None, None) => Ok(Vec::new()),
     };

@@ -112,7 +112,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         by_name.insert(name.clone(), Arc::new(widget));
     }
     let widgets = WebhookTasks {
-        client: widgets.client.clone().scripted(script),
+        client: widgets.client.clone().with_outcome_source(script),
         by_name,
         tenants: Arc::clone(&widgets.tenants),
         settings: widgets.settings.clone(),

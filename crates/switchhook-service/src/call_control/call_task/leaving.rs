@@ -13,7 +13,7 @@ use crate::call_control::{KeptAnswer, release};
 use eslclient::{Command, CommandError};
 use switchhook_core::sanitize::inert;
 use switchhook_core::session::Input;
-use switchhook_core::variables::{self, Assignment, Line, Plan};
+use switchhook_core::variables::{self, Assignment, Line, VariablePlan};
 
 use super::CallTask;
 
@@ -102,7 +102,7 @@ impl<W: Wire> CallTask<'_, W> {
         let json_keys = self.channel.json_keys.as_deref();
         let plan = match &self.widget {
             Some(widget) => Cow::Borrowed(&widget.plan),
-            None => Cow::Owned(Plan::default()),
+            None => Cow::Owned(VariablePlan::default()),
         };
         let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),

@@ -21,14 +21,14 @@ impl<W: Wire> CallTask<'_, W> {
                     Ok(heard) => if let Some(input) = self.heard(heard) { return input },
                     Err(error) => {
                         debug!(call_uuid = %self.channel.uuid, %error, "the switch's connection broke");
-                        return Input::Lost;
+                        return Input::ConnectionLost;
                     }
                 },
                 outcome = answer(&mut self.asking) => {
                     self.asking = None;
                     let line = variables::line(&outcome);
                     self.outcome = Some(outcome);
-                    return Input::Answered(line);
+                    return Input::OutcomeReady(line);
                 }
                 () = self.alarm.as_mut() => return self.alarmed(),
                 () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.evicted(),

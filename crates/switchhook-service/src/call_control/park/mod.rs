@@ -92,7 +92,7 @@ impl Parking {
     /// Not connected yet.
     #[must_use]
     pub(crate) fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
-        let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = Health::failing(format!("{} was not reached yet", options.address));
         Self {
             call_control,
             options,
@@ -248,7 +248,7 @@ impl Parking {
             address, service, ..
         } = &self.options;
         gauge!(metric_names::PARK_CONNECTED, "switch" => address.clone()).set(1.0);
-        if !self.health.send_replace(Health::well()).ok {
+        if !self.health.send_replace(Health::healthy()).ok {
             info!(%address, %service, "taking the switch's parked calls");
         }
     }
@@ -257,7 +257,7 @@ impl Parking {
     fn unreached(&self, lost: &Lost) {
         let what = format!("{}: {lost}; trying again", self.options.address);
         gauge!(metric_names::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
-        let before = self.health.send_replace(Health::ill(what.clone()));
+        let before = self.health.send_replace(Health::failing(what.clone()));
         if before.what == what {
             debug!("{what}");
         } else {

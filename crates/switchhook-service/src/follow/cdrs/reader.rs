@@ -170,7 +170,7 @@ impl Reader {
         match listed {
             Ok(files) => {
                 if !self.health.borrow().ok {
-                    self.health.send_replace(Health::well());
+                    self.health.send_replace(Health::healthy());
                 }
                 Some(files)
             }
@@ -187,7 +187,7 @@ impl Reader {
         let what = format!(
             "json_cdr_dir {folder} cannot be read: {error}; let this service's user read it, or correct the path"
         );
-        if self.health.send_replace(Health::ill(what.clone())).what != what {
+        if self.health.send_replace(Health::failing(what.clone())).what != what {
             warn!("{what}");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_service::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_service::config::{Config, DurationUnit, LegChoice, Limits, Listen, Store};
-use switchhook_webhook::options::{Auth, Body, Entry, Mapping, ResponseType, ValueKind};
+use switchhook_webhook::options::{Auth, Body, Mapping, NamedTemplate, ResponseType, ValueKind};
 
 use super::{lookup, read, read_in, webhook};
 
@@ -21,8 +21,8 @@ fn complete() -> Config {
     read_in(COMPLETE, &around).expect("without a fault")
 }
 
-fn entry(name: &str, value: &str, mandatory: bool) -> Entry {
-    Entry {
+fn entry(name: &str, value: &str, mandatory: bool) -> NamedTemplate {
+    NamedTemplate {
         name: name.into(),
         value: value.into(),
         mandatory,

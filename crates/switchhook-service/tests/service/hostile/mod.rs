@@ -23,7 +23,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eslclient::{Command, CommandError};
 use switchhook_core::outcome::{Mapped, Outcome, Phases};
-use switchhook_core::variables::{Names, Plan};
+use switchhook_core::variables::{VariableNames, VariablePlan};
 
 use values::Values;
 
@@ -96,7 +96,11 @@ fn key(name: &str) -> String {
 
 /// Sends every assignment of an answer to the model of the switch.
 fn channel_after(outcome: Outcome) -> BTreeMap<String, String> {
-    let plan = Plan::new(Names::default(), true, MAPPED.map(str::to_owned).into());
+    let plan = VariablePlan::new(
+        VariableNames::default(),
+        true,
+        MAPPED.map(str::to_owned).into(),
+    );
     let mut channel = BTreeMap::new();
     for assignment in plan.assignments(&outcome, None) {
         let name = assignment.name;

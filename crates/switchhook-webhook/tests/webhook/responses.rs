@@ -1,4 +1,4 @@
-//! What a request ends with, for each thing that a server can do.
+//! The outcome of a request for every behaviour of a server.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use crate::support::*;
 
 #[tokio::test]
 async fn an_answer_becomes_variables_and_says_how_long_it_took() {
-    let (tell, told) = oneshot::channel();
+    let (report, received) = oneshot::channel();
     let body = r#"{"queue": "main"}"#;
     let address = server(move |mut stream, request| async move {
-        tell.send(request).unwrap();
+        report.send(request).unwrap();
         let bytes = answer("200 OK", "content-type: application/json\r\n", body);
         stream.write_all(&bytes).await.unwrap();
     })
     .await;
-    let outcome = ask(address).await;
+    let outcome = send(address).await;
     let queue = Mapped {
         name: "queue".into(),
         text: "main".into(),
@@ -34,7 +34,7 @@ async fn an_answer_becomes_variables_and_says_how_long_it_took() {
     assert_eq!(outcome.raw, body);
     assert!(outcome.duration.is_some());
     assert!(outcome.phases.headers.is_some() && outcome.phases.body.is_some());
-    let request = told.await.unwrap();
+    let request = received.await.unwrap();
     assert!(
         request.starts_with("POST /callers?token=correct-horse HTTP/1.1\r\n"),
         "{request}"
@@ -48,11 +48,11 @@ async fn an_answer_becomes_variables_and_says_how_long_it_took() {
 
 #[tokio::test]
 async fn an_empty_answer_succeeds_where_nothing_is_required() {
-    let empty = sends(answer("204 No Content", "", "")).await;
+    let empty = server_sending(answer("204 No Content", "", "")).await;
     let mut nothing = options(format!("http://{empty}/"), PATIENT);
     nothing.response.map.clear();
-    assert_eq!(ask_as(open(), nothing).await.verdict, Ok(Vec::new()));
-    let outcome = ask(sends(answer("200 OK", "", "")).await).await;
+    assert_eq!(send_with(open(), nothing).await.verdict, Ok(Vec::new()));
+    let outcome = send(server_sending(answer("200 OK", "", "")).await).await;
     failed(&outcome, Reason::InvalidResponseMap, "queue");
     assert_eq!((outcome.status, outcome.raw.len()), (Some(200), 0));
 }
@@ -63,7 +63,7 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
         let _ = stream.read(&mut [0; 16]).await;
     })
     .await;
-    let outcome = ask_short(silent).await;
+    let outcome = send_short(silent).await;
     let words = "within 0.3 s; it was connected to, and asked";
     failed(&outcome, Reason::Timeout, words);
     assert_eq!(outcome.status, None);
@@ -78,7 +78,7 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
         }
     })
     .await;
-    let outcome = ask_short(drip).await;
+    let outcome = send_short(drip).await;
     failed(&outcome, Reason::Timeout, "no whole answer");
     assert_eq!(outcome.status, Some(200));
 
@@ -89,15 +89,15 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
         }
     })
     .await;
-    failed(&ask_short(headers).await, Reason::Timeout, "within");
+    failed(&send_short(headers).await, Reason::Timeout, "within");
 }
 
 #[tokio::test]
 async fn a_connection_that_is_not_made_in_time_is_told_from_an_answer_that_is_missing() {
-    // Nobody shakes hands there.
+    // Nothing answers the TLS handshake there.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let outcome = ask_as(open(), options(format!("https://{address}/"), SHORT)).await;
+    let outcome = send_with(open(), options(format!("https://{address}/"), SHORT)).await;
     let words = format!("could not connect to {address} within 0.3 s");
     failed(&outcome, Reason::Timeout, &words);
     assert_eq!(outcome.phases.headers, None);
@@ -108,7 +108,7 @@ async fn a_connection_that_fails_is_said_in_words() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let nobody = listener.local_addr().unwrap();
     drop(listener);
-    let outcome = ask(nobody).await;
+    let outcome = send(nobody).await;
     let words = format!("could not connect to {nobody}: connection refused");
     failed(&outcome, Reason::ConnectionFailure, &words);
     assert_eq!(outcome.status, None);
@@ -117,25 +117,25 @@ async fn a_connection_that_fails_is_said_in_words() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    failed(&ask(reset).await, Reason::ConnectionFailure, "reset");
+    failed(&send(reset).await, Reason::ConnectionFailure, "reset");
 
     failed(
-        &ask(sends("").await).await,
+        &send(server_sending("").await).await,
         Reason::ConnectionFailure,
         "closed before",
     );
 
-    let cut = sends("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"queue\"").await;
-    let outcome = ask(cut).await;
+    let cut = server_sending("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"queue\"").await;
+    let outcome = send(cut).await;
     failed(&outcome, Reason::ConnectionFailure, "closed before");
     assert_eq!(outcome.status, Some(200));
 }
 
 #[tokio::test]
 async fn a_name_without_an_address_and_a_server_without_tls_are_connection_failures() {
-    // Too long for a label, so no name server is asked.
+    // Too long for a label, so no name server is queried.
     let name = format!("http://{}.example/", "a".repeat(64));
-    let outcome = ask_as(open(), options(name, PATIENT)).await;
+    let outcome = send_with(open(), options(name, PATIENT)).await;
     failed(
         &outcome,
         Reason::ConnectionFailure,
@@ -149,7 +149,7 @@ async fn a_name_without_an_address_and_a_server_without_tls_are_connection_failu
         let _ = stream.read(&mut [0; 4096]).await;
         let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
     });
-    let outcome = ask_as(open(), options(format!("https://{plain}/"), PATIENT)).await;
+    let outcome = send_with(open(), options(format!("https://{plain}/"), PATIENT)).await;
     failed(&outcome, Reason::ConnectionFailure, "TLS failed");
 }
 
@@ -167,7 +167,7 @@ async fn every_other_status_than_2xx_is_a_failure_and_its_body_is_kept() {
         ("599 Whatever", Reason::HttpStatus),
     ] {
         let headers = "location: http://127.0.0.1:1/\r\nwww-authenticate: Basic\r\n";
-        let outcome = ask(sends(answer(status, headers, "why")).await).await;
+        let outcome = send(server_sending(answer(status, headers, "why")).await).await;
         failed(&outcome, reason, &status[..3]);
         assert_eq!(outcome.status, status[..3].parse().ok());
         assert_eq!(outcome.raw, "why");
@@ -176,17 +176,17 @@ async fn every_other_status_than_2xx_is_a_failure_and_its_body_is_kept() {
 
 #[tokio::test]
 async fn rubbish_is_an_invalid_response() {
-    let outcome = ask(sends(answer("200 OK", "", "<html>")).await).await;
+    let outcome = send(server_sending(answer("200 OK", "", "<html>")).await).await;
     failed(&outcome, Reason::InvalidResponse, "not JSON");
     assert_eq!(
         (outcome.status, &outcome.raw[..]),
         (Some(200), &b"<html>"[..])
     );
-    let outcome = ask(sends("SSH-2.0-OpenSSH_9.2\r\n").await).await;
+    let outcome = send(server_sending("SSH-2.0-OpenSSH_9.2\r\n").await).await;
     failed(&outcome, Reason::InvalidResponse, "not HTTP");
     let damaged = answer("200 OK", "content-encoding: gzip\r\n", "not gzip at all");
     failed(
-        &ask(sends(damaged).await).await,
+        &send(server_sending(damaged).await).await,
         Reason::InvalidResponse,
         "compression",
     );
@@ -196,12 +196,12 @@ async fn rubbish_is_an_invalid_response() {
 async fn too_much_is_cut_at_the_limit() {
     let fits = format!("{{\"queue\":\"main\"}}{}", " ".repeat(LIMIT - 16));
     assert!(
-        ask(sends(answer("200 OK", "", fits)).await)
+        send(server_sending(answer("200 OK", "", fits)).await)
             .await
             .verdict
             .is_ok()
     );
-    let outcome = ask(sends(answer("200 OK", "", vec![b'x'; LIMIT + 1])).await).await;
+    let outcome = send(server_sending(answer("200 OK", "", vec![b'x'; LIMIT + 1])).await).await;
     failed(&outcome, Reason::InvalidResponse, "larger than 1000 bytes");
 
     let endless = server(|mut stream, _| async move {
@@ -211,10 +211,10 @@ async fn too_much_is_cut_at_the_limit() {
         while stream.write_all(&[b'x'; 100]).await.is_ok() {}
     })
     .await;
-    failed(&ask(endless).await, Reason::InvalidResponse, "larger");
+    failed(&send(endless).await, Reason::InvalidResponse, "larger");
 
     let failing = answer("500 Internal Server Error", "", vec![b'x'; 5000]);
-    let outcome = ask(sends(failing).await).await;
+    let outcome = send(server_sending(failing).await).await;
     failed(&outcome, Reason::HttpStatus, "500");
     assert_eq!(outcome.raw.len(), LIMIT);
 }
@@ -231,12 +231,20 @@ async fn a_compressed_answer_is_counted_as_it_unpacks() {
         "content-encoding: gzip\r\n",
         packed(b"{\"queue\":\"a\"}"),
     );
-    let outcome = ask(sends(small).await).await;
+    let outcome = send(server_sending(small).await).await;
     assert!(outcome.verdict.is_ok());
     assert_eq!(outcome.raw, "{\"queue\":\"a\"}");
-    let bomb = packed(&vec![b' '; 50_000_000]);
-    assert!(bomb.len() < 100_000);
-    let outcome = ask(sends(answer("200 OK", "content-encoding: gzip\r\n", bomb)).await).await;
+    let packed_spaces = packed(&vec![b' '; 50_000_000]);
+    assert!(packed_spaces.len() < 100_000);
+    let outcome = send(
+        server_sending(answer(
+            "200 OK",
+            "content-encoding: gzip\r\n",
+            packed_spaces,
+        ))
+        .await,
+    )
+    .await;
     failed(&outcome, Reason::InvalidResponse, "larger");
 }
 
@@ -247,27 +255,27 @@ async fn headers_without_end_are_an_invalid_response() {
         while stream.write_all(b"x-y: z\r\n").await.is_ok() {}
     })
     .await;
-    failed(&ask(many).await, Reason::InvalidResponse, "headers");
+    failed(&send(many).await, Reason::InvalidResponse, "headers");
     let long = server(|mut stream, _| async move {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nx: ").await;
         while stream.write_all(&[b'y'; 1000]).await.is_ok() {}
     })
     .await;
-    failed(&ask(long).await, Reason::InvalidResponse, "headers");
+    failed(&send(long).await, Reason::InvalidResponse, "headers");
 }
 
 #[tokio::test]
 async fn dropping_the_request_closes_its_connection() {
-    let (tell, told) = oneshot::channel();
+    let (report, received) = oneshot::channel();
     let (closed, is_closed) = oneshot::channel();
     let address = server(|mut stream, _| async move {
-        tell.send(()).unwrap();
+        report.send(()).unwrap();
         let end = stream.read(&mut [0; 16]).await;
         closed.send(end.unwrap_or(0)).unwrap();
     })
     .await;
-    let asked = tokio::spawn(ask(address));
-    told.await.unwrap();
-    asked.abort();
+    let request = tokio::spawn(send(address));
+    received.await.unwrap();
+    request.abort();
     assert_eq!(is_closed.await.unwrap(), 0);
 }

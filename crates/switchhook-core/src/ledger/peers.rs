@@ -1,15 +1,16 @@
-//! Other ledgers of the same switch, over a store that they share: what they ended is not
-//! ended twice, and what they know is asked before a call is closed that lacks something.
+//! Ledgers of other instances that follow the same switch and share the store. A call they
+//! finished is not finished twice; what they know is merged before an incomplete call is closed.
 
 use std::collections::HashSet;
 
 use super::{Effect, Ledger, Leg};
 
 impl Ledger {
-    /// Another ledger ended calls with these channels (with the creation of each, µs since
-    /// 1970): they are remembered as our own are, and a call that has no other leg is
-    /// forgotten. One that has goes on: that leg is in no document yet. How many were forgotten.
-    pub fn ended_elsewhere(&mut self, channels: &[(String, Option<i64>)]) -> usize {
+    /// Notes that another ledger finished calls with these channels (each with its creation, µs
+    /// since 1970). They are remembered like our own. A call without any other leg is forgotten;
+    /// a call with one continues, because that leg is in no document yet. Returns the number of
+    /// forgotten calls.
+    pub fn finished_by_peer(&mut self, channels: &[(String, Option<i64>)]) -> usize {
         for (uuid, created_us) in channels {
             self.finished.insert(uuid, *created_us);
         }
@@ -19,7 +20,7 @@ impl Ledger {
             .collect();
         let ended = groups
             .into_iter()
-            .filter(|group| self.is_ended_elsewhere(*group));
+            .filter(|group| self.is_finished_by_peer(*group));
         let ended: Vec<u64> = ended.collect();
         for group in &ended {
             drop(self.close(*group));
@@ -27,22 +28,22 @@ impl Ledger {
         ended.len()
     }
 
-    fn is_ended_elsewhere(&self, group: u64) -> bool {
+    fn is_finished_by_peer(&self, group: u64) -> bool {
         let mut seen = self.seen(group).map(|entry| &entry.leg);
         seen.all(|leg| self.finished.has_channel(&leg.uuid, leg.created_us))
     }
 
-    /// Whether [`Ledger::expire`] would close calls at `now_us` that lack something.
+    /// Returns whether [`Ledger::expire`] would close incomplete calls at `now_us`.
     #[must_use]
-    pub fn is_in_doubt(&self, now_us: i64) -> bool {
+    pub fn has_overdue_calls(&self, now_us: i64) -> bool {
         self.groups
             .ids()
             .any(|group| self.is_overdue(group, now_us))
     }
 
-    /// Takes what others know more of the calls in doubt at `until_us`: legs that went further
-    /// with them, and legs that those calls name and nobody here saw.
-    pub fn learn_from_others(
+    /// Merges what peers know about the calls that are overdue at `until_us`: legs in a later
+    /// phase, and unseen legs that those calls name.
+    pub fn merge_from_peers(
         &mut self,
         legs: impl IntoIterator<Item = Leg>,
         until_us: i64,
@@ -52,16 +53,16 @@ impl Ledger {
         let doubted: HashSet<u64> = groups
             .filter(|group| self.is_overdue(*group, until_us))
             .collect();
-        let mut learnt = Vec::new();
+        let mut merged = Vec::new();
         for leg in legs {
             if self.is_news(&leg, &doubted) {
-                learnt.push(leg.uuid.clone());
-                self.put(leg, now_us);
+                merged.push(leg.uuid.clone());
+                self.insert_leg(leg, now_us);
             }
         }
         let mut effects = Vec::new();
-        for uuid in learnt {
-            match self.settle(&uuid, now_us) {
+        for uuid in merged {
+            match self.take_if_over(&uuid, now_us) {
                 Some(over) => effects.push(over),
                 None if self.legs.contains_key(&uuid) => effects.push(Effect::Store(uuid)),
                 None => {}
@@ -77,7 +78,7 @@ impl Ledger {
                 .is_some_and(|group| doubted.contains(&group))
         };
         match self.legs.get(&leg.uuid) {
-            // Never back to life: that it is gone was the switch's word.
+            // A leg never comes back to life: the switch itself reported its end.
             Some(entry) => {
                 let own = &entry.leg;
                 in_doubt(&leg.uuid) && own.created_us == leg.created_us && own.phase < leg.phase

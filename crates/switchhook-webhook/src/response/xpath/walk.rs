@@ -1,5 +1,5 @@
-//! A path over a document: step by step, each result sorted and without doubles, and never
-//! more nodes than a fixed number.
+//! Evaluates a path step by step. Each result is sorted and without duplicates, and one
+//! evaluation visits a limited number of nodes.
 
 use std::collections::BTreeMap;
 
@@ -7,23 +7,23 @@ use roxmltree::{Document, Node, NodeType};
 
 use super::{Path, Predicate, Step, Test};
 
-/// Nodes that one evaluation may look at.
+/// Nodes that one evaluation may visit.
 const BUDGET: usize = 1_000_000;
 
 /// The document is too large for the path.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::answer) struct TooMuch;
+pub(in crate::response) struct BudgetExceeded;
 
 /// A node of the result.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item<'a, 'd> {
     Node(Node<'a, 'd>),
-    /// Its element, its place among the element's attributes, its value.
+    /// Its element, its index among the element's attributes, its value.
     Attribute(u32, usize, &'a str),
 }
 
 impl Item<'_, '_> {
-    /// Document order; an element comes before its attributes, these before its children.
+    /// Returns the key of document order: an element, its attributes, then its children.
     fn order(&self) -> (u32, usize) {
         match self {
             Self::Node(node) => (node.id().get(), 0),
@@ -31,7 +31,7 @@ impl Item<'_, '_> {
         }
     }
 
-    /// XPath 1.0, 5 "string-value".
+    /// Returns the "string-value" of XPath 1.0, section 5.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Attribute(_, _, value) => (*value).to_owned(),
@@ -44,23 +44,23 @@ impl Item<'_, '_> {
     }
 }
 
-/// One evaluation and what it may still look at.
+/// One evaluation and its remaining budget.
 pub(super) struct Walk {
     left: usize,
 }
 
 impl Walk {
-    /// What a path finds in a document, in its order.
+    /// Returns the nodes that a path finds in a document, in document order.
     pub(super) fn document<'a, 'd>(
         path: &Path,
         document: &'a Document<'d>,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let mut walk = Self { left: BUDGET };
         walk.path(path, Item::Node(document.root()))
     }
 
-    fn spend(&mut self) -> Result<(), TooMuch> {
-        self.left = self.left.checked_sub(1).ok_or(TooMuch)?;
+    fn spend(&mut self) -> Result<(), BudgetExceeded> {
+        self.left = self.left.checked_sub(1).ok_or(BudgetExceeded)?;
         Ok(())
     }
 
@@ -68,7 +68,7 @@ impl Walk {
         &mut self,
         path: &Path,
         from: Item<'a, 'd>,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let mut found = vec![from];
         for step in &path.steps {
             found = self.step(step, found)?;
@@ -80,13 +80,13 @@ impl Walk {
         &mut self,
         step: &Step,
         from: Vec<Item<'a, 'd>>,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let from = if step.anywhere {
             self.below(from)?
         } else {
             from
         };
-        // Sorted, and each once.
+        // Sorted and without duplicates.
         let mut found = BTreeMap::new();
         for item in from {
             let mut here = self.select(&step.test, item)?;
@@ -99,7 +99,10 @@ impl Walk {
     }
 
     /// `descendant-or-self::node()`.
-    fn below<'a, 'd>(&mut self, from: Vec<Item<'a, 'd>>) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    fn below<'a, 'd>(
+        &mut self,
+        from: Vec<Item<'a, 'd>>,
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let mut found = BTreeMap::new();
         for item in from {
             let Item::Node(node) = item else {
@@ -118,7 +121,7 @@ impl Walk {
         &mut self,
         test: &Test,
         from: Item<'a, 'd>,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let Item::Node(node) = from else {
             let itself = matches!(test, Test::Itself);
             return Ok(itself.then_some(from).into_iter().collect());
@@ -151,7 +154,7 @@ impl Walk {
         &mut self,
         predicate: &Predicate,
         mut items: Vec<Item<'a, 'd>>,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         match predicate {
             Predicate::Position(position) => {
                 Ok(items.drain(..).skip(position - 1).take(1).collect())
@@ -167,7 +170,7 @@ impl Walk {
         items: Vec<Item<'a, 'd>>,
         path: &Path,
         test: impl Fn(&Item<'a, 'd>) -> bool,
-    ) -> Result<Vec<Item<'a, 'd>>, TooMuch> {
+    ) -> Result<Vec<Item<'a, 'd>>, BudgetExceeded> {
         let mut kept = Vec::new();
         for item in items {
             if self.path(path, item)?.iter().any(&test) {

@@ -9,15 +9,15 @@ fn mapping(name: &str, path: &str) -> Mapping {
     }
 }
 
-fn answer(kind: ResponseType, map: Vec<Mapping>) -> Answer {
-    let mut faults = Vec::new();
+fn answer(kind: ResponseType, map: Vec<Mapping>) -> ResponseParser {
+    let mut errors = Vec::new();
     let options = ResponseOptions {
         kind,
         map,
         limit: 1024,
     };
-    let answer = Answer::compile(&options, &mut faults);
-    assert_eq!(faults, []);
+    let answer = ResponseParser::compile(&options, &mut errors);
+    assert_eq!(errors, []);
     answer
 }
 
@@ -61,7 +61,7 @@ fn what_is_not_there_is_null_or_not_of_its_kind_takes_its_default_or_fails() {
         kind,
         ..mapping("queue", "$.queue")
     };
-    let ask = |mapping: Mapping, body: &str| {
+    let parse = |mapping: Mapping, body: &str| {
         answer(ResponseType::Json, vec![mapping]).parse(None, body.as_bytes())
     };
     for body in [
@@ -71,17 +71,17 @@ fn what_is_not_there_is_null_or_not_of_its_kind_takes_its_default_or_fails() {
         r#"{"queue":"a b"}"#,
         r#"{"queue":""}"#,
     ] {
-        let found = ask(queue(Some("main"), ValueKind::Word), body).unwrap();
+        let found = parse(queue(Some("main"), ValueKind::Word), body).unwrap();
         assert_eq!(found, [mapped("queue", "main", false)], "{body}");
-        let (reason, detail) = reason(ask(queue(None, ValueKind::Word), body));
+        let (reason, detail) = reason(parse(queue(None, ValueKind::Word), body));
         assert_eq!(reason, Reason::InvalidResponseMap, "{body}");
         assert!(detail.contains("queue"), "{detail}");
     }
-    let found = ask(queue(None, ValueKind::Digits), r#"{"queue":911}"#).unwrap();
+    let found = parse(queue(None, ValueKind::Digits), r#"{"queue":911}"#).unwrap();
     assert_eq!(found, [mapped("queue", "911", true)]);
     let long = format!(r#"{{"queue":"{}"}}"#, "w".repeat(65));
-    assert!(ask(queue(None, ValueKind::Word), &long).is_err());
-    assert!(ask(queue(None, ValueKind::Digits), r#"{"queue":"+49*1#"}"#).is_ok());
+    assert!(parse(queue(None, ValueKind::Word), &long).is_err());
+    assert!(parse(queue(None, ValueKind::Digits), r#"{"queue":"+49*1#"}"#).is_ok());
 }
 
 #[test]
@@ -152,25 +152,25 @@ fn latin_1_is_read_where_it_is_declared() {
 }
 
 #[test]
-fn bad_paths_and_defaults_are_faults_with_their_key() {
+fn bad_paths_and_deerrors_are_errors_with_their_key() {
     for (kind, path) in [
         (ResponseType::Json, "customer.name"),
         (ResponseType::Xml, "count(//a)"),
         (ResponseType::Text, "(a)(b)"),
         (ResponseType::Text, "("),
     ] {
-        let mut faults = Vec::new();
+        let mut errors = Vec::new();
         let options = ResponseOptions {
             kind,
             map: vec![mapping("queue", path)],
             limit: 1,
         };
-        let _ = Answer::compile(&options, &mut faults);
-        assert_eq!(faults.len(), 1, "{path}");
-        assert_eq!(faults[0].key, "response.map.queue");
-        assert!(!faults[0].what.contains('\n') && !faults[0].help.is_empty());
+        let _ = ResponseParser::compile(&options, &mut errors);
+        assert_eq!(errors.len(), 1, "{path}");
+        assert_eq!(errors[0].key, "response.map.queue");
+        assert!(!errors[0].what.contains('\n') && !errors[0].help.is_empty());
     }
-    let mut faults = Vec::new();
+    let mut errors = Vec::new();
     let wrong = Mapping {
         kind: ValueKind::Digits,
         default: Some("main".into()),
@@ -180,6 +180,6 @@ fn bad_paths_and_defaults_are_faults_with_their_key() {
         map: vec![wrong],
         ..ResponseOptions::default()
     };
-    let _ = Answer::compile(&options, &mut faults);
-    assert_eq!(faults[0].key, "response.map.queue");
+    let _ = ResponseParser::compile(&options, &mut errors);
+    assert_eq!(errors[0].key, "response.map.queue");
 }

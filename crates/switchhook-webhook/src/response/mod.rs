@@ -1,17 +1,16 @@
-//! What came back: parsed as its type, limited, its values mapped to variables.
+//! Reads responses: parses the body as its type, within limits, and maps its values to variables.
 //!
-//! * JSON: a path is RFC 9535 JSONPath; the first node that it finds counts. `null` is
-//!   nothing found. A string is its text; anything else is compact JSON and marked as typed.
-//! * XML: a path is the part of XPath 1.0 that is understood here: `/a/b`, `//b`,
-//!   `*`, `.`, `..`, `@attr`, `text()`, `[2]`, `[last()]`, `[@a]`, `[child]`, `[@a='v']`,
-//!   `[child='v']`, `[text()='v']`, `string(…)` and `normalize-space(…)`. The string value of
-//!   the first node counts. Names match whatever their namespace.
+//! * JSON: a path is RFC 9535 JSONPath; its first node counts. `null` counts as not found. A
+//!   string is its text; any other value is compact JSON and marked as typed.
+//! * XML: a path is a part of XPath 1.0: `/a/b`, `//b`, `*`, `.`, `..`, `@attr`, `text()`, `[2]`,
+//!   `[last()]`, `[@a]`, `[child]`, `[@a='v']`, `[child='v']`, `[text()='v']`, `string(…)` and
+//!   `normalize-space(…)`. The string value of the first node counts. Names match in any
+//!   namespace.
 //! * Text: the one group of a regular expression, or without a group the whole match.
 //!
-//! A body is read as UTF-8; a text or XML one as windows-1252, which contains Latin-1, where
-//! its `Content-Type` (or an XML declaration) says `iso-8859-1`, `latin1`, `windows-1252` or
-//! `us-ascii`. Text that is neither keeps U+FFFD in place of what cannot be read; JSON and
-//! XML are refused then.
+//! Bodies are UTF-8. A text or XML body is read as windows-1252, which contains Latin-1, if its
+//! `Content-Type` or XML declaration says `iso-8859-1`, `latin1`, `windows-1252` or `us-ascii`.
+//! Unreadable bytes become U+FFFD in text; JSON and XML with such bytes are refused.
 
 mod json;
 mod text;
@@ -23,99 +22,99 @@ use std::borrow::Cow;
 use regex::Regex;
 use serde_json_path::JsonPath;
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 use switchhook_core::outcome::{Failure, Mapped, Reason};
 use xpath::XPath;
 
-/// How the answers of one webhook are read.
+/// Reads the responses of one webhook.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ResponseParser {
     kind: ResponseType,
     limit: usize,
-    map: Vec<Wanted>,
+    map: Vec<CompiledMapping>,
 }
 
-/// A value that an answer should have.
+/// A compiled entry of `response.map`.
 #[derive(Debug)]
-struct Wanted {
+struct CompiledMapping {
     name: String,
     path: String,
-    finder: Finder,
+    finder: CompiledPath,
     kind: ValueKind,
     default: Option<String>,
 }
 
 /// A compiled path.
 #[derive(Debug)]
-enum Finder {
+enum CompiledPath {
     Json(JsonPath),
     Xml(XPath),
     Text(Regex),
 }
 
-/// A value that was found.
+/// A value that a path found.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+struct FoundValue {
     text: String,
     typed: bool,
 }
 
-impl Answer {
-    /// Compiles the paths; adds what is wrong to `faults`.
-    pub fn compile(options: &ResponseOptions, faults: &mut Vec<CompileError>) -> Self {
+impl ResponseParser {
+    /// Compiles the paths; adds problems to `errors`.
+    pub fn compile(options: &ResponseOptions, errors: &mut Vec<CompileError>) -> Self {
         if options.limit == 0 {
-            let help = "say how many bytes of an answer are read, such as 65536";
-            faults.push(CompileError::new("response.limit", "it is 0", help));
+            let help = "set how many bytes of a response are read, such as 65536";
+            errors.push(CompileError::new("response.limit", "it is 0", help));
         }
         let map = options.map.iter();
         Self {
             kind: options.kind,
             limit: options.limit,
             map: map
-                .filter_map(|mapping| Wanted::compile(options.kind, mapping, faults))
+                .filter_map(|mapping| CompiledMapping::compile(options.kind, mapping, errors))
                 .collect(),
         }
     }
 
-    /// Bytes of body that are read, after decompression.
+    /// Returns how many bytes of a body are read, after decompression.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The variables, without `flow.key.`.
+    /// Returns the variables' names, without `flow.key.`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.map.iter().map(|wanted| wanted.name.as_str())
     }
 
-    /// The variables with their paths.
+    /// Returns the variables with their paths.
     pub fn paths(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.map.iter();
         all.map(|wanted| (wanted.name.as_str(), wanted.path.as_str()))
     }
 
-    /// Whether each path finds something of its kind, in the order of [`Answer::paths`]; `None`
-    /// when the body does not parse as its type.
+    /// Returns whether each path finds a value of its kind, in the order of
+    /// [`ResponseParser::paths`]; `None` if the body does not parse.
     #[must_use]
     pub fn matches(&self, content_type: Option<&str>, body: &[u8]) -> Option<Vec<bool>> {
         if body.is_empty() {
             return Some(self.map.iter().map(|_| false).collect());
         }
         let found = self.find(content_type, body).ok()?;
-        let fits = |(wanted, found): (&Wanted, Option<Found>)| {
+        let fits = |(wanted, found): (&CompiledMapping, Option<FoundValue>)| {
             found.is_some_and(|found| is_of(wanted.kind, &found.text))
         };
         Some(self.map.iter().zip(found).map(fits).collect())
     }
 
-    /// The variables of a 2xx answer.
+    /// Returns the variables of a 2xx response.
     ///
-    /// An empty body is a valid one, in which no path finds anything.
+    /// An empty body is valid; no path finds anything in it.
     ///
     /// # Errors
-    /// [`Reason::InvalidResponse`] when the body does not parse as its type,
-    /// [`Reason::InvalidResponseMap`] when a required path finds nothing of its kind.
+    /// [`Reason::InvalidResponse`] if the body does not parse as its type;
+    /// [`Reason::InvalidResponseMap`] if a required path finds no value of its kind.
     pub fn parse(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Mapped>, Failure> {
         let found = if body.is_empty() {
             self.map.iter().map(|_| None).collect()
@@ -125,7 +124,11 @@ impl Answer {
         self.settle(found)
     }
 
-    fn find(&self, content_type: Option<&str>, body: &[u8]) -> Result<Vec<Option<Found>>, Failure> {
+    fn find(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<Vec<Option<FoundValue>>, Failure> {
         let finders = self.map.iter().map(|wanted| &wanted.finder);
         match self.kind {
             ResponseType::Json => json::find(body, finders),
@@ -137,8 +140,8 @@ impl Answer {
         }
     }
 
-    /// Checks kinds, takes defaults, and names every required path that found nothing.
-    fn settle(&self, found: Vec<Option<Found>>) -> Result<Vec<Mapped>, Failure> {
+    /// Checks kinds, applies defaults, and names every required path that found nothing.
+    fn settle(&self, found: Vec<Option<FoundValue>>) -> Result<Vec<Mapped>, Failure> {
         let mut mapped = Vec::with_capacity(self.map.len());
         let mut unmatched = Vec::new();
         for (wanted, found) in self.map.iter().zip(found) {
@@ -158,22 +161,25 @@ impl Answer {
     }
 }
 
-impl Wanted {
+impl CompiledMapping {
     fn compile(
         kind: ResponseType,
         mapping: &Mapping,
-        faults: &mut Vec<CompileError>,
+        errors: &mut Vec<CompileError>,
     ) -> Option<Self> {
         let key = format!("response.map.{}", mapping.name);
         let default = mapping.default.as_deref();
-        // The empty one leaves the variable unset.
+        // An empty default leaves the variable unset.
         let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
         if let Some(default) = default.filter(unfit) {
-            let what = format!("the default {default:?} is not {}", words(mapping.kind));
+            let what = format!(
+                "the default {default:?} is not {}",
+                description(mapping.kind)
+            );
             let help = "change the default, or take out `as`";
-            faults.push(CompileError::new(&key, what, help));
+            errors.push(CompileError::new(&key, what, help));
         }
-        match Finder::compile(kind, &mapping.path) {
+        match CompiledPath::compile(kind, &mapping.path) {
             Ok(finder) => Some(Self {
                 name: mapping.name.clone(),
                 path: mapping.path.clone(),
@@ -182,30 +188,30 @@ impl Wanted {
                 default: mapping.default.clone(),
             }),
             Err((what, help)) => {
-                faults.push(CompileError::new(key, what, help));
+                errors.push(CompileError::new(key, what, help));
                 None
             }
         }
     }
 
-    fn settle(&self, found: Option<Found>) -> Result<Mapped, String> {
+    fn settle(&self, found: Option<FoundValue>) -> Result<Mapped, String> {
         let there = found.is_some();
         let fit = found.filter(|found| is_of(self.kind, &found.text));
-        let default = self.default.as_ref().map(|text| Found {
+        let default = self.default.as_ref().map(|text| FoundValue {
             text: text.clone(),
             typed: false,
         });
         match fit.or(default) {
-            Some(Found { text, typed }) => Ok(Mapped {
+            Some(FoundValue { text, typed }) => Ok(Mapped {
                 name: self.name.clone(),
                 text,
                 typed,
             }),
             None if there => Err(format!(
-                "what {} found for {} is not {}",
+                "the value that {} found for {} is not {}",
                 self.path,
                 self.name,
-                words(self.kind)
+                description(self.kind)
             )),
             None => Err(format!(
                 "{} found nothing in the response for {}",
@@ -215,8 +221,11 @@ impl Wanted {
     }
 }
 
-impl Finder {
-    /// Compiles a path; what is wrong with it, and the cure.
+impl CompiledPath {
+    /// Compiles a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the cure.
     fn compile(kind: ResponseType, path: &str) -> Result<Self, (String, String)> {
         match kind {
             ResponseType::Json => JsonPath::parse(path).map(Self::Json).map_err(|error| {
@@ -227,7 +236,7 @@ impl Finder {
                 )
             }),
             ResponseType::Xml => XPath::parse(path).map(Self::Xml).map_err(|error| {
-                let what = format!("{path:?} is not an XPath that we know: {error}");
+                let what = format!("{path:?} is not a supported XPath: {error}");
                 (what, format!("use {}", xpath::SUBSET))
             }),
             ResponseType::Text => text::compile(path).map(Self::Text),
@@ -235,7 +244,7 @@ impl Finder {
     }
 }
 
-/// Whether `text` is made of what `kind` allows.
+/// Returns whether `text` has only the characters that `kind` allows.
 fn is_of(kind: ValueKind, text: &str) -> bool {
     let only = |most: usize, extra: &[u8], letters: bool| {
         let fits = |byte: u8| {
@@ -252,7 +261,7 @@ fn is_of(kind: ValueKind, text: &str) -> bool {
     }
 }
 
-const fn words(kind: ValueKind) -> &'static str {
+const fn description(kind: ValueKind) -> &'static str {
     match kind {
         ValueKind::Text => "text",
         ValueKind::Word => "a word of at most 64 letters, digits, _ . and -",
@@ -260,7 +269,7 @@ const fn words(kind: ValueKind) -> &'static str {
     }
 }
 
-/// A body as text; see the module's own words. `exact` refuses what cannot be read.
+/// Decodes a body as the module describes. `exact` refuses unreadable bytes.
 fn decode<'a>(
     content_type: Option<&str>,
     body: &'a [u8],
@@ -301,7 +310,8 @@ fn is_latin1(charset: &str) -> bool {
     names.contains(&charset.to_ascii_lowercase().as_str())
 }
 
-/// A byte of windows-1252; where that has no character, of Latin-1.
+/// Returns the character of a windows-1252 byte, or of a Latin-1 byte where windows-1252 has
+/// none.
 fn western(byte: u8) -> char {
     const HIGH: [char; 32] = [
         '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',

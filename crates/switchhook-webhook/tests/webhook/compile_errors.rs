@@ -1,4 +1,4 @@
-//! What is seen without a call: faults, and what is shown of a request.
+//! Compile errors, and the text of a request for people.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ fn secrets_are_sent_and_never_shown() {
         let basic = format!("Basic {}", STANDARD.encode(format!("switch:{secret}")));
         assert!(sent == &format!("Bearer {secret}") || sent == &basic);
         for shown in [
-            prepared.shown(),
+            prepared.redacted(),
             prepared.to_string(),
             format!("{prepared:?}"),
         ] {
@@ -44,13 +44,13 @@ fn secrets_are_sent_and_never_shown() {
     }
 }
 
-fn faults(options: WebhookOptions) -> Vec<CompileError> {
+fn compile_errors(options: WebhookOptions) -> Vec<CompileError> {
     Webhook::compile("lookup", options).unwrap_err()
 }
 
 #[test]
 fn every_fault_is_reported_at_once_with_its_key_and_cure() {
-    let found = faults(WebhookOptions {
+    let found = compile_errors(WebhookOptions {
         method: "BREW".into(),
         url: "ftp://crm.example/{{ flow.key.x".into(),
         query: vec![entry("lead", "{{ flaw.key.x }}", false)],
@@ -64,7 +64,7 @@ fn every_fault_is_reported_at_once_with_its_key_and_cure() {
         timeout: std::time::Duration::from_secs(61),
         ..WebhookOptions::default()
     });
-    let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
+    let keys: Vec<&str> = found.iter().map(|error| error.key.as_str()).collect();
     for key in [
         "method",
         "url",
@@ -78,9 +78,9 @@ fn every_fault_is_reported_at_once_with_its_key_and_cure() {
     ] {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
-    for fault in &found {
-        assert!(!fault.what.is_empty() && !fault.help.is_empty(), "{fault}");
-        assert!(!fault.to_string().contains("a\nb"));
+    for error in &found {
+        assert!(!error.what.is_empty() && !error.help.is_empty(), "{error}");
+        assert!(!error.to_string().contains("a\nb"));
     }
 }
 
@@ -96,7 +96,10 @@ fn urls_that_can_be_seen_to_be_wrong_are_faults() {
         "https://crm.example{{ flow.key.path }}",
         "https://exa mple/",
     ] {
-        let keys: Vec<String> = faults(options(wrong)).into_iter().map(|f| f.key).collect();
+        let keys: Vec<String> = compile_errors(options(wrong))
+            .into_iter()
+            .map(|f| f.key)
+            .collect();
         assert_eq!(keys, ["url"], "{wrong}");
     }
     let fine = compile(options(
@@ -115,7 +118,7 @@ fn a_filter_that_is_not_there_is_a_fault() {
         "{{ call.uuid | nosuch }}",
         "{{ nosuch() }}",
     ] {
-        let found = faults(WebhookOptions {
+        let found = compile_errors(WebhookOptions {
             body: Body::Text(template.into()),
             ..options("https://crm.example/")
         });

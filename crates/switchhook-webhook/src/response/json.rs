@@ -1,33 +1,33 @@
-//! JSON answers: the first node that a path finds, in the order of the document.
+//! JSON responses: a path finds its first node, in document order.
 
 use serde_json::Value;
 
-use super::{Failure, Finder, Found, invalid};
+use super::{CompiledPath, Failure, FoundValue, invalid};
 
-/// What each path finds in `body`. `null` counts as nothing found.
+/// Returns the value that each path finds in `body`. `null` counts as not found.
 pub(super) fn find<'a>(
     body: &[u8],
-    finders: impl Iterator<Item = &'a Finder>,
-) -> Result<Vec<Option<Found>>, Failure> {
+    finders: impl Iterator<Item = &'a CompiledPath>,
+) -> Result<Vec<Option<FoundValue>>, Failure> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    // Nested at most 128 deep (serde_json's limit), so nothing here can overflow the stack.
+    // serde_json limits nesting to 128, so recursion here cannot overflow the stack.
     let document: Value = serde_json::from_slice(body)
         .map_err(|error| invalid(format!("the response is not JSON: {error}")))?;
     Ok(finders.map(|finder| first(finder, &document)).collect())
 }
 
-fn first(finder: &Finder, document: &Value) -> Option<Found> {
-    let Finder::Json(path) = finder else {
+fn first(finder: &CompiledPath, document: &Value) -> Option<FoundValue> {
+    let CompiledPath::Json(path) = finder else {
         return None;
     };
     match path.query(document).first()? {
         Value::Null => None,
-        Value::String(text) => Some(Found {
+        Value::String(text) => Some(FoundValue {
             text: text.clone(),
             typed: false,
         }),
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Some(Found {
+            Some(FoundValue {
                 text: other.to_string(),
                 typed: true,
             })

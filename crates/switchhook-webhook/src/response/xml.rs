@@ -1,20 +1,20 @@
-//! XML answers: no DTD, no entities of its own, a limit on nodes.
+//! XML responses: no DTD, no entity declarations, a limited number of nodes.
 
 use roxmltree::{Document, ParsingOptions};
 
-use super::{Failure, Finder, Found, invalid};
+use super::{CompiledPath, Failure, FoundValue, invalid};
 
-/// Nodes of one document.
-const NODES: u32 = 65_536;
+/// Maximum nodes of a document.
+const MAX_NODES: u32 = 65_536;
 
-/// What each path finds in `text`: the string value of the first node.
+/// Returns the string value of the first node that each path finds in `text`.
 pub(super) fn find<'a>(
     text: &str,
-    finders: impl Iterator<Item = &'a Finder>,
-) -> Result<Vec<Option<Found>>, Failure> {
+    finders: impl Iterator<Item = &'a CompiledPath>,
+) -> Result<Vec<Option<FoundValue>>, Failure> {
     let options = ParsingOptions {
         allow_dtd: false,
-        nodes_limit: NODES,
+        nodes_limit: MAX_NODES,
         ..ParsingOptions::default()
     };
     let document = Document::parse_with_options(text, options)
@@ -22,17 +22,17 @@ pub(super) fn find<'a>(
     finders.map(|finder| first(finder, &document)).collect()
 }
 
-fn first(finder: &Finder, document: &Document<'_>) -> Result<Option<Found>, Failure> {
-    let Finder::Xml(path) = finder else {
+fn first(finder: &CompiledPath, document: &Document<'_>) -> Result<Option<FoundValue>, Failure> {
+    let CompiledPath::Xml(path) = finder else {
         return Ok(None);
     };
     let text = path
         .first(document)
         .map_err(|_| invalid("the response is too large for an XPath in response.map"))?;
-    Ok(text.map(|text| Found { text, typed: false }))
+    Ok(text.map(|text| FoundValue { text, typed: false }))
 }
 
-/// The encoding that an XML declaration names, in lower case.
+/// Returns the encoding of an XML declaration, in lower case.
 pub(super) fn declared(body: &[u8]) -> Option<String> {
     let head = body.get(..body.len().min(128))?;
     let head = String::from_utf8_lossy(head);

@@ -1,8 +1,8 @@
-//! The part of XPath 1.0 that finds a value in an answer: [`SUBSET`].
+//! The part of XPath 1.0 that finds values in a response: [`SUBSET`].
 //!
-//! No XPath crate fitted: the one that is complete brings a whole XQuery engine, the other
-//! one had its last release in 2018. Names match by their local part, whatever the
-//! namespace or prefix, as people write them against services with default namespaces.
+//! No XPath crate fitted: the complete one brings a whole XQuery engine, the other one had its
+//! last release in 2018. Names match by their local part in any namespace, because people write
+//! paths without prefixes for services with default namespaces.
 
 mod parse;
 mod walk;
@@ -10,10 +10,10 @@ mod walk;
 use roxmltree::Document;
 
 use parse::Parser;
-pub(super) use walk::TooMuch;
+pub(super) use walk::BudgetExceeded;
 use walk::Walk;
 
-/// What is understood, in one sentence for a person.
+/// The supported syntax, in one sentence for people.
 pub(super) const SUBSET: &str = "/a/b, //b, *, ., .., @attr, text(), [2], [last()], [@a], [child], \
      [@a='v'], [child='v'], [text()='v'], string(…) and normalize-space(…)";
 
@@ -57,7 +57,10 @@ enum Predicate {
 }
 
 impl XPath {
-    /// Compiles a path; what is wrong with it in words.
+    /// Compiles a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
     pub(super) fn parse(source: &str) -> Result<Self, String> {
         let source = source.trim();
         let inner = |function: &str| {
@@ -73,8 +76,8 @@ impl XPath {
         Ok(Self { path, normalize })
     }
 
-    /// The string value of the first node found, in document order.
-    pub(super) fn first(&self, document: &Document<'_>) -> Result<Option<String>, TooMuch> {
+    /// Returns the string value of the first node found, in document order.
+    pub(super) fn first(&self, document: &Document<'_>) -> Result<Option<String>, BudgetExceeded> {
         let found = Walk::document(&self.path, document)?;
         Ok(found.first().map(|item| {
             let text = item.text();
@@ -167,6 +170,6 @@ mod tests {
         let text = format!("{}{}", "<a>".repeat(3_000), "</a>".repeat(3_000));
         let document = Document::parse(&text).unwrap();
         let path = XPath::parse("//a//a//a//b").unwrap();
-        assert_eq!(path.first(&document), Err(TooMuch));
+        assert_eq!(path.first(&document), Err(BudgetExceeded));
     }
 }

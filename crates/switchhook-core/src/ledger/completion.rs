@@ -1,12 +1,12 @@
-//! Whether a call is over, and taking it out of the ledger.
+//! Decides whether a call is over, and takes it out of the ledger.
 
 use super::{Effect, Entry, Ledger};
 use crate::finished_call::FinishedCall;
 use crate::leg::{Leg, Phase};
 
 impl Ledger {
-    /// The call of `uuid`, when it is over.
-    pub(super) fn settle(&mut self, uuid: &str, now_us: i64) -> Option<Effect> {
+    /// Takes the call of `uuid` out if it is over.
+    pub(super) fn take_if_over(&mut self, uuid: &str, now_us: i64) -> Option<Effect> {
         let group = self.groups.of(uuid)?;
         let over = self.is_over(group, now_us);
         over.then(|| Effect::Over(Box::new(self.close(group))))
@@ -17,14 +17,16 @@ impl Ledger {
             .all(|entry| self.is_done(entry, now_us) && self.all_seen(&entry.leg))
     }
 
-    /// Nothing is waited for.
+    /// Returns whether nothing more is expected of the leg.
     fn is_done(&self, entry: &Entry, now_us: i64) -> bool {
         let leg = &entry.leg;
         match leg.phase {
             Phase::Up | Phase::Lost | Phase::HangingUp => false,
-            Phase::Told => now_us.saturating_sub(entry.heard_us) >= self.options.cdr_patience_us,
+            Phase::CdrSeen => {
+                now_us.saturating_sub(entry.last_seen_us) >= self.options.cdr_patience_us
+            }
             Phase::Down => {
-                let cdr_may_tell = self.options.has_cdrs && leg.lacks_its_cdr();
+                let cdr_may_tell = self.options.has_cdrs && leg.needs_cdr();
                 leg.is_settled() && !cdr_may_tell
             }
         }
@@ -40,11 +42,11 @@ impl Ledger {
     }
 
     pub(super) fn is_seen(&self, link: &str) -> bool {
-        self.legs.contains_key(self.present(link)) || self.finished.has(link)
+        self.legs.contains_key(self.current_uuid(link)) || self.finished.has(link)
     }
 
     pub(super) fn is_overdue(&self, group: u64, now_us: i64) -> bool {
-        let waited = |entry: &Entry| now_us.saturating_sub(entry.heard_us);
+        let waited = |entry: &Entry| now_us.saturating_sub(entry.last_seen_us);
         self.seen(group)
             .all(|entry| entry.leg.phase != Phase::Up && waited(entry) >= self.options.patience_us)
     }
@@ -58,8 +60,9 @@ impl Ledger {
             .map(|entry| entry.leg)
             .collect();
         for leg in &mut legs {
-            // Agents whom nobody saw have CDRs too, written and read before that of the caller.
-            let cdrs_read = self.options.has_cdrs && (leg.mended || leg.phase == Phase::Told);
+            // CDRs of unseen agents are written and read before the caller's.
+            let cdrs_read =
+                self.options.has_cdrs && (leg.cdr_merged || leg.phase == Phase::CdrSeen);
             leg.agents_unknown = leg.may_lack_agents() && !cdrs_read;
         }
         for leg in &legs {

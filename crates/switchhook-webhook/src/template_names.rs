@@ -1,4 +1,5 @@
-//! Which names a template spells out, so that their headers are fetched before it is rendered.
+//! Finds the names that a template spells out, so that their headers are fetched before it is
+//! rendered.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -8,7 +9,7 @@ use regex::Regex;
 use super::context::{call_header, channel_headers, variable_headers};
 use switchhook_core::variables::flow_key;
 
-/// What may stand at the root of a name.
+/// The known roots of names.
 const ROOTS: [&str; 9] = [
     "flow",
     "call",
@@ -21,24 +22,24 @@ const ROOTS: [&str; 9] = [
     "document",
 ];
 
-/// `channel["NAME"]` and `flow.key["NAME"]`; anything less plain is found by rendering.
+/// Matches `channel["NAME"]` and `flow.key["NAME"]`. Less plain forms are found by rendering.
 #[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
 static SUBSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r#"\b(channel|flow\.key)\s*\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\]"#)
         .expect("the pattern is valid")
 });
 
-/// What the templates of a webhook read.
+/// The names that the templates of a webhook read.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct TemplateNames {
     /// Headers, `variable_` included.
     pub headers: BTreeSet<String>,
-    /// Dotted names that lead to longer ones.
+    /// Names that are prefixes of longer ones.
     pub(crate) branches: BTreeSet<String>,
 }
 
-impl Names {
-    /// Adds the names of one template; returns the roots that nothing is known by.
+impl TemplateNames {
+    /// Adds the names of one template. Returns the unknown roots.
     pub(super) fn add(&mut self, names: &[String], source: &str) -> Vec<String> {
         for found in SUBSCRIPT.captures_iter(source) {
             let name = found
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn the_headers_behind_names_are_known_before_a_template_is_rendered() {
-        let mut names = Names::default();
+        let mut names = TemplateNames::default();
         let spelled = ["flow.key.a.b", "call.uuid", "channel", "flaw.key.x"].map(str::to_owned);
         let unknown = names.add(
             &spelled,

@@ -1,18 +1,18 @@
-//! A path's text, read by recursive descent.
+//! Parses a path by recursive descent.
 
 use super::{Path, Predicate, Step, Test};
 
-/// Predicates within predicates.
+/// Maximum nesting of predicates.
 const DEPTH: usize = 8;
 
-/// What is left to read.
+/// A parser over the unread rest of a path.
 pub(super) struct Parser<'s> {
     rest: &'s str,
     depth: usize,
 }
 
 impl Parser<'_> {
-    /// The path that `text` is, all of it.
+    /// Parses all of `text` as a path.
     pub(super) fn whole(text: &str) -> Result<Path, String> {
         let mut parser = Parser {
             rest: text,
@@ -84,7 +84,7 @@ impl Parser<'_> {
         Ok(Test::Child(self.name()?))
     }
 
-    /// `*`, or a name without its prefix.
+    /// Parses `*`, or a name and drops its prefix.
     fn name(&mut self) -> Result<Option<String>, String> {
         if self.eat("*") {
             return Ok(None);

@@ -1,5 +1,6 @@
-//! The forms in which `mod_json_cdr` hands a CDR out: as it is in its `log-dir`; as it is,
-//! percent-encoded (`encode`) or in base64 (`encode=base64`) in a POST and in its `err-log-dir`.
+//! Undoes the encodings of `mod_json_cdr`. It writes plain JSON to its `log-dir`; in a POST and
+//! in its `err-log-dir` the record is plain, percent-encoded (`encode`) or base64
+//! (`encode=base64`).
 
 use std::borrow::Cow;
 
@@ -7,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode;
 
-/// The JSON in `bytes`. Told by its beginning and not by a `Content-Type`: with
-/// `disable-100-continue` mod_json_cdr names a wrong one.
+/// Returns the JSON in `bytes`. The first bytes decide the form, not the `Content-Type`: with
+/// `disable-100-continue` mod_json_cdr sends a wrong one.
 pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     let bytes = bytes.trim_ascii();
     let bytes = bytes.strip_prefix(b"cdr=").unwrap_or(bytes);
@@ -24,23 +25,23 @@ pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     bytes.into()
 }
 
-/// What the switch percent-encodes besides what is not printable ASCII, without the `%`
-/// itself (FreeSWITCH: `switch_utils.h`, `SWITCH_URL_UNSAFE`).
+/// Characters that the switch percent-encodes besides those that are not printable ASCII, without
+/// the `%` itself (FreeSWITCH: `switch_utils.h`, `SWITCH_URL_UNSAFE`).
 const UNSAFE: &[u8] = b"\r\n #&+:;<=>?@[\\]^`{|}\"";
 
-/// Would stand encoded in a text that `encode-values` was applied to.
+/// Returns whether `encode-values` would have encoded the byte.
 fn is_encoded(byte: u8) -> bool {
     !(b' '..=b'~').contains(&byte) || byte == b'%' || UNSAFE.contains(&byte)
 }
 
-/// Whether a value is as the channel had it: the switch would have encoded some of it.
+/// Returns whether a value was not encoded: it holds a byte that the switch would have encoded.
 pub(crate) fn is_plain(value: &str) -> bool {
     value.bytes().any(|byte| byte != b'%' && is_encoded(byte))
 }
 
-/// The value before `encode-values`. A `%41` that the switch would not have written stays: the
-/// switch does not encode a `%` before two hex digits, so it was there. (`%20` may have been
-/// there too; that cannot be told.)
+/// Decodes a value that `encode-values` encoded. A `%41` stays: the switch encodes no letters,
+/// and it leaves a `%` before two hex digits alone, so the `%41` was in the value. (`%20` may
+/// have been there too; nothing tells the two apart.)
 pub(crate) fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -59,7 +60,7 @@ pub(crate) fn decoded(value: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The byte that the text begins with, when it is encoded.
+/// Returns the byte that the text starts with, if it is encoded.
 fn escaped(text: &[u8]) -> Option<u8> {
     let [
         b'%',
@@ -80,8 +81,9 @@ fn escaped(text: &[u8]) -> Option<u8> {
     Some(digit(*high) << 4 | digit(*low)).filter(|byte| is_encoded(*byte))
 }
 
-/// `encode-values` cut this value: of one in which every byte is encoded it drops the last
-/// (FreeSWITCH: `switch_ivr.c`, `switch_ivr_set_json_chan_vars` gives it no room for that).
+/// Returns whether `encode-values` cut this value. The switch drops the last byte of a value in
+/// which every byte is encoded (FreeSWITCH: `switch_ivr.c`, `switch_ivr_set_json_chan_vars`
+/// allocates too little).
 pub(crate) fn is_cut(value: &str) -> bool {
     let bytes = value.as_bytes();
     bytes.chunks(3).all(|chunk| escaped(chunk).is_some())
@@ -91,7 +93,7 @@ pub(crate) fn is_cut(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// The switch's own function, with the room that it is given.
+    /// The switch's own function, with the room it is given.
     fn encode(value: &str) -> String {
         let room = (value.len() * 3).saturating_sub(1);
         let mut out = String::new();
