@@ -1,7 +1,7 @@
 //! The commands over the store: `outbox` and `report`.
 
 use clap::{ArgGroup, Args, Subcommand};
-use switchhook::store::State;
+use switchhook_store::State;
 
 use super::values::{self, Format, Moment, Rate};
 

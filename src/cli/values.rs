@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::DateTime;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use switchhook::report;
-use switchhook::store::State;
+use switchhook_service::report;
+use switchhook_store::State;
 
 /// A moment: `2h` is two hours ago, the other form is RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,16 +4,16 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use switchhook::backtest::{Backtest, BacktestReport, Changed, Tested};
-use switchhook::call_control::WebhookTasks;
-use switchhook::config::Config;
-use switchhook::replay::Recording;
-use switchhook::service::compile;
-use switchhook::store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_service::call_control::WebhookTasks;
+use switchhook_service::config::Config;
+use switchhook_service::service::compile;
+use switchhook_store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_tools::backtest::{Backtest, BacktestReport, Changed, Tested};
+use switchhook_tools::replay::Recording;
 
 use super::counted;
-use super::desk::Desk;
 use super::replay::{printable, shown};
+use super::store_context::StoreContext;
 use crate::cli::operator::Backtest as Args;
 
 /// Calls of a page.
@@ -39,7 +39,7 @@ async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     }
     let folder = args.recordings.clone().unwrap_or(config.recorder.folder);
     let recordings = files(&folder, args.recordings.is_some())?;
-    let desk = Desk::open(path).await?;
+    let desk = StoreContext::open(path).await?;
     let tested = test(&desk.store, &widgets, args, recordings).await;
     desk.store.close().await;
     let report = tested?;

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::Config;
-use switchhook::service::store_options;
-use switchhook::store::{Backlog, Role, Store};
+use switchhook_service::config::Config;
+use switchhook_service::service::store_options;
+use switchhook_store::{Backlog, Role, Store};
 
 use super::counted;
-use super::desk::Desk;
+use super::store_context::StoreContext;
 use crate::cli::operator::{Backup, Restore};
 
 /// Copies the store to a file.
@@ -17,7 +17,7 @@ use crate::cli::operator::{Backup, Restore};
 #[must_use]
 pub fn backup(path: &Path, args: &Backup) -> ExitCode {
     super::exit(super::block_on(async {
-        let desk = Desk::open(path).await?;
+        let desk = StoreContext::open(path).await?;
         let done = desk.store.back_up(&args.file).await;
         let said = done.map_err(|error| error.to_string()).and_then(|()| {
             let (store, file) = (&desk.store, args.file.display());

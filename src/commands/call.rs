@@ -5,11 +5,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use switchhook::call::outcome::Outcome;
-use switchhook::call_control::webhook_test::{self, TestOutcome, WebhookTest};
-use switchhook::call_control::{Asked, WebhookTasks};
-use switchhook::config::Config;
-use switchhook::service::compile;
+use switchhook_core::outcome::Outcome;
+use switchhook_service::call_control::webhook_test::{self, TestOutcome, WebhookTest};
+use switchhook_service::call_control::{Asked, WebhookTasks};
+use switchhook_service::config::Config;
+use switchhook_service::service::compile;
 
 use crate::cli::Call;
 

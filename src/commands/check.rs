@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
-use switchhook::service;
+use switchhook_service::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
+use switchhook_service::service;
 
 use super::counted;
 use crate::cli::Check;

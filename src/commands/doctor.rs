@@ -5,17 +5,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::call::tenants::{Pattern, Route};
-use switchhook::call::variables::{Names, flow_key};
-use switchhook::call_control::HoldMusic;
-use switchhook::config::{self, Config};
-use switchhook::doctor::{
+use eslclient::Limits;
+use switchhook_core::tenants::{Pattern, Route};
+use switchhook_core::variables::{Names, flow_key};
+use switchhook_service::call_control::HoldMusic;
+use switchhook_service::config::{self, Config};
+use switchhook_service::service::{compile, recordings_folder, store_options, target};
+use switchhook_store::Role;
+use switchhook_tools::doctor::{
     self, DoctorReport, Finding, Hooked, Level, Plan, Recorded, Recordings, Switch,
 };
-use switchhook::eslclient::Limits;
-use switchhook::service::{compile, recordings_folder, store_options, target};
-use switchhook::store::Role;
-use switchhook::webhook::options::ValueKind;
+use switchhook_webhook::options::ValueKind;
 
 use super::counted;
 use crate::cli::Doctor;

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use switchhook::config::Config;
-use switchhook::recordings::Target;
-use switchhook::service::target;
-use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
+use switchhook_service::config::Config;
+use switchhook_service::recordings::Target;
+use switchhook_service::service::target;
+use switchhook_store::{Caller, Found, FoundCall, Scrubbed, State};
 
 use super::counted;
-use super::desk::{Desk, Times};
+use super::store_context::{StoreContext, Times};
 use crate::cli::operator::Forget;
 
 /// Calls that are listed.
@@ -31,7 +31,7 @@ pub fn forget(path: &Path, args: &Forget) -> ExitCode {
         let caller = Caller::new(&args.number).ok_or("the number is empty")?;
         let config = Config::load_with_target(path).map_err(|faults| faults.to_string())?;
         let target = target(&config).map_err(|faults| faults.to_string())?;
-        let desk = Desk::open(path).await?;
+        let desk = StoreContext::open(path).await?;
         let done = run(&desk, target.as_ref(), &caller, args.yes).await;
         desk.store.close().await;
         done.map(|()| true)
@@ -39,7 +39,7 @@ pub fn forget(path: &Path, args: &Forget) -> ExitCode {
 }
 
 async fn run(
-    desk: &Desk,
+    desk: &StoreContext,
     target: Option<&Target>,
     caller: &Caller,
     yes: bool,
@@ -76,7 +76,7 @@ async fn run(
     }
 }
 
-async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
+async fn find(desk: &StoreContext, caller: &Caller) -> Result<Found, String> {
     let found = desk.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
 }

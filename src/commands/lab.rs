@@ -10,10 +10,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStderr, Command};
 use tokio::time::timeout;
 
-use switchhook::config::Config;
-use switchhook::lab::switch::Pace;
-use switchhook::lab::{self, LabOptions, Started};
-use switchhook::service::Service;
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
+use switchhook_sim::switch::Pace;
+use switchhook_sim::{self, LabOptions, Started};
 
 use crate::cli::Lab;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use switchhook::lab::load::{
+use switchhook_sim::load::{
     self, Handler, Http, Load, LoadOptions, TableOptions, keep_off_first, run_table,
 };
-use switchhook::lab::switch::Pace;
+use switchhook_sim::switch::Pace;
 
 use crate::cli::Lab;
 

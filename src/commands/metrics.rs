@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use switchhook::ops::files::{ALERTS, DASHBOARD};
+use switchhook_admin::monitoring::{ALERTS, DASHBOARD};
 
 use crate::cli::operator::Metrics;
 

@@ -4,7 +4,6 @@ mod backtest;
 mod backup;
 mod call;
 mod check;
-mod desk;
 mod doctor;
 mod forget;
 mod lab;
@@ -17,6 +16,7 @@ mod receiver;
 mod replay;
 mod report;
 mod serve;
+mod store_context;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;

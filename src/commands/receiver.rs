@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use chrono::Local;
 
-use switchhook::lab::receiver::{Receiver, Request};
+use switchhook_sim::receiver::{Receiver, Request};
 
 /// Characters of a body that are shown; a line stays a line.
 const SHOWN: usize = 16 * 1024;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::Config;
-use switchhook::recorder::What;
-use switchhook::replay::{self, Difference, Recording};
+use switchhook_service::config::Config;
+use switchhook_service::recorder::What;
+use switchhook_tools::replay::{self, Difference, Recording};
 
 use crate::cli::operator::Replay;
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use switchhook::report::{self, ReportError, ReportOptions};
-use switchhook::store::CallFilter;
+use switchhook_service::report::{self, ReportError, ReportOptions};
+use switchhook_store::CallFilter;
 
-use super::desk::Desk;
+use super::store_context::StoreContext;
 use crate::cli::operator::Report;
 
 /// Writes the calls and what their webhooks kept to standard output.
@@ -17,14 +17,14 @@ use crate::cli::operator::Report;
 #[must_use]
 pub fn report(path: &Path, args: &Report) -> ExitCode {
     super::exit(super::block_on(async {
-        let desk = Desk::open(path).await?;
+        let desk = StoreContext::open(path).await?;
         let written = write(&desk, args).await;
         desk.store.close().await;
         written.map(|()| true)
     }))
 }
 
-async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
+async fn write(desk: &StoreContext, args: &Report) -> Result<(), String> {
     let options = ReportOptions {
         filter: CallFilter {
             flow: args.flow.clone(),

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use switchhook::config::Config;
-use switchhook::service::Service;
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
 
 /// Runs the service until SIGTERM or SIGINT; SIGHUP reads the configuration again. A
 /// second signal to stop does not wait for calls and deliveries.

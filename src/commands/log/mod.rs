@@ -12,7 +12,7 @@ use tracing::{Metadata, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use switchhook::metric_names;
+use switchhook_core::metric_names;
 
 use queue::{Queue, Teller};
 

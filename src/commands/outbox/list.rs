@@ -1,14 +1,14 @@
 //! `switchhook outbox list`.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use switchhook::outbox;
-use switchhook::report::printable;
-use switchhook::store::{Filter, State};
+use switchhook_service::outbox;
+use switchhook_service::report::printable;
+use switchhook_store::{Filter, State};
 
 use super::row::{Pauses, Row, kind_word};
 use crate::cli::operator::List;
 use crate::commands;
-use crate::commands::desk::Desk;
+use crate::commands::store_context::StoreContext;
 
 const COLUMNS: [&str; 8] = [
     "id",
@@ -22,7 +22,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 /// The oldest documents that fit; what is worth knowing beside them goes to standard error.
-pub async fn list(desk: &Desk, args: &List) -> Result<(), String> {
+pub async fn list(desk: &StoreContext, args: &List) -> Result<(), String> {
     // One more than is shown, to know whether there are more.
     let limit = args.limit.saturating_add(1);
     let documents = outbox::list(&desk.store, &filter(args), limit).await;

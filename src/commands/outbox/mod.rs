@@ -8,10 +8,10 @@ mod show;
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::outbox;
-use switchhook::store::Filter;
+use switchhook_service::outbox;
+use switchhook_store::Filter;
 
-use super::desk::Desk;
+use super::store_context::StoreContext;
 use crate::cli::operator::{Outbox, Resume, Which};
 
 /// Lists, shows, sends again.
@@ -20,7 +20,7 @@ use crate::cli::operator::{Outbox, Resume, Which};
 #[must_use]
 pub fn outbox(path: &Path, what: &Outbox) -> ExitCode {
     super::exit(super::block_on(async {
-        let desk = Desk::open(path).await?;
+        let desk = StoreContext::open(path).await?;
         let done = match what {
             Outbox::List(args) => list::list(&desk, args).await,
             Outbox::Show(args) => show::show(&desk, args).await,
@@ -32,7 +32,7 @@ pub fn outbox(path: &Path, what: &Outbox) -> ExitCode {
     }))
 }
 
-async fn resume(desk: &Desk, args: &Resume) -> Result<(), String> {
+async fn resume(desk: &StoreContext, args: &Resume) -> Result<(), String> {
     let name = &args.webhook;
     let resumed = outbox::resume(&desk.store, name).await;
     match resumed.map_err(|error| error.to_string())? {

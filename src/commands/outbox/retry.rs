@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use switchhook::outbox::{self, Replayed, RetryOptions};
-use switchhook::store::Filter;
+use switchhook_service::outbox::{self, Replayed, RetryOptions};
+use switchhook_store::Filter;
 
 use crate::cli::operator::Retry;
 use crate::cli::values::Rate;
 use crate::commands;
 use crate::commands::counted;
-use crate::commands::desk::{Desk, brief};
+use crate::commands::store_context::{StoreContext, brief};
 
 /// Sends documents again, or says how many it would be.
-pub async fn retry(desk: &Desk, args: &Retry) -> Result<(), String> {
+pub async fn retry(desk: &StoreContext, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
         filter: Filter {
             ids: args.ids.clone(),

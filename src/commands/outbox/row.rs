@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use switchhook::store::{DeliveryKind, DocumentRow, State};
+use switchhook_store::{DeliveryKind, DocumentRow, State};
 
-use crate::commands::desk::Times;
+use crate::commands::store_context::Times;
 
 /// Paused webhooks, each with the reason.
 pub type Pauses = BTreeMap<String, String>;

@@ -6,18 +6,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use switchhook::outbox;
-use switchhook::report::printable;
-use switchhook::store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
-use switchhook::webhook::redact;
+use switchhook_service::outbox;
+use switchhook_service::report::printable;
+use switchhook_store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
+use switchhook_webhook::redact;
 
 use super::row::{Row, kind_word};
 use crate::cli::operator::Show;
 use crate::commands;
-use crate::commands::desk::{Desk, Times, brief};
+use crate::commands::store_context::{StoreContext, Times, brief};
 
 /// One document with its attempts and what is sent.
-pub async fn show(desk: &Desk, args: &Show) -> Result<(), String> {
+pub async fn show(desk: &StoreContext, args: &Show) -> Result<(), String> {
     let document = outbox::show(&desk.store, &args.id).await;
     let document = document.map_err(|error| error.to_string())?;
     let pauses = desk.pauses().await?;

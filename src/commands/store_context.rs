@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use switchhook::call::tenants::Tenants;
-use switchhook::config::Config;
-use switchhook::report;
-use switchhook::service::{store_options, tenants};
-use switchhook::store::{Clock, Role, Store};
+use switchhook_core::tenants::Tenants;
+use switchhook_service::config::Config;
+use switchhook_service::report;
+use switchhook_service::service::{store_options, tenants};
+use switchhook_store::{Clock, Role, Store};
 
 /// An operator's place: the store and the account's time zone.
-pub struct Desk {
+pub struct StoreContext {
     /// Open beside a service that may be running.
     pub store: Store,
     /// How times are shown.
@@ -24,7 +24,7 @@ pub struct Desk {
     webhooks: Vec<String>,
 }
 
-impl Desk {
+impl StoreContext {
     /// Opens the store of the configuration at `path`; no secret of it needs to be there.
     ///
     /// # Errors
