@@ -168,7 +168,10 @@ async fn a_paused_webhook_is_told_and_resumed() {
     assert_eq!(rows[0]["next_attempt"], serde_json::Value::Null);
 
     let resume = ["outbox", "resume", "completed"];
-    assert_eq!(place.run(&resume).done(), "completed is sent to again\n");
+    assert_eq!(
+        place.run(&resume).done(),
+        "deliveries to completed are resumed\n"
+    );
     assert_eq!(place.run(&resume).done(), "completed was not paused\n");
     place
         .run(&["outbox", "resume", "nobody"])

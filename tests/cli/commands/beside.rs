@@ -121,7 +121,7 @@ async fn sigterm_lets_a_delivery_under_way_end() {
     assert_eq!(leased[0]["next_attempt"], serde_json::Value::Null);
 
     serving.ask_to_stop();
-    serving.wait_for_log("asked to stop");
+    serving.wait_for_log("stopping after a signal");
     receiver.answer();
     assert_eq!(serving.end(), Some(0));
     let delivered = place.json(&["outbox", "list", "--state", "delivered", "--json"]);

@@ -121,7 +121,7 @@ async fn a_caller_is_forgotten_beside_a_service_that_goes_on() {
     let serving = Serving::start(&place);
     slow.next();
     let said = place.run(&["forget", "+4930123", "--yes"]).done();
-    assert!(said.contains("1 document (being tried)"), "{said}");
+    assert!(said.contains("1 document (being sent)"), "{said}");
     assert!(said.contains("while serve is stopped"), "{said}");
     slow.answer();
     assert_eq!(place.json(&["outbox", "list", "--json"]), json!([]));

@@ -134,7 +134,7 @@ async fn no_secret_is_in_anything_that_the_program_emits() {
     // Another password, while it runs.
     fs::write(place.folder.path().join("password"), format!("{ROTATED}\n")).unwrap();
     serving.reload();
-    serving.wait_for_log("read the configuration again");
+    serving.wait_for_log("reloaded the configuration");
     emitted += &calls(esl).await;
     for page in ["/", "/readyz", "/healthz", "/metrics"] {
         emitted += &serving.get(page);

@@ -70,7 +70,7 @@ async fn calls_get_their_line_while_nobody_reads_the_log_which_says_what_it_lack
         );
     }
     drop(unread);
-    let told = serving.wait_for_log("lines were left out of the log here");
+    let told = serving.wait_for_log("lines were dropped from the log here");
     let told: Value = serde_json::from_str(&told).unwrap();
     assert!(told["lines"].as_u64().unwrap() >= lines, "{told}");
     assert!(serving.whole_log().contains("\"message\":\"stopped\""));
