@@ -46,7 +46,7 @@ async fn a_document_that_nobody_took_is_sent_again_after_a_dry_run() {
     assert_eq!(posts[0].body, posts[before].body);
     browser
         .wait_until(
-            "document.querySelector('.said').innerText === '1 document will be sent again.'",
+            "document.querySelector('.result').innerText === '1 document will be sent again.'",
         )
         .await;
     browser.go(&fixture.url("/outbox?state=delivered")).await;
@@ -71,7 +71,7 @@ async fn without_the_right_token_nothing_is_sent_again() {
     browser.type_into("#token", "wrong").await;
     browser.click("form.replay button").await;
     browser
-        .wait_until("document.querySelector('.said').innerText.includes('token')")
+        .wait_until("document.querySelector('.result').innerText.includes('token')")
         .await;
     assert_eq!(fixture.inbox.posts().len(), 1);
     let button = browser

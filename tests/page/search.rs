@@ -66,7 +66,7 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
         tokio::task::yield_now().await;
     }
     browser.go(&address).await;
-    let card = browser.text("section[aria-labelledby=widgets]").await;
+    let card = browser.text("section[aria-labelledby=lookups]").await;
     for part in [
         "POST http://",
         "/callers?api_key=",
@@ -177,10 +177,10 @@ async fn a_call_that_asked_no_webhook_says_so() {
     let link = regex::Regex::new(r"/calls/[0-9a-f-]{36}").unwrap();
     let calls = page("/calls").await;
     let call = link.find(&calls).unwrap().as_str();
-    let told = page(call).await;
+    let page_text = page(call).await;
     assert!(
-        told.contains("No webhook is known that this call asked."),
-        "{told}"
+        page_text.contains("No webhook is known that this call asked."),
+        "{page_text}"
     );
     fixture.service.stop().await;
 }

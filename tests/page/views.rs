@@ -20,7 +20,7 @@ async fn a_call_appears_while_it_is_on_hold_and_moves_on_by_itself() {
     };
     browser.go(&fixture.url("/")).await;
     browser
-        .wait_until("document.body.innerText.includes('Nobody is on hold')")
+        .wait_until("document.body.innerText.includes('No calls on hold')")
         .await;
     let mut peer = fixture.hold().await;
     browser
@@ -35,7 +35,7 @@ async fn a_call_appears_while_it_is_on_hold_and_moves_on_by_itself() {
     browser
         .wait_until("document.querySelector('.calls li')?.innerText.includes('HTTP_STATUS')")
         .await;
-    assert!(browser.text("main").await.contains("Nobody is on hold"));
+    assert!(browser.text("main").await.contains("No calls on hold"));
     assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
     fixture.service.stop().await;

@@ -38,9 +38,9 @@ async fn a_webhook_is_tried_with_given_variables_and_only_when_the_button_is_pre
     assert!(request.body.contains("919822003887"), "{}", request.body);
     assert!(request.body.contains("HFC=1 23"), "{}", request.body);
     browser
-        .wait_until("document.querySelector('.said')?.innerText.includes('line 0')")
+        .wait_until("document.querySelector('.result')?.innerText.includes('line 0')")
         .await;
-    let shown = browser.text(".said").await;
+    let shown = browser.text(".result").await;
     for part in [
         "HTTP 200",
         "headers",
@@ -56,7 +56,7 @@ async fn a_webhook_is_tried_with_given_variables_and_only_when_the_button_is_pre
     browser.click("form.try button").await;
     fixture.receiver.answer(503, "later").await;
     browser
-        .wait_until("document.querySelector('.said')?.innerText.includes('line 1 · HTTP_STATUS')")
+        .wait_until("document.querySelector('.result')?.innerText.includes('line 1 · HTTP_STATUS')")
         .await;
     assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);

@@ -65,15 +65,15 @@ mod tests {
 
     #[test]
     fn the_sentence_says_how_many_and_over_which_time() {
-        let said = |documents, dry_run, rate: Option<f64>| {
+        let text = |documents, dry_run, rate: Option<f64>| {
             let rate = rate.map(|per_second| Rate { per_second });
             sentence(&Replayed { documents, dry_run }, rate)
         };
-        assert_eq!(said(1, false, Some(1.0)), "1 document will be sent again\n");
+        assert_eq!(text(1, false, Some(1.0)), "1 document will be sent again\n");
         assert_eq!(
-            said(601, true, Some(10.0)),
+            text(601, true, Some(10.0)),
             "601 documents would be sent again, over 1m; nothing was changed\n"
         );
-        assert!(said(u64::MAX, false, Some(1e-300)).starts_with("18446744073709551615"));
+        assert!(text(u64::MAX, false, Some(1e-300)).starts_with("18446744073709551615"));
     }
 }

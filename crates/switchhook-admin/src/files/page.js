@@ -25,10 +25,10 @@ const busy = () => {
   const at = document.activeElement;
   const writes = main.contains(at) && at.matches("input, select, textarea");
   const marked = window.getSelection();
-  const said = main.querySelector(".said:not(:empty)");
+  const result = main.querySelector(".result:not(:empty)");
   // A page with a form to fill in is never updated.
   const filled = main.querySelector("form.try");
-  return writes || said || filled || (!marked.isCollapsed && main.contains(marked.anchorNode));
+  return writes || result || filled || (!marked.isCollapsed && main.contains(marked.anchorNode));
 };
 
 const show = (text) => {
@@ -68,7 +68,7 @@ const listen = () => {
 
 // A form that changes something sends the token, which is kept for this tab only.
 const send = async (form) => {
-  const [token, said, button] = [form.querySelector("#token"), form.querySelector(".said"), form.querySelector("button")];
+  const [token, result, button] = [form.querySelector("#token"), form.querySelector(".result"), form.querySelector("button")];
   button.disabled = true;
   try {
     const answer = await fetch(form.getAttribute("action"), {
@@ -78,13 +78,13 @@ const send = async (form) => {
     });
     const text = await answer.text();
     if (answer.headers.get("content-type")?.startsWith("text/html")) {
-      said.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
-    } else said.textContent = text;
+      result.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    } else result.textContent = text;
     if (answer.ok) sessionStorage.setItem("token", token.value);
     // A replay is sent once; a webhook can be tested again.
     button.disabled = answer.ok && !form.matches(".try");
   } catch {
-    said.textContent = "The service does not answer.";
+    result.textContent = "The service does not answer.";
     button.disabled = false;
   }
 };

@@ -22,8 +22,8 @@ pub(crate) fn section(state: &AdminState, call: &CallEntry, kept: &[KeptResponse
     let runs = &call.history.runs;
     html! {
         @if !runs.is_empty() {
-            section aria-labelledby="widgets" {
-                h2 #widgets title="One for each webhook in the dialplan." { "Webhooks asked" }
+            section aria-labelledby="lookups" {
+                h2 #lookups title="One for each webhook in the dialplan." { "Webhooks asked" }
                 @for lookup in runs {
                     article.card {
                         (heading(state, call, lookup))

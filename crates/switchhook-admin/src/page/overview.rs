@@ -34,7 +34,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
         section aria-labelledby="held" {
             h2 #held { "On hold now" @if on_hold_count > HELD { span.quiet { "the longest " (HELD) " of " (on_hold_count) } } }
             @if on_hold.is_empty() {
-                p.empty { "Nobody is on hold." }
+                p.empty { "No calls on hold." }
             } @else {
                 (components::on_hold(&on_hold))
             }

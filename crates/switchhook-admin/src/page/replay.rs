@@ -104,7 +104,7 @@ fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
             input #token type="password" autocomplete="off" required;
             button { (name) }
             noscript { p { "This needs scripts. On the command line: " code { (command(selection)) } } }
-            p.said role="status" {}
+            p.result role="status" {}
         }
     }
 }

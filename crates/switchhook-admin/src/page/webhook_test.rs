@@ -63,7 +63,7 @@ fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
                 button disabled aria-describedby="why" { "Send the request" }
                 p #why.quiet { (NEEDS_TOKEN) }
             }
-            div.said role="status" {}
+            div.result role="status" {}
         }
         h2 { "On the command line" }
         pre tabindex="0" aria-label="Command line of this test" { (command) }
