@@ -5,90 +5,90 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use switchhook::config::Config;
-use switchhook::recordings::Target;
-use switchhook::service::target;
-use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
+use switchhook_service::config::Config;
+use switchhook_service::recordings::Target;
+use switchhook_service::service::target;
+use switchhook_store::{Caller, Found, FoundCall, Scrubbed, State};
 
 use super::counted;
-use super::desk::{Desk, Times};
+use super::store_context::{StoreContext, Times};
 use crate::cli::operator::Forget;
 
-/// Calls that are listed.
+/// Calls and recordings that are listed.
 const LISTED: usize = 20;
-/// Calls that the target is asked for at once.
+/// Requests to the upload target at once, one for each call.
 const AT_ONCE: usize = 16;
-/// Looks for what came in while the rest was removed.
+/// Passes: a running service may store more while a pass erases.
 const LOOKS: usize = 10;
 
-/// Says what the store has of a caller, and what was uploaded of their calls, and removes it when
-/// it is told to.
+/// Lists what the store and the upload target have of a caller; erases it with `--yes`.
 ///
-/// Exit status 1 when the store or the target could not be read or written.
+/// Exits with 1 if the store or the target cannot be read or written.
 #[must_use]
 pub fn forget(path: &Path, args: &Forget) -> ExitCode {
     super::exit(super::block_on(async {
         let caller = Caller::new(&args.number).ok_or("the number is empty")?;
         let config = Config::load_with_target(path).map_err(|faults| faults.to_string())?;
         let target = target(&config).map_err(|faults| faults.to_string())?;
-        let desk = Desk::open(path).await?;
-        let done = run(&desk, target.as_ref(), &caller, args.yes).await;
-        desk.store.close().await;
+        let context = StoreContext::open(path).await?;
+        let done = run(&context, target.as_ref(), &caller, args.yes).await;
+        context.store.close().await;
         done.map(|()| true)
     }))
 }
 
 async fn run(
-    desk: &Desk,
+    context: &StoreContext,
     target: Option<&Target>,
     caller: &Caller,
     yes: bool,
 ) -> Result<(), String> {
-    let found = find(desk, caller).await?;
-    super::say(&listed(&found, &desk.times))?;
+    let found = find(context, caller).await?;
+    super::write_stdout(&listed(&found, &context.times))?;
     let uploaded = uploaded(target, &found).await?;
     if let Some(target) = target {
-        super::say(&listed_objects(target, &uploaded))?;
+        super::write_stdout(&listed_objects(target, &uploaded))?;
     }
     if !yes {
-        return super::say("nothing was changed; --yes erases it\n");
+        return super::write_stdout("nothing was changed; --yes erases it\n");
     }
-    // Also when nothing is found: a look before may have left copies in free pages.
+    // Even if nothing is found: an earlier run may have left copies in free pages.
     let mut left = found;
     for _ in 0..LOOKS {
-        // What was uploaded is found by what is stored, so it goes first.
+        // The uploads are found through the stored calls, so they go first.
         delete(target, &left).await?;
-        let forgotten = desk.store.forget(&left).await;
+        let forgotten = context.store.forget(&left).await;
         forgotten.map_err(|error| error.to_string())?;
-        // What a serve was uploading just then.
+        // What a running service uploaded meanwhile.
         delete(target, &left).await?;
-        left = find(desk, caller).await?;
+        left = find(context, caller).await?;
         if left.is_empty() {
             break;
         }
     }
-    let scrubbed = desk.store.scrub().await;
-    let scrubbed = scrubbed.map_err(|error| format!("it is erased, but {error}"))?;
-    super::say(after(scrubbed))?;
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err("more comes in than is erased; run it again".into()),
+    let scrubbed = context.store.scrub().await;
+    let scrubbed = scrubbed.map_err(|error| format!("the data is erased, but {error}"))?;
+    super::write_stdout(after(scrubbed))?;
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err("a running service stored more while this command erased; run it again".into())
     }
 }
 
-async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
-    let found = desk.store.find_caller(caller).await;
+async fn find(context: &StoreContext, caller: &Caller) -> Result<Found, String> {
+    let found = context.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
 }
 
-/// What was uploaded of the calls that were found.
+/// Returns the uploaded recordings of the calls.
 async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>, String> {
     let Some(target) = target else {
         return Ok(Vec::new());
     };
     let asked = stream::iter(&found.call_uuids).map(|uuid| target.of_call(uuid));
     let keys: Result<Vec<Vec<String>>, String> = asked.buffered(AT_ONCE).try_collect().await;
-    let keys = keys.map_err(|error| format!("{target} cannot be looked through: {error}"))?;
+    let keys = keys.map_err(|error| format!("{target} cannot be listed: {error}"))?;
     Ok(keys.concat())
 }
 
@@ -130,7 +130,7 @@ fn listed(found: &Found, times: &Times) -> String {
         let number = count(found.documents(state));
         if number > 0 {
             let word = match state {
-                State::Leased => "being tried",
+                State::Leased => "being sent",
                 State::Waiting | State::Delivered | State::Dead => state.as_str(),
             };
             parts.push(format!(
@@ -148,7 +148,7 @@ fn listed(found: &Found, times: &Times) -> String {
         let legs = counted(count(found.legs), "leg", "legs");
         let _ = writeln!(
             out,
-            "{legs} of calls that are not over stay; run it again when they are"
+            "{legs} of calls that are not over stay; run it again when the calls are over"
         );
     }
     out
@@ -165,6 +165,7 @@ fn line(call: &FoundCall, times: &Times) -> String {
     )
 }
 
+/// Returns the sentence about copies that may be left.
 const fn after(scrubbed: Scrubbed) -> &'static str {
     match scrubbed {
         Scrubbed::All => "it is erased, and the file written anew\n",

@@ -1,4 +1,4 @@
-//! The program as it is run: its commands, and what the repository promises of itself.
+//! The program from outside: its commands, its package, and the rules for its dependencies.
 
 mod architecture;
 mod check;

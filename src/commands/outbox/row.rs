@@ -1,16 +1,16 @@
-//! A document of the outbox as its commands print it.
+//! A document of the outbox as the commands print it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use switchhook::store::{DeliveryKind, DocumentRow, State};
+use switchhook_store::{DeliveryKind, DocumentRow, State};
 
-use crate::commands::desk::Times;
+use crate::commands::store_context::Times;
 
 /// Paused webhooks, each with the reason.
 pub type Pauses = BTreeMap<String, String>;
 
-/// The field names are a contract: `--json` prints them. Times are RFC 3339.
+/// One document. `--json` prints the field names, so they are a contract. Times are RFC 3339.
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     pub id: &'a str,
@@ -22,11 +22,11 @@ pub struct Row<'a> {
     pub state: State,
     pub attempts: u32,
     pub made: String,
-    /// None when there is no next one, when it is under way, or its webhook is paused.
+    /// `None` if there is no next attempt, one is under way, or the webhook is paused.
     pub next_attempt: Option<String>,
     pub last_attempt: Option<String>,
     pub last_outcome: &'a str,
-    /// Why its webhook is paused.
+    /// The reason why the webhook is paused.
     pub paused: Option<&'a str>,
     pub body_bytes: u64,
 }
@@ -54,7 +54,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The word for people where a time would stand.
+    /// Returns the time of the next attempt, or a word in its place.
     pub fn next_in_words(&self) -> &str {
         match (self.state, &self.next_attempt) {
             (State::Waiting, Some(at)) => at,

@@ -80,7 +80,7 @@ impl CallReport {
             noted.tell(&self);
         }
         let known = self.known;
-        options.live_calls.ran(self.into_run(), known);
+        options.live_calls.record_lookup(self.into_run(), known);
     }
 
     /// The end of its recording.
@@ -102,12 +102,12 @@ impl CallReport {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let held_ms = i64::try_from(self.held.as_millis()).unwrap_or(i64::MAX);
         LookupRecord {
-            uuid: live_calls::cut(self.channel.uuid),
-            webhook: live_calls::cut(self.channel.widget),
-            caller: live_calls::cut(self.channel.caller),
-            called: live_calls::cut(self.channel.destination),
-            account: self.channel.account.map(live_calls::cut),
-            flow: self.channel.flow.map(live_calls::cut),
+            uuid: live_calls::truncate(self.channel.uuid),
+            webhook: live_calls::truncate(self.channel.widget),
+            caller: live_calls::truncate(self.channel.caller),
+            called: live_calls::truncate(self.channel.destination),
+            account: self.channel.account.map(live_calls::truncate),
+            flow: self.channel.flow.map(live_calls::truncate),
             began_ms: clock::now_ms().saturating_sub(held_ms),
             held_us: micros(self.held),
             ending: self.ending.as_str().into(),

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use crate::config::{self, Credentials};
 use crate::follow::{Inlet, NotTaken};
-use switchhook_admin::cdr_receiver::{Basic, ReceiveCdr, Refusal};
+use switchhook_admin::cdr_receiver::{BasicCredentials, CdrRejection, ReceiveCdr};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::metric_names;
 
@@ -35,30 +35,35 @@ impl CdrPosts {
         }
     }
 
-    async fn give(&self, name: &str, said: Option<Basic>, record: &[u8]) -> Result<(), Refusal> {
+    async fn give(
+        &self,
+        name: &str,
+        said: Option<BasicCredentials>,
+        record: &[u8],
+    ) -> Result<(), CdrRejection> {
         let switch = self.0.iter().find(|switch| switch.inlet.is_of(name));
         let switch = switch.ok_or_else(|| unknown(name))?;
         if !switch.admits(said) {
-            return Err(Refusal::Unauthorized);
+            return Err(CdrRejection::Unauthorized);
         }
         let cdr = Cdr::parse(record).map_err(|error| switch.refuse(&error.to_string()))?;
         match switch.inlet.take(cdr).await {
             Ok(()) => Ok(()),
             Err(error @ NotTaken::Foreign) => Err(switch.refuse(&error.to_string())),
-            Err(error @ NotTaken::NotNow) => Err(Refusal::NotNow(error.to_string())),
+            Err(error @ NotTaken::NotNow) => Err(CdrRejection::Unavailable(error.to_string())),
         }
     }
 }
 
-fn unknown(name: &str) -> Refusal {
+fn unknown(name: &str) -> CdrRejection {
     let name = name.escape_debug();
-    Refusal::Unknown(format!(
+    CdrRejection::UnknownSwitch(format!(
         "no switch {name} may post here: set json_cdr_post = true in its [[freeswitch]], or post to /json_cdr/ and its name in cdrId"
     ))
 }
 
 impl Switch {
-    fn admits(&self, said: Option<Basic>) -> bool {
+    fn admits(&self, said: Option<BasicCredentials>) -> bool {
         let Some(wanted) = &self.auth else {
             return true;
         };
@@ -71,21 +76,21 @@ impl Switch {
         said.is_some_and(|(user, password)| digest(&user, &password) == wanted)
     }
 
-    fn refuse(&self, why: &str) -> Refusal {
+    fn refuse(&self, why: &str) -> CdrRejection {
         let switch = self.address.clone();
         warn!(switch, why, "a posted record is refused");
         counter!(metric_names::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
-        Refusal::Bad(why.to_owned())
+        CdrRejection::Invalid(why.to_owned())
     }
 }
 
 impl ReceiveCdr for CdrPosts {
-    fn take(
+    fn receive(
         &self,
         switch: String,
-        said: Option<Basic>,
+        said: Option<BasicCredentials>,
         record: Bytes,
-    ) -> BoxFuture<'_, Result<(), Refusal>> {
+    ) -> BoxFuture<'_, Result<(), CdrRejection>> {
         async move { self.give(&switch, said, &record).await }.boxed()
     }
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_control::CallControl;
 use crate::traces;
-use switchhook_admin::http::Check;
+use switchhook_admin::state::Check;
 
 use super::Health;
 

@@ -30,7 +30,7 @@ fn about(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummar
         url: redact::template(&request.url),
         timeout: request.timeout,
         http2_streams: (streams != usual).then_some(streams),
-        rests: webhook
+        breaker: webhook
             .breaker
             .map(|breaker| (breaker.failures, breaker.pause)),
         in_background: !widget.wait_for_response,

@@ -86,7 +86,10 @@ impl DocumentBuilder {
 impl follow::FinishCall for DocumentBuilder {
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
-        let finished = self.flows.load().finish(call, self.live_calls.take(&legs));
+        let finished = self
+            .flows
+            .load()
+            .finish(call, self.live_calls.take_lookups(&legs));
         if finished.call.unpublished.is_none() {
             say_what_is_missing(&call.id, &finished.story);
         }

@@ -44,8 +44,9 @@ use crate::limits;
 use crate::outbox::Endpoints;
 use crate::traces;
 use switchhook_admin::config_summary::ConfigSummaries;
-use switchhook_admin::http::{self, Ops};
+use switchhook_admin::http;
 use switchhook_admin::live_calls::LiveCalls;
+use switchhook_admin::state::{self, AdminState};
 use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
 use switchhook_store::{self as store, Role, Store, StoreError};
@@ -242,8 +243,8 @@ impl Service {
             traces.clone(),
         );
         let stop_http = CancellationToken::new();
-        let ops = Ops {
-            abouts: Arc::clone(&abouts),
+        let ops = AdminState {
+            config_summaries: Arc::clone(&abouts),
             checks,
             metrics,
             live_calls,
@@ -251,9 +252,9 @@ impl Service {
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
-            may_change: config.listen.http_token.is_some(),
-            trials: WebhookTests::desk(&call_control),
-            pages: http::places(),
+            changes_allowed: config.listen.http_token.is_some(),
+            webhook_tester: WebhookTests::desk(&call_control),
+            sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
         };
         let posts = posts(config, records);

@@ -13,7 +13,7 @@ use crate::config::{Config, Diagnostics};
 use crate::follow::{CallQuery, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
 use crate::recordings::{DocumentMaker, Engine};
-use switchhook_admin::http::Posts;
+use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
 use super::cdr_receiver::CdrPosts;
@@ -127,8 +127,8 @@ pub(super) fn follow(
 }
 
 /// Where switches post their CDRs.
-pub(super) fn posts(config: &Config, records: CdrPosts) -> Posts {
-    Posts {
+pub(super) fn posts(config: &Config, records: CdrPosts) -> CdrEndpoint {
+    CdrEndpoint {
         records: Arc::new(records),
         bytes: config.limits.frame_body_bytes,
     }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use crate::call_control::webhook_test::{WebhookTest, channel};
 use crate::call_control::{Asked, CallControl};
-use switchhook_admin::webhook_test::{self, TestWebhook};
+use switchhook_admin::webhook_tester::{TestResult, TestWebhook, WebhookTester};
 use switchhook_core::outcome::Outcome;
 
 /// Over the webhooks of the calls on hold.
@@ -16,8 +16,8 @@ pub(crate) struct WebhookTests(Arc<CallControl>);
 
 impl WebhookTests {
     /// For the page.
-    pub(super) fn desk(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
-        webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
+    pub(super) fn desk(call_control: &Arc<CallControl>) -> WebhookTester {
+        WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
     }
 }
 
@@ -30,7 +30,7 @@ impl TestWebhook for WebhookTests {
         &self,
         webhook: String,
         variables: Vec<(String, String)>,
-    ) -> BoxFuture<'_, Option<webhook_test::TestResult>> {
+    ) -> BoxFuture<'_, Option<TestResult>> {
         let widgets = self.0.widgets();
         async move {
             let channel = channel(variables);
@@ -42,7 +42,7 @@ impl TestWebhook for WebhookTests {
             };
             let tried = trial.ask().await;
             let failure = tried.outcome.verdict.as_ref().err();
-            Some(webhook_test::TestResult {
+            Some(TestResult {
                 request,
                 status: tried.outcome.status,
                 phases: phases(&tried.outcome),

@@ -1,5 +1,6 @@
-//! The page's own files, part of the program. Their addresses change with their content, so a
-//! browser may keep them.
+//! The page's own files, compiled into the program.
+//!
+//! A file's address changes with its content, so a browser may keep it for ever.
 
 use axum::extract::Path;
 use axum::http::{StatusCode, header};
@@ -25,7 +26,7 @@ const FILES: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// The address of a file.
+/// Returns the address of a file.
 pub(crate) fn url(name: &str) -> String {
     let file = FILES.iter().find(|(known, _, _)| *known == name);
     let hash = file.map(|(_, _, text)| Sha256::digest(text));
@@ -37,13 +38,13 @@ pub(crate) fn url(name: &str) -> String {
     format!("/files/{name}?{short}")
 }
 
-/// The mark of the brand, to stand in the page.
+/// Returns the logo, to stand in the page.
 pub(crate) fn mark() -> Markup {
     PreEscaped(include_str!("../files/icon.svg").to_owned())
 }
 
-/// Answers with one.
-pub(crate) async fn file(Path(name): Path<String>) -> Response {
+/// Responds with a file.
+pub(crate) async fn respond(Path(name): Path<String>) -> Response {
     let Some((_, kind, text)) = FILES.iter().find(|(known, _, _)| *known == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -1,4 +1,7 @@
-//! `switchhook lab`.
+//! `switchhook lab`: scenarios, load, the null handler, or only a webhook.
+
+mod load;
+mod receiver;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -10,33 +13,33 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStderr, Command};
 use tokio::time::timeout;
 
-use switchhook::config::Config;
-use switchhook::lab::switch::Pace;
-use switchhook::lab::{self, LabOptions, Started};
-use switchhook::service::Service;
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
+use switchhook_sim::switch::Pace;
+use switchhook_sim::{LabOptions, Started};
 
-use crate::cli::Lab;
+use crate::cli::lab::Lab;
 
-/// `serve` says where it listens within this time.
+/// The time for `serve` to start.
 const STARTS: Duration = Duration::from_secs(20);
 
-/// Places a call of each kind through the real service, or load on another program.
+/// Places a call of each kind through the real service, or puts load on another program.
 ///
-/// Exit status 0 when all of it was right.
+/// Exits with 0 if everything was right.
 #[must_use]
 pub fn lab(args: &Lab) -> ExitCode {
     let asked = std::env::var_os("RUST_LOG");
     let log = asked.and_then(|_| super::log::start(false));
     if args.load {
-        return super::load::table(args);
+        return load::table(args);
     }
     let done = super::block_on(async {
         match (args.target.as_slice(), args.receiver, args.null) {
-            ([], Some(address), _) => super::receiver::answer(address).await,
-            ([], None, Some(address)) => super::load::null(address, args).await,
+            ([], Some(address), _) => receiver::answer(address).await,
+            ([], None, Some(address)) => load::null(address, args).await,
             ([], None, None) => scenarios(args).await,
-            ([target], ..) => super::load::one(target, args).await,
-            (..) => Err("several --target are for --load; give one".into()),
+            ([target], ..) => load::target(target, args).await,
+            (..) => Err("several --target need --load; give one, or add --load".into()),
         }
     });
     super::exit_logged(log, done)
@@ -51,42 +54,44 @@ fn pace(args: &Lab) -> Pace {
 }
 
 async fn scenarios(args: &Lab) -> Result<bool, String> {
-    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
     let options = LabOptions {
         only: args.only.clone(),
         pace: pace(args),
         progress: !args.json,
         follow: true,
         patience: None,
-        config: store_in(folder.path()),
+        config: store_settings(folder.path()),
     };
-    let service = Real {
+    let service = RealService {
         folder: folder.path().to_owned(),
     };
-    let report = lab::run(options, service)
+    let report = switchhook_sim::run(options, service)
         .await
         .map_err(|error| error.to_string())?;
-    match args.json {
-        true => super::say(&format!("{}\n", report.json()))?,
-        false => super::say(&report.table())?,
+    if args.json {
+        super::write_stdout(&format!("{}\n", report.json()))?;
+    } else {
+        super::write_stdout(&report.table())?;
     }
     Ok(report.passed)
 }
 
-/// A store of its own, so that the lab neither finds nor leaves anything.
-fn store_in(folder: &Path) -> String {
+/// Returns the settings of a store in a temporary folder: the lab finds and leaves nothing.
+fn store_settings(folder: &Path) -> String {
     format!(
         "[store]\nurl = \"sqlite:{}\"",
         folder.join("lab.db").display()
     )
 }
 
-/// The real service, on free ports: in this process, or in one of its own.
-struct Real {
+/// Starts the real service on free ports: in this process, or in one of its own.
+struct RealService {
     folder: PathBuf,
 }
 
-impl lab::Service for Real {
+impl switchhook_sim::Service for RealService {
     fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
         in_process(config).boxed()
     }
@@ -108,14 +113,14 @@ async fn in_process(config: String) -> Result<Started, String> {
     })
 }
 
-/// `switchhook serve`, this program once more.
+/// Runs `switchhook serve` with this program's own file.
 async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
     let cannot = |error: std::io::Error| format!("cannot run `serve` as a process: {error}");
     tokio::fs::write(&file, config).await.map_err(cannot)?;
     let mut process = Command::new(std::env::current_exe().map_err(cannot)?)
         .args(["serve", "--json-logs", "--config"])
         .arg(&file)
-        // Where it listens is said at this level.
+        // The line with the address has this level.
         .env("RUST_LOG", "info")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -129,9 +134,9 @@ async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
         .ok_or("`serve` has no standard error")?;
     let esl = timeout(STARTS, listening(BufReader::new(log).lines()))
         .await
-        .map_err(|_| "`serve` did not say where it listens".to_owned())??;
+        .map_err(|_| "`serve` did not start within 20 s".to_owned())??;
     let stop = async move {
-        // SIGKILL; a process that is gone already is as good.
+        // SIGKILL; a process that has ended already is fine.
         let _ = process.kill().await;
     };
     Ok(Started {
@@ -140,8 +145,8 @@ async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
     })
 }
 
-/// Reads the log until it says where calls are taken, and goes on reading so that the
-/// process is never stopped by a full pipe.
+/// Reads the log until it has the address for calls, then goes on reading, so that a full pipe never
+/// blocks the process.
 async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<String, String> {
     let mut last = String::new();
     while let Ok(Some(line)) = log.next_line().await {

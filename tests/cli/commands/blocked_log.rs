@@ -1,12 +1,9 @@
-//! A log that nobody reads, while calls come and go.
+//! Calls while the reader of the log is blocked.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "what is not as it must be fails the test"
-)]
+#![allow(clippy::unwrap_used, reason = "a failed helper fails its test")]
 #![allow(
     clippy::await_holding_lock,
-    reason = "a thread waits for it, and no task"
+    reason = "a thread waits for it, no task does"
 )]
 
 use std::net::SocketAddr;
@@ -15,17 +12,17 @@ use serde_json::Value;
 
 use super::peer::{Channel, Peer};
 use super::secrets::webhook;
-use super::support::{Place, Serving};
+use super::support::{RunningService, Workdir};
 
 const LEFT_OUT: &str = "switchhook_log_lines_left_out_total ";
 
-async fn talkative(place: &Place) -> Serving {
+async fn start_with_trace(workdir: &Workdir) -> RunningService {
     let (address, _) = webhook().await;
     let more = format!("[webhooks.lookup]\nurl = \"http://{address}/\"\n");
-    place.configure(&more);
-    let mut command = place.command(&["serve", "--json-logs"]);
+    workdir.configure(&more);
+    let mut command = workdir.command(&["serve", "--json-logs"]);
     command.env("RUST_LOG", "trace");
-    Serving::of(command)
+    RunningService::of(command)
 }
 
 async fn line_of_a_call(esl: SocketAddr, webhook: &str) -> Option<String> {
@@ -34,15 +31,15 @@ async fn line_of_a_call(esl: SocketAddr, webhook: &str) -> Option<String> {
     peer.channel.get("flow.line").map(str::to_owned)
 }
 
-fn left_out(serving: &Serving) -> u64 {
+fn left_out(serving: &RunningService) -> u64 {
     let page = serving.get("/metrics");
     let mut lines = page.lines();
     let number = lines.find_map(|line| line.strip_prefix(LEFT_OUT));
     number.unwrap().parse().unwrap()
 }
 
-/// Calls, each with a long line in the log, until that has no room.
-async fn flood(serving: &Serving) -> u64 {
+/// Makes calls, each with a long line in the log, until lines are lost.
+async fn fill_log(serving: &RunningService) -> u64 {
     let before = left_out(serving);
     let unknown = "x".repeat(50_000);
     loop {
@@ -59,28 +56,28 @@ async fn flood(serving: &Serving) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_get_their_line_while_nobody_reads_the_log_which_says_what_it_lacks() {
-    let place = Place::new();
-    let serving = talkative(&place).await;
-    let unread = serving.leave_log_unread();
-    let lines = flood(&serving).await;
+    let workdir = Workdir::new();
+    let serving = start_with_trace(&workdir).await;
+    let blocked_log = serving.block_log();
+    let lines = fill_log(&serving).await;
     for _ in 0..5 {
         assert_eq!(
             line_of_a_call(serving.esl, "lookup").await.as_deref(),
             Some("0")
         );
     }
-    drop(unread);
-    let told = serving.wait_for_log("lines were left out of the log here");
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert!(told["lines"].as_u64().unwrap() >= lines, "{told}");
+    drop(blocked_log);
+    let reported = serving.wait_for_log("lines were dropped from the log here");
+    let reported: Value = serde_json::from_str(&reported).unwrap();
+    assert!(reported["lines"].as_u64().unwrap() >= lines, "{reported}");
     assert!(serving.whole_log().contains("\"message\":\"stopped\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_is_never_read_does_not_hold_the_end() {
-    let place = Place::new();
-    let serving = talkative(&place).await;
-    std::mem::forget(serving.leave_log_unread());
-    flood(&serving).await;
+    let workdir = Workdir::new();
+    let serving = start_with_trace(&workdir).await;
+    std::mem::forget(serving.block_log());
+    fill_log(&serving).await;
     assert_eq!(serving.terminate(), Some(0));
 }

@@ -1,4 +1,4 @@
-//! A crowd at the Event Socket port that is no switch.
+//! Many connections to the Event Socket port that are no switch.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::commands::peer::{Channel, Peer};
-use crate::commands::support::{Place, Receiving, Serving};
+use crate::commands::support::{RunningService, TestReceiver, Workdir};
 
-/// What each of them says; most say nothing at all.
-const SAYINGS: [&str; 5] = [
+/// What these connections send; some send nothing.
+const TEXTS: [&str; 5] = [
     "",
     "Content-Type: command/reply\nReply-T",
     "Content-Type: command/reply\nContent-Length: 50000\n\nhalf",
@@ -27,8 +27,8 @@ async fn ten_thousand_connections_that_are_no_switch_keep_no_call_waiting() {
         .saturating_sub(1_000)
         .min(10_000);
     assert!(crowd > 500, "no more than {files} files may be open");
-    let place = Place::new();
-    let receiver = Receiving::start();
+    let workdir = Workdir::new();
+    let receiver = TestReceiver::start();
     let text = format!(
         "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
          [limits]\nconnect_deadline = \"15s\"\n\
@@ -36,13 +36,13 @@ async fn ten_thousand_connections_that_are_no_switch_keep_no_call_waiting() {
          [webhooks.lookup]\nurl = \"http://{}/\"\n",
         receiver.address
     );
-    fs::write(place.folder.path().join("switchhook.toml"), text).unwrap();
-    let serving = Serving::start(&place);
+    fs::write(workdir.folder.path().join("switchhook.toml"), text).unwrap();
+    let serving = RunningService::start(&workdir);
     let mut here = Vec::with_capacity(crowd);
     for number in 0..crowd {
         let mut stream = TcpStream::connect(serving.esl).await.unwrap();
-        let saying = SAYINGS[number % SAYINGS.len()];
-        stream.write_all(saying.as_bytes()).await.unwrap();
+        let text = TEXTS[number % TEXTS.len()];
+        stream.write_all(text.as_bytes()).await.unwrap();
         here.push(stream);
     }
     for _ in 0..3 {
@@ -51,17 +51,17 @@ async fn ten_thousand_connections_that_are_no_switch_keep_no_call_waiting() {
         assert_eq!(peer.channel.get("flow.line"), Some("0"));
         receiver.next();
     }
-    // All are shown the door; the log says it in some lines, not in ten thousand.
+    // Each connection is closed; the log has some lines about it, not ten thousand.
     let mut leaving = JoinSet::new();
     for mut stream in here {
         leaving.spawn(async move {
-            let mut said = Vec::new();
-            drop(stream.read_to_end(&mut said).await);
-            said
+            let mut output = Vec::new();
+            drop(stream.read_to_end(&mut output).await);
+            output
         });
     }
-    while let Some(said) = leaving.join_next().await {
-        assert_eq!(said.unwrap(), b"connect\n\n");
+    while let Some(output) = leaving.join_next().await {
+        assert_eq!(output.unwrap(), b"connect\n\n");
     }
     let log = serving.whole_log();
     let lines = log.matches("was not a call").count();

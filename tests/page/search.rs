@@ -1,9 +1,9 @@
-//! From a view to what somebody wants to know.
+//! The search, and the links from a view to its details.
 
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 const ANN: &str = r#"{"customer": {"name": "Ann"}}"#;
 /// Its lead is HFC123.
@@ -11,48 +11,50 @@ const RECORDED: &str = "outbound-customer-then-agent-recorded";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_is_found_as_people_write_it_and_a_variable_by_its_whole_value() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let uuid = stage.call(RECORDED, 200, ANN).await;
-    let post = stage.inbox.posts().pop().unwrap().json();
+    let uuid = fixture.call(RECORDED, 200, ANN).await;
+    let post = fixture.inbox.posts().pop().unwrap().json();
     let legs = post["callDetails"].as_array().unwrap();
     let numbers = legs.iter().filter_map(|leg| leg["calleeNumber"].as_str());
     let number = numbers.into_iter().find(|one| one.len() > 8).unwrap();
     let own = &number[number.len() - 8..];
     let written = format!("+99 (1) {}-{}", &own[..3], &own[3..]);
     for search in [written, format!("0099{own}"), "leadid=HFC123".to_owned()] {
-        browser.go(&stage.url("/calls")).await;
+        browser.go(&fixture.url("/calls")).await;
         browser.type_into("#q", &format!("{search}\u{e007}")).await;
-        browser.until("location.search.includes('q=')").await;
+        browser.wait_until("location.search.includes('q=')").await;
         let found = format!("document.activeElement?.getAttribute('href') === '/calls/{uuid}'");
-        browser.until(&found).await;
+        browser.wait_until(&found).await;
     }
     for search in ["leadid=HFC12", "1111111111"] {
-        browser.go(&stage.url(&format!("/calls?q={search}"))).await;
-        let said = browser.text("main").await;
-        assert!(said.contains("No call fits"), "{search}: {said}");
+        browser
+            .go(&fixture.url(&format!("/calls?q={search}")))
+            .await;
+        let message = browser.text("main").await;
+        assert!(message.contains("No call found"), "{search}: {message}");
         assert_eq!(
-            said.contains("last 4-6 digits"),
+            message.contains("last 4-6 digits"),
             !search.contains('='),
-            "{said}"
+            "{message}"
         );
     }
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let uuid = stage.call(RECORDED, 200, "<html>down").await;
-    // What is kept is stored a moment later.
-    let address = stage.url(&format!("/calls/{uuid}"));
+    let uuid = fixture.call(RECORDED, 200, "<html>down").await;
+    // The answer is stored a moment later.
+    let address = fixture.url(&format!("/calls/{uuid}"));
     while !reqwest::get(&address)
         .await
         .unwrap()
@@ -64,7 +66,7 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
         tokio::task::yield_now().await;
     }
     browser.go(&address).await;
-    let card = browser.text("section[aria-labelledby=widgets]").await;
+    let card = browser.text("section[aria-labelledby=lookups]").await;
     for part in [
         "POST http://",
         "/callers?api_key=",
@@ -75,8 +77,8 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
         assert!(card.contains(part), "{part}: {card}");
     }
     assert!(!card.contains("hidden"), "{card}");
-    let well = stage.call(RECORDED, 200, ANN).await;
-    browser.go(&stage.url(&format!("/calls/{well}"))).await;
+    let healthy = fixture.call(RECORDED, 200, ANN).await;
+    browser.go(&fixture.url(&format!("/calls/{healthy}"))).await;
     let verdict = browser.text(".verdict").await;
     assert!(
         verdict.contains("line 0 (the webhook answered)"),
@@ -84,10 +86,10 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
     );
     let variables = browser.text("section[aria-labelledby=variables]").await;
     assert!(variables.contains("no answer: the dialplan"), "{variables}");
-    // Its values stand in the form.
+    // The form has its values.
     browser.click("a[href*='/try?call=']").await;
     browser
-        .until("location.pathname === '/webhooks/lookup/try'")
+        .wait_until("location.pathname === '/webhooks/lookup/try'")
         .await;
     let values = browser
         .run("return document.getElementById('variables').value")
@@ -102,24 +104,26 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
             .await
             .contains("--var flow.key.leadid=HFC123")
     );
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_fails_is_first_and_leads_to_the_calls_that_it_failed() {
     let settings = "[accounts.acme]\ndefault_webhook = \"completed\"\n[webhooks.aaa]\nurl = \"http://127.0.0.1:1/\"\n";
-    let stage = Stage::with(settings).await;
+    let fixture = Fixture::with(settings).await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.call(RECORDED, 503, "later").await;
-    browser.go(&stage.url("/")).await;
+    fixture.call(RECORDED, 503, "later").await;
+    browser.go(&fixture.url("/")).await;
     let tiles = browser.text(".tiles").await;
     assert!(tiles.contains("went down line 1: 1 of 1"), "{tiles}");
     browser.click(".hooks a.name").await;
-    browser.until("location.pathname === '/webhooks'").await;
+    browser
+        .wait_until("location.pathname === '/webhooks'")
+        .await;
     assert_eq!(
         browser.run("return location.hash").await,
         json!("#webhook-lookup")
@@ -128,7 +132,7 @@ async fn a_webhook_that_fails_is_first_and_leads_to_the_calls_that_it_failed() {
     for part in [
         "lookup",
         "failing since",
-        "last good never",
+        "last success never",
         "1 of 1 failed",
         "timeout 60",
     ] {
@@ -141,39 +145,42 @@ async fn a_webhook_that_fails_is_first_and_leads_to_the_calls_that_it_failed() {
         .click("a[href='/calls?webhook=lookup&reason=HTTP_STATUS']")
         .await;
     browser
-        .until("document.querySelectorAll('.calls li').length === 1")
+        .wait_until("document.querySelectorAll('.calls li').length === 1")
         .await;
     browser
-        .go(&stage.url("/calls?webhook=lookup&reason=TIMEOUT"))
+        .go(&fixture.url("/calls?webhook=lookup&reason=TIMEOUT"))
         .await;
-    assert!(browser.text("main").await.contains("No call fits"));
-    // What is on hold says whose it is.
-    let held = stage.hold_of("acme").await;
-    browser.go(&stage.url("/")).await;
+    assert!(browser.text("main").await.contains("No call found"));
+    // A call on hold shows its account.
+    let held = fixture.hold_for_account("acme").await;
+    browser.go(&fixture.url("/")).await;
     browser
-        .until("document.querySelector('.held')?.innerText.includes('account acme')")
+        .wait_until("document.querySelector('.held')?.innerText.includes('account acme')")
         .await;
     drop(held);
-    browser.go(&stage.url("/nonsense")).await;
+    browser.go(&fixture.url("/nonsense")).await;
     browser.click("main a[href='/']").await;
     browser.click("header > a.pill").await;
-    browser.until("location.pathname === '/readyz'").await;
+    browser.wait_until("location.pathname === '/readyz'").await;
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_asked_no_webhook_says_so() {
-    let stage = Stage::new().await;
-    stage.failed(RECORDED).await;
+    let fixture = Fixture::new().await;
+    fixture.failed(RECORDED).await;
     let page = async |path: &str| {
-        let answer = reqwest::get(stage.url(path)).await.unwrap();
+        let answer = reqwest::get(fixture.url(path)).await.unwrap();
         answer.text().await.unwrap()
     };
     let link = regex::Regex::new(r"/calls/[0-9a-f-]{36}").unwrap();
     let calls = page("/calls").await;
     let call = link.find(&calls).unwrap().as_str();
-    let told = page(call).await;
-    assert!(told.contains("No webhook is known"), "{told}");
-    stage.service.stop().await;
+    let page_text = page(call).await;
+    assert!(
+        page_text.contains("No webhook is known that this call asked."),
+        "{page_text}"
+    );
+    fixture.service.stop().await;
 }

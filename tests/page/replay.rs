@@ -1,84 +1,94 @@
-//! What a person does.
+//! Sending documents again from the page.
 
 use serde_json::json;
 
 use crate::browser::Browser;
+use crate::fixture::{Fixture, TOKEN};
 use crate::inbox::Answer;
-use crate::stage::{Stage, TOKEN};
 
 const CALL: &str = "inbound-caller-hangs-up";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_that_nobody_took_is_sent_again_after_a_dry_run() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.given_up(CALL).await;
-    let before = stage.inbox.posts().len();
-    browser.go(&stage.url("/outbox")).await;
+    fixture.given_up(CALL).await;
+    let before = fixture.inbox.posts().len();
+    browser.go(&fixture.url("/outbox")).await;
     browser.click("a[href='/outbox?state=dead&webhook=']").await;
     browser
-        .until("document.querySelector('.calls')?.innerText.includes('given up (dead letter)')")
+        .wait_until(
+            "document.querySelector('.calls')?.innerText.includes('given up (dead letter)')",
+        )
         .await;
     let filters = browser.text(".filters").await;
     assert!(filters.contains("Given up (dead letters) 1"), "{filters}");
     let row = browser.text(".calls .parties").await;
     assert!(row.contains("→") && row.contains("to completed"), "{row}");
-    stage.inbox.answers(Answer::Status(200));
+    fixture.inbox.answers(Answer::Status(200));
     browser.click(".actions .button").await;
     browser
-        .until("location.pathname === '/outbox/replay'")
+        .wait_until("location.pathname === '/outbox/replay'")
         .await;
     let asked = browser.text("main").await;
     assert!(asked.contains("1 document would be sent again"), "{asked}");
-    assert_eq!(stage.inbox.posts().len(), before, "nothing is changed yet");
+    assert_eq!(
+        fixture.inbox.posts().len(),
+        before,
+        "nothing is changed yet"
+    );
     browser.type_into("#token", TOKEN).await;
     browser.click("form.replay button").await;
-    let posts = stage.inbox.wait(before + 1).await;
+    let posts = fixture.inbox.wait(before + 1).await;
     assert_eq!(posts[0].id(), posts[before].id());
     assert_eq!(posts[0].body, posts[before].body);
     browser
-        .until("document.querySelector('.said').innerText === '1 document will be sent again.'")
+        .wait_until(
+            "document.querySelector('.result').innerText === '1 document will be sent again.'",
+        )
         .await;
-    browser.go(&stage.url("/outbox?state=delivered")).await;
+    browser.go(&fixture.url("/outbox?state=delivered")).await;
     browser
-        .until("document.querySelector('.calls')?.innerText.includes('delivered')")
+        .wait_until("document.querySelector('.calls')?.innerText.includes('delivered')")
         .await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_right_token_nothing_is_sent_again() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.refused(CALL).await;
-    browser.go(&stage.url("/outbox/replay?state=waiting")).await;
+    fixture.refused(CALL).await;
+    browser
+        .go(&fixture.url("/outbox/replay?state=waiting"))
+        .await;
     browser.type_into("#token", "wrong").await;
     browser.click("form.replay button").await;
     browser
-        .until("document.querySelector('.said').innerText.includes('token')")
+        .wait_until("document.querySelector('.result').innerText.includes('token')")
         .await;
-    assert_eq!(stage.inbox.posts().len(), 1);
+    assert_eq!(fixture.inbox.posts().len(), 1);
     let button = browser
         .run("return document.querySelector('form.replay button').disabled")
         .await;
     assert_eq!(button, json!(false), "it may be tried again");
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_token_in_the_settings_buttons_are_off_and_say_why() {
-    let stage = Stage::with_token("", None).await;
+    let fixture = Fixture::with_token("", None).await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.refused(CALL).await;
+    fixture.refused(CALL).await;
     let off = "return [...document.querySelectorAll('main button')].map((one) => \
                one.disabled && document.getElementById(one.getAttribute('aria-describedby')).innerText)";
     for (view, command) in [
@@ -88,7 +98,7 @@ async fn without_a_token_in_the_settings_buttons_are_off_and_say_why() {
         ),
         ("/webhooks/lookup/try", "switchhook call lookup --var"),
     ] {
-        browser.go(&stage.url(view)).await;
+        browser.go(&fixture.url(view)).await;
         let why = browser.run(off).await;
         let why = why.as_array().unwrap();
         assert_eq!(why.len(), 1, "{view}");
@@ -97,5 +107,5 @@ async fn without_a_token_in_the_settings_buttons_are_off_and_say_why() {
         assert!(browser.text("main").await.contains(command), "{view}");
     }
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }

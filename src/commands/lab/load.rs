@@ -6,21 +6,22 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use switchhook::lab::load::{
+use switchhook_sim::load::{
     self, Handler, Http, Load, LoadOptions, TableOptions, keep_off_first, run_table,
 };
-use switchhook::lab::switch::Pace;
+use switchhook_sim::switch::Pace;
 
-use crate::cli::Lab;
+use crate::cli::lab::Lab;
+use crate::commands::{self, write_stdout};
 
-/// How long a handler's turn lasts: with three of each, the table takes less than two minutes.
+/// The length of a handler's turn: with three turns each, the table takes less than two minutes.
 const TURN: Duration = Duration::from_secs(5);
 
-/// Puts load on one program and says how it did.
+/// Puts load on one program and prints the result.
 ///
 /// # Errors
-/// What stands in the way, with the cure.
-pub async fn one(target: &str, args: &Lab) -> Result<bool, String> {
+/// Fails with what prevents the run, and the cure.
+pub async fn target(target: &str, args: &Lab) -> Result<bool, String> {
     let (address, path) = split(target);
     let options = LoadOptions {
         target: address.to_owned(),
@@ -47,9 +48,10 @@ pub async fn one(target: &str, args: &Lab) -> Result<bool, String> {
         eprintln!("the lab's webhook is http://{webhook}/");
     }
     let report = load.run().await;
-    match args.json {
-        true => super::say(&format!("{}\n", report.json()))?,
-        false => super::say(&report.table())?,
+    if args.json {
+        write_stdout(&format!("{}\n", report.json()))?;
+    } else {
+        write_stdout(&report.table())?;
     }
     Ok(report.passed)
 }
@@ -58,16 +60,17 @@ pub async fn one(target: &str, args: &Lab) -> Result<bool, String> {
 #[must_use]
 pub fn table(args: &Lab) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    // Before there is any other thread: those that follow keep to it.
+    // Called before any other thread exists: later threads inherit it.
     let core = keep_off_first();
     raise_files();
-    super::exit(super::block_on(whole(args, cores, core)))
+    commands::exit(commands::block_on(measure(args, cores, core)))
 }
 
-async fn whole(args: &Lab, cores: usize, core: Option<usize>) -> Result<bool, String> {
-    let folder = tempfile::tempdir().map_err(|error| format!("no temporary folder: {error}"))?;
+async fn measure(args: &Lab, cores: usize, core: Option<usize>) -> Result<bool, String> {
+    let folder = tempfile::tempdir()
+        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
     let program = std::env::current_exe()
-        .map_err(|error| format!("this program's own file is not known: {error}"))?;
+        .map_err(|error| format!("cannot find this program's own file: {error}"))?;
     let others = args.target.iter().enumerate().map(|(at, target)| {
         let (address, path) = split(target);
         Handler::other(address, path, args.pid.get(at).copied())
@@ -89,19 +92,20 @@ async fn whole(args: &Lab, cores: usize, core: Option<usize>) -> Result<bool, St
     let table = run_table(&options)
         .await
         .map_err(|error| error.to_string())?;
-    match args.json {
-        true => super::say(&format!("{}\n", table.json()))?,
-        false => super::say(&table.table())?,
+    if args.json {
+        write_stdout(&format!("{}\n", table.json()))?;
+    } else {
+        write_stdout(&table.table())?;
     }
     Ok(table.passed)
 }
 
-/// Is the null handler until it is killed.
+/// Runs the null handler until it is killed.
 ///
 /// # Errors
-/// When the address cannot be listened at.
+/// Fails if the address cannot be listened on.
 pub async fn null(address: SocketAddr, args: &Lab) -> Result<bool, String> {
-    let cannot = |error: std::io::Error| format!("cannot listen at {address}: {error}");
+    let cannot = |error: std::io::Error| format!("cannot listen on {address}: {error}");
     let listener = TcpListener::bind(address).await.map_err(cannot)?;
     let listening = listener.local_addr().map_err(cannot)?;
     raise_files();
@@ -122,9 +126,9 @@ fn split(target: &str) -> (&str, &str) {
     target.split_once('/').unwrap_or((target, "lookup"))
 }
 
-/// Two sockets a call; what the system does not allow shows in calls that fail.
+/// Raises the limit of open files: a call needs two sockets. If the limit stays too low, calls fail.
 fn raise_files() {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        eprintln!("the limit of open files could not be raised: {error}");
+        eprintln!("cannot raise the limit of open files: {error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Files for the operator's other tools, checked by a test against the metrics that there are.
+//! Files for the operator's monitoring. A test compares them with the metrics that exist.
 
 /// A dashboard for Grafana (its JSON model).
 pub const DASHBOARD: &str = include_str!("files/dashboard.json");

@@ -1,4 +1,4 @@
-//! What the page is looked at on.
+//! The service with its page, and what surrounds it.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,7 +19,7 @@ use crate::receiver::Receiver;
 pub const TOKEN: &str = "horse-battery";
 
 /// The service, a switch, a webhook that answers calls, and one that takes documents.
-pub struct Stage {
+pub struct Fixture {
     pub service: Service,
     pub switch: Port8021,
     pub inbox: Inbox,
@@ -27,24 +27,24 @@ pub struct Stage {
     folder: TempDir,
 }
 
-impl Stage {
+impl Fixture {
     pub async fn new() -> Self {
         Self::with("").await
     }
 
-    /// With more settings of `[account]`, or whatever follows it.
+    /// Adds settings to `[account]`, or sections after it.
     pub async fn with(account: &str) -> Self {
         Self::with_token(account, Some(TOKEN)).await
     }
 
-    /// With this token of the page, or without one.
+    /// Sets the page's token, or none.
     pub async fn with_token(account: &str, token: Option<&str>) -> Self {
         Self::set("completed", account, token).await
     }
 
-    /// Whose documents go to a webhook of this name: what is counted of it is this test's alone,
-    /// for the process counts once for all.
-    pub async fn posting_to(documents: &str) -> Self {
+    /// Sends documents to a webhook of this name. The metrics are shared by all tests of the process,
+    /// so a test with a name of its own has them for itself.
+    pub async fn with_document_webhook(documents: &str) -> Self {
         Self::set(documents, "", Some(TOKEN)).await
     }
 
@@ -109,13 +109,13 @@ response.map = {{ customer_name = "$.customer.name" }}
         format!("http://{}{path}", self.service.http)
     }
 
-    /// A call that waits for `lookup`.
+    /// Makes a call that waits for `lookup`.
     pub async fn hold(&self) -> Peer {
         Peer::call(self.service.esl, Channel::to("lookup")).await
     }
 
-    /// The same, of an account.
-    pub async fn hold_of(&self, account: &str) -> Peer {
+    /// Makes a call of an account that waits for `lookup`.
+    pub async fn hold_for_account(&self, account: &str) -> Peer {
         let channel = Channel::to("lookup").set("flow.account", account);
         Peer::call(self.service.esl, channel).await
     }
@@ -126,8 +126,8 @@ response.map = {{ customer_name = "$.customer.name" }}
         peer
     }
 
-    /// What was captured on a real switch, as if it were now and on other channels; its first
-    /// leg asked `lookup`, which answered so. When it returns, its document is taken.
+    /// Plays a call captured on a real switch, at the current time and on new channels. Its first leg
+    /// asks `lookup`, which gives this answer. Returns when its document is delivered.
     pub async fn call(&self, capture: &str, status: u16, body: &str) -> String {
         let (bodies, _) = anew(&now(&bodies(capture)));
         let first = Regex::new("\"Unique-ID\":\"([^\"]+)\"").unwrap();
@@ -144,7 +144,7 @@ response.map = {{ customer_name = "$.customer.name" }}
         uuid
     }
 
-    /// With the times that the events have.
+    /// Sends the events on port 8021.
     fn play(&self, bodies: &[String]) {
         for body in bodies {
             let length = body.len();
@@ -154,7 +154,7 @@ response.map = {{ customer_name = "$.customer.name" }}
         }
     }
 
-    /// A call whose document nobody takes: `410 Gone` pauses its webhook.
+    /// Plays a call whose document is answered `410 Gone`, which pauses the webhook.
     pub async fn refused(&self, capture: &str) {
         self.play_refused(capture, 410).await;
     }
@@ -167,17 +167,17 @@ response.map = {{ customer_name = "$.customer.name" }}
         self.inbox.wait(before + 1).await;
     }
 
-    /// A call whose document is answered 500.
+    /// Plays a call whose document is answered 500.
     pub async fn failed(&self, capture: &str) {
         self.play_refused(capture, 500).await;
     }
 
-    /// A call whose document nobody took for more than eight days: it is dead.
+    /// Plays a call whose document was not delivered within eight days: it is dead.
     pub async fn given_up(&self, capture: &str) {
         self.play_refused(capture, 500).await;
         let url = format!("sqlite:{}/store.db", self.folder.path().display());
         let mut store = SqliteConnection::connect(&url).await.unwrap();
-        // Its first attempt is set back; the next one is its last.
+        // Its first attempt is moved into the past; the next attempt is its last.
         let long_ago = "UPDATE document SET first_ms = first_ms - 9 * 86400000, due_ms = 0
                         WHERE state = 'waiting' AND attempts > 0";
         let dead = "SELECT count(*) FROM document WHERE state = 'dead'";
@@ -195,7 +195,7 @@ response.map = {{ customer_name = "$.customer.name" }}
     }
 }
 
-/// The events with their times moved to now.
+/// Moves the times of the events to now.
 fn now(bodies: &[String]) -> Vec<String> {
     let micros = Regex::new(r"\b1[67]\d{14}\b").unwrap();
     let found = bodies.iter().flat_map(|body| micros.find_iter(body));

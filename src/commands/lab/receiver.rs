@@ -1,30 +1,32 @@
-//! `switchhook lab --receiver`: the lab's webhook by itself, beside a real switch.
+//! `switchhook lab --receiver`: only the lab's webhook, for a real switch.
 
 use std::net::SocketAddr;
 
 use chrono::Local;
 
-use switchhook::lab::receiver::{Receiver, Request};
+use switchhook_sim::receiver::{Receiver, Request};
 
-/// Characters of a body that are shown; a line stays a line.
+use crate::commands::write_stdout;
+
+/// Characters of a request that are printed.
 const SHOWN: usize = 16 * 1024;
 
-/// Answers webhooks at `address` and prints a line for each, until Ctrl-C.
+/// Answers requests at `address` and prints a line for each, until Ctrl-C.
 ///
 /// # Errors
-/// When the address cannot be listened at.
+/// Fails if the address cannot be listened on.
 pub async fn answer(address: SocketAddr) -> Result<bool, String> {
     let (receiver, mut requests) = Receiver::watched(address)
         .await
-        .map_err(|error| format!("cannot listen at {address}: {error}; is it running already?"))?;
+        .map_err(|error| format!("cannot listen on {address}: {error}; is it running already?"))?;
     eprintln!(
-        "answering webhooks at http://{}/; Ctrl-C ends it",
+        "answering webhooks at http://{}/; Ctrl-C stops it",
         receiver.address()
     );
     loop {
         tokio::select! {
             Some(request) = requests.recv() => {
-                super::say(&format!("{} {}\n", Local::now().format("%H:%M:%S%.3f"), line(&request)))?;
+                write_stdout(&format!("{} {}\n", Local::now().format("%H:%M:%S%.3f"), line(&request)))?;
             }
             ended = tokio::signal::ctrl_c() => {
                 return ended.map(|()| true).map_err(|error| format!("cannot wait for Ctrl-C: {error}"));
@@ -33,7 +35,8 @@ pub async fn answer(address: SocketAddr) -> Result<bool, String> {
     }
 }
 
-/// What came and how it ended. A caller chooses parts of it, so nothing in it can steer a terminal.
+/// Returns a request and its end as one line. A caller chooses parts of it, so control characters
+/// are escaped.
 fn line(request: &Request) -> String {
     let (how, at) = match (request.answered, request.abandoned) {
         (Some(at), _) => ("answered", at),
@@ -43,19 +46,20 @@ fn line(request: &Request) -> String {
     let ms = at.duration_since(request.arrived).as_millis();
     let body = String::from_utf8_lossy(&request.body);
     let (method, target) = (&request.method, &request.target);
-    inert(&format!("{method} {target} {how} after {ms} ms: {body}"))
+    printable(&format!("{method} {target} {how} after {ms} ms: {body}"))
 }
 
-fn inert(text: &str) -> String {
+fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len().min(SHOWN));
     for (index, character) in text.chars().enumerate() {
         if index == SHOWN {
             shown.push('…');
             break;
         }
-        match character.is_control() {
-            true => shown.extend(character.escape_default()),
-            false => shown.push(character),
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
         }
     }
     shown
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn a_large_body_is_cut() {
         assert_eq!(
-            inert(&"é".repeat(SHOWN + 1)),
+            printable(&"é".repeat(SHOWN + 1)),
             format!("{}…", "é".repeat(SHOWN))
         );
     }

@@ -1,5 +1,5 @@
-//! What the commands over the store share: the store beside a running service, names and
-//! times.
+//! What the commands over the store share: the open store, the webhooks' names, and times for a
+//! person.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,28 +7,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use switchhook::call::tenants::Tenants;
-use switchhook::config::Config;
-use switchhook::report;
-use switchhook::service::{store_options, tenants};
-use switchhook::store::{Clock, Role, Store};
+use switchhook_core::tenants::Tenants;
+use switchhook_service::config::Config;
+use switchhook_service::report;
+use switchhook_service::service::{store_options, tenants};
+use switchhook_store::{Clock, Role, Store};
 
-/// An operator's place: the store and the account's time zone.
-pub struct Desk {
-    /// Open beside a service that may be running.
+/// The store, and the settings that its commands need.
+pub struct StoreContext {
+    /// The store, opened beside a service that may be running.
     pub store: Store,
-    /// How times are shown.
+    /// Formats times in the account's time zone.
     pub times: Times,
-    /// Whose time zone the times of a call have.
+    /// The accounts, for the time zone of a call.
     pub tenants: Arc<Tenants>,
     webhooks: Vec<String>,
 }
 
-impl Desk {
-    /// Opens the store of the configuration at `path`; no secret of it needs to be there.
+impl StoreContext {
+    /// Opens the store of the configuration at `path`. It reads no other secret than the store's.
     ///
     /// # Errors
-    /// What is wrong with the configuration, or the store, and the cure.
+    /// Fails with what is wrong with the configuration or the store, and the cure.
     pub async fn open(path: &Path) -> Result<Self, String> {
         let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
         let options = store_options(&config, Role::Beside);
@@ -43,32 +43,33 @@ impl Desk {
         })
     }
 
-    /// Paused webhooks, each with the reason.
+    /// Returns the paused webhooks, each with the reason.
     ///
     /// # Errors
-    /// What is wrong with the store.
+    /// Fails if the store cannot be read.
     pub async fn pauses(&self) -> Result<BTreeMap<String, String>, String> {
         let pauses = self.store.pauses().await;
         let pauses = pauses.map_err(|error| error.to_string())?;
         Ok(pauses.into_iter().collect())
     }
 
-    /// Whether the configuration has a webhook of this name: for a name that nothing was
-    /// found under, which may be a slip.
+    /// Checks that the configuration has a webhook of this name: a name without documents may be
+    /// a typo.
     ///
     /// # Errors
-    /// The names there are.
+    /// Fails with the names that the configuration has.
     pub fn check_name(&self, webhook: &str) -> Result<(), String> {
-        match self.webhooks.iter().any(|name| name == webhook) {
-            true => Ok(()),
-            false => Err(super::unknown_webhook(webhook, &self.webhooks)),
+        if self.webhooks.iter().any(|name| name == webhook) {
+            Ok(())
+        } else {
+            Err(super::unknown_webhook(webhook, &self.webhooks))
         }
     }
 }
 
-/// Times for people: in the account's zone, and how far from now.
+/// Formats times for a person: in the account's zone, and as a distance from now.
 pub struct Times {
-    /// The account's.
+    /// The account's time zone.
     pub zone: Tz,
     now_ms: i64,
 }
@@ -80,18 +81,20 @@ impl Times {
         Self { zone, now_ms }
     }
 
-    /// RFC 3339 with the account's offset.
+    /// Returns RFC 3339 with the account's offset.
     pub fn at(&self, ms: i64) -> String {
         report::moment(ms, self.zone)
     }
 
-    /// `2h 3m ago`, `in 4m 12s`, `now`.
-    pub fn away(&self, ms: i64) -> String {
-        let away = ms.saturating_sub(self.now_ms);
-        match away.saturating_abs() < 1_000 {
-            true => "now".into(),
-            false if away < 0 => format!("{} ago", brief(whole_seconds(away))),
-            false => format!("in {}", brief(whole_seconds(away))),
+    /// Returns the distance from now: `2h 3m ago`, `in 4m 12s`, `now`.
+    pub fn relative(&self, ms: i64) -> String {
+        let distance = ms.saturating_sub(self.now_ms);
+        if distance.saturating_abs() < 1_000 {
+            "now".into()
+        } else if distance < 0 {
+            format!("{} ago", brief(whole_seconds(distance)))
+        } else {
+            format!("in {}", brief(whole_seconds(distance)))
         }
     }
 }
@@ -100,7 +103,7 @@ fn whole_seconds(ms: i64) -> i64 {
     ms.saturating_abs() / 1_000 * 1_000
 }
 
-/// Milliseconds in their two largest units, `2h 3m`.
+/// Formats milliseconds in their two largest units: `2h 3m`.
 pub fn brief(ms: i64) -> String {
     let time = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let words = humantime::format_duration(time).to_string();
@@ -118,9 +121,9 @@ mod tests {
             now_ms: 100_000_000,
         };
         assert_eq!(times.at(0), "1970-01-01T05:30:00.000+05:30");
-        assert_eq!(times.away(100_000_999), "now");
-        assert_eq!(times.away(100_252_345), "in 4m 12s");
-        assert_eq!(times.away(100_000_000 - 7_384_000), "2h 3m ago");
+        assert_eq!(times.relative(100_000_999), "now");
+        assert_eq!(times.relative(100_252_345), "in 4m 12s");
+        assert_eq!(times.relative(100_000_000 - 7_384_000), "2h 3m ago");
         assert_eq!(brief(123), "123ms");
         assert_eq!(brief(-1), "0s");
     }

@@ -1,30 +1,36 @@
-//! `outbox` while no service runs, and what the commands refuse.
+//! `outbox` without a running service, wrong usage, help, manual and completions.
 #![allow(clippy::unwrap_used)]
 
 use std::net::SocketAddr;
 
-use crate::commands::support::{Place, document, kill_one};
+use crate::commands::support::{Workdir, document, let_one_die};
 
-const NOBODY: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(
+const NO_RECEIVER: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(
     std::net::Ipv4Addr::LOCALHOST,
     9,
 ));
 
-/// One document that is dead, one that waits.
-async fn place_with_two() -> Place {
-    let place = Place::new();
-    let store = place.store().await;
-    store.finish_call(document("call-1", NOBODY)).await.unwrap();
-    kill_one(&store).await;
-    store.finish_call(document("call-2", NOBODY)).await.unwrap();
+/// Stores one dead document and one that waits.
+async fn workdir_with_two_documents() -> Workdir {
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
+    store
+        .finish_call(document("call-1", NO_RECEIVER))
+        .await
+        .unwrap();
+    let_one_die(&store).await;
+    store
+        .finish_call(document("call-2", NO_RECEIVER))
+        .await
+        .unwrap();
     store.close().await;
-    place
+    workdir
 }
 
 #[tokio::test]
 async fn the_list_shows_what_was_not_delivered_and_needs_no_secret() {
-    let place = place_with_two().await;
-    let table = place.run(&["outbox", "list"]).done();
+    let workdir = workdir_with_two_documents().await;
+    let table = workdir.run(&["outbox", "list"]).done();
     for words in [
         "completed",
         "call-1",
@@ -38,7 +44,7 @@ async fn the_list_shows_what_was_not_delivered_and_needs_no_secret() {
     assert!(!table.contains('\u{1b}'), "no escape reaches the terminal");
     assert!(table.contains("+05:30"), "times of the account: {table}");
 
-    let rows = place.json(&["outbox", "list", "--json", "--state", "dead"]);
+    let rows = workdir.json(&["outbox", "list", "--json", "--state", "dead"]);
     let [dead] = &rows.as_array().unwrap()[..] else {
         panic!("{rows}");
     };
@@ -50,12 +56,12 @@ async fn the_list_shows_what_was_not_delivered_and_needs_no_secret() {
 
 #[tokio::test]
 async fn the_list_is_cut_and_filtered_and_says_so() {
-    let place = place_with_two().await;
-    let first = place.run(&["outbox", "list", "--limit", "1"]);
+    let workdir = workdir_with_two_documents().await;
+    let first = workdir.run(&["outbox", "list", "--limit", "1"]);
     assert!(first.err.contains("the oldest 1; there are more"));
     assert!(!first.done().contains("call-2"));
     let calls = |args: &[&str]| {
-        let rows = place.json(&[&["outbox", "list", "--json"], args].concat());
+        let rows = workdir.json(&[&["outbox", "list", "--json"], args].concat());
         rows.as_array().unwrap().len()
     };
     assert_eq!(calls(&["--since", "1h"]), 2);
@@ -64,9 +70,9 @@ async fn the_list_is_cut_and_filtered_and_says_so() {
     assert_eq!(calls(&["--webhook", "spare"]), 0);
     assert_eq!(calls(&["--state", "dead", "--state", "waiting"]), 2);
     assert_eq!(calls(&["--state", "delivered"]), 0);
-    let none = place.run(&["outbox", "list", "--until", "1h"]);
+    let none = workdir.run(&["outbox", "list", "--until", "1h"]);
     assert_eq!(none.err, "no documents\n");
-    place
+    workdir
         .run(&["outbox", "list", "--webhook", "compelted"])
         .refused(
             1,
@@ -76,10 +82,10 @@ async fn the_list_is_cut_and_filtered_and_says_so() {
 
 #[tokio::test]
 async fn show_has_the_history_and_the_body_and_hides_secrets() {
-    let place = place_with_two().await;
-    let rows = place.json(&["outbox", "list", "--json"]);
+    let workdir = workdir_with_two_documents().await;
+    let rows = workdir.json(&["outbox", "list", "--json"]);
     let id = rows[0]["id"].as_str().unwrap();
-    let text = place.run(&["outbox", "show", id]).done();
+    let text = workdir.run(&["outbox", "show", id]).done();
     for words in [
         id,
         "123ms",
@@ -93,38 +99,38 @@ async fn show_has_the_history_and_the_body_and_hides_secrets() {
     }
     assert!(!text.contains('\u{1b}'));
 
-    let json = place.json(&["outbox", "show", id, "--json"]);
+    let json = workdir.json(&["outbox", "show", id, "--json"]);
     assert_eq!(json["body"], "{\n\t\"call\": \"call-1\"\n}");
     assert_eq!(json["history"][0]["took_ms"], 123);
     assert_eq!(json["headers"][0]["value"], "application/json");
     assert_eq!(json["headers"][1]["value"], "[secret]");
-    place
+    workdir
         .run(&["outbox", "show", "msg_none"])
         .refused(1, "no document msg_none");
 }
 
 #[tokio::test]
 async fn a_dry_run_counts_and_changes_nothing() {
-    let place = place_with_two().await;
+    let workdir = workdir_with_two_documents().await;
     let retry = ["outbox", "retry", "--webhook", "completed"];
-    let said = place.run(&[&retry[..], &["--dry-run", "--rate", "6/m"]].concat());
+    let output = workdir.run(&[&retry[..], &["--dry-run", "--rate", "6/m"]].concat());
     assert_eq!(
-        said.done(),
+        output.done(),
         "2 documents would be sent again, over 10s; nothing was changed\n"
     );
-    let dead = place.json(&["outbox", "list", "--state", "dead", "--json"]);
+    let dead = workdir.json(&["outbox", "list", "--state", "dead", "--json"]);
     assert_eq!(dead.as_array().unwrap().len(), 1);
 
-    let said = place.run(&[&retry[..], &["--state", "dead"]].concat());
-    assert_eq!(said.done(), "1 document will be sent again\n");
-    let waiting = place.json(&["outbox", "list", "--state", "waiting", "--json"]);
+    let output = workdir.run(&[&retry[..], &["--state", "dead"]].concat());
+    assert_eq!(output.done(), "1 document will be sent again\n");
+    let waiting = workdir.json(&["outbox", "list", "--state", "waiting", "--json"]);
     assert_eq!(waiting[0]["id"], dead[0]["id"]);
     assert_eq!(waiting[0]["attempts"], 0);
 }
 
 #[tokio::test]
 async fn retry_takes_ids_or_a_filter_or_all_and_nothing_else() {
-    let place = place_with_two().await;
+    let workdir = workdir_with_two_documents().await;
     for wrong in [
         &[][..],
         &["--dry-run"],
@@ -135,66 +141,69 @@ async fn retry_takes_ids_or_a_filter_or_all_and_nothing_else() {
         &["--state", "gone"],
     ] {
         let args = [&["outbox", "retry"], wrong].concat();
-        place.run(&args).refused(2, "error:");
+        workdir.run(&args).refused(2, "error:");
     }
-    place.run(&["outbox", "retry"]).refused(2, "--all");
-    place
+    workdir.run(&["outbox", "retry"]).refused(2, "--all");
+    workdir
         .run(&["outbox", "retry", "msg_none"])
         .refused(1, "no document msg_none");
-    place
+    workdir
         .run(&["outbox", "retry", "--webhook", "nobody"])
         .refused(1, "no webhook is named \"nobody\"");
-    let all = place.run(&["outbox", "retry", "--all"]).done();
+    let all = workdir.run(&["outbox", "retry", "--all"]).done();
     assert_eq!(all, "2 documents will be sent again\n");
 }
 
 #[tokio::test]
 async fn a_paused_webhook_is_told_and_resumed() {
-    let place = place_with_two().await;
-    let store = place.store().await;
+    let workdir = workdir_with_two_documents().await;
+    let store = workdir.store().await;
     store
         .pause("completed", "it answered 410 Gone")
         .await
         .unwrap();
     store.close().await;
-    let list = place.run(&["outbox", "list"]);
+    let list = workdir.run(&["outbox", "list"]);
     assert!(
         list.err
             .contains("completed is paused (it answered 410 Gone)")
     );
     assert!(list.done().contains("paused"));
-    let rows = place.json(&["outbox", "list", "--state", "waiting", "--json"]);
+    let rows = workdir.json(&["outbox", "list", "--state", "waiting", "--json"]);
     assert_eq!(rows[0]["paused"], "it answered 410 Gone");
     assert_eq!(rows[0]["next_attempt"], serde_json::Value::Null);
 
     let resume = ["outbox", "resume", "completed"];
-    assert_eq!(place.run(&resume).done(), "completed is sent to again\n");
-    assert_eq!(place.run(&resume).done(), "completed was not paused\n");
-    place
+    assert_eq!(
+        workdir.run(&resume).done(),
+        "deliveries to completed are resumed\n"
+    );
+    assert_eq!(workdir.run(&resume).done(), "completed was not paused\n");
+    workdir
         .run(&["outbox", "resume", "nobody"])
         .refused(1, "no webhook is named \"nobody\"");
 }
 
 #[test]
 fn a_store_that_is_not_there_is_told_with_its_setting() {
-    let place = Place::new();
+    let workdir = Workdir::new();
     for command in [
         &["outbox", "list"][..],
         &["outbox", "retry", "--all"],
         &["report"],
     ] {
-        place.run(command).refused(1, "[store] url");
+        workdir.run(command).refused(1, "[store] url");
     }
-    let made = place.folder.path().join("switchhook.db").exists();
+    let made = workdir.folder.path().join("switchhook.db").exists();
     assert!(!made, "only serve makes a store");
-    place
+    workdir
         .run(&["--config", "none.toml", "report"])
         .refused(1, "none.toml: cannot be read");
 }
 
 #[test]
 fn help_of_every_command_shows_an_example_and_the_exit_status() {
-    let place = Place::new();
+    let workdir = Workdir::new();
     for command in [
         &["outbox", "list"][..],
         &["outbox", "show"],
@@ -202,7 +211,7 @@ fn help_of_every_command_shows_an_example_and_the_exit_status() {
         &["outbox", "resume"],
         &["report"],
     ] {
-        let help = place.run(&[command, &["--help"]].concat()).done();
+        let help = workdir.run(&[command, &["--help"]].concat()).done();
         assert!(help.contains("Example"), "{help}");
         assert!(help.contains("Exit status: 0"), "{help}");
     }
@@ -210,12 +219,12 @@ fn help_of_every_command_shows_an_example_and_the_exit_status() {
 
 #[test]
 fn the_manual_has_every_command_and_shells_get_their_completions() {
-    let place = Place::new();
-    let manual = place.run(&["man"]).done();
-    let help = place.run(&["--help"]).done();
+    let workdir = Workdir::new();
+    let manual = workdir.run(&["man"]).done();
+    let help = workdir.run(&["--help"]).done();
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed = listed.take_while(|line| !line.is_empty());
-    // A description that is wrapped goes on in lines that begin further in.
+    // The further lines of a wrapped description are indented more.
     let commands = listed.filter(|line| !line.starts_with("   "));
     let names: Vec<_> = commands
         .filter_map(|line| line.split_whitespace().next())
@@ -227,7 +236,7 @@ fn the_manual_has_every_command_and_shells_get_their_completions() {
         assert!(manual.contains(&heading), "{heading} in {manual}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let completions = place.run(&["completions", shell]).done();
+        let completions = workdir.run(&["completions", shell]).done();
         assert!(completions.contains("print-reference"), "{shell}");
     }
 }

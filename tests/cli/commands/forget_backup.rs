@@ -5,52 +5,59 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
-use crate::commands::support::{Place, Receiving, SECRET, Serving, document, kept, kill_one};
+use crate::commands::support::{
+    RunningService, SECRET, TestReceiver, Workdir, document, kept, let_one_die,
+};
 
-/// A dead document, one that waits, an answer that was kept.
-async fn place(receiver: &Receiving) -> Place {
-    let place = Place::new();
-    let store = place.store().await;
+/// Stores a dead document, a waiting one, and a kept answer.
+async fn workdir(receiver: &TestReceiver) -> Workdir {
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
     let call = document("call-1", receiver.address);
     store.finish_call(call).await.unwrap();
-    kill_one(&store).await;
+    let_one_die(&store).await;
     let call = document("call-2", receiver.address);
     store.finish_call(call).await.unwrap();
     let answer = kept("call-2", json!({"flow.key.name": "Ann of +4930123"}));
     store.persist_response(answer).await.unwrap();
     store.close().await;
-    place.configure(&format!("auth.bearer = {{ token = \"{SECRET}\" }}"));
-    place
+    workdir.configure(&format!("auth.bearer = {{ token = \"{SECRET}\" }}"));
+    workdir
 }
 
 #[tokio::test]
 async fn a_copy_made_beside_a_service_delivers_elsewhere_what_waited() {
-    let (slow, receiver) = (Receiving::slow(), Receiving::start());
-    let place = place(&slow).await;
-    let serving = Serving::start(&place);
+    let (slow, receiver) = (TestReceiver::slow(), TestReceiver::start());
+    let workdir = workdir(&slow).await;
+    let serving = RunningService::start(&workdir);
     let tried = slow.next();
-    let said = place.run(&["backup", "copy.db"]).done();
-    assert!(said.ends_with("was copied to copy.db\n"), "{said}");
-    let copy = place.folder.path().join("copy.db");
+    let output = workdir.run(&["backup", "copy.db"]).done();
+    assert!(output.ends_with("was copied to copy.db\n"), "{output}");
+    let copy = workdir.folder.path().join("copy.db");
     let mode = copy.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "its owner's alone");
-    place.run(&["backup", "copy.db"]).refused(1, "name another");
-    place
+    workdir
+        .run(&["backup", "copy.db"])
+        .refused(1, "name another");
+    workdir
         .run(&["restore", "copy.db"])
         .refused(1, "in use by another");
     drop(serving);
-    place
+    workdir
         .run(&["restore", "copy.db"])
         .refused(1, "is not empty");
 
     // The disk is lost.
     for name in ["switchhook.db", "switchhook.db-wal", "switchhook.db-shm"] {
-        drop(std::fs::remove_file(place.folder.path().join(name)));
+        drop(std::fs::remove_file(workdir.folder.path().join(name)));
     }
-    let said = place.run(&["restore", "copy.db"]).done();
-    assert!(said.ends_with("1 document waits and 1 is dead\n"), "{said}");
-    // Where the document goes is frozen; the answer to its first attempt never came.
-    let _serving = Serving::start(&place);
+    let output = workdir.run(&["restore", "copy.db"]).done();
+    assert!(
+        output.ends_with("1 document waits and 1 is dead\n"),
+        "{output}"
+    );
+    // The document's URL is frozen, so the same receiver gets it; its first attempt got no answer.
+    let _serving = RunningService::start(&workdir);
     slow.answer();
     let again = slow.next();
     slow.answer();
@@ -67,71 +74,71 @@ async fn a_copy_made_beside_a_service_delivers_elsewhere_what_waited() {
     assert_eq!(of(&again), of(&tried), "the same id, the same bytes");
     receiver.is_idle();
     let delivered = ["outbox", "list", "--state", "delivered", "--json"];
-    place.wait_for(&delivered, |rows| rows.as_array().unwrap().len() == 1);
+    workdir.wait_for(&delivered, |rows| rows.as_array().unwrap().len() == 1);
 }
 
 #[tokio::test]
 async fn a_caller_is_forgotten_after_a_look_and_leaves_no_trace_in_the_file() {
-    let receiver = Receiving::start();
-    let place = place(&receiver).await;
+    let receiver = TestReceiver::start();
+    let workdir = workdir(&receiver).await;
     let list = ["outbox", "list", "--json"];
     for look in [
         &["forget", "+4930123"][..],
         &["forget", "004930123", "--dry-run"],
     ] {
-        let said = place.run(look).done();
+        let output = workdir.run(look).done();
         assert!(
-            said.contains("2023-11-15T03:43:20.000+05:30  +4930123 -> 7000  call-1"),
-            "{said}"
+            output.contains("2023-11-15T03:43:20.000+05:30  +4930123 -> 7000  call-1"),
+            "{output}"
         );
         let counts = "2 calls, 1 kept answer, 1 document (waiting), 1 document (dead)";
-        assert!(said.contains(counts), "{said}");
+        assert!(output.contains(counts), "{output}");
         assert!(
-            said.ends_with("nothing was changed; --yes erases it\n"),
-            "{said}"
+            output.ends_with("nothing was changed; --yes erases it\n"),
+            "{output}"
         );
     }
-    assert_eq!(place.json(&list).as_array().unwrap().len(), 2);
-    let said = place.run(&["forget", "+4930123", "--yes"]).done();
+    assert_eq!(workdir.json(&list).as_array().unwrap().len(), 2);
+    let output = workdir.run(&["forget", "+4930123", "--yes"]).done();
     assert!(
-        said.ends_with("it is erased, and the file written anew\n"),
-        "{said}"
+        output.ends_with("it is erased, and the file written anew\n"),
+        "{output}"
     );
-    assert_eq!(place.json(&list), json!([]));
-    for file in std::fs::read_dir(place.folder.path()).unwrap() {
+    assert_eq!(workdir.json(&list), json!([]));
+    for file in std::fs::read_dir(workdir.folder.path()).unwrap() {
         let file = file.unwrap().path();
         let bytes = std::fs::read(&file).unwrap();
         let found = String::from_utf8_lossy(&bytes).contains("4930123");
         assert!(!found, "{} has the number", file.display());
     }
-    let said = place.run(&["forget", "+4930123"]).done();
-    assert!(said.starts_with("0 calls, 0 kept answers\n"), "{said}");
-    place
+    let output = workdir.run(&["forget", "+4930123"]).done();
+    assert!(output.starts_with("0 calls, 0 kept answers\n"), "{output}");
+    workdir
         .run(&["forget", " "])
         .refused(1, "the number is empty");
-    place
+    workdir
         .run(&["forget", "1", "--yes", "--dry-run"])
         .refused(2, "cannot be used with");
 }
 
 #[tokio::test]
 async fn a_caller_is_forgotten_beside_a_service_that_goes_on() {
-    let slow = Receiving::slow();
-    let place = place(&slow).await;
-    let serving = Serving::start(&place);
+    let slow = TestReceiver::slow();
+    let workdir = workdir(&slow).await;
+    let serving = RunningService::start(&workdir);
     slow.next();
-    let said = place.run(&["forget", "+4930123", "--yes"]).done();
-    assert!(said.contains("1 document (being tried)"), "{said}");
-    assert!(said.contains("while serve is stopped"), "{said}");
+    let output = workdir.run(&["forget", "+4930123", "--yes"]).done();
+    assert!(output.contains("1 document (being sent)"), "{output}");
+    assert!(output.contains("while serve is stopped"), "{output}");
     slow.answer();
-    assert_eq!(place.json(&["outbox", "list", "--json"]), json!([]));
+    assert_eq!(workdir.json(&["outbox", "list", "--json"]), json!([]));
     assert!(serving.get("/readyz").starts_with("HTTP/1.1 200"));
     assert_eq!(serving.terminate(), Some(0));
 }
 
-/// The configuration uploads to a folder, with what was uploaded of these calls.
-fn uploads(place: &Place, calls: &[&str]) {
-    let folder = place.folder.path();
+/// Configures uploads to a folder, and puts recordings of these calls there.
+fn uploads(workdir: &Workdir, calls: &[&str]) {
+    let folder = workdir.folder.path();
     for call in calls {
         std::fs::create_dir_all(folder.join("public").join(call)).unwrap();
         std::fs::write(folder.join("public").join(call).join("a.wav"), "a call").unwrap();
@@ -147,11 +154,11 @@ fn uploads(place: &Place, calls: &[&str]) {
 
 #[tokio::test]
 async fn what_was_uploaded_of_a_caller_is_listed_and_erased_with_the_rest() {
-    let receiver = Receiving::start();
-    let place = place(&receiver).await;
-    uploads(&place, &["call-1", "call-2", "call-3"]);
+    let receiver = TestReceiver::start();
+    let workdir = workdir(&receiver).await;
+    uploads(&workdir, &["call-1", "call-2", "call-3"]);
     let there = |call: &str| {
-        place
+        workdir
             .folder
             .path()
             .join("public")
@@ -159,28 +166,28 @@ async fn what_was_uploaded_of_a_caller_is_listed_and_erased_with_the_rest() {
             .join("a.wav")
             .exists()
     };
-    let said = place.run(&["forget", "+4930123"]).done();
+    let output = workdir.run(&["forget", "+4930123"]).done();
     let listed = format!(
         "2 recordings in file://{}\n  call-1/a.wav\n  call-2/a.wav\n",
-        place.folder.path().join("public").display()
+        workdir.folder.path().join("public").display()
     );
-    assert!(said.contains(&listed), "{said}");
+    assert!(output.contains(&listed), "{output}");
     assert!(there("call-1") && there("call-2"));
-    place.run(&["forget", "+4930123", "--yes"]).done();
+    workdir.run(&["forget", "+4930123", "--yes"]).done();
     assert!(!there("call-1") && !there("call-2"));
     assert!(there("call-3"), "another's");
 }
 
 #[test]
 fn nobody_is_forgotten_halfway_when_the_targets_key_is_not_there() {
-    let place = Place::new();
-    let file = place.folder.path().join("switchhook.toml");
+    let workdir = Workdir::new();
+    let file = workdir.folder.path().join("switchhook.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let upload = "[recordings]\nupload = { folder = \"/rec\", to = \"s3://acme\", key_id = \"x\", key_env = \"NOT_SET\" }\n";
     std::fs::write(file, text + upload).unwrap();
-    // Other commands need no key.
-    place.run(&["outbox", "list"]).refused(1, "switchhook.db");
-    place
+    // Other commands do not need the key.
+    workdir.run(&["outbox", "list"]).refused(1, "switchhook.db");
+    workdir
         .run(&["forget", "+4930123", "--yes"])
         .refused(1, "the environment variable NOT_SET is not set");
 }

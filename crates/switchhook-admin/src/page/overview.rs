@@ -1,88 +1,97 @@
-//! What goes on now.
+//! The first view: the current state in four tiles, calls on hold, last calls, webhooks.
 
 use maud::{Markup, html};
 
-use crate::calls::{self, Told, Wanted};
+use crate::call_entry::CallEntry;
+use crate::calls::{self, CallQuery};
 use crate::format;
-use crate::http::Ops;
+use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{Backlog, StoreError};
 
-use super::{components, unread, webhooks};
+use super::{components, webhooks};
 
 /// Calls on hold that are listed.
 const HELD: usize = 50;
 /// Last calls that are listed.
 const LAST: u32 = 15;
 
-/// The first view.
-pub(crate) async fn body(ops: &Ops) -> Markup {
-    let (held, holds) = (calls::on_hold(ops, HELD), ops.live_calls.holds());
-    let wanted = Wanted {
+/// Makes the view.
+pub(crate) async fn body(state: &AdminState) -> Markup {
+    let on_hold = calls::calls_on_hold(state, HELD);
+    let on_hold_count = state.live_calls.on_hold_count();
+    let query = CallQuery {
         limit: LAST,
-        ..Wanted::default()
+        ..CallQuery::default()
     };
-    let last = calls::calls(ops, &wanted).await;
-    let backlogs = ops.store.backlogs().await;
+    let last = calls::find_calls(state, &query).await;
+    let backlogs = state.store.backlogs().await;
     html! {
         h1.hidden { "Now" }
-        (tiles(ops, holds, backlogs.as_ref()))
+        (tiles(state, on_hold_count, backlogs.as_ref()))
         section aria-labelledby="held" {
-            h2 #held { "On hold now" @if holds > HELD { span.quiet { "the longest " (HELD) " of " (holds) } } }
-            @if held.is_empty() {
-                p.empty { "Nobody is on hold." }
+            h2 #held { "On hold now" @if on_hold_count > HELD { span.quiet { "the longest " (HELD) " of " (on_hold_count) } } }
+            @if on_hold.is_empty() {
+                p.empty { "No calls on hold." }
             } @else {
-                (components::on_hold(&held))
+                (components::on_hold(&on_hold))
             }
         }
         div.columns {
             section aria-labelledby="last" {
                 h2 #last { "Last calls" a.more href="/calls" { "All calls" } a.more href="/calls?line=1" { "Only line 1" } }
                 (components::lines())
-                (last_calls(ops, &last))
+                (last_calls(state, &last))
             }
             section aria-labelledby="hooks" {
                 h2 #hooks { "Webhooks" a.more href="/webhooks" { "More" } }
-                (webhooks::brief(ops))
+                (webhooks::brief(state))
             }
         }
     }
 }
 
-fn last_calls(ops: &Ops, last: &Result<(Vec<Told>, Option<i64>), StoreError>) -> Markup {
+fn last_calls(
+    state: &AdminState,
+    last: &Result<(Vec<CallEntry>, Option<i64>), StoreError>,
+) -> Markup {
     html! {
         @match last {
-            Err(error) => (unread(error)),
+            Err(error) => (components::store_error(error)),
             Ok((calls, _)) if calls.is_empty() => p.empty {
                 "No call yet. The dialplan hands calls over with the hook; "
-                code { "switchhook doctor" } " says what stands in the way."
+                code { "switchhook doctor" } " finds what is missing."
             },
             Ok((calls, _)) => {
-                (components::calls(ops, &calls[..calls.len().min(LAST as usize)], clock::now_ms()))
+                (components::calls(state, &calls[..calls.len().min(LAST as usize)], clock::now_ms()))
             }
         }
     }
 }
 
-/// A number that is worth a look, where it leads, and whether it is a bad one.
+/// A number with its name, its address, and whether it is a bad one.
 struct Tile {
     name: &'static str,
     address: &'static str,
     value: String,
     below: String,
-    /// What else it leads to, and where.
+    /// A second link: its text and its address.
     also: Option<(String, &'static str)>,
     bad: bool,
 }
 
-fn tiles(ops: &Ops, holds: usize, backlogs: Result<&Vec<Backlog>, &StoreError>) -> Markup {
+fn tiles(
+    state: &AdminState,
+    on_hold_count: usize,
+    backlogs: Result<&Vec<Backlog>, &StoreError>,
+) -> Markup {
     let tiles = [
-        hold_tile(holds),
-        answers(ops),
-        outbox(backlogs),
-        switches(ops),
+        on_hold_tile(on_hold_count),
+        answers_tile(state),
+        outbox_tile(backlogs),
+        switches_tile(state),
     ];
     html! {
         ul.tiles {
@@ -100,44 +109,51 @@ fn tiles(ops: &Ops, holds: usize, backlogs: Result<&Vec<Backlog>, &StoreError>) 
     }
 }
 
-fn hold_tile(holds: usize) -> Tile {
+fn on_hold_tile(on_hold_count: usize) -> Tile {
     Tile {
         name: "On hold",
         address: "#held",
-        value: holds.to_string(),
+        value: on_hold_count.to_string(),
         below: "calls now".into(),
         also: None,
         bad: false,
     }
 }
 
-fn answers(ops: &Ops) -> Tile {
-    let samples = ops.live_calls.samples();
+fn answers_tile(state: &AdminState) -> Tile {
+    let samples = state.live_calls.samples();
     let all = samples.values().flatten();
-    let (count, well) = all.fold((0, 0), |(count, well), sample| {
-        (count + 1, well + usize::from(sample.well()))
+    let (count, succeeded) = all.fold((0, 0), |(count, succeeded), sample| {
+        (count + 1, succeeded + usize::from(sample.succeeded()))
     });
     Tile {
         name: "Line 0",
         address: "/webhooks",
-        value: format::share(well, count),
+        value: format::percentage(succeeded, count),
         below: format!("of the last {count} answers"),
-        also: (well < count).then(|| {
-            let text = format!("went down line 1: {} of {count}", count - well);
+        also: (succeeded < count).then(|| {
+            let text = format!("went down line 1: {} of {count}", count - succeeded);
             (text, "/calls?line=1")
         }),
-        bad: count > 0 && well * 10 < count * 9,
+        bad: count > 0 && succeeded * 10 < count * 9,
     }
 }
 
-fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
+fn outbox_tile(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
     let (value, below, bad) = backlogs.map_or_else(
         |_| ("?".into(), "the store cannot be read".into(), true),
         |backlogs| {
             let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
-            let (waiting, dead) = (sum(|one| one.waiting + one.leased), sum(|one| one.dead));
-            let oldest = backlogs.iter().filter_map(|one| one.oldest_ms).min();
-            let oldest = oldest.map(|ms| format!("oldest {}", format::away(ms, clock::now_ms())));
+            let (waiting, dead) = (
+                sum(|backlog| backlog.waiting + backlog.leased),
+                sum(|backlog| backlog.dead),
+            );
+            let oldest = backlogs
+                .iter()
+                .filter_map(|backlog| backlog.oldest_ms)
+                .min();
+            let oldest =
+                oldest.map(|ms| format!("oldest {}", format::relative(ms, clock::now_ms())));
             let below = match dead {
                 0 => oldest.unwrap_or_else(|| "nothing waits".into()),
                 dead => format!("and {dead} given up"),
@@ -155,8 +171,8 @@ fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
     }
 }
 
-fn switches(ops: &Ops) -> Tile {
-    let text = ops.metrics.render();
+fn switches_tile(state: &AdminState) -> Tile {
+    let text = state.metrics.render();
     let connected = MetricsReader::new(&text).of(metric_names::SWITCH_CONNECTED);
     let (all, up) = connected.fold((0, 0), |(all, up), sample| {
         (all + 1, up + i32::from(sample.value > 0.0))

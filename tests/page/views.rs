@@ -1,9 +1,9 @@
-//! What a person reads.
+//! The views: live updates, the way to a cause, accessibility, no scripts, masked numbers.
 
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 const ANN: &str = r#"{"customer": {"name": "Ann"}}"#;
 const BUSY: &str = "come back later";
@@ -14,46 +14,46 @@ const ACCESSIBLE: &str = include_str!("accessible.js");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_appears_while_it_is_on_hold_and_moves_on_by_itself() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    browser.go(&stage.url("/")).await;
+    browser.go(&fixture.url("/")).await;
     browser
-        .until("document.body.innerText.includes('Nobody is on hold')")
+        .wait_until("document.body.innerText.includes('No calls on hold')")
         .await;
-    let mut peer = stage.hold().await;
+    let mut peer = fixture.hold().await;
     browser
-        .until("document.querySelector('.held li')?.innerText.includes('lookup')")
+        .wait_until("document.querySelector('.held li')?.innerText.includes('lookup')")
         .await;
     let shown = browser.text(".held").await;
     assert!(shown.contains("ends by itself in"), "{shown}");
-    browser.picture("now-on-hold").await;
-    stage.receiver.answer(503, BUSY).await;
+    browser.screenshot("now-on-hold").await;
+    fixture.receiver.answer(503, BUSY).await;
     peer.until_exit().await;
     drop(peer);
     browser
-        .until("document.querySelector('.calls li')?.innerText.includes('HTTP_STATUS')")
+        .wait_until("document.querySelector('.calls li')?.innerText.includes('HTTP_STATUS')")
         .await;
-    assert!(browser.text("main").await.contains("Nobody is on hold"));
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert!(browser.text("main").await.contains("No calls on hold"));
+    assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn why_a_caller_went_down_line_1_is_found_with_one_search() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    stage.call(TRANSFER, 200, ANN).await;
-    let uuid = stage.call(RECORDED, 401, "who are you?").await;
-    browser.go(&stage.url("/")).await;
-    // "/" is the key for the search; the lead is a flow variable of that call alone.
+    fixture.call(TRANSFER, 200, ANN).await;
+    let uuid = fixture.call(RECORDED, 401, "who are you?").await;
+    browser.go(&fixture.url("/")).await;
+    // The key "/" goes to the search; only this call has the lead as a flow variable.
     browser.press("/").await;
     browser.type_into("#q", "hfc123\u{e007}").await;
-    browser.until("location.pathname === '/calls'").await;
+    browser.wait_until("location.pathname === '/calls'").await;
     assert_eq!(
         browser
             .run("return document.querySelectorAll('.calls li').length")
@@ -65,7 +65,7 @@ async fn why_a_caller_went_down_line_1_is_found_with_one_search() {
     assert!(found.contains("401"), "the sentence: {found}");
     browser.click(".calls .parties").await;
     browser
-        .until(&format!("location.pathname === '/calls/{uuid}'"))
+        .wait_until(&format!("location.pathname === '/calls/{uuid}'"))
         .await;
     let verdict = browser.text(".verdict").await;
     assert!(
@@ -75,25 +75,25 @@ async fn why_a_caller_went_down_line_1_is_found_with_one_search() {
     assert!(verdict.contains("What to do"), "{verdict}");
     let page = browser.text("main").await;
     assert!(page.contains("talked to"), "{page}");
-    browser.picture("call").await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    browser.screenshot("call").await;
+    assert_eq!(browser.console_errors().await, [""; 0]);
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let uuid = stage.call(TRANSFER, 200, ANN).await;
-    stage.call(RECORDED, 503, BUSY).await;
-    stage.refused(TRANSFER).await;
-    let waiting = stage.hold().await;
-    browser.go(&stage.url("/outbox")).await;
+    let uuid = fixture.call(TRANSFER, 200, ANN).await;
+    fixture.call(RECORDED, 503, BUSY).await;
+    fixture.refused(TRANSFER).await;
+    let waiting = fixture.hold().await;
+    browser.go(&fixture.url("/outbox")).await;
     browser
-        .until("document.querySelector('.calls .parties')")
+        .wait_until("document.querySelector('.calls .parties')")
         .await;
     let document = browser
         .run("return document.querySelector('.calls .parties').getAttribute('href')")
@@ -116,7 +116,7 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
         for scheme in ["light", "dark"] {
             browser.scheme(scheme).await;
             for view in views {
-                browser.go(&stage.url(view)).await;
+                browser.go(&fixture.url(view)).await;
                 let faults = browser.run(ACCESSIBLE).await;
                 assert_eq!(faults, json!([]), "{view}, {size}, {scheme}");
                 let name = view.split('/').nth(1).unwrap();
@@ -126,33 +126,33 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
                     ""
                 };
                 browser
-                    .picture(&format!("{size}-{scheme}-{name}{one}"))
+                    .screenshot(&format!("{size}-{scheme}-{name}{one}"))
                     .await;
             }
         }
     }
-    // Chromium calls a page that is not there a fault.
-    let mut complaints = browser.complaints().await;
-    complaints.retain(|one| !one.contains("/nonsense - Failed to load"));
-    assert_eq!(complaints, [""; 0]);
+    // Chromium reports a 404 page as an error.
+    let mut console_errors = browser.console_errors().await;
+    console_errors.retain(|one| !one.contains("/nonsense - Failed to load"));
+    assert_eq!(console_errors, [""; 0]);
     drop((browser, waiting));
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_scripts_everything_can_be_read() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let Some(browser) = Browser::start().await else {
         return;
     };
-    let uuid = stage.call(RECORDED, 503, BUSY).await;
-    // The store hears of the delivery a moment after the receiver.
+    let uuid = fixture.call(RECORDED, 503, BUSY).await;
+    // The store learns of the delivery a moment after the receiver.
     let (headers, text) = loop {
-        let url = stage.url(&format!("/calls/{uuid}"));
+        let url = fixture.url(&format!("/calls/{uuid}"));
         let answer = reqwest::get(url).await.unwrap();
         let headers = answer.headers().clone();
         let text = answer.text().await.unwrap();
-        if !text.contains("being tried") {
+        if !text.contains("being sent") {
             break (headers, text);
         }
         tokio::task::yield_now().await;
@@ -170,29 +170,29 @@ async fn without_scripts_everything_can_be_read() {
     let policy = headers["content-security-policy"].to_str().unwrap();
     assert!(policy.starts_with("default-src 'none'"), "{policy}");
     browser.scripts(false).await;
-    browser.go(&stage.url("/")).await;
+    browser.go(&fixture.url("/")).await;
     browser.scripts(true).await;
     assert!(browser.text(".calls").await.contains("HTTP_STATUS"));
     drop(browser);
-    stage.service.stop().await;
+    fixture.service.stop().await;
 }
 
-/// What the page says at a path, read without a browser.
-async fn read(stage: &Stage, path: &str) -> String {
-    let answer = reqwest::get(stage.url(path)).await.unwrap();
+/// Returns the page at a path, without a browser.
+async fn read(fixture: &Fixture, path: &str) -> String {
+    let answer = reqwest::get(fixture.url(path)).await.unwrap();
     answer.text().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_are_masked_on_every_view_and_nowhere_else() {
     for masked in [true, false] {
-        let stage = Stage::with(&format!("mask_numbers = {masked}")).await;
-        let held = stage.hold().await;
-        let on_hold = read(&stage, "/").await;
-        stage.receiver.answer(503, BUSY).await;
+        let fixture = Fixture::with(&format!("mask_numbers = {masked}")).await;
+        let held = fixture.hold().await;
+        let on_hold = read(&fixture, "/").await;
+        fixture.receiver.answer(503, BUSY).await;
         drop(held);
-        let uuid = stage.call(RECORDED, 200, ANN).await;
-        let post = stage.inbox.posts().pop().unwrap();
+        let uuid = fixture.call(RECORDED, 200, ANN).await;
+        let post = fixture.inbox.posts().pop().unwrap();
         let own: serde_json::Value = serde_json::from_slice(&post.body).unwrap();
         let legs = own["callDetails"].as_array().unwrap();
         let numbers = legs.iter().filter_map(|leg| leg["calleeNumber"].as_str());
@@ -203,7 +203,7 @@ async fn numbers_are_masked_on_every_view_and_nowhere_else() {
         let mut pages = vec![on_hold];
         let id = format!("/outbox/{}", post.header("webhook-id"));
         for path in ["/", "/calls", &format!("/calls/{uuid}"), &id] {
-            pages.push(read(&stage, path).await);
+            pages.push(read(&fixture, path).await);
         }
         let all = pages.concat();
         assert_eq!(all.contains("•••"), masked);
@@ -211,6 +211,6 @@ async fn numbers_are_masked_on_every_view_and_nowhere_else() {
         for one in &long {
             assert_eq!(all.contains(one.as_str()), !masked, "{one}");
         }
-        stage.service.stop().await;
+        fixture.service.stop().await;
     }
 }

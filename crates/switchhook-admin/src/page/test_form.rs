@@ -1,37 +1,37 @@
-//! What a webhook is tried with: filled in by hand, or as a call had it.
+//! The values that a webhook is tested with: typed, or those of a call.
 
 use serde::Deserialize;
 
 use switchhook_core::variables::FLOW_KEY;
 
-use super::calls;
-use super::http::Ops;
+use crate::calls;
+use crate::state::AdminState;
 
-/// Whose values stand in the form.
+/// The call whose values fill the form.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct After {
-    /// Unique-ID of a call.
+pub(crate) struct PrefillParams {
+    /// Unique-ID of the call; empty for an empty form.
     call: String,
 }
 
-/// What a call would have.
+/// The values of a call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct TestForm {
     /// The caller's number.
     pub caller: String,
-    /// The number that was dialled.
+    /// The dialled number.
     pub called: String,
-    /// Lines `NAME=VALUE`.
+    /// Channel variables, lines of `NAME=VALUE`.
     pub variables: String,
 }
 
 impl TestForm {
-    /// Names and values of the channel.
+    /// Returns names and values of the channel.
     ///
     /// # Errors
-    /// The line that is none.
+    /// Fails with a sentence that names the line that is not `NAME=VALUE`.
     pub(crate) fn pairs(&self) -> Result<Vec<(String, String)>, String> {
         let numbers = [
             ("Caller-Caller-ID-Number", &self.caller),
@@ -53,19 +53,20 @@ impl TestForm {
         numbers.chain(lines).collect()
     }
 
-    /// What a call had, as far as it may be shown: what is masked is left out.
-    pub(crate) async fn after(ops: &Ops, after: &After) -> Self {
-        let known = match after.call.is_empty() {
-            true => None,
-            false => calls::call(ops, &after.call).await.ok().flatten(),
+    /// Fills the form with the values of a call; it leaves out those that are masked.
+    pub(crate) async fn prefilled(state: &AdminState, prefill: &PrefillParams) -> Self {
+        let known = if prefill.call.is_empty() {
+            None
+        } else {
+            calls::find_call(state, &prefill.call).await.ok().flatten()
         };
         let Some(call) = known else {
             return Self::default();
         };
-        let fits = |text: &str| !text.contains(|c: char| c == '•' || c.is_control());
-        let open = |text: &String| Some(text.clone()).filter(|text| fits(text));
-        let keys = call.story.keys.iter();
-        let lines = keys.filter(|(name, value)| fits(name) && fits(value));
+        let usable = |text: &str| !text.contains(|c: char| c == '•' || c.is_control());
+        let open = |text: &String| Some(text.clone()).filter(|text| usable(text));
+        let keys = call.history.keys.iter();
+        let lines = keys.filter(|(name, value)| usable(name) && usable(value));
         let lines = lines.map(|(name, value)| format!("{FLOW_KEY}{name}={value}"));
         Self {
             caller: open(&call.caller).unwrap_or_default(),
@@ -75,7 +76,7 @@ impl TestForm {
     }
 }
 
-/// The same in a shell, with the caller's values.
+/// Returns the shell command of the test, with the form's values.
 pub(crate) fn command(webhook: &str, filled: &TestForm) -> String {
     let example = TestForm {
         caller: "4930123".into(),
@@ -83,9 +84,10 @@ pub(crate) fn command(webhook: &str, filled: &TestForm) -> String {
         ..TestForm::default()
     };
     let pairs = filled.pairs().unwrap_or_default();
-    let pairs = match pairs.is_empty() {
-        true => example.pairs().unwrap_or_default(),
-        false => pairs,
+    let pairs = if pairs.is_empty() {
+        example.pairs().unwrap_or_default()
+    } else {
+        pairs
     };
     let pairs = pairs
         .into_iter()
@@ -94,12 +96,13 @@ pub(crate) fn command(webhook: &str, filled: &TestForm) -> String {
     format!("switchhook call {webhook}{}", options.collect::<String>())
 }
 
-/// For a POSIX shell, where it is no plain word.
+/// Quotes a text for a POSIX shell, unless it is a plain word.
 fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-=+:/@".contains(c);
-    match text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
+    if text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
 
@@ -112,12 +115,12 @@ mod tests {
         let filled = TestForm {
             caller: "070137013".into(),
             called: String::new(),
-            variables: "flow.key.name=O'Hara; rm -rf /\nflow.key.a=1".into(),
+            variables: "flow.key.name=O'Hara; ls\nflow.key.a=1".into(),
         };
         assert_eq!(
             command("lookup", &filled),
             "switchhook call lookup --var Caller-Caller-ID-Number=070137013 \
-             --var 'flow.key.name=O'\\''Hara; rm -rf /' --var flow.key.a=1"
+             --var 'flow.key.name=O'\\''Hara; ls' --var flow.key.a=1"
         );
         assert!(command("lookup", &TestForm::default()).contains("leadid=HFC123"));
     }
