@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook_service::config::Config;
-use switchhook_service::recorder::What;
+use switchhook_service::recorder::RecordedEvent;
 use switchhook_tools::replay::{self, Difference, Recording};
 
 use crate::cli::operator::Replay;
@@ -63,8 +63,8 @@ fn play(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> 
     Ok((text, differences.is_empty()))
 }
 
-fn ended(end: &What) -> String {
-    let What::End { ending, reason, .. } = end else {
+fn ended(end: &RecordedEvent) -> String {
+    let RecordedEvent::End { ending, reason, .. } = end else {
         return String::new();
     };
     let reason = reason.as_deref().map(|reason| format!(" {reason}"));

@@ -50,7 +50,7 @@ impl Environment for ProcessEnvironment {
 
 /// A place without secrets but the store's: whoever asks gets one that opens nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NoSecrets {
+pub(super) struct PlaceholderSecrets {
     /// And that of the uploads' target.
     pub(super) has_target: bool,
 }
@@ -58,7 +58,7 @@ pub(super) struct NoSecrets {
 /// Has the form of a signing key too, which is the strictest there is.
 const PLACEHOLDER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-impl Environment for NoSecrets {
+impl Environment for PlaceholderSecrets {
     fn variable(&self, _name: &str) -> Option<String> {
         Some(PLACEHOLDER.to_owned())
     }

@@ -1,16 +1,17 @@
 //! `switchhook.toml`: from its text to a [`Config`], or to every fault it has.
 //!
-//! `section` takes keys from the document, `value` is what a value can be, `reader`
+//! `section` takes keys from the document, `value` is what a value can be, `read_context`
 //! remembers what is wrong, `sections`, `webhook` and `response` read the file's
 //! sections into the plain values of `settings`, `validate` compares them. Every
 //! key and its default is in `reference.toml`, which a test holds against the code.
 
+mod collector;
 mod diagnostic;
 mod environment;
 mod keep;
 mod lines;
 mod per_webhook;
-mod reader;
+mod read_context;
 mod recordings;
 mod response;
 mod schema;
@@ -22,7 +23,6 @@ mod store;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod tracing;
 mod upload;
 mod validate;
 mod value;
@@ -37,11 +37,11 @@ use toml_edit::{Document, TomlError};
 use crate::recorder;
 use crate::traces;
 pub use diagnostic::{Diagnostic, Diagnostics};
-use environment::NoSecrets;
+use environment::PlaceholderSecrets;
 pub use environment::{Environment, ProcessEnvironment};
 use lines::Lines;
-use reader::{Findings, Reader};
-pub use recordings::{Recordings, Serve};
+use read_context::{ReadContext, ReadReport};
+pub use recordings::{Recordings, ServeOptions};
 pub use schema::schema;
 use section::Section;
 pub use settings::{
@@ -51,7 +51,7 @@ pub use settings::{
 use switchhook_core::tenants::Route;
 use switchhook_store::Keep;
 pub use tenants::Tenant;
-pub use webhook::{Delivery, Webhook, Widget};
+pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");
@@ -92,12 +92,12 @@ pub struct Config {
     pub traces: traces::TraceOptions,
     /// What is allowed and worth a look.
     pub warnings: Vec<Diagnostic>,
-    source: Source,
+    source: SourceFile,
 }
 
 /// The file itself: its name and where its keys stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Source {
+struct SourceFile {
     origin: String,
     lines: Lines,
     /// What each webhook says, as a configuration of its own.
@@ -120,7 +120,7 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets::default())
+        Self::load_in(path, &PlaceholderSecrets::default())
     }
 
     /// The same with the key of the uploads' target, which has to be there.
@@ -128,7 +128,7 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn load_with_target(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets { has_target: true })
+        Self::load_in(path, &PlaceholderSecrets { has_target: true })
     }
 
     /// Reads `text` as [`Config::load_without_secrets`] reads a file.
@@ -136,7 +136,7 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Diagnostics> {
-        Self::parse_in(text, origin, &NoSecrets::default())
+        Self::parse_in(text, origin, &PlaceholderSecrets::default())
     }
 
     fn load_in(path: &Path, surroundings: &dyn Environment) -> Result<Self, Diagnostics> {
@@ -230,27 +230,27 @@ impl Config {
     }
 }
 
-fn read(text: &str, origin: &str, surroundings: &dyn Environment) -> (Config, Findings) {
+fn read(text: &str, origin: &str, surroundings: &dyn Environment) -> (Config, ReadReport) {
     let document = match Document::parse(text) {
         Ok(document) => document,
-        Err(error) => return (Config::default(), syntax(text, &error)),
+        Err(error) => return (Config::default(), syntax_fault(text, &error)),
     };
     let lines = Lines::of(&document);
-    let reader = Reader::new(&lines, surroundings);
-    let mut config = take(&reader, &document);
-    validate::check(&config, &reader);
+    let reader = ReadContext::new(&lines, surroundings);
+    let mut config = read_sections(&reader, &document);
+    validate::validate(&config, &reader);
     let mut findings = reader.finish();
     findings.warnings.sort_by_key(|warning| warning.line);
     config.warnings.clone_from(&findings.warnings);
-    config.source = Source {
+    config.source = SourceFile {
         origin: origin.to_owned(),
         lines,
-        webhooks: per_webhook::of_webhooks(document, &config),
+        webhooks: per_webhook::excerpts(document, &config),
     };
     (config, findings)
 }
 
-fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
+fn read_sections(reader: &ReadContext<'_>, document: &Document<&str>) -> Config {
     let mut root = Section::root(reader, document.as_table());
     let accounts = root.named("accounts", None).into_iter();
     let flows = root.named("flows", None).into_iter();
@@ -283,22 +283,22 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         egress: sections::egress(root.section("egress")),
         recordings: recordings::recordings(root.section("recordings")),
         recorder: sections::recorder(root.section("recorder")),
-        traces: tracing::traces(root.section("traces")),
+        traces: collector::traces(root.section("traces")),
         warnings: Vec::new(),
-        source: Source::default(),
+        source: SourceFile::default(),
     }
 }
 
 /// The parser stops at the first error, so there is one.
-fn syntax(text: &str, error: &TomlError) -> Findings {
+fn syntax_fault(text: &str, error: &TomlError) -> ReadReport {
     let line = error.span().map(|span| Lines::in_text(text).at(span.start));
     let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
     let fault = Diagnostic {
         line,
         ..Diagnostic::of_file(what, "correct this line; the rest was not read")
     };
-    Findings {
+    ReadReport {
         faults: vec![fault],
-        ..Findings::default()
+        ..ReadReport::default()
     }
 }

@@ -11,7 +11,7 @@ use super::secrets::secret;
 use super::section::Section;
 use super::sections::socket_address;
 use super::upload::upload;
-use super::value::{Read, Wrong, duration, one_line, optional, shown};
+use super::value::{Parsed, Problem, display, duration, one_line, optional};
 use crate::recordings::{Folder, TargetOptions};
 use switchhook_core::secret::Secret;
 
@@ -21,7 +21,7 @@ pub struct Recordings {
     /// Template of `recordedFilePublicPath`.
     pub public_url: Option<String>,
     /// They are served by this program.
-    pub serve: Option<Serve>,
+    pub serve: Option<ServeOptions>,
     /// They are uploaded.
     pub upload: Option<TargetOptions>,
     /// The longest that documents wait for those that are served or uploaded.
@@ -50,7 +50,7 @@ impl Recordings {
 
 /// `recordings.serve`: links of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Serve {
+pub struct ServeOptions {
     /// Where recordings are.
     pub folder: Folder,
     /// What links begin with.
@@ -79,7 +79,7 @@ pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
     }
 }
 
-fn serve(mut section: Section<'_>) -> Option<Serve> {
+fn serve(mut section: Section<'_>) -> Option<ServeOptions> {
     if !section.is_there() {
         return None;
     }
@@ -87,7 +87,7 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
     let help = "add secret_env, secret_file or secret, such as `openssl rand -base64 32` makes";
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8087));
     let minute = Duration::from_secs(60);
-    let serve = Serve {
+    let serve = ServeOptions {
         folder: folders(&mut section),
         url: section.need("url", "add url = \"https://rec.example\"", base),
         secret: secret(&mut section, &keys, help),
@@ -100,13 +100,13 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
         let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
         section.fault(
             given,
-            Wrong::new(what, "make one with `openssl rand -base64 32`"),
+            Problem::new(what, "make one with `openssl rand -base64 32`"),
         );
     }
     Some(serve)
 }
 
-/// `folder`, and `switch_folder` where the switch calls it otherwise.
+/// `absolute_folder`, and `switch_folder` where the switch calls it otherwise.
 pub(super) fn folders(section: &mut Section<'_>) -> Folder {
     let help = "add folder = \"/var/lib/freeswitch/recordings\"";
     let here = section.need("folder", help, folder);
@@ -117,19 +117,19 @@ pub(super) fn folders(section: &mut Section<'_>) -> Folder {
 }
 
 /// A whole path: the working directory of a service is nobody's guess.
-fn folder(value: &Value) -> Read<PathBuf> {
+fn absolute_folder(value: &Value) -> Parsed<PathBuf> {
     let path = PathBuf::from(one_line(value)?);
     if path.is_absolute() && path.parent().is_some() {
         return Ok(path);
     }
     let what = format!(
         "{} is not the whole path of a folder of its own",
-        shown(value)
+        display(value)
     );
-    Err(Wrong::new(what, "write it from its / on"))
+    Err(Problem::new(what, "write it from its / on"))
 }
 
-fn base(value: &Value) -> Read<String> {
+fn link_base(value: &Value) -> Parsed<String> {
     let text = one_line(value)?;
     let url = text.parse::<Url>().ok();
     let fits = |url: &Url| {
@@ -141,7 +141,7 @@ fn base(value: &Value) -> Read<String> {
     }
     let what = format!(
         "{} is not an address that links can begin with",
-        shown(value)
+        display(value)
     );
-    Err(Wrong::new(what, "write it as \"https://rec.example\""))
+    Err(Problem::new(what, "write it as \"https://rec.example\""))
 }

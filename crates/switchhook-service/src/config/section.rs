@@ -8,11 +8,11 @@
 use toml_edit::{Item, TableLike, Value};
 
 use super::lines::{element, join};
-use super::reader::Reader;
-use super::value::{self, Read, Wrong};
+use super::read_context::ReadContext;
+use super::value::{self, Parsed, Problem};
 
 #[derive(Clone, Copy)]
-enum Content<'r> {
+enum SectionContent<'r> {
     /// Not in the file: every key is absent, and still known.
     Absent,
     Table(&'r dyn TableLike),
@@ -22,8 +22,8 @@ enum Content<'r> {
 
 /// One table of the file.
 pub(super) struct Section<'r> {
-    pub(super) reader: &'r Reader<'r>,
-    content: Content<'r>,
+    pub(super) reader: &'r ReadContext<'r>,
+    content: SectionContent<'r>,
     path: String,
     shape: String,
     asked: Vec<&'static str>,
@@ -33,11 +33,21 @@ pub(super) struct Section<'r> {
 
 impl<'r> Section<'r> {
     /// The whole document.
-    pub(super) fn root(reader: &'r Reader<'r>, table: &'r dyn TableLike) -> Self {
-        Self::new(reader, Content::Table(table), String::new(), String::new())
+    pub(super) fn root(reader: &'r ReadContext<'r>, table: &'r dyn TableLike) -> Self {
+        Self::new(
+            reader,
+            SectionContent::Table(table),
+            String::new(),
+            String::new(),
+        )
     }
 
-    fn new(reader: &'r Reader<'r>, content: Content<'r>, path: String, shape: String) -> Self {
+    fn new(
+        reader: &'r ReadContext<'r>,
+        content: SectionContent<'r>,
+        path: String,
+        shape: String,
+    ) -> Self {
         Self {
             reader,
             content,
@@ -52,10 +62,13 @@ impl<'r> Section<'r> {
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
-        kind: impl Fn(&Value) -> Read<T>,
+        kind: impl Fn(&Value) -> Parsed<T>,
     ) -> Option<T> {
         let item = self.take(key)?;
-        let read = item.as_value().ok_or_else(value::is_a_table).and_then(kind);
+        let read = item
+            .as_value()
+            .ok_or_else(value::unexpected_table)
+            .and_then(kind);
         read.map_err(|wrong| self.fault(key, wrong)).ok()
     }
 
@@ -64,7 +77,7 @@ impl<'r> Section<'r> {
         &mut self,
         key: &'static str,
         default: T,
-        kind: impl Fn(&Value) -> Read<T>,
+        kind: impl Fn(&Value) -> Parsed<T>,
     ) -> T {
         self.get(key, kind).unwrap_or(default)
     }
@@ -74,7 +87,7 @@ impl<'r> Section<'r> {
         &mut self,
         key: &'static str,
         help: &str,
-        kind: impl Fn(&Value) -> Read<T>,
+        kind: impl Fn(&Value) -> Parsed<T>,
     ) -> T {
         self.need_one(&[key], help);
         self.get(key, kind).unwrap_or_default()
@@ -87,13 +100,13 @@ impl<'r> Section<'r> {
 
     /// Whether this section itself is in the file.
     pub(super) fn is_there(&self) -> bool {
-        !matches!(self.content, Content::Absent)
+        !matches!(self.content, SectionContent::Absent)
     }
 
     /// The table at `key`; one without keys when it is not there.
     pub(super) fn section(&mut self, key: &'static str) -> Section<'r> {
         let content = match self.take(key) {
-            None => Content::Absent,
+            None => SectionContent::Absent,
             Some(item) => self.table_or_fault(key, item),
         };
         Section::new(
@@ -109,16 +122,21 @@ impl<'r> Section<'r> {
         let Some(item) = self.take(key) else {
             return Vec::new();
         };
-        let Some(tables) = tables(item) else {
+        let Some(tables) = list_of_tables(item) else {
             let help = format!("write [[{key}]], or a list of tables in brackets");
-            self.fault(key, Wrong::new("is not a list of tables", help));
+            self.fault(key, Problem::new("is not a list of tables", help));
             return Vec::new();
         };
         let path = self.path_of(key);
         let shape = format!("{}[]", join(&self.shape, key));
         let section = |(index, table)| {
             let path = element(&path, index);
-            Section::new(self.reader, Content::Table(table), path, shape.clone())
+            Section::new(
+                self.reader,
+                SectionContent::Table(table),
+                path,
+                shape.clone(),
+            )
         };
         tables.into_iter().enumerate().map(section).collect()
     }
@@ -133,7 +151,7 @@ impl<'r> Section<'r> {
         let Some(item) = self.take(key) else {
             return Vec::new();
         };
-        let Content::Table(table) = self.table_or_fault(key, item) else {
+        let SectionContent::Table(table) = self.table_or_fault(key, item) else {
             return Vec::new();
         };
         let path = self.path_of(key);
@@ -142,10 +160,10 @@ impl<'r> Section<'r> {
         for (name, item) in table.iter() {
             let path = join(&path, name);
             let content = match (item.as_table_like(), short) {
-                (Some(table), _) => Content::Table(table),
-                (None, Some(short)) => Content::Short(short, item),
+                (Some(table), _) => SectionContent::Table(table),
+                (None, Some(short)) => SectionContent::Short(short, item),
                 (None, None) => {
-                    self.reader.fault(&path, value::is_no_table());
+                    self.reader.fault(&path, value::expected_table());
                     continue;
                 }
             };
@@ -175,12 +193,15 @@ impl<'r> Section<'r> {
         let Some(first) = there.next() else { return };
         for other in there {
             let what = format!("stands beside {first}, and only one of them can hold");
-            self.fault(other, Wrong::new(what, format!("keep {first} or {other}")));
+            self.fault(
+                other,
+                Problem::new(what, format!("keep {first} or {other}")),
+            );
         }
     }
 
     /// Remembers what is wrong with `key` (empty: with the section itself).
-    pub(super) fn fault(&self, key: &str, wrong: Wrong) {
+    pub(super) fn fault(&self, key: &str, wrong: Problem) {
         self.reader.fault(&self.path_of(key), wrong);
     }
 
@@ -193,25 +214,27 @@ impl<'r> Section<'r> {
 
     fn item(&self, key: &str) -> Option<&'r Item> {
         match self.content {
-            Content::Absent => None,
-            Content::Table(table) => table.get(key),
-            Content::Short(short, item) => (short == key).then_some(item),
+            SectionContent::Absent => None,
+            SectionContent::Table(table) => table.get(key),
+            SectionContent::Short(short, item) => (short == key).then_some(item),
         }
     }
 
-    fn table_or_fault(&self, key: &str, item: &'r Item) -> Content<'r> {
+    fn table_or_fault(&self, key: &str, item: &'r Item) -> SectionContent<'r> {
         if let Some(table) = item.as_table_like() {
-            return Content::Table(table);
+            return SectionContent::Table(table);
         }
-        self.fault(key, value::is_no_table());
-        Content::Absent
+        self.fault(key, value::expected_table());
+        SectionContent::Absent
     }
 
     pub(super) fn path_of(&self, key: &str) -> String {
         match self.content {
-            Content::Short(..) => self.path.clone(),
-            Content::Absent | Content::Table(_) if key.is_empty() => self.path.clone(),
-            Content::Absent | Content::Table(_) => join(&self.path, key),
+            SectionContent::Short(..) => self.path.clone(),
+            SectionContent::Absent | SectionContent::Table(_) if key.is_empty() => {
+                self.path.clone()
+            }
+            SectionContent::Absent | SectionContent::Table(_) => join(&self.path, key),
         }
     }
 
@@ -225,12 +248,12 @@ impl<'r> Section<'r> {
 
     /// Reports a key that nobody asked for; returns the key that was probably meant.
     fn unknown(&self, name: &str) -> Option<&'static str> {
-        let meant = value::nearest(name, self.asked.iter().copied());
+        let meant = value::closest_match(name, self.asked.iter().copied());
         let help = match meant {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("remove it; known here: {}", self.asked.join(", ")),
         };
-        let wrong = Wrong::new(format!("is not {}", self.title()), help);
+        let wrong = Problem::new(format!("is not {}", self.title()), help);
         self.reader.fault(&join(&self.path, name), wrong);
         meant
     }
@@ -241,20 +264,20 @@ impl Drop for Section<'_> {
     /// unknown one was probably meant to be is one mistake, and reported once.
     fn drop(&mut self) {
         let mut meant = Vec::new();
-        if let Content::Table(table) = self.content {
+        if let SectionContent::Table(table) = self.content {
             for (name, _) in table.iter().filter(|(name, _)| !self.asked.contains(name)) {
                 meant.extend(self.unknown(name));
             }
         }
         for (keys, help) in &self.missing {
             if !keys.iter().any(|key| meant.contains(key)) {
-                self.fault(keys[0], Wrong::new("is missing", help));
+                self.fault(keys[0], Problem::new("is missing", help));
             }
         }
     }
 }
 
-fn tables(item: &Item) -> Option<Vec<&dyn TableLike>> {
+fn list_of_tables(item: &Item) -> Option<Vec<&dyn TableLike>> {
     if let Some(tables) = item.as_array_of_tables() {
         return Some(tables.iter().map(|table| table as &dyn TableLike).collect());
     }

@@ -6,8 +6,8 @@ use toml_edit::Value;
 use super::lines::{element, join};
 use super::section::Section;
 use super::sections::time_zone;
-use super::validate::Checks;
-use super::value::{Read, Wrong, filled, one_line, optional, shown, word};
+use super::validate::Validator;
+use super::value::{Parsed, Problem, display, identifier, non_empty, one_line, optional};
 use switchhook_core::tenants::{Pattern, Route, without_plus};
 
 /// `[accounts.NAME]`.
@@ -20,8 +20,8 @@ pub struct Tenant {
 }
 
 pub(super) fn tenant(name: &str, mut section: Section<'_>) -> Tenant {
-    if let Err(wrong) = word(&Value::from(name)) {
-        section.fault("", Wrong::new("is not a name for an account", wrong.help));
+    if let Err(wrong) = identifier(&Value::from(name)) {
+        section.fault("", Problem::new("is not a name for an account", wrong.help));
     }
     Tenant {
         default_webhook: section.get("default_webhook", optional(filled)).flatten(),
@@ -45,7 +45,7 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
         ),
     ] {
         if !keys.iter().any(|key| section.has(key)) {
-            section.fault("", Wrong::new(what, help));
+            section.fault("", Problem::new(what, help));
         }
     }
     Route {
@@ -57,22 +57,22 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
     }
 }
 
-fn number(value: &Value) -> Read<Pattern> {
+fn number(value: &Value) -> Parsed<Pattern> {
     Ok(match pattern(value)? {
         Pattern::Exact(text) => Pattern::Exact(without_plus(&text).to_owned()),
         Pattern::Prefix(text) => Pattern::Prefix(without_plus(&text).to_owned()),
     })
 }
 
-fn pattern(value: &Value) -> Read<Pattern> {
+fn pattern(value: &Value) -> Parsed<Pattern> {
     let text = one_line(value)?;
     let (text, is_prefix) = match text.strip_suffix('*') {
         Some(beginning) => (beginning, true),
         None => (text.as_str(), false),
     };
     if without_plus(text).is_empty() {
-        let what = format!("{} fits everything", shown(value));
-        return Err(Wrong::new(
+        let what = format!("{} fits everything", display(value));
+        return Err(Problem::new(
             what,
             "leave the key out, or write how it begins",
         ));
@@ -80,10 +80,10 @@ fn pattern(value: &Value) -> Read<Pattern> {
     if text.contains(|c: char| c == '*' || c.is_whitespace()) {
         let what = format!(
             "{} is no number or name, nor the beginning of one",
-            shown(value)
+            display(value)
         );
         let help = "write all of it, or how it begins and one * at the end";
-        return Err(Wrong::new(what, help));
+        return Err(Problem::new(what, help));
     }
     Ok(match is_prefix {
         true => Pattern::Prefix(text.to_owned()),
@@ -91,7 +91,7 @@ fn pattern(value: &Value) -> Read<Pattern> {
     })
 }
 
-impl Checks<'_> {
+impl Validator<'_> {
     pub(super) fn tenants(&self) {
         for (name, account) in &self.config.accounts {
             let path = join("accounts", name);
@@ -125,7 +125,7 @@ impl Checks<'_> {
         let what = "has no default_webhook: no document of its calls is posted to it, \
                     whatever their flow says";
         let help = "add default_webhook = \"…\", if they are to be posted";
-        self.reader.warn(path, Wrong::new(what, help));
+        self.reader.warn(path, Problem::new(what, help));
     }
 
     fn route(&self, index: usize, route: &Route) {

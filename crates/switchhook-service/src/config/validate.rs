@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::Config;
 use super::lines::{element, join};
-use super::reader::Reader;
+use super::read_context::ReadContext;
 use super::settings::{Flow, Switch};
-use super::value::{Wrong, nearest};
+use super::value::{Problem, closest_match};
 use super::variables::check_names;
 use super::webhook::Webhook;
 use switchhook_webhook as webhook;
 use switchhook_webhook::options::{Mapping, ValueKind};
 
 /// Compares the sections with one another.
-pub(super) fn check(config: &Config, reader: &Reader<'_>) {
-    let checks = Checks { config, reader };
+pub(super) fn validate(config: &Config, reader: &ReadContext<'_>) {
+    let checks = Validator { config, reader };
     checks.listen();
     checks.limits();
     checks.switches();
@@ -45,12 +45,12 @@ const SHIPPED_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a schedule has beyond the timeout.
 const SCHEDULE_MORE_S: u64 = 5;
 
-pub(super) struct Checks<'c> {
+pub(super) struct Validator<'c> {
     pub(super) config: &'c Config,
-    pub(super) reader: &'c Reader<'c>,
+    pub(super) reader: &'c ReadContext<'c>,
 }
 
-impl Checks<'_> {
+impl Validator<'_> {
     fn listen(&self) {
         let listen = &self.config.listen;
         if listen.esl == listen.http && listen.esl.port() != 0 {
@@ -62,7 +62,7 @@ impl Checks<'_> {
             if !is_loopback(address.ip()) {
                 let what = format!("{address} can be reached from outside, without a password");
                 let help = "listen on 127.0.0.1, or let a firewall admit only the switches";
-                self.reader.warn(key, Wrong::new(what, help));
+                self.reader.warn(key, Problem::new(what, help));
             }
         }
     }
@@ -113,7 +113,7 @@ impl Checks<'_> {
     fn posts(&self, path: &str, switch: &Switch) {
         if switch.json_cdr_auth.is_some() && !switch.json_cdr_post {
             let help = "set json_cdr_post = true, or take it out";
-            let wrong = Wrong::new("is never asked for: json_cdr_post is off", help);
+            let wrong = Problem::new("is never asked for: json_cdr_post is off", help);
             self.reader.warn(&join(path, "json_cdr_auth"), wrong);
         }
         let outside = !is_loopback(self.config.listen.http.ip());
@@ -121,7 +121,7 @@ impl Checks<'_> {
             let what = "lets whoever reaches listen.http invent calls";
             let help = "set json_cdr_auth, and the same as cred in json_cdr.conf.xml";
             self.reader
-                .warn(&join(path, "json_cdr_post"), Wrong::new(what, help));
+                .warn(&join(path, "json_cdr_post"), Problem::new(what, help));
         }
     }
 
@@ -167,7 +167,7 @@ impl Checks<'_> {
             return;
         }
         let (kind, section) = of;
-        let help = match nearest(name, all.keys().map(String::as_str)) {
+        let help = match closest_match(name, all.keys().map(String::as_str)) {
             Some(meant) => format!("did you mean {meant:?}?"),
             None => format!("add [{}]", join(section, name)),
         };
@@ -175,7 +175,7 @@ impl Checks<'_> {
     }
 
     pub(super) fn fault(&self, path: &str, what: impl Into<String>, help: &str) {
-        self.reader.fault(path, Wrong::new(what, help));
+        self.reader.fault(path, Problem::new(what, help));
     }
 }
 
@@ -184,44 +184,44 @@ fn is_loopback(address: IpAddr) -> bool {
 }
 
 /// Templates and paths are read here too, so that every fault is told at once.
-fn check_compiles(name: &str, webhook: &Webhook, reader: &Reader<'_>) {
+fn check_compiles(name: &str, webhook: &Webhook, reader: &ReadContext<'_>) {
     let compiled = webhook::Webhook::compile(name, webhook.request.clone());
     for fault in compiled.err().into_iter().flatten() {
         let path = format!("webhooks.{name}.{}", fault.key);
         // What could not be read at all is no template either.
         if !reader.is_faulty(&path) {
-            reader.fault(&path, Wrong::new(fault.what, fault.help));
+            reader.fault(&path, Problem::new(fault.what, fault.help));
         }
     }
 }
 
 /// FreeSWITCH: `transfer`, `bridge` and the like have a grammar of their own, in
 /// which text without any `$` can still run commands.
-fn warn_of_texts(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+fn warn_of_texts(path: &str, webhook: &Webhook, reader: &ReadContext<'_>) {
     let map = join(&join(path, "response"), "map");
     let texts = |mapping: &&Mapping| mapping.kind == ValueKind::Text;
     for mapping in webhook.request.response.map.iter().filter(texts) {
         let what = "is any text: safe in log, set and export, never in transfer, bridge, \
                     playback, execute_extension or originate";
         let help = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
-        reader.warn(&join(&map, &mapping.name), Wrong::new(what, help));
+        reader.warn(&join(&map, &mapping.name), Problem::new(what, help));
     }
 }
 
-fn warn_of_unread_answers(path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+fn warn_of_unread_answers(path: &str, webhook: &Webhook, reader: &ReadContext<'_>) {
     let maps = !webhook.request.response.map.is_empty();
     if maps && !webhook.widget.wait_for_response {
         let what = "is never read, because wait_for_response is off";
         let path = join(&join(path, "response"), "map");
         reader.warn(
             &path,
-            Wrong::new(what, "remove it, or wait for the response"),
+            Problem::new(what, "remove it, or wait for the response"),
         );
     }
 }
 
 /// Every variable comes back in the head of the call's next connection.
-fn warn_of_large_answers(path: &str, webhook: &Webhook, frame: usize, reader: &Reader<'_>) {
+fn warn_of_large_answers(path: &str, webhook: &Webhook, frame: usize, reader: &ReadContext<'_>) {
     let limit = webhook.request.response.limit;
     let needed = limit.saturating_mul(FRAME_BYTES);
     let is_written = webhook.widget.response_raw && webhook.widget.wait_for_response;
@@ -234,10 +234,10 @@ fn warn_of_large_answers(path: &str, webhook: &Webhook, frame: usize, reader: &R
     );
     let help = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
     let path = join(&join(path, "response"), "limit");
-    reader.warn(&path, Wrong::new(what, help));
+    reader.warn(&path, Problem::new(what, help));
 }
 
-fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Reader<'_>) {
+fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &ReadContext<'_>) {
     let timeout = webhook.request.timeout;
     if !webhook.widget.wait_for_response || timeout <= SHIPPED_TIMEOUT {
         return;
@@ -245,5 +245,5 @@ fn warn_of_the_schedule(name: &str, path: &str, webhook: &Webhook, reader: &Read
     let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
     let what = "is longer than the hook in the dialplan waits, 15s unless it is told otherwise";
     let help = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
-    reader.warn(&join(path, "timeout"), Wrong::new(what, help));
+    reader.warn(&join(path, "timeout"), Problem::new(what, help));
 }

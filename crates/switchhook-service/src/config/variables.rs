@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use toml_edit::Value;
 
 use super::lines::join;
-use super::reader::Reader;
+use super::read_context::ReadContext;
 use super::section::Section;
-use super::value::{Read, Wrong, text};
+use super::value::{Parsed, Problem, text};
 use super::webhook::Webhook;
 use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, VariableNames};
 
@@ -41,29 +41,32 @@ pub(super) fn variables(mut section: Section<'_>) -> VariableNames {
 }
 
 /// The whole name of a variable that a widget may write.
-fn variable(value: &Value) -> Read<String> {
+fn variable(value: &Value) -> Parsed<String> {
     let name = text(value)?;
     if !name.starts_with(PREFIX) {
         let what = format!("{name:?} is outside {PREFIX}");
-        return Err(Wrong::new(what, format!("write it as \"{PREFIX}…\"")));
+        return Err(Problem::new(what, format!("write it as \"{PREFIX}…\"")));
     }
     allowed(&name).map(|()| name)
 }
 
-fn allowed(name: &str) -> Read<()> {
+fn allowed(name: &str) -> Parsed<()> {
     let inside = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic());
     if !first || name.len() > NAME_LIMIT || !name.chars().all(inside) {
         let what = format!("{name:?} is not a name for a variable");
         let help = format!("use letters, digits, _ and ., at most {NAME_LIMIT} with its prefix");
-        return Err(Wrong::new(what, help));
+        return Err(Problem::new(what, help));
     }
     if name.ends_with('.') || name == MAPPED_PREFIX {
-        return Err(Wrong::new(format!("{name:?} ends in a dot"), "complete it"));
+        return Err(Problem::new(
+            format!("{name:?} ends in a dot"),
+            "complete it",
+        ));
     }
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {
         let what = format!("{name} is a variable that the dialplan sets for switchhook");
-        return Err(Wrong::new(what, "choose another name"));
+        return Err(Problem::new(what, "choose another name"));
     }
     Ok(())
 }
@@ -73,7 +76,7 @@ fn allowed(name: &str) -> Read<()> {
 /// FreeSWITCH finds variables without regard to case (`switch_event.c`,
 /// `switch_event_get_header_ptr`: `strcasecmp`), so names that differ only in
 /// case are the same.
-pub(super) fn check_names(webhook: &Webhook, path: &str, reader: &Reader<'_>) {
+pub(super) fn check_names(webhook: &Webhook, path: &str, reader: &ReadContext<'_>) {
     let mut seen = BTreeMap::new();
     for (key, name) in webhook.widget.variables.all() {
         let path = join(&join(path, "variables"), key);
@@ -96,7 +99,12 @@ pub(super) fn check_names(webhook: &Webhook, path: &str, reader: &Reader<'_>) {
     }
 }
 
-fn note_name(seen: &mut BTreeMap<String, String>, name: &str, path: String, reader: &Reader<'_>) {
+fn note_name(
+    seen: &mut BTreeMap<String, String>,
+    name: &str,
+    path: String,
+    reader: &ReadContext<'_>,
+) {
     let key = name.to_ascii_lowercase();
     let base = key.strip_suffix("_b64").unwrap_or(&key);
     let what = if let Some(other) = seen.get(&key) {
@@ -109,5 +117,5 @@ fn note_name(seen: &mut BTreeMap<String, String>, name: &str, path: String, read
         seen.insert(key, path);
         return;
     };
-    reader.fault(&path, Wrong::new(what, "choose another name"));
+    reader.fault(&path, Problem::new(what, "choose another name"));
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use toml_edit::Value;
 
 use super::response;
-use super::secrets::{PASSWORD, pem, secret, signing};
+use super::secrets::{PASSWORD, pem, secret, signing_keys};
 use super::section::Section;
 use super::sections::is_webhook_name;
 use super::value::{
-    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
+    Parsed, Problem, boolean, duration, found_type, non_empty, number, one_line, one_of, optional,
+    text,
 };
 use super::variables::variables;
 use crate::call_control::{BeforeAnswer, HoldMusic};
@@ -31,18 +32,18 @@ pub struct Webhook {
     /// The HTTP request and how its response is read.
     pub request: WebhookOptions,
     /// What a call gets that waits for it.
-    pub widget: Widget,
+    pub widget: TaskOptions,
     /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
     pub signing: Vec<Secret>,
     /// How fast documents are posted to it.
-    pub delivery: Delivery,
+    pub delivery: DeliveryLimits,
     /// When calls leave it alone; `None`: never.
     pub breaker: Option<breaker::BreakerOptions>,
 }
 
 /// The widget's settings that are not of its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Widget {
+pub struct TaskOptions {
     /// Off: the request goes out in the background and the call goes on at once.
     pub wait_for_response: bool,
     /// What the caller hears meanwhile.
@@ -57,7 +58,7 @@ pub struct Widget {
     pub variables: VariableNames,
 }
 
-impl Default for Widget {
+impl Default for TaskOptions {
     fn default() -> Self {
         Self {
             wait_for_response: true,
@@ -72,14 +73,14 @@ impl Default for Widget {
 
 /// How fast documents are posted to one webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivery {
+pub struct DeliveryLimits {
     /// Documents a second.
     pub rate: u32,
     /// Documents whose answer is waited for at once.
     pub in_flight: usize,
 }
 
-impl Default for Delivery {
+impl Default for DeliveryLimits {
     fn default() -> Self {
         Self {
             rate: 50,
@@ -91,13 +92,13 @@ impl Default for Delivery {
 pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     if !is_webhook_name(name) {
         let help = "choose one of at most 64 letters, digits, _ and -";
-        section.fault("", Wrong::new("is not a name for a webhook", help));
+        section.fault("", Problem::new("is not a name for a webhook", help));
     }
     let mut response = section.section("response");
     Webhook {
         request: request(&mut section, &mut response),
-        widget: widget(&mut section, &mut response),
-        signing: signing(section.section("signing")),
+        widget: task_options(&mut section, &mut response),
+        signing: signing_keys(section.section("signing")),
         delivery: delivery(section.section("delivery")),
         breaker: breaker(section.section("breaker")),
     }
@@ -226,7 +227,7 @@ fn tls(mut section: Section<'_>) -> Tls {
     };
     if let Some((there, missing)) = lonely.filter(|(_, missing)| !section.has(missing)) {
         let what = format!("is of no use without {missing}");
-        section.fault(there, Wrong::new(what, format!("add {missing}")));
+        section.fault(there, Problem::new(what, format!("add {missing}")));
     }
     Tls {
         ca: ca.map(|ca| ca.to_string()),
@@ -238,14 +239,14 @@ fn tls(mut section: Section<'_>) -> Tls {
     }
 }
 
-fn widget(section: &mut Section<'_>, response: &mut Section<'_>) -> Widget {
-    let default = Widget::default();
+fn task_options(section: &mut Section<'_>, response: &mut Section<'_>) -> TaskOptions {
+    let default = TaskOptions::default();
     let before_answer = &[
         ("early_media", BeforeAnswer::EarlyMedia),
         ("silence", BeforeAnswer::Silence),
         ("answer", BeforeAnswer::Answer),
     ];
-    Widget {
+    TaskOptions {
         wait_for_response: section.get_or("wait_for_response", default.wait_for_response, flag),
         hold_music: section.get_or("hold_music", default.hold_music, hold_music),
         before_answer: section.get_or(
@@ -259,21 +260,21 @@ fn widget(section: &mut Section<'_>, response: &mut Section<'_>) -> Widget {
     }
 }
 
-fn hold_music(value: &Value) -> Read<HoldMusic> {
+fn hold_music(value: &Value) -> Parsed<HoldMusic> {
     match value.as_bool() {
         Some(true) => Ok(HoldMusic::OfSwitch),
         Some(false) => Ok(HoldMusic::Silence),
         None if value.is_str() => Ok(HoldMusic::Stream(one_line(value)?)),
-        None => Err(Wrong::new(
-            is(value),
+        None => Err(Problem::new(
+            found_type(value),
             "write true, false, or a file or stream such as \"local_stream://moh\"",
         )),
     }
 }
 
-fn delivery(mut section: Section<'_>) -> Delivery {
-    let default = Delivery::default();
-    Delivery {
+fn delivery(mut section: Section<'_>) -> DeliveryLimits {
+    let default = DeliveryLimits::default();
+    DeliveryLimits {
         rate: section.get_or("rate", default.rate, number(1..=100_000)),
         in_flight: section.get_or("in_flight", default.in_flight, number(1..=10_000)),
     }
@@ -292,7 +293,7 @@ fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
         let help = "add breaker.failures, for example 5";
         section.fault(
             "pause",
-            Wrong::new("is of no use without breaker.failures", help),
+            Problem::new("is of no use without breaker.failures", help),
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;

@@ -19,7 +19,7 @@ const PULL_EVERY: Duration = Duration::from_secs(1);
 
 /// How an attempt ended, as far as its endpoint is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum AttemptEnd {
     Delivered,
     Failed,
     /// The whole endpoint asks for a pause (429, 503 with `Retry-After`).
@@ -28,7 +28,7 @@ pub(super) enum Ended {
 
 /// What changed by it, to be said once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(super) enum StateChange {
     None,
     BeganToFail,
     Slowed,
@@ -119,12 +119,17 @@ impl EndpointLimiter {
         self.begun.push_back(now);
     }
 
-    pub(super) fn end(&mut self, ended: Ended, options: &Endpoint, now: Instant) -> Change {
+    pub(super) fn end(
+        &mut self,
+        ended: AttemptEnd,
+        options: &Endpoint,
+        now: Instant,
+    ) -> StateChange {
         self.in_flight = self.in_flight.saturating_sub(1);
         match ended {
-            Ended::Delivered => self.succeeded(options, now),
-            Ended::Failed => self.failed(now),
-            Ended::Busy(wait) => {
+            AttemptEnd::Delivered => self.succeeded(options, now),
+            AttemptEnd::Failed => self.failed(now),
+            AttemptEnd::Busy(wait) => {
                 let change = self.failed(now);
                 self.closed_until = self.closed_until.max(Some(now + wait));
                 change
@@ -132,7 +137,7 @@ impl EndpointLimiter {
         }
     }
 
-    fn succeeded(&mut self, options: &Endpoint, now: Instant) -> Change {
+    fn succeeded(&mut self, options: &Endpoint, now: Instant) -> StateChange {
         let was_slow = self.failures >= SLOW_AFTER;
         if self.backlog {
             self.backlog = false;
@@ -145,20 +150,20 @@ impl EndpointLimiter {
         // From one, each success allows one more: the receiver has just come back.
         self.window = (self.window + 1).min(options.max_in_flight.max(1));
         if was_slow {
-            Change::Recovered
+            StateChange::Recovered
         } else {
-            Change::None
+            StateChange::None
         }
     }
 
-    fn failed(&mut self, now: Instant) -> Change {
+    fn failed(&mut self, now: Instant) -> StateChange {
         self.backlog = true;
         self.failures = self.failures.saturating_add(1);
         if self.failures < SLOW_AFTER {
             return if self.failures == 1 {
-                Change::BeganToFail
+                StateChange::BeganToFail
             } else {
-                Change::None
+                StateChange::None
             };
         }
         // Attempts that were under way when it was slowed say nothing new.
@@ -168,9 +173,9 @@ impl EndpointLimiter {
         }
         self.window = 1;
         if self.failures == SLOW_AFTER {
-            Change::Slowed
+            StateChange::Slowed
         } else {
-            Change::None
+            StateChange::None
         }
     }
 
@@ -247,7 +252,7 @@ mod tests {
             }
             assert!(lane.in_flight <= 4);
             while lane.in_flight > 0 {
-                lane.end(Ended::Delivered, &options, start);
+                lane.end(AttemptEnd::Delivered, &options, start);
             }
         }
         assert_eq!(sent, 10, "ten in a second, however fast they end");
@@ -265,7 +270,7 @@ mod tests {
         let mut lane = EndpointLimiter::new(&options);
         assert_eq!(lane.room(&options, start), 1);
         lane.begin(start);
-        lane.end(Ended::Delivered, &options, start);
+        lane.end(AttemptEnd::Delivered, &options, start);
         assert_eq!(lane.room(&options, after(1_999, start)), 0);
         assert_eq!(lane.room(&options, after(2_000, start)), 1);
     }
@@ -278,8 +283,8 @@ mod tests {
         for n in 1..=14 {
             assert!(lane.room(&options, now) > 0, "attempt {n} may begin");
             lane.begin(now);
-            let change = lane.end(Ended::Failed, &options, now);
-            assert_eq!(change == Change::Slowed, n == 5);
+            let change = lane.end(AttemptEnd::Failed, &options, now);
+            assert_eq!(change == StateChange::Slowed, n == 5);
             let open = lane.opens_at(&options).unwrap_or(now).max(now);
             pauses.push((open - now).as_secs());
             assert_eq!(lane.slowed(), open - now);
@@ -287,7 +292,10 @@ mod tests {
         }
         assert_eq!(pauses, [0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
         lane.begin(now);
-        assert_eq!(lane.end(Ended::Delivered, &options, now), Change::Recovered);
+        assert_eq!(
+            lane.end(AttemptEnd::Delivered, &options, now),
+            StateChange::Recovered
+        );
         assert_eq!(lane.slowed(), Duration::ZERO);
         assert_eq!(lane.room(&options, now), 2, "one more with each success");
         assert!(lane.takes_pull(now), "its backlog is due");
@@ -307,7 +315,7 @@ mod tests {
             lane.begin(now);
         }
         for _ in 0..20 {
-            lane.end(Ended::Failed, &options, now);
+            lane.end(AttemptEnd::Failed, &options, now);
         }
         assert_eq!(lane.opens_at(&options), Some(now + FIRST_PAUSE));
     }
@@ -317,7 +325,7 @@ mod tests {
         let (options, now) = (endpoint(), Instant::now());
         let mut lane = EndpointLimiter::new(&options);
         lane.begin(now);
-        lane.end(Ended::Busy(Duration::from_secs(30)), &options, now);
+        lane.end(AttemptEnd::Busy(Duration::from_secs(30)), &options, now);
         let rests = |at| lane.rests(at).map(|left| left.as_secs());
         assert_eq!([rests(now), rests(after(30_000, now))], [Some(30), None]);
         assert_eq!(lane.room(&options, after(29_999, now)), 0);
@@ -333,10 +341,10 @@ mod tests {
             lane.end(ended, &options, now);
             lane.takes_pull(now)
         };
-        assert!(once(Ended::Delivered, start));
-        assert!(!once(Ended::Delivered, start), "nothing failed since");
-        assert!(!once(Ended::Failed, after(10, start)));
-        assert!(!once(Ended::Delivered, after(20, start)), "too soon");
+        assert!(once(AttemptEnd::Delivered, start));
+        assert!(!once(AttemptEnd::Delivered, start), "nothing failed since");
+        assert!(!once(AttemptEnd::Failed, after(10, start)));
+        assert!(!once(AttemptEnd::Delivered, after(20, start)), "too soon");
         assert_eq!(lane.pull_at(), Some(after(1_000, start)));
         assert!(lane.takes_pull(after(1_000, start)));
     }

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
-use super::endpoint_limiter::{Change, Ended, EndpointLimiter};
+use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
@@ -18,8 +18,8 @@ use switchhook_core::metric_names;
 use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
 
 /// What a task of the engine did, for the endpoint of that name.
-enum Done {
-    Attempt(String, Ended),
+enum TaskResult {
+    Attempt(String, AttemptEnd),
     Pulled(String, Result<u64, StoreError>),
     Housekept,
 }
@@ -33,13 +33,13 @@ struct Task {
 }
 
 /// What one endpoint may begin now.
-struct Share {
+struct ClaimShare {
     want: Want,
     /// The endpoint had room for more.
     is_cut: bool,
 }
 
-impl Share {
+impl ClaimShare {
     /// Whether all of it was taken, and more could be: others may have left some.
     fn has_more(&self, claimed: &[Claimed]) -> bool {
         let own = claimed
@@ -57,7 +57,7 @@ pub(super) struct Engine<D> {
     options: OutboxOptions,
     health: watch::Sender<Health>,
     lanes: HashMap<String, (Endpoint, EndpointLimiter)>,
-    running: JoinSet<Done>,
+    running: JoinSet<TaskResult>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
     /// Which endpoint is first when room is shared.
@@ -146,7 +146,7 @@ impl<D: Deliver> Engine<D> {
     /// What is left of [`OutboxOptions::in_flight`], shared among the endpoints with room; each
     /// turn another one is first, so that none waits for ever. An endpoint with nothing under
     /// way may always begin one: others that never answer must not take its turn.
-    fn shares(&mut self, now: Instant) -> Vec<Share> {
+    fn shares(&mut self, now: Instant) -> Vec<ClaimShare> {
         let under_way = self.tasks.values().filter(|task| task.lease.is_some());
         let mut left = self
             .options
@@ -171,7 +171,7 @@ impl<D: Deliver> Engine<D> {
             lanes_left -= 1;
             left = left.saturating_sub(given);
             let is_cut = given < room;
-            shares.extend(want(name, given).map(|want| Share { want, is_cut }));
+            shares.extend(want(name, given).map(|want| ClaimShare { want, is_cut }));
         }
         shares
     }
@@ -189,16 +189,16 @@ impl<D: Deliver> Engine<D> {
             lease: Some(claimed.lease.clone()),
         };
         self.spawn(task, async move {
-            Done::Attempt(name, attempt(store, &*deliver, &options, claimed).await)
+            TaskResult::Attempt(name, attempt(store, &*deliver, &options, claimed).await)
         });
     }
 
-    fn spawn(&mut self, task: Task, work: impl Future<Output = Done> + Send + 'static) {
+    fn spawn(&mut self, task: Task, work: impl Future<Output = TaskResult> + Send + 'static) {
         let id = self.running.spawn(work).id();
         self.tasks.insert(id, task);
     }
 
-    fn take(&mut self, done: Result<(Id, Done), JoinError>) {
+    fn take(&mut self, done: Result<(Id, TaskResult), JoinError>) {
         let now = Instant::now();
         match done {
             Ok((id, done)) => {
@@ -213,32 +213,32 @@ impl<D: Deliver> Engine<D> {
                 let (endpoint, call_uuid) = (&task.endpoint, &task.call_uuid);
                 tracing::error!(endpoint, call_uuid, %error, "a delivery broke off");
                 if task.lease.is_some() {
-                    self.note(Done::Attempt(task.endpoint, Ended::Failed), now);
+                    self.note(TaskResult::Attempt(task.endpoint, AttemptEnd::Failed), now);
                 }
             }
         }
     }
 
-    fn note(&mut self, done: Done, now: Instant) {
+    fn note(&mut self, done: TaskResult, now: Instant) {
         match done {
-            Done::Attempt(name, ended) => {
+            TaskResult::Attempt(name, ended) => {
                 if let Some((options, lane)) = self.lanes.get_mut(&name) {
-                    tell(&name, lane.end(ended, options, now));
-                    show(name, lane, now);
+                    log_change(&name, lane.end(ended, options, now));
+                    set_gauges(name, lane, now);
                 }
             }
-            Done::Pulled(endpoint, Ok(0)) => {
+            TaskResult::Pulled(endpoint, Ok(0)) => {
                 tracing::debug!(endpoint, "no backlog");
             }
-            Done::Pulled(endpoint, Ok(documents)) => {
+            TaskResult::Pulled(endpoint, Ok(documents)) => {
                 tracing::info!(endpoint, documents, "the endpoint's backlog is due");
             }
-            Done::Pulled(name, Err(_)) => {
+            TaskResult::Pulled(name, Err(_)) => {
                 if let Some((_, lane)) = self.lanes.get_mut(&name) {
                     lane.pull_again(now);
                 }
             }
-            Done::Housekept => {
+            TaskResult::Housekept => {
                 self.housekeeping_at = Some(now + self.options.housekeeping);
             }
         }
@@ -259,12 +259,12 @@ impl<D: Deliver> Engine<D> {
             };
             self.spawn(task, async move {
                 let pulled = store.pull_forward(&name).await;
-                Done::Pulled(name, pulled)
+                TaskResult::Pulled(name, pulled)
             });
         }
     }
 
-    fn keep_house(&mut self) {
+    fn housekeeping(&mut self) {
         if self.housekeeping_at.is_none_or(|at| Instant::now() < at) {
             return;
         }
@@ -276,10 +276,10 @@ impl<D: Deliver> Engine<D> {
         );
         let known: BTreeSet<String> = self.lanes.keys().cloned().collect();
         self.spawn(Task::default(), async move {
-            if let Err(error) = keep_house(&store, &known, &health, &options).await {
+            if let Err(error) = housekeeping(&store, &known, &health, &options).await {
                 tracing::debug!(%error, "the outbox was not tidied");
             }
-            Done::Housekept
+            TaskResult::Housekept
         });
     }
 
@@ -324,7 +324,7 @@ fn want(name: &str, room: usize) -> Option<Want> {
     })
 }
 
-fn show(endpoint: String, lane: &EndpointLimiter, now: Instant) {
+fn set_gauges(endpoint: String, lane: &EndpointLimiter, now: Instant) {
     let pause = lane.slowed().as_secs_f64();
     gauge!(metric_names::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
     let resumes = lane.rests(now).map(|left| clock::since_1970() + left);
@@ -332,21 +332,21 @@ fn show(endpoint: String, lane: &EndpointLimiter, now: Instant) {
     gauge!(metric_names::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
 }
 
-fn tell(endpoint: &str, change: Change) {
+fn log_change(endpoint: &str, change: StateChange) {
     match change {
-        Change::None => {}
-        Change::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
-        Change::Slowed => {
+        StateChange::None => {}
+        StateChange::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
+        StateChange::Slowed => {
             tracing::warn!(
                 endpoint,
                 "deliveries keep failing: the endpoint is sent to slowly"
             );
         }
-        Change::Recovered => tracing::info!(endpoint, "the endpoint takes deliveries again"),
+        StateChange::Recovered => tracing::info!(endpoint, "the endpoint takes deliveries again"),
     }
 }
 
-async fn keep_house(
+async fn housekeeping(
     store: &Store,
     known: &BTreeSet<String>,
     health: &watch::Sender<Health>,

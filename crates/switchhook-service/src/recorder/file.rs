@@ -12,7 +12,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::RecorderOptions;
-use super::redact::{Masked, Secrets};
+use super::redact::{RedactedCall, Secrets};
 use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Prepared, ResponseMeta};
 
@@ -51,12 +51,12 @@ pub struct Header {
     pub code: Option<Code>,
 }
 
-/// What is known of Rust code that answers; what it does is in no file.
+/// RecordedEvent is known of Rust code that answers; what it does is in no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
     /// The variables that it may set, without `flow.key.`.
     pub names: Vec<String>,
-    /// What its callers hear ([`crate::call_control::Hold`]).
+    /// RecordedEvent its callers hear ([`crate::call_control::Hold`]).
     pub hold: serde_json::Value,
 }
 
@@ -65,9 +65,9 @@ pub struct Code {
 pub struct Line {
     /// µs since the switch connected.
     pub us: u64,
-    /// What happened then.
+    /// RecordedEvent happened then.
     #[serde(flatten)]
-    pub what: What,
+    pub what: RecordedEvent,
 }
 
 /// Bytes as text where they are some, else as base64.
@@ -77,21 +77,21 @@ pub struct Payload(pub Vec<u8>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Written {
+enum PayloadForm {
     Text(String),
     Base64(String),
 }
 
-impl From<Written> for Payload {
-    fn from(written: Written) -> Self {
+impl From<PayloadForm> for Payload {
+    fn from(written: PayloadForm) -> Self {
         Self(match written {
-            Written::Text(text) => text.into_bytes(),
-            Written::Base64(text) => STANDARD.decode(text).unwrap_or_default(),
+            PayloadForm::Text(text) => text.into_bytes(),
+            PayloadForm::Base64(text) => STANDARD.decode(text).unwrap_or_default(),
         })
     }
 }
 
-impl From<Payload> for Written {
+impl From<Payload> for PayloadForm {
     fn from(payload: Payload) -> Self {
         match String::from_utf8(payload.0) {
             Ok(text) => Self::Text(text),
@@ -112,16 +112,16 @@ impl Payload {
     }
 
     /// Goes on with it: there is no new line.
-    pub(super) fn add(&mut self, bytes: &[u8]) -> Option<What> {
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Option<RecordedEvent> {
         self.0.extend_from_slice(bytes);
         None
     }
 }
 
-/// What happened.
+/// RecordedEvent happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum What {
+pub enum RecordedEvent {
     /// Bytes from the switch.
     Switch(Payload),
     /// An event of the switch about a call that shares its connection, a JSON object. Since
@@ -144,7 +144,7 @@ pub enum What {
     },
     /// The question to Rust code ([`crate::call_control::Question`]), a JSON object. Since version 3.
     Question(Payload),
-    /// What came of it.
+    /// RecordedEvent came of it.
     Outcome {
         /// HTTP status.
         status: Option<u16>,
@@ -183,8 +183,8 @@ pub enum What {
     },
 }
 
-impl What {
-    /// What is kept of a request.
+impl RecordedEvent {
+    /// RecordedEvent is kept of a request.
     pub fn request(request: &Prepared) -> Self {
         let headers = request.headers.iter();
         let headers = headers.filter(|(_, value)| !value.is_sensitive());
@@ -239,7 +239,7 @@ pub(super) fn write(
     lines: Vec<Line>,
 ) -> io::Result<()> {
     fs::create_dir_all(&options.folder)?;
-    let Masked { header, lines } = secrets.mask(header, lines);
+    let RedactedCall { header, lines } = secrets.mask(header, lines);
     let moment = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
     // A channel's name comes from outside.
     let uuid: String = header

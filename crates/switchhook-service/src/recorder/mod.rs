@@ -2,7 +2,7 @@
 //! on hold, in one file, so that it can be played again elsewhere ([`switchhook_tools::replay`]).
 //!
 //! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` writes what it hears and says, nothing reads it
-//! while the program runs. A call that is not recorded costs the throw of a die. What a call
+//! while the program runs. A call that is not recorded costs the throw of a die. RecordedEvent a call
 //! says is kept in memory until it is over, bounded, and written then with its secrets masked.
 //!
 //! Of a call on a socket of its own every byte is recorded; of a parked one, which shares its
@@ -19,15 +19,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tracing::warn;
 
-pub use file::{Code, Header, Line, Payload, VERSION, What};
+pub use file::{Code, Header, Line, Payload, RecordedEvent, VERSION};
 pub use recording::CallRecording;
 pub use redact::Secrets;
-pub use stream::Taped;
+pub use stream::RecordedStream;
 
 /// The share that is every call.
 pub(crate) const ALL: u32 = 1_000_000;
 
-/// What is recorded, and how much of it is kept.
+/// RecordedEvent is recorded, and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecorderOptions {
     /// The share of calls, in millionths: from 0 (none) to [`ALL`].
@@ -98,8 +98,8 @@ impl Recorder {
 
     /// Writes the tape of a call that is over, on a thread that may wait for the disk. Whether
     /// it can be written or not changes nothing for any call.
-    pub fn keep(&self, tape: &CallRecording, header: Header, end: What) {
-        let is_failure = !matches!(&end, What::End { ending, .. } if ending == "line_0");
+    pub fn keep(&self, tape: &CallRecording, header: Header, end: RecordedEvent) {
+        let is_failure = !matches!(&end, RecordedEvent::End { ending, .. } if ending == "line_0");
         if self.shared.options.failures_only && !is_failure {
             return;
         }

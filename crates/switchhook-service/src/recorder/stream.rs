@@ -10,19 +10,19 @@ use super::CallRecording;
 
 /// Reads and writes as the stream in it, and tapes both.
 #[derive(Debug)]
-pub struct Taped<S> {
+pub struct RecordedStream<S> {
     stream: S,
     tape: CallRecording,
 }
 
-impl<S> Taped<S> {
+impl<S> RecordedStream<S> {
     /// Tapes what goes over `stream` from now on.
     pub fn new(stream: S, tape: CallRecording) -> Self {
         Self { stream, tape }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -43,7 +43,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RecordedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

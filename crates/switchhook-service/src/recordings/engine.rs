@@ -70,14 +70,14 @@ impl Engine {
             }
         }
         while let Some(ended) = self.running.join_next().await {
-            tell(ended);
+            log_failed_task(ended);
         }
     }
 
     /// Begins what there is room for; whether there may be more.
     async fn begin(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
         while let Some(ended) = self.running.try_join_next() {
-            tell(ended);
+            log_failed_task(ended);
         }
         let room = AT_ONCE.saturating_sub(self.running.len());
         // Reading costs no commit.
@@ -96,7 +96,7 @@ impl Engine {
     }
 }
 
-fn tell(ended: Result<(), tokio::task::JoinError>) {
+fn log_failed_task(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         // The lease ends by itself, then it is tried again.
         error!(%error, "seeing to a call's recordings broke off");

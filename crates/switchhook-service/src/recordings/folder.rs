@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::spawn_blocking;
 
-use super::Trouble;
+use super::PublishError;
 
 /// What may stand as it is in a URL's path (RFC 3986 unreserved).
 const KEPT: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,7 +29,7 @@ pub struct Folder {
 
 /// A file as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct FileSnapshot {
     /// Where it is, without links.
     pub file: PathBuf,
     /// Its size.
@@ -60,49 +60,53 @@ impl Folder {
     ///
     /// # Errors
     /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
+    pub async fn inspect(
+        &self,
+        within: &str,
+        most: Option<u64>,
+    ) -> Result<FileSnapshot, PublishError> {
         let (here, within) = (self.here.clone(), within.to_owned());
-        let looked = spawn_blocking(move || look(&here, &within, most)).await;
-        looked.unwrap_or_else(|error| Err(Trouble::NotYet(error.to_string())))
+        let looked = spawn_blocking(move || inspect(&here, &within, most)).await;
+        looked.unwrap_or_else(|error| Err(PublishError::NotYet(error.to_string())))
     }
 }
 
-impl Seen {
+impl FileSnapshot {
     /// Whether the file is still as it was.
     ///
     /// # Errors
     /// It is not.
-    pub(crate) async fn is_unchanged(&self) -> Result<(), Trouble> {
+    pub(crate) async fn is_unchanged(&self) -> Result<(), PublishError> {
         let found = tokio::fs::metadata(&self.file).await;
         let found = found.map(|metadata| (metadata.len(), metadata.modified().ok()));
         match found.is_ok_and(|found| found == (self.bytes, self.modified)) {
             true => Ok(()),
-            false => Err(Trouble::NotYet("it is still being written".into())),
+            false => Err(PublishError::NotYet("it is still being written".into())),
         }
     }
 }
 
-fn look(here: &Path, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
-    let later = |error: io::Error| Trouble::NotYet(format!("it cannot be read: {error}"));
+fn inspect(here: &Path, within: &str, most: Option<u64>) -> Result<FileSnapshot, PublishError> {
+    let later = |error: io::Error| PublishError::NotYet(format!("it cannot be read: {error}"));
     let real = fs::canonicalize(here.join(within)).map_err(later)?;
     let root = fs::canonicalize(here).map_err(later)?;
     if !real.starts_with(root) {
-        return Err(Trouble::Never("a link leads out of the folder".into()));
+        return Err(PublishError::Never("a link leads out of the folder".into()));
     }
     // A pipe would be waited for when it is opened.
     let found = fs::symlink_metadata(&real).map_err(later)?;
     if !found.is_file() {
-        return Err(Trouble::Never("it is no file".into()));
+        return Err(PublishError::Never("it is no file".into()));
     }
-    is_whole(&real, &found)?;
+    check_complete(&real, &found)?;
     if let Some(most) = most.filter(|most| found.len() > *most) {
         let what = format!(
             "it has {} bytes, and recordings.upload.bytes allows {most}",
             found.len()
         );
-        return Err(Trouble::Never(what));
+        return Err(PublishError::Never(what));
     }
-    Ok(Seen {
+    Ok(FileSnapshot {
         file: real,
         bytes: found.len(),
         modified: found.modified().ok(),
@@ -110,25 +114,25 @@ fn look(here: &Path, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
 }
 
 /// As far as one look can tell.
-fn is_whole(file: &Path, found: &Metadata) -> Result<(), Trouble> {
+fn check_complete(file: &Path, found: &Metadata) -> Result<(), PublishError> {
     if found.len() == 0 {
-        return Err(Trouble::NotYet("it is empty".into()));
+        return Err(PublishError::NotYet("it is empty".into()));
     }
     let mut head = [0; 12];
     let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
     match read {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Trouble::NotYet(format!("it cannot be read: {error}")))
+            Err(PublishError::NotYet(format!("it cannot be read: {error}")))
         }
-        Ok(()) if announced(&head).is_some_and(|bytes| bytes > found.len()) => {
-            Err(Trouble::NotYet("its end is not there".into()))
+        Ok(()) if wav_size(&head).is_some_and(|bytes| bytes > found.len()) => {
+            Err(PublishError::NotYet("its end is not there".into()))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// The size that the head of a WAV file gives it; a stream's has none.
-fn announced(head: &[u8; 12]) -> Option<u64> {
+fn wav_size(head: &[u8; 12]) -> Option<u64> {
     let [b'R', b'I', b'F', b'F', a, b, c, d, b'W', b'A', b'V', b'E'] = *head else {
         return None;
     };
@@ -138,7 +142,7 @@ fn announced(head: &[u8; 12]) -> Option<u64> {
 
 /// A path as it stands in a URL.
 #[must_use]
-pub fn encoded(path: &str) -> String {
+pub fn encode_path(path: &str) -> String {
     let parts = path.split('/');
     let parts: Vec<String> = parts
         .map(|part| utf8_percent_encode(part, KEPT).to_string())
@@ -176,7 +180,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a.wav");
         let wav = |size: u32| [b"RIFF", &size.to_le_bytes()[..], b"WAVE", b"12345678"].concat();
-        let not_yet = |why: &str| Err(Trouble::NotYet(why.into()));
+        let not_yet = |why: &str| Err(PublishError::NotYet(why.into()));
         let cases = [
             (wav(12), Ok(20)),
             // Not closed by whoever wrote it: nothing is known of its end.
@@ -188,12 +192,12 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             fs::write(&file, &bytes).unwrap();
-            let seen = look(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
+            let seen = inspect(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
             assert_eq!(seen, expected, "{bytes:?}");
         }
         fs::write(&file, [b'x'; 21]).unwrap();
-        let seen = look(place.path(), "a.wav", Some(20));
-        assert!(matches!(seen, Err(Trouble::Never(_))), "{seen:?}");
+        let seen = inspect(place.path(), "a.wav", Some(20));
+        assert!(matches!(seen, Err(PublishError::Never(_))), "{seen:?}");
     }
 
     #[cfg(unix)]
@@ -209,11 +213,14 @@ mod tests {
         symlink(place.path().join("secret"), folder.join("b.wav")).unwrap();
         symlink(folder.join("real"), folder.join("today")).unwrap();
         for out in ["up/secret", "b.wav", "real"] {
-            let seen = look(&folder, out, None);
-            assert!(matches!(seen, Err(Trouble::Never(_))), "{out}: {seen:?}");
+            let seen = inspect(&folder, out, None);
+            assert!(
+                matches!(seen, Err(PublishError::Never(_))),
+                "{out}: {seen:?}"
+            );
         }
-        assert_eq!(look(&folder, "today/a.wav", None).unwrap().bytes, 6);
-        let seen = look(&folder, "c.wav", None);
-        assert!(matches!(seen, Err(Trouble::NotYet(_))), "{seen:?}");
+        assert_eq!(inspect(&folder, "today/a.wav", None).unwrap().bytes, 6);
+        let seen = inspect(&folder, "c.wav", None);
+        assert!(matches!(seen, Err(PublishError::NotYet(_))), "{seen:?}");
     }
 }

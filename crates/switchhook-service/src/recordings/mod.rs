@@ -39,7 +39,7 @@ use tokio::sync::Semaphore;
 use switchhook_store::Published;
 
 pub use engine::Engine;
-pub use folder::{Folder, Seen, encoded};
+pub use folder::{FileSnapshot, Folder, encode_path};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
 
 use signed_links::SignedLinks;
@@ -49,7 +49,7 @@ pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
 /// Why a recording cannot be fetched: half a sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PublishError {
     /// It may be, later.
     NotYet(String),
     /// So may it, and others cannot either: it is the place that recordings go to.
@@ -58,7 +58,7 @@ pub enum Trouble {
     Never(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::NotYet(why) | Self::Away(why) | Self::Never(why)) = self;
         f.write_str(why)
@@ -66,7 +66,7 @@ impl fmt::Display for Trouble {
 }
 
 /// Of recordings, by their path on the switch: the link, or why there is none.
-pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
+pub(crate) type Links = BTreeMap<String, Result<String, PublishError>>;
 
 /// Knows what waits of a call, and makes its documents.
 pub trait DocumentMaker: Send + Sync + 'static {
@@ -141,7 +141,7 @@ impl Publisher {
     ///
     /// # Errors
     /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str) -> Result<Seen, Trouble> {
+    pub async fn look(&self, within: &str) -> Result<FileSnapshot, PublishError> {
         let most = match &self.place {
             PublishTo::SignedLinks(_) => None,
             PublishTo::Target(target) => Some(target.limit()),
@@ -157,8 +157,8 @@ impl Publisher {
         &self,
         call_uuid: &str,
         within: &str,
-        seen: &Seen,
-    ) -> Result<String, Trouble> {
+        seen: &FileSnapshot,
+    ) -> Result<String, PublishError> {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         match &self.place {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::engine::LEASE;
-use super::{DocumentMaker, Links, Publisher, SETTLED, Seen, Trouble};
+use super::{DocumentMaker, FileSnapshot, Links, PublishError, Publisher, SETTLED};
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
@@ -46,27 +46,27 @@ impl fmt::Debug for StoreContext {
 }
 
 /// What came of a look at a call.
-enum Looked {
+enum CallResult {
     /// Its documents can be made.
     Done(Published),
     /// Once more, after this.
     Again(Duration),
 }
 
-type Files = BTreeMap<String, Result<(String, Seen), Trouble>>;
+type Files = BTreeMap<String, Result<(String, FileSnapshot), PublishError>>;
 
 impl StoreContext {
     /// Looks at a claimed call once, until `stop`.
     pub(super) async fn see_to(&self, call: Unpublished, stop: &CancellationToken) {
         let looked = tokio::select! {
             biased;
-            () = stop.cancelled() => Looked::Again(Duration::ZERO),
+            () = stop.cancelled() => CallResult::Again(Duration::ZERO),
             () = self.lose(&call) => return self.take_back(&call).await,
             looked = self.look(&call) => looked,
         };
         match looked {
-            Looked::Done(published) => self.exchange(call, published).await,
-            Looked::Again(wait) => {
+            CallResult::Done(published) => self.exchange(call, published).await,
+            CallResult::Again(wait) => {
                 if let Err(error) = self.store.postpone(&call, wait).await {
                     let call_uuid = call.call_uuid;
                     debug!(call_uuid, %error, "a call that waits for recordings keeps its lease");
@@ -85,13 +85,13 @@ impl StoreContext {
         }
     }
 
-    async fn look(&self, call: &Unpublished) -> Looked {
+    async fn look(&self, call: &Unpublished) -> CallResult {
         let call_uuid = &call.call_uuid;
         let paths = match self.making.recordings(&call.json) {
             Ok(paths) => paths,
             Err(error) => {
                 error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
-                return Looked::Again(UNREAD);
+                return CallResult::Again(UNREAD);
             }
         };
         let end = Instant::now() + call.left.max(LAST_TRY);
@@ -102,16 +102,16 @@ impl StoreContext {
         let Some(links) = links else {
             counter!(metric_names::PUBLISHED, "outcome" => "again").increment(1);
             let wait = (call.since / SHARE).clamp(SOONEST, LATEST);
-            return Looked::Again(wait.min(call.left));
+            return CallResult::Again(wait.min(call.left));
         };
         match self.making.publish(&call.json, &links) {
             Ok(published) => {
-                tell(call_uuid, &links);
-                Looked::Done(published)
+                log_unpublished(call_uuid, &links);
+                CallResult::Done(published)
             }
             Err(error) => {
                 error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
-                Looked::Again(UNREAD)
+                CallResult::Again(UNREAD)
             }
         }
     }
@@ -125,9 +125,9 @@ impl StoreContext {
         end: Instant,
     ) -> Option<Links> {
         let may_wait = !call.left.is_zero();
-        let files = files(publisher, paths, may_wait).await;
+        let files = inspect_files(publisher, paths, may_wait).await;
         let mut links = Links::new();
-        let waits = |trouble: &Trouble| may_wait && !matches!(trouble, Trouble::Never(_));
+        let waits = |trouble: &PublishError| may_wait && !matches!(trouble, PublishError::Never(_));
         if files.values().any(|file| file.as_ref().is_err_and(waits)) {
             return None;
         }
@@ -135,7 +135,7 @@ impl StoreContext {
             let link = match file {
                 Ok((within, seen)) => {
                     let publish = publisher.publish(&call.call_uuid, &within, &seen);
-                    let late = || Trouble::Away("it took too long".into());
+                    let late = || PublishError::Away("it took too long".into());
                     let link = timeout_at(end, publish).await;
                     link.unwrap_or_else(|_| Err(late()))
                 }
@@ -151,13 +151,13 @@ impl StoreContext {
     }
 
     /// Says once that the place is away, and once that it is back.
-    fn note(&self, call_uuid: &str, file: &str, link: &Result<String, Trouble>) {
+    fn note(&self, call_uuid: &str, file: &str, link: &Result<String, PublishError>) {
         let health = match link {
             Ok(_) => Health::healthy(),
-            Err(Trouble::Away(why)) => {
+            Err(PublishError::Away(why)) => {
                 Health::failing(format!("recordings cannot be uploaded: {why}"))
             }
-            Err(Trouble::NotYet(_) | Trouble::Never(_)) => return,
+            Err(PublishError::NotYet(_) | PublishError::Never(_)) => return,
         };
         self.health.send_if_modified(|known| {
             let changed = known.ok != health.ok;
@@ -219,7 +219,7 @@ impl StoreContext {
 }
 
 /// The recordings that are published, as they are at two looks.
-async fn files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Files {
+async fn inspect_files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Files {
     let mut files = Files::new();
     for path in paths {
         let Some(within) = publisher.folder().within(&path) else {
@@ -230,7 +230,7 @@ async fn files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Fil
     }
     let not_yet = files
         .values()
-        .any(|file| matches!(file, Err(Trouble::NotYet(_))));
+        .any(|file| matches!(file, Err(PublishError::NotYet(_))));
     if (may_wait && not_yet) || files.values().all(Result::is_err) {
         return files;
     }
@@ -244,7 +244,7 @@ async fn files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Fil
     files
 }
 
-fn tell(call_uuid: &str, links: &Links) {
+fn log_unpublished(call_uuid: &str, links: &Links) {
     for (file, link) in links {
         let Err(why) = link else {
             counter!(metric_names::PUBLISHED, "outcome" => "reachable").increment(1);

@@ -117,7 +117,7 @@ pub enum StartError {
     Metrics(String),
     /// The traces.
     #[error(transparent)]
-    Traces(#[from] traces::CannotStart),
+    Traces(#[from] traces::ExporterError),
     /// Code that is to answer cannot.
     #[error(transparent)]
     Answerer(#[from] call_control::BadName),

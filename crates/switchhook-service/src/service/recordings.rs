@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::recordings::signed_links::SignedLinks;
-use crate::recordings::{Folder, PublishTo, Publisher, Target, TargetError, encoded, template};
+use crate::recordings::{Folder, PublishTo, Publisher, Target, TargetError, encode_path, template};
 use switchhook_core::recording::Recording;
 
 const NAME: &str = "public_url";
@@ -75,7 +75,7 @@ fn render(
     file_name: &str,
     path: &str,
 ) -> Result<String, minijinja::Error> {
-    let (file_name, path) = (encoded(file_name), encoded(path));
+    let (file_name, path) = (encode_path(file_name), encode_path(path));
     let template = template.get_template(NAME)?;
     template.render(context! { file_name, path })
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::outbox::{Delivery, Reply};
 use crate::traces::{
-    self, CannotStart, Exporter, Manner, Span, SpanId, SpanKind, TraceOptions, Traces,
+    self, Exporter, ExporterError, Span, SpanId, SpanKind, SpanOptions, TraceOptions, Traces,
 };
 use switchhook_core::mask::Mask;
 use switchhook_store::{CallSummary, DeliveryKind as Sent, FinishedCallRecord};
@@ -20,7 +20,7 @@ use switchhook_webhook::Prepared;
 pub(crate) struct Tracing {
     /// Empty when there is no collector.
     pub place: traces::TracesHandle,
-    manner: Manner,
+    manner: SpanOptions,
     options: Mutex<TraceOptions>,
     /// The last one, and those before it that still have something to send.
     exporters: Mutex<Vec<JoinHandle<()>>>,
@@ -38,10 +38,10 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn start(config: &Config) -> Result<Self, CannotStart> {
+    pub(super) fn start(config: &Config) -> Result<Self, ExporterError> {
         let tracing = Self {
             place: traces::TracesHandle::default(),
-            manner: Manner {
+            manner: SpanOptions {
                 mask: Mask(config.account.mask_numbers),
                 has_calls: !config.freeswitch.is_empty(),
             },
@@ -58,7 +58,7 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, CannotStart> {
+    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, ExporterError> {
         if *locked(&self.options) == config.traces {
             return Ok(None);
         }

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use super::message::{self, Bundle};
-use super::{CannotStart, TraceOptions};
+use super::message::{self, SpanBatch};
+use super::{ExporterError, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_webhook::options::Auth;
@@ -37,7 +37,7 @@ const ANSWER: usize = 64 * 1024;
 
 /// Why spans were not taken.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum ExportError {
     /// They may be, later.
     #[error("{0}")]
     Now(String),
@@ -65,7 +65,7 @@ impl Exporter {
         url: Url,
         options: &TraceOptions,
         waiting: mpsc::Receiver<Span>,
-    ) -> Result<Self, CannotStart> {
+    ) -> Result<Self, ExporterError> {
         // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
         let http = Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
@@ -77,7 +77,7 @@ impl Exporter {
         shown.set_query(None);
         Ok(Self {
             shown: shown.into(),
-            http: http.map_err(|error| CannotStart(error.to_string()))?,
+            http: http.map_err(|error| ExporterError(error.to_string()))?,
             url,
             auth: options.auth.clone(),
             resource: message::resource(&options.service_name),
@@ -138,12 +138,12 @@ impl Exporter {
         true
     }
 
-    fn bundle(&self, spans: Vec<Span>) -> Bundle {
-        Bundle::new(spans, &self.resource)
+    fn bundle(&self, spans: Vec<Span>) -> SpanBatch {
+        SpanBatch::new(spans, &self.resource)
     }
 
     /// Offers spans until they are taken or given up; gives them back when `stop` comes first.
-    async fn offer(&self, bundle: Bundle, stop: &CancellationToken) -> Option<Bundle> {
+    async fn offer(&self, bundle: SpanBatch, stop: &CancellationToken) -> Option<SpanBatch> {
         let until = Instant::now() + PATIENCE;
         let mut wait = FIRST_WAIT;
         loop {
@@ -152,10 +152,10 @@ impl Exporter {
                 sent = self.send(&bundle) => sent,
             };
             self.note(sent.as_ref().err());
-            let again = matches!(sent, Err(Refused::Now(_))) && Instant::now() + wait < until;
+            let again = matches!(sent, Err(ExportError::Now(_))) && Instant::now() + wait < until;
             if !again {
                 if sent.is_err() {
-                    counted("dropped", bundle.count);
+                    count_spans("dropped", bundle.count);
                 }
                 return None;
             }
@@ -167,25 +167,25 @@ impl Exporter {
         }
     }
 
-    async fn send_last(&self, unsent: Option<Bundle>, mut spans: Vec<Span>) {
+    async fn send_last(&self, unsent: Option<SpanBatch>, mut spans: Vec<Span>) {
         let mut next = unsent;
         while let Some(bundle) = next.take().or_else(|| self.first(&mut spans)) {
             let sent = self.send(&bundle).await;
             self.note(sent.as_ref().err());
             if sent.is_err() {
-                return counted("dropped", bundle.count + spans.len());
+                return count_spans("dropped", bundle.count + spans.len());
             }
         }
     }
 
     /// Takes as many as go together.
-    fn first(&self, spans: &mut Vec<Span>) -> Option<Bundle> {
+    fn first(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
         let rest = spans.split_off(spans.len().min(TOGETHER));
         let first = std::mem::replace(spans, rest);
         (!first.is_empty()).then(|| self.bundle(first))
     }
 
-    async fn send(&self, bundle: &Bundle) -> Result<(), Refused> {
+    async fn send(&self, bundle: &SpanBatch) -> Result<(), ExportError> {
         let request = self.http.post(self.url.clone());
         let request = match &self.auth {
             Auth::Basic { username, password } => {
@@ -197,11 +197,11 @@ impl Exporter {
         let kind = HeaderValue::from_static("application/x-protobuf");
         let body = bundle.body.clone();
         let sent = request.header(CONTENT_TYPE, kind).body(body).send();
-        let unreached = |error: reqwest::Error| Refused::Now(because(&error.without_url()));
+        let unreached = |error: reqwest::Error| ExportError::Now(root_cause(&error.without_url()));
         let mut answer = sent.await.map_err(unreached)?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(refusal(status));
+            return Err(status_error(status));
         }
         let mut text = Vec::new();
         while let Ok(Some(chunk)) = answer.chunk().await {
@@ -211,13 +211,13 @@ impl Exporter {
             }
         }
         let rejected = message::rejected(&text, bundle.count);
-        counted("sent", bundle.count - rejected);
-        counted("dropped", rejected);
+        count_spans("sent", bundle.count - rejected);
+        count_spans("dropped", rejected);
         Ok(())
     }
 
     /// Says each change once, not each attempt.
-    fn note(&self, refused: Option<&Refused>) {
+    fn note(&self, refused: Option<&ExportError>) {
         let (url, before) = (&self.shown, self.health.borrow().ok);
         match refused {
             None if before => {}
@@ -237,20 +237,20 @@ impl Exporter {
 }
 
 /// Which answers mean "later": <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
-fn refusal(status: StatusCode) -> Refused {
+fn status_error(status: StatusCode) -> ExportError {
     let what = format!("it answered {status}");
     match status.as_u16() {
-        429 | 502 | 503 | 504 => Refused::Now(what),
-        _ => Refused::Ever(format!("{what}; look at [traces] url and auth")),
+        429 | 502 | 503 | 504 => ExportError::Now(what),
+        _ => ExportError::Ever(format!("{what}; look at [traces] url and auth")),
     }
 }
 
-fn counted(outcome: &'static str, spans: usize) {
+fn count_spans(outcome: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
     counter!(metric_names::SPANS, "outcome" => outcome).increment(spans);
 }
 
-fn because(error: &reqwest::Error) -> String {
+fn root_cause(error: &reqwest::Error) -> String {
     let mut deepest: &dyn std::error::Error = error;
     while let Some(source) = deepest.source() {
         deepest = source;

@@ -14,12 +14,12 @@ use tracing::warn;
 
 /// Spans that go together, encoded once however often they are offered.
 #[derive(Debug)]
-pub(super) struct Bundle {
+pub(super) struct SpanBatch {
     pub(super) body: Bytes,
     pub(super) count: usize,
 }
 
-impl Bundle {
+impl SpanBatch {
     pub(super) fn new(spans: Vec<Span>, resource: &Resource) -> Self {
         let count = spans.len();
         let scope = InstrumentationScope {

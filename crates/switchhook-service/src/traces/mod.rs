@@ -67,7 +67,7 @@ impl Default for TraceOptions {
 
 /// How spans are made, beside [`TraceOptions`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
+pub struct SpanOptions {
     /// How numbers are shown.
     pub mask: Mask,
     /// The end of each call is learnt, and with it comes its own span: the others are below it.
@@ -77,7 +77,7 @@ pub struct Manner {
 /// The traces could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("the client of the collector cannot start: {0}; look at the system's certificates")]
-pub struct CannotStart(String);
+pub struct ExporterError(String);
 
 /// Where spans go now, if anywhere: a reload changes it. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,7 @@ pub struct Traces {
 #[derive(Debug)]
 struct Shared {
     share: u32,
-    manner: Manner,
+    manner: SpanOptions,
     queue: mpsc::Sender<proto::Span>,
     health: watch::Receiver<Health>,
 }
@@ -118,8 +118,8 @@ impl Traces {
     /// When the HTTP client cannot be made.
     pub fn new(
         options: &TraceOptions,
-        manner: Manner,
-    ) -> Result<Option<(Self, Exporter)>, CannotStart> {
+        manner: SpanOptions,
+    ) -> Result<Option<(Self, Exporter)>, ExporterError> {
         let Some(url) = options.url.clone() else {
             return Ok(None);
         };
@@ -178,7 +178,9 @@ mod tests {
             url,
             ..TraceOptions::default()
         };
-        let (traces, _exporter) = Traces::new(&options, Manner::default()).unwrap().unwrap();
+        let (traces, _exporter) = Traces::new(&options, SpanOptions::default())
+            .unwrap()
+            .unwrap();
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             for _ in 0..WAITING + 7 {

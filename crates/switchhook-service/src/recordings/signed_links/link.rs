@@ -10,7 +10,7 @@ use switchhook_core::secret::Secret;
 
 /// Why a file is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum LinkError {
     /// Nothing is there for anybody.
     #[error("nothing is here")]
     Nothing,
@@ -22,7 +22,7 @@ pub(crate) enum Refused {
     Expired,
 }
 
-impl Refused {
+impl LinkError {
     /// The word in the metrics.
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -44,15 +44,15 @@ impl Refused {
 
 /// What links are signed with.
 #[derive(Clone)]
-pub(crate) struct Key(Hmac<Sha256>);
+pub(crate) struct LinkKey(Hmac<Sha256>);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key")
     }
 }
 
-impl Key {
+impl LinkKey {
     pub(super) fn new(secret: &Secret) -> Self {
         // HMAC takes a key of any length.
         let keyed = Hmac::new_from_slice(secret.reveal().as_bytes());
@@ -70,7 +70,7 @@ impl Key {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn admits(&self, path: &str, query: &str, now: u64) -> Result<(), Refused> {
+    pub(super) fn admits(&self, path: &str, query: &str, now: u64) -> Result<(), LinkError> {
         let value = |wanted: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs
@@ -80,13 +80,13 @@ impl Key {
         let until = value("expires").and_then(|text| text.parse().ok());
         let signature = value("signature").and_then(bytes);
         let (Some(until), Some(signature)) = (until, signature) else {
-            return Err(Refused::Forged);
+            return Err(LinkError::Forged);
         };
         // In constant time.
         let verified = self.over(path, until).verify_slice(&signature);
-        verified.map_err(|_| Refused::Forged)?;
+        verified.map_err(|_| LinkError::Forged)?;
         if now >= until {
-            Err(Refused::Expired)
+            Err(LinkError::Expired)
         } else {
             Ok(())
         }
@@ -101,7 +101,7 @@ impl Key {
 }
 
 /// Hexadecimal digits as bytes; at most a signature's.
-fn bytes(hex: &str) -> Option<Vec<u8>> {
+fn decode_signature(hex: &str) -> Option<Vec<u8>> {
     let is_hex = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = (0..hex.len()).step_by(2).filter(|_| is_hex);
     let bytes: Option<Vec<u8>> = pairs

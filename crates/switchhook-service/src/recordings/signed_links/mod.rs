@@ -22,15 +22,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 
-use super::folder::{Folder, encoded};
-use link::Key;
-pub(crate) use link::Refused;
+use super::folder::{Folder, encode_path};
+pub(crate) use link::LinkError;
+use link::LinkKey;
 use permit_body::PermitBody;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
 /// Where links lead to, below the address that others know.
-const PLACE: &str = "/recordings/";
+const PATH_PREFIX: &str = "/recordings/";
 /// Files that are sent at once; a slow reader keeps one place.
 const AT_ONCE: usize = 64;
 
@@ -39,7 +39,7 @@ const AT_ONCE: usize = 64;
 pub struct SignedLinks {
     folder: Folder,
     url: String,
-    key: Key,
+    key: LinkKey,
     expires: Duration,
 }
 
@@ -51,7 +51,7 @@ impl SignedLinks {
         Self {
             folder,
             url: url.trim_end_matches('/').to_owned(),
-            key: Key::new(secret),
+            key: LinkKey::new(secret),
             expires,
         }
     }
@@ -66,14 +66,14 @@ impl SignedLinks {
     #[must_use]
     pub fn link(&self, within: &str) -> String {
         let until = now().saturating_add(self.expires.as_secs());
-        let (encoded, query) = (encoded(within), self.key.query(within, until));
+        let (encoded, query) = (encode_path(within), self.key.query(within, until));
         format!("{}{PLACE}{encoded}?{query}", self.url)
     }
 
-    fn admits(&self, path: &str, query: &str) -> Result<(), Refused> {
-        let path = path.strip_prefix(PLACE).ok_or(Refused::Nothing)?;
+    fn admits(&self, path: &str, query: &str) -> Result<(), LinkError> {
+        let path = path.strip_prefix(PATH_PREFIX).ok_or(LinkError::Nothing)?;
         let within = percent_decode_str(path).decode_utf8();
-        let within = within.map_err(|_| Refused::Nothing)?;
+        let within = within.map_err(|_| LinkError::Nothing)?;
         self.key.admits(&within, query, now())
     }
 }
@@ -155,12 +155,12 @@ async fn guard(State(desk): State<LinkContext>, request: Request, next: Next) ->
     response
 }
 
-fn admitted(desk: &LinkContext, request: &Request) -> Result<(), Refused> {
+fn admitted(desk: &LinkContext, request: &Request) -> Result<(), LinkError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Refused::Nothing);
+        return Err(LinkError::Nothing);
     }
     let shelf = desk.shelves.load();
-    let shelf = shelf.as_ref().ok_or(Refused::Nothing)?;
+    let shelf = shelf.as_ref().ok_or(LinkError::Nothing)?;
     let uri = request.uri();
     shelf.admits(uri.path(), uri.query().unwrap_or_default())
 }
@@ -171,7 +171,7 @@ async fn fetch(State(desk): State<LinkContext>, mut request: Request) -> Respons
     let path = request
         .uri()
         .path()
-        .strip_prefix(PLACE)
+        .strip_prefix(PATH_PREFIX)
         .map(|path| format!("/{path}"));
     let uri = path.and_then(|path| path.parse().ok());
     let (Some(shelf), Some(uri)) = (shelf, uri) else {

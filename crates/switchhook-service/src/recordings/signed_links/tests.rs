@@ -32,25 +32,25 @@ fn a_link_opens_its_own_file_and_no_other() {
     ] {
         assert_eq!(
             shelf.admits(path, query),
-            Err(Refused::Forged),
+            Err(LinkError::Forged),
             "{path} {query}"
         );
     }
-    assert_eq!(shelf.admits("/2026/b.wav", &query), Err(Refused::Nothing));
+    assert_eq!(shelf.admits("/2026/b.wav", &query), Err(LinkError::Nothing));
     let another = SignedLinks::new(
         Folder::default(),
         "x",
         &Secret::new("another secret, as long"),
         Duration::MAX,
     );
-    assert_eq!(another.admits(&path, &query), Err(Refused::Forged));
+    assert_eq!(another.admits(&path, &query), Err(LinkError::Forged));
 }
 
 #[test]
 fn a_link_holds_until_it_expires() {
-    let key = Key::new(&Secret::new("correct horse battery"));
+    let key = LinkKey::new(&Secret::new("correct horse battery"));
     let query = key.query("a.wav", 1_000);
     assert_eq!(key.admits("a.wav", &query, 999), Ok(()));
-    assert_eq!(key.admits("a.wav", &query, 1_000), Err(Refused::Expired));
+    assert_eq!(key.admits("a.wav", &query, 1_000), Err(LinkError::Expired));
     assert!(!format!("{:?}", shelf()).contains("horse"));
 }

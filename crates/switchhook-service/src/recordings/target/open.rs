@@ -16,7 +16,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect;
 use url::Url;
 
-use super::{LINK, Link, Target, TargetKind, TargetOptions, said};
+use super::{LINK_TEMPLATE, Link, Target, TargetKind, TargetOptions, error_text};
 use crate::recordings::template;
 
 /// To connect, TLS included.
@@ -40,7 +40,7 @@ pub struct TargetError {
 }
 
 /// A target of either kind: some sign links.
-type Opened = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
+type OpenedStore = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
 
 impl Target {
     /// A target; nothing is asked of it yet.
@@ -48,9 +48,9 @@ impl Target {
     /// # Errors
     /// A setting that cannot be used.
     pub fn open(options: &TargetOptions) -> Result<Self, TargetError> {
-        let (store, signer) = opened(&options.kind)?;
+        let (store, signer) = open_store(&options.kind)?;
         let link = match (&options.public_url, signer) {
-            (Some(text), _) => Link::Template(Box::new(link(text)?)),
+            (Some(text), _) => Link::Template(Box::new(link_template(text)?)),
             (None, Some(signer)) => Link::Signed(signer),
             (None, None) => {
                 return Err(TargetError {
@@ -69,10 +69,10 @@ impl Target {
     }
 }
 
-fn link(text: &str) -> Result<minijinja::Environment<'static>, TargetError> {
-    let made = template(LINK, text.to_owned()).and_then(|environment| {
+fn link_template(text: &str) -> Result<minijinja::Environment<'static>, TargetError> {
+    let made = template(LINK_TEMPLATE, text.to_owned()).and_then(|environment| {
         environment
-            .get_template(LINK)?
+            .get_template(LINK_TEMPLATE)?
             .render(context! { key => "uuid/a.wav" })?;
         Ok(environment)
     });
@@ -93,9 +93,9 @@ macro_rules! over_http {
     };
 }
 
-fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
+fn open_store(kind: &TargetKind) -> Result<OpenedStore, TargetError> {
     match kind {
-        TargetKind::Folder { path } => folder(path),
+        TargetKind::Folder { path } => open_folder(path),
         TargetKind::S3 {
             bucket,
             region,
@@ -110,10 +110,10 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_secret_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                Some(endpoint) => builder.with_endpoint(base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
         TargetKind::Azure {
             container,
@@ -127,10 +127,10 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                Some(endpoint) => builder.with_endpoint(base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
         TargetKind::Google {
             bucket,
@@ -142,16 +142,16 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_service_account_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_base_url(&base(endpoint)),
+                Some(endpoint) => builder.with_base_url(&base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
     }
 }
 
 /// What is in it is on the disk before a document says so.
-fn folder(path: &std::path::Path) -> Result<Opened, TargetError> {
+fn open_folder(path: &std::path::Path) -> Result<OpenedStore, TargetError> {
     let root = Path::from_absolute_path(path).map_err(|error| TargetError {
         key: "to",
         what: error.to_string(),
@@ -161,13 +161,13 @@ fn folder(path: &std::path::Path) -> Result<Opened, TargetError> {
     Ok((Arc::new(PrefixStore::new(disk, root)), None))
 }
 
-fn both<S>(built: object_store::Result<S>) -> Result<Opened, TargetError>
+fn with_signer<S>(built: object_store::Result<S>) -> Result<OpenedStore, TargetError>
 where
     S: ObjectStore + Signer,
 {
     let store = built.map_err(|error| TargetError {
         key: "key",
-        what: said(&error),
+        what: error_text(&error),
         cure: "see [recordings] upload in the reference",
     })?;
     let store = Arc::new(store);
@@ -175,7 +175,7 @@ where
 }
 
 /// As the library joins it with a bucket.
-fn base(endpoint: &Url) -> String {
+fn base_url(endpoint: &Url) -> String {
     endpoint.as_str().trim_end_matches('/').to_owned()
 }
 

@@ -49,7 +49,10 @@ fn a_key_is_the_calls_own_whatever_the_name_is() {
         assert_eq!(target.key(call, within).unwrap().as_ref(), key);
     }
     for (call, within) in [("u1", "x".repeat(1_024)), ("", "a.wav".to_owned())] {
-        assert!(matches!(target.key(call, &within), Err(Trouble::Never(_))));
+        assert!(matches!(
+            target.key(call, &within),
+            Err(PublishError::Never(_))
+        ));
     }
 }
 
@@ -120,7 +123,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
 async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_and_deleted() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("rec.wav");
-    let bytes: Vec<u8> = (0..2 * PART + 7).map(|at| (at % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..2 * PART_BYTES + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     let options = TargetOptions {
         folder: Folder {

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use super::diagnostic::Diagnostic;
 use super::environment::Environment;
 use super::lines::Lines;
-use super::value::Wrong;
+use super::value::Problem;
 
 /// What reading found out, besides the values.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(super) struct ReadReport {
     pub(super) faults: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
     /// Every key that was asked for, `NAME` and `[]` in place of names and indexes.
@@ -20,13 +20,13 @@ pub(super) struct Findings {
 }
 
 /// One reading of one document.
-pub(super) struct Reader<'d> {
+pub(super) struct ReadContext<'d> {
     pub(super) surroundings: &'d dyn Environment,
     lines: &'d Lines,
-    findings: RefCell<Findings>,
+    findings: RefCell<ReadReport>,
 }
 
-impl<'d> Reader<'d> {
+impl<'d> ReadContext<'d> {
     pub(super) fn new(lines: &'d Lines, surroundings: &'d dyn Environment) -> Self {
         Self {
             surroundings,
@@ -36,7 +36,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Remembers what is wrong with the key at `path`.
-    pub(super) fn fault(&self, path: &str, wrong: Wrong) {
+    pub(super) fn fault(&self, path: &str, wrong: Problem) {
         let fault = self.located(path, wrong);
         self.findings.borrow_mut().faults.push(fault);
     }
@@ -48,7 +48,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Remembers what is worth a look.
-    pub(super) fn warn(&self, path: &str, wrong: Wrong) {
+    pub(super) fn warn(&self, path: &str, wrong: Problem) {
         let fault = self.located(path, wrong);
         self.findings.borrow_mut().warnings.push(fault);
     }
@@ -67,11 +67,11 @@ impl<'d> Reader<'d> {
         self.lines.find(path)
     }
 
-    pub(super) fn finish(self) -> Findings {
+    pub(super) fn finish(self) -> ReadReport {
         self.findings.into_inner()
     }
 
-    fn located(&self, path: &str, wrong: Wrong) -> Diagnostic {
+    fn located(&self, path: &str, wrong: Problem) -> Diagnostic {
         Diagnostic {
             line: self.lines.find(path),
             key: path.to_owned(),

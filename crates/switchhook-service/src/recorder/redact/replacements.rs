@@ -5,10 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::LEAST;
-use crate::recorder::file::{Payload, What};
+use crate::recorder::file::{Payload, RecordedEvent};
 use switchhook_core::sanitize::inert;
 
-/// What FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
+/// RecordedEvent FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,16 +32,16 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What stands somewhere, and what is to stand there.
+/// RecordedEvent stands somewhere, and what is to stand there.
 #[derive(Default)]
-pub(crate) struct Pairs {
+pub(crate) struct Replacements {
     all: Vec<(String, String)>,
     /// In plain events alone. A value that comes with a `%` is asked for once more, so one that
     /// is masked keeps one.
     of_events: Vec<(String, String)>,
 }
 
-impl Pairs {
+impl Replacements {
     /// A secret, in every form in which it may stand.
     pub(super) fn add(&mut self, secret: &str) {
         let stars = "*".repeat(secret.len());
@@ -114,29 +114,29 @@ impl Pairs {
     }
 
     /// The same of a line.
-    pub(super) fn what(&self, what: What) -> What {
+    pub(super) fn what(&self, what: RecordedEvent) -> RecordedEvent {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
         let pairs = |list: Vec<(String, String)>| {
             let list = list.into_iter();
             list.map(|(name, text)| (name, self.text(&text))).collect()
         };
         match what {
-            What::Switch(text) => What::Switch(self.event(&text)),
-            What::Event(json) => What::Event(self.payload(&json)),
-            What::Us(text) => What::Us(self.payload(&text)),
-            What::Question(json) => What::Question(self.payload(&json)),
-            What::Request {
+            RecordedEvent::Switch(text) => RecordedEvent::Switch(self.event(&text)),
+            RecordedEvent::Event(json) => RecordedEvent::Event(self.payload(&json)),
+            RecordedEvent::Us(text) => RecordedEvent::Us(self.payload(&text)),
+            RecordedEvent::Question(json) => RecordedEvent::Question(self.payload(&json)),
+            RecordedEvent::Request {
                 method,
                 url,
                 headers,
                 body,
-            } => What::Request {
+            } => RecordedEvent::Request {
                 method,
                 url: self.text(&url),
                 headers: pairs(headers),
                 body: self.payload(&body),
             },
-            What::Outcome {
+            RecordedEvent::Outcome {
                 status,
                 content_type,
                 whole,
@@ -146,7 +146,7 @@ impl Pairs {
                 duration_us,
                 mapped,
                 typed,
-            } => What::Outcome {
+            } => RecordedEvent::Outcome {
                 status,
                 content_type,
                 whole,
@@ -157,16 +157,19 @@ impl Pairs {
                 mapped: pairs(mapped),
                 typed,
             },
-            What::End {
+            RecordedEvent::End {
                 ending,
                 reason,
                 detail,
-            } => What::End {
+            } => RecordedEvent::End {
                 ending,
                 reason,
                 detail: maybe(detail),
             },
-            What::Closed | What::Waited | What::Stopping | What::Cut => what,
+            RecordedEvent::Closed
+            | RecordedEvent::Waited
+            | RecordedEvent::Stopping
+            | RecordedEvent::Cut => what,
         }
     }
 }
