@@ -17,9 +17,9 @@ pub mod codec;
 pub mod command;
 pub mod connection;
 
-pub use client::{Client, Events, Gone};
+pub use client::{Client, Disconnected, Events};
 pub use codec::{ContentType, DecodeError, Decoder, Event, Format, Frame, Limits};
-pub use command::{Command, CommandError, Execute, executes};
+pub use command::{Command, CommandError, ExecuteOptions, executes};
 pub use connection::{
     Connection, Error, Incoming, Notice, Reply, Ticket, authenticate, open_inbound, open_outbound,
 };

@@ -21,7 +21,7 @@ const COMMANDS: usize = 256;
 /// The connection is over: no command is answered any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection to the switch is over: connect again")]
-pub struct Gone;
+pub struct Disconnected;
 
 /// A handle on a connection that a task of its own drives. Clones share it.
 ///
@@ -110,25 +110,28 @@ impl Client {
     /// nobody: the command may still be carried out.
     ///
     /// # Errors
-    /// [`Gone`] when the connection ended before the reply came.
-    pub async fn command(&self, command: Command) -> Result<Reply, Gone> {
-        let replies = self.together(vec![command]).await?;
-        replies.into_iter().next().ok_or(Gone)
+    /// [`Disconnected`] when the connection ended before the reply came.
+    pub async fn command(&self, command: Command) -> Result<Reply, Disconnected> {
+        let replies = self.send_batch(vec![command]).await?;
+        replies.into_iter().next().ok_or(Disconnected)
     }
 
     /// Sends commands in one write, none of another caller between them, and waits for
     /// their replies, which come in the same order. Whoever stops waiting disturbs nobody.
     ///
     /// # Errors
-    /// [`Gone`] when the connection ended before the last reply came.
-    pub async fn together(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Gone> {
+    /// [`Disconnected`] when the connection ended before the last reply came.
+    pub async fn send_batch(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Disconnected> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
         let (answer, replies) = oneshot::channel();
         let request = Request { commands, answer };
-        self.commands.send(request).await.map_err(|_| Gone)?;
-        replies.await.map_err(|_| Gone)
+        self.commands
+            .send(request)
+            .await
+            .map_err(|_| Disconnected)?;
+        replies.await.map_err(|_| Disconnected)
     }
 
     /// For how long the socket has not been read because the receiver of events is slow.

@@ -108,11 +108,11 @@ impl Event {
 
     /// Every header, decoded, in the order of the wire. JSON's `_body` is not a header.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.iter_those(|_| true)
+        self.iter_matching(|_| true)
     }
 
     /// The headers whose name is `wanted`; no other's value is decoded.
-    pub fn iter_those(
+    pub fn iter_matching(
         &self,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {

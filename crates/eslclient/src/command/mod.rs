@@ -31,7 +31,7 @@ pub struct Command {
 
 /// How `execute` runs its application.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Execute<'a> {
+pub struct ExecuteOptions<'a> {
     /// The channel, for port 8021. On an outbound socket leave it out: the socket's own channel.
     pub uuid: Option<&'a str>,
     /// Comes back as `Application-UUID` in the events of this execution.
@@ -201,7 +201,11 @@ impl Command {
     ///
     /// # Errors
     /// A name that no application has, an option that is no UUID, an argument with NUL or too long.
-    pub fn execute(app: &str, arg: &str, options: Execute<'_>) -> Result<Self, CommandError> {
+    pub fn execute(
+        app: &str,
+        arg: &str,
+        options: ExecuteOptions<'_>,
+    ) -> Result<Self, CommandError> {
         let mut block = Block::sendmsg(options.uuid)?;
         block.header("call-command", "execute");
         require(app, "application name", 64, |byte| {
@@ -274,9 +278,9 @@ impl Command {
         extension: &str,
         context: &str,
     ) -> Result<Self, CommandError> {
-        let options = Execute {
+        let options = ExecuteOptions {
             uuid: Some(uuid),
-            ..Execute::default()
+            ..ExecuteOptions::default()
         };
         Self::execute("transfer", &destination(extension, context)?, options)
     }

@@ -48,10 +48,10 @@ fn events_that_arrive_together_cost_four_allocations_each_at_most() {
         .into_iter()
         .filter(|bytes| bytes.len() > 1024)
         .collect();
-    let together = frames.concat();
+    let send_batch = frames.concat();
     let cost = allocation_counter::measure(|| {
         let mut decoder = Decoder::new(Limits::default());
-        decoder.feed(&together);
+        decoder.feed(&send_batch);
         while let Some(frame) = decoder.next_frame().unwrap() {
             frame.into_event(&Limits::default()).unwrap();
         }

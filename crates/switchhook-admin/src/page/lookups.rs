@@ -7,7 +7,7 @@ use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::call_history::{LookupRecord, LookupSummary};
 use switchhook_core::outcome::Reason;
-use switchhook_core::variables::{FLOW_KEY, Names, flow_key};
+use switchhook_core::variables::{FLOW_KEY, VariableNames, flow_key};
 use switchhook_store::KeptResponse;
 
 use super::components;
@@ -100,7 +100,7 @@ fn answer(state: &AdminState, lookup: &LookupRecord, kept: Option<&KeptResponse>
     let summary = state.config_summary(&lookup.webhook);
     let raw = summary
         .and_then(|summary| summary.raw)
-        .unwrap_or_else(|| Names::default().response_raw);
+        .unwrap_or_else(|| VariableNames::default().response_raw);
     let body = kept.map(|kept| kept.variables.get(&raw).and_then(|body| body.as_str()));
     html! {
         @match body {
@@ -163,7 +163,7 @@ pub(crate) fn variable_source<'c>(
             None => answered && maps,
         }
     };
-    let table = Names::default();
+    let table = VariableNames::default();
     let mut table = table.all().into_iter();
     if table.any(|(_, full)| full.strip_prefix(FLOW_KEY) == Some(name)) {
         return VariableSource::Switchhook;

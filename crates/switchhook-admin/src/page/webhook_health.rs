@@ -13,7 +13,7 @@ use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::breakers::{Again, PausedWebhook};
+use switchhook_webhook::breakers::{CircuitStatus, NextProbe};
 
 /// Failures in a row after which a webhook counts as failing, whatever was before.
 const IN_A_ROW: usize = 3;
@@ -25,7 +25,7 @@ pub(crate) struct WebhookHealth {
     /// The last lookups, the oldest first.
     pub samples: Vec<LookupSample>,
     /// Its circuit, while that is open.
-    pub open_circuit: Option<PausedWebhook>,
+    pub open_circuit: Option<CircuitStatus>,
 }
 
 impl WebhookHealth {
@@ -53,7 +53,7 @@ impl WebhookHealth {
         samples: &mut BTreeMap<String, Vec<LookupSample>>,
     ) -> Self {
         Self {
-            open_circuit: state.breakers.resting(&name),
+            open_circuit: state.breakers.status(&name),
             samples: samples.remove(&name).unwrap_or_default(),
             name,
         }
@@ -90,12 +90,12 @@ impl WebhookHealth {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
             @if let Some(circuit) = &self.open_circuit {
-                span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until the webhook answers one of them. The last failure: " (circuit.why) } {
+                span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until the webhook answers one of them. The last failure: " (circuit.last_error) } {
                     "circuit open since " (Self::at(state, circuit.since_ms)) ", "
-                    @match circuit.again {
-                        Again::At(ms) => { "next try at " (Self::at(state, ms)) }
-                        Again::NextCall => { "next try with the next call" }
-                        Again::Now => { "a call is trying it now" }
+                    @match circuit.next_probe {
+                        NextProbe::At(ms) => { "next try at " (Self::at(state, ms)) }
+                        NextProbe::NextCall => { "next try with the next call" }
+                        NextProbe::InProgress => { "a call is trying it now" }
                     }
                 }
             } @else if all == 0 {

@@ -27,7 +27,7 @@ const GOOD: &[u8] = b"{\"queue\":\"a\"}";
 struct BarrierServer {
     /// `SETTINGS_MAX_CONCURRENT_STREAMS`
     streams: u32,
-    together: Barrier,
+    send_batch: Barrier,
     /// Requests of each connection that had any.
     carried: Mutex<Vec<usize>>,
     /// Requests that arrived.
@@ -35,10 +35,10 @@ struct BarrierServer {
 }
 
 impl BarrierServer {
-    fn new(streams: u32, together: usize) -> Arc<Self> {
+    fn new(streams: u32, send_batch: usize) -> Arc<Self> {
         Arc::new(Self {
             streams,
-            together: Barrier::new(together),
+            send_batch: Barrier::new(send_batch),
             carried: Mutex::default(),
             arrived: AtomicUsize::new(0),
         })
@@ -76,7 +76,7 @@ impl BarrierServer {
             self.carry(&mut place);
             let server = Arc::clone(&self);
             tokio::spawn(async move {
-                server.together.wait().await;
+                server.send_batch.wait().await;
                 // A cancelled request has reset its stream.
                 if let Ok(mut body) = respond.send_response(http::Response::new(()), false) {
                     let _ = body.send_data(Bytes::from_static(GOOD), true);
@@ -90,7 +90,7 @@ impl BarrierServer {
         let mut buffer = [0; 8192];
         while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {
             self.carry(&mut place);
-            self.together.wait().await;
+            self.send_batch.wait().await;
             let _ = stream.write_all(&answer("200 OK", "", GOOD)).await;
         }
     }
