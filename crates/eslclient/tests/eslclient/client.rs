@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use eslclient::{Client, Command, Connection, Error, Events, Gone, Limits};
+use eslclient::{Client, Command, Connection, Disconnected, Error, Events, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 fn started(events: usize) -> (Client, Events, DuplexStream) {
@@ -57,7 +57,7 @@ async fn commands_sent_together_have_none_of_another_caller_between_them() {
             let client = client.clone();
             tokio::spawn(async move {
                 let numbers = caller * 10..caller * 10 + 3;
-                let replies = client.together(numbers.clone().map(echo).collect()).await;
+                let replies = client.send_batch(numbers.clone().map(echo).collect()).await;
                 let texts: Vec<_> = replies
                     .unwrap()
                     .iter()
@@ -136,7 +136,7 @@ async fn no_event_is_lost_when_the_receiver_is_slow_and_the_lag_can_be_seen() {
     let end = events.next().await;
     assert!(matches!(end, Err(Error::Closed { unanswered: 0 })));
     assert!(matches!(events.next().await, Err(Error::Closed { .. })));
-    assert_eq!(client.command(echo(1)).await.err(), Some(Gone));
+    assert_eq!(client.command(echo(1)).await.err(), Some(Disconnected));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn when_the_connection_ends_callers_hear_at_once_and_events_come_first() {
     }
     switch.write_all(b"Content-Le").await.unwrap();
     drop(switch);
-    assert_eq!(asking.await.unwrap(), Some(Gone));
+    assert_eq!(asking.await.unwrap(), Some(Disconnected));
     for number in 0..3 {
         let event = events.next().await.unwrap();
         assert_eq!(event.get("n").unwrap(), number.to_string());

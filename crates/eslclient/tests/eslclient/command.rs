@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use crate::switch_reader::{Read, expanded, read_all, third_argument};
-use eslclient::{Command, CommandError, Execute, Format};
+use eslclient::{Command, CommandError, ExecuteOptions, Format};
 use proptest::prelude::*;
 
 const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
@@ -58,10 +58,11 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("Mod_Event_Socket".to_owned()),
         Just("unload".to_owned()),
         Just("reLoad ".to_owned()),
-        Just("\n\napi system id\n\n".to_owned()),
+        Just("\n\napi status\n\n".to_owned()),
         Just("\ncontent-length: 5\n\n".to_owned()),
         Just("ARRAY::a|:b".to_owned()),
-        Just("${system(id)}".to_owned()),
+        Just("${strftime(%Y)}".to_owned()),
+        Just("${uuid}".to_owned()),
         Just("\\n".to_owned()),
         Just("x".repeat(2500)),
     ];
@@ -142,7 +143,7 @@ fn commands_without_arguments_are_what_the_captures_have() {
 
 #[test]
 fn execute_says_all_its_options_on_lines() {
-    let options = Execute {
+    let options = ExecuteOptions {
         uuid: Some(UUID),
         event_uuid: Some("e-1"),
         event_lock: true,
@@ -167,7 +168,7 @@ fn execute_says_all_its_options_on_lines() {
 #[test]
 fn names_that_could_say_more_than_a_name_are_refused() {
     for bad in ["", "a b", "a\nb", "a\0", "a:b", "é", &"x".repeat(300)] {
-        let none = Execute::default();
+        let none = ExecuteOptions::default();
         assert!(Command::execute(bad, "", none).is_err(), "{bad:?}");
         assert!(Command::api(bad, "").is_err(), "{bad:?}");
         assert!(
@@ -210,7 +211,7 @@ fn a_call_is_transferred_only_to_words() {
         "",
         "-both",
         "a b",
-        "'system:touch x'",
+        "'set:x=1'",
         "a inline",
         "${x}",
         "a\nb",
@@ -318,7 +319,7 @@ fn debug_shows_neither_passwords_nor_values() {
         Command::userauth("u", "d", "hunter2").unwrap(),
         Command::set_variable(UUID, "pin", "hunter2").unwrap(),
         Command::set_variable(UUID, "pin", &"hunter2".repeat(500)).unwrap(),
-        Command::execute("log", "hunter2", Execute::default()).unwrap(),
+        Command::execute("log", "hunter2", ExecuteOptions::default()).unwrap(),
     ];
     for command in commands {
         let shown = format!("{command:?}");
@@ -345,7 +346,7 @@ proptest! {
 
     #[test]
     fn any_argument_of_an_application_arrives_exactly_or_is_refused(arg in hostile()) {
-        match Command::execute("playback", &arg, Execute::default()) {
+        match Command::execute("playback", &arg, ExecuteOptions::default()) {
             Ok(command) => {
                 let read = read(&command);
                 let line = read.header("execute-app-arg");
@@ -407,7 +408,7 @@ proptest! {
         for made in [
             Command::hangup(Some(&uuid), "X"),
             Command::break_(&uuid, false),
-            Command::execute("x", "", Execute { uuid: Some(&uuid), ..Execute::default() }),
+            Command::execute("x", "", ExecuteOptions { uuid: Some(&uuid), ..ExecuteOptions::default() }),
         ] {
             prop_assert!(made.is_err() || fits(&uuid, "_.:@-"));
             if let Ok(command) = made {
@@ -425,7 +426,7 @@ proptest! {
         for arg in &args {
             for made in [
                 Command::set_variable(UUID, "a", arg),
-                Command::execute("log", arg, Execute::default()),
+                Command::execute("log", arg, ExecuteOptions::default()),
                 Command::api("x", arg),
             ].into_iter().flatten() {
                 made.encode(&mut bytes);

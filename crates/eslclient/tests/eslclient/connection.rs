@@ -12,7 +12,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use eslclient::{Command, Connection, Error, Execute, Incoming, Limits, Notice, Reply, Ticket};
+use eslclient::{
+    Command, Connection, Error, ExecuteOptions, Incoming, Limits, Notice, Reply, Ticket,
+};
 use proptest::prelude::*;
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
@@ -376,7 +378,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (mut connection, mut switch) = connected(1 << 16);
-            let command = Command::execute("log", "x", Execute::default()).unwrap();
+            let command = Command::execute("log", "x", ExecuteOptions::default()).unwrap();
             let tickets: Vec<_> = (0..count).map(|_| connection.queue(&command)).collect();
             let wire: String = (0..count).map(|n| api_reply(&n.to_string())).collect();
             let mut rest = wire.as_bytes();

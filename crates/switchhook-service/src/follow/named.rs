@@ -53,7 +53,7 @@ impl Headers for OfEvent<'_> {
     }
 
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.0.iter_those(wanted) {
+        for (name, value) in self.0.iter_matching(wanted) {
             visit(&name, &value);
         }
     }

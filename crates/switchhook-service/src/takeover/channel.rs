@@ -252,7 +252,7 @@ impl Headers for ConnectReply {
     }
 
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.event.iter_those(wanted) {
+        for (name, value) in self.event.iter_matching(wanted) {
             if let Some(exact) = self.exact.get(&*name) {
                 visit(&name, exact);
                 continue;

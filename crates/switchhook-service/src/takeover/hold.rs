@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use eslclient::{Command, CommandError, Execute};
+use eslclient::{Command, CommandError, ExecuteOptions};
 
 /// The sound of waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,9 +47,9 @@ impl Hold {
     /// When the stream's name cannot be sent to a switch.
     pub fn start(&self, answered: bool, uuid: Option<&str>) -> Result<Vec<Command>, CommandError> {
         let mut commands = Vec::with_capacity(2);
-        let once = Execute {
+        let once = ExecuteOptions {
             uuid,
-            ..Execute::default()
+            ..ExecuteOptions::default()
         };
         if !answered {
             match self.before_answer {
@@ -61,7 +61,7 @@ impl Hold {
         if let Some(stream) = self.stream() {
             // FreeSWITCH: switch_ivr.c `switch_ivr_parse_event` repeats until the break,
             // and gives up on a file that ends within half a second (a missing one).
-            let forever = Execute {
+            let forever = ExecuteOptions {
                 loops: Some(-1),
                 ..once
             };

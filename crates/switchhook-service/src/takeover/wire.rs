@@ -3,7 +3,7 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use eslclient::{Command, Connection, Error, Gone, Incoming, Reply};
+use eslclient::{Command, Connection, Disconnected, Error, Incoming, Reply};
 
 /// What came of the switch, as far as a call wants it.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub trait Wire: Send {
     ///
     /// # Errors
     /// When the call or the connection is gone.
-    fn ask(&mut self, command: Command) -> impl Future<Output = Result<Reply, Gone>> + Send;
+    fn ask(&mut self, command: Command)
+    -> impl Future<Output = Result<Reply, Disconnected>> + Send;
 
     /// The next thing that concerns the call. Safe to cancel.
     ///
@@ -44,12 +45,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Connection<S> {
         Self::queue(self, &command);
     }
 
-    async fn ask(&mut self, command: Command) -> Result<Reply, Gone> {
+    async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
         let asked = Self::queue(self, &command);
         loop {
             match Self::next(self).await {
                 Ok(Incoming::Reply(ticket, reply)) if ticket == asked => return Ok(reply),
-                Ok(Incoming::Notice(_)) | Err(_) => return Err(Gone),
+                Ok(Incoming::Notice(_)) | Err(_) => return Err(Disconnected),
                 Ok(_) => {}
             }
         }

@@ -74,7 +74,7 @@ enum Lost {
     #[error("{error}{cure}", error = .0, cure = limit::cure(.0))]
     Link(#[from] eslclient::Error),
     #[error(transparent)]
-    Gone(#[from] eslclient::Gone),
+    Gone(#[from] eslclient::Disconnected),
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
     Refused { command: &'static str, text: String },
     #[error("the switch did not answer within {0:?}")]
@@ -195,7 +195,7 @@ impl Parking {
             filter.and_then(|filter| Ok(vec![filter, Command::event(Format::Json, NAMES)?]));
         let commands = commands.map_err(eslclient::Error::from)?;
         let within = self.options.connect_deadline;
-        let replies = timeout(within, client.together(commands))
+        let replies = timeout(within, client.send_batch(commands))
             .await
             .map_err(|_| Lost::Silent(within))??;
         for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::recorder::Tape;
 use crate::takeover::taping;
 use crate::takeover::wire::{Heard, Wire};
-use eslclient::{Client, Command, Error, Gone, Reply};
+use eslclient::{Client, Command, Disconnected, Error, Reply};
 
 /// How a channel left its park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub struct Shared {
     pending: Vec<Command>,
     /// Sent together, and their replies not there yet. The next wait for them: they are
     /// there in no time, and nothing may overtake.
-    flying: Option<BoxFuture<'static, Result<Vec<Reply>, Gone>>>,
+    flying: Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
     refusals: Vec<String>,
     /// Every reply is there, and it was not said yet.
     answered: bool,
@@ -82,7 +82,7 @@ impl Shared {
         if self.flying.is_none() && !self.pending.is_empty() {
             let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
             taping::said(self.tape.as_ref(), &commands);
-            self.flying = Some(Box::pin(async move { client.together(commands).await }));
+            self.flying = Some(Box::pin(async move { client.send_batch(commands).await }));
         }
     }
 
@@ -101,7 +101,7 @@ impl Wire for Shared {
         self.answered = false;
     }
 
-    async fn ask(&mut self, command: Command) -> Result<Reply, Gone> {
+    async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
         if let Some(flying) = &mut self.flying {
             let replies = flying.await;
             self.flying = None;
@@ -110,9 +110,9 @@ impl Wire for Shared {
         let mut commands = std::mem::take(&mut self.pending);
         commands.push(command);
         taping::said(self.tape.as_ref(), &commands);
-        let mut replies = self.client.together(commands).await?;
+        let mut replies = self.client.send_batch(commands).await?;
         taping::answered(self.tape.as_ref(), &replies);
-        replies.pop().ok_or(Gone)
+        replies.pop().ok_or(Disconnected)
     }
 
     async fn next(&mut self) -> Result<Heard, Error> {
@@ -137,7 +137,7 @@ impl Wire for Shared {
                 }
                 replies = flown(&mut self.flying) => {
                     self.flying = None;
-                    self.landed(&replies.map_err(|Gone| over())?);
+                    self.landed(&replies.map_err(|Disconnected| over())?);
                 }
             }
         }
@@ -154,8 +154,8 @@ async fn departed(
 }
 
 async fn flown(
-    flying: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Gone>>>,
-) -> Result<Vec<Reply>, Gone> {
+    flying: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+) -> Result<Vec<Reply>, Disconnected> {
     match flying {
         Some(flying) => flying.await,
         None => pending().await,
