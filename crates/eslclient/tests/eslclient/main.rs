@@ -10,5 +10,6 @@ mod client;
 mod codec;
 mod command;
 mod connection;
+mod examples;
 mod far_end;
 mod open;
