@@ -16,7 +16,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // The limits bound the memory that a peer can take, whoever listens on that port.
     let within = Duration::from_secs(5);
-    let connection = open_inbound(&address, &password, Limits::default(), within).await?;
+    let connection = open_inbound(&address, &password, Limits::default(), within)
+        .await
+        // The text says what to do, such as which file of the switch has the password.
+        .map_err(|error| error.to_string())?;
 
     // A task drives the connection. The handle can be cloned: clones share the connection.
     // Without a subscription no events arrive, so the second value is dropped.

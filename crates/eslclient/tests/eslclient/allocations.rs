@@ -33,6 +33,8 @@ fn an_event_costs_three_allocations_and_reading_a_plain_value_none() {
             let reading = allocation_counter::measure(|| {
                 assert!(decoded.get("Unique-ID").is_some() || decoded.get("Event-Name").is_some());
                 assert!(decoded.variable("no_such_variable").is_none());
+                let _ = (decoded.unique_id(), decoded.hangup_cause());
+                let _ = (decoded.channel_state(), decoded.answer_state());
             });
             assert_eq!(reading.count_total, 0);
             events += 1;

@@ -88,6 +88,20 @@ fn call() -> Call {
 }
 
 #[tokio::test]
+async fn the_program_of_the_readme_prints_the_end_of_a_call() {
+    let program = include_str!("../../examples/readme.rs");
+    let (_, program) = program.split_once("\n\n").unwrap();
+    assert!(include_str!("../../README.md").contains(program));
+    let (switch, _inbound, address) = switch().await;
+    let mut example = Example::start("readme", &[&address]);
+    let version = example.line().await.unwrap();
+    assert!(version.starts_with("FreeSWITCH Version"), "{version}");
+    let record = timeout(PATIENCE, switch.place(call())).await.unwrap();
+    let ended = format!("{} ended: NORMAL_CLEARING", record.uuid);
+    assert_eq!(example.line().await.unwrap(), ended);
+}
+
+#[tokio::test]
 async fn inbound_prints_the_output_of_three_commands() {
     let (_switch, _inbound, address) = switch().await;
     let example = Example::start("inbound", &[&address, PASSWORD]);
@@ -98,11 +112,14 @@ async fn inbound_prints_the_output_of_three_commands() {
 }
 
 #[tokio::test]
-async fn inbound_fails_with_a_cure_when_the_password_is_wrong() {
+async fn inbound_says_where_the_password_is_when_it_is_wrong() {
     let (_switch, _inbound, address) = switch().await;
-    let example = Example::start("inbound", &[&address, "wrong"]);
-    let (output, status) = example.finish().await;
-    assert!(!status.success(), "{output}");
+    let mut example = Command::new(binary("inbound"));
+    let output = example.args([&address, "wrong"]).output();
+    let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+    assert!(!output.status.success());
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("event_socket.conf"), "{text}");
 }
 
 #[tokio::test]

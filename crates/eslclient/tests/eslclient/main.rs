@@ -12,4 +12,5 @@ mod command;
 mod connection;
 mod examples;
 mod far_end;
+mod names;
 mod open;
