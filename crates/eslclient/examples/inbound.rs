@@ -14,7 +14,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = arguments.next().unwrap_or("127.0.0.1:8021".to_owned());
     let password = arguments.next().unwrap_or("ClueCon".to_owned());
 
-    // The limits bound the memory that a peer can take, whoever listens on that port.
+    // The limits bound the memory that a peer can take.
     let within = Duration::from_secs(5);
     let connection = open_inbound(&address, &password, Limits::default(), within)
         .await

@@ -10,6 +10,7 @@ use super::span::position;
 ///
 /// The body ends with the frame. The event's inner Content-Length is not used, because an
 /// event that a program sent with `sendevent` may carry a second one.
+#[inline]
 pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
     let bytes = text.as_bytes();
     let mut index = Index::with_capacity(bytes.len() - start);
