@@ -1,4 +1,4 @@
-//! What is said first, in either direction.
+//! Opens a connection in either direction.
 
 use std::time::Duration;
 
@@ -6,17 +6,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{Connection, Error, Incoming, Notice, Reply};
 use crate::codec::{Event, Limits};
 use crate::command::Command;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::incoming::{Incoming, Notice};
+use crate::reply::Reply;
 
-/// Begins an outbound socket: the switch connected to us. Sends `connect` and
-/// gives the channel's data as it stood then.
+/// Opens an outbound socket, on which the switch connected to this program.
+///
+/// Sends `connect` and returns the channel's data at that moment. A real switch replies within
+/// 4 ms (measured).
 ///
 /// # Errors
-/// [`Error::Timeout`] when that takes longer than `within`, [`Error::Handshake`]
-/// when the peer does not speak as the switch does, [`Error::Refused`], and those
-/// of [`Connection::next`].
+/// * [`Error::Timeout`] if the reply takes longer than `within`.
+/// * [`Error::Handshake`] if the peer does not begin as FreeSWITCH does.
+/// * [`Error::Refused`] if the switch refuses `connect`.
+/// * The errors of [`Connection::next`].
 pub async fn open_outbound<S>(
     stream: S,
     limits: Limits,
@@ -27,7 +33,7 @@ where
 {
     let mut connection = Connection::new(stream, limits);
     connection.queue(&Command::connect());
-    let reply = by(within, "the answer to connect", reply(&mut connection)).await?;
+    let reply = with_timeout(within, "the reply to connect", first_reply(&mut connection)).await?;
     if let Some(text) = reply.refusal() {
         return Err(Error::Refused { text });
     }
@@ -39,20 +45,24 @@ where
     Ok((connection, channel))
 }
 
-/// Connects to port 8021 of a switch and says the password.
+/// Connects to port 8021 of a switch and authenticates.
+///
+/// `address` is `HOST:PORT`. `password` is the one in `event_socket.conf.xml`, `ClueCon` in a
+/// default configuration.
 ///
 /// # Errors
-/// [`Error::Connect`], [`Error::Denied`] by the ACL, [`Error::BadPassword`],
-/// [`Error::Timeout`] when all of it takes longer than `within`, and those of [`authenticate`].
+/// * [`Error::Connect`] if the TCP connection fails.
+/// * [`Error::Timeout`] if all steps together take longer than `within`.
+/// * The errors of [`authenticate`].
 pub async fn open_inbound(
     address: &str,
     password: &str,
     limits: Limits,
     within: Duration,
 ) -> Result<Connection<TcpStream>, Error> {
-    by(
+    with_timeout(
         within,
-        "connecting to the switch and saying the password",
+        "connecting to the switch and authenticating",
         async {
             let stream = TcpStream::connect(address)
                 .await
@@ -67,12 +77,17 @@ pub async fn open_inbound(
     .await
 }
 
-/// Says the password on a stream to port 8021. It waits for the switch without
-/// end; [`open_inbound`] has a deadline.
+/// Authenticates on a stream to port 8021.
+///
+/// This function has no time limit; [`open_inbound`] has one. Use it for streams that are not
+/// TCP, such as TLS to a proxy before the switch.
 ///
 /// # Errors
-/// [`Error::Denied`], [`Error::BadPassword`], [`Error::Handshake`], and those of
-/// [`Connection::next`].
+/// * [`Error::Command`] if the password cannot be sent.
+/// * [`Error::Denied`] if the switch's ACL refuses the client's address.
+/// * [`Error::BadPassword`] if the switch rejects the password.
+/// * [`Error::Handshake`] if the peer does not begin as FreeSWITCH does.
+/// * The errors of [`Connection::next`].
 pub async fn authenticate<S>(
     stream: S,
     password: &str,
@@ -93,15 +108,15 @@ where
         }
     }
     connection.queue(&auth);
-    if reply(&mut connection).await?.is_ok() {
+    if first_reply(&mut connection).await?.is_ok() {
         Ok(connection)
     } else {
         Err(Error::BadPassword)
     }
 }
 
-/// The reply to the one command that is out, with nothing before it.
-async fn reply<S>(connection: &mut Connection<S>) -> Result<Reply, Error>
+/// Receives the reply to the only outstanding command. No other frame may precede it.
+async fn first_reply<S>(connection: &mut Connection<S>) -> Result<Reply, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -119,7 +134,7 @@ where
     }
 }
 
-async fn by<T>(
+async fn with_timeout<T>(
     within: Duration,
     doing: &'static str,
     work: impl Future<Output = Result<T, Error>>,

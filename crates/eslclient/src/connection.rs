@@ -1,9 +1,6 @@
-//! A connection to the switch: commands go out without waiting for replies,
-//! replies come back in order, events in between.
-
-mod error;
-mod incoming;
-mod open;
+//! A connection to the switch.
+//!
+//! Commands go out without a wait for replies. Replies come back in order, with events between.
 
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -12,43 +9,42 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub use error::Error;
-pub use incoming::{Incoming, Notice, Reply, Ticket};
-pub use open::{authenticate, open_inbound, open_outbound};
+use crate::codec::{ContentType, Decoder, Event, Frame, Limits};
+use crate::command::Command;
+use crate::error::Error;
+use crate::incoming::{Incoming, Notice, Ticket};
+use crate::reply::Reply;
 
-use super::codec::{ContentType, Decoder, Event, Frame, Limits};
-use super::command::Command;
-
-/// Bytes read from the socket at a time, onto the stack: a connection that
-/// waits holds no buffer.
+/// The bytes read at a time. They go onto the stack, so that an idle connection holds no buffer.
 const READ: usize = 8 * 1024;
 
-/// Room for what is queued, bytes: for most of what is written at once.
+/// The first size of the buffer for commands, in bytes: enough for most batches.
 const WRITE: usize = 1024;
 
 /// An Event Socket connection.
 ///
-/// All of it is safe to cancel: a dropped future loses no byte, in neither
-/// direction, and never makes a later reply somebody else's.
+/// Every method is cancel-safe. A dropped future loses no byte in either direction, and later
+/// replies still match their commands.
 #[derive(Debug)]
 pub struct Connection<S> {
     stream: S,
     decoder: Decoder,
     out: Vec<u8>,
-    /// How much of `out` has been written.
+    /// The number of bytes of `out` that are written.
     written: usize,
     queued: u64,
     answered: u64,
-    /// Something was written that the stream may still hold back.
+    /// Whether the stream may still buffer written bytes.
     unflushed: bool,
-    /// Why nothing can be written any more; what the switch sent before is still read.
-    broken: Option<Box<std::io::Error>>,
+    /// The error that ended writing. Frames that the switch sent before are still read.
+    write_error: Option<Box<std::io::Error>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    /// A connection over a stream on which nothing was said yet.
+    /// Creates a connection over a fresh stream.
     ///
-    /// [`open_outbound`] and [`open_inbound`] also do what is said first.
+    /// [`open_outbound`](crate::open_outbound) and [`open_inbound`](crate::open_inbound) also
+    /// perform the handshake.
     pub fn new(stream: S, limits: Limits) -> Self {
         Self {
             stream,
@@ -58,12 +54,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             queued: 0,
             answered: 0,
             unflushed: false,
-            broken: None,
+            write_error: None,
         }
     }
 
-    /// Queues a command. It goes out with the next [`Connection::flush`] or
-    /// [`Connection::next`], together with all that was queued before.
+    /// Queues a command.
+    ///
+    /// The next [`Connection::flush`] or [`Connection::next`] writes all queued commands at
+    /// once.
     pub fn queue(&mut self, command: &Command) -> Ticket {
         if self.out.is_empty() {
             self.out.reserve(WRITE);
@@ -74,86 +72,89 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         ticket
     }
 
-    /// Writes what is queued, in one write if the stream takes it.
+    /// Writes all queued commands, in one write if the stream accepts it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the connection is broken.
+    /// Returns [`Error::Io`] if a write failed.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// The next thing that the switch says; writes what is queued meanwhile.
+    /// Returns the next frame from the switch. Writes queued commands meanwhile.
     ///
     /// # Errors
-    /// [`Error::Closed`] at the end of the stream, [`Error::Cut`] when that is
-    /// inside a frame, [`Error::Decode`] and [`Error::UnexpectedReply`] when the
-    /// peer does not speak Event Socket, [`Error::Io`]. All of them are final.
+    /// Every error is final:
+    ///
+    /// * [`Error::Closed`] at the end of the stream, [`Error::Cut`] if that is inside a frame.
+    /// * [`Error::Decode`] or [`Error::UnexpectedReply`] if the peer does not speak Event
+    ///   Socket.
+    /// * [`Error::Io`] if a read failed.
     pub async fn next(&mut self) -> Result<Incoming, Error> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// [`Connection::flush`] for a caller that polls.
+    /// Polls [`Connection::flush`].
     ///
     /// # Errors
-    /// As [`Connection::flush`].
+    /// Returns the errors of [`Connection::flush`].
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_write(cx));
-        Poll::Ready(match &self.broken {
-            Some(fault) => Err(Error::from_io(fault)),
+        Poll::Ready(match &self.write_error {
+            Some(error) => Err(Error::from_io(error)),
             None => Ok(()),
         })
     }
 
-    /// [`Connection::next`] for a caller that polls.
+    /// Polls [`Connection::next`].
     ///
     /// # Errors
-    /// As [`Connection::next`].
+    /// Returns the errors of [`Connection::next`].
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Error>> {
-        // A write that does not go through must not keep us from reading: the
-        // switch may be waiting for that.
+        // Reading goes on while a write is blocked: the switch may itself wait until its
+        // replies are read.
         let _ = self.poll_write(cx);
         loop {
             if let Some(frame) = self.decoder.next_frame()? {
-                return Poll::Ready(self.sort(frame));
+                return Poll::Ready(self.classify(frame));
             }
             match ready!(self.poll_read(cx)) {
-                Ok(0) => return Poll::Ready(Err(self.ended())),
+                Ok(0) => return Poll::Ready(Err(self.end_of_stream())),
                 Ok(_) => {}
-                Err(fault) => return Poll::Ready(Err(fault.into())),
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
     }
 
-    /// Commands whose reply has not come yet.
+    /// Returns the number of commands without a reply.
     #[must_use]
     pub fn outstanding(&self) -> u64 {
         self.queued - self.answered
     }
 
-    /// Bytes that are queued and not written yet.
+    /// Returns the number of queued bytes that are not written yet.
     #[must_use]
     pub fn unwritten(&self) -> usize {
         self.out.len() - self.written
     }
 
-    /// Bytes of memory that the buffers occupy; none while the connection waits.
+    /// Returns the size of the buffers in bytes; 0 while the connection is idle.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.out.capacity() + self.decoder.memory()
     }
 
-    /// The stream itself.
+    /// Returns the stream.
     pub fn get_ref(&self) -> &S {
         &self.stream
     }
 
-    /// Writes all of `out`, or notes why that is over for good.
+    /// Writes all of `out`, or records the error that ends writing.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.broken.is_some() {
+        if self.write_error.is_some() {
             return Poll::Ready(());
         }
-        if let Err(fault) = ready!(self.poll_write_out(cx)) {
-            self.broken = Some(Box::new(fault));
+        if let Err(error) = ready!(self.poll_write_out(cx)) {
+            self.write_error = Some(Box::new(error));
             self.out = Vec::new();
             self.written = 0;
         }
@@ -188,12 +189,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Poll::Ready(Ok(read.filled().len()))
     }
 
-    fn sort(&mut self, frame: Frame) -> Result<Incoming, Error> {
+    fn classify(&mut self, frame: Frame) -> Result<Incoming, Error> {
         Ok(match frame.content_type() {
             ContentType::CommandReply | ContentType::ApiResponse => {
                 Incoming::Reply(self.next_ticket()?, Reply::new(frame))
             }
-            ContentType::EventPlain | ContentType::EventJson => Incoming::Event(self.event(frame)?),
+            ContentType::EventPlain | ContentType::EventJson => {
+                Incoming::Event(self.decode_event(frame)?)
+            }
             ContentType::DisconnectNotice => Incoming::Notice(Notice::of(&frame)),
             ContentType::RudeRejection => {
                 Incoming::Rejection(frame.body_text().trim_end().to_owned())
@@ -205,7 +208,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         })
     }
 
-    fn event(&self, frame: Frame) -> Result<Event, Error> {
+    fn decode_event(&self, frame: Frame) -> Result<Event, Error> {
         Ok(frame.into_event(self.decoder.limits())?)
     }
 
@@ -218,9 +221,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(ticket)
     }
 
-    fn ended(&self) -> Error {
-        match (&self.broken, self.decoder.pending()) {
-            (Some(fault), _) => Error::from_io(fault),
+    fn end_of_stream(&self) -> Error {
+        match (&self.write_error, self.decoder.pending()) {
+            (Some(error), _) => Error::from_io(error),
             (None, 0) => Error::Closed {
                 unanswered: self.outstanding(),
             },

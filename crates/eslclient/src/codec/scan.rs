@@ -1,11 +1,13 @@
-//! Where a byte is that is not far: names and values are mostly shorter than what a call of
-//! `memchr` costs. The bytes are constants, for what is looked for is then no register's.
+//! Finds a byte that is near.
+//!
+//! Most names and values are so short that a call of `memchr` costs more than the search.
+//! The bytes are const parameters: then the compiler keeps them in the instructions.
 
-/// The first of `A` and `B`, when it is most likely among the next eight.
+/// Finds the first `A` or `B`; fastest when it is among the next eight bytes.
 #[inline]
 pub(super) fn near<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
     let Some((first, rest)) = bytes.split_first_chunk() else {
-        return slowly::<A, B>(bytes);
+        return bytewise::<A, B>(bytes);
     };
     match marks::<A, B>(*first) {
         0 => far::<A, B>(rest).map(|at| at + 8),
@@ -13,7 +15,7 @@ pub(super) fn near<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// The first of `A` and `B`, when it is most likely among the next few dozen.
+/// Finds the first `A` or `B`; fastest when it is among the next few dozen bytes.
 pub(super) fn far<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
     let (mut rest, mut at) = (bytes, 0);
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
@@ -22,10 +24,10 @@ pub(super) fn far<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
         }
         (rest, at) = (after, at + 16);
     }
-    slowly::<A, B>(rest).map(|last| at + last)
+    bytewise::<A, B>(rest).map(|last| at + last)
 }
 
-/// Looks at all of them at once, which is one instruction: nothing here may end early.
+/// Compares all 16 bytes without an early exit, so that the compiler uses one instruction.
 #[inline]
 fn has<const BYTE: u8>(block: &[u8; 16]) -> bool {
     block.iter().fold(false, |any, byte| any | (*byte == BYTE))
@@ -36,7 +38,7 @@ fn is<const A: u8, const B: u8>(byte: u8) -> bool {
     (byte == A) | (byte == B)
 }
 
-/// Where it is in a block that has it.
+/// Finds the byte in a block that contains it.
 #[inline]
 fn within<const A: u8, const B: u8>(block: [u8; 16]) -> usize {
     let [a, b, c, d, e, f, g, h, last @ ..] = block;
@@ -46,11 +48,11 @@ fn within<const A: u8, const B: u8>(block: [u8; 16]) -> usize {
     }
 }
 
-fn slowly<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
+fn bytewise<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|byte| is::<A, B>(*byte))
 }
 
-/// The high bit of each of the eight that is one of them; above the lowest, perhaps of others.
+/// Sets the high bit of each byte that is `A` or `B`. Bits above the lowest may be false.
 #[inline]
 fn marks<const A: u8, const B: u8>(eight: [u8; 8]) -> u64 {
     zeros(u64::from_le_bytes(eight) ^ (LOW * u64::from(A)))
@@ -75,7 +77,7 @@ mod tests {
     use super::{far, near};
 
     #[test]
-    fn the_first_of_a_byte_is_found_wherever_it_is_and_whatever_is_around_it() {
+    fn a_byte_is_found_at_every_position_beside_every_neighbour() {
         for length in 0..70 {
             for at in 0..length {
                 for other in [0, b'"' - 1, b'"' + 1, 0x80 | b'"', 0xff] {
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_bytes_the_first_is_found() {
+    fn the_first_of_two_bytes_is_found() {
         for first in 0..40 {
             for second in first + 1..50 {
                 for (one, other) in [(b':', b'\n'), (b'\n', b':')] {
