@@ -7,6 +7,7 @@
 //! | [`anew`], [`made`] | captured events under other identities; events made by a test |
 //! | [`facts`], [`golden`], [`ledgers`] | documents that must come out, to the byte |
 //! | [`peer`], [`switch`], [`port8021`] | a FreeSWITCH on the outbound socket and on port 8021, played by hand |
+//! | [`simulator`] | the simulated switch of the lab |
 //! | [`receiver`], [`inbox`], [`collector`], [`s3`] | what the service sends to |
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
 //! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy way to it |
@@ -50,6 +51,8 @@ pub mod store_suite;
 pub mod switch;
 pub mod switch_reader;
 pub mod work;
+
+pub use switchhook_sim::switch as simulator;
 
 /// The folder of the repository.
 pub fn root() -> &'static Path {
