@@ -82,7 +82,7 @@ impl Times {
 
     /// RFC 3339 with the account's offset.
     pub fn at(&self, ms: i64) -> String {
-        report::moment(ms, self.zone)
+        report::rfc3339(ms, self.zone)
     }
 
     /// `2h 3m ago`, `in 4m 12s`, `now`.

@@ -96,7 +96,7 @@ fn plan(config: &Config) -> Plan {
         for mapping in &webhook.request.response.map {
             write(&mut values, flow_key(&mapping.name), mapping.kind);
         }
-        for name in texts(&webhook.widget.variables) {
+        for name in texts(&webhook.task.variables) {
             write(&mut values, name.to_owned(), ValueKind::Text);
         }
     }
@@ -138,8 +138,8 @@ fn context(route: &Route) -> Option<String> {
 
 fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
     // Nobody waits, and nobody hears anything.
-    let music = match webhook.widget.wait_for_response {
-        true => webhook.widget.hold_music.clone(),
+    let music = match webhook.task.wait_for_response {
+        true => webhook.task.hold_music.clone(),
         false => HoldMusic::Silence,
     };
     let hooked = Hooked {

@@ -86,7 +86,7 @@ async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>,
     let Some(target) = target else {
         return Ok(Vec::new());
     };
-    let asked = stream::iter(&found.call_uuids).map(|uuid| target.of_call(uuid));
+    let asked = stream::iter(&found.call_uuids).map(|uuid| target.keys_of_call(uuid));
     let keys: Result<Vec<Vec<String>>, String> = asked.buffered(AT_ONCE).try_collect().await;
     let keys = keys.map_err(|error| format!("{target} cannot be looked through: {error}"))?;
     Ok(keys.concat())

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook::config::Config;
-use switchhook::recorder::What;
+use switchhook::recorder::RecordedEvent;
 use switchhook::replay::{self, Difference, Recording};
 
 use crate::cli::operator::Replay;
@@ -61,8 +61,8 @@ fn one(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> {
     Ok((text, differences.is_empty()))
 }
 
-fn ended(end: &What) -> String {
-    let What::End { ending, reason, .. } = end else {
+fn ended(end: &RecordedEvent) -> String {
+    let RecordedEvent::End { ending, reason, .. } = end else {
         return String::new();
     };
     let reason = reason.as_deref().map(|reason| format!(" {reason}"));
@@ -83,7 +83,7 @@ pub fn shown(difference: &Difference) -> String {
     )
 }
 
-/// What came from a call must not steer a terminal.
+/// RecordedEvent came from a call must not steer a terminal.
 pub fn printable(text: &str) -> String {
     let safe = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),

@@ -304,12 +304,12 @@ fn object(call: &ReportedCall, options: &ReportOptions) -> Value {
 fn time(ms: i64, call: &ReportedCall, options: &ReportOptions) -> String {
     let finished = call.finished.as_ref();
     let account = finished.map_or("", |(_, summary)| &summary.account);
-    moment(ms, options.tenants.time_zone(account))
+    rfc3339(ms, options.tenants.time_zone(account))
 }
 
 /// Unix milliseconds as RFC 3339 with the zone's offset.
 #[must_use]
-pub fn moment(ms: i64, zone: chrono_tz::Tz) -> String {
+pub fn rfc3339(ms: i64, zone: chrono_tz::Tz) -> String {
     DateTime::from_timestamp_millis(ms).map_or_else(
         || ms.to_string(),
         |time| {

@@ -28,7 +28,7 @@ pub(crate) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * HOUR);
 
 /// How an attempt that did not deliver ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptFailure {
     /// No 2xx, and the receiver named no time.
     Failed,
     /// The receiver asked us not to come back earlier than this.
@@ -37,9 +37,9 @@ pub(crate) enum Outcome {
 
 /// What becomes of a document that was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextStep {
     /// Tried again after this wait.
-    At(Duration),
+    RetryIn(Duration),
     /// Kept, no longer tried unless somebody replays it.
     Dead,
 }
@@ -53,26 +53,26 @@ pub(crate) enum Next {
 /// is cut so that one attempt falls at the very end of the eight days: a
 /// receiver that comes back within them gets everything.
 #[must_use]
-pub(crate) fn next(
+pub(crate) fn next_step(
     attempt: u32,
     since_first: Duration,
-    outcome: Outcome,
+    outcome: AttemptFailure,
     rng: &mut fastrand::Rng,
-) -> Next {
+) -> NextStep {
     let Some(left) = GIVE_UP.checked_sub(since_first).filter(|l| !l.is_zero()) else {
-        return Next::Dead;
+        return NextStep::Dead;
     };
-    let wait = jitter(longest_wait(attempt), rng);
+    let wait = jitter(max_wait(attempt), rng);
     let wait = match outcome {
-        Outcome::Failed => wait,
-        Outcome::RetryAfter(asked) => wait.max(asked.min(RETRY_AFTER_LIMIT)),
+        AttemptFailure::Failed => wait,
+        AttemptFailure::RetryAfter(asked) => wait.max(asked.min(RETRY_AFTER_LIMIT)),
     };
-    Next::At(wait.min(left))
+    NextStep::RetryIn(wait.min(left))
 }
 
 /// The schedule's wait after attempt number `attempt`, without jitter.
 #[must_use]
-pub(crate) fn longest_wait(attempt: u32) -> Duration {
+pub(crate) fn max_wait(attempt: u32) -> Duration {
     let last = SCHEDULE_S.len() - 1;
     let index = usize::try_from(attempt).unwrap_or(last).min(last);
     Duration::from_secs(SCHEDULE_S[index])
@@ -88,7 +88,7 @@ fn jitter(longest: Duration, rng: &mut fastrand::Rng) -> Duration {
 /// A document that a healthy receiver refuses again and again (each success of
 /// another pulls it forward) so costs an attempt an hour, not one a call.
 #[must_use]
-pub(crate) fn least_gap(attempt: u32) -> Duration {
+pub(crate) fn min_gap(attempt: u32) -> Duration {
     match attempt.saturating_sub(4) {
         0 => Duration::ZERO,
         over => Duration::from_secs(1 << over.min(12)).min(Duration::from_secs(HOUR)),
@@ -120,13 +120,13 @@ mod tests {
 
     #[test]
     fn the_schedule_is_the_one_in_the_contract() {
-        let waits: Vec<_> = (0..12).map(|n| longest_wait(n).as_secs()).collect();
+        let waits: Vec<_> = (0..12).map(|n| max_wait(n).as_secs()).collect();
         let day = 86_400;
         let expected = [
             0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, day, day, day,
         ];
         assert_eq!(waits, expected);
-        assert_eq!(longest_wait(u32::MAX).as_secs(), day);
+        assert_eq!(max_wait(u32::MAX).as_secs(), day);
     }
 
     #[test]
@@ -134,7 +134,9 @@ mod tests {
         let mut rng = rng();
         for _ in 0..200 {
             let (mut since, mut attempt) = (Duration::ZERO, 1);
-            while let Next::At(wait) = next(attempt, since, Outcome::Failed, &mut rng) {
+            while let NextStep::RetryIn(wait) =
+                next_step(attempt, since, AttemptFailure::Failed, &mut rng)
+            {
                 since += wait;
                 attempt += 1;
             }
@@ -145,25 +147,25 @@ mod tests {
 
     #[test]
     fn retry_after_lengthens_the_wait_up_to_a_day_and_never_shortens_it() {
-        let asked = Outcome::RetryAfter(Duration::from_secs(3_600));
-        let Next::At(wait) = next(1, Duration::ZERO, asked, &mut rng()) else {
+        let asked = AttemptFailure::RetryAfter(Duration::from_secs(3_600));
+        let NextStep::RetryIn(wait) = next_step(1, Duration::ZERO, asked, &mut rng()) else {
             panic!("dead after one attempt");
         };
         assert_eq!(wait, Duration::from_secs(3_600));
-        let forever = Outcome::RetryAfter(Duration::from_secs(u64::MAX));
+        let forever = AttemptFailure::RetryAfter(Duration::from_secs(u64::MAX));
         assert_eq!(
-            next(1, Duration::ZERO, forever, &mut rng()),
-            Next::At(RETRY_AFTER_LIMIT)
+            next_step(1, Duration::ZERO, forever, &mut rng()),
+            NextStep::RetryIn(RETRY_AFTER_LIMIT)
         );
-        let at_once = next(
+        let at_once = next_step(
             9,
             Duration::ZERO,
-            Outcome::RetryAfter(Duration::ZERO),
+            AttemptFailure::RetryAfter(Duration::ZERO),
             &mut rng(),
         );
         assert_eq!(
             at_once,
-            next(9, Duration::ZERO, Outcome::Failed, &mut rng())
+            next_step(9, Duration::ZERO, AttemptFailure::Failed, &mut rng())
         );
     }
 
@@ -190,12 +192,12 @@ mod tests {
         ) {
             let since = Duration::from_secs(since_s);
             let mut rng = fastrand::Rng::with_seed(seed);
-            match next(attempt, since, Outcome::Failed, &mut rng) {
-                Next::At(wait) => {
-                    prop_assert!(wait <= longest_wait(attempt));
+            match next_step(attempt, since, AttemptFailure::Failed, &mut rng) {
+                NextStep::RetryIn(wait) => {
+                    prop_assert!(wait <= max_wait(attempt));
                     prop_assert!(since + wait <= GIVE_UP);
                 }
-                Next::Dead => prop_assert!(since >= GIVE_UP),
+                NextStep::Dead => prop_assert!(since >= GIVE_UP),
             }
         }
 

@@ -142,7 +142,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(call_control.options.traces.now(), &channel, began);
+        let noted = Noted::begin(call_control.options.traces.current(), &channel, began);
         let held = Self {
             call_control,
             widgets,
@@ -251,7 +251,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                     Err(stranger) => Outcome::unsent(stranger),
                 };
                 question.ended(&outcome);
-                tape.answered(&outcome, &answered);
+                tape.outcome(&outcome, &answered);
                 outcome
             }),
             None => Box::pin(async move {
@@ -289,7 +289,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
         };
         let verifier = self.verifier();
         if let Some(tape) = &self.tape {
-            tape.asked(&request);
+            tape.request(&request);
         }
         if let Err(stranger) = call_verifier::confirm(verifier, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(stranger));

@@ -20,7 +20,7 @@ pub(crate) struct RecordingSession {
 impl RecordingSession {
     /// For the call that begins now, when it is to be recorded.
     pub(super) fn begin(call_control: &CallControl) -> Option<Self> {
-        let tape = call_control.options.recorder.as_ref()?.begin()?;
+        let tape = call_control.options.recorder.as_ref()?.start()?;
         Some(Self {
             tape,
             began_ms: clock::now_ms(),
@@ -52,7 +52,7 @@ impl RecordingSession {
                 .clone(),
             code,
         };
-        recorder.keep(&self.tape, header, report.end());
+        recorder.save(&self.tape, header, report.end());
     }
 }
 
@@ -70,8 +70,8 @@ fn code(widget: &WebhookTask) -> Option<Code> {
 /// What the call asks.
 pub(crate) fn asked(tape: Option<&CallRecording>, asked: &Asked) {
     match (tape, asked) {
-        (Some(tape), Asked::Request(request)) => tape.asked(request),
-        (Some(tape), Asked::Question(question)) => tape.questioned(&question.json()),
+        (Some(tape), Asked::Request(request)) => tape.request(request),
+        (Some(tape), Asked::Question(question)) => tape.question(&question.json()),
         (None, _) => {}
     }
 }
@@ -93,7 +93,7 @@ pub(crate) fn said(tape: Option<&CallRecording>, commands: &[Command]) {
     if let Some(tape) = tape {
         commands
             .iter()
-            .for_each(|command| tape.said(command.as_bytes()));
+            .for_each(|command| tape.sent(command.as_bytes()));
     }
 }
 
@@ -102,6 +102,6 @@ pub(crate) fn answered(tape: Option<&CallRecording>, replies: &[Reply]) {
     if let Some(tape) = tape {
         replies
             .iter()
-            .for_each(|reply| tape.heard(reply.frame().as_bytes()));
+            .for_each(|reply| tape.received(reply.frame().as_bytes()));
     }
 }

@@ -1,4 +1,4 @@
-//! What became of one call: one line in the log, and what the metrics count.
+//! RecordedEvent became of one call: one line in the log, and what the metrics count.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use metrics::{counter, histogram};
 use tracing::{info, warn};
 
 use crate::limits;
-use crate::recorder::What;
+use crate::recorder::RecordedEvent;
 use switchhook_admin::live_calls;
 use switchhook_core::call_history::{LookupRecord, LookupSummary};
 use switchhook_core::clock;
@@ -60,7 +60,7 @@ pub struct CallReport {
     /// The webhook's outcome; `None` when the call ended before there was one, or
     /// when nobody waited for it.
     pub outcome: Option<Outcome>,
-    /// What its webhook was asked, as a person may see it.
+    /// RecordedEvent its webhook was asked, as a person may see it.
     pub sent: Option<Box<str>>,
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,
@@ -85,13 +85,13 @@ impl CallReport {
 
     /// The end of its recording.
     #[must_use]
-    pub fn end(&self) -> What {
+    pub fn end(&self) -> RecordedEvent {
         let failure = self
             .outcome
             .as_ref()
             .map(|outcome| outcome.verdict.as_ref().err());
         let detail = failure.flatten().map(|failure| failure.detail.clone());
-        What::End {
+        RecordedEvent::End {
             ending: self.ending.as_str().to_owned(),
             reason: failure.map(|_| self.reason().to_owned()),
             detail,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::recorder::{Taped, What as End};
+use crate::recorder::{RecordedEvent as End, RecordedStream};
 
 use super::graceful_listener;
 use super::opening::NoCall;
@@ -112,7 +112,8 @@ impl CallControl {
         taping: RecordingSession,
     ) -> Result<CallReport, NoCall> {
         let tape = taping.tape.clone();
-        let report = call_task::perform(self, Taped::new(stream, tape.clone()), Some(tape)).await?;
+        let report =
+            call_task::perform(self, RecordedStream::new(stream, tape.clone()), Some(tape)).await?;
         taping.end(self, &report);
         Ok(report)
     }

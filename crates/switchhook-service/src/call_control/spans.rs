@@ -41,12 +41,12 @@ impl Noted {
         let id = SpanId::random();
         let span = match asked {
             Asked::Request(request) => {
-                self.trace.stamp(id, &mut request.headers);
+                self.trace.write_header(id, &mut request.headers);
                 Span::request(self.trace, id, (&request.method, &request.url))
             }
             Asked::Question(_) => Span::new(self.trace, id, SpanKind::Internal, "answer"),
         };
-        self.asked = Some((Instant::now(), span.below(Some(self.widget))));
+        self.asked = Some((Instant::now(), span.child_of(Some(self.widget))));
     }
 
     /// The call asks in the background: the attempts to deliver that find their way here by
@@ -60,7 +60,7 @@ impl Noted {
         let traces = &self.traces;
         let clock = Clock::now();
         let left = self.began + report.held;
-        let between = (clock.ns(self.began), clock.ns(left));
+        let between = (clock.unix_ns(self.began), clock.unix_ns(left));
         let unsent = report
             .outcome
             .as_ref()
@@ -70,8 +70,8 @@ impl Noted {
         }
         let span = Span::new(self.trace, self.widget, SpanKind::Server, &name(report));
         let span = span
-            .below(traces.root(self.trace))
-            .between(between.0, between.1);
+            .child_of(traces.root(self.trace))
+            .timed(between.0, between.1);
         traces.send(widget(traces, span, report));
     }
 }
@@ -112,7 +112,7 @@ fn request(
     report: &CallReport,
 ) -> Span {
     let Some(outcome) = &report.outcome else {
-        let span = span.between(clock.ns(at), clock.ns(left));
+        let span = span.timed(clock.unix_ns(at), clock.unix_ns(left));
         // Nobody waits for the answer any more.
         return span.failed("cancelled", report.ending.as_str());
     };
@@ -121,14 +121,14 @@ fn request(
         .map_or(at, |duration| (at + duration).min(left.max(at)));
     let status = outcome.status.map(i64::from);
     let span = span
-        .between(clock.ns(at), clock.ns(ended))
+        .timed(clock.unix_ns(at), clock.unix_ns(ended))
         .number("http.response.status_code", status)
         .number(
             "http.response.body.size",
             i64::try_from(outcome.raw.len()).ok(),
         );
     let span = match outcome.phases.headers {
-        Some(headers) => span.event("headers", clock.ns(at + headers)),
+        Some(headers) => span.event("headers", clock.unix_ns(at + headers)),
         None => span,
     };
     match failure(report) {

@@ -19,17 +19,17 @@ pub trait Environment {
     fn file(&self, path: &Path) -> io::Result<String>;
 
     /// What the store's password is taken from, when not from the same.
-    fn of_the_store(&self) -> Option<&'static dyn Environment> {
+    fn for_store(&self) -> Option<&'static dyn Environment> {
         None
     }
 
     /// What the key of the uploads' target is taken from, when not from the same.
-    fn of_the_target(&self) -> Option<&'static dyn Environment> {
+    fn for_upload_target(&self) -> Option<&'static dyn Environment> {
         None
     }
 
     /// Whether what comes back can be used.
-    fn has_secrets(&self) -> bool {
+    fn has_real_secrets(&self) -> bool {
         true
     }
 }
@@ -50,15 +50,15 @@ impl Environment for ProcessEnvironment {
 
 /// A place without secrets but the store's: whoever asks gets one that opens nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NoSecrets {
+pub(super) struct PlaceholderSecrets {
     /// And that of the uploads' target.
-    pub(super) has_target: bool,
+    pub(super) real_target_key: bool,
 }
 
 /// Has the form of a signing key too, which is the strictest there is.
 const PLACEHOLDER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-impl Environment for NoSecrets {
+impl Environment for PlaceholderSecrets {
     fn variable(&self, _name: &str) -> Option<String> {
         Some(PLACEHOLDER.to_owned())
     }
@@ -67,15 +67,15 @@ impl Environment for NoSecrets {
         Ok(PLACEHOLDER.to_owned())
     }
 
-    fn of_the_store(&self) -> Option<&'static dyn Environment> {
+    fn for_store(&self) -> Option<&'static dyn Environment> {
         Some(&ProcessEnvironment)
     }
 
-    fn of_the_target(&self) -> Option<&'static dyn Environment> {
-        self.has_target.then_some(&ProcessEnvironment)
+    fn for_upload_target(&self) -> Option<&'static dyn Environment> {
+        self.real_target_key.then_some(&ProcessEnvironment)
     }
 
-    fn has_secrets(&self) -> bool {
+    fn has_real_secrets(&self) -> bool {
         false
     }
 }

@@ -1,16 +1,18 @@
 //! `switchhook.toml`: from its text to a [`Config`], or to every fault it has.
 //!
-//! `section` takes keys from the document, `value` is what a value can be, `reader`
+//! `section` takes keys from the document, `value` is what a value can be, `read_context`
 //! remembers what is wrong, `sections`, `webhook` and `response` read the file's
 //! sections into the plain values of `settings`, `validate` compares them. Every
 //! key and its default is in `reference.toml`, which a test holds against the code.
 
+mod collector;
 mod diagnostic;
 mod environment;
+mod folder;
 mod keep;
 mod lines;
 mod per_webhook;
-mod reader;
+mod read_context;
 mod recordings;
 mod response;
 mod schema;
@@ -22,7 +24,6 @@ mod store;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod tracing;
 mod upload;
 mod validate;
 mod value;
@@ -37,11 +38,11 @@ use toml_edit::{Document, TomlError};
 use crate::recorder;
 use crate::traces;
 pub use diagnostic::{Diagnostic, Diagnostics};
-use environment::NoSecrets;
+use environment::PlaceholderSecrets;
 pub use environment::{Environment, ProcessEnvironment};
 use lines::Lines;
-use reader::{Findings, Reader};
-pub use recordings::{Recordings, Serve};
+use read_context::{ReadContext, ReadReport};
+pub use recordings::{Recordings, ServeOptions};
 pub use schema::schema;
 use section::Section;
 pub use settings::{
@@ -51,7 +52,7 @@ pub use settings::{
 use switchhook_core::tenants::Route;
 use switchhook_store::Keep;
 pub use tenants::Tenant;
-pub use webhook::{Delivery, Webhook, Widget};
+pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");
@@ -92,16 +93,16 @@ pub struct Config {
     pub traces: traces::TraceOptions,
     /// What is allowed and worth a look.
     pub warnings: Vec<Diagnostic>,
-    source: Source,
+    source: SourceFile,
 }
 
 /// The file itself: its name and where its keys stand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Source {
+struct SourceFile {
     origin: String,
     lines: Lines,
     /// What each webhook says, as a configuration of its own.
-    webhooks: BTreeMap<String, String>,
+    webhook_excerpts: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -120,7 +121,7 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets::default())
+        Self::load_in(path, &PlaceholderSecrets::default())
     }
 
     /// The same with the key of the uploads' target, which has to be there.
@@ -128,7 +129,12 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn load_with_target(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets { has_target: true })
+        Self::load_in(
+            path,
+            &PlaceholderSecrets {
+                real_target_key: true,
+            },
+        )
     }
 
     /// Reads `text` as [`Config::load_without_secrets`] reads a file.
@@ -136,13 +142,13 @@ impl Config {
     /// # Errors
     /// Everything else that is wrong with it.
     pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Diagnostics> {
-        Self::parse_in(text, origin, &NoSecrets::default())
+        Self::parse_in(text, origin, &PlaceholderSecrets::default())
     }
 
-    fn load_in(path: &Path, surroundings: &dyn Environment) -> Result<Self, Diagnostics> {
+    fn load_in(path: &Path, environment: &dyn Environment) -> Result<Self, Diagnostics> {
         let origin = path.display().to_string();
         match environment::read_limited(path, FILE_LIMIT) {
-            Ok(text) => Self::parse_in(&text, &origin, surroundings),
+            Ok(text) => Self::parse_in(&text, &origin, environment),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
                 let help = "name another with --config";
@@ -169,13 +175,13 @@ impl Config {
     pub fn parse_in(
         text: &str,
         origin: &str,
-        surroundings: &dyn Environment,
+        environment: &dyn Environment,
     ) -> Result<Self, Diagnostics> {
-        let (config, findings) = read(text, origin, surroundings);
-        if findings.faults.is_empty() {
+        let (config, report) = read(text, origin, environment);
+        if report.faults.is_empty() {
             Ok(config)
         } else {
-            Err(Diagnostics::new(origin, findings.faults))
+            Err(Diagnostics::new(origin, report.faults))
         }
     }
 
@@ -219,8 +225,11 @@ impl Config {
     /// is asked with (`auth`, `signing`, `tls`). With an empty `name`: what it says of calls that
     /// ask none of its webhooks.
     #[must_use]
-    pub(crate) fn webhook_text(&self, name: &str) -> &str {
-        self.source.webhooks.get(name).map_or("", String::as_str)
+    pub(crate) fn webhook_excerpt(&self, name: &str) -> &str {
+        self.source
+            .webhook_excerpts
+            .get(name)
+            .map_or("", String::as_str)
     }
 
     /// The name of the file, as messages have it.
@@ -230,47 +239,47 @@ impl Config {
     }
 }
 
-fn read(text: &str, origin: &str, surroundings: &dyn Environment) -> (Config, Findings) {
+fn read(text: &str, origin: &str, environment: &dyn Environment) -> (Config, ReadReport) {
     let document = match Document::parse(text) {
         Ok(document) => document,
-        Err(error) => return (Config::default(), syntax(text, &error)),
+        Err(error) => return (Config::default(), syntax_fault(text, &error)),
     };
     let lines = Lines::of(&document);
-    let reader = Reader::new(&lines, surroundings);
-    let mut config = take(&reader, &document);
-    validate::check(&config, &reader);
-    let mut findings = reader.finish();
-    findings.warnings.sort_by_key(|warning| warning.line);
-    config.warnings.clone_from(&findings.warnings);
-    config.source = Source {
+    let context = ReadContext::new(&lines, environment);
+    let mut config = read_sections(&context, &document);
+    validate::validate(&config, &context);
+    let mut report = context.into_report();
+    report.warnings.sort_by_key(|warning| warning.line);
+    config.warnings.clone_from(&report.warnings);
+    config.source = SourceFile {
         origin: origin.to_owned(),
         lines,
-        webhooks: per_webhook::of_webhooks(document, &config),
+        webhook_excerpts: per_webhook::excerpts(document, &config),
     };
-    (config, findings)
+    (config, report)
 }
 
-fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
-    let mut root = Section::root(reader, document.as_table());
-    let accounts = root.named("accounts", None).into_iter();
-    let flows = root.named("flows", None).into_iter();
-    let webhooks = root.named("webhooks", None).into_iter();
+fn read_sections(context: &ReadContext<'_>, document: &Document<&str>) -> Config {
+    let mut root = Section::root(context, document.as_table());
+    let accounts = root.named_sections("accounts", None).into_iter();
+    let flows = root.named_sections("flows", None).into_iter();
+    let webhooks = root.named_sections("webhooks", None).into_iter();
     Config {
-        listen: sections::listen(root.section("listen")),
+        listen: sections::listen(root.subsection("listen")),
         freeswitch: root
-            .list("freeswitch")
+            .sections("freeswitch")
             .into_iter()
             .map(sections::switch)
             .collect(),
-        store: store::store(root.section("store")),
-        keep: keep::keep(root.section("keep")),
-        limits: sections::limits(root.section("limits")),
-        account: sections::account(root.section("account")),
+        store: store::store(root.subsection("store")),
+        keep: keep::keep(root.subsection("keep")),
+        limits: sections::limits(root.subsection("limits")),
+        account: sections::account(root.subsection("account")),
         accounts: accounts
             .map(|(name, section)| (name.clone(), tenants::tenant(&name, section)))
             .collect(),
         routes: root
-            .list("routes")
+            .sections("routes")
             .into_iter()
             .map(tenants::route)
             .collect(),
@@ -280,25 +289,25 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         webhooks: webhooks
             .map(|(name, section)| (name.clone(), webhook::webhook(&name, section)))
             .collect(),
-        egress: sections::egress(root.section("egress")),
-        recordings: recordings::recordings(root.section("recordings")),
-        recorder: sections::recorder(root.section("recorder")),
-        traces: tracing::traces(root.section("traces")),
+        egress: sections::egress(root.subsection("egress")),
+        recordings: recordings::recordings(root.subsection("recordings")),
+        recorder: sections::recorder(root.subsection("recorder")),
+        traces: collector::traces(root.subsection("traces")),
         warnings: Vec::new(),
-        source: Source::default(),
+        source: SourceFile::default(),
     }
 }
 
 /// The parser stops at the first error, so there is one.
-fn syntax(text: &str, error: &TomlError) -> Findings {
+fn syntax_fault(text: &str, error: &TomlError) -> ReadReport {
     let line = error.span().map(|span| Lines::in_text(text).at(span.start));
     let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
     let fault = Diagnostic {
         line,
         ..Diagnostic::of_file(what, "correct this line; the rest was not read")
     };
-    Findings {
+    ReadReport {
         faults: vec![fault],
-        ..Findings::default()
+        ..ReadReport::default()
     }
 }

@@ -11,20 +11,23 @@ use switchhook_core::tenants::{Pattern, Route};
 const LEFT_OUT: [&str; 3] = ["auth", "signing", "tls"];
 
 /// By the webhook's name; under the empty one what is said of calls that ask none of them.
-pub(super) fn of_webhooks(document: Document<&str>, config: &Config) -> BTreeMap<String, String> {
+pub(super) fn excerpts(document: Document<&str>, config: &Config) -> BTreeMap<String, String> {
     let document = document.into_mut();
     let webhooks = document.get("webhooks").and_then(Item::as_table_like);
     let webhooks = webhooks.into_iter().flat_map(|webhooks| webhooks.iter());
     let excerpts = webhooks.map(|(name, item)| {
-        let mut own = common(config, Some(name));
-        own.insert("webhooks", named([(name, without_secrets(item))]));
+        let mut own = shared_settings(config, Some(name));
+        own.insert(
+            "webhooks",
+            implicit_table([(name, without_credentials(item))]),
+        );
         (name.to_owned(), own.to_string())
     });
-    let of_none = (String::new(), common(config, None).to_string());
+    let of_none = (String::new(), shared_settings(config, None).to_string());
     excerpts.chain([of_none]).collect()
 }
 
-fn without_secrets(item: &Item) -> Item {
+fn without_credentials(item: &Item) -> Item {
     let mut item = item.clone();
     if let Some(table) = item.as_table_like_mut() {
         for key in LEFT_OUT {
@@ -38,7 +41,7 @@ fn without_secrets(item: &Item) -> Item {
 }
 
 /// What finds a call's account and flow; `webhook` is the only one that is there.
-fn common(config: &Config, webhook: Option<&str>) -> DocumentMut {
+fn shared_settings(config: &Config, webhook: Option<&str>) -> DocumentMut {
     let mut own = DocumentMut::new();
     own.insert("listen", Item::Table(Table::new()));
     let zone = |zone: chrono_tz::Tz| {
@@ -51,14 +54,14 @@ fn common(config: &Config, webhook: Option<&str>) -> DocumentMut {
         let own_zone = tenant.time_zone.unwrap_or(config.account.time_zone);
         (name.as_str(), zone(own_zone))
     });
-    own.insert("accounts", named(accounts));
+    own.insert("accounts", implicit_table(accounts));
     let flows = config
         .routes
         .iter()
         .filter_map(|route| route.flow.as_deref());
     own.insert(
         "flows",
-        named(flows.map(|name| (name, Item::Table(Table::new())))),
+        implicit_table(flows.map(|name| (name, Item::Table(Table::new())))),
     );
     let routes = config.routes.iter().map(|it| route(it, webhook));
     let says = |route: &Table| {
@@ -90,7 +93,7 @@ fn route(route: &Route, webhook: Option<&str>) -> Table {
         .collect()
 }
 
-fn named<'n>(entries: impl IntoIterator<Item = (&'n str, Item)>) -> Item {
+fn implicit_table<'n>(entries: impl IntoIterator<Item = (&'n str, Item)>) -> Item {
     let mut table = Table::new();
     table.set_implicit(true);
     for (name, item) in entries {

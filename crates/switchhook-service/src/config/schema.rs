@@ -13,7 +13,7 @@ const ANY_NAME: &str = "^[^.]+$";
 /// The schema, as a JSON object (JSON Schema 2020-12).
 #[must_use]
 pub fn schema() -> Value {
-    let mut root = object();
+    let mut root = object_schema();
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("switchhook.toml");
     let mut place = Vec::new();
@@ -26,11 +26,11 @@ pub fn schema() -> Value {
         } else if setting.is_empty() {
             comment.clear();
         } else if let Some(header) = setting.strip_prefix('[') {
-            place = opened(header);
-            describe(at(&mut root, &place), &comment);
+            place = section_path(header);
+            set_description(schema_at(&mut root, &place), &comment);
             comment.clear();
         } else {
-            add(at(&mut root, &place), setting, &comment);
+            add_key(schema_at(&mut root, &place), setting, &comment);
             comment.clear();
         }
     }
@@ -38,7 +38,7 @@ pub fn schema() -> Value {
 }
 
 /// A step on the way from the root to a section.
-enum Step<'t> {
+enum PathStep<'t> {
     Key(&'t str),
     /// One of any name.
     Named,
@@ -47,55 +47,55 @@ enum Step<'t> {
 }
 
 /// The way to the section of a header, whose first bracket was taken off.
-fn opened(header: &str) -> Vec<Step<'_>> {
+fn section_path(header: &str) -> Vec<PathStep<'_>> {
     let listed = header.starts_with('[');
     let name = header.trim_start_matches('[');
     let name = name.split_once(']').map_or(name, |(name, _)| name);
     let mut steps = match name.split_once('.') {
-        Some((kind, _)) => vec![Step::Key(kind), Step::Named],
-        None => vec![Step::Key(name)],
+        Some((kind, _)) => vec![PathStep::Key(kind), PathStep::Named],
+        None => vec![PathStep::Key(name)],
     };
     if listed {
-        steps.push(Step::Listed);
+        steps.push(PathStep::Listed);
     }
     steps
 }
 
 /// The schema of a section, made when it is not there.
-fn at<'s>(root: &'s mut Value, steps: &[Step<'_>]) -> &'s mut Value {
+fn schema_at<'s>(root: &'s mut Value, steps: &[PathStep<'_>]) -> &'s mut Value {
     steps.iter().fold(root, |section, step| match step {
-        Step::Key(key) => child(section, "properties", key),
-        Step::Named => child(section, "patternProperties", ANY_NAME),
-        Step::Listed => {
+        PathStep::Key(key) => child_schema(section, "properties", key),
+        PathStep::Named => child_schema(section, "patternProperties", ANY_NAME),
+        PathStep::Listed => {
             if section["items"].is_null() {
-                *section = json!({"type": "array", "items": object()});
+                *section = json!({"type": "array", "items": object_schema()});
             }
             &mut section["items"]
         }
     })
 }
 
-fn child<'s>(section: &'s mut Value, among: &str, key: &str) -> &'s mut Value {
+fn child_schema<'s>(section: &'s mut Value, among: &str, key: &str) -> &'s mut Value {
     let found = &mut section[among][key];
     if found.is_null() {
-        *found = object();
+        *found = object_schema();
     }
     found
 }
 
-fn describe(known: &mut Value, comment: &str) {
+fn set_description(known: &mut Value, comment: &str) {
     if !comment.is_empty() {
         known["description"] = json!(comment.trim_end());
     }
 }
 
 /// Only what is named is allowed.
-fn object() -> Value {
+fn object_schema() -> Value {
     json!({"type": "object", "properties": {}, "additionalProperties": false})
 }
 
 /// A line such as `response.limit = "64 KiB"`; one key may have several, each another form.
-fn add(section: &mut Value, line: &str, comment: &str) {
+fn add_key(section: &mut Value, line: &str, comment: &str) {
     // The reference is read by the tests as TOML: each of its lines parses.
     let Ok(document) = line.parse::<DocumentMut>() else {
         return;
@@ -108,22 +108,22 @@ fn add(section: &mut Value, line: &str, comment: &str) {
         };
         match item {
             Item::Table(inner) if inner.is_dotted() => {
-                place = child(place, "properties", key);
+                place = child_schema(place, "properties", key);
                 table = inner;
             }
             Item::Table(_) | Item::Value(_) | Item::ArrayOfTables(_) | Item::None => {
-                return put(&mut place["properties"][key], item, comment);
+                return merge_value(&mut place["properties"][key], item, comment);
             }
         }
     }
 }
 
-fn put(known: &mut Value, item: &Item, comment: &str) {
+fn merge_value(known: &mut Value, item: &Item, comment: &str) {
     if known.is_null() {
         *known = json!({"type": []});
     }
-    describe(known, comment);
-    for kind in kinds(item) {
+    set_description(known, comment);
+    for kind in json_types(item) {
         if let Some(types) = known["type"].as_array_mut()
             && !types.iter().any(|one| one == kind)
         {
@@ -131,12 +131,12 @@ fn put(known: &mut Value, item: &Item, comment: &str) {
         }
     }
     if known["default"].is_null() && is_default(item) {
-        known["default"] = plain(item);
+        known["default"] = json_default(item);
     }
 }
 
 /// JSON's words for what a value may be.
-fn kinds(item: &Item) -> &'static [&'static str] {
+fn json_types(item: &Item) -> &'static [&'static str] {
     match item.as_str() {
         // A size is a number of bytes, too.
         Some(text) if text.ends_with("iB") => &["string", "integer"],
@@ -156,7 +156,7 @@ fn is_default(item: &Item) -> bool {
 }
 
 /// A default: a text, a number, a truth, an empty list or an empty table.
-fn plain(item: &Item) -> Value {
+fn json_default(item: &Item) -> Value {
     if let Some(text) = item.as_str() {
         json!(text)
     } else if let Some(truth) = item.as_bool() {

@@ -15,8 +15,8 @@ use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
 };
 use super::value::{
-    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, shown, text, word,
+    Parsed, Problem, boolean, byte_size, closest_match, display, duration, host_and_port,
+    identifier, list, non_empty, number, one_line, one_of, optional, text,
 };
 
 use crate::recorder;
@@ -27,15 +27,15 @@ const MIB: usize = 1024 * KIB;
 const NAME_LIMIT: usize = 64;
 
 pub(super) fn listen(mut section: Section<'_>) -> Listen {
-    if !section.is_there() {
+    if !section.is_present() {
         let what = "is missing, and is the one section that must be there";
-        section.fault("", Wrong::new(what, "add a line [listen]"));
+        section.fault("", Problem::new(what, "add a line [listen]"));
     }
     let default = Listen::default();
     Listen {
         esl: section.get_or("esl", default.esl, socket_address),
         allow: section.get_or("allow", Vec::new(), list(addresses)),
-        confirm_calls: section.get_or("confirm_calls", default.confirm_calls, flag),
+        confirm_calls: section.get_or("confirm_calls", default.confirm_calls, boolean),
         http: section.get_or("http", default.http, socket_address),
         http_hosts: section.get_or("http_hosts", Vec::new(), list(host_name)),
         http_token: optional_secret(&mut section, &HTTP_TOKEN),
@@ -45,43 +45,43 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
 const HTTP_TOKEN: [&str; 3] = ["http_token", "http_token_env", "http_token_file"];
 
 /// A name as a browser sends it, without its port.
-fn host_name(value: &Value) -> Read<String> {
+fn host_name(value: &Value) -> Parsed<String> {
     let name = one_line(value)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.chars().all(fits) {
         return Ok(name.to_ascii_lowercase());
     }
-    let what = format!("{} is not the name of a host", shown(value));
-    Err(Wrong::new(
+    let what = format!("{} is not the name of a host", display(value));
+    Err(Problem::new(
         what,
         "write it without port, such as \"switchhook.example\"",
     ))
 }
 
-pub(super) fn socket_address(value: &Value) -> Read<SocketAddr> {
+pub(super) fn socket_address(value: &Value) -> Parsed<SocketAddr> {
     let help = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
-    let what = || format!("{} is not an IP address with its port", shown(value));
-    text(value)?.parse().map_err(|_| Wrong::new(what(), help))
+    let what = || format!("{} is not an IP address with its port", display(value));
+    text(value)?.parse().map_err(|_| Problem::new(what(), help))
 }
 
 pub(super) fn switch(mut section: Section<'_>) -> Switch {
     let example = "add address = \"127.0.0.1:8021\"";
     let help = "add password_env, password_file or password, as in event_socket.conf.xml";
     Switch {
-        address: section.need("address", example, host_and_port),
+        address: section.require("address", example, host_and_port),
         password: secret(&mut section, &PASSWORD, help),
         name: section.get("name", optional(one_line)).flatten(),
-        park_service: section.get("park_service", optional(word)).flatten(),
+        park_service: section.get("park_service", optional(identifier)).flatten(),
         json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
-        json_cdr_post: section.get_or("json_cdr_post", false, flag),
-        json_cdr_auth: credentials(section.section("json_cdr_auth")),
+        json_cdr_post: section.get_or("json_cdr_post", false, boolean),
+        json_cdr_auth: credentials(section.subsection("json_cdr_auth")),
     }
 }
 
 fn credentials(mut section: Section<'_>) -> Option<Credentials> {
     let help = "add password_env, password_file or password";
-    section.is_there().then(|| Credentials {
-        username: section.need("username", "add username = \"…\"", one_line),
+    section.is_present().then(|| Credentials {
+        username: section.require("username", "add username = \"…\"", one_line),
         password: secret(&mut section, &PASSWORD, help),
     })
 }
@@ -101,13 +101,13 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
         frame_header_bytes: take.get_or(
             "frame_header_bytes",
             all.frame_header_bytes,
-            bytes(16 * KIB..=4 * MIB),
+            byte_size(16 * KIB..=4 * MIB),
         ),
         frame_headers: take.get_or("frame_headers", all.frame_headers, number(200..=16_384)),
         frame_body_bytes: take.get_or(
             "frame_body_bytes",
             all.frame_body_bytes,
-            bytes(64 * KIB..=256 * MIB),
+            byte_size(64 * KIB..=256 * MIB),
         ),
         connect_deadline: take.get_or("connect_deadline", all.connect_deadline, duration(connect)),
         reply_deadline: take.get_or("reply_deadline", all.reply_deadline, duration(reply)),
@@ -131,26 +131,29 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     Account {
         default_webhook: section.get("default_webhook", optional(text)).flatten(),
         time_zone: section.get_or("time_zone", default.time_zone, time_zone),
-        mask_numbers: section.get_or("mask_numbers", default.mask_numbers, flag),
+        mask_numbers: section.get_or("mask_numbers", default.mask_numbers, boolean),
     }
 }
 
-pub(super) fn time_zone(value: &Value) -> Read<Tz> {
+pub(super) fn time_zone(value: &Value) -> Parsed<Tz> {
     let name = text(value)?;
-    let wrong = |_| {
-        let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+    let problem = |_| {
+        let meant = closest_match(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
         let help = match meant {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "write a name of the time zone database, such as \"Asia/Kolkata\"".into(),
         };
-        Wrong::new(format!("{} is not a time zone", shown(value)), help)
+        Problem::new(format!("{} is not a time zone", display(value)), help)
     };
-    name.parse().map_err(wrong)
+    name.parse().map_err(problem)
 }
 
 pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
     if name.is_empty() || name.chars().any(char::is_control) {
-        section.fault("", Wrong::new("is not a name for a flow", "choose another"));
+        section.fault(
+            "",
+            Problem::new("is not a name for a flow", "choose another"),
+        );
     }
     let default = Flow::default();
     let legs = &[("all", LegChoice::All), ("connected", LegChoice::Connected)];
@@ -159,17 +162,17 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
         ("s", DurationUnit::Seconds),
     ];
     Flow {
-        webhook: section.get_or("webhook", default.webhook, flag),
-        after: section.get_or("after", default.after, list(filled)),
+        webhook: section.get_or("webhook", default.webhook, boolean),
+        after: section.get_or("after", default.after, list(non_empty)),
         legs: section.get_or("legs", default.legs, one_of(legs)),
         duration_unit: section.get_or("duration_unit", default.duration_unit, one_of(units)),
         uuid_key: section.get_or("uuid_key", default.uuid_key, uuid_key),
-        keys_raw: section.get_or("keys_raw", default.keys_raw, flag),
+        keys_raw: section.get_or("keys_raw", default.keys_raw, boolean),
         learnt_key: section.get("learnt_key", learnt_key).flatten(),
     }
 }
 
-fn learnt_key(value: &Value) -> Read<Option<String>> {
+fn learnt_key(value: &Value) -> Parsed<Option<String>> {
     match optional(one_line)(value)? {
         Some(_) => uuid_key(value).map(Some),
         None => Ok(None),
@@ -177,7 +180,7 @@ fn learnt_key(value: &Value) -> Read<Option<String>> {
 }
 
 /// A key of the document that is not already one of its own.
-fn uuid_key(value: &Value) -> Read<String> {
+fn uuid_key(value: &Value) -> Parsed<String> {
     let key = one_line(value)?;
     let taken = [
         "callDetails",
@@ -188,14 +191,17 @@ fn uuid_key(value: &Value) -> Read<String> {
     ];
     if taken.contains(&key.as_str()) {
         let what = format!("{key:?} is already a key of the document");
-        return Err(Wrong::new(what, "choose another, such as \"phonon-uuid\""));
+        return Err(Problem::new(
+            what,
+            "choose another, such as \"phonon-uuid\"",
+        ));
     }
     Ok(key)
 }
 
 pub(super) fn egress(mut section: Section<'_>) -> Egress {
     let default = Egress::default();
-    let plain = section.get_or("allow_plain_http", default.allow_plain_http, flag);
+    let plain = section.get_or("allow_plain_http", default.allow_plain_http, boolean);
     Egress {
         allow_plain_http: plain,
         allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
@@ -204,39 +210,39 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
 }
 
 /// A range of addresses, or one address.
-fn addresses(value: &Value) -> Read<IpNet> {
+fn addresses(value: &Value) -> Parsed<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let help = "write a range such as \"10.0.0.0/8\", or one address";
-    let wrong = || {
-        Wrong::new(
-            format!("{} is not a range of addresses", shown(value)),
+    let problem = || {
+        Problem::new(
+            format!("{} is not a range of addresses", display(value)),
             help,
         )
     };
-    text.parse().ok().or_else(one).ok_or_else(wrong)
+    text.parse().ok().or_else(one).ok_or_else(problem)
 }
 
-fn proxy(value: &Value) -> Read<Url> {
+fn proxy(value: &Value) -> Parsed<Url> {
     let help = "write it as \"http://proxy.example:3128\"";
     http_url(value, "an HTTP proxy", help)
 }
 
 /// An address of HTTP without user and password: it is shown in logs.
-pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Read<Url> {
-    let wrong = || Wrong::new(format!("is not the address of {of}"), help);
-    let url: Url = text(value)?.parse().map_err(|_| wrong())?;
+pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Parsed<Url> {
+    let problem = || Problem::new(format!("is not the address of {of}"), help);
+    let url: Url = text(value)?.parse().map_err(|_| problem())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(wrong());
+        return Err(problem());
     }
     if !url.username().is_empty() || url.password().is_some() {
         let what = "has a user or password, which are not kept secret there";
-        return Err(Wrong::new(what, help));
+        return Err(Problem::new(what, help));
     }
     Ok(url)
 }
 
-fn directory(value: &Value) -> Read<Option<PathBuf>> {
+fn directory(value: &Value) -> Parsed<Option<PathBuf>> {
     Ok(optional(one_line)(value)?.map(PathBuf::from))
 }
 
@@ -252,14 +258,14 @@ pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
     let take = &mut section;
     recorder::RecorderOptions {
         share: take.get_or("share", default.share, share),
-        failures_only: take.get_or("failures_only", default.failures_only, flag),
+        failures_only: take.get_or("failures_only", default.failures_only, boolean),
         folder: take
             .get("folder", directory)
             .flatten()
             .unwrap_or(default.folder),
         files: take.get_or("files", default.files, number(1..=1_000_000)),
         bytes: take
-            .get("bytes", bytes(MIB..=all))
+            .get("bytes", byte_size(MIB..=all))
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(default.bytes),
     }
@@ -271,17 +277,17 @@ pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
     clippy::cast_sign_loss,
     reason = "it is from 0 to 1"
 )]
-pub(super) fn share(value: &Value) -> Read<u32> {
+pub(super) fn share(value: &Value) -> Parsed<u32> {
     let whole = || value.as_integer().and_then(|one| i32::try_from(one).ok());
     let share = value.as_float().or_else(|| whole().map(f64::from));
-    let wrong = || {
-        let what = format!("{} is not a share", shown(value));
-        Wrong::new(
+    let problem = || {
+        let what = format!("{} is not a share", display(value));
+        Problem::new(
             what,
             "write a number from 0 (none) to 1 (all), such as 0.01",
         )
     };
     let share = share.filter(|share| (0.0..=1.0).contains(share));
-    let millionths = |share: f64| (share * f64::from(recorder::ALL)).round() as u32;
-    share.map(millionths).ok_or_else(wrong)
+    let millionths = |share: f64| (share * f64::from(recorder::ALL_CALLS)).round() as u32;
+    share.map(millionths).ok_or_else(problem)
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::environment::Environment;
-use super::{Config, Findings, REFERENCE, Source, read};
+use super::{Config, REFERENCE, ReadReport, SourceFile, read};
 
 /// Every variable is set and every file is there, each with a valid signing key.
 struct Everything;
@@ -71,14 +71,14 @@ fn lines() -> Vec<Line<'static>> {
 }
 
 /// Reads those lines of the reference that `wanted` takes, which must be without a fault.
-fn read_lines(wanted: impl Fn(&Line<'static>) -> bool) -> (Config, Findings) {
+fn read_lines(wanted: impl Fn(&Line<'static>) -> bool) -> (Config, ReadReport) {
     let lines = lines().into_iter().filter(wanted).map(Line::text);
     let text = lines.collect::<Vec<_>>().join("\n");
-    let (mut config, findings) = read(&text, "reference.toml", &Everything);
-    assert!(findings.faults.is_empty(), "{:?}\n{text}", findings.faults);
-    config.source = Source::default();
+    let (mut config, report) = read(&text, "reference.toml", &Everything);
+    assert!(report.faults.is_empty(), "{:?}\n{text}", report.faults);
+    config.source = SourceFile::default();
     config.warnings = Vec::new();
-    (config, findings)
+    (config, report)
 }
 
 /// Whether an example is another way to give that required key.
@@ -101,7 +101,7 @@ fn is_skeleton(line: &Line<'_>) -> bool {
 
 /// Reads an example among headers and required keys. It stands in for a
 /// required key that it is another way to give.
-fn read_example(example: Line<'static>) -> (Config, Findings) {
+fn read_example(example: Line<'static>) -> (Config, ReadReport) {
     let stands_in = |line: &Line<'static>| stands_in(example, *line);
     read_lines(|line| *line == example || is_skeleton(line) && !stands_in(line))
 }
@@ -117,7 +117,7 @@ fn the_reference_as_printed_is_the_empty_configuration() {
     let printed = Config::parse(REFERENCE, "switchhook.toml");
     let settings = |config: Result<Config, _>| {
         config.map(|config| Config {
-            source: Source::default(),
+            source: SourceFile::default(),
             ..config
         })
     };
@@ -148,15 +148,15 @@ fn every_example_of_the_reference_is_without_a_fault_and_changes_something() {
 
 #[test]
 fn every_key_that_is_read_is_in_the_reference() {
-    let mut asked = BTreeSet::new();
-    let mut found = BTreeSet::new();
+    let mut known = BTreeSet::new();
+    let mut present = BTreeSet::new();
     let (_, all) = read_lines(|line| is_skeleton(line) || matches!(line, Line::Default(_)));
     let readings = examples().map(|example| read_example(example).1);
-    for findings in readings.chain([all]) {
-        asked.extend(findings.asked);
-        found.extend(findings.found);
+    for report in readings.chain([all]) {
+        known.extend(report.known_keys);
+        present.extend(report.present_keys);
     }
-    assert!(asked.contains("webhooks.NAME.response.map.NAME.as"));
-    let missing: Vec<_> = asked.difference(&found).collect();
+    assert!(known.contains("webhooks.NAME.response.map.NAME.as"));
+    let missing: Vec<_> = known.difference(&present).collect();
     assert!(missing.is_empty(), "not in the reference: {missing:?}");
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint_limiter::Ended;
+use super::endpoint_limiter::AttemptEnd;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
-use crate::retry::{self, Next, Outcome};
+use crate::retry::{self, AttemptFailure, NextStep};
 use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
@@ -21,7 +21,7 @@ pub(super) async fn attempt<D: Deliver>(
     deliver: &D,
     endpoint: &Endpoint,
     claimed: Claimed,
-) -> Ended {
+) -> AttemptEnd {
     let begun = Instant::now();
     let clock = store.clock();
     let delivery = prepare(&claimed, endpoint, clock);
@@ -29,14 +29,14 @@ pub(super) async fn attempt<D: Deliver>(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {:?}", endpoint.timeout)),
     };
-    let verdict = judge(&answer, claimed.attempt, claimed.since_first, clock);
-    let report = report(&answer, begun.elapsed());
-    tell(&claimed, &verdict, &report);
+    let decision = decide(&answer, claimed.attempt, claimed.since_first, clock);
+    let report = attempt_report(&answer, begun.elapsed());
+    record_outcome(&claimed, &decision, &report);
     if answer.is_ok_and(|reply| reply.status == GONE) {
         pause(&store, &claimed.endpoint).await;
     }
-    settle(&store, &claimed, verdict.settled, report, begun + LEASE).await;
-    verdict.ended
+    settle(&store, &claimed, decision.settled, report, begun + LEASE).await;
+    decision.ended
 }
 
 fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
@@ -60,53 +60,53 @@ fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
     }
 }
 
-struct Verdict {
+struct Decision {
     settled: Settled,
-    ended: Ended,
+    ended: AttemptEnd,
 }
 
-fn judge(
+fn decide(
     answer: &Result<Reply, String>,
     attempt: u32,
     since_first: Duration,
     clock: Clock,
-) -> Verdict {
+) -> Decision {
     if matches!(answer, Ok(reply) if (200..300).contains(&reply.status)) {
-        return Verdict {
+        return Decision {
             settled: Settled::Delivered,
-            ended: Ended::Delivered,
+            ended: AttemptEnd::Delivered,
         };
     }
-    let asked = asked_wait(answer, clock);
-    let outcome = asked.map_or(Outcome::Failed, Outcome::RetryAfter);
-    let settled = match retry::next(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        Next::At(wait) => Settled::Again {
+    let requested = requested_wait(answer, clock);
+    let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
+    let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
+        NextStep::RetryIn(wait) => Settled::Again {
             wait,
-            not_before: retry::least_gap(attempt).max(asked.unwrap_or_default()),
+            not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
-        Next::Dead => Settled::Dead,
+        NextStep::Dead => Settled::Dead,
     };
-    let ended = match (answer, asked) {
+    let ended = match (answer, requested) {
         (
             Ok(Reply {
                 status: 429 | 503, ..
             }),
             Some(wait),
-        ) => Ended::Busy(wait),
-        (Ok(_) | Err(_), _) => Ended::Failed,
+        ) => AttemptEnd::RetryAfter(wait),
+        (Ok(_) | Err(_), _) => AttemptEnd::Failed,
     };
-    Verdict { settled, ended }
+    Decision { settled, ended }
 }
 
-fn asked_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> {
+fn requested_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> {
     let value = answer.as_ref().ok()?.retry_after.as_deref()?;
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
+fn attempt_report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
     let (status, error) = match answer {
         Ok(reply) => (Some(reply.status), None),
-        Err(text) => (None, Some(clip(text))),
+        Err(text) => (None, Some(truncate(text))),
     };
     AttemptReport {
         took,
@@ -115,12 +115,12 @@ fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
     }
 }
 
-fn clip(text: &str) -> String {
+fn truncate(text: &str) -> String {
     let end = text.floor_char_boundary(ERROR_BYTES);
     text[..end].to_owned()
 }
 
-fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
+fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport) {
     let Claimed {
         webhook_id,
         endpoint,
@@ -130,7 +130,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
     } = claimed;
     let (status, error) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
-    let outcome = match verdict.settled {
+    let outcome = match decision.settled {
         Settled::Delivered => {
             tracing::info!(
                 webhook_id,

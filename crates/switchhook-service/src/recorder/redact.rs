@@ -2,7 +2,7 @@
 //! it stands, in every form in which it is sent, so that what was mapped from an answer is still
 //! what that answer has.
 
-mod pairs;
+mod replacements;
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::file::{Header, Line, What};
+use super::format::{Header, Line, RecordedEvent};
 use switchhook_webhook::redact::sounds_secret;
 
-use pairs::Pairs;
+use replacements::Replacements;
 
 /// Secrets of earlier configurations that are still looked for.
-const FORMER: usize = 1_000;
+const MAX_FORMER: usize = 1_000;
 /// The shortest secret of the configuration that is looked for.
-const LEAST: usize = 4;
+const MIN_BYTES: usize = 4;
 /// The same of what only has the name of one: `auth: yes` is none.
-const LEAST_NAMED: usize = 6;
+const MIN_NAMED_BYTES: usize = 6;
 
 /// Those of the configuration.
 #[derive(Clone, Default)]
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Secrets {
 impl<S: AsRef<str>> FromIterator<S> for Secrets {
     fn from_iter<I: IntoIterator<Item = S>>(secrets: I) -> Self {
         let all = secrets.into_iter();
-        let long = all.filter(|secret| secret.as_ref().len() >= LEAST);
+        let long = all.filter(|secret| secret.as_ref().len() >= MIN_BYTES);
         Self(
             long.map(|secret| Zeroizing::new(secret.as_ref().to_owned()))
                 .collect(),
@@ -47,48 +47,51 @@ impl<S: AsRef<str>> FromIterator<S> for Secrets {
 }
 
 /// A call without its secrets.
-pub(super) struct Masked {
+pub(super) struct RedactedCall {
     pub header: Header,
     pub lines: Vec<Line>,
 }
 
 impl Secrets {
-    /// These and `more`, which come last; of those that were before, the last [`FORMER`].
-    pub(super) fn with(&self, more: &Self) -> Self {
+    /// These and `more`, which come last; of those that were before, the last [`MAX_FORMER`].
+    pub(super) fn merged_with(&self, more: &Self) -> Self {
         let former = self.0.iter().filter(|one| !more.0.contains(*one));
         let former: Vec<_> = former.cloned().collect();
-        let kept = former.len().saturating_sub(FORMER);
+        let kept = former.len().saturating_sub(MAX_FORMER);
         Self(former[kept..].iter().chain(&more.0).cloned().collect())
     }
 
     /// Masks these secrets, and what the call says under a name that sounds like one.
-    pub(super) fn mask(&self, header: &Header, lines: Vec<Line>) -> Masked {
+    pub(super) fn redact(&self, header: &Header, lines: Vec<Line>) -> RedactedCall {
         let mut found: BTreeSet<String> = self.0.iter().map(|one| one.to_string()).collect();
         for line in &lines {
-            named(&line.what, &mut found);
+            collect_named(&line.what, &mut found);
         }
-        let mut pairs = Pairs::default();
+        let mut replacements = Replacements::default();
         for secret in &found {
-            pairs.add(secret);
+            replacements.add(secret);
         }
-        // What was not inert is sent in base64 too, whole.
-        let wholes: Vec<Vec<u8>> = lines.iter().flat_map(|line| wholes(&line.what)).collect();
-        for whole in wholes {
-            let masked = pairs.bytes(&whole);
-            if masked != whole {
-                pairs.push(STANDARD.encode(&whole), STANDARD.encode(masked));
+        // RecordedEvent was not inert is sent in base64 too, text.
+        let texts: Vec<Vec<u8>> = lines
+            .iter()
+            .flat_map(|line| base64_candidates(&line.what))
+            .collect();
+        for text in texts {
+            let masked = replacements.bytes(&text);
+            if masked != text {
+                replacements.push(STANDARD.encode(&text), STANDARD.encode(masked));
             }
         }
-        pairs.sort();
+        replacements.sort();
         let header = Header {
-            config: pairs.text(&header.config),
+            config: replacements.text(&header.config),
             ..header.clone()
         };
         let lines = lines.into_iter().map(|line| Line {
-            what: pairs.what(line.what),
+            what: replacements.redact(line.what),
             ..line
         });
-        Masked {
+        RedactedCall {
             lines: lines.collect(),
             header,
         }
@@ -96,55 +99,55 @@ impl Secrets {
 }
 
 /// Texts of a call that may be sent in base64.
-fn wholes(what: &What) -> Vec<Vec<u8>> {
+fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
     match what {
-        What::Outcome { body, mapped, .. } => {
+        RecordedEvent::Outcome { body, mapped, .. } => {
             let mapped = mapped.iter().map(|(_, text)| text.clone().into_bytes());
             mapped.chain([body.0.clone()]).collect()
         }
-        What::Switch(_)
-        | What::Event(_)
-        | What::Us(_)
-        | What::Closed
-        | What::Request { .. }
-        | What::Question(_)
-        | What::Waited
-        | What::Stopping
-        | What::Cut
-        | What::End { .. } => Vec::new(),
+        RecordedEvent::Switch(_)
+        | RecordedEvent::Event(_)
+        | RecordedEvent::Us(_)
+        | RecordedEvent::Closed
+        | RecordedEvent::Request { .. }
+        | RecordedEvent::Question(_)
+        | RecordedEvent::Waited
+        | RecordedEvent::Stopping
+        | RecordedEvent::Cut
+        | RecordedEvent::End { .. } => Vec::new(),
     }
 }
 
-/// What has the name of a secret.
-fn named(what: &What, found: &mut BTreeSet<String>) {
+/// RecordedEvent has the name of a secret.
+fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
     match what {
-        What::Switch(text) => of_event(&text.0, found),
-        What::Event(json) => of_json_event(&json.0, found),
-        What::Question(json) => of_body(&json.0, found),
-        What::Request {
+        RecordedEvent::Switch(text) => of_event(&text.0, found),
+        RecordedEvent::Event(json) => of_json_event(&json.0, found),
+        RecordedEvent::Question(json) => of_body(&json.0, found),
+        RecordedEvent::Request {
             url, headers, body, ..
         } => {
             if let Ok(url) = Url::parse(url) {
                 url.query_pairs()
-                    .for_each(|(name, value)| note(&name, &value, found));
+                    .for_each(|(name, value)| note_named(&name, &value, found));
             }
             headers
                 .iter()
-                .for_each(|(name, value)| note(name, value, found));
+                .for_each(|(name, value)| note_named(name, value, found));
             of_body(&body.0, found);
         }
-        What::Outcome { body, mapped, .. } => {
+        RecordedEvent::Outcome { body, mapped, .. } => {
             of_body(&body.0, found);
             mapped
                 .iter()
-                .for_each(|(name, text)| note(name, text, found));
+                .for_each(|(name, text)| note_named(name, text, found));
         }
-        What::Us(_)
-        | What::Closed
-        | What::Waited
-        | What::Stopping
-        | What::Cut
-        | What::End { .. } => {}
+        RecordedEvent::Us(_)
+        | RecordedEvent::Closed
+        | RecordedEvent::Waited
+        | RecordedEvent::Stopping
+        | RecordedEvent::Cut
+        | RecordedEvent::End { .. } => {}
     }
 }
 
@@ -155,7 +158,7 @@ fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
             continue;
         };
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        note(own_name(name), &value, found);
+        note_named(own_name(name), &value, found);
     }
 }
 
@@ -178,13 +181,13 @@ fn of_body(body: &[u8], found: &mut BTreeSet<String>) {
         return of_json("", &json, found);
     }
     for (name, value) in url::form_urlencoded::parse(body) {
-        note(&name, &value, found);
+        note_named(&name, &value, found);
     }
 }
 
 fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
     match json {
-        Value::String(text) => note(name, text, found),
+        Value::String(text) => note_named(name, text, found),
         Value::Array(list) => list.iter().for_each(|one| of_json("", one, found)),
         Value::Object(fields) => fields
             .iter()
@@ -193,12 +196,12 @@ fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
     }
 }
 
-fn note(name: &str, value: &str, found: &mut BTreeSet<String>) {
-    if sounds_secret(name) && value.len() >= LEAST_NAMED {
+fn note_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
+    if sounds_secret(name) && value.len() >= MIN_NAMED_BYTES {
         found.insert(value.to_owned());
         // "Bearer abc" in one place may be "abc" in another.
         let last = value.rsplit(' ').next().unwrap_or_default();
-        if last.len() >= LEAST_NAMED {
+        if last.len() >= MIN_NAMED_BYTES {
             found.insert(last.to_owned());
         }
     }

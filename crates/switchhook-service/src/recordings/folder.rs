@@ -9,10 +9,10 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::spawn_blocking;
 
-use super::Trouble;
+use super::PublishError;
 
 /// What may stand as it is in a URL's path (RFC 3986 unreserved).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+const URL_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -22,14 +22,14 @@ const KEPT: &AsciiSet = &NON_ALPHANUMERIC
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folder {
     /// On this machine.
-    pub here: PathBuf,
+    pub local: PathBuf,
     /// What the switch calls it.
-    pub switch: PathBuf,
+    pub on_switch: PathBuf,
 }
 
 /// A file as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct FileSnapshot {
     /// Where it is, without links.
     pub file: PathBuf,
     /// Its size.
@@ -41,8 +41,8 @@ impl Folder {
     /// The place in the folder of a file by its path on the switch, with `/` between its parts;
     /// `None` when it is not there, or only by way of `..`.
     #[must_use]
-    pub fn within(&self, path: &str) -> Option<String> {
-        let rest = Path::new(path).strip_prefix(&self.switch).ok()?;
+    pub fn relative_path(&self, path: &str) -> Option<String> {
+        let rest = Path::new(path).strip_prefix(&self.on_switch).ok()?;
         let part = |part: Component<'_>| match part {
             Component::Normal(name) => name.to_str().map(str::to_owned),
             Component::Prefix(_)
@@ -60,49 +60,55 @@ impl Folder {
     ///
     /// # Errors
     /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
-        let (here, within) = (self.here.clone(), within.to_owned());
-        let looked = spawn_blocking(move || look(&here, &within, most)).await;
-        looked.unwrap_or_else(|error| Err(Trouble::NotYet(error.to_string())))
+    pub async fn inspect(
+        &self,
+        within: &str,
+        most: Option<u64>,
+    ) -> Result<FileSnapshot, PublishError> {
+        let (local, within) = (self.local.clone(), within.to_owned());
+        let looked = spawn_blocking(move || inspect(&local, &within, most)).await;
+        looked.unwrap_or_else(|error| Err(PublishError::NotReady(error.to_string())))
     }
 }
 
-impl Seen {
+impl FileSnapshot {
     /// Whether the file is still as it was.
     ///
     /// # Errors
     /// It is not.
-    pub(crate) async fn is_unchanged(&self) -> Result<(), Trouble> {
+    pub(crate) async fn is_unchanged(&self) -> Result<(), PublishError> {
         let found = tokio::fs::metadata(&self.file).await;
         let found = found.map(|metadata| (metadata.len(), metadata.modified().ok()));
         match found.is_ok_and(|found| found == (self.bytes, self.modified)) {
             true => Ok(()),
-            false => Err(Trouble::NotYet("it is still being written".into())),
+            false => Err(PublishError::NotReady("it is still being written".into())),
         }
     }
 }
 
-fn look(here: &Path, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
-    let later = |error: io::Error| Trouble::NotYet(format!("it cannot be read: {error}"));
-    let real = fs::canonicalize(here.join(within)).map_err(later)?;
-    let root = fs::canonicalize(here).map_err(later)?;
+fn inspect(local: &Path, within: &str, most: Option<u64>) -> Result<FileSnapshot, PublishError> {
+    let later = |error: io::Error| PublishError::NotReady(format!("it cannot be read: {error}"));
+    let real = fs::canonicalize(local.join(within)).map_err(later)?;
+    let root = fs::canonicalize(local).map_err(later)?;
     if !real.starts_with(root) {
-        return Err(Trouble::Never("a link leads out of the folder".into()));
+        return Err(PublishError::Permanent(
+            "a link leads out of the folder".into(),
+        ));
     }
     // A pipe would be waited for when it is opened.
     let found = fs::symlink_metadata(&real).map_err(later)?;
     if !found.is_file() {
-        return Err(Trouble::Never("it is no file".into()));
+        return Err(PublishError::Permanent("it is no file".into()));
     }
-    is_whole(&real, &found)?;
+    check_complete(&real, &found)?;
     if let Some(most) = most.filter(|most| found.len() > *most) {
         let what = format!(
             "it has {} bytes, and recordings.upload.bytes allows {most}",
             found.len()
         );
-        return Err(Trouble::Never(what));
+        return Err(PublishError::Permanent(what));
     }
-    Ok(Seen {
+    Ok(FileSnapshot {
         file: real,
         bytes: found.len(),
         modified: found.modified().ok(),
@@ -110,25 +116,25 @@ fn look(here: &Path, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
 }
 
 /// As far as one look can tell.
-fn is_whole(file: &Path, found: &Metadata) -> Result<(), Trouble> {
+fn check_complete(file: &Path, found: &Metadata) -> Result<(), PublishError> {
     if found.len() == 0 {
-        return Err(Trouble::NotYet("it is empty".into()));
+        return Err(PublishError::NotReady("it is empty".into()));
     }
     let mut head = [0; 12];
     let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
     match read {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Trouble::NotYet(format!("it cannot be read: {error}")))
-        }
-        Ok(()) if announced(&head).is_some_and(|bytes| bytes > found.len()) => {
-            Err(Trouble::NotYet("its end is not there".into()))
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(PublishError::NotReady(
+            format!("it cannot be read: {error}"),
+        )),
+        Ok(()) if wav_size(&head).is_some_and(|bytes| bytes > found.len()) => {
+            Err(PublishError::NotReady("its end is not there".into()))
         }
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
 /// The size that the head of a WAV file gives it; a stream's has none.
-fn announced(head: &[u8; 12]) -> Option<u64> {
+fn wav_size(head: &[u8; 12]) -> Option<u64> {
     let [b'R', b'I', b'F', b'F', a, b, c, d, b'W', b'A', b'V', b'E'] = *head else {
         return None;
     };
@@ -138,10 +144,10 @@ fn announced(head: &[u8; 12]) -> Option<u64> {
 
 /// A path as it stands in a URL.
 #[must_use]
-pub fn encoded(path: &str) -> String {
+pub fn encode_path(path: &str) -> String {
     let parts = path.split('/');
     let parts: Vec<String> = parts
-        .map(|part| utf8_percent_encode(part, KEPT).to_string())
+        .map(|part| utf8_percent_encode(part, URL_UNRESERVED).to_string())
         .collect();
     parts.join("/")
 }
@@ -153,8 +159,8 @@ mod tests {
     #[test]
     fn only_what_lies_in_the_folder_is_ours() {
         let folder = Folder {
-            here: "/mnt/rec".into(),
-            switch: "/rec".into(),
+            local: "/mnt/rec".into(),
+            on_switch: "/rec".into(),
         };
         for (path, inside) in [
             ("/rec/a.wav", Some("a.wav")),
@@ -167,7 +173,7 @@ mod tests {
             ("http_cache://x", None),
             ("", None),
         ] {
-            assert_eq!(folder.within(path).as_deref(), inside, "{path}");
+            assert_eq!(folder.relative_path(path).as_deref(), inside, "{path}");
         }
     }
 
@@ -176,7 +182,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("a.wav");
         let wav = |size: u32| [b"RIFF", &size.to_le_bytes()[..], b"WAVE", b"12345678"].concat();
-        let not_yet = |why: &str| Err(Trouble::NotYet(why.into()));
+        let not_yet = |why: &str| Err(PublishError::NotReady(why.into()));
         let cases = [
             (wav(12), Ok(20)),
             // Not closed by whoever wrote it: nothing is known of its end.
@@ -188,12 +194,12 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             fs::write(&file, &bytes).unwrap();
-            let seen = look(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
+            let seen = inspect(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
             assert_eq!(seen, expected, "{bytes:?}");
         }
         fs::write(&file, [b'x'; 21]).unwrap();
-        let seen = look(place.path(), "a.wav", Some(20));
-        assert!(matches!(seen, Err(Trouble::Never(_))), "{seen:?}");
+        let seen = inspect(place.path(), "a.wav", Some(20));
+        assert!(matches!(seen, Err(PublishError::Permanent(_))), "{seen:?}");
     }
 
     #[cfg(unix)]
@@ -209,11 +215,14 @@ mod tests {
         symlink(place.path().join("secret"), folder.join("b.wav")).unwrap();
         symlink(folder.join("real"), folder.join("today")).unwrap();
         for out in ["up/secret", "b.wav", "real"] {
-            let seen = look(&folder, out, None);
-            assert!(matches!(seen, Err(Trouble::Never(_))), "{out}: {seen:?}");
+            let seen = inspect(&folder, out, None);
+            assert!(
+                matches!(seen, Err(PublishError::Permanent(_))),
+                "{out}: {seen:?}"
+            );
         }
-        assert_eq!(look(&folder, "today/a.wav", None).unwrap().bytes, 6);
-        let seen = look(&folder, "c.wav", None);
-        assert!(matches!(seen, Err(Trouble::NotYet(_))), "{seen:?}");
+        assert_eq!(inspect(&folder, "today/a.wav", None).unwrap().bytes, 6);
+        let seen = inspect(&folder, "c.wav", None);
+        assert!(matches!(seen, Err(PublishError::NotReady(_))), "{seen:?}");
     }
 }

@@ -11,14 +11,14 @@
 //! A document is made once, when it is known what it can say of its recordings, and frozen then:
 //! so a link is signed when it begins to be of use, and what the wait was in vain for is marked as
 //! anything else that a document lacks (`incomplete`, `recordingUrls[0].recordedFilePublicPath`).
-//! Until then the call waits in the store, in a row of its own that took the place of its legs in
+//! Until then the call waits in the store, in a row of its own that took the publish_to of its legs in
 //! one transaction and is exchanged for its documents in another. Whoever claims it has a lease,
 //! by the store's clock; a service that dies leaves it to the next one. Nothing done twice does
 //! harm: the same recording has the same key in the target, and who comes second finds the row
 //! gone. The outbox knows nothing of all this, and a document in it never waits for a file.
 //!
 //! What is *closed* is said by the switch (`RECORD_STOP`, or the channel is gone). *Whole* is a
-//! file of the same size and time at two looks, [`SETTLED`] apart, of which a WAV header does not
+//! file of the same size and time at two looks, [`SETTLE_TIME`] apart, of which a WAV header does not
 //! say that more is to come: it may be on its way here from another machine. *Reachable*: it is in
 //! the served folder, or the target says that it has an object of that size.
 
@@ -39,34 +39,34 @@ use tokio::sync::Semaphore;
 use switchhook_store::Published;
 
 pub use engine::Engine;
-pub use folder::{Folder, Seen, encoded};
+pub use folder::{FileSnapshot, Folder, encode_path};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
 
 use signed_links::SignedLinks;
 
 /// Between two looks at a file that is to be whole.
-pub(crate) const SETTLED: Duration = Duration::from_secs(1);
+pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Why a recording cannot be fetched: half a sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PublishError {
     /// It may be, later.
-    NotYet(String),
-    /// So may it, and others cannot either: it is the place that recordings go to.
-    Away(String),
+    NotReady(String),
+    /// So may it, and others cannot either: it is the publish_to that recordings go to.
+    TargetUnavailable(String),
     /// It never will.
-    Never(String),
+    Permanent(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotYet(why) | Self::Away(why) | Self::Never(why)) = self;
+        let (Self::NotReady(why) | Self::TargetUnavailable(why) | Self::Permanent(why)) = self;
         f.write_str(why)
     }
 }
 
 /// Of recordings, by their path on the switch: the link, or why there is none.
-pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
+pub(crate) type Links = BTreeMap<String, Result<String, PublishError>>;
 
 /// Knows what waits of a call, and makes its documents.
 pub trait DocumentMaker: Send + Sync + 'static {
@@ -98,23 +98,23 @@ pub enum PublishTo {
 /// Makes recordings reachable.
 #[derive(Debug)]
 pub struct Publisher {
-    place: PublishTo,
+    publish_to: PublishTo,
     wait: Duration,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Publisher {
-    /// To this place; documents wait for it, at most so long.
+    /// To this publish_to; documents wait for it, at most so long.
     #[must_use]
-    pub fn new(wait: Duration, place: PublishTo) -> Self {
-        let at_once = match &place {
+    pub fn new(wait: Duration, publish_to: PublishTo) -> Self {
+        let at_once = match &publish_to {
             PublishTo::SignedLinks(_) => Semaphore::MAX_PERMITS,
             PublishTo::Target(target) => target.at_once(),
         };
         Self {
-            place,
+            publish_to,
             wait,
-            places: Arc::new(Semaphore::new(at_once)),
+            permits: Arc::new(Semaphore::new(at_once)),
         }
     }
 
@@ -126,13 +126,13 @@ impl Publisher {
 
     /// Whether a recording, by its path on the switch, is one of those that are published.
     #[must_use]
-    pub fn has(&self, path: &str) -> bool {
-        self.folder().within(path).is_some()
+    pub fn covers(&self, path: &str) -> bool {
+        self.folder().relative_path(path).is_some()
     }
 
     fn folder(&self) -> &Folder {
-        match &self.place {
-            PublishTo::SignedLinks(shelf) => shelf.folder(),
+        match &self.publish_to {
+            PublishTo::SignedLinks(links) => links.folder(),
             PublishTo::Target(target) => target.folder(),
         }
     }
@@ -141,15 +141,15 @@ impl Publisher {
     ///
     /// # Errors
     /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str) -> Result<Seen, Trouble> {
-        let most = match &self.place {
+    pub async fn inspect(&self, within: &str) -> Result<FileSnapshot, PublishError> {
+        let most = match &self.publish_to {
             PublishTo::SignedLinks(_) => None,
             PublishTo::Target(target) => Some(target.limit()),
         };
-        self.folder().look(within, most).await
+        self.folder().inspect(within, most).await
     }
 
-    /// Makes a recording of a call reachable that was seen so; its link.
+    /// Makes a recording of a call reachable that was snapshot so; its link.
     ///
     /// # Errors
     /// It is not reachable.
@@ -157,24 +157,24 @@ impl Publisher {
         &self,
         call_uuid: &str,
         within: &str,
-        seen: &Seen,
-    ) -> Result<String, Trouble> {
+        snapshot: &FileSnapshot,
+    ) -> Result<String, PublishError> {
         // The semaphore is never closed.
-        let _place = self.places.acquire().await;
-        match &self.place {
-            PublishTo::SignedLinks(shelf) => Ok(shelf.link(within)),
-            PublishTo::Target(target) => target.publish(call_uuid, within, seen).await,
+        let _permit = self.permits.acquire().await;
+        match &self.publish_to {
+            PublishTo::SignedLinks(links) => Ok(links.link(within)),
+            PublishTo::Target(target) => target.publish(call_uuid, within, snapshot).await,
         }
     }
 }
 
 impl Publisher {
     /// Deletes what was uploaded of a call.
-    async fn take_back(&self, call_uuid: &str) -> Result<(), String> {
-        let PublishTo::Target(target) = &self.place else {
+    async fn delete_uploads(&self, call_uuid: &str) -> Result<(), String> {
+        let PublishTo::Target(target) = &self.publish_to else {
             return Ok(());
         };
-        let keys = target.of_call(call_uuid).await?;
+        let keys = target.keys_of_call(call_uuid).await?;
         target.delete(&keys).await
     }
 }
@@ -183,7 +183,7 @@ impl Publisher {
 ///
 /// # Errors
 /// It is none.
-pub(crate) fn template(
+pub(crate) fn strict_template(
     name: &'static str,
     text: String,
 ) -> Result<Environment<'static>, minijinja::Error> {

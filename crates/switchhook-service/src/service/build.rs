@@ -59,7 +59,7 @@ pub fn compile(config: &Config) -> Result<Built, Diagnostics> {
             by_name,
             client,
             tenants,
-            settings: config.webhook_text("").to_owned(),
+            settings: config.webhook_excerpt("").to_owned(),
             so_far: so_far(config, &Names::default()),
         },
     })
@@ -114,7 +114,7 @@ fn widget(
             return None;
         }
     };
-    let options = &section.widget;
+    let options = &section.task;
     Some(WebhookTask {
         plan: Plan::new(
             options.variables.clone(),
@@ -129,7 +129,7 @@ fn widget(
         so_far: so_far(config, &options.variables),
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
-        settings: config.webhook_text(name).to_owned(),
+        settings: config.webhook_excerpt(name).to_owned(),
     })
 }
 
@@ -220,7 +220,7 @@ pub(crate) fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()
-        .filter_map(|webhook| webhook.widget.variables.response_raw.strip_prefix(FLOW_KEY))
+        .filter_map(|webhook| webhook.task.variables.response_raw.strip_prefix(FLOW_KEY))
         .map(str::to_owned)
         .chain(["response_raw".to_owned()])
         .collect();
@@ -269,7 +269,7 @@ pub(crate) fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
         Some(BreakerConfig {
             webhook: name.clone(),
             options: webhook.breaker?,
-            settings: config.webhook_text(name).to_owned(),
+            settings: config.webhook_excerpt(name).to_owned(),
             time_zone: config.account.time_zone,
         })
     })

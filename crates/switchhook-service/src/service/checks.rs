@@ -41,7 +41,7 @@ pub(super) fn checks(
         ];
         let switches = switches.iter();
         checks.extend(switches.map(|(name, switch)| health(name, false, &switch.borrow())));
-        let collector = traces.now().map(|traces| traces.health());
+        let collector = traces.current().map(|traces| traces.health());
         checks.extend(collector.map(|collector| health("traces", false, &collector.borrow())));
         checks
     })

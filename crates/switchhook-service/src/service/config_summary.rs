@@ -22,7 +22,7 @@ pub(super) fn of(config: &Config) -> BTreeMap<String, ConfigSummary> {
 }
 
 fn about(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummary {
-    let (request, widget) = (&webhook.request, &webhook.widget);
+    let (request, widget) = (&webhook.request, &webhook.task);
     let streams = request.http2_streams;
     let usual = WebhookOptions::default().http2_streams;
     ConfigSummary {

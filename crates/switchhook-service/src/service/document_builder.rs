@@ -90,7 +90,7 @@ impl follow::FinishCall for DocumentBuilder {
         if finished.call.unpublished.is_none() {
             say_what_is_missing(&call.id, &finished.story);
         }
-        if let Some(traces) = self.traces.now() {
+        if let Some(traces) = self.traces.current() {
             let ran = finished.story.runs.iter().map(|run| run.uuid.as_str());
             spans::call(&traces, &finished.call, ran);
         }

@@ -116,7 +116,7 @@ pub enum StartError {
     Metrics(String),
     /// The traces.
     #[error(transparent)]
-    Traces(#[from] traces::CannotStart),
+    Traces(#[from] traces::ExporterError),
     /// Code that is to answer cannot.
     #[error(transparent)]
     Answerer(#[from] call_control::BadName),
@@ -306,7 +306,7 @@ impl Service {
         self.abouts.store(Arc::new(config_summary::of(config)));
         self.lending.replace(config);
         if let Some(recorder) = self.call_control.recorder() {
-            recorder.learn(&build::secrets(config));
+            recorder.add_secrets(&build::secrets(config));
         }
         self.call_control.reload(built.widgets);
         for switch in &config.freeswitch {

@@ -181,7 +181,7 @@ impl Deliver for WebhookSender {
         };
         let question = question.transpose().map_err(|rests| rests.to_string())?;
         webhook.authorize(&mut request.headers);
-        let traces = self.traces.now();
+        let traces = self.traces.current();
         let attempt = traces.map(|traces| Attempt::begin(&traces, delivery, &mut request));
         let answer = known.client.deliver(webhook, request, webhook.timeout());
         let answer = answer.await;

@@ -38,7 +38,7 @@ impl Flows {
     ) -> Option<NewUnpublished> {
         let publisher = self.publisher().filter(|_| !webhooks.is_empty())?;
         let mut recordings = details::kept_recordings(over.call).into_iter();
-        recordings.find(|recording| publisher.has(&recording.path))?;
+        recordings.find(|recording| publisher.covers(&recording.path))?;
         let waiting = Waiting {
             call: Cow::Borrowed(over.call),
             story: Cow::Borrowed(story),

@@ -7,7 +7,9 @@ use tracing::warn;
 
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::recordings::signed_links::SignedLinks;
-use crate::recordings::{Folder, PublishTo, Publisher, Target, TargetError, encoded, template};
+use crate::recordings::{
+    Folder, PublishTo, Publisher, Target, TargetError, encode_path, strict_template,
+};
 use switchhook_core::recording::Recording;
 
 const NAME: &str = "public_url";
@@ -33,7 +35,7 @@ impl PublicUrl {
         let Some(text) = config.recordings.public_url.clone() else {
             return Ok(None);
         };
-        let tried = template(NAME, text).and_then(|environment| {
+        let tried = strict_template(NAME, text).and_then(|environment| {
             render(&environment, "a.wav", "/recordings/a.wav")?;
             Ok(Some(Self::Template(Box::new(environment))))
         });
@@ -55,7 +57,7 @@ impl PublicUrl {
             Self::Template(template) => {
                 render(template, recording.file_name(), path).map_err(|error| error.to_string())
             }
-            Self::Published(publisher) if publisher.has(path) => return None,
+            Self::Published(publisher) if publisher.covers(path) => return None,
             Self::Published(_) => Err("it is not in the folder of [recordings]".to_owned()),
         };
         url.map_err(|error| {
@@ -75,7 +77,7 @@ fn render(
     file_name: &str,
     path: &str,
 ) -> Result<String, minijinja::Error> {
-    let (file_name, path) = (encoded(file_name), encoded(path));
+    let (file_name, path) = (encode_path(file_name), encode_path(path));
     let template = template.get_template(NAME)?;
     template.render(context! { file_name, path })
 }
@@ -102,9 +104,9 @@ pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
     let opened = config.recordings.upload.as_ref().map(Target::open);
     opened
         .transpose()
-        .map_err(|TargetError { key, what, cure }| {
+        .map_err(|TargetError { key, what, help }| {
             let key = format!("recordings.upload.{key}");
-            config.refuse(vec![config.fault(&key, what, cure)])
+            config.refuse(vec![config.fault(&key, what, help)])
         })
 }
 
@@ -132,10 +134,10 @@ pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
 pub(crate) fn absent(config: &Config) -> Option<Diagnostic> {
     let (key, folder) = recordings_folder(config)?;
-    let error = std::fs::read_dir(&folder.here).err()?;
+    let error = std::fs::read_dir(&folder.local).err()?;
     let what = format!(
         "{}: {error}: documents wait for recordings that are not found",
-        folder.here.display()
+        folder.local.display()
     );
     let cure = "mount it, or let this program's user read it";
     Some(config.fault(key, what, cure))

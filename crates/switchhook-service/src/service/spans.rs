@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::outbox::{Delivery, Reply};
 use crate::traces::{
-    self, CannotStart, Exporter, Manner, Span, SpanId, SpanKind, TraceOptions, Traces,
+    self, Exporter, ExporterError, Span, SpanId, SpanKind, SpanOptions, TraceOptions, Traces,
 };
 use switchhook_core::mask::Mask;
 use switchhook_store::{CallSummary, DeliveryKind as Sent, FinishedCallRecord};
@@ -20,7 +20,7 @@ use switchhook_webhook::Prepared;
 pub(crate) struct Tracing {
     /// Empty when there is no collector.
     pub place: traces::TracesHandle,
-    manner: Manner,
+    span_options: SpanOptions,
     options: Mutex<TraceOptions>,
     /// The last one, and those before it that still have something to send.
     exporters: Mutex<Vec<JoinHandle<()>>>,
@@ -38,10 +38,10 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn start(config: &Config) -> Result<Self, CannotStart> {
+    pub(super) fn start(config: &Config) -> Result<Self, ExporterError> {
         let tracing = Self {
             place: traces::TracesHandle::default(),
-            manner: Manner {
+            span_options: SpanOptions {
                 mask: Mask(config.account.mask_numbers),
                 has_calls: !config.freeswitch.is_empty(),
             },
@@ -58,13 +58,13 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, CannotStart> {
+    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, ExporterError> {
         if *locked(&self.options) == config.traces {
             return Ok(None);
         }
         Ok(Some(Next {
             options: config.traces.clone(),
-            made: Traces::new(&config.traces, self.manner)?,
+            made: Traces::new(&config.traces, self.span_options)?,
         }))
     }
 
@@ -114,10 +114,10 @@ impl Attempt {
         };
         let id = SpanId::random();
         let headers: &mut HeaderMap = &mut request.headers;
-        trace.stamp(id, headers);
+        trace.write_header(id, headers);
         let span = Span::request(trace, id, (&request.method, &request.url))
-            .named(&format!("deliver {}", delivery.endpoint))
-            .below(parent)
+            .renamed(&format!("deliver {}", delivery.endpoint))
+            .child_of(parent)
             .text("switchhook.call_uuid", &delivery.call_uuid)
             .text("switchhook.webhook", &delivery.endpoint)
             .text("switchhook.webhook_id", &delivery.webhook_id)
@@ -143,7 +143,7 @@ impl Attempt {
             }
             Err(error) => span.failed("undelivered", &self.traces.mask().text(error)),
         };
-        self.traces.send(span.between(self.began_ns, now_ns()));
+        self.traces.send(span.timed(self.began_ns, now_ns()));
     }
 }
 
@@ -151,7 +151,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(span) = self.span.take() {
             let span = span.failed("undelivered", "no answer in time");
-            self.traces.send(span.between(self.began_ns, now_ns()));
+            self.traces.send(span.timed(self.began_ns, now_ns()));
         }
     }
 }
@@ -186,7 +186,7 @@ fn told(span: Span, call: &FinishedCallRecord, summary: &CallSummary, mask: Mask
         Some(answered_ms) => span.event("answered", ns(answered_ms.saturating_mul(1_000))),
         None => span,
     };
-    span.between(ns(began_us), ns(ended_us))
+    span.timed(ns(began_us), ns(ended_us))
         .text("switchhook.call_uuid", &call.call_uuid)
         .text("switchhook.switch", &call.switch)
         .text("switchhook.flow", &summary.flow)

@@ -14,36 +14,36 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use super::message::{self, Bundle};
-use super::{CannotStart, TraceOptions};
+use super::message::{self, SpanBatch};
+use super::{ExporterError, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
-const TOGETHER: usize = 512;
+const MAX_BATCH_SPANS: usize = 512;
 /// How long spans may wait for others to go with.
 const LINGER: Duration = Duration::from_secs(1);
 /// One request's time.
-const DEADLINE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Waits between attempts, and how long the same spans are offered.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(10);
+const RETRY_FOR: Duration = Duration::from_secs(60);
 /// How long a collector may hold up the end of the service.
-const LAST_WORDS: Duration = Duration::from_secs(3);
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
 /// Bytes read of an answer.
-const ANSWER: usize = 64 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
 /// Why spans were not taken.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+enum ExportError {
     /// They may be, later.
     #[error("{0}")]
-    Now(String),
+    Retryable(String),
     /// These never will.
     #[error("{0}")]
-    Ever(String),
+    Permanent(String),
 }
 
 /// Who sends the spans.
@@ -65,24 +65,24 @@ impl Exporter {
         url: Url,
         options: &TraceOptions,
         waiting: mpsc::Receiver<Span>,
-    ) -> Result<Self, CannotStart> {
+    ) -> Result<Self, ExporterError> {
         // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
         let http = Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .timeout(DEADLINE)
+            .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
         let mut shown = url.clone();
         shown.set_query(None);
         Ok(Self {
             shown: shown.into(),
-            http: http.map_err(|error| CannotStart(error.to_string()))?,
+            http: http.map_err(|error| ExporterError(error.to_string()))?,
             url,
             auth: options.auth.clone(),
             resource: message::resource(&options.service_name),
             waiting,
-            batch: Vec::with_capacity(TOGETHER),
+            batch: Vec::with_capacity(MAX_BATCH_SPANS),
             health: watch::Sender::new(Health::well()),
         })
     }
@@ -102,7 +102,7 @@ impl Exporter {
                 some = self.gather() => if !some { return },
             }
             let spans = std::mem::take(&mut self.batch);
-            unsent = self.offer(self.bundle(spans), &stop).await;
+            unsent = self.send_with_retries(self.bundle(spans), &stop).await;
         }
         self.waiting.close();
         while let Some(span) = self.waiting.recv().await {
@@ -110,7 +110,7 @@ impl Exporter {
         }
         let last = std::mem::take(&mut self.batch);
         let count = last.len() + unsent.as_ref().map_or(0, |bundle| bundle.count);
-        if timeout(LAST_WORDS, self.send_last(unsent, last))
+        if timeout(SHUTDOWN_LIMIT, self.send_last(unsent, last))
             .await
             .is_err()
         {
@@ -123,13 +123,13 @@ impl Exporter {
 
     /// Spans that go together; `false` when there will be no more. Safe to cancel.
     async fn gather(&mut self) -> bool {
-        let room = TOGETHER.saturating_sub(self.batch.len());
+        let room = MAX_BATCH_SPANS.saturating_sub(self.batch.len());
         if room > 0 && self.waiting.recv_many(&mut self.batch, room).await == 0 {
             return false;
         }
         let until = Instant::now() + LINGER;
-        while self.batch.len() < TOGETHER {
-            let room = TOGETHER - self.batch.len();
+        while self.batch.len() < MAX_BATCH_SPANS {
+            let room = MAX_BATCH_SPANS - self.batch.len();
             let more = timeout_at(until, self.waiting.recv_many(&mut self.batch, room));
             if !matches!(more.await, Ok(count) if count > 0) {
                 break;
@@ -138,24 +138,29 @@ impl Exporter {
         true
     }
 
-    fn bundle(&self, spans: Vec<Span>) -> Bundle {
-        Bundle::new(spans, &self.resource)
+    fn bundle(&self, spans: Vec<Span>) -> SpanBatch {
+        SpanBatch::new(spans, &self.resource)
     }
 
     /// Offers spans until they are taken or given up; gives them back when `stop` comes first.
-    async fn offer(&self, bundle: Bundle, stop: &CancellationToken) -> Option<Bundle> {
-        let until = Instant::now() + PATIENCE;
+    async fn send_with_retries(
+        &self,
+        bundle: SpanBatch,
+        stop: &CancellationToken,
+    ) -> Option<SpanBatch> {
+        let until = Instant::now() + RETRY_FOR;
         let mut wait = FIRST_WAIT;
         loop {
             let sent = tokio::select! {
                 () = stop.cancelled() => return Some(bundle),
                 sent = self.send(&bundle) => sent,
             };
-            self.note(sent.as_ref().err());
-            let again = matches!(sent, Err(Refused::Now(_))) && Instant::now() + wait < until;
+            self.update_health(sent.as_ref().err());
+            let again =
+                matches!(sent, Err(ExportError::Retryable(_))) && Instant::now() + wait < until;
             if !again {
                 if sent.is_err() {
-                    counted("dropped", bundle.count);
+                    count_spans("dropped", bundle.count);
                 }
                 return None;
             }
@@ -163,29 +168,29 @@ impl Exporter {
                 () = stop.cancelled() => return Some(bundle),
                 () = sleep(wait) => {}
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
+            wait = (wait * 2).min(MAX_WAIT);
         }
     }
 
-    async fn send_last(&self, unsent: Option<Bundle>, mut spans: Vec<Span>) {
+    async fn send_last(&self, unsent: Option<SpanBatch>, mut spans: Vec<Span>) {
         let mut next = unsent;
-        while let Some(bundle) = next.take().or_else(|| self.first(&mut spans)) {
+        while let Some(bundle) = next.take().or_else(|| self.next_batch(&mut spans)) {
             let sent = self.send(&bundle).await;
-            self.note(sent.as_ref().err());
+            self.update_health(sent.as_ref().err());
             if sent.is_err() {
-                return counted("dropped", bundle.count + spans.len());
+                return count_spans("dropped", bundle.count + spans.len());
             }
         }
     }
 
     /// Takes as many as go together.
-    fn first(&self, spans: &mut Vec<Span>) -> Option<Bundle> {
-        let rest = spans.split_off(spans.len().min(TOGETHER));
+    fn next_batch(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
+        let rest = spans.split_off(spans.len().min(MAX_BATCH_SPANS));
         let first = std::mem::replace(spans, rest);
         (!first.is_empty()).then(|| self.bundle(first))
     }
 
-    async fn send(&self, bundle: &Bundle) -> Result<(), Refused> {
+    async fn send(&self, bundle: &SpanBatch) -> Result<(), ExportError> {
         let request = self.http.post(self.url.clone());
         let request = match &self.auth {
             Auth::Basic { username, password } => {
@@ -197,60 +202,61 @@ impl Exporter {
         let kind = HeaderValue::from_static("application/x-protobuf");
         let body = bundle.body.clone();
         let sent = request.header(CONTENT_TYPE, kind).body(body).send();
-        let unreached = |error: reqwest::Error| Refused::Now(because(&error.without_url()));
-        let mut answer = sent.await.map_err(unreached)?;
+        let unreachable =
+            |error: reqwest::Error| ExportError::Retryable(root_cause(&error.without_url()));
+        let mut answer = sent.await.map_err(unreachable)?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(refusal(status));
+            return Err(status_error(status));
         }
         let mut text = Vec::new();
         while let Ok(Some(chunk)) = answer.chunk().await {
             text.extend_from_slice(&chunk);
-            if text.len() > ANSWER {
+            if text.len() > MAX_RESPONSE_BYTES {
                 break;
             }
         }
         let rejected = message::rejected(&text, bundle.count);
-        counted("sent", bundle.count - rejected);
-        counted("dropped", rejected);
+        count_spans("sent", bundle.count - rejected);
+        count_spans("dropped", rejected);
         Ok(())
     }
 
     /// Says each change once, not each attempt.
-    fn note(&self, refused: Option<&Refused>) {
+    fn update_health(&self, error: Option<&ExportError>) {
         let (url, before) = (&self.shown, self.health.borrow().ok);
-        match refused {
+        match error {
             None if before => {}
             None => {
                 info!(%url, "the collector takes spans again");
                 self.health.send_replace(Health::well());
             }
-            Some(refused) => {
+            Some(error) => {
                 if before {
-                    warn!(%url, "the collector does not take spans: {refused}; those that do not fit in the queue are dropped");
+                    warn!(%url, "the collector does not take spans: {error}; those that do not fit in the queue are dropped");
                 }
                 self.health
-                    .send_replace(Health::ill(format!("{url}: {refused}")));
+                    .send_replace(Health::ill(format!("{url}: {error}")));
             }
         }
     }
 }
 
 /// Which answers mean "later": <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
-fn refusal(status: StatusCode) -> Refused {
+fn status_error(status: StatusCode) -> ExportError {
     let what = format!("it answered {status}");
     match status.as_u16() {
-        429 | 502 | 503 | 504 => Refused::Now(what),
-        _ => Refused::Ever(format!("{what}; look at [traces] url and auth")),
+        429 | 502 | 503 | 504 => ExportError::Retryable(what),
+        _ => ExportError::Permanent(format!("{what}; look at [traces] url and auth")),
     }
 }
 
-fn counted(outcome: &'static str, spans: usize) {
+fn count_spans(outcome: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
     counter!(metric_names::SPANS, "outcome" => outcome).increment(spans);
 }
 
-fn because(error: &reqwest::Error) -> String {
+fn root_cause(error: &reqwest::Error) -> String {
     let mut deepest: &dyn std::error::Error = error;
     while let Some(source) = deepest.source() {
         deepest = source;

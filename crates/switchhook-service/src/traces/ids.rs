@@ -66,11 +66,11 @@ impl Trace {
                 id.max(1).to_be_bytes()
             }
         };
-        let [root, die, ..] = words(Sha256::new_with_prefix("call").chain_update(id).finalize());
+        let [root, sample, ..] = words(Sha256::new_with_prefix("call").chain_update(id).finalize());
         Self {
             id,
             root: SpanId(root.max(1).to_be_bytes()),
-            sampled: die % u64::from(super::ALL) < u64::from(share),
+            sampled: sample % u64::from(super::ALL_CALLS) < u64::from(share),
         }
     }
 
@@ -92,7 +92,7 @@ impl Trace {
 
     /// Tells the receiver of a request that it is below `span`. A `traceparent` that the
     /// webhook's own settings give stays.
-    pub fn stamp(self, span: SpanId, headers: &mut HeaderMap) {
+    pub fn write_header(self, span: SpanId, headers: &mut HeaderMap) {
         let flags = u8::from(self.sampled);
         let value = HeaderValue::try_from(format!("00-{self}-{span}-{flags:02x}"));
         if let Ok(value) = value {
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn a_calls_uuid_is_its_trace_and_what_is_none_has_one_of_its_own() {
-        let trace = Trace::of(UUID, super::super::ALL);
+        let trace = Trace::of(UUID, super::super::ALL_CALLS);
         assert_eq!(trace.to_string(), UUID.replace('-', ""));
-        assert_eq!(trace, Trace::of(UUID, super::super::ALL));
-        let other = Trace::of("call-1", super::super::ALL);
-        assert_eq!(other, Trace::of("call-1", super::super::ALL));
-        assert_ne!(other, Trace::of("call-2", super::super::ALL));
+        assert_eq!(trace, Trace::of(UUID, super::super::ALL_CALLS));
+        let other = Trace::of("call-1", super::super::ALL_CALLS);
+        assert_eq!(other, Trace::of("call-1", super::super::ALL_CALLS));
+        assert_ne!(other, Trace::of("call-2", super::super::ALL_CALLS));
         let nil = Trace::of("00000000-0000-0000-0000-000000000000", 0);
         assert_ne!(nil.id, [0; 16], "which is no trace");
     }
@@ -153,7 +153,7 @@ mod tests {
             let traces = (0..20_000).map(|_| Trace::of(&Uuid::new_v4().to_string(), share));
             traces.filter(|trace| trace.is_sampled()).count()
         };
-        assert_eq!((sampled(0), sampled(super::super::ALL)), (0, 20_000));
+        assert_eq!((sampled(0), sampled(super::super::ALL_CALLS)), (0, 20_000));
         // 100,000 millionths are 2,000; ten standard deviations are 425.
         assert!((1_575..2_425).contains(&sampled(100_000)));
     }
@@ -161,13 +161,14 @@ mod tests {
     #[test]
     fn traceparent_is_as_w3c_writes_it_and_ones_own_stays() {
         let mut headers = HeaderMap::new();
-        Trace::of(UUID, super::super::ALL).stamp(SpanId([0, 1, 2, 3, 4, 5, 6, 255]), &mut headers);
+        Trace::of(UUID, super::super::ALL_CALLS)
+            .write_header(SpanId([0, 1, 2, 3, 4, 5, 6, 255]), &mut headers);
         let whole = "00-9d34878d01a045bab5d66b097ae17611-00010203040506ff-01";
         assert_eq!(headers[TRACEPARENT], whole);
-        Trace::of(UUID, 0).stamp(SpanId::random(), &mut headers);
+        Trace::of(UUID, 0).write_header(SpanId::random(), &mut headers);
         assert_eq!(headers[TRACEPARENT], whole);
         headers.clear();
-        Trace::of(UUID, 0).stamp(SpanId([1; 8]), &mut headers);
+        Trace::of(UUID, 0).write_header(SpanId([1; 8]), &mut headers);
         assert!(
             headers[TRACEPARENT]
                 .as_bytes()

@@ -14,12 +14,12 @@ use tracing::warn;
 
 /// Spans that go together, encoded once however often they are offered.
 #[derive(Debug)]
-pub(super) struct Bundle {
+pub(super) struct SpanBatch {
     pub(super) body: Bytes,
     pub(super) count: usize,
 }
 
-impl Bundle {
+impl SpanBatch {
     pub(super) fn new(spans: Vec<Span>, resource: &Resource) -> Self {
         let count = spans.len();
         let scope = InstrumentationScope {
@@ -27,18 +27,18 @@ impl Bundle {
             version: env!("CARGO_PKG_VERSION").into(),
             ..InstrumentationScope::default()
         };
-        let of_scope = ScopeSpans {
+        let scope_spans = ScopeSpans {
             scope: Some(scope),
             spans,
             ..ScopeSpans::default()
         };
-        let of_resource = ResourceSpans {
+        let resource_spans = ResourceSpans {
             resource: Some(resource.clone()),
-            scope_spans: vec![of_scope],
+            scope_spans: vec![scope_spans],
             ..ResourceSpans::default()
         };
         let request = ExportTraceServiceRequest {
-            resource_spans: vec![of_resource],
+            resource_spans: vec![resource_spans],
         };
         let body = request.encode_to_vec().into();
         Self { body, count }

@@ -37,9 +37,9 @@ pub use ids::{SpanId, Trace};
 pub use span::{Clock, Span, SpanKind};
 
 /// The share that is every call.
-pub(crate) const ALL: u32 = 1_000_000;
+pub(crate) const ALL_CALLS: u32 = 1_000_000;
 /// Spans that wait for the collector, about 1 KiB each; one more is dropped.
-const WAITING: usize = 8_192;
+const QUEUE_SPANS: usize = 8_192;
 
 /// Where spans go, and of which calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub struct TraceOptions {
     pub url: Option<Url>,
     /// What the collector wants to see: none, a user and password, or a bearer token.
     pub auth: Auth,
-    /// The share of calls, in millionths: from 0 (none) to [`ALL`].
+    /// The share of calls, in millionths: from 0 (none) to [`ALL_CALLS`].
     pub share: u32,
     /// The service's name (`service.name`).
     pub service_name: String,
@@ -59,7 +59,7 @@ impl Default for TraceOptions {
         Self {
             url: None,
             auth: Auth::None,
-            share: ALL,
+            share: ALL_CALLS,
             service_name: "switchhook".into(),
         }
     }
@@ -67,7 +67,7 @@ impl Default for TraceOptions {
 
 /// How spans are made, beside [`TraceOptions`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
+pub struct SpanOptions {
     /// How numbers are shown.
     pub mask: Mask,
     /// The end of each call is learnt, and with it comes its own span: the others are below it.
@@ -77,7 +77,7 @@ pub struct Manner {
 /// The traces could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("the client of the collector cannot start: {0}; look at the system's certificates")]
-pub struct CannotStart(String);
+pub struct ExporterError(String);
 
 /// Where spans go now, if anywhere: a reload changes it. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +87,7 @@ impl TracesHandle {
     /// As of now. Whoever keeps it until something is over tells the collector that was there when
     /// that began: it is sent to as long as anybody does.
     #[must_use]
-    pub fn now(&self) -> Option<Traces> {
+    pub fn current(&self) -> Option<Traces> {
         self.0.load().as_deref().cloned()
     }
 
@@ -106,7 +106,7 @@ pub struct Traces {
 #[derive(Debug)]
 struct Shared {
     share: u32,
-    manner: Manner,
+    span_options: SpanOptions,
     queue: mpsc::Sender<proto::Span>,
     health: watch::Receiver<Health>,
 }
@@ -118,16 +118,16 @@ impl Traces {
     /// When the HTTP client cannot be made.
     pub fn new(
         options: &TraceOptions,
-        manner: Manner,
-    ) -> Result<Option<(Self, Exporter)>, CannotStart> {
+        span_options: SpanOptions,
+    ) -> Result<Option<(Self, Exporter)>, ExporterError> {
         let Some(url) = options.url.clone() else {
             return Ok(None);
         };
-        let (queue, waiting) = mpsc::channel(WAITING);
+        let (queue, waiting) = mpsc::channel(QUEUE_SPANS);
         let exporter = Exporter::new(url, options, waiting)?;
         let shared = Arc::new(Shared {
             share: options.share,
-            manner,
+            span_options,
             queue,
             health: exporter.health(),
         });
@@ -143,7 +143,7 @@ impl Traces {
     /// The span that the call's others are below.
     #[must_use]
     pub fn root(&self, trace: Trace) -> Option<SpanId> {
-        self.shared.manner.has_calls.then(|| trace.root())
+        self.shared.span_options.has_calls.then(|| trace.root())
     }
 
     /// Whether the collector takes spans.
@@ -155,12 +155,14 @@ impl Traces {
     /// How numbers are shown.
     #[must_use]
     pub fn mask(&self) -> Mask {
-        self.shared.manner.mask
+        self.shared.span_options.mask
     }
 
     /// A span that is over. Not of a call that is not among the share.
     pub fn send(&self, span: Span) {
-        let Some(span) = span.told() else { return };
+        let Some(span) = span.into_proto() else {
+            return;
+        };
         if self.shared.queue.try_send(span).is_err() {
             counter!(metric_names::SPANS, "outcome" => "dropped").increment(1);
         }
@@ -178,10 +180,12 @@ mod tests {
             url,
             ..TraceOptions::default()
         };
-        let (traces, _exporter) = Traces::new(&options, Manner::default()).unwrap().unwrap();
+        let (traces, _exporter) = Traces::new(&options, SpanOptions::default())
+            .unwrap()
+            .unwrap();
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            for _ in 0..WAITING + 7 {
+            for _ in 0..QUEUE_SPANS + 7 {
                 let trace = traces.of("9d34878d-01a0-45ba-b5d6-6b097ae17611");
                 traces.send(Span::new(trace, SpanId::random(), SpanKind::Internal, "x"));
             }

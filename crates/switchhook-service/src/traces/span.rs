@@ -11,7 +11,7 @@ use url::Url;
 use super::{SpanId, Trace};
 
 /// Characters of a text in a span: some come from the peer.
-const LONGEST: usize = 256;
+const MAX_TEXT_CHARS: usize = 256;
 
 /// What a span is to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Clock {
 
     /// A time that has passed, ns since 1970.
     #[must_use]
-    pub fn ns(self, at: Instant) -> u64 {
+    pub fn unix_ns(self, at: Instant) -> u64 {
         let ago = self.now.saturating_duration_since(at);
         let at = self.unix.checked_sub(ago).unwrap_or(UNIX_EPOCH);
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -71,7 +71,7 @@ impl Span {
         let span = proto::Span {
             trace_id: trace.bytes(),
             span_id: id.bytes(),
-            name: cut(name),
+            name: truncate(name),
             kind: kind.into(),
             flags: u32::from(trace.is_sampled()),
             ..proto::Span::default()
@@ -105,21 +105,21 @@ impl Span {
 
     /// Under another name.
     #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        self.span.name = cut(name);
+    pub fn renamed(mut self, name: &str) -> Self {
+        self.span.name = truncate(name);
         self
     }
 
     /// Below another one.
     #[must_use]
-    pub fn below(mut self, parent: Option<SpanId>) -> Self {
+    pub fn child_of(mut self, parent: Option<SpanId>) -> Self {
         self.span.parent_span_id = parent.map(SpanId::bytes).unwrap_or_default();
         self
     }
 
     /// Its times, ns since 1970.
     #[must_use]
-    pub fn between(mut self, began_ns: u64, ended_ns: u64) -> Self {
+    pub fn timed(mut self, began_ns: u64, ended_ns: u64) -> Self {
         self.span.start_time_unix_nano = began_ns;
         self.span.end_time_unix_nano = ended_ns.max(began_ns);
         self
@@ -128,7 +128,7 @@ impl Span {
     /// Tells a text; none that is empty.
     #[must_use]
     pub fn text(self, key: &str, text: &str) -> Self {
-        let text = (!text.is_empty()).then(|| any_value::Value::StringValue(cut(text)));
+        let text = (!text.is_empty()).then(|| any_value::Value::StringValue(truncate(text)));
         self.attribute(key, text)
     }
 
@@ -158,7 +158,7 @@ impl Span {
     pub fn failed(mut self, class: &str, sentence: &str) -> Self {
         self.span.status = Some(proto::Status {
             code: proto::status::StatusCode::Error.into(),
-            message: cut(sentence),
+            message: truncate(sentence),
         });
         self.text("error.type", class)
     }
@@ -186,12 +186,12 @@ impl Span {
     }
 
     /// What is sent of it; nothing of a trace that is not among the share.
-    pub(super) fn told(self) -> Option<proto::Span> {
+    pub(super) fn into_proto(self) -> Option<proto::Span> {
         self.trace.is_sampled().then_some(self.span)
     }
 }
 
-fn cut(text: &str) -> String {
-    let beyond = text.char_indices().nth(LONGEST);
+fn truncate(text: &str) -> String {
+    let beyond = text.char_indices().nth(MAX_TEXT_CHARS);
     text[..beyond.map_or(text.len(), |(at, _)| at)].to_owned()
 }

@@ -8,7 +8,7 @@ use crate::replay::{Difference, again, by_name};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::variables::{FLOW_KEY, Names};
 use switchhook_service::call_control::WebhookTask;
-use switchhook_service::recorder::{Payload, What};
+use switchhook_service::recorder::{Payload, RecordedEvent};
 use switchhook_store::KeptResponse;
 use switchhook_webhook::{Prepared, Webhook};
 
@@ -103,7 +103,7 @@ impl Was {
         }
     }
 
-    fn answer(&self) -> Result<What, &'static str> {
+    fn answer(&self) -> Result<RecordedEvent, &'static str> {
         let reason = self.reason.as_deref().map(Reason::named);
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
@@ -121,7 +121,7 @@ impl Was {
         if (200..300).contains(&status) && self.body.is_empty() && !self.values.is_empty() {
             return Err(NO_BODY);
         }
-        Ok(What::Outcome {
+        Ok(RecordedEvent::Outcome {
             status: Some(status),
             content_type: None,
             whole: true,

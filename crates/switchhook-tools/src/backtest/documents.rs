@@ -1,4 +1,4 @@
-//! Documents of calls that are over, made anew as their webhooks would now. What they are made
+//! Documents of calls that are over, made anew as their webhooks would now. RecordedEvent they are made
 //! of is taken from the call's predefined document and from what the page tells of it.
 
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use crate::replay::{by_name, request};
 use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
-use switchhook_service::recorder::{Payload, What};
+use switchhook_service::recorder::{Payload, RecordedEvent};
 use switchhook_store::{Content, RecentCall};
 use switchhook_webhook as webhook;
 
 use super::Backtest;
 
-/// What a template may read that is not kept of a call.
+/// RecordedEvent a template may read that is not kept of a call.
 const NOT_KEPT: [&str; 3] = ["caller_name", "ring_ms", "response_raw"];
 const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it of";
 
@@ -78,7 +78,7 @@ impl Backtest<'_> {
 }
 
 fn parts(content: &Content) -> BTreeMap<String, String> {
-    request(&What::Request {
+    request(&RecordedEvent::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
         headers: content.headers.clone(),

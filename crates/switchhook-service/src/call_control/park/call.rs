@@ -15,7 +15,7 @@ use crate::call_control::on_hold::OnHold;
 use crate::call_control::report::CallReport;
 use crate::call_control::wire::Wire as _;
 use crate::call_control::{CallControl, recording_session};
-use crate::recorder::{CallRecording, What};
+use crate::recorder::{CallRecording, RecordedEvent};
 use eslclient::{Client, Command, Connection, Event};
 
 /// One call, from the park to its line.
@@ -50,7 +50,7 @@ impl CallControl {
     pub async fn play_parked(
         self: Arc<Self>,
         stream: impl Stream + 'static,
-    ) -> Result<What, String> {
+    ) -> Result<RecordedEvent, String> {
         let connection = Connection::new(stream, self.options.frames);
         let (client, mut events) = Client::start(connection, EVENTS);
         let park = events.next().await.map_err(|error| error.to_string())?;

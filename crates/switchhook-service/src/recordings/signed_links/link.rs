@@ -10,10 +10,10 @@ use switchhook_core::secret::Secret;
 
 /// Why a file is not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Refused {
+pub(crate) enum LinkError {
     /// Nothing is there for anybody.
     #[error("nothing is here")]
-    Nothing,
+    NotFound,
     /// The signature is missing, or another's.
     #[error("this link was not made here, or not for this file")]
     Forged,
@@ -22,11 +22,11 @@ pub(crate) enum Refused {
     Expired,
 }
 
-impl Refused {
+impl LinkError {
     /// The word in the metrics.
-    pub(crate) const fn word(self) -> &'static str {
+    pub(crate) const fn outcome(self) -> &'static str {
         match self {
-            Self::Nothing => "absent",
+            Self::NotFound => "absent",
             Self::Forged => "forged",
             Self::Expired => "expired",
         }
@@ -35,7 +35,7 @@ impl Refused {
     /// What it is answered with.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
-            Self::Nothing => StatusCode::NOT_FOUND,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::Forged => StatusCode::FORBIDDEN,
             Self::Expired => StatusCode::GONE,
         }
@@ -44,15 +44,15 @@ impl Refused {
 
 /// What links are signed with.
 #[derive(Clone)]
-pub(crate) struct Key(Hmac<Sha256>);
+pub(crate) struct LinkKey(Hmac<Sha256>);
 
-impl fmt::Debug for Key {
+impl fmt::Debug for LinkKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key")
+        f.write_str("LinkKey")
     }
 }
 
-impl Key {
+impl LinkKey {
     pub(super) fn new(secret: &Secret) -> Self {
         // HMAC takes a key of any length.
         let keyed = Hmac::new_from_slice(secret.reveal().as_bytes());
@@ -61,7 +61,7 @@ impl Key {
 
     /// The query of a link to `path` that holds until then, s since 1970.
     pub(super) fn query(&self, path: &str, until: u64) -> String {
-        let signature = self.over(path, until).finalize().into_bytes();
+        let signature = self.mac(path, until).finalize().into_bytes();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("expires={until}&signature={signature}")
     }
@@ -70,7 +70,7 @@ impl Key {
     ///
     /// # Errors
     /// Why not.
-    pub(super) fn admits(&self, path: &str, query: &str, now: u64) -> Result<(), Refused> {
+    pub(super) fn verify(&self, path: &str, query: &str, now: u64) -> Result<(), LinkError> {
         let value = |wanted: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs
@@ -78,21 +78,21 @@ impl Key {
                 .map(|(_, value)| value)
         };
         let until = value("expires").and_then(|text| text.parse().ok());
-        let signature = value("signature").and_then(bytes);
+        let signature = value("signature").and_then(decode_signature);
         let (Some(until), Some(signature)) = (until, signature) else {
-            return Err(Refused::Forged);
+            return Err(LinkError::Forged);
         };
         // In constant time.
-        let verified = self.over(path, until).verify_slice(&signature);
-        verified.map_err(|_| Refused::Forged)?;
+        let verified = self.mac(path, until).verify_slice(&signature);
+        verified.map_err(|_| LinkError::Forged)?;
         if now >= until {
-            Err(Refused::Expired)
+            Err(LinkError::Expired)
         } else {
             Ok(())
         }
     }
 
-    fn over(&self, path: &str, until: u64) -> Hmac<Sha256> {
+    fn mac(&self, path: &str, until: u64) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         // No path has a line feed before what follows it: a number.
         mac.update(format!("{path}\n{until}").as_bytes());
@@ -101,7 +101,7 @@ impl Key {
 }
 
 /// Hexadecimal digits as bytes; at most a signature's.
-fn bytes(hex: &str) -> Option<Vec<u8>> {
+fn decode_signature(hex: &str) -> Option<Vec<u8>> {
     let is_hex = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = (0..hex.len()).step_by(2).filter(|_| is_hex);
     let bytes: Option<Vec<u8>> = pairs

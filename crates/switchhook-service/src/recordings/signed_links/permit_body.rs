@@ -10,14 +10,14 @@ use tokio::sync::OwnedSemaphorePermit;
 /// A body and its place.
 pub(crate) struct PermitBody {
     body: Body,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl PermitBody {
-    pub(super) const fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
+    pub(super) const fn new(body: Body, permit: OwnedSemaphorePermit) -> Self {
         Self {
             body,
-            _place: place,
+            _permit: permit,
         }
     }
 }

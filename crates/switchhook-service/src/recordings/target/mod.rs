@@ -25,16 +25,16 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 pub use open::TargetError;
 pub use options::{TargetKind, TargetOptions};
 
-use super::{Folder, Seen, Trouble, encoded};
+use super::{FileSnapshot, Folder, PublishError, encode_path};
 
 /// Bytes of one part of an object, and of memory for each upload; S3 allows 10,000 parts.
-const PART: usize = 8 * 1024 * 1024;
+const PART_BYTES: usize = 8 * 1024 * 1024;
 /// Longest key that every target takes, bytes.
-const KEY: usize = 1024;
+const MAX_KEY_BYTES: usize = 1024;
 /// Characters of what a target says.
-const SAID: usize = 300;
+const MAX_ERROR_CHARS: usize = 300;
 /// The template of links.
-const LINK: &str = "recordings.upload.public_url";
+const LINK_TEMPLATE: &str = "recordings.upload.public_url";
 
 /// How an object is fetched by others.
 enum Link {
@@ -89,7 +89,7 @@ impl Target {
         self.options.at_once
     }
 
-    /// Uploads a recording that was seen so, and looks whether it is there; its link.
+    /// Uploads a recording that was snapshot so, and looks whether it is there; its link.
     ///
     /// # Errors
     /// It is not there, or not whole.
@@ -97,26 +97,26 @@ impl Target {
         &self,
         call_uuid: &str,
         within: &str,
-        seen: &Seen,
-    ) -> Result<String, Trouble> {
+        snapshot: &FileSnapshot,
+    ) -> Result<String, PublishError> {
         let key = self.key(call_uuid, within)?;
-        self.is_there()?;
-        self.put(&key, seen).await?;
-        let there = self.store.head(&key).await.map_err(away)?;
-        seen.is_unchanged().await?;
-        if there.size != seen.bytes {
-            let what = format!("{} of its {} bytes arrived", there.size, seen.bytes);
-            return Err(Trouble::Away(what));
+        self.check_folder()?;
+        self.upload(&key, snapshot).await?;
+        let there = self.store.head(&key).await.map_err(unavailable)?;
+        snapshot.is_unchanged().await?;
+        if there.size != snapshot.bytes {
+            let what = format!("{} of its {} bytes arrived", there.size, snapshot.bytes);
+            return Err(PublishError::TargetUnavailable(what));
         }
         self.link(&key).await
     }
 
     /// A folder that is not there is not made: it may be one that is not mounted.
-    fn is_there(&self) -> Result<(), Trouble> {
+    fn check_folder(&self) -> Result<(), PublishError> {
         match &self.options.kind {
             TargetKind::Folder { path } if !path.is_dir() => {
                 let what = format!("the folder {} is not there", path.display());
-                Err(Trouble::Away(what))
+                Err(PublishError::TargetUnavailable(what))
             }
             TargetKind::Folder { .. }
             | TargetKind::S3 { .. }
@@ -125,29 +125,29 @@ impl Target {
         }
     }
 
-    fn key(&self, call_uuid: &str, within: &str) -> Result<Path, Trouble> {
+    fn key(&self, call_uuid: &str, within: &str) -> Result<Path, PublishError> {
         let file = within.split('/').map(PathPart::from);
         let own = std::iter::once(PathPart::from(call_uuid)).chain(file);
         let key: Path = self.prefix.parts().chain(own).collect();
-        match key.as_ref().len() > KEY || call_uuid.is_empty() {
-            true => Err(Trouble::Never("its name is too long".into())),
+        match key.as_ref().len() > MAX_KEY_BYTES || call_uuid.is_empty() {
+            true => Err(PublishError::Permanent("its name is too long".into())),
             false => Ok(key),
         }
     }
 
-    async fn put(&self, key: &Path, seen: &Seen) -> Result<(), Trouble> {
-        let file = File::open(&seen.file).await.map_err(unread)?;
+    async fn upload(&self, key: &Path, snapshot: &FileSnapshot) -> Result<(), PublishError> {
+        let file = File::open(&snapshot.file).await.map_err(unreadable)?;
         // What grows meanwhile is found out afterwards, and is not to be more than allowed.
-        let mut file = file.take(seen.bytes);
-        let attributes = self.attributes(&seen.file);
-        if seen.bytes <= PART as u64 {
+        let mut file = file.take(snapshot.bytes);
+        let attributes = self.attributes(&snapshot.file);
+        if snapshot.bytes <= PART_BYTES as u64 {
             let options = PutOptions {
                 attributes,
                 ..PutOptions::default()
             };
-            let all = part(&mut file).await?;
+            let all = read_part(&mut file).await?;
             let put = self.store.put_opts(key, all.into(), options).await;
-            return put.map(drop).map_err(away);
+            return put.map(drop).map_err(unavailable);
         }
         let options = PutMultipartOptions {
             attributes,
@@ -157,17 +157,17 @@ impl Target {
             .store
             .put_multipart_opts(key, options)
             .await
-            .map_err(away)?;
+            .map_err(unavailable)?;
         let sent = async {
             loop {
-                let next = part(&mut file).await?;
+                let next = read_part(&mut file).await?;
                 if next.is_empty() {
-                    break upload.complete().await.map(drop).map_err(away);
+                    break upload.complete().await.map(drop).map_err(unavailable);
                 }
-                upload.put_part(next.into()).await.map_err(away)?;
+                upload.put_part(next.into()).await.map_err(unavailable)?;
             }
         };
-        let sent: Result<(), Trouble> = sent.await;
+        let sent: Result<(), PublishError> = sent.await;
         if sent.is_err() {
             // Parts that are left are the target's to clean up: it has rules for that.
             drop(upload.abort().await);
@@ -196,17 +196,17 @@ impl Target {
         }
     }
 
-    async fn link(&self, key: &Path) -> Result<String, Trouble> {
+    async fn link(&self, key: &Path) -> Result<String, PublishError> {
         match &self.link {
             Link::Template(template) => {
-                let template = template.get_template(LINK);
-                let key = encoded(key.as_ref());
+                let template = template.get_template(LINK_TEMPLATE);
+                let key = encode_path(key.as_ref());
                 let rendered = template.and_then(|template| template.render(context! { key }));
-                rendered.map_err(|error| Trouble::Never(error.to_string()))
+                rendered.map_err(|error| PublishError::Permanent(error.to_string()))
             }
             Link::Signed(signer) => {
                 let signed = signer.signed_url(Method::GET, key, self.options.expires);
-                signed.await.map(Into::into).map_err(away)
+                signed.await.map(Into::into).map_err(unavailable)
             }
         }
     }
@@ -215,7 +215,7 @@ impl Target {
     ///
     /// # Errors
     /// What the target says.
-    pub async fn of_call(&self, call_uuid: &str) -> Result<Vec<String>, String> {
+    pub async fn keys_of_call(&self, call_uuid: &str) -> Result<Vec<String>, String> {
         let Ok(key) = self.key(call_uuid, "x") else {
             return Ok(Vec::new());
         };
@@ -223,7 +223,7 @@ impl Target {
         let folder: Path = parts[..parts.len() - 1].iter().cloned().collect();
         let found = self.store.list(Some(&folder));
         let keys = found.map_ok(|object| object.location.to_string());
-        keys.try_collect().await.map_err(|error| said(&error))
+        keys.try_collect().await.map_err(|error| error_text(&error))
     }
 
     /// Deletes objects by their keys; one that is gone is no fault.
@@ -237,7 +237,7 @@ impl Target {
         while let Some(one) = deleted.next().await {
             match one {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(said(&error)),
+                Err(error) => return Err(error_text(&error)),
             }
         }
         Ok(())
@@ -250,17 +250,19 @@ impl Target {
     pub async fn probe(&self) -> Result<(), String> {
         let name = format!("switchhook-doctor-{}", uuid::Uuid::new_v4().simple());
         let key: Path = self.prefix.parts().chain([PathPart::from(name)]).collect();
-        let told = |what: &'static str| {
-            move |error: object_store::Error| format!("{what}: {}", said(&error))
+        let failed = |what: &'static str| {
+            move |error: object_store::Error| format!("{what}: {}", error_text(&error))
         };
-        self.is_there().map_err(|trouble| trouble.to_string())?;
+        self.check_folder().map_err(|error| error.to_string())?;
         let bytes = Bytes::from_static(b"switchhook");
         let put = self.store.put(&key, bytes.clone().into()).await;
-        put.map_err(told("nothing can be written"))?;
+        put.map_err(failed("nothing can be written"))?;
         let found = self.store.head(&key).await;
         let deleted = self.store.delete(&key).await;
-        let found = found.map_err(told("what was written cannot be looked at"))?;
-        deleted.map_err(told("what was written cannot be deleted, as forget would"))?;
+        let found = found.map_err(failed("what was written cannot be looked at"))?;
+        deleted.map_err(failed(
+            "what was written cannot be deleted, as forget would",
+        ))?;
         match found.size == bytes.len() as u64 {
             true => Ok(()),
             false => Err(format!("of {} bytes {} arrived", bytes.len(), found.size)),
@@ -269,31 +271,31 @@ impl Target {
 }
 
 /// The next bytes of a file, as many as a part has; none at its end.
-async fn part(file: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Trouble> {
+async fn read_part(file: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, PublishError> {
     let mut bytes = Vec::new();
-    file.take(PART as u64)
+    file.take(PART_BYTES as u64)
         .read_to_end(&mut bytes)
         .await
-        .map_err(unread)?;
+        .map_err(unreadable)?;
     Ok(bytes.into())
 }
 
-fn unread(error: std::io::Error) -> Trouble {
-    Trouble::NotYet(format!("it cannot be read: {error}"))
+fn unreadable(error: std::io::Error) -> PublishError {
+    PublishError::NotReady(format!("it cannot be read: {error}"))
 }
 
-fn away(error: object_store::Error) -> Trouble {
-    Trouble::Away(said(&error))
+fn unavailable(error: object_store::Error) -> PublishError {
+    PublishError::TargetUnavailable(error_text(&error))
 }
 
 /// In one short line: a target's words come from outside.
-fn said(error: &object_store::Error) -> String {
+fn error_text(error: &object_store::Error) -> String {
     let text = error.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words.join(" ");
     let end = plain
         .char_indices()
-        .nth(SAID)
+        .nth(MAX_ERROR_CHARS)
         .map_or(plain.len(), |(at, _)| at);
     plain[..end].to_owned()
 }

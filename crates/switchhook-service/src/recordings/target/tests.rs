@@ -49,7 +49,10 @@ fn a_key_is_the_calls_own_whatever_the_name_is() {
         assert_eq!(target.key(call, within).unwrap().as_ref(), key);
     }
     for (call, within) in [("u1", "x".repeat(1_024)), ("", "a.wav".to_owned())] {
-        assert!(matches!(target.key(call, &within), Err(Trouble::Never(_))));
+        assert!(matches!(
+            target.key(call, &within),
+            Err(PublishError::Permanent(_))
+        ));
     }
 }
 
@@ -120,12 +123,12 @@ fn what_cannot_be_is_said_before_the_first_recording() {
 async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_and_deleted() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("rec.wav");
-    let bytes: Vec<u8> = (0..2 * PART + 7).map(|at| (at % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..2 * PART_BYTES + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     let options = TargetOptions {
         folder: Folder {
-            here: place.path().into(),
-            switch: "/rec".into(),
+            local: place.path().into(),
+            on_switch: "/rec".into(),
         },
         public_url: Some("https://rec.example/{{ key }}".into()),
         prefix: String::new(),
@@ -137,7 +140,7 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
     assert!(target.probe().await.is_err(), "the folder is not there");
     std::fs::create_dir(place.path().join("public")).unwrap();
     target.probe().await.unwrap();
-    let seen = target.folder().look("rec.wav", None).await.unwrap();
+    let seen = target.folder().inspect("rec.wav", None).await.unwrap();
     for (call, within) in [
         ("u1", "rec.wav"),
         ("u1", "2026/rec.wav"),
@@ -148,13 +151,13 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
         let there = place.path().join("public").join(call).join(within);
         assert!(std::fs::read(there).unwrap() == bytes);
     }
-    let mut keys = target.of_call("u1").await.unwrap();
+    let mut keys = target.keys_of_call("u1").await.unwrap();
     keys.sort();
     assert_eq!(keys, ["u1/2026/rec.wav", "u1/rec.wav"]);
     target.delete(&keys).await.unwrap();
     target.delete(&keys).await.unwrap();
-    assert!(target.of_call("u1").await.unwrap().is_empty());
-    assert_eq!(target.of_call("u10").await.unwrap().len(), 1);
+    assert!(target.keys_of_call("u1").await.unwrap().is_empty());
+    assert_eq!(target.keys_of_call("u10").await.unwrap().len(), 1);
     // What has changed since it was seen is not vouched for.
     std::fs::write(&file, "other").unwrap();
     let late = target.publish("u2", "rec.wav", &seen).await;

@@ -7,7 +7,7 @@ fn a_variable_can_be_given_another_name_under_flow() {
     let names = lookup(
         "variables = { response_status = \"flow.key.crm_status\", line = \"flow.crm_line\" }",
     )
-    .widget
+    .task
     .variables;
     assert_eq!(names.response_status, "flow.key.crm_status");
     assert_eq!(names.line, "flow.crm_line");

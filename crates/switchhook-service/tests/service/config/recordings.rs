@@ -15,7 +15,7 @@ const WHOLE: &str =
 fn a_folder_an_address_and_a_secret_are_enough() {
     let config = read(&serve(WHOLE)).unwrap();
     let serve = config.recordings.serve.unwrap();
-    assert_eq!(serve.folder.here, serve.folder.switch);
+    assert_eq!(serve.folder.local, serve.folder.on_switch);
     assert_eq!(config.recordings.wait, Duration::from_secs(600));
     assert_eq!(serve.listen.to_string(), "127.0.0.1:8087");
     assert_eq!(serve.expires, Duration::from_secs(30 * 86_400));

@@ -128,7 +128,7 @@ async fn a_target_is_tried_and_a_calls_objects_are_deleted() {
     }
     service.stop().await;
     let calls = target(of(KEY_ID), "calls");
-    let keys = calls.of_call("u1").await.unwrap();
+    let keys = calls.keys_of_call("u1").await.unwrap();
     assert_eq!(keys, ["calls/u1/a.wav"]);
     calls.delete(&keys).await.unwrap();
     assert_eq!(s3.objects(), ["acme/calls/u1-2/b.wav"]);

@@ -4,11 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::LEAST;
-use crate::recorder::file::{Payload, What};
+use super::MIN_BYTES;
+use crate::recorder::format::{Payload, RecordedEvent};
 use switchhook_core::sanitize::inert;
 
-/// What FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
+/// RecordedEvent FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,16 +32,16 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What stands somewhere, and what is to stand there.
+/// RecordedEvent stands somewhere, and what is to stand there.
 #[derive(Default)]
-pub(crate) struct Pairs {
+pub(crate) struct Replacements {
     all: Vec<(String, String)>,
     /// In plain events alone. A value that comes with a `%` is asked for once more, so one that
     /// is masked keeps one.
     of_events: Vec<(String, String)>,
 }
 
-impl Pairs {
+impl Replacements {
     /// A secret, in every form in which it may stand.
     pub(super) fn add(&mut self, secret: &str) {
         let stars = "*".repeat(secret.len());
@@ -73,7 +73,7 @@ impl Pairs {
 
     /// One form.
     pub(super) fn push(&mut self, from: String, to: String) {
-        if from.len() >= LEAST && !self.all.iter().any(|(known, _)| *known == from) {
+        if from.len() >= MIN_BYTES && !self.all.iter().any(|(known, _)| *known == from) {
             self.all.push((from, to));
         }
     }
@@ -100,13 +100,13 @@ impl Pairs {
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.text(text).into_bytes(),
-            Err(_) => masked(bytes, &self.all),
+            Err(_) => replace_all(bytes, &self.all),
         }
     }
 
     /// The same of what a switch says.
     fn event(&self, text: &Payload) -> Payload {
-        Payload(self.bytes(&masked(&text.0, &self.of_events)))
+        Payload(self.bytes(&replace_all(&text.0, &self.of_events)))
     }
 
     fn payload(&self, payload: &Payload) -> Payload {
@@ -114,29 +114,29 @@ impl Pairs {
     }
 
     /// The same of a line.
-    pub(super) fn what(&self, what: What) -> What {
+    pub(super) fn redact(&self, what: RecordedEvent) -> RecordedEvent {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
-        let pairs = |list: Vec<(String, String)>| {
+        let entries = |list: Vec<(String, String)>| {
             let list = list.into_iter();
             list.map(|(name, text)| (name, self.text(&text))).collect()
         };
         match what {
-            What::Switch(text) => What::Switch(self.event(&text)),
-            What::Event(json) => What::Event(self.payload(&json)),
-            What::Us(text) => What::Us(self.payload(&text)),
-            What::Question(json) => What::Question(self.payload(&json)),
-            What::Request {
+            RecordedEvent::Switch(text) => RecordedEvent::Switch(self.event(&text)),
+            RecordedEvent::Event(json) => RecordedEvent::Event(self.payload(&json)),
+            RecordedEvent::Us(text) => RecordedEvent::Us(self.payload(&text)),
+            RecordedEvent::Question(json) => RecordedEvent::Question(self.payload(&json)),
+            RecordedEvent::Request {
                 method,
                 url,
                 headers,
                 body,
-            } => What::Request {
+            } => RecordedEvent::Request {
                 method,
                 url: self.text(&url),
-                headers: pairs(headers),
+                headers: entries(headers),
                 body: self.payload(&body),
             },
-            What::Outcome {
+            RecordedEvent::Outcome {
                 status,
                 content_type,
                 whole,
@@ -146,7 +146,7 @@ impl Pairs {
                 duration_us,
                 mapped,
                 typed,
-            } => What::Outcome {
+            } => RecordedEvent::Outcome {
                 status,
                 content_type,
                 whole,
@@ -154,32 +154,35 @@ impl Pairs {
                 reason,
                 detail: maybe(detail),
                 duration_us,
-                mapped: pairs(mapped),
+                mapped: entries(mapped),
                 typed,
             },
-            What::End {
+            RecordedEvent::End {
                 ending,
                 reason,
                 detail,
-            } => What::End {
+            } => RecordedEvent::End {
                 ending,
                 reason,
                 detail: maybe(detail),
             },
-            What::Closed | What::Waited | What::Stopping | What::Cut => what,
+            RecordedEvent::Closed
+            | RecordedEvent::Waited
+            | RecordedEvent::Stopping
+            | RecordedEvent::Cut => what,
         }
     }
 }
 
-fn masked(bytes: &[u8], pairs: &[(String, String)]) -> Vec<u8> {
+fn replace_all(bytes: &[u8], replacements: &[(String, String)]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    for (secret, stars) in pairs {
-        bytes = replaced(&bytes, secret.as_bytes(), stars.as_bytes());
+    for (secret, stars) in replacements {
+        bytes = replace(&bytes, secret.as_bytes(), stars.as_bytes());
     }
     bytes
 }
 
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
     while let Some(at) = memchr::memmem::find(rest, from) {
         out.extend_from_slice(&rest[..at]);

@@ -1,25 +1,16 @@
 //! The file of one call: JSON, an object a line. The first says what it is, the last how the
 //! call ended. Fields may be added; [`VERSION`] goes up when a reader of today would go wrong.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::RecorderOptions;
-use super::redact::{Masked, Secrets};
 use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Answered, Prepared};
 
 /// Of the file's form.
 pub const VERSION: u32 = 3;
-/// How its name ends.
-const ENDING: &str = ".call.jsonl";
 
 /// The first line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +42,12 @@ pub struct Header {
     pub code: Option<Code>,
 }
 
-/// What is known of Rust code that answers; what it does is in no file.
+/// RecordedEvent is known of Rust code that answers; what it does is in no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
     /// The variables that it may set, without `flow.key.`.
     pub names: Vec<String>,
-    /// What its callers hear ([`crate::call_control::Hold`]).
+    /// RecordedEvent its callers hear ([`crate::call_control::Hold`]).
     pub hold: serde_json::Value,
 }
 
@@ -65,33 +56,33 @@ pub struct Code {
 pub struct Line {
     /// µs since the switch connected.
     pub us: u64,
-    /// What happened then.
+    /// RecordedEvent happened then.
     #[serde(flatten)]
-    pub what: What,
+    pub what: RecordedEvent,
 }
 
 /// Bytes as text where they are some, else as base64.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "PayloadForm", into = "PayloadForm")]
 pub struct Payload(pub Vec<u8>);
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Written {
+enum PayloadForm {
     Text(String),
     Base64(String),
 }
 
-impl From<Written> for Payload {
-    fn from(written: Written) -> Self {
+impl From<PayloadForm> for Payload {
+    fn from(written: PayloadForm) -> Self {
         Self(match written {
-            Written::Text(text) => text.into_bytes(),
-            Written::Base64(text) => STANDARD.decode(text).unwrap_or_default(),
+            PayloadForm::Text(text) => text.into_bytes(),
+            PayloadForm::Base64(text) => STANDARD.decode(text).unwrap_or_default(),
         })
     }
 }
 
-impl From<Payload> for Written {
+impl From<Payload> for PayloadForm {
     fn from(payload: Payload) -> Self {
         match String::from_utf8(payload.0) {
             Ok(text) => Self::Text(text),
@@ -112,16 +103,16 @@ impl Payload {
     }
 
     /// Goes on with it: there is no new line.
-    pub(super) fn add(&mut self, bytes: &[u8]) -> Option<What> {
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Option<RecordedEvent> {
         self.0.extend_from_slice(bytes);
         None
     }
 }
 
-/// What happened.
+/// RecordedEvent happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum What {
+pub enum RecordedEvent {
     /// Bytes from the switch.
     Switch(Payload),
     /// An event of the switch about a call that shares its connection, a JSON object. Since
@@ -144,7 +135,7 @@ pub enum What {
     },
     /// The question to Rust code ([`crate::call_control::Question`]), a JSON object. Since version 3.
     Question(Payload),
-    /// What came of it.
+    /// RecordedEvent came of it.
     Outcome {
         /// HTTP status.
         status: Option<u16>,
@@ -183,8 +174,8 @@ pub enum What {
     },
 }
 
-impl What {
-    /// What is kept of a request.
+impl RecordedEvent {
+    /// RecordedEvent is kept of a request.
     pub fn request(request: &Prepared) -> Self {
         let headers = request.headers.iter();
         let headers = headers.filter(|(_, value)| !value.is_sensitive());
@@ -229,68 +220,4 @@ impl Payload {
     pub fn bytes(&self) -> Bytes {
         Bytes::copy_from_slice(&self.0)
     }
-}
-
-/// Writes a call's file and removes those that are too many.
-pub(super) fn write(
-    options: &RecorderOptions,
-    secrets: &Secrets,
-    header: &Header,
-    lines: Vec<Line>,
-) -> io::Result<()> {
-    fs::create_dir_all(&options.folder)?;
-    let Masked { header, lines } = secrets.mask(header, lines);
-    let moment = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
-    // A channel's name comes from outside.
-    let uuid: String = header
-        .uuid
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(64)
-        .collect();
-    let name = format!("{}-{uuid}{ENDING}", moment.format("%Y%m%dT%H%M%S%.3fZ"));
-    let part = options.folder.join(format!(".{name}.part"));
-    let mut out = BufWriter::new(private(&part)?);
-    serde_json::to_writer(&mut out, &header)?;
-    out.write_all(b"\n")?;
-    for line in &lines {
-        serde_json::to_writer(&mut out, line)?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()?;
-    drop(out);
-    fs::rename(&part, options.folder.join(name))?;
-    tidy(options)
-}
-
-fn private(part: &Path) -> io::Result<File> {
-    let mut open = OpenOptions::new();
-    open.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    open.open(part)
-}
-
-/// The oldest go until the rest fits; files of another name are not ours.
-fn tidy(options: &RecorderOptions) -> io::Result<()> {
-    let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
-    for entry in fs::read_dir(&options.folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(ENDING) {
-            let about = entry.metadata()?;
-            files.push((about.modified()?, entry.path(), about.len()));
-        }
-    }
-    files.sort();
-    let mut bytes: u64 = files.iter().map(|(_, _, bytes)| bytes).sum();
-    let mut left = files.len();
-    for (_, path, size) in files {
-        if left <= options.files && bytes <= options.bytes {
-            break;
-        }
-        fs::remove_file(path)?;
-        bytes -= size;
-        left -= 1;
-    }
-    Ok(())
 }
