@@ -83,7 +83,7 @@ pub fn shown(difference: &Difference) -> String {
     )
 }
 
-/// RecordedEvent came from a call must not steer a terminal.
+/// What came from a call must not steer a terminal.
 pub fn printable(text: &str) -> String {
     let safe = |c: char| match c.is_control() {
         true => c.escape_default().to_string(),

@@ -1,4 +1,4 @@
-//! RecordedEvent became of one call: one line in the log, and what the metrics count.
+//! What became of one call: one line in the log, and what the metrics count.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ pub struct CallReport {
     /// The webhook's outcome; `None` when the call ended before there was one, or
     /// when nobody waited for it.
     pub outcome: Option<Outcome>,
-    /// RecordedEvent its webhook was asked, as a person may see it.
+    /// What its webhook was asked, as a person may see it.
     pub sent: Option<Box<str>>,
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,

@@ -1,4 +1,4 @@
-//! `[traces]`: the collector of spans.
+//! `[traces]`: the collector that spans are sent to.
 
 use toml_edit::Value;
 use url::Url;

@@ -1,4 +1,4 @@
-//! `[keep]`: how long what is over is kept.
+//! `[keep]`: how long finished calls and documents are kept.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::section::Section;
 use super::value::{duration, optional};
 use switchhook_store::Keep;
 
-/// A minute, for tests of a lab, to a hundred years.
+/// From a minute, for tests in a lab, to a hundred years.
 const RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(100 * 366 * 24 * 3_600);
 

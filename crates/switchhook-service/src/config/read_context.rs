@@ -1,4 +1,4 @@
-//! One reading of a document: what was found out, besides the values.
+//! Collects faults, warnings and key names while a document is read.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,18 +8,18 @@ use super::environment::Environment;
 use super::lines::Lines;
 use super::value::Problem;
 
-/// What reading found out, besides the values.
+/// What was collected, besides the settings.
 #[derive(Debug, Default)]
 pub(super) struct ReadReport {
     pub(super) faults: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
-    /// Every key that was asked for, `NAME` and `[]` in place of names and indexes.
+    /// Every key that the code read, with `NAME` and `[]` in place of names and indexes.
     pub(super) known_keys: BTreeSet<String>,
-    /// Those of them that were in the file.
+    /// The known keys that were in the file.
     pub(super) present_keys: BTreeSet<String>,
 }
 
-/// One reading of one document.
+/// The context of reading one document.
 pub(super) struct ReadContext<'d> {
     pub(super) environment: &'d dyn Environment,
     lines: &'d Lines,
@@ -35,25 +35,25 @@ impl<'d> ReadContext<'d> {
         }
     }
 
-    /// Remembers what is wrong with the key at `path`.
+    /// Adds a fault at `path`.
     pub(super) fn fault(&self, path: &str, problem: Problem) {
         let fault = self.located(path, problem);
         self.report.borrow_mut().faults.push(fault);
     }
 
-    /// Whether something is wrong with the key at `path` already.
+    /// Whether there is a fault at `path` already.
     pub(super) fn has_fault(&self, path: &str) -> bool {
         let report = self.report.borrow();
         report.faults.iter().any(|fault| fault.key == path)
     }
 
-    /// Remembers what is worth a look.
+    /// Adds a warning at `path`.
     pub(super) fn warn(&self, path: &str, problem: Problem) {
         let fault = self.located(path, problem);
         self.report.borrow_mut().warnings.push(fault);
     }
 
-    /// Remembers that a key was asked for.
+    /// Records that the code read a key. `shape` is its path with `NAME` and `[]`.
     pub(super) fn record_key(&self, shape: String, found: bool) {
         let mut report = self.report.borrow_mut();
         if found {
@@ -62,7 +62,7 @@ impl<'d> ReadContext<'d> {
         report.known_keys.insert(shape);
     }
 
-    /// The line of the key at `path`.
+    /// Returns the line of the key at `path`.
     pub(super) fn line_of(&self, path: &str) -> Option<usize> {
         self.lines.find(path)
     }

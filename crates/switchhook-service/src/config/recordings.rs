@@ -1,4 +1,4 @@
-//! `[recordings]`: where recordings can be fetched.
+//! `[recordings]`: how recordings are published.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -20,11 +20,11 @@ use switchhook_core::secret::Secret;
 pub struct Recordings {
     /// Template of `recordedFilePublicPath`.
     pub public_url: Option<String>,
-    /// They are served by this program.
+    /// Serve recordings from this program.
     pub serve: Option<ServeOptions>,
-    /// They are uploaded.
+    /// Upload recordings to a target.
     pub upload: Option<TargetOptions>,
-    /// The longest that documents wait for those that are served or uploaded.
+    /// The longest time that documents wait for recordings to be served or uploaded.
     pub wait: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Default for Recordings {
 }
 
 impl Recordings {
-    /// What links are signed or uploads authorized with.
+    /// Returns the secret that signs links or authorizes uploads.
     #[must_use]
     pub fn secret(&self) -> Option<&Secret> {
         let served = self.serve.as_ref().map(|serve| &serve.secret);
@@ -48,22 +48,22 @@ impl Recordings {
     }
 }
 
-/// `recordings.serve`: links of ours.
+/// `recordings.serve`: recordings behind signed links of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// Where recordings are.
+    /// The folder of recordings.
     pub folder: Folder,
-    /// What links begin with.
+    /// The URL that links begin with.
     pub url: String,
-    /// What they are signed with.
+    /// The secret that signs links.
     pub secret: Secret,
-    /// Where they lead to in the end.
+    /// The address that this program serves links on.
     pub listen: SocketAddr,
-    /// How long one holds.
+    /// How long a link is valid.
     pub expires: Duration,
 }
 
-/// A secret that is shorter can be guessed.
+/// Shortest secret, in bytes: a shorter one can be guessed.
 const SECRET_LEAST: usize = 16;
 
 pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
@@ -95,7 +95,7 @@ fn serve(mut section: Section<'_>) -> Option<ServeOptions> {
     };
     let length = serve.secret.reveal().len();
     if (1..SECRET_LEAST).contains(&length) {
-        let what = format!("has {length} characters, and {SECRET_LEAST} are the least");
+        let what = format!("has {length} bytes, fewer than the minimum of {SECRET_LEAST}");
         let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
         section.fault(
             given,

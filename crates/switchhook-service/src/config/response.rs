@@ -1,4 +1,4 @@
-//! `[webhooks.NAME.response]`: how the answer is read.
+//! `[webhooks.NAME.response]`: how the response is read.
 
 use toml_edit::Value;
 
@@ -6,7 +6,7 @@ use super::section::Section;
 use super::value::{Parsed, Problem, boolean, byte_size, found_type, non_empty, one_of};
 use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 
-/// Bytes of a response that may be asked for: a call on hold keeps them in memory.
+/// Allowed limits of a response body, in bytes: a call on hold keeps the body in memory.
 const LIMIT: std::ops::RangeInclusive<usize> = 1..=16 * 1024 * 1024;
 
 pub(super) fn options(section: &mut Section<'_>) -> ResponseOptions {
@@ -34,19 +34,19 @@ fn mapping(name: String, mut section: Section<'_>) -> Mapping {
     let default = section.get("default", plain);
     let required = section.get("required", boolean);
     if required == Some(true) && default.is_some() {
-        let problem = Problem::new("stands beside a default", "keep required or default");
+        let problem = Problem::new("conflicts with the default", "keep required or default");
         section.fault("required", problem);
     }
     Mapping {
         name,
         path: section.require("path", "add path = \"…\"", non_empty),
         kind,
-        // Not required and without a default: the empty text, which leaves the variable unset.
+        // Not required and without a default: an empty text, which leaves the variable unset.
         default: default.or((required == Some(false)).then(String::new)),
     }
 }
 
-/// A default as the text of a variable.
+/// Parses a default and returns it as the text of a variable.
 fn plain(value: &Value) -> Parsed<String> {
     match value {
         Value::String(text) => Ok(text.value().clone()),

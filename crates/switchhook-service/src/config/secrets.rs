@@ -1,4 +1,5 @@
-//! Passwords, tokens and signing keys: in place, from the environment, or from a file.
+//! Passwords, tokens and signing keys: in the file, from the environment, or from a file of their
+//! own.
 
 use std::path::Path;
 
@@ -12,20 +13,20 @@ use super::section::Section;
 use super::value::{Parsed, Problem, list, non_empty};
 use switchhook_core::secret::Secret;
 
-/// Bytes of a Standard Webhooks key.
+/// Allowed length of a Standard Webhooks key, in bytes.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The keys of a password.
+/// The three keys of a password.
 pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
 
-/// The secret that one of three keys gives: in place, the name of an
-/// environment variable, or the path of a file. It must be there.
+/// Reads a required secret from one of three keys: the secret itself, the name of an environment
+/// variable, or the path of a file.
 pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], help: &str) -> Secret {
     section.require_one_of(keys, help);
     read_secret(section, keys).unwrap_or_else(|| Secret::new(""))
 }
 
-/// The same where there need not be one.
+/// Reads a secret as [`secret`] does, where it may be absent.
 pub(super) fn optional_secret(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
@@ -34,8 +35,9 @@ pub(super) fn optional_secret(
     read_secret(section, keys)
 }
 
-/// One that a command needs which has no other: from `of` of the surroundings, where they have
-/// that ([`Environment::for_store`], [`Environment::for_upload_target`]).
+/// Reads a secret that a command may need when it needs no other. It comes from the environment
+/// that `of` returns ([`Environment::for_store`], [`Environment::for_upload_target`]), or else from
+/// the usual one.
 pub(super) fn secret_from(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
@@ -64,8 +66,8 @@ fn read_secret_in(
     Some(Secret::new(&**secret))
 }
 
-/// `signing_keys`: Standard Webhooks keys, those in place first, then those of the
-/// environment, then those of files. The first one signs first.
+/// Reads `signing`: Standard Webhooks keys from the file, then from the environment, then from
+/// files. The first key signs first.
 pub(super) fn signing_keys(mut section: Section<'_>) -> Vec<Secret> {
     let environment = section.context.environment;
     let in_place = section.get_or(
@@ -80,15 +82,16 @@ pub(super) fn signing_keys(mut section: Section<'_>) -> Vec<Secret> {
     in_place.into_iter().chain(env).chain(file).collect()
 }
 
-/// The text of a file of certificates or of a key; `None` where no secret is to be had, for
-/// no other text would do in its place.
+/// Reads a PEM file of certificates or of a key. Returns `None` where secrets are placeholders,
+/// because a placeholder is no PEM.
 pub(super) fn pem(
     value: &Value,
     environment: &dyn Environment,
 ) -> Parsed<Option<Zeroizing<String>>> {
-    match environment.has_real_secrets() {
-        true => from_file(value, environment).map(Some),
-        false => non_empty(value).map(|_| None),
+    if environment.has_real_secrets() {
+        from_file(value, environment).map(Some)
+    } else {
+        non_empty(value).map(|_| None)
     }
 }
 
@@ -107,13 +110,13 @@ fn from_file(value: &Value, environment: &dyn Environment) -> Parsed<Zeroizing<S
     let path = non_empty(value)?;
     let problem = |why: String| {
         let what = format!("the secret's file {path} cannot be used: {why}");
-        Problem::new(what, "write the secret into it, readable for switchhook")
+        Problem::new(what, "write the secret into it, readable by switchhook")
     };
     let text = environment
         .file(Path::new(&path))
         .map(Zeroizing::new)
         .map_err(|error| problem(error.to_string()))?;
-    // An editor ends a file with a line break; it is no part of the secret.
+    // Editors end a file with a line break; it is not part of the secret.
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
         return Err(problem("it is empty".into()));

@@ -1,9 +1,9 @@
 //! Reads a table of the file key by key.
 //!
-//! A [`Section`] is known for its keys one by one, each with its kind
-//! (`section.get("timeout", duration(MIN..=MAX))`). What nobody known for is
-//! reported when the section goes out of scope, so a key that is read is also a
-//! key that is known: there is no second list to keep.
+//! The caller asks a [`Section`] for each key with the key's parser (`section.get("timeout",
+//! duration(MIN..=MAX))`). When the section is dropped, it reports every key of the table that
+//! nobody asked for. So the keys that the code reads are the keys that are known: there is no
+//! second list.
 
 use toml_edit::{Item, TableLike, Value};
 
@@ -13,10 +13,10 @@ use super::value::{self, Parsed, Problem};
 
 #[derive(Clone, Copy)]
 enum SectionContent<'r> {
-    /// Not in the file: every key is absent, and still known.
+    /// The section is not in the file: every key is absent, but still known.
     Absent,
     Table(&'r dyn TableLike),
-    /// A plain value in place of a table: it stands for this key of the table.
+    /// A plain value in place of a table; it is the value of this key of the table.
     Shorthand(&'static str, &'r Item),
 }
 
@@ -27,12 +27,12 @@ pub(super) struct Section<'r> {
     path: String,
     shape: String,
     known: Vec<&'static str>,
-    /// Keys of which one must be there and none is, with the cure.
+    /// Groups of keys of which one is required and none is present, each with its help.
     missing: Vec<(Vec<&'static str>, String)>,
 }
 
 impl<'r> Section<'r> {
-    /// The whole document.
+    /// Returns the section of the whole document.
     pub(super) fn root(context: &'r ReadContext<'r>, table: &'r dyn TableLike) -> Self {
         Self::new(
             context,
@@ -58,7 +58,7 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// The value of `key`, when it is there and of its kind.
+    /// Returns the value of `key` if it is present and `kind` accepts it.
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
@@ -72,7 +72,7 @@ impl<'r> Section<'r> {
         read.map_err(|problem| self.fault(key, problem)).ok()
     }
 
-    /// The value of `key`, or its default.
+    /// Returns the value of `key`, or `default`.
     pub(super) fn get_or<T>(
         &mut self,
         key: &'static str,
@@ -82,7 +82,7 @@ impl<'r> Section<'r> {
         self.get(key, kind).unwrap_or(default)
     }
 
-    /// The value of `key`, which must be there; `T::default()` stands in after a fault.
+    /// Returns the value of the required `key`, or `T::default()` after a fault.
     pub(super) fn require<T: Default>(
         &mut self,
         key: &'static str,
@@ -93,7 +93,7 @@ impl<'r> Section<'r> {
         self.get(key, kind).unwrap_or_default()
     }
 
-    /// Whether `key` is in the file, of whatever kind.
+    /// Whether `key` is in the file, whatever its type.
     pub(super) fn has(&self, key: &str) -> bool {
         self.item(key).is_some()
     }
@@ -103,7 +103,7 @@ impl<'r> Section<'r> {
         !matches!(self.content, SectionContent::Absent)
     }
 
-    /// The table at `key`; one without keys when it is not there.
+    /// Returns the table at `key`; an absent table has no keys.
     pub(super) fn subsection(&mut self, key: &'static str) -> Section<'r> {
         let content = match self.take_item(key) {
             None => SectionContent::Absent,
@@ -117,7 +117,7 @@ impl<'r> Section<'r> {
         )
     }
 
-    /// The tables of the list at `key`, in their order.
+    /// Returns the tables of the list at `key` in their order.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r>> {
         let Some(item) = self.take_item(key) else {
             return Vec::new();
@@ -141,8 +141,8 @@ impl<'r> Section<'r> {
         tables.into_iter().enumerate().map(section).collect()
     }
 
-    /// The entries of the table at `key` under their own names. A plain value in
-    /// place of an entry's table stands for its key `short`.
+    /// Returns the entries of the table at `key` by name. A plain value in place of an entry's
+    /// table is the value of its key `short`.
     pub(super) fn named_sections(
         &mut self,
         key: &'static str,
@@ -173,13 +173,13 @@ impl<'r> Section<'r> {
         entries
     }
 
-    /// Whether `key` holds a list (of values or of tables).
+    /// Whether `key` holds a list of values or of tables.
     pub(super) fn is_list(&self, key: &str) -> bool {
         let list = |item: &Item| item.is_array() || item.is_array_of_tables();
         self.item(key).is_some_and(list)
     }
 
-    /// Exactly one of `keys` must stand in this section.
+    /// Adds a fault unless exactly one of `keys` is present.
     pub(super) fn require_one_of(&mut self, keys: &[&'static str], help: &str) {
         self.at_most_one(keys);
         if !keys.iter().any(|key| self.has(key)) {
@@ -187,12 +187,12 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// At most one of `keys` may stand in this section.
+    /// Adds a fault for each of `keys` after the first one present.
     pub(super) fn at_most_one(&self, keys: &[&'static str]) {
         let mut there = keys.iter().filter(|key| self.has(key));
         let Some(first) = there.next() else { return };
         for other in there {
-            let what = format!("stands beside {first}, and only one of them can hold");
+            let what = format!("conflicts with {first}: only one of them is allowed");
             self.fault(
                 other,
                 Problem::new(what, format!("keep {first} or {other}")),
@@ -200,7 +200,7 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// Remembers what is wrong with `key` (empty: with the section itself).
+    /// Adds a fault at `key`; an empty `key` is the section itself.
     pub(super) fn fault(&self, key: &str, problem: Problem) {
         self.context.fault(&self.path_of(key), problem);
     }
@@ -247,7 +247,7 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// Reports a key that nobody known for; returns the key that was probably meant.
+    /// Reports a key that is not known; returns the known key that was probably meant.
     fn report_unknown(&self, name: &str) -> Option<&'static str> {
         let meant = value::closest_match(name, self.known.iter().copied());
         let help = match meant {
@@ -261,8 +261,8 @@ impl<'r> Section<'r> {
 }
 
 impl Drop for Section<'_> {
-    /// Reports what was not known for and what is missing. A missing key that an
-    /// unknown one was probably meant to be is one mistake, and reported once.
+    /// Reports unknown and missing keys. If an unknown key was probably meant to be a missing one,
+    /// only the unknown key is reported.
     fn drop(&mut self) {
         let mut meant = Vec::new();
         if let SectionContent::Table(table) = self.content {

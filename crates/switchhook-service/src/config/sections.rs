@@ -1,4 +1,4 @@
-//! How each section of the file is read into its settings.
+//! Reads each section of the file into its settings.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -23,12 +23,12 @@ use crate::recorder;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-/// Characters of a name that the operator chooses.
+/// Most characters of a webhook's name.
 const NAME_LIMIT: usize = 64;
 
 pub(super) fn listen(mut section: Section<'_>) -> Listen {
     if !section.is_present() {
-        let what = "is missing, and is the one section that must be there";
+        let what = "is missing: this section is required";
         section.fault("", Problem::new(what, "add a line [listen]"));
     }
     let default = Listen::default();
@@ -44,7 +44,7 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
 
 const HTTP_TOKEN: [&str; 3] = ["http_token", "http_token_env", "http_token_file"];
 
-/// A name as a browser sends it, without its port.
+/// Parses a host name as a browser sends it, without its port.
 fn host_name(value: &Value) -> Parsed<String> {
     let name = one_line(value)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -89,7 +89,7 @@ fn credentials(mut section: Section<'_>) -> Option<Credentials> {
 pub(super) fn limits(mut section: Section<'_>) -> Limits {
     let all = Limits::default();
     let second = Duration::from_secs(1);
-    // The switch waits 25 s for our `connect`, so there is no use in waiting longer for its reply.
+    // The switch waits 25 s for our `connect`, so a longer deadline for its reply is useless.
     let connect = Duration::from_millis(100)..=25 * second;
     let reply = Duration::from_millis(100)..=60 * second;
     let drain = Duration::ZERO..=3600 * second;
@@ -152,7 +152,10 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
     if name.is_empty() || name.chars().any(char::is_control) {
         section.fault(
             "",
-            Problem::new("is not a name for a flow", "choose another"),
+            Problem::new(
+                "is not a name for a flow",
+                "write a name without control characters",
+            ),
         );
     }
     let default = Flow::default();
@@ -179,7 +182,7 @@ fn learnt_key(value: &Value) -> Parsed<Option<String>> {
     }
 }
 
-/// A key of the document that is not already one of its own.
+/// Parses a key of the document that does not clash with the document's own keys.
 fn uuid_key(value: &Value) -> Parsed<String> {
     let key = one_line(value)?;
     let taken = [
@@ -209,7 +212,7 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
     }
 }
 
-/// A range of addresses, or one address.
+/// Parses a range of addresses, or one address.
 fn addresses(value: &Value) -> Parsed<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
@@ -228,7 +231,7 @@ fn proxy(value: &Value) -> Parsed<Url> {
     http_url(value, "an HTTP proxy", help)
 }
 
-/// An address of HTTP without user and password: it is shown in logs.
+/// Parses an HTTP URL without user and password, because logs show it.
 pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Parsed<Url> {
     let problem = || Problem::new(format!("is not the address of {of}"), help);
     let url: Url = text(value)?.parse().map_err(|_| problem())?;
@@ -236,7 +239,7 @@ pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Parsed<Url> {
         return Err(problem());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let what = "has a user or password, which are not kept secret there";
+        let what = "has a user or password, which logs would show";
         return Err(Problem::new(what, help));
     }
     Ok(url)
@@ -246,7 +249,7 @@ fn directory(value: &Value) -> Parsed<Option<PathBuf>> {
     Ok(optional(one_line)(value)?.map(PathBuf::from))
 }
 
-/// Whether `name` can be a webhook's name: it is the path of a socket application.
+/// Whether `name` may be a webhook's name: it is also the path of a `socket` application.
 pub(super) fn is_webhook_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
@@ -271,7 +274,7 @@ pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
     }
 }
 
-/// A number from 0 to 1, in millionths.
+/// Parses a number from 0 to 1 and returns it in millionths.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

@@ -1,4 +1,4 @@
-//! `[accounts.NAME]` and `[[routes]]`: the tenants of a switch, and what is whose.
+//! `[accounts.NAME]` and `[[routes]]`: further accounts, and which calls belong to them.
 
 use chrono_tz::Tz;
 use toml_edit::Value;
@@ -11,9 +11,10 @@ use switchhook_core::tenants::{Pattern, Route, bare};
 /// `[accounts.NAME]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tenant {
-    /// Gets the documents of its calls; never that of `[account]`. `None` is *Not Configured*.
+    /// Receives the documents of the account's calls; the one of `[account]` never does. `None` is
+    /// *Not Configured*.
     pub default_webhook: Option<String>,
-    /// Whose offset the times of its documents have; `None`: that of `[account]`.
+    /// The time zone of times in its documents; `None` uses the one of `[account]`.
     pub time_zone: Option<Tz>,
 }
 
@@ -38,12 +39,12 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
     for (keys, what, help) in [
         (
             &what_fits[..],
-            "fits every call",
-            "add did, context or both; what holds for every call stands in [account] and [flows.default]",
+            "matches every call",
+            "add did, context or both; settings for every call belong in [account] and [flows.default]",
         ),
         (
             &what_is_said[..],
-            "says nothing",
+            "has no effect",
             "add account, flow or webhook",
         ),
     ] {
@@ -74,22 +75,23 @@ fn pattern(value: &Value) -> Parsed<Pattern> {
         None => (text.as_str(), false),
     };
     if bare(text).is_empty() {
-        let what = format!("{} fits everything", display(value));
+        let what = format!("{} matches everything", display(value));
         return Err(Problem::new(
             what,
-            "leave the key out, or write how it begins",
+            "leave the key out, or write more than + and *",
         ));
     }
     if text.contains(|c: char| c == '*' || c.is_whitespace()) {
         let what = format!(
-            "{} is no number or name, nor the beginning of one",
+            "{} is neither a number or name nor the beginning of one",
             display(value)
         );
-        let help = "write all of it, or how it begins and one * at the end";
+        let help = "write all of it, or its beginning and one * at the end";
         return Err(Problem::new(what, help));
     }
-    Ok(match is_prefix {
-        true => Pattern::Prefix(text.to_owned()),
-        false => Pattern::Exact(text.to_owned()),
+    Ok(if is_prefix {
+        Pattern::Prefix(text.to_owned())
+    } else {
+        Pattern::Exact(text.to_owned())
     })
 }

@@ -1,4 +1,4 @@
-//! What no key can see by itself: settings that do not go together, and what is worth a look.
+//! Checks that compare settings with each other; a single key cannot see these faults.
 
 mod tenants;
 mod variable_names;
@@ -16,7 +16,7 @@ use super::webhook::Webhook;
 use switchhook_webhook as webhook;
 use variable_names::variable_names;
 
-/// Compares the sections with one another.
+/// Adds the faults and warnings that comparing the sections shows.
 pub(super) fn validate(config: &Config, context: &ReadContext<'_>) {
     let validator = Validator { config, context };
     validator.listen();
@@ -57,7 +57,7 @@ impl Validator<'_> {
         }
     }
 
-    /// Links may be meant for anybody; the ports beside are not.
+    /// Links are for anybody who has one; the ports of `[listen]` are not. So they differ.
     fn recording_server(&self) {
         let listen = &self.config.listen;
         let serve = self.config.recordings.serve.as_ref();
@@ -73,10 +73,11 @@ impl Validator<'_> {
         let limits = &self.config.limits;
         if limits.connections <= limits.calls_on_hold {
             let what = format!(
-                "{} leaves no room beside {} calls on hold",
+                "{} is not above limits.calls_on_hold ({})",
                 limits.connections, limits.calls_on_hold
             );
-            let help = "choose more connections: a call above the limit needs one to be given back";
+            let help =
+                "choose more: a call above calls_on_hold needs a connection to be handed back";
             self.fault("limits.connections", what, help);
         }
     }
@@ -89,12 +90,12 @@ impl Validator<'_> {
             self.cdr_posts(&path, switch);
             let first = addresses.insert(&switch.address, index);
             if first.is_some() && !switch.address.is_empty() {
-                let what = format!("{} is there twice", switch.address);
+                let what = format!("{} occurs twice", switch.address);
                 self.fault(&join(&path, "address"), what, "remove one of the two");
             }
             let Some(name) = &switch.name else { continue };
             if names.insert(name, index).is_some() {
-                let what = format!("two switches are called {name:?}");
+                let what = format!("two switches have the name {name:?}");
                 self.fault(&join(&path, "name"), what, "give each its own name");
             }
         }
@@ -102,14 +103,14 @@ impl Validator<'_> {
 
     fn cdr_posts(&self, path: &str, switch: &Switch) {
         if switch.json_cdr_auth.is_some() && !switch.json_cdr_post {
-            let help = "set json_cdr_post = true, or take it out";
-            let problem = Problem::new("is never asked for: json_cdr_post is off", help);
+            let help = "set json_cdr_post = true, or remove it";
+            let problem = Problem::new("has no effect: json_cdr_post is off", help);
             self.context.warn(&join(path, "json_cdr_auth"), problem);
         }
         let outside = !is_loopback(self.config.listen.http.ip());
         if switch.json_cdr_post && switch.json_cdr_auth.is_none() && outside {
-            let what = "lets whoever reaches listen.http invent calls";
-            let help = "set json_cdr_auth, and the same as cred in json_cdr.conf.xml";
+            let what = "lets every client that reaches listen.http post records of invented calls";
+            let help = "set json_cdr_auth, and the same credentials as cred in json_cdr.conf.xml";
             self.context
                 .warn(&join(path, "json_cdr_post"), Problem::new(what, help));
         }
@@ -128,8 +129,8 @@ impl Validator<'_> {
             self.fault(&join(path, "webhook"), what, help);
         }
         if flow.learnt_key.as_ref() == Some(&flow.uuid_key) {
-            let what = "is also the name of uuid_key";
-            self.fault(&join(path, "learnt_key"), what, "choose another");
+            let what = "is the same name as uuid_key";
+            self.fault(&join(path, "learnt_key"), what, "choose another name");
         }
         for (index, webhook) in flow.after.iter().enumerate() {
             let path = join(path, "after");
@@ -140,12 +141,12 @@ impl Validator<'_> {
         }
     }
 
-    /// Says when there is no webhook of this name.
+    /// Adds a fault when the webhook `name` does not exist.
     fn require_webhook(&self, path: &str, name: &str) {
         self.require_name(path, name, ("webhook", "webhooks"), &self.config.webhooks);
     }
 
-    /// Says when a name is not among `all`, whose kind and section are `of`.
+    /// Adds a fault when `name` is not in `all`; `of` is the kind in words and the section's name.
     fn require_name<T>(&self, path: &str, name: &str, of: (&str, &str), all: &BTreeMap<String, T>) {
         if all.contains_key(name) {
             return;
@@ -167,12 +168,12 @@ fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// Templates and paths are read here too, so that every fault is told at once.
+/// Compiles templates and paths here, so that one run reports every fault.
 fn check_compiles(name: &str, webhook: &Webhook, context: &ReadContext<'_>) {
     let compiled = webhook::Webhook::compile(name, webhook.request.clone());
     for fault in compiled.err().into_iter().flatten() {
         let path = format!("webhooks.{name}.{}", fault.key);
-        // What could not be read at all is no template either.
+        // A value that could not be read is no template either.
         if !context.has_fault(&path) {
             context.fault(&path, Problem::new(fault.what, fault.help));
         }

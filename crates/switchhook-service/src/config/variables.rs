@@ -1,4 +1,4 @@
-//! The names of the variables that a widget writes.
+//! Names of the variables that a webhook task writes.
 
 use toml_edit::Value;
 
@@ -6,12 +6,12 @@ use super::section::Section;
 use super::value::{Parsed, Problem, text};
 use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, Names};
 
-/// Where the variables of a flow are.
+/// Prefix of every variable of a flow.
 const PREFIX: &str = "flow.";
-/// Characters of a variable's whole name; with the `_b64` of its exact bytes it is as
-/// long as the commands for the switch take one.
+/// Most characters of a variable's full name. With the suffix `_b64` it reaches the limit of the
+/// switch's commands.
 const NAME_LIMIT: usize = 128 - "_b64".len();
-/// Variables that tell this program something; no answer may change them.
+/// Variables that the dialplan sets for this program; no response may change them.
 const RESERVED: [&str; 4] = [
     "flow.name",
     "flow.way_out",
@@ -35,11 +35,11 @@ pub(super) fn variables(mut section: Section<'_>) -> Names {
     }
 }
 
-/// The whole name of a variable that a widget may write.
+/// Parses the full name of a variable that a webhook task may write.
 fn variable(value: &Value) -> Parsed<String> {
     let name = text(value)?;
     if !name.starts_with(PREFIX) {
-        let what = format!("{name:?} is outside {PREFIX}");
+        let what = format!("{name:?} does not begin with {PREFIX}");
         return Err(Problem::new(what, format!("write it as \"{PREFIX}…\"")));
     }
     check_name(&name).map(|()| name)
@@ -56,7 +56,7 @@ pub(super) fn check_name(name: &str) -> Parsed<()> {
     if name.ends_with('.') || name == MAPPED_PREFIX {
         return Err(Problem::new(
             format!("{name:?} ends in a dot"),
-            "complete it",
+            "complete the name",
         ));
     }
     if RESERVED.contains(&name.to_ascii_lowercase().as_str()) {

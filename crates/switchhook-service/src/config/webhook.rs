@@ -1,4 +1,4 @@
-//! `[webhooks.NAME]`: the request, what the caller gets meanwhile, what is kept.
+//! `[webhooks.NAME]`: the request, what the caller gets meanwhile, and what is kept.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -22,37 +22,37 @@ use switchhook_webhook::options::{
     Auth, Body, Entry, Identity, OAuth2, Tls, TlsVersion, WebhookOptions,
 };
 
-/// Above it no widget may keep a caller waiting.
+/// No webhook may keep a caller waiting longer than this.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
 const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 
-/// One webhook with everything that its section says.
+/// One webhook: everything that its section says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhook {
-    /// The HTTP request and how its response is read.
+    /// The HTTP request, and how its response is read.
     pub request: WebhookOptions,
-    /// What a call gets that waits for it.
+    /// What happens to a call meanwhile, and what is written to it.
     pub task: TaskOptions,
-    /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
+    /// Standard Webhooks keys (`whsec_…`); the first signs first. Empty: unsigned.
     pub signing: Vec<Secret>,
     /// How fast documents are posted to it.
     pub delivery: DeliveryLimits,
-    /// When calls leave it alone; `None`: never.
+    /// When its circuit opens; `None`: never.
     pub breaker: Option<breaker::BreakerOptions>,
 }
 
-/// The widget's settings that are not of its request.
+/// A webhook's settings beyond its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskOptions {
-    /// Off: the request goes out in the background and the call goes on at once.
+    /// Off: the request is sent in the background and the call goes on at once.
     pub wait_for_response: bool,
-    /// What the caller hears meanwhile.
+    /// What the caller hears while waiting.
     pub hold_music: HoldMusic,
-    /// What a caller gets who is not answered yet.
+    /// What an unanswered caller gets while waiting.
     pub before_answer: BeforeAnswer,
-    /// The response's variables are kept for reports.
+    /// Keep the response's variables for reports.
     pub persist_response: bool,
-    /// The variable `response_raw` is written at all.
+    /// Write the variable `response_raw`.
     pub response_raw: bool,
     /// The names of the variables that it writes.
     pub variables: Names,
@@ -74,9 +74,9 @@ impl Default for TaskOptions {
 /// How fast documents are posted to one webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryLimits {
-    /// Documents a second.
+    /// Documents per second.
     pub rate: u32,
-    /// Documents whose answer is waited for at once.
+    /// Documents in flight at a time.
     pub in_flight: usize,
 }
 
@@ -122,7 +122,7 @@ fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOpti
     }
 }
 
-/// CONNECT and TRACE are no way to ask a webhook.
+/// The allowed methods. CONNECT and TRACE make no sense for a webhook.
 const METHODS: [(&str, &str); 7] = [
     ("POST", "POST"),
     ("GET", "GET"),
@@ -133,8 +133,8 @@ const METHODS: [(&str, &str); 7] = [
     ("OPTIONS", "OPTIONS"),
 ];
 
-/// A table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`, or, where a
-/// name occurs twice, a list of `{ name, value, mandatory }`.
+/// Reads a table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`. A list of `{ name,
+/// value, mandatory }` is for names that occur twice.
 fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<Entry> {
     if section.is_list(key) {
         let entry = |mut section: Section<'_>| {
@@ -226,7 +226,7 @@ fn tls(mut section: Section<'_>) -> Tls {
         (Some(_), Some(_)) | (None, None) => None,
     };
     if let Some((there, missing)) = lonely.filter(|(_, missing)| !section.has(missing)) {
-        let what = format!("is of no use without {missing}");
+        let what = format!("has no effect without {missing}");
         section.fault(there, Problem::new(what, format!("add {missing}")));
     }
     Tls {
@@ -280,10 +280,10 @@ fn delivery(mut section: Section<'_>) -> DeliveryLimits {
     }
 }
 
-/// The pause of a breaker that says none: as long as the usual timeout, which the call that
-/// tries the webhook then may wait for.
+/// Default pause of a breaker: the default timeout, which is the longest wait of the one call that
+/// then tries the webhook again.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Less is no rest, more an outage that nobody remembers.
+/// Allowed pauses: a shorter one gives the webhook no rest, and a longer one outlasts the outage.
 const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
@@ -293,7 +293,7 @@ fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
         let help = "add breaker.failures, for example 5";
         section.fault(
             "pause",
-            Problem::new("is of no use without breaker.failures", help),
+            Problem::new("has no effect without breaker.failures", help),
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;

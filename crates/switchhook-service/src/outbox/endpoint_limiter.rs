@@ -1,4 +1,4 @@
-//! How fast one endpoint may be sent to. Pure: the time is an argument.
+//! Limits how fast one endpoint receives attempts. Pure: the time is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use tokio::time::Instant;
 
 use super::Endpoint;
 
-/// Failures in a row after which an endpoint is slowed down.
+/// Failures in a row after which the endpoint is slowed down.
 const SLOW_AFTER: u32 = 5;
 
-/// Time between two attempts of a slowed endpoint: first and last step.
+/// Pause between two attempts of a slowed endpoint: it doubles from the first value to the second.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 const MIN_PAUSE: Duration = Duration::from_secs(1);
 
-/// The backlog is pulled forward at most this often.
+/// Shortest time between two releases of the backlog.
 const PULL_EVERY: Duration = Duration::from_secs(1);
 
-/// How an attempt ended, as far as its endpoint is concerned.
+/// How an attempt ended, from the endpoint's point of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AttemptEnd {
     Delivered,
     Failed,
-    /// The whole endpoint asks for a pause (429, 503 with `Retry-After`).
+    /// The receiver asked for a pause of all requests (429 or 503 with `Retry-After`).
     RetryAfter(Duration),
 }
 
-/// What changed by it, to be said once.
+/// The change of the endpoint's state, to be logged once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StateChange {
     None,
@@ -35,27 +35,27 @@ pub(super) enum StateChange {
     Recovered,
 }
 
-/// An endpoint's state.
+/// The state of one endpoint.
 #[derive(Debug)]
 pub(super) struct EndpointLimiter {
     in_flight: usize,
-    /// Attempts at a time now; grows with each success up to the endpoint's limit.
+    /// Attempts allowed at a time; grows with each success up to the endpoint's limit.
     window: usize,
-    /// When the attempts of the last rate window began.
+    /// Start times of the attempts within the current rate window.
     begun: VecDeque<Instant>,
-    /// In a row.
+    /// Failures in a row.
     failures: u32,
     pause: Duration,
     closed_until: Option<Instant>,
-    /// A success after this makes the backlog due.
+    /// There may be a backlog: the next success makes it due.
     backlog: bool,
     pulled: Option<Instant>,
     pull_at: Option<Instant>,
 }
 
 impl EndpointLimiter {
-    /// Nothing is known of an endpoint when the service starts: its first
-    /// success is news.
+    /// Returns the state at the start of the service. A backlog may exist, so the first success
+    /// makes it due.
     pub(super) fn new(options: &Endpoint) -> Self {
         Self {
             in_flight: 0,
@@ -70,23 +70,23 @@ impl EndpointLimiter {
         }
     }
 
-    /// Between two attempts, when it is slowed down.
+    /// Returns the pause between two attempts; zero unless the endpoint is slowed down.
     pub(super) const fn pause(&self) -> Duration {
         self.pause
     }
 
-    /// For how long nothing is sent.
+    /// Returns how long no attempt starts, or `None` if attempts may start now.
     pub(super) fn paused_for(&self, now: Instant) -> Option<Duration> {
         let left = self.closed_until?.saturating_duration_since(now);
         (!left.is_zero()).then_some(left)
     }
 
-    /// Nothing is under way.
+    /// Whether no attempt is in flight.
     pub(super) const fn is_idle(&self) -> bool {
         self.in_flight == 0
     }
 
-    /// How many attempts may begin now.
+    /// Returns how many attempts may start now.
     pub(super) fn room(&mut self, options: &Endpoint, now: Instant) -> usize {
         let (most, within) = rate(options);
         while self
@@ -104,7 +104,7 @@ impl EndpointLimiter {
         window.saturating_sub(self.in_flight).min(by_rate)
     }
 
-    /// When time alone makes room again; `None` when an attempt must end first.
+    /// Returns when time alone allows another attempt; `None` when an attempt has to end first.
     pub(super) fn opens_at(&self, options: &Endpoint) -> Option<Instant> {
         if self.in_flight >= self.window.min(options.max_in_flight.max(1)) {
             return None;
@@ -147,7 +147,8 @@ impl EndpointLimiter {
         self.failures = 0;
         self.pause = Duration::ZERO;
         self.closed_until = None;
-        // From one, each success allows one more: the receiver has just come back.
+        // After a slowdown the window grows from one by each success: the receiver has just
+        // recovered.
         self.window = (self.window + 1).min(options.max_in_flight.max(1));
         if was_slow {
             StateChange::Recovered
@@ -166,7 +167,7 @@ impl EndpointLimiter {
                 StateChange::None
             };
         }
-        // Attempts that were under way when it was slowed say nothing new.
+        // Attempts that were in flight when the pause began do not lengthen it.
         if self.closed_until.is_none_or(|until| until <= now) {
             self.pause = (self.pause * 2).clamp(MIN_PAUSE, MAX_PAUSE);
             self.closed_until = Some(now + self.pause);
@@ -179,7 +180,7 @@ impl EndpointLimiter {
         }
     }
 
-    /// Whether the backlog is to be pulled forward now; then the caller does it.
+    /// Whether the backlog is to be made due now; if so, the caller does it.
     pub(super) fn takes_pull(&mut self, now: Instant) -> bool {
         if self.pull_at.is_none_or(|at| now < at) {
             return false;
@@ -189,22 +190,22 @@ impl EndpointLimiter {
         true
     }
 
-    /// The pull failed: once more a little later.
+    /// Schedules the release once more after it failed.
     pub(super) fn pull_again(&mut self, now: Instant) {
         self.pull_at = Some(now + PULL_EVERY);
     }
 
-    /// When [`EndpointLimiter::takes_pull`] says yes.
+    /// Returns when [`EndpointLimiter::takes_pull`] will return `true`.
     pub(super) const fn pull_at(&self) -> Option<Instant> {
         self.pull_at
     }
 }
 
-/// At most so many attempts within that time.
+/// Returns the most attempts, and the time within which they may start.
 fn rate(options: &Endpoint) -> (usize, Duration) {
     let rate = options.rate_per_s;
     if rate >= 1.0 {
-        // Saturates: a rate beyond usize is no limit.
+        // Saturates: a rate beyond `usize` is no limit.
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,

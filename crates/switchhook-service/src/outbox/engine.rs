@@ -1,4 +1,5 @@
-//! The loop: looks what is due, begins what the limiters allow, waits for found.
+//! The delivery loop: claims due documents, starts the attempts that the limiters allow, and waits
+//! for the next event.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -17,14 +18,14 @@ use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
 
-/// What a task of the engine did, for the endpoint of that name.
+/// The result of a task, with its endpoint's name.
 enum TaskResult {
     Attempt(String, AttemptEnd),
     Pulled(String, Result<u64, StoreError>),
     HousekeepingDone,
 }
 
-/// What is known of a task from outside.
+/// What the engine knows about a running task.
 #[derive(Default)]
 struct Task {
     endpoint: String,
@@ -32,15 +33,16 @@ struct Task {
     lease: Option<Lease>,
 }
 
-/// What one endpoint may begin now.
+/// How much one endpoint may claim now.
 struct ClaimShare {
     want: Want,
-    /// The endpoint had room for more.
+    /// The endpoint had room for more than its share.
     is_cut: bool,
 }
 
 impl ClaimShare {
-    /// Whether all of it was taken, and more could be: others may have left some.
+    /// Whether the share was used up and there was room for more: other endpoints may have left
+    /// some.
     fn has_more(&self, claimed: &[Claimed]) -> bool {
         let own = claimed
             .iter()
@@ -60,7 +62,7 @@ pub(super) struct Engine<D> {
     running: JoinSet<TaskResult>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
-    /// Which endpoint is first when room is shared.
+    /// Which endpoint comes first when the shared room is divided.
     turn: usize,
 }
 
@@ -84,7 +86,7 @@ impl<D: Deliver> Engine<D> {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         self.read_endpoints();
         while !shutdown.is_cancelled() {
-            // Registered before looking: what comes in while we look wakes us.
+            // Marked before the claim, so that a document inserted meanwhile wakes the loop.
             self.inserted.mark_unchanged();
             self.pull_backlogs();
             self.housekeeping();
@@ -107,7 +109,7 @@ impl<D: Deliver> Engine<D> {
         self.drain().await;
     }
 
-    /// Endpoints that stay keep their limiter's state.
+    /// Applies new endpoints; those that stay keep the state of their limiter.
     fn read_endpoints(&mut self) {
         let endpoints = self.endpoints.borrow_and_update().clone();
         self.limiters.retain(|name, _| endpoints.contains_key(name));
@@ -131,7 +133,7 @@ impl<D: Deliver> Engine<D> {
                 return Ok(());
             }
             let wants = shares.iter().map(|share| share.want.clone()).collect();
-            // An error is the store's to report; we look again at the next turn.
+            // The store reports its errors itself; the loop tries again in its next turn.
             let claimed = self.store.claim(wants, LEASE).await?;
             let again = shares.iter().any(|share| share.has_more(&claimed));
             for claimed in claimed {
@@ -143,9 +145,9 @@ impl<D: Deliver> Engine<D> {
         }
     }
 
-    /// What is left of [`OutboxOptions::in_flight`], shared among the endpoints with room; each
-    /// turn another one is first, so that none waits for ever. An endpoint with nothing under
-    /// way may always begin one: others that never answer must not take its turn.
+    /// Divides what is left of [`OutboxOptions::in_flight`] among the endpoints with room. Another
+    /// endpoint comes first each turn, so that none waits for ever. An endpoint with nothing in
+    /// flight may always start one attempt: endpoints that never answer must not take its turn.
     fn shares(&mut self, now: Instant) -> Vec<ClaimShare> {
         let under_way = self.tasks.values().filter(|task| task.lease.is_some());
         let mut left = self
@@ -178,7 +180,7 @@ impl<D: Deliver> Engine<D> {
 
     fn start_attempt(&mut self, claimed: Claimed, now: Instant) {
         let Some((options, limiter)) = self.limiters.get_mut(&claimed.endpoint) else {
-            return; // Not shares for; its lease ends by itself.
+            return; // Removed since the claim; the lease expires.
         };
         limiter.begin(now);
         let (store, deliver) = (self.store.clone(), self.deliver.clone());
@@ -206,12 +208,12 @@ impl<D: Deliver> Engine<D> {
                 self.apply(done, now);
             }
             Err(error) => {
-                // A fault in a delivery: the lease ends by itself, then it is tried again.
+                // A panic in a delivery: the lease expires, and then the document is retried.
                 let Some(task) = self.tasks.remove(&error.id()) else {
                     return;
                 };
                 let (endpoint, call_uuid) = (&task.endpoint, &task.call_uuid);
-                tracing::error!(endpoint, call_uuid, %error, "a delivery broke off");
+                tracing::error!(endpoint, call_uuid, %error, "a delivery task failed; its lease expires and it is retried");
                 if task.lease.is_some() {
                     self.apply(TaskResult::Attempt(task.endpoint, AttemptEnd::Failed), now);
                 }
@@ -277,7 +279,7 @@ impl<D: Deliver> Engine<D> {
         let known: BTreeSet<String> = self.limiters.keys().cloned().collect();
         self.spawn(Task::default(), async move {
             if let Err(error) = housekeeping(&store, &known, &health, &options).await {
-                tracing::debug!(%error, "the outbox was not tidied");
+                tracing::debug!(%error, "outbox housekeeping failed");
             }
             TaskResult::HousekeepingDone
         });
@@ -310,8 +312,10 @@ impl<D: Deliver> Engine<D> {
         }
         let documents = leases.len();
         match self.store.release(leases).await {
-            Ok(_) => tracing::info!(documents, "gave back deliveries that took too long to end"),
-            Err(error) => tracing::warn!(documents, %error, "leases stay until they end"),
+            Ok(_) => tracing::info!(documents, "released deliveries that did not end in time"),
+            Err(error) => {
+                tracing::warn!(documents, %error, "deliveries were not released; their leases expire later")
+            }
         }
     }
 }
@@ -341,10 +345,10 @@ fn log_change(endpoint: &str, change: StateChange) {
         StateChange::Slowed => {
             tracing::warn!(
                 endpoint,
-                "deliveries keep failing: the endpoint is sent to slowly"
+                "deliveries keep failing: the endpoint is slowed down"
             );
         }
-        StateChange::Recovered => tracing::info!(endpoint, "the endpoint takes deliveries again"),
+        StateChange::Recovered => tracing::info!(endpoint, "the endpoint accepts deliveries again"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! RecordedEvent one call says, in memory until it is over.
+//! The recording of one call, in memory until the call is over.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,12 +9,12 @@ use switchhook_webhook::{Answered, Prepared};
 
 use super::format::{Line, Payload, RecordedEvent};
 
-/// Bytes of a call; what goes on after that is not recorded.
+/// Most bytes of a recording; what happens after that is not recorded.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// RecordedEvent the switch says within this time is one piece.
+/// Bytes of one direction within this time become one line.
 const MERGE_WITHIN_US: u64 = 5_000;
 
-/// The tape of one call; clones write on the same.
+/// The recording of one call. Clones write to the same recording.
 #[derive(Debug, Clone)]
 pub struct CallRecording {
     inner: Arc<Inner>,
@@ -43,7 +43,7 @@ impl CallRecording {
         }
     }
 
-    /// Bytes from the switch.
+    /// Records bytes from the switch.
     pub fn received(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
             Some(RecordedEvent::Switch(all)) => all.add(bytes),
@@ -51,14 +51,14 @@ impl CallRecording {
         });
     }
 
-    /// An event about a call that shares its connection, as JSON.
+    /// Records an event, as JSON, about a call that shares its connection.
     pub fn event(&self, json: &str) {
         self.add(json.len(), |_| {
             Some(RecordedEvent::Event(Payload::new(json.as_bytes())))
         });
     }
 
-    /// Bytes to the switch.
+    /// Records bytes to the switch.
     pub fn sent(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
             Some(RecordedEvent::Us(all)) => all.add(bytes),
@@ -66,41 +66,41 @@ impl CallRecording {
         });
     }
 
-    /// The switch ended the connection.
+    /// Records that the switch closed the connection.
     pub fn closed(&self) {
         self.add(0, |_| Some(RecordedEvent::Closed));
     }
 
-    /// The time for the music came before the answer.
+    /// Records that the time for the music came before the response.
     pub fn waited(&self) {
         self.add(0, |_| Some(RecordedEvent::Waited));
     }
 
-    /// The service stops, and waits for the webhook no longer.
+    /// Records that the service stops and no longer waits for the webhook.
     pub fn stopping(&self) {
         self.add(0, |_| Some(RecordedEvent::Stopping));
     }
 
-    /// RecordedEvent the webhook is asked. Credentials that are added to it later are no part of it.
+    /// Records the request to the webhook. Credentials are added later and are not part of it.
     pub fn request(&self, request: &Prepared) {
         let what = RecordedEvent::request(request);
         self.add(request.body.len() + 1_024, |_| Some(what));
     }
 
-    /// RecordedEvent Rust code is asked, a JSON object.
+    /// Records the question to Rust code, a JSON object.
     pub(crate) fn question(&self, json: &str) {
         self.add(json.len(), |_| {
             Some(RecordedEvent::Question(Payload::new(json.as_bytes())))
         });
     }
 
-    /// RecordedEvent came of it.
+    /// Records the outcome.
     pub fn outcome(&self, outcome: &Outcome, answered: &Answered) {
         let what = RecordedEvent::outcome(outcome, answered);
         self.add(outcome.raw.len() + 256, |_| Some(what));
     }
 
-    /// Everything, with its end.
+    /// Returns all lines, ending with `end`.
     pub(super) fn finish(&self, end: RecordedEvent) -> Vec<Line> {
         let mut buffer = self.buffer();
         let cut = buffer.cut;
@@ -116,7 +116,7 @@ impl CallRecording {
         lines
     }
 
-    /// Adds `bytes` to what is buffer: `what` changes the last line, or makes a new one.
+    /// Counts `bytes` more. `what` changes the last line, or returns a new one.
     fn add(
         &self,
         bytes: usize,

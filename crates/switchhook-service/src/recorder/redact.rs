@@ -1,6 +1,5 @@
-//! Secrets out of a recording. A secret is replaced by as many stars as it has bytes wherever
-//! it stands, in every form in which it is sent, so that what was mapped from an answer is still
-//! what that answer has.
+//! Redacts secrets in a recording. Each secret, in every form in which it may be sent, becomes as
+//! many stars as it has bytes. So a mapped value still equals its part of the redacted response.
 
 mod replacements;
 
@@ -17,18 +16,18 @@ use switchhook_webhook::redact::sounds_secret;
 
 use replacements::Replacements;
 
-/// Secrets of earlier configurations that are still looked for.
+/// Secrets of earlier configurations that are still redacted.
 const MAX_FORMER: usize = 1_000;
-/// The shortest secret of the configuration that is looked for.
+/// Shortest secret of the configuration that is redacted, in bytes.
 const MIN_BYTES: usize = 4;
-/// The same of what only has the name of one: `auth: yes` is none.
+/// Shortest value that is redacted because of its name: `auth: yes` is no secret.
 const MIN_NAMED_BYTES: usize = 6;
 
-/// Those of the configuration.
+/// The secrets of the configuration.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<Zeroizing<String>>);
 
-/// How many.
+/// Shows only the number of secrets.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} secrets", self.0.len())
@@ -53,7 +52,8 @@ pub(super) struct RedactedCall {
 }
 
 impl Secrets {
-    /// These and `more`, which come last; of those that were before, the last [`MAX_FORMER`].
+    /// Returns these secrets with `more` at the end; of the earlier ones, the last [`MAX_FORMER`]
+    /// stay.
     pub(super) fn merged_with(&self, more: &Self) -> Self {
         let former = self.0.iter().filter(|one| !more.0.contains(*one));
         let former: Vec<_> = former.cloned().collect();
@@ -61,7 +61,7 @@ impl Secrets {
         Self(former[kept..].iter().chain(&more.0).cloned().collect())
     }
 
-    /// Masks these secrets, and what the call says under a name that sounds like one.
+    /// Redacts these secrets, and the values in the call whose name sounds like a secret.
     pub(super) fn redact(&self, header: &Header, lines: Vec<Line>) -> RedactedCall {
         let mut found: BTreeSet<String> = self.0.iter().map(|one| one.to_string()).collect();
         for line in &lines {
@@ -71,7 +71,7 @@ impl Secrets {
         for secret in &found {
             replacements.add(secret);
         }
-        // RecordedEvent was not inert is sent in base64 too, text.
+        // A value that was made inert is also sent as base64 of the whole text.
         let texts: Vec<Vec<u8>> = lines
             .iter()
             .flat_map(|line| base64_candidates(&line.what))
@@ -98,7 +98,7 @@ impl Secrets {
     }
 }
 
-/// Texts of a call that may be sent in base64.
+/// Returns the texts that may also be sent as base64.
 fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
     match what {
         RecordedEvent::Outcome { body, mapped, .. } => {
@@ -118,7 +118,7 @@ fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
     }
 }
 
-/// RecordedEvent has the name of a secret.
+/// Collects values whose name sounds like a secret.
 fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
     match what {
         RecordedEvent::Switch(text) => of_event(&text.0, found),
@@ -151,7 +151,7 @@ fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Variables and headers of the channel.
+/// Reads variables and headers of a plain event.
 fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
     for line in String::from_utf8_lossy(text).lines() {
         let Some((name, value)) = line.split_once(": ") else {
@@ -169,13 +169,13 @@ fn of_json_event(json: &[u8], found: &mut BTreeSet<String>) {
     }
 }
 
-/// A variable's name without what stands before it in an event.
+/// Returns a variable's name without the prefixes it has in an event.
 fn own_name(name: &str) -> &str {
     let name = name.strip_prefix("variable_").unwrap_or(name);
     name.strip_prefix("flow.key.").unwrap_or(name)
 }
 
-/// JSON or a form; what is neither has no names.
+/// Reads JSON or a form; other bodies have no names.
 fn of_body(body: &[u8], found: &mut BTreeSet<String>) {
     if let Ok(json) = serde_json::from_slice(body) {
         return of_json("", &json, found);
@@ -199,7 +199,7 @@ fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
 fn note_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
     if sounds_secret(name) && value.len() >= MIN_NAMED_BYTES {
         found.insert(value.to_owned());
-        // "Bearer abc" in one place may be "abc" in another.
+        // "Bearer abc" in one field may be "abc" in another.
         let last = value.rsplit(' ').next().unwrap_or_default();
         if last.len() >= MIN_NAMED_BYTES {
             found.insert(last.to_owned());

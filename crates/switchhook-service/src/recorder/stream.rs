@@ -1,4 +1,4 @@
-//! A connection whose bytes are taped.
+//! A connection whose bytes are recorded.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::CallRecording;
 
-/// Reads and writes as the stream in it, and tapes both.
+/// Reads and writes like the inner stream, and records both directions.
 #[derive(Debug)]
 pub struct RecordedStream<S> {
     stream: S,
@@ -16,7 +16,7 @@ pub struct RecordedStream<S> {
 }
 
 impl<S> RecordedStream<S> {
-    /// Tapes what goes over `stream` from now on.
+    /// Records what goes over `stream` from now on.
     pub fn new(stream: S, recording: CallRecording) -> Self {
         Self { stream, recording }
     }
@@ -31,7 +31,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         if read.is_err() {
-            // A reset is an end too.
+            // A reset closes the connection as well.
             self.recording.closed();
         }
         read?;

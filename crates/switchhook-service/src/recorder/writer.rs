@@ -9,10 +9,10 @@ use super::RecorderOptions;
 use super::format::{Header, Line};
 use super::redact::{RedactedCall, Secrets};
 
-/// How its name ends.
+/// Suffix of a recording's file name.
 const SUFFIX: &str = ".call.jsonl";
 
-/// Writes a call's file and removes those that are too many.
+/// Writes a call's file and removes the oldest files beyond the limits.
 pub(super) fn write(
     options: &RecorderOptions,
     secrets: &Secrets,
@@ -22,7 +22,7 @@ pub(super) fn write(
     fs::create_dir_all(&options.folder)?;
     let RedactedCall { header, lines } = secrets.redact(header, lines);
     let moment = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
-    // A channel's name comes from outside.
+    // A channel's Unique-ID comes from outside.
     let uuid: String = header
         .uuid
         .chars()
@@ -52,7 +52,7 @@ fn private(part: &Path) -> io::Result<File> {
     open.open(part)
 }
 
-/// The oldest go until the rest fits; files of another name are not ours.
+/// Removes the oldest recordings until the rest is within the limits. Other files are left alone.
 fn tidy(options: &RecorderOptions) -> io::Result<()> {
     let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
     for entry in fs::read_dir(&options.folder)? {

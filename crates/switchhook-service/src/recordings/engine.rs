@@ -1,4 +1,4 @@
-//! The loop: takes the calls whose recordings are to be looked at, a task each.
+//! The publishing loop: claims calls whose recordings wait, and runs a task for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,14 +14,15 @@ use super::publish_call::{LEASE, StoreContext};
 use switchhook_core::health::Health;
 use switchhook_store::{Store, StoreError};
 
-/// Calls that are seen to at once.
+/// Calls that are processed at a time.
 const MAX_CALLS: usize = 64;
-/// Between two looks at the store.
+/// Time between two polls of the store.
 const POLL_EVERY: Duration = Duration::from_millis(500);
-/// The same where nothing waits but what an earlier configuration left.
+/// Time between two polls while nothing is published any more: only calls of an earlier
+/// configuration may wait.
 const POLL_IDLE_EVERY: Duration = Duration::from_secs(10);
 
-/// Sees to the recordings of calls that are over.
+/// Publishes the recordings of finished calls.
 #[derive(Debug)]
 pub struct Engine {
     context: StoreContext,
@@ -29,7 +30,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Over `store`; `documents` knows what waits.
+    /// Returns an engine over `store`; `documents` knows the waiting calls' content.
     #[must_use]
     pub fn new(store: Store, documents: Arc<dyn DocumentMaker>) -> Self {
         Self {
@@ -42,20 +43,20 @@ impl Engine {
         }
     }
 
-    /// Not well while the place that recordings go to does not take them.
+    /// Reports unhealthy while the target of uploads fails.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.context.health.subscribe()
     }
 
-    /// Sees to them until `stop`; then gives back what it has.
+    /// Publishes until `stop`, then releases the calls it has claimed.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
             match self.start_calls(&stop).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(StoreError::Closed) => break,
-                // The store says what is wrong with it.
+                // The store reports its errors itself.
                 Err(error) => debug!(%error, "calls that wait for recordings cannot be read"),
             }
             let poll = match self.context.documents.publisher() {
@@ -72,13 +73,13 @@ impl Engine {
         }
     }
 
-    /// Begins what there is room for; whether there may be more.
+    /// Starts as many calls as there is room for; returns whether more may be waiting.
     async fn start_calls(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
         while let Some(ended) = self.running.try_join_next() {
             log_failed_task(ended);
         }
         let room = MAX_CALLS.saturating_sub(self.running.len());
-        // Reading costs no commit.
+        // A read costs no commit, a claim does.
         if room == 0 || self.context.store.unpublished().await? == 0 {
             return Ok(false);
         }
@@ -96,7 +97,7 @@ impl Engine {
 
 fn log_failed_task(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        // The lease ends by itself, then it is tried again.
-        error!(%error, "seeing to a call's recordings broke off");
+        // The lease expires, and then the call is processed again.
+        error!(%error, "publishing a call's recordings failed; its lease expires and it is retried");
     }
 }

@@ -1,4 +1,4 @@
-//! One call: its recordings looked at, made reachable, and what follows from it.
+//! Processes one waiting call: inspects its recordings, publishes them, and stores its documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,22 +17,22 @@ use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
 use switchhook_store::{Published, Store, Unpublished};
 
-/// How long a claimed call is ours; prolonged while it is seen to.
+/// Duration of the lease on a claimed call; renewed while the call is processed.
 pub(super) const LEASE: Duration = Duration::from_secs(90);
-/// Between two looks: a share of the time that the call has waited, within these.
+/// Time between two checks of a call: a share of the time it has waited, within these bounds.
 const MIN_RECHECK: Duration = Duration::from_millis(500);
 const MAX_RECHECK: Duration = Duration::from_secs(30);
 const RECHECK_SHARE: u32 = 8;
-/// What one look, an upload included, may take beyond the wait: of a call that waited while
-/// nobody was there, too.
+/// Least time for one check with its uploads, even if the call waited too long while no instance
+/// was running.
 const LAST_ATTEMPT: Duration = Duration::from_secs(60);
-/// Before what waits of a call is read again, when that failed.
+/// Wait before a call whose stored content cannot be parsed is read again.
 const UNREADABLE_RETRY: Duration = Duration::from_secs(3_600);
 
-/// A place that is away fails for every call.
+/// A target that is down fails for every call.
 static GIVEN_UP_LOG: LogThrottle = LogThrottle::new(20);
 
-/// What seeing to a call takes.
+/// What processing a call needs.
 #[derive(Clone)]
 pub(super) struct StoreContext {
     pub(super) store: Store,
@@ -46,37 +46,37 @@ impl fmt::Debug for StoreContext {
     }
 }
 
-/// What came of a look at a call.
+/// The result of checking a call once.
 enum CallResult {
-    /// Its documents can be made.
+    /// Its documents are built.
     Done(Published),
-    /// Once more, after this.
+    /// Check again after this time.
     Again(Duration),
 }
 
 type Inspected = BTreeMap<String, Result<(String, FileSnapshot), PublishError>>;
 
 impl StoreContext {
-    /// Looks at a claimed call once, until `stop`.
+    /// Processes a claimed call once, or until `stop`.
     pub(super) async fn publish_call(&self, call: Unpublished, stop: &CancellationToken) {
-        let looked = tokio::select! {
+        let inspected = tokio::select! {
             biased;
             () = stop.cancelled() => CallResult::Again(Duration::ZERO),
             () = self.keep_lease(&call) => return self.delete_uploads(&call).await,
-            looked = self.process(&call) => looked,
+            inspected = self.process(&call) => inspected,
         };
-        match looked {
+        match inspected {
             CallResult::Done(published) => self.store_documents(call, published).await,
             CallResult::Again(wait) => {
                 if let Err(error) = self.store.postpone(&call, wait).await {
                     let call_uuid = call.call_uuid;
-                    debug!(call_uuid, %error, "a call that waits for recordings keeps its lease");
+                    debug!(call_uuid, %error, "a waiting call was not released; its lease expires later");
                 }
             }
         }
     }
 
-    /// Prolongs the lease; returns when another has it.
+    /// Renews the lease; returns when another instance has it.
     async fn keep_lease(&self, call: &Unpublished) {
         loop {
             sleep(LEASE / 3).await;
@@ -91,7 +91,7 @@ impl StoreContext {
         let paths = match self.documents.recordings(&call.json) {
             Ok(paths) => paths,
             Err(error) => {
-                error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
+                error!(call_uuid, %error, "a waiting call's stored content cannot be parsed; its documents stay in the store");
                 return CallResult::Again(UNREADABLE_RETRY);
             }
         };
@@ -111,13 +111,13 @@ impl StoreContext {
                 CallResult::Done(published)
             }
             Err(error) => {
-                error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
+                error!(call_uuid, %error, "a waiting call's stored content cannot be parsed; its documents stay in the store");
                 CallResult::Again(UNREADABLE_RETRY)
             }
         }
     }
 
-    /// The link of each recording, or why there will be none; `None` when that is still to be snapshot.
+    /// Returns the link of each recording, or why it has none; `None` when that is not yet known.
     async fn links(
         &self,
         publisher: &Publisher,
@@ -134,11 +134,11 @@ impl StoreContext {
         }
         for (path, file) in files {
             let link = match file {
-                Ok((within, snapshot)) => {
-                    let publish = publisher.publish(&call.call_uuid, &within, &snapshot);
-                    let late = || PublishError::TargetUnavailable("it took too long".into());
+                Ok((path_in_folder, snapshot)) => {
+                    let publish = publisher.publish(&call.call_uuid, &path_in_folder, &snapshot);
+                    let timed_out = || PublishError::TargetUnavailable("it took too long".into());
                     let link = timeout_at(end, publish).await;
-                    link.unwrap_or_else(|_| Err(late()))
+                    link.unwrap_or_else(|_| Err(timed_out()))
                 }
                 Err(error) => Err(error),
             };
@@ -151,7 +151,7 @@ impl StoreContext {
         Some(links)
     }
 
-    /// Says once that the place is away, and once that it is back.
+    /// Logs once that the target is down, and once that it has recovered.
     fn update_health(&self, call_uuid: &str, file: &str, link: &Result<String, PublishError>) {
         let health = match link {
             Ok(_) => Health::well(),
@@ -175,8 +175,8 @@ impl StoreContext {
         });
     }
 
-    /// Deletes what was uploaded of a call that was forgotten meanwhile: nothing is stored of it, so
-    /// nothing would find it again. What another instance has done or does is left alone.
+    /// Deletes the uploads of a call that was forgotten meanwhile: the store has nothing of it, so
+    /// nobody would find them again. The work of other instances is left alone.
     async fn delete_uploads(&self, call: &Unpublished) {
         let uuid: &str = &call.call_uuid;
         let waits = self.store.unpublished_until(&[uuid]).await;
@@ -192,12 +192,13 @@ impl StoreContext {
             ),
             Err(error) => error!(
                 call_uuid = uuid,
-                error, "recordings of a forgotten call stay where they were uploaded to"
+                error, "uploads of a forgotten call were not deleted"
             ),
         }
     }
 
-    /// Offers it to the store for as long as the lease lasts; after that another look is taken.
+    /// Stores the documents, and retries for as long as the lease lasts; after that the call is
+    /// checked again.
     async fn store_documents(&self, call: Unpublished, published: Published) {
         let until = Instant::now() + LEASE / 3;
         loop {
@@ -206,28 +207,26 @@ impl StoreContext {
                 Ok(false) => return self.delete_uploads(&call).await,
                 Err(error) => error,
             };
-            let waited = match error.is_recoverable() {
-                true => timeout_at(until, self.store.recovered()).await.is_ok(),
-                false => false,
-            };
-            if !waited {
+            let recovered =
+                error.is_recoverable() && timeout_at(until, self.store.recovered()).await.is_ok();
+            if !recovered {
                 let call_uuid = call.call_uuid;
-                warn!(call_uuid, %error, "the documents of a call are not stored yet");
+                warn!(call_uuid, %error, "a call's documents were not stored; they are retried later");
                 return;
             }
         }
     }
 }
 
-/// The recordings that are published, as they are at two looks.
+/// Inspects the published recordings at two looks.
 async fn inspect_files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Inspected {
     let mut files = Inspected::new();
     for path in paths {
-        let Some(within) = publisher.folder().relative_path(&path) else {
+        let Some(path_in_folder) = publisher.folder().relative_path(&path) else {
             continue;
         };
-        let snapshot = publisher.inspect(&within).await;
-        files.insert(path, snapshot.map(|snapshot| (within, snapshot)));
+        let snapshot = publisher.inspect(&path_in_folder).await;
+        files.insert(path, snapshot.map(|snapshot| (path_in_folder, snapshot)));
     }
     let not_yet = files
         .values()
@@ -258,7 +257,7 @@ fn log_unpublished(call_uuid: &str, links: &Links) {
                 file,
                 %why,
                 left_out,
-                "a recording cannot be fetched, and its call's document says so"
+                "a recording was not published; its call's document is marked incomplete"
             );
         });
     }

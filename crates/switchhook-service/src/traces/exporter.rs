@@ -1,5 +1,5 @@
-//! Sends spans to the collector, many at a time. One that does not take them is asked again for
-//! a while; meanwhile the queue fills, and what it has no room for is dropped.
+//! Sends spans to the collector in batches. A batch is retried for a while if the collector fails;
+//! meanwhile the queue fills, and spans beyond it are dropped.
 
 use std::time::Duration;
 
@@ -22,36 +22,36 @@ use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
 const MAX_BATCH_SPANS: usize = 512;
-/// How long spans may wait for others to go with.
+/// How long a span may wait for others of its batch.
 const LINGER: Duration = Duration::from_secs(1);
-/// One request's time.
+/// Timeout of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// Waits between attempts, and how long the same spans are offered.
+/// Waits between attempts, and how long a batch is retried.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const MAX_WAIT: Duration = Duration::from_secs(10);
 const RETRY_FOR: Duration = Duration::from_secs(60);
-/// How long a collector may hold up the end of the service.
+/// How long the collector may delay the end of the service.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
-/// Bytes read of an answer.
+/// Most bytes read of a response.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Why spans were not taken.
+/// Why the collector did not accept spans.
 #[derive(Debug, thiserror::Error)]
 enum ExportError {
-    /// They may be, later.
+    /// It may accept them later.
     #[error("{0}")]
     Retryable(String),
-    /// These never will.
+    /// It will never accept them.
     #[error("{0}")]
     Permanent(String),
 }
 
-/// Who sends the spans.
+/// Sends spans to the collector.
 #[derive(Debug)]
 pub struct Exporter {
     http: Client,
     url: Url,
-    /// The same without its query, in which a token may stand.
+    /// The URL without its query, which may contain a token.
     shown: String,
     auth: Auth,
     resource: Resource,
@@ -66,7 +66,7 @@ impl Exporter {
         options: &TraceOptions,
         waiting: mpsc::Receiver<Span>,
     ) -> Result<Self, ExporterError> {
-        // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
+        // The operator chose the collector, not a call, so the rules of [egress] do not apply.
         let http = Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -87,13 +87,13 @@ impl Exporter {
         })
     }
 
-    /// Whether the collector takes spans.
+    /// Reports whether the collector accepts spans.
     #[must_use]
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Sends what comes until `stop`; then what is still there, once.
+    /// Sends spans until `stop`, and then once what is left.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut unsent = None;
         while !stop.is_cancelled() {
@@ -116,12 +116,12 @@ impl Exporter {
         {
             warn!(
                 spans = count,
-                "the collector was too slow for the last spans"
+                "the collector was too slow: the last spans are lost"
             );
         }
     }
 
-    /// Spans that go together; `false` when there will be no more. Safe to cancel.
+    /// Collects a batch; returns `false` when no more spans will come. Cancel safe.
     async fn gather(&mut self) -> bool {
         let room = MAX_BATCH_SPANS.saturating_sub(self.batch.len());
         if room > 0 && self.waiting.recv_many(&mut self.batch, room).await == 0 {
@@ -142,7 +142,7 @@ impl Exporter {
         SpanBatch::new(spans, &self.resource)
     }
 
-    /// Offers spans until they are taken or given up; gives them back when `stop` comes first.
+    /// Sends a batch until it is accepted or given up. Returns the batch if `stop` comes first.
     async fn send_with_retries(
         &self,
         bundle: SpanBatch,
@@ -183,7 +183,7 @@ impl Exporter {
         }
     }
 
-    /// Takes as many as go together.
+    /// Takes the next batch from `spans`.
     fn next_batch(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
         let rest = spans.split_off(spans.len().min(MAX_BATCH_SPANS));
         let first = std::mem::replace(spans, rest);
@@ -222,18 +222,18 @@ impl Exporter {
         Ok(())
     }
 
-    /// Says each change once, not each attempt.
+    /// Logs each change once, not each attempt.
     fn update_health(&self, error: Option<&ExportError>) {
         let (url, before) = (&self.shown, self.health.borrow().ok);
         match error {
             None if before => {}
             None => {
-                info!(%url, "the collector takes spans again");
+                info!(%url, "the collector accepts spans again");
                 self.health.send_replace(Health::well());
             }
             Some(error) => {
                 if before {
-                    warn!(%url, "the collector does not take spans: {error}; those that do not fit in the queue are dropped");
+                    warn!(%url, "the collector does not accept spans: {error}; spans beyond the queue are dropped");
                 }
                 self.health
                     .send_replace(Health::ill(format!("{url}: {error}")));
@@ -242,12 +242,13 @@ impl Exporter {
     }
 }
 
-/// Which answers mean "later": <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
+/// Tells errors that may be retried from others:
+/// <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
 fn status_error(status: StatusCode) -> ExportError {
     let what = format!("it answered {status}");
     match status.as_u16() {
         429 | 502 | 503 | 504 => ExportError::Retryable(what),
-        _ => ExportError::Permanent(format!("{what}; look at [traces] url and auth")),
+        _ => ExportError::Permanent(format!("{what}; check [traces] url and auth")),
     }
 }
 

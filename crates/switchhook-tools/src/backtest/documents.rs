@@ -1,4 +1,4 @@
-//! Documents of calls that are over, made anew as their webhooks would now. RecordedEvent they are made
+//! Documents of calls that are over, made anew as their webhooks would now. What they are made
 //! of is taken from the call's predefined document and from what the page tells of it.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use switchhook_webhook as webhook;
 
 use super::Backtest;
 
-/// RecordedEvent a template may read that is not kept of a call.
+/// What a template may read that is not kept of a call.
 const NOT_KEPT: [&str; 3] = ["caller_name", "ring_ms", "response_raw"];
 const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it of";
 

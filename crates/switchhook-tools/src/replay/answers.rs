@@ -12,20 +12,20 @@ use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, Hol
 use switchhook_service::recorder::{Code, RecordedEvent};
 use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
 
-/// RecordedEvent was asked last.
+/// What was asked last.
 pub(super) type Asked = Arc<std::sync::Mutex<Option<RecordedEvent>>>;
 
 /// The webhook, or the Rust code in its place.
 pub(super) struct Answers {
     pub began: Instant,
-    /// RecordedEvent came, and when.
+    /// What came, and when.
     pub outcome: Option<(Duration, RecordedEvent)>,
     pub asked: Asked,
     pub code: Code,
 }
 
 impl Answers {
-    /// RecordedEvent came, when it did.
+    /// What came, when it did.
     async fn outcome(&self) -> &RecordedEvent {
         let Some((at, what)) = &self.outcome else {
             return std::future::pending().await;
@@ -71,7 +71,7 @@ pub(super) fn note(asked: &Asked, what: RecordedEvent) {
     }
 }
 
-/// RecordedEvent code answered.
+/// What code answered.
 fn code_answered(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
     let RecordedEvent::Outcome {
         reason,
@@ -99,7 +99,7 @@ fn no_outcome() -> Failure {
     Failure::new(Reason::ConnectionFailure, "the recording has no outcome")
 }
 
-/// RecordedEvent came of the request, judged anew where an answer was read to its end.
+/// What came of the request, judged anew where an answer was read to its end.
 #[must_use]
 pub fn again(webhook: &Webhook, request: &Prepared, what: &RecordedEvent) -> Outcome {
     let RecordedEvent::Outcome {

@@ -1,4 +1,4 @@
-//! RecordedEvent was different when a call was played again.
+//! What was different when a call was played again.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::{Played, Recording};
 /// One thing that was one way and is another now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// RecordedEvent it is.
+    /// What it is.
     pub what: String,
     /// As it was recorded; none when it was not there.
     pub was: Option<String>,

@@ -40,9 +40,9 @@ const PIPE: usize = 1024 * 1024;
 /// How a call went when it was played again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// RecordedEvent it said to the switch.
+    /// What it said to the switch.
     pub said: String,
-    /// RecordedEvent it asked the webhook.
+    /// What it asked the webhook.
     pub request: Option<RecordedEvent>,
     /// How it ended.
     pub end: RecordedEvent,
@@ -152,7 +152,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
     })
 }
 
-/// RecordedEvent other calls had found out about the webhook.
+/// What other calls had found out about the webhook.
 fn breakers(recording: &Recording) -> Breakers {
     let found = recording.found_it_resting();
     found.map_or_else(Breakers::default, Breakers::refusing)

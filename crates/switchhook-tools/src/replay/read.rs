@@ -43,7 +43,7 @@ impl Recording {
     /// Reads a file.
     ///
     /// # Errors
-    /// RecordedEvent is wrong with it, and the cure.
+    /// What is wrong with it, and the cure.
     pub fn read(path: &Path) -> Result<Self, NoRecording> {
         let wrong = |why: String| NoRecording {
             file: path.to_owned(),
@@ -114,7 +114,7 @@ impl Recording {
         is_it.then(|| detail.as_deref().unwrap_or_default())
     }
 
-    /// RecordedEvent was said to the switch.
+    /// What was said to the switch.
     #[must_use]
     pub fn said(&self) -> String {
         let mut all = Vec::new();
@@ -126,7 +126,7 @@ impl Recording {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// RecordedEvent the webhook was asked, or the Rust code in its place.
+    /// What the webhook was asked, or the Rust code in its place.
     #[must_use]
     pub fn request(&self) -> Option<&RecordedEvent> {
         self.find(is_asked).map(|(_, what)| what)
@@ -164,13 +164,13 @@ impl Recording {
         }
     }
 
-    /// RecordedEvent the webhook answers, and when.
+    /// What the webhook answers, and when.
     pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, RecordedEvent)> {
         let (at, what) = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }))?;
         Some((times[at], what.clone()))
     }
 
-    /// RecordedEvent came of the request.
+    /// What came of the request.
     #[must_use]
     pub fn answer(&self) -> Option<&RecordedEvent> {
         let found = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }));
@@ -183,7 +183,7 @@ impl Recording {
         Some(times[at])
     }
 
-    /// RecordedEvent the switch says.
+    /// What the switch says.
     pub(super) fn switch(&self, times: &Times) -> Script {
         let (mut heard, mut marks) = (Vec::new(), Vec::new());
         let (mut closed, mut events) = (None, VecDeque::new());

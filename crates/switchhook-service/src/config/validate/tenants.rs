@@ -1,4 +1,4 @@
-//! Accounts, routes and the flows and webhooks that they name.
+//! Checks of accounts, routes, and the flows and webhooks they name.
 
 use switchhook_core::tenants::Route;
 
@@ -29,7 +29,7 @@ impl Validator<'_> {
         self.config.flows.values().any(|flow| flow.webhook)
     }
 
-    /// An account is there whose documents can be posted.
+    /// Whether some account has a default webhook.
     pub(super) fn any_default_webhook(&self) -> bool {
         let mut named = self.config.accounts.values();
         self.config.account.default_webhook.is_some()
@@ -37,9 +37,9 @@ impl Validator<'_> {
     }
 
     fn warn_posts_nothing(&self, path: &str) {
-        let what = "has no default_webhook: no document of its calls is posted to it, \
-                    whatever their flow says";
-        let help = "add default_webhook = \"…\", if they are to be posted";
+        let what = "has no default_webhook: documents of its calls are not posted, \
+                    even if their flow enables the webhook";
+        let help = "add default_webhook = \"…\" to post them";
         self.context.warn(path, Problem::new(what, help));
     }
 
@@ -48,8 +48,8 @@ impl Validator<'_> {
         let before = &self.config.routes[..index];
         if let Some(first) = before.iter().position(|other| other.clashes_with(route)) {
             let line = self.context.line_of(&element("routes", first)).unwrap_or(0);
-            let what = format!("fits the same calls as the route of line {line}");
-            self.fault(&path, what, "make one of them more exact, or make them one");
+            let what = format!("matches the same calls as the route at line {line}");
+            self.fault(&path, what, "make one of them more specific, or merge them");
         }
         if let Some(account) = &route.account {
             let of = ("account", "accounts");
@@ -79,7 +79,7 @@ impl Validator<'_> {
         };
         if posts.is_some_and(|flow| flow.webhook) && account.default_webhook.is_none() {
             let what = format!(
-                "posts documents, and \"Webhook for Account\" is Not Configured for {name}"
+                "posts documents, but \"Webhook for Account\" is Not Configured for {name}"
             );
             let help = format!("name one: [accounts.{name}] default_webhook = \"…\"");
             self.fault(&join(path, "flow"), what, &help);

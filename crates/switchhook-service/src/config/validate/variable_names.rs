@@ -1,4 +1,4 @@
-//! Each variable that a webhook task writes has a name of its own.
+//! Checks that every variable of a webhook has a name of its own.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,10 @@ use crate::config::value::Problem;
 use crate::config::variables::check_name;
 use crate::config::webhook::Webhook;
 
-/// Every variable of a webhook has a name of its own, and none is the `_b64` of another.
+/// Adds a fault for each variable whose name is used twice or is the `_b64` of another.
 ///
-/// FreeSWITCH finds variables without regard to case (`switch_event.c`,
-/// `switch_event_get_header_ptr`: `strcasecmp`), so names that differ only in
-/// case are the same.
+/// FreeSWITCH compares variable names without regard to case (`switch_event.c`,
+/// `switch_event_get_header_ptr`: `strcasecmp`), so names that differ only in case clash.
 pub(super) fn variable_names(webhook: &Webhook, path: &str, context: &ReadContext<'_>) {
     let mut seen = BTreeMap::new();
     for (key, name) in webhook.task.variables.all() {
@@ -23,7 +22,7 @@ pub(super) fn variable_names(webhook: &Webhook, path: &str, context: &ReadContex
     }
     let line = &webhook.task.variables.line;
     if !line.eq_ignore_ascii_case(LINE) {
-        // It is written besides its other name.
+        // `flow.line` is written in addition to its other name.
         let path = join(&join(path, "variables"), "line");
         record_name(&mut seen, LINE, path, context);
     }
@@ -51,7 +50,7 @@ fn record_name(
     } else if let Some(other) = seen.get(base) {
         format!("{name} holds the exact bytes of {other}")
     } else if let Some(other) = seen.get(&format!("{key}_b64")) {
-        format!("the exact bytes of {name} would be written over {other}")
+        format!("the exact bytes of {name} would overwrite {other}")
     } else {
         seen.insert(key, path);
         return;

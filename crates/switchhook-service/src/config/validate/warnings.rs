@@ -1,4 +1,4 @@
-//! Settings of a webhook that are allowed and deserve a look.
+//! Warnings about a webhook's settings that are allowed but deserve a look.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use crate::config::read_context::ReadContext;
 use crate::config::value::Problem;
 use crate::config::webhook::Webhook;
 
-/// Bytes in a frame of one byte of `response_raw`: FreeSWITCH percent-encodes what is no
-/// ASCII (`switch_event.c`: `switch_url_encode`), three, and `_b64` beside it, a third more.
+/// Bytes in a frame for one byte of `response_raw`: three, because FreeSWITCH percent-encodes
+/// non-ASCII bytes (`switch_event.c`: `switch_url_encode`), and the base64 of `_b64`, a third more.
 const FRAME_BYTES: usize = 5;
 
-/// The longest timeout that fits in the dialplan's schedule as it is shipped, 15 s.
+/// The longest timeout that fits in the shipped dialplan's schedule of 15 s.
 const SHIPPED_TIMEOUT: Duration = Duration::from_secs(10);
-/// What a schedule has beyond the timeout.
+/// Seconds that the dialplan's schedule lasts beyond the timeout.
 const SCHEDULE_MORE_S: u64 = 5;
 
 /// Adds the warnings about the webhook `name` at `path`.
@@ -33,13 +33,13 @@ pub(super) fn webhook(
     long_timeout(name, path, webhook, context);
 }
 
-/// FreeSWITCH: `transfer`, `bridge` and the like have a grammar of their own, in
-/// which text without any `$` can still run commands.
+/// FreeSWITCH: `transfer`, `bridge` and similar applications parse their argument with a grammar of
+/// their own, so text without any `$` is not safe there either.
 fn mapped_text(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
     let map = join(&join(path, "response"), "map");
     let texts = |mapping: &&Mapping| mapping.kind == ValueKind::Text;
     for mapping in webhook.request.response.map.iter().filter(texts) {
-        let what = "is any text: safe in log, set and export, never in transfer, bridge, \
+        let what = "accepts any text: safe in log, set and export, never in transfer, bridge, \
                     playback, execute_extension or originate";
         let help = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
         context.warn(&join(&map, &mapping.name), Problem::new(what, help));
@@ -58,7 +58,7 @@ fn unread_response(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
     }
 }
 
-/// Every variable comes back in the head of the call's next connection.
+/// The switch sends every variable in the header block of the call's next connection.
 fn large_response(path: &str, webhook: &Webhook, frame: usize, context: &ReadContext<'_>) {
     let limit = webhook.request.response.limit;
     let needed = limit.saturating_mul(FRAME_BYTES);
@@ -68,7 +68,7 @@ fn large_response(path: &str, webhook: &Webhook, frame: usize, context: &ReadCon
     }
     let what = format!(
         "lets response_raw take {needed} bytes of a message from the switch, and \
-         limits.frame_header_bytes is {frame}: the call's next widget would fail"
+         limits.frame_header_bytes is {frame}: the call's next webhook would fail"
     );
     let help = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
     let path = join(&join(path, "response"), "limit");
@@ -81,7 +81,7 @@ fn long_timeout(name: &str, path: &str, webhook: &Webhook, context: &ReadContext
         return;
     }
     let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
-    let what = "is longer than the hook in the dialplan waits, 15s unless it is told otherwise";
+    let what = "is too long for the hook in the dialplan, which waits 15s by default";
     let help = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
     context.warn(&join(path, "timeout"), Problem::new(what, help));
 }

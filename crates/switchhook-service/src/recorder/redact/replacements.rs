@@ -1,4 +1,4 @@
-//! Secrets, and the stars that stand in their place.
+//! Replaces secrets by stars.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,8 @@ use super::MIN_BYTES;
 use crate::recorder::format::{Payload, RecordedEvent};
 use switchhook_core::sanitize::inert;
 
-/// RecordedEvent FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
+/// The characters that FreeSWITCH escapes in the values of an event (switch_utils.h:
+/// `SWITCH_URL_UNSAFE`).
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,17 +33,17 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// RecordedEvent stands somewhere, and what is to stand there.
+/// Texts and their replacements.
 #[derive(Default)]
 pub(crate) struct Replacements {
     all: Vec<(String, String)>,
-    /// In plain events alone. A value that comes with a `%` is asked for once more, so one that
-    /// is masked keeps one.
+    /// For plain events only. A replay decodes a value with a `%` once more, so a redacted one
+    /// keeps a `%`.
     of_events: Vec<(String, String)>,
 }
 
 impl Replacements {
-    /// A secret, in every form in which it may stand.
+    /// Adds a secret in every form in which it may occur.
     pub(super) fn add(&mut self, secret: &str) {
         let stars = "*".repeat(secret.len());
         self.push(STANDARD.encode(secret), STANDARD.encode(&stars));
@@ -53,7 +54,7 @@ impl Replacements {
         let json = json.unwrap_or(secret);
         for plain in [secret, json, &inert(secret), &inert(json)] {
             self.push(plain.to_owned(), stars.clone());
-            // As a value stands in a line to the switch.
+            // As a value is escaped in a command to the switch.
             self.push(plain.replace('\\', "\\\\"), stars.clone());
         }
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
@@ -71,21 +72,21 @@ impl Replacements {
         }
     }
 
-    /// One form.
+    /// Adds one form.
     pub(super) fn push(&mut self, from: String, to: String) {
         if from.len() >= MIN_BYTES && !self.all.iter().any(|(known, _)| *known == from) {
             self.all.push((from, to));
         }
     }
 
-    /// A longer one may have a shorter one in it.
+    /// Sorts the longest first, because a secret may contain a shorter one.
     pub(super) fn sort(&mut self) {
         for some in [&mut self.all, &mut self.of_events] {
             some.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
         }
     }
 
-    /// A text without any.
+    /// Returns the text without secrets.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (secret, stars) in &self.all {
@@ -96,7 +97,7 @@ impl Replacements {
         text
     }
 
-    /// The same of bytes.
+    /// Returns the bytes without secrets.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.text(text).into_bytes(),
@@ -104,7 +105,7 @@ impl Replacements {
         }
     }
 
-    /// The same of what a switch says.
+    /// Returns an event of the switch without secrets.
     fn event(&self, text: &Payload) -> Payload {
         Payload(self.bytes(&replace_all(&text.0, &self.of_events)))
     }
@@ -113,7 +114,7 @@ impl Replacements {
         Payload(self.bytes(&payload.0))
     }
 
-    /// The same of a line.
+    /// Returns the event without secrets.
     pub(super) fn redact(&self, what: RecordedEvent) -> RecordedEvent {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
         let entries = |list: Vec<(String, String)>| {

@@ -1,4 +1,4 @@
-//! A link's path and its signature.
+//! The signature of a link, and its verification.
 
 use std::fmt;
 
@@ -8,22 +8,22 @@ use sha2::Sha256;
 
 use switchhook_core::secret::Secret;
 
-/// Why a file is not given.
+/// Why a file is not served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum LinkError {
-    /// Nothing is there for anybody.
+    /// There is no such path.
     #[error("nothing is here")]
     NotFound,
-    /// The signature is missing, or another's.
-    #[error("this link was not made here, or not for this file")]
+    /// The signature is missing, or belongs to another link.
+    #[error("this link is not valid for this file")]
     Forged,
-    /// It held once.
+    /// The link's time is over.
     #[error("this link has expired")]
     Expired,
 }
 
 impl LinkError {
-    /// The word in the metrics.
+    /// Returns the value of the metric's label `outcome`.
     pub(crate) const fn outcome(self) -> &'static str {
         match self {
             Self::NotFound => "absent",
@@ -32,7 +32,7 @@ impl LinkError {
         }
     }
 
-    /// What it is answered with.
+    /// Returns the HTTP status of the response.
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -42,7 +42,7 @@ impl LinkError {
     }
 }
 
-/// What links are signed with.
+/// The key that signs links.
 #[derive(Clone)]
 pub(crate) struct LinkKey(Hmac<Sha256>);
 
@@ -59,17 +59,17 @@ impl LinkKey {
         Self(keyed.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default())))
     }
 
-    /// The query of a link to `path` that holds until then, s since 1970.
+    /// Returns the query of a link to `path` that is valid until `until`, in seconds since 1970.
     pub(super) fn query(&self, path: &str, until: u64) -> String {
         let signature = self.mac(path, until).finalize().into_bytes();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         format!("expires={until}&signature={signature}")
     }
 
-    /// Whether a query opens `path` now, s since 1970.
+    /// Checks that a query is valid for `path` at `now`, in seconds since 1970.
     ///
     /// # Errors
-    /// Why not.
+    /// Returns why it is not.
     pub(super) fn verify(&self, path: &str, query: &str, now: u64) -> Result<(), LinkError> {
         let value = |wanted: &str| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
@@ -82,7 +82,7 @@ impl LinkKey {
         let (Some(until), Some(signature)) = (until, signature) else {
             return Err(LinkError::Forged);
         };
-        // In constant time.
+        // Compares in constant time.
         let verified = self.mac(path, until).verify_slice(&signature);
         verified.map_err(|_| LinkError::Forged)?;
         if now >= until {
@@ -94,13 +94,13 @@ impl LinkKey {
 
     fn mac(&self, path: &str, until: u64) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
-        // No path has a line feed before what follows it: a number.
+        // Unambiguous: a number follows the last line feed.
         mac.update(format!("{path}\n{until}").as_bytes());
         mac
     }
 }
 
-/// Hexadecimal digits as bytes; at most a signature's.
+/// Decodes the hexadecimal digits of a signature.
 fn decode_signature(hex: &str) -> Option<Vec<u8>> {
     let is_hex = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
     let pairs = (0..hex.len()).step_by(2).filter(|_| is_hex);

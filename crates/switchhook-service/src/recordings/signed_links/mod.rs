@@ -1,5 +1,5 @@
-//! Recordings behind links that are signed and expire, at a port of their own: whoever has a
-//! link may fetch that one file until then, with ranges, and nothing else.
+//! Serves recordings behind signed links that expire, on a port of its own. A link opens one file,
+//! with ranges, until it expires, and nothing else.
 
 mod link;
 mod permit_body;
@@ -29,12 +29,12 @@ use permit_body::PermitBody;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
-/// Where links lead to, below the address that others know.
+/// The path of links, below the address that other systems know.
 const PATH_PREFIX: &str = "/recordings/";
-/// Files that are sent at once; a slow reader keeps one permit.
+/// Downloads at a time; a slow reader holds one permit.
 const MAX_DOWNLOADS: usize = 64;
 
-/// A folder of recordings, and who may fetch them.
+/// A folder of recordings, and the links to its files.
 #[derive(Debug)]
 pub struct SignedLinks {
     folder: Folder,
@@ -44,8 +44,8 @@ pub struct SignedLinks {
 }
 
 impl SignedLinks {
-    /// The files of `folder`; links begin with `url`, are signed with `secret` and hold for
-    /// `expires`.
+    /// Serves the files of `folder`. Links begin with `url`, are signed with `secret` and are valid
+    /// for `expires`.
     #[must_use]
     pub fn new(folder: Folder, url: &str, secret: &Secret, expires: Duration) -> Self {
         Self {
@@ -56,25 +56,28 @@ impl SignedLinks {
         }
     }
 
-    /// What is served.
+    /// Returns the folder.
     #[must_use]
     pub const fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// The link to a file at this permit of the folder, from now on.
+    /// Returns the link to the file at a path within the folder, valid from now on.
     #[must_use]
-    pub fn link(&self, within: &str) -> String {
+    pub fn link(&self, path_in_folder: &str) -> String {
         let until = now().saturating_add(self.expires.as_secs());
-        let (encoded, query) = (encode_path(within), self.key.query(within, until));
+        let (encoded, query) = (
+            encode_path(path_in_folder),
+            self.key.query(path_in_folder, until),
+        );
         format!("{}{PATH_PREFIX}{encoded}?{query}", self.url)
     }
 
     fn verify(&self, path: &str, query: &str) -> Result<(), LinkError> {
         let path = path.strip_prefix(PATH_PREFIX).ok_or(LinkError::NotFound)?;
-        let within = percent_decode_str(path).decode_utf8();
-        let within = within.map_err(|_| LinkError::NotFound)?;
-        self.key.verify(&within, query, now())
+        let path_in_folder = percent_decode_str(path).decode_utf8();
+        let path_in_folder = path_in_folder.map_err(|_| LinkError::NotFound)?;
+        self.key.verify(&path_in_folder, query, now())
     }
 }
 
@@ -83,7 +86,7 @@ fn now() -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-/// The links as it is configured now; another after a reload.
+/// The links of the current configuration; a reload replaces them.
 pub(crate) type SharedSignedLinks = Arc<ArcSwapOption<SignedLinks>>;
 
 #[derive(Clone)]
@@ -95,7 +98,7 @@ struct LinkContext {
 /// Serves until `stop` is cancelled.
 ///
 /// # Errors
-/// What the listener's socket says when it fails.
+/// Returns the error of the listener's socket.
 pub(crate) async fn serve(
     listener: TcpListener,
     links: SharedSignedLinks,
@@ -114,7 +117,7 @@ pub(crate) async fn serve(
         .await
 }
 
-/// What a browser is not to make of a file.
+/// Headers that keep a browser from caching or running a file.
 const HEADERS: [(&str, &str); 4] = [
     ("cache-control", "private, no-store"),
     ("content-security-policy", "default-src 'none'; sandbox"),
@@ -122,7 +125,7 @@ const HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
 ];
 
-/// Before everything: who may, and how many at once.
+/// Checks each request's link, and limits the downloads at a time.
 async fn guard(State(context): State<LinkContext>, request: Request, next: Next) -> Response {
     let mut response = match check_request(&context, &request) {
         Err(error) => {
@@ -165,7 +168,7 @@ fn check_request(context: &LinkContext, request: &Request) -> Result<(), LinkErr
     links.verify(uri.path(), uri.query().unwrap_or_default())
 }
 
-/// The file, or the part of it that is asked for. The library takes no `..` and no whole path.
+/// Sends the file, or the requested range. The library refuses `..` and absolute paths.
 async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Response {
     let links = context.links.load_full();
     let path = request
@@ -181,7 +184,7 @@ async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Resp
     let mut files = ServeDir::new(&links.folder.local).append_index_html_on_directories(false);
     match files.try_call(request).await {
         Ok(response) => response.map(Body::new),
-        // What the system says of a file is nothing for strangers.
+        // The system's error is no business of the client.
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }

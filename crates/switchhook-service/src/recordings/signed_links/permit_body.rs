@@ -1,4 +1,4 @@
-//! A body that keeps a place until it was sent, or its reader left.
+//! A response body that holds a permit until it was sent or its reader left.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A body and its place.
+/// A body and its permit.
 pub(crate) struct PermitBody {
     body: Body,
     _permit: OwnedSemaphorePermit,

@@ -12,13 +12,13 @@ const COMPLETE: &str = include_str!("complete.toml");
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn complete() -> Config {
-    let around = [
+    let environment = [
         ("FREESWITCH_PASSWORD", "ClueCon"),
         ("CRM_PASSWORD", "secret"),
         ("COMPLETED_SECRET", SECRET),
         ("COMPLETED_SECRET_OLD", SECRET),
     ];
-    read_in(COMPLETE, &around).expect("without a fault")
+    read_in(COMPLETE, &environment).expect("without a fault")
 }
 
 fn entry(name: &str, value: &str, mandatory: bool) -> Entry {
@@ -195,7 +195,7 @@ fn values_mapped_as_text_are_warned_of_and_others_are_not() {
     assert_eq!(config.warnings.len(), 1);
     let warning = config.warnings[0].in_file("switchhook.toml", "warning: ");
     assert!(warning.starts_with(
-        "switchhook.toml:4: warning: webhooks.lookup.response.map.who: is any text: "
+        "switchhook.toml:4: warning: webhooks.lookup.response.map.who: accepts any text: "
     ));
     assert!(warning.contains("never in transfer, bridge, playback"));
 }
