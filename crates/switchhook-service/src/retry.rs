@@ -64,7 +64,7 @@ pub(crate) fn next_step(
     let wait = jitter(max_wait(attempt), rng);
     let wait = match outcome {
         AttemptFailure::Failed => wait,
-        AttemptFailure::RetryAfter(asked) => wait.max(asked.min(RETRY_AFTER_LIMIT)),
+        AttemptFailure::RetryAfter(requested) => wait.max(requested.min(RETRY_AFTER_LIMIT)),
     };
     NextStep::RetryIn(wait.min(left))
 }
@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn retry_after_lengthens_the_wait_up_to_a_day_and_never_shortens_it() {
-        let asked = AttemptFailure::RetryAfter(Duration::from_secs(3_600));
-        let NextStep::RetryIn(wait) = next_step(1, Duration::ZERO, asked, &mut rng()) else {
+        let requested = AttemptFailure::RetryAfter(Duration::from_secs(3_600));
+        let NextStep::RetryIn(wait) = next_step(1, Duration::ZERO, requested, &mut rng()) else {
             panic!("dead after one attempt");
         };
         assert_eq!(wait, Duration::from_secs(3_600));

@@ -13,11 +13,11 @@ const RANGE: RangeInclusive<Duration> =
 
 pub(super) fn keep(mut section: Section<'_>) -> Keep {
     let default = Keep::default();
-    let mut take = |key, default| section.get_or(key, default, optional(duration(RANGE)));
+    let mut read = |key, default| section.get_or(key, default, optional(duration(RANGE)));
     Keep {
-        calls: take("calls", default.calls),
-        answers: take("answers", default.answers),
-        delivered: take("delivered", default.delivered),
-        dead: take("dead", default.dead),
+        calls: read("calls", default.calls),
+        answers: read("answers", default.answers),
+        delivered: read("delivered", default.delivered),
+        dead: read("dead", default.dead),
     }
 }

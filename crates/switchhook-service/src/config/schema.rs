@@ -15,7 +15,7 @@ pub fn schema() -> Value {
     let mut root = object_schema();
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("switchhook.toml");
-    let mut place = Vec::new();
+    let mut path = Vec::new();
     let mut comment = String::new();
     for line in REFERENCE.lines() {
         let setting = line.strip_prefix('#').unwrap_or(line);
@@ -25,11 +25,11 @@ pub fn schema() -> Value {
         } else if setting.is_empty() {
             comment.clear();
         } else if let Some(header) = setting.strip_prefix('[') {
-            place = section_path(header);
-            set_description(schema_at(&mut root, &place), &comment);
+            path = section_path(header);
+            set_description(schema_at(&mut root, &path), &comment);
             comment.clear();
         } else {
-            add_key(schema_at(&mut root, &place), setting, &comment);
+            add_key(schema_at(&mut root, &path), setting, &comment);
             comment.clear();
         }
     }
@@ -101,18 +101,18 @@ fn add_key(section: &mut Value, line: &str, comment: &str) {
         return;
     };
     let mut table = document.as_table();
-    let mut place = section;
+    let mut schema = section;
     loop {
         let Some((key, item)) = table.iter().next() else {
             return;
         };
         match item {
             Item::Table(inner) if inner.is_dotted() => {
-                place = child_schema(place, "properties", key);
+                schema = child_schema(schema, "properties", key);
                 table = inner;
             }
             Item::Table(_) | Item::Value(_) | Item::ArrayOfTables(_) | Item::None => {
-                return merge_value(&mut place["properties"][key], item, comment);
+                return merge_value(&mut schema["properties"][key], item, comment);
             }
         }
     }

@@ -87,40 +87,51 @@ fn credentials(mut section: Section<'_>) -> Option<Credentials> {
 }
 
 pub(super) fn limits(mut section: Section<'_>) -> Limits {
-    let all = Limits::default();
+    let default = Limits::default();
     let second = Duration::from_secs(1);
     // The switch waits 25 s for our `connect`, so a longer deadline for its reply is useless.
     let connect = Duration::from_millis(100)..=25 * second;
     let reply = Duration::from_millis(100)..=60 * second;
     let drain = Duration::ZERO..=3600 * second;
     let details = Duration::from_millis(100)..=3600 * second;
-    let take = &mut section;
     Limits {
-        calls_on_hold: take.get_or("calls_on_hold", all.calls_on_hold, number(1..=1_000_000)),
-        connections: take.get_or("connections", all.connections, number(1..=1_100_000)),
-        frame_header_bytes: take.get_or(
+        calls_on_hold: section.get_or(
+            "calls_on_hold",
+            default.calls_on_hold,
+            number(1..=1_000_000),
+        ),
+        connections: section.get_or("connections", default.connections, number(1..=1_100_000)),
+        frame_header_bytes: section.get_or(
             "frame_header_bytes",
-            all.frame_header_bytes,
+            default.frame_header_bytes,
             byte_size(16 * KIB..=4 * MIB),
         ),
-        frame_headers: take.get_or("frame_headers", all.frame_headers, number(200..=16_384)),
-        frame_body_bytes: take.get_or(
+        frame_headers: section.get_or("frame_headers", default.frame_headers, number(200..=16_384)),
+        frame_body_bytes: section.get_or(
             "frame_body_bytes",
-            all.frame_body_bytes,
+            default.frame_body_bytes,
             byte_size(64 * KIB..=256 * MIB),
         ),
-        connect_deadline: take.get_or("connect_deadline", all.connect_deadline, duration(connect)),
-        reply_deadline: take.get_or("reply_deadline", all.reply_deadline, duration(reply)),
-        drain_deadline: take.get_or("drain_deadline", all.drain_deadline, duration(drain)),
-        details_deadline: take.get_or("details_deadline", all.details_deadline, duration(details)),
-        deliveries_in_flight: take.get_or(
+        connect_deadline: section.get_or(
+            "connect_deadline",
+            default.connect_deadline,
+            duration(connect),
+        ),
+        reply_deadline: section.get_or("reply_deadline", default.reply_deadline, duration(reply)),
+        drain_deadline: section.get_or("drain_deadline", default.drain_deadline, duration(drain)),
+        details_deadline: section.get_or(
+            "details_deadline",
+            default.details_deadline,
+            duration(details),
+        ),
+        deliveries_in_flight: section.get_or(
             "deliveries_in_flight",
-            all.deliveries_in_flight,
+            default.deliveries_in_flight,
             number(1..=10_000),
         ),
-        calls_remembered: take.get_or(
+        calls_remembered: section.get_or(
             "calls_remembered",
-            all.calls_remembered,
+            default.calls_remembered,
             number(0..=1_000_000),
         ),
     }
@@ -258,16 +269,15 @@ pub(super) fn is_webhook_name(name: &str) -> bool {
 pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
     let default = recorder::RecorderOptions::default();
     let all = 1024 * 1024 * MIB;
-    let take = &mut section;
     recorder::RecorderOptions {
-        share: take.get_or("share", default.share, share),
-        failures_only: take.get_or("failures_only", default.failures_only, boolean),
-        folder: take
+        share: section.get_or("share", default.share, share),
+        failures_only: section.get_or("failures_only", default.failures_only, boolean),
+        folder: section
             .get("folder", directory)
             .flatten()
             .unwrap_or(default.folder),
-        files: take.get_or("files", default.files, number(1..=1_000_000)),
-        bytes: take
+        files: section.get_or("files", default.files, number(1..=1_000_000)),
+        bytes: section
             .get("bytes", byte_size(MIB..=all))
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(default.bytes),

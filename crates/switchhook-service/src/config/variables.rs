@@ -21,17 +21,17 @@ const RESERVED: [&str; 4] = [
 
 pub(super) fn variables(mut section: Section<'_>) -> Names {
     let names = Names::default();
-    let mut take = |key, default| section.get_or(key, default, variable);
+    let mut read = |key, default| section.get_or(key, default, variable);
     Names {
-        response_status: take("response_status", names.response_status),
-        response_status_code: take("response_status_code", names.response_status_code),
-        response_status_type: take("response_status_type", names.response_status_type),
-        response_duration: take("response_duration", names.response_duration),
-        response_raw: take("response_raw", names.response_raw),
-        response_error: take("response_error", names.response_error),
-        error_reason: take("error_reason", names.error_reason),
-        error_detail: take("error_detail", names.error_detail),
-        line: take("line", names.line),
+        response_status: read("response_status", names.response_status),
+        response_status_code: read("response_status_code", names.response_status_code),
+        response_status_type: read("response_status_type", names.response_status_type),
+        response_duration: read("response_duration", names.response_duration),
+        response_raw: read("response_raw", names.response_raw),
+        response_error: read("response_error", names.response_error),
+        error_reason: read("error_reason", names.error_reason),
+        error_detail: read("error_detail", names.error_detail),
+        line: read("line", names.line),
     }
 }
 

@@ -283,7 +283,7 @@ fn delivery(mut section: Section<'_>) -> DeliveryLimits {
 /// Default pause of a breaker: the default timeout, which is the longest wait of the one call that
 /// then tries the webhook again.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Allowed pauses: a shorter one gives the webhook no rest, and a longer one outlasts the outage.
+/// Allowed pauses: a shorter one gives the webhook no time to recover, and a longer one outlasts the outage.
 const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {

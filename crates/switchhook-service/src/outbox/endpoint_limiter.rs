@@ -42,14 +42,14 @@ pub(super) struct EndpointLimiter {
     /// Attempts allowed at a time; grows with each success up to the endpoint's limit.
     window: usize,
     /// Start times of the attempts within the current rate window.
-    begun: VecDeque<Instant>,
+    starts: VecDeque<Instant>,
     /// Failures in a row.
     failures: u32,
     pause: Duration,
     closed_until: Option<Instant>,
     /// There may be a backlog: the next success makes it due.
     backlog: bool,
-    pulled: Option<Instant>,
+    last_pull: Option<Instant>,
     pull_at: Option<Instant>,
 }
 
@@ -60,12 +60,12 @@ impl EndpointLimiter {
         Self {
             in_flight: 0,
             window: options.max_in_flight.max(1),
-            begun: VecDeque::new(),
+            starts: VecDeque::new(),
             failures: 0,
             pause: Duration::ZERO,
             closed_until: None,
             backlog: true,
-            pulled: None,
+            last_pull: None,
             pull_at: None,
         }
     }
@@ -90,17 +90,17 @@ impl EndpointLimiter {
     pub(super) fn room(&mut self, options: &Endpoint, now: Instant) -> usize {
         let (most, within) = rate(options);
         while self
-            .begun
+            .starts
             .front()
-            .is_some_and(|&begun| begun + within <= now)
+            .is_some_and(|&starts| starts + within <= now)
         {
-            self.begun.pop_front();
+            self.starts.pop_front();
         }
         if self.closed_until.is_some_and(|until| now < until) {
             return 0;
         }
         let window = self.window.min(options.max_in_flight.max(1));
-        let by_rate = most.saturating_sub(self.begun.len());
+        let by_rate = most.saturating_sub(self.starts.len());
         window.saturating_sub(self.in_flight).min(by_rate)
     }
 
@@ -110,13 +110,14 @@ impl EndpointLimiter {
             return None;
         }
         let (most, within) = rate(options);
-        let by_rate = self.begun.front().filter(|_| self.begun.len() >= most);
-        self.closed_until.max(by_rate.map(|&begun| begun + within))
+        let by_rate = self.starts.front().filter(|_| self.starts.len() >= most);
+        self.closed_until
+            .max(by_rate.map(|&starts| starts + within))
     }
 
     pub(super) fn begin(&mut self, now: Instant) {
         self.in_flight += 1;
-        self.begun.push_back(now);
+        self.starts.push_back(now);
     }
 
     pub(super) fn end(
@@ -141,7 +142,9 @@ impl EndpointLimiter {
         let was_slow = self.failures >= SLOW_AFTER;
         if self.backlog {
             self.backlog = false;
-            let free = self.pulled.map_or(now, |pulled| pulled + PULL_EVERY);
+            let free = self
+                .last_pull
+                .map_or(now, |last_pull| last_pull + PULL_EVERY);
             self.pull_at.get_or_insert(free.max(now));
         }
         self.failures = 0;
@@ -186,7 +189,7 @@ impl EndpointLimiter {
             return false;
         }
         self.pull_at = None;
-        self.pulled = Some(now);
+        self.last_pull = Some(now);
         true
     }
 
@@ -209,7 +212,7 @@ fn rate(options: &Endpoint) -> (usize, Duration) {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "as said"
+            reason = "a rate beyond usize saturates"
         )]
         return (rate.floor() as usize, Duration::from_secs(1));
     }

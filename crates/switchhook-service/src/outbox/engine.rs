@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
 use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
+use super::housekeeping::housekeeping;
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
@@ -271,14 +272,10 @@ impl<D: Deliver> Engine<D> {
             return;
         }
         self.housekeeping_at = None;
-        let (store, health, options) = (
-            self.store.clone(),
-            self.health.clone(),
-            self.options.clone(),
-        );
+        let (store, health, keep) = (self.store.clone(), self.health.clone(), self.options.keep);
         let known: BTreeSet<String> = self.limiters.keys().cloned().collect();
         self.spawn(Task::default(), async move {
-            if let Err(error) = housekeeping(&store, &known, &health, &options).await {
+            if let Err(error) = housekeeping(&store, &known, &health, keep).await {
                 tracing::debug!(%error, "outbox housekeeping failed");
             }
             TaskResult::HousekeepingDone
@@ -350,40 +347,4 @@ fn log_change(endpoint: &str, change: StateChange) {
         }
         StateChange::Recovered => tracing::info!(endpoint, "the endpoint accepts deliveries again"),
     }
-}
-
-async fn housekeeping(
-    store: &Store,
-    known: &BTreeSet<String>,
-    health: &watch::Sender<Health>,
-    options: &OutboxOptions,
-) -> Result<(), StoreError> {
-    let mut problems: Vec<String> = Vec::new();
-    for (endpoint, reason) in store.pauses().await? {
-        problems.push(format!(
-            "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox resume {endpoint}`"
-        ));
-    }
-    for backlog in store.backlogs().await? {
-        if backlog.waiting > 0 && !known.contains(&backlog.endpoint) {
-            let (waiting, endpoint) = (backlog.waiting, backlog.endpoint);
-            problems.push(format!(
-                "{waiting} documents wait for [webhooks.{endpoint}], which is not in the configuration; add it again"
-            ));
-        }
-    }
-    let found = if problems.is_empty() {
-        Health::well()
-    } else {
-        Health::ill(problems.join(". "))
-    };
-    health.send_if_modified(|health| {
-        let changed = *health != found;
-        if changed && !found.ok {
-            tracing::error!("{}", found.what);
-        }
-        *health = found;
-        changed
-    });
-    store.prune(options.keep).await.map(drop)
 }

@@ -12,6 +12,7 @@ mod attempt;
 pub mod content;
 mod endpoint_limiter;
 mod engine;
+mod housekeeping;
 mod operator;
 
 use std::collections::HashMap;

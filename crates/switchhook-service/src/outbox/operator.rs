@@ -118,7 +118,7 @@ mod tests {
         };
         assert!(
             states(by_id).is_empty(),
-            "an id is meant whatever its state"
+            "an id selects its document in any state"
         );
     }
 }

@@ -77,9 +77,9 @@ impl Secrets {
             .flat_map(|line| base64_candidates(&line.what))
             .collect();
         for text in texts {
-            let masked = replacements.bytes(&text);
-            if masked != text {
-                replacements.push(STANDARD.encode(&text), STANDARD.encode(masked));
+            let redacted = replacements.bytes(&text);
+            if redacted != text {
+                replacements.push(STANDARD.encode(&text), STANDARD.encode(redacted));
             }
         }
         replacements.sort();
@@ -121,26 +121,26 @@ fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
 /// Collects values whose name sounds like a secret.
 fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
     match what {
-        RecordedEvent::Switch(text) => of_event(&text.0, found),
-        RecordedEvent::Event(json) => of_json_event(&json.0, found),
-        RecordedEvent::Question(json) => of_body(&json.0, found),
+        RecordedEvent::Switch(text) => collect_from_event(&text.0, found),
+        RecordedEvent::Event(json) => collect_from_json_event(&json.0, found),
+        RecordedEvent::Question(json) => collect_from_body(&json.0, found),
         RecordedEvent::Request {
             url, headers, body, ..
         } => {
             if let Ok(url) = Url::parse(url) {
                 url.query_pairs()
-                    .for_each(|(name, value)| note_named(&name, &value, found));
+                    .for_each(|(name, value)| insert_named(&name, &value, found));
             }
             headers
                 .iter()
-                .for_each(|(name, value)| note_named(name, value, found));
-            of_body(&body.0, found);
+                .for_each(|(name, value)| insert_named(name, value, found));
+            collect_from_body(&body.0, found);
         }
         RecordedEvent::Outcome { body, mapped, .. } => {
-            of_body(&body.0, found);
+            collect_from_body(&body.0, found);
             mapped
                 .iter()
-                .for_each(|(name, text)| note_named(name, text, found));
+                .for_each(|(name, text)| insert_named(name, text, found));
         }
         RecordedEvent::Us(_)
         | RecordedEvent::Closed
@@ -152,51 +152,53 @@ fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
 }
 
 /// Reads variables and headers of a plain event.
-fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
+fn collect_from_event(text: &[u8], found: &mut BTreeSet<String>) {
     for line in String::from_utf8_lossy(text).lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;
         };
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        note_named(own_name(name), &value, found);
+        insert_named(bare_name(name), &value, found);
     }
 }
 
-fn of_json_event(json: &[u8], found: &mut BTreeSet<String>) {
+fn collect_from_json_event(json: &[u8], found: &mut BTreeSet<String>) {
     let fields = serde_json::from_slice::<serde_json::Map<String, Value>>(json);
     for (name, value) in fields.unwrap_or_default() {
-        of_json(own_name(&name), &value, found);
+        collect_from_json(bare_name(&name), &value, found);
     }
 }
 
 /// Returns a variable's name without the prefixes it has in an event.
-fn own_name(name: &str) -> &str {
+fn bare_name(name: &str) -> &str {
     let name = name.strip_prefix("variable_").unwrap_or(name);
     name.strip_prefix("flow.key.").unwrap_or(name)
 }
 
 /// Reads JSON or a form; other bodies have no names.
-fn of_body(body: &[u8], found: &mut BTreeSet<String>) {
+fn collect_from_body(body: &[u8], found: &mut BTreeSet<String>) {
     if let Ok(json) = serde_json::from_slice(body) {
-        return of_json("", &json, found);
+        return collect_from_json("", &json, found);
     }
     for (name, value) in url::form_urlencoded::parse(body) {
-        note_named(&name, &value, found);
+        insert_named(&name, &value, found);
     }
 }
 
-fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
+fn collect_from_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
     match json {
-        Value::String(text) => note_named(name, text, found),
-        Value::Array(list) => list.iter().for_each(|one| of_json("", one, found)),
+        Value::String(text) => insert_named(name, text, found),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|one| collect_from_json("", one, found)),
         Value::Object(fields) => fields
             .iter()
-            .for_each(|(name, one)| of_json(name, one, found)),
+            .for_each(|(name, one)| collect_from_json(name, one, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn note_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
+fn insert_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
     if sounds_secret(name) && value.len() >= MIN_NAMED_BYTES {
         found.insert(value.to_owned());
         // "Bearer abc" in one field may be "abc" in another.

@@ -21,7 +21,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     fs::create_dir_all(&options.folder)?;
     let RedactedCall { header, lines } = secrets.redact(header, lines);
-    let moment = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
+    let began = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
     // A channel's Unique-ID comes from outside.
     let uuid: String = header
         .uuid
@@ -29,9 +29,9 @@ pub(super) fn write(
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(64)
         .collect();
-    let name = format!("{}-{uuid}{SUFFIX}", moment.format("%Y%m%dT%H%M%S%.3fZ"));
+    let name = format!("{}-{uuid}{SUFFIX}", began.format("%Y%m%dT%H%M%S%.3fZ"));
     let part = options.folder.join(format!(".{name}.part"));
-    let mut out = BufWriter::new(private(&part)?);
+    let mut out = BufWriter::new(create_private(&part)?);
     serde_json::to_writer(&mut out, &header)?;
     out.write_all(b"\n")?;
     for line in &lines {
@@ -41,10 +41,10 @@ pub(super) fn write(
     out.flush()?;
     drop(out);
     fs::rename(&part, options.folder.join(name))?;
-    tidy(options)
+    remove_oldest(options)
 }
 
-fn private(part: &Path) -> io::Result<File> {
+fn create_private(part: &Path) -> io::Result<File> {
     let mut open = OpenOptions::new();
     open.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -53,7 +53,7 @@ fn private(part: &Path) -> io::Result<File> {
 }
 
 /// Removes the oldest recordings until the rest is within the limits. Other files are left alone.
-fn tidy(options: &RecorderOptions) -> io::Result<()> {
+fn remove_oldest(options: &RecorderOptions) -> io::Result<()> {
     let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
     for entry in fs::read_dir(&options.folder)? {
         let entry = entry?;

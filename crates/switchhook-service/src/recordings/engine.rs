@@ -24,12 +24,12 @@ const POLL_IDLE_EVERY: Duration = Duration::from_secs(10);
 
 /// Publishes the recordings of finished calls.
 #[derive(Debug)]
-pub struct Engine {
+pub struct PublishEngine {
     context: StoreContext,
     running: JoinSet<()>,
 }
 
-impl Engine {
+impl PublishEngine {
     /// Returns an engine over `store`; `documents` knows the waiting calls' content.
     #[must_use]
     pub fn new(store: Store, documents: Arc<dyn DocumentMaker>) -> Self {

@@ -77,7 +77,7 @@ impl FileSnapshot {
     ///
     /// # Errors
     /// Returns [`PublishError::NotReady`] when it has changed or is gone.
-    pub(crate) async fn is_unchanged(&self) -> Result<(), PublishError> {
+    pub(crate) async fn check_unchanged(&self) -> Result<(), PublishError> {
         let found = tokio::fs::metadata(&self.file).await;
         let found = found.map(|metadata| (metadata.len(), metadata.modified().ok()));
         if found.is_ok_and(|found| found == (self.bytes, self.modified)) {
@@ -185,10 +185,10 @@ mod tests {
 
     #[test]
     fn a_file_is_whole_when_its_head_does_not_promise_more() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("a.wav");
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("a.wav");
         let wav = |size: u32| [b"RIFF", &size.to_le_bytes()[..], b"WAVE", b"12345678"].concat();
-        let not_yet = |why: &str| Err(PublishError::NotReady(why.into()));
+        let any_not_ready = |why: &str| Err(PublishError::NotReady(why.into()));
         let cases = [
             (wav(12), Ok(20)),
             // The writer did not fill in the size, so the header tells nothing about the end.
@@ -196,42 +196,48 @@ mod tests {
             (wav(u32::MAX), Ok(20)),
             (
                 wav(13),
-                not_yet("it is incomplete: its header announces more bytes"),
+                any_not_ready("it is incomplete: its header announces more bytes"),
             ),
-            (Vec::new(), not_yet("it is empty")),
+            (Vec::new(), any_not_ready("it is empty")),
             (b"ID3".to_vec(), Ok(3)),
         ];
         for (bytes, expected) in cases {
             fs::write(&file, &bytes).unwrap();
-            let seen = inspect(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
-            assert_eq!(seen, expected, "{bytes:?}");
+            let snapshot = inspect(temp.path(), "a.wav", Some(20)).map(|snapshot| snapshot.bytes);
+            assert_eq!(snapshot, expected, "{bytes:?}");
         }
         fs::write(&file, [b'x'; 21]).unwrap();
-        let seen = inspect(place.path(), "a.wav", Some(20));
-        assert!(matches!(seen, Err(PublishError::Permanent(_))), "{seen:?}");
+        let snapshot = inspect(temp.path(), "a.wav", Some(20));
+        assert!(
+            matches!(snapshot, Err(PublishError::Permanent(_))),
+            "{snapshot:?}"
+        );
     }
 
     #[cfg(unix)]
     #[test]
     fn a_link_out_of_the_folder_is_never_followed() {
         use std::os::unix::fs::symlink;
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("rec");
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("rec");
         fs::create_dir_all(folder.join("real")).unwrap();
-        fs::write(place.path().join("secret"), "another's").unwrap();
+        fs::write(temp.path().join("secret"), "another's").unwrap();
         fs::write(folder.join("real/a.wav"), "a call").unwrap();
-        symlink(place.path(), folder.join("up")).unwrap();
-        symlink(place.path().join("secret"), folder.join("b.wav")).unwrap();
+        symlink(temp.path(), folder.join("up")).unwrap();
+        symlink(temp.path().join("secret"), folder.join("b.wav")).unwrap();
         symlink(folder.join("real"), folder.join("today")).unwrap();
         for out in ["up/secret", "b.wav", "real"] {
-            let seen = inspect(&folder, out, None);
+            let snapshot = inspect(&folder, out, None);
             assert!(
-                matches!(seen, Err(PublishError::Permanent(_))),
-                "{out}: {seen:?}"
+                matches!(snapshot, Err(PublishError::Permanent(_))),
+                "{out}: {snapshot:?}"
             );
         }
         assert_eq!(inspect(&folder, "today/a.wav", None).unwrap().bytes, 6);
-        let seen = inspect(&folder, "c.wav", None);
-        assert!(matches!(seen, Err(PublishError::NotReady(_))), "{seen:?}");
+        let snapshot = inspect(&folder, "c.wav", None);
+        assert!(
+            matches!(snapshot, Err(PublishError::NotReady(_))),
+            "{snapshot:?}"
+        );
     }
 }

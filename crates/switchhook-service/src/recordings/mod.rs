@@ -38,7 +38,7 @@ use tokio::sync::Semaphore;
 
 use switchhook_store::Published;
 
-pub use engine::Engine;
+pub use engine::PublishEngine;
 pub use folder::{FileSnapshot, Folder, encode_path};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
 
@@ -168,9 +168,7 @@ impl Publisher {
             PublishTo::Target(target) => target.publish(call_uuid, path_in_folder, snapshot).await,
         }
     }
-}
 
-impl Publisher {
     /// Deletes the uploads of a call.
     async fn delete_uploads(&self, call_uuid: &str) -> Result<(), String> {
         let PublishTo::Target(target) = &self.publish_to else {

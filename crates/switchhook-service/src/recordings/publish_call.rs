@@ -228,16 +228,16 @@ async fn inspect_files(publisher: &Publisher, paths: Vec<String>, may_wait: bool
         let snapshot = publisher.inspect(&path_in_folder).await;
         files.insert(path, snapshot.map(|snapshot| (path_in_folder, snapshot)));
     }
-    let not_yet = files
+    let any_not_ready = files
         .values()
         .any(|file| matches!(file, Err(PublishError::NotReady(_))));
-    if (may_wait && not_yet) || files.values().all(Result::is_err) {
+    if (may_wait && any_not_ready) || files.values().all(Result::is_err) {
         return files;
     }
     sleep(SETTLE_TIME).await;
     for file in files.values_mut() {
         let Ok((_, snapshot)) = file else { continue };
-        if let Err(error) = snapshot.is_unchanged().await {
+        if let Err(error) = snapshot.check_unchanged().await {
             *file = Err(error);
         }
     }

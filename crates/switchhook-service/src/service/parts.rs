@@ -12,7 +12,7 @@ use crate::call_control::park::Parking;
 use crate::config::{Config, Diagnostics};
 use crate::follow::{CallQuery, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
-use crate::recordings::{DocumentMaker, Engine};
+use crate::recordings::{DocumentMaker, PublishEngine};
 use switchhook_admin::http::Posts;
 use switchhook_store::Store;
 
@@ -65,7 +65,7 @@ pub(super) fn publish(
     documents: &Arc<DocumentBuilder>,
 ) -> Publishing {
     let making = Arc::clone(documents) as Arc<dyn DocumentMaker>;
-    let engine = Engine::new(store.clone(), making);
+    let engine = PublishEngine::new(store.clone(), making);
     let (health, stop) = (engine.health(), CancellationToken::new());
     Publishing {
         is_wanted: config.recordings.upload.is_some(),

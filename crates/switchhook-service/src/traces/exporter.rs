@@ -52,11 +52,11 @@ pub struct Exporter {
     http: Client,
     url: Url,
     /// The URL without its query, which may contain a token.
-    shown: String,
+    display_url: String,
     auth: Auth,
     resource: Resource,
-    waiting: mpsc::Receiver<Span>,
-    batch: Vec<Span>,
+    queue: mpsc::Receiver<Span>,
+    pending: Vec<Span>,
     health: watch::Sender<Health>,
 }
 
@@ -64,7 +64,7 @@ impl Exporter {
     pub(super) fn new(
         url: Url,
         options: &TraceOptions,
-        waiting: mpsc::Receiver<Span>,
+        queue: mpsc::Receiver<Span>,
     ) -> Result<Self, ExporterError> {
         // The operator chose the collector, not a call, so the rules of [egress] do not apply.
         let http = Client::builder()
@@ -73,16 +73,16 @@ impl Exporter {
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
-        let mut shown = url.clone();
-        shown.set_query(None);
+        let mut display_url = url.clone();
+        display_url.set_query(None);
         Ok(Self {
-            shown: shown.into(),
+            display_url: display_url.into(),
             http: http.map_err(|error| ExporterError(error.to_string()))?,
             url,
             auth: options.auth.clone(),
             resource: message::resource(&options.service_name),
-            waiting,
-            batch: Vec::with_capacity(MAX_BATCH_SPANS),
+            queue,
+            pending: Vec::with_capacity(MAX_BATCH_SPANS),
             health: watch::Sender::new(Health::well()),
         })
     }
@@ -99,38 +99,38 @@ impl Exporter {
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                some = self.gather() => if !some { return },
+                has_spans = self.gather() => if !has_spans { return },
             }
-            let spans = std::mem::take(&mut self.batch);
-            unsent = self.send_with_retries(self.bundle(spans), &stop).await;
+            let spans = std::mem::take(&mut self.pending);
+            unsent = self.send_with_retries(self.encode(spans), &stop).await;
         }
-        self.waiting.close();
-        while let Some(span) = self.waiting.recv().await {
-            self.batch.push(span);
+        self.queue.close();
+        while let Some(span) = self.queue.recv().await {
+            self.pending.push(span);
         }
-        let last = std::mem::take(&mut self.batch);
-        let count = last.len() + unsent.as_ref().map_or(0, |bundle| bundle.count);
+        let last = std::mem::take(&mut self.pending);
+        let count = last.len() + unsent.as_ref().map_or(0, |batch| batch.count);
         if timeout(SHUTDOWN_LIMIT, self.send_last(unsent, last))
             .await
             .is_err()
         {
             warn!(
                 spans = count,
-                "the collector was too slow: the last spans are lost"
+                "the collector was too slow: some of the last spans are lost"
             );
         }
     }
 
     /// Collects a batch; returns `false` when no more spans will come. Cancel safe.
     async fn gather(&mut self) -> bool {
-        let room = MAX_BATCH_SPANS.saturating_sub(self.batch.len());
-        if room > 0 && self.waiting.recv_many(&mut self.batch, room).await == 0 {
+        let room = MAX_BATCH_SPANS.saturating_sub(self.pending.len());
+        if room > 0 && self.queue.recv_many(&mut self.pending, room).await == 0 {
             return false;
         }
         let until = Instant::now() + LINGER;
-        while self.batch.len() < MAX_BATCH_SPANS {
-            let room = MAX_BATCH_SPANS - self.batch.len();
-            let more = timeout_at(until, self.waiting.recv_many(&mut self.batch, room));
+        while self.pending.len() < MAX_BATCH_SPANS {
+            let room = MAX_BATCH_SPANS - self.pending.len();
+            let more = timeout_at(until, self.queue.recv_many(&mut self.pending, room));
             if !matches!(more.await, Ok(count) if count > 0) {
                 break;
             }
@@ -138,34 +138,34 @@ impl Exporter {
         true
     }
 
-    fn bundle(&self, spans: Vec<Span>) -> SpanBatch {
+    fn encode(&self, spans: Vec<Span>) -> SpanBatch {
         SpanBatch::new(spans, &self.resource)
     }
 
     /// Sends a batch until it is accepted or given up. Returns the batch if `stop` comes first.
     async fn send_with_retries(
         &self,
-        bundle: SpanBatch,
+        batch: SpanBatch,
         stop: &CancellationToken,
     ) -> Option<SpanBatch> {
         let until = Instant::now() + RETRY_FOR;
         let mut wait = FIRST_WAIT;
         loop {
-            let sent = tokio::select! {
-                () = stop.cancelled() => return Some(bundle),
-                sent = self.send(&bundle) => sent,
+            let result = tokio::select! {
+                () = stop.cancelled() => return Some(batch),
+                result = self.send(&batch) => result,
             };
-            self.update_health(sent.as_ref().err());
-            let again =
-                matches!(sent, Err(ExportError::Retryable(_))) && Instant::now() + wait < until;
-            if !again {
-                if sent.is_err() {
-                    count_spans("dropped", bundle.count);
+            self.update_health(result.as_ref().err());
+            let may_retry =
+                matches!(result, Err(ExportError::Retryable(_))) && Instant::now() + wait < until;
+            if !may_retry {
+                if result.is_err() {
+                    count_spans("dropped", batch.count);
                 }
                 return None;
             }
             tokio::select! {
-                () = stop.cancelled() => return Some(bundle),
+                () = stop.cancelled() => return Some(batch),
                 () = sleep(wait) => {}
             }
             wait = (wait * 2).min(MAX_WAIT);
@@ -174,11 +174,11 @@ impl Exporter {
 
     async fn send_last(&self, unsent: Option<SpanBatch>, mut spans: Vec<Span>) {
         let mut next = unsent;
-        while let Some(bundle) = next.take().or_else(|| self.next_batch(&mut spans)) {
-            let sent = self.send(&bundle).await;
-            self.update_health(sent.as_ref().err());
-            if sent.is_err() {
-                return count_spans("dropped", bundle.count + spans.len());
+        while let Some(batch) = next.take().or_else(|| self.next_batch(&mut spans)) {
+            let result = self.send(&batch).await;
+            self.update_health(result.as_ref().err());
+            if result.is_err() {
+                return count_spans("dropped", batch.count + spans.len());
             }
         }
     }
@@ -187,10 +187,10 @@ impl Exporter {
     fn next_batch(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
         let rest = spans.split_off(spans.len().min(MAX_BATCH_SPANS));
         let first = std::mem::replace(spans, rest);
-        (!first.is_empty()).then(|| self.bundle(first))
+        (!first.is_empty()).then(|| self.encode(first))
     }
 
-    async fn send(&self, bundle: &SpanBatch) -> Result<(), ExportError> {
+    async fn send(&self, batch: &SpanBatch) -> Result<(), ExportError> {
         let request = self.http.post(self.url.clone());
         let request = match &self.auth {
             Auth::Basic { username, password } => {
@@ -200,11 +200,11 @@ impl Exporter {
             Auth::None | Auth::OAuth2(_) => request,
         };
         let kind = HeaderValue::from_static("application/x-protobuf");
-        let body = bundle.body.clone();
-        let sent = request.header(CONTENT_TYPE, kind).body(body).send();
-        let unreachable =
+        let body = batch.body.clone();
+        let result = request.header(CONTENT_TYPE, kind).body(body).send();
+        let connection_error =
             |error: reqwest::Error| ExportError::Retryable(root_cause(&error.without_url()));
-        let mut answer = sent.await.map_err(unreachable)?;
+        let mut answer = result.await.map_err(connection_error)?;
         let status = answer.status();
         if !status.is_success() {
             return Err(status_error(status));
@@ -216,15 +216,15 @@ impl Exporter {
                 break;
             }
         }
-        let rejected = message::rejected(&text, bundle.count);
-        count_spans("sent", bundle.count - rejected);
+        let rejected = message::rejected(&text, batch.count);
+        count_spans("sent", batch.count - rejected);
         count_spans("dropped", rejected);
         Ok(())
     }
 
     /// Logs each change once, not each attempt.
     fn update_health(&self, error: Option<&ExportError>) {
-        let (url, before) = (&self.shown, self.health.borrow().ok);
+        let (url, before) = (&self.display_url, self.health.borrow().ok);
         match error {
             None if before => {}
             None => {

@@ -37,8 +37,8 @@ const UNSAFE: &AsciiSet = &CONTROLS
 #[derive(Default)]
 pub(crate) struct Replacements {
     all: Vec<(String, String)>,
-    /// For plain events only. A replay decodes a value with a `%` once more, so a redacted one
-    /// keeps a `%`.
+    /// For plain events only. They do not carry `%` faithfully, so the program requests a value
+    /// with a `%` from the switch once more. A redacted value therefore keeps a `%`.
     of_events: Vec<(String, String)>,
 }
 
@@ -60,8 +60,8 @@ impl Replacements {
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         let of_event = utf8_percent_encode(secret, UNSAFE).to_string();
         if of_event.contains('%') {
-            let masked = stars.replacen('*', "%2A", 1);
-            self.of_events.push((of_event.clone(), masked));
+            let redacted = stars.replacen('*', "%2A", 1);
+            self.of_events.push((of_event.clone(), redacted));
         }
         for encoded in [
             utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),

@@ -184,7 +184,7 @@ async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Resp
     let mut files = ServeDir::new(&links.folder.local).append_index_html_on_directories(false);
     match files.try_call(request).await {
         Ok(response) => response.map(Body::new),
-        // The system's error is no business of the client.
+        // Clients do not see the system's error.
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }

@@ -104,7 +104,7 @@ impl Target {
         self.check_folder()?;
         self.upload(&key, snapshot).await?;
         let there = self.store.head(&key).await.map_err(unavailable)?;
-        snapshot.is_unchanged().await?;
+        snapshot.check_unchanged().await?;
         if there.size != snapshot.bytes {
             let what = format!("{} of its {} bytes arrived", there.size, snapshot.bytes);
             return Err(PublishError::TargetUnavailable(what));

@@ -92,7 +92,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
     let folder = TargetKind::Folder {
         path: "/srv/recordings".into(),
     };
-    let wrong = TargetKind::Azure {
+    let bad_key = TargetKind::Azure {
         container: "acme".into(),
         endpoint: None,
         key_id: "acme".into(),
@@ -109,7 +109,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
     };
     for (options, key) in [
         (options(folder), "public_url"),
-        (options(wrong), "key"),
+        (options(bad_key), "key"),
         (options(json), "key"),
         (template, "public_url"),
     ] {
@@ -121,35 +121,38 @@ fn what_cannot_be_is_said_before_the_first_recording() {
 
 #[tokio::test]
 async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_and_deleted() {
-    let place = tempfile::tempdir().unwrap();
-    let file = place.path().join("rec.wav");
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("rec.wav");
     let bytes: Vec<u8> = (0..2 * PART_BYTES + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     let options = TargetOptions {
         folder: Folder {
-            local: place.path().into(),
+            local: temp.path().into(),
             on_switch: "/rec".into(),
         },
         public_url: Some("https://rec.example/{{ key }}".into()),
         prefix: String::new(),
         ..options(TargetKind::Folder {
-            path: place.path().join("public"),
+            path: temp.path().join("public"),
         })
     };
     let target = Target::open(&options).unwrap();
     assert!(target.probe().await.is_err(), "the folder is not there");
-    std::fs::create_dir(place.path().join("public")).unwrap();
+    std::fs::create_dir(temp.path().join("public")).unwrap();
     target.probe().await.unwrap();
-    let seen = target.folder().inspect("rec.wav", None).await.unwrap();
+    let snapshot = target.folder().inspect("rec.wav", None).await.unwrap();
     for (call, path_in_folder) in [
         ("u1", "rec.wav"),
         ("u1", "2026/rec.wav"),
         ("u10", "rec.wav"),
     ] {
-        let link = target.publish(call, path_in_folder, &seen).await.unwrap();
+        let link = target
+            .publish(call, path_in_folder, &snapshot)
+            .await
+            .unwrap();
         assert_eq!(link, format!("https://rec.example/{call}/{path_in_folder}"));
-        let there = place.path().join("public").join(call).join(path_in_folder);
-        assert!(std::fs::read(there).unwrap() == bytes);
+        let uploaded = temp.path().join("public").join(call).join(path_in_folder);
+        assert!(std::fs::read(uploaded).unwrap() == bytes);
     }
     let mut keys = target.keys_of_call("u1").await.unwrap();
     keys.sort();
@@ -160,6 +163,6 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
     assert_eq!(target.keys_of_call("u10").await.unwrap().len(), 1);
     // A file that has changed since the snapshot is not published.
     std::fs::write(&file, "other").unwrap();
-    let result = target.publish("u2", "rec.wav", &seen).await;
+    let result = target.publish("u2", "rec.wav", &snapshot).await;
     assert!(result.is_err(), "{result:?}");
 }
