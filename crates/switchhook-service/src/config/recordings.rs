@@ -63,7 +63,7 @@ pub struct ServeOptions {
     pub expires: Duration,
 }
 
-/// Shortest secret, in bytes: a shorter one can be guessed.
+/// Shortest secret: a shorter one can be guessed.
 const SECRET_LEAST: usize = 16;
 
 pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
@@ -95,7 +95,7 @@ fn serve(mut section: Section<'_>) -> Option<ServeOptions> {
     };
     let length = serve.secret.reveal().len();
     if (1..SECRET_LEAST).contains(&length) {
-        let what = format!("has {length} bytes, fewer than the minimum of {SECRET_LEAST}");
+        let what = format!("has {length} characters, fewer than the minimum of {SECRET_LEAST}");
         let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
         section.fault(
             given,

@@ -1,9 +1,9 @@
 //! Reads a table of the file key by key.
 //!
-//! The caller asks a [`Section`] for each key with the key's parser (`section.get("timeout",
-//! duration(MIN..=MAX))`). When the section is dropped, it reports every key of the table that
-//! nobody asked for. So the keys that the code reads are the keys that are known: there is no
-//! second list.
+//! The code reads each key of a [`Section`] with the key's parser
+//! (`section.get("timeout", duration(MIN..=MAX))`). When the section is dropped, it reports every
+//! key of the table that was not read. So the keys that the code reads are the keys that are known:
+//! there is no second list.
 
 use toml_edit::{Item, TableLike, Value};
 
@@ -25,6 +25,7 @@ pub(super) struct Section<'r> {
     pub(super) context: &'r ReadContext<'r>,
     content: SectionContent<'r>,
     path: String,
+    /// The path with `NAME` and `[]` in place of names and indexes.
     shape: String,
     known: Vec<&'static str>,
     /// Groups of keys of which one is required and none is present, each with its help.
@@ -58,17 +59,17 @@ impl<'r> Section<'r> {
         }
     }
 
-    /// Returns the value of `key` if it is present and `kind` accepts it.
+    /// Returns the value of `key` if it is present and `parse` accepts it.
     pub(super) fn get<T>(
         &mut self,
         key: &'static str,
-        kind: impl Fn(&Value) -> Parsed<T>,
+        parse: impl Fn(&Value) -> Parsed<T>,
     ) -> Option<T> {
         let item = self.take_item(key)?;
         let read = item
             .as_value()
             .ok_or_else(value::unexpected_table)
-            .and_then(kind);
+            .and_then(parse);
         read.map_err(|problem| self.fault(key, problem)).ok()
     }
 
@@ -77,9 +78,9 @@ impl<'r> Section<'r> {
         &mut self,
         key: &'static str,
         default: T,
-        kind: impl Fn(&Value) -> Parsed<T>,
+        parse: impl Fn(&Value) -> Parsed<T>,
     ) -> T {
-        self.get(key, kind).unwrap_or(default)
+        self.get(key, parse).unwrap_or(default)
     }
 
     /// Returns the value of the required `key`, or `T::default()` after a fault.
@@ -87,10 +88,10 @@ impl<'r> Section<'r> {
         &mut self,
         key: &'static str,
         help: &str,
-        kind: impl Fn(&Value) -> Parsed<T>,
+        parse: impl Fn(&Value) -> Parsed<T>,
     ) -> T {
         self.require_one_of(&[key], help);
-        self.get(key, kind).unwrap_or_default()
+        self.get(key, parse).unwrap_or_default()
     }
 
     /// Whether `key` is in the file, whatever its type.
@@ -189,9 +190,9 @@ impl<'r> Section<'r> {
 
     /// Adds a fault for each of `keys` after the first one present.
     pub(super) fn at_most_one(&self, keys: &[&'static str]) {
-        let mut there = keys.iter().filter(|key| self.has(key));
-        let Some(first) = there.next() else { return };
-        for other in there {
+        let mut present = keys.iter().filter(|key| self.has(key));
+        let Some(first) = present.next() else { return };
+        for other in present {
             let what = format!("conflicts with {first}: only one of them is allowed");
             self.fault(
                 other,

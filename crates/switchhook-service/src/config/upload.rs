@@ -45,7 +45,7 @@ pub(super) fn upload(mut section: Section<'_>) -> Option<TargetOptions> {
     let public_url = section.get("public_url", optional(one_line)).flatten();
     if to.scheme == DestinationScheme::File && public_url.is_none() && section.has("to") {
         let help = "add public_url = \"https://rec.example/{{ key }}\"";
-        let what = "is missing: links to a folder cannot be signed";
+        let what = "is missing: links to a folder are never signed";
         section.fault("public_url", Problem::new(what, help));
     }
     let options = TargetOptions {

@@ -195,7 +195,7 @@ pub(super) fn one_of<T: Clone>(
 }
 
 /// Parses a list whose elements are all of one kind.
-pub(super) fn list<T>(kind: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> Parsed<Vec<T>> {
+pub(super) fn list<T>(parse: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> Parsed<Vec<T>> {
     move |value| {
         let problem = || Problem::new(found_type(value), "write a list in brackets");
         let array = value.as_array().ok_or_else(problem)?;
@@ -211,7 +211,7 @@ pub(super) fn list<T>(kind: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> 
                 let what = format!("element {}: {}", index + 1, problem.what);
                 Problem::new(what, problem.help)
             };
-            kind(value).map_err(nth)
+            parse(value).map_err(nth)
         };
         array.iter().enumerate().map(element).collect()
     }
@@ -219,11 +219,11 @@ pub(super) fn list<T>(kind: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> 
 
 /// Parses a value whose empty text means "none".
 pub(super) fn optional<T>(
-    kind: impl Fn(&Value) -> Parsed<T>,
+    parse: impl Fn(&Value) -> Parsed<T>,
 ) -> impl Fn(&Value) -> Parsed<Option<T>> {
     move |value| match value.as_str() {
         Some("") => Ok(None),
-        Some(_) | None => kind(value).map(Some),
+        Some(_) | None => parse(value).map(Some),
     }
 }
 

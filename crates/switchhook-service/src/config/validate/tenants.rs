@@ -49,7 +49,7 @@ impl Validator<'_> {
         if let Some(first) = before.iter().position(|other| other.clashes_with(route)) {
             let line = self.context.line_of(&element("routes", first)).unwrap_or(0);
             let what = format!("matches the same calls as the route at line {line}");
-            self.fault(&path, what, "make one of them more specific, or merge them");
+            self.fault(&path, what, "make one of them more exact, or merge them");
         }
         if let Some(account) = &route.account {
             let of = ("account", "accounts");

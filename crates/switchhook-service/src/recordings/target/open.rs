@@ -56,7 +56,7 @@ impl Target {
             (None, None) => {
                 return Err(TargetError {
                     key: "public_url",
-                    what: "is missing: links to a folder cannot be signed".into(),
+                    what: "is missing: links to a folder are never signed".into(),
                     help: "add public_url = \"https://rec.example/{{ key }}\"",
                 });
             }

@@ -50,7 +50,7 @@ fn each_thing_that_cannot_be_is_said_with_its_cure() {
         ),
         (
             &WHOLE.replace("at least 16 characters", "short"),
-            "serve.secret: has 5 bytes, fewer than the minimum of 16",
+            "serve.secret: has 5 characters, fewer than the minimum of 16",
         ),
         (
             &format!("{WHOLE}, listen = \"127.0.0.1:8085\""),

@@ -44,9 +44,9 @@ fn two_routes_for_the_same_calls_are_a_fault_with_both_lines() {
     assert_eq!(
         faults(twice),
         "switchhook.toml:11: routes[1]: matches the same calls as the route at line 8; \
-         make one of them more specific, or merge them"
+         make one of them more exact, or merge them"
     );
-    // A longer prefix, the whole number and a further context are each more specific.
+    // A longer prefix, the whole number and a further context are each more exact.
     for other in [
         "did = \"49301*\"",
         "did = \"4930\"",
