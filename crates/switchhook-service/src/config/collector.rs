@@ -1,4 +1,4 @@
-//! `[traces]`: the collector of spans.
+//! `[traces]`: the collector that spans are sent to.
 
 use toml_edit::Value;
 use url::Url;
@@ -14,7 +14,7 @@ pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
     let default = TraceOptions::default();
     TraceOptions {
         url: section.get("url", optional(collector)).flatten(),
-        auth: auth(section.section("auth")),
+        auth: auth(section.subsection("auth")),
         share: section.get_or("share", default.share, share),
         service_name: section.get_or("service_name", default.service_name, |value| {
             non_empty(value).and_then(|_| one_line(value))
@@ -23,9 +23,9 @@ pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
 }
 
 fn auth(mut section: Section<'_>) -> Auth {
-    section.only_one(&["basic", "bearer"]);
-    let (user, token) = (section.section("basic"), section.section("bearer"));
-    match (user.is_there(), token.is_there()) {
+    section.at_most_one(&["basic", "bearer"]);
+    let (user, token) = (section.subsection("basic"), section.subsection("bearer"));
+    match (user.is_present(), token.is_present()) {
         (true, _) => basic(user),
         (false, true) => bearer(token),
         (false, false) => Auth::None,

@@ -1,4 +1,4 @@
-//! `[keep]`: how long what is over is kept.
+//! `[keep]`: how long finished calls and documents are kept.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,17 +7,17 @@ use super::section::Section;
 use super::value::{duration, optional};
 use switchhook_store::Keep;
 
-/// A minute, for tests of a lab, to a hundred years.
+/// From a minute, for tests in a lab, to a hundred years.
 const RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(100 * 366 * 24 * 3_600);
 
 pub(super) fn keep(mut section: Section<'_>) -> Keep {
     let default = Keep::default();
-    let mut take = |key, default| section.get_or(key, default, optional(duration(RANGE)));
+    let mut read = |key, default| section.get_or(key, default, optional(duration(RANGE)));
     Keep {
-        calls: take("calls", default.calls),
-        answers: take("answers", default.answers),
-        delivered: take("delivered", default.delivered),
-        dead: take("dead", default.dead),
+        calls: read("calls", default.calls),
+        answers: read("answers", default.answers),
+        delivered: read("delivered", default.delivered),
+        dead: read("dead", default.dead),
     }
 }

@@ -1,4 +1,5 @@
-//! A webhook's part of the file as a configuration of its own, to stand in a recording.
+//! Makes an excerpt of the file for each webhook: a configuration of its own, for recordings of
+//! calls.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +8,11 @@ use toml_edit::{ArrayOfTables, Document, DocumentMut, Item, Table, value};
 use super::Config;
 use switchhook_core::tenants::{Pattern, Route};
 
-/// What says how the webhook knows us: secrets, and files of this machine.
+/// Sections that hold secrets or paths of this machine; an excerpt leaves them out.
 const LEFT_OUT: [&str; 3] = ["auth", "signing", "tls"];
 
-/// By the webhook's name; under the empty one what is said of calls that ask none of them.
+/// Returns the excerpts by webhook name. The empty name is the excerpt for calls that use none of
+/// the file's webhooks.
 pub(super) fn excerpts(document: Document<&str>, config: &Config) -> BTreeMap<String, String> {
     let document = document.into_mut();
     let webhooks = document.get("webhooks").and_then(Item::as_table_like);
@@ -40,7 +42,8 @@ fn without_credentials(item: &Item) -> Item {
     }
 }
 
-/// What finds a call's account and flow; `webhook` is the only one that is there.
+/// Returns the settings that find a call's account and flow. `webhook` is the only webhook of the
+/// excerpt.
 fn shared_settings(config: &Config, webhook: Option<&str>) -> DocumentMut {
     let mut own = DocumentMut::new();
     own.insert("listen", Item::Table(Table::new()));
@@ -76,8 +79,8 @@ fn shared_settings(config: &Config, webhook: Option<&str>) -> DocumentMut {
     own
 }
 
-/// A call that asked this webhook came by no route that names another, so that the name does
-/// not matter there; that it is a route does.
+/// Copies a route. A route that names a webhook names the excerpt's webhook instead: a call for
+/// this webhook came by no other such route, so only the route's presence matters.
 fn route(route: &Route, webhook: Option<&str>) -> Table {
     let text = |pattern: &Option<Pattern>| pattern.as_ref().map(ToString::to_string);
     let named = route.webhook.as_ref().and(webhook).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! One reading of a document: what was found out, besides the values.
+//! Collects faults, warnings and key names while a document is read.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -8,75 +8,75 @@ use super::environment::Environment;
 use super::lines::Lines;
 use super::value::Problem;
 
-/// What reading found out, besides the values.
+/// What was collected, besides the settings.
 #[derive(Debug, Default)]
 pub(super) struct ReadReport {
     pub(super) faults: Vec<Diagnostic>,
     pub(super) warnings: Vec<Diagnostic>,
-    /// Every key that was asked for, `NAME` and `[]` in place of names and indexes.
-    pub(super) asked: BTreeSet<String>,
-    /// Those of them that were in the file.
-    pub(super) found: BTreeSet<String>,
+    /// Every key that the code read, with `NAME` and `[]` in place of names and indexes.
+    pub(super) known_keys: BTreeSet<String>,
+    /// The known keys that were in the file.
+    pub(super) present_keys: BTreeSet<String>,
 }
 
-/// One reading of one document.
+/// The context of reading one document.
 pub(super) struct ReadContext<'d> {
-    pub(super) surroundings: &'d dyn Environment,
+    pub(super) environment: &'d dyn Environment,
     lines: &'d Lines,
-    findings: RefCell<ReadReport>,
+    report: RefCell<ReadReport>,
 }
 
 impl<'d> ReadContext<'d> {
-    pub(super) fn new(lines: &'d Lines, surroundings: &'d dyn Environment) -> Self {
+    pub(super) fn new(lines: &'d Lines, environment: &'d dyn Environment) -> Self {
         Self {
-            surroundings,
+            environment,
             lines,
-            findings: RefCell::default(),
+            report: RefCell::default(),
         }
     }
 
-    /// Remembers what is wrong with the key at `path`.
-    pub(super) fn fault(&self, path: &str, wrong: Problem) {
-        let fault = self.located(path, wrong);
-        self.findings.borrow_mut().faults.push(fault);
+    /// Adds a fault at `path`.
+    pub(super) fn fault(&self, path: &str, problem: Problem) {
+        let fault = self.located(path, problem);
+        self.report.borrow_mut().faults.push(fault);
     }
 
-    /// Whether something is wrong with the key at `path` already.
-    pub(super) fn is_faulty(&self, path: &str) -> bool {
-        let findings = self.findings.borrow();
-        findings.faults.iter().any(|fault| fault.key == path)
+    /// Whether there is a fault at `path` already.
+    pub(super) fn has_fault(&self, path: &str) -> bool {
+        let report = self.report.borrow();
+        report.faults.iter().any(|fault| fault.key == path)
     }
 
-    /// Remembers what is worth a look.
-    pub(super) fn warn(&self, path: &str, wrong: Problem) {
-        let fault = self.located(path, wrong);
-        self.findings.borrow_mut().warnings.push(fault);
+    /// Adds a warning at `path`.
+    pub(super) fn warn(&self, path: &str, problem: Problem) {
+        let fault = self.located(path, problem);
+        self.report.borrow_mut().warnings.push(fault);
     }
 
-    /// Remembers that a key was asked for.
-    pub(super) fn asked(&self, shape: String, found: bool) {
-        let mut findings = self.findings.borrow_mut();
+    /// Records that the code read a key. `shape` is its path with `NAME` and `[]`.
+    pub(super) fn record_key(&self, shape: String, found: bool) {
+        let mut report = self.report.borrow_mut();
         if found {
-            findings.found.insert(shape.clone());
+            report.present_keys.insert(shape.clone());
         }
-        findings.asked.insert(shape);
+        report.known_keys.insert(shape);
     }
 
-    /// The line of the key at `path`.
-    pub(super) fn line(&self, path: &str) -> Option<usize> {
+    /// Returns the line of the key at `path`.
+    pub(super) fn line_of(&self, path: &str) -> Option<usize> {
         self.lines.find(path)
     }
 
-    pub(super) fn finish(self) -> ReadReport {
-        self.findings.into_inner()
+    pub(super) fn into_report(self) -> ReadReport {
+        self.report.into_inner()
     }
 
-    fn located(&self, path: &str, wrong: Problem) -> Diagnostic {
+    fn located(&self, path: &str, problem: Problem) -> Diagnostic {
         Diagnostic {
             line: self.lines.find(path),
             key: path.to_owned(),
-            what: wrong.what,
-            help: wrong.help,
+            what: problem.what,
+            help: problem.help,
         }
     }
 }

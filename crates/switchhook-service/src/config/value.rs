@@ -1,4 +1,4 @@
-//! What a key's value can be: each kind turns a TOML value into ours or says what is wrong.
+//! Parses the value of a key: each function accepts one kind of value or returns a [`Problem`].
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-/// Elements that a list may have.
-const LIST_LIMIT: usize = 1024;
-/// Characters of a value that a message shows.
-const SHOWN: usize = 80;
+/// Most elements of a list.
+const MAX_LIST_ELEMENTS: usize = 1024;
+/// Most characters of a value in a message.
+const MAX_SHOWN_CHARS: usize = 80;
 
-/// What is wrong with a value, and the cure.
+/// What is wrong with a value, and how to correct it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) what: String,
@@ -27,7 +27,7 @@ impl Problem {
     }
 }
 
-/// What a kind makes of a value.
+/// The parsed value, or what is wrong with it.
 pub(super) type Parsed<T> = Result<T, Problem>;
 
 pub(super) fn unexpected_table() -> Problem {
@@ -35,10 +35,10 @@ pub(super) fn unexpected_table() -> Problem {
 }
 
 pub(super) fn expected_table() -> Problem {
-    Problem::new("is a plain value", "write a table: its keys in braces")
+    Problem::new("is a plain value", "write a table, with its keys in braces")
 }
 
-/// Any text.
+/// Parses any text without a NUL character.
 pub(super) fn text(value: &Value) -> Parsed<String> {
     let help = "write a text in quotes";
     let text = value
@@ -51,7 +51,7 @@ pub(super) fn text(value: &Value) -> Parsed<String> {
     Ok(text)
 }
 
-/// Any text that is not empty.
+/// Parses a text that is not empty.
 pub(super) fn non_empty(value: &Value) -> Parsed<String> {
     let text = text(value)?;
     if text.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn non_empty(value: &Value) -> Parsed<String> {
     Ok(text)
 }
 
-/// A text of one line, as it goes on a command line of the switch.
+/// Parses a text of one line: it goes into a command line for the switch.
 pub(super) fn one_line(value: &Value) -> Parsed<String> {
     let text = non_empty(value)?;
     if text.chars().any(char::is_control) {
@@ -70,33 +70,33 @@ pub(super) fn one_line(value: &Value) -> Parsed<String> {
     Ok(text)
 }
 
-/// A name that may stand in a dialplan's variable and in a filter of the Event Socket.
+/// Parses a name that is safe in a dialplan variable and in an Event Socket filter.
 pub(super) fn identifier(value: &Value) -> Parsed<String> {
     let text = one_line(value)?;
     let fits = |character: char| character.is_ascii_alphanumeric() || "_.-".contains(character);
     let begins = text.starts_with(|first: char| first.is_ascii_alphanumeric());
     if !begins || !text.chars().all(fits) || text.len() > 64 {
-        let what = "is no name";
-        let help = "use letters, digits, _ . and -, a letter or digit first, at most 64";
+        let what = format!("{} is not a name", display(value));
+        let help = "use at most 64 letters, digits, _ . and -, with a letter or digit first";
         return Err(Problem::new(what, help));
     }
     Ok(text)
 }
 
-/// `true` or `false`.
+/// Parses `true` or `false`.
 pub(super) fn boolean(value: &Value) -> Parsed<bool> {
-    let wrong = || Problem::new(found_type(value), "write true or false, without quotes");
-    value.as_bool().ok_or_else(wrong)
+    let problem = || Problem::new(found_type(value), "write true or false, without quotes");
+    value.as_bool().ok_or_else(problem)
 }
 
-/// A whole number.
+/// Parses a whole number within `range`.
 pub(super) fn number<T>(range: RangeInclusive<T>) -> impl Fn(&Value) -> Parsed<T>
 where
     T: TryFrom<i64> + PartialOrd + Display,
 {
     move |value| {
-        let wrong = || Problem::new(found_type(value), "write a whole number, without quotes");
-        let number = value.as_integer().ok_or_else(wrong)?;
+        let problem = || Problem::new(found_type(value), "write a whole number, without quotes");
+        let number = value.as_integer().ok_or_else(problem)?;
         let outside = || {
             let what = format!("{number} is outside {} to {}", range.start(), range.end());
             Problem::new(what, "choose a number in this range")
@@ -109,7 +109,7 @@ where
     }
 }
 
-/// A size in bytes: a whole number, or a text such as `"64 KiB"`.
+/// Parses a size in bytes within `range`: a whole number, or a text such as `"64 KiB"`.
 pub(super) fn byte_size(range: RangeInclusive<usize>) -> impl Fn(&Value) -> Parsed<usize> {
     move |value| {
         let size = match value.as_str() {
@@ -144,7 +144,7 @@ fn parse_size(text: &str) -> Option<usize> {
     text[..unit].parse::<usize>().ok()?.checked_mul(factor)
 }
 
-/// A time with its unit, `"10s"`, `"500ms"`, `"2m"`.
+/// Parses a time with its unit (`"10s"`, `"500ms"`, `"2m"`) within `range`.
 pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Parsed<Duration> {
     move |value| {
         let Some(text) = value.as_str() else {
@@ -163,14 +163,14 @@ pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&Value) -> Pa
         }
         if time < *range.start() {
             let start = format_duration(*range.start());
-            let what = format!("{text:?} is below the least of {start}");
+            let what = format!("{text:?} is below the minimum of {start}");
             return Err(Problem::new(what, format!("choose at least \"{start}\"")));
         }
         Ok(time)
     }
 }
 
-/// A time as the file would have it: in seconds up to two minutes.
+/// Formats a time as the file would have it: in seconds up to two minutes.
 pub(super) fn format_duration(time: Duration) -> String {
     if time.subsec_nanos() == 0 && time.as_secs() <= 120 {
         return format!("{}s", time.as_secs());
@@ -178,7 +178,7 @@ pub(super) fn format_duration(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }
 
-/// One of a few words.
+/// Parses one of a few words.
 pub(super) fn one_of<T: Clone>(
     words: &'static [(&'static str, T)],
 ) -> impl Fn(&Value) -> Parsed<T> {
@@ -189,42 +189,45 @@ pub(super) fn one_of<T: Clone>(
             return Err(Problem::new(found_type(value), help));
         };
         let choice = words.iter().find(|(name, _)| *name == text);
-        let wrong = || Problem::new(format!("{} is not a choice", display(value)), help);
-        choice.map(|(_, choice)| choice.clone()).ok_or_else(wrong)
+        let problem = || Problem::new(format!("{} is not a choice", display(value)), help);
+        choice.map(|(_, choice)| choice.clone()).ok_or_else(problem)
     }
 }
 
-/// A list of one kind.
-pub(super) fn list<T>(kind: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> Parsed<Vec<T>> {
+/// Parses a list whose elements are all of one kind.
+pub(super) fn list<T>(parse: impl Fn(&Value) -> Parsed<T>) -> impl Fn(&Value) -> Parsed<Vec<T>> {
     move |value| {
-        let wrong = || Problem::new(found_type(value), "write a list in brackets");
-        let array = value.as_array().ok_or_else(wrong)?;
-        if array.len() > LIST_LIMIT {
+        let problem = || Problem::new(found_type(value), "write a list in brackets");
+        let array = value.as_array().ok_or_else(problem)?;
+        if array.len() > MAX_LIST_ELEMENTS {
             let what = format!("has {} elements", array.len());
-            return Err(Problem::new(what, format!("write at most {LIST_LIMIT}")));
+            return Err(Problem::new(
+                what,
+                format!("write at most {MAX_LIST_ELEMENTS}"),
+            ));
         }
         let element = |(index, value)| {
-            let nth = |wrong: Problem| {
-                let what = format!("element {}: {}", index + 1, wrong.what);
-                Problem::new(what, wrong.help)
+            let nth = |problem: Problem| {
+                let what = format!("element {}: {}", index + 1, problem.what);
+                Problem::new(what, problem.help)
             };
-            kind(value).map_err(nth)
+            parse(value).map_err(nth)
         };
         array.iter().enumerate().map(element).collect()
     }
 }
 
-/// A kind whose empty text means "none".
+/// Parses a value whose empty text means "none".
 pub(super) fn optional<T>(
-    kind: impl Fn(&Value) -> Parsed<T>,
+    parse: impl Fn(&Value) -> Parsed<T>,
 ) -> impl Fn(&Value) -> Parsed<Option<T>> {
     move |value| match value.as_str() {
         Some("") => Ok(None),
-        Some(_) | None => kind(value).map(Some),
+        Some(_) | None => parse(value).map(Some),
     }
 }
 
-/// A name or address, `host:port`; an IPv6 address in brackets.
+/// Parses `host:port`; an IPv6 address stands in brackets.
 pub(super) fn host_and_port(value: &Value) -> Parsed<String> {
     let text = one_line(value)?;
     let (host, port) = text.rsplit_once(':').unwrap_or((&text, ""));
@@ -240,7 +243,7 @@ pub(super) fn host_and_port(value: &Value) -> Parsed<String> {
     ))
 }
 
-/// What the value is instead, without showing it: it may be a secret.
+/// Describes the value's type without showing the value: it may be a secret.
 pub(super) fn found_type(value: &Value) -> String {
     let kind = match value {
         Value::String(_) => "a text",
@@ -254,27 +257,29 @@ pub(super) fn found_type(value: &Value) -> String {
     format!("is {kind}")
 }
 
-/// The value for a message, cut when it is long.
+/// Returns the value for a message, truncated to [`MAX_SHOWN_CHARS`].
 pub(super) fn display(value: &Value) -> String {
     let text = match value.as_str() {
         Some(text) => format!("{text:?}"),
         None => value.clone().decorated("", "").to_string(),
     };
-    match text.char_indices().nth(SHOWN) {
+    match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
 }
 
-/// The word that was probably meant: at most a third of its letters wrong.
+/// Returns the word that was probably meant: at most a third of its letters differ.
 pub(super) fn closest_match<'w>(
-    wrong: &str,
+    problem: &str,
     words: impl Iterator<Item = &'w str>,
 ) -> Option<&'w str> {
-    let distance = |word: &str| strsim::osa_distance(&wrong.to_lowercase(), &word.to_lowercase());
+    let distance = |identifier: &str| {
+        strsim::osa_distance(&problem.to_lowercase(), &identifier.to_lowercase())
+    };
     words
-        .map(|word| (distance(word), word))
-        .filter(|(distance, word)| *distance <= (word.len() / 3).max(1))
+        .map(|identifier| (distance(identifier), identifier))
+        .filter(|(distance, identifier)| *distance <= (identifier.len() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
+        .map(|(_, identifier)| identifier)
 }

@@ -1,4 +1,4 @@
-//! One attempt: stamped, signed, sent, and what follows from how it went.
+//! One delivery attempt: signs the request, sends it, and stores the outcome.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,12 +10,12 @@ use crate::retry::{self, AttemptFailure, NextStep};
 use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// The longest error text kept; a receiver's text may be in it.
+/// Longest error text that is stored, in bytes; it may contain text of the receiver.
 const ERROR_BYTES: usize = 500;
 
 const GONE: u16 = 410;
 
-/// Sends `claimed` once and stores what came of it.
+/// Sends `claimed` once and stores the outcome.
 pub(super) async fn attempt<D: Deliver>(
     store: Store,
     deliver: &D,
@@ -29,14 +29,14 @@ pub(super) async fn attempt<D: Deliver>(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {:?}", endpoint.timeout)),
     };
-    let verdict = decide(&answer, claimed.attempt, claimed.since_first, clock);
+    let decision = decide(&answer, claimed.attempt, claimed.since_first, clock);
     let report = attempt_report(&answer, begun.elapsed());
-    record_outcome(&claimed, &verdict, &report);
+    record_outcome(&claimed, &decision, &report);
     if answer.is_ok_and(|reply| reply.status == GONE) {
         pause(&store, &claimed.endpoint).await;
     }
-    settle(&store, &claimed, verdict.settled, report, begun + LEASE).await;
-    verdict.ended
+    settle(&store, &claimed, decision.settled, report, begun + LEASE).await;
+    decision.ended
 }
 
 fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
@@ -77,22 +77,22 @@ fn decide(
             ended: AttemptEnd::Delivered,
         };
     }
-    let asked = requested_wait(answer, clock);
-    let outcome = asked.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
+    let requested = requested_wait(answer, clock);
+    let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
     let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        NextStep::At(wait) => Settled::Again {
+        NextStep::RetryIn(wait) => Settled::Again {
             wait,
-            not_before: retry::min_gap(attempt).max(asked.unwrap_or_default()),
+            not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
         NextStep::Dead => Settled::Dead,
     };
-    let ended = match (answer, asked) {
+    let ended = match (answer, requested) {
         (
             Ok(Reply {
                 status: 429 | 503, ..
             }),
             Some(wait),
-        ) => AttemptEnd::Busy(wait),
+        ) => AttemptEnd::RetryAfter(wait),
         (Ok(_) | Err(_), _) => AttemptEnd::Failed,
     };
     Decision { settled, ended }
@@ -120,7 +120,7 @@ fn truncate(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn record_outcome(claimed: &Claimed, verdict: &Decision, report: &AttemptReport) {
+fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport) {
     let Claimed {
         webhook_id,
         endpoint,
@@ -130,7 +130,7 @@ fn record_outcome(claimed: &Claimed, verdict: &Decision, report: &AttemptReport)
     } = claimed;
     let (status, error) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
-    let outcome = match verdict.settled {
+    let outcome = match decision.settled {
         Settled::Delivered => {
             tracing::info!(
                 webhook_id,
@@ -154,7 +154,7 @@ fn record_outcome(claimed: &Claimed, verdict: &Decision, report: &AttemptReport)
                 error,
                 took_ms,
                 next_s,
-                "not delivered, tried again later"
+                "delivery failed, retried later"
             );
             "failed"
         }
@@ -184,13 +184,13 @@ async fn pause(store: &Store, endpoint: &str) {
          `switchhook outbox resume {endpoint}`"
     );
     if let Err(error) = store.pause(endpoint, reason).await {
-        // The next attempt is answered 410 again and pauses it then.
+        // The next attempt gets 410 again and pauses the endpoint then.
         tracing::warn!(endpoint, %error, "the pause was not stored");
     }
 }
 
-/// Stores the outcome, trying for as long as the lease lasts; after that the
-/// document is sent once more under the same id.
+/// Stores the outcome, and tries for as long as the lease lasts. After that the document is sent
+/// once more under the same id.
 async fn settle(
     store: &Store,
     claimed: &Claimed,
@@ -208,11 +208,9 @@ async fn settle(
         let Err(error) = store.settle(lease.clone(), settled, report.clone()).await else {
             return;
         };
-        let waited = match error.is_recoverable() {
-            true => timeout_at(until, store.recovered()).await.is_ok(),
-            false => false,
-        };
-        if !waited {
+        let recovered =
+            error.is_recoverable() && timeout_at(until, store.recovered()).await.is_ok();
+        if !recovered {
             tracing::warn!(webhook_id, call_uuid, %error,
                 "the outcome of an attempt was not stored");
             return;

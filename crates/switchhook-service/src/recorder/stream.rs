@@ -1,4 +1,4 @@
-//! A connection whose bytes are taped.
+//! A connection whose bytes are recorded.
 
 use std::io;
 use std::pin::Pin;
@@ -8,17 +8,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::CallRecording;
 
-/// Reads and writes as the stream in it, and tapes both.
+/// Reads and writes like the inner stream, and records both directions.
 #[derive(Debug)]
 pub struct RecordedStream<S> {
     stream: S,
-    tape: CallRecording,
+    recording: CallRecording,
 }
 
 impl<S> RecordedStream<S> {
-    /// Tapes what goes over `stream` from now on.
-    pub fn new(stream: S, tape: CallRecording) -> Self {
-        Self { stream, tape }
+    /// Records what goes over `stream` from now on.
+    pub fn new(stream: S, recording: CallRecording) -> Self {
+        Self { stream, recording }
     }
 }
 
@@ -31,13 +31,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         if read.is_err() {
-            // A reset is an end too.
-            self.tape.closed();
+            // A reset closes the connection as well.
+            self.recording.closed();
         }
         read?;
         match &buf.filled()[before..] {
-            [] => self.tape.closed(),
-            bytes => self.tape.heard(bytes),
+            [] => self.recording.closed(),
+            bytes => self.recording.received(bytes),
         }
         Poll::Ready(Ok(()))
     }
@@ -50,7 +50,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RecordedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.tape.said(&bytes[..written]);
+        self.recording.sent(&bytes[..written]);
         Poll::Ready(Ok(written))
     }
 

@@ -1,4 +1,4 @@
-//! Deliveries: everything arrives, at a rate that the receiver survives.
+//! Deliveries: every document arrives, at a rate that the receiver can handle.
 
 #![allow(
     clippy::expect_used,
@@ -167,15 +167,15 @@ async fn an_endpoint_that_is_gone_is_paused_said_and_resumed_by_retry() {
     bench.options.housekeeping = Duration::from_millis(10);
     let (running, mut health) = bench.run_with_health();
     bench.finish("a").await;
-    let ill = health
+    let unhealthy = health
         .wait_for(|health| !health.ok)
         .await
         .expect("running")
         .clone();
     assert!(
-        ill.what.contains("completed") && ill.what.contains("410"),
+        unhealthy.what.contains("completed") && unhealthy.what.contains("410"),
         "{}",
-        ill.what
+        unhealthy.what
     );
     bench.settled(State::Waiting, 1).await;
     bench.finish("b").await;
@@ -364,12 +364,16 @@ async fn documents_of_a_webhook_that_was_removed_wait_for_it_and_are_named() {
     bench.set_endpoints([]);
     bench.finish("a").await;
     let (running, mut health) = bench.run_with_health();
-    let ill = health
+    let unhealthy = health
         .wait_for(|health| !health.ok)
         .await
         .expect("running")
         .clone();
-    assert!(ill.what.contains("[webhooks.completed]"), "{}", ill.what);
+    assert!(
+        unhealthy.what.contains("[webhooks.completed]"),
+        "{}",
+        unhealthy.what
+    );
     bench.set_endpoints([("completed", endpoint())]);
     bench.settled(State::Delivered, 1).await;
     health
@@ -423,7 +427,7 @@ async fn all_endpoints_together_have_no_more_attempts_under_way_than_the_limit()
         bench.finish(&format!("call-{n}")).await;
     }
     let running = bench.run();
-    // What an idle endpoint leaves is used.
+    // The idle endpoint's share is used by the other one.
     bench.receiver.under_way("completed", 3).await;
     bench.receiver.let_go();
     bench.settled(State::Delivered, 10).await;

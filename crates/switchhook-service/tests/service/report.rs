@@ -1,4 +1,4 @@
-//! The report: calls with what their widgets kept, by flow and time.
+//! The report: calls with their kept variables, by flow and time.
 
 #![allow(
     clippy::expect_used,
@@ -51,7 +51,7 @@ async fn text(store: &Store, options: &ReportOptions) -> String {
     String::from_utf8(out).expect("text")
 }
 
-/// An account in India, beside the default one in UTC.
+/// Returns tenants with one account in India, beside the default one in UTC.
 fn india_for(account: &str) -> Arc<Tenants> {
     let india = Account {
         time_zone: chrono_tz::Asia::Kolkata,

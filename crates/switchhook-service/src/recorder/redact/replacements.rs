@@ -1,14 +1,15 @@
-//! Secrets, and the stars that stand in their place.
+//! Replaces secrets by stars.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::LEAST;
-use crate::recorder::file::{Payload, RecordedEvent};
+use super::MIN_BYTES;
+use crate::recorder::format::{Payload, RecordedEvent};
 use switchhook_core::sanitize::inert;
 
-/// RecordedEvent FreeSWITCH escapes in the values of an event (switch_utils.h: `SWITCH_URL_UNSAFE`).
+/// The characters that FreeSWITCH escapes in the values of an event (switch_utils.h:
+/// `SWITCH_URL_UNSAFE`).
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -32,17 +33,17 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// RecordedEvent stands somewhere, and what is to stand there.
+/// Texts and their replacements.
 #[derive(Default)]
 pub(crate) struct Replacements {
     all: Vec<(String, String)>,
-    /// In plain events alone. A value that comes with a `%` is asked for once more, so one that
-    /// is masked keeps one.
+    /// For plain events only. They do not carry `%` faithfully, so the program requests a value
+    /// with a `%` from the switch once more. A redacted value therefore keeps a `%`.
     of_events: Vec<(String, String)>,
 }
 
 impl Replacements {
-    /// A secret, in every form in which it may stand.
+    /// Adds a secret in every form in which it may occur.
     pub(super) fn add(&mut self, secret: &str) {
         let stars = "*".repeat(secret.len());
         self.push(STANDARD.encode(secret), STANDARD.encode(&stars));
@@ -53,14 +54,14 @@ impl Replacements {
         let json = json.unwrap_or(secret);
         for plain in [secret, json, &inert(secret), &inert(json)] {
             self.push(plain.to_owned(), stars.clone());
-            // As a value stands in a line to the switch.
+            // As a value is escaped in a command to the switch.
             self.push(plain.replace('\\', "\\\\"), stars.clone());
         }
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         let of_event = utf8_percent_encode(secret, UNSAFE).to_string();
         if of_event.contains('%') {
-            let masked = stars.replacen('*', "%2A", 1);
-            self.of_events.push((of_event.clone(), masked));
+            let redacted = stars.replacen('*', "%2A", 1);
+            self.of_events.push((of_event.clone(), redacted));
         }
         for encoded in [
             utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string(),
@@ -71,21 +72,21 @@ impl Replacements {
         }
     }
 
-    /// One form.
+    /// Adds one form.
     pub(super) fn push(&mut self, from: String, to: String) {
-        if from.len() >= LEAST && !self.all.iter().any(|(known, _)| *known == from) {
+        if from.len() >= MIN_BYTES && !self.all.iter().any(|(known, _)| *known == from) {
             self.all.push((from, to));
         }
     }
 
-    /// A longer one may have a shorter one in it.
+    /// Sorts the longest first, because a secret may contain a shorter one.
     pub(super) fn sort(&mut self) {
         for some in [&mut self.all, &mut self.of_events] {
             some.sort_by_key(|(secret, _)| std::cmp::Reverse(secret.len()));
         }
     }
 
-    /// A text without any.
+    /// Returns the text without secrets.
     pub(super) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (secret, stars) in &self.all {
@@ -96,27 +97,27 @@ impl Replacements {
         text
     }
 
-    /// The same of bytes.
+    /// Returns the bytes without secrets.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.text(text).into_bytes(),
-            Err(_) => masked(bytes, &self.all),
+            Err(_) => replace_all(bytes, &self.all),
         }
     }
 
-    /// The same of what a switch says.
+    /// Returns an event of the switch without secrets.
     fn event(&self, text: &Payload) -> Payload {
-        Payload(self.bytes(&masked(&text.0, &self.of_events)))
+        Payload(self.bytes(&replace_all(&text.0, &self.of_events)))
     }
 
     fn payload(&self, payload: &Payload) -> Payload {
         Payload(self.bytes(&payload.0))
     }
 
-    /// The same of a line.
-    pub(super) fn what(&self, what: RecordedEvent) -> RecordedEvent {
+    /// Returns the event without secrets.
+    pub(super) fn redact(&self, what: RecordedEvent) -> RecordedEvent {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
-        let pairs = |list: Vec<(String, String)>| {
+        let entries = |list: Vec<(String, String)>| {
             let list = list.into_iter();
             list.map(|(name, text)| (name, self.text(&text))).collect()
         };
@@ -133,7 +134,7 @@ impl Replacements {
             } => RecordedEvent::Request {
                 method,
                 url: self.text(&url),
-                headers: pairs(headers),
+                headers: entries(headers),
                 body: self.payload(&body),
             },
             RecordedEvent::Outcome {
@@ -154,7 +155,7 @@ impl Replacements {
                 reason,
                 detail: maybe(detail),
                 duration_us,
-                mapped: pairs(mapped),
+                mapped: entries(mapped),
                 typed,
             },
             RecordedEvent::End {
@@ -174,15 +175,15 @@ impl Replacements {
     }
 }
 
-fn masked(bytes: &[u8], pairs: &[(String, String)]) -> Vec<u8> {
+fn replace_all(bytes: &[u8], replacements: &[(String, String)]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    for (secret, stars) in pairs {
-        bytes = replaced(&bytes, secret.as_bytes(), stars.as_bytes());
+    for (secret, stars) in replacements {
+        bytes = replace(&bytes, secret.as_bytes(), stars.as_bytes());
     }
     bytes
 }
 
-fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::with_capacity(bytes.len()), bytes);
     while let Some(at) = memchr::memmem::find(rest, from) {
         out.extend_from_slice(&rest[..at]);

@@ -1,4 +1,4 @@
-//! From what the configuration says to a target that can be written to.
+//! Opens a target from its options.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,36 +17,37 @@ use reqwest::redirect;
 use url::Url;
 
 use super::{LINK_TEMPLATE, Link, Target, TargetKind, TargetOptions, error_text};
-use crate::recordings::template;
+use crate::recordings::strict_template;
 
-/// To connect, TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-/// One request: a part of an object over a slow line.
-const REQUEST: Duration = Duration::from_secs(120);
-/// A target that fails is asked again at once; then later, with other calls in between.
-const RETRIES: usize = 2;
-const RETRY: Duration = Duration::from_secs(10);
+/// Time to connect, including TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time of one request: a part of an object over a slow line.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// The library retries a failed request a few times at once; later retries are for the call's next
+/// check.
+const MAX_RETRIES: usize = 2;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a target cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {cure}")]
+#[error("{key}: {what}; {help}")]
 pub struct TargetError {
     /// The setting, without its section.
     pub key: &'static str,
     /// What is wrong with it.
     pub what: String,
-    /// What to do.
-    pub cure: &'static str,
+    /// How to correct it.
+    pub help: &'static str,
 }
 
-/// A target of either kind: some sign links.
+/// An opened store, and its signer if it can sign links.
 type OpenedStore = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
 
 impl Target {
-    /// A target; nothing is asked of it yet.
+    /// Opens a target without sending a request.
     ///
     /// # Errors
-    /// A setting that cannot be used.
+    /// Returns the setting that cannot be used.
     pub fn open(options: &TargetOptions) -> Result<Self, TargetError> {
         let (store, signer) = open_store(&options.kind)?;
         let link = match (&options.public_url, signer) {
@@ -55,8 +56,8 @@ impl Target {
             (None, None) => {
                 return Err(TargetError {
                     key: "public_url",
-                    what: "is missing: a folder signs no links".into(),
-                    cure: "add public_url = \"https://rec.example/{{ key }}\"",
+                    what: "is missing: links to a folder are never signed".into(),
+                    help: "add public_url = \"https://rec.example/{{ key }}\"",
                 });
             }
         };
@@ -70,7 +71,7 @@ impl Target {
 }
 
 fn link_template(text: &str) -> Result<minijinja::Environment<'static>, TargetError> {
-    let made = template(LINK_TEMPLATE, text.to_owned()).and_then(|environment| {
+    let made = strict_template(LINK_TEMPLATE, text.to_owned()).and_then(|environment| {
         environment
             .get_template(LINK_TEMPLATE)?
             .render(context! { key => "uuid/a.wav" })?;
@@ -79,11 +80,11 @@ fn link_template(text: &str) -> Result<minijinja::Environment<'static>, TargetEr
     made.map_err(|error| TargetError {
         key: "public_url",
         what: error.to_string(),
-        cure: "write it as https://rec.example/{{ key }}",
+        help: "write it as https://rec.example/{{ key }}",
     })
 }
 
-/// The library's builders have this in common, but no trait.
+/// The library's builders share these methods, but no trait.
 macro_rules! over_http {
     ($builder:expr, $endpoint:expr) => {
         $builder
@@ -150,12 +151,12 @@ fn open_store(kind: &TargetKind) -> Result<OpenedStore, TargetError> {
     }
 }
 
-/// What is in it is on the disk before a document says so.
+/// Opens a folder. A file is synced to the disk before a document links to it.
 fn open_folder(path: &std::path::Path) -> Result<OpenedStore, TargetError> {
     let root = Path::from_absolute_path(path).map_err(|error| TargetError {
         key: "to",
         what: error.to_string(),
-        cure: "write it as \"file:///srv/recordings\"",
+        help: "write it as \"file:///srv/recordings\"",
     })?;
     let disk = LocalFileSystem::new().with_fsync(true);
     Ok((Arc::new(PrefixStore::new(disk, root)), None))
@@ -168,53 +169,53 @@ where
     let store = built.map_err(|error| TargetError {
         key: "key",
         what: error_text(&error),
-        cure: "see [recordings] upload in the reference",
+        help: "see [recordings] upload in the reference",
     })?;
     let store = Arc::new(store);
     Ok((Arc::clone(&store) as Arc<dyn ObjectStore>, Some(store)))
 }
 
-/// As the library joins it with a bucket.
+/// Returns the URL without a final `/`, because the library appends the bucket.
 fn base_url(endpoint: &Url) -> String {
     endpoint.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Plain HTTP only where the operator wrote it.
-fn is_plain(endpoint: Option<&Url>) -> bool {
+/// Plain HTTP is used only if the operator wrote `http://`.
+fn is_plain_http(endpoint: Option<&Url>) -> bool {
     endpoint.is_some_and(|endpoint| endpoint.scheme() == "http")
 }
 
 fn client_options(endpoint: Option<&Url>) -> ClientOptions {
-    ClientOptions::new().with_allow_http(is_plain(endpoint))
+    ClientOptions::new().with_allow_http(is_plain_http(endpoint))
 }
 
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig::default(),
-        max_retries: RETRIES,
-        retry_timeout: RETRY,
+        max_retries: MAX_RETRIES,
+        retry_timeout: RETRY_TIMEOUT,
     }
 }
 
-/// Gives the library a client of ours: no redirect, and no proxy of the environment.
+/// Gives the library a client without redirects and without the environment's proxy.
 #[derive(Debug)]
 struct Connector(reqwest::Client);
 
 impl Connector {
     fn new(endpoint: Option<&Url>) -> Result<Self, TargetError> {
-        // The target is the operator's, and not of a call's choosing: [egress] is not asked.
+        // The operator chose the target, not a call, so the rules of [egress] do not apply.
         let client = reqwest::Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .https_only(!is_plain(endpoint))
-            .connect_timeout(CONNECT)
-            .timeout(REQUEST)
+            .https_only(!is_plain_http(endpoint))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
         client.map(Self).map_err(|error| TargetError {
             key: "to",
             what: error.to_string(),
-            cure: "see whether the system has certificates of authorities",
+            help: "check the system's CA certificates",
         })
     }
 }

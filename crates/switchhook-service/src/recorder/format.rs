@@ -1,25 +1,16 @@
-//! The file of one call: JSON, an object a line. The first says what it is, the last how the
-//! call ended. Fields may be added; [`VERSION`] goes up when a reader of today would go wrong.
-
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+//! The file of one call: JSON, one object a line. The first line describes the call, the last one
+//! its end. Fields may be added; [`VERSION`] increases when an older reader would misread the file.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::RecorderOptions;
-use super::redact::{RedactedCall, Secrets};
 use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Prepared, ResponseMeta};
 
-/// Of the file's form.
+/// Version of the file format.
 pub const VERSION: u32 = 3;
-/// How its name ends.
-const ENDING: &str = ".call.jsonl";
 
 /// The first line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,51 +19,51 @@ pub struct Header {
     pub switchhook: String,
     /// [`VERSION`].
     pub version: u32,
-    /// The program's.
+    /// The version of the program that wrote the file.
     pub program: String,
-    /// When the switch connected, ms since 1970.
+    /// When the switch connected, in ms since 1970.
     pub began_ms: i64,
-    /// Unique-ID of the channel.
+    /// The channel's Unique-ID.
     pub uuid: String,
-    /// The webhook that was asked for.
+    /// The requested webhook.
     pub webhook: String,
-    /// It was parked, and shared its connection with others; a call on a socket of its own
-    /// otherwise.
+    /// The call was parked and shared its connection with others. Otherwise it had a socket of its
+    /// own.
     #[serde(default)]
     pub parked: bool,
-    /// From asking until the music begins, µs.
+    /// Time from the request until the music starts, in µs.
     pub music_after_us: u64,
-    /// How long the switch's goodbye is waited for, µs.
+    /// How long the program waits for the switch to close the connection, in µs.
     pub goodbye_us: u64,
-    /// The webhook's settings, without those of its credentials, as a configuration in TOML.
+    /// The webhook's settings without its credentials, as a TOML configuration.
     pub config: String,
     /// Set when Rust code answered in place of a webhook. Since version 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
 }
 
-/// RecordedEvent is known of Rust code that answers; what it does is in no file.
+/// What is known about Rust code that answers; its behaviour is in no file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Code {
     /// The variables that it may set, without `flow.key.`.
     pub names: Vec<String>,
-    /// RecordedEvent its callers hear ([`crate::call_control::Hold`]).
+    /// What its callers hear ([`crate::call_control::Hold`]).
     pub hold: serde_json::Value,
 }
 
-/// One line behind it.
+/// One further line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
-    /// µs since the switch connected.
+    /// Time since the switch connected, in µs.
     pub us: u64,
-    /// RecordedEvent happened then.
+    /// What happened then.
     #[serde(flatten)]
     pub what: RecordedEvent,
 }
 
-/// Bytes as text where they are some, else as base64.
+/// Bytes, written as text if they are UTF-8 and as base64 if not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
+#[serde(from = "PayloadForm", into = "PayloadForm")]
 pub struct Payload(pub Vec<u8>);
 
 #[derive(Serialize, Deserialize)]
@@ -111,80 +102,80 @@ impl Payload {
         Self(bytes.to_vec())
     }
 
-    /// Goes on with it: there is no new line.
+    /// Appends bytes to this payload, so that no new line is needed.
     pub(super) fn add(&mut self, bytes: &[u8]) -> Option<RecordedEvent> {
         self.0.extend_from_slice(bytes);
         None
     }
 }
 
-/// RecordedEvent happened.
+/// What happened in a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum RecordedEvent {
     /// Bytes from the switch.
     Switch(Payload),
-    /// An event of the switch about a call that shares its connection, a JSON object. Since
-    /// version 2.
+    /// An event about a call that shares its connection, as a JSON object. Since version 2.
     Event(Payload),
     /// Bytes to the switch.
     Us(Payload),
-    /// The switch ended the connection.
+    /// The switch closed the connection.
     Closed,
     /// The request to the webhook, without the credentials of `auth`.
     Request {
         /// HTTP method.
         method: String,
-        /// Where to.
+        /// The URL.
         url: String,
-        /// Name and value.
+        /// Names and values.
         headers: Vec<(String, String)>,
         /// The body.
         body: Payload,
     },
-    /// The question to Rust code ([`crate::call_control::Question`]), a JSON object. Since version 3.
+    /// The question to Rust code ([`crate::call_control::Question`]), a JSON object. Since version
+    /// 3.
     Question(Payload),
-    /// RecordedEvent came of it.
+    /// The outcome of the request or question.
     Outcome {
         /// HTTP status.
         status: Option<u16>,
-        /// The answer's content type.
+        /// The response's content type.
         content_type: Option<String>,
         /// The body was read to its end.
         whole: bool,
         /// The body as far as it was read, decompressed.
         body: Payload,
-        /// Why it failed; none of a success.
+        /// Why it failed; absent after a success.
         reason: Option<String>,
-        /// The sentence.
+        /// The failure in one sentence.
         detail: Option<String>,
-        /// From sending to the outcome, µs; none when nothing was sent.
+        /// Time from sending to the outcome, in µs; absent when nothing was sent.
         duration_us: Option<u64>,
-        /// Exact texts of the mapped values.
+        /// The exact texts of the mapped values.
         mapped: Vec<(String, String)>,
-        /// Which of them were JSON and no text.
+        /// The names of mapped values that were JSON and not text.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         typed: Vec<String>,
     },
-    /// The time for the music came before the answer. Since version 2.
+    /// The time for the music came before the response. Since version 2.
     Waited,
-    /// The service stopped and waited no longer.
+    /// The service stopped and no longer waited.
     Stopping,
-    /// There was more than is recorded of one call.
+    /// The call went on beyond the limit of a recording.
     Cut,
-    /// The end.
+    /// The end of the call's recording.
     End {
-        /// A word of [`switchhook_core::metric_names::ENDINGS`].
+        /// A value of [`switchhook_core::metric_names::ENDINGS`].
         ending: String,
-        /// `SUCCESS`, or why the webhook failed; none when there was no outcome.
+        /// `SUCCESS`, or why the webhook failed; absent without an outcome.
         reason: Option<String>,
-        /// The sentence.
+        /// The failure in one sentence.
         detail: Option<String>,
     },
 }
 
 impl RecordedEvent {
-    /// RecordedEvent is kept of a request.
+    /// Returns the recorded part of a request.
     pub fn request(request: &Prepared) -> Self {
         let headers = request.headers.iter();
         let headers = headers.filter(|(_, value)| !value.is_sensitive());
@@ -224,73 +215,9 @@ impl RecordedEvent {
 }
 
 impl Payload {
-    /// The bytes.
+    /// Returns a copy of the bytes.
     #[must_use]
     pub fn bytes(&self) -> Bytes {
         Bytes::copy_from_slice(&self.0)
     }
-}
-
-/// Writes a call's file and removes those that are too many.
-pub(super) fn write(
-    options: &RecorderOptions,
-    secrets: &Secrets,
-    header: &Header,
-    lines: Vec<Line>,
-) -> io::Result<()> {
-    fs::create_dir_all(&options.folder)?;
-    let RedactedCall { header, lines } = secrets.mask(header, lines);
-    let moment = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
-    // A channel's name comes from outside.
-    let uuid: String = header
-        .uuid
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
-        .take(64)
-        .collect();
-    let name = format!("{}-{uuid}{ENDING}", moment.format("%Y%m%dT%H%M%S%.3fZ"));
-    let part = options.folder.join(format!(".{name}.part"));
-    let mut out = BufWriter::new(private(&part)?);
-    serde_json::to_writer(&mut out, &header)?;
-    out.write_all(b"\n")?;
-    for line in &lines {
-        serde_json::to_writer(&mut out, line)?;
-        out.write_all(b"\n")?;
-    }
-    out.flush()?;
-    drop(out);
-    fs::rename(&part, options.folder.join(name))?;
-    tidy(options)
-}
-
-fn private(part: &Path) -> io::Result<File> {
-    let mut open = OpenOptions::new();
-    open.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    open.open(part)
-}
-
-/// The oldest go until the rest fits; files of another name are not ours.
-fn tidy(options: &RecorderOptions) -> io::Result<()> {
-    let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
-    for entry in fs::read_dir(&options.folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().ends_with(ENDING) {
-            let about = entry.metadata()?;
-            files.push((about.modified()?, entry.path(), about.len()));
-        }
-    }
-    files.sort();
-    let mut bytes: u64 = files.iter().map(|(_, _, bytes)| bytes).sum();
-    let mut left = files.len();
-    for (_, path, size) in files {
-        if left <= options.files && bytes <= options.bytes {
-            break;
-        }
-        fs::remove_file(path)?;
-        bytes -= size;
-        left -= 1;
-    }
-    Ok(())
 }
