@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use switchhook_core::outcome::Outcome;
 use switchhook_service::call_control::webhook_test::{self, TestOutcome, WebhookTest};
-use switchhook_service::call_control::{Asked, WebhookTasks};
+use switchhook_service::call_control::{TaskRequest, WebhookTasks};
 use switchhook_service::config::Config;
 use switchhook_service::service::compile;
 
@@ -26,13 +26,13 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let tasks = compile(&config)
         .map_err(|faults| faults.to_string())?
         .widgets;
-    let channel = webhook_test::channel(vars(&args.vars)?);
+    let channel = webhook_test::channel_headers(vars(&args.vars)?);
     let test = WebhookTest::of(&tasks, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &tasks))?;
     super::write_stdout(&match &test.asked {
-        Ok(Asked::Request(request)) => format!("{}\n\n", request.redacted().trim_end()),
+        Ok(TaskRequest::Request(request)) => format!("{}\n\n", request.redacted().trim_end()),
         // Only a program that embeds the service has answerers in Rust.
-        Ok(Asked::Question(_)) => {
+        Ok(TaskRequest::Question(_)) => {
             return Err("this webhook is answered by Rust code, not over HTTP".into());
         }
         Err(_) => "nothing was sent\n\n".to_owned(),

@@ -113,7 +113,7 @@ impl Question {
 #[error(
     "the answerer {answerer:?} names a variable {name:?}: {why}; letters, digits, `_` and `.` make a name"
 )]
-pub struct BadName {
+pub struct InvalidVariableName {
     /// The answerer's own name.
     pub answerer: String,
     /// The variable.
@@ -123,14 +123,14 @@ pub struct BadName {
 }
 
 /// Who is asked.
-pub enum Source {
+pub enum AnswerSource {
     /// An HTTP webhook.
     Webhook(Box<Webhook>),
     /// Rust code.
     Own(Arc<dyn Answerer>),
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for AnswerSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Webhook(webhook) => webhook.fmt(f),
@@ -141,7 +141,7 @@ impl std::fmt::Debug for Source {
 
 /// What one call asks.
 #[derive(Debug)]
-pub enum Asked {
+pub enum TaskRequest {
     /// An HTTP request.
     Request(Box<Prepared>),
     /// A question to Rust code.
@@ -157,11 +157,11 @@ impl WebhookTask {
         name: &str,
         answerer: Arc<dyn Answerer>,
         so_far: DocumentFormat,
-    ) -> Result<Self, BadName> {
+    ) -> Result<Self, InvalidVariableName> {
         let mapped = answerer.names();
         for variable in &mapped {
             // The rules of a variable's name are the switch's.
-            Command::get_variable("uuid", &flow_key(variable)).map_err(|error| BadName {
+            Command::get_variable("uuid", &flow_key(variable)).map_err(|error| InvalidVariableName {
                 answerer: name.to_owned(),
                 name: variable.clone(),
                 why: error.to_string(),
@@ -170,7 +170,7 @@ impl WebhookTask {
         Ok(Self {
             hold: answerer.hold(),
             persist_response: answerer.persist_response(),
-            source: Source::Own(answerer),
+            source: AnswerSource::Own(answerer),
             plan: VariablePlan::new(VariableNames::default(), false, mapped),
             so_far,
             wait_for_response: true,
@@ -182,8 +182,8 @@ impl WebhookTask {
     #[must_use]
     pub fn webhook(&self) -> Option<&Webhook> {
         match &self.source {
-            Source::Webhook(webhook) => Some(webhook),
-            Source::Own(_) => None,
+            AnswerSource::Webhook(webhook) => Some(webhook),
+            AnswerSource::Own(_) => None,
         }
     }
 
@@ -191,8 +191,8 @@ impl WebhookTask {
     #[must_use]
     pub fn timeout(&self) -> Duration {
         match &self.source {
-            Source::Webhook(webhook) => webhook.timeout(),
-            Source::Own(answerer) => answerer.timeout().min(MAX_TIMEOUT),
+            AnswerSource::Webhook(webhook) => webhook.timeout(),
+            AnswerSource::Own(answerer) => answerer.timeout().min(MAX_TIMEOUT),
         }
     }
 
@@ -211,20 +211,20 @@ impl WebhookTask {
     ///
     /// # Errors
     /// A variable that is missing, or a URL or header that is not valid.
-    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<Asked, Failure> {
+    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<TaskRequest, Failure> {
         let document = || details::document_so_far(headers, &self.format(zone));
         match &self.source {
-            Source::Own(_) => {
+            AnswerSource::Own(_) => {
                 let question = Question::of(headers, &self.format(zone));
-                Ok(Asked::Question(Box::new(question)))
+                Ok(TaskRequest::Question(Box::new(question)))
             }
-            Source::Webhook(webhook) => {
+            AnswerSource::Webhook(webhook) => {
                 let request = webhook.prepare(&webhook::CallContext {
                     headers,
                     document: None,
                     predefined: &|| document().to_string().into_bytes(),
                 });
-                request.map(|request| Asked::Request(Box::new(request)))
+                request.map(|request| TaskRequest::Request(Box::new(request)))
             }
         }
     }
@@ -233,7 +233,7 @@ impl WebhookTask {
     pub(super) fn ask<'a>(
         &'a self,
         client: &'a Client,
-        asked: Asked,
+        asked: TaskRequest,
     ) -> impl Future<Output = Outcome> + Send + 'a {
         self.ask_noting(client, asked, None)
     }
@@ -242,18 +242,18 @@ impl WebhookTask {
     pub(super) async fn ask_noting(
         &self,
         client: &Client,
-        asked: Asked,
+        asked: TaskRequest,
         note: Option<&mut ResponseMeta>,
     ) -> Outcome {
         match (&self.source, asked) {
-            (Source::Webhook(webhook), Asked::Request(request)) => {
+            (AnswerSource::Webhook(webhook), TaskRequest::Request(request)) => {
                 client.send_with_meta(webhook, request, note).await
             }
-            (Source::Own(answerer), Asked::Question(question)) => {
+            (AnswerSource::Own(answerer), TaskRequest::Question(question)) => {
                 let allowed = self.plan.mapped();
                 Box::pin(answer(answerer, *question, self.timeout(), allowed)).await
             }
-            (Source::Webhook(_), Asked::Question(_)) | (Source::Own(_), Asked::Request(_)) => {
+            (AnswerSource::Webhook(_), TaskRequest::Question(_)) | (AnswerSource::Own(_), TaskRequest::Request(_)) => {
                 let detail = "the question is another's; please report it";
                 Outcome::unsent(Failure::new(Reason::InvalidRequest, detail))
             }

@@ -1,4 +1,4 @@
-//! One call: performs the table of [`switchhook_core::session`] over a [`Wire`].
+//! One call: performs the table of [`switchhook_core::session`] over a [`CallConnection`].
 //!
 //! `waiting` is what happens to it, `leaving` is how it is let go. What is queued for the
 //! switch is written while the next thing is waited for, so that a peer that does not read
@@ -26,15 +26,15 @@ use switchhook_core::variables::Assignment;
 use switchhook_store as store;
 use switchhook_webhook::ResponseMeta;
 
-use super::channel::{Channel, Way};
+use super::channel::{Channel, HandOver};
 use super::decision::Decision;
-use super::on_hold::OnHold;
-use super::opening::{NoCall, Opening};
+use super::on_hold::OnHoldGuard;
+use super::opening::{OpenError, Opening};
 use super::report::{CallReport, Ending};
-use super::spans::Noted;
-use super::wire::Wire;
+use super::spans::CallSpans;
+use super::call_connection::CallConnection;
 use super::{
-    Asked, BackgroundRequest, CallControl, WebhookTask, WebhookTasks, call_verifier,
+    TaskRequest, BackgroundRequest, CallControl, WebhookTask, WebhookTasks, confirm,
     recording_session, release,
 };
 
@@ -48,11 +48,11 @@ const STORE_DEADLINE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub(crate) async fn perform<S: Stream>(
+pub(crate) async fn run<S: Stream>(
     call_control: &CallControl,
     stream: S,
     tape: Option<CallRecording>,
-) -> Result<CallReport, NoCall> {
+) -> Result<CallReport, OpenError> {
     // Boxed, so that a waiting call does not keep the room that opening it took.
     let (mut held, task, _counted) = Box::pin(open(call_control, stream)).await?;
     held.tape = tape;
@@ -66,17 +66,17 @@ pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A call on its socket, what is to be done with it, and its place among those on hold.
-type Opened<'a, S> = (CallTask<'a, Connection<S>>, CallPlan, OnHold<'a>);
+type Opened<'a, S> = (CallTask<'a, Connection<S>>, CallPlan, OnHoldGuard<'a>);
 
-async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened<'_, S>, NoCall> {
+async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened<'_, S>, OpenError> {
     let began = Instant::now();
     let widgets = call_control.widgets.load_full();
     let mut opening = Opening::connect(call_control, stream).await?;
-    let (counted, room) = OnHold::enter(call_control);
+    let (counted, room) = OnHoldGuard::enter(call_control);
     let deadline = call_control.options.connect_deadline;
     let decision = timeout(deadline, opening.decide(&widgets, room))
         .await
-        .map_err(|_| NoCall::Silent(deadline))??;
+        .map_err(|_| OpenError::Silent(deadline))??;
     let Opening {
         connection,
         channel,
@@ -87,7 +87,7 @@ async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened
 }
 
 /// Takes over a parked call that is spoken to over `wire`.
-pub(crate) async fn perform_parked<W: Wire>(
+pub(crate) async fn run_parked<W: CallConnection>(
     call_control: &CallControl,
     widgets: Arc<WebhookTasks>,
     wire: W,
@@ -111,13 +111,13 @@ struct CallTask<'a, W> {
     state: State,
     alarm: Pin<Box<Sleep>>,
     alarm_means: Input,
-    request: Option<Asked>,
+    request: Option<TaskRequest>,
     /// What was asked, as a person may see it.
     sent: Option<Box<str>>,
     /// Of a call that is recorded.
     tape: Option<CallRecording>,
     /// For its spans, when there are any.
-    noted: Option<Box<Noted>>,
+    noted: Option<Box<CallSpans>>,
     asking: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
     /// On the board, while it waits for the webhook.
@@ -129,7 +129,7 @@ struct CallTask<'a, W> {
     left: Instant,
 }
 
-impl<'a, W: Wire> CallTask<'a, W> {
+impl<'a, W: CallConnection> CallTask<'a, W> {
     fn new(
         call_control: &'a CallControl,
         widgets: Arc<WebhookTasks>,
@@ -142,7 +142,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(call_control.options.traces.now(), &channel, began);
+        let noted = CallSpans::begin(call_control.options.traces.now(), &channel, began);
         let held = Self {
             call_control,
             widgets,
@@ -212,10 +212,10 @@ impl<'a, W: Wire> CallTask<'a, W> {
     }
 
     /// Who confirms that there is such a call. A parked one is told by the switch itself.
-    fn verifier(&self) -> Option<Arc<dyn call_verifier::CallVerifier>> {
+    fn verifier(&self) -> Option<Arc<dyn confirm::CallVerifier>> {
         match self.channel.way {
-            Way::Socket { .. } => self.call_control.verifier.clone(),
-            Way::Parked(_) => None,
+            HandOver::Socket { .. } => self.call_control.verifier.clone(),
+            HandOver::Parked(_) => None,
         }
     }
 
@@ -236,7 +236,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                 return;
             }
         };
-        if let Asked::Request(request) = &request {
+        if let TaskRequest::Request(request) = &request {
             self.sent = Some(request.request_line().into_boxed_str());
         }
         recording_session::asked(self.tape.as_ref(), &request);
@@ -250,7 +250,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
         self.asking = Some(match self.tape.clone() {
             Some(tape) => Box::pin(async move {
                 let mut answered = ResponseMeta::default();
-                let outcome = match call_verifier::confirm(verifier, &uuid).await {
+                let outcome = match confirm::confirm(verifier, &uuid).await {
                     Ok(()) => {
                         let note = Some(&mut answered);
                         widget.ask_noting(&widgets.client, request, note).await
@@ -262,7 +262,7 @@ impl<'a, W: Wire> CallTask<'a, W> {
                 outcome
             }),
             None => Box::pin(async move {
-                let outcome = match call_verifier::confirm(verifier, &uuid).await {
+                let outcome = match confirm::confirm(verifier, &uuid).await {
                     Ok(()) => widget.ask(&widgets.client, request).await,
                     Err(stranger) => Outcome::unsent(stranger),
                 };
@@ -291,14 +291,14 @@ impl<'a, W: Wire> CallTask<'a, W> {
 
     async fn ask_in_background(&mut self) {
         // Only a webhook is asked in the background.
-        let Some(Asked::Request(request)) = self.request.take() else {
+        let Some(TaskRequest::Request(request)) = self.request.take() else {
             return;
         };
         let verifier = self.verifier();
         if let Some(tape) = &self.tape {
             tape.asked(&request);
         }
-        if let Err(stranger) = call_verifier::confirm(verifier, &self.channel.uuid).await {
+        if let Err(stranger) = confirm::confirm(verifier, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(stranger));
             return;
         }

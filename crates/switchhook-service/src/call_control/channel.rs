@@ -21,20 +21,20 @@ pub(crate) const WAY_OUT: &str = "flow.way_out";
 
 /// How a call was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
+pub enum HandOver {
     /// By the `socket` application.
     Socket {
         /// The dialplan goes on by itself when the socket ends (`socket_resume`).
         resumes: bool,
     },
     /// By parking it.
-    Parked(Lines),
+    Parked(LineExtensions),
 }
 
 /// Where a parked call goes on: `NAME-line-0` or `NAME-line-1` of a context of the XML
 /// dialplan. Both are words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines {
+pub struct LineExtensions {
     /// What stands before `-line-`.
     pub name: String,
     /// The context.
@@ -63,7 +63,7 @@ pub struct Channel {
     /// The scheduled way out of the hook, cancelled when we leave.
     pub way_out: Option<u64>,
     /// How it was handed over.
-    pub way: Way,
+    pub way: HandOver,
     /// [`JSON_KEYS`] as it stands.
     pub json_keys: Option<String>,
     /// The flow's variables that it has, of a parked call: others need not be unset. All
@@ -79,11 +79,11 @@ impl Channel {
     pub fn read(reply: &ConnectReply) -> Option<Self> {
         let headers = &reply.as_it_came();
         let resumes = headers.variable(RESUMES).as_deref() == Some("true");
-        Self::of(headers, "socket_path", Way::Socket { resumes })
+        Self::of(headers, "socket_path", HandOver::Socket { resumes })
     }
 
     /// The channel of these headers, whose variable `asks` names the webhook.
-    pub fn of(headers: &dyn Headers, asks: &str, way: Way) -> Option<Self> {
+    pub fn of(headers: &dyn Headers, asks: &str, way: HandOver) -> Option<Self> {
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
@@ -100,7 +100,7 @@ impl Channel {
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
             way_out: task(headers, WAY_OUT),
             json_keys: variable(JSON_KEYS),
-            has: matches!(way, Way::Parked(_)).then(|| flow_variables(headers)),
+            has: matches!(way, HandOver::Parked(_)).then(|| flow_variables(headers)),
             way,
         })
     }
@@ -137,8 +137,8 @@ impl Channel {
     /// The channel as a command of the session must name it; `None` on its own socket.
     pub fn addressed(&self) -> Option<&str> {
         match self.way {
-            Way::Socket { .. } => None,
-            Way::Parked(_) => Some(&self.uuid),
+            HandOver::Socket { .. } => None,
+            HandOver::Parked(_) => Some(&self.uuid),
         }
     }
 
@@ -146,8 +146,8 @@ impl Channel {
     /// `None` when nothing can have.
     pub fn sign(&self) -> Option<&'static str> {
         match self.way {
-            Way::Socket { resumes } => resumes.then_some(RESUMES),
-            Way::Parked(_) => Some(WAY_OUT),
+            HandOver::Socket { resumes } => resumes.then_some(RESUMES),
+            HandOver::Parked(_) => Some(WAY_OUT),
         }
     }
 
@@ -155,8 +155,8 @@ impl Channel {
     /// A parked one has the number of this very way out: it may be parked anew by now.
     pub(crate) fn is_where_it_was(&self, sign: Option<&str>) -> bool {
         match self.way {
-            Way::Socket { .. } => sign.is_some(),
-            Way::Parked(_) => sign.and_then(number) == self.way_out,
+            HandOver::Socket { .. } => sign.is_some(),
+            HandOver::Parked(_) => sign.and_then(number) == self.way_out,
         }
     }
 }
@@ -210,8 +210,8 @@ impl ConnectReply {
     }
 
     /// The headers, with nothing noted.
-    pub fn as_it_came(&self) -> AsItCame<'_> {
-        AsItCame(&self.event)
+    pub fn as_it_came(&self) -> EventHeaders<'_> {
+        EventHeaders(&self.event)
     }
 
     /// The headers that were read and are in doubt: name of the header, and of the
@@ -269,9 +269,9 @@ impl Headers for ConnectReply {
 }
 
 /// The headers of an event, with nothing noted.
-pub struct AsItCame<'a>(pub &'a Event);
+pub struct EventHeaders<'a>(pub &'a Event);
 
-impl Headers for AsItCame<'_> {
+impl Headers for EventHeaders<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.0.get(name)
     }

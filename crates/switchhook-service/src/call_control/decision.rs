@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::channel::Channel;
-use super::{Asked, WebhookTask, WebhookTasks};
+use super::{TaskRequest, WebhookTask, WebhookTasks};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_core::session::CallPlan;
@@ -12,7 +12,7 @@ use switchhook_core::session::CallPlan;
 pub(crate) struct Decision {
     pub task: CallPlan,
     pub widget: Option<Arc<WebhookTask>>,
-    pub request: Result<Asked, Failure>,
+    pub request: Result<TaskRequest, Failure>,
 }
 
 impl Decision {
@@ -33,7 +33,7 @@ impl Decision {
     }
 
     /// For a request that was made, or could not be.
-    pub(super) fn with(widget: Arc<WebhookTask>, request: Result<Asked, Failure>) -> Self {
+    pub(super) fn with(widget: Arc<WebhookTask>, request: Result<TaskRequest, Failure>) -> Self {
         let task = match &request {
             Ok(_) if !widget.wait_for_response => CallPlan::SendInBackground,
             Ok(_) => CallPlan::SendRequest,

@@ -4,12 +4,12 @@
 //! one for each call, and `opening` reads their channel. [`park`] hears over port 8021 which
 //! calls were parked for us, and steers all of them on that one connection. From there on it
 //! is one way: `decision` finds who answers ([`Answerer`], or an HTTP webhook) and makes the request; `call_task` performs the table
-//! of [`switchhook_core::session`] over a `wire`; `hold` is what the caller hears; `release` is
+//! of [`switchhook_core::session`] over a `call_connection`; `hold` is what the caller hears; `release` is
 //! the one write that lets the call go; `on_hold` counts; `report` is the line in the log.
 
 mod answerer;
 mod call_task;
-mod call_verifier;
+mod confirm;
 mod channel;
 mod decision;
 mod graceful_listener;
@@ -23,7 +23,7 @@ mod report;
 mod socket;
 mod spans;
 pub mod webhook_test;
-mod wire;
+mod call_connection;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -46,8 +46,8 @@ use crate::recorder::Recorder;
 use crate::traces;
 use switchhook_webhook::{Client, Prepared};
 
-pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
-pub use call_verifier::{CallVerifier, Confirmation};
+pub use answerer::{Answer, Answerer, TaskRequest, InvalidVariableName, Question, AnswerSource};
+pub use confirm::{CallVerifier, Confirmation};
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
 pub use report::{CallReport, Ending};
 
@@ -103,7 +103,7 @@ impl Default for CallControlOptions {
 #[derive(Debug)]
 pub struct WebhookTask {
     /// Who is asked.
-    pub source: Source,
+    pub source: AnswerSource,
     /// What the caller hears meanwhile.
     pub hold: Hold,
     /// What is written on the channel.

@@ -11,9 +11,9 @@ use super::CallControl;
 
 /// Counts a call for as long as it lives. A connection that has not said which call it is
 /// takes nobody's place.
-pub(super) struct OnHold<'a>(&'a CallControl);
+pub(super) struct OnHoldGuard<'a>(&'a CallControl);
 
-impl<'a> OnHold<'a> {
+impl<'a> OnHoldGuard<'a> {
     /// Counts one more; whether there is room for it.
     pub(super) fn enter(call_control: &'a CallControl) -> (Self, bool) {
         let before = call_control.on_hold.fetch_add(1, Ordering::Relaxed);
@@ -26,7 +26,7 @@ impl<'a> OnHold<'a> {
     }
 }
 
-impl Drop for OnHold<'_> {
+impl Drop for OnHoldGuard<'_> {
     fn drop(&mut self) {
         self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
         gauge!(metric_names::ON_HOLD).decrement(1.0);

@@ -11,11 +11,11 @@ use switchhook_core::outcome::Failure;
 
 use super::channel::{Channel, ConnectReply};
 use super::decision::{self, Decision};
-use super::{Asked, CallControl, WebhookTask, WebhookTasks};
+use super::{TaskRequest, CallControl, WebhookTask, WebhookTasks};
 
 /// Why a connection did not become a call.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoCall {
+pub(crate) enum OpenError {
     /// The peer broke the protocol, or said nothing in time.
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Protocol(#[from] eslclient::Error),
@@ -32,7 +32,7 @@ pub(crate) enum NoCall {
     Ended,
 }
 
-impl NoCall {
+impl OpenError {
     /// The setting of `[limits]` that ended the connection, if one did.
     pub(super) fn limit(&self) -> Option<&'static str> {
         match self {
@@ -52,12 +52,12 @@ pub(crate) struct Opening<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// Sends `connect` and reads the channel.
-    pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, NoCall> {
+    pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, OpenError> {
         let options = &call_control.options;
         let (connection, event) =
             eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
         let reply = ConnectReply::new(event);
-        let channel = Channel::read(&reply).ok_or(NoCall::NoChannel)?;
+        let channel = Channel::read(&reply).ok_or(OpenError::NoChannel)?;
         Ok(Self {
             connection,
             channel,
@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         &mut self,
         widgets: &WebhookTasks,
         room: bool,
-    ) -> Result<Decision, NoCall> {
+    ) -> Result<Decision, OpenError> {
         let zone = self
             .channel
             .settle(&self.reply.as_it_came(), &widgets.tenants);
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         &mut self,
         widget: &WebhookTask,
         zone: Tz,
-    ) -> Result<Result<Asked, Failure>, NoCall> {
+    ) -> Result<Result<TaskRequest, Failure>, OpenError> {
         let first = widget.prepare(&self.channel.with(&self.reply), zone);
         let doubtful = self.reply.doubtful();
         if doubtful.is_empty() {
@@ -98,7 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     }
 
     /// Asks for the exact text of `doubtful` headers, all in one write.
-    async fn read_again(&mut self, doubtful: Vec<(String, String)>) -> Result<(), NoCall> {
+    async fn read_again(&mut self, doubtful: Vec<(String, String)>) -> Result<(), OpenError> {
         let mut waiting = Vec::with_capacity(doubtful.len());
         for (header, variable) in doubtful {
             // A name that cannot be asked for keeps the text it came with.
@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
                         self.reply.correct(header, text);
                     }
                 }
-                Incoming::Notice(_) => return Err(NoCall::Ended),
+                Incoming::Notice(_) => return Err(OpenError::Ended),
                 Incoming::Event(_)
                 | Incoming::Rejection(_)
                 | Incoming::AuthRequest

@@ -6,8 +6,8 @@ use crate::recorder::{CallRecording, Code, Header, VERSION};
 use eslclient::{Command, Event, Reply};
 use switchhook_core::clock;
 
-use super::answerer::{Asked, Source};
-use super::channel::Way;
+use super::answerer::{TaskRequest, AnswerSource};
+use super::channel::HandOver;
 use super::report::CallReport;
 use super::{CallControl, WebhookTask};
 
@@ -44,7 +44,7 @@ impl RecordingSession {
             began_ms: self.began_ms,
             uuid: report.channel.uuid.clone(),
             webhook: report.channel.widget.clone(),
-            parked: matches!(report.channel.way, Way::Parked(_)),
+            parked: matches!(report.channel.way, HandOver::Parked(_)),
             music_after_us: micros(call_control.options.music_after),
             goodbye_us: micros(call_control.options.goodbye_deadline),
             config: webhook
@@ -58,7 +58,7 @@ impl RecordingSession {
 
 /// What is known of the Rust code that answers, where it does.
 fn code(widget: &WebhookTask) -> Option<Code> {
-    let Source::Own(answerer) = &widget.source else {
+    let AnswerSource::Own(answerer) = &widget.source else {
         return None;
     };
     Some(Code {
@@ -68,10 +68,10 @@ fn code(widget: &WebhookTask) -> Option<Code> {
 }
 
 /// What the call asks.
-pub(crate) fn asked(tape: Option<&CallRecording>, asked: &Asked) {
+pub(crate) fn asked(tape: Option<&CallRecording>, asked: &TaskRequest) {
     match (tape, asked) {
-        (Some(tape), Asked::Request(request)) => tape.asked(request),
-        (Some(tape), Asked::Question(question)) => tape.questioned(&question.json()),
+        (Some(tape), TaskRequest::Request(request)) => tape.asked(request),
+        (Some(tape), TaskRequest::Question(question)) => tape.questioned(&question.json()),
         (None, _) => {}
     }
 }

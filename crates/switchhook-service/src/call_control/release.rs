@@ -4,7 +4,7 @@ use eslclient::{Command, CommandError};
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::variables::{Assignment, Line};
 
-use super::channel::{ASKS, Channel, Lines, WAY_OUT, Way};
+use super::channel::{ASKS, Channel, LineExtensions, WAY_OUT, HandOver};
 
 /// Values too long for a line that a call is given at once. The switch queues 256 for a
 /// channel; at one more it closes the connection, which all parked calls share.
@@ -39,8 +39,8 @@ pub(crate) fn commands(
         });
     }
     match &channel.way {
-        Way::Socket { .. } => leave_socket(&mut commands, channel, played)?,
-        Way::Parked(lines) => leave_park(&mut commands, channel, lines, line)?,
+        HandOver::Socket { .. } => leave_socket(&mut commands, channel, played)?,
+        HandOver::Parked(lines) => leave_park(&mut commands, channel, lines, line)?,
     }
     Ok(commands)
 }
@@ -70,7 +70,7 @@ fn leave_socket(
 fn leave_park(
     commands: &mut Vec<Command>,
     channel: &Channel,
-    lines: &Lines,
+    lines: &LineExtensions,
     line: Line,
 ) -> Result<(), CommandError> {
     let queued = commands.iter().filter(|command| command.is_queued());
@@ -96,7 +96,7 @@ fn leave_park(
 #[must_use]
 pub(crate) fn bare(channel: &Channel, played: bool) -> Vec<Command> {
     match &channel.way {
-        Way::Socket { .. } => {
+        HandOver::Socket { .. } => {
             let way_out = channel.way_out.filter(|_| !played);
             let cancel = way_out.and_then(|task| Command::sched_del(task).ok());
             cancel
@@ -104,7 +104,7 @@ pub(crate) fn bare(channel: &Channel, played: bool) -> Vec<Command> {
                 .chain([Command::resume(), Command::exit()])
                 .collect()
         }
-        Way::Parked(lines) => {
+        HandOver::Parked(lines) => {
             let mut commands = Vec::new();
             match leave_park(&mut commands, channel, lines, Line::One) {
                 Ok(()) => commands,

@@ -18,8 +18,8 @@ use switchhook_core::variables::Line;
 
 use super::CallControlOptions;
 use super::channel::Channel;
-use super::opening::NoCall;
-use super::spans::Noted;
+use super::opening::OpenError;
+use super::spans::CallSpans;
 
 /// How a call left us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct CallReport {
     /// From the connection to the last command, or to the hang-up.
     pub held: Duration,
     /// For its spans.
-    pub(super) noted: Option<Box<Noted>>,
+    pub(super) noted: Option<Box<CallSpans>>,
 }
 
 impl CallReport {
@@ -198,7 +198,7 @@ pub(crate) fn full() {
 static FEW: LogThrottle = LogThrottle::new(20);
 
 /// A connection that never became a call.
-pub(crate) fn no_call(peer: std::net::SocketAddr, error: &NoCall) {
+pub(crate) fn no_call(peer: std::net::SocketAddr, error: &OpenError) {
     counter!(metric_names::CALLS, "ending" => "protocol_error").increment(1);
     counter!(metric_names::PROTOCOL_ERRORS).increment(1);
     if let Some(setting) = error.limit() {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::recorder::{RecordedEvent as End, RecordedStream};
 
 use super::graceful_listener;
-use super::opening::NoCall;
+use super::opening::OpenError;
 use super::recording_session::RecordingSession;
 use super::report::CallReport;
 use super::{CallControl, call_task, report};
@@ -96,7 +96,7 @@ impl CallControl {
             return report::no_call(peer, &eslclient::Error::Io(error).into());
         }
         let performed = match RecordingSession::begin(self) {
-            None => call_task::perform(self, stream, None).await,
+            None => call_task::run(self, stream, None).await,
             // Boxed: the others' future has no room for it.
             Some(taping) => Box::pin(self.recorded(stream, taping)).await,
         };
@@ -110,10 +110,10 @@ impl CallControl {
         &self,
         stream: TcpStream,
         taping: RecordingSession,
-    ) -> Result<CallReport, NoCall> {
+    ) -> Result<CallReport, OpenError> {
         let tape = taping.tape.clone();
         let report =
-            call_task::perform(self, RecordedStream::new(stream, tape.clone()), Some(tape)).await?;
+            call_task::run(self, RecordedStream::new(stream, tape.clone()), Some(tape)).await?;
         taping.end(self, &report);
         Ok(report)
     }
@@ -124,7 +124,7 @@ impl CallControl {
     /// # Errors
     /// Why it is no call, in a sentence.
     pub async fn play(&self, stream: impl call_task::Stream) -> Result<End, String> {
-        let performed = call_task::perform(self, stream, None).await;
+        let performed = call_task::run(self, stream, None).await;
         let report = performed.map_err(|error| error.to_string())?;
         Ok(report.end())
     }

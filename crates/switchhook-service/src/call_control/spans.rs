@@ -5,13 +5,13 @@ use tokio::time::Instant;
 use crate::traces::{Clock, Span, SpanId, SpanKind, Trace, Traces};
 use switchhook_core::metric_names;
 
-use super::channel::{Channel, Way};
+use super::channel::{Channel, HandOver};
 use super::report::CallReport;
-use super::{Asked, BackgroundRequest};
+use super::{TaskRequest, BackgroundRequest};
 
 /// What is noted of a call for its spans, while it lasts.
 #[derive(Debug)]
-pub(crate) struct Noted {
+pub(crate) struct CallSpans {
     traces: Traces,
     trace: Trace,
     widget: SpanId,
@@ -19,7 +19,7 @@ pub(crate) struct Noted {
     asked: Option<(Instant, Span)>,
 }
 
-impl Noted {
+impl CallSpans {
     /// Nothing where there are no traces.
     pub(super) fn begin(
         traces: Option<Traces>,
@@ -37,14 +37,14 @@ impl Noted {
     }
 
     /// The call asks: a webhook is told what it is below.
-    pub(super) fn asks(&mut self, asked: &mut Asked) {
+    pub(super) fn asks(&mut self, asked: &mut TaskRequest) {
         let id = SpanId::random();
         let span = match asked {
-            Asked::Request(request) => {
+            TaskRequest::Request(request) => {
                 self.trace.stamp(id, &mut request.headers);
                 Span::request(self.trace, id, (&request.method, &request.url))
             }
-            Asked::Question(_) => Span::new(self.trace, id, SpanKind::Internal, "answer"),
+            TaskRequest::Question(_) => Span::new(self.trace, id, SpanKind::Internal, "answer"),
         };
         self.asked = Some((Instant::now(), span.below(Some(self.widget))));
     }
@@ -85,8 +85,8 @@ fn name(report: &CallReport) -> String {
 fn widget(traces: &Traces, span: Span, report: &CallReport) -> Span {
     let (channel, mask) = (&report.channel, traces.mask());
     let way = match channel.way {
-        Way::Socket { .. } => "socket",
-        Way::Parked(_) => "park",
+        HandOver::Socket { .. } => "socket",
+        HandOver::Parked(_) => "park",
     };
     let span = span
         .text("switchhook.call_uuid", &channel.uuid)

@@ -7,14 +7,14 @@ use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
 use switchhook_webhook::ResponseMeta;
 
-use super::{Asked, WebhookTask, WebhookTasks};
+use super::{TaskRequest, WebhookTask, WebhookTasks};
 
 /// A widget, and what a channel with some variables would ask it.
 pub struct WebhookTest<'w> {
     widgets: &'w WebhookTasks,
     widget: &'w WebhookTask,
     /// What is sent; or why nothing is.
-    pub asked: Result<Asked, Failure>,
+    pub asked: Result<TaskRequest, Failure>,
 }
 
 /// What came of it.
@@ -81,7 +81,7 @@ impl<'w> WebhookTest<'w> {
 /// The headers of an answered inbound channel with these variables. What begins with a capital
 /// letter is no variable but a header, by which `call.*` is given: `Caller-Caller-ID-Number`.
 #[must_use]
-pub fn channel<N: Into<String>>(
+pub fn channel_headers<N: Into<String>>(
     vars: impl IntoIterator<Item = (N, N)>,
 ) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::from([

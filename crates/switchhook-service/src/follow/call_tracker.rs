@@ -18,10 +18,10 @@ use switchhook_core::ordered_map::OrderedMap;
 use switchhook_store::{Store, StoreError, StoredLeg};
 
 use super::cdr_recovery::CdrRecovery;
-use super::cdrs::{Batch, Came, NotTaken, OVERLAP_US, Order, Posted};
+use super::cdrs::{CdrBatch, CdrInput, CdrRejection, OVERLAP_US, ReaderCommand, PostedCdr};
 use super::channel_fields::{ChannelFields, OfEvent};
-use super::lag::Lag;
-use super::writer::{Job, Teller};
+use super::event_lag::EventLag;
+use super::writer::{StoreCommand, StoredNotice};
 use super::{FinishCall, FollowOptions};
 
 /// CDRs that were written longer ago are of calls whose documents may be out and forgotten.
@@ -47,8 +47,8 @@ pub(crate) struct CallTracker {
     /// The calls that a predecessor stored are known.
     is_taken_up: bool,
     closing: Arc<dyn FinishCall>,
-    jobs: mpsc::Sender<Job>,
-    lag: Lag,
+    jobs: mpsc::Sender<StoreCommand>,
+    lag: EventLag,
     /// The last channel that another instance ended, as the store counts them.
     pub(super) heard_of: i64,
     mending: CdrRecovery,
@@ -60,7 +60,7 @@ impl CallTracker {
     pub(super) fn new(
         options: &FollowOptions,
         closing: Arc<dyn FinishCall>,
-        jobs: mpsc::Sender<Job>,
+        jobs: mpsc::Sender<StoreCommand>,
         mending: CdrRecovery,
     ) -> Self {
         let usual = ledger::LedgerOptions::default();
@@ -79,7 +79,7 @@ impl CallTracker {
             is_taken_up: false,
             closing,
             jobs,
-            lag: Lag::default(),
+            lag: EventLag::default(),
             heard_of: 0,
             mending,
             cdr_after_us: CDR_AFTER_US.min(patience_us / 2),
@@ -136,7 +136,7 @@ impl CallTracker {
         if self.switch.as_ref() == Some(&name) {
             // Another service on the same store may have ended calls that we did not see end.
             self.remember(&name, store).await?;
-            self.mending.order(Order::List, now_us());
+            self.mending.order(ReaderCommand::List, now_us());
             let effects = self.ledger.note_gap();
             self.carry_out(effects).await;
             return Ok(());
@@ -148,7 +148,7 @@ impl CallTracker {
             self.rename(&former, &name).await;
         }
         let address = self.address.clone();
-        self.send(Job::Switch { address, name }).await;
+        self.send(StoreCommand::Switch { address, name }).await;
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl CallTracker {
         for effect in self.ledger.rename_switch(name) {
             if let Effect::Store(uuid) = &effect {
                 let (switch, uuid) = (former.to_owned(), uuid.clone());
-                self.send(Job::Forget { switch, uuid }).await;
+                self.send(StoreCommand::Forget { switch, uuid }).await;
             }
             self.carry_out(vec![effect]).await;
         }
@@ -205,8 +205,8 @@ impl CallTracker {
         // What is read overlaps; a first time there is nothing before to overlap with.
         let first_us = now.saturating_add(OVERLAP_US);
         let until_us = read.unwrap_or(first_us).max(now - OLDEST_CDR_US);
-        self.send(Job::CdrsRead { switch, until_us }).await;
-        self.mending.order(Order::Begin(until_us), now);
+        self.send(StoreCommand::CdrsRead { switch, until_us }).await;
+        self.mending.order(ReaderCommand::Begin(until_us), now);
     }
 
     /// One event.
@@ -275,7 +275,7 @@ impl CallTracker {
         let legs = gone.iter().filter(|uuid| self.ledger.leg(uuid).is_some());
         let legs: Vec<String> = legs.cloned().collect();
         if !legs.is_empty() {
-            self.mending.order(Order::Find(legs), now);
+            self.mending.order(ReaderCommand::Find(legs), now);
         }
         let switch = self.name_of("");
         let lives = |uuid: &str| !gone.contains(uuid);
@@ -294,38 +294,38 @@ impl CallTracker {
 
     /// The switch is followed, or not any more.
     pub(super) fn followed(&mut self, followed: bool) {
-        self.mending.order(Order::Followed(followed), now_us());
+        self.mending.order(ReaderCommand::Followed(followed), now_us());
     }
 
     /// The next CDRs. Cancel safe.
-    pub(super) async fn next_cdrs(&mut self) -> Came {
+    pub(super) async fn next_cdrs(&mut self) -> CdrInput {
         self.mending.next().await
     }
 
     /// Takes in CDRs.
-    pub(super) async fn came(&mut self, came: Came) {
+    pub(super) async fn came(&mut self, came: CdrInput) {
         match came {
-            Came::Read(batch) => self.batch(batch).await,
-            Came::Posted(Posted { cdr, stored }) => {
+            CdrInput::Read(batch) => self.batch(batch).await,
+            CdrInput::Posted(PostedCdr { cdr, stored }) => {
                 match (&self.switch, self.mending.is_foreign(&cdr)) {
                     // Dropped: what is not known yet cannot be stored.
                     (None, _) => {}
-                    (Some(_), true) => drop(stored.try_send(Err(NotTaken::Foreign))),
+                    (Some(_), true) => drop(stored.try_send(Err(CdrRejection::Foreign))),
                     (Some(_), false) => {
                         self.repair(&[cdr]).await;
-                        self.send(Job::Tell(Teller(stored))).await;
+                        self.send(StoreCommand::Tell(StoredNotice(stored))).await;
                     }
                 }
             }
         }
     }
 
-    async fn batch(&mut self, batch: Batch) {
+    async fn batch(&mut self, batch: CdrBatch) {
         let own = batch.cdrs.into_iter();
         let own: Vec<Cdr> = own.filter(|cdr| !self.mending.is_foreign(cdr)).collect();
         self.repair(&own).await;
         if let (Some(until_us), Some(switch)) = (batch.until_us, self.switch.clone()) {
-            self.send(Job::CdrsRead { switch, until_us }).await;
+            self.send(StoreCommand::CdrsRead { switch, until_us }).await;
         }
         if batch.is_last {
             self.mending.is_answered();
@@ -377,7 +377,7 @@ impl CallTracker {
         if self.mending.reads() && self.mending.unread_since().is_none() {
             let wanted = self.ledger.missing_cdrs(heard_us - self.cdr_after_us);
             if !wanted.is_empty() {
-                self.mending.order(Order::Find(wanted), now);
+                self.mending.order(ReaderCommand::Find(wanted), now);
             }
         }
         if let Some(since_us) = self.mending.unread_since() {
@@ -401,18 +401,18 @@ impl CallTracker {
     }
 
     /// Waits while the writer has enough to do: this is the backpressure.
-    async fn send(&self, job: Job) {
+    async fn send(&self, job: StoreCommand) {
         // The follower ends when its writer does, and says so.
         drop(self.jobs.send(job).await);
     }
 
-    fn job(&self, effect: Effect) -> Option<Job> {
+    fn job(&self, effect: Effect) -> Option<StoreCommand> {
         match effect {
             Effect::Store(uuid) => {
                 let leg = self.ledger.leg(&uuid)?;
                 let json = serde_json::to_string(leg).ok()?;
                 let switch = self.name_of(&leg.switch);
-                Some(Job::Leg(StoredLeg {
+                Some(StoreCommand::Leg(StoredLeg {
                     switch,
                     call_id: uuid.clone(),
                     created_us: leg.created_us,
@@ -421,7 +421,7 @@ impl CallTracker {
                     json,
                 }))
             }
-            Effect::Forget(uuid) => Some(Job::Forget {
+            Effect::Forget(uuid) => Some(StoreCommand::Forget {
                 switch: self.name_of(""),
                 uuid,
             }),
@@ -430,7 +430,7 @@ impl CallTracker {
                 self.count(metric_names::LEGS_REPAIRED, &[("by", "cdr")], told.count());
                 let mut finished = self.closing.finish(&call);
                 finished.switch = self.name_of(&finished.switch);
-                Some(Job::Finish(Box::new(finished)))
+                Some(StoreCommand::Finish(Box::new(finished)))
             }
         }
     }

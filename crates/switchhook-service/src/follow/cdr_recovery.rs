@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 
 use tokio::sync::watch;
 
-use super::cdrs::{Came, Order, Sources};
+use super::cdrs::{CdrInput, ReaderCommand, CdrSources};
 use switchhook_core::cdr::Cdr;
 
 /// The reader and the inlet of one switch.
 pub(crate) struct CdrRecovery {
-    sources: Sources,
+    sources: CdrSources,
     /// When what is not answered yet was ordered, µs since 1970.
     ordered_us: VecDeque<i64>,
     /// The names that the switch goes by.
@@ -20,7 +20,7 @@ pub(crate) struct CdrRecovery {
 
 impl CdrRecovery {
     /// Of a switch with these names.
-    pub(super) const fn new(sources: Sources, names: watch::Sender<Vec<String>>) -> Self {
+    pub(super) const fn new(sources: CdrSources, names: watch::Sender<Vec<String>>) -> Self {
         Self {
             sources,
             ordered_us: VecDeque::new(),
@@ -58,7 +58,7 @@ impl CdrRecovery {
     }
 
     /// Gives the reader an order.
-    pub(super) fn order(&mut self, order: Order, now_us: i64) {
+    pub(super) fn order(&mut self, order: ReaderCommand, now_us: i64) {
         if self.sources.order(order) {
             self.ordered_us.push_back(now_us);
         }
@@ -75,7 +75,7 @@ impl CdrRecovery {
     }
 
     /// The next CDRs.
-    pub(super) async fn next(&mut self) -> Came {
+    pub(super) async fn next(&mut self) -> CdrInput {
         self.sources.next().await
     }
 }

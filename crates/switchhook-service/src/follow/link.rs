@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
 
-use super::call_query::Question;
+use super::call_verifier::VerifyRequest;
 use super::call_tracker;
 
 /// The events that legs, calls and recordings are learnt from, and no other.
@@ -43,7 +43,7 @@ const QUESTION_EVERY: Duration = Duration::from_secs(20);
 
 /// Why a connection is of no use any more.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
+pub(crate) enum LinkError {
     /// The connection itself.
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
@@ -101,7 +101,7 @@ pub(crate) struct Link {
 impl Link {
     /// The name first, so that the calls of before are there when the first event comes;
     /// then events, so that no channel falls between them and the list.
-    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, Lost> {
+    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, LinkError> {
         let name = connection.queue(&api("switchname", "")?);
         let events = Command::event(Format::Json, EVENTS).map_err(eslclient::Error::from)?;
         let events = connection.queue(&events);
@@ -125,7 +125,7 @@ impl Link {
     }
 
     /// The next thing that the switch says.
-    pub(super) async fn next(&mut self) -> Result<LinkEvent, Lost> {
+    pub(super) async fn next(&mut self) -> Result<LinkEvent, LinkError> {
         let incoming = self.connection.next().await?;
         self.heard = Instant::now();
         match incoming {
@@ -138,7 +138,7 @@ impl Link {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, Lost> {
+    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, LinkError> {
         if ticket == self.name {
             return Ok(LinkEvent::Name(reply.result()));
         }
@@ -212,7 +212,7 @@ impl Link {
 
     /// Asks for the list of channels once more, now and again: the switch drops events for a
     /// client that reads too slowly, and says nothing of up to 500 of them.
-    pub(super) fn list_again(&mut self) -> Result<(), Lost> {
+    pub(super) fn list_again(&mut self) -> Result<(), LinkError> {
         let idle = self.doubts.is_empty() && self.dumps.is_empty();
         if idle && self.listed.elapsed() >= LIST_EVERY {
             self.listed = Instant::now();
@@ -223,7 +223,7 @@ impl Link {
     }
 
     /// Asks for a call that its events have not told of yet.
-    pub(super) fn confirm(&mut self, question: Question) {
+    pub(super) fn confirm(&mut self, question: VerifyRequest) {
         match Command::api("uuid_exists", &question.uuid) {
             Ok(command) => {
                 let ticket = self.connection.queue(&command);
@@ -243,10 +243,10 @@ impl Link {
     ///
     /// # Errors
     /// When it has not answered for too long.
-    pub(super) fn keep_alive(&mut self) -> Result<(), Lost> {
+    pub(super) fn keep_alive(&mut self) -> Result<(), LinkError> {
         let silent = self.heard.elapsed();
         if silent > QUESTION_EVERY + ANSWER_DEADLINE {
-            return Err(Lost::Link(eslclient::Error::Timeout {
+            return Err(LinkError::Link(eslclient::Error::Timeout {
                 doing: "the switch's answer",
                 within: ANSWER_DEADLINE,
             }));
@@ -268,10 +268,10 @@ fn confirmed(answer: oneshot::Sender<bool>, reply: &Reply) {
     }
 }
 
-fn api(name: &str, arguments: &str) -> Result<Command, Lost> {
+fn api(name: &str, arguments: &str) -> Result<Command, LinkError> {
     Ok(Command::api(name, arguments).map_err(eslclient::Error::from)?)
 }
 
-fn refused(command: &'static str) -> impl FnOnce(String) -> Lost {
-    move |text| Lost::Refused { command, text }
+fn refused(command: &'static str) -> impl FnOnce(String) -> LinkError {
+    move |text| LinkError::Refused { command, text }
 }

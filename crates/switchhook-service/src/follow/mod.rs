@@ -9,12 +9,12 @@
 //! switch keeps up to 100,000 events for us. Nothing is dropped here, and what waits to
 //! be read is not taken for missing.
 
-mod call_query;
+mod call_verifier;
 mod call_tracker;
 mod cdr_recovery;
 mod cdrs;
 mod channel_fields;
-mod lag;
+mod event_lag;
 mod link;
 mod peer_instances;
 mod writer;
@@ -38,14 +38,14 @@ use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 use switchhook_store::{FinishedCallRecord, Store, StoreError};
 
-pub use cdrs::{CdrOptions, Inlet, NotTaken};
+pub use cdrs::{CdrOptions, CdrInbox, CdrRejection};
 
-pub use call_query::CallQuery;
-use call_query::Question;
+pub use call_verifier::CallQuery;
+use call_verifier::VerifyRequest;
 use call_tracker::CallTracker;
 use cdr_recovery::CdrRecovery;
-use cdrs::{Posted, Sources};
-use link::{Link, LinkEvent, Lost};
+use cdrs::{PostedCdr, CdrSources};
+use link::{Link, LinkEvent, LinkError};
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -93,12 +93,12 @@ pub struct Follower {
     closing: Arc<dyn FinishCall>,
     health: watch::Sender<Health>,
     asker: CallQuery,
-    questions: mpsc::Receiver<Question>,
+    questions: mpsc::Receiver<VerifyRequest>,
     password: Password,
     cdrs_health: watch::Sender<Health>,
     names: watch::Sender<Vec<String>>,
-    inlet: Inlet,
-    posts: mpsc::Receiver<Posted>,
+    inlet: CdrInbox,
+    posts: mpsc::Receiver<PostedCdr>,
 }
 
 /// The password of the next connection, which may change.
@@ -110,7 +110,7 @@ impl Follower {
     pub fn new(options: FollowOptions, store: Store, closing: Arc<dyn FinishCall>) -> Self {
         let health = Health::failing(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
-        let (asker, questions) = call_query::questions(health.subscribe());
+        let (asker, questions) = call_verifier::questions(health.subscribe());
         let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         let address = Some(options.address.clone());
         let names = address.into_iter().chain(options.name.clone()).collect();
@@ -157,7 +157,7 @@ impl Follower {
 
     /// Takes the CDRs that the switch posts.
     #[must_use]
-    pub(crate) fn inlet(&self) -> Inlet {
+    pub(crate) fn inlet(&self) -> CdrInbox {
         self.inlet.clone()
     }
 
@@ -175,12 +175,12 @@ impl Follower {
         }
     }
 
-    fn books(&mut self, jobs: mpsc::Sender<writer::Job>) -> CallTracker {
+    fn books(&mut self, jobs: mpsc::Sender<writer::StoreCommand>) -> CallTracker {
         let (_, nobody) = mpsc::channel(1);
         let posts = std::mem::replace(&mut self.posts, nobody);
         let folder = self.options.cdrs.as_ref();
         let health = self.cdrs_health.clone();
-        let sources = Sources::open(folder, &self.options.address, posts, health);
+        let sources = CdrSources::open(folder, &self.options.address, posts, health);
         let mending = CdrRecovery::new(sources, self.names.clone());
         CallTracker::new(&self.options, Arc::clone(&self.closing), jobs, mending)
     }
@@ -256,7 +256,7 @@ impl Follower {
     }
 
     /// Says it once for each change, not at every attempt.
-    fn unreached(&self, lost: &Lost) {
+    fn unreached(&self, lost: &LinkError) {
         let what = format!("{}: {lost}; trying again", self.options.address);
         gauge!(metric_names::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::failing(what.clone()));
@@ -280,7 +280,7 @@ impl Follower {
         books: &mut CallTracker,
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         let mut link = Link::subscribe(connection)?;
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -326,7 +326,7 @@ impl Follower {
         link: &mut Link,
         books: &mut CallTracker,
         stop: &CancellationToken,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), LinkError> {
         match heard {
             LinkEvent::Event(event) => books.event(&event).await,
             LinkEvent::Name(told) => {

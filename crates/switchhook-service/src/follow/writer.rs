@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::cdrs::NotTaken;
+use super::cdrs::CdrRejection;
 use switchhook_store::{FinishedCallRecord, Store, StoreError, StoredLeg};
 
 /// Jobs that wait; more, and the switch is not read.
@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One thing to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Job {
+pub(crate) enum StoreCommand {
     /// A leg as it stands now.
     Leg(StoredLeg),
     /// A leg that is no more.
@@ -52,29 +52,29 @@ pub(crate) enum Job {
         until_us: i64,
     },
     /// Somebody waits until all before this is stored.
-    Tell(Teller),
+    Tell(StoredNotice),
 }
 
 /// Tells whoever waits; says that it will not when it is dropped.
 #[derive(Debug, Clone)]
-pub(crate) struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
+pub(crate) struct StoredNotice(pub mpsc::Sender<Result<(), CdrRejection>>);
 
-impl PartialEq for Teller {
+impl PartialEq for StoredNotice {
     fn eq(&self, other: &Self) -> bool {
         self.0.same_channel(&other.0)
     }
 }
 
-impl Eq for Teller {}
+impl Eq for StoredNotice {}
 
 /// The queue between ledger and store.
-pub(crate) fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
+pub(crate) fn queue() -> (mpsc::Sender<StoreCommand>, mpsc::Receiver<StoreCommand>) {
     mpsc::channel(WAITING)
 }
 
 /// Stores what comes until the queue is closed and empty. What the store does not take
 /// is offered again: nothing is passed over.
-pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<StoreCommand>, stop: CancellationToken) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while queue.recv_many(&mut jobs, TOGETHER).await > 0 {
         let storing = store_all(&store, latest(std::mem::take(&mut jobs)));
@@ -94,24 +94,24 @@ pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: Canc
 
 /// Without the legs that a later job of these stores again or removes: all of them go
 /// into the store together.
-fn latest(jobs: Vec<Job>) -> Vec<Job> {
+fn latest(jobs: Vec<StoreCommand>) -> Vec<StoreCommand> {
     let mut overtaken: HashSet<(String, String)> = HashSet::new();
-    let mut kept: Vec<Job> = Vec::with_capacity(jobs.len());
+    let mut kept: Vec<StoreCommand> = Vec::with_capacity(jobs.len());
     for job in jobs.into_iter().rev() {
         match &job {
-            Job::Leg(leg) => {
+            StoreCommand::Leg(leg) => {
                 if !overtaken.insert((leg.switch.clone(), leg.leg_uuid.clone())) {
                     continue;
                 }
             }
-            Job::Forget { switch, uuid } => {
+            StoreCommand::Forget { switch, uuid } => {
                 overtaken.insert((switch.clone(), uuid.clone()));
             }
-            Job::Finish(call) => {
+            StoreCommand::Finish(call) => {
                 let legs = call.legs.iter();
                 overtaken.extend(legs.map(|uuid| (call.switch.clone(), uuid.clone())));
             }
-            Job::Switch { .. } | Job::CdrsRead { .. } | Job::Tell(_) => {}
+            StoreCommand::Switch { .. } | StoreCommand::CdrsRead { .. } | StoreCommand::Tell(_) => {}
         }
         kept.push(job);
     }
@@ -120,7 +120,7 @@ fn latest(jobs: Vec<Job>) -> Vec<Job> {
 }
 
 /// The store's writer takes what comes at once into one transaction, in this order.
-async fn store_all(store: &Store, mut jobs: Vec<Job>) {
+async fn store_all(store: &Store, mut jobs: Vec<StoreCommand>) {
     let mut failing = false;
     let mut refusals = 0;
     let mut whole = true;
@@ -157,45 +157,45 @@ async fn store_all(store: &Store, mut jobs: Vec<Job>) {
 }
 
 /// What rests on these jobs being stored; nothing when they are not the `whole` of it.
-async fn afterwards(store: &Store, stored: Vec<Job>, whole: bool) {
+async fn afterwards(store: &Store, stored: Vec<StoreCommand>, whole: bool) {
     for job in stored.into_iter().filter(|_| whole) {
         match job {
-            Job::Tell(Teller(waiting)) => drop(waiting.try_send(Ok(()))),
+            StoreCommand::Tell(StoredNotice(waiting)) => drop(waiting.try_send(Ok(()))),
             // What is not noted is read again after a restart.
-            Job::CdrsRead { switch, until_us } => {
+            StoreCommand::CdrsRead { switch, until_us } => {
                 drop(store.put_cdr_read(&switch, until_us).await);
             }
-            Job::Leg(_) | Job::Forget { .. } | Job::Finish(_) | Job::Switch { .. } => {}
+            StoreCommand::Leg(_) | StoreCommand::Forget { .. } | StoreCommand::Finish(_) | StoreCommand::Switch { .. } => {}
         }
     }
 }
 
 /// A fault of this one job must not hold up all calls after it. What is stored of its
 /// call stays, and is taken up at the next start.
-fn set_aside(job: &Job, fault: &StoreError) {
+fn set_aside(job: &StoreCommand, fault: &StoreError) {
     match job {
-        Job::Leg(leg) => {
+        StoreCommand::Leg(leg) => {
             let (call_uuid, leg_uuid) = (&leg.call_id, &leg.leg_uuid);
             error!(%fault, call_uuid, leg_uuid, "a leg is not stored");
         }
-        Job::Forget { uuid, .. } => error!(%fault, leg_uuid = uuid, "a leg is not removed"),
-        Job::Finish(call) => error!(
+        StoreCommand::Forget { uuid, .. } => error!(%fault, leg_uuid = uuid, "a leg is not removed"),
+        StoreCommand::Finish(call) => error!(
             %fault,
             call_uuid = call.call_uuid,
             "the documents of a call are not stored; they are made again at the next start"
         ),
-        Job::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
-        Job::CdrsRead { .. } | Job::Tell(_) => {}
+        StoreCommand::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
+        StoreCommand::CdrsRead { .. } | StoreCommand::Tell(_) => {}
     }
 }
 
-async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
+async fn put(store: &Store, job: StoreCommand) -> Result<(), StoreError> {
     match job {
-        Job::Leg(leg) => store.put_leg(leg).await,
-        Job::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
-        Job::Finish(call) => finish(store, *call).await,
-        Job::Switch { address, name } => store.put_switch(&address, &name).await,
-        Job::CdrsRead { .. } | Job::Tell(_) => Ok(()),
+        StoreCommand::Leg(leg) => store.put_leg(leg).await,
+        StoreCommand::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
+        StoreCommand::Finish(call) => finish(store, *call).await,
+        StoreCommand::Switch { address, name } => store.put_switch(&address, &name).await,
+        StoreCommand::CdrsRead { .. } | StoreCommand::Tell(_) => Ok(()),
     }
 }
 
@@ -217,8 +217,8 @@ async fn finish(store: &Store, call: FinishedCallRecord) -> Result<(), StoreErro
 mod tests {
     use super::*;
 
-    fn leg(uuid: &str, json: &str) -> Job {
-        Job::Leg(StoredLeg {
+    fn leg(uuid: &str, json: &str) -> StoreCommand {
+        StoreCommand::Leg(StoredLeg {
             switch: "fs1".into(),
             call_id: uuid.into(),
             leg_uuid: uuid.into(),
@@ -228,8 +228,8 @@ mod tests {
         })
     }
 
-    fn finish(legs: &[&str]) -> Job {
-        Job::Finish(Box::new(FinishedCallRecord {
+    fn finish(legs: &[&str]) -> StoreCommand {
+        StoreCommand::Finish(Box::new(FinishedCallRecord {
             switch: "fs1".into(),
             call_uuid: "a".into(),
             created_us: 1,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::call_control::{self, Hold, Source, WebhookTask, WebhookTasks, park};
+use crate::call_control::{self, Hold, AnswerSource, WebhookTask, WebhookTasks, park};
 use crate::config::{self, Config, Diagnostic, Diagnostics};
 use crate::follow;
 use crate::outbox::{self, Endpoint, Endpoints};
@@ -121,7 +121,7 @@ fn widget(
             options.response_raw,
             webhook.mapped_names().map(str::to_owned).collect(),
         ),
-        source: Source::Webhook(Box::new(webhook)),
+        source: AnswerSource::Webhook(Box::new(webhook)),
         hold: Hold {
             music: options.hold_music.clone(),
             before_answer: options.before_answer,

@@ -8,24 +8,24 @@ use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use crate::config::{self, Credentials};
-use crate::follow::{Inlet, NotTaken};
+use crate::follow::{CdrInbox, CdrRejection};
 use switchhook_admin::cdr_receiver::{BasicCredentials, CdrRejection, ReceiveCdr};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::metric_names;
 
 /// Every switch that may post.
 #[derive(Default)]
-pub(crate) struct CdrPosts(Vec<Switch>);
+pub(crate) struct PostedCdrs(Vec<Switch>);
 
 struct Switch {
     address: String,
     auth: Option<Credentials>,
-    inlet: Inlet,
+    inlet: CdrInbox,
 }
 
-impl CdrPosts {
+impl PostedCdrs {
     /// A switch with the inlet of its follower.
-    pub(super) fn admit(&mut self, switch: &config::Switch, inlet: Inlet) {
+    pub(super) fn admit(&mut self, switch: &config::Switch, inlet: CdrInbox) {
         if switch.json_cdr_post {
             self.0.push(Switch {
                 address: switch.address.clone(),
@@ -49,8 +49,8 @@ impl CdrPosts {
         let cdr = Cdr::parse(record).map_err(|error| switch.refuse(&error.to_string()))?;
         match switch.inlet.take(cdr).await {
             Ok(()) => Ok(()),
-            Err(error @ NotTaken::Foreign) => Err(switch.refuse(&error.to_string())),
-            Err(error @ NotTaken::NotNow) => Err(CdrRejection::Unavailable(error.to_string())),
+            Err(error @ CdrRejection::Foreign) => Err(switch.refuse(&error.to_string())),
+            Err(error @ CdrRejection::NotNow) => Err(CdrRejection::Unavailable(error.to_string())),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Switch {
     }
 }
 
-impl ReceiveCdr for CdrPosts {
+impl ReceiveCdr for PostedCdrs {
     fn receive(
         &self,
         switch: String,

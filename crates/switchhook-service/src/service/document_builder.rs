@@ -28,8 +28,8 @@ use switchhook_store::{
 use switchhook_webhook as webhook;
 
 use super::build::{self, Built};
-use super::raw;
-use super::recordings::PublicUrl;
+use super::unused_keys;
+use super::public_url::PublicUrl;
 use super::spans;
 
 /// Makes documents after the configuration as it is now.
@@ -115,12 +115,12 @@ impl Flows {
             tenants: Arc::clone(&built.widgets.tenants),
             webhooks: built.widgets.by_name.clone(),
             public_url: PublicUrl::new(config)?,
-            unwanted_keys: raw::unwanted(config).into(),
+            unwanted_keys: unused_keys::unused_keys(config).into(),
             unknown: Mutex::default(),
         })
     }
 
-    fn finish(&self, call: &FinishedCall, runs: Vec<LookupRecord>) -> Finished {
+    fn finish(&self, call: &FinishedCall, runs: Vec<LookupRecord>) -> FinishedDocuments {
         let belongs = self.tenants.of_call(call);
         let name = belongs.flow.unwrap_or(DEFAULT_FLOW);
         let over = self.over(call, name, &|recording| self.url_of(call, recording));
@@ -149,7 +149,7 @@ impl Flows {
             story: String::new(),
             unpublished,
         };
-        Finished { call, story }
+        FinishedDocuments { call, story }
     }
 
     /// A call with what its documents are made of.
@@ -158,7 +158,7 @@ impl Flows {
         call: &'a FinishedCall,
         flow: &'a str,
         url_of: RecordingUrl<'_>,
-    ) -> Over<'a> {
+    ) -> CallContext<'a> {
         let belongs = self.tenants.of_call(call);
         let format = self.by_name.get(flow).map(|(_, format)| format.clone());
         let format = DocumentFormat {
@@ -169,7 +169,7 @@ impl Flows {
         let mut values = details::call_values(call, url_of);
         values["account"] = json!(belongs.account);
         values["flow"] = json!(belongs.flow);
-        Over {
+        CallContext {
             flow,
             account: belongs.account,
             call,
@@ -184,7 +184,7 @@ impl Flows {
     }
 
     /// The webhooks that get a document of the call.
-    fn posts(&self, over: &Over<'_>, account: Option<&Account>) -> Vec<String> {
+    fn posts(&self, over: &CallContext<'_>, account: Option<&Account>) -> Vec<String> {
         let Some((flow, _)) = self.by_name.get(over.flow) else {
             if over.flow != DEFAULT_FLOW {
                 self.say_unknown("a flow", over.flow);
@@ -208,7 +208,7 @@ impl Flows {
 
     /// The request to `name`, frozen. One that cannot be rendered is kept all the same,
     /// with the predefined document as its body, and shows in the outbox.
-    pub(super) fn document(&self, name: &str, over: &Over<'_>) -> NewDocument {
+    pub(super) fn document(&self, name: &str, over: &CallContext<'_>) -> NewDocument {
         let predefined = || Content {
             body: over.document.to_string().into(),
             ..Content::default()
@@ -241,7 +241,7 @@ impl Flows {
 }
 
 /// What is to be stored of a call, its story not yet as text.
-struct Finished {
+struct FinishedDocuments {
     call: FinishedCallRecord,
     story: CallHistory,
 }
@@ -266,7 +266,7 @@ pub(super) fn say_what_is_missing(call_uuid: &str, story: &CallHistory) {
     });
 }
 
-impl Finished {
+impl FinishedDocuments {
     fn stored(self) -> FinishedCallRecord {
         // A story that cannot be told must not hold up the documents.
         let story = serde_json::to_string(&self.story).unwrap_or_default();
@@ -275,7 +275,7 @@ impl Finished {
 }
 
 /// A call that is over, with what its documents are made of.
-pub(super) struct Over<'a> {
+pub(super) struct CallContext<'a> {
     pub(super) flow: &'a str,
     account: Option<&'a str>,
     pub(super) call: &'a FinishedCall,
@@ -283,7 +283,7 @@ pub(super) struct Over<'a> {
     values: Value,
 }
 
-impl Over<'_> {
+impl CallContext<'_> {
     fn render(
         &self,
         webhook: &webhook::Webhook,
@@ -319,7 +319,7 @@ impl Over<'_> {
     }
 }
 
-fn summary(over: &Over<'_>) -> CallSummary {
+fn summary(over: &CallContext<'_>) -> CallSummary {
     let text = |name: &str| {
         over.values
             .get(name)

@@ -14,12 +14,12 @@ mod config_summary;
 mod document_builder;
 mod fd_limit;
 mod instance_id;
-mod parts;
+mod components;
 mod persistence;
 mod publishing;
-mod raw;
+mod unused_keys;
 mod recording_server;
-mod recordings;
+mod public_url;
 mod spans;
 mod webhook_test;
 
@@ -56,11 +56,11 @@ pub use build::{compile, store_options, tenants};
 use call_verifier::FollowedSwitches;
 use checks::checks;
 use document_builder::DocumentBuilder;
-use parts::{Followed, Publishing, deliver, follow, park, posts, publish, take_calls};
+use components::{Followers, RecordingPublisher, start_deliveries, start_followers, park_listeners, cdr_posts, start_publishing, take_calls};
 use persistence::{StorePersistence, WebhookSender};
 use recording_server::RecordingServer;
-pub use recordings::{recordings_folder, target};
-use spans::Tracing;
+pub use public_url::{recordings_folder, target};
+use spans::TraceExport;
 use webhook_test::WebhookTests;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
@@ -79,7 +79,7 @@ pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
 
 /// What is worth one besides what the file itself is warned of.
 fn warnings(config: &Config, built: &build::Built) -> Vec<Diagnostic> {
-    let absent = recordings::absent(config);
+    let absent = public_url::missing_folder_warning(config);
     let blocked = build::blocked(config, built).into_iter();
     blocked.chain(absent).collect()
 }
@@ -120,7 +120,7 @@ pub enum StartError {
     Traces(#[from] traces::ExporterError),
     /// Code that is to answer cannot.
     #[error(transparent)]
-    Answerer(#[from] call_control::BadName),
+    Answerer(#[from] call_control::InvalidVariableName),
     /// Two answer under one name.
     #[error("both Rust code and [webhooks.{0}] would answer; give one of them another name")]
     AnsweredTwice(String),
@@ -150,14 +150,14 @@ pub struct Service {
     stop_calls: CancellationToken,
     stop_follow: CancellationToken,
     stop_outbox: CancellationToken,
-    publishing: Publishing,
+    publishing: RecordingPublisher,
     stop_http: CancellationToken,
     calls: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
     passwords: Vec<(String, Password)>,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<io::Result<()>>,
-    tracing: Tracing,
+    tracing: TraceExport,
 }
 
 impl Service {
@@ -194,7 +194,7 @@ impl Service {
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("[listen] esl", config.listen.esl).await?;
 
-        let tracing = Tracing::start(config)?;
+        let tracing = TraceExport::start(config)?;
         let traces = &tracing.place;
         let documents = Arc::new(documents.traced(traces.clone()));
         let webhooks = Arc::new(WebhookSender::new(
@@ -203,16 +203,16 @@ impl Service {
             traces.clone(),
         ));
         let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
-        let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
-        let publishing = publish(config, &store, &documents);
+        let delivering = start_deliveries(config, &store, &webhooks, &stop_outbox)?;
+        let publishing = start_publishing(config, &store, &documents);
 
-        let Followed {
+        let Followers {
             followers,
             switches,
             askers,
             passwords,
             records,
-        } = follow(config, &store, &documents, &stop_follow);
+        } = start_followers(config, &store, &documents, &stop_follow);
 
         let options = options(config, &live_calls, &breakers, traces.clone());
         let call_control = CallControl::new(
@@ -223,7 +223,7 @@ impl Service {
         let call_control =
             Arc::new(call_control.confirmed_by(FollowedSwitches::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
-        let (parking, parked) = park(config, &call_control);
+        let (parking, parked) = park_listeners(config, &call_control);
         let calls = tokio::spawn(take_calls(
             Arc::clone(&call_control),
             esl_listener,
@@ -257,7 +257,7 @@ impl Service {
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
         };
-        let posts = posts(config, records);
+        let posts = cdr_posts(config, records);
         let pages = tokio::spawn(http::serve(http_listener, ops, posts, build::guard(config)));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {

@@ -27,7 +27,7 @@ use switchhook_store::{Content, DeliveryKind, KeptResponse, NewDocument, Store};
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 
 use super::build::Built;
-use super::spans::Attempt;
+use super::spans::DeliverySpan;
 
 /// Stores what calls leave behind.
 pub(crate) struct StorePersistence {
@@ -126,12 +126,12 @@ fn now_ms() -> i64 {
 
 /// Sends what waits in the store, with the webhooks as they are configured now.
 pub(crate) struct WebhookSender {
-    known: ArcSwap<Known>,
+    known: ArcSwap<CurrentWebhooks>,
     breakers: Arc<Breakers>,
     traces: traces::TracesHandle,
 }
 
-struct Known {
+struct CurrentWebhooks {
     widgets: HashMap<String, Arc<WebhookTask>>,
     client: Client,
 }
@@ -145,7 +145,7 @@ impl WebhookSender {
         traces: traces::TracesHandle,
     ) -> Self {
         Self {
-            known: ArcSwap::from_pointee(Known::of(built)),
+            known: ArcSwap::from_pointee(CurrentWebhooks::of(built)),
             breakers,
             traces,
         }
@@ -153,11 +153,11 @@ impl WebhookSender {
 
     /// Those of another one, from the next attempt on.
     pub(super) fn replace(&self, built: &Built) {
-        self.known.store(Arc::new(Known::of(built)));
+        self.known.store(Arc::new(CurrentWebhooks::of(built)));
     }
 }
 
-impl Known {
+impl CurrentWebhooks {
     fn of(built: &Built) -> Self {
         Self {
             widgets: built.widgets.by_name.clone(),
@@ -167,7 +167,7 @@ impl Known {
 }
 
 impl Deliver for WebhookSender {
-    async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
+    async fn start_deliveries(&self, delivery: &Delivery) -> Result<Reply, String> {
         let known = self.known.load_full();
         let widget = known.widgets.get(&delivery.endpoint);
         let webhook = widget
@@ -182,7 +182,7 @@ impl Deliver for WebhookSender {
         let question = question.transpose().map_err(|rests| rests.to_string())?;
         webhook.authorize(&mut request.headers);
         let traces = self.traces.now();
-        let attempt = traces.map(|traces| Attempt::begin(&traces, delivery, &mut request));
+        let attempt = traces.map(|traces| DeliverySpan::begin(&traces, delivery, &mut request));
         let answer = known.client.deliver(webhook, request, webhook.timeout());
         let answer = answer.await;
         if let Some(question) = question {

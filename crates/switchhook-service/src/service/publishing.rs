@@ -14,12 +14,12 @@ use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::recording::Recording;
 use switchhook_store::{NewUnpublished, Published};
 
-use super::document_builder::{self, DocumentBuilder, Flows, Over};
-use super::recordings::PublicUrl;
+use super::document_builder::{self, DocumentBuilder, Flows, CallContext};
+use super::public_url::PublicUrl;
 
 /// A call that is over, as it waits in the store.
 #[derive(Serialize, Deserialize)]
-struct Waiting<'a> {
+struct PendingCall<'a> {
     call: Cow<'a, FinishedCall>,
     story: Cow<'a, CallHistory>,
     /// The flow's name.
@@ -32,14 +32,14 @@ impl Flows {
     /// What is to wait of a call; `None` when there is nobody to wait, or nothing to wait for.
     pub(super) fn unpublished(
         &self,
-        over: &Over<'_>,
+        over: &CallContext<'_>,
         story: &CallHistory,
         webhooks: &[String],
     ) -> Option<NewUnpublished> {
         let publisher = self.publisher().filter(|_| !webhooks.is_empty())?;
         let mut recordings = details::kept_recordings(over.call).into_iter();
         recordings.find(|recording| publisher.has(&recording.path))?;
-        let waiting = Waiting {
+        let waiting = PendingCall {
             call: Cow::Borrowed(over.call),
             story: Cow::Borrowed(story),
             flow: over.flow.into(),
@@ -63,7 +63,7 @@ impl Flows {
         }
     }
 
-    fn publish(&self, waiting: Waiting<'_>, links: &Links) -> Published {
+    fn publish(&self, waiting: PendingCall<'_>, links: &Links) -> Published {
         let mut call = waiting.call.into_owned();
         let recordings = call.legs.iter_mut().flat_map(|leg| &mut leg.recordings);
         for recording in recordings {
@@ -92,13 +92,13 @@ impl DocumentMaker for DocumentBuilder {
     }
 
     fn recordings(&self, json: &str) -> Result<Vec<String>, serde_json::Error> {
-        let waiting: Waiting<'_> = serde_json::from_str(json)?;
+        let waiting: PendingCall<'_> = serde_json::from_str(json)?;
         let kept = details::kept_recordings(&waiting.call).into_iter();
         Ok(kept.map(|recording| recording.path.clone()).collect())
     }
 
     fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error> {
-        let waiting: Waiting<'_> = serde_json::from_str(json)?;
+        let waiting: PendingCall<'_> = serde_json::from_str(json)?;
         Ok(self.flows.load().publish(waiting, links))
     }
 }

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::recordings::signed_links::{self, SharedSignedLinks};
 
-use super::{StartError, bind, local, recordings};
+use super::{StartError, bind, local, public_url};
 
 /// The port, while it is served.
 pub(crate) struct RecordingServer {
@@ -32,7 +32,7 @@ impl RecordingServer {
     /// # Errors
     /// An address that cannot be listened on.
     pub(super) async fn start(config: &Config) -> Result<Self, StartError> {
-        let shelves: SharedSignedLinks = Arc::new(ArcSwapOption::new(recordings::shelf(config)));
+        let shelves: SharedSignedLinks = Arc::new(ArcSwapOption::new(public_url::signed_links(config)));
         let Some(serve) = &config.recordings.serve else {
             return Ok(Self {
                 open: None,
@@ -63,7 +63,7 @@ impl RecordingServer {
 
     /// The folder and the secret of another configuration; the address stays.
     pub(super) fn replace(&self, config: &Config) {
-        let shelf = recordings::shelf(config);
+        let shelf = public_url::signed_links(config);
         if shelf.is_some() && self.open.is_none() {
             warn!("recordings.serve is new: its links open nothing before a restart");
         }

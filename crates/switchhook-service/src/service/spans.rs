@@ -17,7 +17,7 @@ use switchhook_store::{CallSummary, DeliveryKind as Sent, FinishedCallRecord};
 use switchhook_webhook::Prepared;
 
 /// Where spans go, and the tasks that send them.
-pub(crate) struct Tracing {
+pub(crate) struct TraceExport {
     /// Empty when there is no collector.
     pub place: traces::TracesHandle,
     manner: SpanOptions,
@@ -28,12 +28,12 @@ pub(crate) struct Tracing {
 }
 
 /// What a configuration asks for, and where there is a collector, who sends to it.
-pub(crate) struct Next {
+pub(crate) struct NewCollector {
     options: TraceOptions,
     made: Option<(Traces, Exporter)>,
 }
 
-impl Tracing {
+impl TraceExport {
     /// Starts what the configuration asks for.
     ///
     /// # Errors
@@ -58,11 +58,11 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, ExporterError> {
+    pub(super) fn prepare(&self, config: &Config) -> Result<Option<NewCollector>, ExporterError> {
         if *locked(&self.options) == config.traces {
             return Ok(None);
         }
-        Ok(Some(Next {
+        Ok(Some(NewCollector {
             options: config.traces.clone(),
             made: Traces::new(&config.traces, self.manner)?,
         }))
@@ -70,8 +70,8 @@ impl Tracing {
 
     /// Takes it. What has begun is told to the collector that was there then, which gets
     /// everything that waits for it; then nobody sends to it any more.
-    pub(super) fn replace(&self, next: Option<Next>) {
-        let Some(Next { options, made }) = next else {
+    pub(super) fn replace(&self, next: Option<NewCollector>) {
+        let Some(NewCollector { options, made }) = next else {
             return;
         };
         let (traces, exporter) = made.unzip();
@@ -97,13 +97,13 @@ fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One attempt to deliver. An attempt that is broken off is told as well.
-pub(crate) struct Attempt {
+pub(crate) struct DeliverySpan {
     traces: Traces,
     began_ns: u64,
     span: Option<Span>,
 }
 
-impl Attempt {
+impl DeliverySpan {
     /// Tells the receiver what it is below.
     pub(super) fn begin(traces: &Traces, delivery: &Delivery, request: &mut Prepared) -> Self {
         let trace = traces.of(&delivery.call_uuid);
@@ -147,7 +147,7 @@ impl Attempt {
     }
 }
 
-impl Drop for Attempt {
+impl Drop for DeliverySpan {
     fn drop(&mut self) {
         if let Some(span) = self.span.take() {
             let span = span.failed("undelivered", "no answer in time");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::call_control::webhook_test::{WebhookTest, channel};
-use crate::call_control::{Asked, CallControl};
+use crate::call_control::webhook_test::{WebhookTest, channel_headers};
+use crate::call_control::{TaskRequest, CallControl};
 use switchhook_admin::webhook_tester::{TestResult, TestWebhook, WebhookTester};
 use switchhook_core::outcome::Outcome;
 
@@ -33,11 +33,11 @@ impl TestWebhook for WebhookTests {
     ) -> BoxFuture<'_, Option<TestResult>> {
         let widgets = self.0.widgets();
         async move {
-            let channel = channel(variables);
+            let channel = channel_headers(variables);
             let trial = WebhookTest::of(&widgets, &webhook, &channel)?;
             let request = match &trial.asked {
-                Ok(Asked::Request(request)) => Some(request.redacted()),
-                Ok(Asked::Question(_)) => Some("Rust code of this program is asked.".to_owned()),
+                Ok(TaskRequest::Request(request)) => Some(request.redacted()),
+                Ok(TaskRequest::Question(_)) => Some("Rust code of this program is asked.".to_owned()),
                 Err(_) => None,
             };
             let tried = trial.ask().await;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use crate::call_control::channel::Way;
+use crate::call_control::channel::HandOver;
 use crate::call_control::report::Ending;
-use crate::call_control::wire::Wire;
+use crate::call_control::call_connection::CallConnection;
 use crate::call_control::{KeptAnswer, release};
 use eslclient::{Command, CommandError};
 use switchhook_core::sanitize::inert;
@@ -22,7 +22,7 @@ use super::CallTask;
 const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
 /// Whose a call is when we want to let it go.
-enum Standing {
+enum Ownership {
     Ours,
     /// The hook's schedule took it on.
     Rescued,
@@ -30,13 +30,13 @@ enum Standing {
     Gone(Ending),
 }
 
-impl<W: Wire> CallTask<'_, W> {
+impl<W: CallConnection> CallTask<'_, W> {
     pub(super) async fn release(&mut self, line: Line) {
         self.asking = None;
         match self.standing().await {
-            Standing::Ours => self.queue_leaving(line),
-            Standing::Gone(ending) => self.ending = ending,
-            Standing::Rescued => {
+            Ownership::Ours => self.queue_leaving(line),
+            Ownership::Gone(ending) => self.ending = ending,
+            Ownership::Rescued => {
                 self.ending = Ending::Rescued;
                 if self.channel.addressed().is_none() {
                     self.queue(Ok(Command::exit()));
@@ -73,15 +73,15 @@ impl<W: Wire> CallTask<'_, W> {
     /// variable. To say `resume` then would leave the call of a socket in CS_RESET for ever
     /// (FreeSWITCH: mod_event_socket.c `listener_run`); a parked one would be moved away
     /// from where it is now. That of a parked call may be read late, so it is always asked.
-    async fn standing(&mut self) -> Standing {
+    async fn standing(&mut self) -> Ownership {
         let (is_parked, early) = match self.channel.way {
-            Way::Socket { .. } => (false, self.began.elapsed() < RESCUE_POSSIBLE),
-            Way::Parked(_) => (true, false),
+            HandOver::Socket { .. } => (false, self.began.elapsed() < RESCUE_POSSIBLE),
+            HandOver::Parked(_) => (true, false),
         };
         let sign = self.channel.sign().filter(|_| !early);
         let command = sign.and_then(|sign| Command::get_variable(&self.channel.uuid, sign).ok());
         let Some(command) = command else {
-            return Standing::Ours;
+            return Ownership::Ours;
         };
         let within = self.call_control.options.goodbye_deadline;
         let answered = Box::pin(timeout(within, self.wire.ask(command)));
@@ -89,12 +89,12 @@ impl<W: Wire> CallTask<'_, W> {
             .await
             .map(|reply| reply.map(|reply| reply.variable()))
         {
-            Ok(Ok(Ok(sign))) if self.channel.is_where_it_was(sign.as_deref()) => Standing::Ours,
-            Ok(Ok(Ok(_))) => Standing::Rescued,
-            Ok(Err(_)) if is_parked => Standing::Gone(Ending::Lost),
-            Ok(Ok(Err(_)) | Err(_)) => Standing::Gone(Ending::HungUp),
-            Err(_) if is_parked => Standing::Rescued,
-            Err(_) => Standing::Ours,
+            Ok(Ok(Ok(sign))) if self.channel.is_where_it_was(sign.as_deref()) => Ownership::Ours,
+            Ok(Ok(Ok(_))) => Ownership::Rescued,
+            Ok(Err(_)) if is_parked => Ownership::Gone(Ending::Lost),
+            Ok(Ok(Err(_)) | Err(_)) => Ownership::Gone(Ending::HungUp),
+            Err(_) if is_parked => Ownership::Rescued,
+            Err(_) => Ownership::Ours,
         }
     }
 

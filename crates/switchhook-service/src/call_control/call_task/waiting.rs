@@ -6,14 +6,14 @@ use futures_util::future::BoxFuture;
 use tracing::{debug, warn};
 
 use crate::call_control::report::Ending;
-use crate::call_control::wire::{SwitchMessage, Wire};
+use crate::call_control::call_connection::{SwitchMessage, CallConnection};
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::session::{Input, State};
 use switchhook_core::variables;
 
 use super::CallTask;
 
-impl<W: Wire> CallTask<'_, W> {
+impl<W: CallConnection> CallTask<'_, W> {
     pub(super) async fn wait(&mut self) -> Input {
         loop {
             tokio::select! {

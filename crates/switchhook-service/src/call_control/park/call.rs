@@ -6,14 +6,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::EVENTS;
-use super::hook::{self, Hook, SERVICE};
-use super::shared::{Departure, Shared};
+use super::hook::{self, ParkedHook, SERVICE};
+use super::shared_connection::{ParkExit, SharedConnection};
 use crate::call_control::call_task::{self, Stream};
-use crate::call_control::channel::AsItCame;
+use crate::call_control::channel::EventHeaders;
 use crate::call_control::decision::Decision;
-use crate::call_control::on_hold::OnHold;
+use crate::call_control::on_hold::OnHoldGuard;
 use crate::call_control::report::CallReport;
-use crate::call_control::wire::Wire as _;
+use crate::call_control::call_connection::CallConnection as _;
 use crate::call_control::{CallControl, recording_session};
 use crate::recorder::{CallRecording, RecordedEvent};
 use eslclient::{Client, Command, Connection, Event};
@@ -21,24 +21,24 @@ use eslclient::{Client, Command, Connection, Event};
 /// One call, from the park to its line.
 pub(crate) async fn hold(
     call_control: Arc<CallControl>,
-    hook: Hook,
+    hook: ParkedHook,
     event: Event,
-    mut wire: Shared,
+    mut wire: SharedConnection,
     tape: Option<CallRecording>,
 ) -> CallReport {
     recording_session::heard(tape.as_ref(), &event);
-    let (_counted, room) = OnHold::enter(&call_control);
+    let (_counted, room) = OnHoldGuard::enter(&call_control);
     let widgets = call_control.widgets.load_full();
-    let Hook {
+    let ParkedHook {
         mut channel,
         untaken,
     } = hook;
-    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
+    let decision = Decision::of(&mut channel, &EventHeaders(&event), &widgets, room);
     drop(event);
     if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
         wire.queue(cancel);
     }
-    call_task::perform_parked(&call_control, widgets, wire, channel, (decision, tape)).await
+    call_task::run_parked(&call_control, widgets, wire, channel, (decision, tape)).await
 }
 
 impl CallControl {
@@ -64,14 +64,14 @@ impl CallControl {
             self,
             hook,
             park,
-            Shared::new(client, told, None),
+            SharedConnection::new(client, told, None),
             None
         ));
         loop {
             tokio::select! {
                 report = &mut held => return Ok(report.end()),
                 event = events.next(), if tell.is_some() => {
-                    let event = event.map(|event| Departure::of(&event.name()));
+                    let event = event.map(|event| ParkExit::of(&event.name()));
                     match (event, tell.take()) {
                         (Ok(Some(how)), Some(call)) => drop(call.send(how)),
                         (Ok(None), waiting) => tell = waiting,

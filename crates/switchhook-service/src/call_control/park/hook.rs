@@ -3,7 +3,7 @@
 //! Only the dialplan sets `flow.` variables: what a SIP header says becomes `sip_h_…`. All
 //! the same no text of them reaches a command that has a grammar unless it is a word.
 
-use crate::call_control::channel::{ASKS, AsItCame, Channel, Lines, WAY_OUT, Way, task};
+use crate::call_control::channel::{ASKS, EventHeaders, Channel, LineExtensions, WAY_OUT, HandOver, task};
 use eslclient::{Command, CommandError, Event};
 use switchhook_core::headers::Headers as _;
 
@@ -23,7 +23,7 @@ const APPLICATION: &str = "current_application";
 const UNTAKEN: &str = "flow.untaken";
 
 /// A parked call that is given to us.
-pub(crate) struct Hook {
+pub(crate) struct ParkedHook {
     pub channel: Channel,
     /// The scheduled task to cancel now that the call is taken.
     pub untaken: Option<u64>,
@@ -31,7 +31,7 @@ pub(crate) struct Hook {
 
 /// Why a call that is given to us cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Unusable {
+pub(crate) enum HookError {
     /// If we died it would wait for ever.
     #[error(
         "flow.way_out holds no task's number; schedule a way out before park, as the shipped hook does"
@@ -49,8 +49,8 @@ pub(crate) enum Unusable {
 ///
 /// # Errors
 /// When it is, and cannot be taken.
-pub(crate) fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusable> {
-    let headers = AsItCame(event);
+pub(crate) fn read(event: &Event, service: &str) -> Result<Option<ParkedHook>, HookError> {
+    let headers = EventHeaders(event);
     let variable = |name| {
         let value = headers.variable(name).map(std::borrow::Cow::into_owned);
         value.filter(|value| !value.is_empty())
@@ -63,20 +63,20 @@ pub(crate) fn read(event: &Event, service: &str) -> Result<Option<Hook>, Unusabl
         return Ok(None);
     }
     let name = variable(LINES).or(webhook);
-    let lines = Lines {
+    let lines = LineExtensions {
         name: name.unwrap_or_else(|| ROUTED.to_owned()),
         context: variable(CONTEXT).unwrap_or_else(|| DEFAULT_CONTEXT.to_owned()),
     };
-    let Some(channel) = Channel::of(&headers, ASKS, Way::Parked(lines.clone())) else {
+    let Some(channel) = Channel::of(&headers, ASKS, HandOver::Parked(lines.clone())) else {
         return Ok(None);
     };
     if channel.way_out.is_none() {
-        return Err(Unusable::NoWayOut);
+        return Err(HookError::NoWayOut);
     }
     // What can be said now can be said when the call is let go.
-    let Lines { name, context } = lines;
+    let LineExtensions { name, context } = lines;
     Command::transfer(&channel.uuid, &format!("{name}-line-1"), &context)?;
-    Ok(Some(Hook {
+    Ok(Some(ParkedHook {
         channel,
         untaken: task(&headers, UNTAKEN),
     }))

@@ -16,7 +16,7 @@
 
 mod call;
 mod hook;
-mod shared;
+mod shared_connection;
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -39,7 +39,7 @@ use switchhook_core::secret::Secret;
 
 use super::CallControl;
 use super::recording_session::RecordingSession;
-use shared::{Departure, Shared};
+use shared_connection::{ParkExit, SharedConnection};
 
 /// Waits between attempts to reach a switch. Until then its parked calls take line 1.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -70,7 +70,7 @@ pub(crate) struct ParkOptions {
 
 /// Why the connection is of no use any more.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+enum ConnectionError {
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
     #[error(transparent)]
@@ -82,13 +82,13 @@ enum Lost {
 }
 
 /// Takes the parked calls of one switch until it is told to stop.
-pub(crate) struct Parking {
+pub(crate) struct ParkListener {
     call_control: Arc<CallControl>,
     options: ParkOptions,
     health: watch::Sender<Health>,
 }
 
-impl Parking {
+impl ParkListener {
     /// Not connected yet.
     #[must_use]
     pub(crate) fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
@@ -147,7 +147,7 @@ impl Parking {
         connection: Connection<TcpStream>,
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), ConnectionError> {
         let (client, mut events) = Client::start(connection, EVENTS);
         self.subscribe(&client).await?;
         *wait = FIRST_WAIT;
@@ -167,7 +167,7 @@ impl Parking {
         events: &mut Events,
         calls: &mut Calls,
         stop: &CancellationToken,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), ConnectionError> {
         let mut silence = pin!(silence(client));
         let mut tidy = interval(TIDY_EVERY);
         tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -188,7 +188,7 @@ impl Parking {
     }
 
     /// The filter first: nothing of other calls comes between.
-    async fn subscribe(&self, client: &Client) -> Result<(), Lost> {
+    async fn subscribe(&self, client: &Client) -> Result<(), ConnectionError> {
         let service = format!("variable_{}", hook::SERVICE);
         let filter = Command::filter(&service, &self.options.service);
         let commands =
@@ -197,11 +197,11 @@ impl Parking {
         let within = self.options.connect_deadline;
         let replies = timeout(within, client.send_batch(commands))
             .await
-            .map_err(|_| Lost::Silent(within))??;
+            .map_err(|_| ConnectionError::Silent(within))??;
         for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {
             reply
                 .result()
-                .map_err(|text| Lost::Refused { command, text })?;
+                .map_err(|text| ConnectionError::Refused { command, text })?;
         }
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Parking {
     fn event(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
         let name = event.name().into_owned();
         let uuid = event.get("Unique-ID").unwrap_or_default().into_owned();
-        match (name.as_str(), Departure::of(&name)) {
+        match (name.as_str(), ParkExit::of(&name)) {
             ("CHANNEL_PARK", _) if !stopping => self.parked(event, uuid, client, calls),
             (_, Some(how)) => calls.depart(&uuid, how),
             (_, None) => {}
@@ -225,7 +225,7 @@ impl Parking {
                 let call_control = Arc::clone(&self.call_control);
                 let taping = RecordingSession::begin(&call_control);
                 let tape = taping.as_ref().map(|taping| taping.tape.clone());
-                let wire = Shared::new(client.clone(), told, tape.clone());
+                let wire = SharedConnection::new(client.clone(), told, tape.clone());
                 calls.tracker.spawn(async move {
                     let report =
                         call::hold(Arc::clone(&call_control), hook, event, wire, tape).await;
@@ -254,7 +254,7 @@ impl Parking {
     }
 
     /// Says it once for each change, not at every attempt.
-    fn unreached(&self, lost: &Lost) {
+    fn unreached(&self, lost: &ConnectionError) {
         let what = format!("{}: {lost}; trying again", self.options.address);
         gauge!(metric_names::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::failing(what.clone()));
@@ -267,17 +267,17 @@ impl Parking {
 }
 
 /// Returns when the switch does not answer any more.
-async fn silence(client: &Client) -> Lost {
+async fn silence(client: &Client) -> ConnectionError {
     loop {
         sleep(QUESTION_EVERY).await;
         let question = match Command::api("switchname", "") {
             Ok(question) => question,
-            Err(error) => return Lost::Link(error.into()),
+            Err(error) => return ConnectionError::Link(error.into()),
         };
         match timeout(QUESTION_EVERY, client.command(question)).await {
             Ok(Ok(_)) => {}
             Ok(Err(gone)) => return gone.into(),
-            Err(_) => return Lost::Silent(QUESTION_EVERY),
+            Err(_) => return ConnectionError::Silent(QUESTION_EVERY),
         }
     }
 }
@@ -286,12 +286,12 @@ async fn silence(client: &Client) -> Lost {
 #[derive(Default)]
 struct Calls {
     /// By Unique-ID: who is to be told when the channel leaves.
-    departures: HashMap<String, oneshot::Sender<Departure>>,
+    departures: HashMap<String, oneshot::Sender<ParkExit>>,
     tracker: TaskTracker,
 }
 
 impl Calls {
-    fn depart(&mut self, uuid: &str, how: Departure) {
+    fn depart(&mut self, uuid: &str, how: ParkExit) {
         if let Some(call) = self.departures.remove(uuid) {
             // A call that is over needs no word.
             let _ = call.send(how);

@@ -21,7 +21,7 @@ const SUFFIX: &str = ".cdr.json";
 
 /// A file that may be a CDR.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Found {
+pub(crate) struct CdrFile {
     /// When it was last written, µs since 1970 by the file system's clock.
     pub(crate) written_us: i64,
     /// Where it is.
@@ -31,7 +31,7 @@ pub(crate) struct Found {
 }
 
 /// What came of reading a file.
-pub(crate) enum Read {
+pub(crate) enum ReadOutcome {
     /// A leg.
     Cdr(Box<Cdr>),
     /// No CDR, and perhaps one when it is written to its end.
@@ -45,10 +45,10 @@ pub(crate) enum Read {
 pub(crate) fn list(
     folder: &Path,
     since_us: i64,
-    new: &dyn Fn(&Found) -> bool,
-) -> io::Result<Vec<Found>> {
+    new: &dyn Fn(&CdrFile) -> bool,
+) -> io::Result<Vec<CdrFile>> {
     let mut oldest = BinaryHeap::new();
-    let mut keep = |found: Found| {
+    let mut keep = |found: CdrFile| {
         if found.written_us >= since_us && new(&found) {
             oldest.push(found);
             if oldest.len() > LISTED {
@@ -87,7 +87,7 @@ fn is_a_rotations(name: &str) -> bool {
     name.len() == shape.len() && name.bytes().zip(shape).all(fits)
 }
 
-fn of_entry(entry: DirEntry) -> Option<Found> {
+fn of_entry(entry: DirEntry) -> Option<CdrFile> {
     let name = entry.file_name();
     if !name.as_encoded_bytes().ends_with(SUFFIX.as_bytes()) {
         return None;
@@ -96,9 +96,9 @@ fn of_entry(entry: DirEntry) -> Option<Found> {
     found(entry.path(), &entry.metadata().ok()?)
 }
 
-fn found(path: PathBuf, file: &Metadata) -> Option<Found> {
+fn found(path: PathBuf, file: &Metadata) -> Option<CdrFile> {
     let written = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    file.is_file().then_some(Found {
+    file.is_file().then_some(CdrFile {
         written_us: i64::try_from(written.as_micros()).ok()?,
         path,
         bytes: file.len(),
@@ -107,7 +107,7 @@ fn found(path: PathBuf, file: &Metadata) -> Option<Found> {
 
 /// The files of a channel, with and without `prefix-a-leg`. None for a Unique-ID that is no
 /// file's name: a dialplan may give any text as one.
-pub(crate) fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
+pub(crate) fn of_channel(folder: &Path, uuid: &str) -> Vec<CdrFile> {
     let is_name = !uuid.is_empty() && uuid.len() <= 200 && !uuid.contains(['/', '\\', '\0']);
     if !is_name {
         return Vec::new();
@@ -124,18 +124,18 @@ pub(crate) fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
 }
 
 /// Reads one file of at most `limit` bytes.
-pub(crate) fn read(found: &Found, limit: u64) -> Read {
+pub(crate) fn read(found: &CdrFile, limit: u64) -> ReadOutcome {
     if found.bytes > limit {
         let what = format!("{} bytes, more than limits.frame_body_bytes", found.bytes);
-        return Read::Refused(what);
+        return ReadOutcome::Refused(what);
     }
     let bytes = match bytes(&found.path, limit) {
         Ok(bytes) => bytes,
-        Err(error) => return Read::Unfinished(error.to_string()),
+        Err(error) => return ReadOutcome::Unfinished(error.to_string()),
     };
     match Cdr::parse(&bytes) {
-        Ok(cdr) => Read::Cdr(Box::new(cdr)),
-        Err(error) => Read::Unfinished(error.to_string()),
+        Ok(cdr) => ReadOutcome::Cdr(Box::new(cdr)),
+        Err(error) => ReadOutcome::Unfinished(error.to_string()),
     }
 }
 

@@ -10,30 +10,30 @@ use tokio::sync::{mpsc, watch};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::health::Health;
 
-use reader::Reader;
-pub(super) use reader::{Batch, OVERLAP_US, Order};
+use reader::CdrReader;
+pub(super) use reader::{CdrBatch, OVERLAP_US, ReaderCommand};
 
-/// Posted CDRs that wait for the ledger; the one who posts more waits.
+/// PostedCdr CDRs that wait for the ledger; the one who posts more waits.
 const POSTED: usize = 64;
 
 /// A CDR that was posted, with whoever waits until it is stored.
-pub(crate) struct Posted {
+pub(crate) struct PostedCdr {
     /// The leg.
     pub cdr: Cdr,
     /// Told when it is stored, or why it is not; dropped when it will not be.
-    pub stored: mpsc::Sender<Result<(), NotTaken>>,
+    pub stored: mpsc::Sender<Result<(), CdrRejection>>,
 }
 
 /// Takes the CDRs that one switch posts.
 #[derive(Debug, Clone)]
-pub struct Inlet {
-    posts: mpsc::Sender<Posted>,
+pub struct CdrInbox {
+    posts: mpsc::Sender<PostedCdr>,
     names: watch::Receiver<Vec<String>>,
 }
 
 /// Why a CDR was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
+pub enum CdrRejection {
     /// Not now: the switch or the store was not reached yet, or the service stops.
     #[error(
         "not stored: the service stops, or has not reached its store or the switch yet; see /readyz"
@@ -44,7 +44,7 @@ pub enum NotTaken {
     Foreign,
 }
 
-impl Inlet {
+impl CdrInbox {
     /// Whether `name` is one of the switch's: that in documents, its own, or its address.
     #[must_use]
     pub fn is_of(&self, name: &str) -> bool {
@@ -54,32 +54,32 @@ impl Inlet {
     /// Hands a CDR over; returns when what it told is stored.
     ///
     /// # Errors
-    /// [`NotTaken`]; it may be offered again.
-    pub async fn take(&self, cdr: Cdr) -> Result<(), NotTaken> {
+    /// [`CdrRejection`]; it may be offered again.
+    pub async fn take(&self, cdr: Cdr) -> Result<(), CdrRejection> {
         let (stored, mut answer) = mpsc::channel(1);
-        let posted = self.posts.send(Posted { cdr, stored }).await;
-        posted.map_err(|_| NotTaken::NotNow)?;
-        answer.recv().await.unwrap_or(Err(NotTaken::NotNow))
+        let posted = self.posts.send(PostedCdr { cdr, stored }).await;
+        posted.map_err(|_| CdrRejection::NotNow)?;
+        answer.recv().await.unwrap_or(Err(CdrRejection::NotNow))
     }
 }
 
 /// Where CDRs come from.
-pub(crate) struct Sources {
-    posts: mpsc::Receiver<Posted>,
-    files: Option<Files>,
+pub(crate) struct CdrSources {
+    posts: mpsc::Receiver<PostedCdr>,
+    files: Option<FileReader>,
 }
 
-struct Files {
-    orders: mpsc::Sender<Order>,
-    batches: mpsc::Receiver<Batch>,
+struct FileReader {
+    orders: mpsc::Sender<ReaderCommand>,
+    batches: mpsc::Receiver<CdrBatch>,
 }
 
 /// CDRs that came.
-pub(crate) enum Came {
+pub(crate) enum CdrInput {
     /// One that was posted.
-    Posted(Posted),
+    PostedCdr(PostedCdr),
     /// Some that were read.
-    Read(Batch),
+    Read(CdrBatch),
 }
 
 /// Where CDRs are read.
@@ -92,17 +92,17 @@ pub struct CdrOptions {
 }
 
 /// The inlet, and what becomes of it.
-pub(crate) fn inlet(names: watch::Receiver<Vec<String>>) -> (Inlet, mpsc::Receiver<Posted>) {
+pub(crate) fn inlet(names: watch::Receiver<Vec<String>>) -> (CdrInbox, mpsc::Receiver<PostedCdr>) {
     let (posts, posted) = mpsc::channel(POSTED);
-    (Inlet { posts, names }, posted)
+    (CdrInbox { posts, names }, posted)
 }
 
-impl Sources {
+impl CdrSources {
     /// Starts a reader, when there is a folder. It ends with the sources.
     pub(super) fn open(
         options: Option<&CdrOptions>,
         switch: &str,
-        posts: mpsc::Receiver<Posted>,
+        posts: mpsc::Receiver<PostedCdr>,
         health: watch::Sender<Health>,
     ) -> Self {
         let files = options.map(|options| {
@@ -113,8 +113,8 @@ impl Sources {
                 bytes: options.bytes,
                 switch: switch.to_owned(),
             };
-            tokio::spawn(Reader::new(options, sending, health).run(orders));
-            Files {
+            tokio::spawn(CdrReader::new(options, sending, health).run(orders));
+            FileReader {
                 orders: ordering,
                 batches,
             }
@@ -129,13 +129,13 @@ impl Sources {
 
     /// Gives the reader an order; whether it will be answered. Not when it has enough to do:
     /// what is ordered then is ordered again later.
-    pub(super) fn order(&self, order: Order) -> bool {
+    pub(super) fn order(&self, order: ReaderCommand) -> bool {
         let files = self.files.as_ref();
         files.is_some_and(|files| files.orders.try_send(order).is_ok())
     }
 
     /// The next that comes. Cancel safe.
-    pub(super) async fn next(&mut self) -> Came {
+    pub(super) async fn next(&mut self) -> CdrInput {
         let posted = async {
             match self.posts.recv().await {
                 Some(posted) => posted,
@@ -155,8 +155,8 @@ impl Sources {
             }
         };
         tokio::select! {
-            posted = posted => Came::Posted(posted),
-            batch = read => Came::Read(batch),
+            posted = posted => CdrInput::Posted(posted),
+            batch = read => CdrInput::Read(batch),
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
 
-use super::folder::{self, Found, Read};
+use super::folder::{self, CdrFile, ReadOutcome};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
@@ -35,7 +35,7 @@ const OFTEN: Duration = Duration::from_secs(5);
 
 /// What the reader is to do.
 #[derive(Debug)]
-pub(crate) enum Order {
+pub(crate) enum ReaderCommand {
     /// Begin: all before this time (µs since 1970, the files' own) is read.
     Begin(i64),
     /// Look through the folder now.
@@ -48,7 +48,7 @@ pub(crate) enum Order {
 
 /// Some CDRs.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct CdrBatch {
     /// Each with how many bytes it had.
     pub cdrs: Vec<Cdr>,
     /// All that was written before this is read, once these are stored.
@@ -69,9 +69,9 @@ pub(crate) struct CdrReaderOptions {
 }
 
 /// Reads one folder.
-pub(crate) struct Reader {
+pub(crate) struct CdrReader {
     options: CdrReaderOptions,
-    batches: mpsc::Sender<Batch>,
+    batches: mpsc::Sender<CdrBatch>,
     health: watch::Sender<Health>,
     /// `None` until it may begin.
     until_us: Option<i64>,
@@ -82,11 +82,11 @@ pub(crate) struct Reader {
     next: Instant,
 }
 
-impl Reader {
-    /// A reader that waits for [`Order::Begin`].
+impl CdrReader {
+    /// A reader that waits for [`ReaderCommand::Begin`].
     pub(super) fn new(
         options: CdrReaderOptions,
-        batches: mpsc::Sender<Batch>,
+        batches: mpsc::Sender<CdrBatch>,
         health: watch::Sender<Health>,
     ) -> Self {
         Self {
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// Reads until nobody gives orders any more.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<ReaderCommand>) {
         loop {
             let due = self.until_us.is_some();
             tokio::select! {
@@ -115,23 +115,23 @@ impl Reader {
         }
     }
 
-    async fn carry_out(&mut self, order: Order) {
+    async fn carry_out(&mut self, order: ReaderCommand) {
         match order {
-            Order::Begin(until_us) => {
+            ReaderCommand::Begin(until_us) => {
                 self.until_us = self.until_us.or(Some(until_us));
                 self.list().await;
             }
-            Order::List => self.list().await,
-            Order::Find(uuids) => self.find(uuids).await,
-            Order::Followed(followed) => {
+            ReaderCommand::List => self.list().await,
+            ReaderCommand::Find(uuids) => self.find(uuids).await,
+            ReaderCommand::Followed(followed) => {
                 self.followed = followed;
                 self.next = Instant::now();
             }
         }
         // Whoever ordered waits for it.
-        self.send(Batch {
+        self.send(CdrBatch {
             is_last: true,
-            ..Batch::default()
+            ..CdrBatch::default()
         })
         .await;
     }
@@ -158,11 +158,11 @@ impl Reader {
         self.next = Instant::now() + if soon { SOON.min(wait) } else { wait };
     }
 
-    async fn listed(&mut self, since_us: i64) -> Option<Vec<Found>> {
+    async fn listed(&mut self, since_us: i64) -> Option<Vec<CdrFile>> {
         let seen = std::mem::take(&mut self.seen);
         let folder = self.options.folder.clone();
         let list = move || {
-            let new = |found: &Found| !seen.contains_key(&mark(found));
+            let new = |found: &CdrFile| !seen.contains_key(&mark(found));
             (folder::list(&folder, since_us, &new), seen)
         };
         let (listed, seen) = spawn_blocking(list).await.ok()?;
@@ -193,7 +193,7 @@ impl Reader {
     }
 
     /// Whether all of them are done with: none is unfinished.
-    async fn read_all(&mut self, files: Vec<Found>) -> bool {
+    async fn read_all(&mut self, files: Vec<CdrFile>) -> bool {
         let mut files = files.into_iter().peekable();
         let mut whole = true;
         while files.peek().is_some() {
@@ -208,7 +208,7 @@ impl Reader {
         whole
     }
 
-    async fn read_some(&mut self, files: Vec<Found>, mut whole: bool) -> bool {
+    async fn read_some(&mut self, files: Vec<CdrFile>, mut whole: bool) -> bool {
         let limit = self.options.bytes;
         let read = move || {
             let read = files.into_iter().map(|found| {
@@ -217,7 +217,7 @@ impl Reader {
             });
             read.collect::<Vec<_>>()
         };
-        let mut batch = Batch::default();
+        let mut batch = CdrBatch::default();
         for (found, read) in spawn_blocking(read).await.unwrap_or_default() {
             match self.judge(&found, read) {
                 Some(cdr) => batch.cdrs.extend(cdr),
@@ -234,10 +234,10 @@ impl Reader {
     }
 
     /// The CDR, when it is one; `None` when the file is to be read again.
-    fn judge(&mut self, found: &Found, read: Read) -> Option<Option<Cdr>> {
+    fn judge(&mut self, found: &CdrFile, read: ReadOutcome) -> Option<Option<Cdr>> {
         let judged = match read {
-            Read::Cdr(cdr) => Some(*cdr),
-            Read::Unfinished(why) => {
+            ReadOutcome::Cdr(cdr) => Some(*cdr),
+            ReadOutcome::Unfinished(why) => {
                 let path = found.path.clone();
                 let since = *self.unfinished.entry(path).or_insert_with(Instant::now);
                 if since.elapsed() < UNFINISHED {
@@ -246,7 +246,7 @@ impl Reader {
                 self.refuse(&found.path, &why);
                 None
             }
-            Read::Refused(why) => {
+            ReadOutcome::Refused(why) => {
                 self.refuse(&found.path, &why);
                 None
             }
@@ -271,9 +271,9 @@ impl Reader {
                 files.into_iter().map(move |file| (uuid, file))
             });
             let cdrs = files.filter_map(|(uuid, file)| match folder::read(&file, limit) {
-                Read::Cdr(cdr) => Some(*cdr).filter(|cdr| cdr.uuid() == uuid.as_str()),
+                ReadOutcome::Cdr(cdr) => Some(*cdr).filter(|cdr| cdr.uuid() == uuid.as_str()),
                 // The listing tells of it.
-                Read::Unfinished(_) | Read::Refused(_) => None,
+                ReadOutcome::Unfinished(_) | ReadOutcome::Refused(_) => None,
             });
             cdrs.collect()
         };
@@ -285,9 +285,9 @@ impl Reader {
                 "found the CDRs of legs that ended unseen"
             );
         }
-        self.send(Batch {
+        self.send(CdrBatch {
             cdrs,
-            ..Batch::default()
+            ..CdrBatch::default()
         })
         .await;
     }
@@ -302,13 +302,13 @@ impl Reader {
             .retain(|_, since| since.elapsed() < 2 * UNFINISHED);
     }
 
-    async fn send(&self, batch: Batch) {
+    async fn send(&self, batch: CdrBatch) {
         // The follower that is gone needs none.
         drop(self.batches.send(batch).await);
     }
 }
 
-fn mark(found: &Found) -> u64 {
+fn mark(found: &CdrFile) -> u64 {
     let mut hasher = DefaultHasher::new();
     found.hash(&mut hasher);
     hasher.finish()

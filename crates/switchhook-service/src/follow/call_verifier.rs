@@ -8,7 +8,7 @@ use switchhook_core::health::Health;
 const WAITING: usize = 4096;
 
 /// A question, and whom to answer.
-pub(super) struct Question {
+pub(super) struct VerifyRequest {
     pub uuid: String,
     pub answer: oneshot::Sender<bool>,
 }
@@ -16,12 +16,12 @@ pub(super) struct Question {
 /// Asks one follower. Cheap to clone.
 #[derive(Clone)]
 pub struct CallQuery {
-    questions: mpsc::Sender<Question>,
+    questions: mpsc::Sender<VerifyRequest>,
     health: watch::Receiver<Health>,
 }
 
 /// The two ends.
-pub(crate) fn questions(health: watch::Receiver<Health>) -> (CallQuery, mpsc::Receiver<Question>) {
+pub(crate) fn questions(health: watch::Receiver<Health>) -> (CallQuery, mpsc::Receiver<VerifyRequest>) {
     let (questions, asked) = mpsc::channel(WAITING);
     (CallQuery { questions, health }, asked)
 }
@@ -34,7 +34,7 @@ impl CallQuery {
             return None;
         }
         let (answer, answered) = oneshot::channel();
-        self.questions.try_send(Question { uuid, answer }).ok()?;
+        self.questions.try_send(VerifyRequest { uuid, answer }).ok()?;
         answered.await.ok()
     }
 }

@@ -86,7 +86,7 @@ fn render(
 /// A target that cannot be.
 pub(crate) fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
     let wait = config.recordings.wait;
-    if let Some(shelf) = shelf(config) {
+    if let Some(shelf) = signed_links(config) {
         return Ok(Some(Publisher::new(wait, PublishTo::SignedLinks(shelf))));
     }
     let place = |target| PublishTo::Target(Box::new(target));
@@ -109,7 +109,7 @@ pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
 }
 
 /// What is served, when it is.
-pub(crate) fn shelf(config: &Config) -> Option<Arc<SignedLinks>> {
+pub(crate) fn signed_links(config: &Config) -> Option<Arc<SignedLinks>> {
     let serve = config.recordings.serve.as_ref()?;
     let shelf = SignedLinks::new(
         serve.folder.clone(),
@@ -130,7 +130,7 @@ pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
 }
 
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
-pub(crate) fn absent(config: &Config) -> Option<Diagnostic> {
+pub(crate) fn missing_folder_warning(config: &Config) -> Option<Diagnostic> {
     let (key, folder) = recordings_folder(config)?;
     let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(

@@ -16,14 +16,14 @@ const STALL_US: i64 = 100_000;
 /// The age of events when they are read. The smallest age seen on a connection is taken for
 /// the difference of the two clocks.
 #[derive(Debug, Default)]
-pub(crate) struct Lag {
+pub(crate) struct EventLag {
     clocks_us: Option<i64>,
     said_us: i64,
     behind_us: i64,
     noted_us: i64,
 }
 
-impl Lag {
+impl EventLag {
     /// A new connection: nothing waits on it.
     pub(super) fn restart(&mut self) {
         *self = Self {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn clocks_that_differ_are_no_lag() {
-        let mut lag = Lag::default();
+        let mut lag = EventLag::default();
         lag.note("fs1", 500 * SECOND, 100 * SECOND);
         assert_eq!(lag.heard_until(100 * SECOND), 100 * SECOND);
         lag.note("fs1", 501 * SECOND, 103 * SECOND);
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_was_not_read_for_a_while_may_still_wait() {
-        let mut lag = Lag::default();
+        let mut lag = EventLag::default();
         lag.stalled(10 * SECOND, 130 * SECOND);
         assert_eq!(lag.heard_until(131 * SECOND), 11 * SECOND);
         assert_eq!(lag.heard_until(133 * SECOND), 133 * SECOND, "nothing came");
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_short_wait_is_none() {
-        let mut lag = Lag::default();
+        let mut lag = EventLag::default();
         lag.stalled(10 * SECOND, 10 * SECOND + STALL_US - 1);
         assert_eq!(lag.heard_until(10 * SECOND), 10 * SECOND);
     }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_control::CallControl;
-use crate::call_control::park::Parking;
+use crate::call_control::park::ParkListener;
 use crate::config::{Config, Diagnostics};
 use crate::follow::{CallQuery, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
@@ -16,25 +16,25 @@ use crate::recordings::{DocumentMaker, Engine};
 use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
-use super::cdr_receiver::CdrPosts;
+use super::cdr_receiver::PostedCdrs;
 use super::document_builder::DocumentBuilder;
 use super::persistence::WebhookSender;
 use super::{Health, build};
 
 /// The deliveries, and what is to be had from them.
-pub(super) struct Delivering {
+pub(super) struct Deliveries {
     pub(super) endpoints: watch::Sender<Endpoints>,
     pub(super) health: Health,
     pub(super) task: JoinHandle<()>,
 }
 
 /// Starts them.
-pub(super) fn deliver(
+pub(super) fn start_deliveries(
     config: &Config,
     store: &Store,
     webhooks: &Arc<WebhookSender>,
     stop: &CancellationToken,
-) -> Result<Delivering, Diagnostics> {
+) -> Result<Deliveries, Diagnostics> {
     let (endpoints, watched) = watch::channel(build::endpoints(config)?);
     let webhooks = Arc::clone(webhooks);
     let outbox = Outbox::new(
@@ -43,7 +43,7 @@ pub(super) fn deliver(
         webhooks,
         build::outbox_options(config),
     );
-    Ok(Delivering {
+    Ok(Deliveries {
         endpoints,
         health: outbox.health(),
         task: tokio::spawn(outbox.run(stop.clone())),
@@ -51,7 +51,7 @@ pub(super) fn deliver(
 }
 
 /// The recordings of calls that are over, seen to.
-pub(super) struct Publishing {
+pub(super) struct RecordingPublisher {
     is_wanted: bool,
     health: Health,
     stop: CancellationToken,
@@ -59,15 +59,15 @@ pub(super) struct Publishing {
 }
 
 /// Starts to: also without a configuration for it, for what an earlier one left.
-pub(super) fn publish(
+pub(super) fn start_publishing(
     config: &Config,
     store: &Store,
     documents: &Arc<DocumentBuilder>,
-) -> Publishing {
+) -> RecordingPublisher {
     let making = Arc::clone(documents) as Arc<dyn DocumentMaker>;
     let engine = Engine::new(store.clone(), making);
     let (health, stop) = (engine.health(), CancellationToken::new());
-    Publishing {
+    RecordingPublisher {
         is_wanted: config.recordings.upload.is_some(),
         health,
         task: tokio::spawn(engine.run(stop.clone())),
@@ -75,7 +75,7 @@ pub(super) fn publish(
     }
 }
 
-impl Publishing {
+impl RecordingPublisher {
     /// Whether the target takes what is uploaded, where there is one.
     pub(super) fn health(&self) -> Option<(String, Health)> {
         self.is_wanted
@@ -91,23 +91,23 @@ impl Publishing {
 
 /// The followers, and what is to be had from each.
 #[derive(Default)]
-pub(super) struct Followed {
+pub(super) struct Followers {
     pub(super) followers: Vec<JoinHandle<()>>,
     pub(super) switches: Vec<(String, Health)>,
     pub(super) askers: Vec<CallQuery>,
     /// By the switch's address.
     pub(super) passwords: Vec<(String, Password)>,
-    pub(super) records: CdrPosts,
+    pub(super) records: PostedCdrs,
 }
 
 /// Starts a follower for each switch.
-pub(super) fn follow(
+pub(super) fn start_followers(
     config: &Config,
     store: &Store,
     documents: &Arc<DocumentBuilder>,
     stop: &CancellationToken,
-) -> Followed {
-    let mut all = Followed::default();
+) -> Followers {
+    let mut all = Followers::default();
     for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
         let address = options.address.clone();
         let reads = options.cdrs.is_some();
@@ -127,7 +127,7 @@ pub(super) fn follow(
 }
 
 /// Where switches post their CDRs.
-pub(super) fn posts(config: &Config, records: CdrPosts) -> CdrEndpoint {
+pub(super) fn cdr_posts(config: &Config, records: PostedCdrs) -> CdrEndpoint {
     CdrEndpoint {
         records: Arc::new(records),
         bytes: config.limits.frame_body_bytes,
@@ -135,13 +135,13 @@ pub(super) fn posts(config: &Config, records: CdrPosts) -> CdrEndpoint {
 }
 
 /// Who takes the parked calls of the switches that give us some, and how each is.
-pub(super) fn park(
+pub(super) fn park_listeners(
     config: &Config,
     call_control: &Arc<CallControl>,
-) -> (Vec<Parking>, Vec<(String, Health)>) {
+) -> (Vec<ParkListener>, Vec<(String, Health)>) {
     let parking = build::park_options(config).into_iter().map(|options| {
         let name = format!("parked calls of {}", options.address);
-        let parking = Parking::new(Arc::clone(call_control), options);
+        let parking = ParkListener::new(Arc::clone(call_control), options);
         let health = parking.health();
         (parking, (name, health))
     });
@@ -152,7 +152,7 @@ pub(super) fn park(
 pub(super) async fn take_calls(
     call_control: Arc<CallControl>,
     listener: TcpListener,
-    parking: Vec<Parking>,
+    parking: Vec<ParkListener>,
     stop: CancellationToken,
 ) {
     let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));

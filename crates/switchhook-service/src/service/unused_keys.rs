@@ -10,7 +10,7 @@ use super::build::raw_names;
 
 /// The names (without `flow.key.`) of raw responses, when no document has them and no
 /// template of what is posted after a call may read them.
-pub(crate) fn unwanted(config: &Config) -> Vec<String> {
+pub(crate) fn unused_keys(config: &Config) -> Vec<String> {
     let names = raw_names(config);
     let shown = config.flows.values().any(|flow| flow.keys_raw);
     let accounts = config.accounts.values();

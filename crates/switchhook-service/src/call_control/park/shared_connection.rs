@@ -6,20 +6,20 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::call_control::recording_session;
-use crate::call_control::wire::{SwitchMessage, Wire};
+use crate::call_control::call_connection::{SwitchMessage, CallConnection};
 use crate::recorder::CallRecording;
 use eslclient::{Client, Command, Disconnected, Error, Reply};
 
 /// How a channel left its park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Departure {
+pub(crate) enum ParkExit {
     /// Hung up.
     HungUp,
     /// Moved, by us or by anybody.
     MovedOn,
 }
 
-impl Departure {
+impl ParkExit {
     /// What an event of this name tells.
     pub(super) fn of(name: &str) -> Option<Self> {
         match name {
@@ -38,7 +38,7 @@ impl Departure {
 }
 
 /// Speaks for one call over the connection of all.
-pub(crate) struct Shared {
+pub(crate) struct SharedConnection {
     client: Client,
     pending: Vec<Command>,
     /// Sent together, and their replies not there yet. The next wait for them: they are
@@ -48,15 +48,15 @@ pub(crate) struct Shared {
     /// Every reply is there, and it was not said yet.
     answered: bool,
     /// `None` once it was told.
-    departure: Option<oneshot::Receiver<Departure>>,
+    departure: Option<oneshot::Receiver<ParkExit>>,
     /// Of a call that is recorded.
     tape: Option<CallRecording>,
 }
 
-impl Shared {
+impl SharedConnection {
     pub(super) fn new(
         client: Client,
-        departure: oneshot::Receiver<Departure>,
+        departure: oneshot::Receiver<ParkExit>,
         tape: Option<CallRecording>,
     ) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl Shared {
         }
     }
 
-    fn note(&self, departure: Option<Departure>) {
+    fn note(&self, departure: Option<ParkExit>) {
         match (&self.tape, departure) {
             (None, _) => {}
             (Some(tape), None) => tape.closed(),
@@ -94,7 +94,7 @@ impl Shared {
     }
 }
 
-impl Wire for Shared {
+impl CallConnection for SharedConnection {
     fn queue(&mut self, command: Command) {
         self.pending.push(command);
         // What was answered before says nothing of this.
@@ -130,8 +130,8 @@ impl Wire for Shared {
                     self.departure = None;
                     self.note(departure.as_ref().ok().copied());
                     return match departure {
-                        Ok(Departure::HungUp) => Ok(SwitchMessage::Over),
-                        Ok(Departure::MovedOn) => Ok(SwitchMessage::MovedOn),
+                        Ok(ParkExit::HungUp) => Ok(SwitchMessage::Over),
+                        Ok(ParkExit::MovedOn) => Ok(SwitchMessage::MovedOn),
                         Err(_) => Err(over()),
                     };
                 }
@@ -145,8 +145,8 @@ impl Wire for Shared {
 }
 
 async fn departed(
-    departure: &mut Option<oneshot::Receiver<Departure>>,
-) -> Result<Departure, oneshot::error::RecvError> {
+    departure: &mut Option<oneshot::Receiver<ParkExit>>,
+) -> Result<ParkExit, oneshot::error::RecvError> {
     match departure {
         Some(departure) => departure.await,
         None => pending().await,

@@ -21,8 +21,8 @@ pub(crate) enum SwitchMessage {
 }
 
 /// A way to speak to the switch for one call.
-pub(crate) trait Wire: Send {
-    /// Queues a command. It goes out with the next [`Wire::next`] or [`Wire::ask`], in one
+pub(crate) trait CallConnection: Send {
+    /// Queues a command. It goes out with the next [`CallConnection::next`] or [`CallConnection::ask`], in one
     /// write with all that was queued before.
     fn queue(&mut self, command: Command);
 
@@ -40,7 +40,7 @@ pub(crate) trait Wire: Send {
     fn next(&mut self) -> impl Future<Output = Result<SwitchMessage, Error>> + Send;
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Wire for Connection<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> {
     fn queue(&mut self, command: Command) {
         Self::queue(self, &command);
     }
