@@ -29,8 +29,7 @@ pub fn backtest(path: &Path, args: &Args) -> ExitCode {
 
 async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
-    let built = compile(&config).map_err(|faults| faults.to_string())?;
-    let widgets = built.widgets;
+    let widgets = compile(&config).map_err(|faults| faults.to_string())?;
     for name in &args.webhooks {
         if !widgets.by_name.contains_key(name) {
             let known: Vec<String> = config.webhooks.into_keys().collect();

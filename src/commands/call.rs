@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use switchhook::call::outcome::Outcome;
 use switchhook::call_control::webhook_test::{self, TestOutcome, WebhookTest};
-use switchhook::call_control::{Asked, WebhookTasks};
+use switchhook::call_control::{TaskRequest, WebhookTasks};
 use switchhook::config::Config;
 use switchhook::service::compile;
 
@@ -23,19 +23,17 @@ pub fn call(path: &Path, args: &Call) -> ExitCode {
 
 async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
-    let widgets = compile(&config)
-        .map_err(|faults| faults.to_string())?
-        .widgets;
-    let channel = webhook_test::channel(vars(&args.vars)?);
-    let trial = WebhookTest::of(&widgets, &args.webhook, &channel)
+    let widgets = compile(&config).map_err(|faults| faults.to_string())?;
+    let channel = webhook_test::channel_headers(vars(&args.vars)?);
+    let trial = WebhookTest::prepare(&widgets, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &widgets))?;
-    super::say(&match &trial.asked {
-        Ok(Asked::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
+    super::say(&match &trial.request {
+        Ok(TaskRequest::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
         // A configuration knows no other.
-        Ok(Asked::Question(_)) => return Err("no HTTP webhook is asked by this name".into()),
+        Ok(TaskRequest::Question(_)) => return Err("no HTTP webhook is asked by this name".into()),
         Err(_) => "nothing is sent\n\n".to_owned(),
     })?;
-    let tried = trial.ask().await;
+    let tried = trial.run().await;
     super::say(&shown(&tried))?;
     Ok(tried.outcome.verdict.is_ok())
 }

@@ -43,7 +43,7 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
 }
 
 fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, String> {
-    let built = compile(config).map_err(|faults| faults.to_string())?;
+    let webhooks = compile(config).map_err(|faults| faults.to_string())?;
     let recordings = recordings(config)?;
     let plan = Plan {
         recordings: recordings.as_ref().map(Recorded::of),
@@ -51,7 +51,7 @@ fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, Stri
     };
     Ok(doctor::DoctorOptions {
         switches: switches(config),
-        widgets: built.widgets,
+        widgets: webhooks,
         plan,
         recordings,
         http: config.listen.http,

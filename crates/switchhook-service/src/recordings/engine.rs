@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use super::DocumentMaker;
 use super::publish_call::StoreContext;
+use crate::documents::DocumentBuilder;
 use switchhook_core::health::Health;
 use switchhook_store::{Store, StoreError};
 
@@ -33,7 +33,7 @@ pub struct Engine {
 impl Engine {
     /// Over `store`; `making` knows what waits.
     #[must_use]
-    pub fn new(store: Store, making: Arc<dyn DocumentMaker>) -> Self {
+    pub(crate) fn new(store: Store, making: Arc<DocumentBuilder>) -> Self {
         Self {
             desk: StoreContext {
                 store,

@@ -36,8 +36,6 @@ use std::time::Duration;
 use minijinja::{Environment, UndefinedBehavior};
 use tokio::sync::Semaphore;
 
-use switchhook_store::Published;
-
 pub use engine::Engine;
 pub use folder::{Folder, Seen, encoded};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
@@ -67,24 +65,6 @@ impl fmt::Display for Trouble {
 
 /// Of recordings, by their path on the switch: the link, or why there is none.
 pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
-
-/// Knows what waits of a call, and makes its documents.
-pub trait DocumentMaker: Send + Sync + 'static {
-    /// Who publishes recordings now; `None` when nobody does any more.
-    fn publisher(&self) -> Option<Arc<Publisher>>;
-
-    /// The paths, on the switch, of a waiting call's recordings.
-    ///
-    /// # Errors
-    /// What waits cannot be read.
-    fn recordings(&self, json: &str) -> Result<Vec<String>, serde_json::Error>;
-
-    /// The call's documents, with these links.
-    ///
-    /// # Errors
-    /// What waits cannot be read.
-    fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error>;
-}
 
 /// Where recordings become reachable.
 #[derive(Debug)]

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::engine::LEASE;
-use super::{DocumentMaker, Links, Publisher, SETTLED, Seen, Trouble};
+use super::{Links, Publisher, SETTLED, Seen, Trouble};
+use crate::documents::DocumentBuilder;
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
@@ -35,7 +36,7 @@ static FEW: LogThrottle = LogThrottle::new(20);
 #[derive(Clone)]
 pub(super) struct StoreContext {
     pub(super) store: Store,
-    pub(super) making: Arc<dyn DocumentMaker>,
+    pub(super) making: Arc<DocumentBuilder>,
     pub(super) health: watch::Sender<Health>,
 }
 

@@ -77,9 +77,9 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
             &own
         }
     };
-    let built = service::compile(config);
-    let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
-    play_with(recording, &built.widgets)
+    let webhooks = service::compile(config);
+    let webhooks = webhooks.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    play_with(recording, &webhooks)
 }
 
 /// The same with webhooks that are compiled already.

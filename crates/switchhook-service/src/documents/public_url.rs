@@ -1,4 +1,5 @@
-//! Where recordings can be fetched: `[recordings] public_url`, links of our own, or an upload.
+//! Where recordings can be fetched: a `[recordings] public_url` template, signed links to files
+//! that this program serves, or an upload target.
 
 use std::sync::Arc;
 
@@ -12,20 +13,20 @@ use switchhook_core::recording::Recording;
 
 const NAME: &str = "public_url";
 
-/// Who makes `recordedFilePublicPath`.
+/// The source of `recordedFilePublicPath`.
 #[derive(Debug)]
 pub(crate) enum PublicUrl {
-    /// A template.
+    /// A template; its URLs are known at once.
     Template(Box<Environment<'static>>),
-    /// What is waited for.
+    /// A publisher; documents wait until it has a link.
     Published(Arc<Publisher>),
 }
 
 impl PublicUrl {
-    /// The configuration's; `None` when it has none.
+    /// Returns what the configuration says; `None` if it says nothing.
     ///
     /// # Errors
-    /// A template that is none, or names what it cannot; a target that cannot be.
+    /// A template that is invalid or names an unknown value; an invalid target.
     pub(super) fn new(config: &Config) -> Result<Option<Self>, Diagnostics> {
         if let Some(publisher) = publisher(config)? {
             return Ok(Some(Self::Published(Arc::new(publisher))));
@@ -48,7 +49,7 @@ impl PublicUrl {
         })
     }
 
-    /// The URL of one recording of a call, when it needs not be waited for.
+    /// Returns the URL of one recording of a call, if it is known without waiting.
     pub(super) fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
         let path = &recording.path;
         let url = match self {
@@ -80,24 +81,23 @@ fn render(
     template.render(context! { file_name, path })
 }
 
-/// Who publishes recordings, when anybody does.
+/// Returns the publisher of recordings, if one is configured.
 ///
 /// # Errors
-/// A target that cannot be.
-pub(crate) fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
+/// An invalid target.
+fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
     let wait = config.recordings.wait;
-    if let Some(shelf) = shelf(config) {
-        return Ok(Some(Publisher::new(wait, PublishTo::SignedLinks(shelf))));
+    if let Some(links) = signed_links(config) {
+        return Ok(Some(Publisher::new(wait, PublishTo::SignedLinks(links))));
     }
-    let place = |target| PublishTo::Target(Box::new(target));
     let target = target(config)?;
-    Ok(target.map(|target| Publisher::new(wait, place(target))))
+    Ok(target.map(|target| Publisher::new(wait, PublishTo::Target(Box::new(target)))))
 }
 
-/// Where recordings are uploaded to, when they are.
+/// Returns the target that recordings are uploaded to, if one is configured.
 ///
 /// # Errors
-/// A target that cannot be.
+/// An invalid target.
 pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
     let opened = config.recordings.upload.as_ref().map(Target::open);
     opened
@@ -108,19 +108,19 @@ pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
         })
 }
 
-/// What is served, when it is.
-pub(crate) fn shelf(config: &Config) -> Option<Arc<SignedLinks>> {
+/// Returns the signed links to served recordings, if this program serves them.
+pub(crate) fn signed_links(config: &Config) -> Option<Arc<SignedLinks>> {
     let serve = config.recordings.serve.as_ref()?;
-    let shelf = SignedLinks::new(
+    let links = SignedLinks::new(
         serve.folder.clone(),
         &serve.url,
         &serve.secret,
         serve.expires,
     );
-    Some(Arc::new(shelf))
+    Some(Arc::new(links))
 }
 
-/// Where recordings are on this machine, with the setting that says so.
+/// Returns the folder of recordings on this machine, with the setting that names it.
 pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
     let recordings = &config.recordings;
     let served = recordings.serve.as_ref().map(|serve| &serve.folder);
@@ -129,14 +129,15 @@ pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
     served.or(uploaded.map(|folder| ("recordings.upload.folder", folder)))
 }
 
-/// A folder of recordings that is not there: worth a warning, for it may be mounted later.
-pub(crate) fn absent(config: &Config) -> Option<Diagnostic> {
+/// Returns a warning if the folder of recordings cannot be read. It is no error: the folder may be
+/// mounted later.
+pub(crate) fn missing_folder_warning(config: &Config) -> Option<Diagnostic> {
     let (key, folder) = recordings_folder(config)?;
     let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(
-        "{}: {error}: documents wait for recordings that are not found",
+        "{}: {error}: documents will wait in vain for its recordings",
         folder.here.display()
     );
-    let cure = "mount it, or let this program's user read it";
+    let cure = "mount the folder, or give this program's user read access";
     Some(config.fault(key, what, cure))
 }

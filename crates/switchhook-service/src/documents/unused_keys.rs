@@ -1,16 +1,16 @@
-//! Whether anything shows the raw responses of widgets: they can be large, and are not
-//! kept through a call when nothing does.
+//! Finds raw responses that no document shows. They can be large, so they are not kept while a
+//! call lasts.
 
 use std::collections::BTreeSet;
 
 use crate::config::Config;
 use switchhook_webhook::options::{Body, WebhookOptions};
 
-use super::build::raw_names;
+use super::format::raw_names;
 
-/// The names (without `flow.key.`) of raw responses, when no document has them and no
-/// template of what is posted after a call may read them.
-pub(crate) fn unwanted(config: &Config) -> Vec<String> {
+/// Returns the names (without `flow.key.`) of raw responses, or none if a document shows them or
+/// the template of a document's request may read them.
+pub(super) fn unused_keys(config: &Config) -> Vec<String> {
     let names = raw_names(config);
     let shown = config.flows.values().any(|flow| flow.keys_raw);
     let accounts = config.accounts.values();
@@ -44,7 +44,7 @@ fn templates(request: &WebhookOptions) -> impl Iterator<Item = &str> {
         .chain(text)
 }
 
-/// It spells one of the names, or computes names.
+/// Returns whether a template spells one of the names, or computes names.
 fn may_read(template: &str, names: &[String]) -> bool {
     names.iter().any(|name| template.contains(name.as_str()))
         || after_each(template, "flow").any(|rest| match rest.strip_prefix(".key") {
