@@ -21,10 +21,10 @@ use super::CallTask;
 /// schedules in whole seconds).
 const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
-/// Who controls a call at the time it is to be released.
+/// The state of a call at the time it is to be released.
 enum Ownership {
-    /// Switchhook does.
-    Ours,
+    /// Switchhook still holds the call.
+    Held,
     /// The hook's schedule took the call.
     Rescued,
     /// The call was hung up, or the switch is gone.
@@ -36,7 +36,7 @@ impl<C: CallConnection> CallTask<'_, C> {
     pub(super) async fn release(&mut self, line: Line) {
         self.pending_outcome = None;
         match self.ownership().await {
-            Ownership::Ours => self.queue_leaving(line),
+            Ownership::Held => self.queue_leaving(line),
             Ownership::Gone(ending) => self.ending = ending,
             Ownership::Rescued => {
                 self.ending = Ending::Rescued;
@@ -85,7 +85,7 @@ impl<C: CallConnection> CallTask<'_, C> {
         let command =
             variable.and_then(|name| Command::get_variable(&self.channel.uuid, name).ok());
         let Some(command) = command else {
-            return Ownership::Ours;
+            return Ownership::Held;
         };
         let within = self.call_control.options.goodbye_deadline;
         let answered = Box::pin(timeout(within, self.connection.ask(command)));
@@ -93,12 +93,12 @@ impl<C: CallConnection> CallTask<'_, C> {
             .await
             .map(|reply| reply.map(|reply| reply.variable()))
         {
-            Ok(Ok(Ok(value))) if self.channel.is_still_held(value.as_deref()) => Ownership::Ours,
+            Ok(Ok(Ok(value))) if self.channel.is_still_held(value.as_deref()) => Ownership::Held,
             Ok(Ok(Ok(_))) => Ownership::Rescued,
             Ok(Err(_)) if is_parked => Ownership::Gone(Ending::Lost),
             Ok(Ok(Err(_)) | Err(_)) => Ownership::Gone(Ending::HungUp),
             Err(_) if is_parked => Ownership::Rescued,
-            Err(_) => Ownership::Ours,
+            Err(_) => Ownership::Held,
         }
     }
 

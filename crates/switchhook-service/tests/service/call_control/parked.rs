@@ -1,4 +1,4 @@
-//! Parked calls, on the lab's switch: what one connection for all of them must stand.
+//! Parked calls on the simulated switch, all over one connection.
 
 #![allow(
     clippy::unwrap_used,
@@ -107,7 +107,7 @@ async fn a_call_for_another_service_is_left_to_its_schedule() {
     let place = Place::set("").await;
     let other = place.place(parked("lookup", "two", 15)).await.unwrap();
     right(&other, 1, Left::Rescued);
-    // Of all requests this one is the first.
+    // This request is the first of all.
     let call = place.place(parked("slow", "one", 15));
     let mut request = place.running.receiver.next().await;
     assert!(request.head.contains("/slow"), "{}", request.head);
@@ -124,7 +124,7 @@ async fn a_lost_connection_cancels_the_request_and_the_schedule_has_the_call() {
     drop(place.port.take());
     request.cancelled().await;
     right(&call.await.unwrap(), 1, Left::Rescued);
-    // The next call finds it again.
+    // The next call is taken again.
     place.port = Some(place.switch.listen(place.address, "ClueCon").await.unwrap());
     again.await;
     let call = place.place(parked("slow", "one", 15));
@@ -147,7 +147,7 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
             stopped.cancel();
         }
     });
-    // Both ways are closed in one go.
+    // The port and the parked calls are closed together.
     while tokio::net::TcpStream::connect(esl).await.is_ok() {
         tokio::task::yield_now().await;
     }
@@ -163,7 +163,7 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_was_moved_by_somebody_else_is_let_alone() {
     let place = Place::set("").await;
-    // Its way out comes while it is on hold: nobody but the service has cancelled it.
+    // Its way out comes while it is on hold; only the service would have cancelled it.
     let call = place.place(parked("slow", "one", 1));
     let request = place.running.receiver.next().await;
     right(&call.await.unwrap(), 1, Left::Rescued);
