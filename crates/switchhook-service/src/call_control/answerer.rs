@@ -83,7 +83,7 @@ pub struct Question {
 }
 
 impl Question {
-    fn of(headers: &dyn Headers, so_far: &Format) -> Self {
+    fn of(headers: &dyn Headers, document_format: &Format) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -97,7 +97,7 @@ impl Question {
             account: variable(tenants::ACCOUNT),
             flow: variable(tenants::FLOW),
             keys: details::flow_keys_so_far(headers).into_iter().collect(),
-            document: details::document_so_far(headers, so_far),
+            document: details::document_so_far(headers, document_format),
         }
     }
 
@@ -149,7 +149,7 @@ pub enum TaskRequest {
 }
 
 impl WebhookTask {
-    /// Returns the task that `answerer` answers under the name `name`. `so_far` is the format of the
+    /// Returns the task that `answerer` answers under the name `name`. `document_format` is the format of the
     /// document it gets.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl WebhookTask {
     pub fn answered_by(
         name: &str,
         answerer: Arc<dyn Answerer>,
-        so_far: Format,
+        document_format: Format,
     ) -> Result<Self, InvalidVariableName> {
         let mapped = answerer.names();
         for variable in &mapped {
@@ -175,7 +175,7 @@ impl WebhookTask {
             persist_response: answerer.persist_response(),
             source: AnswerSource::Answerer(answerer),
             plan: Plan::new(Names::default(), false, mapped),
-            so_far,
+            document_format,
             wait_for_response: true,
             settings: String::new(),
         })
@@ -201,12 +201,12 @@ impl WebhookTask {
 
     /// Returns the format of the predefined document in this time zone.
     fn format(&self, zone: Tz) -> Cow<'_, Format> {
-        if self.so_far.time_zone == zone {
-            return Cow::Borrowed(&self.so_far);
+        if self.document_format.time_zone == zone {
+            return Cow::Borrowed(&self.document_format);
         }
         Cow::Owned(Format {
             time_zone: zone,
-            ..self.so_far.clone()
+            ..self.document_format.clone()
         })
     }
 

@@ -113,7 +113,7 @@ pub struct WebhookTask {
     pub plan: Plan,
     /// The format of the predefined document of a call in progress, in the default account's time
     /// zone.
-    pub so_far: Format,
+    pub document_format: Format,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
     /// Whether the answer is stored for reports.
@@ -132,8 +132,8 @@ pub struct WebhookTasks {
     pub tenants: Arc<Tenants>,
     /// The [`WebhookTask::settings`] of calls that ask none of these webhooks, or Rust code.
     pub settings: String,
-    /// The [`WebhookTask::so_far`] of Rust code.
-    pub so_far: Format,
+    /// The [`WebhookTask::document_format`] of Rust code.
+    pub document_format: Format,
 }
 
 /// A request that no call waits for, to be sent at least once.

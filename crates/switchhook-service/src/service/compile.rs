@@ -43,7 +43,7 @@ pub fn compile(config: &Config) -> Result<WebhookTasks, Diagnostics> {
         client,
         tenants,
         settings: config.webhook_text("").to_owned(),
-        so_far: format::of_call_in_progress(config, &Names::default()),
+        document_format: format::of_call_in_progress(config, &Names::default()),
     })
 }
 
@@ -57,8 +57,8 @@ pub(super) fn compile_with(
 ) -> Result<WebhookTasks, StartError> {
     let mut tasks = compile(config)?;
     for (name, answerer) in answerers {
-        let so_far = tasks.so_far.clone();
-        let task = WebhookTask::answered_by(name, Arc::clone(answerer), so_far)?;
+        let document_format = tasks.document_format.clone();
+        let task = WebhookTask::answered_by(name, Arc::clone(answerer), document_format)?;
         let before = tasks.by_name.insert(name.clone(), Arc::new(task));
         if before.is_some() {
             return Err(StartError::AnsweredTwice(name.clone()));
@@ -112,7 +112,7 @@ fn compile_webhook(
             music: options.hold_music.clone(),
             before_answer: options.before_answer,
         },
-        so_far: format::of_call_in_progress(config, &options.variables),
+        document_format: format::of_call_in_progress(config, &options.variables),
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
         settings: config.webhook_text(name).to_owned(),

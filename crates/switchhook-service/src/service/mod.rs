@@ -6,7 +6,7 @@
 //! ```
 
 mod cdr_receiver;
-mod checks;
+mod check;
 mod compile;
 mod components;
 mod config_summary;
@@ -18,6 +18,7 @@ mod listeners;
 mod metrics;
 mod options;
 mod persistence;
+mod readiness;
 mod recording_server;
 mod start_error;
 mod trace_export;
@@ -35,9 +36,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::call_control::{Answerer, CallControl, CallControlOptions, WebhookTasks};
-use crate::config::{Config, Diagnostic, Diagnostics};
-use crate::documents::{DocumentBuilder, public_url};
+use crate::call_control::{Answerer, CallControl, CallControlOptions};
+use crate::config::Config;
+use crate::documents::DocumentBuilder;
 use crate::follow::Password;
 use crate::limits;
 use crate::outbox::Endpoints;
@@ -49,6 +50,7 @@ use switchhook_store::{Role, Store, StoreOptions};
 use switchhook_webhook::breakers::Breakers;
 
 pub use crate::documents::public_url::{recordings_folder, target};
+pub use check::check;
 pub use compile::{compile, tenants};
 pub use options::store_options;
 pub use start_error::StartError;
@@ -62,33 +64,6 @@ use webhook_test::WebhookTests;
 
 /// How long a slow reader of the HTTP pages may delay the end.
 const PAGES_DEADLINE: Duration = Duration::from_secs(2);
-
-/// Checks everything in `config` that `serve` would refuse, and returns the warnings.
-///
-/// # Errors
-/// Every fault that `serve` would refuse it for, each with its line.
-pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
-    let tasks = compile(config)?;
-    options::endpoints(config)?;
-    DocumentBuilder::new(config, &tasks, Arc::default())?;
-    let mut warnings = config.warnings.clone();
-    warnings.extend(self::warnings(config, &tasks));
-    warnings.sort_by_key(|warning| warning.line);
-    Ok(warnings)
-}
-
-/// Returns the warnings that need the compiled webhooks or the file system.
-fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
-    let missing_folder = public_url::missing_folder_warning(config);
-    let blocked = compile::blocked_webhooks(config, tasks).into_iter();
-    blocked.chain(missing_folder).collect()
-}
-
-fn log_warnings(config: &Config, tasks: &WebhookTasks) {
-    for warning in warnings(config, tasks) {
-        warn!("{}", warning.in_file(config.origin(), ""));
-    }
-}
 
 /// Rust code that answers calls, by the name that the dialplan asks for.
 pub type Answerers = BTreeMap<String, Arc<dyn Answerer>>;
@@ -144,7 +119,7 @@ impl Service {
         let metrics = metrics::recorder()?;
         metrics::start_at_zero(config, &answerers);
         let tasks = compile::compile_with(config, &answerers)?;
-        log_warnings(config, &tasks);
+        check::log_warnings(config, &tasks);
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
         let summaries = config_summary::all(config);
@@ -196,7 +171,7 @@ impl Service {
 
         let others = followers.health.into_iter().chain(parked_health);
         let others = others.chain(publisher.health());
-        let checks = checks::checks(
+        let checks = readiness::checks(
             esl,
             &call_control,
             store.health(),

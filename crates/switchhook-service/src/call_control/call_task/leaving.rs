@@ -1,4 +1,4 @@
-//! How a call is let go.
+//! How a call is released.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -32,11 +32,11 @@ enum Ownership {
 }
 
 impl<C: CallConnection> CallTask<'_, C> {
-    /// Lets the call go to `line`, unless it is gone already.
+    /// Releases the call to `line`, unless it is gone already.
     pub(super) async fn release(&mut self, line: Line) {
         self.pending_outcome = None;
         match self.ownership().await {
-            Ownership::Held => self.queue_leaving(line),
+            Ownership::Held => self.queue_release(line),
             Ownership::Gone(ending) => self.ending = ending,
             Ownership::Rescued => {
                 self.ending = Ending::Rescued;
@@ -51,11 +51,11 @@ impl<C: CallConnection> CallTask<'_, C> {
         self.keep_answer();
     }
 
-    fn queue_leaving(&mut self, line: Line) {
-        let commands = self.leaving(line).or_else(|error| {
+    fn queue_release(&mut self, line: Line) {
+        let commands = self.release_commands(line).or_else(|error| {
             warn!(call_uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
             self.outcome = Some(release::write_failure(self.outcome.as_ref(), &error));
-            self.leaving(Line::One)
+            self.release_commands(Line::One)
         });
         self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
         let commands = commands.unwrap_or_else(|error| {
@@ -67,7 +67,7 @@ impl<C: CallConnection> CallTask<'_, C> {
         }
     }
 
-    fn leaving(&self, line: Line) -> Result<Vec<Command>, CommandError> {
+    fn release_commands(&self, line: Line) -> Result<Vec<Command>, CommandError> {
         release::commands(&self.channel, &self.assignments(), line, self.music_started)
     }
 

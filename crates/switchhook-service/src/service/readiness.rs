@@ -55,7 +55,7 @@ fn health(name: &str, vital: bool, health: &switchhook_core::health::Health) -> 
         ok: health.ok,
         vital,
         detail: if health.ok {
-            "well".into()
+            "healthy".into()
         } else {
             health.what.clone()
         },
