@@ -1,42 +1,42 @@
-//! How a call on hold is spoken to: on a socket of its own, or over the connection that
-//! all parked calls of a switch share (`park::call`).
+//! The connection that a call on hold is controlled over: a socket of its own, or the connection
+//! that all parked calls of a switch share (`park::shared_connection`).
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use eslclient::{Command, Connection, Disconnected, Error, Incoming, Reply};
 
-/// What came of the switch, as far as a call wants it.
+/// A message from the switch that concerns one call.
 #[derive(Debug)]
 pub(crate) enum SwitchMessage {
-    /// It refused a command.
-    Refused(String),
-    /// It let go of the call: hung up, or the goodbye to our own leaving.
-    Over,
-    /// The call went on without us.
+    /// The switch refused a command, with this text.
+    CommandRefused(String),
+    /// The call was hung up, or the switch said goodbye after the release.
+    CallEnded,
+    /// Something else moved the call on.
     MovedOn,
-    /// It has answered everything that was queued.
-    Done,
-    /// Nothing that changes anything.
-    Nothing,
+    /// Every queued command is answered.
+    AllAnswered,
+    /// A message of no interest.
+    Ignored,
 }
 
-/// A way to speak to the switch for one call.
+/// Sends commands to the switch for one call, and receives its messages.
 pub(crate) trait CallConnection: Send {
     /// Queues a command. It goes out with the next [`CallConnection::next`] or [`CallConnection::ask`], in one
     /// write with all that was queued before.
     fn queue(&mut self, command: Command);
 
-    /// Sends a command and waits for its reply; what else is heard meanwhile is dropped.
+    /// Sends a command and waits for its reply. Other messages are dropped meanwhile.
     ///
     /// # Errors
-    /// When the call or the connection is gone.
+    /// The call or the connection is gone.
     fn ask(&mut self, command: Command)
     -> impl Future<Output = Result<Reply, Disconnected>> + Send;
 
-    /// The next thing that concerns the call. Safe to cancel.
+    /// Waits for the next message. Cancel safe.
     ///
     /// # Errors
-    /// When the connection is over.
+    /// The connection ended.
     fn next(&mut self) -> impl Future<Output = Result<SwitchMessage, Error>> + Send;
 }
 
@@ -46,10 +46,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
     }
 
     async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
-        let asked = Self::queue(self, &command);
+        let sent = Self::queue(self, &command);
         loop {
             match Self::next(self).await {
-                Ok(Incoming::Reply(ticket, reply)) if ticket == asked => return Ok(reply),
+                Ok(Incoming::Reply(ticket, reply)) if ticket == sent => return Ok(reply),
                 Ok(Incoming::Notice(_)) | Err(_) => return Err(Disconnected),
                 Ok(_) => {}
             }
@@ -58,14 +58,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
         Ok(match Self::next(self).await? {
-            Incoming::Notice(_) => SwitchMessage::Over,
+            Incoming::Notice(_) => SwitchMessage::CallEnded,
             Incoming::Reply(_, reply) => reply
                 .refusal()
-                .map_or(SwitchMessage::Nothing, SwitchMessage::Refused),
+                .map_or(SwitchMessage::Ignored, SwitchMessage::CommandRefused),
             Incoming::Event(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
-            | Incoming::Other(_) => SwitchMessage::Nothing,
+            | Incoming::Other(_) => SwitchMessage::Ignored,
         })
     }
 }

@@ -1,58 +1,43 @@
-//! Whether a call is one of a switch's that is followed: whoever reaches the Event Socket port
-//! may claim to be any call.
+//! Confirms that a followed switch has a call before its webhook is asked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use metrics::counter;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::follow::{CallVerifier, Confirmation};
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Reason};
 
-/// A switch that takes longer to answer is not waited for. Its answer usually takes some
-/// milliseconds, or none, when its events have told of the call already.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the answer is waited for. A switch usually answers within milliseconds, and needs
+/// not be asked at all if its events showed the call already.
+const DEADLINE: Duration = Duration::from_secs(1);
 
-/// What is known of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmation {
-    /// A switch has it.
-    Known,
-    /// Every switch was asked, and none has it.
-    Unknown,
-    /// Not every switch could be asked.
-    Unanswered,
-}
+const UNKNOWN_CALL: &str = "no switch that is followed has this call; list the switch that it \
+                            comes from as [[freeswitch]], or set listen.confirm_calls = false";
 
-/// Who knows which calls there are.
-pub trait CallVerifier: Send + Sync {
-    /// Asks for the call with this Unique-ID.
-    fn confirm(&self, uuid: &str) -> BoxFuture<'static, Confirmation>;
-}
-
-/// Asks for the call, when there is anybody to ask. A call that nobody can confirm is served:
-/// the switches' port 8021 may be away when its calls are not.
+/// Asks the verifier, if there is one, for the call with this Unique-ID. A call that cannot be
+/// confirmed is served: port 8021 may be unreachable while calls still arrive.
 ///
 /// # Errors
-/// When every switch says that it has no such call.
-pub(crate) async fn confirm(
-    verifier: Option<Arc<dyn CallVerifier>>,
+/// Every switch answered that it has no such call.
+pub(super) async fn confirm(
+    verifier: Option<Arc<CallVerifier>>,
     uuid: &str,
 ) -> Result<(), Failure> {
     let Some(verifier) = verifier else {
         return Ok(());
     };
-    let asked = timeout(PATIENCE, verifier.confirm(uuid)).await;
-    match asked.unwrap_or(Confirmation::Unanswered) {
+    let confirmation = timeout(DEADLINE, verifier.confirm(uuid)).await;
+    match confirmation.unwrap_or(Confirmation::Unanswered) {
         Confirmation::Known => Ok(()),
         Confirmation::Unanswered => {
             counter!(metric_names::UNCONFIRMED, "outcome" => "served").increment(1);
             info!(
                 call_uuid = uuid,
-                "not every switch could be asked whether it has this call; it is served unconfirmed"
+                "not every switch could be asked whether it has this call; the call is served unconfirmed"
             );
             Ok(())
         }
@@ -62,10 +47,7 @@ pub(crate) async fn confirm(
                 call_uuid = uuid,
                 "no switch that is followed has this call; its webhook is not asked"
             );
-            Err(Failure::new(Reason::InvalidRequest, STRANGER))
+            Err(Failure::new(Reason::InvalidRequest, UNKNOWN_CALL))
         }
     }
 }
-
-const STRANGER: &str = "no switch that is followed has this call; list the switch that it \
-                        comes from as [[freeswitch]], or set listen.confirm_calls = false";

@@ -1,4 +1,4 @@
-//! The parts that run beside the pages, each started as the configuration says.
+//! The background tasks of the service, each started as the configuration says.
 
 use std::sync::Arc;
 
@@ -10,39 +10,37 @@ use tokio_util::sync::CancellationToken;
 use crate::call_control::CallControl;
 use crate::call_control::park::ParkListener;
 use crate::config::{Config, Diagnostics};
-use crate::follow::{CallQuery, FinishCall, Follower, Password};
+use crate::documents::DocumentBuilder;
+use crate::follow::{CallVerifier, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
-use crate::recordings::{DocumentMaker, Engine};
+use crate::recordings::Engine;
 use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
 use super::cdr_receiver::PostedCdrs;
-use super::document_builder::DocumentBuilder;
-use super::persistence::WebhookSender;
-use super::{Health, build};
+use super::delivery::WebhookSender;
+use super::{Health, options};
 
-/// The deliveries, and what is to be had from them.
+/// The running deliveries, with their settings and health.
 pub(super) struct Deliveries {
     pub(super) endpoints: watch::Sender<Endpoints>,
     pub(super) health: Health,
     pub(super) task: JoinHandle<()>,
 }
 
-/// Starts them.
+/// Starts delivering what waits in the store.
+///
+/// # Errors
+/// A signing secret that is invalid.
 pub(super) fn start_deliveries(
     config: &Config,
     store: &Store,
     webhooks: &Arc<WebhookSender>,
     stop: &CancellationToken,
 ) -> Result<Deliveries, Diagnostics> {
-    let (endpoints, watched) = watch::channel(build::endpoints(config)?);
+    let (endpoints, watched) = watch::channel(options::endpoints(config)?);
     let webhooks = Arc::clone(webhooks);
-    let outbox = Outbox::new(
-        store.clone(),
-        watched,
-        webhooks,
-        build::outbox_options(config),
-    );
+    let outbox = Outbox::new(store.clone(), watched, webhooks, options::outbox(config));
     Ok(Deliveries {
         endpoints,
         health: outbox.health(),
@@ -50,25 +48,25 @@ pub(super) fn start_deliveries(
     })
 }
 
-/// The recordings of calls that are over, seen to.
+/// The task that publishes recordings of finished calls.
 pub(super) struct RecordingPublisher {
-    is_wanted: bool,
+    is_configured: bool,
     health: Health,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-/// Starts to: also without a configuration for it, for what an earlier one left.
+/// Starts publishing recordings. Runs without a configuration too, for calls that wait since an
+/// earlier one.
 pub(super) fn start_publishing(
     config: &Config,
     store: &Store,
     documents: &Arc<DocumentBuilder>,
 ) -> RecordingPublisher {
-    let making = Arc::clone(documents) as Arc<dyn DocumentMaker>;
-    let engine = Engine::new(store.clone(), making);
+    let engine = Engine::new(store.clone(), Arc::clone(documents));
     let (health, stop) = (engine.health(), CancellationToken::new());
     RecordingPublisher {
-        is_wanted: config.recordings.upload.is_some(),
+        is_configured: config.recordings.upload.is_some(),
         health,
         task: tokio::spawn(engine.run(stop.clone())),
         stop,
@@ -76,28 +74,28 @@ pub(super) fn start_publishing(
 }
 
 impl RecordingPublisher {
-    /// Whether the target takes what is uploaded, where there is one.
+    /// Returns the health of the upload target, if there is one.
     pub(super) fn health(&self) -> Option<(String, Health)> {
-        self.is_wanted
+        self.is_configured
             .then(|| ("recordings".into(), self.health.clone()))
     }
 
-    /// What is being seen to is given back.
+    /// Stops, and releases the calls it has claimed.
     pub(super) async fn stop(self) -> Result<(), tokio::task::JoinError> {
         self.stop.cancel();
         self.task.await
     }
 }
 
-/// The followers, and what is to be had from each.
+/// The followers of all switches, with what other components take from them.
 #[derive(Default)]
 pub(super) struct Followers {
-    pub(super) followers: Vec<JoinHandle<()>>,
-    pub(super) switches: Vec<(String, Health)>,
-    pub(super) askers: Vec<CallQuery>,
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) health: Vec<(String, Health)>,
+    pub(super) verifier: CallVerifier,
     /// By the switch's address.
     pub(super) passwords: Vec<(String, Password)>,
-    pub(super) records: PostedCdrs,
+    pub(super) posted_cdrs: PostedCdrs,
 }
 
 /// Starts a follower for each switch.
@@ -108,56 +106,68 @@ pub(super) fn start_followers(
     stop: &CancellationToken,
 ) -> Followers {
     let mut all = Followers::default();
-    for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
+    for (switch, options) in config.freeswitch.iter().zip(options::followers(config)) {
         let address = options.address.clone();
-        let reads = options.cdrs.is_some();
-        let closing = Arc::clone(documents) as Arc<dyn FinishCall>;
-        let follower = Follower::new(options, store.clone(), closing);
-        let health = &mut all.switches;
+        let has_cdr_folder = options.cdrs.is_some();
+        let documents = Arc::clone(documents) as Arc<dyn FinishCall>;
+        let follower = Follower::new(options, store.clone(), documents);
+        let health = &mut all.health;
         health.push((format!("switch {address}"), follower.health()));
-        if reads {
+        if has_cdr_folder {
             health.push((format!("json_cdr {address}"), follower.cdrs_health()));
         }
-        all.records.admit(switch, follower.inlet());
-        all.askers.push(follower.asker());
+        all.posted_cdrs.add(switch, follower.cdr_inbox());
+        all.verifier.merge(follower.verifier());
         all.passwords.push((address, follower.password()));
-        all.followers.push(tokio::spawn(follower.run(stop.clone())));
+        all.tasks.push(tokio::spawn(follower.run(stop.clone())));
     }
     all
 }
 
-/// Where switches post their CDRs.
-pub(super) fn cdr_posts(config: &Config, records: PostedCdrs) -> CdrEndpoint {
+impl Followers {
+    /// Returns the verifier of calls; `None` without a switch, or if the configuration turns
+    /// it off.
+    pub(super) fn call_verifier(&self, config: &Config) -> Option<Arc<CallVerifier>> {
+        let is_wanted = config.listen.confirm_calls && !self.verifier.is_empty();
+        is_wanted.then(|| Arc::new(self.verifier.clone()))
+    }
+}
+
+/// Returns the HTTP endpoint that switches post their CDRs to.
+pub(super) fn cdr_posts(config: &Config, posted_cdrs: PostedCdrs) -> CdrEndpoint {
     CdrEndpoint {
-        records: Arc::new(records),
+        records: Arc::new(posted_cdrs),
         bytes: config.limits.frame_body_bytes,
     }
 }
 
-/// Who takes the parked calls of the switches that give us some, and how each is.
+/// Returns a listener for each switch that parks calls for this service, and their health.
 pub(super) fn park_listeners(
     config: &Config,
     call_control: &Arc<CallControl>,
 ) -> (Vec<ParkListener>, Vec<(String, Health)>) {
-    let parking = build::park_options(config).into_iter().map(|options| {
+    let listeners = options::park(config).into_iter().map(|options| {
         let name = format!("parked calls of {}", options.address);
-        let parking = ParkListener::new(Arc::clone(call_control), options);
-        let health = parking.health();
-        (parking, (name, health))
+        let listener = ParkListener::new(Arc::clone(call_control), options);
+        let health = listener.health();
+        (listener, (name, health))
     });
-    parking.unzip()
+    listeners.unzip()
 }
 
-/// Both ways in which calls come, until `stop` and the end of the last.
+/// Takes calls from the socket port and from parking until `stop`. Returns when the last call has
+/// left.
 pub(super) async fn take_calls(
     call_control: Arc<CallControl>,
     listener: TcpListener,
-    parking: Vec<ParkListener>,
+    park_listeners: Vec<ParkListener>,
     stop: CancellationToken,
 ) {
-    let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));
+    let parked = park_listeners
+        .into_iter()
+        .map(|listener| listener.run(stop.clone()));
     tokio::join!(
         call_control.serve(listener, stop.clone()),
-        futures_util::future::join_all(parking)
+        futures_util::future::join_all(parked)
     );
 }

@@ -1,27 +1,27 @@
-//! One parked call's share of the connection.
+//! One parked call's share of the connection that all parked calls of a switch use.
 
 use std::future::pending;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
+use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::recording_session;
-use crate::call_control::call_connection::{SwitchMessage, CallConnection};
 use crate::recorder::CallRecording;
 use eslclient::{Client, Command, Disconnected, Error, Reply};
 
 /// How a channel left its park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ParkExit {
-    /// Hung up.
+    /// It was hung up.
     HungUp,
-    /// Moved, by us or by anybody.
+    /// It was moved, by this service or by another program.
     MovedOn,
 }
 
 impl ParkExit {
-    /// What an event of this name tells.
-    pub(super) fn of(name: &str) -> Option<Self> {
+    /// Returns the exit that an event of this name reports.
+    pub(super) fn from_event(name: &str) -> Option<Self> {
         match name {
             "CHANNEL_HANGUP" => Some(Self::HungUp),
             "CHANNEL_UNPARK" => Some(Self::MovedOn),
@@ -29,7 +29,7 @@ impl ParkExit {
         }
     }
 
-    const fn event(self) -> &'static str {
+    const fn event_name(self) -> &'static str {
         match self {
             Self::HungUp => "CHANNEL_HANGUP",
             Self::MovedOn => "CHANNEL_UNPARK",
@@ -37,57 +37,59 @@ impl ParkExit {
     }
 }
 
-/// Speaks for one call over the connection of all.
+/// Sends and receives for one call over the shared connection.
 pub(crate) struct SharedConnection {
     client: Client,
     pending: Vec<Command>,
-    /// Sent together, and their replies not there yet. The next wait for them: they are
-    /// there in no time, and nothing may overtake.
-    flying: Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+    /// The batch that was sent and is not answered yet. Further commands wait for it, so that none
+    /// overtakes; the replies take milliseconds.
+    in_flight: Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
     refusals: Vec<String>,
-    /// Every reply is there, and it was not said yet.
+    /// Whether every command is answered and [`SwitchMessage::AllAnswered`] is still due.
     answered: bool,
-    /// `None` once it was told.
-    departure: Option<oneshot::Receiver<ParkExit>>,
-    /// Of a call that is recorded.
-    tape: Option<CallRecording>,
+    /// `None` once the exit is reported.
+    exit: Option<oneshot::Receiver<ParkExit>>,
+    /// The recording, if the call is recorded.
+    recording: Option<CallRecording>,
 }
 
 impl SharedConnection {
     pub(super) fn new(
         client: Client,
-        departure: oneshot::Receiver<ParkExit>,
-        tape: Option<CallRecording>,
+        exit: oneshot::Receiver<ParkExit>,
+        recording: Option<CallRecording>,
     ) -> Self {
         Self {
             client,
             pending: Vec::new(),
-            flying: None,
+            in_flight: None,
             refusals: Vec::new(),
             answered: false,
-            departure: Some(departure),
-            tape,
+            exit: Some(exit),
+            recording,
         }
     }
 
-    fn note(&self, departure: Option<ParkExit>) {
-        match (&self.tape, departure) {
+    fn record_exit(&self, exit: Option<ParkExit>) {
+        match (&self.recording, exit) {
             (None, _) => {}
-            (Some(tape), None) => tape.closed(),
-            (Some(tape), Some(how)) => recording_session::left(tape, how.event()),
+            (Some(recording), None) => recording.closed(),
+            (Some(recording), Some(how)) => {
+                recording_session::record_exit(recording, how.event_name())
+            }
         }
     }
 
-    fn take_off(&mut self) {
-        if self.flying.is_none() && !self.pending.is_empty() {
+    fn send_pending(&mut self) {
+        if self.in_flight.is_none() && !self.pending.is_empty() {
             let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
-            recording_session::said(self.tape.as_ref(), &commands);
-            self.flying = Some(Box::pin(async move { client.send_batch(commands).await }));
+            recording_session::record_commands(self.recording.as_ref(), &commands);
+            self.in_flight = Some(Box::pin(async move { client.together(commands).await }));
         }
     }
 
-    fn landed(&mut self, replies: &[Reply]) {
-        recording_session::answered(self.tape.as_ref(), replies);
+    fn handle_replies(&mut self, replies: &[Reply]) {
+        recording_session::record_replies(self.recording.as_ref(), replies);
         let refusals = replies.iter().rev().filter_map(|reply| reply.refusal());
         self.refusals.extend(refusals);
         self.answered = self.pending.is_empty();
@@ -97,72 +99,72 @@ impl SharedConnection {
 impl CallConnection for SharedConnection {
     fn queue(&mut self, command: Command) {
         self.pending.push(command);
-        // What was answered before says nothing of this.
+        // Earlier replies do not answer this command.
         self.answered = false;
     }
 
     async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
-        if let Some(flying) = &mut self.flying {
-            let replies = flying.await;
-            self.flying = None;
-            self.landed(&replies?);
+        if let Some(in_flight) = &mut self.in_flight {
+            let replies = in_flight.await;
+            self.in_flight = None;
+            self.handle_replies(&replies?);
         }
         let mut commands = std::mem::take(&mut self.pending);
         commands.push(command);
-        recording_session::said(self.tape.as_ref(), &commands);
-        let mut replies = self.client.send_batch(commands).await?;
-        recording_session::answered(self.tape.as_ref(), &replies);
+        recording_session::record_commands(self.recording.as_ref(), &commands);
+        let mut replies = self.client.together(commands).await?;
+        recording_session::record_replies(self.recording.as_ref(), &replies);
         replies.pop().ok_or(Disconnected)
     }
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
         loop {
             if let Some(refusal) = self.refusals.pop() {
-                return Ok(SwitchMessage::Refused(refusal));
+                return Ok(SwitchMessage::CommandRefused(refusal));
             }
             if std::mem::take(&mut self.answered) {
-                return Ok(SwitchMessage::Done);
+                return Ok(SwitchMessage::AllAnswered);
             }
-            self.take_off();
+            self.send_pending();
             tokio::select! {
                 biased;
-                departure = departed(&mut self.departure) => {
-                    self.departure = None;
-                    self.note(departure.as_ref().ok().copied());
-                    return match departure {
-                        Ok(ParkExit::HungUp) => Ok(SwitchMessage::Over),
+                exit = exited(&mut self.exit) => {
+                    self.exit = None;
+                    self.record_exit(exit.as_ref().ok().copied());
+                    return match exit {
+                        Ok(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
                         Ok(ParkExit::MovedOn) => Ok(SwitchMessage::MovedOn),
-                        Err(_) => Err(over()),
+                        Err(_) => Err(connection_ended()),
                     };
                 }
-                replies = flown(&mut self.flying) => {
-                    self.flying = None;
-                    self.landed(&replies.map_err(|Disconnected| over())?);
+                replies = batch_replies(&mut self.in_flight) => {
+                    self.in_flight = None;
+                    self.handle_replies(&replies.map_err(|Disconnected| connection_ended())?);
                 }
             }
         }
     }
 }
 
-async fn departed(
-    departure: &mut Option<oneshot::Receiver<ParkExit>>,
+async fn exited(
+    exit: &mut Option<oneshot::Receiver<ParkExit>>,
 ) -> Result<ParkExit, oneshot::error::RecvError> {
-    match departure {
-        Some(departure) => departure.await,
+    match exit {
+        Some(exit) => exit.await,
         None => pending().await,
     }
 }
 
-async fn flown(
-    flying: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+async fn batch_replies(
+    in_flight: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
 ) -> Result<Vec<Reply>, Disconnected> {
-    match flying {
-        Some(flying) => flying.await,
+    match in_flight {
+        Some(in_flight) => in_flight.await,
         None => pending().await,
     }
 }
 
-/// The connection ended; why, the one who reads it says.
-fn over() -> Error {
+/// The error of a call whose connection ended; the listener reports why.
+fn connection_ended() -> Error {
     Error::Closed { unanswered: 0 }
 }

@@ -1,4 +1,4 @@
-//! How each part is: what `/readyz` says.
+//! The readiness checks of `/readyz`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,40 +7,42 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_control::CallControl;
 use crate::traces;
-use switchhook_admin::state::Check;
+use switchhook_admin::http::Check;
 
 use super::Health;
 
-/// How the parts are, whenever asked: whether it listens, then `switches` after the others.
+/// Returns a function that checks all components: the Event Socket port, the store, the
+/// deliveries, then `others` and the trace collector.
 pub(super) fn checks(
     esl: SocketAddr,
     call_control: &Arc<CallControl>,
     store: Health,
     deliveries: Health,
     stopping: CancellationToken,
-    switches: Vec<(String, Health)>,
+    others: Vec<(String, Health)>,
     traces: traces::TracesHandle,
 ) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
     let call_control = Arc::clone(call_control);
     Arc::new(move || {
         let on_hold = call_control.on_hold();
-        let listening = !stopping.is_cancelled();
-        let esl_detail = match listening {
-            true => format!("listening on {esl}, {on_hold} calls on hold"),
-            false => format!("stopping, {on_hold} calls on hold"),
+        let is_listening = !stopping.is_cancelled();
+        let detail = if is_listening {
+            format!("listening on {esl}, {on_hold} calls on hold")
+        } else {
+            format!("stopping, {on_hold} calls on hold")
         };
         let mut checks = vec![
             Check {
                 name: "esl".into(),
-                ok: listening,
+                ok: is_listening,
                 vital: true,
-                detail: esl_detail,
+                detail,
             },
             health("store", true, &store.borrow()),
             health("deliveries", false, &deliveries.borrow()),
         ];
-        let switches = switches.iter();
-        checks.extend(switches.map(|(name, switch)| health(name, false, &switch.borrow())));
+        let others = others.iter();
+        checks.extend(others.map(|(name, other)| health(name, false, &other.borrow())));
         let collector = traces.now().map(|traces| traces.health());
         checks.extend(collector.map(|collector| health("traces", false, &collector.borrow())));
         checks
@@ -53,7 +55,7 @@ fn health(name: &str, vital: bool, health: &switchhook_core::health::Health) -> 
         ok: health.ok,
         vital,
         detail: if health.ok {
-            "well".into()
+            "healthy".into()
         } else {
             health.what.clone()
         },
