@@ -7,7 +7,7 @@ use chrono::DateTime;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use switchhook_service::report;
-use switchhook_store::State;
+use switchhook_store::DocumentState;
 
 /// A moment: `2h` is two hours ago; the other form is RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ impl FromStr for Rate {
 }
 
 /// Parses the state of a document; `--help` lists all states.
-pub fn state() -> impl TypedValueParser<Value = State> {
-    PossibleValuesParser::new(State::ALL.map(State::as_str)).try_map(|word| word.parse::<State>())
+pub fn state() -> impl TypedValueParser<Value = DocumentState> {
+    PossibleValuesParser::new(DocumentState::ALL.map(DocumentState::as_str)).try_map(|word| word.parse::<DocumentState>())
 }
 
 /// Parses `NAME=VALUE`.

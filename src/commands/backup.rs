@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use switchhook_service::config::Config;
 use switchhook_service::service::store_options;
-use switchhook_store::{Backlog, Role, Store};
+use switchhook_store::{EndpointBacklog, Role, Store};
 
 use super::counted;
 use super::store_context::StoreContext;
@@ -50,8 +50,8 @@ pub fn restore(path: &Path, args: &Restore) -> ExitCode {
     }))
 }
 
-fn sentence(store: &str, backlogs: &[Backlog]) -> String {
-    let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
+fn sentence(store: &str, backlogs: &[EndpointBacklog]) -> String {
+    let sum = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().map(of).sum::<u64>();
     let waiting = counted(
         sum(|backlog| backlog.waiting),
         "document waits",

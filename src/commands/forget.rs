@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use switchhook_service::config::Config;
 use switchhook_service::recordings::Target;
 use switchhook_service::service::target;
-use switchhook_store::{Caller, Found, FoundCall, Scrubbed, State};
+use switchhook_store::{Caller, CallerRecords, CallerCall, ScrubResult, DocumentState};
 
 use super::counted;
 use super::store_context::{StoreContext, Times};
@@ -76,13 +76,13 @@ async fn run(
     }
 }
 
-async fn find(context: &StoreContext, caller: &Caller) -> Result<Found, String> {
+async fn find(context: &StoreContext, caller: &Caller) -> Result<CallerRecords, String> {
     let found = context.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
 }
 
 /// Returns the uploaded recordings of the calls.
-async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>, String> {
+async fn uploaded(target: Option<&Target>, found: &CallerRecords) -> Result<Vec<String>, String> {
     let Some(target) = target else {
         return Ok(Vec::new());
     };
@@ -92,7 +92,7 @@ async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>,
     Ok(keys.concat())
 }
 
-async fn delete(target: Option<&Target>, found: &Found) -> Result<(), String> {
+async fn delete(target: Option<&Target>, found: &CallerRecords) -> Result<(), String> {
     let Some(target) = target else { return Ok(()) };
     let keys = uploaded(Some(target), found).await?;
     let deleted = target.delete(&keys).await;
@@ -112,7 +112,7 @@ fn listed_objects(target: &Target, keys: &[String]) -> String {
     format!("{recordings} in {target}\n{out}")
 }
 
-fn listed(found: &Found, times: &Times) -> String {
+fn listed(found: &CallerRecords, times: &Times) -> String {
     let mut out = String::new();
     for call in found.calls.iter().take(LISTED) {
         out.push_str(&line(call, times));
@@ -126,12 +126,12 @@ fn listed(found: &Found, times: &Times) -> String {
         counted(count(found.calls.len()), "call", "calls"),
         counted(count(found.answers()), "kept answer", "kept answers"),
     ];
-    for state in State::ALL {
+    for state in DocumentState::ALL {
         let number = count(found.documents(state));
         if number > 0 {
             let word = match state {
-                State::Leased => "being sent",
-                State::Waiting | State::Delivered | State::Dead => state.as_str(),
+                DocumentState::Leased => "being sent",
+                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => state.as_str(),
             };
             parts.push(format!(
                 "{} ({word})",
@@ -154,7 +154,7 @@ fn listed(found: &Found, times: &Times) -> String {
     out
 }
 
-fn line(call: &FoundCall, times: &Times) -> String {
+fn line(call: &CallerCall, times: &Times) -> String {
     let shown = |text: &str| text.escape_debug().to_string();
     format!(
         "{}  {} -> {}  {}\n",
@@ -166,15 +166,15 @@ fn line(call: &FoundCall, times: &Times) -> String {
 }
 
 /// Returns the sentence about copies that may be left.
-const fn after(scrubbed: Scrubbed) -> &'static str {
+const fn after(scrubbed: ScrubResult) -> &'static str {
     match scrubbed {
-        Scrubbed::All => "it is erased, and the file written anew\n",
-        Scrubbed::BesideServe => {
+        ScrubResult::All => "it is erased, and the file written anew\n",
+        ScrubResult::BesideServe => {
             "it is erased. Older copies may be left in free pages of the file: run it again while \
              serve is stopped, and they are gone too. A running serve remembers calls that are not \
              over, or not followed, until it is restarted ([limits] calls_remembered)\n"
         }
-        Scrubbed::LeftToVacuum => {
+        ScrubResult::LeftToVacuum => {
             "it is erased; PostgreSQL overwrites the rows after its next VACUUM. A running serve \
              remembers calls that are not over, or not followed, until it is restarted ([limits] \
              calls_remembered)\n"

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use switchhook_core::clock;
 use switchhook_core::metric_names;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
 use crate::state::AdminState;
 use switchhook_core::metrics_reader::MetricsReader;
@@ -58,7 +58,7 @@ async fn refresh(state: &AdminState) {
 }
 
 /// Sets the backlog of every endpoint that has, or had, documents.
-fn set_backlogs(rendered: &str, backlogs: &[Backlog]) {
+fn set_backlogs(rendered: &str, backlogs: &[EndpointBacklog]) {
     let mut endpoints =
         MetricsReader::new(rendered).labels(metric_names::OLDEST_DOCUMENT, "endpoint");
     let named = backlogs.iter().map(|backlog| backlog.endpoint.clone());

@@ -13,7 +13,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use switchhook_core::tenants::Tenants;
-use switchhook_store::{CallFilter, KeptResponse, ReportCursor, ReportedCall, Store, StoreError};
+use switchhook_store::{CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError};
 
 /// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -255,7 +255,7 @@ fn cells(call: &ReportedCall, names: &[(String, String)], options: &ReportOption
     cells
 }
 
-fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
+fn last_values(responses: &[PersistedResponse]) -> HashMap<(&str, &str), &Value> {
     responses
         .iter()
         .flat_map(|response| {

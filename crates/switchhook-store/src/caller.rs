@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::model::State;
+use super::model::DocumentState;
 
 /// Digits that a number must have to be looked for inside texts: `1000` may be anything.
 const LEAST_DIGITS: usize = 5;
@@ -76,13 +76,13 @@ fn stands_alone(text: &[u8], from: usize, to: usize) -> bool {
 
 /// What a store has of a caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct CallerRecords {
     /// Calls that are over, with their stories.
-    pub calls: Vec<FoundCall>,
+    pub calls: Vec<CallerCall>,
     /// Rows of what widgets kept of their answers.
     pub(super) answers: Vec<i64>,
     /// Rows of documents and requests.
-    pub(super) documents: Vec<(i64, State)>,
+    pub(super) documents: Vec<(i64, DocumentState)>,
     /// Rows of calls whose documents wait for recordings.
     pub(super) unpublished: Vec<i64>,
     /// Unique-IDs of all calls that anything of this is of: what else there is of them, outside
@@ -94,7 +94,7 @@ pub struct Found {
 
 /// A call of a caller.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct FoundCall {
+pub struct CallerCall {
     pub(super) id: i64,
     /// Unique-ID of its first leg.
     pub call_uuid: String,
@@ -106,7 +106,7 @@ pub struct FoundCall {
     pub called: String,
 }
 
-impl Found {
+impl CallerRecords {
     /// Kept answers of webhooks.
     #[must_use]
     pub fn answers(&self) -> usize {
@@ -121,7 +121,7 @@ impl Found {
 
     /// Documents and requests in this state.
     #[must_use]
-    pub fn documents(&self, state: State) -> usize {
+    pub fn documents(&self, state: DocumentState) -> usize {
         let all = self.documents.iter();
         all.filter(|(_, one)| *one == state).count()
     }
@@ -136,7 +136,7 @@ impl Found {
 
 /// What is left of a number where nothing points at it any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scrubbed {
+pub enum ScrubResult {
     /// Nothing: the file was written anew.
     All,
     /// What was removed is overwritten; copies from before, in pages that are free, are not:
@@ -160,7 +160,7 @@ pub(super) struct CandidateRow {
 
 impl CandidateRow {
     /// Of a document.
-    pub(super) fn state(&self) -> Option<State> {
+    pub(super) fn state(&self) -> Option<DocumentState> {
         self.state.as_deref().and_then(|state| state.parse().ok())
     }
 }
@@ -169,7 +169,7 @@ impl CandidateRow {
 #[derive(sqlx::FromRow)]
 pub(super) struct CandidateCall {
     #[sqlx(flatten)]
-    pub(super) call: FoundCall,
+    pub(super) call: CallerCall,
     pub(super) story: String,
 }
 

@@ -1,8 +1,8 @@
 //! Calls: the legs of those that are not over, and what is kept of those that are.
 
 use super::model::{
-    CallFilter, CallSearch, DocumentRow, Ended, FinishedCallRecord, FinishedChannel, KeptResponse,
-    Parties, RecentCall, ReportedCall, StoredLeg,
+    CallFilter, CallSearch, DocumentRow, FinishedChannelPage, FinishedCallRecord, FinishedChannel, PersistedResponse,
+    CallParties, RecentCall, ReportedCall, StoredLeg,
 };
 use super::{Driver, ReportCursor, Store, StoreError, ops};
 
@@ -64,7 +64,7 @@ impl Store {
         &self,
         switch: &str,
         after: i64,
-    ) -> Result<Option<Ended>, StoreError> {
+    ) -> Result<Option<FinishedChannelPage>, StoreError> {
         match &*self.driver {
             Driver::Sqlite(_) => Ok(None),
             Driver::Postgres(db) => db.finished_since(switch, after).await.map(Some),
@@ -116,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one they are not kept.
-    pub async fn persist_response(&self, response: KeptResponse) -> Result<(), StoreError> {
+    pub async fn persist_response(&self, response: PersistedResponse) -> Result<(), StoreError> {
         self.write(ops::KeepResponse(response)).await
     }
 
@@ -157,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn parties(&self, uuids: &[&str]) -> Result<Vec<Parties>, StoreError> {
+    pub async fn parties(&self, uuids: &[&str]) -> Result<Vec<CallParties>, StoreError> {
         either!(self, db => db.parties(uuids).await)
     }
 
@@ -166,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<KeptResponse>, StoreError> {
+    pub async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<PersistedResponse>, StoreError> {
         either!(self, db => db.answers_of(uuids).await)
     }
 

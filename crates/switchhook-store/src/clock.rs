@@ -38,14 +38,14 @@ impl Clock {
     /// Keeps paused time still while the database works: its threads are none
     /// of tokio's, which would think that there is nothing to wait for but timers.
     #[must_use]
-    pub(crate) fn hold_still(&self) -> Held {
+    pub(crate) fn hold_still(&self) -> HeldClock {
         match self {
-            Self::Database => Held { _work: None },
+            Self::Database => HeldClock { _work: None },
             Self::Tokio { .. } => {
                 let (work, done) = std::sync::mpsc::channel::<()>();
                 // Time does not advance by itself while such a task runs.
                 drop(tokio::task::spawn_blocking(move || done.recv()));
-                Held { _work: Some(work) }
+                HeldClock { _work: Some(work) }
             }
         }
     }
@@ -64,7 +64,7 @@ impl Clock {
 
 /// See [`Clock::hold_still`].
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldClock {
     _work: Option<std::sync::mpsc::Sender<()>>,
 }
 

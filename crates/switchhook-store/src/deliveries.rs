@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    AttemptReport, Backlog, Claimed, DeliveryKind, DocumentDetail, DocumentRow, Filter, Keep,
-    Lease, NewDocument, Settled, Want,
+    AttemptResult, EndpointBacklog, ClaimedDocument, DeliveryKind, DocumentDetail, DocumentRow, DocumentFilter, Retention,
+    Lease, NewDocument, DeliveryOutcome, ClaimRequest,
 };
 use super::{Store, StoreError, ops};
 
@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]. What was leased all the same, by a commit whose answer was lost, is
     /// free for the next claim of this store.
-    pub async fn claim(&self, of: Vec<Want>, lease: Duration) -> Result<Vec<Claimed>, StoreError> {
+    pub async fn claim(&self, of: Vec<ClaimRequest>, lease: Duration) -> Result<Vec<ClaimedDocument>, StoreError> {
         let (token, in_doubt) = self.leases.token();
         let claim = ops::Claim {
             wants: of,
@@ -60,8 +60,8 @@ impl Store {
     pub async fn settle(
         &self,
         lease: Lease,
-        settled: Settled,
-        report: AttemptReport,
+        settled: DeliveryOutcome,
+        report: AttemptResult,
     ) -> Result<(), StoreError> {
         let webhook_id = lease.webhook_id.clone();
         let settle = ops::Settle {
@@ -131,7 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn prune(&self, keep: Keep) -> Result<u64, StoreError> {
+    pub async fn prune(&self, keep: Retention) -> Result<u64, StoreError> {
         self.write(ops::Prune(keep)).await
     }
 
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
+    pub async fn backlogs(&self) -> Result<Vec<EndpointBacklog>, StoreError> {
         either!(self, db => db.backlogs().await)
     }
 
@@ -147,7 +147,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn documents(&self, of: &Filter, limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
+    pub async fn documents(&self, of: &DocumentFilter, limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
         either!(self, db => db.documents(of, limit).await)
     }
 
@@ -166,7 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count_replayable(&self, of: &Filter) -> Result<u64, StoreError> {
+    pub async fn count_replayable(&self, of: &DocumentFilter) -> Result<u64, StoreError> {
         either!(self, db => db.count_replayable(of).await)
     }
 
@@ -175,7 +175,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
-    pub async fn replay(&self, filter: Filter, gap: Duration) -> Result<u64, StoreError> {
+    pub async fn replay(&self, filter: DocumentFilter, gap: Duration) -> Result<u64, StoreError> {
         self.write(ops::Replay { filter, gap }).await
     }
 }

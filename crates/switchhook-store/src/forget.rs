@@ -1,6 +1,6 @@
 //! Removing what the store holds of one caller.
 
-use super::caller::{Caller, CandidateCall, CandidateRow, Found, FoundCall, Scrubbed};
+use super::caller::{Caller, CandidateCall, CandidateRow, CallerRecords, CallerCall, ScrubResult};
 use super::{Driver, Store, StoreError, ops};
 
 /// One caller.
@@ -11,7 +11,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn find_caller(&self, caller: &Caller) -> Result<Found, StoreError> {
+    pub async fn find_caller(&self, caller: &Caller) -> Result<CallerRecords, StoreError> {
         let clue = caller.clue();
         let suspects: Vec<CandidateCall> = either!(self, db => db.suspect_calls(clue).await)?;
         let (mut calls, mut uuids) = (Vec::new(), Vec::new());
@@ -36,12 +36,12 @@ impl Store {
         let unpublished: Vec<_> = unpublished.collect();
         let of_rows = documents.iter().chain(&unpublished);
         let mut call_uuids: Vec<String> = of_rows.map(|row| row.channel.clone()).collect();
-        call_uuids.extend(calls.iter().map(|call: &FoundCall| call.call_uuid.clone()));
+        call_uuids.extend(calls.iter().map(|call: &CallerCall| call.call_uuid.clone()));
         call_uuids.sort_unstable();
         call_uuids.dedup();
         let legs = self.load_legs().await?;
         let legs = legs.iter().filter(|leg| leg_of(caller, &leg.json));
-        Ok(Found {
+        Ok(CallerRecords {
             calls,
             answers: answers.iter().map(|answer| answer.id).collect(),
             documents: documents
@@ -59,7 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; part of it may be removed then.
-    pub async fn forget(&self, found: &Found) -> Result<(), StoreError> {
+    pub async fn forget(&self, found: &CallerRecords) -> Result<(), StoreError> {
         let calls: Vec<i64> = found.calls.iter().map(|call| call.id).collect();
         let documents: Vec<i64> = found.documents.iter().map(|(id, _)| *id).collect();
         // In chunks: whoever waits for the writer comes in between.
@@ -94,10 +94,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; what was removed stays so.
-    pub async fn scrub(&self) -> Result<Scrubbed, StoreError> {
+    pub async fn scrub(&self) -> Result<ScrubResult, StoreError> {
         match &*self.driver {
             Driver::Sqlite(db) => db.scrub().await,
-            Driver::Postgres(_) => Ok(Scrubbed::LeftToVacuum),
+            Driver::Postgres(_) => Ok(ScrubResult::LeftToVacuum),
         }
     }
 }

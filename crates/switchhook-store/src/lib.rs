@@ -44,14 +44,14 @@ use std::time::Duration;
 use sqlx::{PgConnection, SqliteConnection};
 use tokio::sync::watch;
 
-pub use caller::{Caller, Found, FoundCall, Scrubbed};
+pub use caller::{Caller, CallerRecords, CallerCall, ScrubResult};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, AttemptReport, Backlog, CallFilter, CallSearch, CallSummary, Claimed,
-    Content, DeliveryKind, DocumentDetail, DocumentRow, Ended, Filter, FinishedCallRecord,
-    FinishedChannel, Keep, KeptResponse, Lease, NewDocument, NewUnpublished, Parties, Published,
-    RecentCall, ReportedCall, Server, Settled, State, StoredLeg, Unpublished, Want,
+    ATTEMPTS_KEPT, Attempt, AttemptResult, EndpointBacklog, CallFilter, CallSearch, CallSummary, ClaimedDocument,
+    RequestContent, DeliveryKind, DocumentDetail, DocumentRow, FinishedChannelPage, DocumentFilter, FinishedCallRecord,
+    FinishedChannel, Retention, PersistedResponse, Lease, NewDocument, NewUnpublishedCall, CallParties, PublishedCall,
+    RecentCall, ReportedCall, DatabaseServer, DeliveryOutcome, DocumentState, StoredLeg, UnpublishedCall, ClaimRequest,
 };
 
 use leases::Leases;
@@ -215,7 +215,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn server(&self) -> Result<Option<Server>, StoreError> {
+    pub async fn server(&self) -> Result<Option<DatabaseServer>, StoreError> {
         match &*self.driver {
             Driver::Sqlite(_) => Ok(None),
             Driver::Postgres(db) => db.server().await.map(Some),

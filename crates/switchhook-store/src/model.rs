@@ -55,7 +55,7 @@ impl DeliveryKind {
 
 /// A database server, as an operator sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
+pub struct DatabaseServer {
     /// As it says it.
     pub version: String,
     /// When it says that something is stored.
@@ -74,7 +74,7 @@ pub struct Server {
 /// added at every attempt. What is `None` is taken from the endpoint then, so
 /// that an operator's correction of a URL reaches the backlog too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Content {
+pub struct RequestContent {
     /// HTTP method.
     pub method: Option<String>,
     /// Rendered URL.
@@ -97,7 +97,7 @@ pub struct NewDocument {
     /// Unique-ID of the call's first leg.
     pub call_uuid: String,
     /// What is sent.
-    pub content: Content,
+    pub content: RequestContent,
 }
 
 impl NewDocument {
@@ -109,9 +109,9 @@ impl NewDocument {
             webhook: webhook.to_owned(),
             flow: flow.to_owned(),
             call_uuid: call_uuid.to_owned(),
-            content: Content {
+            content: RequestContent {
                 body: body.into(),
-                ..Content::default()
+                ..RequestContent::default()
             },
         }
     }
@@ -155,7 +155,7 @@ pub struct FinishedChannel {
 
 /// What was finished since a look before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ended {
+pub struct FinishedChannelPage {
     /// The oldest first.
     pub channels: Vec<FinishedChannel>,
     /// Where the next look begins.
@@ -182,12 +182,12 @@ pub struct FinishedCallRecord {
     /// What the operator's page tells of it, in whatever JSON its owner reads again.
     pub story: String,
     /// Its documents are not made before its recordings can be fetched.
-    pub unpublished: Option<NewUnpublished>,
+    pub unpublished: Option<NewUnpublishedCall>,
 }
 
 /// A call that is over, whose documents are still to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewUnpublished {
+pub struct NewUnpublishedCall {
     /// What they are made of, in whatever JSON its owner reads again.
     pub json: String,
     /// After this they are made all the same.
@@ -196,7 +196,7 @@ pub struct NewUnpublished {
 
 /// The same, leased to whoever sees to its recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unpublished {
+pub struct UnpublishedCall {
     /// The row.
     pub(crate) id: i64,
     /// Random.
@@ -217,7 +217,7 @@ pub struct Unpublished {
 
 /// What is made of it in the end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Published {
+pub struct PublishedCall {
     /// What is to be sent.
     pub documents: Vec<NewDocument>,
     /// The call's story, when its documents lack something: then its row says that, too.
@@ -258,7 +258,7 @@ pub struct RecentCall {
 
 /// Who called whom in a call that is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parties {
+pub struct CallParties {
     /// Unique-ID of its first leg.
     pub call_uuid: String,
     /// The caller's number.
@@ -269,7 +269,7 @@ pub struct Parties {
 
 /// What a widget with `persist_response` was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptResponse {
+pub struct PersistedResponse {
     /// Unique-ID of the channel that the widget ran on; the call's once it is over.
     pub call_uuid: String,
     /// The flow's name.
@@ -287,7 +287,7 @@ pub struct KeptResponse {
 /// dead ones waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum DocumentState {
     /// Will be tried at its due time.
     Waiting,
     /// Being tried by whoever holds its token, until the lease ends.
@@ -298,7 +298,7 @@ pub enum State {
     Dead,
 }
 
-impl State {
+impl DocumentState {
     /// Every state, in the order of a document's life.
     pub const ALL: [Self; 4] = [Self::Waiting, Self::Leased, Self::Delivered, Self::Dead];
 
@@ -322,13 +322,13 @@ impl State {
     }
 }
 
-impl fmt::Display for State {
+impl fmt::Display for DocumentState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl std::str::FromStr for State {
+impl std::str::FromStr for DocumentState {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
@@ -360,7 +360,7 @@ impl Lease {
 
 /// A document that may be sent now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claimed {
+pub struct ClaimedDocument {
     /// Needed to settle it.
     pub lease: Lease,
     /// `webhook-id`: the same at every attempt.
@@ -374,7 +374,7 @@ pub struct Claimed {
     /// The flow's name.
     pub flow: String,
     /// What is sent: the same at every attempt.
-    pub content: Content,
+    pub content: RequestContent,
     /// Number of this attempt, from 1.
     pub attempt: u32,
     /// From the first attempt to this one.
@@ -383,7 +383,7 @@ pub struct Claimed {
 
 /// How many documents of one endpoint may be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Want {
+pub struct ClaimRequest {
     /// The endpoint.
     pub endpoint: String,
     /// At most this many.
@@ -392,7 +392,7 @@ pub struct Want {
 
 /// What became of a claimed document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub enum DeliveryOutcome {
     /// 2xx.
     Delivered,
     /// To be tried again.
@@ -408,7 +408,7 @@ pub enum Settled {
 
 /// How an attempt went, for the history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AttemptReport {
+pub struct AttemptResult {
     /// How long it took.
     pub took: Duration,
     /// HTTP status, when there was one.
@@ -446,7 +446,7 @@ pub struct DocumentRow {
     /// The flow's name.
     pub flow: String,
     /// Its state.
-    pub state: State,
+    pub state: DocumentState,
     /// Attempts begun.
     pub attempts: u32,
     /// When it was frozen.
@@ -467,7 +467,7 @@ pub struct DocumentDetail {
     /// As in the list.
     pub row: DocumentRow,
     /// What is sent.
-    pub content: Content,
+    pub content: RequestContent,
     /// The last attempts, oldest first; at most [`ATTEMPTS_KEPT`].
     pub attempts: Vec<Attempt>,
 }
@@ -477,11 +477,11 @@ pub const ATTEMPTS_KEPT: u32 = 50;
 
 /// Which documents are meant; all of it must fit. An empty filter is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct DocumentFilter {
     /// `webhook-id`s.
     pub ids: Vec<String>,
     /// States; none named is every state.
-    pub states: Vec<State>,
+    pub states: Vec<DocumentState>,
     /// An endpoint.
     pub endpoint: Option<String>,
     /// Frozen at or after.
@@ -492,7 +492,7 @@ pub struct Filter {
 
 /// How long what is over is kept; `None` is for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keep {
+pub struct Retention {
     /// Calls with their stories, from their end.
     pub calls: Option<Duration>,
     /// What widgets kept of their answers, from the answer.
@@ -503,7 +503,7 @@ pub struct Keep {
     pub dead: Option<Duration>,
 }
 
-impl Keep {
+impl Retention {
     /// Of calls, answers, delivered and dead documents, in this order: what is older than this
     /// (ms since 1970) goes; `None` where nothing does.
     pub(super) fn before(&self, now_ms: i64) -> [Option<i64>; 4] {
@@ -521,7 +521,7 @@ impl Keep {
 }
 
 /// What is dead waits for a person, however long that takes.
-impl Default for Keep {
+impl Default for Retention {
     fn default() -> Self {
         let days = |days: u64| Some(Duration::from_secs(days * 24 * 3_600));
         Self {
@@ -535,7 +535,7 @@ impl Default for Keep {
 
 /// How many documents of an endpoint are in each state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Backlog {
+pub struct EndpointBacklog {
     /// The endpoint.
     pub endpoint: String,
     /// Not yet delivered, not being tried.
@@ -574,5 +574,5 @@ pub struct ReportedCall {
     /// when its switch is not followed.
     pub finished: Option<(String, CallSummary)>,
     /// What its widgets kept, in order of time.
-    pub responses: Vec<KeptResponse>,
+    pub responses: Vec<PersistedResponse>,
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    AttemptReport, Claimed, Filter, FinishedCallRecord, Keep, KeptResponse, Lease, NewDocument,
-    Published, Settled, StoredLeg, Unpublished, Want,
+    AttemptResult, ClaimedDocument, DocumentFilter, FinishedCallRecord, Retention, PersistedResponse, Lease, NewDocument,
+    PublishedCall, DeliveryOutcome, StoredLeg, UnpublishedCall, ClaimRequest,
 };
 
 /// Rows that one statement pulls forward or removes: bounds how long others wait.
@@ -113,7 +113,7 @@ impl Operation for PutCdrRead {
 }
 
 /// Keeps a widget's variables.
-pub(super) struct KeepResponse(pub(super) KeptResponse);
+pub(super) struct KeepResponse(pub(super) PersistedResponse);
 
 impl Operation for KeepResponse {
     type Output = ();
@@ -132,7 +132,7 @@ impl Operation for PutRequest {
 
 /// Leases what is due, also what was leased to somebody whose lease has ended.
 pub(super) struct Claim {
-    pub(super) wants: Vec<Want>,
+    pub(super) wants: Vec<ClaimRequest>,
     pub(super) lease: Duration,
     pub(super) token: Vec<u8>,
     /// An earlier claim with this token may have leased some, of which nobody knows: they
@@ -141,7 +141,7 @@ pub(super) struct Claim {
 }
 
 impl Operation for Claim {
-    type Output = Vec<Claimed>;
+    type Output = Vec<ClaimedDocument>;
 }
 
 /// Leases calls whose recordings are to be looked at now, also those of a lease that has ended.
@@ -152,7 +152,7 @@ pub(super) struct ClaimUnpublished {
 }
 
 impl Operation for ClaimUnpublished {
-    type Output = Vec<Unpublished>;
+    type Output = Vec<UnpublishedCall>;
 }
 
 /// A leased call may be claimed in so long, and not before; `false` when another has it.
@@ -168,8 +168,8 @@ impl Operation for Postpone {
 
 /// A leased call out, its documents in; `false` when another has it, or has done that.
 pub(super) struct Publish {
-    pub(super) call: Unpublished,
-    pub(super) published: Published,
+    pub(super) call: UnpublishedCall,
+    pub(super) published: PublishedCall,
 }
 
 impl Operation for Publish {
@@ -180,8 +180,8 @@ impl Operation for Publish {
 /// Ends a lease with what came of it; `false` when it is no longer held.
 pub(super) struct Settle {
     pub(super) lease: Lease,
-    pub(super) settled: Settled,
-    pub(super) report: AttemptReport,
+    pub(super) settled: DeliveryOutcome,
+    pub(super) report: AttemptResult,
 }
 
 impl Operation for Settle {
@@ -224,7 +224,7 @@ impl Operation for Resume {
 }
 
 /// Removes what is kept no longer; how many rows, at most [`CHUNK`] of a kind.
-pub(super) struct Prune(pub(super) Keep);
+pub(super) struct Prune(pub(super) Retention);
 
 impl Operation for Prune {
     type Output = u64;
@@ -245,7 +245,7 @@ impl Operation for Forget {
 /// Makes documents waiting again with a fresh schedule, `gap` apart, and ends
 /// the pauses of their endpoints; how many.
 pub(super) struct Replay {
-    pub(super) filter: Filter,
+    pub(super) filter: DocumentFilter,
     pub(super) gap: Duration,
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::clock::between;
-use super::model::{Published, Unpublished};
+use super::model::{PublishedCall, UnpublishedCall};
 use super::{Store, StoreError, ops};
 
 /// A call that waits, of either database.
@@ -21,8 +21,8 @@ pub(super) struct Row {
 
 impl Row {
     /// Leased under this token, at `now_ms`.
-    pub(super) fn leased(self, token: &[u8], now_ms: i64) -> Unpublished {
-        Unpublished {
+    pub(super) fn leased(self, token: &[u8], now_ms: i64) -> UnpublishedCall {
+        UnpublishedCall {
             id: self.id,
             token: token.to_vec(),
             switch: self.switch,
@@ -44,7 +44,7 @@ impl Store {
         &self,
         limit: u32,
         lease: Duration,
-    ) -> Result<Vec<Unpublished>, StoreError> {
+    ) -> Result<Vec<UnpublishedCall>, StoreError> {
         let token = self.leases.fresh();
         let claim = ops::ClaimUnpublished {
             limit,
@@ -59,7 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; the lease is as it was then.
-    pub async fn postpone(&self, call: &Unpublished, by: Duration) -> Result<bool, StoreError> {
+    pub async fn postpone(&self, call: &UnpublishedCall, by: Duration) -> Result<bool, StoreError> {
         let (id, token) = (call.id, call.token.clone());
         self.write(ops::Postpone { id, token, by }).await
     }
@@ -72,8 +72,8 @@ impl Store {
     /// made again.
     pub async fn publish(
         &self,
-        call: Unpublished,
-        published: Published,
+        call: UnpublishedCall,
+        published: PublishedCall,
     ) -> Result<bool, StoreError> {
         self.write(ops::Publish { call, published }).await
     }

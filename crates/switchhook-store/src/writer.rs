@@ -160,7 +160,7 @@ impl<C: Send, W: Write<C>> Job<C> for Pending<W> {
 type Jobs<C> = Vec<Box<dyn Job<C>>>;
 
 /// Hands writes to the one that writes them.
-pub(super) struct Handle<C> {
+pub(super) struct WriterHandle<C> {
     jobs: mpsc::Sender<Box<dyn Job<C>>>,
     health: watch::Receiver<Health>,
     inserted: watch::Receiver<u64>,
@@ -168,7 +168,7 @@ pub(super) struct Handle<C> {
     closed: CancellationToken,
 }
 
-impl<C> std::fmt::Debug for Handle<C> {
+impl<C> std::fmt::Debug for WriterHandle<C> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Handle")
             .field("health", &self.health)
@@ -176,7 +176,7 @@ impl<C> std::fmt::Debug for Handle<C> {
     }
 }
 
-impl<C: Send + 'static> Handle<C> {
+impl<C: Send + 'static> WriterHandle<C> {
     /// Starts the writer of `database`, which has a connection or is to try for one until it
     /// has; `guard` is dropped after its last write.
     pub(super) fn start<D>(

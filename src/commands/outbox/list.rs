@@ -3,7 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use switchhook_service::outbox;
 use switchhook_service::report::printable;
-use switchhook_store::{Filter, State};
+use switchhook_store::{DocumentFilter, DocumentState};
 
 use super::row::{Pauses, Row, kind_word};
 use crate::cli::operator::List;
@@ -56,10 +56,10 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
 
 /// Leaves out delivered documents unless a state is given: they are kept for days, and would
 /// hide the others.
-fn filter(args: &List) -> Filter {
+fn filter(args: &List) -> DocumentFilter {
     let mut filter = super::filter(&args.filter);
     if filter.states.is_empty() {
-        filter.states = vec![State::Waiting, State::Leased, State::Dead];
+        filter.states = vec![DocumentState::Waiting, DocumentState::Leased, DocumentState::Dead];
     }
     filter
 }

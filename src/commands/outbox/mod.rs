@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook_service::outbox;
-use switchhook_store::Filter;
+use switchhook_store::DocumentFilter;
 
 use super::store_context::StoreContext;
 use crate::cli::operator::{DocumentFilter, Outbox, Resume};
@@ -43,8 +43,8 @@ async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     }
 }
 
-fn filter(filter: &DocumentFilter) -> Filter {
-    Filter {
+fn filter(filter: &DocumentFilter) -> DocumentFilter {
+    DocumentFilter {
         ids: Vec::new(),
         states: filter.state.clone(),
         endpoint: filter.webhook.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchhook_service::outbox::{self, Replayed, RetryOptions};
-use switchhook_store::Filter;
+use switchhook_store::DocumentFilter;
 
 use crate::cli::operator::Retry;
 use crate::cli::values::Rate;
@@ -14,7 +14,7 @@ use crate::commands::store_context::{StoreContext, brief};
 /// Sends documents again, or prints their number.
 pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
-        filter: Filter {
+        filter: DocumentFilter {
             ids: args.ids.clone(),
             ..super::filter(&args.filter)
         },

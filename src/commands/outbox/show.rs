@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 use switchhook_service::outbox;
 use switchhook_service::report::printable;
-use switchhook_store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
+use switchhook_store::{ATTEMPTS_KEPT, Attempt, RequestContent, DocumentDetail, DocumentState};
 use switchhook_webhook::redact;
 
 use super::row::{Row, kind_word};
@@ -88,7 +88,7 @@ fn attempt_json<'a>(attempt: &'a Attempt, times: &Times) -> AttemptJson<'a> {
     }
 }
 
-fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
+fn headers(content: &RequestContent) -> impl Iterator<Item = Header<'_>> {
     content.headers.iter().map(|(name, value)| Header {
         name,
         value: redact::header(name, value),
@@ -140,9 +140,9 @@ fn facts(
 fn next(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {
     let words = row.next_in_words();
     match (row.state, row.paused, document.row.due_ms) {
-        (State::Waiting, Some(reason), _) => format!("{words}: {reason}"),
-        (State::Waiting, None, Some(due)) => format!("{words}, {}", times.relative(due)),
-        (State::Waiting | State::Leased | State::Delivered | State::Dead, _, _) => words.into(),
+        (DocumentState::Waiting, Some(reason), _) => format!("{words}: {reason}"),
+        (DocumentState::Waiting, None, Some(due)) => format!("{words}, {}", times.relative(due)),
+        (DocumentState::Waiting | DocumentState::Leased | DocumentState::Delivered | DocumentState::Dead, _, _) => words.into(),
     }
 }
 
@@ -175,7 +175,7 @@ fn history(document: &DocumentDetail, times: &Times, out: &mut String) -> std::f
     writeln!(out)
 }
 
-fn request(content: &Content, out: &mut String) -> std::fmt::Result {
+fn request(content: &RequestContent, out: &mut String) -> std::fmt::Result {
     let method = content.method.as_deref().unwrap_or("POST");
     let url = content.url.as_deref().map(shown_url);
     let url = url.as_deref().unwrap_or("(no URL)");

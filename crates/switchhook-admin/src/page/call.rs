@@ -11,7 +11,7 @@ use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DocumentRow, KeptResponse};
+use switchhook_store::{DocumentRow, PersistedResponse};
 
 use super::components::{self, IsPaused};
 use super::layout::{View, not_found};
@@ -267,7 +267,7 @@ fn set_by(source: &VariableSource<'_>) -> Markup {
     }
 }
 
-fn keys(state: &AdminState, call: &CallEntry, kept: &[KeptResponse]) -> Markup {
+fn keys(state: &AdminState, call: &CallEntry, kept: &[PersistedResponse]) -> Markup {
     let keys = call.history.keys.iter();
     let keys: Vec<_> = keys
         .map(|(name, value)| {

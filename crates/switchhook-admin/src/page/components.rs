@@ -7,7 +7,7 @@ use crate::live_calls::CallOnHold;
 use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
-use switchhook_store::{DocumentRow, State, StoreError};
+use switchhook_store::{DocumentRow, DocumentState, StoreError};
 
 /// Why a button is off.
 pub(crate) const NEEDS_TOKEN: &str =
@@ -165,12 +165,12 @@ pub(crate) type IsPaused<'a> = &'a dyn Fn(&str) -> bool;
 pub(crate) fn document_state(row: &DocumentRow, paused: IsPaused<'_>) -> Markup {
     html! {
         @match row.state {
-            State::Delivered => span.pill.good { "delivered" },
-            State::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
-            State::Leased => span.pill.odd { "being sent" },
-            State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
-            State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
-            State::Waiting => span.pill.odd { "retrying" },
+            DocumentState::Delivered => span.pill.good { "delivered" },
+            DocumentState::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
+            DocumentState::Leased => span.pill.odd { "being sent" },
+            DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
+            DocumentState::Waiting => span.pill.odd { "retrying" },
         }
     }
 }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{Attempt, Content, DeliveryKind, DocumentDetail, Parties, StoreError};
+use switchhook_store::{Attempt, RequestContent, DeliveryKind, DocumentDetail, CallParties, StoreError};
 use switchhook_webhook::redact;
 
 use super::components::IsPaused;
@@ -42,7 +42,7 @@ const fn view(body: Markup) -> View<'static> {
 fn body(
     state: &AdminState,
     document: &DocumentDetail,
-    known: &[Parties],
+    known: &[CallParties],
     paused: IsPaused<'_>,
 ) -> Markup {
     let what = match document.row.kind {
@@ -108,7 +108,7 @@ fn outcome(attempt: &Attempt) -> String {
     }
 }
 
-fn request(state: &AdminState, content: &Content) -> Markup {
+fn request(state: &AdminState, content: &RequestContent) -> Markup {
     let url = content.url.as_deref().map(|url| {
         url::Url::parse(url).map_or_else(
             |_| switchhook_core::secret::REDACTED.to_owned(),

@@ -8,7 +8,7 @@ use crate::{format, svg};
 use switchhook_core::call_history::{LookupRecord, LookupSummary};
 use switchhook_core::outcome::Reason;
 use switchhook_core::variables::{FLOW_KEY, VariableNames, flow_key};
-use switchhook_store::KeptResponse;
+use switchhook_store::PersistedResponse;
 
 use super::components;
 
@@ -18,7 +18,7 @@ const SHOWN: usize = 4 * 1024;
 const APART: u64 = 60_000;
 
 /// Makes the section with all lookups, in the order in which they ended.
-pub(crate) fn section(state: &AdminState, call: &CallEntry, kept: &[KeptResponse]) -> Markup {
+pub(crate) fn section(state: &AdminState, call: &CallEntry, kept: &[PersistedResponse]) -> Markup {
     let runs = &call.history.runs;
     html! {
         @if !runs.is_empty() {
@@ -80,7 +80,7 @@ fn sentence(lookup: &LookupRecord) -> Markup {
 }
 
 /// Returns the kept answer of a lookup.
-fn kept_answer<'k>(kept: &'k [KeptResponse], lookup: &LookupRecord) -> Option<&'k KeptResponse> {
+fn kept_answer<'k>(kept: &'k [PersistedResponse], lookup: &LookupRecord) -> Option<&'k PersistedResponse> {
     let ended = lookup.began_ms + i64::try_from(lookup.held_us / 1_000).unwrap_or_default();
     let own = kept
         .iter()
@@ -89,7 +89,7 @@ fn kept_answer<'k>(kept: &'k [KeptResponse], lookup: &LookupRecord) -> Option<&'
     near.filter(|answer| answer.at_ms.abs_diff(ended) < APART)
 }
 
-fn answer(state: &AdminState, lookup: &LookupRecord, kept: Option<&KeptResponse>) -> Markup {
+fn answer(state: &AdminState, lookup: &LookupRecord, kept: Option<&PersistedResponse>) -> Markup {
     let Some(outcome) = lookup
         .outcome
         .as_ref()
@@ -150,7 +150,7 @@ pub(crate) enum VariableSource<'c> {
 pub(crate) fn variable_source<'c>(
     state: &AdminState,
     call: &'c CallEntry,
-    kept: &[KeptResponse],
+    kept: &[PersistedResponse],
     name: &str,
 ) -> VariableSource<'c> {
     let sets = |lookup: &&LookupRecord| {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{Backlog, DocumentRow, Filter, Parties, State};
+use switchhook_store::{EndpointBacklog, DocumentRow, DocumentFilter, CallParties, DocumentState};
 
 use super::components;
 use super::components::IsPaused;
@@ -31,16 +31,16 @@ pub(crate) struct OutboxParams {
 
 impl OutboxParams {
     /// Returns the filter for the store.
-    pub(crate) fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
-            Err(_) => vec![State::Waiting, State::Leased, State::Dead],
+            Err(_) => vec![DocumentState::Waiting, DocumentState::Leased, DocumentState::Dead],
         };
-        Filter {
+        DocumentFilter {
             states,
             endpoint: Some(self.webhook.clone()).filter(|name| !name.is_empty()),
             from_ms: self.from,
-            ..Filter::default()
+            ..DocumentFilter::default()
         }
     }
 
@@ -79,7 +79,7 @@ pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Respon
     View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
 }
 
-fn summary(backlogs: &[Backlog]) -> Markup {
+fn summary(backlogs: &[EndpointBacklog]) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         @if backlogs.is_empty() {
@@ -110,9 +110,9 @@ fn summary(backlogs: &[Backlog]) -> Markup {
     }
 }
 
-fn filters(params: &OutboxParams, backlogs: &[Backlog]) -> Markup {
-    let own = |backlog: &&Backlog| params.webhook.is_empty() || backlog.endpoint == params.webhook;
-    let count = |of: fn(&Backlog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
+fn filters(params: &OutboxParams, backlogs: &[EndpointBacklog]) -> Markup {
+    let own = |backlog: &&EndpointBacklog| params.webhook.is_empty() || backlog.endpoint == params.webhook;
+    let count = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
     let (waiting, leased, dead) = (
         count(|backlog| backlog.waiting),
         count(|backlog| backlog.leased),
@@ -139,7 +139,7 @@ fn filters(params: &OutboxParams, backlogs: &[Backlog]) -> Markup {
 }
 
 /// Documents, and the numbers of their calls.
-type Listed<'l> = (&'l [DocumentRow], &'l [Parties]);
+type Listed<'l> = (&'l [DocumentRow], &'l [CallParties]);
 
 fn list(
     state: &AdminState,
@@ -172,7 +172,7 @@ fn list(
 fn replay_link(params: &OutboxParams) -> Markup {
     let address = params.address("/outbox/replay", &params.state, None);
     html! {
-        @if params.state == State::Delivered.as_str() {
+        @if params.state == DocumentState::Delivered.as_str() {
             a.again href=(address) { "Send the delivered documents again …" }
         } @else {
             a.button.again href=(address) { "Send these again …" }
@@ -181,7 +181,7 @@ fn replay_link(params: &OutboxParams) -> Markup {
 }
 
 /// Returns caller and called number of the calls of these documents, masked.
-pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Vec<Parties> {
+pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Vec<CallParties> {
     let uuids: Vec<&str> = documents
         .iter()
         .map(|document| document.call_uuid.as_str())
@@ -191,7 +191,7 @@ pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Ve
     let live = state
         .live_calls
         .lookups(usize::MAX, |lookup| uuids.contains(&lookup.uuid.as_str()));
-    known.extend(live.iter().map(|lookup| Parties {
+    known.extend(live.iter().map(|lookup| CallParties {
         call_uuid: lookup.uuid.clone(),
         caller: lookup.caller.clone(),
         called: lookup.called.clone(),
@@ -204,12 +204,12 @@ pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Ve
 }
 
 /// Makes caller and called number of a document's call.
-pub(crate) fn numbers(document: &DocumentRow, known: &[Parties]) -> Markup {
+pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
     let parties = known
         .iter()
         .find(|parties| parties.call_uuid == document.call_uuid);
     html! {
-        @if let Some(Parties { caller, called, .. }) = parties {
+        @if let Some(CallParties { caller, called, .. }) = parties {
             (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
         }
     }
@@ -219,7 +219,7 @@ pub(crate) fn numbers(document: &DocumentRow, known: &[Parties]) -> Markup {
 pub(crate) fn rows(
     state: &AdminState,
     documents: &[DocumentRow],
-    known: &[Parties],
+    known: &[CallParties],
     paused: IsPaused<'_>,
 ) -> Markup {
     let now_ms = clock::now_ms();
@@ -235,7 +235,7 @@ pub(crate) fn rows(
                         (components::document_state(document, paused))
                         span.end.quiet { (next(document, paused, now_ms)) }
                     }
-                    @if !document.last_result.is_empty() && document.state != State::Delivered {
+                    @if !document.last_result.is_empty() && document.state != DocumentState::Delivered {
                         p.why { (document.last_result) }
                     }
                 }
@@ -250,7 +250,7 @@ fn next(document: &DocumentRow, paused: IsPaused<'_>, now_ms: i64) -> String {
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
     };
-    let waits = document.state == State::Waiting && !paused(&document.endpoint);
+    let waits = document.state == DocumentState::Waiting && !paused(&document.endpoint);
     match document.due_ms.filter(|_| waits) {
         Some(due) => format!("{attempts}, next {}", format::relative(due, now_ms)),
         None => attempts,

@@ -9,7 +9,7 @@ use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
-use switchhook_store::{Backlog, StoreError};
+use switchhook_store::{EndpointBacklog, StoreError};
 
 use super::{components, webhooks};
 
@@ -85,7 +85,7 @@ struct Tile {
 fn tiles(
     state: &AdminState,
     on_hold_count: usize,
-    backlogs: Result<&Vec<Backlog>, &StoreError>,
+    backlogs: Result<&Vec<EndpointBacklog>, &StoreError>,
 ) -> Markup {
     let tiles = [
         on_hold_tile(on_hold_count),
@@ -139,11 +139,11 @@ fn answers_tile(state: &AdminState) -> Tile {
     }
 }
 
-fn outbox_tile(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
+fn outbox_tile(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
     let (value, below, bad) = backlogs.map_or_else(
         |_| ("?".into(), "the store cannot be read".into(), true),
         |backlogs| {
-            let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
+            let sum = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().map(of).sum::<u64>();
             let (waiting, dead) = (
                 sum(|backlog| backlog.waiting + backlog.leased),
                 sum(|backlog| backlog.dead),

@@ -9,7 +9,7 @@ use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
 use super::components;
 use super::webhook_health::WebhookHealth;
@@ -47,7 +47,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
     // A webhook whose deliveries fail is listed first, too.
     let has_trouble = |webhook: &WebhookHealth| {
         let paused =
-            |backlog: &Backlog| backlog.endpoint == webhook.name && backlog.paused.is_some();
+            |backlog: &EndpointBacklog| backlog.endpoint == webhook.name && backlog.paused.is_some();
         webhook.is_failing()
             || DeliveryBackoff::of(&webhook.name, &reader).is_some()
             || backlogs.iter().flatten().any(paused)
@@ -90,7 +90,7 @@ fn card(
     state: &AdminState,
     webhook: &WebhookHealth,
     reader: &MetricsReader<'_>,
-    backlogs: &[Backlog],
+    backlogs: &[EndpointBacklog],
 ) -> Markup {
     let backlog = backlogs
         .iter()
@@ -134,7 +134,7 @@ fn delivery_status(
     state: &AdminState,
     webhook: &WebhookHealth,
     reader: &MetricsReader<'_>,
-    backlog: Option<&Backlog>,
+    backlog: Option<&EndpointBacklog>,
 ) -> Markup {
     let backoff = DeliveryBackoff::of(&webhook.name, reader);
     let now_ms = clock::now_ms();
@@ -228,7 +228,7 @@ fn attempts(webhook: &str, reader: &MetricsReader<'_>) -> Vec<(String, f64)> {
         .collect()
 }
 
-fn deliveries(webhook: &str, reader: &MetricsReader<'_>, backlog: Option<&Backlog>) -> Markup {
+fn deliveries(webhook: &str, reader: &MetricsReader<'_>, backlog: Option<&EndpointBacklog>) -> Markup {
     let counted = attempts(webhook, reader);
     let (waiting, dead) = backlog.map_or((0, 0), |backlog| {
         (backlog.waiting + backlog.leased, backlog.dead)

@@ -50,7 +50,7 @@ pub use settings::{
     Store, Switch,
 };
 use switchhook_core::tenants::Route;
-use switchhook_store::Keep;
+use switchhook_store::Retention;
 pub use tenants::Tenant;
 pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
 
@@ -70,7 +70,7 @@ pub struct Config {
     /// The database for documents and responses.
     pub store: Store,
     /// How long finished calls and documents are kept.
-    pub keep: Keep,
+    pub keep: Retention,
     /// Limits on calls, connections, frames and times.
     pub limits: Limits,
     /// "Webhook for Account", the time zone and number masking.

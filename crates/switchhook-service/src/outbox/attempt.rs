@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint_limiter::AttemptEnd;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
 use crate::retry::{self, AttemptFailure, NextStep};
-use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
+use switchhook_store::{AttemptResult, ClaimedDocument, Clock, DeliveryOutcome, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// Longest error text that is stored, in bytes; it may contain text of the receiver.
@@ -20,7 +20,7 @@ pub(super) async fn attempt<D: Deliver>(
     store: Store,
     deliver: &D,
     endpoint: &Endpoint,
-    claimed: Claimed,
+    claimed: ClaimedDocument,
 ) -> AttemptEnd {
     let begun = Instant::now();
     let clock = store.clock();
@@ -39,7 +39,7 @@ pub(super) async fn attempt<D: Deliver>(
     decision.ended
 }
 
-fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
+fn prepare(claimed: &ClaimedDocument, endpoint: &Endpoint, clock: Clock) -> Delivery {
     let now_s = i64::try_from(clock.since_1970().as_secs()).unwrap_or(i64::MAX);
     let mut headers = vec![
         (ID_HEADER, claimed.webhook_id.clone()),
@@ -61,7 +61,7 @@ fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
 }
 
 struct Decision {
-    settled: Settled,
+    settled: DeliveryOutcome,
     ended: AttemptEnd,
 }
 
@@ -73,18 +73,18 @@ fn decide(
 ) -> Decision {
     if matches!(answer, Ok(reply) if (200..300).contains(&reply.status)) {
         return Decision {
-            settled: Settled::Delivered,
+            settled: DeliveryOutcome::Delivered,
             ended: AttemptEnd::Delivered,
         };
     }
     let requested = requested_wait(answer, clock);
     let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
     let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        NextStep::RetryIn(wait) => Settled::Again {
+        NextStep::RetryIn(wait) => DeliveryOutcome::Again {
             wait,
             not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
-        NextStep::Dead => Settled::Dead,
+        NextStep::Dead => DeliveryOutcome::Dead,
     };
     let ended = match (answer, requested) {
         (
@@ -103,12 +103,12 @@ fn requested_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Durati
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn attempt_report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
+fn attempt_report(answer: &Result<Reply, String>, took: Duration) -> AttemptResult {
     let (status, error) = match answer {
         Ok(reply) => (Some(reply.status), None),
         Err(text) => (None, Some(truncate(text))),
     };
-    AttemptReport {
+    AttemptResult {
         took,
         status,
         error,
@@ -120,8 +120,8 @@ fn truncate(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport) {
-    let Claimed {
+fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &AttemptResult) {
+    let ClaimedDocument {
         webhook_id,
         endpoint,
         call_uuid,
@@ -131,7 +131,7 @@ fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport
     let (status, error) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
     let outcome = match decision.settled {
-        Settled::Delivered => {
+        DeliveryOutcome::Delivered => {
             tracing::info!(
                 webhook_id,
                 endpoint,
@@ -143,7 +143,7 @@ fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport
             );
             "delivered"
         }
-        Settled::Again { wait, .. } => {
+        DeliveryOutcome::Again { wait, .. } => {
             let next_s = wait.as_secs();
             tracing::debug!(
                 webhook_id,
@@ -158,7 +158,7 @@ fn record_outcome(claimed: &Claimed, decision: &Decision, report: &AttemptReport
             );
             "failed"
         }
-        Settled::Dead => {
+        DeliveryOutcome::Dead => {
             tracing::error!(
                 webhook_id,
                 endpoint,
@@ -193,12 +193,12 @@ async fn pause(store: &Store, endpoint: &str) {
 /// once more under the same id.
 async fn settle(
     store: &Store,
-    claimed: &Claimed,
-    settled: Settled,
-    report: AttemptReport,
+    claimed: &ClaimedDocument,
+    settled: DeliveryOutcome,
+    report: AttemptResult,
     until: Instant,
 ) {
-    let Claimed {
+    let ClaimedDocument {
         lease,
         webhook_id,
         call_uuid,

@@ -17,7 +17,7 @@ use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
+use switchhook_store::{ClaimedDocument, Lease, Store, StoreError, ClaimRequest};
 
 /// The result of a task, with its endpoint's name.
 enum TaskResult {
@@ -36,7 +36,7 @@ struct Task {
 
 /// How much one endpoint may claim now.
 struct ClaimShare {
-    want: Want,
+    want: ClaimRequest,
     /// The endpoint had room for more than its share.
     is_cut: bool,
 }
@@ -44,7 +44,7 @@ struct ClaimShare {
 impl ClaimShare {
     /// Whether the share was used up and there was room for more: other endpoints may have left
     /// some.
-    fn has_more(&self, claimed: &[Claimed]) -> bool {
+    fn has_more(&self, claimed: &[ClaimedDocument]) -> bool {
         let own = claimed
             .iter()
             .filter(|claimed| claimed.endpoint == self.want.endpoint);
@@ -179,7 +179,7 @@ impl<D: Deliver> Engine<D> {
         shares
     }
 
-    fn start_attempt(&mut self, claimed: Claimed, now: Instant) {
+    fn start_attempt(&mut self, claimed: ClaimedDocument, now: Instant) {
         let Some((options, limiter)) = self.limiters.get_mut(&claimed.endpoint) else {
             return; // Removed since the claim; the lease expires.
         };
@@ -317,9 +317,9 @@ impl<D: Deliver> Engine<D> {
     }
 }
 
-fn want_of(name: &str, room: usize) -> Option<Want> {
+fn want_of(name: &str, room: usize) -> Option<ClaimRequest> {
     let limit = u32::try_from(room).unwrap_or(u32::MAX);
-    (limit > 0).then(|| Want {
+    (limit > 0).then(|| ClaimRequest {
         endpoint: name.to_owned(),
         limit,
     })

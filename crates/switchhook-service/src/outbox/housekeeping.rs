@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tokio::sync::watch;
 
 use switchhook_core::health::Health;
-use switchhook_store::{Keep, Store, StoreError};
+use switchhook_store::{Retention, Store, StoreError};
 
 /// Updates `health` with paused and unknown endpoints, then removes what `keep` no longer keeps.
 ///
@@ -15,7 +15,7 @@ pub(super) async fn housekeeping(
     store: &Store,
     known: &BTreeSet<String>,
     health: &watch::Sender<Health>,
-    keep: Keep,
+    keep: Retention,
 ) -> Result<(), StoreError> {
     let problems = problems(store, known).await?;
     let found = if problems.is_empty() {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::health::Health;
-use switchhook_store::{Content, DeliveryKind, Keep, Store};
+use switchhook_store::{RequestContent, DeliveryKind, Retention, Store};
 use switchhook_webhook::signing::Signer;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
@@ -74,7 +74,7 @@ pub struct Delivery {
     /// The number of this attempt, from 1.
     pub attempt: u32,
     /// The body, and method, URL and headers if the document has its own.
-    pub content: Content,
+    pub content: RequestContent,
     /// `webhook-id`, `webhook-timestamp` and, if the endpoint has signing keys,
     /// `webhook-signature`: sent in addition to `content.headers`.
     pub headers: Vec<(&'static str, String)>,
@@ -106,7 +106,7 @@ pub struct OutboxOptions {
     /// How long attempts may continue after shutdown began.
     pub drain: Duration,
     /// How long finished calls and documents are kept.
-    pub keep: Keep,
+    pub keep: Retention,
     /// How often expired rows are removed and pauses are looked up.
     pub housekeeping: Duration,
     /// Attempts in flight at a time, over all endpoints. An endpoint with nothing in flight may
@@ -119,7 +119,7 @@ impl Default for OutboxOptions {
         Self {
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(10),
-            keep: Keep::default(),
+            keep: Retention::default(),
             housekeeping: Duration::from_secs(10),
             in_flight: 64,
         }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use switchhook_store::{DocumentDetail, DocumentRow, Filter, State, Store, StoreError};
+use switchhook_store::{DocumentDetail, DocumentRow, DocumentFilter, DocumentState, Store, StoreError};
 
 /// What `outbox retry` selects and how it replays.
 #[derive(Debug, Clone, Default)]
 pub struct RetryOptions {
     /// The documents to replay. Without states and ids: dead and waiting ones.
-    pub filter: Filter,
+    pub filter: DocumentFilter,
     /// Count the documents without replaying them.
     pub dry_run: bool,
     /// Documents per second from now on; `None` replays all at once. The endpoint's own rate limit
@@ -34,7 +34,7 @@ pub struct Replayed {
 /// Returns [`StoreError`] when the store cannot be read.
 pub async fn list(
     store: &Store,
-    filter: &Filter,
+    filter: &DocumentFilter,
     limit: u32,
 ) -> Result<Vec<DocumentRow>, StoreError> {
     store.documents(filter, limit).await
@@ -81,9 +81,9 @@ pub async fn resume(store: &Store, endpoint: &str) -> Result<bool, StoreError> {
     store.resume(endpoint).await
 }
 
-fn with_default_states(mut filter: Filter) -> Filter {
+fn with_default_states(mut filter: DocumentFilter) -> DocumentFilter {
     if filter.states.is_empty() && filter.ids.is_empty() {
-        filter.states = vec![State::Dead, State::Waiting];
+        filter.states = vec![DocumentState::Dead, DocumentState::Waiting];
     }
     filter
 }
@@ -111,10 +111,10 @@ mod tests {
     #[test]
     fn what_was_delivered_is_sent_again_only_when_it_is_asked_for() {
         let states = |filter| with_default_states(filter).states;
-        assert_eq!(states(Filter::default()), [State::Dead, State::Waiting]);
-        let by_id = Filter {
+        assert_eq!(states(DocumentFilter::default()), [DocumentState::Dead, DocumentState::Waiting]);
+        let by_id = DocumentFilter {
             ids: vec!["msg_1".into()],
-            ..Filter::default()
+            ..DocumentFilter::default()
         };
         assert!(
             states(by_id).is_empty(),

@@ -19,7 +19,7 @@
 //!
 //! *Closed*: the switch reported `RECORD_STOP`, or the channel is gone. *Complete*: the file has
 //! the same size and time at two looks, [`SETTLE_TIME`] apart, and a WAV header does not announce
-//! more bytes; the file may still be on its way from another machine. *Published*: the file is in
+//! more bytes; the file may still be on its way from another machine. *PublishedCall*: the file is in
 //! the served folder, or the target reports an object of its size.
 
 mod engine;
@@ -36,7 +36,7 @@ use std::time::Duration;
 use minijinja::{Environment, UndefinedBehavior};
 use tokio::sync::Semaphore;
 
-use switchhook_store::Published;
+use switchhook_store::PublishedCall;
 
 pub use engine::PublishEngine;
 pub use folder::{FileSnapshot, Folder, encode_path};
@@ -84,7 +84,7 @@ pub trait DocumentMaker: Send + Sync + 'static {
     ///
     /// # Errors
     /// Returns an error when `json` cannot be parsed.
-    fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error>;
+    fn publish(&self, json: &str, links: &Links) -> Result<PublishedCall, serde_json::Error>;
 }
 
 /// How recordings are published.

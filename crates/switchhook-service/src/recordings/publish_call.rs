@@ -15,7 +15,7 @@ use super::{DocumentMaker, FileSnapshot, Links, PublishError, Publisher, SETTLE_
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
-use switchhook_store::{Published, Store, Unpublished};
+use switchhook_store::{PublishedCall, Store, UnpublishedCall};
 
 /// Duration of the lease on a claimed call; renewed while the call is processed.
 pub(super) const LEASE: Duration = Duration::from_secs(90);
@@ -49,7 +49,7 @@ impl fmt::Debug for StoreContext {
 /// The result of checking a call once.
 enum CallResult {
     /// Its documents are built.
-    Done(Published),
+    Done(PublishedCall),
     /// Check again after this time.
     Again(Duration),
 }
@@ -58,7 +58,7 @@ type Inspected = BTreeMap<String, Result<(String, FileSnapshot), PublishError>>;
 
 impl StoreContext {
     /// Processes a claimed call once, or until `stop`.
-    pub(super) async fn publish_call(&self, call: Unpublished, stop: &CancellationToken) {
+    pub(super) async fn publish_call(&self, call: UnpublishedCall, stop: &CancellationToken) {
         let inspected = tokio::select! {
             biased;
             () = stop.cancelled() => CallResult::Again(Duration::ZERO),
@@ -77,7 +77,7 @@ impl StoreContext {
     }
 
     /// Renews the lease; returns when another instance has it.
-    async fn keep_lease(&self, call: &Unpublished) {
+    async fn keep_lease(&self, call: &UnpublishedCall) {
         loop {
             sleep(LEASE / 3).await;
             if matches!(self.store.postpone(call, LEASE).await, Ok(false)) {
@@ -86,7 +86,7 @@ impl StoreContext {
         }
     }
 
-    async fn process(&self, call: &Unpublished) -> CallResult {
+    async fn process(&self, call: &UnpublishedCall) -> CallResult {
         let call_uuid = &call.call_uuid;
         let paths = match self.documents.recordings(&call.json) {
             Ok(paths) => paths,
@@ -121,7 +121,7 @@ impl StoreContext {
     async fn links(
         &self,
         publisher: &Publisher,
-        call: &Unpublished,
+        call: &UnpublishedCall,
         paths: Vec<String>,
         end: Instant,
     ) -> Option<Links> {
@@ -177,7 +177,7 @@ impl StoreContext {
 
     /// Deletes the uploads of a call that was forgotten meanwhile: the store has nothing of it, so
     /// nobody would find them again. The work of other instances is left alone.
-    async fn delete_uploads(&self, call: &Unpublished) {
+    async fn delete_uploads(&self, call: &UnpublishedCall) {
         let uuid: &str = &call.call_uuid;
         let waits = self.store.unpublished_until(&[uuid]).await;
         let documents = self.store.documents_of(&[uuid]).await;
@@ -199,7 +199,7 @@ impl StoreContext {
 
     /// Stores the documents, and retries for as long as the lease lasts; after that the call is
     /// checked again.
-    async fn store_documents(&self, call: Unpublished, published: Published) {
+    async fn store_documents(&self, call: UnpublishedCall, published: PublishedCall) {
         let until = Instant::now() + LEASE / 3;
         loop {
             let error = match self.store.publish(call.clone(), published.clone()).await {

@@ -13,7 +13,7 @@ use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::outbox::content::flow_variables;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
-use switchhook_store::{Content, DeliveryKind};
+use switchhook_store::{RequestContent, DeliveryKind};
 use switchhook_webhook::breakers::Breakers;
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 
@@ -111,7 +111,7 @@ fn request(webhook: &Webhook, delivery: &Delivery) -> Result<Prepared, String> {
     Ok(request)
 }
 
-fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
+fn frozen(content: &RequestContent, url: &str) -> Result<Prepared, String> {
     let method = content.method.as_deref().unwrap_or("POST");
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
     let url = Url::parse(url).map_err(|error| format!("the stored URL is not valid: {error}"))?;
@@ -129,7 +129,7 @@ fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
 
 /// Renders a request that could not be rendered when its document was frozen, with the webhook as
 /// it is configured now. The body stays frozen.
-fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
+fn rendered(webhook: &Webhook, content: &RequestContent) -> Result<Prepared, String> {
     let document: Value = serde_json::from_slice(&content.body).unwrap_or_default();
     let call = webhook::CallContext {
         headers: &flow_variables(&document),
@@ -158,7 +158,7 @@ mod tests {
     use switchhook_sim::receiver::Receiver;
 
     fn delivery(kind: DeliveryKind) -> Delivery {
-        let content = Content {
+        let content = RequestContent {
             method: Some("POST".into()),
             url: None,
             headers: Vec::new(),

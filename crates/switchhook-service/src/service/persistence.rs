@@ -13,7 +13,7 @@ use crate::call_control::{BackgroundRequest, CallPersistence, KeptAnswer};
 use crate::limits;
 use crate::outbox::content::content;
 use switchhook_core::clock;
-use switchhook_store::{DeliveryKind, KeptResponse, NewDocument, Store};
+use switchhook_store::{DeliveryKind, PersistedResponse, NewDocument, Store};
 
 /// Requests and answers that may wait for the store; a further one is refused.
 const WAITING: usize = 1024;
@@ -71,7 +71,7 @@ impl CallPersistence for StorePersistence {
             .into_iter()
             .map(|(name, value)| (name, value.into()))
             .collect();
-        let response = KeptResponse {
+        let response = PersistedResponse {
             call_uuid: answer.call,
             flow: answer.flow.unwrap_or_default(),
             webhook: answer.webhook,

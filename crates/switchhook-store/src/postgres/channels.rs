@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::Postgres;
 use super::sql::{scalar, sql, text, texts};
 use crate::StoreError;
-use crate::model::{Ended, FinishedCallRecord, FinishedChannel};
+use crate::model::{FinishedChannelPage, FinishedCallRecord, FinishedChannel};
 use crate::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
@@ -115,7 +115,7 @@ impl Postgres {
         &self,
         switch: &str,
         after: i64,
-    ) -> Result<Ended, StoreError> {
+    ) -> Result<FinishedChannelPage, StoreError> {
         let rows: Vec<PgRow> = self
             .read(async |db: &mut PgConnection| {
                 sql("SELECT id, uuid, created_us FROM finished_channel
@@ -129,7 +129,7 @@ impl Postgres {
             .await?;
         let last = rows.last().map(|row| row.try_get("id"));
         let ended = || {
-            Ok(Ended {
+            Ok(FinishedChannelPage {
                 until: last.transpose()?.unwrap_or(after),
                 channels: rows.into_iter().map(channel).collect::<Result<_, _>>()?,
             })

@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::sql::{scalar, sql, text};
 use crate::clock::{between, millis};
 use crate::model::{
-    ATTEMPTS_KEPT, Claimed, Content, DeliveryKind, Lease, NewDocument, Settled, Want,
+    ATTEMPTS_KEPT, ClaimedDocument, RequestContent, DeliveryKind, Lease, NewDocument, DeliveryOutcome, ClaimRequest,
 };
 use crate::ops::{CHUNK, Claim, Pause, PullForward, PutRequest, Release, Resume, Settle, Write};
 
@@ -50,9 +50,9 @@ pub(super) fn kind(row: &PgRow) -> Result<DeliveryKind, sqlx::Error> {
     Ok(DeliveryKind::named(row.try_get("kind")?))
 }
 
-pub(super) fn content(row: &PgRow) -> Result<Content, sqlx::Error> {
+pub(super) fn content(row: &PgRow) -> Result<RequestContent, sqlx::Error> {
     let headers: &str = row.try_get("headers")?;
-    Ok(Content {
+    Ok(RequestContent {
         method: row.try_get("method")?,
         url: row.try_get("url")?,
         headers: serde_json::from_str(headers).map_err(|e| sqlx::Error::Decode(e.into()))?,
@@ -74,7 +74,7 @@ impl Write<PgConnection> for PutRequest {
 }
 
 impl Write<PgConnection> for Claim {
-    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<Vec<Claimed>, sqlx::Error> {
+    async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<Vec<ClaimedDocument>, sqlx::Error> {
         let mut claimed = Vec::new();
         if self.in_doubt {
             free(db, &self.token, now_ms).await?;
@@ -89,11 +89,11 @@ impl Write<PgConnection> for Claim {
 /// What another instance is claiming just now is passed over.
 async fn claim(
     db: &mut PgConnection,
-    want: &Want,
+    want: &ClaimRequest,
     of: &Claim,
     now_ms: i64,
-) -> Result<Vec<Claimed>, sqlx::Error> {
-    let mut claimed: Vec<Claimed> = sql(
+) -> Result<Vec<ClaimedDocument>, sqlx::Error> {
+    let mut claimed: Vec<ClaimedDocument> = sql(
         "WITH due AS (
              SELECT id AS due_id FROM document
              WHERE endpoint = $4 AND state IN ('waiting', 'leased') AND due_ms <= $2
@@ -130,9 +130,9 @@ async fn free(db: &mut PgConnection, token: &[u8], now_ms: i64) -> Result<(), sq
     Ok(())
 }
 
-fn to_claimed(row: &PgRow, token: &[u8], now_ms: i64) -> Result<Claimed, sqlx::Error> {
+fn to_claimed(row: &PgRow, token: &[u8], now_ms: i64) -> Result<ClaimedDocument, sqlx::Error> {
     let webhook_id: String = row.try_get("webhook_id")?;
-    Ok(Claimed {
+    Ok(ClaimedDocument {
         lease: Lease {
             id: row.try_get("id")?,
             token: token.to_vec(),
@@ -154,9 +154,9 @@ impl Write<PgConnection> for Settle {
     /// not among those that the trimming sees.
     async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
         let (state, wait, not_before) = match self.settled {
-            Settled::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
-            Settled::Again { wait, not_before } => ("waiting", wait, not_before),
-            Settled::Dead => ("dead", Duration::ZERO, Duration::ZERO),
+            DeliveryOutcome::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
+            DeliveryOutcome::Again { wait, not_before } => ("waiting", wait, not_before),
+            DeliveryOutcome::Dead => ("dead", Duration::ZERO, Duration::ZERO),
         };
         let took_ms = millis(self.report.took);
         let settled: i64 = scalar(

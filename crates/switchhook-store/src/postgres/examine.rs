@@ -5,14 +5,14 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::Postgres;
 use super::sql::sql;
-use crate::{Server, StoreError};
+use crate::{DatabaseServer, StoreError};
 
 const TABLES: &str =
     "leg call response document attempt pause probe finished_channel switch cdr_read unpublished";
 
 impl Postgres {
     /// The server as it is now, seen by our user.
-    pub(crate) async fn server(&self) -> Result<Server, StoreError> {
+    pub(crate) async fn server(&self) -> Result<DatabaseServer, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql("SELECT current_setting('server_version') AS version,
                         current_setting('synchronous_commit') AS synchronous_commit,
@@ -33,10 +33,10 @@ impl Postgres {
     }
 }
 
-fn server(row: PgRow) -> Result<Server, sqlx::Error> {
+fn server(row: PgRow) -> Result<DatabaseServer, sqlx::Error> {
     let closed: Vec<String> = row.try_get("closed")?;
     let setting = |name: &'static str| row.try_get::<String, _>(name);
-    Ok(Server {
+    Ok(DatabaseServer {
         version: setting("version")?,
         synchronous_commit: setting("synchronous_commit")?,
         syncs: setting("fsync")? != "off",

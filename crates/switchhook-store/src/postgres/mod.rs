@@ -30,7 +30,7 @@ use sqlx::{Connection as _, Executor as _};
 use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::ops::Write;
-use super::writer::Handle;
+use super::writer::WriterHandle;
 use super::{Clock, Role, StoreError, StoreOptions};
 use connect::Location;
 use database::Database;
@@ -52,7 +52,7 @@ pub(super) struct Postgres {
     clock: Clock,
     readers: Semaphore,
     idle: Mutex<Option<PgConnection>>,
-    writer: Handle<PgConnection>,
+    writer: WriterHandle<PgConnection>,
 }
 
 impl Postgres {
@@ -71,7 +71,7 @@ impl Postgres {
             clock: options.clock,
             readers: Semaphore::new(READERS),
             idle: Mutex::new(None),
-            writer: Handle::start(database, connection, options.clock, ()),
+            writer: WriterHandle::start(database, connection, options.clock, ()),
         })
     }
 

@@ -8,7 +8,7 @@ use super::claims::{content, count, kind, resume};
 use super::sql::{Prepared, sql, text, texts};
 use crate::StoreError;
 use crate::clock::millis;
-use crate::model::{Attempt, Backlog, DocumentDetail, DocumentRow, Filter, State};
+use crate::model::{Attempt, EndpointBacklog, DocumentDetail, DocumentRow, DocumentFilter, DocumentState};
 use crate::ops::{Replay, Write};
 
 /// The columns of a list; `filter!` follows.
@@ -33,7 +33,7 @@ macro_rules! filter {
     };
 }
 
-fn bind_filter<'q>(query: Prepared<'q>, filter: &Filter) -> Prepared<'q> {
+fn bind_filter<'q>(query: Prepared<'q>, filter: &DocumentFilter) -> Prepared<'q> {
     let list = |words: Vec<String>| (!words.is_empty()).then_some(words);
     query
         .bind(list(texts(filter.ids.iter().map(String::as_str))))
@@ -54,7 +54,7 @@ impl Postgres {
     /// The oldest `limit` documents that fit, in the order in which they were frozen.
     pub(crate) async fn documents(
         &self,
-        filter: &Filter,
+        filter: &DocumentFilter,
         limit: u32,
     ) -> Result<Vec<DocumentRow>, StoreError> {
         self.read(async |db: &mut PgConnection| {
@@ -92,7 +92,7 @@ impl Postgres {
     }
 
     /// Every endpoint that has something to send, or is paused.
-    pub(crate) async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
+    pub(crate) async fn backlogs(&self) -> Result<Vec<EndpointBacklog>, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql(
                 "SELECT endpoint, sum(waiting)::bigint AS waiting, sum(leased)::bigint AS leased,
@@ -125,7 +125,7 @@ impl Postgres {
     }
 
     /// How many documents fit, without those that are being tried.
-    pub(crate) async fn count_replayable(&self, filter: &Filter) -> Result<u64, StoreError> {
+    pub(crate) async fn count_replayable(&self, filter: &DocumentFilter) -> Result<u64, StoreError> {
         self.read(async |db: &mut PgConnection| {
             let query = sql(concat!(
                 "SELECT count(*) AS n FROM document WHERE state <> 'leased' AND ",
@@ -165,7 +165,7 @@ fn attempt(row: PgRow) -> Result<Attempt, sqlx::Error> {
 }
 
 pub(super) fn document_row(row: &PgRow) -> Result<DocumentRow, sqlx::Error> {
-    let state: State = row
+    let state: DocumentState = row
         .try_get::<&str, _>("state")?
         .parse()
         .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
@@ -188,8 +188,8 @@ pub(super) fn document_row(row: &PgRow) -> Result<DocumentRow, sqlx::Error> {
     })
 }
 
-fn backlog(row: PgRow) -> Result<Backlog, sqlx::Error> {
-    Ok(Backlog {
+fn backlog(row: PgRow) -> Result<EndpointBacklog, sqlx::Error> {
+    Ok(EndpointBacklog {
         endpoint: row.try_get("endpoint")?,
         waiting: count(&row, "waiting")?,
         leased: count(&row, "leased")?,

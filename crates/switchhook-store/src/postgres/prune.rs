@@ -18,7 +18,7 @@ const DEAD: &str = "DELETE FROM document WHERE id IN
     (SELECT id FROM document WHERE state = 'dead' AND settled_ms < $1
      LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-/// In the order of [`crate::Keep::before`].
+/// In the order of [`crate::Retention::before`].
 const STATEMENTS: [&str; 4] = [CALLS, ANSWERS, DELIVERED, DEAD];
 
 impl Write<PgConnection> for Prune {

@@ -8,7 +8,7 @@ use super::operator::{document_row, rows};
 use super::report::{reported, response};
 use super::sql::{sql, text, texts};
 use crate::StoreError;
-use crate::model::{CallSearch, DocumentRow, KeptResponse, Parties, RecentCall};
+use crate::model::{CallSearch, DocumentRow, PersistedResponse, CallParties, RecentCall};
 use crate::ops::{ANSWERS_TOLD, DOCUMENTS_TOLD, LOOKED_THROUGH, pattern};
 
 impl Postgres {
@@ -60,12 +60,12 @@ impl Postgres {
     }
 
     /// Who called whom in these calls.
-    pub(crate) async fn parties(&self, uuids: &[&str]) -> Result<Vec<Parties>, StoreError> {
+    pub(crate) async fn parties(&self, uuids: &[&str]) -> Result<Vec<CallParties>, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql("SELECT call_uuid, caller, called FROM call WHERE call_uuid = ANY($1)")
                 .bind(texts(uuids.iter().copied()))
                 .try_map(|row: PgRow| {
-                    Ok(Parties {
+                    Ok(CallParties {
                         call_uuid: row.try_get("call_uuid")?,
                         caller: row.try_get("caller")?,
                         called: row.try_get("called")?,
@@ -78,7 +78,7 @@ impl Postgres {
     }
 
     /// What the widgets on these channels kept, in order of time.
-    pub(crate) async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<KeptResponse>, StoreError> {
+    pub(crate) async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<PersistedResponse>, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql(
                 "SELECT call_uuid, flow, webhook, at_ms, variables FROM response

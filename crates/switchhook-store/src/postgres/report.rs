@@ -9,7 +9,7 @@ use super::Postgres;
 use super::claims::count;
 use super::sql::{sql, text, texts};
 use crate::StoreError;
-use crate::model::{CallFilter, CallSummary, KeptResponse, ReportedCall};
+use crate::model::{CallFilter, CallSummary, PersistedResponse, ReportedCall};
 use crate::ops::Cursor;
 
 /// Calls of a page.
@@ -160,7 +160,7 @@ async fn add_responses(
     .try_map(|row| response(&row))
     .fetch_all(db)
     .await?;
-    let mut by_call: HashMap<String, Vec<KeptResponse>> = HashMap::new();
+    let mut by_call: HashMap<String, Vec<PersistedResponse>> = HashMap::new();
     for response in responses {
         by_call
             .entry(response.call_uuid.clone())
@@ -173,9 +173,9 @@ async fn add_responses(
     Ok(())
 }
 
-pub(super) fn response(row: &PgRow) -> Result<KeptResponse, sqlx::Error> {
+pub(super) fn response(row: &PgRow) -> Result<PersistedResponse, sqlx::Error> {
     let variables: &str = row.try_get("variables")?;
-    Ok(KeptResponse {
+    Ok(PersistedResponse {
         call_uuid: row.try_get("call_uuid")?,
         flow: row.try_get("flow")?,
         webhook: row.try_get("webhook")?,

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::clock::{between, millis};
 use crate::model::{
-    ATTEMPTS_KEPT, Claimed, Content, DeliveryKind, Lease, NewDocument, Settled, Want,
+    ATTEMPTS_KEPT, ClaimedDocument, RequestContent, DeliveryKind, Lease, NewDocument, DeliveryOutcome, ClaimRequest,
 };
 use crate::ops::{
     CHUNK, Claim, Operation, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
@@ -51,9 +51,9 @@ pub(super) fn kind(row: &SqliteRow) -> Result<DeliveryKind, sqlx::Error> {
     Ok(DeliveryKind::named(row.try_get("kind")?))
 }
 
-pub(super) fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {
+pub(super) fn content(row: &SqliteRow) -> Result<RequestContent, sqlx::Error> {
     let headers: &str = row.try_get("headers")?;
-    Ok(Content {
+    Ok(RequestContent {
         method: row.try_get("method")?,
         url: row.try_get("url")?,
         headers: serde_json::from_str(headers).map_err(|e| sqlx::Error::Decode(e.into()))?,
@@ -90,11 +90,11 @@ impl Write<SqliteConnection> for Claim {
 
 async fn claim(
     db: &mut SqliteConnection,
-    want: &Want,
+    want: &ClaimRequest,
     of: &Claim,
     now_ms: i64,
-) -> Result<Vec<Claimed>, sqlx::Error> {
-    let mut claimed: Vec<Claimed> = sqlx::query(
+) -> Result<Vec<ClaimedDocument>, sqlx::Error> {
+    let mut claimed: Vec<ClaimedDocument> = sqlx::query(
         "UPDATE document SET state = 'leased', lease = ?1, due_ms = ?2 + ?3, attempts = attempts + 1,
                              first_ms = coalesce(first_ms, ?2), last_ms = ?2
          WHERE id IN (SELECT id FROM document
@@ -129,9 +129,9 @@ async fn free(db: &mut SqliteConnection, token: &[u8], now_ms: i64) -> Result<()
     Ok(())
 }
 
-fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<Claimed, sqlx::Error> {
+fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<ClaimedDocument, sqlx::Error> {
     let webhook_id: String = row.try_get("webhook_id")?;
-    Ok(Claimed {
+    Ok(ClaimedDocument {
         lease: Lease {
             id: row.try_get("id")?,
             token: token.to_vec(),
@@ -151,9 +151,9 @@ fn to_claimed(row: &SqliteRow, token: &[u8], now_ms: i64) -> Result<Claimed, sql
 impl Write<SqliteConnection> for Settle {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
         let (state, wait, not_before) = match self.settled {
-            Settled::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
-            Settled::Again { wait, not_before } => ("waiting", wait, not_before),
-            Settled::Dead => ("dead", Duration::ZERO, Duration::ZERO),
+            DeliveryOutcome::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
+            DeliveryOutcome::Again { wait, not_before } => ("waiting", wait, not_before),
+            DeliveryOutcome::Dead => ("dead", Duration::ZERO, Duration::ZERO),
         };
         let settled = sqlx::query(
             "UPDATE document SET state = ?1, lease = NULL, due_ms = ?2 + ?3, not_before_ms = ?2 + ?4,

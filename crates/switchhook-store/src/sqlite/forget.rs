@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Sqlite, classify, lock};
 use crate::StoreError;
-use crate::caller::{CandidateCall, CandidateRow, Scrubbed};
+use crate::caller::{CandidateCall, CandidateRow, ScrubResult};
 use crate::ops::{Forget, Write};
 
 /// A table's ids that go.
@@ -120,7 +120,7 @@ impl Sqlite {
     }
 
     /// Leaves no copy of what was removed, as far as that can be.
-    pub(crate) async fn scrub(&self) -> Result<Scrubbed, StoreError> {
+    pub(crate) async fn scrub(&self) -> Result<ScrubResult, StoreError> {
         let failed = |error: sqlx::Error| classify(&self.path, &error);
         let alone = lock::Lock::take(&self.path).ok();
         let write = self.read_options.clone().pragma("query_only", "OFF");
@@ -133,8 +133,8 @@ impl Sqlite {
         db.execute(log).await.map_err(failed)?;
         db.close().await.map_err(failed)?;
         Ok(match alone {
-            Some(_) => Scrubbed::All,
-            None => Scrubbed::BesideServe,
+            Some(_) => ScrubResult::All,
+            None => ScrubResult::BesideServe,
         })
     }
 }

@@ -21,7 +21,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{Semaphore, watch};
 
 use super::ops::Write;
-use super::writer::Handle;
+use super::writer::WriterHandle;
 use super::{Clock, Role, StoreError, StoreOptions};
 use claims::FreeAll;
 use connect::classify;
@@ -47,7 +47,7 @@ pub(super) struct Sqlite {
     clock: Clock,
     readers: Semaphore,
     read_options: SqliteConnectOptions,
-    writer: Handle<SqliteConnection>,
+    writer: WriterHandle<SqliteConnection>,
 }
 
 impl Sqlite {
@@ -65,7 +65,7 @@ impl Sqlite {
             clock: options.clock,
             readers: Semaphore::new(READERS),
             read_options: at.read_options(options),
-            writer: Handle::start(database, Ok(connection), options.clock, lock),
+            writer: WriterHandle::start(database, Ok(connection), options.clock, lock),
         };
         if options.role == Role::Serve {
             opened.free_predecessors_leases().await?;

@@ -8,7 +8,7 @@ use super::Sqlite;
 use super::claims::{content, kind, resume};
 use crate::StoreError;
 use crate::clock::millis;
-use crate::model::{Attempt, Backlog, DocumentDetail, DocumentRow, Filter, State};
+use crate::model::{Attempt, EndpointBacklog, DocumentDetail, DocumentRow, DocumentFilter, DocumentState};
 use crate::ops::{Replay, Write};
 
 /// The columns of a list; `filter!` follows.
@@ -36,7 +36,7 @@ macro_rules! filter {
 
 type Prepared<'q> = Query<'q, Database, SqliteArguments>;
 
-fn bind_filter<'q>(query: Prepared<'q>, filter: &Filter) -> Prepared<'q> {
+fn bind_filter<'q>(query: Prepared<'q>, filter: &DocumentFilter) -> Prepared<'q> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let list = |words: Vec<&str>| (!words.is_empty()).then(|| serde_json::json!(words).to_string());
     query
@@ -51,7 +51,7 @@ impl Sqlite {
     /// The oldest `limit` documents that fit, in the order in which they were frozen.
     pub(crate) async fn documents(
         &self,
-        filter: &Filter,
+        filter: &DocumentFilter,
         limit: u32,
     ) -> Result<Vec<DocumentRow>, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
@@ -89,7 +89,7 @@ impl Sqlite {
     }
 
     /// Every endpoint that has something to send, or is paused.
-    pub(crate) async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
+    pub(crate) async fn backlogs(&self) -> Result<Vec<EndpointBacklog>, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query(
                 "SELECT endpoint, sum(waiting) AS waiting, sum(leased) AS leased, sum(dead) AS dead,
@@ -121,7 +121,7 @@ impl Sqlite {
     }
 
     /// How many documents fit, without those that are being tried.
-    pub(crate) async fn count_replayable(&self, filter: &Filter) -> Result<u64, StoreError> {
+    pub(crate) async fn count_replayable(&self, filter: &DocumentFilter) -> Result<u64, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
             let query = sqlx::query(concat!(
                 "SELECT count(*) AS n FROM document WHERE state <> 'leased' AND ",
@@ -160,7 +160,7 @@ fn attempt(row: SqliteRow) -> Result<Attempt, sqlx::Error> {
 }
 
 pub(super) fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> {
-    let state: State = row
+    let state: DocumentState = row
         .try_get::<&str, _>("state")?
         .parse()
         .map_err(|error: String| sqlx::Error::Decode(error.into()))?;
@@ -183,8 +183,8 @@ pub(super) fn document_row(row: &SqliteRow) -> Result<DocumentRow, sqlx::Error> 
     })
 }
 
-fn backlog(row: SqliteRow) -> Result<Backlog, sqlx::Error> {
-    Ok(Backlog {
+fn backlog(row: SqliteRow) -> Result<EndpointBacklog, sqlx::Error> {
+    Ok(EndpointBacklog {
         endpoint: row.try_get("endpoint")?,
         waiting: row.try_get("waiting")?,
         leased: row.try_get("leased")?,

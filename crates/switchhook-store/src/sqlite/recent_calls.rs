@@ -7,7 +7,7 @@ use super::Sqlite;
 use super::operator::{document_row, rows};
 use super::report::{reported, response};
 use crate::StoreError;
-use crate::model::{CallSearch, DocumentRow, KeptResponse, Parties, RecentCall};
+use crate::model::{CallSearch, DocumentRow, PersistedResponse, CallParties, RecentCall};
 use crate::ops::{ANSWERS_TOLD, DOCUMENTS_TOLD, LOOKED_THROUGH, pattern};
 
 impl Sqlite {
@@ -60,7 +60,7 @@ impl Sqlite {
     }
 
     /// Who called whom in these calls.
-    pub(crate) async fn parties(&self, uuids: &[&str]) -> Result<Vec<Parties>, StoreError> {
+    pub(crate) async fn parties(&self, uuids: &[&str]) -> Result<Vec<CallParties>, StoreError> {
         let uuids = serde_json::json!(uuids).to_string();
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query(
@@ -69,7 +69,7 @@ impl Sqlite {
             )
             .bind(uuids)
             .try_map(|row: SqliteRow| {
-                Ok(Parties {
+                Ok(CallParties {
                     call_uuid: row.try_get("call_uuid")?,
                     caller: row.try_get("caller")?,
                     called: row.try_get("called")?,
@@ -82,7 +82,7 @@ impl Sqlite {
     }
 
     /// What the widgets on these channels kept, in order of time.
-    pub(crate) async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<KeptResponse>, StoreError> {
+    pub(crate) async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<PersistedResponse>, StoreError> {
         let uuids = serde_json::json!(uuids).to_string();
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query(

@@ -13,7 +13,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Filter, Role, Settled, Store, StoreError, StoreOptions};
+use switchhook_store::{DocumentFilter, Role, DeliveryOutcome, Store, StoreError, StoreOptions};
 
 struct Place(tempfile::TempDir);
 
@@ -81,7 +81,7 @@ async fn commands_open_the_store_beside_a_serve() {
         .expect("finished");
     let beside = place.open(Role::Beside).await.expect("opened beside");
     assert_eq!(all(&beside).await.len(), 1);
-    let replayed = beside.replay(Filter::default(), Duration::ZERO).await;
+    let replayed = beside.replay(DocumentFilter::default(), Duration::ZERO).await;
     assert_eq!(replayed.expect("replayed"), 1);
     serve
         .put_leg(leg("b", "b"))
@@ -200,7 +200,7 @@ async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
     let claimed = claim(&store, "completed", 1_000).await;
     assert_eq!(claimed.len(), 4);
     for one in &claimed {
-        settle(&store, one, Settled::Delivered)
+        settle(&store, one, DeliveryOutcome::Delivered)
             .await
             .expect("delivered");
     }

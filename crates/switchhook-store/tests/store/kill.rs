@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Role, Settled, State, Store, StoreOptions};
+use switchhook_store::{Role, DeliveryOutcome, DocumentState, Store, StoreOptions};
 
 /// Where in a call's life the service dies.
 const POINTS: [&str; 6] = [
@@ -75,7 +75,7 @@ async fn live_until(folder: &Path, point: &str) {
         .expect("settled");
     die_at("after an attempt");
     let claimed = claim(&store, "completed", 1).await;
-    tokio::spawn(async move { settle(&store, &claimed[0], Settled::Delivered).await });
+    tokio::spawn(async move { settle(&store, &claimed[0], DeliveryOutcome::Delivered).await });
     tokio::task::yield_now().await;
     std::process::abort();
 }
@@ -179,7 +179,7 @@ async fn a_service_killed_anywhere_still_delivers_the_same_document() {
             assert_eq!(sent, documents[0].webhook_id, "{point}: the same id");
         }
         let due = claim(&store, "completed", 1).await;
-        let delivered = documents[0].state == State::Delivered;
+        let delivered = documents[0].state == DocumentState::Delivered;
         assert_eq!(due.len(), usize::from(!delivered), "{point}: due at once");
     }
 }

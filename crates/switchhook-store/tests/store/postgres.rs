@@ -14,7 +14,7 @@ use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
 use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
 use switchhook_store::{
-    Clock, NewDocument, Role, Settled, State, Store, StoreError, StoreOptions, StoredLeg, new_id,
+    Clock, NewDocument, Role, DeliveryOutcome, DocumentState, Store, StoreError, StoreOptions, StoredLeg, new_id,
 };
 
 /// A database of one test.
@@ -88,7 +88,7 @@ async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
     let held = claim(&first, "completed", 1).await;
     let second = database.serve().await;
     assert!(claim(&second, "completed", 1).await.is_empty());
-    settle(&first, &held[0], Settled::Delivered)
+    settle(&first, &held[0], DeliveryOutcome::Delivered)
         .await
         .expect("still its own");
 }
@@ -123,7 +123,7 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     let of_nobody = claim(&somewhere, "completed", 1).await;
     let successor = at("here").await;
     let freed = claim(&successor, "completed", 10).await;
-    let ids = |of: &[switchhook_store::Claimed]| -> Vec<_> {
+    let ids = |of: &[switchhook_store::ClaimedDocument]| -> Vec<_> {
         of.iter()
             .map(|one| (one.webhook_id.clone(), one.attempt))
             .collect()
@@ -133,10 +133,10 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     let waits = waits.expect("claimed").into_iter();
     let waits: Vec<String> = waits.map(|call| call.call_uuid).collect();
     assert_eq!(waits, ["x"]);
-    let late = settle(&dead, &of_dead[0], Settled::Delivered).await;
+    let late = settle(&dead, &of_dead[0], DeliveryOutcome::Delivered).await;
     assert!(matches!(late, Err(StoreError::StaleLease { .. })));
     for (store, claimed) in [(&living, of_living), (&somewhere, of_nobody)] {
-        let settled = settle(store, &claimed[0], Settled::Delivered).await;
+        let settled = settle(store, &claimed[0], DeliveryOutcome::Delivered).await;
         settled.expect("still held");
     }
 }
@@ -193,7 +193,7 @@ async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
     }
     let of_other = claim(&other, "completed", 1).await;
     let want = || {
-        let want = switchhook_store::Want {
+        let want = switchhook_store::ClaimRequest {
             endpoint: "completed".into(),
             limit: 10,
         };
@@ -201,7 +201,7 @@ async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
     };
     lost((&lossy, &store), want()).await;
     let leased = all(&store).await;
-    assert!(leased.iter().all(|row| row.state == State::Leased));
+    assert!(leased.iter().all(|row| row.state == DocumentState::Leased));
     let claimed = want().await.expect("claimed");
     assert_eq!(claimed.len(), 1, "the other's is the other's");
     assert_eq!(claimed[0].attempt, 1, "none was begun before");
@@ -312,7 +312,7 @@ async fn everything_works_through_a_pooler_in_transaction_mode() {
             let over = finished(&call, &[&call], &["completed"]);
             assert_eq!(store.finish_call(over).await.expect("finished"), [true]);
             for claimed in claim(store, "completed", 2).await {
-                settle(store, &claimed, Settled::Delivered)
+                settle(store, &claimed, DeliveryOutcome::Delivered)
                     .await
                     .expect("settled");
             }

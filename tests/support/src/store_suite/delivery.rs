@@ -34,7 +34,7 @@ pub async fn a_finished_call_swaps_its_legs_for_its_documents(factory: &impl Fac
     assert!(
         documents
             .iter()
-            .all(|d| d.state == State::Waiting && d.attempts == 0)
+            .all(|d| d.state == DocumentState::Waiting && d.attempts == 0)
     );
 }
 
@@ -149,7 +149,7 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
     let store = serve(factory).await;
     let call = finished("a", &[], &["completed"]);
     store.finish_call(call).await.expect("finished");
-    let want = Want {
+    let want = ClaimRequest {
         endpoint: "completed".into(),
         limit: 1,
     };
@@ -157,7 +157,7 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
     let old = store.claim(vec![want], ended).await.expect("claim");
     let new = claim(&store, "completed", 1).await;
     assert_eq!(new.len(), 1, "the lease had ended");
-    let refused = settle(&store, &old[0], Settled::Delivered).await;
+    let refused = settle(&store, &old[0], DeliveryOutcome::Delivered).await;
     assert!(
         matches!(refused, Err(StoreError::StaleLease { webhook_id }) if webhook_id == new[0].webhook_id)
     );
@@ -168,10 +168,10 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
             .expect("asked"),
         0
     );
-    settle(&store, &new[0], Settled::Delivered)
+    settle(&store, &new[0], DeliveryOutcome::Delivered)
         .await
         .expect("the holder settles");
-    let twice = settle(&store, &new[0], Settled::Delivered).await;
+    let twice = settle(&store, &new[0], DeliveryOutcome::Delivered).await;
     assert!(matches!(twice, Err(StoreError::StaleLease { .. })));
 }
 
@@ -202,5 +202,5 @@ pub async fn a_predecessors_leases_are_freed_at_the_start(factory: &impl Factory
     let store = serve(factory).await;
     let found = claim(&store, "completed", 1).await;
     assert_eq!(found[0].webhook_id, lost[0].webhook_id);
-    assert!(settle(&store, &lost[0], Settled::Delivered).await.is_err());
+    assert!(settle(&store, &lost[0], DeliveryOutcome::Delivered).await.is_err());
 }

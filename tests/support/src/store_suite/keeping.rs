@@ -4,8 +4,8 @@ use super::*;
 
 const NUMBER: &str = "+4930555123";
 
-fn kept(call: &str, value: &str) -> KeptResponse {
-    KeptResponse {
+fn kept(call: &str, value: &str) -> PersistedResponse {
+    PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -70,7 +70,7 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
     let calls: Vec<_> = found.calls.iter().map(|call| &*call.call_uuid).collect();
     assert_eq!(calls, ["theirs", "rang"]);
     assert_eq!(found.answers(), 3);
-    assert_eq!(found.documents(State::Waiting), 4);
+    assert_eq!(found.documents(DocumentState::Waiting), 4);
     assert_eq!(found.unpublished(), 1);
     assert_eq!(found.legs, 1, "of a call that is not over");
     assert_eq!(all(&store).await.len(), 6, "nothing is changed by looking");
@@ -153,7 +153,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
     settle(&store, &claimed[0], again(0))
         .await
         .expect("settled");
-    settle(&store, &claimed[1], Settled::Dead)
+    settle(&store, &claimed[1], DeliveryOutcome::Dead)
         .await
         .expect("settled");
 
@@ -193,7 +193,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         assert_eq!(same.attempt, attempt, "the history goes on");
     }
     for one in &delivered {
-        settle(&restored, one, Settled::Delivered)
+        settle(&restored, one, DeliveryOutcome::Delivered)
             .await
             .expect("settled");
     }

@@ -12,9 +12,9 @@ pub use delivery::*;
 pub use keeping::*;
 pub use operation::*;
 use switchhook_store::{
-    AttemptReport, CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter,
-    FinishedCallRecord, FinishedChannel, Keep, KeptResponse, NewDocument, ReportCursor, Role,
-    Settled, State, Store, StoreError, StoredLeg, Want, new_id,
+    AttemptResult, CallFilter, CallSearch, CallSummary, Caller, ClaimedDocument, Clock, DocumentFilter,
+    FinishedCallRecord, FinishedChannel, Retention, PersistedResponse, NewDocument, ReportCursor, Role,
+    DeliveryOutcome, DocumentState, Store, StoreError, StoredLeg, ClaimRequest, new_id,
 };
 pub use unpublished::*;
 
@@ -72,8 +72,8 @@ pub fn summary(flow: &str, started_ms: i64) -> CallSummary {
     }
 }
 
-pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
-    let want = Want {
+pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<ClaimedDocument> {
+    let want = ClaimRequest {
         endpoint: endpoint.into(),
         limit,
     };
@@ -82,15 +82,15 @@ pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
 
 pub async fn all(store: &Store) -> Vec<switchhook_store::DocumentRow> {
     store
-        .documents(&Filter::default(), 1_000_000)
+        .documents(&DocumentFilter::default(), 1_000_000)
         .await
         .expect("list")
 }
 
-pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Result<(), StoreError> {
-    let report = AttemptReport {
+pub async fn settle(store: &Store, claimed: &ClaimedDocument, settled: DeliveryOutcome) -> Result<(), StoreError> {
+    let report = AttemptResult {
         took: Duration::from_millis(20),
-        status: Some(if settled == Settled::Delivered {
+        status: Some(if settled == DeliveryOutcome::Delivered {
             200
         } else {
             500
@@ -100,8 +100,8 @@ pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Resul
     store.settle(claimed.lease.clone(), settled, report).await
 }
 
-pub fn again(wait_s: u64) -> Settled {
-    Settled::Again {
+pub fn again(wait_s: u64) -> DeliveryOutcome {
+    DeliveryOutcome::Again {
         wait: Duration::from_secs(wait_s),
         not_before: Duration::ZERO,
     }

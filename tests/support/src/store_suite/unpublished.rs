@@ -1,6 +1,6 @@
 //! Calls that wait for their recordings: leased, and exchanged for their documents once.
 
-use switchhook_store::{NewUnpublished, Published, Unpublished};
+use switchhook_store::{NewUnpublishedCall, PublishedCall, UnpublishedCall};
 
 use super::*;
 
@@ -9,7 +9,7 @@ const WAIT: Duration = Duration::from_secs(600);
 /// A call that waits.
 pub fn waiting(call: &str) -> FinishedCallRecord {
     FinishedCallRecord {
-        unpublished: Some(NewUnpublished {
+        unpublished: Some(NewUnpublishedCall {
             json: format!("{{\"call\":\"{call}\"}}"),
             wait: WAIT,
         }),
@@ -17,14 +17,14 @@ pub fn waiting(call: &str) -> FinishedCallRecord {
     }
 }
 
-fn published(call: &str) -> Published {
-    Published {
+fn published(call: &str) -> PublishedCall {
+    PublishedCall {
         documents: vec![NewDocument::document("completed", "outbound", call, "{}")],
         incomplete: Some("{\"missing\":[\"recordingUrls\"]}".into()),
     }
 }
 
-async fn take(store: &Store) -> Vec<Unpublished> {
+async fn take(store: &Store) -> Vec<UnpublishedCall> {
     store.claim_unpublished(10, LEASE).await.expect("claimed")
 }
 
