@@ -1,7 +1,7 @@
 //! The commands over the store: `outbox` and `report`.
 
 use clap::{ArgGroup, Args, Subcommand};
-use switchhook::store::State;
+use switchhook::store::DocumentState;
 
 use super::values::{self, Format, Moment, Rate};
 
@@ -23,7 +23,7 @@ pub enum Outbox {
 pub struct Which {
     /// Only documents in this state; may be given more than once.
     #[arg(long, value_name = "STATE", value_parser = values::state())]
-    pub state: Vec<State>,
+    pub state: Vec<DocumentState>,
 
     /// Only documents for this webhook.
     #[arg(long, value_name = "NAME")]

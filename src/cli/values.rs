@@ -7,7 +7,7 @@ use chrono::DateTime;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use switchhook::report;
-use switchhook::store::State;
+use switchhook::store::DocumentState;
 
 /// A moment: `2h` is two hours ago, the other form is RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +66,9 @@ impl FromStr for Rate {
 }
 
 /// Reads a state's word; `--help` shows them all.
-pub fn state() -> impl TypedValueParser<Value = State> {
-    PossibleValuesParser::new(State::ALL.map(State::as_str)).try_map(|word| word.parse::<State>())
+pub fn state() -> impl TypedValueParser<Value = DocumentState> {
+    PossibleValuesParser::new(DocumentState::ALL.map(DocumentState::as_str))
+        .try_map(|word| word.parse::<DocumentState>())
 }
 
 /// Reads `NAME=VALUE`.

@@ -100,7 +100,7 @@ async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<
     let filter = CallFilter {
         from_ms: args.since.map(|since| since.ms),
         until_ms: args.until.map(|until| until.ms),
-        kept_only: true,
+        with_responses_only: true,
         ..CallFilter::default()
     };
     let mut next = Some(ReportCursor::default());

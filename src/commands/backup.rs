@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use switchhook::config::Config;
 use switchhook::service::store_options;
-use switchhook::store::{Backlog, Role, Store};
+use switchhook::store::{EndpointBacklog, Role, Store};
 
 use super::counted;
 use super::desk::Desk;
@@ -50,8 +50,8 @@ pub fn restore(path: &Path, args: &Restore) -> ExitCode {
     }))
 }
 
-fn sentence(store: &str, backlogs: &[Backlog]) -> String {
-    let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
+fn sentence(store: &str, backlogs: &[EndpointBacklog]) -> String {
+    let sum = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().map(of).sum::<u64>();
     let waiting = counted(sum(|one| one.waiting), "document waits", "documents wait");
     let dead = counted(sum(|one| one.dead), "is dead", "are dead");
     format!("{store} has what the copy had; {waiting} and {dead}\n")

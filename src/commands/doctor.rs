@@ -55,7 +55,7 @@ fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, Stri
         plan,
         recordings,
         http: config.listen.http,
-        store: store_options(config, Role::Beside),
+        store: store_options(config, Role::Command),
         ask: args.ask,
         deadline: *args.timeout,
     })

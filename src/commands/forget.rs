@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use switchhook::config::Config;
 use switchhook::recordings::Target;
 use switchhook::service::target;
-use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
+use switchhook::store::{Caller, CallerCall, CallerRecords, DocumentState, ScrubResult};
 
 use super::counted;
 use super::desk::{Desk, Times};
@@ -76,13 +76,13 @@ async fn run(
     }
 }
 
-async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
+async fn find(desk: &Desk, caller: &Caller) -> Result<CallerRecords, String> {
     let found = desk.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
 }
 
 /// What was uploaded of the calls that were found.
-async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>, String> {
+async fn uploaded(target: Option<&Target>, found: &CallerRecords) -> Result<Vec<String>, String> {
     let Some(target) = target else {
         return Ok(Vec::new());
     };
@@ -92,7 +92,7 @@ async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>,
     Ok(keys.concat())
 }
 
-async fn delete(target: Option<&Target>, found: &Found) -> Result<(), String> {
+async fn delete(target: Option<&Target>, found: &CallerRecords) -> Result<(), String> {
     let Some(target) = target else { return Ok(()) };
     let keys = uploaded(Some(target), found).await?;
     let deleted = target.delete(&keys).await;
@@ -112,7 +112,7 @@ fn listed_objects(target: &Target, keys: &[String]) -> String {
     format!("{recordings} in {target}\n{out}")
 }
 
-fn listed(found: &Found, times: &Times) -> String {
+fn listed(found: &CallerRecords, times: &Times) -> String {
     let mut out = String::new();
     for call in found.calls.iter().take(LISTED) {
         out.push_str(&line(call, times));
@@ -124,14 +124,16 @@ fn listed(found: &Found, times: &Times) -> String {
     let count = |number: usize| number as u64;
     let mut parts = vec![
         counted(count(found.calls.len()), "call", "calls"),
-        counted(count(found.answers()), "kept answer", "kept answers"),
+        counted(count(found.responses()), "kept answer", "kept answers"),
     ];
-    for state in State::ALL {
+    for state in DocumentState::ALL {
         let number = count(found.documents(state));
         if number > 0 {
             let word = match state {
-                State::Leased => "being tried",
-                State::Waiting | State::Delivered | State::Dead => state.as_str(),
+                DocumentState::Leased => "being tried",
+                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => {
+                    state.as_str()
+                }
             };
             parts.push(format!(
                 "{} ({word})",
@@ -154,7 +156,7 @@ fn listed(found: &Found, times: &Times) -> String {
     out
 }
 
-fn line(call: &FoundCall, times: &Times) -> String {
+fn line(call: &CallerCall, times: &Times) -> String {
     let shown = |text: &str| text.escape_debug().to_string();
     format!(
         "{}  {} -> {}  {}\n",
@@ -165,15 +167,15 @@ fn line(call: &FoundCall, times: &Times) -> String {
     )
 }
 
-const fn after(scrubbed: Scrubbed) -> &'static str {
+const fn after(scrubbed: ScrubResult) -> &'static str {
     match scrubbed {
-        Scrubbed::All => "it is erased, and the file written anew\n",
-        Scrubbed::BesideServe => {
+        ScrubResult::All => "it is erased, and the file written anew\n",
+        ScrubResult::BesideServe => {
             "it is erased. Older copies may be left in free pages of the file: run it again while \
              serve is stopped, and they are gone too. A running serve remembers calls that are not \
              over, or not followed, until it is restarted ([limits] calls_remembered)\n"
         }
-        Scrubbed::LeftToVacuum => {
+        ScrubResult::LeftToVacuum => {
             "it is erased; PostgreSQL overwrites the rows after its next VACUUM. A running serve \
              remembers calls that are not over, or not followed, until it is restarted ([limits] \
              calls_remembered)\n"

@@ -119,7 +119,7 @@ impl Told {
     }
 
     fn of_store(call: RecentCall) -> Self {
-        let story = serde_json::from_str(&call.story).unwrap_or_default();
+        let story = serde_json::from_str(&call.history).unwrap_or_default();
         Self {
             uuid: call.call_uuid,
             began_ms: call.summary.started_ms,

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use switchhook_core::clock;
 use switchhook_core::metric_names;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
 use super::http::Ops;
 use switchhook_core::metrics_reader::MetricsReader;
@@ -57,7 +57,7 @@ async fn refresh(ops: &Ops) {
 }
 
 /// Also of endpoints that had something and have nothing any more.
-fn waiting(rendered: &str, backlogs: &[Backlog]) {
+fn waiting(rendered: &str, backlogs: &[EndpointBacklog]) {
     let mut endpoints =
         MetricsReader::new(rendered).labels(metric_names::OLDEST_DOCUMENT, "endpoint");
     let named = backlogs.iter().map(|one| one.endpoint.clone());

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tracing::info;
 
-use switchhook_store::{Filter, StoreError};
+use switchhook_store::{DocumentFilter, StoreError};
 
 use super::http::Ops;
 use super::page::{View, outbox};
@@ -37,11 +37,11 @@ struct Words {
 }
 
 impl Meant {
-    fn filter(&self) -> Filter {
+    fn filter(&self) -> DocumentFilter {
         if !self.id.is_empty() {
-            return Filter {
+            return DocumentFilter {
                 ids: vec![self.id.clone()],
-                ..Filter::default()
+                ..DocumentFilter::default()
             };
         }
         let query = outbox::Query {

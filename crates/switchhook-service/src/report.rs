@@ -14,7 +14,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use switchhook_core::tenants::Tenants;
-use switchhook_store::{CallFilter, KeptResponse, ReportCursor, ReportedCall, Store, StoreError};
+use switchhook_store::{
+    CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError,
+};
 
 /// How it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -138,7 +140,7 @@ async fn write_table(
     options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
-    let names = store.kept_names(&options.filter).await?;
+    let names = store.persisted_names(&options.filter).await?;
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
@@ -174,7 +176,7 @@ async fn write_csv(
     options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
-    let names = store.kept_names(&options.filter).await?;
+    let names = store.persisted_names(&options.filter).await?;
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
@@ -256,7 +258,7 @@ fn cells(call: &ReportedCall, names: &[(String, String)], options: &ReportOption
     cells
 }
 
-fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
+fn last_values(responses: &[PersistedResponse]) -> HashMap<(&str, &str), &Value> {
     responses
         .iter()
         .flat_map(|response| {

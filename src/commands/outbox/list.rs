@@ -3,7 +3,7 @@
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use switchhook::outbox;
 use switchhook::report::printable;
-use switchhook::store::{Filter, State};
+use switchhook::store::{DocumentFilter, DocumentState};
 
 use super::row::{Pauses, Row, kind_word};
 use crate::cli::operator::List;
@@ -50,10 +50,14 @@ pub async fn list(desk: &Desk, args: &List) -> Result<(), String> {
 }
 
 /// What was delivered is kept for days, and would hide what was not.
-fn filter(args: &List) -> Filter {
+fn filter(args: &List) -> DocumentFilter {
     let mut filter = super::filter(&args.which);
     if filter.states.is_empty() {
-        filter.states = vec![State::Waiting, State::Leased, State::Dead];
+        filter.states = vec![
+            DocumentState::Waiting,
+            DocumentState::Leased,
+            DocumentState::Dead,
+        ];
     }
     filter
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use switchhook::outbox;
-use switchhook::store::Filter;
+use switchhook::store::DocumentFilter;
 
 use super::desk::Desk;
 use crate::cli::operator::{Outbox, Resume, Which};
@@ -44,8 +44,8 @@ async fn resume(desk: &Desk, args: &Resume) -> Result<(), String> {
     }
 }
 
-fn filter(which: &Which) -> Filter {
-    Filter {
+fn filter(which: &Which) -> DocumentFilter {
+    DocumentFilter {
         ids: Vec::new(),
         states: which.state.clone(),
         endpoint: which.webhook.clone(),

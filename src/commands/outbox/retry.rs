@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchhook::outbox::{self, Replayed, RetryOptions};
-use switchhook::store::Filter;
+use switchhook::store::DocumentFilter;
 
 use crate::cli::operator::Retry;
 use crate::cli::values::Rate;
@@ -14,7 +14,7 @@ use crate::commands::desk::{Desk, brief};
 /// Sends documents again, or says how many it would be.
 pub async fn retry(desk: &Desk, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
-        filter: Filter {
+        filter: DocumentFilter {
             ids: args.ids.clone(),
             ..super::filter(&args.which)
         },

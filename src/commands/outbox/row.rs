@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use switchhook::store::{DeliveryKind, DocumentRow, State};
+use switchhook::store::{DeliveryKind, DocumentRow, DocumentState};
 
 use crate::commands::desk::Times;
 
@@ -19,7 +19,7 @@ pub struct Row<'a> {
     pub call: &'a str,
     pub flow: &'a str,
     pub switch: &'a str,
-    pub state: State,
+    pub state: DocumentState,
     pub attempts: u32,
     pub made: String,
     /// None when there is no next one, when it is under way, or its webhook is paused.
@@ -33,7 +33,7 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     pub fn new(row: &'a DocumentRow, pauses: &'a Pauses, times: &Times) -> Self {
-        let waits = row.state == State::Waiting;
+        let waits = row.state == DocumentState::Waiting;
         let paused = pauses.get(&row.endpoint).filter(|_| waits);
         let due = row.due_ms.filter(|_| waits && paused.is_none());
         Self {
@@ -57,10 +57,10 @@ impl<'a> Row<'a> {
     /// The word for people where a time would stand.
     pub fn next_in_words(&self) -> &str {
         match (self.state, &self.next_attempt) {
-            (State::Waiting, Some(at)) => at,
-            (State::Waiting, None) => "paused",
-            (State::Leased, _) => "under way",
-            (State::Delivered | State::Dead, _) => "none",
+            (DocumentState::Waiting, Some(at)) => at,
+            (DocumentState::Waiting, None) => "paused",
+            (DocumentState::Leased, _) => "under way",
+            (DocumentState::Delivered | DocumentState::Dead, _) => "none",
         }
     }
 }

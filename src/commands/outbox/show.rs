@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 use switchhook::outbox;
 use switchhook::report::printable;
-use switchhook::store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
+use switchhook::store::{ATTEMPTS_KEPT, Attempt, DocumentDetail, DocumentState, RequestContent};
 use switchhook::webhook::redact;
 
 use super::row::{Row, kind_word};
@@ -87,7 +87,7 @@ fn tried<'a>(attempt: &'a Attempt, times: &Times) -> Tried<'a> {
     }
 }
 
-fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
+fn headers(content: &RequestContent) -> impl Iterator<Item = Header<'_>> {
     content.headers.iter().map(|(name, value)| Header {
         name,
         value: redact::header(name, value),
@@ -139,9 +139,16 @@ fn facts(
 fn next(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {
     let words = row.next_in_words();
     match (row.state, row.paused, document.row.due_ms) {
-        (State::Waiting, Some(reason), _) => format!("{words}: {reason}"),
-        (State::Waiting, None, Some(due)) => format!("{words}, {}", times.away(due)),
-        (State::Waiting | State::Leased | State::Delivered | State::Dead, _, _) => words.into(),
+        (DocumentState::Waiting, Some(reason), _) => format!("{words}: {reason}"),
+        (DocumentState::Waiting, None, Some(due)) => format!("{words}, {}", times.away(due)),
+        (
+            DocumentState::Waiting
+            | DocumentState::Leased
+            | DocumentState::Delivered
+            | DocumentState::Dead,
+            _,
+            _,
+        ) => words.into(),
     }
 }
 
@@ -174,7 +181,7 @@ fn history(document: &DocumentDetail, times: &Times, out: &mut String) -> std::f
     writeln!(out)
 }
 
-fn request(content: &Content, out: &mut String) -> std::fmt::Result {
+fn request(content: &RequestContent, out: &mut String) -> std::fmt::Result {
     let method = content.method.as_deref().unwrap_or("POST");
     let url = content.url.as_deref().map(shown_url);
     let url = url.as_deref().unwrap_or("(no URL)");

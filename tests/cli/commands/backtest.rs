@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
-use switchhook_store::{Content, FinishedCallRecord, NewDocument};
+use switchhook_store::{FinishedCallRecord, NewDocument, RequestContent};
 
 use crate::commands::support::{Place, document, kept};
 
@@ -172,7 +172,7 @@ fn finished(call: &str, body: &str) -> FinishedCallRecord {
         "phonon-uuid": call,
     });
     let of = |webhook: &str, body: String| NewDocument {
-        content: Content {
+        content: RequestContent {
             method: Some("POST".into()),
             url: Some(format!("https://crm.example/{webhook}")),
             headers: vec![("content-type".into(), "application/json".into())],

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use switchhook_store::{
-    AttemptReport, CallSummary, Content, FinishedCallRecord, KeptResponse, NewDocument, Role,
-    Settled, Store, StoreOptions, Want,
+    AttemptResult, CallSummary, ClaimRequest, DeliveryOutcome, FinishedCallRecord, NewDocument,
+    PersistedResponse, RequestContent, Role, Store, StoreOptions,
 };
 use tempfile::TempDir;
 
@@ -135,7 +135,7 @@ impl Place {
 
 /// A document for `completed` at this receiver, of a call of this name.
 pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
-    let content = Content {
+    let content = RequestContent {
         method: Some("POST".into()),
         url: Some(format!("http://{address}/calls?token={SECRET}&lead=7")),
         headers: vec![
@@ -167,14 +167,14 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
             hangup_cause: "16".into(),
             incomplete: false,
         }),
-        story: String::new(),
+        history: String::new(),
         unpublished: None,
     }
 }
 
 /// What `lookup` was answered for a call.
-pub fn kept(call: &str, variables: Value) -> KeptResponse {
-    KeptResponse {
+pub fn kept(call: &str, variables: Value) -> PersistedResponse {
+    PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -185,19 +185,19 @@ pub fn kept(call: &str, variables: Value) -> KeptResponse {
 
 /// Tries the oldest waiting document and gives it up.
 pub async fn kill_one(store: &Store) {
-    let want = Want {
+    let want = ClaimRequest {
         endpoint: "completed".into(),
         limit: 1,
     };
     let claimed = store.claim(vec![want], PATIENCE).await.unwrap();
-    let report = AttemptReport {
+    let report = AttemptResult {
         took: Duration::from_millis(123),
         status: None,
         error: Some("the connection was \u{1b}[31mrefused".into()),
     };
     let [claimed] = claimed.try_into().unwrap();
     store
-        .settle(claimed.lease, Settled::Dead, report)
+        .settle(claimed.lease, DeliveryOutcome::Dead, report)
         .await
         .unwrap();
 }

@@ -8,7 +8,7 @@ use crate::{format, svg};
 use switchhook_core::call_history::{LookupRecord, LookupSummary as Outcome};
 use switchhook_core::outcome::Reason;
 use switchhook_core::variables::{FLOW_KEY, Names, flow_key};
-use switchhook_store::KeptResponse;
+use switchhook_store::PersistedResponse;
 
 use super::{components, webhooks};
 
@@ -18,7 +18,7 @@ const SHOWN: usize = 4 * 1024;
 const APART: u64 = 60_000;
 
 /// All of them, in the order in which they ended.
-pub(crate) fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
+pub(crate) fn section(ops: &Ops, call: &Told, kept: &[PersistedResponse]) -> Markup {
     let runs = &call.story.runs;
     html! {
         @if !runs.is_empty() {
@@ -77,14 +77,14 @@ fn sentence(run: &LookupRecord) -> Markup {
 }
 
 /// What was kept of a run's answer.
-fn of_run<'k>(kept: &'k [KeptResponse], run: &LookupRecord) -> Option<&'k KeptResponse> {
+fn of_run<'k>(kept: &'k [PersistedResponse], run: &LookupRecord) -> Option<&'k PersistedResponse> {
     let ended = run.began_ms + i64::try_from(run.held_us / 1_000).unwrap_or_default();
     let own = kept.iter().filter(|one| one.webhook == run.webhook);
     let near = own.min_by_key(|one| one.at_ms.abs_diff(ended));
     near.filter(|one| one.at_ms.abs_diff(ended) < APART)
 }
 
-fn answer(ops: &Ops, run: &LookupRecord, kept: Option<&KeptResponse>) -> Markup {
+fn answer(ops: &Ops, run: &LookupRecord, kept: Option<&PersistedResponse>) -> Markup {
     let Some(told) = run.outcome.as_ref().filter(|told| told.status.is_some()) else {
         return html! {};
     };
@@ -141,7 +141,7 @@ pub(crate) enum Setter<'c> {
 pub(crate) fn setter<'c>(
     ops: &Ops,
     call: &'c Told,
-    kept: &[KeptResponse],
+    kept: &[PersistedResponse],
     name: &str,
 ) -> Setter<'c> {
     let sets = |run: &&LookupRecord| {

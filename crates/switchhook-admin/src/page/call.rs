@@ -10,7 +10,7 @@ use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DocumentRow, KeptResponse};
+use switchhook_store::{DocumentRow, PersistedResponse};
 
 use super::asked::Setter;
 use super::components::Paused;
@@ -47,7 +47,7 @@ pub(crate) async fn respond(ops: &Ops, uuid: &str) -> Response {
     let documents = ops.store.documents_of(&call.uuids()).await;
     let kept = ops
         .store
-        .answers_of(&call.uuids())
+        .responses_of(&call.uuids())
         .await
         .unwrap_or_default();
     let until = ops.store.unpublished_until(&call.uuids()).await;
@@ -265,7 +265,7 @@ fn set_by(setter: &Setter<'_>) -> Markup {
     }
 }
 
-fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
+fn keys(ops: &Ops, call: &Told, kept: &[PersistedResponse]) -> Markup {
     let keys = call.story.keys.iter();
     let keys: Vec<_> = keys
         .map(|(name, value)| (name, value, asked::setter(ops, call, kept, name)))

@@ -7,7 +7,7 @@ use crate::http::Ops;
 use crate::live_calls::OnHold;
 use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
-use switchhook_store::{DocumentRow, State};
+use switchhook_store::{DocumentRow, DocumentState};
 
 use super::webhooks;
 
@@ -143,12 +143,12 @@ pub(crate) type Paused<'a> = &'a dyn Fn(&str) -> bool;
 pub(crate) fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
     html! {
         @match row.state {
-            State::Delivered => span.pill.good { "delivered" },
-            State::Dead => span.pill.bad title="Nobody took it for eight days. It is kept, and sent again when you say so." { "given up (dead letter)" },
-            State::Leased => span.pill.odd { "being tried" },
-            State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
-            State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
-            State::Waiting => span.pill.odd { "retrying" },
+            DocumentState::Delivered => span.pill.good { "delivered" },
+            DocumentState::Dead => span.pill.bad title="Nobody took it for eight days. It is kept, and sent again when you say so." { "given up (dead letter)" },
+            DocumentState::Leased => span.pill.odd { "being tried" },
+            DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
+            DocumentState::Waiting => span.pill.odd { "retrying" },
         }
     }
 }

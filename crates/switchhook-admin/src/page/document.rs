@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use crate::http::Ops;
 use crate::{format, replay};
 use switchhook_core::clock;
-use switchhook_store::{Attempt, Content, DeliveryKind, DocumentDetail, Parties, StoreError};
+use switchhook_store::{
+    Attempt, CallParties, DeliveryKind, DocumentDetail, RequestContent, StoreError,
+};
 use switchhook_webhook::redact;
 
 use super::components::Paused;
@@ -41,7 +43,7 @@ const fn view(body: Markup) -> View<'static> {
     }
 }
 
-fn body(ops: &Ops, document: &DocumentDetail, known: &[Parties], paused: Paused<'_>) -> Markup {
+fn body(ops: &Ops, document: &DocumentDetail, known: &[CallParties], paused: Paused<'_>) -> Markup {
     let what = match document.row.kind {
         DeliveryKind::Document => "Document",
         DeliveryKind::Request => "Request",
@@ -105,7 +107,7 @@ fn outcome(attempt: &Attempt) -> String {
     }
 }
 
-fn request(ops: &Ops, content: &Content) -> Markup {
+fn request(ops: &Ops, content: &RequestContent) -> Markup {
     let url = content.url.as_deref().map(|url| {
         url::Url::parse(url).map_or_else(
             |_| redact::SECRET.to_owned(),

@@ -8,7 +8,7 @@ use crate::http::Ops;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
-use switchhook_store::{Backlog, StoreError};
+use switchhook_store::{EndpointBacklog, StoreError};
 
 use super::{components, unread, webhooks};
 
@@ -77,7 +77,7 @@ struct Tile {
     bad: bool,
 }
 
-fn tiles(ops: &Ops, holds: usize, backlogs: Result<&Vec<Backlog>, &StoreError>) -> Markup {
+fn tiles(ops: &Ops, holds: usize, backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Markup {
     let tiles = [
         hold_tile(holds),
         answers(ops),
@@ -130,11 +130,11 @@ fn answers(ops: &Ops) -> Tile {
     }
 }
 
-fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
+fn outbox(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
     let (value, below, bad) = backlogs.map_or_else(
         |_| ("?".into(), "the store cannot be read".into(), true),
         |backlogs| {
-            let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
+            let sum = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().map(of).sum::<u64>();
             let (waiting, dead) = (sum(|one| one.waiting + one.leased), sum(|one| one.dead));
             let oldest = backlogs.iter().filter_map(|one| one.oldest_ms).min();
             let oldest = oldest.map(|ms| format!("oldest {}", format::away(ms, clock::now_ms())));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::format;
 use crate::http::Ops;
 use switchhook_core::clock;
-use switchhook_store::{Backlog, DocumentRow, Filter, Parties, State};
+use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 
 use super::components::Paused;
 use super::{View, components, unread};
@@ -30,16 +30,20 @@ pub(crate) struct Query {
 
 impl Query {
     /// Documents that it means.
-    pub(crate) fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
-            Err(_) => vec![State::Waiting, State::Leased, State::Dead],
+            Err(_) => vec![
+                DocumentState::Waiting,
+                DocumentState::Leased,
+                DocumentState::Dead,
+            ],
         };
-        Filter {
+        DocumentFilter {
             states,
             endpoint: Some(self.webhook.clone()).filter(|name| !name.is_empty()),
             from_ms: self.from,
-            ..Filter::default()
+            ..DocumentFilter::default()
         }
     }
 
@@ -84,7 +88,7 @@ pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
     view.respond(ops, StatusCode::OK)
 }
 
-fn summary(backlogs: &[Backlog]) -> Markup {
+fn summary(backlogs: &[EndpointBacklog]) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         @if backlogs.is_empty() {
@@ -115,9 +119,9 @@ fn summary(backlogs: &[Backlog]) -> Markup {
     }
 }
 
-fn filters(query: &Query, backlogs: &[Backlog]) -> Markup {
-    let own = |one: &&Backlog| query.webhook.is_empty() || one.endpoint == query.webhook;
-    let count = |of: fn(&Backlog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
+fn filters(query: &Query, backlogs: &[EndpointBacklog]) -> Markup {
+    let own = |one: &&EndpointBacklog| query.webhook.is_empty() || one.endpoint == query.webhook;
+    let count = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
     let (waiting, leased, dead) = (
         count(|one| one.waiting),
         count(|one| one.leased),
@@ -144,7 +148,7 @@ fn filters(query: &Query, backlogs: &[Backlog]) -> Markup {
 }
 
 /// Documents, and who called whom in their calls.
-type Listed<'l> = (&'l [DocumentRow], &'l [Parties]);
+type Listed<'l> = (&'l [DocumentRow], &'l [CallParties]);
 
 fn list(ops: &Ops, query: &Query, (documents, known): Listed<'_>, paused: Paused<'_>) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
@@ -171,7 +175,7 @@ fn list(ops: &Ops, query: &Query, (documents, known): Listed<'_>, paused: Paused
 fn again(query: &Query) -> Markup {
     let address = query.address("/outbox/replay", &query.state, None);
     html! {
-        @if query.state == State::Delivered.as_str() {
+        @if query.state == DocumentState::Delivered.as_str() {
             a.again href=(address) { "Send what was delivered once more …" }
         } @else {
             a.button.again href=(address) { "Send these again …" }
@@ -180,14 +184,14 @@ fn again(query: &Query) -> Markup {
 }
 
 /// Who called whom in the calls of these documents.
-pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
+pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<CallParties> {
     let uuids: Vec<&str> = documents.iter().map(|one| one.call_uuid.as_str()).collect();
     // Without them a row says less.
     let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
     let running = ops
         .live_calls
         .runs(usize::MAX, |run| uuids.contains(&run.uuid.as_str()));
-    known.extend(running.iter().map(|run| Parties {
+    known.extend(running.iter().map(|run| CallParties {
         call_uuid: run.uuid.clone(),
         caller: run.caller.clone(),
         called: run.called.clone(),
@@ -200,10 +204,10 @@ pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties
 }
 
 /// Whose call a document is about.
-pub(crate) fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
+pub(crate) fn whose(document: &DocumentRow, known: &[CallParties]) -> Markup {
     let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
     html! {
-        @if let Some(Parties { caller, called, .. }) = parties {
+        @if let Some(CallParties { caller, called, .. }) = parties {
             (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
         }
     }
@@ -213,7 +217,7 @@ pub(crate) fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
 pub(crate) fn rows(
     ops: &Ops,
     documents: &[DocumentRow],
-    known: &[Parties],
+    known: &[CallParties],
     paused: Paused<'_>,
 ) -> Markup {
     let now_ms = clock::now_ms();
@@ -229,7 +233,7 @@ pub(crate) fn rows(
                         (components::state(one, paused))
                         span.end.quiet { (next(one, paused, now_ms)) }
                     }
-                    @if !one.last_result.is_empty() && one.state != State::Delivered {
+                    @if !one.last_result.is_empty() && one.state != DocumentState::Delivered {
                         p.why { (one.last_result) }
                     }
                 }
@@ -244,7 +248,7 @@ fn next(one: &DocumentRow, paused: Paused<'_>, now_ms: i64) -> String {
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
     };
-    let waits = one.state == State::Waiting && !paused(&one.endpoint);
+    let waits = one.state == DocumentState::Waiting && !paused(&one.endpoint);
     match one.due_ms.filter(|_| waits) {
         Some(due) => format!("{attempts}, next {}", format::away(due, now_ms)),
         None => attempts,

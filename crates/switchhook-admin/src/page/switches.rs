@@ -24,7 +24,7 @@ pub(crate) async fn body(ops: &Ops) -> Markup {
     let mut names = Vec::with_capacity(addresses.len());
     for address in &addresses {
         // Without its name it is shown by its address.
-        names.push(ops.store.switch_at(address).await.ok().flatten());
+        names.push(ops.store.switch_name_at(address).await.ok().flatten());
     }
     html! {
         h1 { "Switches" }

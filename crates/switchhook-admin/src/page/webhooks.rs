@@ -9,7 +9,7 @@ use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
 use super::health::Health;
 use super::unread;
@@ -56,7 +56,8 @@ pub(crate) async fn body(ops: &Ops) -> Markup {
     let mut all = Health::all(ops, &figures);
     // Those that documents do not reach are ill, too.
     let troubled = |one: &Health| {
-        let of = |backlog: &&Backlog| backlog.endpoint == one.name && backlog.paused.is_some();
+        let of =
+            |backlog: &&EndpointBacklog| backlog.endpoint == one.name && backlog.paused.is_some();
         one.is_ill()
             || Slowed::of(&one.name, &figures).is_some()
             || backlogs.iter().flatten().any(|one| of(&one))
@@ -95,7 +96,12 @@ fn shown(one: &Health, figures: &MetricsReader<'_>) -> bool {
     one.name != metric_names::UNKNOWN || !reasons(&one.name, figures).is_empty()
 }
 
-fn card(ops: &Ops, one: &Health, figures: &MetricsReader<'_>, backlogs: &[Backlog]) -> Markup {
+fn card(
+    ops: &Ops,
+    one: &Health,
+    figures: &MetricsReader<'_>,
+    backlogs: &[EndpointBacklog],
+) -> Markup {
     let backlog = backlogs.iter().find(|backlog| backlog.endpoint == one.name);
     let unused = one.samples.is_empty()
         && reasons(&one.name, figures).is_empty()
@@ -136,7 +142,7 @@ fn delays(
     ops: &Ops,
     one: &Health,
     figures: &MetricsReader<'_>,
-    backlog: Option<&Backlog>,
+    backlog: Option<&EndpointBacklog>,
 ) -> Markup {
     let slowed = Slowed::of(&one.name, figures);
     let now_ms = clock::now_ms();
@@ -230,7 +236,11 @@ fn attempts(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
         .collect()
 }
 
-fn deliveries(webhook: &str, figures: &MetricsReader<'_>, backlog: Option<&Backlog>) -> Markup {
+fn deliveries(
+    webhook: &str,
+    figures: &MetricsReader<'_>,
+    backlog: Option<&EndpointBacklog>,
+) -> Markup {
     let counted = attempts(webhook, figures);
     let (waiting, dead) = backlog.map_or((0, 0), |one| (one.waiting + one.leased, one.dead));
     html! {

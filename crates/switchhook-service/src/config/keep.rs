@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use super::section::Section;
 use super::value::{duration, optional};
-use switchhook_store::Keep;
+use switchhook_store::Retention;
 
 /// A minute, for tests of a lab, to a hundred years.
 const RANGE: RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(100 * 366 * 24 * 3_600);
 
-pub(super) fn keep(mut section: Section<'_>) -> Keep {
-    let default = Keep::default();
+pub(super) fn keep(mut section: Section<'_>) -> Retention {
+    let default = Retention::default();
     let mut take = |key, default| section.get_or(key, default, optional(duration(RANGE)));
-    Keep {
+    Retention {
         calls: take("calls", default.calls),
-        answers: take("answers", default.answers),
+        responses: take("answers", default.responses),
         delivered: take("delivered", default.delivered),
         dead: take("dead", default.dead),
     }

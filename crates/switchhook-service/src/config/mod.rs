@@ -49,7 +49,7 @@ pub use settings::{
     Store, Switch,
 };
 use switchhook_core::tenants::Route;
-use switchhook_store::Keep;
+use switchhook_store::Retention;
 pub use tenants::Tenant;
 pub use webhook::{Delivery, Webhook, Widget};
 
@@ -69,7 +69,7 @@ pub struct Config {
     /// Where documents wait.
     pub store: Store,
     /// How long what is over is kept.
-    pub keep: Keep,
+    pub keep: Retention,
     /// How much is taken on at once.
     pub limits: Limits,
     /// "Webhook for Account" and the time zone.

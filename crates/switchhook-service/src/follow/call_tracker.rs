@@ -111,7 +111,7 @@ impl CallTracker {
         if self.is_taken_up {
             return Ok(());
         }
-        let noted = store.switch_at(&self.address).await?;
+        let noted = store.switch_name_at(&self.address).await?;
         if let Some(name) = noted.or_else(|| self.given.clone()) {
             self.take_up(name, store, asked_us).await?;
         }
@@ -170,7 +170,7 @@ impl CallTracker {
     ) -> Result<(), StoreError> {
         self.remember(&name, store).await?;
         let rows = store.load_legs().await?;
-        let read_until = store.cdr_read(&name).await?;
+        let read_until = store.cdr_progress(&name).await?;
         let own = rows.into_iter().filter(|row| row.switch == name);
         let legs: Vec<Leg> = own.filter_map(read).collect();
         if !legs.is_empty() {

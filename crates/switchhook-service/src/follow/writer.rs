@@ -163,7 +163,7 @@ async fn afterwards(store: &Store, stored: Vec<Job>, whole: bool) {
             Job::Tell(Teller(waiting)) => drop(waiting.try_send(Ok(()))),
             // What is not noted is read again after a restart.
             Job::CdrsRead { switch, until_us } => {
-                drop(store.put_cdr_read(&switch, until_us).await);
+                drop(store.put_cdr_progress(&switch, until_us).await);
             }
             Job::Leg(_) | Job::Forget { .. } | Job::Finish(_) | Job::Switch { .. } => {}
         }
@@ -194,7 +194,7 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
         Job::Leg(leg) => store.put_leg(leg).await,
         Job::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
         Job::Finish(call) => finish(store, *call).await,
-        Job::Switch { address, name } => store.put_switch(&address, &name).await,
+        Job::Switch { address, name } => store.put_switch_name(&address, &name).await,
         Job::CdrsRead { .. } | Job::Tell(_) => Ok(()),
     }
 }
@@ -237,7 +237,7 @@ mod tests {
             channels: Vec::new(),
             documents: Vec::new(),
             summary: None,
-            story: String::new(),
+            history: String::new(),
             unpublished: None,
         }))
     }

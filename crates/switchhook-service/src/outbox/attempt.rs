@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint_limiter::Ended;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
 use crate::retry::{self, Next, Outcome};
-use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
+use switchhook_store::{AttemptResult, ClaimedDocument, Clock, DeliveryOutcome, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// The longest error text kept; a receiver's text may be in it.
@@ -20,7 +20,7 @@ pub(super) async fn attempt<D: Deliver>(
     store: Store,
     deliver: &D,
     endpoint: &Endpoint,
-    claimed: Claimed,
+    claimed: ClaimedDocument,
 ) -> Ended {
     let begun = Instant::now();
     let clock = store.clock();
@@ -39,7 +39,7 @@ pub(super) async fn attempt<D: Deliver>(
     verdict.ended
 }
 
-fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
+fn prepare(claimed: &ClaimedDocument, endpoint: &Endpoint, clock: Clock) -> Delivery {
     let now_s = i64::try_from(clock.since_1970().as_secs()).unwrap_or(i64::MAX);
     let mut headers = vec![
         (ID_HEADER, claimed.webhook_id.clone()),
@@ -61,7 +61,7 @@ fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
 }
 
 struct Verdict {
-    settled: Settled,
+    settled: DeliveryOutcome,
     ended: Ended,
 }
 
@@ -73,18 +73,18 @@ fn judge(
 ) -> Verdict {
     if matches!(answer, Ok(reply) if (200..300).contains(&reply.status)) {
         return Verdict {
-            settled: Settled::Delivered,
+            settled: DeliveryOutcome::Delivered,
             ended: Ended::Delivered,
         };
     }
     let asked = asked_wait(answer, clock);
     let outcome = asked.map_or(Outcome::Failed, Outcome::RetryAfter);
     let settled = match retry::next(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        Next::At(wait) => Settled::Again {
+        Next::At(wait) => DeliveryOutcome::Retry {
             wait,
             not_before: retry::least_gap(attempt).max(asked.unwrap_or_default()),
         },
-        Next::Dead => Settled::Dead,
+        Next::Dead => DeliveryOutcome::Dead,
     };
     let ended = match (answer, asked) {
         (
@@ -103,12 +103,12 @@ fn asked_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> 
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
+fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptResult {
     let (status, error) = match answer {
         Ok(reply) => (Some(reply.status), None),
         Err(text) => (None, Some(clip(text))),
     };
-    AttemptReport {
+    AttemptResult {
         took,
         status,
         error,
@@ -120,8 +120,8 @@ fn clip(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
-    let Claimed {
+fn tell(claimed: &ClaimedDocument, verdict: &Verdict, report: &AttemptResult) {
+    let ClaimedDocument {
         webhook_id,
         endpoint,
         call_uuid,
@@ -131,7 +131,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
     let (status, error) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
     let outcome = match verdict.settled {
-        Settled::Delivered => {
+        DeliveryOutcome::Delivered => {
             tracing::info!(
                 webhook_id,
                 endpoint,
@@ -143,7 +143,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
             );
             "delivered"
         }
-        Settled::Again { wait, .. } => {
+        DeliveryOutcome::Retry { wait, .. } => {
             let next_s = wait.as_secs();
             tracing::debug!(
                 webhook_id,
@@ -158,7 +158,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
             );
             "failed"
         }
-        Settled::Dead => {
+        DeliveryOutcome::Dead => {
             tracing::error!(
                 webhook_id,
                 endpoint,
@@ -193,12 +193,12 @@ async fn pause(store: &Store, endpoint: &str) {
 /// document is sent once more under the same id.
 async fn settle(
     store: &Store,
-    claimed: &Claimed,
-    settled: Settled,
-    report: AttemptReport,
+    claimed: &ClaimedDocument,
+    settled: DeliveryOutcome,
+    report: AttemptResult,
     until: Instant,
 ) {
-    let Claimed {
+    let ClaimedDocument {
         lease,
         webhook_id,
         call_uuid,

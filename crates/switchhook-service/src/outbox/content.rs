@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use switchhook_store::Content;
+use switchhook_store::RequestContent;
 use switchhook_webhook::Prepared;
 
 /// What is stored of a request: all of it but its secrets, which are added at every
 /// attempt.
-pub fn content(request: &Prepared) -> Content {
+pub fn content(request: &Prepared) -> RequestContent {
     let headers = request
         .headers
         .iter()
         .filter(|(_, value)| !value.is_sensitive());
-    Content {
+    RequestContent {
         method: Some(request.method.to_string()),
         url: Some(request.url.to_string()),
         headers: headers

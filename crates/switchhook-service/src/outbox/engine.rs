@@ -15,7 +15,7 @@ use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
+use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError};
 
 /// What a task of the engine did, for the endpoint of that name.
 enum Done {
@@ -34,14 +34,14 @@ struct Task {
 
 /// What one endpoint may begin now.
 struct Share {
-    want: Want,
+    want: ClaimRequest,
     /// The endpoint had room for more.
     is_cut: bool,
 }
 
 impl Share {
     /// Whether all of it was taken, and more could be: others may have left some.
-    fn has_more(&self, claimed: &[Claimed]) -> bool {
+    fn has_more(&self, claimed: &[ClaimedDocument]) -> bool {
         let own = claimed
             .iter()
             .filter(|claimed| claimed.endpoint == self.want.endpoint);
@@ -176,7 +176,7 @@ impl<D: Deliver> Engine<D> {
         shares
     }
 
-    fn begin(&mut self, claimed: Claimed, now: Instant) {
+    fn begin(&mut self, claimed: ClaimedDocument, now: Instant) {
         let Some((options, lane)) = self.lanes.get_mut(&claimed.endpoint) else {
             return; // Not asked for; its lease ends by itself.
         };
@@ -258,7 +258,7 @@ impl<D: Deliver> Engine<D> {
                 ..Task::default()
             };
             self.spawn(task, async move {
-                let pulled = store.pull_forward(&name).await;
+                let pulled = store.make_backlog_due(&name).await;
                 Done::Pulled(name, pulled)
             });
         }
@@ -316,9 +316,9 @@ impl<D: Deliver> Engine<D> {
     }
 }
 
-fn want(name: &str, room: usize) -> Option<Want> {
+fn want(name: &str, room: usize) -> Option<ClaimRequest> {
     let limit = u32::try_from(room).unwrap_or(u32::MAX);
-    (limit > 0).then(|| Want {
+    (limit > 0).then(|| ClaimRequest {
         endpoint: name.to_owned(),
         limit,
     })

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::health::Health;
-use switchhook_store::{Content, DeliveryKind, Keep, Store};
+use switchhook_store::{DeliveryKind, RequestContent, Retention, Store};
 use switchhook_webhook::signing::Signer;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
@@ -74,7 +74,7 @@ pub struct Delivery {
     /// Number of this attempt, from 1.
     pub attempt: u32,
     /// Method, URL and headers of its own, where it has them, and the body.
-    pub content: Content,
+    pub content: RequestContent,
     /// `webhook-id`, `webhook-timestamp` and, of an endpoint with secrets,
     /// `webhook-signature`: sent besides `content.headers`.
     pub headers: Vec<(&'static str, String)>,
@@ -107,7 +107,7 @@ pub struct OutboxOptions {
     /// How long attempts may go on after shutdown began.
     pub drain: Duration,
     /// How long what is over is kept.
-    pub keep: Keep,
+    pub keep: Retention,
     /// How often what is kept no longer is removed and pauses are looked up.
     pub housekeeping: Duration,
     /// Attempts at a time, over all endpoints; an endpoint with none under way may begin one
@@ -120,7 +120,7 @@ impl Default for OutboxOptions {
         Self {
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(10),
-            keep: Keep::default(),
+            keep: Retention::default(),
             housekeeping: Duration::from_secs(10),
             in_flight: 64,
         }

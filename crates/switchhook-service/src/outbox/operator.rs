@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use switchhook_store::{DocumentDetail, DocumentRow, Filter, State, Store, StoreError};
+use switchhook_store::{
+    DocumentDetail, DocumentFilter, DocumentRow, DocumentState, Store, StoreError,
+};
 
 /// What `outbox retry` does.
 #[derive(Debug, Clone, Default)]
 pub struct RetryOptions {
     /// Which documents. Without states and ids: the dead and the waiting ones.
-    pub filter: Filter,
+    pub filter: DocumentFilter,
     /// Only say how many.
     pub dry_run: bool,
     /// So many a second, from now on; all at once without. The endpoint's own
@@ -34,7 +36,7 @@ pub struct Replayed {
 /// [`StoreError`].
 pub async fn list(
     store: &Store,
-    filter: &Filter,
+    filter: &DocumentFilter,
     limit: u32,
 ) -> Result<Vec<DocumentRow>, StoreError> {
     store.documents(filter, limit).await
@@ -83,9 +85,9 @@ pub async fn resume(store: &Store, endpoint: &str) -> Result<bool, StoreError> {
     store.resume(endpoint).await
 }
 
-fn with_default_states(mut filter: Filter) -> Filter {
+fn with_default_states(mut filter: DocumentFilter) -> DocumentFilter {
     if filter.states.is_empty() && filter.ids.is_empty() {
-        filter.states = vec![State::Dead, State::Waiting];
+        filter.states = vec![DocumentState::Dead, DocumentState::Waiting];
     }
     filter
 }
@@ -113,10 +115,13 @@ mod tests {
     #[test]
     fn what_was_delivered_is_sent_again_only_when_it_is_asked_for() {
         let states = |filter| with_default_states(filter).states;
-        assert_eq!(states(Filter::default()), [State::Dead, State::Waiting]);
-        let by_id = Filter {
+        assert_eq!(
+            states(DocumentFilter::default()),
+            [DocumentState::Dead, DocumentState::Waiting]
+        );
+        let by_id = DocumentFilter {
             ids: vec!["msg_1".into()],
-            ..Filter::default()
+            ..DocumentFilter::default()
         };
         assert!(
             states(by_id).is_empty(),

@@ -36,7 +36,7 @@ use std::time::Duration;
 use minijinja::{Environment, UndefinedBehavior};
 use tokio::sync::Semaphore;
 
-use switchhook_store::Published;
+use switchhook_store::PublishedCall;
 
 pub use engine::Engine;
 pub use folder::{Folder, Seen, encoded};
@@ -83,7 +83,7 @@ pub trait DocumentMaker: Send + Sync + 'static {
     ///
     /// # Errors
     /// What waits cannot be read.
-    fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error>;
+    fn publish(&self, json: &str, links: &Links) -> Result<PublishedCall, serde_json::Error>;
 }
 
 /// Where recordings become reachable.

@@ -16,7 +16,7 @@ use super::{DocumentMaker, Links, Publisher, SETTLED, Seen, Trouble};
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
-use switchhook_store::{Published, Store, Unpublished};
+use switchhook_store::{PublishedCall, Store, UnpublishedCall};
 
 /// Between two looks: a share of the time that the call has waited, within these.
 const SOONEST: Duration = Duration::from_millis(500);
@@ -48,7 +48,7 @@ impl fmt::Debug for StoreContext {
 /// What came of a look at a call.
 enum Looked {
     /// Its documents can be made.
-    Done(Published),
+    Done(PublishedCall),
     /// Once more, after this.
     Again(Duration),
 }
@@ -57,7 +57,7 @@ type Files = BTreeMap<String, Result<(String, Seen), Trouble>>;
 
 impl StoreContext {
     /// Looks at a claimed call once, until `stop`.
-    pub(super) async fn see_to(&self, call: Unpublished, stop: &CancellationToken) {
+    pub(super) async fn see_to(&self, call: UnpublishedCall, stop: &CancellationToken) {
         let looked = tokio::select! {
             biased;
             () = stop.cancelled() => Looked::Again(Duration::ZERO),
@@ -76,7 +76,7 @@ impl StoreContext {
     }
 
     /// Prolongs the lease; returns when another has it.
-    async fn lose(&self, call: &Unpublished) {
+    async fn lose(&self, call: &UnpublishedCall) {
         loop {
             sleep(LEASE / 3).await;
             if matches!(self.store.postpone(call, LEASE).await, Ok(false)) {
@@ -85,7 +85,7 @@ impl StoreContext {
         }
     }
 
-    async fn look(&self, call: &Unpublished) -> Looked {
+    async fn look(&self, call: &UnpublishedCall) -> Looked {
         let call_uuid = &call.call_uuid;
         let paths = match self.making.recordings(&call.json) {
             Ok(paths) => paths,
@@ -94,15 +94,15 @@ impl StoreContext {
                 return Looked::Again(UNREAD);
             }
         };
-        let end = Instant::now() + call.left.max(LAST_TRY);
+        let end = Instant::now() + call.remaining.max(LAST_TRY);
         let links = match self.making.publisher() {
             None => Some(Links::new()),
             Some(publisher) => self.links(&publisher, call, paths, end).await,
         };
         let Some(links) = links else {
             counter!(metric_names::PUBLISHED, "outcome" => "again").increment(1);
-            let wait = (call.since / SHARE).clamp(SOONEST, LATEST);
-            return Looked::Again(wait.min(call.left));
+            let wait = (call.waited / SHARE).clamp(SOONEST, LATEST);
+            return Looked::Again(wait.min(call.remaining));
         };
         match self.making.publish(&call.json, &links) {
             Ok(published) => {
@@ -120,11 +120,11 @@ impl StoreContext {
     async fn links(
         &self,
         publisher: &Publisher,
-        call: &Unpublished,
+        call: &UnpublishedCall,
         paths: Vec<String>,
         end: Instant,
     ) -> Option<Links> {
-        let may_wait = !call.left.is_zero();
+        let may_wait = !call.remaining.is_zero();
         let files = files(publisher, paths, may_wait).await;
         let mut links = Links::new();
         let waits = |trouble: &Trouble| may_wait && !matches!(trouble, Trouble::Never(_));
@@ -174,7 +174,7 @@ impl StoreContext {
 
     /// Deletes what was uploaded of a call that was forgotten meanwhile: nothing is stored of it, so
     /// nothing would find it again. What another instance has done or does is left alone.
-    async fn take_back(&self, call: &Unpublished) {
+    async fn take_back(&self, call: &UnpublishedCall) {
         let uuid: &str = &call.call_uuid;
         let waits = self.store.unpublished_until(&[uuid]).await;
         let documents = self.store.documents_of(&[uuid]).await;
@@ -195,7 +195,7 @@ impl StoreContext {
     }
 
     /// Offers it to the store for as long as the lease lasts; after that another look is taken.
-    async fn exchange(&self, call: Unpublished, published: Published) {
+    async fn exchange(&self, call: UnpublishedCall, published: PublishedCall) {
         let until = Instant::now() + LEASE / 3;
         loop {
             let error = match self.store.publish(call.clone(), published.clone()).await {

@@ -23,7 +23,7 @@ use switchhook_core::metric_names;
 use switchhook_core::recording::Recording;
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_store::{
-    CallSummary, Content, DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument,
+    CallSummary, DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, RequestContent,
 };
 use switchhook_webhook as webhook;
 
@@ -143,7 +143,7 @@ impl Flows {
                 .collect(),
             documents: documents.collect(),
             summary: Some(summary(&over)),
-            story: String::new(),
+            history: String::new(),
             unpublished,
         };
         Finished { call, story }
@@ -206,9 +206,9 @@ impl Flows {
     /// The request to `name`, frozen. One that cannot be rendered is kept all the same,
     /// with the predefined document as its body, and shows in the outbox.
     pub(super) fn document(&self, name: &str, over: &Over<'_>) -> NewDocument {
-        let predefined = || Content {
+        let predefined = || RequestContent {
             body: over.document.to_string().into(),
-            ..Content::default()
+            ..RequestContent::default()
         };
         // One that the configuration has lost while the call's recordings were waited for.
         let content = self.webhook(name).map_or_else(predefined, |webhook| {
@@ -266,8 +266,11 @@ pub(super) fn say_what_is_missing(call_uuid: &str, story: &CallHistory) {
 impl Finished {
     fn stored(self) -> FinishedCallRecord {
         // A story that cannot be told must not hold up the documents.
-        let story = serde_json::to_string(&self.story).unwrap_or_default();
-        FinishedCallRecord { story, ..self.call }
+        let history = serde_json::to_string(&self.story).unwrap_or_default();
+        FinishedCallRecord {
+            history,
+            ..self.call
+        }
     }
 }
 
@@ -284,7 +287,7 @@ impl Over<'_> {
     fn render(
         &self,
         webhook: &webhook::Webhook,
-    ) -> Result<Content, switchhook_core::outcome::Failure> {
+    ) -> Result<RequestContent, switchhook_core::outcome::Failure> {
         let mut with_call = self.document.clone();
         if let Some(fields) = with_call.as_object_mut() {
             fields.insert("call".into(), self.values.clone());

@@ -185,7 +185,7 @@ impl Service {
         let http_listener = bind("[listen] http", config.listen.http).await?;
         let http_address = local(&http_listener, "[listen] http")?;
         let store = Store::open(store::StoreOptions {
-            place: instance_id::of(http_address),
+            instance_id: instance_id::of(http_address),
             ..build::store_options(config, Role::Serve)
         });
         let store = store.await?;

@@ -23,7 +23,7 @@ use crate::call_control::{BackgroundRequest, CallPersistence, KeptAnswer, Webhoo
 use crate::outbox::content::{content, flow_variables};
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces;
-use switchhook_store::{Content, DeliveryKind, KeptResponse, NewDocument, Store};
+use switchhook_store::{DeliveryKind, NewDocument, PersistedResponse, RequestContent, Store};
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 
 use super::build::Built;
@@ -84,7 +84,7 @@ impl CallPersistence for StorePersistence {
             .into_iter()
             .map(|(name, value)| (name, value.into()))
             .collect();
-        let response = KeptResponse {
+        let response = PersistedResponse {
             call_uuid: answer.call,
             flow: answer.flow.unwrap_or_default(),
             webhook: answer.webhook,
@@ -215,7 +215,7 @@ fn request(webhook: &Webhook, delivery: &Delivery) -> Result<Prepared, String> {
     Ok(request)
 }
 
-fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
+fn frozen(content: &RequestContent, url: &str) -> Result<Prepared, String> {
     let method = content.method.as_deref().unwrap_or("POST");
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
     let url = Url::parse(url).map_err(|error| format!("the stored URL is not valid: {error}"))?;
@@ -233,7 +233,7 @@ fn frozen(content: &Content, url: &str) -> Result<Prepared, String> {
 
 /// The request could not be made when the document was frozen: perhaps it can with the
 /// webhook as it is configured now. The body stays what it is.
-fn rendered(webhook: &Webhook, content: &Content) -> Result<Prepared, String> {
+fn rendered(webhook: &Webhook, content: &RequestContent) -> Result<Prepared, String> {
     let document: Value = serde_json::from_slice(&content.body).unwrap_or_default();
     let call = webhook::Call {
         headers: &flow_variables(&document),
@@ -262,7 +262,7 @@ mod tests {
     use switchhook_sim::receiver::Receiver;
 
     fn delivery(kind: DeliveryKind) -> Delivery {
-        let content = Content {
+        let content = RequestContent {
             method: Some("POST".into()),
             url: None,
             headers: Vec::new(),

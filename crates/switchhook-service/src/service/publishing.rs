@@ -12,7 +12,7 @@ use switchhook_core::call_history::CallHistory;
 use switchhook_core::details;
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::recording::Recording;
-use switchhook_store::{NewUnpublished, Published};
+use switchhook_store::{NewUnpublishedCall, PublishedCall};
 
 use super::document_builder::{self, DocumentBuilder, Flows, Over};
 use super::recordings::PublicUrl;
@@ -35,7 +35,7 @@ impl Flows {
         over: &Over<'_>,
         story: &CallHistory,
         webhooks: &[String],
-    ) -> Option<NewUnpublished> {
+    ) -> Option<NewUnpublishedCall> {
         let publisher = self.publisher().filter(|_| !webhooks.is_empty())?;
         let mut recordings = details::kept_recordings(over.call).into_iter();
         recordings.find(|recording| publisher.has(&recording.path))?;
@@ -50,7 +50,7 @@ impl Flows {
         let told = |error: &serde_json::Error| {
             error!(call_uuid = over.call.id, %error, "a call cannot wait for its recordings");
         };
-        Some(NewUnpublished {
+        Some(NewUnpublishedCall {
             json: json.inspect_err(told).ok()?,
             wait: publisher.wait(),
         })
@@ -63,7 +63,7 @@ impl Flows {
         }
     }
 
-    fn publish(&self, waiting: Waiting<'_>, links: &Links) -> Published {
+    fn publish(&self, waiting: Waiting<'_>, links: &Links) -> PublishedCall {
         let mut call = waiting.call.into_owned();
         let recordings = call.legs.iter_mut().flat_map(|leg| &mut leg.recordings);
         for recording in recordings {
@@ -79,9 +79,9 @@ impl Flows {
         story.missing = details::missing(&over.document);
         document_builder::say_what_is_missing(&call.id, &story);
         let lacks = !story.missing.is_empty();
-        Published {
+        PublishedCall {
             documents: names.map(|name| self.document(name, &over)).collect(),
-            incomplete: lacks.then(|| serde_json::to_string(&story).unwrap_or_default()),
+            incomplete_history: lacks.then(|| serde_json::to_string(&story).unwrap_or_default()),
         }
     }
 }
@@ -97,7 +97,7 @@ impl DocumentMaker for DocumentBuilder {
         Ok(kept.map(|recording| recording.path.clone()).collect())
     }
 
-    fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error> {
+    fn publish(&self, json: &str, links: &Links) -> Result<PublishedCall, serde_json::Error> {
         let waiting: Waiting<'_> = serde_json::from_str(json)?;
         Ok(self.flows.load().publish(waiting, links))
     }

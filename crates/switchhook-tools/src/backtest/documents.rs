@@ -11,7 +11,7 @@ use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
 use switchhook_service::recorder::{Payload, What};
-use switchhook_store::{Content, RecentCall};
+use switchhook_store::{RecentCall, RequestContent};
 use switchhook_webhook as webhook;
 
 use super::Backtest;
@@ -22,7 +22,7 @@ const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it
 
 impl Backtest<'_> {
     /// Makes the documents of one call anew: `sent` are the webhooks and what was frozen for each.
-    pub fn documents(&mut self, call: &RecentCall, sent: &[(String, Content)]) {
+    pub fn documents(&mut self, call: &RecentCall, sent: &[(String, RequestContent)]) {
         let base = sent
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
@@ -52,7 +52,7 @@ impl Backtest<'_> {
         call: &RecentCall,
         widget: &WebhookTask,
         name: &str,
-        was: &Content,
+        was: &RequestContent,
         document: &Value,
         bytes: &Bytes,
     ) {
@@ -77,7 +77,7 @@ impl Backtest<'_> {
     }
 }
 
-fn parts(content: &Content) -> BTreeMap<String, String> {
+fn parts(content: &RequestContent) -> BTreeMap<String, String> {
     request(&What::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
@@ -106,7 +106,7 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
 /// `call.*` as far as it is kept.
 fn values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let story: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
+    let story: CallHistory = serde_json::from_str(&call.history).unwrap_or_default();
     let leg = story.legs.first();
     let start = story.legs.iter().filter_map(|leg| leg.created_us).min();
     let end = story.legs.iter().filter_map(|leg| leg.ended_us).max();

@@ -147,7 +147,7 @@ async fn what_is_uploaded_of_a_caller_who_is_forgotten_meanwhile_is_taken_back()
         sleep(Duration::from_millis(20)).await;
     }
     let url = format!("sqlite:{}", stage.folder.path().join("store.db").display());
-    let store = Store::open(StoreOptions::new(url, Role::Beside))
+    let store = Store::open(StoreOptions::new(url, Role::Command))
         .await
         .unwrap();
     let caller = Caller::new("919879072567").unwrap();
