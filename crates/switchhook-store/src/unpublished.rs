@@ -35,8 +35,8 @@ impl Store {
         self.write(Postpone { id, token, by }).await
     }
 
-    /// Exchanges a call for its documents. Returns whether the lease was still held and nobody
-    /// had published the call. A document that the call has for a webhook already stays as it is.
+    /// Exchanges a call for its documents. Returns whether the lease was still held and the call
+    /// not yet published. A document that the call has for a webhook already stays as it is.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same call may be

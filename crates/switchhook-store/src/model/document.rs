@@ -1,10 +1,11 @@
-//! Documents and background requests: what is delivered, its state, lease and attempts.
+//! Documents and background requests: what is delivered, and its state.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+use super::attempt::Attempt;
 
 /// What a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -139,97 +140,6 @@ impl std::str::FromStr for DocumentState {
     }
 }
 
-/// A claim's lease on one document: the proof that the claimer settles it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The document's row.
-    pub(crate) id: i64,
-    /// The lease's token.
-    pub(crate) token: Vec<u8>,
-    /// The document's `webhook-id`, for messages.
-    pub(crate) webhook_id: String,
-}
-
-impl Lease {
-    /// Returns the `webhook-id` of the leased document.
-    #[must_use]
-    pub fn webhook_id(&self) -> &str {
-        &self.webhook_id
-    }
-}
-
-/// A leased document, to be sent now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimedDocument {
-    /// The lease, which settles the document.
-    pub lease: Lease,
-    /// `webhook-id`; every attempt has the same.
-    pub webhook_id: String,
-    /// What it is.
-    pub kind: DeliveryKind,
-    /// The endpoint that receives it.
-    pub endpoint: String,
-    /// Unique-ID of the call's first leg, for the log.
-    pub call_uuid: String,
-    /// The flow's name.
-    pub flow: String,
-    /// The request; every attempt has the same.
-    pub content: RequestContent,
-    /// Number of this attempt, from 1.
-    pub attempt: u32,
-    /// From the first attempt to this one.
-    pub since_first: Duration,
-}
-
-/// How many documents of one endpoint may be claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClaimRequest {
-    /// The endpoint.
-    pub endpoint: String,
-    /// The most documents to claim.
-    pub limit: u32,
-}
-
-/// The outcome of a claimed document's attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryOutcome {
-    /// The receiver answered 2xx.
-    Delivered,
-    /// The attempt failed; another one follows.
-    Retry {
-        /// From now to the next attempt.
-        wait: Duration,
-        /// The earliest next attempt from now, also when the endpoint's backlog is made due.
-        not_before: Duration,
-    },
-    /// The last attempt failed.
-    Dead,
-}
-
-/// How an attempt went, for the history.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AttemptResult {
-    /// How long the attempt took.
-    pub took: Duration,
-    /// HTTP status, when there was one.
-    pub status: Option<u16>,
-    /// Why the attempt failed, without secrets.
-    pub error: Option<String>,
-}
-
-/// An attempt in a document's history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Attempt {
-    /// When the attempt began, by the store's clock.
-    pub started_ms: i64,
-    /// How long the attempt took.
-    pub took_ms: i64,
-    /// HTTP status, when there was one.
-    pub status: Option<u16>,
-    /// Why the attempt failed, without secrets.
-    pub error: Option<String>,
-}
-
 /// A document in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DocumentRow {
@@ -268,12 +178,9 @@ pub struct DocumentDetail {
     pub row: DocumentRow,
     /// The request.
     pub content: RequestContent,
-    /// The last attempts, oldest first; at most [`ATTEMPTS_KEPT`].
+    /// The last attempts, oldest first; at most [`ATTEMPTS_KEPT`](super::ATTEMPTS_KEPT).
     pub attempts: Vec<Attempt>,
 }
-
-/// How many attempts of a document's history are kept.
-pub const ATTEMPTS_KEPT: u32 = 50;
 
 /// A selection of documents; every condition must match. An empty filter selects all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

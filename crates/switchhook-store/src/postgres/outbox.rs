@@ -2,7 +2,6 @@
 
 use sqlx::postgres::PgConnection;
 
-use crate::clock::millis;
 use crate::model::ATTEMPTS_KEPT;
 use crate::operation::Write;
 use crate::sql::outbox::Settle;
@@ -13,8 +12,7 @@ impl Write<PgConnection> for Settle {
     /// Adds the attempt to the history and removes the oldest ones. The removal does not see the
     /// attempt that is added, so it keeps one less.
     async fn apply(&self, db: &mut PgConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
-        let (state, wait, not_before) = self.next_state();
-        let took_ms = millis(self.result.took);
+        let (started_ms, took_ms) = self.attempt_times(now_ms);
         let sql = concat!(
             "WITH settled AS (",
             settle_document!(),
@@ -28,20 +26,15 @@ impl Write<PgConnection> for Settle {
                  SELECT settled_id, $8, $9, $10, $11 FROM settled)
              SELECT count(*) AS settled FROM settled"
         );
-        let values = values![
-            state,
-            now_ms,
-            millis(wait),
-            millis(not_before),
-            self.lease.id,
-            &self.lease.token,
+        let history = values![
             ATTEMPTS_KEPT - 1,
-            now_ms.saturating_sub(took_ms),
+            started_ms,
             took_ms,
             self.result.status,
             &self.result.error,
         ];
-        let settled = db.row(sql, values, |row| row.integer("settled")).await?;
+        let values = [&self.values(now_ms)[..], history].concat();
+        let settled = db.row(sql, &values, |row| row.integer("settled")).await?;
         Ok(settled == 1)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SqlConnection, rows, statements, values};
+use super::{SqlConnection, Value, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{
     AttemptResult, ClaimRequest, ClaimedDocument, DeliveryOutcome, Lease, NewDocument,
@@ -119,8 +119,27 @@ impl Operation for Settle {
 }
 
 impl Settle {
+    /// Returns the values of `settle_document!`.
+    pub(crate) fn values(&self, now_ms: i64) -> [Value<'_>; 6] {
+        let (state, wait, not_before) = self.next_state();
+        [
+            state.into(),
+            now_ms.into(),
+            millis(wait).into(),
+            millis(not_before).into(),
+            self.lease.id.into(),
+            (&self.lease.token).into(),
+        ]
+    }
+
+    /// Returns when the attempt began, by the store's clock, and how long it took.
+    pub(crate) fn attempt_times(&self, now_ms: i64) -> (i64, i64) {
+        let took_ms = millis(self.result.took);
+        (now_ms.saturating_sub(took_ms), took_ms)
+    }
+
     /// Returns the document's new state, and from now the next attempt and the earliest one.
-    pub(crate) const fn next_state(&self) -> (&'static str, Duration, Duration) {
+    const fn next_state(&self) -> (&'static str, Duration, Duration) {
         match self.outcome {
             DeliveryOutcome::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
             DeliveryOutcome::Retry { wait, not_before } => ("waiting", wait, not_before),

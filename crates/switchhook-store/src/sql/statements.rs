@@ -128,7 +128,7 @@ pub(crate) const HOLDS_ROWS: &str =
          OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)
          OR EXISTS (SELECT 1 FROM unpublished) AS holds_rows";
 
-/// Frees every lease: nobody who holds one has the restored store. The attempts stay counted,
+/// Frees every lease: no process holds one on the restored store. The attempts stay counted,
 /// since they may have reached the receiver.
 pub(crate) const FREE_ALL_LEASES: [&str; 2] = [
     "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'",

@@ -132,7 +132,11 @@ impl Location {
         let wanted = MIGRATOR.iter().map(|m| m.version).max();
         let why = match found {
             Ok(found) if found == wanted => return Ok(()),
-            Ok(found) => format!("version {found:?}, this program has {wanted:?}"),
+            Ok(found) => format!(
+                "the last migration is {}, this program's is {}",
+                found.unwrap_or(0),
+                wanted.unwrap_or(0)
+            ),
             Err(error) => {
                 let error = classify(&self.path, &error);
                 // No such table: no `serve` has opened the file yet.

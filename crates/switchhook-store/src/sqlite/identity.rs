@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::StoreError;
 
 /// The file that was opened, to notice that another one has its name: SQLite would go on
-/// writing to a file that nobody can open again.
+/// writing to a file that no other process can open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     path: PathBuf,

@@ -2,7 +2,6 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use crate::clock::millis;
 use crate::model::ATTEMPTS_KEPT;
 use crate::operation::{Operation, Write};
 use crate::sql::outbox::Settle;
@@ -11,17 +10,8 @@ use crate::sql::{SqlConnection as _, values};
 
 impl Write<SqliteConnection> for Settle {
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<bool, sqlx::Error> {
-        let (state, wait, not_before) = self.next_state();
-        let sql = settle_document!();
-        let values = values![
-            state,
-            now_ms,
-            millis(wait),
-            millis(not_before),
-            self.lease.id,
-            &self.lease.token,
-        ];
-        let is_held = db.run(sql, values).await? == 1;
+        let values = self.values(now_ms);
+        let is_held = db.run(settle_document!(), &values).await? == 1;
         if is_held {
             self.add_attempt(db, now_ms).await?;
         }
@@ -32,12 +22,12 @@ impl Write<SqliteConnection> for Settle {
 impl Settle {
     /// Adds the attempt to the history and removes the oldest ones.
     async fn add_attempt(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<(), sqlx::Error> {
-        let took_ms = millis(self.result.took);
+        let (started_ms, took_ms) = self.attempt_times(now_ms);
         let sql = "INSERT INTO attempt (document_id, started_ms, took_ms, status, error)
              VALUES ($1, $2, $3, $4, $5)";
         let values = values![
             self.lease.id,
-            now_ms.saturating_sub(took_ms),
+            started_ms,
             took_ms,
             self.result.status,
             &self.result.error,

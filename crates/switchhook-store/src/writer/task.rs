@@ -138,7 +138,7 @@ where
             return;
         }
         if self.probe_at.is_none() {
-            tracing::error!(%error, "the store takes no writes; what waits for it goes on waiting");
+            tracing::error!(%error, "the store takes no writes; writes wait until it recovers");
         }
         self.stay_unhealthy(error);
     }
@@ -177,7 +177,7 @@ fn record_commit(took: Duration, writes: usize) {
         tracing::warn!(
             seconds,
             writes,
-            "the store was slow: documents are late by this; its disk or its server has too much to do"
+            "the store was slow, and documents are late by this; check the load of its disk or server"
         );
     }
 }
