@@ -68,7 +68,8 @@ impl FromStr for Rate {
 
 /// Parses the state of a document; `--help` lists all states.
 pub fn state() -> impl TypedValueParser<Value = DocumentState> {
-    PossibleValuesParser::new(DocumentState::ALL.map(DocumentState::as_str)).try_map(|word| word.parse::<DocumentState>())
+    PossibleValuesParser::new(DocumentState::ALL.map(DocumentState::as_str))
+        .try_map(|word| word.parse::<DocumentState>())
 }
 
 /// Parses `NAME=VALUE`.

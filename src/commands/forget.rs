@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use switchhook_service::config::Config;
 use switchhook_service::recordings::Target;
 use switchhook_service::service::target;
-use switchhook_store::{Caller, CallerRecords, CallerCall, ScrubResult, DocumentState};
+use switchhook_store::{Caller, CallerCall, CallerRecords, DocumentState, ScrubResult};
 
 use super::counted;
 use super::store_context::{StoreContext, Times};
@@ -131,7 +131,9 @@ fn listed(found: &CallerRecords, times: &Times) -> String {
         if number > 0 {
             let word = match state {
                 DocumentState::Leased => "being sent",
-                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => state.as_str(),
+                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => {
+                    state.as_str()
+                }
             };
             parts.push(format!(
                 "{} ({word})",

@@ -95,7 +95,9 @@ pub async fn down() -> Row {
     );
     running.stop().await;
     let rows = bench.rows().await;
-    let delivered = rows.iter().filter(|row| row.state == DocumentState::Delivered);
+    let delivered = rows
+        .iter()
+        .filter(|row| row.state == DocumentState::Delivered);
     let mut taken: HashMap<String, usize> = HashMap::new();
     for sent in bench.all_sent() {
         let is_taken = sent.delivery.endpoint == "other" || sent.at >= up;

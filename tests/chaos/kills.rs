@@ -5,7 +5,7 @@
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook_store::{DocumentFilter, Role, DocumentState, Store, StoreOptions, StoredLeg};
+use switchhook_store::{DocumentFilter, DocumentState, Role, Store, StoreOptions, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
-use switchhook_store::{ClaimedDocument, Role, DeliveryOutcome, DocumentState, Store, StoreError, StoreOptions, ClaimRequest};
+use switchhook_store::{
+    ClaimRequest, ClaimedDocument, DeliveryOutcome, DocumentState, Role, Store, StoreError,
+    StoreOptions,
+};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -172,7 +175,9 @@ async fn stops(url: String, number: usize, stops: usize) -> usize {
             }
             (Meanwhile::Failed, _) => {
                 let last = next(&store, &endpoint, LONG).await;
-                settle(&store, &last, DeliveryOutcome::Delivered).await.unwrap();
+                settle(&store, &last, DeliveryOutcome::Delivered)
+                    .await
+                    .unwrap();
             }
             (_, _) => {}
         }

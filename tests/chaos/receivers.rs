@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use switchhook_sim::switch::{Call, CallRecord, Left};
-use switchhook_store::{DocumentRow, DocumentFilter, Role, DocumentState, Store, StoreOptions};
+use switchhook_store::{DocumentFilter, DocumentRow, DocumentState, Role, Store, StoreOptions};
 use tokio::time::sleep;
 
 use crate::program::{PATIENT, said};
@@ -187,7 +187,11 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
         sleep(Duration::from_millis(20)).await;
     }
     let open = DocumentFilter {
-        states: vec![DocumentState::Waiting, DocumentState::Leased, DocumentState::Dead],
+        states: vec![
+            DocumentState::Waiting,
+            DocumentState::Leased,
+            DocumentState::Dead,
+        ],
         ..DocumentFilter::default()
     };
     let delivered = async {

@@ -293,7 +293,10 @@ impl Played {
         let of_call = |id: &str| id == self.id();
         loop {
             let legs = store.load_legs().await.unwrap();
-            let documents = store.documents(&DocumentFilter::default(), u32::MAX).await.unwrap();
+            let documents = store
+                .documents(&DocumentFilter::default(), u32::MAX)
+                .await
+                .unwrap();
             let leg = legs.iter().any(|leg| of_call(&leg.leg_uuid));
             if leg || documents.iter().any(|row| of_call(&row.call_uuid)) {
                 return;

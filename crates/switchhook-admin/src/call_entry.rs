@@ -29,7 +29,7 @@ pub(crate) struct CallEntry {
 impl CallEntry {
     /// Makes an entry of a finished call.
     pub(crate) fn from_store(call: RecentCall) -> Self {
-        let history = serde_json::from_str(&call.story).unwrap_or_default();
+        let history = serde_json::from_str(&call.history).unwrap_or_default();
         Self {
             uuid: call.call_uuid,
             began_ms: call.summary.started_ms,

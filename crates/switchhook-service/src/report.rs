@@ -13,7 +13,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use switchhook_core::tenants::Tenants;
-use switchhook_store::{CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError};
+use switchhook_store::{
+    CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError,
+};
 
 /// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -137,7 +139,7 @@ async fn write_table(
     options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
-    let names = store.kept_names(&options.filter).await?;
+    let names = store.persisted_names(&options.filter).await?;
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
@@ -173,7 +175,7 @@ async fn write_csv(
     options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
-    let names = store.kept_names(&options.filter).await?;
+    let names = store.persisted_names(&options.filter).await?;
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);

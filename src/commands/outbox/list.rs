@@ -59,7 +59,11 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
 fn filter(args: &List) -> DocumentFilter {
     let mut filter = super::filter(&args.filter);
     if filter.states.is_empty() {
-        filter.states = vec![DocumentState::Waiting, DocumentState::Leased, DocumentState::Dead];
+        filter.states = vec![
+            DocumentState::Waiting,
+            DocumentState::Leased,
+            DocumentState::Dead,
+        ];
     }
     filter
 }

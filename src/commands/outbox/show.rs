@@ -8,7 +8,7 @@ use comfy_table::{Table, presets};
 use serde::Serialize;
 use switchhook_service::outbox;
 use switchhook_service::report::printable;
-use switchhook_store::{ATTEMPTS_KEPT, Attempt, RequestContent, DocumentDetail, DocumentState};
+use switchhook_store::{ATTEMPTS_KEPT, Attempt, DocumentDetail, DocumentState, RequestContent};
 use switchhook_webhook::redact;
 
 use super::row::{Row, kind_word};
@@ -142,7 +142,14 @@ fn next(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {
     match (row.state, row.paused, document.row.due_ms) {
         (DocumentState::Waiting, Some(reason), _) => format!("{words}: {reason}"),
         (DocumentState::Waiting, None, Some(due)) => format!("{words}, {}", times.relative(due)),
-        (DocumentState::Waiting | DocumentState::Leased | DocumentState::Delivered | DocumentState::Dead, _, _) => words.into(),
+        (
+            DocumentState::Waiting
+            | DocumentState::Leased
+            | DocumentState::Delivered
+            | DocumentState::Dead,
+            _,
+            _,
+        ) => words.into(),
     }
 }
 

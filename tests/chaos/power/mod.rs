@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use switchhook_store::{Role, DeliveryOutcome, DocumentState, Store, StoreOptions};
+use switchhook_store::{DeliveryOutcome, DocumentState, Role, Store, StoreOptions};
 
 use crate::dice;
 use crate::program::shim;

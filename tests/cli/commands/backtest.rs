@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
-use switchhook_store::{RequestContent, FinishedCallRecord, NewDocument};
+use switchhook_store::{FinishedCallRecord, NewDocument, RequestContent};
 
 use crate::commands::support::{Workdir, document, kept};
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use switchhook_store::{
-    AttemptResult, CallSummary, RequestContent, FinishedCallRecord, PersistedResponse, NewDocument, Role,
-    DeliveryOutcome, Store, StoreOptions, ClaimRequest,
+    AttemptResult, CallSummary, ClaimRequest, DeliveryOutcome, FinishedCallRecord, NewDocument,
+    PersistedResponse, RequestContent, Role, Store, StoreOptions,
 };
 use tempfile::TempDir;
 

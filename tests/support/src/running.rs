@@ -130,7 +130,7 @@ impl Calls {
     pub async fn start(music_after: Duration, sections: &str) -> Self {
         let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
         let config = config(folder.path(), receiver.address, sections);
-        let widgets = compile(&config).unwrap().widgets;
+        let tasks = compile(&config).unwrap().tasks;
         let (desk, left) = unbounded_channel();
         let options = CallControlOptions {
             music_after,
@@ -138,7 +138,7 @@ impl Calls {
             goodbye_deadline: NEVER,
             ..CallControlOptions::default()
         };
-        let call_control = Arc::new(CallControl::new(options, widgets, Arc::new(Desk(desk))));
+        let call_control = Arc::new(CallControl::new(options, tasks, Arc::new(Desk(desk))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let esl = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

@@ -49,7 +49,7 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
     let documents = state.store.documents_of(&call.uuids()).await;
     let kept = state
         .store
-        .answers_of(&call.uuids())
+        .responses_of(&call.uuids())
         .await
         .unwrap_or_default();
     let until = state.store.unpublished_until(&call.uuids()).await;

@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{Attempt, RequestContent, DeliveryKind, DocumentDetail, CallParties, StoreError};
+use switchhook_store::{
+    Attempt, CallParties, DeliveryKind, DocumentDetail, RequestContent, StoreError,
+};
 use switchhook_webhook::redact;
 
 use super::components::IsPaused;

@@ -80,7 +80,10 @@ fn sentence(lookup: &LookupRecord) -> Markup {
 }
 
 /// Returns the kept answer of a lookup.
-fn kept_answer<'k>(kept: &'k [PersistedResponse], lookup: &LookupRecord) -> Option<&'k PersistedResponse> {
+fn kept_answer<'k>(
+    kept: &'k [PersistedResponse],
+    lookup: &LookupRecord,
+) -> Option<&'k PersistedResponse> {
     let ended = lookup.began_ms + i64::try_from(lookup.held_us / 1_000).unwrap_or_default();
     let own = kept
         .iter()

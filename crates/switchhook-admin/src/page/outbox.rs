@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{EndpointBacklog, DocumentRow, DocumentFilter, CallParties, DocumentState};
+use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 
 use super::components;
 use super::components::IsPaused;
@@ -34,7 +34,11 @@ impl OutboxParams {
     pub(crate) fn filter(&self) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
-            Err(_) => vec![DocumentState::Waiting, DocumentState::Leased, DocumentState::Dead],
+            Err(_) => vec![
+                DocumentState::Waiting,
+                DocumentState::Leased,
+                DocumentState::Dead,
+            ],
         };
         DocumentFilter {
             states,
@@ -111,7 +115,9 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
 }
 
 fn filters(params: &OutboxParams, backlogs: &[EndpointBacklog]) -> Markup {
-    let own = |backlog: &&EndpointBacklog| params.webhook.is_empty() || backlog.endpoint == params.webhook;
+    let own = |backlog: &&EndpointBacklog| {
+        params.webhook.is_empty() || backlog.endpoint == params.webhook
+    };
     let count = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
     let (waiting, leased, dead) = (
         count(|backlog| backlog.waiting),

@@ -24,7 +24,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
     let mut names = Vec::with_capacity(addresses.len());
     for address in &addresses {
         // A switch without a known name is shown by its address.
-        names.push(state.store.switch_at(address).await.ok().flatten());
+        names.push(state.store.switch_name_at(address).await.ok().flatten());
     }
     html! {
         h1 { "Switches" }

@@ -46,8 +46,9 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
     let mut all = WebhookHealth::all(state, &reader);
     // A webhook whose deliveries fail is listed first, too.
     let has_trouble = |webhook: &WebhookHealth| {
-        let paused =
-            |backlog: &EndpointBacklog| backlog.endpoint == webhook.name && backlog.paused.is_some();
+        let paused = |backlog: &EndpointBacklog| {
+            backlog.endpoint == webhook.name && backlog.paused.is_some()
+        };
         webhook.is_failing()
             || DeliveryBackoff::of(&webhook.name, &reader).is_some()
             || backlogs.iter().flatten().any(paused)
@@ -228,7 +229,11 @@ fn attempts(webhook: &str, reader: &MetricsReader<'_>) -> Vec<(String, f64)> {
         .collect()
 }
 
-fn deliveries(webhook: &str, reader: &MetricsReader<'_>, backlog: Option<&EndpointBacklog>) -> Markup {
+fn deliveries(
+    webhook: &str,
+    reader: &MetricsReader<'_>,
+    backlog: Option<&EndpointBacklog>,
+) -> Markup {
     let counted = attempts(webhook, reader);
     let (waiting, dead) = backlog.map_or((0, 0), |backlog| {
         (backlog.waiting + backlog.leased, backlog.dead)

@@ -250,7 +250,7 @@ impl WebhookTask {
     ) -> Outcome {
         match (&self.source, request) {
             (AnswerSource::Webhook(webhook), TaskRequest::Request(request)) => {
-                client.ask_noting(webhook, request, details).await
+                client.send_with_meta(webhook, request, details).await
             }
             (AnswerSource::Answerer(answerer), TaskRequest::Question(question)) => {
                 let allowed = self.plan.mapped();

@@ -137,7 +137,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let spans = CallSpans::begin(call_control.options.traces.now(), &channel, began);
+        let spans = CallSpans::begin(call_control.options.traces.current(), &channel, began);
         let call = Self {
             call_control,
             tasks,
@@ -183,8 +183,10 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         let ending = match input {
             Input::HungUp | Input::Goodbye => Ending::HungUp,
             Input::MovedOn => Ending::Rescued,
-            Input::Lost => Ending::Lost,
-            Input::Connected(_) | Input::Waiting | Input::Answered(_) | Input::Deadline => return,
+            Input::ConnectionLost => Ending::Lost,
+            Input::Connected(_) | Input::Waiting | Input::OutcomeReady(_) | Input::Deadline => {
+                return;
+            }
         };
         if holding {
             self.ending = ending;
@@ -194,11 +196,11 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
 
     async fn perform(&mut self, action: Action) {
         match action {
-            Action::Ask => self.ask(),
+            Action::SendRequest => self.ask(),
             // Boxed: a waiting call has no room for this future.
-            Action::AskInBackground => Box::pin(self.ask_in_background()).await,
+            Action::SendInBackground => Box::pin(self.ask_in_background()).await,
             Action::StartMusic => self.start_music(),
-            Action::Cancel => self.cancel(),
+            Action::CancelRequest => self.cancel(),
             Action::Release(line) => self.release(line).await,
             Action::Close => {}
         }

@@ -118,7 +118,7 @@ impl Channel {
             if self.webhook.is_empty() {
                 self.webhook = text(belongs.webhook).unwrap_or_default();
             }
-            belongs.of.unwrap_or(&tenants.default).time_zone
+            belongs.settings.unwrap_or(&tenants.default).time_zone
         })
     }
 
@@ -129,7 +129,7 @@ impl Channel {
     ) -> tenants::WithVariables<'a> {
         tenants::WithVariables {
             headers,
-            given: &self.given,
+            variables: &self.given,
         }
     }
 
@@ -258,7 +258,7 @@ impl Headers for ConnectReply {
     }
 
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.event.iter_those(wanted) {
+        for (name, value) in self.event.iter_matching(wanted) {
             if let Some(exact) = self.exact.get(&*name) {
                 visit(&name, exact);
                 continue;

@@ -18,7 +18,7 @@ static LOG_LIMIT: LogThrottle = LogThrottle::new(20);
 /// Reports that the limit of connections is reached.
 pub(super) fn at_limit() {
     limits::record_hit("connections");
-    LOG_LIMIT.say(|left_out| {
+    LOG_LIMIT.log(|left_out| {
         warn!(
             left_out,
             "every connection is taken; the next waits ([limits] connections)"
@@ -33,7 +33,7 @@ pub(super) fn not_a_call(peer: SocketAddr, error: &OpenError) {
     if let Some(setting) = error.limit() {
         limits::record_hit(setting);
     }
-    LOG_LIMIT.say(|left_out| {
+    LOG_LIMIT.log(|left_out| {
         warn!(%peer, %error, left_out, "a connection on the Event Socket port was not a call");
     });
 }
@@ -41,7 +41,7 @@ pub(super) fn not_a_call(peer: SocketAddr, error: &OpenError) {
 /// Reports a connection from an address that is not allowed.
 pub(super) fn rejected(peer: SocketAddr) {
     counter!(metric_names::REJECTED_CONNECTIONS).increment(1);
-    LOG_LIMIT.say(|left_out| {
+    LOG_LIMIT.log(|left_out| {
         warn!(%peer, left_out, "closed a connection from an address that listen.allow does not list");
     });
 }

@@ -38,9 +38,9 @@ impl Decision {
         request: Result<TaskRequest, Failure>,
     ) -> Self {
         let task = match &request {
-            Ok(_) if !webhook_task.wait_for_response => CallPlan::AskInBackground,
-            Ok(_) => CallPlan::Ask,
-            Err(_) => CallPlan::Refuse,
+            Ok(_) if !webhook_task.wait_for_response => CallPlan::SendInBackground,
+            Ok(_) => CallPlan::SendRequest,
+            Err(_) => CallPlan::Fail,
         };
         Self {
             task,
@@ -51,7 +51,7 @@ impl Decision {
 
     fn refusal(webhook_task: Option<Arc<WebhookTask>>, failure: Failure) -> Box<Self> {
         Box::new(Self {
-            task: CallPlan::Refuse,
+            task: CallPlan::Fail,
             webhook_task,
             request: Err(failure),
         })

@@ -21,7 +21,7 @@ pub(crate) struct RecordingSession {
 impl RecordingSession {
     /// Begins the recording of a call; `None` if this call is not recorded.
     pub(super) fn begin(call_control: &CallControl) -> Option<Self> {
-        let recording = call_control.options.recorder.as_ref()?.begin()?;
+        let recording = call_control.options.recorder.as_ref()?.start()?;
         Some(Self {
             recording,
             began_ms: clock::now_ms(),
@@ -53,7 +53,7 @@ impl RecordingSession {
                 .clone(),
             code,
         };
-        recorder.keep(&self.recording, header, report.end());
+        recorder.save(&self.recording, header, report.end());
     }
 }
 
@@ -71,10 +71,8 @@ fn code(task: &WebhookTask) -> Option<Code> {
 /// Records the webhook's request.
 pub(crate) fn record_request(recording: Option<&CallRecording>, request: &TaskRequest) {
     match (recording, request) {
-        (Some(recording), TaskRequest::Request(request)) => recording.asked(request),
-        (Some(recording), TaskRequest::Question(question)) => {
-            recording.questioned(&question.json())
-        }
+        (Some(recording), TaskRequest::Request(request)) => recording.request(request),
+        (Some(recording), TaskRequest::Question(question)) => recording.question(&question.json()),
         (None, _) => {}
     }
 }
@@ -96,7 +94,7 @@ pub(crate) fn record_commands(recording: Option<&CallRecording>, commands: &[Com
     if let Some(recording) = recording {
         commands
             .iter()
-            .for_each(|command| recording.said(command.as_bytes()));
+            .for_each(|command| recording.sent(command.as_bytes()));
     }
 }
 
@@ -105,6 +103,6 @@ pub(crate) fn record_replies(recording: Option<&CallRecording>, replies: &[Reply
     if let Some(recording) = recording {
         replies
             .iter()
-            .for_each(|reply| recording.heard(reply.frame().as_bytes()));
+            .for_each(|reply| recording.received(reply.frame().as_bytes()));
     }
 }

@@ -30,7 +30,7 @@ impl CallReport {
             span_export::send(*spans, &self);
         }
         let known = self.known;
-        options.live_calls.ran(self.into_record(), known);
+        options.live_calls.record_lookup(self.into_record(), known);
     }
 
     fn into_record(self) -> LookupRecord {

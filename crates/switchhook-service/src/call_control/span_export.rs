@@ -14,7 +14,7 @@ pub(super) fn send(spans: CallSpans, report: &CallReport) {
     let traces = &spans.traces;
     let clock = Clock::now();
     let left = spans.began + report.hold_time;
-    let between = (clock.ns(spans.began), clock.ns(left));
+    let between = (clock.unix_ns(spans.began), clock.unix_ns(left));
     let unsent = report
         .outcome
         .as_ref()
@@ -24,8 +24,8 @@ pub(super) fn send(spans: CallSpans, report: &CallReport) {
     }
     let span = Span::new(spans.trace, spans.span_id, SpanKind::Server, &name(report));
     let span = span
-        .below(traces.root(spans.trace))
-        .between(between.0, between.1);
+        .child_of(traces.root(spans.trace))
+        .timed(between.0, between.1);
     traces.send(lookup_span(traces, span, report));
 }
 
@@ -66,7 +66,7 @@ fn request_span(
     report: &CallReport,
 ) -> Span {
     let Some(outcome) = &report.outcome else {
-        let span = span.between(clock.ns(at), clock.ns(left));
+        let span = span.timed(clock.unix_ns(at), clock.unix_ns(left));
         // The call ended first, which cancelled the request.
         return span.failed("cancelled", report.ending.as_str());
     };
@@ -75,14 +75,14 @@ fn request_span(
         .map_or(at, |duration| (at + duration).min(left.max(at)));
     let status = outcome.status.map(i64::from);
     let span = span
-        .between(clock.ns(at), clock.ns(ended))
+        .timed(clock.unix_ns(at), clock.unix_ns(ended))
         .number("http.response.status_code", status)
         .number(
             "http.response.body.size",
             i64::try_from(outcome.raw.len()).ok(),
         );
     let span = match outcome.phases.headers {
-        Some(headers) => span.event("headers", clock.ns(at + headers)),
+        Some(headers) => span.event("headers", clock.unix_ns(at + headers)),
         None => span,
     };
     match failure(report) {

@@ -39,12 +39,12 @@ impl CallSpans {
         let id = SpanId::random();
         let span = match request {
             TaskRequest::Request(request) => {
-                self.trace.stamp(id, &mut request.headers);
+                self.trace.write_header(id, &mut request.headers);
                 Span::request(self.trace, id, (&request.method, &request.url))
             }
             TaskRequest::Question(_) => Span::new(self.trace, id, SpanKind::Internal, "answer"),
         };
-        self.request = Some((Instant::now(), span.below(Some(self.span_id))));
+        self.request = Some((Instant::now(), span.child_of(Some(self.span_id))));
     }
 
     /// Derives the span's id from that of a background request, so that the spans of its delivery

@@ -43,12 +43,12 @@ impl<'w> WebhookTest<'w> {
         let task = tasks.by_name.get(name)?;
         let tenants = &tasks.tenants;
         let (given, zone) = tenants::match_channel(tenants, headers, |belongs| {
-            let zone = belongs.of.unwrap_or(&tenants.default).time_zone;
+            let zone = belongs.settings.unwrap_or(&tenants.default).time_zone;
             (tenants::route_variables(&belongs, headers), zone)
         });
         let with = WithVariables {
             headers,
-            given: &given,
+            variables: &given,
         };
         Some(Self {
             tasks,

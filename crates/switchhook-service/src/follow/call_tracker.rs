@@ -129,7 +129,7 @@ impl CallTracker {
         let now = now_us();
         let mut complete_us = self.lag.complete_until(now);
         if self.cdrs.has_folder() && self.cdrs.pending_since().is_none() {
-            let wanted = self.ledger.wanting(complete_us - self.cdr_after_us);
+            let wanted = self.ledger.missing_cdrs(complete_us - self.cdr_after_us);
             if !wanted.is_empty() {
                 self.cdrs.request(ReaderCommand::Find(wanted), now);
             }
@@ -181,7 +181,7 @@ impl CallTracker {
                 uuid,
             }),
             Effect::Over(call) => {
-                let from_cdr = call.legs.iter().filter(|leg| leg.phase == Phase::Told);
+                let from_cdr = call.legs.iter().filter(|leg| leg.phase == Phase::CdrSeen);
                 self.count(
                     metric_names::LEGS_REPAIRED,
                     &[("by", "cdr")],

@@ -71,7 +71,7 @@ impl CallTracker {
             .map(|source| ChannelFields { source, switch })
             .collect();
         let fields: Vec<&dyn Headers> = fields.iter().map(|one| one as &dyn Headers).collect();
-        let effects = self.ledger.repair(&fields, now_us());
+        let effects = self.ledger.apply_all(&fields, now_us());
         let new = effects
             .iter()
             .filter(|effect| matches!(effect, Effect::Store(_)));

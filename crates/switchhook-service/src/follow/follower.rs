@@ -53,7 +53,7 @@ impl Follower {
     /// Returns a follower that is not connected yet.
     #[must_use]
     pub fn new(options: FollowOptions, store: Store, documents: Arc<dyn FinishCall>) -> Self {
-        let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = Health::failing(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
         let (verifier, verify_requests) = call_verifier::of_switch(health.subscribe());
         let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
@@ -69,7 +69,7 @@ impl Follower {
             verify_requests,
             password,
             health,
-            cdrs_health: watch::Sender::new(Health::well()),
+            cdrs_health: watch::Sender::new(Health::healthy()),
             names,
             cdr_inbox,
             posts,
@@ -140,7 +140,7 @@ impl Follower {
                 "{} is no longer followed; restart the service",
                 self.options.address
             );
-            self.health.send_replace(Health::ill(what));
+            self.health.send_replace(Health::failing(what));
         }
     }
 
@@ -193,7 +193,7 @@ impl Follower {
     /// Logs once why the store cannot be read.
     pub(super) fn report_unreadable_store(&self, error: &StoreError) {
         let what = format!("cannot read the calls stored before: {error}");
-        if self.health.send_replace(Health::ill(what.clone())).what != what {
+        if self.health.send_replace(Health::failing(what.clone())).what != what {
             error!("{what}");
         }
     }
@@ -202,7 +202,7 @@ impl Follower {
     fn report_disconnected(&self, error: &LinkError) {
         let what = format!("{}: {error}; trying again", self.options.address);
         gauge!(metric_names::SWITCH_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
-        let before = self.health.send_replace(Health::ill(what.clone()));
+        let before = self.health.send_replace(Health::failing(what.clone()));
         if before.ok {
             counter!(metric_names::SWITCH_LOST, "switch" => self.options.address.clone())
                 .increment(1);
@@ -220,7 +220,7 @@ impl Follower {
         gauge!(metric_names::SWITCH_CONNECTED, "switch" => address.clone()).set(1.0);
         counter!(metric_names::GAPS, "switch" => address.clone()).increment(1);
         self.set_to_now(metric_names::SWITCH_REACHED_AT);
-        let before = self.health.send_replace(Health::well());
+        let before = self.health.send_replace(Health::healthy());
         if !before.ok {
             info!(%address, "following the switch");
         }

@@ -67,7 +67,7 @@ impl CallTracker {
         }
         let switch = self.switch_or("");
         let lives = |uuid: &str| !gone.contains(uuid);
-        let effects = self.ledger.lose(&switch, &lives, asked_us, now_us());
+        let effects = self.ledger.mark_lost(&switch, &lives, asked_us, now_us());
         if !effects.is_empty() {
             let legs = effects.len();
             warn!(switch, legs, "legs ended while the switch was not followed");

@@ -37,12 +37,12 @@ impl CallTracker {
         self.peer_position = ended.until;
         let channels = ended.channels.into_iter();
         let channels: Vec<_> = channels.map(|one| (one.uuid, one.created_us)).collect();
-        let calls = self.ledger.ended_elsewhere(&channels);
+        let calls = self.ledger.finished_by_peer(&channels);
         if calls > 0 {
             debug!(switch, calls, "another instance finished calls first");
         }
         let until_us = self.lag.complete_until(now_us());
-        if !self.ledger.is_in_doubt(until_us) {
+        if !self.ledger.has_overdue_calls(until_us) {
             return Ok(());
         }
         let rows = store.load_legs().await?.into_iter();
@@ -51,7 +51,7 @@ impl CallTracker {
             .filter(|row| row.switch == switch)
             .filter_map(restore::decode)
             .collect();
-        let effects = self.ledger.learn_from_others(legs, until_us, now_us());
+        let effects = self.ledger.merge_from_peers(legs, until_us, now_us());
         if !effects.is_empty() {
             let legs = effects.len();
             warn!(

@@ -35,7 +35,7 @@ impl CallTracker {
         if self.is_restored {
             return Ok(());
         }
-        let noted = store.switch_at(&self.address).await?;
+        let noted = store.switch_name_at(&self.address).await?;
         if let Some(name) = noted.or_else(|| self.configured_name.clone()) {
             self.restore(name, store, asked_us).await?;
         }
@@ -64,7 +64,7 @@ impl CallTracker {
             // Another service on the same store may have finished calls whose end we missed.
             self.load_finished(&name, store).await?;
             self.cdrs.request(ReaderCommand::List, now_us());
-            let effects = self.ledger.was_deaf();
+            let effects = self.ledger.note_gap();
             self.apply_effects(effects).await;
             return Ok(());
         }
@@ -97,7 +97,7 @@ impl CallTracker {
     ) -> Result<(), StoreError> {
         self.load_finished(&name, store).await?;
         let rows = store.load_legs().await?;
-        let read_until = store.cdr_read(&name).await?;
+        let read_until = store.cdr_progress(&name).await?;
         let own = rows.into_iter().filter(|row| row.switch == name);
         let legs: Vec<Leg> = own.filter_map(decode).collect();
         if !legs.is_empty() {
@@ -113,7 +113,7 @@ impl CallTracker {
         // One microsecond before the question: a leg that the answer lacks is gone.
         let effects = self.ledger.restore(legs, asked_us.saturating_sub(1));
         self.apply_effects(effects).await;
-        let effects = self.ledger.was_deaf();
+        let effects = self.ledger.note_gap();
         self.apply_effects(effects).await;
         Ok(())
     }

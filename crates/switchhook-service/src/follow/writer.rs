@@ -173,7 +173,7 @@ async fn after_storing(store: &Store, stored: Vec<StoreCommand>, complete: bool)
             StoreCommand::Notify(StoredNotice(answer)) => drop(answer.try_send(Ok(()))),
             // If this is not noted, the files are read again after a restart.
             StoreCommand::CdrsRead { switch, until_us } => {
-                drop(store.put_cdr_read(&switch, until_us).await);
+                drop(store.put_cdr_progress(&switch, until_us).await);
             }
             StoreCommand::Leg(_)
             | StoreCommand::Forget { .. }
@@ -209,7 +209,7 @@ async fn put(store: &Store, command: StoreCommand) -> Result<(), StoreError> {
         StoreCommand::Leg(leg) => store.put_leg(leg).await,
         StoreCommand::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
         StoreCommand::Finish(call) => finish(store, *call).await,
-        StoreCommand::Switch { address, name } => store.put_switch(&address, &name).await,
+        StoreCommand::Switch { address, name } => store.put_switch_name(&address, &name).await,
         StoreCommand::CdrsRead { .. } | StoreCommand::Notify(_) => Ok(()),
     }
 }

@@ -80,7 +80,7 @@ fn decide(
     let requested = requested_wait(answer, clock);
     let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
     let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        NextStep::RetryIn(wait) => DeliveryOutcome::Again {
+        NextStep::RetryIn(wait) => DeliveryOutcome::Retry {
             wait,
             not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
@@ -143,7 +143,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
             );
             "delivered"
         }
-        DeliveryOutcome::Again { wait, .. } => {
+        DeliveryOutcome::Retry { wait, .. } => {
             let next_s = wait.as_secs();
             tracing::debug!(
                 webhook_id,

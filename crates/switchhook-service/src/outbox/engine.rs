@@ -17,7 +17,7 @@ use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{ClaimedDocument, Lease, Store, StoreError, ClaimRequest};
+use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError};
 
 /// The result of a task, with its endpoint's name.
 enum TaskResult {
@@ -261,7 +261,7 @@ impl<D: Deliver> Engine<D> {
                 ..Task::default()
             };
             self.spawn(task, async move {
-                let pulled = store.pull_forward(&name).await;
+                let pulled = store.make_backlog_due(&name).await;
                 TaskResult::Pulled(name, pulled)
             });
         }

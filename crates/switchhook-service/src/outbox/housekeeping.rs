@@ -19,9 +19,9 @@ pub(super) async fn housekeeping(
 ) -> Result<(), StoreError> {
     let problems = problems(store, known).await?;
     let found = if problems.is_empty() {
-        Health::well()
+        Health::healthy()
     } else {
-        Health::ill(problems.join(". "))
+        Health::failing(problems.join(". "))
     };
     health.send_if_modified(|health| {
         let changed = *health != found;

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::health::Health;
-use switchhook_store::{RequestContent, DeliveryKind, Retention, Store};
+use switchhook_store::{DeliveryKind, RequestContent, Retention, Store};
 use switchhook_webhook::signing::Signer;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
@@ -151,7 +151,7 @@ impl<D: Deliver> Outbox<D> {
             endpoints,
             deliver,
             options,
-            health: watch::Sender::new(Health::well()),
+            health: watch::Sender::new(Health::healthy()),
         }
     }
 

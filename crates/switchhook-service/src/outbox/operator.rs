@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use switchhook_store::{DocumentDetail, DocumentRow, DocumentFilter, DocumentState, Store, StoreError};
+use switchhook_store::{
+    DocumentDetail, DocumentFilter, DocumentRow, DocumentState, Store, StoreError,
+};
 
 /// What `outbox retry` selects and how it replays.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +113,10 @@ mod tests {
     #[test]
     fn what_was_delivered_is_sent_again_only_when_it_is_asked_for() {
         let states = |filter| with_default_states(filter).states;
-        assert_eq!(states(DocumentFilter::default()), [DocumentState::Dead, DocumentState::Waiting]);
+        assert_eq!(
+            states(DocumentFilter::default()),
+            [DocumentState::Dead, DocumentState::Waiting]
+        );
         let by_id = DocumentFilter {
             ids: vec!["msg_1".into()],
             ..DocumentFilter::default()

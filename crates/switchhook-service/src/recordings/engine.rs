@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use super::DocumentMaker;
 use super::publish_call::{LEASE, StoreContext};
+use crate::documents::DocumentBuilder;
 use switchhook_core::health::Health;
 use switchhook_store::{Store, StoreError};
 
@@ -32,12 +32,12 @@ pub struct PublishEngine {
 impl PublishEngine {
     /// Returns an engine over `store`; `documents` knows the waiting calls' content.
     #[must_use]
-    pub fn new(store: Store, documents: Arc<dyn DocumentMaker>) -> Self {
+    pub(crate) fn new(store: Store, documents: Arc<DocumentBuilder>) -> Self {
         Self {
             context: StoreContext {
                 store,
                 documents,
-                health: watch::Sender::new(Health::well()),
+                health: watch::Sender::new(Health::healthy()),
             },
             running: JoinSet::new(),
         }

@@ -36,8 +36,6 @@ use std::time::Duration;
 use minijinja::{Environment, UndefinedBehavior};
 use tokio::sync::Semaphore;
 
-use switchhook_store::PublishedCall;
-
 pub use engine::PublishEngine;
 pub use folder::{FileSnapshot, Folder, encode_path};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
@@ -67,25 +65,6 @@ impl fmt::Display for PublishError {
 
 /// The link of each recording, or why it has none, by the recording's path on the switch.
 pub(crate) type Links = BTreeMap<String, Result<String, PublishError>>;
-
-/// Knows the content of waiting calls and builds their documents.
-pub trait DocumentMaker: Send + Sync + 'static {
-    /// Returns the current publisher, or `None` when recordings are no longer published.
-    fn publisher(&self) -> Option<Arc<Publisher>>;
-
-    /// Returns the paths on the switch of a waiting call's recordings. `json` is the call's stored
-    /// content.
-    ///
-    /// # Errors
-    /// Returns an error when `json` cannot be parsed.
-    fn recordings(&self, json: &str) -> Result<Vec<String>, serde_json::Error>;
-
-    /// Builds the call's documents with `links`.
-    ///
-    /// # Errors
-    /// Returns an error when `json` cannot be parsed.
-    fn publish(&self, json: &str, links: &Links) -> Result<PublishedCall, serde_json::Error>;
-}
 
 /// How recordings are published.
 #[derive(Debug)]

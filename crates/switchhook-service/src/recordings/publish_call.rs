@@ -11,7 +11,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::{DocumentMaker, FileSnapshot, Links, PublishError, Publisher, SETTLE_TIME};
+use super::{FileSnapshot, Links, PublishError, Publisher, SETTLE_TIME};
+use crate::documents::DocumentBuilder;
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
@@ -36,7 +37,7 @@ static GIVEN_UP_LOG: LogThrottle = LogThrottle::new(20);
 #[derive(Clone)]
 pub(super) struct StoreContext {
     pub(super) store: Store,
-    pub(super) documents: Arc<dyn DocumentMaker>,
+    pub(super) documents: Arc<DocumentBuilder>,
     pub(super) health: watch::Sender<Health>,
 }
 
@@ -95,15 +96,15 @@ impl StoreContext {
                 return CallResult::Again(UNREADABLE_RETRY);
             }
         };
-        let end = Instant::now() + call.left.max(LAST_ATTEMPT);
+        let end = Instant::now() + call.remaining.max(LAST_ATTEMPT);
         let links = match self.documents.publisher() {
             None => Some(Links::new()),
             Some(publisher) => self.links(&publisher, call, paths, end).await,
         };
         let Some(links) = links else {
             counter!(metric_names::PUBLISHED, "outcome" => "again").increment(1);
-            let wait = (call.since / RECHECK_SHARE).clamp(MIN_RECHECK, MAX_RECHECK);
-            return CallResult::Again(wait.min(call.left));
+            let wait = (call.waited / RECHECK_SHARE).clamp(MIN_RECHECK, MAX_RECHECK);
+            return CallResult::Again(wait.min(call.remaining));
         };
         match self.documents.publish(&call.json, &links) {
             Ok(published) => {
@@ -125,7 +126,7 @@ impl StoreContext {
         paths: Vec<String>,
         end: Instant,
     ) -> Option<Links> {
-        let may_wait = !call.left.is_zero();
+        let may_wait = !call.remaining.is_zero();
         let files = inspect_files(publisher, paths, may_wait).await;
         let mut links = Links::new();
         let waits = |error: &PublishError| may_wait && !matches!(error, PublishError::Permanent(_));
@@ -154,9 +155,9 @@ impl StoreContext {
     /// Logs once that the target is down, and once that it has recovered.
     fn update_health(&self, call_uuid: &str, file: &str, link: &Result<String, PublishError>) {
         let health = match link {
-            Ok(_) => Health::well(),
+            Ok(_) => Health::healthy(),
             Err(PublishError::TargetUnavailable(why)) => {
-                Health::ill(format!("recordings cannot be uploaded: {why}"))
+                Health::failing(format!("recordings cannot be uploaded: {why}"))
             }
             Err(PublishError::NotReady(_) | PublishError::Permanent(_)) => return,
         };
@@ -251,7 +252,7 @@ fn log_unpublished(call_uuid: &str, links: &Links) {
             continue;
         };
         counter!(metric_names::PUBLISHED, "outcome" => "given_up").increment(1);
-        GIVEN_UP_LOG.say(|left_out| {
+        GIVEN_UP_LOG.log(|left_out| {
             warn!(
                 call_uuid,
                 file,

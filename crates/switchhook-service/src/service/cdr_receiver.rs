@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 use crate::config::{self, Credentials};
-use crate::follow::{CdrInbox, CdrRejection};
+use crate::follow::{self, CdrInbox};
 use switchhook_admin::cdr_receiver::{BasicCredentials, CdrRejection, ReceiveCdr};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::metric_names;
@@ -49,15 +49,17 @@ impl PostedCdrs {
         let cdr = Cdr::parse(record).map_err(|error| switch.refuse(&error.to_string()))?;
         match switch.inbox.take(cdr).await {
             Ok(()) => Ok(()),
-            Err(error @ CdrRejection::Foreign) => Err(switch.refuse(&error.to_string())),
-            Err(error @ CdrRejection::NotNow) => Err(CdrRejection::NotNow(error.to_string())),
+            Err(error @ follow::CdrRejection::Foreign) => Err(switch.refuse(&error.to_string())),
+            Err(error @ follow::CdrRejection::NotNow) => {
+                Err(CdrRejection::Unavailable(error.to_string()))
+            }
         }
     }
 }
 
 fn unknown(name: &str) -> CdrRejection {
     let name = name.escape_debug();
-    CdrRejection::Unknown(format!(
+    CdrRejection::UnknownSwitch(format!(
         "no switch {name} may post here: set json_cdr_post = true in its [[freeswitch]], or post to /json_cdr/ and its name in cdrId"
     ))
 }
@@ -80,12 +82,12 @@ impl Switch {
         let switch = self.address.clone();
         warn!(switch, why, "a posted CDR is refused");
         counter!(metric_names::CDRS, "switch" => switch, "outcome" => "refused").increment(1);
-        CdrRejection::Bad(why.to_owned())
+        CdrRejection::Invalid(why.to_owned())
     }
 }
 
 impl ReceiveCdr for PostedCdrs {
-    fn take(
+    fn receive(
         &self,
         switch: String,
         credentials: Option<BasicCredentials>,

@@ -42,7 +42,7 @@ pub fn compile(config: &Config) -> Result<WebhookTasks, Diagnostics> {
         by_name,
         client,
         tenants,
-        settings: config.webhook_text("").to_owned(),
+        settings: config.webhook_excerpt("").to_owned(),
         document_format: format::of_call_in_progress(config, &VariableNames::default()),
     })
 }
@@ -100,7 +100,7 @@ fn compile_webhook(
             return None;
         }
     };
-    let options = &section.widget;
+    let options = &section.task;
     Some(WebhookTask {
         plan: VariablePlan::new(
             options.variables.clone(),
@@ -115,7 +115,7 @@ fn compile_webhook(
         document_format: format::of_call_in_progress(config, &options.variables),
         wait_for_response: options.wait_for_response,
         persist_response: options.persist_response,
-        settings: config.webhook_text(name).to_owned(),
+        settings: config.webhook_excerpt(name).to_owned(),
     })
 }
 

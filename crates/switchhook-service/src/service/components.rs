@@ -13,7 +13,7 @@ use crate::config::{Config, Diagnostics};
 use crate::documents::DocumentBuilder;
 use crate::follow::{CallVerifier, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
-use crate::recordings::Engine;
+use crate::recordings::PublishEngine;
 use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
@@ -63,7 +63,7 @@ pub(super) fn start_publishing(
     store: &Store,
     documents: &Arc<DocumentBuilder>,
 ) -> RecordingPublisher {
-    let engine = Engine::new(store.clone(), Arc::clone(documents));
+    let engine = PublishEngine::new(store.clone(), Arc::clone(documents));
     let (health, stop) = (engine.health(), CancellationToken::new());
     RecordingPublisher {
         is_configured: config.recordings.upload.is_some(),

@@ -22,7 +22,7 @@ pub(super) fn of(config: &Config) -> BTreeMap<String, ConfigSummary> {
 }
 
 fn summary(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummary {
-    let (request, widget) = (&webhook.request, &webhook.widget);
+    let (request, task) = (&webhook.request, &webhook.task);
     let streams = request.http2_streams;
     let usual = WebhookOptions::default().http2_streams;
     ConfigSummary {
@@ -30,14 +30,14 @@ fn summary(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSumm
         url: redact::template(&request.url),
         timeout: request.timeout,
         http2_streams: (streams != usual).then_some(streams),
-        rests: webhook
+        breaker: webhook
             .breaker
             .map(|breaker| (breaker.failures, breaker.pause)),
-        in_background: !widget.wait_for_response,
-        persists: widget.persist_response,
-        raw: widget
+        in_background: !task.wait_for_response,
+        persists: task.persist_response,
+        raw: task
             .response_raw
-            .then(|| widget.variables.response_raw.clone()),
+            .then(|| task.variables.response_raw.clone()),
         mapped: request
             .response
             .map

@@ -13,7 +13,7 @@ use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::outbox::content::flow_variables;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
-use switchhook_store::{RequestContent, DeliveryKind};
+use switchhook_store::{DeliveryKind, RequestContent};
 use switchhook_webhook::breakers::Breakers;
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 
@@ -71,19 +71,19 @@ impl Deliver for WebhookSender {
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
         let permit = match delivery.kind {
-            DeliveryKind::Request => Some(self.breakers.ask(&delivery.endpoint)),
+            DeliveryKind::Request => Some(self.breakers.acquire(&delivery.endpoint)),
             // No caller waits for a document, and its endpoint has a rate limit of its own.
             DeliveryKind::Document => None,
         };
         let permit = permit.transpose().map_err(|open| open.to_string())?;
         webhook.authorize(&mut request.headers);
-        let traces = self.traces.now();
+        let traces = self.traces.current();
         let span = traces.map(|traces| DeliverySpan::begin(&traces, delivery, &mut request));
         let answer = current.client.deliver(webhook, request, webhook.timeout());
         let answer = answer.await;
         if let Some(permit) = permit {
             let status = answer.as_ref().ok().map(|answer| answer.status);
-            permit.told(status, answer.as_ref().err());
+            permit.record(status, answer.as_ref().err());
         }
         let answer = match answer {
             Ok(answer) => Ok(Reply {

@@ -27,10 +27,10 @@ impl DeliverySpan {
         };
         let id = SpanId::random();
         let headers: &mut HeaderMap = &mut request.headers;
-        trace.stamp(id, headers);
+        trace.write_header(id, headers);
         let span = Span::request(trace, id, (&request.method, &request.url))
-            .named(&format!("deliver {}", delivery.endpoint))
-            .below(parent)
+            .renamed(&format!("deliver {}", delivery.endpoint))
+            .child_of(parent)
             .text("switchhook.call_uuid", &delivery.call_uuid)
             .text("switchhook.webhook", &delivery.endpoint)
             .text("switchhook.webhook_id", &delivery.webhook_id)
@@ -57,7 +57,7 @@ impl DeliverySpan {
             }
             Err(error) => span.failed("undelivered", &self.traces.mask().text(error)),
         };
-        self.traces.send(span.between(self.began_ns, now_ns()));
+        self.traces.send(span.timed(self.began_ns, now_ns()));
     }
 }
 
@@ -65,7 +65,7 @@ impl Drop for DeliverySpan {
     fn drop(&mut self) {
         if let Some(span) = self.span.take() {
             let span = span.failed("undelivered", "no answer in time");
-            self.traces.send(span.between(self.began_ns, now_ns()));
+            self.traces.send(span.timed(self.began_ns, now_ns()));
         }
     }
 }

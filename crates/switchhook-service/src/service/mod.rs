@@ -43,8 +43,9 @@ use crate::follow::Password;
 use crate::limits;
 use crate::outbox::Endpoints;
 use switchhook_admin::config_summary::ConfigSummaries;
-use switchhook_admin::http::{self, AdminState};
+use switchhook_admin::http;
 use switchhook_admin::live_calls::LiveCalls;
+use switchhook_admin::state::{self, AdminState};
 use switchhook_core::mask::Mask;
 use switchhook_store::{Role, Store, StoreOptions};
 use switchhook_webhook::breakers::Breakers;
@@ -127,7 +128,7 @@ impl Service {
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
         let store = Store::open(StoreOptions {
-            place: instance_id::of(http_address),
+            instance_id: instance_id::of(http_address),
             ..store_options(config, Role::Serve)
         });
         let store = store.await?;
@@ -182,7 +183,7 @@ impl Service {
         );
         let stop_http = CancellationToken::new();
         let ops = AdminState {
-            abouts: Arc::clone(&summaries),
+            config_summaries: Arc::clone(&summaries),
             checks,
             metrics,
             live_calls,
@@ -190,9 +191,9 @@ impl Service {
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
-            may_change: config.listen.http_token.is_some(),
-            trials: WebhookTests::tester(&call_control),
-            pages: http::sse_permits(),
+            changes_allowed: config.listen.http_token.is_some(),
+            webhook_tester: WebhookTests::tester(&call_control),
+            sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
         };
         let posts = components::cdr_posts(config, followers.posted_cdrs);
@@ -250,7 +251,7 @@ impl Service {
         self.summaries.store(Arc::new(config_summary::of(config)));
         self.recording_server.replace(config);
         if let Some(recorder) = self.call_control.recorder() {
-            recorder.learn(&options::secrets(config));
+            recorder.add_secrets(&options::secrets(config));
         }
         self.call_control.reload(tasks);
         for switch in &config.freeswitch {

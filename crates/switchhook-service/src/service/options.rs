@@ -56,7 +56,7 @@ pub(super) fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
         Some(BreakerConfig {
             webhook: name.clone(),
             options: webhook.breaker?,
-            settings: config.webhook_text(name).to_owned(),
+            settings: config.webhook_excerpt(name).to_owned(),
             time_zone: config.account.time_zone,
         })
     })

@@ -13,7 +13,7 @@ use crate::call_control::{BackgroundRequest, CallPersistence, KeptAnswer};
 use crate::limits;
 use crate::outbox::content::content;
 use switchhook_core::clock;
-use switchhook_store::{DeliveryKind, PersistedResponse, NewDocument, Store};
+use switchhook_store::{DeliveryKind, NewDocument, PersistedResponse, Store};
 
 /// Requests and answers that may wait for the store; a further one is refused.
 const WAITING: usize = 1024;

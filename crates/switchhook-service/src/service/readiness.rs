@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::call_control::CallControl;
 use crate::traces;
-use switchhook_admin::http::Check;
+use switchhook_admin::state::Check;
 
 use super::Health;
 
@@ -43,7 +43,7 @@ pub(super) fn checks(
         ];
         let others = others.iter();
         checks.extend(others.map(|(name, other)| health(name, false, &other.borrow())));
-        let collector = traces.now().map(|traces| traces.health());
+        let collector = traces.current().map(|traces| traces.health());
         checks.extend(collector.map(|collector| health("traces", false, &collector.borrow())));
         checks
     })

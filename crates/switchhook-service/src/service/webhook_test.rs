@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use crate::call_control::webhook_test::{WebhookTest, channel_headers};
 use crate::call_control::{CallControl, TaskRequest};
-use switchhook_admin::webhook_test::{self, TestWebhook};
+use switchhook_admin::webhook_tester::{TestResult, TestWebhook, WebhookTester};
 use switchhook_core::outcome::Outcome;
 
 /// Tests the webhooks that calls on hold use.
@@ -16,8 +16,8 @@ pub(crate) struct WebhookTests(Arc<CallControl>);
 
 impl WebhookTests {
     /// Returns the tester for the page.
-    pub(super) fn tester(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
-        webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
+    pub(super) fn tester(call_control: &Arc<CallControl>) -> WebhookTester {
+        WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
     }
 }
 
@@ -30,13 +30,13 @@ impl TestWebhook for WebhookTests {
         &self,
         webhook: String,
         variables: Vec<(String, String)>,
-    ) -> BoxFuture<'_, Option<webhook_test::TestResult>> {
+    ) -> BoxFuture<'_, Option<TestResult>> {
         let tasks = self.0.tasks();
         async move {
             let channel = channel_headers(variables);
             let test = WebhookTest::prepare(&tasks, &webhook, &channel)?;
             let request = match &test.request {
-                Ok(TaskRequest::Request(request)) => Some(request.shown()),
+                Ok(TaskRequest::Request(request)) => Some(request.redacted()),
                 Ok(TaskRequest::Question(_)) => {
                     Some("Rust code of this program answers.".to_owned())
                 }
@@ -44,7 +44,7 @@ impl TestWebhook for WebhookTests {
             };
             let result = test.run().await;
             let failure = result.outcome.verdict.as_ref().err();
-            Some(webhook_test::TestResult {
+            Some(TestResult {
                 request,
                 status: result.outcome.status,
                 phases: phases(&result.outcome),

@@ -83,7 +83,7 @@ impl Exporter {
             resource: message::resource(&options.service_name),
             queue,
             pending: Vec::with_capacity(MAX_BATCH_SPANS),
-            health: watch::Sender::new(Health::well()),
+            health: watch::Sender::new(Health::healthy()),
         })
     }
 
@@ -229,14 +229,14 @@ impl Exporter {
             None if before => {}
             None => {
                 info!(%url, "the collector accepts spans again");
-                self.health.send_replace(Health::well());
+                self.health.send_replace(Health::healthy());
             }
             Some(error) => {
                 if before {
                     warn!(%url, "the collector does not accept spans: {error}; spans beyond the queue are dropped");
                 }
                 self.health
-                    .send_replace(Health::ill(format!("{url}: {error}")));
+                    .send_replace(Health::failing(format!("{url}: {error}")));
             }
         }
     }

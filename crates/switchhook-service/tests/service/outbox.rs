@@ -13,7 +13,7 @@ use outbox_bench::{Bench, endpoint, status};
 use store_suite::{again, all, claim, finished, settle};
 use switchhook_core::secret::Secret;
 use switchhook_service::outbox::{self, Endpoint, RetryOptions};
-use switchhook_store::{DocumentFilter, NewDocument, DocumentState, new_id};
+use switchhook_store::{DocumentFilter, DocumentState, NewDocument, new_id};
 use switchhook_webhook::signing::Signer;
 use tokio::time::Instant;
 
@@ -285,7 +285,10 @@ async fn no_more_are_under_way_than_the_endpoint_takes_and_others_are_not_held_u
         .expect("finished");
     bench.settled(DocumentState::Delivered, 1).await;
     let rows = all(&bench.store).await;
-    let leased = rows.iter().filter(|row| row.state == DocumentState::Leased).count();
+    let leased = rows
+        .iter()
+        .filter(|row| row.state == DocumentState::Leased)
+        .count();
     assert_eq!(leased, 2, "what cannot be sent yet is not claimed");
     bench.receiver.let_go();
     bench.settled(DocumentState::Delivered, 9).await;

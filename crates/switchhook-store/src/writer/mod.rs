@@ -52,7 +52,7 @@ impl<C: Send + 'static> WriterHandle<C> {
         Probe: Write<C>,
     {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let (health_out, health) = watch::channel(Health::well());
+        let (health_out, health) = watch::channel(Health::healthy());
         let (inserted_out, inserted) = watch::channel(0);
         let (closing, closed) = (CancellationToken::new(), CancellationToken::new());
         let mut task = WriterTask {

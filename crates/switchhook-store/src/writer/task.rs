@@ -145,7 +145,7 @@ where
 
     fn stay_unhealthy(&mut self, error: &StoreError) {
         self.probe_at = Some(Instant::now() + PROBE_EVERY);
-        self.health.send_replace(Health::ill(error.to_string()));
+        self.health.send_replace(Health::failing(error.to_string()));
     }
 
     /// Checks whether the store takes writes again. The probe needs space: on a full disk an
@@ -161,7 +161,7 @@ where
         match done {
             Ok(()) => {
                 self.probe_at = None;
-                self.health.send_replace(Health::well());
+                self.health.send_replace(Health::healthy());
                 tracing::info!("the store takes writes again");
             }
             Err(error) => self.stay_unhealthy(&error),

@@ -11,7 +11,7 @@ use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
 use switchhook_service::recorder::{Payload, RecordedEvent};
-use switchhook_store::{RequestContent, RecentCall};
+use switchhook_store::{RecentCall, RequestContent};
 use switchhook_webhook as webhook;
 
 use super::Backtest;
@@ -106,10 +106,10 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
 /// `call.*` as far as it is kept.
 fn values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let story: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
-    let leg = story.legs.first();
-    let start = story.legs.iter().filter_map(|leg| leg.created_us).min();
-    let end = story.legs.iter().filter_map(|leg| leg.ended_us).max();
+    let history: CallHistory = serde_json::from_str(&call.history).unwrap_or_default();
+    let leg = history.legs.first();
+    let start = history.legs.iter().filter_map(|leg| leg.created_us).min();
+    let end = history.legs.iter().filter_map(|leg| leg.ended_us).max();
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     json!({
         "account": filled(&summary.account),

@@ -27,7 +27,7 @@ const LOOKED_AT: usize = 1_000;
 impl Recordings {
     /// The name of a file that is there, for the switch to be asked after.
     pub(super) fn sample(&self) -> Option<String> {
-        let entries = fs::read_dir(&self.folder.here).ok()?.take(LOOKED_AT);
+        let entries = fs::read_dir(&self.folder.local).ok()?.take(LOOKED_AT);
         let names = entries.filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
@@ -43,7 +43,7 @@ impl Recordings {
 
 pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("recordings");
-    folder(of.key, &of.folder.here, &mut findings);
+    folder(of.key, &of.folder.local, &mut findings);
     if let Some(target) = &of.target {
         match timeout(within, target.probe()).await {
             Ok(Ok(())) => findings.ok(

@@ -16,7 +16,7 @@ pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings
         );
     }
     durability(found, findings);
-    match found.closed_tables.join(", ") {
+    match found.inaccessible_tables.join(", ") {
         names if names.is_empty() => {
             findings.ok("privileges", "every table can be read and written")
         }

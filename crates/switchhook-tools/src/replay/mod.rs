@@ -79,7 +79,7 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
     };
     let built = service::compile(config);
     let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
-    play_with(recording, &built.widgets)
+    play_with(recording, &built.tasks)
 }
 
 /// The same with webhooks that are compiled already.
@@ -107,7 +107,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
     let mut by_name = widgets.by_name.clone();
     if recording.header.code.is_some() {
         let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
-        let widget = WebhookTask::answered_by(name, own, widgets.so_far.clone());
+        let widget = WebhookTask::answered_by(name, own, widgets.document_format.clone());
         let widget = widget.map_err(|error| NoReplay::NoCall(error.to_string()))?;
         by_name.insert(name.clone(), Arc::new(widget));
     }
@@ -116,7 +116,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         by_name,
         tenants: Arc::clone(&widgets.tenants),
         settings: widgets.settings.clone(),
-        so_far: widgets.so_far.clone(),
+        document_format: widgets.document_format.clone(),
     };
     let options = CallControlOptions {
         music_after: recording.music_after(&times),

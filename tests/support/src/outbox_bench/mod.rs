@@ -10,7 +10,7 @@ use switchhook_core::health::Health;
 use switchhook_service::outbox::{
     Deliver, Delivery, Endpoint, Endpoints, Outbox, OutboxOptions, Reply,
 };
-use switchhook_store::{Clock, Role, DocumentState, Store};
+use switchhook_store::{Clock, DocumentState, Role, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;

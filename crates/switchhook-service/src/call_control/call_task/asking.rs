@@ -33,7 +33,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             .call_control
             .options
             .breakers
-            .ask(&self.channel.webhook)
+            .acquire(&self.channel.webhook)
         {
             Ok(permit) => permit,
             Err(open) => {
@@ -42,7 +42,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             }
         };
         if let TaskRequest::Request(request) = &request {
-            self.request_line = Some(request.line().into_boxed_str());
+            self.request_line = Some(request.request_line().into_boxed_str());
         }
         recording_session::record_request(self.recording.as_ref(), &request);
         if let Some(spans) = &mut self.spans {
@@ -62,8 +62,8 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
                     }
                     Err(unknown) => Outcome::unsent(unknown),
                 };
-                permit.ended(&outcome);
-                recording.answered(&outcome, &answered);
+                permit.record_outcome(&outcome);
+                recording.outcome(&outcome, &answered);
                 outcome
             }),
             None => Box::pin(async move {
@@ -71,7 +71,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
                     Ok(()) => task.ask(&tasks.client, request).await,
                     Err(unknown) => Outcome::unsent(unknown),
                 };
-                permit.ended(&outcome);
+                permit.record_outcome(&outcome);
                 outcome
             }),
         });
@@ -111,7 +111,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         };
         let verifier = self.verifier();
         if let Some(recording) = &self.recording {
-            recording.asked(&request);
+            recording.request(&request);
         }
         if let Err(unknown) = confirm::confirm(verifier, &self.channel.uuid).await {
             self.outcome = Some(Outcome::unsent(unknown));

@@ -22,14 +22,14 @@ impl<C: CallConnection> CallTask<'_, C> {
                     Ok(message) => if let Some(input) = self.input_for(message) { return input },
                     Err(error) => {
                         debug!(call_uuid = %self.channel.uuid, %error, "the connection to the switch ended");
-                        return Input::Lost;
+                        return Input::ConnectionLost;
                     }
                 },
                 outcome = outcome(&mut self.pending_outcome) => {
                     self.pending_outcome = None;
                     let line = variables::line(&outcome);
                     self.outcome = Some(outcome);
-                    return Input::Answered(line);
+                    return Input::OutcomeReady(line);
                 }
                 () = self.timer.as_mut() => return self.on_timer(),
                 () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.on_release_all(),

@@ -93,7 +93,7 @@ impl ParkListener {
     /// Returns a listener that is not connected yet.
     #[must_use]
     pub(crate) fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
-        let health = Health::ill(format!("{} was not reached yet", options.address));
+        let health = Health::failing(format!("{} was not reached yet", options.address));
         Self {
             call_control,
             options,
@@ -201,7 +201,7 @@ impl ParkListener {
             filter.and_then(|filter| Ok(vec![filter, Command::event(Format::Json, NAMES)?]));
         let commands = commands.map_err(eslclient::Error::from)?;
         let within = self.options.connect_deadline;
-        let replies = timeout(within, client.together(commands))
+        let replies = timeout(within, client.send_batch(commands))
             .await
             .map_err(|_| ConnectionError::Timeout(within))??;
         for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {
@@ -260,7 +260,7 @@ impl ParkListener {
             address, service, ..
         } = &self.options;
         gauge!(metric_names::PARK_CONNECTED, "switch" => address.clone()).set(1.0);
-        if !self.health.send_replace(Health::well()).ok {
+        if !self.health.send_replace(Health::healthy()).ok {
             info!(%address, %service, "taking the switch's parked calls");
         }
     }
@@ -269,7 +269,7 @@ impl ParkListener {
     fn report_disconnected(&self, error: &ConnectionError) {
         let what = format!("{}: {error}; trying again", self.options.address);
         gauge!(metric_names::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
-        let before = self.health.send_replace(Health::ill(what.clone()));
+        let before = self.health.send_replace(Health::failing(what.clone()));
         if before.what == what {
             debug!("{what}");
         } else {

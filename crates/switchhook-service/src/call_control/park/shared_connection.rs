@@ -84,7 +84,7 @@ impl SharedConnection {
         if self.in_flight.is_none() && !self.pending.is_empty() {
             let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
             recording_session::record_commands(self.recording.as_ref(), &commands);
-            self.in_flight = Some(Box::pin(async move { client.together(commands).await }));
+            self.in_flight = Some(Box::pin(async move { client.send_batch(commands).await }));
         }
     }
 
@@ -112,7 +112,7 @@ impl CallConnection for SharedConnection {
         let mut commands = std::mem::take(&mut self.pending);
         commands.push(command);
         recording_session::record_commands(self.recording.as_ref(), &commands);
-        let mut replies = self.client.together(commands).await?;
+        let mut replies = self.client.send_batch(commands).await?;
         recording_session::record_replies(self.recording.as_ref(), &replies);
         replies.pop().ok_or(Disconnected)
     }

@@ -180,7 +180,7 @@ impl CdrReader {
         match listed {
             Ok(files) => {
                 if !self.health.borrow().ok {
-                    self.health.send_replace(Health::well());
+                    self.health.send_replace(Health::healthy());
                 }
                 Some(files)
             }
@@ -197,7 +197,7 @@ impl CdrReader {
         let what = format!(
             "json_cdr_dir {folder} cannot be read: {error}; give this service's user read access, or correct the path"
         );
-        if self.health.send_replace(Health::ill(what.clone())).what != what {
+        if self.health.send_replace(Health::failing(what.clone())).what != what {
             warn!("{what}");
         }
     }

@@ -1,0 +1,50 @@
+//! How documents look, by the configuration.
+
+use crate::config::{self, Config};
+use switchhook_core::details::{DocumentFormat, DurationUnit, LegFilter};
+use switchhook_core::variables::{FLOW_KEY, VariableNames};
+
+/// Returns the format of a flow's documents.
+pub(crate) fn of_flow(config: &Config, flow: &config::Flow) -> DocumentFormat {
+    DocumentFormat {
+        legs: match flow.legs {
+            config::LegChoice::All => LegFilter::All,
+            config::LegChoice::Connected => LegFilter::Connected,
+        },
+        duration_unit: match flow.duration_unit {
+            config::DurationUnit::Milliseconds => DurationUnit::Milliseconds,
+            config::DurationUnit::Seconds => DurationUnit::Seconds,
+        },
+        uuid_key: flow.uuid_key.clone(),
+        keys_raw: flow.keys_raw,
+        raw_names: raw_names(config),
+        time_zone: config.account.time_zone,
+        learnt_key: flow.learnt_key.clone(),
+    }
+}
+
+/// Returns the format of the predefined document of a call in progress, whose webhook writes
+/// its variables under these names. The document leaves out the webhook's own variables: the
+/// hook in the dialplan presets them.
+pub(crate) fn of_call_in_progress(config: &Config, names: &VariableNames) -> DocumentFormat {
+    let own = names.all().into_iter();
+    let own = own.filter_map(|(_, name)| name.strip_prefix(FLOW_KEY));
+    DocumentFormat {
+        raw_names: own.map(str::to_owned).collect(),
+        ..of_flow(config, &config::Flow::default())
+    }
+}
+
+/// Returns the names, without `flow.key.`, under which webhooks write raw responses.
+pub(crate) fn raw_names(config: &Config) -> Vec<String> {
+    let mut names: Vec<String> = config
+        .webhooks
+        .values()
+        .filter_map(|webhook| webhook.task.variables.response_raw.strip_prefix(FLOW_KEY))
+        .map(str::to_owned)
+        .chain(["response_raw".to_owned()])
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
