@@ -32,7 +32,7 @@ pub struct LookupRecord {
     pub began_ms: i64,
     /// From the hand-over until the call was released, or was gone.
     pub held_us: u64,
-    /// How it ended: a word of [`crate::metric_names::ENDINGS`].
+    /// How it ended: a word of `metric_names::ENDINGS`.
     pub ending: Cow<'static, str>,
     /// The webhook's outcome; `None` if there was none, or the call did not wait for it.
     pub outcome: Option<LookupSummary>,

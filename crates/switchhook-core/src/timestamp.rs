@@ -38,7 +38,7 @@ pub fn format_ms(ms: i64, zone: Tz, pattern: &str) -> String {
     })
 }
 
-/// Returns the milliseconds between two times as a reader of their [`rfc3339`] texts counts them,
+/// Returns the milliseconds between two times as a reader of their `rfc3339` texts counts them,
 /// so that a document agrees with itself. Never negative: a switch's clock may step back.
 #[must_use]
 pub fn millis_between(from_us: i64, to_us: i64) -> i64 {

@@ -1,7 +1,7 @@
 //! Joins legs into calls: events go in; out come the legs to store and the calls that are over. A
 //! pure state machine without clock or database; the caller passes the time.
 //!
-//! Legs belong together if one names the other (see [`super::links`]). A call is over when every
+//! Legs belong together if one names the other (see `links.rs`). A call is over when every
 //! seen leg is down, every recording is closed and every named leg was seen. The last condition
 //! is needed because events of different channels may overtake each other; an early end would
 //! lose the legs that follow. The ledger waits for missing legs only so long
