@@ -25,7 +25,7 @@ fn prepare<'q>(sql: SqlStr, values: &'q [Value<'q>]) -> Prepared<'q> {
             Value::Integer(number) => query.bind(*number),
             Value::Bytes(bytes) => query.bind(*bytes),
             Value::Boolean(value) => query.bind(*value),
-            Value::Texts(texts) => query.bind(texts.as_ref().map(|texts| json(texts))),
+            Value::Texts(texts) => query.bind(texts.as_ref().map(json)),
             Value::Integers(numbers) => query.bind(json(numbers)),
         })
 }

@@ -151,7 +151,7 @@ async fn tables_of_a_newer_version_are_not_touched() {
         .await;
     let newer = "INSERT INTO _sqlx_migrations
         VALUES (9999, 'newer', CURRENT_TIMESTAMP, TRUE, x'00', 0)";
-    place
+    folder
         .other_program()
         .await
         .execute(newer)
