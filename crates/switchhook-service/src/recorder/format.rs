@@ -165,7 +165,7 @@ pub enum RecordedEvent {
     Cut,
     /// The end of the call's recording.
     End {
-        /// A value of [`switchhook_core::metric_names::ENDINGS`].
+        /// A value of `ENDINGS` in `switchhook_core::metric_names`.
         ending: String,
         /// `SUCCESS`, or why the webhook failed; absent without an outcome.
         reason: Option<String>,

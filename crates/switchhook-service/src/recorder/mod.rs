@@ -1,5 +1,5 @@
 //! The flight recorder: writes the traffic between a switch, this program and a webhook for one
-//! call on hold into one file, so that [`switchhook_tools::replay`] can replay it.
+//! call on hold into one file, so that `switchhook replay` can replay it.
 //!
 //! Nothing reads a recording while the program runs: `call_control` writes it, and the call does
 //! not depend on it. A call that is not recorded costs one random number. A recording stays in
@@ -31,7 +31,7 @@ pub(crate) const ALL_CALLS: u32 = 1_000_000;
 /// Which calls are recorded, and how many files are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecorderOptions {
-    /// The share of calls, in millionths, from 0 (none) to [`ALL_CALLS`].
+    /// The share of calls, in millionths, from 0 (none) to 1,000,000 (all).
     pub share: u32,
     /// Keep only calls that did not leave on line 0.
     pub(crate) failures_only: bool,

@@ -18,8 +18,8 @@
 //! take part: a document in it never waits for a file.
 //!
 //! *Closed*: the switch reported `RECORD_STOP`, or the channel is gone. *Complete*: the file has
-//! the same size and time at two looks, [`SETTLE_TIME`] apart, and a WAV header does not announce
-//! more bytes; the file may still be on its way from another machine. *PublishedCall*: the file is in
+//! the same size and time at two looks, one second apart, and a WAV header does not announce
+//! more bytes; the file may still be on its way from another machine. *Published*: the file is in
 //! the served folder, or the target reports an object of its size.
 
 mod engine;

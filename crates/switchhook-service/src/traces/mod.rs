@@ -47,7 +47,7 @@ pub struct TraceOptions {
     pub url: Option<Url>,
     /// The collector's credentials: none, user and password, or a bearer token.
     pub auth: Auth,
-    /// The share of calls, in millionths, from 0 (none) to [`ALL_CALLS`].
+    /// The share of calls, in millionths, from 0 (none) to 1,000,000 (all).
     pub share: u32,
     /// The service's name (`service.name`).
     pub service_name: String,
