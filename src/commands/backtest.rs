@@ -8,7 +8,7 @@ use switchhook_service::call_control::WebhookTasks;
 use switchhook_service::config::Config;
 use switchhook_service::service::compile;
 use switchhook_store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
-use switchhook_tools::backtest::{Backtest, BacktestReport, Changed, Tested};
+use switchhook_tools::backtest::{Backtest, BacktestReport, ChangedCall, WebhookSummary};
 use switchhook_tools::replay::Recording;
 
 use super::counted;
@@ -172,7 +172,7 @@ fn text(report: &BacktestReport) -> String {
     out
 }
 
-fn change(out: &mut String, changed: &Changed) -> std::fmt::Result {
+fn change(out: &mut String, changed: &ChangedCall) -> std::fmt::Result {
     let (call, webhook) = (printable(&changed.call), printable(&changed.webhook));
     writeln!(out, "{call}  {webhook}: different")?;
     for difference in &changed.differences {
@@ -181,7 +181,7 @@ fn change(out: &mut String, changed: &Changed) -> std::fmt::Result {
     Ok(())
 }
 
-fn summary(out: &mut String, name: &str, tested: &Tested, changed: u64) -> std::fmt::Result {
+fn summary(out: &mut String, name: &str, tested: &WebhookSummary, changed: u64) -> std::fmt::Result {
     let name = printable(name);
     let kinds = [
         (tested.recordings, "recording", "recordings"),

@@ -13,7 +13,7 @@ use switchhook_service::config::{self, Config};
 use switchhook_service::service::{compile, recordings_folder, store_options, target};
 use switchhook_store::Role;
 use switchhook_tools::doctor::{
-    self, DoctorReport, Finding, Hooked, Level, Plan, Recorded, Recordings, Switch,
+    self, DoctorReport, Finding, ExpectedWebhook, Level, ExpectedSetup, ExpectedRecordings, Recordings, Switch,
 };
 use switchhook_webhook::options::ValueKind;
 
@@ -45,8 +45,8 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
 fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, String> {
     let built = compile(config).map_err(|faults| faults.to_string())?;
     let recordings = recordings(config)?;
-    let plan = Plan {
-        recordings: recordings.as_ref().map(Recorded::of),
+    let plan = ExpectedSetup {
+        recordings: recordings.as_ref().map(ExpectedRecordings::of),
         ..plan(config)
     };
     Ok(doctor::DoctorOptions {
@@ -89,7 +89,7 @@ fn switches(config: &Config) -> Vec<Switch> {
     config.freeswitch.iter().map(switch).collect()
 }
 
-fn plan(config: &Config) -> Plan {
+fn plan(config: &Config) -> ExpectedSetup {
     let posts = |flow: &config::Flow| flow.webhook || !flow.after.is_empty();
     let mut values = BTreeMap::new();
     for webhook in config.webhooks.values() {
@@ -100,7 +100,7 @@ fn plan(config: &Config) -> Plan {
             write(&mut values, name.to_owned(), ValueKind::Text);
         }
     }
-    Plan {
+    ExpectedSetup {
         listen: config.listen.esl,
         calls_on_hold: config.limits.calls_on_hold,
         posts: config.flows.values().any(posts),
@@ -136,14 +136,14 @@ fn context(route: &Route) -> Option<String> {
     }
 }
 
-fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
+fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, ExpectedWebhook) {
     // Without waiting there is no hold music.
     let music = if webhook.widget.wait_for_response {
         webhook.widget.hold_music.clone()
     } else {
         HoldMusic::Silence
     };
-    let hooked = Hooked {
+    let hooked = ExpectedWebhook {
         timeout: webhook.request.timeout,
         music,
         is_elsewhere: has_template_host(&webhook.request.url),

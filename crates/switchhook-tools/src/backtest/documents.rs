@@ -60,7 +60,7 @@ impl Backtest<'_> {
             return;
         };
         let mut with_call = document.clone();
-        with_call["call"] = values(call, document);
+        with_call["call"] = call_values(call, document);
         let made = webhook.prepare(&webhook::CallContext {
             headers: &headers(call, document),
             document: Some(&with_call),
@@ -70,14 +70,14 @@ impl Backtest<'_> {
         let mut differences = Vec::new();
         let is = made.map_or_else(
             |failure| BTreeMap::from([("request".to_owned(), format!("none: {failure}"))]),
-            |made| parts(&content(&made)),
+            |made| request_parts(&content(&made)),
         );
-        by_name(&mut differences, &parts(was), &is);
+        by_name(&mut differences, &request_parts(was), &is);
         self.changed(&call.call_uuid, name, differences);
     }
 }
 
-fn parts(content: &RequestContent) -> BTreeMap<String, String> {
+fn request_parts(content: &RequestContent) -> BTreeMap<String, String> {
     request(&RecordedEvent::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
@@ -104,7 +104,7 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
 }
 
 /// `call.*` as far as it is kept.
-fn values(call: &RecentCall, document: &Value) -> Value {
+fn call_values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
     let history: CallHistory = serde_json::from_str(&call.history).unwrap_or_default();
     let leg = history.legs.first();

@@ -2,10 +2,10 @@
 //! paths never found anything. Nothing is sent anywhere.
 //!
 //! * `recorded_calls`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
-//! * `answers`: kept answers (`persist_response`) are judged and mapped anew.
+//! * `kept_answers`: kept answers (`persist_response`) are judged and mapped anew.
 //! * `documents`: documents that the outbox still has are made anew.
 
-mod answers;
+mod kept_answers;
 mod documents;
 mod recorded_calls;
 
@@ -19,7 +19,7 @@ use switchhook_webhook::Webhook;
 
 /// A path of `response.map`, and how often it found a value of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PathTold {
+pub struct PathMatches {
     /// The variable, without `flow.key.`.
     pub name: String,
     /// The path.
@@ -30,7 +30,7 @@ pub struct PathTold {
 
 /// What was tested of one webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tested {
+pub struct WebhookSummary {
     /// Recorded calls.
     pub recordings: u64,
     /// Kept answers.
@@ -44,10 +44,10 @@ pub struct Tested {
     #[serde(rename = "answers_read")]
     pub read: u64,
     /// Its paths.
-    pub paths: Vec<PathTold>,
+    pub paths: Vec<PathMatches>,
 }
 
-impl Tested {
+impl WebhookSummary {
     /// How many of all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -57,7 +57,7 @@ impl Tested {
 
 /// A call of which something would be different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
+pub struct ChangedCall {
     /// Unique-ID.
     pub call: String,
     /// The webhook.
@@ -70,9 +70,9 @@ pub struct Changed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BacktestReport {
     /// By webhook.
-    pub tested: BTreeMap<String, Tested>,
+    pub tested: BTreeMap<String, WebhookSummary>,
     /// In the order in which they were tested.
-    pub changes: Vec<Changed>,
+    pub changes: Vec<ChangedCall>,
 }
 
 /// Takes kept calls one after the other.
@@ -107,13 +107,13 @@ impl<'w> Backtest<'w> {
         self.only.is_empty() || self.only.iter().any(|name| name == webhook)
     }
 
-    fn tested(&mut self, name: &str) -> &mut Tested {
+    fn tested(&mut self, name: &str) -> &mut WebhookSummary {
         let webhook = self.widgets.by_name.get(name);
         let webhook = webhook.and_then(|widget| widget.webhook());
         let entry = self.report.tested.entry(name.to_owned());
-        entry.or_insert_with(|| Tested {
+        entry.or_insert_with(|| WebhookSummary {
             paths: webhook.map(paths).unwrap_or_default(),
-            ..Tested::default()
+            ..WebhookSummary::default()
         })
     }
 
@@ -135,7 +135,7 @@ impl<'w> Backtest<'w> {
 
     fn changed(&mut self, call: &str, webhook: &str, differences: Vec<Difference>) {
         if !differences.is_empty() {
-            self.report.changes.push(Changed {
+            self.report.changes.push(ChangedCall {
                 call: call.to_owned(),
                 webhook: webhook.to_owned(),
                 differences,
@@ -144,9 +144,9 @@ impl<'w> Backtest<'w> {
     }
 }
 
-fn paths(webhook: &Webhook) -> Vec<PathTold> {
+fn paths(webhook: &Webhook) -> Vec<PathMatches> {
     let paths = webhook.answer.paths();
-    let told = paths.map(|(name, path)| PathTold {
+    let told = paths.map(|(name, path)| PathMatches {
         name: name.to_owned(),
         path: path.to_owned(),
         matched: 0,

@@ -2,7 +2,7 @@
 //! and the store are as the configuration has them, and what to do where they are not.
 //!
 //! ```text
-//! switch::ask   -> Answers -> switch::judge  -> findings     over port 8021
+//! switch::run_queries   -> Answers -> switch::judge  -> findings     over port 8021
 //! webhook::ask  -> Seen    -> webhook::judge -> findings     as far as TLS; a request only when allowed
 //! ```
 //!
@@ -14,7 +14,7 @@ mod dialplan;
 mod finding;
 mod net;
 mod recordings;
-mod server;
+mod postgres;
 mod service;
 mod store;
 mod switch;
@@ -39,7 +39,7 @@ pub use finding::{DoctorReport, Finding, Level};
 pub use recordings::Recordings;
 
 /// Switches, and webhooks, that are asked at once.
-const AT_ONCE: usize = 16;
+const CONCURRENT_CHECKS: usize = 16;
 
 /// What is to be looked at.
 pub struct DoctorOptions {
@@ -48,7 +48,7 @@ pub struct DoctorOptions {
     /// The webhooks and the client that asks them.
     pub widgets: WebhookTasks,
     /// What the answers are compared with.
-    pub plan: Plan,
+    pub plan: ExpectedSetup,
     /// Where the service tells its health.
     pub http: SocketAddr,
     /// The recordings that are published.
@@ -80,7 +80,7 @@ pub struct Switch {
 
 /// What the configuration says, as far as a switch is to fit it.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ExpectedSetup {
     /// Where the `socket` application is to connect to.
     pub listen: SocketAddr,
     /// Calls that may wait at once.
@@ -88,7 +88,7 @@ pub struct Plan {
     /// A flow posts the document of its calls.
     pub posts: bool,
     /// By name.
-    pub webhooks: BTreeMap<String, Hooked>,
+    pub webhooks: BTreeMap<String, ExpectedWebhook>,
     /// The webhooks that routes name, for calls that are handed over without one.
     pub routed: BTreeSet<String>,
     /// The contexts that routes name in full.
@@ -97,12 +97,12 @@ pub struct Plan {
     /// of; [`ValueKind::Text`] where one webhook of several writes text.
     pub values: BTreeMap<String, ValueKind>,
     /// The recordings that are published, as far as the switch is to know them.
-    pub recordings: Option<Recorded>,
+    pub recordings: Option<ExpectedRecordings>,
 }
 
 /// A webhook as the dialplan meets it.
 #[derive(Debug, Clone)]
-pub struct Hooked {
+pub struct ExpectedWebhook {
     /// The longest that a caller waits for it.
     pub timeout: Duration,
     /// What the caller hears meanwhile.
@@ -113,14 +113,14 @@ pub struct Hooked {
 
 /// A folder of recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct ExpectedRecordings {
     /// What the switch calls it.
     pub switch_folder: PathBuf,
     /// The name of a file that is in it for us.
     pub sample: Option<String>,
 }
 
-impl Recorded {
+impl ExpectedRecordings {
     /// That of recordings that are published.
     #[must_use]
     pub fn of(recordings: &Recordings) -> Self {
@@ -152,11 +152,11 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
 
 async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {
     if options.switches.is_empty() {
-        return switch::none(options.plan.posts);
+        return switch::no_switches(options.plan.posts);
     }
     let examined = stream::iter(&options.switches)
         .map(|switch| switch::examine(switch, &options.plan, options.deadline))
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENT_CHECKS);
     examined.collect::<Vec<_>>().await.concat()
 }
 
@@ -171,13 +171,13 @@ async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
             let is_elsewhere = hooked.is_some_and(|hooked| hooked.is_elsewhere);
             async move {
                 let seen = match widget.webhook().filter(|_| !is_elsewhere) {
-                    None => webhook::Seen::default(),
-                    Some(hook) => webhook::look(hook, client, options.deadline, options.ask).await,
+                    None => webhook::ProbeResult::default(),
+                    Some(hook) => webhook::probe(hook, client, options.deadline, options.ask).await,
                 };
                 webhook::judge(name, widget.timeout(), &seen)
             }
         })
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENT_CHECKS);
     examined.collect::<Vec<_>>().await.concat()
 }
 
@@ -186,8 +186,8 @@ mod tests {
     use super::*;
 
     /// What a configuration without webhooks says.
-    pub(super) fn plan() -> Plan {
-        Plan {
+    pub(super) fn plan() -> ExpectedSetup {
+        ExpectedSetup {
             listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
             calls_on_hold: 10_000,
             posts: false,

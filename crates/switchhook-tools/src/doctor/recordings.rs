@@ -22,12 +22,12 @@ pub struct Recordings {
 }
 
 /// Entries of the folder that are looked at for one that the switch may know.
-const LOOKED_AT: usize = 1_000;
+const SAMPLED_ENTRIES: usize = 1_000;
 
 impl Recordings {
     /// The name of a file that is there, for the switch to be asked after.
     pub(super) fn sample(&self) -> Option<String> {
-        let entries = fs::read_dir(&self.folder.local).ok()?.take(LOOKED_AT);
+        let entries = fs::read_dir(&self.folder.local).ok()?.take(SAMPLED_ENTRIES);
         let names = entries.filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;

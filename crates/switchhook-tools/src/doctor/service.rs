@@ -18,18 +18,18 @@ pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> 
     let mut findings = Findings::about("service");
     // Port 0 is any: there is nobody to ask.
     if http.port() != 0 {
-        let place = reachable(http);
-        let heard = ask(place, "readyz", within).await;
+        let place = connectable(http);
+        let heard = get(place, "readyz", within).await;
         judge(place, heard.0, &mut findings);
         if heard.0 != ReadyzReply::Nothing {
-            resting(&ask(place, "metrics", within).await.1, &mut findings);
+            open_circuits(&get(place, "metrics", within).await.1, &mut findings);
         }
     }
     findings.list()
 }
 
 /// Whoever listens everywhere is asked on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -39,7 +39,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// What a page did, and its text.
-async fn ask(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
+async fn get(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(within)
@@ -57,7 +57,7 @@ async fn ask(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, S
 }
 
 /// Webhooks that it does not ask for a while.
-fn resting(metrics: &str, findings: &mut Findings) {
+fn open_circuits(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
         .of(metric_names::CIRCUIT_OPEN)
@@ -123,7 +123,7 @@ mod tests {
         let name = metric_names::CIRCUIT_OPEN;
         let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
         let mut findings = Findings::about("service");
-        resting(&metrics, &mut findings);
+        open_circuits(&metrics, &mut findings);
         let found = findings.list();
         assert_eq!(found.len(), 1);
         assert!(found[0].what.contains("does not ask crm "), "{found:?}");
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_asked_on_loopback() {
-        let asked = |address: &str| reachable(address.parse().unwrap()).to_string();
+        let asked = |address: &str| connectable(address.parse().unwrap()).to_string();
         assert_eq!(asked("0.0.0.0:1"), "127.0.0.1:1");
         assert_eq!(asked("[::]:1"), "[::1]:1");
         assert_eq!(asked("10.0.0.1:1"), "10.0.0.1:1");

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Findings};
-use super::server;
+use super::postgres;
 use switchhook_store::{Clock, Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
 /// Below it the next busy day may fill the disk.
-const LITTLE: u64 = 1024 * MIB;
+const LOW_SPACE: u64 = 1024 * MIB;
 /// Below it the write-ahead log alone may fill it.
-const TOO_LITTLE: u64 = 128 * MIB;
+const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
@@ -58,7 +58,7 @@ async fn open(store: &Store, findings: &mut Findings) {
     let what = format!("{store} opens, and its tables are of this version");
     findings.ok("opens", what);
     match store.server().await {
-        Ok(Some(found)) => server::judge(&found, now_ms(), findings),
+        Ok(Some(found)) => postgres::judge(&found, now_ms(), findings),
         Ok(None) => {}
         Err(error) => {
             let (what, cure) = split(&error.to_string());
@@ -124,8 +124,8 @@ fn space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
     let what = format!("{} MiB are free in {}", free / MIB, folder.display());
     let cure = "free some: on a full disk documents are refused until there is space";
     match free {
-        _ if free < TOO_LITTLE => findings.fault("disk space", what, cure),
-        _ if free < LITTLE => findings.warn("disk space", what, cure),
+        _ if free < CRITICAL_SPACE => findings.fault("disk space", what, cure),
+        _ if free < LOW_SPACE => findings.warn("disk space", what, cure),
         _ => findings.ok("disk space", what),
     }
 }

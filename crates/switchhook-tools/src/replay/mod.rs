@@ -5,10 +5,10 @@
 //! file -> Recording -> play: switch (a stream) + webhook (a script) -> CallControl -> Differences
 //! ```
 
-mod answers;
+mod recorded_answerer;
 mod compare;
-mod read;
-mod switch;
+mod recording;
+mod recorded_switch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +27,12 @@ use switchhook_service::recorder::RecordedEvent;
 use switchhook_service::service;
 use switchhook_webhook::breakers::Breakers;
 
-use answers::{Answers, Asked, note};
+use recorded_answerer::{RecordedAnswerer, LastRequest, remember};
 
-pub use answers::again;
+pub use recorded_answerer::judge_recorded;
 pub use compare::{Difference, compare};
 pub(crate) use compare::{by_name, request};
-pub use read::{NoRecording, Recording};
+pub use recording::{RecordingError, Recording};
 
 /// Bytes that may be under way between the switch and the call.
 const PIPE: usize = 1024 * 1024;
@@ -50,7 +50,7 @@ pub struct Played {
 
 /// Why a call cannot be played.
 #[derive(Debug, thiserror::Error)]
-pub enum NoReplay {
+pub enum ReplayError {
     /// Its webhook's settings are none.
     #[error("the webhook's settings cannot be used:\n{0}")]
     Config(String),
@@ -66,27 +66,27 @@ pub enum NoReplay {
 /// has a thread of its own, on which time is virtual.
 ///
 /// # Errors
-/// [`NoReplay`].
-pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, NoReplay> {
+/// [`ReplayError`].
+pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, ReplayError> {
     let own;
     let config = match config {
         Some(config) => config,
         None => {
             let parsed = Config::parse_without_secrets(&recording.header.config, "the recording");
-            own = parsed.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+            own = parsed.map_err(|faults| ReplayError::Config(faults.to_string()))?;
             &own
         }
     };
     let built = service::compile(config);
-    let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+    let built = built.map_err(|faults| ReplayError::Config(faults.to_string()))?;
     play_with(recording, &built.tasks)
 }
 
 /// The same with webhooks that are compiled already.
 ///
 /// # Errors
-/// [`NoReplay`].
-pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
+/// [`ReplayError`].
+pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, ReplayError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -94,11 +94,11 @@ pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result
     runtime.block_on(run(recording, widgets))
 }
 
-async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
+async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, ReplayError> {
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
-    let script = Arc::new(Answers {
+    let script = Arc::new(RecordedAnswerer {
         began,
         outcome: recording.outcome(&times),
         asked: Arc::clone(&asked),
@@ -106,9 +106,9 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
     });
     let mut by_name = widgets.by_name.clone();
     if recording.header.code.is_some() {
-        let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
+        let (name, own) = (&recording.header.webhook, Arc::<RecordedAnswerer>::clone(&script));
         let widget = WebhookTask::answered_by(name, own, widgets.document_format.clone());
-        let widget = widget.map_err(|error| NoReplay::NoCall(error.to_string()))?;
+        let widget = widget.map_err(|error| ReplayError::NoCall(error.to_string()))?;
         by_name.insert(name.clone(), Arc::new(widget));
     }
     let widgets = WebhookTasks {
@@ -123,14 +123,14 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
-        breakers: Arc::new(breakers(recording)),
+        breakers: Arc::new(recorded_breakers(recording)),
         ..CallControlOptions::default()
     };
-    let persistence = Arc::new(Nowhere(Arc::clone(&asked)));
+    let persistence = Arc::new(RequestCapture(Arc::clone(&asked)));
     let call_control = Arc::new(CallControl::new(options, widgets, persistence));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
-    let switch = tokio::spawn(switch::play(theirs, script, began));
+    let switch = tokio::spawn(recorded_switch::play(theirs, script, began));
     let stopping = async {
         match recording.stopping(&times) {
             Some(at) => sleep_until(began + at).await,
@@ -140,8 +140,8 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = taken(&call_control, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
-        () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
+        end = run_call(&call_control, ours, recording.header.parked) => end.map_err(ReplayError::NoCall)?,
+        () = stopping => return Err(ReplayError::NoCall("it does not end".into())),
     };
     let said = switch.await.unwrap_or_default();
     let request = asked.lock().ok().and_then(|mut asked| asked.take());
@@ -153,12 +153,12 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
 }
 
 /// RecordedEvent other calls had found out about the webhook.
-fn breakers(recording: &Recording) -> Breakers {
+fn recorded_breakers(recording: &Recording) -> Breakers {
     let found = recording.found_it_resting();
     found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
-async fn taken(
+async fn run_call(
     call_control: &Arc<CallControl>,
     ours: DuplexStream,
     parked: bool,
@@ -170,11 +170,11 @@ async fn taken(
 }
 
 /// Keeps nothing.
-struct Nowhere(Asked);
+struct RequestCapture(LastRequest);
 
-impl CallPersistence for Nowhere {
+impl CallPersistence for RequestCapture {
     fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
-        note(&self.0, RecordedEvent::request(&request.request));
+        remember(&self.0, RecordedEvent::request(&request.request));
         std::future::ready(Ok(())).boxed()
     }
 

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::super::read::Action;
+use super::super::extensions::Action;
 use super::*;
 use crate::doctor::tests::plan;
-use crate::doctor::{Hooked, Level};
+use crate::doctor::{ExpectedWebhook, Level};
 use switchhook_service::call_control::HoldMusic;
 
 /// README's way of handing a call over, with the way out cancelled behind it.
@@ -17,13 +17,13 @@ const WHOLE: [(&str, &str); 7] = [
     ("transfer", "lookup-line-${flow.line} XML flows"),
 ];
 
-fn known() -> Plan {
-    let hooked = |seconds| Hooked {
+fn known() -> ExpectedSetup {
+    let hooked = |seconds| ExpectedWebhook {
         timeout: Duration::from_secs(seconds),
         music: HoldMusic::Silence,
         is_elsewhere: false,
     };
-    Plan {
+    ExpectedSetup {
         webhooks: [("lookup".into(), hooked(10)), ("slow".into(), hooked(50))].into(),
         ..plan()
     }

@@ -39,11 +39,11 @@ pub(in crate::doctor) struct Answers {
     pub(in crate::doctor) same_machine: bool,
     /// Why there are no more.
     pub(in crate::doctor) broken: Option<String>,
-    replies: BTreeMap<String, Timed>,
+    replies: BTreeMap<String, TimedReply>,
 }
 
 #[derive(Debug)]
-struct Timed {
+struct TimedReply {
     reply: Reply,
     /// Before it was asked and after it was answered, µs since 1970, by our clock.
     between_us: (i64, i64),
@@ -59,7 +59,7 @@ impl Answers {
     }
 
     pub(super) fn put(&mut self, question: String, reply: Reply, between_us: (i64, i64)) {
-        self.replies.insert(question, Timed { reply, between_us });
+        self.replies.insert(question, TimedReply { reply, between_us });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -94,8 +94,8 @@ impl Answers {
     }
 
     /// A global variable of the switch; `None` when it is unset or not known.
-    pub(in crate::doctor) fn global(&self, name: &str) -> Option<&str> {
-        self.said(&global(name))
+    pub(in crate::doctor) fn global_query(&self, name: &str) -> Option<&str> {
+        self.said(&global_query(name))
     }
 
     /// Canned ones, for the tables of tests.
@@ -116,6 +116,6 @@ impl Answers {
 }
 
 /// The question for a global variable.
-pub(in crate::doctor) fn global(name: &str) -> String {
+pub(in crate::doctor) fn global_query(name: &str) -> String {
     format!("global_getvar {name}")
 }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::answers::{Answers, global};
+use super::answers::{Answers, global_query};
 use super::modules::load;
 use super::settings::Settings;
 use crate::doctor::Switch;
 use crate::doctor::finding::Findings;
 
 /// The path that records are posted to.
-const OURS: &str = "/json_cdr/";
+const POST_PATH: &str = "/json_cdr/";
 
 /// The question for its configuration.
 pub(super) const CONF: &str = "xml_locate configuration configuration name json_cdr.conf";
@@ -17,7 +17,7 @@ pub(super) const CONF: &str = "xml_locate configuration configuration name json_
 /// What a relative log-dir is below.
 pub(super) fn questions(answers: &Answers, switch: &Switch) -> Vec<String> {
     let is_needed = switch.json_cdr_dir.is_some() && answers.said(CONF).is_some();
-    is_needed.then(|| global("log_dir")).into_iter().collect()
+    is_needed.then(|| global_query("log_dir")).into_iter().collect()
 }
 
 pub(super) fn judge(answers: &Answers, switch: &Switch, findings: &mut Findings) {
@@ -78,7 +78,7 @@ fn configured(settings: &Settings, switch: &Switch, answers: &Answers, findings:
 
 /// Whether it posts to a service like this one.
 fn posts(settings: &Settings, findings: &mut Findings) {
-    match settings.all("url").find(|url| url.contains(OURS)) {
+    match settings.all("url").find(|url| url.contains(POST_PATH)) {
         Some(url) => findings.ok("json_cdr", format!("it posts to {url}")),
         None => {
             let what =
@@ -109,7 +109,7 @@ fn completeness(settings: &Settings, findings: &mut Findings) {
 }
 
 fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
-    match (theirs(settings, answers), answers.same_machine) {
+    match (log_dir(settings, answers), answers.same_machine) {
         (None, _) => {
             let what = "json_cdr.conf has no log-dir: it writes no files";
             findings.fault(
@@ -142,7 +142,7 @@ fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Fi
 
 /// FreeSWITCH: mod_json_cdr.c `load_config`; without the parameter it writes nothing, an
 /// empty one is `json_cdr`, and a relative one is below the switch's log folder.
-fn theirs(settings: &Settings, answers: &Answers) -> Option<PathBuf> {
+fn log_dir(settings: &Settings, answers: &Answers) -> Option<PathBuf> {
     let named = settings.get("log-dir")?;
     let named = if named.is_empty() { "json_cdr" } else { named };
     let below = answers.global("log_dir").unwrap_or_default();

@@ -6,11 +6,11 @@ use regex::Regex;
 
 use super::answers::{Answers, Reply};
 use super::modules::{MODULES, load};
-use crate::doctor::Plan;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
 /// The oldest release whose ways are known.
-const OLDEST: (u64, u64) = (1, 10);
+const OLDEST_VERSION: (u64, u64) = (1, 10);
 
 /// Skews above these: documents are out of order with other systems' records; receivers
 /// that check a timestamp begin to refuse.
@@ -25,7 +25,7 @@ fn pattern(text: &str) -> Option<Regex> {
 static VERSION: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"Version (\d+)\.(\d+)(\S*)"));
 static SESSIONS: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"(\d+) session\(s\) - peak (\d+)"));
-static MOST: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(\d+) session\(s\) max"));
+static MAX_SESSIONS: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"(\d+) session\(s\) max"));
 static RATE: LazyLock<Option<Regex>> =
     LazyLock::new(|| pattern(r"per Sec out of max (\d+), peak (\d+)"));
 
@@ -45,7 +45,7 @@ pub(super) fn version(answers: &Answers, findings: &mut Findings) {
     };
     let text = text.lines().next().unwrap_or_default();
     match numbers(&VERSION, text) {
-        Some(found) if found >= OLDEST => findings.ok("version", text),
+        Some(found) if found >= OLDEST_VERSION => findings.ok("version", text),
         Some(_) => {
             let what = format!("{text} is older than what was tried");
             findings.warn("version", what, "use FreeSWITCH 1.10 or later");
@@ -55,7 +55,7 @@ pub(super) fn version(answers: &Answers, findings: &mut Findings) {
 }
 
 /// FreeSWITCH: mod_commands.c `status_function`.
-pub(super) fn state(answers: &Answers, plan: &Plan, findings: &mut Findings) {
+pub(super) fn state(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
     let Some(text) = answers.said("status") else {
         return findings.know("sessions", "it does not say its limits");
     };
@@ -64,7 +64,7 @@ pub(super) fn state(answers: &Answers, plan: &Plan, findings: &mut Findings) {
         findings.fault("state", "it takes no calls: it is not ready", cure);
     }
     let (Some((most, _)), Some((now, peak)), Some((rate, rate_peak))) = (
-        numbers(&MOST, text),
+        numbers(&MAX_SESSIONS, text),
         numbers(&SESSIONS, text),
         numbers(&RATE, text),
     ) else {
@@ -152,7 +152,7 @@ pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
 }
 
 /// Whether the switch can reach the port where calls are taken, as far as addresses tell.
-pub(super) fn way_back(answers: &Answers, plan: &Plan, findings: &mut Findings) {
+pub(super) fn way_back(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
     let listen = plan.listen;
     if answers.same_machine {
         return findings.ok(
@@ -281,7 +281,7 @@ mod tests {
     fn another_machine_does_not_reach_our_loopback() {
         let of = |same_machine, listen: &str| {
             let answers = Answers::of(same_machine);
-            let plan = Plan {
+            let plan = ExpectedSetup {
                 listen: listen.parse().unwrap(),
                 ..plan()
             };

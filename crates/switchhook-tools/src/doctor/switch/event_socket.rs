@@ -14,10 +14,10 @@ pub(super) const CONF: &str = "xml_locate configuration configuration name event
 const DEFAULT_PASSWORD: &str = "ClueCon";
 
 /// Nobody's address (RFC 5737): a list that lets it in lets everybody in.
-const STRANGER: &str = "203.0.113.77";
+const OUTSIDE_ADDRESS: &str = "203.0.113.77";
 
 /// Lists that are asked after.
-const LISTS: usize = 8;
+const MAX_LISTS: usize = 8;
 
 fn settings(answers: &Answers) -> Option<Settings> {
     Settings::parse(answers.said(CONF)?)
@@ -31,10 +31,10 @@ pub(super) fn questions(answers: &Answers) -> Vec<String> {
     let lists = settings
         .all("apply-inbound-acl")
         .filter(|list| !list.is_empty());
-    lists.take(LISTS).map(stranger).collect()
+    lists.take(MAX_LISTS).map(stranger).collect()
 }
 
-fn stranger(list: &str) -> String {
+fn acl_query(list: &str) -> String {
     format!("acl {STRANGER} {list}")
 }
 
@@ -59,7 +59,7 @@ pub(super) fn judge(answers: &Answers, findings: &mut Findings) {
     if lists.peek().is_none() {
         return findings.ok("ACL", "no apply-inbound-acl, so only loopback is let in");
     }
-    if lists.all(|list| answers.said(&stranger(list)) == Some("true")) {
+    if lists.all(|list| answers.said(&acl_query(list)) == Some("true")) {
         let what = "apply-inbound-acl lets every address in";
         let cure = "name a list in acl.conf with default=\"deny\" that allows the machines of its services";
         acl_is_open(what, cure, is_loopback, findings);

@@ -6,7 +6,7 @@ mod core;
 mod event_socket;
 mod modules;
 mod music;
-mod questions;
+mod queries;
 mod recordings;
 mod settings;
 
@@ -18,17 +18,17 @@ use tokio::time::timeout;
 
 use super::finding::{Finding, Findings};
 use super::net::{self, millis};
-use super::{Plan, Switch, dialplan};
+use super::{ExpectedSetup, Switch, dialplan};
 use eslclient::{Command, Connection, Error, Incoming, authenticate};
 
 pub(super) use answers::{Answers, Reply};
 pub(super) use settings::is_true;
 
 /// More than a switch is ever asked; what a dialplan says cannot make it more.
-const QUESTIONS: usize = 200;
+const MAX_QUERIES: usize = 200;
 
 /// When there is no switch to ask.
-pub(super) fn none(posts: bool) -> Vec<Finding> {
+pub(super) fn no_switches(posts: bool) -> Vec<Finding> {
     let mut findings = Findings::about("switches");
     let cure = "add a section [[freeswitch]] with its address and password";
     if posts {
@@ -45,13 +45,13 @@ pub(super) fn none(posts: bool) -> Vec<Finding> {
 }
 
 /// Asks one switch and judges what it says.
-pub(super) async fn examine(switch: &Switch, plan: &Plan, within: Duration) -> Vec<Finding> {
+pub(super) async fn examine(switch: &Switch, plan: &ExpectedSetup, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about(format!("switch {}", switch.address));
     let Some((connection, same_machine)) = reach(switch, within, &mut findings).await else {
         return findings.list();
     };
     let mut answers = Answers::of(same_machine);
-    if timeout(within, ask(connection, switch, plan, &mut answers))
+    if timeout(within, run_queries(connection, switch, plan, &mut answers))
         .await
         .is_err()
     {
@@ -71,7 +71,7 @@ pub(super) async fn examine(switch: &Switch, plan: &Plan, within: Duration) -> V
 }
 
 /// Everything that follows from the answers.
-fn judge(switch: &Switch, plan: &Plan, answers: &Answers, findings: &mut Findings) {
+fn judge(switch: &Switch, plan: &ExpectedSetup, answers: &Answers, findings: &mut Findings) {
     core::version(answers, findings);
     core::state(answers, plan, findings);
     core::clock(answers, findings);
@@ -178,18 +178,18 @@ fn refused(error: &Error, findings: &mut Findings) {
 }
 
 /// Asks until there is nothing more to ask. What was answered stays when it is cut off.
-async fn ask(
+async fn run_queries(
     mut connection: Connection<TcpStream>,
     switch: &Switch,
-    plan: &Plan,
+    plan: &ExpectedSetup,
     answers: &mut Answers,
 ) {
-    while let Some(next) = questions::next(answers, switch, plan) {
-        if answers.len() >= QUESTIONS {
+    while let Some(next) = queries::next(answers, switch, plan) {
+        if answers.len() >= MAX_QUERIES {
             return;
         }
         let began_us = now_us();
-        match one(&mut connection, &next).await {
+        match run_api(&mut connection, &next).await {
             Ok(text) => answers.put(next, text, (began_us, now_us())),
             Err(error) => {
                 answers.broken = Some(error.to_string());
@@ -200,7 +200,7 @@ async fn ask(
 }
 
 /// What the switch says to one API command.
-async fn one(connection: &mut Connection<TcpStream>, question: &str) -> Result<Reply, Error> {
+async fn run_api(connection: &mut Connection<TcpStream>, question: &str) -> Result<Reply, Error> {
     let (name, args) = question.split_once(' ').unwrap_or((question, ""));
     let Ok(command) = Command::api(name, args) else {
         // What the switch said before cannot be said back to it.

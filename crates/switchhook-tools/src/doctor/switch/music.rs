@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Answers, global};
+use super::answers::{Answers, global_query};
 use super::modules::load;
-use crate::doctor::Plan;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_service::call_control::HoldMusic;
 
@@ -25,7 +25,7 @@ const FORMATS: [(&str, &str); 9] = [
 ];
 
 /// Sounds that are asked after.
-const SOUNDS: usize = 32;
+const MAX_SOUNDS: usize = 32;
 
 /// What a sound needs.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ fn sound(text: &str) -> Sound<'_> {
 }
 
 /// Each sound with the webhooks that have it.
-fn wanted(plan: &Plan) -> BTreeMap<&str, BTreeSet<&str>> {
+fn sounds_by_webhook(plan: &ExpectedSetup) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, webhook) in &plan.webhooks {
         let music = match &webhook.music {
@@ -85,7 +85,7 @@ fn resolved<'a>(music: &'a str, answers: &'a Answers) -> &'a str {
 }
 
 /// FreeSWITCH: switch_ivr_play_say.c `switch_ivr_play_file` puts `sound_prefix` before a relative path.
-fn whole(path: &str, answers: &Answers) -> Option<String> {
+fn full_path(path: &str, answers: &Answers) -> Option<String> {
     if path.starts_with('/') {
         return Some(path.to_owned());
     }
@@ -95,15 +95,15 @@ fn whole(path: &str, answers: &Answers) -> Option<String> {
 }
 
 /// What each sound needs to be asked.
-pub(super) fn questions(answers: &Answers, plan: &Plan) -> Vec<String> {
+pub(super) fn questions(answers: &Answers, plan: &ExpectedSetup) -> Vec<String> {
     let mut questions = Vec::new();
-    for music in wanted(plan).into_keys().take(SOUNDS) {
+    for music in sounds_by_webhook(plan).into_keys().take(MAX_SOUNDS) {
         match sound(resolved(music, answers)) {
             Sound::Tones | Sound::Other => {}
             Sound::Stream(_) => questions.push("local_stream show".to_owned()),
             Sound::File { path, module } => {
-                questions.push(global("sound_prefix"));
-                questions.extend(whole(path, answers).map(|path| file_exists(&path)));
+                questions.push(global_query("sound_prefix"));
+                questions.extend(full_path(path, answers).map(|path| file_exists(&path)));
                 questions.extend(module.map(|module| format!("module_exists {module}")));
             }
         }
@@ -115,8 +115,8 @@ fn file_exists(path: &str) -> String {
     format!("file_exists {path}")
 }
 
-pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
-    for (music, webhooks) in wanted(plan).into_iter().take(SOUNDS) {
+pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
+    for (music, webhooks) in sounds_by_webhook(plan).into_iter().take(MAX_SOUNDS) {
         let webhooks: Vec<_> = webhooks.into_iter().collect();
         let whose = webhooks.join(", ");
         if music == OF_SWITCH && answers.global("hold_music").is_none() {
@@ -127,15 +127,15 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
             findings.fault("hold music", what, cure);
             continue;
         }
-        one(resolved(music, answers), &whose, answers, findings);
+        judge_sound(resolved(music, answers), &whose, answers, findings);
     }
 }
 
-fn one(text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
-    let good = || format!("{} ({whose})", short(text));
+fn judge_sound(text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
+    let good = || format!("{} ({whose})", shortened(text));
     match sound(text) {
         Sound::Tones => match answers.has_module("mod_tone_stream") {
-            Some(false) => missing("mod_tone_stream", text, whose, findings),
+            Some(false) => missing_module("mod_tone_stream", text, whose, findings),
             _ => findings.ok("hold music", good()),
         },
         Sound::Stream(name) => stream(name, text, whose, answers, findings),
@@ -143,7 +143,7 @@ fn one(text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
         Sound::Other => {
             let what = format!(
                 "{} ({whose}) is nothing that can be looked for",
-                short(text)
+                shortened(text)
             );
             findings.note("hold music", what, "dial a number that plays it");
         }
@@ -152,10 +152,10 @@ fn one(text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
 
 fn stream(name: &str, text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
     if answers.has_module("mod_local_stream") == Some(false) {
-        return missing("mod_local_stream", text, whose, findings);
+        return missing_module("mod_local_stream", text, whose, findings);
     }
     let Some(list) = answers.said("local_stream show") else {
-        let what = format!("{} ({whose}): the switch has no stream at all", short(text));
+        let what = format!("{} ({whose}): the switch has no stream at all", shortened(text));
         let cure = "describe one in local_stream.conf; its folder needs a sound file";
         return findings.fault("hold music", what, cure);
     };
@@ -174,7 +174,7 @@ fn stream(name: &str, text: &str, whose: &str, answers: &Answers, findings: &mut
     let cure = "describe it in local_stream.conf, or name one that is there";
     let there = names.join(", ");
     if has(name) {
-        findings.ok("hold music", format!("{} ({whose})", short(text)));
+        findings.ok("hold music", format!("{} ({whose})", shortened(text)));
     } else if has("default") {
         let what =
             format!("the switch has no stream {name} ({whose}) and plays its stream default");
@@ -187,21 +187,21 @@ fn stream(name: &str, text: &str, whose: &str, answers: &Answers, findings: &mut
 
 fn file(path: &str, module: Option<&str>, whose: &str, answers: &Answers, findings: &mut Findings) {
     if let Some(module) = module.filter(|module| answers.has_module(module) == Some(false)) {
-        return missing(module, path, whose, findings);
+        return missing_module(module, path, whose, findings);
     }
-    let Some(whole) = whole(path, answers) else {
-        let what = format!("where {} ({whose}) is below is not known", short(path));
+    let Some(whole) = full_path(path, answers) else {
+        let what = format!("where {} ({whose}) is below is not known", shortened(path));
         return findings.note("hold music", what, "write its whole path");
     };
     match answers.said(&file_exists(&whole)) {
         Some("true") => findings.ok(
             "hold music",
-            format!("{} is there ({whose})", short(&whole)),
+            format!("{} is there ({whose})", shortened(&whole)),
         ),
         Some("false") => {
             let what = format!(
                 "the switch has no file {}: callers of {whose} hear silence",
-                short(&whole)
+                shortened(&whole)
             );
             findings.fault(
                 "hold music",
@@ -211,21 +211,21 @@ fn file(path: &str, module: Option<&str>, whose: &str, answers: &Answers, findin
         }
         _ => findings.know(
             "hold music",
-            format!("whether {} is there is not known", short(&whole)),
+            format!("whether {} is there is not known", shortened(&whole)),
         ),
     }
 }
 
-fn missing(module: &str, text: &str, whose: &str, findings: &mut Findings) {
+fn missing_module(module: &str, text: &str, whose: &str, findings: &mut Findings) {
     let what = format!(
         "{} ({whose}) needs {module}, which is not loaded: silence",
-        short(text)
+        shortened(text)
     );
     findings.fault("hold music", what, &load(module));
 }
 
 /// A tone's notes are long.
-fn short(text: &str) -> String {
+fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),
@@ -236,16 +236,16 @@ fn short(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::doctor::tests::plan;
-    use crate::doctor::{Hooked, Level};
+    use crate::doctor::{ExpectedWebhook, Level};
     use std::time::Duration;
 
     fn found(music: HoldMusic, answers: &Answers) -> (Level, String) {
-        let hooked = Hooked {
+        let hooked = ExpectedWebhook {
             timeout: Duration::from_secs(10),
             music,
             is_elsewhere: false,
         };
-        let plan = Plan {
+        let plan = ExpectedSetup {
             webhooks: [("lookup".to_owned(), hooked)].into(),
             ..plan()
         };

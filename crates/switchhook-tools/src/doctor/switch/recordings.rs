@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::answers::{Answers, global};
-use crate::doctor::Plan;
+use super::answers::{Answers, global_query};
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
 /// Where dialplans record to: the variable of the shipped configuration, then the switch's own.
-const OWN: [&str; 2] = ["recordings_folder", "recordings_dir"];
+const FOLDER_VARIABLES: [&str; 2] = ["recordings_folder", "recordings_dir"];
 
 /// Whether a file or folder is there, as the switch sees it.
 fn exists(path: &Path) -> String {
@@ -15,20 +15,20 @@ fn exists(path: &Path) -> String {
 }
 
 /// What is to be asked of it.
-pub(super) fn questions(plan: &Plan) -> Vec<String> {
+pub(super) fn questions(plan: &ExpectedSetup) -> Vec<String> {
     let Some(recorded) = &plan.recordings else {
         return Vec::new();
     };
     let sample = recorded.sample.as_ref();
     let sample = sample.map(|name| exists(&recorded.switch_folder.join(name)));
-    let own = OWN.map(global).into_iter();
+    let own = FOLDER_VARIABLES.map(global).into_iter();
     own.chain([exists(&recorded.switch_folder)])
         .chain(sample)
         .collect()
 }
 
 /// What follows from the answers.
-pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
+pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
     let Some(recorded) = &plan.recordings else {
         return;
     };
@@ -58,7 +58,7 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
             format!("whether {shown} is the folder that we have shows with the first recording"),
         ),
     }
-    let own = OWN
+    let own = FOLDER_VARIABLES
         .iter()
         .find_map(|name| Some((name, answers.global(name)?)));
     let own = own.map(|(name, own)| (name, Path::new(own)));
@@ -73,11 +73,11 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{Level, Recorded};
+    use crate::doctor::{Level, ExpectedRecordings};
 
     fn levels(sample: Option<&str>, answers: &[(&str, &str)]) -> Vec<Level> {
-        let plan = Plan {
-            recordings: Some(Recorded {
+        let plan = ExpectedSetup {
+            recordings: Some(ExpectedRecordings {
                 switch_folder: "/rec".into(),
                 sample: sample.map(str::to_owned),
             }),

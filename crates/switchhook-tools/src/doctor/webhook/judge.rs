@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::Seen;
+use super::ProbeResult;
 use crate::doctor::finding::{Finding, Findings};
 use crate::doctor::net::millis;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_webhook::client::Delivery;
 
 /// `timeout`: how long a caller would wait.
-pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &Seen) -> Vec<Finding> {
+pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &ProbeResult) -> Vec<Finding> {
     let mut findings = Findings::about(format!("webhook {name}"));
     let Some(place) = &seen.place else {
         let what = "where it is stands in a variable of the call";
@@ -44,7 +44,7 @@ pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &Seen) -> Ve
     findings.list()
 }
 
-fn names(target: &str, seen: &Seen, findings: &mut Findings) {
+fn names(target: &str, seen: &ProbeResult, findings: &mut Findings) {
     match &seen.resolved {
         Some(Ok(found)) => {
             let shown: Vec<_> = found
@@ -71,7 +71,7 @@ fn names(target: &str, seen: &Seen, findings: &mut Findings) {
     }
 }
 
-fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
+fn connection(target: &str, seen: &ProbeResult, findings: &mut Findings) {
     match &seen.connected {
         Some(Ok(took)) => findings.ok(
             "connect",
@@ -86,7 +86,7 @@ fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
     }
 }
 
-fn tls(place: &str, seen: &Seen, findings: &mut Findings) {
+fn tls(place: &str, seen: &ProbeResult, findings: &mut Findings) {
     match &seen.tls {
         Some(Ok(shaken)) => {
             let what = format!(
@@ -191,7 +191,7 @@ fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
 }
 
 /// The part of a caller's time that is gone before the request is sent.
-fn time(timeout: Duration, seen: &Seen, findings: &mut Findings) {
+fn time(timeout: Duration, seen: &ProbeResult, findings: &mut Findings) {
     let took = |step: Option<Duration>| step.unwrap_or_default();
     let of = |step: &Option<Result<Duration, String>>| {
         step.as_ref().and_then(|step| step.as_ref().ok()).copied()
@@ -218,30 +218,30 @@ fn time(timeout: Duration, seen: &Seen, findings: &mut Findings) {
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::doctor::net::Took;
-    use crate::doctor::webhook::tls::Shaken;
+    use crate::doctor::net::Timed;
+    use crate::doctor::webhook::tls::Handshake;
     use switchhook_webhook::egress::Blocked;
 
-    fn good() -> Seen {
+    fn good() -> ProbeResult {
         let took = Duration::from_millis(3);
-        Seen {
+        ProbeResult {
             place: Some("crm.example:443".into()),
-            resolved: Some(Ok(Took {
+            resolved: Some(Ok(Timed {
                 what: vec!["192.0.2.1:443".parse().unwrap()],
                 took,
             })),
             connected: Some(Ok(took)),
-            tls: Some(Ok(Shaken {
+            tls: Some(Ok(Handshake {
                 version: "TLS 1.3",
                 took,
                 streams: Some(100),
             })),
             streams: 100,
-            ..Seen::default()
+            ..ProbeResult::default()
         }
     }
 
-    fn worst(seen: &Seen) -> (Level, Finding) {
+    fn worst(seen: &ProbeResult) -> (Level, Finding) {
         let found = judge("lookup", Duration::from_secs(10), seen);
         let worst = found
             .into_iter()
@@ -250,13 +250,13 @@ mod tests {
         (worst.level, worst)
     }
 
-    fn answer(status: u16) -> Seen {
+    fn answer(status: u16) -> ProbeResult {
         let delivery = Delivery {
             status,
             retry_after: None,
             duration: Duration::from_millis(20),
         };
-        Seen {
+        ProbeResult {
             answer: Some(Ok(delivery)),
             ..good()
         }
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(worst(&good()).0, Level::Ok);
         let table = [
             (
-                Seen {
+                ProbeResult {
                     resolved: Some(Err("no name".into())),
                     connected: None,
                     tls: None,
@@ -277,7 +277,7 @@ mod tests {
                 "name servers",
             ),
             (
-                Seen {
+                ProbeResult {
                     connected: Some(Err("refused".into())),
                     tls: None,
                     ..good()
@@ -286,7 +286,7 @@ mod tests {
                 "firewall",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err("invalid peer certificate: UnknownIssuer".into())),
                     ..good()
                 },
@@ -294,7 +294,7 @@ mod tests {
                 "authority",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err("invalid peer certificate: Expired".into())),
                     ..good()
                 },
@@ -302,7 +302,7 @@ mod tests {
                 "renew",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err(
                         "invalid peer certificate: certificate not valid for name".into(),
                     )),
@@ -312,7 +312,7 @@ mod tests {
                 "host name",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err(
                         "received corrupt message of type InvalidContentType".into()
                     )),
@@ -322,7 +322,7 @@ mod tests {
                 "https server",
             ),
             (
-                Seen {
+                ProbeResult {
                     blocked: Some(Blocked::PlainHttp {
                         host: "crm.example".into(),
                     }),
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_fewer_streams_than_we_open_is_told() {
-        let few = Seen {
+        let few = ProbeResult {
             streams: 101,
             ..good()
         };
@@ -373,17 +373,17 @@ mod tests {
 
     #[test]
     fn a_slow_way_and_a_proxy_are_told() {
-        let slow = Seen {
+        let slow = ProbeResult {
             connected: Some(Ok(Duration::from_secs(6))),
             ..good()
         };
         assert_eq!(worst(&slow).1.check, "time");
-        let proxied = Seen {
+        let proxied = ProbeResult {
             proxy: Some("proxy.example:3128".into()),
             tls: None,
             ..good()
         };
         assert_eq!(worst(&proxied).1.check, "proxy");
-        assert_eq!(worst(&Seen::default()).0, Level::Note);
+        assert_eq!(worst(&ProbeResult::default()).0, Level::Note);
     }
 }

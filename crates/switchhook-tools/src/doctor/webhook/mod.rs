@@ -10,27 +10,27 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::{Host, Url};
 
-use super::net::{self, Took};
+use super::net::{self, Timed};
 use switchhook_core::outcome::Failure;
 use switchhook_webhook::client::{Client, Delivery};
 use switchhook_webhook::egress::{Blocked, Egress};
 use switchhook_webhook::{Prepared, Webhook};
 
 pub(super) use judge::judge;
-use tls::Shaken;
+use tls::Handshake;
 
 /// What was seen of a webhook, each step only when the one before it went well.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ProbeResult {
     /// `host:port`; `None` when the host stands in a variable or the sample is no URL.
     place: Option<String>,
     /// The egress rule's word on the URL or on an address.
     blocked: Option<Blocked>,
     /// The proxy's `host:port`, when there is one: then it is what was connected to.
     proxy: Option<String>,
-    resolved: Option<Result<Took<Vec<SocketAddr>>, String>>,
+    resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
-    tls: Option<Result<Shaken, String>>,
+    tls: Option<Result<Handshake, String>>,
     /// What `http2_streams` asks for.
     streams: usize,
     /// What a HEAD request was answered.
@@ -38,15 +38,15 @@ pub(super) struct Seen {
 }
 
 /// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `ask`.
-pub(super) async fn look(webhook: &Webhook, client: &Client, within: Duration, ask: bool) -> Seen {
-    let mut seen = Seen {
+pub(super) async fn probe(webhook: &Webhook, client: &Client, within: Duration, ask: bool) -> ProbeResult {
+    let mut seen = ProbeResult {
         streams: webhook.http2_streams(),
-        ..Seen::default()
+        ..ProbeResult::default()
     };
     let Some(url) = webhook.sample_url() else {
         return seen;
     };
-    seen.place = place(&url);
+    seen.place = authority(&url);
     if let Err(blocked) = client.egress().check_url(&url) {
         seen.blocked = Some(blocked);
         return seen;
@@ -54,12 +54,12 @@ pub(super) async fn look(webhook: &Webhook, client: &Client, within: Duration, a
     let within = within.min(webhook.timeout());
     let is_open = reach(webhook, &url, client.egress(), within, &mut seen).await;
     if is_open && ask {
-        seen.answer = Some(client.deliver(webhook, head(webhook, url), within).await);
+        seen.answer = Some(client.deliver(webhook, head_request(webhook, url), within).await);
     }
     seen
 }
 
-fn place(url: &Url) -> Option<String> {
+fn authority(url: &Url) -> Option<String> {
     Some(format!(
         "{}:{}",
         url.host_str()?,
@@ -68,7 +68,7 @@ fn place(url: &Url) -> Option<String> {
 }
 
 /// Nothing of the call's data but the `1` of the sample is in it.
-fn head(webhook: &Webhook, url: Url) -> Prepared {
+fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     let mut headers = HeaderMap::new();
     webhook.authorize(&mut headers);
     Prepared {
@@ -85,7 +85,7 @@ async fn reach(
     url: &Url,
     egress: &Egress,
     within: Duration,
-    seen: &mut Seen,
+    seen: &mut ProbeResult,
 ) -> bool {
     seen.proxy = egress.proxy.as_ref().and_then(place);
     let Some(place) = seen.proxy.clone().or_else(|| seen.place.clone()) else {
@@ -118,7 +118,7 @@ async fn open(
     url: &Url,
     addresses: &[SocketAddr],
     within: Duration,
-    seen: &mut Seen,
+    seen: &mut ProbeResult,
 ) -> bool {
     let stream = match net::connect(addresses, within).await {
         Ok(connected) => {
@@ -134,7 +134,7 @@ async fn open(
     if url.scheme() != "https" || seen.proxy.is_some() {
         return true;
     }
-    let shaken = tls::shake_hands(webhook, stream, &server_name(url), within).await;
+    let shaken = tls::handshake(webhook, stream, &server_name(url), within).await;
     let well = shaken.is_ok();
     seen.tls = Some(shaken);
     well

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::hosts::{HostPlace, hosts, place, variables};
-use super::read::Extension;
-use super::safety::Judging;
-use super::socket::sockets;
-use crate::doctor::Plan;
+use super::hosts::{HostLocation, hosts, locate, variables};
+use super::extensions::Extension;
+use super::hook_safety::HookCheck;
+use super::socket_action::sockets;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
@@ -18,7 +18,7 @@ const COPY: &str =
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
-    plan: &Plan,
+    plan: &ExpectedSetup,
     parked: bool,
     findings: &mut Findings,
 ) {
@@ -30,11 +30,11 @@ pub(super) fn judge(
         let hosts = hosts(list);
         let places: Vec<_> = hosts
             .iter()
-            .map(|host| place(host, plan.listen, answers.same_machine))
+            .map(|host| locate(host, plan.listen, answers.same_machine))
             .collect();
-        if places.contains(&HostPlace::Ours) || places.contains(&HostPlace::Unknown) {
+        if places.contains(&HostLocation::Ours) || places.contains(&HostLocation::Unknown) {
             reached = true;
-            if places.contains(&HostPlace::Ours) {
+            if places.contains(&HostLocation::Ours) {
                 findings.ok(
                     "hook",
                     format!(
@@ -51,7 +51,7 @@ pub(super) fn judge(
                 );
                 findings.note("hook", what, &unknown_cure(list));
             }
-            Judging {
+            HookCheck {
                 socket,
                 extensions,
                 plan,
@@ -64,7 +64,7 @@ pub(super) fn judge(
     }
     let only_parks = parked && targets.is_empty();
     if !reached && !only_parks {
-        nowhere(&targets, extensions.len(), plan, findings);
+        no_hook(&targets, extensions.len(), plan, findings);
     }
 }
 
@@ -77,7 +77,7 @@ fn unknown_cure(list: &str) -> String {
     }
 }
 
-fn nowhere(targets: &BTreeSet<String>, extensions: usize, plan: &Plan, findings: &mut Findings) {
+fn no_hook(targets: &BTreeSet<String>, extensions: usize, plan: &ExpectedSetup, findings: &mut Findings) {
     if targets.is_empty() {
         let what = format!(
             "none of its {extensions} extensions hands a call over: there is no socket action"

@@ -1,10 +1,10 @@
 //! What the switch is to be asked next, given what it has said: a pure function, so that
 //! the same table of canned answers drives asking and judging.
 
-use super::answers::{Answers, global};
+use super::answers::{Answers, global_query};
 use super::modules::MODULES;
 use super::{cdr, event_socket, music, recordings};
-use crate::doctor::{Plan, Switch, dialplan};
+use crate::doctor::{ExpectedSetup, Switch, dialplan};
 
 /// Asked of every switch, in this order; the dialplan last, since it is the largest.
 const ALWAYS: [&str; 7] = [
@@ -14,11 +14,11 @@ const ALWAYS: [&str; 7] = [
     event_socket::CONF,
     cdr::CONF,
     "global_getvar hold_music",
-    dialplan::WHOLE,
+    dialplan::DIALPLAN,
 ];
 
 /// The next question that has no answer yet.
-pub(super) fn next(answers: &Answers, switch: &Switch, plan: &Plan) -> Option<String> {
+pub(super) fn next(answers: &Answers, switch: &Switch, plan: &ExpectedSetup) -> Option<String> {
     let modules = MODULES
         .iter()
         .map(|module| format!("module_exists {module}"));
@@ -31,7 +31,7 @@ pub(super) fn next(answers: &Answers, switch: &Switch, plan: &Plan) -> Option<St
     further.extend(cdr::questions(answers, switch));
     further.extend(music::questions(answers, plan));
     further.extend(recordings::questions(plan));
-    further.extend(dialplan::questions(answers).iter().map(|name| global(name)));
+    further.extend(dialplan::questions(answers).iter().map(|name| global_query(name)));
     further.extend(dialplan::fallback(answers));
     further.into_iter().find(open)
 }

@@ -1,20 +1,20 @@
-//! The `park` actions that hand a call over, and whether they come to us.
+//! The `park_hook` actions that hand a call over, and whether they come to us.
 
 use std::collections::BTreeSet;
 
 use super::hosts::variables;
-use super::read::{Action, Extension};
-use super::routes::{Asked, followed};
-use super::safety::{asked, known, late_enough};
-use super::socket::expanded;
-use crate::doctor::Plan;
+use super::extensions::{Action, Extension};
+use super::routes::{WebhookCall, resolve_routed};
+use super::hook_safety::{webhooks_called, check_known_webhooks, check_way_out_time};
+use super::socket_action::expanded;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
 
-/// A `park` action behind one that names a webhook, or says who is to take the call.
+/// A `park_hook` action behind one that names a webhook, or says who is to take the call.
 #[derive(Clone, Copy)]
 pub(super) struct Park<'a> {
     extension: &'a Extension,
@@ -52,9 +52,9 @@ impl<'a> Park<'a> {
     }
 
     /// The webhooks that are asked through it, with the seconds until the way out.
-    fn asked(&self, extensions: &[Extension]) -> BTreeSet<Asked> {
+    fn webhooks_called(&self, extensions: &[Extension]) -> BTreeSet<WebhookCall> {
         let given = variables(self.service());
-        asked(extensions, "park", &self.extension.context, &given)
+        webhooks_called(extensions, "park", &self.extension.context, &given)
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
     ours: Option<&str>,
-    plan: &Plan,
+    plan: &ExpectedSetup,
     findings: &mut Findings,
 ) -> bool {
     let mut reached = false;
@@ -73,25 +73,25 @@ pub(super) fn judge(
         if ours != Some(service.as_str()) {
             // The shipped file has the hook, whether it is used or not.
             if !asked.is_empty() || ours.is_some() {
-                elsewhere(park, &service, ours, findings);
+                parked_for_others(park, &service, ours, findings);
             }
             continue;
         }
         reached = true;
-        let asked = followed(asked, plan, findings);
+        let asked = resolve_routed(asked, plan, findings);
         let place = park.extension.place();
         findings.ok("hook", format!("{place} parks calls for {service}"));
         ways_out(park, findings);
         for (webhook, within) in &asked {
-            late_enough(&place, webhook, *within, plan, findings);
+            check_way_out_time(&place, webhook, *within, plan, findings);
         }
         let named: BTreeSet<String> = asked.into_iter().map(|(webhook, _)| webhook).collect();
-        known(&named, plan, findings);
+        check_known_webhooks(&named, plan, findings);
     }
     reached
 }
 
-fn elsewhere(park: Park<'_>, service: &str, ours: Option<&str>, findings: &mut Findings) {
+fn parked_for_others(park: Park<'_>, service: &str, ours: Option<&str>, findings: &mut Findings) {
     let place = park.extension.place();
     let takes = match ours {
         Some(ours) => format!("park_service is {ours}"),
@@ -136,7 +136,7 @@ mod tests {
     use crate::doctor::Level;
     use crate::doctor::tests::plan;
 
-    const WHOLE: [(&str, &str); 9] = [
+    const DIALPLAN: [(&str, &str); 9] = [
         ("set", "flow.line=1"),
         ("set", "flow.service=${switchhook_service}"),
         ("set", "flow.webhook=${flow.ask}"),
@@ -175,16 +175,16 @@ mod tests {
 
     #[test]
     fn a_whole_hook_that_names_us_is_well() {
-        let found = told(&WHOLE, Some("one"), &[]);
+        let found = told(&DIALPLAN, Some("one"), &[]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, Level::Ok);
     }
 
     #[test]
     fn a_hook_for_another_or_for_nobody_is_a_warning_where_it_is_used() {
-        assert_eq!(told(&WHOLE, None, &[]), []);
+        assert_eq!(told(&DIALPLAN, None, &[]), []);
         for ours in [None, Some("two")] {
-            let found = told(&WHOLE, ours, &["park-lookup"]);
+            let found = told(&DIALPLAN, ours, &["park-lookup"]);
             assert_eq!(found.len(), 1, "{found:?}");
             assert_eq!(found[0].0, Level::Warning);
             assert!(found[0].1.contains("parks calls for one"), "{found:?}");
@@ -198,7 +198,7 @@ mod tests {
             (4, Level::Fault, "flow.way_out"),
             (6, Level::Warning, "flow.untaken"),
         ] {
-            let mut actions = WHOLE.to_vec();
+            let mut actions = DIALPLAN.to_vec();
             actions.remove(missing);
             let found = told(&actions, Some("one"), &[]);
             let bad: Vec<_> = found.iter().filter(|found| found.0 > Level::Ok).collect();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_webhook_that_is_not_there_is_told() {
-        let found = told(&WHOLE, Some("one"), &["park-nosuch-then-x"]);
+        let found = told(&DIALPLAN, Some("one"), &["park-nosuch-then-x"]);
         assert!(
             found
                 .iter()

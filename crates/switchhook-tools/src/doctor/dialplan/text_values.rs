@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{Action, Extension};
-use crate::doctor::Plan;
+use super::extensions::{Action, Extension};
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_webhook::options::ValueKind;
 
 /// Applications that read more in their argument than text: destinations with
 /// `[variables]`, `inline` dialplans, files with `{parameters}` and other streams, lists of
 /// assignments, commands.
-const GRAMMARS: [&str; 17] = [
+const PARSING_APPLICATIONS: [&str; 17] = [
     "transfer",
     "sched_transfer",
     "bridge",
@@ -34,16 +34,16 @@ const GRAMMARS: [&str; 17] = [
 /// Names that one more pass over the dialplan can find.
 const PASSES: usize = 8;
 
-pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findings) {
-    let texts = texts(extensions, plan);
+pub(super) fn judge(extensions: &[Extension], plan: &ExpectedSetup, findings: &mut Findings) {
+    let texts = text_variables(extensions, plan);
     let mut worst: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for extension in extensions {
         for action in extension
             .actions
             .iter()
-            .filter(|action| action.is(&GRAMMARS))
+            .filter(|action| action.is(&PARSING_APPLICATIONS))
         {
-            for name in read(action, &texts) {
+            for name in read_variables(action, &texts) {
                 let key = (name, action.application.clone());
                 worst.entry(key).or_default().push(extension.place());
             }
@@ -58,7 +58,7 @@ pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findin
     for ((name, application), places) in worst {
         let what = format!(
             "{application} is given ${{{name}}}, which can be any text of a webhook's answer and can run commands there ({})",
-            shown(&places)
+            shown_places(&places)
         );
         findings.warn(
             "values",
@@ -68,7 +68,7 @@ pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findin
     }
 }
 
-fn shown(places: &[String]) -> String {
+fn shown_places(places: &[String]) -> String {
     match places {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
@@ -77,7 +77,7 @@ fn shown(places: &[String]) -> String {
 }
 
 /// The variables that can hold text of an answer, also by way of `set`.
-fn texts(extensions: &[Extension], plan: &Plan) -> BTreeSet<String> {
+fn text_variables(extensions: &[Extension], plan: &ExpectedSetup) -> BTreeSet<String> {
     let of_answers = plan
         .values
         .iter()
@@ -100,7 +100,7 @@ fn texts(extensions: &[Extension], plan: &Plan) -> BTreeSet<String> {
     texts
 }
 
-fn read<'t>(action: &Action, texts: &'t BTreeSet<String>) -> Vec<&'t str> {
+fn read_variables<'t>(action: &Action, texts: &'t BTreeSet<String>) -> Vec<&'t str> {
     let is_read = |name: &&String| reads(&action.data, name);
     texts.iter().filter(is_read).map(String::as_str).collect()
 }
@@ -128,7 +128,7 @@ mod tests {
         let xml = format!(
             "<section><context name=\"c\"><extension name=\"e\"><condition>{actions}</condition></extension></context></section>"
         );
-        let plan = Plan {
+        let plan = ExpectedSetup {
             values: [
                 ("flow.key.name".to_owned(), ValueKind::Text),
                 ("flow.key.queue".to_owned(), ValueKind::Word),
@@ -137,7 +137,7 @@ mod tests {
             .into(),
             ..plan()
         };
-        let extensions = super::super::read::extensions(&xml).unwrap();
+        let extensions = super::super::read_variables::extensions(&xml).unwrap();
         let mut findings = Findings::about("switch");
         judge(&extensions, &plan, &mut findings);
         findings

@@ -9,20 +9,20 @@ use std::time::Duration;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_service::recorder::{Header, Line, RecordedEvent, VERSION};
 
-use super::switch::{Frame, Script, frames};
+use super::recorded_switch::{Frame, Script, frames};
 
 /// Bytes of a file that are read.
-const LIMIT: u64 = 64 * 1024 * 1024;
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Files of this version on say when the music began.
-const TELLS_OF_MUSIC: u32 = 2;
+const FIRST_WITH_MUSIC_TIME: u32 = 2;
 /// Longer than any call.
 const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Why a file is no recording.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", file.display())]
-pub struct NoRecording {
+pub struct RecordingError {
     file: PathBuf,
     why: String,
 }
@@ -44,13 +44,13 @@ impl Recording {
     ///
     /// # Errors
     /// RecordedEvent is wrong with it, and the cure.
-    pub fn read(path: &Path) -> Result<Self, NoRecording> {
-        let wrong = |why: String| NoRecording {
+    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+        let wrong = |why: String| RecordingError {
             file: path.to_owned(),
             why,
         };
         let file = File::open(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let mut lines = BufReader::new(file.take(LIMIT)).lines();
+        let mut lines = BufReader::new(file.take(FILE_BYTES)).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
         let header: Header = serde_json::from_str(&first)
             .map_err(|error| wrong(format!("is no recording of switchhook: {error}")))?;
@@ -143,7 +143,7 @@ impl Recording {
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
-            if !matches!(line.what, RecordedEvent::Us(_)) && !is_asked(&line.what) {
+            if !matches!(line.what, RecordedEvent::Us(_)) && !is_request(&line.what) {
                 last = line.us.div_ceil(1_000).max(last + 1);
             }
             Duration::from_millis(last)
@@ -159,7 +159,7 @@ impl Recording {
         let asked = self.find(is_asked);
         match (waited, asked) {
             (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
-            (None, _) if self.header.version >= TELLS_OF_MUSIC => NO_MUSIC,
+            (None, _) if self.header.version >= FIRST_WITH_MUSIC_TIME => NO_MUSIC,
             (None | Some(_), _) => meant,
         }
     }
@@ -193,7 +193,7 @@ impl Recording {
                     heard.extend_from_slice(&bytes.0);
                     marks.push((heard.len(), *time));
                 }
-                RecordedEvent::Event(json) => events.push_back(event(*time, &json.0)),
+                RecordedEvent::Event(json) => events.push_back(event_frame(*time, &json.0)),
                 RecordedEvent::Closed => closed = Some(*time),
                 RecordedEvent::Us(_)
                 | RecordedEvent::Request { .. }
@@ -228,14 +228,14 @@ impl Recording {
     }
 }
 
-fn is_asked(what: &RecordedEvent) -> bool {
+fn is_request(what: &RecordedEvent) -> bool {
     matches!(
         what,
         RecordedEvent::Request { .. } | RecordedEvent::Question(_)
     )
 }
 
-fn event(at: Duration, json: &[u8]) -> Frame {
+fn event_frame(at: Duration, json: &[u8]) -> Frame {
     let length = json.len();
     let head = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n");
     let bytes = [head.as_bytes(), json].concat();

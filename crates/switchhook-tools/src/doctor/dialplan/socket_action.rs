@@ -1,7 +1,7 @@
 //! A `socket` action of the dialplan, with the actions around it.
 
 use super::hosts::variables;
-use super::read::{Action, Extension};
+use super::extensions::{Action, Extension};
 use crate::doctor::switch::Answers;
 
 /// A `socket` action and where it stands.

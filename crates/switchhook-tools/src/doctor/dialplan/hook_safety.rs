@@ -4,27 +4,27 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::hosts::{Host, hosts, variables};
-use super::read::{Action, Extension};
-use super::routes::{Asked, followed};
-use super::socket::Socket;
-use crate::doctor::Plan;
+use super::extensions::{Action, Extension};
+use super::routes::{WebhookCall, resolve_routed};
+use super::socket_action::Socket;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::is_true;
 
 /// The shipped hook's way out when the caller of it names none, s.
 const SHIPPED_WITHIN: u64 = 15;
 /// The way out is to come so much later than the webhook's timeout at the least.
-const ROOM: Duration = Duration::from_secs(1);
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// One `socket` action that comes to us.
-pub(super) struct Judging<'a, 'f> {
+pub(super) struct HookCheck<'a, 'f> {
     pub(super) socket: Socket<'a>,
     pub(super) extensions: &'a [Extension],
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a ExpectedSetup,
     pub(super) findings: &'f mut Findings,
 }
 
-impl Judging<'_, '_> {
+impl HookCheck<'_, '_> {
     pub(super) fn all(mut self, text: &str, hosts: &[Host<'_>]) {
         self.words(text);
         self.resume();
@@ -153,8 +153,8 @@ impl Judging<'_, '_> {
         is_literal(named).then_some(named)
     }
 
-    fn late_enough(&mut self, webhook: &str, seconds: u64) {
-        late_enough(&self.place(), webhook, seconds, self.plan, self.findings);
+    fn check_way_out_time(&mut self, webhook: &str, seconds: u64) {
+        check_way_out_time(&self.place(), webhook, seconds, self.plan, self.findings);
     }
 
     fn webhooks(&mut self, hosts: &[Host<'_>]) {
@@ -180,28 +180,28 @@ impl Judging<'_, '_> {
             named.retain(|name| is_literal(name));
             let hosts = variables(self.socket.data());
             let context = &self.socket.extension.context;
-            let asked = asked(self.extensions, "ask", context, &hosts);
-            for (webhook, within) in followed(asked, self.plan, self.findings) {
+            let asked = webhooks_called(self.extensions, "ask", context, &hosts);
+            for (webhook, within) in resolve_routed(asked, self.plan, self.findings) {
                 self.late_enough(&webhook, within);
                 named.insert(webhook);
             }
         }
-        known(&named, self.plan, self.findings);
+        check_known_webhooks(&named, self.plan, self.findings);
     }
 }
 
 /// Whether the way out of a webhook comes after its answer.
-pub(super) fn late_enough(
+pub(super) fn check_way_out_time(
     place: &str,
     webhook: &str,
     seconds: u64,
-    plan: &Plan,
+    plan: &ExpectedSetup,
     findings: &mut Findings,
 ) {
     let Some(hooked) = plan.webhooks.get(webhook) else {
         return;
     };
-    if Duration::from_secs(seconds) >= hooked.timeout + ROOM {
+    if Duration::from_secs(seconds) >= hooked.timeout + MARGIN {
         return;
     }
     let timeout = hooked.timeout;
@@ -212,7 +212,7 @@ pub(super) fn late_enough(
 }
 
 /// Whether the configuration has the webhooks that are asked.
-pub(super) fn known(named: &BTreeSet<String>, plan: &Plan, findings: &mut Findings) {
+pub(super) fn check_known_webhooks(named: &BTreeSet<String>, plan: &ExpectedSetup, findings: &mut Findings) {
     let unknown: Vec<_> = named
         .iter()
         .filter(|name| !plan.webhooks.contains_key(*name))
@@ -244,12 +244,12 @@ fn is_literal(name: &str) -> bool {
 ///
 /// Not those of an extension that sends its calls to a service of its own, by the variables
 /// `given`.
-pub(super) fn asked(
+pub(super) fn webhooks_called(
     extensions: &[Extension],
     hook: &str,
     context: &str,
     given: &[String],
-) -> BTreeSet<Asked> {
+) -> BTreeSet<WebhookCall> {
     let redirects = |action: &Action| {
         let set = action.assignment();
         set.is_some_and(|(name, _)| given.iter().any(|given| given == name))
@@ -268,7 +268,7 @@ pub(super) fn asked(
         .collect()
 }
 
-fn parts(ask: &str) -> Asked {
+fn parts(ask: &str) -> WebhookCall {
     let before_then = ask.split("-then-").next().unwrap_or(ask);
     let (name, within) = before_then
         .split_once("-within-")

@@ -13,18 +13,18 @@ use switchhook_service::recorder::{Code, RecordedEvent};
 use switchhook_webhook::{self as webhook, OutcomeSource, Prepared, ResponseMeta, Webhook};
 
 /// RecordedEvent was asked last.
-pub(super) type Asked = Arc<std::sync::Mutex<Option<RecordedEvent>>>;
+pub(super) type LastRequest = Arc<std::sync::Mutex<Option<RecordedEvent>>>;
 
 /// The webhook, or the Rust code in its place.
-pub(super) struct Answers {
+pub(super) struct RecordedAnswerer {
     pub began: Instant,
     /// RecordedEvent came, and when.
     pub outcome: Option<(Duration, RecordedEvent)>,
-    pub asked: Asked,
+    pub asked: LastRequest,
     pub code: Code,
 }
 
-impl Answers {
+impl RecordedAnswerer {
     /// RecordedEvent came, when it did.
     async fn outcome(&self) -> &RecordedEvent {
         let Some((at, what)) = &self.outcome else {
@@ -35,21 +35,21 @@ impl Answers {
     }
 }
 
-impl OutcomeSource for Answers {
+impl OutcomeSource for RecordedAnswerer {
     fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
-        note(&self.asked, RecordedEvent::request(&request));
-        async move { again(webhook, &request, self.outcome().await) }.boxed()
+        remember(&self.asked, RecordedEvent::request(&request));
+        async move { judge_recorded(webhook, &request, self.outcome().await) }.boxed()
     }
 }
 
-impl Answerer for Answers {
+impl Answerer for RecordedAnswerer {
     fn names(&self) -> Vec<String> {
         self.code.names.clone()
     }
 
     fn answer(self: Arc<Self>, question: Question) -> Answer {
-        note(&self.asked, RecordedEvent::Question(question.json().into()));
-        async move { code_answered(self.outcome().await) }.boxed()
+        remember(&self.asked, RecordedEvent::Question(question.json().into()));
+        async move { code_result(self.outcome().await) }.boxed()
     }
 
     /// That it was too late is told by what came.
@@ -65,14 +65,14 @@ impl Answerer for Answers {
     }
 }
 
-pub(super) fn note(asked: &Asked, what: RecordedEvent) {
+pub(super) fn remember(asked: &LastRequest, what: RecordedEvent) {
     if let Ok(mut asked) = asked.lock() {
         *asked = Some(what);
     }
 }
 
 /// RecordedEvent code answered.
-fn code_answered(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
+fn code_result(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
     let RecordedEvent::Outcome {
         reason,
         detail,
@@ -101,7 +101,7 @@ fn no_outcome() -> Failure {
 
 /// RecordedEvent came of the request, judged anew where an answer was read to its end.
 #[must_use]
-pub fn again(webhook: &Webhook, request: &Prepared, what: &RecordedEvent) -> Outcome {
+pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEvent) -> Outcome {
     let RecordedEvent::Outcome {
         status,
         content_type,

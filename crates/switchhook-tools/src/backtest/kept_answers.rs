@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::replay::{Difference, again, by_name};
+use crate::replay::{Difference, judge_recorded, by_name};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::variables::{FLOW_KEY, VariableNames};
 use switchhook_service::call_control::WebhookTask;
@@ -31,14 +31,14 @@ impl Backtest<'_> {
             return self.untold(name, NO_WEBHOOK);
         };
         let webhook = widget.webhook();
-        let Some((webhook, request)) = webhook.and_then(|it| Some((it, nowhere(it)?))) else {
+        let Some((webhook, request)) = webhook.and_then(|it| Some((it, unsent_request(it)?))) else {
             return self.untold(name, NO_WEBHOOK);
         };
-        let was = Was::of(kept, widget.plan.names());
+        let was = PreviousAnswer::of(kept, widget.plan.names());
         match was.answer() {
             Err(why) => self.untold(name, why),
             Ok(answer) => {
-                let outcome = again(webhook, &request, &answer);
+                let outcome = judge_recorded(webhook, &request, &answer);
                 self.tested(name).answers += 1;
                 if was
                     .status
@@ -53,7 +53,7 @@ impl Backtest<'_> {
 }
 
 /// Where nothing is sent to: of a request only its address is told, in a sentence.
-fn nowhere(webhook: &Webhook) -> Option<Prepared> {
+fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     let url = webhook.sample_url();
     Some(Prepared {
         method: http::Method::POST,
@@ -64,7 +64,7 @@ fn nowhere(webhook: &Webhook) -> Option<Prepared> {
 }
 
 /// An answer as it was kept.
-struct Was {
+struct PreviousAnswer {
     status: Option<u16>,
     reason: Option<String>,
     detail: Option<String>,
@@ -73,7 +73,7 @@ struct Was {
     values: BTreeMap<String, String>,
 }
 
-impl Was {
+impl PreviousAnswer {
     /// By the names that the webhook writes under now.
     fn of(kept: &PersistedResponse, names: &VariableNames) -> Self {
         let text = |name: &str| {

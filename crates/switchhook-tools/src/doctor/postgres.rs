@@ -4,7 +4,7 @@ use super::finding::Findings;
 use switchhook_store::DatabaseServer;
 
 /// Clocks farther apart than this make the times in logs hard to compare.
-const APART_MS: u64 = 2_000;
+const SKEW_MS: u64 = 2_000;
 
 pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings) {
     findings.ok("server", format!("PostgreSQL {}", found.version));
@@ -28,7 +28,7 @@ pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings
     }
     let apart = found.now_ms.abs_diff(now_ms);
     let what = format!("the server's clock and ours are {apart} ms apart");
-    match apart > APART_MS {
+    match apart > SKEW_MS {
         true => findings.warn(
             "clock",
             what,
