@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use switchhook::backtest::{Backtest, BacktestReport, Changed, Tested};
+use switchhook::backtest::{Backtest, BacktestReport, ChangedCall, WebhookSummary};
 use switchhook::call_control::WebhookTasks;
 use switchhook::config::Config;
 use switchhook::replay::Recording;
@@ -170,7 +170,7 @@ fn told(report: &BacktestReport) -> String {
     out
 }
 
-fn change(out: &mut String, changed: &Changed) -> std::fmt::Result {
+fn change(out: &mut String, changed: &ChangedCall) -> std::fmt::Result {
     let (call, webhook) = (printable(&changed.call), printable(&changed.webhook));
     writeln!(out, "{call}  {webhook}: different")?;
     for difference in &changed.differences {
@@ -179,7 +179,12 @@ fn change(out: &mut String, changed: &Changed) -> std::fmt::Result {
     Ok(())
 }
 
-fn summary(out: &mut String, name: &str, tested: &Tested, changed: u64) -> std::fmt::Result {
+fn summary(
+    out: &mut String,
+    name: &str,
+    tested: &WebhookSummary,
+    changed: u64,
+) -> std::fmt::Result {
     let name = printable(name);
     let kinds = [
         (tested.recordings, "recording", "recordings"),
@@ -196,15 +201,15 @@ fn summary(out: &mut String, name: &str, tested: &Tested, changed: u64) -> std::
         kinds.join(", ")
     };
     writeln!(out, "{name}: {of} tested, {changed} different")?;
-    for (why, count) in &tested.untold {
+    for (why, count) in &tested.not_tested {
         writeln!(out, "  {count} not tested: {}", printable(why))?;
     }
     for path in tested
         .paths
         .iter()
-        .filter(|path| path.matched == 0 && tested.read > 0)
+        .filter(|path| path.matched == 0 && tested.answers_read > 0)
     {
-        let answers = counted(tested.read, "answer", "answers");
+        let answers = counted(tested.answers_read, "answer", "answers");
         writeln!(
             out,
             "  never matched in {answers}: {} = {}",

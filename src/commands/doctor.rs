@@ -10,7 +10,8 @@ use switchhook::call::variables::{Names, flow_key};
 use switchhook::call_control::HoldMusic;
 use switchhook::config::{self, Config};
 use switchhook::doctor::{
-    self, DoctorReport, Finding, Hooked, Level, Plan, Recorded, Recordings, Switch,
+    self, DoctorReport, ExpectedRecordings, ExpectedSetup, ExpectedWebhook, Finding, Level,
+    Recordings, Switch,
 };
 use switchhook::eslclient::Limits;
 use switchhook::service::{compile, recordings_folder, store_options, target};
@@ -45,18 +46,18 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
 fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, String> {
     let built = compile(config).map_err(|faults| faults.to_string())?;
     let recordings = recordings(config)?;
-    let plan = Plan {
-        recordings: recordings.as_ref().map(Recorded::of),
-        ..plan(config)
+    let expected = ExpectedSetup {
+        recordings: recordings.as_ref().map(ExpectedRecordings::of),
+        ..expected(config)
     };
     Ok(doctor::DoctorOptions {
         switches: switches(config),
-        widgets: built.widgets,
-        plan,
+        tasks: built.widgets,
+        expected,
         recordings,
         http: config.listen.http,
         store: store_options(config, Role::Beside),
-        ask: args.ask,
+        send_head: args.ask,
         deadline: *args.timeout,
     })
 }
@@ -89,7 +90,7 @@ fn switches(config: &Config) -> Vec<Switch> {
     config.freeswitch.iter().map(switch).collect()
 }
 
-fn plan(config: &Config) -> Plan {
+fn expected(config: &Config) -> ExpectedSetup {
     let posts = |flow: &config::Flow| flow.webhook || !flow.after.is_empty();
     let mut values = BTreeMap::new();
     for webhook in config.webhooks.values() {
@@ -100,11 +101,11 @@ fn plan(config: &Config) -> Plan {
             write(&mut values, name.to_owned(), ValueKind::Text);
         }
     }
-    Plan {
+    ExpectedSetup {
         listen: config.listen.esl,
         calls_on_hold: config.limits.calls_on_hold,
         posts: config.flows.values().any(posts),
-        webhooks: config.webhooks.iter().map(hooked).collect(),
+        webhooks: config.webhooks.iter().map(expected_webhook).collect(),
         routed: config.routes.iter().filter_map(routed).collect(),
         contexts: config.routes.iter().filter_map(context).collect(),
         values,
@@ -136,18 +137,18 @@ fn context(route: &Route) -> Option<String> {
     }
 }
 
-fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
+fn expected_webhook((name, webhook): (&String, &config::Webhook)) -> (String, ExpectedWebhook) {
     // Nobody waits, and nobody hears anything.
     let music = match webhook.widget.wait_for_response {
         true => webhook.widget.hold_music.clone(),
         false => HoldMusic::Silence,
     };
-    let hooked = Hooked {
+    let expected = ExpectedWebhook {
         timeout: webhook.request.timeout,
         music,
-        is_elsewhere: has_template_host(&webhook.request.url),
+        has_templated_host: has_template_host(&webhook.request.url),
     };
-    (name.clone(), hooked)
+    (name.clone(), expected)
 }
 
 fn has_template_host(url: &str) -> bool {

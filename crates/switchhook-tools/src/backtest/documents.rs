@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::replay::{by_name, request};
+use crate::replay::{compare_by_name, request_parts};
 use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
@@ -27,21 +27,21 @@ impl Backtest<'_> {
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
         for (name, content) in sent.iter().filter(|(_, content)| content.url.is_some()) {
-            let widget = self.widgets.by_name.get(name).cloned();
-            let Some(widget) = widget.filter(|_| self.wants(name)) else {
+            let task = self.tasks.compare_by_name.get(name).cloned();
+            let Some(task) = task.filter(|_| self.wants(name)) else {
                 continue;
             };
-            if let Some(reads) = NOT_KEPT.iter().find(|what| widget.settings.contains(*what)) {
-                self.untold(
+            if let Some(reads) = NOT_KEPT.iter().find(|what| task.settings.contains(*what)) {
+                self.skip(
                     name,
                     format!("its template reads {reads}, which is not kept of a call"),
                 );
                 continue;
             }
             match &base {
-                None => self.untold(name, NO_DOCUMENT),
+                None => self.skip(name, NO_DOCUMENT),
                 Some((document, bytes)) => {
-                    self.document(call, &widget, name, content, document, bytes)
+                    self.document(call, &task, name, content, document, bytes)
                 }
             }
         }
@@ -50,35 +50,35 @@ impl Backtest<'_> {
     fn document(
         &mut self,
         call: &RecentCall,
-        widget: &WebhookTask,
+        task: &WebhookTask,
         name: &str,
         was: &Content,
         document: &Value,
         bytes: &Bytes,
     ) {
-        let Some(webhook) = widget.webhook() else {
+        let Some(webhook) = task.webhook() else {
             return;
         };
         let mut with_call = document.clone();
-        with_call["call"] = values(call, document);
+        with_call["call"] = call_values(call, document);
         let made = webhook.prepare(&webhook::Call {
             headers: &headers(call, document),
             document: Some(&with_call),
             predefined: &|| bytes.to_vec(),
         });
-        self.tested(name).documents += 1;
+        self.summary(name).documents += 1;
         let mut differences = Vec::new();
         let is = made.map_or_else(
             |failure| BTreeMap::from([("request".to_owned(), format!("none: {failure}"))]),
-            |made| parts(&content(&made)),
+            |made| request_parts(&content(&made)),
         );
-        by_name(&mut differences, &parts(was), &is);
-        self.changed(&call.call_uuid, name, differences);
+        compare_by_name(&mut differences, &request_parts(was), &is);
+        self.add_change(&call.call_uuid, name, differences);
     }
 }
 
-fn parts(content: &Content) -> BTreeMap<String, String> {
-    request(&What::Request {
+fn request_parts(content: &Content) -> BTreeMap<String, String> {
+    request_parts(&What::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
         headers: content.headers.clone(),
@@ -104,12 +104,12 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
 }
 
 /// `call.*` as far as it is kept.
-fn values(call: &RecentCall, document: &Value) -> Value {
+fn call_values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let story: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
-    let leg = story.legs.first();
-    let start = story.legs.iter().filter_map(|leg| leg.created_us).min();
-    let end = story.legs.iter().filter_map(|leg| leg.ended_us).max();
+    let history: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
+    let leg = history.legs.first();
+    let start = history.legs.iter().filter_map(|leg| leg.created_us).min();
+    let end = history.legs.iter().filter_map(|leg| leg.ended_us).max();
     let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     json!({
         "account": filled(&summary.account),

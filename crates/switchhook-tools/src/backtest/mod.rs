@@ -2,11 +2,11 @@
 //! paths never found anything. Nothing is sent anywhere.
 //!
 //! * `recorded_calls`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
-//! * `answers`: kept answers (`persist_response`) are judged and mapped anew.
+//! * `kept_answers`: kept answers (`persist_response`) are judged and mapped anew.
 //! * `documents`: documents that the outbox still has are made anew.
 
-mod answers;
 mod documents;
+mod kept_answers;
 mod recorded_calls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ use switchhook_webhook::Webhook;
 
 /// A path of `response.map`, and how often it found a value of its kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PathTold {
+pub struct PathMatches {
     /// The variable, without `flow.key.`.
     pub name: String,
     /// The path.
@@ -30,7 +30,7 @@ pub struct PathTold {
 
 /// What was tested of one webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Tested {
+pub struct WebhookSummary {
     /// Recorded calls.
     pub recordings: u64,
     /// Kept answers.
@@ -38,16 +38,14 @@ pub struct Tested {
     /// Documents.
     pub documents: u64,
     /// Why some could not be, and how many.
-    #[serde(rename = "not_tested")]
-    pub untold: BTreeMap<String, u64>,
+    pub not_tested: BTreeMap<String, u64>,
     /// 2xx answers that were read: so often could each path have found something.
-    #[serde(rename = "answers_read")]
-    pub read: u64,
+    pub answers_read: u64,
     /// Its paths.
-    pub paths: Vec<PathTold>,
+    pub paths: Vec<PathMatches>,
 }
 
-impl Tested {
+impl WebhookSummary {
     /// How many of all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
@@ -57,7 +55,7 @@ impl Tested {
 
 /// A call of which something would be different.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Changed {
+pub struct ChangedCall {
     /// Unique-ID.
     pub call: String,
     /// The webhook.
@@ -70,30 +68,30 @@ pub struct Changed {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BacktestReport {
     /// By webhook.
-    pub tested: BTreeMap<String, Tested>,
+    pub tested: BTreeMap<String, WebhookSummary>,
     /// In the order in which they were tested.
-    pub changes: Vec<Changed>,
+    pub changes: Vec<ChangedCall>,
 }
 
 /// Takes kept calls one after the other.
 pub struct Backtest<'w> {
-    widgets: &'w WebhookTasks,
+    tasks: &'w WebhookTasks,
     /// Webhooks that are tested; empty: all.
     only: Vec<String>,
     report: BacktestReport,
     /// Calls and webhooks that a recording has told of: their kept answers are the same again.
-    told: BTreeSet<(String, String)>,
+    recorded: BTreeSet<(String, String)>,
 }
 
 impl<'w> Backtest<'w> {
     /// With what the changed configuration says; `only` those webhooks, or all when it is empty.
     #[must_use]
-    pub fn new(widgets: &'w WebhookTasks, only: Vec<String>) -> Self {
+    pub fn new(tasks: &'w WebhookTasks, only: Vec<String>) -> Self {
         Self {
-            widgets,
+            tasks,
             only,
             report: BacktestReport::default(),
-            told: BTreeSet::new(),
+            recorded: BTreeSet::new(),
         }
     }
 
@@ -107,35 +105,41 @@ impl<'w> Backtest<'w> {
         self.only.is_empty() || self.only.iter().any(|name| name == webhook)
     }
 
-    fn tested(&mut self, name: &str) -> &mut Tested {
-        let webhook = self.widgets.by_name.get(name);
-        let webhook = webhook.and_then(|widget| widget.webhook());
+    fn summary(&mut self, name: &str) -> &mut WebhookSummary {
+        let webhook = self.tasks.by_name.get(name);
+        let webhook = webhook.and_then(|task| task.webhook());
         let entry = self.report.tested.entry(name.to_owned());
-        entry.or_insert_with(|| Tested {
+        entry.or_insert_with(|| WebhookSummary {
             paths: webhook.map(paths).unwrap_or_default(),
-            ..Tested::default()
+            ..WebhookSummary::default()
         })
     }
 
-    fn untold(&mut self, name: &str, why: impl Into<String>) {
-        *self.tested(name).untold.entry(why.into()).or_default() += 1;
+    fn skip(&mut self, name: &str, why: impl Into<String>) {
+        *self.summary(name).not_tested.entry(why.into()).or_default() += 1;
     }
 
     /// Counts which paths find something in a 2xx answer.
-    fn count(&mut self, name: &str, webhook: &Webhook, content_type: Option<&str>, body: &[u8]) {
+    fn count_matches(
+        &mut self,
+        name: &str,
+        webhook: &Webhook,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) {
         let Some(found) = webhook.answer.matches(content_type, body) else {
             return;
         };
-        let tested = self.tested(name);
-        tested.read += 1;
+        let tested = self.summary(name);
+        tested.answers_read += 1;
         for (path, found) in tested.paths.iter_mut().zip(found) {
             path.matched += u64::from(found);
         }
     }
 
-    fn changed(&mut self, call: &str, webhook: &str, differences: Vec<Difference>) {
+    fn add_change(&mut self, call: &str, webhook: &str, differences: Vec<Difference>) {
         if !differences.is_empty() {
-            self.report.changes.push(Changed {
+            self.report.changes.push(ChangedCall {
                 call: call.to_owned(),
                 webhook: webhook.to_owned(),
                 differences,
@@ -144,12 +148,12 @@ impl<'w> Backtest<'w> {
     }
 }
 
-fn paths(webhook: &Webhook) -> Vec<PathTold> {
+fn paths(webhook: &Webhook) -> Vec<PathMatches> {
     let paths = webhook.answer.paths();
-    let told = paths.map(|(name, path)| PathTold {
+    let counts = paths.map(|(name, path)| PathMatches {
         name: name.to_owned(),
         path: path.to_owned(),
         matched: 0,
     });
-    told.collect()
+    counts.collect()
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Characters of a sentence: what it quotes comes from outside.
-const LONGEST: usize = 600;
+const TEXT_CHARACTERS: usize = 600;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -54,7 +54,7 @@ impl Findings {
     }
 
     /// Something to know that needs no cure.
-    pub(super) fn know(&mut self, check: &'static str, what: impl AsRef<str>) {
+    pub(super) fn info(&mut self, check: &'static str, what: impl AsRef<str>) {
         self.add(check, Level::Note, what.as_ref(), None);
     }
 
@@ -78,11 +78,11 @@ impl Findings {
         cure: Option<&str>,
     ) {
         self.list.push(Finding {
-            subject: plain(&self.subject),
+            subject: one_line(&self.subject),
             check,
             level,
-            what: plain(what),
-            cure: cure.map(plain),
+            what: one_line(what),
+            cure: cure.map(one_line),
         });
     }
 
@@ -92,13 +92,13 @@ impl Findings {
 }
 
 /// One line that is safe on a terminal.
-fn plain(text: &str) -> String {
+fn one_line(text: &str) -> String {
     let mut out: String = text
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(LONGEST)
+        .take(TEXT_CHARACTERS)
         .collect();
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(TEXT_CHARACTERS).is_some() {
         out.push('…');
     }
     out
@@ -143,7 +143,7 @@ mod tests {
         };
         assert_eq!(finding.subject, "switch  [2J");
         assert!(finding.what.starts_with("a b xx") && finding.what.ends_with("x…"));
-        assert_eq!(finding.what.chars().count(), LONGEST + 1);
+        assert_eq!(finding.what.chars().count(), TEXT_CHARACTERS + 1);
     }
 
     #[test]

@@ -2,19 +2,19 @@
 //! and the store are as the configuration has them, and what to do where they are not.
 //!
 //! ```text
-//! switch::ask   -> Answers -> switch::judge  -> findings     over port 8021
+//! switch::run_queries   -> Answers -> switch::judge  -> findings     over port 8021
 //! webhook::ask  -> Seen    -> webhook::judge -> findings     as far as TLS; a request only when allowed
 //! ```
 //!
 //! Asking has deadlines and changes nothing: the switch gets API commands that read, a
-//! webhook no request, unless [`DoctorOptions::ask`]; a target of uploads an object that is deleted
+//! webhook no request, unless [`DoctorOptions::send_head`]; a target of uploads an object that is deleted
 //! again. Judging is a pure function of the answers.
 
 mod dialplan;
 mod finding;
 mod net;
+mod postgres;
 mod recordings;
-mod server;
 mod service;
 mod store;
 mod switch;
@@ -39,16 +39,16 @@ pub use finding::{DoctorReport, Finding, Level};
 pub use recordings::Recordings;
 
 /// Switches, and webhooks, that are asked at once.
-const AT_ONCE: usize = 16;
+const CONCURRENT_CHECKS: usize = 16;
 
 /// What is to be looked at.
 pub struct DoctorOptions {
     /// The switches.
     pub switches: Vec<Switch>,
     /// The webhooks and the client that asks them.
-    pub widgets: WebhookTasks,
+    pub tasks: WebhookTasks,
     /// What the answers are compared with.
-    pub plan: Plan,
+    pub expected: ExpectedSetup,
     /// Where the service tells its health.
     pub http: SocketAddr,
     /// The recordings that are published.
@@ -56,7 +56,7 @@ pub struct DoctorOptions {
     /// The store, to be opened beside a service.
     pub store: switchhook_store::StoreOptions,
     /// Send each webhook a HEAD request.
-    pub ask: bool,
+    pub send_head: bool,
     /// For one switch, or one webhook.
     pub deadline: Duration,
 }
@@ -80,7 +80,7 @@ pub struct Switch {
 
 /// What the configuration says, as far as a switch is to fit it.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ExpectedSetup {
     /// Where the `socket` application is to connect to.
     pub listen: SocketAddr,
     /// Calls that may wait at once.
@@ -88,7 +88,7 @@ pub struct Plan {
     /// A flow posts the document of its calls.
     pub posts: bool,
     /// By name.
-    pub webhooks: BTreeMap<String, Hooked>,
+    pub webhooks: BTreeMap<String, ExpectedWebhook>,
     /// The webhooks that routes name, for calls that are handed over without one.
     pub routed: BTreeSet<String>,
     /// The contexts that routes name in full.
@@ -97,30 +97,30 @@ pub struct Plan {
     /// of; [`ValueKind::Text`] where one webhook of several writes text.
     pub values: BTreeMap<String, ValueKind>,
     /// The recordings that are published, as far as the switch is to know them.
-    pub recordings: Option<Recorded>,
+    pub recordings: Option<ExpectedRecordings>,
 }
 
 /// A webhook as the dialplan meets it.
 #[derive(Debug, Clone)]
-pub struct Hooked {
+pub struct ExpectedWebhook {
     /// The longest that a caller waits for it.
     pub timeout: Duration,
     /// What the caller hears meanwhile.
     pub music: HoldMusic,
     /// Its URL's host or port is a template's value: only a call says where it is.
-    pub is_elsewhere: bool,
+    pub has_templated_host: bool,
 }
 
 /// A folder of recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub struct ExpectedRecordings {
     /// What the switch calls it.
     pub switch_folder: PathBuf,
     /// The name of a file that is in it for us.
     pub sample: Option<String>,
 }
 
-impl Recorded {
+impl ExpectedRecordings {
     /// That of recordings that are published.
     #[must_use]
     pub fn of(recordings: &Recordings) -> Self {
@@ -152,32 +152,35 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
 
 async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {
     if options.switches.is_empty() {
-        return switch::none(options.plan.posts);
+        return switch::no_switches(options.expected.posts);
     }
     let examined = stream::iter(&options.switches)
-        .map(|switch| switch::examine(switch, &options.plan, options.deadline))
-        .buffered(AT_ONCE);
+        .map(|switch| switch::examine(switch, &options.expected, options.deadline))
+        .buffered(CONCURRENT_CHECKS);
     examined.collect::<Vec<_>>().await.concat()
 }
 
 async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
-    let mut names: Vec<_> = options.widgets.by_name.iter().collect();
+    let mut names: Vec<_> = options.tasks.by_name.iter().collect();
     names.sort_by_key(|(name, _)| *name);
-    let client = &options.widgets.client;
+    let client = &options.tasks.client;
     let examined = stream::iter(names)
-        .map(|(name, widget)| {
-            let widget = Arc::clone(widget);
-            let hooked = options.plan.webhooks.get(name);
-            let is_elsewhere = hooked.is_some_and(|hooked| hooked.is_elsewhere);
+        .map(|(name, task)| {
+            let task = Arc::clone(task);
+            let webhook_setup = options.expected.webhooks.get(name);
+            let has_templated_host =
+                webhook_setup.is_some_and(|webhook_setup| webhook_setup.has_templated_host);
             async move {
-                let seen = match widget.webhook().filter(|_| !is_elsewhere) {
-                    None => webhook::Seen::default(),
-                    Some(hook) => webhook::look(hook, client, options.deadline, options.ask).await,
+                let probed = match task.webhook().filter(|_| !has_templated_host) {
+                    None => webhook::ProbeResult::default(),
+                    Some(hook) => {
+                        webhook::probe(hook, client, options.deadline, options.send_head).await
+                    }
                 };
-                webhook::judge(name, widget.timeout(), &seen)
+                webhook::judge(name, task.timeout(), &probed)
             }
         })
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENT_CHECKS);
     examined.collect::<Vec<_>>().await.concat()
 }
 
@@ -186,8 +189,8 @@ mod tests {
     use super::*;
 
     /// What a configuration without webhooks says.
-    pub(super) fn plan() -> Plan {
-        Plan {
+    pub(super) fn expected() -> ExpectedSetup {
+        ExpectedSetup {
             listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
             calls_on_hold: 10_000,
             posts: false,

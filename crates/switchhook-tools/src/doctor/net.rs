@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 /// A step that went well, with how long it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Took<T> {
-    pub(super) what: T,
+pub(super) struct Timed<T> {
+    pub(super) value: T,
     pub(super) took: Duration,
 }
 
@@ -20,23 +20,23 @@ pub(super) struct Took<T> {
 /// # Errors
 /// Why there is none, in words.
 pub(super) async fn resolve(
-    place: &str,
+    authority: &str,
     within: Duration,
-) -> Result<Took<Vec<SocketAddr>>, String> {
+) -> Result<Timed<Vec<SocketAddr>>, String> {
     let began = Instant::now();
-    let found = timeout(within, lookup_host(place)).await;
+    let found = timeout(within, lookup_host(authority)).await;
     let found = found.map_err(|_| format!("no name server answered within {within:?}"))?;
-    let found: Vec<_> = found.map_err(|error| unresolved(&error))?.collect();
+    let found: Vec<_> = found.map_err(|error| describe_lookup(&error))?.collect();
     if found.is_empty() {
         return Err("the name has no address".into());
     }
-    Ok(Took {
-        what: found,
+    Ok(Timed {
+        value: found,
         took: began.elapsed(),
     })
 }
 
-fn unresolved(error: &io::Error) -> String {
+fn describe_lookup(error: &io::Error) -> String {
     let words = error.to_string();
     // "failed to lookup address information: Name or service not known"
     let why = words.rsplit_once(": ");
@@ -50,17 +50,17 @@ fn unresolved(error: &io::Error) -> String {
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     within: Duration,
-) -> Result<Took<TcpStream>, String> {
+) -> Result<Timed<TcpStream>, String> {
     let began = Instant::now();
     let attempts = addresses
         .iter()
         .map(|address| Box::pin(TcpStream::connect(*address)));
     match timeout(within, select_ok(attempts)).await {
-        Ok(Ok((stream, _))) => Ok(Took {
-            what: stream,
+        Ok(Ok((stream, _))) => Ok(Timed {
+            value: stream,
             took: began.elapsed(),
         }),
-        Ok(Err(error)) => Err(words(&error)),
+        Ok(Err(error)) => Err(describe(&error)),
         Err(_) => Err(format!(
             "nobody answered within {within:?}, as behind a firewall that drops packets"
         )),
@@ -68,7 +68,7 @@ pub(super) async fn connect(
 }
 
 /// An error of the system, in plain words where there are some.
-pub(super) fn words(error: &io::Error) -> String {
+pub(super) fn describe(error: &io::Error) -> String {
     let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
     known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
 }

@@ -22,12 +22,12 @@ pub struct Recordings {
 }
 
 /// Entries of the folder that are looked at for one that the switch may know.
-const LOOKED_AT: usize = 1_000;
+const SAMPLED_ENTRIES: usize = 1_000;
 
 impl Recordings {
     /// The name of a file that is there, for the switch to be asked after.
     pub(super) fn sample(&self) -> Option<String> {
-        let entries = fs::read_dir(&self.folder.here).ok()?.take(LOOKED_AT);
+        let entries = fs::read_dir(&self.folder.here).ok()?.take(SAMPLED_ENTRIES);
         let names = entries.filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
@@ -41,10 +41,10 @@ impl Recordings {
     }
 }
 
-pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
+pub(super) async fn examine(recordings: &Recordings, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("recordings");
-    folder(of.key, &of.folder.here, &mut findings);
-    if let Some(target) = &of.target {
+    judge_folder(recordings.key, &recordings.folder.here, &mut findings);
+    if let Some(target) = &recordings.target {
         match timeout(within, target.probe()).await {
             Ok(Ok(())) => findings.ok(
                 "upload",
@@ -67,7 +67,7 @@ pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
 const CURE: &str = "look at recordings.upload: to, endpoint, region and the key, which must be \
                     allowed to put, get, list and delete objects there; until then documents wait";
 
-fn folder(key: &str, here: &Path, findings: &mut Findings) {
+fn judge_folder(key: &str, here: &Path, findings: &mut Findings) {
     match fs::read_dir(here) {
         Ok(_) => findings.ok("folder", format!("{} can be read", here.display())),
         Err(error) => {

@@ -11,25 +11,25 @@ use switchhook_core::metrics_reader::MetricsReader;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadyzReply {
     Status(u16),
-    Nothing,
+    NoReply,
 }
 
 pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("service");
     // Port 0 is any: there is nobody to ask.
     if http.port() != 0 {
-        let place = reachable(http);
-        let heard = ask(place, "readyz", within).await;
-        judge(place, heard.0, &mut findings);
-        if heard.0 != ReadyzReply::Nothing {
-            resting(&ask(place, "metrics", within).await.1, &mut findings);
+        let address = connectable(http);
+        let reply = get(address, "readyz", within).await;
+        judge(address, reply.0, &mut findings);
+        if reply.0 != ReadyzReply::NoReply {
+            open_circuits(&get(address, "metrics", within).await.1, &mut findings);
         }
     }
     findings.list()
 }
 
 /// Whoever listens everywhere is asked on loopback.
-fn reachable(address: SocketAddr) -> SocketAddr {
+fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -39,25 +39,25 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// What a page did, and its text.
-async fn ask(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
+async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(within)
         .build();
     let Ok(client) = client else {
-        return (ReadyzReply::Nothing, String::new());
+        return (ReadyzReply::NoReply, String::new());
     };
-    match client.get(format!("http://{place}/{page}")).send().await {
+    match client.get(format!("http://{address}/{page}")).send().await {
         Ok(response) => {
-            let heard = ReadyzReply::Status(response.status().as_u16());
-            (heard, response.text().await.unwrap_or_default())
+            let reply = ReadyzReply::Status(response.status().as_u16());
+            (reply, response.text().await.unwrap_or_default())
         }
-        Err(_) => (ReadyzReply::Nothing, String::new()),
+        Err(_) => (ReadyzReply::NoReply, String::new()),
     }
 }
 
 /// Webhooks that it does not ask for a while.
-fn resting(metrics: &str, findings: &mut Findings) {
+fn open_circuits(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
         .of(metric_names::CIRCUIT_OPEN)
@@ -72,25 +72,25 @@ fn resting(metrics: &str, findings: &mut Findings) {
     }
 }
 
-fn judge(place: SocketAddr, heard: ReadyzReply, findings: &mut Findings) {
-    match heard {
+fn judge(address: SocketAddr, reply: ReadyzReply, findings: &mut Findings) {
+    match reply {
         ReadyzReply::Status(200) => {
-            findings.ok("running", format!("it runs and is ready ({place})"))
+            findings.ok("running", format!("it runs and is ready ({address})"))
         }
         ReadyzReply::Status(503) => {
             let what = "it runs and cannot serve calls";
             findings.fault(
                 "running",
                 what,
-                &format!("http://{place}/readyz says which part, and why"),
+                &format!("http://{address}/readyz says which part, and why"),
             );
         }
         ReadyzReply::Status(status) => {
-            let what = format!("who answers at {place} is no switchhook ({status})");
+            let what = format!("who answers at {address} is no switchhook ({status})");
             findings.warn("running", what, "give [listen] http a port of its own");
         }
-        ReadyzReply::Nothing => {
-            let what = format!("it does not run here (nobody answers at {place})");
+        ReadyzReply::NoReply => {
+            let what = format!("it does not run here (nobody answers at {address})");
             findings.note(
                 "running",
                 what,
@@ -107,15 +107,15 @@ mod tests {
 
     #[test]
     fn a_service_that_does_not_run_is_no_fault_and_one_that_cannot_serve_is() {
-        let level = |heard| {
+        let level = |reply| {
             let mut findings = Findings::about("service");
-            judge("127.0.0.1:1".parse().unwrap(), heard, &mut findings);
+            judge("127.0.0.1:1".parse().unwrap(), reply, &mut findings);
             findings.list()[0].level
         };
         assert_eq!(level(ReadyzReply::Status(200)), Level::Ok);
         assert_eq!(level(ReadyzReply::Status(503)), Level::Fault);
         assert_eq!(level(ReadyzReply::Status(404)), Level::Warning);
-        assert_eq!(level(ReadyzReply::Nothing), Level::Note);
+        assert_eq!(level(ReadyzReply::NoReply), Level::Note);
     }
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
         let name = metric_names::CIRCUIT_OPEN;
         let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
         let mut findings = Findings::about("service");
-        resting(&metrics, &mut findings);
+        open_circuits(&metrics, &mut findings);
         let found = findings.list();
         assert_eq!(found.len(), 1);
         assert!(found[0].what.contains("does not ask crm "), "{found:?}");
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_asked_on_loopback() {
-        let asked = |address: &str| reachable(address.parse().unwrap()).to_string();
+        let asked = |address: &str| connectable(address.parse().unwrap()).to_string();
         assert_eq!(asked("0.0.0.0:1"), "127.0.0.1:1");
         assert_eq!(asked("[::]:1"), "[::1]:1");
         assert_eq!(asked("10.0.0.1:1"), "10.0.0.1:1");

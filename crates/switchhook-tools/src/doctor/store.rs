@@ -3,23 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Findings};
-use super::server;
+use super::postgres;
 use switchhook_store::{Clock, Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
 /// Below it the next busy day may fill the disk.
-const LITTLE: u64 = 1024 * MIB;
+const LOW_SPACE: u64 = 1024 * MIB;
 /// Below it the write-ahead log alone may fill it.
-const TOO_LITTLE: u64 = 128 * MIB;
+const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
     match Store::open(options.clone()).await {
         Ok(store) => {
-            open(&store, &mut findings).await;
+            judge_open(&store, &mut findings).await;
             store.close().await;
         }
-        Err(StoreError::NotThere { path }) if !is_in_a_folder(&path) => {
+        Err(StoreError::NotThere { path }) if !folder_exists(&path) => {
             let what = format!("{} cannot be made: its folder is not there", path.display());
             findings.fault(
                 "opens",
@@ -36,7 +36,7 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             );
         }
         Err(error @ StoreError::NoTables { .. }) => {
-            let (what, _) = split(&error.to_string());
+            let (what, _) = split_cure(&error.to_string());
             findings.note(
                 "opens",
                 what,
@@ -44,24 +44,24 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             );
         }
         Err(error) => {
-            let (what, cure) = split(&error.to_string());
+            let (what, cure) = split_cure(&error.to_string());
             findings.fault("opens", what, &cure);
         }
     }
-    if let Some(folder) = folder(&options.url) {
-        space(&folder, free_bytes(&folder), &mut findings);
+    if let Some(folder) = database_folder(&options.url) {
+        judge_space(&folder, free_bytes(&folder), &mut findings);
     }
     findings.list()
 }
 
-async fn open(store: &Store, findings: &mut Findings) {
+async fn judge_open(store: &Store, findings: &mut Findings) {
     let what = format!("{store} opens, and its tables are of this version");
     findings.ok("opens", what);
     match store.server().await {
-        Ok(Some(found)) => server::judge(&found, now_ms(), findings),
+        Ok(Some(found)) => postgres::judge(&found, now_ms(), findings),
         Ok(None) => {}
         Err(error) => {
-            let (what, cure) = split(&error.to_string());
+            let (what, cure) = split_cure(&error.to_string());
             findings.fault("server", what, &cure);
         }
     }
@@ -81,7 +81,7 @@ fn now_ms() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-fn is_in_a_folder(file: &Path) -> bool {
+fn folder_exists(file: &Path) -> bool {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -89,13 +89,13 @@ fn is_in_a_folder(file: &Path) -> bool {
 }
 
 /// A store's error is "what; cure".
-fn split(text: &str) -> (String, String) {
+fn split_cure(text: &str) -> (String, String) {
     let (what, cure) = text.split_once("; ").unwrap_or((text, "see [store] url"));
     (what.to_owned(), cure.to_owned())
 }
 
 /// Where the file is, or will be.
-fn folder(url: &str) -> Option<PathBuf> {
+fn database_folder(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?;
     let file = file.strip_prefix("//").unwrap_or(file);
     let file = Path::new(file.split('?').next().unwrap_or(file));
@@ -116,16 +116,16 @@ fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 
-fn space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
+fn judge_space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
     let Some(free) = free else {
         let what = format!("how much space {} has is not known", folder.display());
-        return findings.know("disk space", what);
+        return findings.info("disk space", what);
     };
     let what = format!("{} MiB are free in {}", free / MIB, folder.display());
     let cure = "free some: on a full disk documents are refused until there is space";
     match free {
-        _ if free < TOO_LITTLE => findings.fault("disk space", what, cure),
-        _ if free < LITTLE => findings.warn("disk space", what, cure),
+        _ if free < CRITICAL_SPACE => findings.fault("disk space", what, cure),
+        _ if free < LOW_SPACE => findings.warn("disk space", what, cure),
         _ => findings.ok("disk space", what),
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     fn space_is_judged_by_what_a_busy_day_needs() {
         let level = |free| {
             let mut findings = Findings::about("store");
-            space(Path::new("."), free, &mut findings);
+            judge_space(Path::new("."), free, &mut findings);
             findings.list()[0].level
         };
         assert_eq!(level(Some(10 * MIB)), Level::Fault);
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_folder_is_that_of_the_file() {
-        let folder = |url| folder(url).unwrap().display().to_string();
+        let folder = |url| database_folder(url).unwrap().display().to_string();
         assert_eq!(folder("sqlite:switchhook.db"), ".");
         assert_eq!(folder("sqlite:/var/lib/x.db?mode=rwc"), "/var/lib");
         assert_eq!(folder("sqlite:///var/lib/x.db"), "/var/lib");

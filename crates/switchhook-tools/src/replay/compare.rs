@@ -24,21 +24,25 @@ pub struct Difference {
 #[must_use]
 pub fn compare(recording: &Recording, played: &Played) -> Vec<Difference> {
     let mut all = Vec::new();
-    let (was, is) = (recording.end().map(end), end(&played.end));
+    let (was, is) = (recording.end().map(end_fields), end_fields(&played.end));
     for (at, name) in ["ending", "reason", "sentence"].into_iter().enumerate() {
         let was = was.as_ref().and_then(|was| was[at].clone());
-        note(&mut all, name, was, is[at].clone());
+        add_difference(&mut all, name, was, is[at].clone());
     }
     let (was, is) = (
-        recording.request().map(request).unwrap_or_default(),
-        played.request.as_ref().map(request).unwrap_or_default(),
+        recording.request().map(request_parts).unwrap_or_default(),
+        played
+            .request
+            .as_ref()
+            .map(request_parts)
+            .unwrap_or_default(),
     );
-    by_name(&mut all, &was, &is);
-    said(&mut all, &recording.said(), &played.said);
+    compare_by_name(&mut all, &was, &is);
+    compare_sent(&mut all, &recording.sent(), &played.sent);
     all
 }
 
-fn note(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<String>) {
+fn add_difference(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<String>) {
     if was != is {
         all.push(Difference {
             what: what.to_owned(),
@@ -48,21 +52,21 @@ fn note(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<S
     }
 }
 
-type Named = BTreeMap<String, String>;
+type NamedParts = BTreeMap<String, String>;
 
 /// Names that only one has, and values that differ.
-pub(crate) fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
+pub(crate) fn compare_by_name(all: &mut Vec<Difference>, was: &NamedParts, is: &NamedParts) {
     for (name, value) in was {
-        note(all, name, Some(value.clone()), is.get(name).cloned());
+        add_difference(all, name, Some(value.clone()), is.get(name).cloned());
     }
     for (name, value) in is {
         if !was.contains_key(name) {
-            note(all, name, None, Some(value.clone()));
+            add_difference(all, name, None, Some(value.clone()));
         }
     }
 }
 
-fn end(what: &What) -> [Option<String>; 3] {
+fn end_fields(what: &What) -> [Option<String>; 3] {
     match what {
         What::End {
             ending,
@@ -84,9 +88,9 @@ fn end(what: &What) -> [Option<String>; 3] {
 
 /// The parts of a request, or of a question to Rust code, by name.
 #[must_use]
-pub(crate) fn request(what: &What) -> Named {
+pub(crate) fn request_parts(what: &What) -> NamedParts {
     if let What::Question(json) = what {
-        return question(&json.0);
+        return question_parts(&json.0);
     }
     let What::Request {
         method,
@@ -95,11 +99,11 @@ pub(crate) fn request(what: &What) -> Named {
         body,
     } = what
     else {
-        return Named::new();
+        return NamedParts::new();
     };
     let text = |payload: &Payload| String::from_utf8_lossy(&payload.0).into_owned();
     let headers = headers.iter();
-    let mut parts: Named = headers
+    let mut parts: NamedParts = headers
         .map(|(name, value)| (format!("request header {name}"), value.clone()))
         .collect();
     parts.insert("request".into(), format!("{method} {url}"));
@@ -107,7 +111,7 @@ pub(crate) fn request(what: &What) -> Named {
     parts
 }
 
-fn question(json: &[u8]) -> Named {
+fn question_parts(json: &[u8]) -> NamedParts {
     let fields: serde_json::Map<String, Value> = serde_json::from_slice(json).unwrap_or_default();
     let fields = fields.into_iter();
     fields
@@ -116,11 +120,11 @@ fn question(json: &[u8]) -> Named {
 }
 
 /// The lines that were said to the switch, in their order.
-fn said(all: &mut Vec<Difference>, was: &str, is: &str) {
+fn compare_sent(all: &mut Vec<Difference>, was: &str, is: &str) {
     let lines = |text: &str| {
         let lines = text
             .lines()
-            .filter(|line| !line.is_empty() && !is_time(line));
+            .filter(|line| !line.is_empty() && !varies_between_runs(line));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
     let (was, is) = (lines(was), lines(is));
@@ -129,14 +133,14 @@ fn said(all: &mut Vec<Difference>, was: &str, is: &str) {
     }
     let count = all.len();
     for line in was.iter().filter(|line| !is.contains(line)) {
-        note(all, "said to the switch", Some(line.clone()), None);
+        add_difference(all, "said to the switch", Some(line.clone()), None);
     }
     for line in is.iter().filter(|line| !was.contains(line)) {
-        note(all, "said to the switch", None, Some(line.clone()));
+        add_difference(all, "said to the switch", None, Some(line.clone()));
     }
     if all.len() == count {
         let order = |lines: &[String]| Some(lines.join("; "));
-        note(
+        add_difference(
             all,
             "order of what is said to the switch",
             order(&was),
@@ -148,7 +152,7 @@ fn said(all: &mut Vec<Difference>, was: &str, is: &str) {
 /// How long a call that got no answer waited is measured, not said by anybody; whether a call
 /// was held for so long that its way out may have taken it on, and is asked for, depends on how long our
 /// own store took; a text that had a secret in it may have been longer.
-fn is_time(line: &str) -> bool {
+fn varies_between_runs(line: &str) -> bool {
     line.contains("response_duration")
         || (line.starts_with("api uuid_getvar ") && line.ends_with(" socket_resume"))
         || line.starts_with("content-length: ")

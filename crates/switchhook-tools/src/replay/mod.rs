@@ -5,10 +5,10 @@
 //! file -> Recording -> play: switch (a stream) + webhook (a script) -> CallControl -> Differences
 //! ```
 
-mod answers;
 mod compare;
-mod read;
-mod switch;
+mod recorded_answerer;
+mod recorded_switch;
+mod recording;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +27,12 @@ use switchhook_service::recorder::What;
 use switchhook_service::service;
 use switchhook_webhook::breakers::Breakers;
 
-use answers::{Answers, Asked, note};
+use recorded_answerer::{LastRequest, RecordedAnswerer, remember};
 
-pub use answers::again;
 pub use compare::{Difference, compare};
-pub(crate) use compare::{by_name, request};
-pub use read::{NoRecording, Recording};
+pub(crate) use compare::{compare_by_name, request_parts};
+pub use recorded_answerer::judge_recorded;
+pub use recording::{Recording, RecordingError};
 
 /// Bytes that may be under way between the switch and the call.
 const PIPE: usize = 1024 * 1024;
@@ -41,7 +41,7 @@ const PIPE: usize = 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
     /// What it said to the switch.
-    pub said: String,
+    pub sent: String,
     /// What it asked the webhook.
     pub request: Option<What>,
     /// How it ended.
@@ -50,13 +50,13 @@ pub struct Played {
 
 /// Why a call cannot be played.
 #[derive(Debug, thiserror::Error)]
-pub enum NoReplay {
+pub enum ReplayError {
     /// Its webhook's settings are none.
     #[error("the webhook's settings cannot be used:\n{0}")]
     Config(String),
     /// The call is none.
     #[error("the recording is no call: {0}")]
-    NoCall(String),
+    InvalidCall(String),
     /// There is no time to play it in.
     #[error("cannot start: {0}")]
     Start(#[from] std::io::Error),
@@ -66,71 +66,77 @@ pub enum NoReplay {
 /// has a thread of its own, on which time is virtual.
 ///
 /// # Errors
-/// [`NoReplay`].
-pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, NoReplay> {
+/// [`ReplayError`].
+pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, ReplayError> {
     let own;
     let config = match config {
         Some(config) => config,
         None => {
             let parsed = Config::parse_without_secrets(&recording.header.config, "the recording");
-            own = parsed.map_err(|faults| NoReplay::Config(faults.to_string()))?;
+            own = parsed.map_err(|faults| ReplayError::Config(faults.to_string()))?;
             &own
         }
     };
     let built = service::compile(config);
-    let built = built.map_err(|faults| NoReplay::Config(faults.to_string()))?;
-    play_with(recording, &built.widgets)
+    let built = built.map_err(|faults| ReplayError::Config(faults.to_string()))?;
+    play_compiled(recording, &built.widgets)
 }
 
 /// The same with webhooks that are compiled already.
 ///
 /// # Errors
-/// [`NoReplay`].
-pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
+/// [`ReplayError`].
+pub(crate) fn play_compiled(
+    recording: &Recording,
+    tasks: &WebhookTasks,
+) -> Result<Played, ReplayError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(run(recording, widgets))
+    runtime.block_on(run(recording, tasks))
 }
 
-async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
+async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, ReplayError> {
     let began = Instant::now();
     let times = recording.times();
-    let asked = Arc::default();
-    let script = Arc::new(Answers {
+    let last_request = Arc::default();
+    let script = Arc::new(RecordedAnswerer {
         began,
         outcome: recording.outcome(&times),
-        asked: Arc::clone(&asked),
+        last_request: Arc::clone(&last_request),
         code: recording.header.code.clone().unwrap_or_default(),
     });
-    let mut by_name = widgets.by_name.clone();
+    let mut by_name = tasks.by_name.clone();
     if recording.header.code.is_some() {
-        let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
-        let widget = WebhookTask::answered_by(name, own, widgets.so_far.clone());
-        let widget = widget.map_err(|error| NoReplay::NoCall(error.to_string()))?;
-        by_name.insert(name.clone(), Arc::new(widget));
+        let (name, own) = (
+            &recording.header.webhook,
+            Arc::<RecordedAnswerer>::clone(&script),
+        );
+        let task = WebhookTask::answered_by(name, own, tasks.so_far.clone());
+        let task = task.map_err(|error| ReplayError::InvalidCall(error.to_string()))?;
+        by_name.insert(name.clone(), Arc::new(task));
     }
-    let widgets = WebhookTasks {
-        client: widgets.client.clone().scripted(script),
+    let tasks = WebhookTasks {
+        client: tasks.client.clone().scripted(script),
         by_name,
-        tenants: Arc::clone(&widgets.tenants),
-        settings: widgets.settings.clone(),
-        so_far: widgets.so_far.clone(),
+        tenants: Arc::clone(&tasks.tenants),
+        settings: tasks.settings.clone(),
+        so_far: tasks.so_far.clone(),
     };
     let options = CallControlOptions {
         music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
-        calls_on_hold: usize::from(!recording.found_no_room()),
-        breakers: Arc::new(breakers(recording)),
+        calls_on_hold: usize::from(!recording.was_overloaded()),
+        breakers: Arc::new(recorded_breakers(recording)),
         ..CallControlOptions::default()
     };
-    let persistence = Arc::new(Nowhere(Arc::clone(&asked)));
-    let call_control = Arc::new(CallControl::new(options, widgets, persistence));
+    let persistence = Arc::new(RequestCapture(Arc::clone(&last_request)));
+    let call_control = Arc::new(CallControl::new(options, tasks, persistence));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
-    let switch = tokio::spawn(switch::play(theirs, script, began));
+    let switch = tokio::spawn(recorded_switch::play(theirs, script, began));
     let stopping = async {
         match recording.stopping(&times) {
             Some(at) => sleep_until(began + at).await,
@@ -140,25 +146,28 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = taken(&call_control, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
-        () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
+        end = run_call(&call_control, ours, recording.header.parked) => end.map_err(ReplayError::InvalidCall)?,
+        () = stopping => return Err(ReplayError::InvalidCall("it does not end".into())),
     };
-    let said = switch.await.unwrap_or_default();
-    let request = asked.lock().ok().and_then(|mut asked| asked.take());
+    let sent = switch.await.unwrap_or_default();
+    let request = last_request
+        .lock()
+        .ok()
+        .and_then(|mut last_request| last_request.take());
     Ok(Played {
-        said: String::from_utf8_lossy(&said).into_owned(),
+        sent: String::from_utf8_lossy(&sent).into_owned(),
         request,
         end,
     })
 }
 
 /// What other calls had found out about the webhook.
-fn breakers(recording: &Recording) -> Breakers {
-    let found = recording.found_it_resting();
+fn recorded_breakers(recording: &Recording) -> Breakers {
+    let found = recording.circuit_failure();
     found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
-async fn taken(
+async fn run_call(
     call_control: &Arc<CallControl>,
     ours: DuplexStream,
     parked: bool,
@@ -170,11 +179,11 @@ async fn taken(
 }
 
 /// Keeps nothing.
-struct Nowhere(Asked);
+struct RequestCapture(LastRequest);
 
-impl CallPersistence for Nowhere {
+impl CallPersistence for RequestCapture {
     fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
-        note(&self.0, What::request(&request.request));
+        remember(&self.0, What::request(&request.request));
         std::future::ready(Ok(())).boxed()
     }
 

@@ -7,7 +7,7 @@ const DEFAULT_PORT: u16 = 8084;
 
 /// What is known of where a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum HostPlace {
+pub(super) enum HostLocation {
     Ours,
     Elsewhere,
     Unknown,
@@ -66,12 +66,12 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(name, rest)| (name, Some(rest)))
 }
 
-pub(super) fn place(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> HostPlace {
+pub(super) fn locate(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> HostLocation {
     if host.name.contains("${") {
-        return HostPlace::Unknown;
+        return HostLocation::Unknown;
     }
     if host.port != listen.port() {
-        return HostPlace::Elsewhere;
+        return HostLocation::Elsewhere;
     }
     let name = if host.name == "localhost" {
         "127.0.0.1"
@@ -79,17 +79,17 @@ pub(super) fn place(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> 
         host.name
     };
     let Ok(ip) = name.parse::<IpAddr>() else {
-        return HostPlace::Unknown;
+        return HostLocation::Unknown;
     };
     let (ip, ours) = (ip.to_canonical(), listen.ip().to_canonical());
     match (ip.is_loopback(), ours.is_unspecified()) {
         // Another machine's loopback is that machine.
-        (true, _) if !same_machine => HostPlace::Elsewhere,
-        (true, true) => HostPlace::Ours,
+        (true, _) if !same_machine => HostLocation::Elsewhere,
+        (true, true) => HostLocation::Ours,
         // Which addresses this machine has is not known.
-        (false, true) => HostPlace::Unknown,
-        (_, false) if ip == ours => HostPlace::Ours,
-        (_, false) => HostPlace::Elsewhere,
+        (false, true) => HostLocation::Unknown,
+        (_, false) if ip == ours => HostLocation::Ours,
+        (_, false) => HostLocation::Elsewhere,
     }
 }
 
@@ -123,10 +123,10 @@ mod tests {
     #[test]
     fn a_host_is_ours_by_its_address_and_port() {
         let is = |host: &str, listen: &str, same_machine| {
-            place(&hosts(host)[0], listen.parse().unwrap(), same_machine)
+            locate(&hosts(host)[0], listen.parse().unwrap(), same_machine)
         };
-        use HostPlace::{Elsewhere, Ours, Unknown};
-        for (host, listen, same_machine, place) in [
+        use HostLocation::{Elsewhere, Ours, Unknown};
+        for (host, listen, same_machine, location) in [
             ("127.0.0.1:8084", "127.0.0.1:8084", true, Ours),
             ("localhost:8084", "127.0.0.1:8084", true, Ours),
             ("127.0.0.1:8085", "127.0.0.1:8084", true, Elsewhere),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(
                 is(host, listen, same_machine),
-                place,
+                location,
                 "{host} {listen} {same_machine}"
             );
         }

@@ -3,50 +3,62 @@
 //!
 //! Only what stands in XML files is seen; what mod_xml_curl or a script answers is not.
 
-mod grammar;
-mod hook;
+mod extensions;
+mod hook_safety;
 mod hosts;
-mod park;
-mod read;
+mod park_hook;
 mod routes;
-mod safety;
-mod socket;
+mod socket_action;
+mod socket_hook;
+mod text_values;
 
 use std::collections::BTreeSet;
 
 use super::finding::Findings;
 use super::switch::Answers;
-use super::{Plan, Switch};
+use super::{ExpectedSetup, Switch};
 
 /// The question for all of it.
-pub(super) const WHOLE: &str = "xml_locate dialplan";
+pub(super) const DIALPLAN: &str = "xml_locate dialplan";
 /// For switches that do not give all of it: the context of the shipped hook.
-const SHIPPED: &str = "xml_locate dialplan context name switchhook";
+const SHIPPED_CONTEXT: &str = "xml_locate dialplan context name switchhook";
 
 /// Global variables that are asked after.
-const VARIABLES: usize = 16;
+const MAX_VARIABLES: usize = 16;
 
 /// Asked when the whole is not to be had.
 pub(super) fn fallback(answers: &Answers) -> Option<String> {
-    let is_needed = answers.said(WHOLE).is_none_or(|xml| !xml.starts_with('<'));
-    is_needed.then(|| SHIPPED.to_owned())
+    let is_needed = answers
+        .output(DIALPLAN)
+        .is_none_or(|xml| !xml.starts_with('<'));
+    is_needed.then(|| SHIPPED_CONTEXT.to_owned())
 }
 
 /// The global variables that say where calls are handed to.
-pub(super) fn questions(answers: &Answers) -> BTreeSet<String> {
-    let extensions = read(answers).unwrap_or_default();
-    let sockets = socket::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
-    let parks = park::parks(&extensions).flat_map(|park| hosts::variables(park.service()));
-    sockets.chain(parks).take(VARIABLES).collect()
+pub(super) fn queries(answers: &Answers) -> BTreeSet<String> {
+    let extensions = parse(answers).unwrap_or_default();
+    let sockets =
+        socket_action::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
+    let parks = park_hook::parks(&extensions).flat_map(|park| hosts::variables(park.service()));
+    sockets.chain(parks).take(MAX_VARIABLES).collect()
 }
 
-fn read(answers: &Answers) -> Option<Vec<read::Extension>> {
-    let text = answers.said(WHOLE).and_then(read::extensions);
-    text.or_else(|| answers.said(SHIPPED).and_then(read::extensions))
+fn parse(answers: &Answers) -> Option<Vec<extensions::Extension>> {
+    let text = answers.output(DIALPLAN).and_then(extensions::extensions);
+    text.or_else(|| {
+        answers
+            .output(SHIPPED_CONTEXT)
+            .and_then(extensions::extensions)
+    })
 }
 
-pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &Plan, findings: &mut Findings) {
-    let Some(extensions) = read(answers) else {
+pub(super) fn judge(
+    answers: &Answers,
+    switch: &Switch,
+    expected: &ExpectedSetup,
+    findings: &mut Findings,
+) {
+    let Some(extensions) = parse(answers) else {
         let what = "its dialplan is not to be seen: it may come from mod_xml_curl or a script";
         return findings.note(
             "dialplan",
@@ -55,8 +67,8 @@ pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &Plan, findings: &
         );
     };
     let ours = switch.park_service.as_deref();
-    let parked = park::judge(&extensions, answers, ours, plan, findings);
-    hook::judge(&extensions, answers, plan, parked, findings);
-    routes::judge(&extensions, answers, plan, findings);
-    grammar::judge(&extensions, plan, findings);
+    let parked = park_hook::judge(&extensions, answers, ours, expected, findings);
+    socket_hook::judge(&extensions, answers, expected, parked, findings);
+    routes::judge(&extensions, answers, expected, findings);
+    text_values::judge(&extensions, expected, findings);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::doctor) enum Reply {
     /// Its output.
-    Said(String),
+    Output(String),
     /// `-ERR no reply`: it had nothing to say, as `global_getvar` of an unset variable.
     Empty,
     /// `-ERR x Command not found!`: the module that has it is not loaded.
@@ -14,12 +14,12 @@ pub(in crate::doctor) enum Reply {
     /// Any other refusal.
     Refused(String),
     /// It cannot be asked so.
-    Unaskable,
+    NotSendable,
 }
 
 impl Reply {
     /// FreeSWITCH: mod_event_socket.c `api_exec` writes the first two refusals.
-    pub(in crate::doctor) fn of(text: &str) -> Self {
+    pub(in crate::doctor) fn parse(text: &str) -> Self {
         let text = text.trim_end();
         match text {
             "" | "-ERR no reply" => Self::Empty,
@@ -27,7 +27,7 @@ impl Reply {
             _ if text.starts_with("-ERR") || text.starts_with("-USAGE") => {
                 Self::Refused(text.to_owned())
             }
-            _ => Self::Said(text.to_owned()),
+            _ => Self::Output(text.to_owned()),
         }
     }
 }
@@ -39,11 +39,11 @@ pub(in crate::doctor) struct Answers {
     pub(in crate::doctor) same_machine: bool,
     /// Why there are no more.
     pub(in crate::doctor) broken: Option<String>,
-    replies: BTreeMap<String, Timed>,
+    replies: BTreeMap<String, TimedReply>,
 }
 
 #[derive(Debug)]
-struct Timed {
+struct TimedReply {
     reply: Reply,
     /// Before it was asked and after it was answered, µs since 1970, by our clock.
     between_us: (i64, i64),
@@ -51,15 +51,15 @@ struct Timed {
 
 impl Answers {
     /// No answers yet, of a switch on this machine or another.
-    pub(super) fn of(same_machine: bool) -> Self {
+    pub(super) fn new(same_machine: bool) -> Self {
         Self {
             same_machine,
             ..Self::default()
         }
     }
 
-    pub(super) fn put(&mut self, question: String, reply: Reply, between_us: (i64, i64)) {
-        self.replies.insert(question, Timed { reply, between_us });
+    pub(super) fn put(&mut self, query: String, reply: Reply, between_us: (i64, i64)) {
+        self.replies.insert(query, TimedReply { reply, between_us });
     }
 
     pub(super) fn len(&self) -> usize {
@@ -67,26 +67,26 @@ impl Answers {
     }
 
     /// What was said to a question; `None` when it was not asked.
-    pub(in crate::doctor) fn reply(&self, question: &str) -> Option<&Reply> {
-        self.replies.get(question).map(|timed| &timed.reply)
+    pub(in crate::doctor) fn reply(&self, query: &str) -> Option<&Reply> {
+        self.replies.get(query).map(|timed| &timed.reply)
     }
 
     /// The output of a command that was carried out.
-    pub(in crate::doctor) fn said(&self, question: &str) -> Option<&str> {
-        match self.reply(question)? {
-            Reply::Said(text) => Some(text),
-            Reply::Empty | Reply::Unknown | Reply::Refused(_) | Reply::Unaskable => None,
+    pub(in crate::doctor) fn output(&self, query: &str) -> Option<&str> {
+        match self.reply(query)? {
+            Reply::Output(text) => Some(text),
+            Reply::Empty | Reply::Unknown | Reply::Refused(_) | Reply::NotSendable => None,
         }
     }
 
     /// When the question was asked and answered, µs since 1970.
-    pub(super) fn between_us(&self, question: &str) -> Option<(i64, i64)> {
-        self.replies.get(question).map(|timed| timed.between_us)
+    pub(super) fn between_us(&self, query: &str) -> Option<(i64, i64)> {
+        self.replies.get(query).map(|timed| timed.between_us)
     }
 
     /// `None` when that is not known.
     pub(super) fn has_module(&self, module: &str) -> Option<bool> {
-        match self.said(&format!("module_exists {module}"))? {
+        match self.output(&format!("module_exists {module}"))? {
             "true" => Some(true),
             "false" => Some(false),
             _ => None,
@@ -95,27 +95,27 @@ impl Answers {
 
     /// A global variable of the switch; `None` when it is unset or not known.
     pub(in crate::doctor) fn global(&self, name: &str) -> Option<&str> {
-        self.said(&global(name))
+        self.output(&global_query(name))
     }
 
     /// Canned ones, for the tables of tests.
     #[cfg(test)]
     pub(in crate::doctor) fn canned(of: &[(&str, &str)]) -> Self {
-        let mut answers = Self::of(true);
-        for (question, text) in of {
-            answers.put((*question).to_owned(), Reply::of(text), (0, 0));
+        let mut answers = Self::new(true);
+        for (query, text) in of {
+            answers.put((*query).to_owned(), Reply::parse(text), (0, 0));
         }
         answers
     }
 
     #[cfg(test)]
-    pub(in crate::doctor) fn with(mut self, question: &str, text: &str) -> Self {
-        self.put(question.to_owned(), Reply::of(text), (0, 0));
+    pub(in crate::doctor) fn with(mut self, query: &str, text: &str) -> Self {
+        self.put(query.to_owned(), Reply::parse(text), (0, 0));
         self
     }
 }
 
 /// The question for a global variable.
-pub(in crate::doctor) fn global(name: &str) -> String {
+pub(in crate::doctor) fn global_query(name: &str) -> String {
     format!("global_getvar {name}")
 }

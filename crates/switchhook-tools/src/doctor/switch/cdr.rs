@@ -2,22 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use super::answers::{Answers, global};
+use super::answers::{Answers, global_query};
 use super::modules::load;
 use super::settings::Settings;
 use crate::doctor::Switch;
 use crate::doctor::finding::Findings;
 
 /// The path that records are posted to.
-const OURS: &str = "/json_cdr/";
+const POST_PATH: &str = "/json_cdr/";
 
 /// The question for its configuration.
 pub(super) const CONF: &str = "xml_locate configuration configuration name json_cdr.conf";
 
 /// What a relative log-dir is below.
-pub(super) fn questions(answers: &Answers, switch: &Switch) -> Vec<String> {
-    let is_needed = switch.json_cdr_dir.is_some() && answers.said(CONF).is_some();
-    is_needed.then(|| global("log_dir")).into_iter().collect()
+pub(super) fn queries(answers: &Answers, switch: &Switch) -> Vec<String> {
+    let is_needed = switch.json_cdr_dir.is_some() && answers.output(CONF).is_some();
+    is_needed
+        .then(|| global_query("log_dir"))
+        .into_iter()
+        .collect()
 }
 
 pub(super) fn judge(answers: &Answers, switch: &Switch, findings: &mut Findings) {
@@ -30,20 +33,20 @@ pub(super) fn judge(answers: &Answers, switch: &Switch, findings: &mut Findings)
         let what = "records are to be had, and mod_json_cdr is not loaded: there are none";
         return findings.fault("json_cdr", what, &load("mod_json_cdr"));
     }
-    let settings = answers.said(CONF).and_then(Settings::parse);
+    let settings = answers.output(CONF).and_then(Settings::parse);
     if settings.is_none() {
-        findings.know("json_cdr", "its json_cdr.conf is not to be seen");
+        findings.info("json_cdr", "its json_cdr.conf is not to be seen");
     }
     if let Some(ours) = &switch.json_cdr_dir {
-        folder(ours, answers.same_machine, findings);
+        judge_folder(ours, answers.same_machine, findings);
     }
     if let Some(settings) = &settings {
-        configured(settings, switch, answers, findings);
+        judge_configuration(settings, switch, answers, findings);
     }
 }
 
 /// Whether we can read it.
-fn folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
+fn judge_folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
     let shown = ours.display();
     match std::fs::read_dir(ours) {
         Ok(_) => findings.ok("json_cdr", format!("{shown} is there and can be read")),
@@ -60,13 +63,18 @@ fn folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
     }
 }
 
-fn configured(settings: &Settings, switch: &Switch, answers: &Answers, findings: &mut Findings) {
-    completeness(settings, findings);
+fn judge_configuration(
+    settings: &Settings,
+    switch: &Switch,
+    answers: &Answers,
+    findings: &mut Findings,
+) {
+    judge_completeness(settings, findings);
     if switch.json_cdr_post {
-        posts(settings, findings);
+        judge_posts(settings, findings);
     }
     if let Some(ours) = &switch.json_cdr_dir {
-        writes(settings, ours, answers, findings);
+        judge_files(settings, ours, answers, findings);
     }
     let elsewhere = settings.all("url").any(|url| !url.is_empty());
     if elsewhere && !switch.json_cdr_post && !settings.is_on("log-http-and-disk") {
@@ -77,8 +85,8 @@ fn configured(settings: &Settings, switch: &Switch, answers: &Answers, findings:
 }
 
 /// Whether it posts to a service like this one.
-fn posts(settings: &Settings, findings: &mut Findings) {
-    match settings.all("url").find(|url| url.contains(OURS)) {
+fn judge_posts(settings: &Settings, findings: &mut Findings) {
+    match settings.all("url").find(|url| url.contains(POST_PATH)) {
         Some(url) => findings.ok("json_cdr", format!("it posts to {url}")),
         None => {
             let what =
@@ -90,7 +98,7 @@ fn posts(settings: &Settings, findings: &mut Findings) {
 }
 
 /// What its records lack.
-fn completeness(settings: &Settings, findings: &mut Findings) {
+fn judge_completeness(settings: &Settings, findings: &mut Findings) {
     // FreeSWITCH: both are on when they are not set.
     let is_on = |name| settings.get(name).is_none() || settings.is_on(name);
     if !is_on("log-b-leg") {
@@ -108,8 +116,8 @@ fn completeness(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
-    match (theirs(settings, answers), answers.same_machine) {
+fn judge_files(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
+    match (log_dir(settings, answers), answers.same_machine) {
         (None, _) => {
             let what = "json_cdr.conf has no log-dir: it writes no files";
             findings.fault(
@@ -135,14 +143,14 @@ fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Fi
                 theirs.display(),
                 ours.display()
             );
-            findings.know("json_cdr", what);
+            findings.info("json_cdr", what);
         }
     }
 }
 
 /// FreeSWITCH: mod_json_cdr.c `load_config`; without the parameter it writes nothing, an
 /// empty one is `json_cdr`, and a relative one is below the switch's log folder.
-fn theirs(settings: &Settings, answers: &Answers) -> Option<PathBuf> {
+fn log_dir(settings: &Settings, answers: &Answers) -> Option<PathBuf> {
     let named = settings.get("log-dir")?;
     let named = if named.is_empty() { "json_cdr" } else { named };
     let below = answers.global("log_dir").unwrap_or_default();

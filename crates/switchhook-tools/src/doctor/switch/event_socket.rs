@@ -14,27 +14,27 @@ pub(super) const CONF: &str = "xml_locate configuration configuration name event
 const DEFAULT_PASSWORD: &str = "ClueCon";
 
 /// Nobody's address (RFC 5737): a list that lets it in lets everybody in.
-const STRANGER: &str = "203.0.113.77";
+const OUTSIDE_ADDRESS: &str = "203.0.113.77";
 
 /// Lists that are asked after.
-const LISTS: usize = 8;
+const MAX_LISTS: usize = 8;
 
 fn settings(answers: &Answers) -> Option<Settings> {
-    Settings::parse(answers.said(CONF)?)
+    Settings::parse(answers.output(CONF)?)
 }
 
 /// Whether each list lets a stranger in.
-pub(super) fn questions(answers: &Answers) -> Vec<String> {
+pub(super) fn queries(answers: &Answers) -> Vec<String> {
     let Some(settings) = settings(answers) else {
         return Vec::new();
     };
     let lists = settings
         .all("apply-inbound-acl")
         .filter(|list| !list.is_empty());
-    lists.take(LISTS).map(stranger).collect()
+    lists.take(MAX_LISTS).map(acl_query).collect()
 }
 
-fn stranger(list: &str) -> String {
+fn acl_query(list: &str) -> String {
     format!("acl {STRANGER} {list}")
 }
 
@@ -42,15 +42,15 @@ pub(super) fn judge(answers: &Answers, findings: &mut Findings) {
     let Some(settings) = settings(answers) else {
         let what =
             "its event_socket.conf is not to be seen, so neither are its address, password and ACL";
-        return findings.know("event socket", what);
+        return findings.info("event socket", what);
     };
     let listen = settings
         .get("listen-ip")
         .filter(|ip| !ip.is_empty())
         .unwrap_or("127.0.0.1");
     let is_loopback = is_loopback(listen);
-    address(listen, is_loopback, findings);
-    password(settings.get("password"), is_loopback, findings);
+    judge_address(listen, is_loopback, findings);
+    judge_password(settings.get("password"), is_loopback, findings);
     // FreeSWITCH: mod_event_socket.c `listener_run` wants every list to let an address in.
     let mut lists = settings
         .all("apply-inbound-acl")
@@ -59,10 +59,10 @@ pub(super) fn judge(answers: &Answers, findings: &mut Findings) {
     if lists.peek().is_none() {
         return findings.ok("ACL", "no apply-inbound-acl, so only loopback is let in");
     }
-    if lists.all(|list| answers.said(&stranger(list)) == Some("true")) {
+    if lists.all(|list| answers.output(&acl_query(list)) == Some("true")) {
         let what = "apply-inbound-acl lets every address in";
         let cure = "name a list in acl.conf with default=\"deny\" that allows the machines of its services";
-        acl_is_open(what, cure, is_loopback, findings);
+        judge_open_acl(what, cure, is_loopback, findings);
     } else {
         findings.ok("ACL", "apply-inbound-acl keeps strangers out");
     }
@@ -73,7 +73,7 @@ fn is_loopback(listen: &str) -> bool {
     ip.map_or(listen == "localhost", |ip| ip.to_canonical().is_loopback())
 }
 
-fn address(listen: &str, is_loopback: bool, findings: &mut Findings) {
+fn judge_address(listen: &str, is_loopback: bool, findings: &mut Findings) {
     if is_loopback {
         findings.ok("event socket", format!("it listens on {listen} alone"));
     } else {
@@ -85,7 +85,7 @@ fn address(listen: &str, is_loopback: bool, findings: &mut Findings) {
     }
 }
 
-fn password(password: Option<&str>, is_loopback: bool, findings: &mut Findings) {
+fn judge_password(password: Option<&str>, is_loopback: bool, findings: &mut Findings) {
     let is_default = password.is_none_or(|word| word.is_empty() || word == DEFAULT_PASSWORD);
     let cure = "choose another in event_socket.conf, give it to password_env here, and load the module again when no call is up";
     match (is_default, is_loopback) {
@@ -102,7 +102,7 @@ fn password(password: Option<&str>, is_loopback: bool, findings: &mut Findings) 
     }
 }
 
-fn acl_is_open(what: &str, cure: &str, is_loopback: bool, findings: &mut Findings) {
+fn judge_open_acl(what: &str, cure: &str, is_loopback: bool, findings: &mut Findings) {
     if is_loopback {
         findings.note("ACL", format!("{what}; it listens on loopback alone"), cure);
     } else {
@@ -127,8 +127,8 @@ mod tests {
 
     fn levels(params: &[(&str, &str)], stranger: &str) -> Vec<(&'static str, Level)> {
         let mut answers = Answers::canned(&[(CONF, &conf(params))]);
-        for question in questions(&answers) {
-            answers = answers.with(&question, stranger);
+        for query in queries(&answers) {
+            answers = answers.with(&query, stranger);
         }
         let mut findings = Findings::about("switch");
         judge(&answers, &mut findings);

@@ -6,7 +6,7 @@ mod core;
 mod event_socket;
 mod modules;
 mod music;
-mod questions;
+mod queries;
 mod recordings;
 mod settings;
 
@@ -18,17 +18,17 @@ use tokio::time::timeout;
 
 use super::finding::{Finding, Findings};
 use super::net::{self, millis};
-use super::{Plan, Switch, dialplan};
+use super::{ExpectedSetup, Switch, dialplan};
 use eslclient::{Command, Connection, Error, Incoming, authenticate};
 
 pub(super) use answers::{Answers, Reply};
 pub(super) use settings::is_true;
 
 /// More than a switch is ever asked; what a dialplan says cannot make it more.
-const QUESTIONS: usize = 200;
+const MAX_QUERIES: usize = 200;
 
 /// When there is no switch to ask.
-pub(super) fn none(posts: bool) -> Vec<Finding> {
+pub(super) fn no_switches(posts: bool) -> Vec<Finding> {
     let mut findings = Findings::about("switches");
     let cure = "add a section [[freeswitch]] with its address and password";
     if posts {
@@ -45,15 +45,22 @@ pub(super) fn none(posts: bool) -> Vec<Finding> {
 }
 
 /// Asks one switch and judges what it says.
-pub(super) async fn examine(switch: &Switch, plan: &Plan, within: Duration) -> Vec<Finding> {
+pub(super) async fn examine(
+    switch: &Switch,
+    expected: &ExpectedSetup,
+    within: Duration,
+) -> Vec<Finding> {
     let mut findings = Findings::about(format!("switch {}", switch.address));
     let Some((connection, same_machine)) = reach(switch, within, &mut findings).await else {
         return findings.list();
     };
-    let mut answers = Answers::of(same_machine);
-    if timeout(within, ask(connection, switch, plan, &mut answers))
-        .await
-        .is_err()
+    let mut answers = Answers::new(same_machine);
+    if timeout(
+        within,
+        run_queries(connection, switch, expected, &mut answers),
+    )
+    .await
+    .is_err()
     {
         let what = format!("it did not answer every question within {within:?}");
         findings.warn(
@@ -66,22 +73,22 @@ pub(super) async fn examine(switch: &Switch, plan: &Plan, within: Duration) -> V
         let what = format!("the connection ended before every question was answered: {why}");
         findings.warn("answers", what, "look at the switch's log");
     }
-    judge(switch, plan, &answers, &mut findings);
+    judge(switch, expected, &answers, &mut findings);
     findings.list()
 }
 
 /// Everything that follows from the answers.
-fn judge(switch: &Switch, plan: &Plan, answers: &Answers, findings: &mut Findings) {
+fn judge(switch: &Switch, expected: &ExpectedSetup, answers: &Answers, findings: &mut Findings) {
     core::version(answers, findings);
-    core::state(answers, plan, findings);
+    core::state(answers, expected, findings);
     core::clock(answers, findings);
     core::modules(answers, findings);
     event_socket::judge(answers, findings);
-    core::way_back(answers, plan, findings);
-    dialplan::judge(answers, switch, plan, findings);
-    music::judge(answers, plan, findings);
+    core::way_back(answers, expected, findings);
+    dialplan::judge(answers, switch, expected, findings);
+    music::judge(answers, expected, findings);
     cdr::judge(answers, switch, findings);
-    recordings::judge(answers, plan, findings);
+    recordings::judge(answers, expected, findings);
 }
 
 /// A connection that took the password, and whether it is to this machine.
@@ -102,7 +109,7 @@ async fn reach(
             return None;
         }
     };
-    let connected = match net::connect(&resolved.what, within).await {
+    let connected = match net::connect(&resolved.value, within).await {
         Ok(connected) => connected,
         Err(why) => {
             let cure = "start FreeSWITCH with mod_event_socket; look at listen-ip and listen-port of event_socket.conf, and at firewalls";
@@ -110,10 +117,10 @@ async fn reach(
             return None;
         }
     };
-    let same_machine = is_same_machine(&connected.what);
+    let same_machine = is_same_machine(&connected.value);
     let began = Instant::now();
-    let said = authenticate(connected.what, switch.password.reveal(), switch.frames);
-    match timeout(within, said).await {
+    let login = authenticate(connected.value, switch.password.reveal(), switch.frames);
+    match timeout(within, login).await {
         Ok(Ok(connection)) => {
             let took = millis(connected.took + began.elapsed());
             findings.ok(
@@ -178,18 +185,18 @@ fn refused(error: &Error, findings: &mut Findings) {
 }
 
 /// Asks until there is nothing more to ask. What was answered stays when it is cut off.
-async fn ask(
+async fn run_queries(
     mut connection: Connection<TcpStream>,
     switch: &Switch,
-    plan: &Plan,
+    expected: &ExpectedSetup,
     answers: &mut Answers,
 ) {
-    while let Some(next) = questions::next(answers, switch, plan) {
-        if answers.len() >= QUESTIONS {
+    while let Some(next) = queries::next(answers, switch, expected) {
+        if answers.len() >= MAX_QUERIES {
             return;
         }
         let began_us = now_us();
-        match one(&mut connection, &next).await {
+        match run_api(&mut connection, &next).await {
             Ok(text) => answers.put(next, text, (began_us, now_us())),
             Err(error) => {
                 answers.broken = Some(error.to_string());
@@ -200,18 +207,18 @@ async fn ask(
 }
 
 /// What the switch says to one API command.
-async fn one(connection: &mut Connection<TcpStream>, question: &str) -> Result<Reply, Error> {
-    let (name, args) = question.split_once(' ').unwrap_or((question, ""));
+async fn run_api(connection: &mut Connection<TcpStream>, query: &str) -> Result<Reply, Error> {
+    let (name, args) = query.split_once(' ').unwrap_or((query, ""));
     let Ok(command) = Command::api(name, args) else {
         // What the switch said before cannot be said back to it.
-        return Ok(Reply::Unaskable);
+        return Ok(Reply::NotSendable);
     };
     let ticket = connection.queue(&command);
     loop {
         if let Incoming::Reply(of, reply) = connection.next().await?
             && of == ticket
         {
-            return Ok(Reply::of(&reply.text()));
+            return Ok(Reply::parse(&reply.text()));
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::answers::{Answers, global};
-use crate::doctor::Plan;
+use super::answers::{Answers, global_query};
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
 /// Where dialplans record to: the variable of the shipped configuration, then the switch's own.
-const OWN: [&str; 2] = ["recordings_folder", "recordings_dir"];
+const FOLDER_VARIABLES: [&str; 2] = ["recordings_folder", "recordings_dir"];
 
 /// Whether a file or folder is there, as the switch sees it.
 fn exists(path: &Path) -> String {
@@ -15,33 +15,33 @@ fn exists(path: &Path) -> String {
 }
 
 /// What is to be asked of it.
-pub(super) fn questions(plan: &Plan) -> Vec<String> {
-    let Some(recorded) = &plan.recordings else {
+pub(super) fn queries(expected: &ExpectedSetup) -> Vec<String> {
+    let Some(recorded) = &expected.recordings else {
         return Vec::new();
     };
     let sample = recorded.sample.as_ref();
     let sample = sample.map(|name| exists(&recorded.switch_folder.join(name)));
-    let own = OWN.map(global).into_iter();
+    let own = FOLDER_VARIABLES.map(global_query).into_iter();
     own.chain([exists(&recorded.switch_folder)])
         .chain(sample)
         .collect()
 }
 
 /// What follows from the answers.
-pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
-    let Some(recorded) = &plan.recordings else {
+pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
+    let Some(recorded) = &expected.recordings else {
         return;
     };
     let folder = &recorded.switch_folder;
     let shown = folder.display();
-    let is_there = |path: &Path| answers.said(&exists(path)).map(|said| said == "true");
+    let is_there = |path: &Path| answers.output(&exists(path)).map(|output| output == "true");
     if is_there(folder) == Some(false) {
         let cure = "write recordings.….switch_folder as the switch calls the folder";
         return findings.fault("recordings", format!("the switch has no {shown}"), cure);
     }
     let sample = recorded.sample.as_deref();
-    let seen = sample.and_then(|name| Some((name, is_there(&folder.join(name))?)));
-    match seen {
+    let probed = sample.and_then(|name| Some((name, is_there(&folder.join(name))?)));
+    match probed {
         Some((name, true)) => {
             findings.ok(
                 "recordings",
@@ -53,12 +53,12 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
             let cure = "mount the switch's own folder, and write switch_folder as it calls it";
             findings.warn("recordings", what, cure);
         }
-        None => findings.know(
+        None => findings.info(
             "recordings",
             format!("whether {shown} is the folder that we have shows with the first recording"),
         ),
     }
-    let own = OWN
+    let own = FOLDER_VARIABLES
         .iter()
         .find_map(|name| Some((name, answers.global(name)?)));
     let own = own.map(|(name, own)| (name, Path::new(own)));
@@ -73,18 +73,18 @@ pub(super) fn judge(answers: &Answers, plan: &Plan, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{Level, Recorded};
+    use crate::doctor::{ExpectedRecordings, Level};
 
     fn levels(sample: Option<&str>, answers: &[(&str, &str)]) -> Vec<Level> {
-        let plan = Plan {
-            recordings: Some(Recorded {
+        let expected = ExpectedSetup {
+            recordings: Some(ExpectedRecordings {
                 switch_folder: "/rec".into(),
                 sample: sample.map(str::to_owned),
             }),
-            ..crate::doctor::tests::plan()
+            ..crate::doctor::tests::expected()
         };
         let mut findings = Findings::about("switch");
-        judge(&Answers::canned(answers), &plan, &mut findings);
+        judge(&Answers::canned(answers), &expected, &mut findings);
         findings
             .list()
             .iter()

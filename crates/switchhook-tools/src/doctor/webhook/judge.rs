@@ -2,21 +2,25 @@
 
 use std::time::Duration;
 
-use super::Seen;
+use super::ProbeResult;
 use crate::doctor::finding::{Finding, Findings};
 use crate::doctor::net::millis;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_webhook::client::Delivery;
 
 /// `timeout`: how long a caller would wait.
-pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &Seen) -> Vec<Finding> {
+pub(in crate::doctor) fn judge(
+    name: &str,
+    timeout: Duration,
+    probed: &ProbeResult,
+) -> Vec<Finding> {
     let mut findings = Findings::about(format!("webhook {name}"));
-    let Some(place) = &seen.place else {
+    let Some(authority) = &probed.authority else {
         let what = "where it is stands in a variable of the call";
-        findings.know("address", what);
+        findings.info("address", what);
         return findings.list();
     };
-    if let Some(blocked) = &seen.blocked {
+    if let Some(blocked) = &probed.blocked {
         let text = blocked.to_string();
         let (what, cure) = text
             .split_once("; ")
@@ -25,30 +29,30 @@ pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &Seen) -> Ve
         findings.fault("address", what, cure);
         return findings.list();
     }
-    let target = seen.proxy.as_deref().unwrap_or(place);
-    names(target, seen, &mut findings);
-    connection(target, seen, &mut findings);
-    tls(place, seen, &mut findings);
-    if seen.proxy.is_some() && seen.answer.is_none() {
-        let what = format!("what lies behind the proxy was not tried, {place} neither");
+    let target = probed.proxy.as_deref().unwrap_or(authority);
+    judge_address(target, probed, &mut findings);
+    judge_connection(target, probed, &mut findings);
+    judge_tls(authority, probed, &mut findings);
+    if probed.proxy.is_some() && probed.answer.is_none() {
+        let what = format!("what lies behind the proxy was not tried, {authority} neither");
         findings.note(
             "proxy",
             what,
             "switchhook doctor --ask sends a HEAD request through it",
         );
     }
-    if let Some(answer) = &seen.answer {
-        answered(place, answer, &mut findings);
+    if let Some(answer) = &probed.answer {
+        judge_answer(authority, answer, &mut findings);
     }
-    time(timeout, seen, &mut findings);
+    judge_time(timeout, probed, &mut findings);
     findings.list()
 }
 
-fn names(target: &str, seen: &Seen, findings: &mut Findings) {
-    match &seen.resolved {
+fn judge_address(target: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.resolved {
         Some(Ok(found)) => {
             let shown: Vec<_> = found
-                .what
+                .value
                 .iter()
                 .take(4)
                 .map(|at| at.ip().to_string())
@@ -71,8 +75,8 @@ fn names(target: &str, seen: &Seen, findings: &mut Findings) {
     }
 }
 
-fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
-    match &seen.connected {
+fn judge_connection(target: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.connected {
         Some(Ok(took)) => findings.ok(
             "connect",
             format!("{target} takes connections ({})", millis(*took)),
@@ -86,19 +90,19 @@ fn connection(target: &str, seen: &Seen, findings: &mut Findings) {
     }
 }
 
-fn tls(place: &str, seen: &Seen, findings: &mut Findings) {
-    match &seen.tls {
-        Some(Ok(shaken)) => {
+fn judge_tls(authority: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.tls {
+        Some(Ok(handshake)) => {
             let what = format!(
                 "{} and a certificate that this machine trusts ({})",
-                shaken.version,
-                millis(shaken.took)
+                handshake.version,
+                millis(handshake.took)
             );
             findings.ok("TLS", what);
-            streams(place, shaken.streams, seen.streams, findings);
+            judge_streams(authority, handshake.streams, probed.streams, findings);
         }
         Some(Err(why)) => {
-            let what = format!("no TLS with {place}: {why}");
+            let what = format!("no TLS with {authority}: {why}");
             findings.fault("TLS", what, cure_of_tls(why));
         }
         None => {}
@@ -106,11 +110,11 @@ fn tls(place: &str, seen: &Seen, findings: &mut Findings) {
 }
 
 /// `wanted`: the webhook's `http2_streams`.
-fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
+fn judge_streams(authority: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
     match allowed {
         Some(allowed) if allowed < wanted => {
             let what = format!(
-                "{place} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
+                "{authority} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
                  what is more waits there for others to be answered"
             );
             let cure = format!("set http2_streams = {allowed} for this webhook");
@@ -119,7 +123,7 @@ fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Fi
         Some(_) => findings.ok(
             "HTTP/2",
             format!(
-                "{place} takes {wanted} requests at once on a connection, as http2_streams asks"
+                "{authority} takes {wanted} requests at once on a connection, as http2_streams asks"
             ),
         ),
         None => {}
@@ -140,13 +144,13 @@ fn cure_of_tls(why: &str) -> &'static str {
     }
 }
 
-fn answered(place: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
+fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
     let delivery = match answer {
         Ok(delivery) => delivery,
-        Err(failure) => return failed(place, failure, findings),
+        Err(failure) => return judge_failure(authority, failure, findings),
     };
     let (status, took) = (delivery.status, millis(delivery.duration));
-    let what = format!("{place} answered HEAD with {status} ({took})");
+    let what = format!("{authority} answered HEAD with {status} ({took})");
     match status {
         401 | 403 | 407 => {
             let cure = "correct the webhook's auth: its user, password or token";
@@ -162,18 +166,21 @@ fn answered(place: &str, answer: &Result<Delivery, Failure>, findings: &mut Find
             findings.warn("answer", what, cure);
         }
         404 | 405 | 410 | 501 => {
-            findings.know(
+            findings.info(
                 "answer",
                 format!("{what}; whether it takes the webhook's own request this does not tell"),
             );
         }
         500.. => findings.warn("answer", what, "look at its server's log"),
-        _ => findings.know("answer", what),
+        _ => findings.info("answer", what),
     }
 }
 
-fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
-    let what = format!("HEAD to {place}: {}: {}", failure.reason, failure.detail);
+fn judge_failure(authority: &str, failure: &Failure, findings: &mut Findings) {
+    let what = format!(
+        "HEAD to {authority}: {}: {}",
+        failure.reason, failure.detail
+    );
     let cure = match failure.reason {
         Reason::AuthenticationFailure => "correct the webhook's auth, or the proxy's",
         Reason::Timeout => "a HEAD request took longer than a caller is kept; look at its server",
@@ -191,16 +198,16 @@ fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
 }
 
 /// The part of a caller's time that is gone before the request is sent.
-fn time(timeout: Duration, seen: &Seen, findings: &mut Findings) {
+fn judge_time(timeout: Duration, probed: &ProbeResult, findings: &mut Findings) {
     let took = |step: Option<Duration>| step.unwrap_or_default();
     let of = |step: &Option<Result<Duration, String>>| {
         step.as_ref().and_then(|step| step.as_ref().ok()).copied()
     };
-    let resolved = seen.resolved.as_ref().and_then(|step| step.as_ref().ok());
-    let shaken = seen.tls.as_ref().and_then(|step| step.as_ref().ok());
+    let resolved = probed.resolved.as_ref().and_then(|step| step.as_ref().ok());
+    let handshake = probed.tls.as_ref().and_then(|step| step.as_ref().ok());
     let before = took(resolved.map(|step| step.took))
-        + took(of(&seen.connected))
-        + took(shaken.map(|step| step.took));
+        + took(of(&probed.connected))
+        + took(handshake.map(|step| step.took));
     if before > timeout / 2 {
         let what = format!(
             "{} of its timeout of {timeout:?} are gone before the request is sent",
@@ -218,31 +225,31 @@ fn time(timeout: Duration, seen: &Seen, findings: &mut Findings) {
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::doctor::net::Took;
-    use crate::doctor::webhook::tls::Shaken;
+    use crate::doctor::net::Timed;
+    use crate::doctor::webhook::tls::Handshake;
     use switchhook_webhook::egress::Blocked;
 
-    fn good() -> Seen {
+    fn good() -> ProbeResult {
         let took = Duration::from_millis(3);
-        Seen {
-            place: Some("crm.example:443".into()),
-            resolved: Some(Ok(Took {
-                what: vec!["192.0.2.1:443".parse().unwrap()],
+        ProbeResult {
+            authority: Some("crm.example:443".into()),
+            resolved: Some(Ok(Timed {
+                value: vec!["192.0.2.1:443".parse().unwrap()],
                 took,
             })),
             connected: Some(Ok(took)),
-            tls: Some(Ok(Shaken {
+            tls: Some(Ok(Handshake {
                 version: "TLS 1.3",
                 took,
                 streams: Some(100),
             })),
             streams: 100,
-            ..Seen::default()
+            ..ProbeResult::default()
         }
     }
 
-    fn worst(seen: &Seen) -> (Level, Finding) {
-        let found = judge("lookup", Duration::from_secs(10), seen);
+    fn worst(probed: &ProbeResult) -> (Level, Finding) {
+        let found = judge("lookup", Duration::from_secs(10), probed);
         let worst = found
             .into_iter()
             .max_by_key(|finding| finding.level)
@@ -250,13 +257,13 @@ mod tests {
         (worst.level, worst)
     }
 
-    fn answer(status: u16) -> Seen {
+    fn answer(status: u16) -> ProbeResult {
         let delivery = Delivery {
             status,
             retry_after: None,
             duration: Duration::from_millis(20),
         };
-        Seen {
+        ProbeResult {
             answer: Some(Ok(delivery)),
             ..good()
         }
@@ -267,7 +274,7 @@ mod tests {
         assert_eq!(worst(&good()).0, Level::Ok);
         let table = [
             (
-                Seen {
+                ProbeResult {
                     resolved: Some(Err("no name".into())),
                     connected: None,
                     tls: None,
@@ -277,7 +284,7 @@ mod tests {
                 "name servers",
             ),
             (
-                Seen {
+                ProbeResult {
                     connected: Some(Err("refused".into())),
                     tls: None,
                     ..good()
@@ -286,7 +293,7 @@ mod tests {
                 "firewall",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err("invalid peer certificate: UnknownIssuer".into())),
                     ..good()
                 },
@@ -294,7 +301,7 @@ mod tests {
                 "authority",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err("invalid peer certificate: Expired".into())),
                     ..good()
                 },
@@ -302,7 +309,7 @@ mod tests {
                 "renew",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err(
                         "invalid peer certificate: certificate not valid for name".into(),
                     )),
@@ -312,7 +319,7 @@ mod tests {
                 "host name",
             ),
             (
-                Seen {
+                ProbeResult {
                     tls: Some(Err(
                         "received corrupt message of type InvalidContentType".into()
                     )),
@@ -322,7 +329,7 @@ mod tests {
                 "https server",
             ),
             (
-                Seen {
+                ProbeResult {
                     blocked: Some(Blocked::PlainHttp {
                         host: "crm.example".into(),
                     }),
@@ -332,8 +339,8 @@ mod tests {
                 "allow_plain_http",
             ),
         ];
-        for (seen, check, cure) in table {
-            let (level, finding) = worst(&seen);
+        for (probed, check, cure) in table {
+            let (level, finding) = worst(&probed);
             assert_eq!((level, finding.check), (Level::Fault, check), "{finding:?}");
             assert!(
                 finding.cure.as_deref().unwrap().contains(cure),
@@ -344,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_server_that_takes_fewer_streams_than_we_open_is_told() {
-        let few = Seen {
+        let few = ProbeResult {
             streams: 101,
             ..good()
         };
@@ -373,17 +380,17 @@ mod tests {
 
     #[test]
     fn a_slow_way_and_a_proxy_are_told() {
-        let slow = Seen {
+        let slow = ProbeResult {
             connected: Some(Ok(Duration::from_secs(6))),
             ..good()
         };
         assert_eq!(worst(&slow).1.check, "time");
-        let proxied = Seen {
+        let proxied = ProbeResult {
             proxy: Some("proxy.example:3128".into()),
             tls: None,
             ..good()
         };
         assert_eq!(worst(&proxied).1.check, "proxy");
-        assert_eq!(worst(&Seen::default()).0, Level::Note);
+        assert_eq!(worst(&ProbeResult::default()).0, Level::Note);
     }
 }

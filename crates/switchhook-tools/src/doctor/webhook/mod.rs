@@ -10,56 +10,65 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use url::{Host, Url};
 
-use super::net::{self, Took};
+use super::net::{self, Timed};
 use switchhook_core::outcome::Failure;
 use switchhook_webhook::client::{Client, Delivery};
 use switchhook_webhook::egress::{Blocked, Egress};
 use switchhook_webhook::{Prepared, Webhook};
 
 pub(super) use judge::judge;
-use tls::Shaken;
+use tls::Handshake;
 
 /// What was seen of a webhook, each step only when the one before it went well.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ProbeResult {
     /// `host:port`; `None` when the host stands in a variable or the sample is no URL.
-    place: Option<String>,
+    authority: Option<String>,
     /// The egress rule's word on the URL or on an address.
     blocked: Option<Blocked>,
     /// The proxy's `host:port`, when there is one: then it is what was connected to.
     proxy: Option<String>,
-    resolved: Option<Result<Took<Vec<SocketAddr>>, String>>,
+    resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
-    tls: Option<Result<Shaken, String>>,
+    tls: Option<Result<Handshake, String>>,
     /// What `http2_streams` asks for.
     streams: usize,
     /// What a HEAD request was answered.
     answer: Option<Result<Delivery, Failure>>,
 }
 
-/// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `ask`.
-pub(super) async fn look(webhook: &Webhook, client: &Client, within: Duration, ask: bool) -> Seen {
-    let mut seen = Seen {
+/// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `send_head`.
+pub(super) async fn probe(
+    webhook: &Webhook,
+    client: &Client,
+    within: Duration,
+    send_head: bool,
+) -> ProbeResult {
+    let mut probed = ProbeResult {
         streams: webhook.http2_streams(),
-        ..Seen::default()
+        ..ProbeResult::default()
     };
     let Some(url) = webhook.sample_url() else {
-        return seen;
+        return probed;
     };
-    seen.place = place(&url);
+    probed.authority = authority(&url);
     if let Err(blocked) = client.egress().check_url(&url) {
-        seen.blocked = Some(blocked);
-        return seen;
+        probed.blocked = Some(blocked);
+        return probed;
     }
     let within = within.min(webhook.timeout());
-    let is_open = reach(webhook, &url, client.egress(), within, &mut seen).await;
-    if is_open && ask {
-        seen.answer = Some(client.deliver(webhook, head(webhook, url), within).await);
+    let is_open = reach(webhook, &url, client.egress(), within, &mut probed).await;
+    if is_open && send_head {
+        probed.answer = Some(
+            client
+                .deliver(webhook, head_request(webhook, url), within)
+                .await,
+        );
     }
-    seen
+    probed
 }
 
-fn place(url: &Url) -> Option<String> {
+fn authority(url: &Url) -> Option<String> {
     Some(format!(
         "{}:{}",
         url.host_str()?,
@@ -68,7 +77,7 @@ fn place(url: &Url) -> Option<String> {
 }
 
 /// Nothing of the call's data but the `1` of the sample is in it.
-fn head(webhook: &Webhook, url: Url) -> Prepared {
+fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     let mut headers = HeaderMap::new();
     webhook.authorize(&mut headers);
     Prepared {
@@ -85,32 +94,32 @@ async fn reach(
     url: &Url,
     egress: &Egress,
     within: Duration,
-    seen: &mut Seen,
+    probed: &mut ProbeResult,
 ) -> bool {
-    seen.proxy = egress.proxy.as_ref().and_then(place);
-    let Some(place) = seen.proxy.clone().or_else(|| seen.place.clone()) else {
+    probed.proxy = egress.proxy.as_ref().and_then(authority);
+    let Some(authority) = probed.proxy.clone().or_else(|| probed.authority.clone()) else {
         return false;
     };
-    let addresses = match net::resolve(&place, within).await {
+    let addresses = match net::resolve(&authority, within).await {
         Ok(resolved) => {
-            let addresses = resolved.what.clone();
-            seen.resolved = Some(Ok(resolved));
+            let addresses = resolved.value.clone();
+            probed.resolved = Some(Ok(resolved));
             addresses
         }
         Err(why) => {
-            seen.resolved = Some(Err(why));
+            probed.resolved = Some(Err(why));
             return false;
         }
     };
-    if seen.proxy.is_none() {
+    if probed.proxy.is_none() {
         let host = url.host_str().unwrap_or_default();
         let refused = |address: &SocketAddr| egress.check_address(host, address.ip()).err();
-        seen.blocked = addresses.iter().find_map(refused);
-        if seen.blocked.is_some() {
+        probed.blocked = addresses.iter().find_map(refused);
+        if probed.blocked.is_some() {
             return false;
         }
     }
-    open(webhook, url, &addresses, within, seen).await
+    open(webhook, url, &addresses, within, probed).await
 }
 
 async fn open(
@@ -118,25 +127,25 @@ async fn open(
     url: &Url,
     addresses: &[SocketAddr],
     within: Duration,
-    seen: &mut Seen,
+    probed: &mut ProbeResult,
 ) -> bool {
     let stream = match net::connect(addresses, within).await {
         Ok(connected) => {
-            seen.connected = Some(Ok(connected.took));
-            connected.what
+            probed.connected = Some(Ok(connected.took));
+            connected.value
         }
         Err(why) => {
-            seen.connected = Some(Err(why));
+            probed.connected = Some(Err(why));
             return false;
         }
     };
     // Behind a proxy only a request could begin it.
-    if url.scheme() != "https" || seen.proxy.is_some() {
+    if url.scheme() != "https" || probed.proxy.is_some() {
         return true;
     }
-    let shaken = tls::shake_hands(webhook, stream, &server_name(url), within).await;
-    let well = shaken.is_ok();
-    seen.tls = Some(shaken);
+    let handshake = tls::handshake(webhook, stream, &server_name(url), within).await;
+    let well = handshake.is_ok();
+    probed.tls = Some(handshake);
     well
 }
 

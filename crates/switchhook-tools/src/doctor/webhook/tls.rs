@@ -22,7 +22,7 @@ use switchhook_webhook::Webhook;
 
 /// A handshake that went well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Shaken {
+pub(super) struct Handshake {
     /// The protocol's version.
     pub(super) version: &'static str,
     pub(super) took: Duration,
@@ -35,19 +35,19 @@ pub(super) struct Shaken {
 ///
 /// # Errors
 /// Why no handshake came about, in words.
-pub(super) async fn shake_hands(
+pub(super) async fn handshake(
     webhook: &Webhook,
     stream: TcpStream,
     host: &str,
     within: Duration,
-) -> Result<Shaken, String> {
+) -> Result<Handshake, String> {
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let config = webhook.tls().map_err(|fault| fault.what)?;
     let began = Instant::now();
     let connecting = TlsConnector::from(config).connect(name, stream);
     let connected = timeout(within, connecting).await;
     let connected = connected.map_err(|_| format!("no handshake within {within:?}"))?;
-    let stream = connected.map_err(|error| words(&error))?;
+    let stream = connected.map_err(|error| describe(&error))?;
     let (took, session) = (began.elapsed(), stream.get_ref().1);
     let version = match session.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
@@ -58,7 +58,7 @@ pub(super) async fn shake_hands(
         Some(b"h2") => timeout(within, streams(stream)).await.ok().flatten(),
         Some(_) | None => None,
     };
-    Ok(Shaken {
+    Ok(Handshake {
         version,
         took,
         streams,
@@ -85,9 +85,9 @@ async fn streams(stream: TlsStream<TcpStream>) -> Option<usize> {
 }
 
 /// rustls says "invalid peer certificate: UnknownIssuer".
-fn words(error: &io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     match error.get_ref() {
         Some(inner) => inner.to_string(),
-        None => net::words(error),
+        None => net::describe(error),
     }
 }

@@ -21,17 +21,19 @@ pub(super) struct Frame {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
     pub replies: VecDeque<Frame>,
-    pub rest: VecDeque<Frame>,
+    pub unsolicited: VecDeque<Frame>,
     pub closed: Option<Duration>,
 }
 
 /// Plays it until either side closes; what was said to it.
 pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: Instant) -> Vec<u8> {
-    let (mut said, mut read) = (Vec::new(), 0);
+    let (mut sent, mut read) = (Vec::new(), 0);
     let mut due: VecDeque<Frame> = VecDeque::new();
     let mut space = vec![0; 64 * 1024];
     loop {
-        let next = [due.front(), script.rest.front()].into_iter().flatten();
+        let next = [due.front(), script.unsolicited.front()]
+            .into_iter()
+            .flatten();
         let next = next.map(|frame| frame.at).min();
         let wake = next.or(script.closed).map(|at| began + at);
         let alarm = async {
@@ -42,10 +44,10 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
         };
         tokio::select! {
             got = stream.read(&mut space) => match got {
-                Ok(0) | Err(_) => return said,
+                Ok(0) | Err(_) => return sent,
                 Ok(count) => {
-                    said.extend_from_slice(&space[..count]);
-                    while let Some(length) = command(&said[read..]) {
+                    sent.extend_from_slice(&space[..count]);
+                    while let Some(length) = command(&sent[read..]) {
                         read += length;
                         due.push_back(script.replies.pop_front().unwrap_or_else(|| Frame {
                             at: began.elapsed(),
@@ -56,15 +58,15 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
             },
             () = alarm => {
                 let is_reply = due.front().is_some_and(|frame| Some(frame.at) == next);
-                let queue = if is_reply { &mut due } else { &mut script.rest };
+                let queue = if is_reply { &mut due } else { &mut script.unsolicited };
                 match queue.pop_front() {
                     Some(frame) if stream.write_all(&frame.bytes).await.is_ok() => {}
-                    Some(_) => return said,
+                    Some(_) => return sent,
                     None => {
                         // The end: what is still said to it is read, nothing is answered.
                         drop(stream.shutdown().await);
-                        drop(stream.read_to_end(&mut said).await);
-                        return said;
+                        drop(stream.read_to_end(&mut sent).await);
+                        return sent;
                     }
                 }
             }

@@ -23,7 +23,7 @@ pub(super) struct Action {
 
 impl Extension {
     /// For a message.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn location(&self) -> String {
         format!("context {}, extension {}", self.context, self.name)
     }
 }

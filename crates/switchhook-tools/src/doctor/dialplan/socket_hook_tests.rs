@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use super::super::read::Action;
+use super::super::extensions::Action;
 use super::*;
-use crate::doctor::tests::plan;
-use crate::doctor::{Hooked, Level};
+use crate::doctor::tests::expected;
+use crate::doctor::{ExpectedWebhook, Level};
 use switchhook_service::call_control::HoldMusic;
 
 /// README's way of handing a call over, with the way out cancelled behind it.
-const WHOLE: [(&str, &str); 7] = [
+const HOOK: [(&str, &str); 7] = [
     ("set", "socket_resume=true"),
     ("set", "flow.line=1"),
     ("sched_transfer", "+15 lookup-line-1 XML flows"),
@@ -17,15 +17,19 @@ const WHOLE: [(&str, &str); 7] = [
     ("transfer", "lookup-line-${flow.line} XML flows"),
 ];
 
-fn known() -> Plan {
-    let hooked = |seconds| Hooked {
+fn known() -> ExpectedSetup {
+    let webhook_setup = |seconds| ExpectedWebhook {
         timeout: Duration::from_secs(seconds),
         music: HoldMusic::Silence,
-        is_elsewhere: false,
+        has_templated_host: false,
     };
-    Plan {
-        webhooks: [("lookup".into(), hooked(10)), ("slow".into(), hooked(50))].into(),
-        ..plan()
+    ExpectedSetup {
+        webhooks: [
+            ("lookup".into(), webhook_setup(10)),
+            ("slow".into(), webhook_setup(50)),
+        ]
+        .into(),
+        ..expected()
     }
 }
 
@@ -51,13 +55,13 @@ fn wrong(extensions: &[Extension], answers: &Answers) -> Vec<(Level, String)> {
 }
 
 fn without(missing: usize) -> Vec<(&'static str, &'static str)> {
-    let mut actions = WHOLE.to_vec();
+    let mut actions = HOOK.to_vec();
     actions.remove(missing);
     actions
 }
 
 fn instead(at: usize, action: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
-    let mut actions = WHOLE.to_vec();
+    let mut actions = HOOK.to_vec();
     actions[at] = action;
     actions
 }
@@ -65,7 +69,7 @@ fn instead(at: usize, action: (&'static str, &'static str)) -> Vec<(&'static str
 #[test]
 fn a_whole_hook_has_nothing_wrong() {
     let answers = Answers::canned(&[]);
-    assert_eq!(wrong(&[extension("flows", &WHOLE)], &answers), []);
+    assert_eq!(wrong(&[extension("flows", &HOOK)], &answers), []);
 }
 
 #[test]

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::read::{Action, Extension};
-use crate::doctor::Plan;
+use super::extensions::{Action, Extension};
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_webhook::options::ValueKind;
 
 /// Applications that read more in their argument than text: destinations with
 /// `[variables]`, `inline` dialplans, files with `{parameters}` and other streams, lists of
 /// assignments, commands.
-const GRAMMARS: [&str; 17] = [
+const PARSING_APPLICATIONS: [&str; 17] = [
     "transfer",
     "sched_transfer",
     "bridge",
@@ -34,18 +34,18 @@ const GRAMMARS: [&str; 17] = [
 /// Names that one more pass over the dialplan can find.
 const PASSES: usize = 8;
 
-pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findings) {
-    let texts = texts(extensions, plan);
+pub(super) fn judge(extensions: &[Extension], expected: &ExpectedSetup, findings: &mut Findings) {
+    let texts = text_variables(extensions, expected);
     let mut worst: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for extension in extensions {
         for action in extension
             .actions
             .iter()
-            .filter(|action| action.is(&GRAMMARS))
+            .filter(|action| action.is(&PARSING_APPLICATIONS))
         {
-            for name in read(action, &texts) {
+            for name in read_variables(action, &texts) {
                 let key = (name, action.application.clone());
-                worst.entry(key).or_default().push(extension.place());
+                worst.entry(key).or_default().push(extension.location());
             }
         }
     }
@@ -55,10 +55,10 @@ pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findin
             "no text of a webhook is seen to reach an application with a grammar of its own",
         );
     }
-    for ((name, application), places) in worst {
+    for ((name, application), locations) in worst {
         let what = format!(
             "{application} is given ${{{name}}}, which can be any text of a webhook's answer and can run commands there ({})",
-            shown(&places)
+            shown_places(&locations)
         );
         findings.warn(
             "values",
@@ -68,8 +68,8 @@ pub(super) fn judge(extensions: &[Extension], plan: &Plan, findings: &mut Findin
     }
 }
 
-fn shown(places: &[String]) -> String {
-    match places {
+fn shown_places(locations: &[String]) -> String {
+    match locations {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
         [] => String::new(),
@@ -77,8 +77,8 @@ fn shown(places: &[String]) -> String {
 }
 
 /// The variables that can hold text of an answer, also by way of `set`.
-fn texts(extensions: &[Extension], plan: &Plan) -> BTreeSet<String> {
-    let of_answers = plan
+fn text_variables(extensions: &[Extension], expected: &ExpectedSetup) -> BTreeSet<String> {
+    let of_answers = expected
         .values
         .iter()
         .filter(|(_, kind)| **kind == ValueKind::Text);
@@ -100,7 +100,7 @@ fn texts(extensions: &[Extension], plan: &Plan) -> BTreeSet<String> {
     texts
 }
 
-fn read<'t>(action: &Action, texts: &'t BTreeSet<String>) -> Vec<&'t str> {
+fn read_variables<'t>(action: &Action, texts: &'t BTreeSet<String>) -> Vec<&'t str> {
     let is_read = |name: &&String| reads(&action.data, name);
     texts.iter().filter(is_read).map(String::as_str).collect()
 }
@@ -122,24 +122,24 @@ fn reads(text: &str, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::doctor::tests::plan;
+    use crate::doctor::tests::expected;
 
     fn found(actions: &str) -> Vec<(Level, String)> {
         let xml = format!(
             "<section><context name=\"c\"><extension name=\"e\"><condition>{actions}</condition></extension></context></section>"
         );
-        let plan = Plan {
+        let expected = ExpectedSetup {
             values: [
                 ("flow.key.name".to_owned(), ValueKind::Text),
                 ("flow.key.queue".to_owned(), ValueKind::Word),
                 ("flow.key.number".to_owned(), ValueKind::Digits),
             ]
             .into(),
-            ..plan()
+            ..expected()
         };
-        let extensions = super::super::read::extensions(&xml).unwrap();
+        let extensions = super::super::extensions::extensions(&xml).unwrap();
         let mut findings = Findings::about("switch");
-        judge(&extensions, &plan, &mut findings);
+        judge(&extensions, &expected, &mut findings);
         findings
             .list()
             .into_iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::replay::{Difference, again, by_name};
+use crate::replay::{Difference, compare_by_name, judge_recorded};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::variables::{FLOW_KEY, Names};
 use switchhook_service::call_control::WebhookTask;
@@ -24,36 +24,37 @@ impl Backtest<'_> {
     pub fn answer(&mut self, kept: &KeptResponse) {
         let name = &kept.webhook;
         let call = (kept.call_uuid.clone(), name.clone());
-        if !self.wants(name) || self.told.contains(&call) {
+        if !self.wants(name) || self.recorded.contains(&call) {
             return;
         }
-        let Some(widget) = self.widgets.by_name.get(name) else {
-            return self.untold(name, NO_WEBHOOK);
+        let Some(task) = self.tasks.by_name.get(name) else {
+            return self.skip(name, NO_WEBHOOK);
         };
-        let webhook = widget.webhook();
-        let Some((webhook, request)) = webhook.and_then(|it| Some((it, nowhere(it)?))) else {
-            return self.untold(name, NO_WEBHOOK);
+        let webhook = task.webhook();
+        let Some((webhook, request)) = webhook.and_then(|it| Some((it, unsent_request(it)?)))
+        else {
+            return self.skip(name, NO_WEBHOOK);
         };
-        let was = Was::of(kept, widget.plan.names());
+        let was = PreviousAnswer::of(kept, task.plan.names());
         match was.answer() {
-            Err(why) => self.untold(name, why),
+            Err(why) => self.skip(name, why),
             Ok(answer) => {
-                let outcome = again(webhook, &request, &answer);
-                self.tested(name).answers += 1;
+                let outcome = judge_recorded(webhook, &request, &answer);
+                self.summary(name).answers += 1;
                 if was
                     .status
                     .is_some_and(|status| (200..300).contains(&status))
                 {
-                    self.count(name, webhook, None, was.body.as_bytes());
+                    self.count_matches(name, webhook, None, was.body.as_bytes());
                 }
-                self.changed(&kept.call_uuid, name, was.differences(widget, &outcome));
+                self.add_change(&kept.call_uuid, name, was.differences(task, &outcome));
             }
         }
     }
 }
 
 /// Where nothing is sent to: of a request only its address is told, in a sentence.
-fn nowhere(webhook: &Webhook) -> Option<Prepared> {
+fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     let url = webhook.sample_url();
     Some(Prepared {
         method: http::Method::POST,
@@ -64,7 +65,7 @@ fn nowhere(webhook: &Webhook) -> Option<Prepared> {
 }
 
 /// An answer as it was kept.
-struct Was {
+struct PreviousAnswer {
     status: Option<u16>,
     reason: Option<String>,
     detail: Option<String>,
@@ -73,7 +74,7 @@ struct Was {
     values: BTreeMap<String, String>,
 }
 
-impl Was {
+impl PreviousAnswer {
     /// By the names that the webhook writes under now.
     fn of(kept: &KeptResponse, names: &Names) -> Self {
         let text = |name: &str| {
@@ -135,7 +136,7 @@ impl Was {
     }
 
     /// The reason and the mapped values; the sentence only where the reason is another.
-    fn differences(&self, widget: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
+    fn differences(&self, task: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
         let mut all = Vec::new();
         let failure = outcome.verdict.as_ref().err();
         let is = failure.map(|failure| failure.reason.as_str().to_owned());
@@ -152,10 +153,10 @@ impl Was {
                 is: sentence,
             });
         }
-        let exact = widget.plan.exact(outcome).into_iter();
-        let mapped: Vec<String> = widget.plan.mapped_names().collect();
+        let exact = task.plan.exact(outcome).into_iter();
+        let mapped: Vec<String> = task.plan.mapped_names().collect();
         let values = exact.filter(|(name, _)| mapped.contains(name));
-        by_name(&mut all, &self.values, &values.collect());
+        compare_by_name(&mut all, &self.values, &values.collect());
         all
     }
 }

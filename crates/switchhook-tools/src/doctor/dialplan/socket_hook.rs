@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::hosts::{HostPlace, hosts, place, variables};
-use super::read::Extension;
-use super::safety::Judging;
-use super::socket::sockets;
-use crate::doctor::Plan;
+use super::extensions::Extension;
+use super::hook_safety::HookCheck;
+use super::hosts::{HostLocation, hosts, locate, variables};
+use super::socket_action::sockets;
+use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
@@ -18,7 +18,7 @@ const COPY: &str =
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
-    plan: &Plan,
+    expected: &ExpectedSetup,
     parked: bool,
     findings: &mut Findings,
 ) {
@@ -28,43 +28,43 @@ pub(super) fn judge(
         let text = socket.expanded(answers);
         let list = text.split(' ').next().unwrap_or_default();
         let hosts = hosts(list);
-        let places: Vec<_> = hosts
+        let locations: Vec<_> = hosts
             .iter()
-            .map(|host| place(host, plan.listen, answers.same_machine))
+            .map(|host| locate(host, expected.listen, answers.same_machine))
             .collect();
-        if places.contains(&HostPlace::Ours) || places.contains(&HostPlace::Unknown) {
+        if locations.contains(&HostLocation::Ours) || locations.contains(&HostLocation::Unknown) {
             reached = true;
-            if places.contains(&HostPlace::Ours) {
+            if locations.contains(&HostLocation::Ours) {
                 findings.ok(
                     "hook",
                     format!(
                         "{} hands calls over to {}",
-                        socket.extension.place(),
-                        plan.listen
+                        socket.extension.location(),
+                        expected.listen
                     ),
                 );
             } else {
                 let what = format!(
                     "{} hands calls over to {list}; whether that is {} is not known",
-                    socket.extension.place(),
-                    plan.listen
+                    socket.extension.location(),
+                    expected.listen
                 );
                 findings.note("hook", what, &unknown_cure(list));
             }
-            Judging {
+            HookCheck {
                 socket,
                 extensions,
-                plan,
+                expected,
                 findings,
             }
-            .all(&text, &hosts);
+            .run(&text, &hosts);
         } else {
             targets.insert(list.to_owned());
         }
     }
     let only_parks = parked && targets.is_empty();
     if !reached && !only_parks {
-        nowhere(&targets, extensions.len(), plan, findings);
+        no_hook(&targets, extensions.len(), expected, findings);
     }
 }
 
@@ -77,7 +77,12 @@ fn unknown_cure(list: &str) -> String {
     }
 }
 
-fn nowhere(targets: &BTreeSet<String>, extensions: usize, plan: &Plan, findings: &mut Findings) {
+fn no_hook(
+    targets: &BTreeSet<String>,
+    extensions: usize,
+    expected: &ExpectedSetup,
+    findings: &mut Findings,
+) {
     if targets.is_empty() {
         let what = format!(
             "none of its {extensions} extensions hands a call over: there is no socket action"
@@ -88,7 +93,7 @@ fn nowhere(targets: &BTreeSet<String>, extensions: usize, plan: &Plan, findings:
     let what = format!(
         "its socket actions go to {}, and none to {} ([listen] esl)",
         targets.join(", "),
-        plan.listen
+        expected.listen
     );
     findings.warn(
         "hook",
@@ -98,5 +103,5 @@ fn nowhere(targets: &BTreeSet<String>, extensions: usize, plan: &Plan, findings:
 }
 
 #[cfg(test)]
-#[path = "hook_tests.rs"]
+#[path = "socket_hook_tests.rs"]
 mod tests;

@@ -13,18 +13,18 @@ use switchhook_service::recorder::{Code, What};
 use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
 
 /// What was asked last.
-pub(super) type Asked = Arc<std::sync::Mutex<Option<What>>>;
+pub(super) type LastRequest = Arc<std::sync::Mutex<Option<What>>>;
 
 /// The webhook, or the Rust code in its place.
-pub(super) struct Answers {
+pub(super) struct RecordedAnswerer {
     pub began: Instant,
     /// What came, and when.
     pub outcome: Option<(Duration, What)>,
-    pub asked: Asked,
+    pub last_request: LastRequest,
     pub code: Code,
 }
 
-impl Answers {
+impl RecordedAnswerer {
     /// What came, when it did.
     async fn outcome(&self) -> &What {
         let Some((at, what)) = &self.outcome else {
@@ -35,21 +35,21 @@ impl Answers {
     }
 }
 
-impl Script for Answers {
+impl Script for RecordedAnswerer {
     fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
-        note(&self.asked, What::request(&request));
-        async move { again(webhook, &request, self.outcome().await) }.boxed()
+        remember(&self.last_request, What::request(&request));
+        async move { judge_recorded(webhook, &request, self.outcome().await) }.boxed()
     }
 }
 
-impl Answerer for Answers {
+impl Answerer for RecordedAnswerer {
     fn names(&self) -> Vec<String> {
         self.code.names.clone()
     }
 
     fn answer(self: Arc<Self>, question: Question) -> Answer {
-        note(&self.asked, What::Question(question.json().into()));
-        async move { code_answered(self.outcome().await) }.boxed()
+        remember(&self.last_request, What::Question(question.json().into()));
+        async move { code_result(self.outcome().await) }.boxed()
     }
 
     /// That it was too late is told by what came.
@@ -65,14 +65,14 @@ impl Answerer for Answers {
     }
 }
 
-pub(super) fn note(asked: &Asked, what: What) {
-    if let Ok(mut asked) = asked.lock() {
-        *asked = Some(what);
+pub(super) fn remember(last_request: &LastRequest, what: What) {
+    if let Ok(mut last_request) = last_request.lock() {
+        *last_request = Some(what);
     }
 }
 
 /// What code answered.
-fn code_answered(what: &What) -> Result<Vec<Mapped>, Failure> {
+fn code_result(what: &What) -> Result<Vec<Mapped>, Failure> {
     let What::Outcome {
         reason,
         detail,
@@ -101,7 +101,7 @@ fn no_outcome() -> Failure {
 
 /// What came of the request, judged anew where an answer was read to its end.
 #[must_use]
-pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
+pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
     let What::Outcome {
         status,
         content_type,

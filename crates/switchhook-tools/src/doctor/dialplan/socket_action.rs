@@ -1,7 +1,7 @@
 //! A `socket` action of the dialplan, with the actions around it.
 
+use super::extensions::{Action, Extension};
 use super::hosts::variables;
-use super::read::{Action, Extension};
 use crate::doctor::switch::Answers;
 
 /// A `socket` action and where it stands.
@@ -38,7 +38,7 @@ impl<'a> Socket<'a> {
     }
 
     /// The last value that a variable is given before the call is handed over.
-    pub(super) fn set(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
         let set = self.before().iter().filter_map(Action::assignment);
         set.filter(|(found, _)| *found == name)
             .map(|(_, value)| value)

@@ -9,20 +9,20 @@ use std::time::Duration;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_service::recorder::{Header, Line, VERSION, What};
 
-use super::switch::{Frame, Script, frames};
+use super::recorded_switch::{Frame, Script, frames};
 
 /// Bytes of a file that are read.
-const LIMIT: u64 = 64 * 1024 * 1024;
+const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Files of this version on say when the music began.
-const TELLS_OF_MUSIC: u32 = 2;
+const FIRST_WITH_MUSIC_TIME: u32 = 2;
 /// Longer than any call.
 const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Why a file is no recording.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", file.display())]
-pub struct NoRecording {
+pub struct RecordingError {
     file: PathBuf,
     why: String,
 }
@@ -44,28 +44,28 @@ impl Recording {
     ///
     /// # Errors
     /// What is wrong with it, and the cure.
-    pub fn read(path: &Path) -> Result<Self, NoRecording> {
-        let wrong = |why: String| NoRecording {
+    pub fn read(path: &Path) -> Result<Self, RecordingError> {
+        let invalid = |why: String| RecordingError {
             file: path.to_owned(),
             why,
         };
-        let file = File::open(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
-        let mut lines = BufReader::new(file.take(LIMIT)).lines();
+        let file = File::open(path).map_err(|error| invalid(format!("cannot be read: {error}")))?;
+        let mut lines = BufReader::new(file.take(FILE_BYTES)).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
         let header: Header = serde_json::from_str(&first)
-            .map_err(|error| wrong(format!("is no recording of switchhook: {error}")))?;
+            .map_err(|error| invalid(format!("is no recording of switchhook: {error}")))?;
         if header.switchhook != "recording" || header.version > VERSION {
             let (version, program) = (header.version, &header.program);
             let cure = format!("use switchhook {program}, or a newer one");
-            return Err(wrong(format!(
+            return Err(invalid(format!(
                 "is of version {version}, and this program reads {VERSION}; {cure}"
             )));
         }
         let mut read = Vec::new();
         for (at, line) in lines.enumerate() {
-            let line = line.map_err(|error| wrong(error.to_string()))?;
+            let line = line.map_err(|error| invalid(error.to_string()))?;
             let line = serde_json::from_str(&line)
-                .map_err(|error| wrong(format!("line {}: {error}", at + 2)))?;
+                .map_err(|error| invalid(format!("line {}: {error}", at + 2)))?;
             read.push(line);
         }
         let recording = Self {
@@ -73,8 +73,8 @@ impl Recording {
             lines: read,
         };
         match recording.end() {
-            None => Err(wrong("has no end: it was cut off".into())),
-            Some(_) if recording.lines.iter().any(|line| line.what == What::Cut) => Err(wrong(
+            None => Err(invalid("has no end: it was cut off".into())),
+            Some(_) if recording.lines.iter().any(|line| line.what == What::Cut) => Err(invalid(
                 "has not all of its call: it was larger than is recorded".into(),
             )),
             Some(_) => Ok(recording),
@@ -89,12 +89,12 @@ impl Recording {
     }
 
     /// Whether other calls had every place on hold.
-    pub(super) fn found_no_room(&self) -> bool {
+    pub(super) fn was_overloaded(&self) -> bool {
         self.failed_with(Reason::Overloaded).is_some()
     }
 
     /// Its webhook rested, after what other calls had found: with this sentence.
-    pub(super) fn found_it_resting(&self) -> Option<Failure> {
+    pub(super) fn circuit_failure(&self) -> Option<Failure> {
         let detail = self.failed_with(Reason::CircuitOpen)?;
         Some(Failure::new(Reason::CircuitOpen, detail))
     }
@@ -109,7 +109,7 @@ impl Recording {
 
     /// What was said to the switch.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn sent(&self) -> String {
         let mut all = Vec::new();
         for line in &self.lines {
             if let What::Us(bytes) = &line.what {
@@ -122,7 +122,7 @@ impl Recording {
     /// What the webhook was asked, or the Rust code in its place.
     #[must_use]
     pub fn request(&self) -> Option<&What> {
-        self.find(is_asked).map(|(_, what)| what)
+        self.find(is_request).map(|(_, what)| what)
     }
 
     fn find(&self, is: impl Fn(&What) -> bool) -> Option<(usize, &What)> {
@@ -136,7 +136,7 @@ impl Recording {
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
-            if !matches!(line.what, What::Us(_)) && !is_asked(&line.what) {
+            if !matches!(line.what, What::Us(_)) && !is_request(&line.what) {
                 last = line.us.div_ceil(1_000).max(last + 1);
             }
             Duration::from_millis(last)
@@ -147,13 +147,15 @@ impl Recording {
     /// How long the call asked before its music began, as it was: on a machine with much to do
     /// that is later than it should be.
     pub(super) fn music_after(&self, times: &Times) -> Duration {
-        let meant = Duration::from_micros(self.header.music_after_us);
+        let configured = Duration::from_micros(self.header.music_after_us);
         let waited = self.find(|what| *what == What::Waited);
-        let asked = self.find(is_asked);
-        match (waited, asked) {
-            (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
-            (None, _) if self.header.version >= TELLS_OF_MUSIC => NO_MUSIC,
-            (None | Some(_), _) => meant,
+        let requested = self.find(is_request);
+        match (waited, requested) {
+            (Some((waited, _)), Some((requested, _))) => {
+                times[waited].saturating_sub(times[requested])
+            }
+            (None, _) if self.header.version >= FIRST_WITH_MUSIC_TIME => NO_MUSIC,
+            (None | Some(_), _) => configured,
         }
     }
 
@@ -178,15 +180,15 @@ impl Recording {
 
     /// What the switch says.
     pub(super) fn switch(&self, times: &Times) -> Script {
-        let (mut heard, mut marks) = (Vec::new(), Vec::new());
+        let (mut received, mut marks) = (Vec::new(), Vec::new());
         let (mut closed, mut events) = (None, VecDeque::new());
         for (line, time) in self.lines.iter().zip(times) {
             match &line.what {
                 What::Switch(bytes) => {
-                    heard.extend_from_slice(&bytes.0);
-                    marks.push((heard.len(), *time));
+                    received.extend_from_slice(&bytes.0);
+                    marks.push((received.len(), *time));
                 }
-                What::Event(json) => events.push_back(event(*time, &json.0)),
+                What::Event(json) => events.push_back(event_frame(*time, &json.0)),
                 What::Closed => closed = Some(*time),
                 What::Us(_)
                 | What::Request { .. }
@@ -204,28 +206,28 @@ impl Recording {
         };
         let mut script = Script {
             closed,
-            rest: events,
+            unsolicited: events,
             ..Script::default()
         };
-        for (bytes, end) in frames(&heard) {
+        for (bytes, end) in frames(&received) {
             let frame = Frame {
                 at: at(end),
                 bytes: bytes.to_vec(),
             };
             match is_reply(bytes) {
                 true => script.replies.push_back(frame),
-                false => script.rest.push_back(frame),
+                false => script.unsolicited.push_back(frame),
             }
         }
         script
     }
 }
 
-fn is_asked(what: &What) -> bool {
+fn is_request(what: &What) -> bool {
     matches!(what, What::Request { .. } | What::Question(_))
 }
 
-fn event(at: Duration, json: &[u8]) -> Frame {
+fn event_frame(at: Duration, json: &[u8]) -> Frame {
     let length = json.len();
     let head = format!("Content-Length: {length}\nContent-Type: text/event-json\n\n");
     let bytes = [head.as_bytes(), json].concat();

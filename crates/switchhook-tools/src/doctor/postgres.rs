@@ -4,7 +4,7 @@ use super::finding::Findings;
 use switchhook_store::Server;
 
 /// Clocks farther apart than this make the times in logs hard to compare.
-const APART_MS: u64 = 2_000;
+const MAX_SKEW_MS: u64 = 2_000;
 
 pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
     findings.ok("server", format!("PostgreSQL {}", found.version));
@@ -15,7 +15,7 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
             "let [store] url name the primary",
         );
     }
-    durability(found, findings);
+    judge_durability(found, findings);
     match found.closed_tables.join(", ") {
         names if names.is_empty() => {
             findings.ok("privileges", "every table can be read and written")
@@ -26,9 +26,9 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
             "let it own the tables, or GRANT SELECT, INSERT, UPDATE, DELETE on them",
         ),
     }
-    let apart = found.now_ms.abs_diff(now_ms);
-    let what = format!("the server's clock and ours are {apart} ms apart");
-    match apart > APART_MS {
+    let skew_ms = found.now_ms.abs_diff(now_ms);
+    let what = format!("the server's clock and ours are {skew_ms} ms apart");
+    match skew_ms > MAX_SKEW_MS {
         true => findings.warn(
             "clock",
             what,
@@ -38,7 +38,7 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
     }
 }
 
-fn durability(found: &Server, findings: &mut Findings) {
+fn judge_durability(found: &Server, findings: &mut Findings) {
     let commit = &found.synchronous_commit;
     if !found.syncs {
         findings.warn(
