@@ -90,13 +90,9 @@ fn each_way_of_not_getting_in_is_a_fault_of_its_own() {
         )
     };
     for (manners, name, words) in [
-        (Manners::Denies, "ACL", "does not let this machine in"),
-        (
-            Manners::WantsAnother,
-            "password",
-            "does not take the password",
-        ),
-        (Manners::Silent, "reachable", "says nothing within 300ms"),
+        (Manners::Denies, "ACL", "does not admit this machine"),
+        (Manners::WantsAnother, "password", "rejects the password"),
+        (Manners::Silent, "reachable", "sends nothing within 300ms"),
         (Manners::Closes, "reachable", "closes it"),
         (Manners::Http, "reachable", "does not speak Event Socket"),
     ] {
@@ -136,8 +132,8 @@ fn what_is_dangerous_in_the_dialplan_is_told() {
     for words in [
         "✗ hook          context public, extension ask: socket_resume is not set",
         "! values        transfer is given ${flow.key.customer_name}",
-        "! webhooks      the dialplan asks webhooks that the configuration does not have: lokup",
-        "✗ password      its password is the one that everybody knows",
+        "! webhooks      the dialplan calls webhooks that the configuration does not have: lokup",
+        "✗ password      its password is FreeSWITCH's default",
         "✗ ACL           apply-inbound-acl lets every address in",
         "✗ hold music    the switch has no file /sounds/none.wav",
     ] {

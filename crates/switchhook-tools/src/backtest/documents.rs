@@ -1,5 +1,5 @@
-//! Documents of calls that are over, made anew as their webhooks would now. What they are made
-//! of is taken from the call's predefined document and from what the page tells of it.
+//! Builds the documents of finished calls again with the changed webhooks. The data comes from the
+//! call's predefined document in the outbox and from the call history of the operator's page.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,13 @@ use switchhook_webhook as webhook;
 
 use super::Backtest;
 
-/// What a template may read that is not kept of a call.
+/// Template values that the store does not keep. A webhook whose settings name one is not tested.
 const NOT_KEPT: [&str; 3] = ["caller_name", "ring_ms", "response_raw"];
-const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it of";
+const NO_DOCUMENT: &str = "the outbox has no predefined document of the call to build it from";
 
 impl Backtest<'_> {
-    /// Makes the documents of one call anew: `sent` are the webhooks and what was frozen for each.
+    /// Builds the documents of one call again and compares them. `sent` holds each webhook's name
+    /// and the frozen content.
     pub fn documents(&mut self, call: &RecentCall, sent: &[(String, Content)]) {
         let base = sent
             .iter()
@@ -34,7 +35,7 @@ impl Backtest<'_> {
             if let Some(reads) = NOT_KEPT.iter().find(|what| task.settings.contains(*what)) {
                 self.skip(
                     name,
-                    format!("its template reads {reads}, which is not kept of a call"),
+                    format!("its template reads {reads}, which is not stored with a call"),
                 );
                 continue;
             }
@@ -86,7 +87,7 @@ fn request_parts(content: &Content) -> BTreeMap<String, String> {
     })
 }
 
-/// The predefined document, when it is one.
+/// Parses `body` if it is a predefined document.
 fn predefined(body: &Bytes) -> Option<(Value, Bytes)> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let is_one = document["callDetails"].is_array() && document["keys"].is_array();
@@ -103,7 +104,7 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
     headers
 }
 
-/// `call.*` as far as it is kept.
+/// Returns the values of `call.*` that the store keeps.
 fn call_values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
     let history: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Answers that were kept for the report, judged and mapped as the webhook would now.
+//! Judges and maps stored answers (`persist_response`) again with the changed webhooks.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use switchhook_webhook::{Prepared, Webhook};
 
 use super::Backtest;
 
-/// Why an answer cannot be judged again.
+/// Reasons why an answer cannot be judged again.
 const NO_WEBHOOK: &str = "the configuration has no such webhook";
-const NO_ANSWER: &str = "no answer came that could be read anew";
-const NO_BODY: &str = "its body was not kept (response.raw was off, or had another name)";
+const NO_ANSWER: &str = "no complete answer came that could be judged again";
+const NO_BODY: &str = "its body was not stored (response.raw was off, or had another name)";
 
 impl Backtest<'_> {
-    /// Judges a kept answer anew, unless a recording has told of it.
+    /// Judges a stored answer again and compares the result. It skips a call that a recording covered.
     pub fn answer(&mut self, kept: &KeptResponse) {
         let name = &kept.webhook;
         let call = (kept.call_uuid.clone(), name.clone());
@@ -53,7 +53,7 @@ impl Backtest<'_> {
     }
 }
 
-/// Where nothing is sent to: of a request only its address is told, in a sentence.
+/// Returns a request that is never sent. Judging needs only its URL, for the failure's sentence.
 fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     let url = webhook.sample_url();
     Some(Prepared {
@@ -64,18 +64,18 @@ fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     })
 }
 
-/// An answer as it was kept.
+/// An answer as it was stored.
 struct PreviousAnswer {
     status: Option<u16>,
     reason: Option<String>,
     detail: Option<String>,
     body: String,
-    /// Mapped values, by full name.
+    /// Mapped values by the variable's full name.
     values: BTreeMap<String, String>,
 }
 
 impl PreviousAnswer {
-    /// By the names that the webhook writes under now.
+    /// Reads the stored variables. `names` are those that the changed webhook writes.
     fn of(kept: &KeptResponse, names: &Names) -> Self {
         let text = |name: &str| {
             kept.variables
@@ -109,7 +109,7 @@ impl PreviousAnswer {
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
         };
-        // A body that came in part, or not in time, is not a whole one.
+        // The stored body is incomplete after a timeout or a lost connection.
         let in_part = matches!(reason, Some(Reason::Timeout | Reason::ConnectionFailure));
         let too_large = reason == Some(Reason::InvalidResponse)
             && self
@@ -135,7 +135,8 @@ impl PreviousAnswer {
         })
     }
 
-    /// The reason and the mapped values; the sentence only where the reason is another.
+    /// Compares the failure reason and the mapped values. It compares the sentence only if the
+    /// reason differs, because sentences name addresses and times.
     fn differences(&self, task: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
         let mut all = Vec::new();
         let failure = outcome.verdict.as_ref().err();

@@ -1,9 +1,9 @@
-//! A changed configuration over the calls that are kept: what would have come of them, and which
-//! paths never found anything. Nothing is sent anywhere.
+//! Tests a changed configuration with stored calls: which results would differ, and which mapped
+//! paths never match. It sends nothing.
 //!
-//! * `recorded_calls`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
-//! * `kept_answers`: kept answers (`persist_response`) are judged and mapped anew.
-//! * `documents`: documents that the outbox still has are made anew.
+//! * `recorded_calls` plays recorded calls ([`switchhook_service::recorder`]) again, with request and switch.
+//! * `kept_answers` judges and maps stored answers (`persist_response`) again.
+//! * `documents` builds the documents of the outbox again.
 
 mod documents;
 mod kept_answers;
@@ -17,74 +17,75 @@ use crate::replay::Difference;
 use switchhook_service::call_control::WebhookTasks;
 use switchhook_webhook::Webhook;
 
-/// A path of `response.map`, and how often it found a value of its kind.
+/// A path of `response.map`, and how many answers it matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PathMatches {
-    /// The variable, without `flow.key.`.
+    /// The variable's name without `flow.key.`.
     pub name: String,
-    /// The path.
+    /// The path as the configuration has it.
     pub path: String,
-    /// Answers in which it did.
+    /// Answers in which the path found a value of its kind.
     pub matched: u64,
 }
 
-/// What was tested of one webhook.
+/// What was tested for one webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WebhookSummary {
-    /// Recorded calls.
+    /// Recorded calls that were played again.
     pub recordings: u64,
-    /// Kept answers.
+    /// Stored answers that were judged again.
     pub answers: u64,
-    /// Documents.
+    /// Documents that were built again.
     pub documents: u64,
-    /// Why some could not be, and how many.
+    /// Cases that could not be tested: how many, by reason.
     pub not_tested: BTreeMap<String, u64>,
-    /// 2xx answers that were read: so often could each path have found something.
+    /// 2xx answers whose body could be parsed: the most that `matched` of a path can be.
     pub answers_read: u64,
-    /// Its paths.
+    /// The paths of `response.map`.
     pub paths: Vec<PathMatches>,
 }
 
 impl WebhookSummary {
-    /// How many of all kinds.
+    /// Returns how many cases of all kinds were tested.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.recordings + self.answers + self.documents
     }
 }
 
-/// A call of which something would be different.
+/// A call that would have another result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedCall {
-    /// Unique-ID.
+    /// Unique-ID of the call's first leg.
     pub call: String,
-    /// The webhook.
+    /// The webhook's name.
     pub webhook: String,
-    /// What would be; never empty.
+    /// What would differ; never empty.
     pub differences: Vec<Difference>,
 }
 
-/// What came of all.
+/// The result of a backtest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BacktestReport {
-    /// By webhook.
+    /// What was tested, by webhook.
     pub tested: BTreeMap<String, WebhookSummary>,
-    /// In the order in which they were tested.
+    /// The calls with another result, in the order in which they were tested.
     pub changes: Vec<ChangedCall>,
 }
 
-/// Takes kept calls one after the other.
+/// A backtest in progress. It is given stored calls one after the other.
 pub struct Backtest<'w> {
     tasks: &'w WebhookTasks,
-    /// Webhooks that are tested; empty: all.
+    /// Names of the webhooks to test; empty for all.
     only: Vec<String>,
     report: BacktestReport,
-    /// Calls and webhooks that a recording has told of: their kept answers are the same again.
+    /// Calls and webhooks that a recording covered. Their stored answers would be tested twice.
     recorded: BTreeSet<(String, String)>,
 }
 
 impl<'w> Backtest<'w> {
-    /// With what the changed configuration says; `only` those webhooks, or all when it is empty.
+    /// Starts a backtest with the webhooks of the changed configuration. It tests the webhooks
+    /// named in `only`, or all if `only` is empty.
     #[must_use]
     pub fn new(tasks: &'w WebhookTasks, only: Vec<String>) -> Self {
         Self {
@@ -95,7 +96,7 @@ impl<'w> Backtest<'w> {
         }
     }
 
-    /// What came of all.
+    /// Ends the backtest and returns its result.
     #[must_use]
     pub fn finish(self) -> BacktestReport {
         self.report
@@ -119,7 +120,7 @@ impl<'w> Backtest<'w> {
         *self.summary(name).not_tested.entry(why.into()).or_default() += 1;
     }
 
-    /// Counts which paths find something in a 2xx answer.
+    /// Counts the paths that match in a 2xx answer.
     fn count_matches(
         &mut self,
         name: &str,

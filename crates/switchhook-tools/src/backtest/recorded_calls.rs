@@ -1,4 +1,4 @@
-//! Recorded calls, played again with the webhook as it would be.
+//! Plays recorded calls again with the changed webhook.
 
 use crate::replay::{self, Recording};
 use switchhook_service::recorder::What;
@@ -6,7 +6,7 @@ use switchhook_service::recorder::What;
 use super::Backtest;
 
 impl Backtest<'_> {
-    /// Plays a recorded call again.
+    /// Plays a recorded call again and compares the result.
     pub fn recording(&mut self, recording: &Recording) {
         let (call, name) = (&recording.header.uuid, &recording.header.webhook);
         if !self.wants(name) {

@@ -1,9 +1,9 @@
-//! PostgreSQL's server, as it says it is.
+//! Judges a PostgreSQL server by what it reports: role, durability, privileges and clock.
 
 use super::finding::Findings;
 use switchhook_store::Server;
 
-/// Clocks farther apart than this make the times in logs hard to compare.
+/// Largest difference of the clocks, ms, at which the times in logs can be compared.
 const MAX_SKEW_MS: u64 = 2_000;
 
 pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
@@ -12,7 +12,7 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
         findings.fault(
             "server",
             "it is a standby, which only reads",
-            "let [store] url name the primary",
+            "name the primary in [store] url",
         );
     }
     judge_durability(found, findings);
@@ -22,19 +22,20 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
         }
         names => findings.fault(
             "privileges",
-            format!("our user may not read and write {names}"),
-            "let it own the tables, or GRANT SELECT, INSERT, UPDATE, DELETE on them",
+            format!("the user of [store] url may not read and write {names}"),
+            "let the user own the tables, or GRANT SELECT, INSERT, UPDATE, DELETE on them",
         ),
     }
     let skew_ms = found.now_ms.abs_diff(now_ms);
     let what = format!("the server's clock and ours are {skew_ms} ms apart");
-    match skew_ms > MAX_SKEW_MS {
-        true => findings.warn(
+    if skew_ms > MAX_SKEW_MS {
+        findings.warn(
             "clock",
             what,
-            "let both follow NTP: leases are by the server's, times in logs by ours",
-        ),
-        false => findings.ok("clock", what),
+            "set both clocks by NTP: leases use the server's clock, times in logs use ours",
+        );
+    } else {
+        findings.ok("clock", what);
     }
 }
 
@@ -44,13 +45,13 @@ fn judge_durability(found: &Server, findings: &mut Findings) {
         findings.warn(
             "durability",
             "fsync is off: a power loss damages the database",
-            "fsync = on in postgresql.conf",
+            "set fsync = on in postgresql.conf",
         );
     } else if commit == "off" {
         findings.warn(
             "durability",
-            "synchronous_commit is off: what was stored last is lost when the server dies",
-            "ALTER ROLE … SET synchronous_commit = on",
+            "synchronous_commit is off: the last writes are lost when the server dies",
+            "run ALTER ROLE … SET synchronous_commit = on",
         );
     } else {
         findings.ok("durability", format!("synchronous_commit is {commit}"));

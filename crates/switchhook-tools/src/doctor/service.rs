@@ -1,4 +1,4 @@
-//! Whether a service of this configuration runs on this machine, by its `/readyz`.
+//! Checks by `/readyz` and `/metrics` whether a service of this configuration runs on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings};
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 
-/// What `/readyz` did.
+/// How the service replied to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadyzReply {
     Status(u16),
@@ -16,7 +16,7 @@ enum ReadyzReply {
 
 pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("service");
-    // Port 0 is any: there is nobody to ask.
+    // Port 0 means any free port, so the service's port is not known.
     if http.port() != 0 {
         let address = connectable(http);
         let reply = get(address, "readyz", within).await;
@@ -28,7 +28,7 @@ pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> 
     findings.list()
 }
 
-/// Whoever listens everywhere is asked on loopback.
+/// Returns the address to connect to: loopback if the service listens on every address.
 fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -38,7 +38,7 @@ fn connectable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// What a page did, and its text.
+/// Requests a page. Returns how the service replied, and the page's text.
 async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -56,7 +56,7 @@ async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply,
     }
 }
 
-/// Webhooks that it does not ask for a while.
+/// Reports the webhooks whose circuit is open.
 fn open_circuits(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
@@ -64,10 +64,9 @@ fn open_circuits(metrics: &str, findings: &mut Findings) {
         .filter(|sample| sample.value > 0.0);
     for webhook in resting.filter_map(|sample| sample.label("webhook")) {
         let what = format!(
-            "it does not ask {webhook} after failures in a row: calls take line 1 with CIRCUIT_OPEN"
+            "the circuit of {webhook} is open after failures in a row: calls take line 1 with CIRCUIT_OPEN"
         );
-        let cure =
-            "see below what is wrong with it; once it answers, one call after the pause ends this";
+        let cure = "correct the faults of this webhook in this report; the first call after the pause closes the circuit if the webhook answers";
         findings.warn("breaker", what, cure);
     }
 }
@@ -86,11 +85,12 @@ fn judge(address: SocketAddr, reply: ReadyzReply, findings: &mut Findings) {
             );
         }
         ReadyzReply::Status(status) => {
-            let what = format!("who answers at {address} is no switchhook ({status})");
+            let what =
+                format!("another program answers at {address}: /readyz gives status {status}");
             findings.warn("running", what, "give [listen] http a port of its own");
         }
         ReadyzReply::NoReply => {
-            let what = format!("it does not run here (nobody answers at {address})");
+            let what = format!("it does not run here: no answer at {address}");
             findings.note(
                 "running",
                 what,
@@ -126,7 +126,10 @@ mod tests {
         open_circuits(&metrics, &mut findings);
         let found = findings.list();
         assert_eq!(found.len(), 1);
-        assert!(found[0].what.contains("does not ask crm "), "{found:?}");
+        assert!(
+            found[0].what.contains("circuit of crm is open"),
+            "{found:?}"
+        );
     }
 
     #[test]

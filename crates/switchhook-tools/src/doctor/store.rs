@@ -1,4 +1,4 @@
-//! The store, opened beside a service that may be running.
+//! Checks the store. It is opened beside a service that may be running.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use super::postgres;
 use switchhook_store::{Clock, Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
-/// Below it the next busy day may fill the disk.
+/// Free bytes below which a busy day may fill the disk.
 const LOW_SPACE: u64 = 1024 * MIB;
-/// Below it the write-ahead log alone may fill it.
+/// Free bytes below which the write-ahead log alone may fill the disk.
 const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
@@ -20,19 +20,22 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             store.close().await;
         }
         Err(StoreError::NotThere { path }) if !folder_exists(&path) => {
-            let what = format!("{} cannot be made: its folder is not there", path.display());
+            let what = format!(
+                "{} cannot be created: its folder does not exist",
+                path.display()
+            );
             findings.fault(
                 "opens",
                 what,
-                "make the folder, for the service's user alone",
+                "create the folder, for the service's user alone",
             );
         }
         Err(StoreError::NotThere { path }) => {
-            let what = format!("{} is not there yet", path.display());
+            let what = format!("{} does not exist yet", path.display());
             findings.note(
                 "opens",
                 what,
-                "switchhook serve makes it at its first start",
+                "switchhook serve creates it at its first start",
             );
         }
         Err(error @ StoreError::NoTables { .. }) => {
@@ -40,7 +43,7 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             findings.note(
                 "opens",
                 what,
-                "switchhook serve makes them at its first start",
+                "switchhook serve creates them at its first start",
             );
         }
         Err(error) => {
@@ -88,13 +91,13 @@ fn folder_exists(file: &Path) -> bool {
     folder.is_none_or(Path::is_dir)
 }
 
-/// A store's error is "what; cure".
+/// Splits a store error of the form "what; cure".
 fn split_cure(text: &str) -> (String, String) {
     let (what, cure) = text.split_once("; ").unwrap_or((text, "see [store] url"));
     (what.to_owned(), cure.to_owned())
 }
 
-/// Where the file is, or will be.
+/// Returns the folder of an SQLite file that exists or will be created.
 fn database_folder(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?;
     let file = file.strip_prefix("//").unwrap_or(file);
@@ -118,11 +121,11 @@ fn free_bytes(_folder: &Path) -> Option<u64> {
 
 fn judge_space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
     let Some(free) = free else {
-        let what = format!("how much space {} has is not known", folder.display());
+        let what = format!("the free space of {} is not known", folder.display());
         return findings.info("disk space", what);
     };
     let what = format!("{} MiB are free in {}", free / MIB, folder.display());
-    let cure = "free some: on a full disk documents are refused until there is space";
+    let cure = "free some space: on a full disk no document can be stored";
     match free {
         _ if free < CRITICAL_SPACE => findings.fault("disk space", what, cure),
         _ if free < LOW_SPACE => findings.warn("disk space", what, cure),

@@ -1,5 +1,5 @@
-//! A recorded call ([`switchhook_service::recorder`]) once more, through the code that calls go through, with
-//! nothing outside: the switch and the webhook say what they said, in virtual time.
+//! Plays a recorded call ([`switchhook_service::recorder`]) again through the code that serves live calls.
+//! Switch and webhook are played from the recording, in virtual time; nothing leaves the process.
 //!
 //! ```text
 //! file -> Recording -> play: switch (a stream) + webhook (a script) -> CallControl -> Differences
@@ -34,36 +34,36 @@ pub(crate) use compare::{compare_by_name, request_parts};
 pub use recorded_answerer::judge_recorded;
 pub use recording::{Recording, RecordingError};
 
-/// Bytes that may be under way between the switch and the call.
+/// Bytes in flight between the replayed switch and the call.
 const PIPE: usize = 1024 * 1024;
 
-/// How a call went when it was played again.
+/// The result of a replayed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// What it said to the switch.
+    /// The commands that were sent to the switch.
     pub sent: String,
-    /// What it asked the webhook.
+    /// The request to the webhook, or the question to Rust code.
     pub request: Option<What>,
-    /// How it ended.
+    /// How the call ended.
     pub end: What,
 }
 
-/// Why a call cannot be played.
+/// Why a recording cannot be played.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// Its webhook's settings are none.
+    /// The webhook's settings are not valid.
     #[error("the webhook's settings cannot be used:\n{0}")]
     Config(String),
-    /// The call is none.
-    #[error("the recording is no call: {0}")]
+    /// The recorded call is not valid.
+    #[error("the recorded call cannot be played: {0}")]
     InvalidCall(String),
-    /// There is no time to play it in.
-    #[error("cannot start: {0}")]
+    /// The runtime with virtual time did not start.
+    #[error("cannot start the runtime: {0}")]
     Start(#[from] std::io::Error),
 }
 
-/// Plays a call again, with the settings that it was recorded with, or those of `config`. It
-/// has a thread of its own, on which time is virtual.
+/// Plays a call again with the settings of `config`, or with the recorded ones if it is `None`.
+/// Time is virtual: call this from a thread that runs no Tokio runtime.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -82,7 +82,7 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, Re
     play_compiled(recording, &built.widgets)
 }
 
-/// The same with webhooks that are compiled already.
+/// Plays a call again with compiled webhooks.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -127,7 +127,7 @@ async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, Repl
     let options = CallControlOptions {
         music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
-        // That others had every place is told by the reason alone.
+        // The recording has no other calls, so a full service is made from the recorded reason.
         calls_on_hold: usize::from(!recording.was_overloaded()),
         breakers: Arc::new(recorded_breakers(recording)),
         ..CallControlOptions::default()
@@ -147,7 +147,7 @@ async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, Repl
     };
     let end = tokio::select! {
         end = run_call(&call_control, ours, recording.header.parked) => end.map_err(ReplayError::InvalidCall)?,
-        () = stopping => return Err(ReplayError::InvalidCall("it does not end".into())),
+        () = stopping => return Err(ReplayError::InvalidCall("it did not end after the service stopped".into())),
     };
     let sent = switch.await.unwrap_or_default();
     let request = last_request
@@ -161,7 +161,7 @@ async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, Repl
     })
 }
 
-/// What other calls had found out about the webhook.
+/// Returns the circuit breakers as other calls had left them.
 fn recorded_breakers(recording: &Recording) -> Breakers {
     let found = recording.circuit_failure();
     found.map_or_else(Breakers::default, Breakers::refusing)
@@ -172,13 +172,14 @@ async fn run_call(
     ours: DuplexStream,
     parked: bool,
 ) -> Result<What, String> {
-    match parked {
-        true => Arc::clone(call_control).play_parked(ours).await,
-        false => call_control.play(ours).await,
+    if parked {
+        Arc::clone(call_control).play_parked(ours).await
+    } else {
+        call_control.play(ours).await
     }
 }
 
-/// Keeps nothing.
+/// Notes a background request and stores nothing.
 struct RequestCapture(LastRequest);
 
 impl CallPersistence for RequestCapture {

@@ -1,4 +1,5 @@
-//! Who answers a call that is played again: what came then, when it came.
+//! Answers a replayed call with the recorded outcome, at the recorded time. It stands for the
+//! webhook, or for the embedder's Rust code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +13,20 @@ use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, Hol
 use switchhook_service::recorder::{Code, What};
 use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
 
-/// What was asked last.
+/// The last request to the webhook, or question to the Rust code.
 pub(super) type LastRequest = Arc<std::sync::Mutex<Option<What>>>;
 
-/// The webhook, or the Rust code in its place.
+/// Gives the recorded outcome in place of the webhook or of the embedder's code.
 pub(super) struct RecordedAnswerer {
     pub began: Instant,
-    /// What came, and when.
+    /// The recorded outcome and its time since `began`.
     pub outcome: Option<(Duration, What)>,
     pub last_request: LastRequest,
     pub code: Code,
 }
 
 impl RecordedAnswerer {
-    /// What came, when it did.
+    /// Waits until the recorded time, then returns the outcome; never returns without one.
     async fn outcome(&self) -> &What {
         let Some((at, what)) = &self.outcome else {
             return std::future::pending().await;
@@ -52,7 +53,7 @@ impl Answerer for RecordedAnswerer {
         async move { code_result(self.outcome().await) }.boxed()
     }
 
-    /// That it was too late is told by what came.
+    /// The recorded outcome says whether the answer was too late, so no second limit applies.
     fn timeout(&self) -> Duration {
         Duration::MAX
     }
@@ -71,7 +72,7 @@ pub(super) fn remember(last_request: &LastRequest, what: What) {
     }
 }
 
-/// What code answered.
+/// Returns the recorded answer of the embedder's code.
 fn code_result(what: &What) -> Result<Vec<Mapped>, Failure> {
     let What::Outcome {
         reason,
@@ -99,7 +100,8 @@ fn no_outcome() -> Failure {
     Failure::new(Reason::ConnectionFailure, "the recording has no outcome")
 }
 
-/// What came of the request, judged anew where an answer was read to its end.
+/// Judges the recorded outcome `what` with the settings of `webhook`. A timeout or a lost
+/// connection stays as recorded, because its body is incomplete.
 #[must_use]
 pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
     let What::Outcome {

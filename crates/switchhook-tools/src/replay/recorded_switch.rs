@@ -1,5 +1,5 @@
-//! The switch of a recorded call: answers the n-th command as it answered the n-th command, not
-//! before the time at which it did, and says by itself what it said, when it did.
+//! Plays the switch of a recorded call. The n-th command gets the n-th recorded reply, not before
+//! its recorded time. Events come at their recorded times.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,17 +7,18 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{Instant, sleep_until};
 
-/// A command that the recording knows nothing of.
+/// The reply to a command beyond the recorded ones.
 const UNKNOWN: &[u8] = b"Content-Type: command/reply\nReply-Text: +OK\n\n";
 
-/// One frame, and when it came.
+/// One frame and its time since the call began.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
     pub at: Duration,
     pub bytes: Vec<u8>,
 }
 
-/// All that it says.
+/// All that the switch sends: replies in order of the commands, frames of its own, and when it
+/// closes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
     pub replies: VecDeque<Frame>,
@@ -25,7 +26,7 @@ pub(super) struct Script {
     pub closed: Option<Duration>,
 }
 
-/// Plays it until either side closes; what was said to it.
+/// Plays the switch until either side closes. Returns the bytes that were sent to it.
 pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: Instant) -> Vec<u8> {
     let (mut sent, mut read) = (Vec::new(), 0);
     let mut due: VecDeque<Frame> = VecDeque::new();
@@ -63,7 +64,7 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
                     Some(frame) if stream.write_all(&frame.bytes).await.is_ok() => {}
                     Some(_) => return sent,
                     None => {
-                        // The end: what is still said to it is read, nothing is answered.
+                        // The switch has closed: commands are still read, and not answered.
                         drop(stream.shutdown().await);
                         drop(stream.read_to_end(&mut sent).await);
                         return sent;
@@ -74,12 +75,12 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
     }
 }
 
-/// The length of the command at the start of `bytes`, once it is whole.
+/// Returns the length of the command at the start of `bytes` once it is complete.
 fn command(bytes: &[u8]) -> Option<usize> {
     frame(bytes, "content-length:")
 }
 
-/// The frames of what the switch said, each with where it ends.
+/// Splits what the switch sent into frames, each with the offset of its end.
 pub(super) fn frames(mut bytes: &[u8]) -> Vec<(&[u8], usize)> {
     let (mut all, mut end) = (Vec::new(), 0);
     while let Some(length) = frame(bytes, "content-length:") {
@@ -91,8 +92,9 @@ pub(super) fn frames(mut bytes: &[u8]) -> Vec<(&[u8], usize)> {
     all
 }
 
-/// Headers up to an empty line, and a body of the length that they say. The reply to `connect`
-/// has the channel's own headers, whose Content-Length would be one of a body that is not there.
+/// Returns the length of the first frame: headers, an empty line, and a body of the given length.
+/// The reply to `connect` carries the channel's headers; a Content-Length there belongs to a body
+/// that is not sent.
 fn frame(bytes: &[u8], length: &str) -> Option<usize> {
     let head = memchr::memmem::find(bytes, b"\n\n")? + 2;
     let text = String::from_utf8_lossy(&bytes[..head]);

@@ -1,4 +1,4 @@
-//! A recording from its file, and what each side said when.
+//! Reads a recording from its file, and tells what each side sent and when.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,15 +11,15 @@ use switchhook_service::recorder::{Header, Line, VERSION, What};
 
 use super::recorded_switch::{Frame, Script, frames};
 
-/// Bytes of a file that are read.
+/// Most bytes of a file that are read.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Files of this version on say when the music began.
+/// The first file version that records when the music began.
 const FIRST_WITH_MUSIC_TIME: u32 = 2;
-/// Longer than any call.
+/// A delay longer than any call: the music never begins.
 const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// Why a file is no recording.
+/// Why a file cannot be read as a recording.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", file.display())]
 pub struct RecordingError {
@@ -27,23 +27,23 @@ pub struct RecordingError {
     why: String,
 }
 
-/// A call as it was.
+/// A recorded call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// The first line.
+    /// The file's first line.
     pub header: Header,
-    /// The others.
+    /// The file's other lines, in order.
     pub lines: Vec<Line>,
 }
 
-/// When each line happens in virtual time.
+/// The virtual time of each line, since the call began.
 pub(super) type Times = Vec<Duration>;
 
 impl Recording {
-    /// Reads a file.
+    /// Reads a recording file of at most 64 MiB.
     ///
     /// # Errors
-    /// What is wrong with it, and the cure.
+    /// Returns what is wrong with the file, and the cure.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
         let invalid = |why: String| RecordingError {
             file: path.to_owned(),
@@ -73,27 +73,27 @@ impl Recording {
             lines: read,
         };
         match recording.end() {
-            None => Err(invalid("has no end: it was cut off".into())),
+            None => Err(invalid("has no end: the file was cut off".into())),
             Some(_) if recording.lines.iter().any(|line| line.what == What::Cut) => Err(invalid(
-                "has not all of its call: it was larger than is recorded".into(),
+                "is incomplete: the call was larger than the recorder's limit".into(),
             )),
             Some(_) => Ok(recording),
         }
     }
 
-    /// How the call ended.
+    /// Returns how the call ended.
     #[must_use]
     pub fn end(&self) -> Option<&What> {
         let last = &self.lines.last()?.what;
         matches!(last, What::End { .. }).then_some(last)
     }
 
-    /// Whether other calls had every place on hold.
+    /// Tells whether the call failed because the service was full.
     pub(super) fn was_overloaded(&self) -> bool {
         self.failed_with(Reason::Overloaded).is_some()
     }
 
-    /// Its webhook rested, after what other calls had found: with this sentence.
+    /// Returns the failure if other calls had opened the webhook's circuit.
     pub(super) fn circuit_failure(&self) -> Option<Failure> {
         let detail = self.failed_with(Reason::CircuitOpen)?;
         Some(Failure::new(Reason::CircuitOpen, detail))
@@ -107,7 +107,7 @@ impl Recording {
         is_it.then(|| detail.as_deref().unwrap_or_default())
     }
 
-    /// What was said to the switch.
+    /// Returns the commands that were sent to the switch.
     #[must_use]
     pub fn sent(&self) -> String {
         let mut all = Vec::new();
@@ -119,7 +119,7 @@ impl Recording {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// What the webhook was asked, or the Rust code in its place.
+    /// Returns the request to the webhook, or the question to Rust code.
     #[must_use]
     pub fn request(&self) -> Option<&What> {
         self.find(is_request).map(|(_, what)| what)
@@ -131,8 +131,8 @@ impl Recording {
         lines.find(|(_, what)| is(what))
     }
 
-    /// The runtime's clock goes in whole milliseconds: what comes from outside keeps its order
-    /// by a millisecond between two of it.
+    /// Returns the virtual time of each line. The runtime's clock has whole milliseconds, so
+    /// two inputs from outside are at least one millisecond apart, to keep their order.
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
@@ -144,8 +144,8 @@ impl Recording {
         self.lines.iter().map(time).collect()
     }
 
-    /// How long the call asked before its music began, as it was: on a machine with much to do
-    /// that is later than it should be.
+    /// Returns the recorded time from the request to the music. On a busy machine it is longer
+    /// than the configured delay.
     pub(super) fn music_after(&self, times: &Times) -> Duration {
         let configured = Duration::from_micros(self.header.music_after_us);
         let waited = self.find(|what| *what == What::Waited);
@@ -159,26 +159,26 @@ impl Recording {
         }
     }
 
-    /// What the webhook answers, and when.
+    /// Returns the recorded outcome and its time.
     pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, What)> {
         let (at, what) = self.find(|what| matches!(what, What::Outcome { .. }))?;
         Some((times[at], what.clone()))
     }
 
-    /// What came of the request.
+    /// Returns the recorded outcome of the request.
     #[must_use]
     pub fn answer(&self) -> Option<&What> {
         let found = self.find(|what| matches!(what, What::Outcome { .. }));
         found.map(|(_, what)| what)
     }
 
-    /// When the service stopped.
+    /// Returns when the service stopped, if it did during the call.
     pub(super) fn stopping(&self, times: &Times) -> Option<Duration> {
         let (at, _) = self.find(|what| *what == What::Stopping)?;
         Some(times[at])
     }
 
-    /// What the switch says.
+    /// Returns what the switch sends, and when.
     pub(super) fn switch(&self, times: &Times) -> Script {
         let (mut received, mut marks) = (Vec::new(), Vec::new());
         let (mut closed, mut events) = (None, VecDeque::new());
@@ -214,9 +214,10 @@ impl Recording {
                 at: at(end),
                 bytes: bytes.to_vec(),
             };
-            match is_reply(bytes) {
-                true => script.replies.push_back(frame),
-                false => script.unsolicited.push_back(frame),
+            if is_reply(bytes) {
+                script.replies.push_back(frame);
+            } else {
+                script.unsolicited.push_back(frame);
             }
         }
         script
@@ -234,7 +235,7 @@ fn event_frame(at: Duration, json: &[u8]) -> Frame {
     Frame { at, bytes }
 }
 
-/// An answer to a command, and nothing that the switch says by itself.
+/// Tells whether a frame answers a command. All others the switch sends by itself.
 fn is_reply(frame: &[u8]) -> bool {
     let head = String::from_utf8_lossy(frame);
     let head = head.split("\n\n").next().unwrap_or_default();

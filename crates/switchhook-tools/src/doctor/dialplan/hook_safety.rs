@@ -1,4 +1,4 @@
-//! What holds a call when we are away, and which webhook it asks for.
+//! Checks that a hook strands no call while the service is away, and that its webhooks exist.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::is_true;
 
-/// The shipped hook's way out when the caller of it names none, s.
+/// Seconds until the shipped hook's way out if the dialplan names none.
 const SHIPPED_WITHIN: u64 = 15;
-/// The way out is to come so much later than the webhook's timeout at the least.
+/// Least time between the webhook's timeout and the way out.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// One `socket` action that comes to us.
+/// Checks one `socket` action that connects to this service.
 pub(super) struct HookCheck<'a, 'f> {
     pub(super) socket: Socket<'a>,
     pub(super) extensions: &'a [Extension],
@@ -47,7 +47,7 @@ impl HookCheck<'_, '_> {
             return;
         }
         let what = format!(
-            "{}: socket is not \"async full\", so the call cannot be steered, or stays where it is when we are gone",
+            "{}: socket is not \"async full\", so the service cannot control the call, or the call is stuck when the service stops",
             self.location()
         );
         self.findings
@@ -70,14 +70,14 @@ impl HookCheck<'_, '_> {
             .filter(|other| other.context == *context);
         if others.any(|other| other.actions.iter().any(sets)) {
             let what = format!(
-                "{}: socket_resume is set in another extension; a call that comes another way is parked for ever when we die",
+                "{}: socket_resume is set in another extension only; a call that does not pass it is parked for ever if the service dies",
                 self.location()
             );
             self.findings
                 .warn("hook", what, "set socket_resume=true right before socket");
         } else {
             let what = format!(
-                "{}: socket_resume is not set: a call on hold is parked for ever when we die",
+                "{}: socket_resume is not set: a call on hold is parked for ever if the service dies",
                 self.location()
             );
             self.findings
@@ -88,7 +88,7 @@ impl HookCheck<'_, '_> {
     fn check_default_line(&mut self) {
         if self.socket.variable("flow.line").is_none() {
             let what = format!(
-                "{}: flow.line is not set before socket: when nobody answers it is unset, or that of the webhook before",
+                "{}: flow.line is not set before socket: if no service answers, it is unset or left from an earlier webhook",
                 self.location()
             );
             self.findings
@@ -105,13 +105,13 @@ impl HookCheck<'_, '_> {
             .find(|action| action.is(&["sched_transfer", "sched_hangup"]));
         let Some(scheduled) = scheduled else {
             let what = format!(
-                "{}: no way out is scheduled: a host that goes silent keeps the caller",
+                "{}: no way out is scheduled: a silent host keeps the caller for ever",
                 self.location()
             );
             self.findings.warn(
                 "hook",
                 what,
-                "sched_transfer before socket, the webhook's timeout plus 5 s from now",
+                "add sched_transfer before socket, at the webhook's timeout plus 5 s",
             );
             return;
         };
@@ -121,15 +121,18 @@ impl HookCheck<'_, '_> {
             (true, true) => {}
             (true, false) => {
                 let what = format!(
-                    "{}: when nobody answers, nobody cancels the way out: it takes the call away from line 1 later",
+                    "{}: the way out is not cancelled after socket: if no service answers, it takes the call away from line 1 later",
                     self.location()
                 );
-                self.findings
-                    .warn("hook", what, "sched_cancel ${flow.way_out} after socket");
+                self.findings.warn(
+                    "hook",
+                    what,
+                    "add sched_cancel ${flow.way_out} after socket",
+                );
             }
             (false, _) => {
                 let what = format!(
-                    "{}: flow.way_out is not set: we cannot cancel the way out, which takes the call away while it is served",
+                    "{}: flow.way_out is not set: the service cannot cancel the way out, which takes the call away later",
                     self.location()
                 );
                 self.findings.fault("hook", what, "set flow.way_out=${last_sched_id} after sched_transfer, and sched_cancel it after socket");
@@ -145,7 +148,7 @@ impl HookCheck<'_, '_> {
         }
     }
 
-    /// The webhook that the action itself names.
+    /// Returns the webhook that the action itself names.
     fn literal(&self) -> Option<&str> {
         let list = self.socket.data().split(' ').next().unwrap_or_default();
         let path = hosts(list).into_iter().find_map(|host| host.path);
@@ -196,7 +199,7 @@ impl HookCheck<'_, '_> {
     }
 }
 
-/// Whether the way out of a webhook comes after its answer.
+/// Checks that the way out comes later than the webhook's timeout.
 pub(super) fn check_way_out_time(
     location: &str,
     webhook: &str,
@@ -212,12 +215,12 @@ pub(super) fn check_way_out_time(
     }
     let timeout = webhook_setup.timeout;
     let what = format!(
-        "{location}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before its answer"
+        "{location}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before the answer"
     );
     findings.warn("hook", what, "schedule it 5 s after the webhook's timeout (the shipped hook: ask-NAME-within-SECONDS or park-NAME-within-SECONDS)");
 }
 
-/// Whether the configuration has the webhooks that are asked.
+/// Checks that the configuration has the webhooks that the dialplan calls.
 pub(super) fn check_known_webhooks(
     named: &BTreeSet<String>,
     expected: &ExpectedSetup,
@@ -230,7 +233,7 @@ pub(super) fn check_known_webhooks(
         .collect();
     if !unknown.is_empty() {
         let what = format!(
-            "the dialplan asks webhooks that the configuration does not have: {}: their calls take line 1, INVALID_REQUEST",
+            "the dialplan calls webhooks that the configuration does not have: {}: these calls take line 1, INVALID_REQUEST",
             unknown.join(", ")
         );
         let cure = "add [webhooks.NAME], or correct the name in the dialplan";
@@ -239,21 +242,21 @@ pub(super) fn check_known_webhooks(
         let named: Vec<_> = named.iter().map(String::as_str).collect();
         findings.ok(
             "webhooks",
-            format!("the dialplan asks {}", named.join(", ")),
+            format!("the dialplan calls {}", named.join(", ")),
         );
     }
 }
 
-/// Neither a variable nor a part of the number that was dialled, `$1`.
+/// Tells whether a name has neither a variable nor a part of the dialled number, such as `$1`.
 fn is_literal(name: &str) -> bool {
     !name.contains('$')
 }
 
-/// The webhooks that are asked through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
-/// or `park…` in its context, with the seconds until its way out.
+/// Returns the webhooks that are called through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
+/// or `park…` in its context, with the seconds until the way out.
 ///
-/// Not those of an extension that sends its calls to a service of its own, by the variables
-/// `given`.
+/// It leaves out extensions that set one of the variables in `given`: they send their calls to
+/// another service.
 pub(super) fn webhooks_called(
     extensions: &[Extension],
     hook: &str,

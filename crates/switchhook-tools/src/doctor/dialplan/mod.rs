@@ -1,7 +1,7 @@
-//! The dialplan as the switch has it: whether calls are handed to us, in a way that no
-//! failure strands them, and whether an answer's text reaches an application that runs it.
+//! Checks the switch's dialplan: whether calls are handed to us so that no failure strands them, and
+//! whether text from a webhook reaches an application that parses its argument.
 //!
-//! Only what stands in XML files is seen; what mod_xml_curl or a script answers is not.
+//! Only XML files are seen. Dialplans from mod_xml_curl or a script are not.
 
 mod extensions;
 mod hook_safety;
@@ -18,15 +18,15 @@ use super::finding::Findings;
 use super::switch::Answers;
 use super::{ExpectedSetup, Switch};
 
-/// The question for all of it.
+/// The query for the whole dialplan.
 pub(super) const DIALPLAN: &str = "xml_locate dialplan";
-/// For switches that do not give all of it: the context of the shipped hook.
+/// The query for the context of the shipped hook, for switches that do not give the whole dialplan.
 const SHIPPED_CONTEXT: &str = "xml_locate dialplan context name switchhook";
 
-/// Global variables that are asked after.
+/// Most global variables that are queried.
 const MAX_VARIABLES: usize = 16;
 
-/// Asked when the whole is not to be had.
+/// Returns the query to send if the switch did not give the whole dialplan.
 pub(super) fn fallback(answers: &Answers) -> Option<String> {
     let is_needed = answers
         .output(DIALPLAN)
@@ -34,7 +34,7 @@ pub(super) fn fallback(answers: &Answers) -> Option<String> {
     is_needed.then(|| SHIPPED_CONTEXT.to_owned())
 }
 
-/// The global variables that say where calls are handed to.
+/// Returns the names of the global variables that say where calls are handed to.
 pub(super) fn queries(answers: &Answers) -> BTreeSet<String> {
     let extensions = parse(answers).unwrap_or_default();
     let sockets =
@@ -59,11 +59,11 @@ pub(super) fn judge(
     findings: &mut Findings,
 ) {
     let Some(extensions) = parse(answers) else {
-        let what = "its dialplan is not to be seen: it may come from mod_xml_curl or a script";
+        let what = "its dialplan cannot be read: it may come from mod_xml_curl or a script";
         return findings.note(
             "dialplan",
             what,
-            "read it with the hook of freeswitch-conf/dialplan/switchhook.xml beside it",
+            "compare it by hand with the hook in freeswitch-conf/dialplan/switchhook.xml",
         );
     };
     let ours = switch.park_service.as_deref();

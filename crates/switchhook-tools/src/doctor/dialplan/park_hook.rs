@@ -1,4 +1,4 @@
-//! The `park` actions that hand a call over, and whether they come to us.
+//! Checks the `park` actions that hand a call over, and whether this service takes the calls.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::doctor::switch::Answers;
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
 
-/// A `park` action behind one that names a webhook, or says who is to take the call.
+/// A `park` action after one that sets `flow.webhook` or `flow.service`.
 #[derive(Clone, Copy)]
 pub(super) struct Park<'a> {
     extension: &'a Extension,
@@ -39,26 +39,26 @@ impl<'a> Park<'a> {
         &self.extension.actions[..self.at]
     }
 
-    /// The last value that a variable is given before the call is parked.
+    /// Returns the last value that a variable gets before the call is parked.
     fn variable(&self, name: &str) -> Option<&'a str> {
         let set = self.before().iter().filter_map(Action::assignment);
         let value = set.filter(|(found, _)| *found == name);
         value.map(|(_, value)| value).next_back()
     }
 
-    /// Who is to take the call.
+    /// Returns the name of the service that takes the call.
     pub(super) fn service(&self) -> &'a str {
         self.variable("flow.service").unwrap_or_default()
     }
 
-    /// The webhooks that are asked through it, with the seconds until the way out.
+    /// Returns the webhooks that are called through this action, with the seconds until the way out.
     fn webhooks_called(&self, extensions: &[Extension]) -> BTreeSet<WebhookCall> {
         let given = variables(self.service());
         webhooks_called(extensions, "park", &self.extension.context, &given)
     }
 }
 
-/// Whether parked calls come to the service `ours`.
+/// Checks the parked calls. Returns whether some come to the service `ours`.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
@@ -71,7 +71,7 @@ pub(super) fn judge(
         let service = expanded(park.service(), answers);
         let calls = park.webhooks_called(extensions);
         if ours != Some(service.as_str()) {
-            // The shipped file has the hook, whether it is used or not.
+            // The shipped file always has the hook. Warn only if it is used.
             if !calls.is_empty() || ours.is_some() {
                 parked_for_others(park, &service, ours, findings);
             }
@@ -98,11 +98,13 @@ fn parked_for_others(park: Park<'_>, service: &str, ours: Option<&str>, findings
         None => "park_service is not set".to_owned(),
     };
     let what = if service.is_empty() {
-        format!("{location} parks calls for nobody: flow.service is empty, and {takes}")
+        format!("{location} parks calls for no service: flow.service is empty, and {takes}")
     } else {
-        format!("{location} parks calls for {service}, and {takes}: we take none of them")
+        format!(
+            "{location} parks calls for {service}, and {takes}: this service takes none of them"
+        )
     };
-    let cure = "set park_service in [[freeswitch]] to what the dialplan says (the shipped hook: the global variable switchhook_service)";
+    let cure = "set park_service in [[freeswitch]] to the dialplan's flow.service (the shipped hook: the global variable switchhook_service)";
     findings.warn("hook", what, cure);
 }
 
@@ -114,13 +116,13 @@ fn check_ways_out(park: Park<'_>, findings: &mut Findings) {
         .any(|action| action.is(&["sched_transfer", "sched_hangup"]));
     if !scheduled || park.variable("flow.way_out").is_none() {
         let what = format!(
-            "{location}: flow.way_out is not set before park: a call without a way out is not taken, and waits for ever"
+            "{location}: flow.way_out is not set before park: the service does not take such a call, which waits for ever"
         );
         findings.fault("hook", what, COPY);
     }
     if park.variable("flow.untaken").is_none() {
         let what = format!(
-            "{location}: flow.untaken is not set before park: a call that nobody takes waits for the whole way out"
+            "{location}: flow.untaken is not set before park: a call that no service takes waits until the way out"
         );
         findings.warn("hook", what, COPY);
     }

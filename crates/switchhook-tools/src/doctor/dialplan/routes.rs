@@ -1,5 +1,4 @@
-//! What routes mean to the dialplan: calls that are handed over without a webhook's name, and
-//! contexts.
+//! Checks `[[routes]]` against the dialplan: calls that name no webhook, and the routes' contexts.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +8,11 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
-/// A webhook that is asked, with the seconds until the way out; the empty one stands for those
-/// that routes name.
+/// A webhook that the dialplan calls, and the seconds until the way out. An empty name stands for
+/// the webhooks that routes name.
 pub(super) type WebhookCall = (String, u64);
 
-/// The same, with what the routes name in place of the empty one.
+/// Replaces empty names by the webhooks that routes name. Warns if there are none.
 pub(super) fn resolve_routed(
     calls: BTreeSet<WebhookCall>,
     expected: &ExpectedSetup,
@@ -32,7 +31,7 @@ pub(super) fn resolve_routed(
     named
 }
 
-/// A call that names no webhook finds none.
+/// Warns that calls name no webhook and no route has one.
 pub(super) fn no_webhook_named(findings: &mut Findings) {
     let what = "the dialplan hands calls over without naming a webhook, and no route names one: \
                 they take line 1, INVALID_REQUEST";
@@ -41,7 +40,7 @@ pub(super) fn no_webhook_named(findings: &mut Findings) {
     findings.warn("webhooks", what, cure);
 }
 
-/// Whether the contexts of the routes are there, as far as the dialplan is to be seen.
+/// Checks that the contexts of the routes exist, if the whole dialplan was read.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
@@ -62,7 +61,7 @@ pub(super) fn judge(
             "[[routes]] name contexts that its dialplan does not have: {}",
             missing.join(", ")
         );
-        findings.warn("routes", what, "correct the name, or take the route out");
+        findings.warn("routes", what, "correct the name, or remove the route");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The `socket` actions, and whether they come to us.
+//! Checks the `socket` actions, and whether they connect to this service.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,8 @@ use crate::doctor::switch::Answers;
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
 
-/// Whether a call is handed to us in a way that strands none; `parked` says that one is,
-/// by the other way.
+/// Checks that some `socket` action hands calls to us so that no failure strands them. `parked`
+/// says that a `park` action already does.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
@@ -45,7 +45,7 @@ pub(super) fn judge(
                 );
             } else {
                 let what = format!(
-                    "{} hands calls over to {list}; whether that is {} is not known",
+                    "{} hands calls over to {list}; it is not known whether that is {}",
                     socket.extension.location(),
                     expected.listen
                 );
@@ -98,7 +98,7 @@ fn no_hook(
     findings.warn(
         "hook",
         what,
-        "write that address in the dialplan, or listen where it says",
+        "write the address of [listen] esl in the dialplan, or listen at the dialplan's",
     );
 }
 

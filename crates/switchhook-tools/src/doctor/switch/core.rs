@@ -1,4 +1,4 @@
-//! The switch itself: its version, its clock, its limits, its modules, its way to us.
+//! Checks the switch itself: version, clock, limits, modules, and whether it can connect to us.
 
 use std::sync::LazyLock;
 
@@ -9,15 +9,16 @@ use super::modules::{MODULES, load};
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
-/// The oldest release whose ways are known.
+/// The oldest release that Switchhook was tested with.
 const OLDEST_VERSION: (u64, u64) = (1, 10);
 
-/// Skews above these: documents are out of order with other systems' records; receivers
-/// that check a timestamp begin to refuse.
+/// Above this, ms, documents are out of order with the records of other systems.
 const MAX_SKEW_MS: i64 = 1_000;
+/// Above this, ms, receivers that check a timestamp begin to refuse documents.
+/// Above this, ms, receivers that check a timestamp begin to refuse documents.
 const LARGE_SKEW_MS: i64 = 60_000;
 
-/// Matches once it is compiled, which a test sees to.
+/// Compiles a pattern. Tests show that each one compiles and matches.
 fn pattern(text: &str) -> Option<Regex> {
     Regex::new(text).ok()
 }
@@ -47,14 +48,14 @@ pub(super) fn version(answers: &Answers, findings: &mut Findings) {
     match numbers(&VERSION, text) {
         Some(found) if found >= OLDEST_VERSION => findings.ok("version", text),
         Some(_) => {
-            let what = format!("{text} is older than what was tried");
+            let what = format!("{text} is older than the tested versions");
             findings.warn("version", what, "use FreeSWITCH 1.10 or later");
         }
         None => findings.info("version", format!("unknown version: {text}")),
     }
 }
 
-/// FreeSWITCH: mod_commands.c `status_function`.
+/// Judges readiness and limits. FreeSWITCH: mod_commands.c `status_function`.
 pub(super) fn state(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
     let Some(text) = answers.output("status") else {
         return findings.info("sessions", "it does not say its limits");
@@ -68,13 +69,16 @@ pub(super) fn state(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
         numbers(&SESSIONS, text),
         numbers(&RATE, text),
     ) else {
-        return findings.info("sessions", "its status is not in the words that are known");
+        return findings.info(
+            "sessions",
+            "its status cannot be read: the words are not known",
+        );
     };
     let what = format!(
         "{now} of at most {most} sessions (peak {peak}), at most {rate} new a second (peak {rate_peak})"
     );
     if peak >= most || rate_peak >= rate {
-        let cure = "calls above a limit are refused; raise max-sessions or sessions-per-second in switch.conf if the machine bears it";
+        let cure = "calls above a limit are refused; raise max-sessions or sessions-per-second in switch.conf if the machine can carry more";
         findings.warn("sessions", format!("{what}: a limit was reached"), cure);
     } else {
         findings.ok("sessions", what);
@@ -82,25 +86,25 @@ pub(super) fn state(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
     let on_hold = expected.calls_on_hold as u64;
     if most < on_hold {
         let what = format!(
-            "limits.calls_on_hold = {on_hold} is never reached by this switch's {most} sessions"
+            "limits.calls_on_hold = {on_hold} is never reached: this switch has at most {most} sessions"
         );
         findings.info("limits", what);
     } else {
         let what = format!(
-            "it admits {most} sessions; of them {on_hold} can wait, others take line 1 with OVERLOADED"
+            "it admits {most} sessions; {on_hold} of them can be on hold, further calls take line 1 with OVERLOADED"
         );
         findings.info("limits", what);
     }
 }
 
-/// The switch's clock against ours, at the middle of the question's way.
+/// Compares the switch's clock with ours.
 pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
     let query = "strmicroepoch";
     let theirs: Option<i64> = answers.output(query).and_then(|text| text.parse().ok());
     let (Some(theirs), Some((asked, answered))) = (theirs, answers.between_us(query)) else {
-        return findings.info("clock", "it does not tell its time");
+        return findings.info("clock", "it does not say its time");
     };
-    // Beyond doubt: before the question or after the answer, whatever the way took.
+    // Only a time before the query or after the reply is surely wrong, however long the trip took.
     let off_us = match theirs {
         early if early < asked => early - asked,
         late if late > answered => late - answered,
@@ -121,8 +125,7 @@ pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
 
 pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     if answers.reply("module_exists mod_commands") == Some(&Reply::Unknown) {
-        let what =
-            "mod_commands is not loaded: no call can be steered, and nothing more can be asked";
+        let what = "mod_commands is not loaded: no call can be controlled, and nothing more can be checked";
         return findings.fault("modules", what, &load("mod_commands"));
     }
     for (module, why) in [
@@ -151,7 +154,7 @@ pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     }
 }
 
-/// Whether the switch can reach the port where calls are taken, as far as addresses tell.
+/// Checks by the addresses whether the switch can connect to `listen.esl`.
 pub(super) fn way_back(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
     let listen = expected.listen;
     if answers.same_machine {
@@ -162,16 +165,20 @@ pub(super) fn way_back(answers: &Answers, expected: &ExpectedSetup, findings: &m
     }
     if listen.ip().to_canonical().is_loopback() {
         let what = format!(
-            "it is on another machine, and [listen] esl = \"{listen}\" takes connections of this one alone"
+            "it is on another machine, and [listen] esl = \"{listen}\" accepts connections from this machine only"
         );
         let cure = "listen on an address that it reaches, behind a firewall that admits only the switches: that port has no password";
         return findings.fault("way to us", what, cure);
     }
     let what = format!(
-        "it is on another machine; whether it reaches port {} here is not known from here",
+        "it is on another machine; this machine cannot tell whether it reaches port {} here",
         listen.port()
     );
-    findings.note("way to us", what, "try it there: nc -zv ADDRESS PORT");
+    findings.note(
+        "way to us",
+        what,
+        "test it on that machine: nc -zv ADDRESS PORT",
+    );
 }
 
 #[cfg(test)]

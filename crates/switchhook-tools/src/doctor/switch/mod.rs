@@ -1,4 +1,4 @@
-//! One switch, over its port 8021: first whether it lets us in, then what it says of itself.
+//! Checks one switch over its port 8021: first whether it admits us, then what it reports.
 
 mod answers;
 mod cdr;
@@ -24,27 +24,27 @@ use eslclient::{Command, Connection, Error, Incoming, authenticate};
 pub(super) use answers::{Answers, Reply};
 pub(super) use settings::is_true;
 
-/// More than a switch is ever asked; what a dialplan says cannot make it more.
+/// Most queries to one switch, whatever its dialplan says.
 const MAX_QUERIES: usize = 200;
 
-/// When there is no switch to ask.
+/// Returns the finding if the configuration has no switch.
 pub(super) fn no_switches(posts: bool) -> Vec<Finding> {
     let mut findings = Findings::about("switches");
     let cure = "add a section [[freeswitch]] with its address and password";
     if posts {
-        let what = "none is followed, so no document of a call is ever posted, though a flow has its webhook enabled";
+        let what = "no switch is configured, so no document is ever posted, though a flow has its webhook enabled";
         findings.warn("configured", what, cure);
     } else {
         findings.note(
             "configured",
-            "none is followed: calls are taken over, and no documents are made",
+            "no switch is configured: calls are taken over, and no documents are made",
             cure,
         );
     }
     findings.list()
 }
 
-/// Asks one switch and judges what it says.
+/// Queries one switch and judges its answers.
 pub(super) async fn examine(
     switch: &Switch,
     expected: &ExpectedSetup,
@@ -62,22 +62,22 @@ pub(super) async fn examine(
     .await
     .is_err()
     {
-        let what = format!("it did not answer every question within {within:?}");
+        let what = format!("it did not answer every query within {within:?}");
         findings.warn(
             "answers",
             what,
-            "is it overloaded? ask again with a longer --timeout",
+            "check whether it is overloaded, and run doctor again with a longer --timeout",
         );
     }
     if let Some(why) = &answers.broken {
-        let what = format!("the connection ended before every question was answered: {why}");
-        findings.warn("answers", what, "look at the switch's log");
+        let what = format!("the connection ended before every query was answered: {why}");
+        findings.warn("answers", what, "see the switch's log");
     }
     judge(switch, expected, &answers, &mut findings);
     findings.list()
 }
 
-/// Everything that follows from the answers.
+/// Adds all findings that follow from the answers.
 fn judge(switch: &Switch, expected: &ExpectedSetup, answers: &Answers, findings: &mut Findings) {
     core::version(answers, findings);
     core::state(answers, expected, findings);
@@ -91,7 +91,7 @@ fn judge(switch: &Switch, expected: &ExpectedSetup, answers: &Answers, findings:
     recordings::judge(answers, expected, findings);
 }
 
-/// A connection that took the password, and whether it is to this machine.
+/// Connects and logs in. Returns the connection and whether the switch is on this machine.
 async fn reach(
     switch: &Switch,
     within: Duration,
@@ -112,7 +112,7 @@ async fn reach(
     let connected = match net::connect(&resolved.value, within).await {
         Ok(connected) => connected,
         Err(why) => {
-            let cure = "start FreeSWITCH with mod_event_socket; look at listen-ip and listen-port of event_socket.conf, and at firewalls";
+            let cure = "start FreeSWITCH with mod_event_socket; check listen-ip and listen-port of event_socket.conf, and firewalls";
             findings.fault("reachable", format!("cannot connect: {why}"), cure);
             return None;
         }
@@ -125,7 +125,7 @@ async fn reach(
             let took = millis(connected.took + began.elapsed());
             findings.ok(
                 "reachable",
-                format!("it takes connections and the password ({took})"),
+                format!("it accepts connections and the password ({took})"),
             );
             Some((connection, same_machine))
         }
@@ -134,11 +134,11 @@ async fn reach(
             None
         }
         Err(_) => {
-            let what = format!("it takes connections and says nothing within {within:?}");
+            let what = format!("it accepts connections and sends nothing within {within:?}");
             findings.fault(
                 "reachable",
                 what,
-                "is FreeSWITCH at this port, and not overloaded?",
+                "check that FreeSWITCH listens at this port and is not overloaded",
             );
             None
         }
@@ -154,18 +154,22 @@ fn is_same_machine(stream: &TcpStream) -> bool {
 fn refused(error: &Error, findings: &mut Findings) {
     match error {
         Error::Denied { .. } => {
-            let what = "its ACL does not let this machine in";
-            let cure = "add this machine to the list that apply-inbound-acl of event_socket.conf names (without one: loopback only), then reloadacl";
+            let what = "its ACL does not admit this machine";
+            let cure = "add this machine to the list that apply-inbound-acl of event_socket.conf names (without one: loopback only), then run reloadacl";
             findings.fault("ACL", what, cure);
         }
         Error::BadPassword => {
-            let what = "it does not take the password";
-            let cure = "write the password of its event_socket.conf; the switch keeps the old one until the module is loaded again";
+            let what = "it rejects the password";
+            let cure = "set the password of its event_socket.conf; the switch keeps the old one until the module is reloaded";
             findings.fault("password", what, cure);
         }
         Error::Closed { .. } | Error::Cut { .. } | Error::Io(_) => {
-            let what = format!("it takes the connection and closes it: {error}");
-            findings.fault("reachable", what, "is FreeSWITCH at this port?");
+            let what = format!("it accepts the connection and closes it: {error}");
+            findings.fault(
+                "reachable",
+                what,
+                "check that FreeSWITCH listens at this port",
+            );
         }
         Error::Decode(_)
         | Error::UnexpectedReply
@@ -178,13 +182,13 @@ fn refused(error: &Error, findings: &mut Findings) {
             findings.fault(
                 "reachable",
                 what,
-                "write the port of mod_event_socket, 8021 unless listen-port says another",
+                "set the port of mod_event_socket, 8021 unless listen-port says another",
             );
         }
     }
 }
 
-/// Asks until there is nothing more to ask. What was answered stays when it is cut off.
+/// Sends queries until none is left. Answers so far stay in `answers` if the time ends.
 async fn run_queries(
     mut connection: Connection<TcpStream>,
     switch: &Switch,
@@ -206,11 +210,11 @@ async fn run_queries(
     }
 }
 
-/// What the switch says to one API command.
+/// Runs one API command and returns the reply.
 async fn run_api(connection: &mut Connection<TcpStream>, query: &str) -> Result<Reply, Error> {
     let (name, args) = query.split_once(' ').unwrap_or((query, ""));
     let Ok(command) = Command::api(name, args) else {
-        // What the switch said before cannot be said back to it.
+        // A query made from the switch's own answers may hold characters that no command can have.
         return Ok(Reply::NotSendable);
     };
     let ticket = connection.queue(&command);

@@ -1,4 +1,4 @@
-//! What callers hear on hold: whether the switch has it.
+//! Checks that the switch has the hold music of the webhooks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_service::call_control::HoldMusic;
 
-/// The switch's own music, as `playback` is given it.
+/// The switch's own music, as `playback` gets it.
 const OF_SWITCH: &str = "${hold_music}";
 
 /// FreeSWITCH's formats of sound files and the module of each.
@@ -24,10 +24,10 @@ const FORMATS: [(&str, &str); 9] = [
     ("PCMA", "mod_native_file"),
 ];
 
-/// Sounds that are asked after.
+/// Most sounds that are checked.
 const MAX_SOUNDS: usize = 32;
 
-/// What a sound needs.
+/// The kind of a sound, with what it needs.
 #[derive(Debug, PartialEq, Eq)]
 enum Sound<'a> {
     Tones,
@@ -44,7 +44,7 @@ fn sound(text: &str) -> Sound<'_> {
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
             "tone_stream" | "silence_stream" => Sound::Tones,
-            // "local_stream://moh/8000" names a rate of it.
+            // "local_stream://moh/8000" also names a rate.
             "local_stream" => Sound::Stream(rest.trim_matches('/')),
             _ => Sound::Other,
         };
@@ -62,7 +62,7 @@ fn sound(text: &str) -> Sound<'_> {
     }
 }
 
-/// Each sound with the webhooks that have it.
+/// Returns each sound with the webhooks that use it.
 fn sounds_by_webhook(expected: &ExpectedSetup) -> BTreeMap<&str, BTreeSet<&str>> {
     let mut sounds: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, webhook) in &expected.webhooks {
@@ -84,7 +84,8 @@ fn resolved<'a>(music: &'a str, answers: &'a Answers) -> &'a str {
     }
 }
 
-/// FreeSWITCH: switch_ivr_play_say.c `switch_ivr_play_file` puts `sound_prefix` before a relative path.
+/// Returns a sound file's full path. FreeSWITCH: switch_ivr_play_say.c `switch_ivr_play_file` puts
+/// `sound_prefix` before a relative path.
 fn full_path(path: &str, answers: &Answers) -> Option<String> {
     if path.starts_with('/') {
         return Some(path.to_owned());
@@ -94,7 +95,7 @@ fn full_path(path: &str, answers: &Answers) -> Option<String> {
         .map(|prefix| format!("{prefix}/{path}"))
 }
 
-/// What each sound needs to be asked.
+/// Returns the queries that each sound needs.
 pub(super) fn queries(answers: &Answers, expected: &ExpectedSetup) -> Vec<String> {
     let mut queries = Vec::new();
     for music in sounds_by_webhook(expected).into_keys().take(MAX_SOUNDS) {
@@ -142,7 +143,7 @@ fn judge_sound(text: &str, webhook_names: &str, answers: &Answers, findings: &mu
         Sound::File { path, module } => judge_file(path, module, webhook_names, answers, findings),
         Sound::Other => {
             let what = format!(
-                "{} ({webhook_names}) is nothing that can be looked for",
+                "{} ({webhook_names}) cannot be checked from here",
                 shortened(text)
             );
             findings.note("hold music", what, "dial a number that plays it");
@@ -165,7 +166,7 @@ fn judge_stream(
             "{} ({webhook_names}): the switch has no stream at all",
             shortened(text)
         );
-        let cure = "describe one in local_stream.conf; its folder needs a sound file";
+        let cure = "add one to local_stream.conf; its folder needs a sound file";
         return findings.fault("hold music", what, cure);
     };
     // FreeSWITCH: mod_local_stream.c `local_stream_file_open` looks for NAME/RATE, NAME, default.
@@ -173,14 +174,14 @@ fn judge_stream(
         .lines()
         .filter_map(|line| line.split(',').next())
         .collect();
-    let has = |sounds: &str| {
+    let has = |wanted: &str| {
         let of_rate = |name: &str| {
-            name.strip_prefix(sounds)
+            name.strip_prefix(wanted)
                 .is_some_and(|rest| rest.starts_with('/'))
         };
-        names.iter().any(|name| *name == sounds || of_rate(name))
+        names.iter().any(|name| *name == wanted || of_rate(name))
     };
-    let cure = "describe it in local_stream.conf, or name one that is there";
+    let cure = "add it to local_stream.conf, or name a stream that exists";
     let there = names.join(", ");
     if has(name) {
         findings.ok(
@@ -210,10 +211,10 @@ fn judge_file(
     }
     let Some(whole) = full_path(path, answers) else {
         let what = format!(
-            "where {} ({webhook_names}) is below is not known",
+            "{} ({webhook_names}) cannot be found: sound_prefix is not known",
             shortened(path)
         );
-        return findings.note("hold music", what, "write its whole path");
+        return findings.note("hold music", what, "set its full path");
     };
     match answers.output(&file_exists(&whole)) {
         Some("true") => findings.ok(
@@ -228,12 +229,12 @@ fn judge_file(
             findings.fault(
                 "hold music",
                 what,
-                "put it there, readable for the switch's user, or name another",
+                "put the file there, readable for the switch's user, or name another",
             );
         }
         _ => findings.info(
             "hold music",
-            format!("whether {} is there is not known", shortened(&whole)),
+            format!("it is not known whether {} exists", shortened(&whole)),
         ),
     }
 }
@@ -246,7 +247,7 @@ fn missing_module(module: &str, text: &str, webhook_names: &str, findings: &mut 
     findings.fault("hold music", what, &load(module));
 }
 
-/// A tone's notes are long.
+/// Shortens a sound's text, since a tone's notes are long.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -296,7 +297,7 @@ mod tests {
                 ("file_exists /sounds/a.wav", there),
             ]
         };
-        for ((level, what), sounds, words) in [
+        for ((level, what), wanted, words) in [
             (
                 own(&[("global_getvar hold_music", "-ERR no reply")]),
                 Level::Fault,
@@ -368,7 +369,7 @@ mod tests {
             ),
             (all("http_cache://x", &[]), Level::Note, "http_cache"),
         ] {
-            assert_eq!(level, sounds, "{what}");
+            assert_eq!(level, wanted, "{what}");
             assert!(what.contains(words), "{what}");
         }
     }

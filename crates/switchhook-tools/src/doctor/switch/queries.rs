@@ -1,12 +1,13 @@
-//! What the switch is to be asked next, given what it has said: a pure function, so that
-//! the same table of canned answers drives asking and judging.
+//! Chooses the next query from the answers so far. It is a pure function, so that tests drive
+//! queries and judging with one table of canned answers.
 
 use super::answers::{Answers, global_query};
 use super::modules::MODULES;
 use super::{cdr, event_socket, music, recordings};
 use crate::doctor::{ExpectedSetup, Switch, dialplan};
 
-/// Asked of every switch, in this order; the dialplan last, since it is the largest.
+/// Sent to every switch in this order, after the queries for modules. The dialplan is last because it
+/// is the largest.
 const ALWAYS: [&str; 7] = [
     "version",
     "strmicroepoch",
@@ -17,7 +18,7 @@ const ALWAYS: [&str; 7] = [
     dialplan::DIALPLAN,
 ];
 
-/// The next question that has no answer yet.
+/// Returns the next query without an answer, or `None` if there is none.
 pub(super) fn next(answers: &Answers, switch: &Switch, expected: &ExpectedSetup) -> Option<String> {
     let modules = MODULES
         .iter()

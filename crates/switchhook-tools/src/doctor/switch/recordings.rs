@@ -1,4 +1,4 @@
-//! Whether the switch records to the folder that is published.
+//! Checks whether the switch records to the published folder.
 
 use std::path::Path;
 
@@ -6,15 +6,16 @@ use super::answers::{Answers, global_query};
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
-/// Where dialplans record to: the variable of the shipped configuration, then the switch's own.
+/// The variables that name the dialplan's recording folder: the shipped configuration's, then the
+/// switch's own.
 const FOLDER_VARIABLES: [&str; 2] = ["recordings_folder", "recordings_dir"];
 
-/// Whether a file or folder is there, as the switch sees it.
+/// Returns the query whether the switch sees a file or folder.
 fn exists(path: &Path) -> String {
     format!("file_exists {}", path.display())
 }
 
-/// What is to be asked of it.
+/// Returns the queries about the folder.
 pub(super) fn queries(expected: &ExpectedSetup) -> Vec<String> {
     let Some(recorded) = &expected.recordings else {
         return Vec::new();
@@ -27,7 +28,7 @@ pub(super) fn queries(expected: &ExpectedSetup) -> Vec<String> {
         .collect()
 }
 
-/// What follows from the answers.
+/// Adds the findings that follow from the answers.
 pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
     let Some(recorded) = &expected.recordings else {
         return;
@@ -36,7 +37,7 @@ pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
     let shown = folder.display();
     let is_there = |path: &Path| answers.output(&exists(path)).map(|output| output == "true");
     if is_there(folder) == Some(false) {
-        let cure = "write recordings.….switch_folder as the switch calls the folder";
+        let cure = "set switch_folder in [recordings] to the folder's path on the switch";
         return findings.fault("recordings", format!("the switch has no {shown}"), cure);
     }
     let sample = recorded.sample.as_deref();
@@ -45,17 +46,17 @@ pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
         Some((name, true)) => {
             findings.ok(
                 "recordings",
-                format!("the switch sees {name} in {shown}, as we do"),
+                format!("the switch sees {name} in {shown}, as this machine does"),
             );
         }
         Some((name, false)) => {
-            let what = format!("the switch does not see {name} in {shown}, which is there for us");
-            let cure = "mount the switch's own folder, and write switch_folder as it calls it";
+            let what = format!("the switch does not see {name} in {shown}, and this machine does");
+            let cure = "mount the switch's own folder here, and set switch_folder to its path on the switch";
             findings.warn("recordings", what, cure);
         }
         None => findings.info(
             "recordings",
-            format!("whether {shown} is the folder that we have shows with the first recording"),
+            format!("the first recording will show whether {shown} is the folder of this machine"),
         ),
     }
     let own = FOLDER_VARIABLES
@@ -64,8 +65,7 @@ pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
     let own = own.map(|(name, own)| (name, Path::new(own)));
     if let Some((name, own)) = own.filter(|(_, own)| !own.starts_with(folder)) {
         let what = format!("its {name} is {}, outside of {shown}", own.display());
-        let cure =
-            "what a dialplan records there has no link; record to the folder that is published";
+        let cure = "record to the published folder: a recording in another folder gets no link";
         findings.note("recordings", what, cure);
     }
 }
@@ -118,7 +118,7 @@ mod tests {
                 vec![there, (file, "true"), (own, "/usr/recordings")],
                 vec![Level::Ok, Level::Note],
             ),
-            // It was not asked, or does not say.
+            // The query was not sent or has no answer.
             (Some("a.wav"), vec![], vec![Level::Note]),
         ] {
             assert_eq!(levels(sample, &answers), expected, "{answers:?}");

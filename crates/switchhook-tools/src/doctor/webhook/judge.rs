@@ -1,4 +1,4 @@
-//! What was seen of a webhook as findings.
+//! Turns the result of a probe into findings.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::doctor::net::millis;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_webhook::client::Delivery;
 
-/// `timeout`: how long a caller would wait.
+/// Returns the findings about one webhook. `timeout` is the longest time that a caller waits.
 pub(in crate::doctor) fn judge(
     name: &str,
     timeout: Duration,
@@ -16,7 +16,7 @@ pub(in crate::doctor) fn judge(
 ) -> Vec<Finding> {
     let mut findings = Findings::about(format!("webhook {name}"));
     let Some(authority) = &probed.authority else {
-        let what = "where it is stands in a variable of the call";
+        let what = "not checked: its host comes from a variable of the call";
         findings.info("address", what);
         return findings.list();
     };
@@ -34,7 +34,7 @@ pub(in crate::doctor) fn judge(
     judge_connection(target, probed, &mut findings);
     judge_tls(authority, probed, &mut findings);
     if probed.proxy.is_some() && probed.answer.is_none() {
-        let what = format!("what lies behind the proxy was not tried, {authority} neither");
+        let what = format!("{authority} was not checked: it is behind the proxy");
         findings.note(
             "proxy",
             what,
@@ -83,7 +83,8 @@ fn judge_connection(target: &str, probed: &ProbeResult, findings: &mut Findings)
         ),
         Some(Err(why)) => {
             let what = format!("cannot connect to {target}: {why}");
-            let cure = "start its server, correct the URL's host and port, or let the firewalls between let it through";
+            let cure =
+                "start its server, correct the URL's host and port, or open the firewalls between";
             findings.fault("connect", what, cure);
         }
         None => {}
@@ -109,13 +110,13 @@ fn judge_tls(authority: &str, probed: &ProbeResult, findings: &mut Findings) {
     }
 }
 
-/// `wanted`: the webhook's `http2_streams`.
+/// Compares the streams that the server allows with the webhook's `http2_streams`, `wanted`.
 fn judge_streams(authority: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
     match allowed {
         Some(allowed) if allowed < wanted => {
             let what = format!(
                 "{authority} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
-                 what is more waits there for others to be answered"
+                 further requests wait until others are answered"
             );
             let cure = format!("set http2_streams = {allowed} for this webhook");
             findings.warn("HTTP/2", what, &cure);
@@ -130,17 +131,17 @@ fn judge_streams(authority: &str, allowed: Option<usize>, wanted: usize, finding
     }
 }
 
-/// By rustls's names for what is wrong with a certificate.
+/// Returns the cure for a TLS failure, by the words of rustls for it.
 fn cure_of_tls(why: &str) -> &'static str {
     if why.contains("UnknownIssuer") {
-        "add the authority that signed its certificate to this machine's trusted ones, and let the server send its intermediate certificates"
+        "add the authority that signed its certificate to this machine's trusted ones, and make the server send its intermediate certificates"
     } else if why.contains("xpired") || why.contains("NotValidYet") || why.contains("not valid yet")
     {
-        "renew its certificate, and look at both clocks"
+        "renew its certificate, and check both clocks"
     } else if why.contains("NotValidForName") || why.contains("not valid for name") {
         "use a host name of its certificate in the URL"
     } else {
-        "is it an https server at that port?"
+        "check that an https server listens at that port"
     }
 }
 
@@ -162,16 +163,16 @@ fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &
         }
         200..=299 => findings.ok("answer", what),
         300..=399 => {
-            let cure = "write the URL that it redirects to: redirects are not followed";
+            let cure = "set the URL that it redirects to: redirects are not followed";
             findings.warn("answer", what, cure);
         }
         404 | 405 | 410 | 501 => {
             findings.info(
                 "answer",
-                format!("{what}; whether it takes the webhook's own request this does not tell"),
+                format!("{what}; this does not show whether it accepts the webhook's own request"),
             );
         }
-        500.. => findings.warn("answer", what, "look at its server's log"),
+        500.. => findings.warn("answer", what, "see the server's log"),
         _ => findings.info("answer", what),
     }
 }
@@ -183,8 +184,8 @@ fn judge_failure(authority: &str, failure: &Failure, findings: &mut Findings) {
     );
     let cure = match failure.reason {
         Reason::AuthenticationFailure => "correct the webhook's auth, or the proxy's",
-        Reason::Timeout => "a HEAD request took longer than a caller is kept; look at its server",
-        Reason::InvalidResponse => "is it an HTTP server at that port?",
+        Reason::Timeout => "the HEAD request took longer than a caller waits; see the server's log",
+        Reason::InvalidResponse => "check that an HTTP server listens at that port",
         Reason::InvalidRequest
         | Reason::ConnectionFailure
         | Reason::BlockedAddress
@@ -192,12 +193,12 @@ fn judge_failure(authority: &str, failure: &Failure, findings: &mut Findings) {
         | Reason::InvalidResponseMap
         | Reason::HttpStatus
         | Reason::CircuitOpen
-        | Reason::Overloaded => "look at its server's log, or at the proxy's",
+        | Reason::Overloaded => "see the log of the server, or of the proxy",
     };
     findings.fault("answer", what, cure);
 }
 
-/// The part of a caller's time that is gone before the request is sent.
+/// Warns if most of the caller's time passes before the request is sent.
 fn judge_time(timeout: Duration, probed: &ProbeResult, findings: &mut Findings) {
     let took = |step: Option<Duration>| step.unwrap_or_default();
     let of = |step: &Option<Result<Duration, String>>| {
@@ -210,13 +211,13 @@ fn judge_time(timeout: Duration, probed: &ProbeResult, findings: &mut Findings) 
         + took(handshake.map(|step| step.took));
     if before > timeout / 2 {
         let what = format!(
-            "{} of its timeout of {timeout:?} are gone before the request is sent",
+            "{} of its timeout of {timeout:?} pass before the request is sent",
             millis(before)
         );
         findings.warn(
             "time",
             what,
-            "give it a longer timeout, or a server that is nearer",
+            "set a longer timeout, or use a server that is nearer",
         );
     }
 }

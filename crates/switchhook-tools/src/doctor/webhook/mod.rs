@@ -1,4 +1,4 @@
-//! A webhook as far as it can be tried without a call.
+//! Probes a webhook without a call: address, connection, TLS, and a HEAD request if allowed.
 
 mod judge;
 mod tls;
@@ -19,25 +19,26 @@ use switchhook_webhook::{Prepared, Webhook};
 pub(super) use judge::judge;
 use tls::Handshake;
 
-/// What was seen of a webhook, each step only when the one before it went well.
+/// The result of a probe. A step is `None` if an earlier one failed.
 #[derive(Debug, Default)]
 pub(super) struct ProbeResult {
-    /// `host:port`; `None` when the host stands in a variable or the sample is no URL.
+    /// `host:port`; `None` if the host comes from a variable or the sample is no URL.
     authority: Option<String>,
-    /// The egress rule's word on the URL or on an address.
+    /// Why an egress rule blocks the URL or an address.
     blocked: Option<Blocked>,
-    /// The proxy's `host:port`, when there is one: then it is what was connected to.
+    /// The proxy's `host:port`; if set, the probe connected to the proxy.
     proxy: Option<String>,
     resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
     tls: Option<Result<Handshake, String>>,
-    /// What `http2_streams` asks for.
+    /// The webhook's `http2_streams`.
     streams: usize,
-    /// What a HEAD request was answered.
+    /// The answer to the HEAD request.
     answer: Option<Result<Delivery, Failure>>,
 }
 
-/// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `send_head`.
+/// Looks up the webhook's address, connects and does the TLS handshake. Sends a HEAD request if
+/// `send_head` is set. Each step takes at most `within`, and no longer than the webhook's timeout.
 pub(super) async fn probe(
     webhook: &Webhook,
     client: &Client,
@@ -76,7 +77,7 @@ fn authority(url: &Url) -> Option<String> {
     ))
 }
 
-/// Nothing of the call's data but the `1` of the sample is in it.
+/// Returns the HEAD request. It has no call data: the sample URL has `1` for each variable.
 fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     let mut headers = HeaderMap::new();
     webhook.authorize(&mut headers);
@@ -88,7 +89,7 @@ fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     }
 }
 
-/// Whether all went well.
+/// Looks up, connects and does the handshake. Returns whether all steps succeeded.
 async fn reach(
     webhook: &Webhook,
     url: &Url,
@@ -139,17 +140,17 @@ async fn open(
             return false;
         }
     };
-    // Behind a proxy only a request could begin it.
+    // Behind a proxy TLS begins only with a request.
     if url.scheme() != "https" || probed.proxy.is_some() {
         return true;
     }
     let handshake = tls::handshake(webhook, stream, &server_name(url), within).await;
-    let well = handshake.is_ok();
+    let is_ok = handshake.is_ok();
     probed.tls = Some(handshake);
-    well
+    is_ok
 }
 
-/// An IPv6 address without its brackets.
+/// Returns the URL's host for TLS: an IPv6 address has no brackets there.
 fn server_name(url: &Url) -> String {
     match url.host() {
         Some(Host::Ipv6(address)) => address.to_string(),
