@@ -21,14 +21,14 @@ pub struct Exchange {
 
 impl Exchange {
     /// Waits for the turn, then gives the switch without any call.
-    pub async fn enter() -> Self {
+    pub async fn acquire() -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
         Self::at(Switch::shared, turn).await
     }
 
     /// The same with a switch that no other test has.
-    pub async fn of_its_own() -> Self {
+    pub async fn with_own_switch() -> Self {
         static OWN: Mutex<()> = Mutex::const_new(());
         Self::at(Switch::own, OWN.lock().await).await
     }
@@ -59,12 +59,12 @@ impl Exchange {
         static CALLS: AtomicUsize = AtomicUsize::new(0);
         let mark = format!("{}", CALLS.fetch_add(1, Ordering::Relaxed));
         // A loopback call has two ends; "-b" goes through the dialplan.
-        let order = format!(
+        let command = format!(
             "bgapi originate {{live_call={mark},switchhook={hosts},loopback_export='live_call,switchhook',\
              ignore_early_media=true,originate_timeout=60,origination_caller_id_number=919822003887}}\
              loopback/{number}/{context}/XML &park"
         );
-        self.control.order(&order).await;
+        self.control.send_command(&command).await;
         let is_mine = |event: &Event| {
             event.variable("live_call") == Some(&mark) && event.get("Channel-Name").ends_with("-b")
         };
@@ -79,7 +79,7 @@ impl Exchange {
     }
 }
 
-/// One call; hung up when it is dropped by the next test's [`Exchange::enter`].
+/// One call; hung up when it is dropped by the next test's [`Exchange::acquire`].
 pub struct Call<'x> {
     exchange: &'x Exchange,
     /// Unique-ID of the channel that the dialplan runs on.

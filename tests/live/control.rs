@@ -33,7 +33,7 @@ impl Control {
     }
 
     /// Any command, such as `bgapi`, whose reply says only that it was taken.
-    pub async fn order(&self, command: &str) {
+    pub async fn send_command(&self, command: &str) {
         let mut wire = self.0.lock().await;
         wire.send(command).await;
         wire.frame().await;
@@ -77,7 +77,7 @@ impl Event {
 
 /// Everything that happened on the switch since this began to listen.
 pub struct Events {
-    seen: Arc<Shared<Vec<Event>>>,
+    received: Arc<Shared<Vec<Event>>>,
     count: watch::Receiver<usize>,
     switch: &'static Switch,
 }
@@ -91,8 +91,8 @@ impl Events {
         )
         .await;
         wire.frame().await;
-        let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
-        let store = Arc::clone(&seen);
+        let (received, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
+        let store = Arc::clone(&received);
         tokio::spawn(async move {
             // A switch that is restarted says no more here.
             while let Some(frame) = wire.next().await {
@@ -106,7 +106,7 @@ impl Events {
             }
         });
         Self {
-            seen,
+            received,
             count,
             switch,
         }
@@ -137,14 +137,21 @@ impl Events {
 
     /// Every event that is `wanted` and has come until now.
     pub fn all(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
-        let seen = self.seen.lock().expect("no panic");
-        seen.iter().filter(|event| wanted(event)).cloned().collect()
+        let received = self.received.lock().expect("no panic");
+        received
+            .iter()
+            .filter(|event| wanted(event))
+            .cloned()
+            .collect()
     }
 
     fn find_from(&self, from: &mut usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
-        let seen = self.seen.lock().expect("no panic");
-        let found = seen[*from..].iter().find(|event| wanted(event)).cloned();
-        *from = seen.len();
+        let received = self.received.lock().expect("no panic");
+        let found = received[*from..]
+            .iter()
+            .find(|event| wanted(event))
+            .cloned();
+        *from = received.len();
         found
     }
 }

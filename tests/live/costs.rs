@@ -56,7 +56,7 @@ impl Use {
 }
 
 /// A way to wait for an answer.
-struct Way {
+struct WaitMethod {
     name: &'static str,
     /// Where a call is transferred to.
     to: String,
@@ -75,8 +75,8 @@ fn answered_itself(event: &Event) -> bool {
 }
 
 /// On a switch of its own: memory that was freed before would be used again.
-async fn measure(way: &Way, receiver: &Receiver) {
-    let exchange = Exchange::of_its_own().await;
+async fn measure(method: &WaitMethod, receiver: &Receiver) {
+    let exchange = Exchange::with_own_switch().await;
     let (switch, control) = (exchange.switch, &exchange.control);
     control.api("load mod_curl").await;
     let service = Service::parking(switch, receiver, WEBHOOK).await;
@@ -88,10 +88,10 @@ async fn measure(way: &Way, receiver: &Receiver) {
     }
     let before = Use::of(switch);
     for call in &calls {
-        let order = format!("uuid_transfer {} {}", call.uuid, way.to);
+        let order = format!("uuid_transfer {} {}", call.uuid, method.to);
         control.api(&order).await;
     }
-    receiver.asked("/hold/quiet", CALLERS).await;
+    receiver.requested("/hold/quiet", CALLERS).await;
     // This is what is measured: that they wait.
     tokio::time::sleep(WAIT).await;
     let waiting = Use::of(switch);
@@ -99,14 +99,14 @@ async fn measure(way: &Way, receiver: &Receiver) {
     receiver.release("/hold/quiet");
     let mut last = Duration::ZERO;
     for call in &calls {
-        let on = call.wait("the way on", way.gone_on).await;
+        let on = call.wait("the way on", method.gone_on).await;
         last = last.max(on.arrived.duration_since(released));
     }
     let after = Use::of(switch);
     let each = |more: u64| more as f64 / CALLERS as f64;
     println!(
         "| {} | {:.2} MB | {:.2} | {:.1} ms | {} ms |",
-        way.name,
+        method.name,
         each(waiting.memory_kib.saturating_sub(before.memory_kib)) / 1024.0,
         each(waiting.threads.saturating_sub(before.threads)),
         each(after.cpu_ms.saturating_sub(before.cpu_ms)),
@@ -141,9 +141,9 @@ async fn what_a_waiting_call_costs_the_switch_beyond_the_call_itself() {
     ];
     for (name, to, gone_on) in ways {
         let receiver = Receiver::start().await;
-        receiver.tell("/hold/quiet", "{}");
+        receiver.set_answer("/hold/quiet", "{}");
         let to = to.replace("RECEIVER", &receiver.address);
-        let way = Way { name, to, gone_on };
-        measure(&way, &receiver).await;
+        let method = WaitMethod { name, to, gone_on };
+        measure(&method, &receiver).await;
     }
 }

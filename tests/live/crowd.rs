@@ -69,10 +69,10 @@ fn key<'d>(document: &'d Value, name: &str) -> Option<&'d str> {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn of_200_calls_at_20_a_second_every_line_is_right_and_every_document_there_once() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
-    receiver.tell("/rubbish", "<html>");
+    receiver.set_answer("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
+    receiver.set_answer("/rubbish", "<html>");
     let service = Service::following(exchange.switch, &receiver, "").await;
     call_all(exchange.switch).await;
     let documents = receiver.documents(CALLS).await;

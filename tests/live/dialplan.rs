@@ -11,7 +11,7 @@ const NOBODY: &str = "127.0.0.1:9";
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn dialling_0_sounds_and_answers() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("0", NOBODY).await;
     call.wait("answer", |event| event.name() == "CHANNEL_ANSWER")
         .await;
@@ -26,7 +26,7 @@ async fn dialling_0_sounds_and_answers() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn when_nobody_listens_the_call_takes_line_1_with_the_failure_of_the_hook() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("7021", "127.0.0.1:1").await;
     let line = call.line_of("failed").await;
     assert_eq!(line.number, "1");
@@ -39,7 +39,7 @@ async fn when_nobody_listens_the_call_takes_line_1_with_the_failure_of_the_hook(
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_way_out_of_the_hook_does_not_reach_a_call_that_has_gone_on() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("ask-lookup-within-1-then-kept", NOBODY).await;
     let line = call.line_of("kept").await;
     assert_eq!(line.variable("flow.way_out"), None);
@@ -63,7 +63,7 @@ async fn the_way_out_of_the_hook_does_not_reach_a_call_that_has_gone_on() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothing_more() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let silent = listener.local_addr().expect("its number").to_string();
     let call = exchange
@@ -88,7 +88,7 @@ async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothin
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_hook_tries_the_services_in_the_order_of_the_list() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let second = listener.local_addr().expect("its number").to_string();
     let call = exchange.dial("7023", &second).await;

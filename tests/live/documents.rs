@@ -85,9 +85,9 @@ fn sort_keys(document: &mut Value) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn customer_and_agent_recorded() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let _service = Service::following(exchange.switch, &receiver, "").await;
     let agent = Phone::registered(exchange.switch, "1001").await;
     let customer = Phone::new(exchange.switch, CUSTOMER).await;
@@ -135,7 +135,7 @@ async fn customer_and_agent_recorded() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_recording_is_uploaded_before_its_document_is_posted() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let recordings = exchange.switch.folder.join("run/recordings");
     std::fs::create_dir_all(&recordings).expect("a folder");
@@ -147,11 +147,11 @@ async fn a_recording_is_uploaded_before_its_document_is_posted() {
     );
     let _service = Service::publishing(exchange.switch, &receiver, &upload).await;
     let file = recordings.join("uploaded+by-a_test.wav");
-    let order = format!(
+    let command = format!(
         "bgapi originate {{origination_caller_id_number={CUSTOMER}}}loopback/7002/phones &record({})",
         file.display()
     );
-    exchange.control.order(&order).await;
+    exchange.control.send_command(&command).await;
     while std::fs::metadata(&file).map_or(0, |file| file.len()) < 16_000 {
         tokio::task::yield_now().await;
     }
@@ -176,9 +176,9 @@ async fn a_recording_is_uploaded_before_its_document_is_posted() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_inbound_call_keeps_the_numbers_that_it_came_with_through_hook_and_transfers() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let _service = Service::following(exchange.switch, &receiver, "").await;
     let customer = Phone::new(exchange.switch, CUSTOMER).await;
     customer.dial("7001").await;

@@ -54,10 +54,10 @@ pub const FAILURES: [Failure; 9] = [
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn each_failure_of_a_webhook_takes_line_1_with_its_reason_and_a_sentence() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/rubbish", "<html>");
-    receiver.tell("/partial", r#"{"customer":{}}"#);
+    receiver.set_answer("/rubbish", "<html>");
+    receiver.set_answer("/partial", r#"{"customer":{}}"#);
     let service = Service::start(&receiver).await;
     for failure in FAILURES {
         let call = exchange.dial(failure.number, &service.address).await;
@@ -113,7 +113,7 @@ impl Failure {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_unknown_webhook_is_named_in_the_sentence() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start(&receiver).await;
     let call = exchange
@@ -141,11 +141,16 @@ breaker = { failures = 2, pause = "4s" }
 "#;
 
 /// A webhook that does not answer, then does: callers in vain, one who is on line 1 at once, and
-/// one who finds it well. `way`: how they are handed over, `ask` or `park`.
-async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Receiver, way: &str) {
+/// one who finds it well. `hook`: how they are handed over, `ask` or `park`.
+async fn circuit_opens_and_closes(
+    exchange: &Exchange,
+    service: &Service,
+    receiver: &Receiver,
+    hook: &str,
+) {
     let dial = async || {
         let call = exchange
-            .dial(&format!("{way}-frail"), &service.address)
+            .dial(&format!("{hook}-frail"), &service.address)
             .await;
         let line = call.line_of("frail").await;
         call.hang_up().await;
@@ -155,8 +160,8 @@ async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Rece
     for _ in 0..2 {
         assert_eq!(reason(&dial().await).as_deref(), Some("TIMEOUT"));
     }
-    let resting = "switchhook_circuit_open{webhook=\"frail\"}";
-    service.await_metric(&format!("{resting} 1")).await;
+    let open_metric = "switchhook_circuit_open{webhook=\"frail\"}";
+    service.await_metric(&format!("{open_metric} 1")).await;
     let line = dial().await;
     assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
     assert_eq!(
@@ -181,40 +186,40 @@ async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Rece
         2,
         "the third asked nobody"
     );
-    receiver.tell("/hold/frail", "{}");
+    receiver.set_answer("/hold/frail", "{}");
     receiver.release("/hold/frail");
-    let healed = loop {
+    let closed = loop {
         let line = dial().await;
         if line.number == "0" {
             break line;
         }
         assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
     };
-    assert_eq!(healed.key("response_status"), Some("SUCCESS"));
-    assert_eq!(healed.key("error_reason"), None);
+    assert_eq!(closed.key("response_status"), Some("SUCCESS"));
+    assert_eq!(closed.key("error_reason"), None);
     assert_eq!(
         receiver.count_of("/hold/frail"),
         3,
         "one asked it, and it answered"
     );
-    service.await_metric(&format!("{resting} 0")).await;
+    service.await_metric(&format!("{open_metric} 0")).await;
     assert_eq!(dial().await.number, "0");
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_webhook_that_fails_in_a_row_rests_and_one_caller_finds_it_well_again() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, FRAIL).await;
-    rests_and_heals(&exchange, &service, &receiver, "ask").await;
+    circuit_opens_and_closes(&exchange, &service, &receiver, "ask").await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_webhook_of_parked_calls_rests_and_heals_alike() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::parking(exchange.switch, &receiver, FRAIL).await;
-    rests_and_heals(&exchange, &service, &receiver, "park").await;
+    circuit_opens_and_closes(&exchange, &service, &receiver, "park").await;
 }

@@ -22,8 +22,8 @@ use super::switch::Switch;
 const LEARNT: &str = "learnt_key = \"learnt\"\n";
 
 /// A second service, with a store of its own, that follows all the time.
-async fn verifier(switch: &Switch, receiver: &Receiver) -> Service {
-    receiver.tell("/witness", "");
+async fn observer(switch: &Switch, receiver: &Receiver) -> Service {
+    receiver.set_answer("/witness", "");
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/witness", &address, "");
     let service = Service::start_with(receiver, &more).await;
@@ -62,20 +62,20 @@ fn folder_of(switch: &Switch) -> String {
 }
 
 /// What the two say must be the same, but for how it was learnt.
-async fn are_the_same(receiver: &Receiver, documents: usize) {
+async fn assert_same_documents(receiver: &Receiver, documents: usize) {
     let of = |path: &'static str| async move {
         let mut all = receiver.documents_at(path, documents).await;
         all.sort_by_key(|document| document["phonon-uuid"].to_string());
         all
     };
-    let (mut repaired, mut seen) = (of("/calls").await, of("/witness").await);
-    for (repaired, seen) in repaired.iter_mut().zip(&mut seen) {
+    let (mut repaired, mut observed) = (of("/calls").await, of("/witness").await);
+    for (repaired, observed) in repaired.iter_mut().zip(&mut observed) {
         let learnt = |document: &mut Value| document["learnt"].take();
-        assert_eq!(learnt(seen), "full", "{seen:#}");
+        assert_eq!(learnt(observed), "full", "{observed:#}");
         assert_eq!(learnt(repaired), "reconciled", "{repaired:#}");
         sort_keys(repaired);
-        sort_keys(seen);
-        assert_eq!(repaired, seen, "{repaired:#}\n{seen:#}");
+        sort_keys(observed);
+        assert_eq!(repaired, observed, "{repaired:#}\n{observed:#}");
     }
 }
 
@@ -125,11 +125,11 @@ async fn all_are_down(exchange: &Exchange, legs: usize) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witness() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/calls", &address, &folder_of(switch));
     let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -145,17 +145,17 @@ async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witn
     all_are_down(&exchange, 3).await;
     receiver.documents_at("/witness", 2).await;
     service.start_again().await;
-    are_the_same(&receiver, 2).await;
+    assert_same_documents(&receiver, 2).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witness() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let more = settings("/calls", &cable.address, &folder_of(switch));
     let service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -169,18 +169,18 @@ async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witne
     short_call(&exchange).await;
     all_are_down(&exchange, 3).await;
     receiver.documents_at("/witness", 2).await;
-    cable.mend();
-    are_the_same(&receiver, 2).await;
+    cable.restore();
+    assert_same_documents(&receiver, 2).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_end() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let helper = Service::start_on(switch.service, &receiver).await;
     let agent = Phone::registered(switch, "1001").await;
     let customer = Phone::new(switch, "4930111").await;
@@ -195,16 +195,16 @@ async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_e
     service.await_metric(&dumped).await;
     agent.hang_up(&talking).await;
     customer.is_hung_up().await;
-    are_the_same(&receiver, 1).await;
+    assert_same_documents(&receiver, 1).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn records_that_the_switch_posts_are_stored_and_told() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    let _witness = verifier(switch, &receiver).await;
+    let _witness = observer(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let posts = "name = \"fs1\"\njson_cdr_post = true\n\
                  json_cdr_auth = { username = \"fs1\", password = \"of the lab\" }";
@@ -220,7 +220,7 @@ async fn records_that_the_switch_posts_are_stored_and_told() {
     exchange.control.api("reload mod_json_cdr").await;
     cable.cut();
     short_call(&exchange).await;
-    are_the_same(&receiver, 1).await;
+    assert_same_documents(&receiver, 1).await;
     switch.restore("json_cdr.xml", &before);
     exchange.control.api("reloadxml").await;
     exchange.control.api("reload mod_json_cdr").await;
@@ -241,10 +241,10 @@ async fn arrive(exchange: &Exchange, hosts: &str) -> usize {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let stand_in = Service::start(&receiver).await;
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/calls", &address, &folder_of(switch));
@@ -286,7 +286,7 @@ impl Cable {
             while let Ok((near, _)) = listener.accept().await {
                 // Cut: whoever connects is let go at once.
                 if *watched.borrow() {
-                    ways.spawn(way(near, port, watched.subscribe()));
+                    ways.spawn(carry(near, port, watched.subscribe()));
                 }
             }
         });
@@ -297,12 +297,12 @@ impl Cable {
         self.whole.send_replace(false);
     }
 
-    fn mend(&self) {
+    fn restore(&self) {
         self.whole.send_replace(true);
     }
 }
 
-async fn way(mut near: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
+async fn carry(mut near: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
     let far = TcpStream::connect(("127.0.0.1", port)).await;
     let mut far = far.expect("the switch");
     tokio::select! {

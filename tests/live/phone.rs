@@ -7,7 +7,7 @@ use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::ear::Ear;
+use super::rtp_receiver::RtpReceiver;
 use super::sip::{Dialog, Message};
 use super::switch::Switch;
 
@@ -19,7 +19,7 @@ const PASSWORD: &str = "switchhook";
 /// A phone with an account of the shipped configuration, or none.
 pub struct Phone {
     /// What it hears.
-    pub ear: Ear,
+    pub rtp_receiver: RtpReceiver,
     socket: UdpSocket,
     port: u16,
     account: &'static str,
@@ -32,7 +32,7 @@ impl Phone {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let port = socket.local_addr().expect("its number").port();
         Self {
-            ear: Ear::open(),
+            rtp_receiver: RtpReceiver::open(),
             socket,
             port,
             account,
@@ -165,7 +165,7 @@ impl Phone {
     }
 
     fn sdp(&self) -> String {
-        let rtp = self.ear.port;
+        let rtp = self.rtp_receiver.port;
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {rtp} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"

@@ -87,10 +87,10 @@ async fn are_the_same(
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn calls_recorded_on_a_real_switch_are_played_again_to_the_same_end() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/lookup", ANNA);
+    receiver.set_answer("/hold/slow", "{}");
     let folder = tempfile::tempdir().expect("a folder");
     let settings = format!(
         "[recorder]\nshare = 1.0\nfolder = \"{}\"\n",

@@ -147,7 +147,7 @@ fn every_number_of_the_shipped_dialplan_is_dialled_by_a_test() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn every_number_takes_the_line_that_it_shows_and_has_its_document() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     for (number, line, name, value) in LINES {
@@ -185,7 +185,7 @@ async fn every_number_takes_the_line_that_it_shows_and_has_its_document() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     let first = Phone::registered(exchange.switch, "1001").await;
@@ -217,7 +217,7 @@ async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn an_agents_desk_calls_a_customer_from_the_command_line() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     let customer = Phone::registered(exchange.switch, "1000").await;
@@ -225,7 +225,7 @@ async fn an_agents_desk_calls_a_customer_from_the_command_line() {
     // As the README has it, but for `fs_cli -x`.
     let order =
         "bgapi originate {flow.name=outbound,flow.key.leadid=HFC123}user/1000 7004 XML phones";
-    exchange.control.order(order).await;
+    exchange.control.send_command(order).await;
     let invite = customer.await_message("INVITE").await;
     let talk = customer.answer(&invite).await;
     customer.await_message("ACK").await;
@@ -249,7 +249,7 @@ async fn an_agents_desk_calls_a_customer_from_the_command_line() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn one_phone_calls_another_and_0_sounds() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     for account in ["1000", "1001", "1002"] {
         let called = Phone::registered(exchange.switch, account).await;
         let caller = Phone::new(exchange.switch, "1000").await;
@@ -265,8 +265,8 @@ async fn one_phone_calls_another_and_0_sounds() {
     phone.dial("0").await;
     let (_, dialog) = phone.is_answered().await;
     phone
-        .ear
-        .hears("the scale", |packets| {
+        .rtp_receiver
+        .wait_for_packets("the scale", |packets| {
             packets.iter().any(|packet| packet.sounds)
         })
         .await;

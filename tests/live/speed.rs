@@ -61,7 +61,7 @@ async fn runs(call: &Call<'_>, turn: &str, application: &str) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, &webhook("timed", "/hold/timed")).await;
     let service = format!("{}/timed", service.address);
@@ -70,13 +70,13 @@ async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
     let call = exchange.dial("0", &service).await;
     call.park().await;
     for (size, before) in [(256, 0), (4096, CALLS)] {
-        receiver.tell("/hold/timed", answer(size));
+        receiver.set_answer("/hold/timed", answer(size));
         let mut times = Vec::with_capacity(CALLS);
-        for asked in before + 1..=before + CALLS {
+        for requested in before + 1..=before + CALLS {
             receiver.hold("/hold/timed");
-            let turn = asked.to_string();
+            let turn = requested.to_string();
             hand_over(&exchange, &call, &turn, &service, port).await;
-            receiver.asked("/hold/timed", asked).await;
+            receiver.requested("/hold/timed", requested).await;
             runs(&call, &turn, "playback").await;
             let answered = Instant::now();
             receiver.release("/hold/timed");
@@ -125,12 +125,12 @@ async fn turns(listener: &TcpListener, service: &str) -> usize {
     }
     let ((from_switch, to_switch), (from_service, to_service)) =
         (switch.into_split(), service.into_split());
-    let (noted, mut seen) = mpsc::unbounded_channel();
+    let (noted, mut sides) = mpsc::unbounded_channel();
     tokio::spawn(carry(from_switch, to_service, Side::Switch, noted.clone()));
     tokio::spawn(carry(from_service, to_switch, Side::Service, noted));
     let mut turns = 0;
     let mut last = Side::Switch;
-    while let Some(side) = seen.recv().await {
+    while let Some(side) = sides.recv().await {
         turns += usize::from(side == Side::Service && last == Side::Switch);
         last = side;
     }
@@ -140,9 +140,9 @@ async fn turns(listener: &TcpListener, service: &str) -> usize {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_call_costs_two_round_trips_and_its_music_one_write_that_nobody_waits_for() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", answer(4096));
+    receiver.set_answer("/lookup", answer(4096));
     let service = Service::start_with(&receiver, &webhook("counted", "/lookup")).await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let hosts = proxy.local_addr().expect("its number").to_string();

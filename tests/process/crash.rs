@@ -48,13 +48,13 @@ fn serve(folder: &Path) -> Child {
 }
 
 /// A switch, a receiver and a folder with the configuration.
-struct Stage {
+struct Harness {
     switch: Port8021,
     inbox: Inbox,
     folder: TempDir,
 }
 
-impl Stage {
+impl Harness {
     async fn new(more: &str) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let folder = tempfile::tempdir().unwrap();
@@ -109,30 +109,30 @@ fn same(posts: &[Post]) -> (Value, usize) {
 
 #[tokio::test]
 async fn killed_between_hangup_and_its_details() {
-    let stage = Stage::new("").await;
-    let service = stage.serve().await;
-    let store = stage.store().await;
+    let harness = Harness::new("").await;
+    let service = harness.serve().await;
+    let store = harness.store().await;
     let call = bodies(CALL);
     let complete = "\"Event-Name\":\"CHANNEL_HANGUP_COMPLETE\"";
     let first = call.iter().position(|body| body.contains(complete));
     let (before, after) = call.split_at(first.unwrap());
-    stage.switch.play(before);
+    harness.switch.play(before);
     stored(&store, "hanging_up").await;
     kill(service).await;
-    let service = stage.serve().await;
-    stage.switch.play(after);
-    let posts = stage.inbox.wait(1).await;
+    let service = harness.serve().await;
+    harness.switch.play(after);
+    let posts = harness.inbox.wait(1).await;
     assert_eq!(same(&posts), (golden::documents(CALL)[0].clone(), 1));
     kill(service).await;
 }
 
 #[tokio::test]
 async fn killed_between_the_end_of_a_call_and_its_delivery() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Status(503));
-    let service = stage.serve().await;
-    let store = stage.store().await;
-    stage.switch.play(&bodies(CALL));
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Status(503));
+    let service = harness.serve().await;
+    let store = harness.store().await;
+    harness.switch.play(&bodies(CALL));
     while store
         .documents(&Filter::default(), 1)
         .await
@@ -142,9 +142,9 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
         tokio::task::yield_now().await;
     }
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
-    let service = stage.serve().await;
-    let posts = stage
+    harness.inbox.answers(Answer::Status(200));
+    let service = harness.serve().await;
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await).0, golden::documents(CALL)[0]);
@@ -154,12 +154,12 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
 /// Killed while it waits for the file, and once more between the upload and the post.
 #[tokio::test]
 async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
-    let stage = Stage::new("").await;
-    let folder = |name| stage.folder.path().join(name);
+    let harness = Harness::new("").await;
+    let folder = |name| harness.folder.path().join(name);
     for name in ["rec", "public"] {
         std::fs::create_dir(folder(name)).unwrap();
     }
-    let file = stage.folder.path().join("switchhook.toml");
+    let file = harness.folder.path().join("switchhook.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
     let upload = format!(
         "upload = {{ folder = \"{}\", switch_folder = \"/var/lib/freeswitch/recordings\", \
@@ -170,24 +170,24 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
     let template = "public_url = \"https://rec.example/{{ file_name }}\"";
     assert!(settings.contains(template));
     std::fs::write(&file, settings.replace(template, &upload)).unwrap();
-    stage.inbox.answers(Answer::Status(503));
+    harness.inbox.answers(Answer::Status(503));
 
-    let service = stage.serve().await;
-    let store = stage.store().await;
-    stage.switch.play(&bodies(CALL));
+    let service = harness.serve().await;
+    let store = harness.store().await;
+    harness.switch.play(&bodies(CALL));
     while store.unpublished().await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
     kill(service).await;
-    let service = stage.serve().await;
+    let service = harness.serve().await;
     assert_eq!(store.unpublished().await.unwrap(), 1);
     let name = "919879072567-20261123.wav";
     std::fs::write(folder("rec").join(name), "what was said").unwrap();
-    stage.inbox.wait(1).await;
+    harness.inbox.wait(1).await;
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
-    let service = stage.serve().await;
-    let posts = stage
+    harness.inbox.answers(Answer::Status(200));
+    let service = harness.serve().await;
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     let mut expected = golden::documents(CALL)[0].clone();
@@ -203,16 +203,16 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
 
 #[tokio::test]
 async fn killed_in_the_middle_of_a_delivery() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Hold);
-    let service = stage.serve().await;
-    stage.switch.play(&bodies(CALL));
-    stage.inbox.wait(1).await;
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Hold);
+    let service = harness.serve().await;
+    harness.switch.play(&bodies(CALL));
+    harness.inbox.wait(1).await;
     kill(service).await;
-    let service = stage.serve().await;
-    stage.inbox.wait(2).await;
-    stage.inbox.answers(Answer::Status(200));
-    let posts = stage
+    let service = harness.serve().await;
+    harness.inbox.wait(2).await;
+    harness.inbox.answers(Answer::Status(200));
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await), (golden::documents(CALL)[0].clone(), 2));
@@ -221,13 +221,13 @@ async fn killed_in_the_middle_of_a_delivery() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_at_first_gets_its_documents() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Status(503));
-    let service = stage.serve().await;
-    stage.switch.play(&bodies(CALL));
-    stage.inbox.wait(1).await;
-    stage.inbox.answers(Answer::Status(200));
-    let posts = stage
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Status(503));
+    let service = harness.serve().await;
+    harness.switch.play(&bodies(CALL));
+    harness.inbox.wait(1).await;
+    harness.inbox.answers(Answer::Status(200));
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await).0, golden::documents(CALL)[0]);
@@ -236,11 +236,11 @@ async fn a_receiver_that_is_down_at_first_gets_its_documents() {
 
 #[tokio::test]
 async fn a_second_service_on_the_same_file_is_refused() {
-    let stage = Stage::new("").await;
-    let service = stage.serve().await;
+    let harness = Harness::new("").await;
+    let service = harness.serve().await;
     let second = Command::new(env!("CARGO_BIN_EXE_switchhook"))
         .args(["serve", "--config"])
-        .arg(stage.folder.path().join("switchhook.toml"))
+        .arg(harness.folder.path().join("switchhook.toml"))
         .kill_on_drop(true)
         .output();
     let second = second.await.unwrap();
@@ -254,7 +254,7 @@ async fn a_second_service_on_the_same_file_is_refused() {
 }
 
 /// One call, on channels of its own.
-struct Played {
+struct PlayedCall {
     bodies: Vec<String>,
     golden: Value,
 }
@@ -274,7 +274,7 @@ fn playable() -> Vec<String> {
     names().into_iter().filter(fits).collect()
 }
 
-impl Played {
+impl PlayedCall {
     fn new(name: &str) -> Self {
         let (bodies, new) = anew(&bodies(name));
         let golden: Vec<Value> = serde_json::from_str(&renewed(&golden::text(name), &new)).unwrap();
@@ -313,33 +313,33 @@ fn destroyed(body: &str) -> Option<String> {
 /// Plays a part of a call, kills the service a moment later, and starts it again; the rest
 /// of the call comes after that, or ended while nobody listened.
 async fn crash(
-    stage: &Stage,
+    harness: &Harness,
     service: Child,
     store: &Store,
-    call: &Played,
+    call: &PlayedCall,
     random: &mut fastrand::Rng,
 ) -> Child {
     let played = random.usize(1..=call.bodies.len());
     let (before, after) = call.bodies.split_at(played);
-    let held = random.bool();
-    stage.inbox.answers(match held {
+    let holds = random.bool();
+    harness.inbox.answers(match holds {
         true => Answer::Hold,
         false => Answer::Status(200),
     });
-    stage.switch.play(before);
+    harness.switch.play(before);
     call.is_stored(store).await;
     // Not to wait for anything: the moment of the kill.
     tokio::time::sleep(Duration::from_micros(random.u64(0..LATEST_MICROS))).await;
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
+    harness.inbox.answers(Answer::Status(200));
     let lives = random.bool();
     let uuids: Vec<String> = after.iter().filter_map(|body| destroyed(body)).collect();
     let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
-    stage.switch.alive(if lives { &uuids } else { &[] });
-    let service = stage.serve().await;
-    stage.switch.alive(&[]);
+    harness.switch.alive(if lives { &uuids } else { &[] });
+    let service = harness.serve().await;
+    harness.switch.alive(&[]);
     if lives {
-        stage.switch.play(after);
+        harness.switch.play(after);
     }
     service
 }
@@ -352,25 +352,25 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
     let moments = moments.map_or(MOMENTS, |moments| moments.parse().unwrap());
     println!("SWITCHHOOK_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let stage = Stage::new("[limits]\ndetails_deadline = \"300ms\"").await;
-    let mut service = stage.serve().await;
-    let store = stage.store().await;
+    let harness = Harness::new("[limits]\ndetails_deadline = \"300ms\"").await;
+    let mut service = harness.serve().await;
+    let store = harness.store().await;
     let names = playable();
     let mut calls = BTreeMap::new();
     for _ in 0..moments {
         let name = random.choice(&names).unwrap();
-        let call = Played::new(name);
+        let call = PlayedCall::new(name);
         println!("{name} {}", call.id());
-        service = crash(&stage, service, &store, &call, &mut random).await;
+        service = crash(&harness, service, &store, &call, &mut random).await;
         let of_call = |post: &Post| post.taken && post.json()["phonon-uuid"] == call.id();
-        stage
+        harness
             .inbox
             .wait_for(|posts| posts.iter().any(of_call))
             .await;
         calls.insert(call.id().to_owned(), call.golden);
     }
     kill(service).await;
-    let posts = stage.inbox.posts();
+    let posts = harness.inbox.posts();
     let (mut repeated, mut whole) = (0, 0);
     for (id, golden) in &calls {
         let of_call = posts

@@ -27,9 +27,9 @@ use switchhook_sim::{self as lab, LabOptions, Started};
 use switchhook_store::{Role, Store};
 use switchhook_tools::replay::{self, Recording};
 
-struct Real;
+struct RealService;
 
-impl lab::Service for Real {
+impl lab::Service for RealService {
     fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
         async move {
             let config = Config::parse(&config, "lab").map_err(|faults| faults.to_string())?;
@@ -82,7 +82,7 @@ fn program(args: &[&str], file: &Path) -> (Option<i32>, String, String) {
 }
 
 /// The lab's calls, recorded and played again; how they ended. `only` as the lab has it.
-async fn ends(follow: bool, only: &[&str]) -> BTreeSet<String> {
+async fn endings(follow: bool, only: &[&str]) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
     let options = LabOptions {
         config: format!(
@@ -93,16 +93,16 @@ async fn ends(follow: bool, only: &[&str]) -> BTreeSet<String> {
         only: only.iter().map(|name| (*name).to_owned()).collect(),
         ..LabOptions::default()
     };
-    let report = lab::run(options, Real).await.unwrap();
+    let report = lab::run(options, RealService).await.unwrap();
     // Others of the lab never reach a service; on a machine with much to do, more of them.
     let all = files(&folder.path().join("calls"), report.calls.len() / 2).await;
     let played = tokio::task::spawn_blocking(move || all.iter().map(|file| play(file)).collect());
     played.await.unwrap()
 }
 
-fn are_all(kinds: &[&str], ends: &BTreeSet<String>) {
+fn assert_has_all(kinds: &[&str], endings: &BTreeSet<String>) {
     for kind in kinds {
-        assert!(ends.contains(*kind), "{kind} is not among {ends:?}");
+        assert!(endings.contains(*kind), "{kind} is not among {endings:?}");
     }
 }
 
@@ -119,7 +119,7 @@ async fn calls_of_every_kind_are_played_again_to_the_same_end() {
         "line_1 INVALID_FLOW_VAR",
         "hung_up",
     ];
-    are_all(&kinds, &ends(false, &[]).await);
+    assert_has_all(&kinds, &endings(false, &[]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +137,7 @@ async fn parked_calls_are_played_again_to_the_same_end() {
         "line_1 CIRCUIT_OPEN",
         "hung_up",
     ];
-    are_all(&kinds, &ends(true, &["parked_"]).await);
+    assert_has_all(&kinds, &endings(true, &["parked_"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,16 +17,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Webhook {
     address: SocketAddr,
-    heard: Receiver<String>,
+    received: Receiver<String>,
 }
 
 impl Webhook {
     pub fn plain(status: &'static str) -> Self {
-        Self::start(said(status), |stream| stream)
+        Self::start(response(status), |stream| stream)
     }
 
     pub fn tls(status: &'static str) -> Self {
-        Self::secured(said(status), config())
+        Self::secured(response(status), config())
     }
 
     /// Speaks HTTP/2, and says no more than its settings.
@@ -52,7 +52,7 @@ impl Webhook {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, heard) = channel();
+        let (sender, received) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
@@ -68,7 +68,7 @@ impl Webhook {
                 }
             }
         });
-        Self { address, heard }
+        Self { address, received }
     }
 
     /// With a `/` at its end.
@@ -79,11 +79,11 @@ impl Webhook {
     /// The head of the request of the next connection; empty when it said nothing.
     #[track_caller]
     pub fn next(&self) -> String {
-        self.heard.recv_timeout(PATIENCE).unwrap()
+        self.received.recv_timeout(PATIENCE).unwrap()
     }
 }
 
-fn said(status: &str) -> Vec<u8> {
+fn response(status: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
 }
 

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// The switch's password and the webhook's token; nowhere in what the program prints.
 pub const SECRET: &str = "correct-horse-battery-staple";
 
-pub struct Place {
+pub struct Workspace {
     folder: TempDir,
 }
 
@@ -22,7 +22,7 @@ pub struct Ran {
     pub err: String,
 }
 
-impl Place {
+impl Workspace {
     /// With a webhook below `url`, and the switch unless its address is empty.
     pub fn new(switch: &str, url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -96,7 +96,7 @@ fn ran(output: &Output) -> Ran {
 }
 
 /// An address where nobody listens.
-pub fn nobody() -> String {
+pub fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::place::SECRET;
+use super::workspace::SECRET;
 
 /// For what comes at once; a peer that waits this long gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How it behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manners {
+pub enum Behaviour {
     /// With the shipped configuration.
     Good,
     /// The same, and the connection ends after so many answers.
@@ -28,23 +28,23 @@ pub enum Manners {
     Http,
 }
 
-pub struct Switch {
+pub struct ScriptedSwitch {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    commands: Arc<Mutex<Vec<String>>>,
 }
 
-impl Switch {
-    pub fn start(manners: Manners) -> Self {
+impl ScriptedSwitch {
+    pub fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let commands = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&commands);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(stream.unwrap(), manners, &heard);
+                serve(stream.unwrap(), behaviour, &received);
             }
         });
-        Self { address, asked }
+        Self { address, commands }
     }
 
     pub fn address(&self) -> String {
@@ -52,23 +52,23 @@ impl Switch {
     }
 
     /// Every API command that came, in order.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    pub fn commands(&self) -> Vec<String> {
+        self.commands.lock().unwrap().clone()
     }
 }
 
-fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
+fn serve(mut stream: TcpStream, behaviour: Behaviour, commands: &Mutex<Vec<String>>) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
-    let greeting = match manners {
-        Manners::Denies => {
+    let greeting = match behaviour {
+        Behaviour::Denies => {
             "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"
         }
-        Manners::Http => "HTTP/1.1 400 Bad Request\r\n\r\n",
-        Manners::Closes => return,
+        Behaviour::Http => "HTTP/1.1 400 Bad Request\r\n\r\n",
+        Behaviour::Closes => return,
         // Until the other end has had enough.
-        Manners::Silent => return drop(lines.read_line(&mut String::new())),
-        Manners::Good | Manners::GoodFor(_) | Manners::Careless | Manners::WantsAnother => {
+        Behaviour::Silent => return drop(lines.read_line(&mut String::new())),
+        Behaviour::Good | Behaviour::GoodFor(_) | Behaviour::Careless | Behaviour::WantsAnother => {
             "Content-Type: auth/request\n\n"
         }
     };
@@ -76,7 +76,7 @@ fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
     let Some(auth) = command(&mut lines) else {
         return;
     };
-    let is_let_in = auth == format!("auth {SECRET}") && manners != Manners::WantsAnother;
+    let is_let_in = auth == format!("auth {SECRET}") && behaviour != Behaviour::WantsAnother;
     let word = if is_let_in {
         "+OK accepted"
     } else {
@@ -87,12 +87,12 @@ fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
     let _ = stream.write_all(reply.as_bytes());
     let mut answered = 0;
     while let Some(line) = command(&mut lines).filter(|_| is_let_in) {
-        if manners == Manners::GoodFor(answered) {
+        if behaviour == Behaviour::GoodFor(answered) {
             return;
         }
-        let question = line.strip_prefix("api ").unwrap_or(&line);
-        asked.lock().unwrap().push(question.to_owned());
-        let text = answer(question, manners);
+        let query = line.strip_prefix("api ").unwrap_or(&line);
+        commands.lock().unwrap().push(query.to_owned());
+        let text = answer(query, behaviour);
         let reply = format!(
             "Content-Type: api/response\nContent-Length: {}\n\n{text}",
             text.len()
@@ -111,10 +111,10 @@ fn command(lines: &mut BufReader<TcpStream>) -> Option<String> {
     Some(line.trim_end().to_owned())
 }
 
-fn answer(question: &str, manners: Manners) -> String {
-    let careless = manners == Manners::Careless;
+fn answer(query: &str, behaviour: Behaviour) -> String {
+    let careless = behaviour == Behaviour::Careless;
     let conf = "xml_locate configuration configuration name ";
-    match question {
+    match query {
         "version" => "FreeSWITCH Version 1.10.12-release~64bit (-release 64bit)\n".into(),
         "strmicroepoch" => now_us().to_string(),
         "status" => STATUS.into(),
@@ -126,9 +126,9 @@ fn answer(question: &str, manners: Manners) -> String {
         "global_getvar switchhook" => "127.0.0.1:8094|127.0.0.1:8084".into(),
         "acl 203.0.113.77 lan" => careless.to_string(),
         "file_exists /sounds/none.wav" => "false".into(),
-        _ if question.starts_with("module_exists ") => "true".into(),
-        _ if question == format!("{conf}event_socket.conf") => event_socket(careless),
-        _ if question.starts_with("xml_locate ") => "can't find anything\n".into(),
+        _ if query.starts_with("module_exists ") => "true".into(),
+        _ if query == format!("{conf}event_socket.conf") => event_socket(careless),
+        _ if query.starts_with("xml_locate ") => "can't find anything\n".into(),
         _ => "-ERR no reply\n".into(),
     }
 }

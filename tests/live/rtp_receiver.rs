@@ -35,21 +35,21 @@ pub struct Packet {
 }
 
 /// Listens on a port until it is dropped.
-pub struct Ear {
+pub struct RtpReceiver {
     /// Where RTP is expected.
     pub port: u16,
-    heard: watch::Receiver<Vec<Packet>>,
+    packets: watch::Receiver<Vec<Packet>>,
     closed: Arc<AtomicBool>,
 }
 
-impl Ear {
+impl RtpReceiver {
     /// Listens from now on. A thread of its own takes the times, so that a busy test does not change them.
     pub fn open() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let port = socket.local_addr().expect("its number").port();
         let patience = Some(Duration::from_millis(200));
         socket.set_read_timeout(patience).expect("a timeout");
-        let (sender, heard) = watch::channel(Vec::new());
+        let (sender, packets) = watch::channel(Vec::new());
         let closed = Arc::new(AtomicBool::new(false));
         let is_closed = Arc::clone(&closed);
         std::thread::spawn(move || {
@@ -65,21 +65,25 @@ impl Ear {
         });
         Self {
             port,
-            heard,
+            packets,
             closed,
         }
     }
 
     /// Waits until what was heard is as `wanted`, and gives it.
-    pub async fn hears(&self, what: &str, wanted: impl Fn(&[Packet]) -> bool) -> Vec<Packet> {
-        let mut heard = self.heard.clone();
-        let heard = timeout(PATIENCE, heard.wait_for(|packets| wanted(packets))).await;
-        let heard = heard.unwrap_or_else(|_| panic!("never heard: {what}"));
-        heard.expect("the thread listens").clone()
+    pub async fn wait_for_packets(
+        &self,
+        what: &str,
+        wanted: impl Fn(&[Packet]) -> bool,
+    ) -> Vec<Packet> {
+        let mut packets = self.packets.clone();
+        let packets = timeout(PATIENCE, packets.wait_for(|packets| wanted(packets))).await;
+        let packets = packets.unwrap_or_else(|_| panic!("never heard: {what}"));
+        packets.expect("the thread listens").clone()
     }
 }
 
-impl Drop for Ear {
+impl Drop for RtpReceiver {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
     }
