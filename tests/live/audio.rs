@@ -1,4 +1,4 @@
-//! What a caller on hold hears, from the RTP that it receives.
+//! Checks what a caller on hold hears, by the RTP that the phone receives.
 
 use super::call::{Exchange, is_run};
 use super::control::Event;
@@ -7,15 +7,15 @@ use super::receiver::Receiver;
 use super::rtp_receiver::{HUM, Hum, Packet, now_us};
 use super::service::Service;
 
-/// From the widget's beginning to the music.
+/// Longest time from the hand-over to the music.
 const MUSIC_BEGINS_MS: f64 = 300.0;
-/// Between two packets of music.
+/// Longest time between two packets of music.
 const GAP_MS: f64 = 60.0;
-/// From the webhook's answer to the end of the music.
+/// Longest time from the webhook's answer to the end of the music.
 const MUSIC_ENDS_MS: f64 = 100.0;
-/// From the webhook's answer to the next action of the dialplan, with music that is not there.
+/// Longest time from the webhook's answer to the next action of the dialplan, with missing music.
 const BRANCHED_MS: f64 = 100.0;
-/// Packets of 20 ms that are listened to: three seconds.
+/// Packets of 20 ms that are received: three seconds.
 const LISTENED: usize = 150;
 
 fn ms(from_us: i64, to_us: i64) -> f64 {
@@ -29,7 +29,7 @@ fn webhook(name: &str, music: &str, before_answer: &str) -> String {
     )
 }
 
-/// The first application of a line, whichever.
+/// Waits for the first application of a line, whichever it is.
 async fn branch(exchange: &Exchange, name: &str) -> Event {
     let number = format!("{name}-line-0");
     let is_line = |event: &Event| {
@@ -73,7 +73,7 @@ async fn music_begins_soon_has_no_gap_and_ends_with_the_answer() {
             None => phone.is_answered().await.1,
         };
         let branched = branch(&exchange, &name).await.made_us();
-        // The sound of the line, which is another.
+        // The line's sound differs from the music.
         let other = |packets: &[Packet]| {
             let last = packets.iter().rposition(|packet| packet.hums);
             last.is_some_and(|last| packets.len() - last > 10)

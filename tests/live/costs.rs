@@ -1,4 +1,4 @@
-//! What a caller who waits costs the switch, by the way in which its call was handed over.
+//! Measures what a waiting caller costs the switch, by the way in which the call was handed over.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use super::service::Service;
 use super::switch::Switch;
 
 const CALLERS: usize = 100;
-/// For so long each of them waits.
+/// How long each caller waits.
 const WAIT: Duration = Duration::from_secs(4);
-/// Linux counts the time of a process in hundredths of a second.
+/// Linux counts a process's time in hundredths of a second.
 const TICK_MS: u64 = 10;
 
 const WEBHOOK: &str = r#"
@@ -25,7 +25,7 @@ url = "http://RECEIVER/hold/quiet"
 timeout = "50s"
 "#;
 
-/// What the process of the switch has and has used.
+/// What the switch's process uses.
 #[derive(Debug, Clone, Copy)]
 struct Use {
     memory_kib: u64,
@@ -58,9 +58,9 @@ impl Use {
 /// A way to wait for an answer.
 struct WaitMethod {
     name: &'static str,
-    /// Where a call is transferred to.
+    /// Where the call is transferred to.
     to: String,
-    /// How its end shows.
+    /// Tells whether an event shows the end of the wait.
     gone_on: GoneOn,
 }
 
@@ -74,7 +74,7 @@ fn answered_itself(event: &Event) -> bool {
     is_run(event, "answer") && event.get("Caller-Dialplan") == "inline"
 }
 
-/// On a switch of its own: memory that was freed before would be used again.
+/// Uses a new switch, because an old one would use freed memory again.
 async fn measure(method: &WaitMethod, receiver: &Receiver) {
     let exchange = Exchange::with_own_switch().await;
     let (switch, control) = (exchange.switch, &exchange.control);
@@ -92,7 +92,7 @@ async fn measure(method: &WaitMethod, receiver: &Receiver) {
         control.api(&order).await;
     }
     receiver.requested("/hold/quiet", CALLERS).await;
-    // This is what is measured: that they wait.
+    // The measured wait.
     tokio::time::sleep(WAIT).await;
     let waiting = Use::of(switch);
     let released = Instant::now();

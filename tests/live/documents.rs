@@ -1,4 +1,4 @@
-//! The document of a call on a real switch, compared as a whole.
+//! Compares the whole document of a call on a real switch.
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Asia::Kolkata;
@@ -13,7 +13,7 @@ use super::service::Service;
 const CUSTOMER: &str = "919822003887";
 const ANNA: &str = r#"{"customer":{"name":"Anna Müller"},"queue":"gold","vip":true}"#;
 
-/// A time of the channel, µs since 1970, 0 when it has none.
+/// Returns a time of the channel, µs since 1970, or 0 if it has none.
 fn time(end: &Event, name: &str) -> i64 {
     let header = format!("Caller-Channel-{name}-Time");
     end.get(&header).parse().expect("a time")
@@ -25,7 +25,7 @@ fn rfc_3339(us: i64) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
-/// What the switch itself says of a leg at its end, in the document's form.
+/// Returns a leg as the switch reports it at its end, in the document's form.
 fn leg(end: &Event, callee: &str, did: &str) -> Value {
     let (created, answered, over) = (
         time(end, "Created"),
@@ -58,7 +58,7 @@ async fn end_of(exchange: &Exchange, phone: &Phone) -> Event {
     exchange.events.wait("end", is_end).await
 }
 
-/// The keys that are the same in every call, and those of this one.
+/// Returns the keys that every call has, and those of this one.
 fn keys(end: &Event, last: Value) -> Value {
     let duration = end.variable("flow.key.response_duration");
     let mut keys = json!({
@@ -131,7 +131,7 @@ async fn customer_and_agent_recorded() {
     assert_eq!(document, expected, "{document:#}\n{expected:#}");
 }
 
-/// What a real switch recorded is in the target, whole, when the document comes that links to it.
+/// The complete recording is in the upload target when the document that links to it comes.
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_recording_is_uploaded_before_its_document_is_posted() {

@@ -1,16 +1,16 @@
-//! Each failure that a webhook can cause: its number in the shipped dialplan, its line, its reason.
+//! Checks each failure of a webhook: its number in the shipped dialplan, its line, its reason.
 
 use super::call::{Exchange, Line};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// What the dialplan sees of one failure.
+/// One failure as the dialplan sees it.
 pub struct Failure {
     number: &'static str,
     reason: &'static str,
     status: Option<&'static str>,
     class: Option<&'static str>,
-    /// Whether a request left the service at all, so that there is a duration.
+    /// Whether a request left the service, so that there is a duration.
     sent: bool,
 }
 
@@ -68,7 +68,7 @@ async fn each_failure_of_a_webhook_takes_line_1_with_its_reason_and_a_sentence()
 }
 
 impl Failure {
-    /// The webhook that fails so, as the shipped dialplan names it.
+    /// Returns the name of the failing webhook in the shipped dialplan.
     pub fn webhook(&self) -> &'static str {
         match self.reason {
             "AUTHENTICATION_FAILURE" => "fails_login",
@@ -83,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// Whether the line is as it must be.
+    /// Checks the line and its variables.
     pub fn check(&self, line: &Line) {
         let number = self.number;
         assert_eq!(
@@ -132,7 +132,7 @@ async fn an_unknown_webhook_is_named_in_the_sentence() {
     assert_eq!(receiver.count(), 0);
 }
 
-/// Rests after two callers in vain. Long enough that the third comes within the pause.
+/// A webhook whose circuit opens after two failures. The pause is long enough for the third caller.
 const FRAIL: &str = r#"
 [webhooks.frail]
 url = "http://RECEIVER/hold/frail"
@@ -140,8 +140,8 @@ timeout = "500ms"
 breaker = { failures = 2, pause = "4s" }
 "#;
 
-/// A webhook that does not answer, then does: callers in vain, one who is on line 1 at once, and
-/// one who finds it well. `hook`: how they are handed over, `ask` or `park`.
+/// Checks a webhook that first does not answer, then does: two calls fail, the next takes line 1 at
+/// once, and one after the pause succeeds. `hook` is `ask` or `park`.
 async fn circuit_opens_and_closes(
     exchange: &Exchange,
     service: &Service,
@@ -184,7 +184,7 @@ async fn circuit_opens_and_closes(
     assert_eq!(
         receiver.count_of("/hold/frail"),
         2,
-        "the third asked nobody"
+        "the third call sent no request"
     );
     receiver.set_answer("/hold/frail", "{}");
     receiver.release("/hold/frail");
@@ -200,7 +200,7 @@ async fn circuit_opens_and_closes(
     assert_eq!(
         receiver.count_of("/hold/frail"),
         3,
-        "one asked it, and it answered"
+        "one call sent a request, and the webhook answered"
     );
     service.await_metric(&format!("{open_metric} 0")).await;
     assert_eq!(dial().await.number, "0");

@@ -1,4 +1,4 @@
-//! The whole way: on hold, asked, answered, line 0; and what a caller gets meanwhile.
+//! Checks the whole path of a call: hold, webhook, answer, line 0; and what the caller gets meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use super::call::{Exchange, is_run};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// From the answer to the branch; missing music costs nothing.
+/// Longest time from the answer to the branch. Missing music adds none.
 const BRANCHED: Duration = Duration::from_millis(500);
 const ANNA: &str = r#"{"customer":{"name":"Anna Müller"},"queue":"gold","vip":true}"#;
 
@@ -108,7 +108,7 @@ async fn before_answer_silence_leaves_the_caller_ringing_and_answer_answers() {
     let service = Service::start(&receiver).await;
     let silent = exchange.dial("ask-silent", &service.address).await;
     let answering = exchange.dial("ask-answering", &service.address).await;
-    // The music of the second shows that the first had time for its own.
+    // The second call's music shows that the first call had time for its own.
     answering.runs("playback").await;
     assert_eq!(answering.now("Answer-State").await, "answered");
     receiver.requested("/hold/silent", 1).await;

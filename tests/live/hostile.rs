@@ -1,4 +1,4 @@
-//! Answers that a switch would expand: stored, read back equal, and none of it is expanded.
+//! Checks answers that a switch would expand: they are stored and read back, and nothing is expanded.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use super::call::{Call, Exchange};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// How many values go the whole way; 20,000 take a few minutes.
+/// The environment variable for the number of values; 20,000 take a few minutes.
 const COUNT: &str = "SWITCHHOOK_HOSTILE_VALUES";
 /// Values in one answer.
 const A_CALL: usize = 100;
@@ -63,7 +63,7 @@ impl Canary<'_> {
         value.trim() == "set"
     }
 
-    /// Shows that the canary works: the switch does expand such a value when it comes unchecked.
+    /// Shows that the canary works: the switch expands such a value if it comes unchecked.
     async fn check_works(&self) {
         let answer = self
             .0
@@ -89,7 +89,7 @@ impl Canary<'_> {
     }
 }
 
-/// Values made of the pieces that matter to the switch, the same in every run.
+/// Makes values of the pieces that matter to the switch, the same in every run.
 struct Values {
     pieces: Vec<String>,
     state: u64,
@@ -163,7 +163,7 @@ impl Values {
     fn next(&mut self) -> String {
         let pieces = 1 + self.below(6);
         let text: String = (0..pieces).map(|_| self.piece()).collect();
-        // Long values go to the switch in another way.
+        // Long values are sent to the switch in another form.
         if self.below(50) == 0 {
             text.repeat(100)
         } else {
@@ -207,7 +207,7 @@ fn body(texts: &[String]) -> String {
     Value::Object(values.collect()).to_string()
 }
 
-/// The variable is the text, or, where that could be expanded, its inert form with the text in `_b64`.
+/// Checks that the variable is the text, or its inert form with the text in `_b64` if it could be expanded.
 async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
     let stored = call.variable(variable).await;
     assert_eq!(
@@ -226,7 +226,7 @@ async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
     assert_eq!(exact.as_deref(), needed, "{variable}_b64");
 }
 
-/// Log, set, export and eval of every value, each beside its neighbours.
+/// Runs log, set, export and eval with every value beside its neighbours.
 async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
     let applications = ["log:NOTICE ", "set:copy=", "export:copy=", "eval:"];
     for application in applications {
@@ -249,7 +249,7 @@ async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
     }
 }
 
-/// More values for one channel than its private queue has room for (FreeSWITCH: 256).
+/// More values than the channel's private queue has room for (FreeSWITCH: 256).
 const MANY: usize = 300;
 
 #[tokio::test]
@@ -300,7 +300,7 @@ async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing
     for name in ["api_hangup_hook", "execute_on_answer"] {
         assert_eq!(call.variable(name).await, None, "{name}");
     }
-    // Side by side, as a dialplan may write them, in what expands.
+    // Both values side by side, in applications that expand.
     let plan = format!(
         "uuid_transfer {} 'log:NOTICE ${{flow.key.a}}${{flow.key.b}},set:c=${{flow.key.a}}${{flow.key.b}},\
          eval:${{c}},set:all_done=yes,park' inline",

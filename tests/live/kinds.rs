@@ -1,4 +1,4 @@
-//! Values for applications that have a grammar of their own: only words and digits come through.
+//! Checks values for applications that parse their argument: only words and digits come through.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ const WEBHOOK: &str = r#"
 url = "http://RECEIVER/kinds"
 response.map = { word = { path = "$.value", as = "word", default = "main" }, digits = { path = "$.value", as = "digits", default = "0" }, text = "$.value" }
 "#;
-/// What a dialplan does with such a value.
+/// The applications that get each value.
 const APPLICATIONS: [&str; 4] = [
     "transfer:${VALUE} XML flows",
     "bridge:${VALUE}",
@@ -60,10 +60,10 @@ impl Canary<'_> {
     }
 }
 
-/// Runs one application on the call with this value, as the inline dialplan.
+/// Runs one application with this value on the call, through the inline dialplan.
 async fn run(exchange: &Exchange, call: &Call<'_>, application: &str, variable: &str) {
     let action = application.replace("VALUE", &format!("flow.key.{variable}"));
-    // Every way through the application ends: a transfer hangs up where it leads, the others come back.
+    // Each application ends: a transfer hangs up at its destination, the others return.
     let plan = format!(
         "uuid_transfer {} 'm:^:set:continue_on_fail=true^set:hangup_after_bridge=false^{action}^hangup' inline",
         call.uuid
@@ -118,7 +118,7 @@ async fn only_words_and_digits_reach_transfer_bridge_and_playback() {
             }
         }
     }
-    println!("as mere text these ran: {tripped:#?}");
+    println!("as text the switch acted on: {acted_on:#?}");
     assert!(
         acted_on.len() >= 2,
         "the canary does not work: {acted_on:?}"

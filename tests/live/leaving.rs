@@ -1,4 +1,4 @@
-//! Callers who hang up, services that die or sleep: nobody stays on hold.
+//! Checks callers who hang up and services that die or freeze: no caller stays on hold.
 
 use std::time::{Duration, Instant};
 
@@ -137,7 +137,7 @@ async fn a_service_that_wakes_up_late_does_not_move_a_call_that_was_rescued() {
     receiver.release("/hold/slow");
     service.signal("CONT");
     service.await_no_call_on_hold().await;
-    // CS_RESET is where nothing moves a call any more but its hang-up.
+    // In CS_RESET a call moves only by its hang-up.
     assert_eq!(call.now("Channel-State").await, "CS_EXECUTE");
     assert_eq!(
         call.now("variable_current_application").await,

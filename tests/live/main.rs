@@ -1,6 +1,6 @@
-//! A real FreeSWITCH with the shipped configuration, the real service, and a webhook between them.
+//! Tests a real FreeSWITCH with the shipped configuration, the real service, and a webhook.
 //!
-//! Ignored unless asked for, since it needs a FreeSWITCH:
+//! The tests are ignored by default, because they need a FreeSWITCH:
 //! `SWITCHHOOK_FREESWITCH=/usr/bin/freeswitch cargo test --test live -- --ignored`
 #![allow(
     clippy::unwrap_used,

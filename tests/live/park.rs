@@ -1,4 +1,4 @@
-//! Calls that the dialplan parks, all steered over one connection to port 8021.
+//! Checks calls that the dialplan parks, all controlled over one connection to port 8021.
 
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ async fn a_parked_call_is_asked_and_goes_on_line_0_with_every_variable_of_the_ta
     let document = receiver.requested("/lookup", 1).await;
     assert!(document.contains("919822003887"), "{document}");
     assert!(!call.had(|event| is_run(event, "socket")));
-    // Neither way out reaches a call that has gone on.
+    // No way out moves a call that has gone on.
     call.park().await;
     exchange
         .control
@@ -264,7 +264,7 @@ async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescu
     receiver.requested("/hold/slow", 1).await;
     call.runs("playback").await;
     service.signal("STOP");
-    // Not taken by a service that sleeps.
+    // A frozen service takes no call.
     let other = exchange.dial("park-slow-then-other", "").await;
     let line = call.line_of("rescued").await;
     assert_eq!(
@@ -282,7 +282,7 @@ async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescu
     }
     receiver.release("/hold/slow");
     service.signal("CONT");
-    // The next call shows that it is awake, and has heard of these.
+    // The next call shows that the service runs again and has received these events.
     let next = exchange.dial("park-slow-then-next", "").await;
     assert_eq!(next.line_of("next").await.number, "0");
     service.await_no_call_on_hold().await;
@@ -314,7 +314,7 @@ async fn both_ways_follow_one_another_on_one_call() {
         assert_eq!(line.number, "0", "{name}: {:?}", line.key("error_detail"));
     }
     receiver.requested("/lookup", 4).await;
-    // A park of the dialplan's own is not taken.
+    // The service does not take a call that the dialplan parks for itself.
     call.park().await;
     let own = |event: &Event| is_run(event, "park") && event.get("Caller-Dialplan") == "inline";
     call.wait("its own park", own).await;

@@ -1,4 +1,4 @@
-//! The webhook of the tests: answers each path as it is told, and notes who asked and who left.
+//! The tests' webhook: it has an answer for each path, and notes requests and cancelled requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,17 +14,17 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The service waits a minute for what else a crashed switch may have left of a call.
+/// Longest wait. The service waits a minute for further records of a crashed switch.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What was seen at the webhook.
+/// The requests at the webhook.
 #[derive(Debug, Clone, Default)]
 struct Requests {
     /// Path and body of each request.
     requested: Vec<(String, String)>,
-    /// Path of each request that was given up before its answer, and when.
+    /// Path of each request that was cancelled before its answer, and when.
     cancelled: Vec<(String, Instant)>,
-    /// Paths whose requests need not wait any more.
+    /// Paths whose requests do not wait.
     released: Vec<String>,
 }
 
@@ -36,14 +36,14 @@ struct Shared {
 
 /// A webhook on a free port.
 pub struct Receiver {
-    /// Its `host:port`.
+    /// The webhook's `host:port`.
     pub address: String,
     shared: Shared,
 }
 
 impl Receiver {
-    /// Starts it. Paths that nobody told it of answer 404; those under `/hold/` wait for
-    /// [`Self::release`], those under `/status/` answer with that status.
+    /// Starts the webhook. A path without an answer gives 404. Paths under `/hold/` wait for
+    /// [`Self::release`]; paths under `/status/` answer with that status.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.2:0").await.expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
@@ -58,23 +58,23 @@ impl Receiver {
         receiver
     }
 
-    /// What `path` answers from now on.
+    /// Sets the answer of `path`.
     pub fn set_answer(&self, path: &str, body: impl Into<String>) {
         let mut answers = self.shared.answers.lock().expect("no panic");
         answers.insert(path.to_owned(), body.into());
     }
 
-    /// Waits until `path` was asked `times` times, and gives the last body.
+    /// Waits until `path` had `times` requests, and returns the last body.
     pub async fn requested(&self, path: &str, times: usize) -> String {
         self.bodies(path, times).await.pop().unwrap_or_default()
     }
 
-    /// Waits until so many documents were delivered, and gives them all.
+    /// Waits until `times` documents were delivered to `/calls`, and returns them.
     pub async fn documents(&self, times: usize) -> Vec<Value> {
         self.documents_at("/calls", times).await
     }
 
-    /// The same of another path.
+    /// Waits until `times` documents were delivered to `path`, and returns them.
     pub async fn documents_at(&self, path: &str, times: usize) -> Vec<Value> {
         let bodies = self.bodies(path, times).await;
         let documents = bodies.iter().map(|body| serde_json::from_str(body));
@@ -94,7 +94,7 @@ impl Receiver {
         of_path(&requests)
     }
 
-    /// Waits until a request of `path` was given up, and says when.
+    /// Waits until a request of `path` was cancelled, and returns when.
     pub async fn cancelled(&self, path: &str) -> Instant {
         let of_path = |requests: &Requests| {
             requests
@@ -111,20 +111,20 @@ impl Receiver {
         of_path(&requests).expect("just seen")
     }
 
-    /// Answers everyone who waits at `path`, now and later.
+    /// Answers all requests that wait at `path`, now and later.
     pub fn release(&self, path: &str) {
         self.shared
             .requests
             .send_modify(|requests| requests.released.push(path.to_owned()));
     }
 
-    /// Lets everyone wait again who asks `path` from now on.
+    /// Lets new requests of `path` wait again.
     pub fn hold(&self, path: &str) {
         let again = |requests: &mut Requests| requests.released.retain(|released| released != path);
         self.shared.requests.send_modify(again);
     }
 
-    /// How many requests of a path came.
+    /// Returns how many requests of a path came.
     pub fn count_of(&self, path: &str) -> usize {
         let requests = self.shared.requests.borrow();
         requests
@@ -134,7 +134,7 @@ impl Receiver {
             .count()
     }
 
-    /// How many requests came, whatever their path.
+    /// Returns how many requests of all paths came.
     pub fn count(&self) -> usize {
         self.shared.requests.borrow().requested.len()
     }

@@ -1,4 +1,4 @@
-//! The switch crashes and is started again while the service runs.
+//! Crashes and restarts the switch while the service runs.
 
 use super::call::{Exchange, is_run};
 use super::control::Event;
@@ -25,8 +25,8 @@ async fn after_a_crash_of_the_switch_its_calls_get_documents_and_new_ones_are_se
     let held = Phone::new(switch, "4930222").await;
     held.dial("7002").await;
     receiver.requested("/hold/slow", 1).await;
-    // The service has learnt of this call's leg no later than we: a switch that crashes before it
-    // has told anybody leaves nothing.
+    // The service has received this call's first event by now. Of a call whose events were never
+    // sent, a crash leaves nothing.
     let on_hold = |event: &Event| {
         is_run(event, "playback") && event.variable("sip_call_id") == Some(&held.call_id())
     };

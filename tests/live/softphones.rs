@@ -1,4 +1,4 @@
-//! What a person with a softphone gets from the shipped configuration.
+//! Checks what a softphone gets from the shipped configuration.
 
 use std::fs;
 
@@ -91,7 +91,7 @@ async fn a_customer_is_held_and_then_talks_to_the_agent_and_is_recorded() {
         .switch
         .folder
         .join(format!("run/recordings/{uuid}.wav"));
-    // The switch deletes a file to which nothing was written.
+    // The switch deletes a recording without data.
     while fs::metadata(&recording).map_or(0, |file| file.len()) <= WAV_HEADER {
         tokio::task::yield_now().await;
     }

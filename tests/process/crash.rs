@@ -1,7 +1,7 @@
-//! `kill -9` of a real `serve` process: whatever leg was stored by then, its call's document
-//! is posted after the restart, and when it is posted again it is the same.
+//! Kills a real `serve` process with `kill -9`. If a leg was stored before, the call's document is posted
+//! after the restart, and a repeated post is identical.
 
-// What is not as a test needs it is to fail the test.
+// A test fails by panicking.
 #![allow(clippy::unwrap_used)]
 
 use test_support::{anew, events, golden, inbox, port8021, settings};
@@ -23,12 +23,12 @@ use port8021::Port8021;
 
 const CALL: &str = "outbound-customer-then-agent-recorded";
 
-/// Moments at which the service is killed, unless `SWITCHHOOK_TEST_KILLS` says otherwise.
+/// How many times the service is killed, unless `SWITCHHOOK_TEST_KILLS` says otherwise.
 const MOMENTS: u64 = 30;
-/// How long after a leg was stored the kill may come.
+/// Longest time from the storing of a leg to the kill, µs.
 const LATEST_MICROS: u64 = 15_000;
 
-/// The service as its own process; it dies with the test.
+/// Starts the service as a process that dies with the test.
 fn serve(folder: &Path) -> Child {
     let log = std::fs::File::options()
         .create(true)
@@ -67,7 +67,7 @@ impl Harness {
         }
     }
 
-    /// The service, when it follows the switch.
+    /// Starts the service and waits until it follows the switch.
     async fn serve(&self) -> Child {
         let times = self.switch.times();
         let service = serve(self.folder.path());
@@ -75,7 +75,7 @@ impl Harness {
         service
     }
 
-    /// The store, as a command beside the service opens it.
+    /// Opens the store as a command beside the service does.
     async fn store(&self) -> Store {
         let file = self.folder.path().join("store.db");
         let options = StoreOptions::new(format!("sqlite:{}", file.display()), Role::Beside);
@@ -83,12 +83,12 @@ impl Harness {
     }
 }
 
-/// As `kill -9`.
+/// Kills the service with SIGKILL.
 async fn kill(mut service: Child) {
     service.kill().await.unwrap();
 }
 
-/// Waits until a stored leg has this in it.
+/// Waits until a stored leg contains `text`.
 async fn stored(store: &Store, text: &str) {
     loop {
         let legs = store.load_legs().await.unwrap();
@@ -99,7 +99,7 @@ async fn stored(store: &Store, text: &str) {
     }
 }
 
-/// The one document that was posted, and how often.
+/// Returns the one document that was posted, and how often. All posts must be identical.
 fn same(posts: &[Post]) -> (Value, usize) {
     for post in posts {
         assert_eq!((post.id(), &post.body), (posts[0].id(), &posts[0].body));
@@ -151,7 +151,7 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
     kill(service).await;
 }
 
-/// Killed while it waits for the file, and once more between the upload and the post.
+/// Kills the service while it waits for the file, and again between the upload and the post.
 #[tokio::test]
 async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
     let harness = Harness::new("").await;
@@ -253,13 +253,13 @@ async fn a_second_service_on_the_same_file_is_refused() {
     kill(service).await;
 }
 
-/// One call, on channels of its own.
+/// One call of the captures with new channel ids.
 struct PlayedCall {
     bodies: Vec<String>,
     golden: Value,
 }
 
-/// Calls whose document is told by the first channel that was created, without loopbacks.
+/// Returns the calls without loopbacks whose document has the id of the first created channel.
 fn playable() -> Vec<String> {
     let fits = |name: &String| {
         let golden = golden::documents(name);
@@ -288,7 +288,7 @@ impl PlayedCall {
         self.golden["phonon-uuid"].as_str().unwrap()
     }
 
-    /// Its first leg, or its document, is on the disk.
+    /// Waits until the call's first leg or its document is stored.
     async fn is_stored(&self, store: &Store) {
         let of_call = |id: &str| id == self.id();
         loop {
@@ -303,15 +303,15 @@ impl PlayedCall {
     }
 }
 
-/// The channel that this event destroys.
+/// Returns the channel that this event destroys.
 fn destroyed(body: &str) -> Option<String> {
     let event: Value = serde_json::from_str(body).unwrap();
     let uuid = event["Unique-ID"].as_str().unwrap_or_default().to_owned();
     (event["Event-Name"] == "CHANNEL_DESTROY").then_some(uuid)
 }
 
-/// Plays a part of a call, kills the service a moment later, and starts it again; the rest
-/// of the call comes after that, or ended while nobody listened.
+/// Plays a part of a call, kills the service a moment later, and starts it again. The rest of the
+/// call comes after the restart, or has ended while no service listened.
 async fn crash(
     harness: &Harness,
     service: Child,
@@ -322,13 +322,14 @@ async fn crash(
     let played = random.usize(1..=call.bodies.len());
     let (before, after) = call.bodies.split_at(played);
     let holds = random.bool();
-    harness.inbox.answers(match holds {
-        true => Answer::Hold,
-        false => Answer::Status(200),
+    harness.inbox.answers(if holds {
+        Answer::Hold
+    } else {
+        Answer::Status(200)
     });
     harness.switch.play(before);
     call.is_stored(store).await;
-    // Not to wait for anything: the moment of the kill.
+    // A random moment for the kill, not a wait.
     tokio::time::sleep(Duration::from_micros(random.u64(0..LATEST_MICROS))).await;
     kill(service).await;
     harness.inbox.answers(Answer::Status(200));
@@ -391,16 +392,16 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
     println!("{moments} kills: {whole} whole documents, {repeated} posted more than once");
 }
 
-/// Legs that began in the same tick of the switch are in the order of their CHANNEL_CREATE;
-/// when one of these was lost, in any.
+/// Sorts the legs by start. Legs of one tick of the switch are in the order of their CHANNEL_CREATE, or in
+/// any order if one of these events was lost.
 fn by_start(mut document: Value) -> Value {
     let entries = document["callDetails"].as_array_mut().unwrap();
     entries.sort_by_key(|entry| format!("{} {}", entry["startTime"], entry["cdrId"]));
     document
 }
 
-/// A call that was still to be joined with another when it was lost has a document of its own;
-/// no leg has two.
+/// Checks that no leg is in two documents. A call that the kill kept from being joined with another has
+/// a document of its own.
 fn each_leg_is_in_one_document(posts: &[Post]) {
     let mut documents: BTreeMap<String, String> = BTreeMap::new();
     for post in posts {

@@ -1,4 +1,4 @@
-//! The crate as a part of another program: Rust code answers calls, no HTTP does. The lab's
+//! Embeds the crate in another program: Rust code answers the calls instead of a webhook. The lab's
 //! switch places them.
 #![allow(
     clippy::unwrap_used,
@@ -25,7 +25,7 @@ const CONFIG: &str = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n"
 
 type Code = dyn Fn(Question) -> Answer + Send + Sync;
 
-/// Answers with a closure.
+/// Answers calls with a closure.
 struct ClosureAnswerer {
     code: Box<Code>,
     names: Vec<String>,
@@ -77,13 +77,13 @@ async fn start(config: &str, name: &str, answerer: ClosureAnswerer) -> Result<Se
     start_in(config, name, answerer).await.0
 }
 
-/// The same, with the address of its store.
+/// Starts the service. Returns it with its store's URL.
 async fn start_in(
     config: &str,
     name: &str,
     answerer: ClosureAnswerer,
 ) -> (Result<Service, StartError>, String) {
-    // The folder stays until the test's process ends: the service outlives this function.
+    // The folder is never deleted, because the service outlives this function.
     let folder = tempfile::tempdir().unwrap().keep();
     let url = format!("sqlite:{}/calls.db", folder.display());
     let store = format!("[store]\nurl = \"{url}\"\n");
@@ -347,13 +347,13 @@ async fn what_code_answers_is_a_span_below_its_widget() {
     service.stop().await;
     let spans = collector.trace(&call.uuid, 2).await;
     let (widget, answer) = (&spans["webhook lookup"], &spans["answer"]);
-    // No switch is followed, so that nobody will tell of the call itself.
+    // No switch is followed, so no span of the call itself exists.
     assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
 }
 
 const SECRET: &str = "ch4nnel/s3\"cret";
 
-/// Answers as the call wants it.
+/// Answers as the call's variable `want` says.
 async fn answer_as_wanted(question: Question) -> Result<Vec<Mapped>, Failure> {
     match question.keys["want"].as_str().unwrap() {
         "values" => {
@@ -400,7 +400,7 @@ fn recorder(folder: &Path) -> String {
     format!("[recorder]\nshare = 1\nfolder = \"{folder}\"\n")
 }
 
-/// So many recordings, written by threads that nobody waits for.
+/// Waits until the folder has `count` recordings. The service's threads write them in the background.
 async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
     loop {
         let entries = std::fs::read_dir(folder).into_iter().flatten();
@@ -414,7 +414,7 @@ async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
     }
 }
 
-/// What `switchhook replay` says of a file.
+/// Runs `switchhook replay` on a file. Returns the exit status and the output.
 fn replayed(file: &Path) -> (Option<i32>, String) {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_switchhook"));
     let ran = program.arg("replay").arg(file).output().unwrap();
@@ -462,7 +462,7 @@ async fn what_code_answered_is_recorded_without_secrets_and_played_again_without
             "{output}"
         );
         if want == "failure" {
-            // It is the answer of the file that is played.
+            // Shows that replay uses the answer in the file.
             std::fs::write(&file, text.replace("the number of nobody", "no number")).unwrap();
             assert_eq!(replayed(&file).0, Some(0));
             let once = text.replacen("the number of nobody", "no number", 1);

@@ -1,4 +1,4 @@
-//! `switchhook doctor` as it is run: the real program, a scripted Event Socket and tiny
+//! Runs `switchhook doctor` as an operator does: the real program, a scripted Event Socket and small
 //! webhooks on loopback.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -157,7 +157,7 @@ fn a_webhook_gets_no_request_unless_it_is_asked() {
     let ran = workspace.run(&["doctor", "--ask"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.out.contains("answered HEAD with 401"), "{}", ran.out);
-    // The first connection of the two only tries the way.
+    // The first of the two connections only shows that the address is reachable.
     assert_eq!(webhook.next(), "");
     let request = webhook.next();
     assert!(

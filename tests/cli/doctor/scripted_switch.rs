@@ -1,4 +1,4 @@
-//! A scripted port 8021: what FreeSWITCH answers to what is asked of it, in many manners.
+//! Plays FreeSWITCH's port 8021 from a script, healthy or with one of several faults.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,17 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::workspace::SECRET;
 
-/// For what comes at once; a peer that waits this long gives up.
+/// Longest wait for input that should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How it behaves.
+/// How the switch behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
-    /// With the shipped configuration.
+    /// Has the shipped configuration.
     Good,
-    /// The same, and the connection ends after so many answers.
+    /// Has the shipped configuration, and closes the connection after so many answers.
     GoodFor(usize),
-    /// Open to everybody, with a hook that strands calls.
+    /// Admits every address, and has a hook that strands calls.
     Careless,
     Denies,
     WantsAnother,
@@ -51,7 +51,7 @@ impl ScriptedSwitch {
         self.address.to_string()
     }
 
-    /// Every API command that came, in order.
+    /// Returns every API command that came, in order.
     pub fn commands(&self) -> Vec<String> {
         self.commands.lock().unwrap().clone()
     }
@@ -66,7 +66,7 @@ fn serve(mut stream: TcpStream, behaviour: Behaviour, commands: &Mutex<Vec<Strin
         }
         Behaviour::Http => "HTTP/1.1 400 Bad Request\r\n\r\n",
         Behaviour::Closes => return,
-        // Until the other end has had enough.
+        // Sends nothing until the client closes.
         Behaviour::Silent => return drop(lines.read_line(&mut String::new())),
         Behaviour::Good | Behaviour::GoodFor(_) | Behaviour::Careless | Behaviour::WantsAnother => {
             "Content-Type: auth/request\n\n"
@@ -83,7 +83,7 @@ fn serve(mut stream: TcpStream, behaviour: Behaviour, commands: &Mutex<Vec<Strin
         "-ERR invalid"
     };
     let reply = format!("Content-Type: command/reply\nReply-Text: {word}\n\n");
-    // Who left does not read it.
+    // The client may have closed already.
     let _ = stream.write_all(reply.as_bytes());
     let mut answered = 0;
     while let Some(line) = command(&mut lines).filter(|_| is_let_in) {
@@ -102,7 +102,7 @@ fn serve(mut stream: TcpStream, behaviour: Behaviour, commands: &Mutex<Vec<Strin
     }
 }
 
-/// The next command, one line and an empty one.
+/// Reads the next command: one line and an empty one.
 fn command(lines: &mut BufReader<TcpStream>) -> Option<String> {
     let (mut line, mut empty) = (String::new(), String::new());
     if lines.read_line(&mut line).ok()? == 0 || lines.read_line(&mut empty).ok()? == 0 {
@@ -147,7 +147,7 @@ fn event_socket(careless: bool) -> String {
     )
 }
 
-/// The files as a switch gives them: one section, nothing included any more.
+/// Returns the shipped files as a switch prints them: one section, with all includes resolved.
 fn shipped_dialplan() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("freeswitch-conf/dialplan");
     let mut section = "<section name=\"dialplan\">".to_owned();
