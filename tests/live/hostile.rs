@@ -68,7 +68,7 @@ impl Canary<'_> {
         let answer = self
             .0
             .control
-            .api(&format!("expand echo ${{{SING}}}"))
+            .api(&format!("expand echo ${{{TRIP}}}"))
             .await;
         assert!(
             self.tripped().await,
@@ -144,12 +144,12 @@ impl Values {
             "`",
         ];
         let live = [
-            format!("${{{SING}}}"),
-            format!("$${{{SING}}}"),
-            format!("$\\{{{SING}}}"),
-            format!("\\${{{SING}}}"),
-            format!("{{{SING}}}"),
-            format!("{{{SING}}}$"),
+            format!("${{{TRIP}}}"),
+            format!("$${{{TRIP}}}"),
+            format!("$\\{{{TRIP}}}"),
+            format!("\\${{{TRIP}}}"),
+            format!("{{{TRIP}}}"),
+            format!("{{{TRIP}}}$"),
             format!("'{TRIP}' inline"),
             TRIP.to_owned(),
         ];
@@ -286,12 +286,12 @@ async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing
     );
     let service = Service::start_with(&receiver, &webhook).await;
     let answer = json!({
-        "a": format!("x ${{{SING}}} $"),
-        "b": format!("{{{SING}}}"),
+        "a": format!("x ${{{TRIP}}} $"),
+        "b": format!("{{{TRIP}}}"),
         "api_hangup_hook": TRIP,
         "execute_on_answer": TRIP,
         "flow.key.api_hangup_hook": TRIP,
-        format!("${{{SING}}}"): TRIP,
+        format!("${{{TRIP}}}"): TRIP,
     });
     receiver.set_answer("/hostile", answer.to_string().as_str());
     let call = exchange.dial("ask-hostile", &service.address).await;

@@ -28,7 +28,7 @@ impl Backtest<'_> {
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
         for (name, content) in sent.iter().filter(|(_, content)| content.url.is_some()) {
-            let task = self.tasks.compare_by_name.get(name).cloned();
+            let task = self.tasks.by_name.get(name).cloned();
             let Some(task) = task.filter(|_| self.wants(name)) else {
                 continue;
             };
@@ -71,14 +71,14 @@ impl Backtest<'_> {
         let mut differences = Vec::new();
         let is = made.map_or_else(
             |failure| BTreeMap::from([("request".to_owned(), format!("none: {failure}"))]),
-            |made| request_parts(&content(&made)),
+            |made| content_parts(&content(&made)),
         );
-        compare_by_name(&mut differences, &request_parts(was), &is);
+        compare_by_name(&mut differences, &content_parts(was), &is);
         self.add_change(&call.call_uuid, name, differences);
     }
 }
 
-fn request_parts(content: &Content) -> BTreeMap<String, String> {
+fn content_parts(content: &Content) -> BTreeMap<String, String> {
     request_parts(&What::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Tests a changed configuration with stored calls: which results would differ, and which mapped
 //! paths never match. It sends nothing.
 //!
-//! * `recorded_calls` plays recorded calls ([`switchhook_service::recorder`]) again, with request and switch.
+//! * `recorded_calls` plays recordings ([`switchhook_service::recorder`]) again, with request and switch.
 //! * `kept_answers` judges and maps stored answers (`persist_response`) again.
 //! * `documents` builds the documents of the outbox again.
 

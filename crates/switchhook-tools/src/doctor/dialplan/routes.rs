@@ -74,8 +74,8 @@ mod tests {
         let calls = names.iter().map(|name| ((*name).to_owned(), 15)).collect();
         let mut findings = Findings::about("switch");
         let named = resolve_routed(calls, expected, &mut findings);
-        let said = findings.list().into_iter().map(|found| found.what);
-        (named.into_iter().collect(), said.collect())
+        let messages = findings.list().into_iter().map(|found| found.what);
+        (named.into_iter().collect(), messages.collect())
     }
 
     #[test]
@@ -85,12 +85,12 @@ mod tests {
             ..expected()
         };
         let calls = |name: &str| (name.to_owned(), 15);
-        let (named, said) = found(&routed, &["", "lookup"]);
+        let (named, messages) = found(&routed, &["", "lookup"]);
         assert_eq!(named, [calls("lookup"), calls("support")]);
-        assert_eq!(said, [""; 0]);
-        let (named, said) = found(&expected(), &["", "lookup"]);
+        assert_eq!(messages, [""; 0]);
+        let (named, messages) = found(&expected(), &["", "lookup"]);
         assert_eq!(named, [calls("lookup")]);
-        assert!(said[0].contains("no route names one"), "{said:?}");
+        assert!(messages[0].contains("no route names one"), "{messages:?}");
     }
 
     #[test]

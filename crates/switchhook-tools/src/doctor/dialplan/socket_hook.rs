@@ -98,7 +98,7 @@ fn no_hook(
     findings.warn(
         "hook",
         what,
-        "write the address of [listen] esl in the dialplan, or listen at the dialplan's",
+        "write the address of [listen] esl in the dialplan, or set [listen] esl to the dialplan's address",
     );
 }
 

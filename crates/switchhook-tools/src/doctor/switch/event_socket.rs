@@ -35,7 +35,7 @@ pub(super) fn queries(answers: &Answers) -> Vec<String> {
 }
 
 fn acl_query(list: &str) -> String {
-    format!("acl {STRANGER} {list}")
+    format!("acl {OUTSIDE_ADDRESS} {list}")
 }
 
 pub(super) fn judge(answers: &Answers, findings: &mut Findings) {
