@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_asked_on_loopback() {
-        let asked = |address: &str| connectable(address.parse().unwrap()).to_string();
-        assert_eq!(asked("0.0.0.0:1"), "127.0.0.1:1");
-        assert_eq!(asked("[::]:1"), "[::1]:1");
-        assert_eq!(asked("10.0.0.1:1"), "10.0.0.1:1");
+        let connected_to = |address: &str| connectable(address.parse().unwrap()).to_string();
+        assert_eq!(connected_to("0.0.0.0:1"), "127.0.0.1:1");
+        assert_eq!(connected_to("[::]:1"), "[::1]:1");
+        assert_eq!(connected_to("10.0.0.1:1"), "10.0.0.1:1");
     }
 }

@@ -132,7 +132,7 @@ impl HookCheck<'_, '_> {
             }
             (false, _) => {
                 let what = format!(
-                    "{}: flow.way_out is not set: the service cannot cancel the way out, which takes the call away later",
+                    "{}: flow.way_out is not set: the service cannot cancel the way out, which takes the call away while it is served",
                     self.location()
                 );
                 self.findings.fault("hook", what, "set flow.way_out=${last_sched_id} after sched_transfer, and sched_cancel it after socket");

@@ -71,7 +71,7 @@ pub(super) fn judge(
         let service = expanded(park.service(), answers);
         let calls = park.webhooks_called(extensions);
         if ours != Some(service.as_str()) {
-            // The shipped file always has the hook. Warn only if it is used.
+            // The shipped file always has the hook. It matters only if it is called or park_service is set.
             if !calls.is_empty() || ours.is_some() {
                 parked_for_others(park, &service, ours, findings);
             }

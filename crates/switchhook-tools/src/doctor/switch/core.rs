@@ -101,12 +101,12 @@ pub(super) fn state(answers: &Answers, expected: &ExpectedSetup, findings: &mut 
 pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
     let query = "strmicroepoch";
     let theirs: Option<i64> = answers.output(query).and_then(|text| text.parse().ok());
-    let (Some(theirs), Some((asked, answered))) = (theirs, answers.between_us(query)) else {
+    let (Some(theirs), Some((sent, answered))) = (theirs, answers.between_us(query)) else {
         return findings.info("clock", "it does not say its time");
     };
     // Only a time before the query or after the reply is surely wrong, however long the trip took.
     let off_us = match theirs {
-        early if early < asked => early - asked,
+        early if early < sent => early - sent,
         late if late > answered => late - answered,
         _ => 0,
     };
