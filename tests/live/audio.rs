@@ -1,21 +1,21 @@
-//! What a caller on hold hears, from the RTP that it receives.
+//! Checks what a caller on hold hears, by the RTP that the phone receives.
 
 use super::call::{Exchange, is_run};
 use super::control::Event;
-use super::ear::{HUM, Hum, Packet, now_us};
 use super::phone::Phone;
 use super::receiver::Receiver;
+use super::rtp_receiver::{HUM, Hum, Packet, now_us};
 use super::service::Service;
 
-/// From the widget's beginning to the music.
+/// Longest time from the hand-over to the music.
 const MUSIC_BEGINS_MS: f64 = 300.0;
-/// Between two packets of music.
+/// Longest time between two packets of music.
 const GAP_MS: f64 = 60.0;
-/// From the webhook's answer to the end of the music.
+/// Longest time from the webhook's answer to the end of the music.
 const MUSIC_ENDS_MS: f64 = 100.0;
-/// From the webhook's answer to the next action of the dialplan, with music that is not there.
+/// Longest time from the webhook's answer to the next action of the dialplan, with missing music.
 const BRANCHED_MS: f64 = 100.0;
-/// Packets of 20 ms that are listened to: three seconds.
+/// Packets of 20 ms that are received: three seconds.
 const LISTENED: usize = 150;
 
 fn ms(from_us: i64, to_us: i64) -> f64 {
@@ -29,7 +29,7 @@ fn webhook(name: &str, music: &str, before_answer: &str) -> String {
     )
 }
 
-/// The first application of a line, whichever.
+/// Waits for the first application of a line, whichever it is.
 async fn branch(exchange: &Exchange, name: &str) -> Event {
     let number = format!("{name}-line-0");
     let is_line = |event: &Event| {
@@ -41,12 +41,12 @@ async fn branch(exchange: &Exchange, name: &str) -> Event {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn music_begins_soon_has_no_gap_and_ends_with_the_answer() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     for before_answer in ["early_media", "answer"] {
         let receiver = Receiver::start().await;
         let name = format!("audio_{before_answer}");
         let path = format!("/hold/{name}");
-        receiver.tell(&path, "{}");
+        receiver.set_answer(&path, "{}");
         let more = webhook(&name, HUM, before_answer);
         let _service = Service::start_on_with(exchange.switch.service, &receiver, &more).await;
         let phone = Phone::new(exchange.switch, "1000").await;
@@ -62,7 +62,10 @@ async fn music_begins_soon_has_no_gap_and_ends_with_the_answer() {
         };
         let enough =
             |packets: &[Packet]| packets.iter().filter(|packet| packet.hums).count() > LISTENED;
-        phone.ear.hears("three seconds of music", enough).await;
+        phone
+            .rtp_receiver
+            .wait_for_packets("three seconds of music", enough)
+            .await;
         let answered = now_us();
         receiver.release(&path);
         let dialog = match early {
@@ -70,14 +73,17 @@ async fn music_begins_soon_has_no_gap_and_ends_with_the_answer() {
             None => phone.is_answered().await.1,
         };
         let branched = branch(&exchange, &name).await.made_us();
-        // The sound of the line, which is another.
+        // The line's sound differs from the music.
         let other = |packets: &[Packet]| {
             let last = packets.iter().rposition(|packet| packet.hums);
             last.is_some_and(|last| packets.len() - last > 10)
         };
-        let heard = phone.ear.hears("the line after the music", other).await;
+        let packets = phone
+            .rtp_receiver
+            .wait_for_packets("the line after the music", other)
+            .await;
         phone.hang_up(&dialog).await;
-        let hum = Hum::of(&heard).expect("music");
+        let hum = Hum::of(&packets).expect("music");
         let (begins, ends) = (ms(widget, hum.began_us), ms(answered, hum.ended_us));
         let silence = ms(hum.ended_us, branched);
         println!(
@@ -98,35 +104,41 @@ async fn music_begins_soon_has_no_gap_and_ends_with_the_answer() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_shipped_hold_music_is_heard_and_its_stream_has_no_gap() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let phone = Phone::new(exchange.switch, "1000").await;
     phone.dial("7002").await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     let enough = |packets: &[Packet]| packets.len() > LISTENED;
-    let heard = phone.ear.hears("three seconds", enough).await;
+    let packets = phone
+        .rtp_receiver
+        .wait_for_packets("three seconds", enough)
+        .await;
     receiver.release("/hold/slow");
-    let gaps = heard
+    let gaps = packets
         .windows(2)
         .map(|pair| pair[1].timestamp - pair[0].timestamp);
     assert_eq!(gaps.max(), Some(160), "every packet follows the one before");
-    assert!(heard.iter().any(|packet| packet.sounds), "it is no silence");
+    assert!(
+        packets.iter().any(|packet| packet.sounds),
+        "it is no silence"
+    );
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn music_that_is_not_there_delays_no_branch() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/no_music", "{}");
+    receiver.set_answer("/hold/no_music", "{}");
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let phone = Phone::new(exchange.switch, "1000").await;
     phone.dial("ask-no_music").await;
     let tried = |event: &Event| is_run(event, "playback");
     exchange.events.wait("the attempt to play it", tried).await;
-    receiver.asked("/hold/no_music", 1).await;
+    receiver.requested("/hold/no_music", 1).await;
     let answered = now_us();
     receiver.release("/hold/no_music");
     let branched = branch(&exchange, "no_music").await.made_us();

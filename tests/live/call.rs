@@ -1,4 +1,4 @@
-//! Calls through the shipped dialplan, and what becomes of them.
+//! Places calls through the shipped dialplan and follows them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -8,27 +8,27 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::control::{Control, Event, Events};
 use super::switch::Switch;
 
-/// The switch, and the means to see what happens on it. One test at a time has it.
+/// The switch, with connections to control and watch it. One test at a time has it.
 pub struct Exchange {
-    /// The switch itself.
+    /// The switch.
     pub switch: &'static Switch,
-    /// Commands.
+    /// The connection for API commands.
     pub control: Control,
-    /// What happened since this test began.
+    /// The events since this test began.
     pub events: Events,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Exchange {
-    /// Waits for the turn, then gives the switch without any call.
-    pub async fn enter() -> Self {
+    /// Waits until no other test has the switch, and returns it without calls.
+    pub async fn acquire() -> Self {
         static TURN: Mutex<()> = Mutex::const_new(());
         let turn = TURN.lock().await;
         Self::at(Switch::shared, turn).await
     }
 
-    /// The same with a switch that no other test has.
-    pub async fn of_its_own() -> Self {
+    /// Returns a switch that no other test uses.
+    pub async fn with_own_switch() -> Self {
         static OWN: Mutex<()> = Mutex::const_new(());
         Self::at(Switch::own, OWN.lock().await).await
     }
@@ -49,7 +49,8 @@ impl Exchange {
         }
     }
 
-    /// Calls `number` as a phone would. Its variable `switchhook` is `hosts`: the services to ask.
+    /// Calls `number` as a phone would. `hosts` is its variable `switchhook`: the services that take
+    /// the call.
     pub async fn dial(&self, number: &str, hosts: &str) -> Call<'_> {
         self.dial_in("phones", number, hosts).await
     }
@@ -59,12 +60,12 @@ impl Exchange {
         static CALLS: AtomicUsize = AtomicUsize::new(0);
         let mark = format!("{}", CALLS.fetch_add(1, Ordering::Relaxed));
         // A loopback call has two ends; "-b" goes through the dialplan.
-        let order = format!(
+        let command = format!(
             "bgapi originate {{live_call={mark},switchhook={hosts},loopback_export='live_call,switchhook',\
              ignore_early_media=true,originate_timeout=60,origination_caller_id_number=919822003887}}\
              loopback/{number}/{context}/XML &park"
         );
-        self.control.order(&order).await;
+        self.control.send_command(&command).await;
         let is_mine = |event: &Event| {
             event.variable("live_call") == Some(&mark) && event.get("Channel-Name").ends_with("-b")
         };
@@ -79,7 +80,7 @@ impl Exchange {
     }
 }
 
-/// One call; hung up when it is dropped by the next test's [`Exchange::enter`].
+/// One call. The next test's [`Exchange::acquire`] hangs it up if it is left.
 pub struct Call<'x> {
     exchange: &'x Exchange,
     /// Unique-ID of the channel that the dialplan runs on.
@@ -87,19 +88,19 @@ pub struct Call<'x> {
 }
 
 impl Call<'_> {
-    /// Waits for an event of this channel.
+    /// Waits for a wanted event of this channel.
     pub async fn wait(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         let wanted = |event: &Event| event.get("Unique-ID") == self.uuid && wanted(event);
         self.exchange.events.wait(what, wanted).await
     }
 
-    /// Whether this channel had such an event.
+    /// Tells whether this channel had such an event.
     pub fn had(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         let wanted = |event: &Event| event.get("Unique-ID") == self.uuid && wanted(event);
         self.exchange.events.has(wanted)
     }
 
-    /// Waits for the beginning of an application.
+    /// Waits until the channel begins an application.
     pub async fn runs(&self, application: &str) -> Event {
         self.wait(application, |event| is_run(event, application))
             .await
@@ -125,7 +126,7 @@ impl Call<'_> {
         }
     }
 
-    /// Keeps the channel where it is not hung up by the end of a tone.
+    /// Parks the channel, so that the end of a tone does not hang it up.
     pub async fn park(&self) {
         self.exchange
             .control
@@ -134,7 +135,7 @@ impl Call<'_> {
         self.runs("park").await;
     }
 
-    /// A variable, exactly as the switch keeps it.
+    /// Returns a variable exactly as the switch keeps it.
     pub async fn variable(&self, name: &str) -> Option<String> {
         let value = self
             .exchange
@@ -144,21 +145,21 @@ impl Call<'_> {
         (value != "_undef_").then_some(value)
     }
 
-    /// What the switch says of the channel now, such as `Channel-State`.
+    /// Returns a header of the channel now, such as `Channel-State`.
     pub async fn now(&self, header: &str) -> String {
         let dump = self
             .exchange
             .control
             .api(&format!("uuid_dump {} json", self.uuid))
             .await;
-        // A channel that is not there is said in words, which a test then shows.
+        // If the channel is gone the switch answers in words, which the test's failure shows.
         let Ok(dump) = serde_json::from_str::<serde_json::Value>(&dump) else {
             return dump;
         };
         dump[header].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The caller hangs up.
+    /// Hangs up as the caller.
     pub async fn hang_up(&self) {
         self.exchange
             .control
@@ -167,12 +168,12 @@ impl Call<'_> {
     }
 }
 
-/// Whether the event is the beginning of this application.
+/// Tells whether the event is the beginning of this application.
 pub fn is_run(event: &Event, application: &str) -> bool {
     event.name() == "CHANNEL_EXECUTE" && event.get("Application") == application
 }
 
-/// Where a call went on.
+/// The line that a call went on.
 pub struct Line {
     /// `0` or `1`.
     pub number: String,
@@ -180,17 +181,17 @@ pub struct Line {
 }
 
 impl Line {
-    /// A variable as the dialplan had it there.
+    /// Returns a variable as the dialplan had it there.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.event.variable(name)
     }
 
-    /// A flow variable as the dialplan had it there.
+    /// Returns a flow variable as the dialplan had it there.
     pub fn key(&self, name: &str) -> Option<&str> {
         self.variable(&format!("flow.key.{name}"))
     }
 
-    /// When the dialplan began it.
+    /// Returns when the dialplan began the line.
     pub fn at(&self) -> Instant {
         self.event.arrived
     }

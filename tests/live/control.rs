@@ -1,4 +1,4 @@
-//! A small client of the Event Socket, independent of the one that is tested.
+//! A small Event Socket client, independent of the tested one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Shared};
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::switch::Switch;
 
-/// Longer than anything that is waited for, so that a test ends by itself.
+/// Longest wait, above all others, so that a test ends by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "ClueCon";
 
@@ -20,20 +20,20 @@ const PASSWORD: &str = "ClueCon";
 pub struct Control(Mutex<Wire>);
 
 impl Control {
-    /// Connects and says the password.
+    /// Connects and logs in.
     pub async fn connect(switch: &Switch) -> Self {
         Self(Mutex::new(Wire::open(switch).await))
     }
 
-    /// The exact answer of one API command.
+    /// Runs an API command and returns the exact answer.
     pub async fn api(&self, command: &str) -> String {
         let mut wire = self.0.lock().await;
         wire.send(&format!("api {command}")).await;
         wire.frame().await.body
     }
 
-    /// Any command, such as `bgapi`, whose reply says only that it was taken.
-    pub async fn order(&self, command: &str) {
+    /// Sends a command such as `bgapi`, whose reply only accepts it.
+    pub async fn send_command(&self, command: &str) {
         let mut wire = self.0.lock().await;
         wire.send(command).await;
         wire.frame().await;
@@ -43,13 +43,13 @@ impl Control {
 /// One event, as JSON.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// When it was here.
+    /// When the test received it.
     pub arrived: Instant,
     headers: Map<String, Value>,
 }
 
 impl Event {
-    /// A header, empty when it is not there.
+    /// Returns a header, empty if it is missing.
     pub fn get(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -57,33 +57,33 @@ impl Event {
             .unwrap_or_default()
     }
 
-    /// A channel variable, `None` when it is not set.
+    /// Returns a channel variable, or `None` if it is not set.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.headers
             .get(&format!("variable_{name}"))
             .and_then(Value::as_str)
     }
 
-    /// When the switch made it, microseconds since 1970.
+    /// Returns when the switch made the event, µs since 1970.
     pub fn made_us(&self) -> i64 {
         self.get("Event-Date-Timestamp").parse().expect("a time")
     }
 
-    /// The event's name.
+    /// Returns the event's name.
     pub fn name(&self) -> &str {
         self.get("Event-Name")
     }
 }
 
-/// Everything that happened on the switch since this began to listen.
+/// All events of the switch since this connection was opened.
 pub struct Events {
-    seen: Arc<Shared<Vec<Event>>>,
+    received: Arc<Shared<Vec<Event>>>,
     count: watch::Receiver<usize>,
     switch: &'static Switch,
 }
 
 impl Events {
-    /// Listens from now on.
+    /// Collects events from now on.
     pub async fn listen(switch: &'static Switch) -> Self {
         let mut wire = Wire::open(switch).await;
         wire.send(
@@ -91,10 +91,10 @@ impl Events {
         )
         .await;
         wire.frame().await;
-        let (seen, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
-        let store = Arc::clone(&seen);
+        let (received, (sender, count)) = (Arc::new(Shared::new(Vec::new())), watch::channel(0));
+        let store = Arc::clone(&received);
         tokio::spawn(async move {
-            // A switch that is restarted says no more here.
+            // A restarted switch sends nothing more on this connection.
             while let Some(frame) = wire.next().await {
                 let headers = serde_json::from_str(&frame.body).expect("an event is JSON");
                 let event = Event {
@@ -106,13 +106,13 @@ impl Events {
             }
         });
         Self {
-            seen,
+            received,
             count,
             switch,
         }
     }
 
-    /// The first event that is `wanted`, now or when it comes.
+    /// Waits for the first wanted event.
     pub async fn wait(&self, what: &str, wanted: impl Fn(&Event) -> bool) -> Event {
         let mut count = self.count.clone();
         let found = timeout(PATIENCE, async {
@@ -130,21 +130,28 @@ impl Events {
             .unwrap_or_else(|_| panic!("no {what}\n{}", self.switch.last_words()))
     }
 
-    /// Whether an event that is `wanted` has come until now.
+    /// Tells whether a wanted event has come until now.
     pub fn has(&self, wanted: impl Fn(&Event) -> bool) -> bool {
         self.find_from(&mut 0, wanted).is_some()
     }
 
-    /// Every event that is `wanted` and has come until now.
+    /// Returns all wanted events until now.
     pub fn all(&self, wanted: impl Fn(&Event) -> bool) -> Vec<Event> {
-        let seen = self.seen.lock().expect("no panic");
-        seen.iter().filter(|event| wanted(event)).cloned().collect()
+        let received = self.received.lock().expect("no panic");
+        received
+            .iter()
+            .filter(|event| wanted(event))
+            .cloned()
+            .collect()
     }
 
     fn find_from(&self, from: &mut usize, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
-        let seen = self.seen.lock().expect("no panic");
-        let found = seen[*from..].iter().find(|event| wanted(event)).cloned();
-        *from = seen.len();
+        let received = self.received.lock().expect("no panic");
+        let found = received[*from..]
+            .iter()
+            .find(|event| wanted(event))
+            .cloned();
+        *from = received.len();
         found
     }
 }
@@ -184,7 +191,7 @@ impl Wire {
         frame.expect("the switch closed the Event Socket")
     }
 
-    /// `None` when the switch has closed.
+    /// Returns the next frame, or `None` if the switch has closed.
     async fn next(&mut self) -> Option<Frame> {
         let mut headers = HashMap::new();
         loop {

@@ -1,4 +1,4 @@
-//! What a caller who waits costs the switch, by the way in which its call was handed over.
+//! Measures what a waiting caller costs the switch, by the way in which the call was handed over.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -10,9 +10,9 @@ use super::service::Service;
 use super::switch::Switch;
 
 const CALLERS: usize = 100;
-/// For so long each of them waits.
+/// How long each caller waits.
 const WAIT: Duration = Duration::from_secs(4);
-/// Linux counts the time of a process in hundredths of a second.
+/// Linux counts a process's time in hundredths of a second.
 const TICK_MS: u64 = 10;
 
 const WEBHOOK: &str = r#"
@@ -25,7 +25,7 @@ url = "http://RECEIVER/hold/quiet"
 timeout = "50s"
 "#;
 
-/// What the process of the switch has and has used.
+/// What the switch's process uses.
 #[derive(Debug, Clone, Copy)]
 struct Use {
     memory_kib: u64,
@@ -56,11 +56,11 @@ impl Use {
 }
 
 /// A way to wait for an answer.
-struct Way {
+struct WaitMethod {
     name: &'static str,
-    /// Where a call is transferred to.
+    /// Where the call is transferred to.
     to: String,
-    /// How its end shows.
+    /// Tells whether an event shows the end of the wait.
     gone_on: GoneOn,
 }
 
@@ -74,9 +74,9 @@ fn answered_itself(event: &Event) -> bool {
     is_run(event, "answer") && event.get("Caller-Dialplan") == "inline"
 }
 
-/// On a switch of its own: memory that was freed before would be used again.
-async fn measure(way: &Way, receiver: &Receiver) {
-    let exchange = Exchange::of_its_own().await;
+/// Uses a new switch, because an old one would use freed memory again.
+async fn measure(method: &WaitMethod, receiver: &Receiver) {
+    let exchange = Exchange::with_own_switch().await;
     let (switch, control) = (exchange.switch, &exchange.control);
     control.api("load mod_curl").await;
     let service = Service::parking(switch, receiver, WEBHOOK).await;
@@ -88,25 +88,25 @@ async fn measure(way: &Way, receiver: &Receiver) {
     }
     let before = Use::of(switch);
     for call in &calls {
-        let order = format!("uuid_transfer {} {}", call.uuid, way.to);
+        let order = format!("uuid_transfer {} {}", call.uuid, method.to);
         control.api(&order).await;
     }
-    receiver.asked("/hold/quiet", CALLERS).await;
-    // This is what is measured: that they wait.
+    receiver.requested("/hold/quiet", CALLERS).await;
+    // The measured wait.
     tokio::time::sleep(WAIT).await;
     let waiting = Use::of(switch);
     let released = Instant::now();
     receiver.release("/hold/quiet");
     let mut last = Duration::ZERO;
     for call in &calls {
-        let on = call.wait("the way on", way.gone_on).await;
+        let on = call.wait("the way on", method.gone_on).await;
         last = last.max(on.arrived.duration_since(released));
     }
     let after = Use::of(switch);
     let each = |more: u64| more as f64 / CALLERS as f64;
     println!(
         "| {} | {:.2} MB | {:.2} | {:.1} ms | {} ms |",
-        way.name,
+        method.name,
         each(waiting.memory_kib.saturating_sub(before.memory_kib)) / 1024.0,
         each(waiting.threads.saturating_sub(before.threads)),
         each(after.cpu_ms.saturating_sub(before.cpu_ms)),
@@ -141,9 +141,9 @@ async fn what_a_waiting_call_costs_the_switch_beyond_the_call_itself() {
     ];
     for (name, to, gone_on) in ways {
         let receiver = Receiver::start().await;
-        receiver.tell("/hold/quiet", "{}");
+        receiver.set_answer("/hold/quiet", "{}");
         let to = to.replace("RECEIVER", &receiver.address);
-        let way = Way { name, to, gone_on };
-        measure(&way, &receiver).await;
+        let method = WaitMethod { name, to, gone_on };
+        measure(&method, &receiver).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Many calls in a short time: each on its line, each document once.
+//! Places many calls in a short time: each takes its line, and each document comes once.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use super::switch::Switch;
 
 const CALLS: usize = 200;
 const A_SECOND: usize = 20;
-/// Dialled in turn; the line, and the outcome in the document.
+/// The numbers dialled in turn, each with its line and the outcome in the document.
 const NUMBERS: [(&str, &str, &str); 4] = [
     ("7001", "greet-line-0", "SUCCESS"),
     ("7012", "failed-line-1", "HTTP_STATUS"),
@@ -24,7 +24,7 @@ const NUMBERS: [(&str, &str, &str); 4] = [
     ("7015", "failed-line-1", "INVALID_RESPONSE"),
 ];
 
-/// SIPp calls the numbers in turn, and takes every call to its end.
+/// Calls the numbers in turn with SIPp, and lets every call end.
 async fn call_all(switch: &Switch) {
     let numbers = switch.folder.join("numbers.csv");
     let lines = NUMBERS.map(|(number, ..)| format!("{number};\n")).concat();
@@ -69,14 +69,14 @@ fn key<'d>(document: &'d Value, name: &str) -> Option<&'d str> {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn of_200_calls_at_20_a_second_every_line_is_right_and_every_document_there_once() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
-    receiver.tell("/rubbish", "<html>");
+    receiver.set_answer("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
+    receiver.set_answer("/rubbish", "<html>");
     let service = Service::following(exchange.switch, &receiver, "").await;
     call_all(exchange.switch).await;
     let documents = receiver.documents(CALLS).await;
-    // Nothing waits to be sent again, so nothing will be.
+    // Nothing waits in the outbox, so no document will be sent again.
     while service.outbox().trim() != "[]" {
         tokio::task::yield_now().await;
     }

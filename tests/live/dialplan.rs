@@ -1,17 +1,17 @@
-//! The hook of the dialplan by itself: what a caller gets when no service answers.
+//! Checks the dialplan's hook by itself: what a caller gets if no service answers.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::call::{Exchange, is_run};
 
-/// Nobody listens there.
+/// An address where no program listens.
 const NOBODY: &str = "127.0.0.1:9";
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn dialling_0_sounds_and_answers() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("0", NOBODY).await;
     call.wait("answer", |event| event.name() == "CHANNEL_ANSWER")
         .await;
@@ -26,7 +26,7 @@ async fn dialling_0_sounds_and_answers() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn when_nobody_listens_the_call_takes_line_1_with_the_failure_of_the_hook() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("7021", "127.0.0.1:1").await;
     let line = call.line_of("failed").await;
     assert_eq!(line.number, "1");
@@ -39,11 +39,11 @@ async fn when_nobody_listens_the_call_takes_line_1_with_the_failure_of_the_hook(
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_way_out_of_the_hook_does_not_reach_a_call_that_has_gone_on() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("ask-lookup-within-1-then-kept", NOBODY).await;
     let line = call.line_of("kept").await;
     assert_eq!(line.variable("flow.way_out"), None);
-    // A user's own schedule, later than the way out would have been.
+    // A schedule of the user, later than the way out would have been.
     exchange
         .control
         .api(&format!("sched_hangup +3 {}", call.uuid))
@@ -63,7 +63,7 @@ async fn the_way_out_of_the_hook_does_not_reach_a_call_that_has_gone_on() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothing_more() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let silent = listener.local_addr().expect("its number").to_string();
     let call = exchange
@@ -77,7 +77,7 @@ async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothin
     );
     assert!(call.had(|event| event.get("Caller-Destination-Number") == "way-out-rescued"));
     call.park().await;
-    // The switch gives the silent host up after 25 s, when the call is long elsewhere.
+    // The switch gives up the silent host after 25 s; the call has left long before.
     let mut goodbye = Vec::new();
     stream.read_to_end(&mut goodbye).await.expect("an end");
     let over = |event: &super::control::Event| event.get("Unique-ID") == call.uuid;
@@ -88,7 +88,7 @@ async fn a_host_that_accepts_and_says_nothing_costs_the_schedule_and_then_nothin
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_hook_tries_the_services_in_the_order_of_the_list() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let second = listener.local_addr().expect("its number").to_string();
     let call = exchange.dial("7023", &second).await;
@@ -106,7 +106,7 @@ async fn the_hook_tries_the_services_in_the_order_of_the_list() {
         channel.contains("variable_socket_path: lookup\n"),
         "{channel}"
     );
-    // The number that was dialled, not the hook's name: a webhook may ask by it.
+    // The dialled number, not the hook's name: a webhook may need it.
     assert!(
         channel.contains("Caller-Destination-Number: 7023\n"),
         "{channel}"
@@ -116,7 +116,7 @@ async fn the_hook_tries_the_services_in_the_order_of_the_list() {
     assert!(!call.had(|event| is_run(event, "transfer")));
 }
 
-/// Says `connect` as a service does, and gives what the switch says of the channel.
+/// Sends `connect` as a service does, and returns the switch's reply.
 async fn connect(stream: &mut TcpStream) -> String {
     stream
         .write_all(b"connect\n\n")

@@ -1,4 +1,4 @@
-//! `switchhook doctor` at the real switch: what we ship has no fault but the one that is meant.
+//! Runs `switchhook doctor` at the real switch: the shipped files have no fault but the intended one.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::switch::{Switch, shipped};
 
-/// The shipped configuration of the service, at the ports of this test.
+/// Returns the shipped configuration of the service with the ports of this test.
 async fn configuration(switch: &Switch, webhook: &TcpListener) -> String {
     let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the shipped file");
     let webhook = webhook.local_addr().expect("its number").port();
@@ -63,7 +63,7 @@ async fn the_shipped_configuration_has_the_one_fault_that_is_meant_and_its_hook_
         .iter()
         .filter(|finding| finding["level"] == "fault");
     let faults: Vec<_> = faults.map(|fault| &fault["subject"]).collect();
-    // It shows BLOCKED_ADDRESS.
+    // The shipped webhook that shows BLOCKED_ADDRESS.
     assert_eq!(faults, ["webhook fails_address"], "{shown}");
     assert_eq!((status, &json["ok"]), (Some(1), &Value::Bool(false)));
     for check in [
@@ -101,7 +101,7 @@ async fn what_is_wrong_between_service_and_switch_is_found_with_its_cure() {
     let cdr = switch.folder.join("run/json_cdr").display().to_string();
     let own = format!("127.0.0.1:{}", switch.service);
     let lookup = "[webhooks.lookup]\n";
-    // What is changed, into what, and the check that must find it.
+    // The changed text, its replacement, and the check that must find it.
     let faults = [
         ("ClueCon", "wrong-password".into(), "password"),
         (cdr.as_str(), "/no/such/folder".into(), "json_cdr"),

@@ -1,4 +1,4 @@
-//! The document of a call on a real switch, compared as a whole.
+//! Compares the whole document of a call on a real switch.
 
 use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Asia::Kolkata;
@@ -13,7 +13,7 @@ use super::service::Service;
 const CUSTOMER: &str = "919822003887";
 const ANNA: &str = r#"{"customer":{"name":"Anna Müller"},"queue":"gold","vip":true}"#;
 
-/// A time of the channel, µs since 1970, 0 when it has none.
+/// Returns a time of the channel, µs since 1970, or 0 if it has none.
 fn time(end: &Event, name: &str) -> i64 {
     let header = format!("Caller-Channel-{name}-Time");
     end.get(&header).parse().expect("a time")
@@ -25,7 +25,7 @@ fn rfc_3339(us: i64) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
-/// What the switch itself says of a leg at its end, in the document's form.
+/// Returns a leg as the switch reports it at its end, in the document's form.
 fn leg(end: &Event, callee: &str, did: &str) -> Value {
     let (created, answered, over) = (
         time(end, "Created"),
@@ -58,7 +58,7 @@ async fn end_of(exchange: &Exchange, phone: &Phone) -> Event {
     exchange.events.wait("end", is_end).await
 }
 
-/// The keys that are the same in every call, and those of this one.
+/// Returns the keys that every call has, and those of this one.
 fn keys(end: &Event, last: Value) -> Value {
     let duration = end.variable("flow.key.response_duration");
     let mut keys = json!({
@@ -85,9 +85,9 @@ fn sort_keys(document: &mut Value) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn customer_and_agent_recorded() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let _service = Service::following(exchange.switch, &receiver, "").await;
     let agent = Phone::registered(exchange.switch, "1001").await;
     let customer = Phone::new(exchange.switch, CUSTOMER).await;
@@ -131,11 +131,11 @@ async fn customer_and_agent_recorded() {
     assert_eq!(document, expected, "{document:#}\n{expected:#}");
 }
 
-/// What a real switch recorded is in the target, whole, when the document comes that links to it.
+/// The complete recording is in the upload target when the document that links to it comes.
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_recording_is_uploaded_before_its_document_is_posted() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let recordings = exchange.switch.folder.join("run/recordings");
     std::fs::create_dir_all(&recordings).expect("a folder");
@@ -147,11 +147,11 @@ async fn a_recording_is_uploaded_before_its_document_is_posted() {
     );
     let _service = Service::publishing(exchange.switch, &receiver, &upload).await;
     let file = recordings.join("uploaded+by-a_test.wav");
-    let order = format!(
+    let command = format!(
         "bgapi originate {{origination_caller_id_number={CUSTOMER}}}loopback/7002/phones &record({})",
         file.display()
     );
-    exchange.control.order(&order).await;
+    exchange.control.send_command(&command).await;
     while std::fs::metadata(&file).map_or(0, |file| file.len()) < 16_000 {
         tokio::task::yield_now().await;
     }
@@ -176,9 +176,9 @@ async fn a_recording_is_uploaded_before_its_document_is_posted() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_inbound_call_keeps_the_numbers_that_it_came_with_through_hook_and_transfers() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let _service = Service::following(exchange.switch, &receiver, "").await;
     let customer = Phone::new(exchange.switch, CUSTOMER).await;
     customer.dial("7001").await;

@@ -1,16 +1,16 @@
-//! Each failure that a webhook can cause: its number in the shipped dialplan, its line, its reason.
+//! Checks each failure of a webhook: its number in the shipped dialplan, its line, its reason.
 
 use super::call::{Exchange, Line};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// What the dialplan sees of one failure.
+/// One failure as the dialplan sees it.
 pub struct Failure {
     number: &'static str,
     reason: &'static str,
     status: Option<&'static str>,
     class: Option<&'static str>,
-    /// Whether a request left the service at all, so that there is a duration.
+    /// Whether a request left the service, so that there is a duration.
     sent: bool,
 }
 
@@ -54,10 +54,10 @@ pub const FAILURES: [Failure; 9] = [
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn each_failure_of_a_webhook_takes_line_1_with_its_reason_and_a_sentence() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/rubbish", "<html>");
-    receiver.tell("/partial", r#"{"customer":{}}"#);
+    receiver.set_answer("/rubbish", "<html>");
+    receiver.set_answer("/partial", r#"{"customer":{}}"#);
     let service = Service::start(&receiver).await;
     for failure in FAILURES {
         let call = exchange.dial(failure.number, &service.address).await;
@@ -68,7 +68,7 @@ async fn each_failure_of_a_webhook_takes_line_1_with_its_reason_and_a_sentence()
 }
 
 impl Failure {
-    /// The webhook that fails so, as the shipped dialplan names it.
+    /// Returns the name of the failing webhook in the shipped dialplan.
     pub fn webhook(&self) -> &'static str {
         match self.reason {
             "AUTHENTICATION_FAILURE" => "fails_login",
@@ -83,7 +83,7 @@ impl Failure {
         }
     }
 
-    /// Whether the line is as it must be.
+    /// Checks the line and its variables.
     pub fn check(&self, line: &Line) {
         let number = self.number;
         assert_eq!(
@@ -113,7 +113,7 @@ impl Failure {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_unknown_webhook_is_named_in_the_sentence() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start(&receiver).await;
     let call = exchange
@@ -132,7 +132,7 @@ async fn an_unknown_webhook_is_named_in_the_sentence() {
     assert_eq!(receiver.count(), 0);
 }
 
-/// Rests after two callers in vain. Long enough that the third comes within the pause.
+/// A webhook whose circuit opens after two failures. The pause is long enough for the third caller.
 const FRAIL: &str = r#"
 [webhooks.frail]
 url = "http://RECEIVER/hold/frail"
@@ -140,12 +140,17 @@ timeout = "500ms"
 breaker = { failures = 2, pause = "4s" }
 "#;
 
-/// A webhook that does not answer, then does: callers in vain, one who is on line 1 at once, and
-/// one who finds it well. `way`: how they are handed over, `ask` or `park`.
-async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Receiver, way: &str) {
+/// Checks a webhook that first does not answer, then does: two calls fail, the next takes line 1 at
+/// once, and one after the pause succeeds. `hook` is `ask` or `park`.
+async fn circuit_opens_and_closes(
+    exchange: &Exchange,
+    service: &Service,
+    receiver: &Receiver,
+    hook: &str,
+) {
     let dial = async || {
         let call = exchange
-            .dial(&format!("{way}-frail"), &service.address)
+            .dial(&format!("{hook}-frail"), &service.address)
             .await;
         let line = call.line_of("frail").await;
         call.hang_up().await;
@@ -155,8 +160,8 @@ async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Rece
     for _ in 0..2 {
         assert_eq!(reason(&dial().await).as_deref(), Some("TIMEOUT"));
     }
-    let resting = "switchhook_circuit_open{webhook=\"frail\"}";
-    service.await_metric(&format!("{resting} 1")).await;
+    let open_metric = "switchhook_circuit_open{webhook=\"frail\"}";
+    service.await_metric(&format!("{open_metric} 1")).await;
     let line = dial().await;
     assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
     assert_eq!(
@@ -168,53 +173,53 @@ async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Rece
     let sentence = line.key("error_detail").unwrap_or_default();
     println!("{sentence}");
     assert!(
-        sentence.starts_with("the circuit of frail is open since "),
+        sentence.starts_with("frail is not asked since "),
         "{sentence}"
     );
     assert!(
         sentence.contains("2 failures in a row (the last: no answer from"),
         "{sentence}"
     );
-    assert!(sentence.contains("; it is tried again at "), "{sentence}");
+    assert!(sentence.contains("; it is asked again at "), "{sentence}");
     assert_eq!(
         receiver.count_of("/hold/frail"),
         2,
-        "the third asked nobody"
+        "the third call sent no request"
     );
-    receiver.tell("/hold/frail", "{}");
+    receiver.set_answer("/hold/frail", "{}");
     receiver.release("/hold/frail");
-    let healed = loop {
+    let closed = loop {
         let line = dial().await;
         if line.number == "0" {
             break line;
         }
         assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));
     };
-    assert_eq!(healed.key("response_status"), Some("SUCCESS"));
-    assert_eq!(healed.key("error_reason"), None);
+    assert_eq!(closed.key("response_status"), Some("SUCCESS"));
+    assert_eq!(closed.key("error_reason"), None);
     assert_eq!(
         receiver.count_of("/hold/frail"),
         3,
-        "one asked it, and it answered"
+        "one call sent a request, and the webhook answered"
     );
-    service.await_metric(&format!("{resting} 0")).await;
+    service.await_metric(&format!("{open_metric} 0")).await;
     assert_eq!(dial().await.number, "0");
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_webhook_that_fails_in_a_row_rests_and_one_caller_finds_it_well_again() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, FRAIL).await;
-    rests_and_heals(&exchange, &service, &receiver, "ask").await;
+    circuit_opens_and_closes(&exchange, &service, &receiver, "ask").await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_webhook_of_parked_calls_rests_and_heals_alike() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::parking(exchange.switch, &receiver, FRAIL).await;
-    rests_and_heals(&exchange, &service, &receiver, "park").await;
+    circuit_opens_and_closes(&exchange, &service, &receiver, "park").await;
 }

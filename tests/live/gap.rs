@@ -1,5 +1,5 @@
-//! Calls that end while the service is not there, compared with what a witness that never was
-//! away made of them.
+//! Checks calls that end while the service is away. Their documents are compared with those of a
+//! second service that was never away.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -18,12 +18,12 @@ use super::receiver::Receiver;
 use super::service::{Service, free_port};
 use super::switch::Switch;
 
-/// Documents of this flow say how they were learnt.
+/// The setting by which documents say how their data was learnt.
 const LEARNT: &str = "learnt_key = \"learnt\"\n";
 
-/// A second service, with a store of its own, that follows all the time.
-async fn verifier(switch: &Switch, receiver: &Receiver) -> Service {
-    receiver.tell("/witness", "");
+/// Starts the second service, with its own store, which follows the switch all the time.
+async fn observer(switch: &Switch, receiver: &Receiver) -> Service {
+    receiver.set_answer("/witness", "");
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/witness", &address, "");
     let service = Service::start_with(receiver, &more).await;
@@ -31,7 +31,7 @@ async fn verifier(switch: &Switch, receiver: &Receiver) -> Service {
     service
 }
 
-/// What makes documents of the calls of the switch at that address, and posts them there.
+/// Returns settings that post documents of the calls of `switch` to `path`.
 fn settings(path: &str, switch: &str, of_switch: &str) -> String {
     format!(
         r#"
@@ -61,31 +61,31 @@ fn folder_of(switch: &Switch) -> String {
     format!("json_cdr_dir = \"{}\"\n", folder.display())
 }
 
-/// What the two say must be the same, but for how it was learnt.
-async fn are_the_same(receiver: &Receiver, documents: usize) {
+/// Checks that the documents of both services are the same except for how they were learnt.
+async fn assert_same_documents(receiver: &Receiver, documents: usize) {
     let of = |path: &'static str| async move {
         let mut all = receiver.documents_at(path, documents).await;
         all.sort_by_key(|document| document["phonon-uuid"].to_string());
         all
     };
-    let (mut repaired, mut seen) = (of("/calls").await, of("/witness").await);
-    for (repaired, seen) in repaired.iter_mut().zip(&mut seen) {
+    let (mut repaired, mut observed) = (of("/calls").await, of("/witness").await);
+    for (repaired, observed) in repaired.iter_mut().zip(&mut observed) {
         let learnt = |document: &mut Value| document["learnt"].take();
-        assert_eq!(learnt(seen), "full", "{seen:#}");
+        assert_eq!(learnt(observed), "full", "{observed:#}");
         assert_eq!(learnt(repaired), "reconciled", "{repaired:#}");
         sort_keys(repaired);
-        sort_keys(seen);
-        assert_eq!(repaired, seen, "{repaired:#}\n{seen:#}");
+        sort_keys(observed);
+        assert_eq!(repaired, observed, "{repaired:#}\n{observed:#}");
     }
 }
 
-/// The order in which the switch lists a channel's variables is not that of the CDR.
+/// Sorts the keys, because the switch and the CDR list a channel's variables in different order.
 fn sort_keys(document: &mut Value) {
     let keys = document["keys"].as_array_mut().expect("keys");
     keys.sort_by_key(|key| key["name"].to_string());
 }
 
-/// A customer and an agent, recorded, and who hangs up.
+/// Connects a customer with an agent, recorded. Returns the agent's dialog, to hang up.
 async fn talk(exchange: &Exchange, customer: &Phone, agent: &Phone) -> super::sip::Dialog {
     customer.dial("7004").await;
     let invite = agent.await_message("INVITE").await;
@@ -98,7 +98,7 @@ async fn talk(exchange: &Exchange, customer: &Phone, agent: &Phone) -> super::si
     talk
 }
 
-/// A call of one leg, from its beginning to its end.
+/// Places a call of one leg and waits for its end.
 async fn short_call(exchange: &Exchange) {
     let caller = Phone::new(exchange.switch, "4930444").await;
     caller.dial("0").await;
@@ -111,7 +111,7 @@ async fn short_call(exchange: &Exchange) {
     exchange.events.wait("end of the short call", ended).await;
 }
 
-/// Waits until so many legs have ended.
+/// Waits until `legs` legs have ended.
 async fn all_are_down(exchange: &Exchange, legs: usize) {
     let ended = Cell::new(0);
     let last = |event: &Event| {
@@ -125,11 +125,11 @@ async fn all_are_down(exchange: &Exchange, legs: usize) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witness() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/calls", &address, &folder_of(switch));
     let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -138,24 +138,24 @@ async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witn
     let customer = Phone::new(switch, "4930111").await;
     let talking = talk(&exchange, &customer, &agent).await;
     service.kill_9();
-    // One call ends, another begins and ends, while nobody follows.
+    // One call ends and another begins and ends while no service follows the switch.
     agent.hang_up(&talking).await;
     customer.is_hung_up().await;
     short_call(&exchange).await;
     all_are_down(&exchange, 3).await;
     receiver.documents_at("/witness", 2).await;
     service.start_again().await;
-    are_the_same(&receiver, 2).await;
+    assert_same_documents(&receiver, 2).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witness() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let more = settings("/calls", &cable.address, &folder_of(switch));
     let service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -169,18 +169,18 @@ async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witne
     short_call(&exchange).await;
     all_are_down(&exchange, 3).await;
     receiver.documents_at("/witness", 2).await;
-    cable.mend();
-    are_the_same(&receiver, 2).await;
+    cable.restore();
+    assert_same_documents(&receiver, 2).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_end() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = verifier(switch, &receiver).await;
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    let _witness = observer(switch, &receiver).await;
     let helper = Service::start_on(switch.service, &receiver).await;
     let agent = Phone::registered(switch, "1001").await;
     let customer = Phone::new(switch, "4930111").await;
@@ -195,16 +195,16 @@ async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_e
     service.await_metric(&dumped).await;
     agent.hang_up(&talking).await;
     customer.is_hung_up().await;
-    are_the_same(&receiver, 1).await;
+    assert_same_documents(&receiver, 1).await;
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn records_that_the_switch_posts_are_stored_and_told() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    let _witness = verifier(switch, &receiver).await;
+    let _witness = observer(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let posts = "name = \"fs1\"\njson_cdr_post = true\n\
                  json_cdr_auth = { username = \"fs1\", password = \"of the lab\" }";
@@ -220,13 +220,13 @@ async fn records_that_the_switch_posts_are_stored_and_told() {
     exchange.control.api("reload mod_json_cdr").await;
     cable.cut();
     short_call(&exchange).await;
-    are_the_same(&receiver, 1).await;
+    assert_same_documents(&receiver, 1).await;
     switch.restore("json_cdr.xml", &before);
     exchange.control.api("reloadxml").await;
     exchange.control.api("reload mod_json_cdr").await;
 }
 
-/// So many calls at once, to `hosts`; each is asked about, and takes line 0.
+/// Places many calls at once, handed over to `hosts`. Each calls its webhook and takes line 0.
 async fn arrive(exchange: &Exchange, hosts: &str) -> usize {
     const CALLS: usize = 8;
     let calls = (0..CALLS).map(|_| async {
@@ -241,10 +241,10 @@ async fn arrive(exchange: &Exchange, hosts: &str) -> usize {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let stand_in = Service::start(&receiver).await;
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/calls", &address, &folder_of(switch));
@@ -269,7 +269,7 @@ async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced()
     println!("{calls} calls: {learnt:?}");
 }
 
-/// A way to the switch that can be cut.
+/// A connection path to the switch that can be cut.
 struct Cable {
     address: String,
     whole: watch::Sender<bool>,
@@ -284,9 +284,9 @@ impl Cable {
         tokio::spawn(async move {
             let mut ways = JoinSet::new();
             while let Ok((near, _)) = listener.accept().await {
-                // Cut: whoever connects is let go at once.
+                // While the path is cut, each connection is closed at once.
                 if *watched.borrow() {
-                    ways.spawn(way(near, port, watched.subscribe()));
+                    ways.spawn(carry(near, port, watched.subscribe()));
                 }
             }
         });
@@ -297,12 +297,12 @@ impl Cable {
         self.whole.send_replace(false);
     }
 
-    fn mend(&self) {
+    fn restore(&self) {
         self.whole.send_replace(true);
     }
 }
 
-async fn way(mut near: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
+async fn carry(mut near: TcpStream, port: u16, mut whole: watch::Receiver<bool>) {
     let far = TcpStream::connect(("127.0.0.1", port)).await;
     let mut far = far.expect("the switch");
     tokio::select! {

@@ -1,4 +1,4 @@
-//! The whole way: on hold, asked, answered, line 0; and what a caller gets meanwhile.
+//! Checks the whole path of a call: hold, webhook, answer, line 0; and what the caller gets meanwhile.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,16 @@ use super::call::{Exchange, is_run};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// From the answer to the branch; missing music costs nothing.
+/// Longest time from the answer to the branch. Missing music adds none.
 const BRANCHED: Duration = Duration::from_millis(500);
 const ANNA: &str = r#"{"customer":{"name":"Anna Müller"},"queue":"gold","vip":true}"#;
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_call_is_held_asked_and_goes_on_line_0_with_every_variable_of_the_table() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let service = Service::start(&receiver).await;
     let call = exchange.dial("7001", &service.address).await;
     let line = call.line_of("greet").await;
@@ -37,7 +37,7 @@ async fn a_call_is_held_asked_and_goes_on_line_0_with_every_variable_of_the_tabl
         .parse()
         .expect("a number");
     assert!((0.0..10.0).contains(&seconds));
-    let document = receiver.asked("/lookup", 1).await;
+    let document = receiver.requested("/lookup", 1).await;
     assert!(
         document.contains("919822003887"),
         "the predefined document names the caller: {document}"
@@ -47,9 +47,9 @@ async fn a_call_is_held_asked_and_goes_on_line_0_with_every_variable_of_the_tabl
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_webhook_that_nobody_waits_for_is_asked_and_the_call_is_on_line_0_at_once() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/later", ANNA);
+    receiver.set_answer("/hold/later", ANNA);
     let later =
         "[webhooks.later]\nurl = \"http://RECEIVER/hold/later\"\nwait_for_response = false\n";
     let service = Service::start_with(&receiver, later).await;
@@ -73,16 +73,16 @@ async fn a_webhook_that_nobody_waits_for_is_asked_and_the_call_is_on_line_0_at_o
         !call.had(|event| is_run(event, "playback")
             && event.get("Caller-Destination-Number") == "ask-later")
     );
-    receiver.asked("/hold/later", 1).await;
+    receiver.requested("/hold/later", 1).await;
     receiver.release("/hold/later");
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_caller_on_hold_hears_the_music_of_the_switch_and_is_not_answered() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let service = Service::start(&receiver).await;
     let call = exchange.dial("7002", &service.address).await;
     let music = call.runs("playback").await;
@@ -92,7 +92,7 @@ async fn a_caller_on_hold_hears_the_music_of_the_switch_and_is_not_answered() {
             .starts_with("tone_stream://v=-22;"),
         "{music:?}"
     );
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     assert_eq!(call.now("Answer-State").await, "early");
     receiver.release("/hold/slow");
     assert_eq!(call.line_of("slow").await.number, "0");
@@ -101,17 +101,17 @@ async fn a_caller_on_hold_hears_the_music_of_the_switch_and_is_not_answered() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn before_answer_silence_leaves_the_caller_ringing_and_answer_answers() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/silent", "{}");
-    receiver.tell("/hold/answering", "{}");
+    receiver.set_answer("/hold/silent", "{}");
+    receiver.set_answer("/hold/answering", "{}");
     let service = Service::start(&receiver).await;
     let silent = exchange.dial("ask-silent", &service.address).await;
     let answering = exchange.dial("ask-answering", &service.address).await;
-    // The music of the second shows that the first had time for its own.
+    // The second call's music shows that the first call had time for its own.
     answering.runs("playback").await;
     assert_eq!(answering.now("Answer-State").await, "answered");
-    receiver.asked("/hold/silent", 1).await;
+    receiver.requested("/hold/silent", 1).await;
     assert_eq!(silent.now("Answer-State").await, "ringing");
     receiver.release("/hold/silent");
     receiver.release("/hold/answering");
@@ -125,14 +125,14 @@ async fn before_answer_silence_leaves_the_caller_ringing_and_answer_answers() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn missing_music_does_not_delay_the_branch() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/no_music", "{}");
+    receiver.set_answer("/hold/no_music", "{}");
     let service = Service::start(&receiver).await;
     let call = exchange.dial("ask-no_music", &service.address).await;
     let music = call.runs("playback").await;
     assert_eq!(music.get("Application-Data"), "/no/such/music.wav");
-    receiver.asked("/hold/no_music", 1).await;
+    receiver.requested("/hold/no_music", 1).await;
     let released = Instant::now();
     receiver.release("/hold/no_music");
     let line = call.line_of("no_music").await;
@@ -147,14 +147,14 @@ async fn missing_music_does_not_delay_the_branch() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn two_webhooks_in_a_row_are_both_asked_and_nothing_of_the_first_survives() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
-    receiver.tell("/hold/slow", "");
+    receiver.set_answer("/lookup", ANNA);
+    receiver.set_answer("/hold/slow", "");
     let service = Service::start(&receiver).await;
     let call = exchange.dial("7003", &service.address).await;
     assert_eq!(call.line_of("first").await.key("response_raw"), Some(ANNA));
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     receiver.release("/hold/slow");
     let line = call.line_of("second").await;
     assert_eq!(line.number, "0");
@@ -170,15 +170,15 @@ async fn two_webhooks_in_a_row_are_both_asked_and_nothing_of_the_first_survives(
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_failure_after_a_success_leaves_no_variable_of_the_success() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let service = Service::start(&receiver).await;
     let call = exchange
         .dial("ask-lookup-then-once", &service.address)
         .await;
     assert_eq!(call.line_of("once").await.key("queue"), Some("gold"));
-    receiver.tell("/lookup", "no JSON");
+    receiver.set_answer("/lookup", "no JSON");
     let again = format!(
         "uuid_transfer {} ask-lookup-then-again XML switchhook",
         call.uuid

@@ -1,4 +1,4 @@
-//! Answers that a switch would expand: stored, read back equal, and none of it is expanded.
+//! Checks answers that a switch would expand: they are stored and read back, and nothing is expanded.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use super::call::{Call, Exchange};
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// How many values go the whole way; 20,000 take a few minutes.
+/// The environment variable for the number of values; 20,000 take a few minutes.
 const COUNT: &str = "SWITCHHOOK_HOSTILE_VALUES";
 /// Values in one answer.
 const A_CALL: usize = 100;
@@ -20,16 +20,16 @@ const A_CALL: usize = 100;
 #[ignore = "needs a FreeSWITCH"]
 async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_does_with_them() {
     let count: usize = env::var(COUNT).map_or(2_000, |count| count.parse().expect("a number"));
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let canary = Canary(&exchange);
-    canary.sings().await;
+    canary.check_works().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, &webhook(&receiver.address)).await;
     let mut values = Values::new();
     for round in 0..count.div_ceil(A_CALL) {
         let texts: Vec<String> = (0..A_CALL).map(|_| values.next()).collect();
         let answer = body(&texts);
-        receiver.tell("/hostile", answer.as_str());
+        receiver.set_answer("/hostile", answer.as_str());
         let call = exchange.dial("ask-hostile", &service.address).await;
         let line = call.line_of("hostile").await;
         assert_eq!(
@@ -44,7 +44,7 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
             check_equal(&call, &format!("flow.key.{}", name(index)), text).await;
         }
         use_in_a_dialplan(&exchange, &call).await;
-        canary.must_be_silent(round).await;
+        canary.assert_not_tripped(round).await;
         call.hang_up().await;
     }
 }
@@ -52,44 +52,44 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
 /// A global variable of the switch that the values would set if the switch expanded them.
 const CANARY: &str = "switchhook_canary";
 /// What sets it, as a value names it: harmless, and seen from outside.
-const SING: &str = "global_setvar(switchhook_canary=sang)";
+const TRIP: &str = "global_setvar(switchhook_canary=set)";
 
 /// Tells whether the switch expanded a value.
 struct Canary<'e>(&'e Exchange);
 
 impl Canary<'_> {
-    async fn sang(&self) -> bool {
+    async fn tripped(&self) -> bool {
         let value = self.0.control.api(&format!("global_getvar {CANARY}")).await;
-        value.trim() == "sang"
+        value.trim() == "set"
     }
 
-    /// Shows that the canary works: the switch does expand such a value when it comes unchecked.
-    async fn sings(&self) {
+    /// Shows that the canary works: the switch expands such a value if it comes unchecked.
+    async fn check_works(&self) {
         let answer = self
             .0
             .control
-            .api(&format!("expand echo ${{{SING}}}"))
+            .api(&format!("expand echo ${{{TRIP}}}"))
             .await;
         assert!(
-            self.sang().await,
+            self.tripped().await,
             "the switch does not expand the value: {answer}"
         );
         self.0
             .control
             .api(&format!("global_setvar {CANARY}="))
             .await;
-        assert!(!self.sang().await);
+        assert!(!self.tripped().await);
     }
 
-    async fn must_be_silent(&self, round: usize) {
+    async fn assert_not_tripped(&self, round: usize) {
         assert!(
-            !self.sang().await,
+            !self.tripped().await,
             "the switch expanded a value of round {round}"
         );
     }
 }
 
-/// Values made of the pieces that matter to the switch, the same in every run.
+/// Makes values of the pieces that matter to the switch, the same in every run.
 struct Values {
     pieces: Vec<String>,
     state: u64,
@@ -144,14 +144,14 @@ impl Values {
             "`",
         ];
         let live = [
-            format!("${{{SING}}}"),
-            format!("$${{{SING}}}"),
-            format!("$\\{{{SING}}}"),
-            format!("\\${{{SING}}}"),
-            format!("{{{SING}}}"),
-            format!("{{{SING}}}$"),
-            format!("'{SING}' inline"),
-            SING.to_owned(),
+            format!("${{{TRIP}}}"),
+            format!("$${{{TRIP}}}"),
+            format!("$\\{{{TRIP}}}"),
+            format!("\\${{{TRIP}}}"),
+            format!("{{{TRIP}}}"),
+            format!("{{{TRIP}}}$"),
+            format!("'{TRIP}' inline"),
+            TRIP.to_owned(),
         ];
         let pieces = fixed.iter().map(ToString::to_string).chain(live).collect();
         Self {
@@ -163,7 +163,7 @@ impl Values {
     fn next(&mut self) -> String {
         let pieces = 1 + self.below(6);
         let text: String = (0..pieces).map(|_| self.piece()).collect();
-        // Long values go to the switch in another way.
+        // Long values are sent to the switch in another form.
         if self.below(50) == 0 {
             text.repeat(100)
         } else {
@@ -207,7 +207,7 @@ fn body(texts: &[String]) -> String {
     Value::Object(values.collect()).to_string()
 }
 
-/// The variable is the text, or, where that could be expanded, its inert form with the text in `_b64`.
+/// Checks that the variable is the text, or its inert form with the text in `_b64` if it could be expanded.
 async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
     let stored = call.variable(variable).await;
     assert_eq!(
@@ -226,7 +226,7 @@ async fn check_equal(call: &Call<'_>, variable: &str, text: &str) {
     assert_eq!(exact.as_deref(), needed, "{variable}_b64");
 }
 
-/// Log, set, export and eval of every value, each beside its neighbours.
+/// Runs log, set, export and eval with every value beside its neighbours.
 async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
     let applications = ["log:NOTICE ", "set:copy=", "export:copy=", "eval:"];
     for application in applications {
@@ -249,13 +249,13 @@ async fn use_in_a_dialplan(exchange: &Exchange, call: &Call<'_>) {
     }
 }
 
-/// More values for one channel than its private queue has room for (FreeSWITCH: 256).
+/// More values than the channel's private queue has room for (FreeSWITCH: 256).
 const MANY: usize = 300;
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_answer_with_more_long_values_than_a_queue_takes_is_line_1_and_the_next_call_is_well() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let map: Vec<_> = (0..MANY).map(|n| format!("v{n} = \"$.v\"")).collect();
     let webhook = format!(
@@ -265,7 +265,7 @@ async fn an_answer_with_more_long_values_than_a_queue_takes_is_line_1_and_the_ne
     );
     let service = Service::start_with(&receiver, &webhook).await;
     for (value, line) in [("x".repeat(5_000), "1"), ("short".into(), "0")] {
-        receiver.tell("/hostile", json!({ "v": value }).to_string().as_str());
+        receiver.set_answer("/hostile", json!({ "v": value }).to_string().as_str());
         let call = exchange.dial("ask-hostile", &service.address).await;
         let taken = call.line_of("hostile").await;
         assert_eq!(taken.number, line, "{:?}", taken.key("error_detail"));
@@ -276,9 +276,9 @@ async fn an_answer_with_more_long_values_than_a_queue_takes_is_line_1_and_the_ne
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let canary = Canary(&exchange);
-    canary.sings().await;
+    canary.check_works().await;
     let receiver = Receiver::start().await;
     let webhook = format!(
         "[webhooks.hostile]\nurl = \"http://{}/hostile\"\nresponse.map = {{ a = \"$.a\", b = \"$.b\" }}\n",
@@ -286,21 +286,21 @@ async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing
     );
     let service = Service::start_with(&receiver, &webhook).await;
     let answer = json!({
-        "a": format!("x ${{{SING}}} $"),
-        "b": format!("{{{SING}}}"),
-        "api_hangup_hook": SING,
-        "execute_on_answer": SING,
-        "flow.key.api_hangup_hook": SING,
-        format!("${{{SING}}}"): SING,
+        "a": format!("x ${{{TRIP}}} $"),
+        "b": format!("{{{TRIP}}}"),
+        "api_hangup_hook": TRIP,
+        "execute_on_answer": TRIP,
+        "flow.key.api_hangup_hook": TRIP,
+        format!("${{{TRIP}}}"): TRIP,
     });
-    receiver.tell("/hostile", answer.to_string().as_str());
+    receiver.set_answer("/hostile", answer.to_string().as_str());
     let call = exchange.dial("ask-hostile", &service.address).await;
     assert_eq!(call.line_of("hostile").await.number, "0");
     call.park().await;
     for name in ["api_hangup_hook", "execute_on_answer"] {
         assert_eq!(call.variable(name).await, None, "{name}");
     }
-    // Side by side, as a dialplan may write them, in what expands.
+    // Both values side by side, in applications that expand.
     let plan = format!(
         "uuid_transfer {} 'log:NOTICE ${{flow.key.a}}${{flow.key.b}},set:c=${{flow.key.a}}${{flow.key.b}},\
          eval:${{c}},set:all_done=yes,park' inline",
@@ -310,5 +310,5 @@ async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing
     let is_done = |event: &super::control::Event| event.variable("all_done") == Some("yes");
     call.wait("the plan", is_done).await;
     call.hang_up().await;
-    canary.must_be_silent(0).await;
+    canary.assert_not_tripped(0).await;
 }

@@ -1,6 +1,4 @@
-//! Values for applications that have a grammar of their own: only words and digits come through.
-
-use std::path::PathBuf;
+//! Checks values for applications that parse their argument: only words and digits come through.
 
 use serde_json::json;
 
@@ -14,7 +12,7 @@ const WEBHOOK: &str = r#"
 url = "http://RECEIVER/kinds"
 response.map = { word = { path = "$.value", as = "word", default = "main" }, digits = { path = "$.value", as = "digits", default = "0" }, text = "$.value" }
 "#;
-/// What a dialplan does with such a value.
+/// The applications that get each value.
 const APPLICATIONS: [&str; 4] = [
     "transfer:${VALUE} XML flows",
     "bridge:${VALUE}",
@@ -22,30 +20,37 @@ const APPLICATIONS: [&str; 4] = [
     "execute_extension:${VALUE} XML flows",
 ];
 
-/// A file that a value would create if the switch ran it.
-struct Canary(PathBuf);
+/// A global variable of the switch that a value would set if an application acted on it.
+const CANARY: &str = "switchhook_kinds_canary";
 
-impl Canary {
-    fn sang(&self) -> bool {
-        std::fs::remove_file(&self.0).is_ok()
+/// Tells whether an application acted on a value.
+struct Canary<'e>(&'e Exchange);
+
+impl Canary<'_> {
+    /// Returns whether the variable was set since the last look, and clears it.
+    async fn tripped(&self) -> bool {
+        let control = &self.0.control;
+        let value = control.api(&format!("global_getvar {CANARY}")).await;
+        control.api(&format!("global_setvar {CANARY}=")).await;
+        value.trim() == "set"
     }
 
-    /// What needs no `$` to run.
+    /// Returns values that an application could act on although they need no `$`. They set the variable.
     fn attempts(&self) -> Vec<String> {
-        let touch = format!("system touch {}", self.0.display());
-        let inline = format!("'system:touch {}' inline", self.0.display());
-        let hook = format!("[api_hangup_hook='{touch}']loopback/0/phones");
+        let set = format!("global_setvar {CANARY}=set");
+        let inline = format!("'set_global:{CANARY}=set' inline");
+        let hook = format!("[api_hangup_hook='{set}']loopback/0/phones");
         vec![
             inline.clone(),
             hook.clone(),
             format!("loopback/0/phones,{hook}"),
             format!("x,{hook}"),
-            format!("{{api_hangup_hook='{touch}'}}loopback/0/phones"),
-            format!("<api_hangup_hook='{touch}'>loopback/0/phones"),
+            format!("{{api_hangup_hook='{set}'}}loopback/0/phones"),
+            format!("<api_hangup_hook='{set}'>loopback/0/phones"),
             format!("main {inline}"),
-            format!("system:touch {}", self.0.display()),
-            format!("${{{touch}}}"),
-            "../../etc/passwd".into(),
+            format!("set_global:{CANARY}=set"),
+            format!("${{{set}}}"),
+            "../../etc/hosts".into(),
             "http://127.0.0.1:9/x.wav".into(),
             "a b".into(),
             "1;2".into(),
@@ -55,10 +60,10 @@ impl Canary {
     }
 }
 
-/// Runs one application on the call with this value, as the inline dialplan.
+/// Runs one application with this value on the call, through the inline dialplan.
 async fn run(exchange: &Exchange, call: &Call<'_>, application: &str, variable: &str) {
     let action = application.replace("VALUE", &format!("flow.key.{variable}"));
-    // Every way through the application ends: a transfer hangs up where it leads, the others come back.
+    // Each application ends: a transfer hangs up at its destination, the others return.
     let plan = format!(
         "uuid_transfer {} 'm:^:set:continue_on_fail=true^set:hangup_after_bridge=false^{action}^hangup' inline",
         call.uuid
@@ -78,13 +83,13 @@ async fn ask<'x>(exchange: &'x Exchange, service: &Service) -> Call<'x> {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn only_words_and_digits_reach_transfer_bridge_and_playback() {
-    let exchange = Exchange::enter().await;
-    let canary = Canary(exchange.switch.folder.join("canary"));
+    let exchange = Exchange::acquire().await;
+    let canary = Canary(&exchange);
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, WEBHOOK).await;
-    let mut sang = Vec::new();
+    let mut acted_on = Vec::new();
     for attempt in canary.attempts() {
-        receiver.tell("/kinds", json!({ "value": attempt }).to_string());
+        receiver.set_answer("/kinds", json!({ "value": attempt }).to_string());
         for application in APPLICATIONS {
             for (variable, instead) in [("word", "main"), ("digits", "0")] {
                 let call = ask(&exchange, &service).await;
@@ -96,31 +101,34 @@ async fn only_words_and_digits_reach_transfer_bridge_and_playback() {
                 );
                 run(&exchange, &call, application, variable).await;
                 assert!(
-                    !canary.sang(),
-                    "{application} ran {attempt:?} as a {variable}"
+                    !canary.tripped().await,
+                    "{application} acted on {attempt:?} as a {variable}"
                 );
             }
         }
     }
-    // The canary is worth listening to: as mere text, some of these do run.
+    // Shows that the canary works: as text, the switch acts on some of these values.
     for attempt in canary.attempts().into_iter().take(4) {
-        receiver.tell("/kinds", json!({ "value": attempt }).to_string());
+        receiver.set_answer("/kinds", json!({ "value": attempt }).to_string());
         for application in APPLICATIONS {
             let call = ask(&exchange, &service).await;
             run(&exchange, &call, application, "text").await;
-            if canary.sang() {
-                sang.push((application, attempt.clone()));
+            if canary.tripped().await {
+                acted_on.push((application, attempt.clone()));
             }
         }
     }
-    println!("as mere text these ran: {sang:#?}");
-    assert!(sang.len() >= 2, "the canary is deaf: {sang:?}");
+    println!("as text the switch acted on: {acted_on:#?}");
+    assert!(
+        acted_on.len() >= 2,
+        "the canary does not work: {acted_on:?}"
+    );
 }
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn words_and_digits_come_through_as_they_are() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, WEBHOOK).await;
     let cases = [
@@ -130,7 +138,7 @@ async fn words_and_digits_come_through_as_they_are() {
         ("a.b-c_D", "a.b-c_D", "0"),
     ];
     for (value, word, digits) in cases {
-        receiver.tell("/kinds", json!({ "value": value }).to_string());
+        receiver.set_answer("/kinds", json!({ "value": value }).to_string());
         let call = ask(&exchange, &service).await;
         assert_eq!(call.variable("flow.key.word").await.as_deref(), Some(word));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Callers who hang up, services that die or sleep: nobody stays on hold.
+//! Checks callers who hang up and services that die or freeze: no caller stays on hold.
 
 use std::time::{Duration, Instant};
 
@@ -15,17 +15,23 @@ const CALLERS: usize = 100;
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_caller_who_hangs_up_on_hold_takes_the_request_along_and_no_line() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start(&receiver).await;
     let call = exchange.dial("7002", &service.address).await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     call.runs("playback").await;
     let hung_up = Instant::now();
     call.hang_up().await;
-    let left = receiver.left("/hold/slow").await.duration_since(hung_up);
-    println!("the request was cancelled after {left:?}");
-    assert!(left < CANCELLED, "the request was cancelled after {left:?}");
+    let cancelled = receiver
+        .cancelled("/hold/slow")
+        .await
+        .duration_since(hung_up);
+    println!("the request was cancelled after {cancelled:?}");
+    assert!(
+        cancelled < CANCELLED,
+        "the request was cancelled after {cancelled:?}"
+    );
     call.wait("end", |event| event.name() == "CHANNEL_HANGUP_COMPLETE")
         .await;
     assert!(
@@ -37,14 +43,14 @@ async fn a_caller_who_hangs_up_on_hold_takes_the_request_along_and_no_line() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn callers_on_hold_are_on_line_1_within_2_seconds_when_the_service_is_killed() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let mut service = Service::start(&receiver).await;
     let mut calls = Vec::with_capacity(CALLERS);
     for _ in 0..CALLERS {
         calls.push(exchange.dial("7002", &service.address).await);
     }
-    receiver.asked("/hold/slow", CALLERS).await;
+    receiver.requested("/hold/slow", CALLERS).await;
     let killed = service.kill_9();
     let mut slowest = Duration::ZERO;
     for call in &calls {
@@ -65,9 +71,9 @@ async fn callers_on_hold_are_on_line_1_within_2_seconds_when_the_service_is_kill
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn with_two_services_new_calls_go_to_the_other_when_one_is_killed() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
+    receiver.set_answer("/lookup", "{\"customer\":{\"name\":\"Anna\"}}");
     let mut first = Service::start(&receiver).await;
     let second = Service::start(&receiver).await;
     let hosts = format!("{}|{}", first.address, second.address);
@@ -85,12 +91,12 @@ async fn with_two_services_new_calls_go_to_the_other_when_one_is_killed() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_schedule_of_the_user_survives_our_leaving() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let service = Service::start(&receiver).await;
     let call = exchange.dial("7002", &service.address).await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     exchange
         .control
         .api(&format!("sched_hangup +3 {}", call.uuid))
@@ -107,14 +113,14 @@ async fn a_schedule_of_the_user_survives_our_leaving() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_service_that_wakes_up_late_does_not_move_a_call_that_was_rescued() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let service = Service::start(&receiver).await;
     let call = exchange
         .dial("ask-slow-within-2-then-rescued", &service.address)
         .await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     call.runs("playback").await;
     service.signal("STOP");
     let line = call.line_of("rescued").await;
@@ -131,7 +137,7 @@ async fn a_service_that_wakes_up_late_does_not_move_a_call_that_was_rescued() {
     receiver.release("/hold/slow");
     service.signal("CONT");
     service.await_no_call_on_hold().await;
-    // CS_RESET is where nothing moves a call any more but its hang-up.
+    // In CS_RESET a call moves only by its hang-up.
     assert_eq!(call.now("Channel-State").await, "CS_EXECUTE");
     assert_eq!(
         call.now("variable_current_application").await,

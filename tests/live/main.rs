@@ -1,6 +1,6 @@
-//! A real FreeSWITCH with the shipped configuration, the real service, and a webhook between them.
+//! Tests a real FreeSWITCH with the shipped configuration, the real service, and a webhook.
 //!
-//! Ignored unless asked for, since it needs a FreeSWITCH:
+//! The tests are ignored by default, because they need a FreeSWITCH:
 //! `SWITCHHOOK_FREESWITCH=/usr/bin/freeswitch cargo test --test live -- --ignored`
 #![allow(
     clippy::unwrap_used,
@@ -16,7 +16,6 @@ mod crowd;
 mod dialplan;
 mod doctor;
 mod documents;
-mod ear;
 mod failures;
 mod gap;
 mod holding;
@@ -28,6 +27,7 @@ mod phone;
 mod receiver;
 mod recorded;
 mod restart;
+mod rtp_receiver;
 mod service;
 mod shipped;
 mod sip;

@@ -1,4 +1,4 @@
-//! Calls that the dialplan parks, all steered over one connection to port 8021.
+//! Checks calls that the dialplan parks, all controlled over one connection to port 8021.
 
 use std::time::{Duration, Instant};
 
@@ -20,9 +20,9 @@ fn is_end(event: &Event) -> bool {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_parked_call_is_asked_and_goes_on_line_0_with_every_variable_of_the_table() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("7006", "").await;
     let line = call.line_of("greet").await;
@@ -37,10 +37,10 @@ async fn a_parked_call_is_asked_and_goes_on_line_0_with_every_variable_of_the_ta
     assert_eq!(line.key("queue"), Some("gold"));
     assert_eq!(line.variable("flow.webhook"), None);
     assert_eq!(line.variable("flow.way_out"), None);
-    let document = receiver.asked("/lookup", 1).await;
+    let document = receiver.requested("/lookup", 1).await;
     assert!(document.contains("919822003887"), "{document}");
     assert!(!call.had(|event| is_run(event, "socket")));
-    // Neither way out reaches a call that has gone on.
+    // No way out moves a call that has gone on.
     call.park().await;
     exchange
         .control
@@ -54,15 +54,15 @@ async fn a_parked_call_is_asked_and_goes_on_line_0_with_every_variable_of_the_ta
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_parked_caller_hears_the_music_of_the_switch_and_is_not_answered() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let _service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("7007", "").await;
     let music = call.runs("playback").await;
     let tone = music.get("Application-Data");
     assert!(tone.starts_with("tone_stream://v=-22;"), "{music:?}");
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     assert_eq!(call.now("Answer-State").await, "early");
     let released = Instant::now();
     receiver.release("/hold/slow");
@@ -80,10 +80,10 @@ async fn a_parked_caller_hears_the_music_of_the_switch_and_is_not_answered() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn each_failure_of_a_webhook_takes_a_parked_call_to_line_1_with_its_reason() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/rubbish", "<html>");
-    receiver.tell("/partial", r#"{"customer":{}}"#);
+    receiver.set_answer("/rubbish", "<html>");
+    receiver.set_answer("/partial", r#"{"customer":{}}"#);
     let _service = Service::parking(exchange.switch, &receiver, "").await;
     for failure in FAILURES {
         let number = format!("park-{}-then-failed", failure.webhook());
@@ -96,13 +96,13 @@ async fn each_failure_of_a_webhook_takes_a_parked_call_to_line_1_with_its_reason
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_parked_call_above_the_limit_takes_line_1_as_overloaded() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let limits = "[limits]\ncalls_on_hold = 1\n";
     let _service = Service::parking(exchange.switch, &receiver, limits).await;
     let first = exchange.dial("7007", "").await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     let second = exchange.dial("park-slow-then-failed", "").await;
     let line = second.line_of("failed").await;
     assert_eq!(line.number, "1");
@@ -114,17 +114,23 @@ async fn a_parked_call_above_the_limit_takes_line_1_as_overloaded() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_parked_caller_who_hangs_up_takes_the_request_along_and_no_line() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("7007", "").await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     call.runs("playback").await;
     let hung_up = Instant::now();
     call.hang_up().await;
-    let left = receiver.left("/hold/slow").await.duration_since(hung_up);
-    println!("the request was cancelled after {left:?}");
-    assert!(left < CANCELLED, "the request was cancelled after {left:?}");
+    let cancelled = receiver
+        .cancelled("/hold/slow")
+        .await
+        .duration_since(hung_up);
+    println!("the request was cancelled after {cancelled:?}");
+    assert!(
+        cancelled < CANCELLED,
+        "the request was cancelled after {cancelled:?}"
+    );
     call.wait("end", is_end).await;
     assert!(!call.had(|event| is_run(event, "transfer")), "no line");
     service.await_no_call_on_hold().await;
@@ -133,14 +139,14 @@ async fn a_parked_caller_who_hangs_up_takes_the_request_along_and_no_line() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn parked_callers_of_a_killed_service_are_on_line_1_by_the_schedule() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let mut service = Service::parking(exchange.switch, &receiver, "").await;
     let mut calls = Vec::with_capacity(CALLERS);
     for _ in 0..CALLERS {
         calls.push(exchange.dial("park-slow-within-8", "").await);
     }
-    receiver.asked("/hold/slow", CALLERS).await;
+    receiver.requested("/hold/slow", CALLERS).await;
     let killed = service.kill_9();
     let mut slowest = Duration::ZERO;
     for call in &calls {
@@ -157,15 +163,15 @@ async fn parked_callers_of_a_killed_service_are_on_line_1_by_the_schedule() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_hundred_parked_calls_at_once_are_all_let_go_over_one_connection() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", r#"{"a":1}"#);
+    receiver.set_answer("/hold/slow", r#"{"a":1}"#);
     let service = Service::parking(exchange.switch, &receiver, "").await;
     let mut calls = Vec::with_capacity(CALLERS);
     for _ in 0..CALLERS {
         calls.push(exchange.dial("park-slow-within-60", "").await);
     }
-    receiver.asked("/hold/slow", CALLERS).await;
+    receiver.requested("/hold/slow", CALLERS).await;
     let connections = exchange.control.api("show channels count").await;
     println!("with {CALLERS} on hold: {}", connections.trim());
     let released = Instant::now();
@@ -184,15 +190,15 @@ async fn a_hundred_parked_calls_at_once_are_all_let_go_over_one_connection() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn two_parked_calls_at_once_get_each_its_own_answer() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", r#"{"of":"slow"}"#);
-    receiver.tell("/hold/silent", r#"{"of":"silent"}"#);
+    receiver.set_answer("/hold/slow", r#"{"of":"slow"}"#);
+    receiver.set_answer("/hold/silent", r#"{"of":"silent"}"#);
     let _service = Service::parking(exchange.switch, &receiver, "").await;
     let slow = exchange.dial("park-slow", "").await;
     let silent = exchange.dial("park-silent", "").await;
-    receiver.asked("/hold/slow", 1).await;
-    receiver.asked("/hold/silent", 1).await;
+    receiver.requested("/hold/slow", 1).await;
+    receiver.requested("/hold/silent", 1).await;
     receiver.release("/hold/silent");
     let line = silent.line_of("silent").await;
     assert_eq!(line.key("response_raw"), Some(r#"{"of":"silent"}"#));
@@ -205,7 +211,7 @@ async fn two_parked_calls_at_once_get_each_its_own_answer() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn long_values_are_on_a_parked_call_before_its_line_begins() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let long = |letter: &str| letter.repeat(5000);
     let answer = format!(
@@ -213,7 +219,7 @@ async fn long_values_are_on_a_parked_call_before_its_line_begins() {
         long("n"),
         long("v")
     );
-    receiver.tell("/lookup", answer.as_str());
+    receiver.set_answer("/lookup", answer.as_str());
     let _service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("park-lookup-then-kept", "").await;
     let line = call.line_of("kept").await;
@@ -226,7 +232,7 @@ async fn long_values_are_on_a_parked_call_before_its_line_begins() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_call_that_nobody_takes_goes_on_line_1_and_a_schedule_of_the_user_stays() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let call = exchange.dial("park-lookup-then-kept", "").await;
     let parked = call.runs("park").await;
     let line = call.line_of("kept").await;
@@ -250,15 +256,15 @@ async fn a_call_that_nobody_takes_goes_on_line_1_and_a_schedule_of_the_user_stay
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescued() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("park-slow-within-4-then-rescued", "").await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     call.runs("playback").await;
     service.signal("STOP");
-    // Not taken by a service that sleeps.
+    // A frozen service takes no call.
     let other = exchange.dial("park-slow-then-other", "").await;
     let line = call.line_of("rescued").await;
     assert_eq!(
@@ -276,7 +282,7 @@ async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescu
     }
     receiver.release("/hold/slow");
     service.signal("CONT");
-    // The next call shows that it is awake, and has heard of these.
+    // The next call shows that the service runs again and has received these events.
     let next = exchange.dial("park-slow-then-next", "").await;
     assert_eq!(next.line_of("next").await.number, "0");
     service.await_no_call_on_hold().await;
@@ -291,9 +297,9 @@ async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescu
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn both_ways_follow_one_another_on_one_call() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let service = Service::parking(exchange.switch, &receiver, "").await;
     let call = exchange.dial("park-lookup-then-a", &service.address).await;
     assert_eq!(call.line_of("a").await.number, "0");
@@ -307,8 +313,8 @@ async fn both_ways_follow_one_another_on_one_call() {
         let line = call.line_of(name).await;
         assert_eq!(line.number, "0", "{name}: {:?}", line.key("error_detail"));
     }
-    receiver.asked("/lookup", 4).await;
-    // A park of the dialplan's own is not taken.
+    receiver.requested("/lookup", 4).await;
+    // The service does not take a call that the dialplan parks for itself.
     call.park().await;
     let own = |event: &Event| is_run(event, "park") && event.get("Caller-Dialplan") == "inline";
     call.wait("its own park", own).await;
@@ -319,9 +325,9 @@ async fn both_ways_follow_one_another_on_one_call() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_document_of_a_parked_call_is_that_of_a_call_on_a_socket() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
+    receiver.set_answer("/lookup", ANNA);
     let service = Service::parking(exchange.switch, &receiver, "").await;
     for number in ["ask-lookup", "park-lookup"] {
         let call = exchange.dial(number, &service.address).await;

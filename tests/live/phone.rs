@@ -1,4 +1,4 @@
-//! A telephone of a few lines: SIP over UDP, an ear and no voice.
+//! A small telephone: SIP over UDP; it receives RTP and sends none.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use tokio::net::UdpSocket;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::ear::Ear;
+use super::rtp_receiver::RtpReceiver;
 use super::sip::{Dialog, Message};
 use super::switch::Switch;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// SIPp does what needs MD5: the password of a registration.
+/// SIPp registers the phone, because the password of a registration needs MD5.
 const SIPP: &str = "sipp";
 const PASSWORD: &str = "switchhook";
 
 /// A phone with an account of the shipped configuration, or none.
 pub struct Phone {
-    /// What it hears.
-    pub ear: Ear,
+    /// The RTP that it receives.
+    pub rtp_receiver: RtpReceiver,
     socket: UdpSocket,
     port: u16,
     account: &'static str,
@@ -27,12 +27,12 @@ pub struct Phone {
 }
 
 impl Phone {
-    /// A phone that registers nowhere: the configuration trusts callers from loopback.
+    /// Returns a phone that does not register: the configuration trusts callers from loopback.
     pub async fn new(switch: &'static Switch, account: &'static str) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let port = socket.local_addr().expect("its number").port();
         Self {
-            ear: Ear::open(),
+            rtp_receiver: RtpReceiver::open(),
             socket,
             port,
             account,
@@ -40,7 +40,7 @@ impl Phone {
         }
     }
 
-    /// A phone that the switch can ring: SIPp says the password from this phone's port.
+    /// Returns a phone that the switch can ring. SIPp registers it from the phone's port.
     pub async fn registered(switch: &'static Switch, account: &'static str) -> Self {
         let mut phone = Self::new(switch, account).await;
         drop(phone.socket);
@@ -68,12 +68,12 @@ impl Phone {
         phone
     }
 
-    /// The Call-ID of the call that it dials: the switch's variable `sip_call_id`.
+    /// Returns the Call-ID of its call, the switch's variable `sip_call_id`.
     pub fn call_id(&self) -> String {
         format!("live-{}", self.port)
     }
 
-    /// Dials.
+    /// Dials a number.
     pub async fn dial(&self, number: &str) {
         let (port, account) = (self.port, self.account);
         let sdp = self.sdp();
@@ -87,7 +87,7 @@ impl Phone {
         .await;
     }
 
-    /// The next message.
+    /// Receives the next message.
     pub async fn receive(&self) -> Message {
         let mut buffer = vec![0; 65_535];
         let received = timeout(PATIENCE, self.socket.recv(&mut buffer)).await;
@@ -103,7 +103,7 @@ impl Phone {
         Message::parse(&String::from_utf8_lossy(&buffer[..length]))
     }
 
-    /// The next message whose first line begins so.
+    /// Waits for the next message whose first line begins with `beginning`.
     pub async fn await_message(&self, beginning: &str) -> Message {
         loop {
             let message = self.receive().await;
@@ -113,18 +113,18 @@ impl Phone {
         }
     }
 
-    /// Says that it rings. Without this the switch may not cancel (RFC 3261, 9.1).
+    /// Sends 180 Ringing. Without it the switch may not cancel (RFC 3261, 9.1).
     pub async fn ring(&self, invite: &Message) {
         self.respond(invite, "180 Ringing", "").await;
     }
 
-    /// Takes the call.
+    /// Answers the call.
     pub async fn answer(&self, invite: &Message) -> Dialog {
         self.respond(invite, "200 OK", &self.sdp()).await;
         Dialog::of_callee(invite, self.port)
     }
 
-    /// Waits for the answer of the call that it dialled.
+    /// Waits until the dialled call is answered.
     pub async fn is_answered(&self) -> (Message, Dialog) {
         let answer = self.await_message("SIP/2.0 200").await;
         let dialog = Dialog::of_caller(&answer);
@@ -132,7 +132,7 @@ impl Phone {
         (answer, dialog)
     }
 
-    /// Puts the receiver down.
+    /// Hangs up.
     pub async fn hang_up(&self, dialog: &Dialog) {
         self.send(&dialog.request("BYE", 2, self.port)).await;
         self.await_message("SIP/2.0 200").await;
@@ -165,7 +165,7 @@ impl Phone {
     }
 
     fn sdp(&self) -> String {
-        let rtp = self.ear.port;
+        let rtp = self.rtp_receiver.port;
         format!(
             "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
              m=audio {rtp} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"

@@ -1,4 +1,4 @@
-//! The webhook of the tests: answers each path as it is told, and notes who asked and who left.
+//! The tests' webhook: it has an answer for each path, and notes requests and cancelled requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,67 +14,67 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// The service waits a minute for what else a crashed switch may have left of a call.
+/// Longest wait. The service waits a minute for further records of a crashed switch.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What was seen at the webhook.
+/// The requests at the webhook.
 #[derive(Debug, Clone, Default)]
-struct Seen {
+struct Requests {
     /// Path and body of each request.
-    asked: Vec<(String, String)>,
-    /// Path of each request that was given up before its answer, and when.
-    left: Vec<(String, Instant)>,
-    /// Paths whose requests need not wait any more.
+    requested: Vec<(String, String)>,
+    /// Path of each request that was cancelled before its answer, and when.
+    cancelled: Vec<(String, Instant)>,
+    /// Paths whose requests do not wait.
     released: Vec<String>,
 }
 
 #[derive(Clone)]
-struct Desk {
+struct Shared {
     answers: Arc<Mutex<HashMap<String, String>>>,
-    seen: watch::Sender<Seen>,
+    requests: watch::Sender<Requests>,
 }
 
 /// A webhook on a free port.
 pub struct Receiver {
-    /// Its `host:port`.
+    /// The webhook's `host:port`.
     pub address: String,
-    desk: Desk,
+    shared: Shared,
 }
 
 impl Receiver {
-    /// Starts it. Paths that nobody told it of answer 404; those under `/hold/` wait for
-    /// [`Self::release`], those under `/status/` answer with that status.
+    /// Starts the webhook. A path without an answer gives 404. Paths under `/hold/` wait for
+    /// [`Self::release`]; paths under `/status/` answer with that status.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.2:0").await.expect("a port");
         let address = listener.local_addr().expect("its number").to_string();
-        let desk = Desk {
+        let shared = Shared {
             answers: Arc::default(),
-            seen: watch::channel(Seen::default()).0,
+            requests: watch::channel(Requests::default()).0,
         };
-        let app = Router::new().fallback(answer).with_state(desk.clone());
+        let app = Router::new().fallback(answer).with_state(shared.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let receiver = Self { address, desk };
-        receiver.tell("/calls", "");
+        let receiver = Self { address, shared };
+        receiver.set_answer("/calls", "");
         receiver
     }
 
-    /// What `path` answers from now on.
-    pub fn tell(&self, path: &str, body: impl Into<String>) {
-        let mut answers = self.desk.answers.lock().expect("no panic");
+    /// Sets the answer of `path`.
+    pub fn set_answer(&self, path: &str, body: impl Into<String>) {
+        let mut answers = self.shared.answers.lock().expect("no panic");
         answers.insert(path.to_owned(), body.into());
     }
 
-    /// Waits until `path` was asked `times` times, and gives the last body.
-    pub async fn asked(&self, path: &str, times: usize) -> String {
+    /// Waits until `path` had `times` requests, and returns the last body.
+    pub async fn requested(&self, path: &str, times: usize) -> String {
         self.bodies(path, times).await.pop().unwrap_or_default()
     }
 
-    /// Waits until so many documents were delivered, and gives them all.
+    /// Waits until `times` documents were delivered to `/calls`, and returns them.
     pub async fn documents(&self, times: usize) -> Vec<Value> {
         self.documents_at("/calls", times).await
     }
 
-    /// The same of another path.
+    /// Waits until `times` documents were delivered to `path`, and returns them.
     pub async fn documents_at(&self, path: &str, times: usize) -> Vec<Value> {
         let bodies = self.bodies(path, times).await;
         let documents = bodies.iter().map(|body| serde_json::from_str(body));
@@ -82,59 +82,68 @@ impl Receiver {
     }
 
     async fn bodies(&self, path: &str, times: usize) -> Vec<String> {
-        let of_path = |seen: &Seen| {
-            let bodies = seen.asked.iter().filter(|(asked, _)| asked == path);
+        let of_path = |requests: &Requests| {
+            let bodies = requests
+                .requested
+                .iter()
+                .filter(|(requested, _)| requested == path);
             bodies.map(|(_, body)| body.clone()).collect::<Vec<_>>()
         };
-        let often_enough = |seen: &Seen| of_path(seen).len() >= times;
-        let seen = self.wait(&format!("request of {path}"), often_enough).await;
-        of_path(&seen)
+        let often_enough = |requests: &Requests| of_path(requests).len() >= times;
+        let requests = self.wait(&format!("request of {path}"), often_enough).await;
+        of_path(&requests)
     }
 
-    /// Waits until a request of `path` was given up, and says when.
-    pub async fn left(&self, path: &str) -> Instant {
-        let of_path = |seen: &Seen| {
-            seen.left
+    /// Waits until a request of `path` was cancelled, and returns when.
+    pub async fn cancelled(&self, path: &str) -> Instant {
+        let of_path = |requests: &Requests| {
+            requests
+                .cancelled
                 .iter()
-                .find(|(left, _)| left == path)
-                .map(|left| left.1)
+                .find(|(cancelled, _)| cancelled == path)
+                .map(|cancelled| cancelled.1)
         };
-        let seen = self
-            .wait(&format!("leaving of {path}"), |seen| {
-                of_path(seen).is_some()
+        let requests = self
+            .wait(&format!("leaving of {path}"), |requests| {
+                of_path(requests).is_some()
             })
             .await;
-        of_path(&seen).expect("just seen")
+        of_path(&requests).expect("just seen")
     }
 
-    /// Answers everyone who waits at `path`, now and later.
+    /// Answers all requests that wait at `path`, now and later.
     pub fn release(&self, path: &str) {
-        self.desk
-            .seen
-            .send_modify(|seen| seen.released.push(path.to_owned()));
+        self.shared
+            .requests
+            .send_modify(|requests| requests.released.push(path.to_owned()));
     }
 
-    /// Lets everyone wait again who asks `path` from now on.
+    /// Lets new requests of `path` wait again.
     pub fn hold(&self, path: &str) {
-        let again = |seen: &mut Seen| seen.released.retain(|released| released != path);
-        self.desk.seen.send_modify(again);
+        let again = |requests: &mut Requests| requests.released.retain(|released| released != path);
+        self.shared.requests.send_modify(again);
     }
 
-    /// How many requests of a path came.
+    /// Returns how many requests of a path came.
     pub fn count_of(&self, path: &str) -> usize {
-        let seen = self.desk.seen.borrow();
-        seen.asked.iter().filter(|(asked, _)| asked == path).count()
+        let requests = self.shared.requests.borrow();
+        requests
+            .requested
+            .iter()
+            .filter(|(requested, _)| requested == path)
+            .count()
     }
 
-    /// How many requests came, whatever their path.
+    /// Returns how many requests of all paths came.
     pub fn count(&self) -> usize {
-        self.desk.seen.borrow().asked.len()
+        self.shared.requests.borrow().requested.len()
     }
 
-    async fn wait(&self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
-        let mut watch = self.desk.seen.subscribe();
-        let seen = timeout(PATIENCE, watch.wait_for(wanted)).await;
-        seen.unwrap_or_else(|_| panic!("no {what} came"))
+    async fn wait(&self, what: &str, wanted: impl Fn(&Requests) -> bool) -> Requests {
+        let mut watch = self.shared.requests.subscribe();
+        let requests = timeout(PATIENCE, watch.wait_for(wanted)).await;
+        requests
+            .unwrap_or_else(|_| panic!("no {what} came"))
             .expect("the desk is there")
             .clone()
     }
@@ -142,33 +151,34 @@ impl Receiver {
 
 /// Notes a request that is dropped before its answer.
 struct Waiting {
-    desk: Desk,
+    shared: Shared,
     path: Option<String>,
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
-            self.desk
-                .seen
-                .send_modify(|seen| seen.left.push((path, Instant::now())));
+            self.shared
+                .requests
+                .send_modify(|requests| requests.cancelled.push((path, Instant::now())));
         }
     }
 }
 
-async fn answer(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Response {
+async fn answer(State(shared): State<Shared>, uri: Uri, body: Bytes) -> Response {
     let path = uri.path().to_owned();
     let body = String::from_utf8_lossy(&body).into_owned();
-    desk.seen
-        .send_modify(|seen| seen.asked.push((path.clone(), body)));
+    shared
+        .requests
+        .send_modify(|requests| requests.requested.push((path.clone(), body)));
     if path.starts_with("/hold/") {
         let mut waiting = Waiting {
-            desk: desk.clone(),
+            shared: shared.clone(),
             path: Some(path.clone()),
         };
-        let mut watch = desk.seen.subscribe();
+        let mut watch = shared.requests.subscribe();
         let released = watch
-            .wait_for(|seen| seen.released.contains(&path))
+            .wait_for(|requests| requests.released.contains(&path))
             .await
             .map(drop);
         waiting.path = released.err().map(|_| path.clone());
@@ -179,7 +189,7 @@ async fn answer(State(desk): State<Desk>, uri: Uri, body: Bytes) -> Response {
     {
         return (StatusCode::from_u16(status).expect("a status"), "{}").into_response();
     }
-    let answers = desk.answers.lock().expect("no panic");
+    let answers = shared.answers.lock().expect("no panic");
     match answers.get(&path) {
         Some(body) => ([(header::CONTENT_TYPE, "application/json")], body.clone()).into_response(),
         None => (StatusCode::NOT_FOUND, "nobody told me").into_response(),

@@ -1,5 +1,5 @@
-//! The flight recorder on a real switch: what was recorded there is played again without it, to
-//! the same end.
+//! Tests the recorder on a real switch: calls recorded there are played again without it, to the same
+//! end.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::service::Service;
 
 const ANNA: &str = r#"{"customer":{"name":"Anna ${x} Müller"},"queue":"gold","vip":true}"#;
 
-/// The file of a call, once it is written.
+/// Waits for the file of a call, and returns its path.
 async fn file_of(folder: &Path, call: &Call<'_>) -> PathBuf {
     loop {
         let entries = std::fs::read_dir(folder).into_iter().flatten();
@@ -27,7 +27,7 @@ async fn file_of(folder: &Path, call: &Call<'_>) -> PathBuf {
     }
 }
 
-/// `switchhook replay`: how the call ended there.
+/// Runs `switchhook replay`, and returns how the call ended.
 async fn replayed(folder: &Path, call: &Call<'_>) -> String {
     let file = file_of(folder, call).await;
     let output = Command::new(env!("CARGO_BIN_EXE_switchhook"))
@@ -50,7 +50,7 @@ fn is_end(event: &Event) -> bool {
     event.name() == "CHANNEL_HANGUP_COMPLETE"
 }
 
-/// Calls to these numbers, on a socket or parked: found, with music, refused, hung up on.
+/// Places calls to these numbers, by socket or parked: found, with music, refused, hung up on hold.
 async fn are_the_same(
     exchange: &Exchange,
     service: &Service,
@@ -87,10 +87,10 @@ async fn are_the_same(
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn calls_recorded_on_a_real_switch_are_played_again_to_the_same_end() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", ANNA);
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/lookup", ANNA);
+    receiver.set_answer("/hold/slow", "{}");
     let folder = tempfile::tempdir().expect("a folder");
     let settings = format!(
         "[recorder]\nshare = 1.0\nfolder = \"{}\"\n",

@@ -1,4 +1,4 @@
-//! The switch crashes and is started again while the service runs.
+//! Crashes and restarts the switch while the service runs.
 
 use super::call::{Exchange, is_run};
 use super::control::Event;
@@ -9,10 +9,10 @@ use super::service::Service;
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn after_a_crash_of_the_switch_its_calls_get_documents_and_new_ones_are_served() {
-    let exchange = Exchange::of_its_own().await;
+    let exchange = Exchange::with_own_switch().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let service = Service::following(switch, &receiver, "").await;
     let agent = Phone::registered(switch, "1001").await;
     let talking = Phone::new(switch, "4930111").await;
@@ -24,9 +24,9 @@ async fn after_a_crash_of_the_switch_its_calls_get_documents_and_new_ones_are_se
     exchange.events.wait("bridge", bridged).await;
     let held = Phone::new(switch, "4930222").await;
     held.dial("7002").await;
-    receiver.asked("/hold/slow", 1).await;
-    // The service has learnt of this call's leg no later than we: a switch that crashes before it
-    // has told anybody leaves nothing.
+    receiver.requested("/hold/slow", 1).await;
+    // The service has received this call's first event by now. Of a call whose events were never
+    // sent, a crash leaves nothing.
     let on_hold = |event: &Event| {
         is_run(event, "playback") && event.variable("sip_call_id") == Some(&held.call_id())
     };

@@ -1,4 +1,4 @@
-//! The program itself, `switchhook serve`, as a process of its own.
+//! Runs `switchhook serve` as a process.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -15,7 +15,7 @@ const STARTING: Duration = Duration::from_secs(30);
 
 /// A running service; killed when it is dropped.
 pub struct Service {
-    /// `host:port`, as the dialplan's `socket` has it.
+    /// `host:port` for the dialplan's `socket`.
     pub address: String,
     /// Port of its HTTP.
     pub http: u16,
@@ -24,30 +24,30 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts it on free ports with the webhooks of the tests, all at `receiver`.
+    /// Starts the service on free ports with the tests' webhooks, all at `receiver`.
     pub async fn start(receiver: &Receiver) -> Self {
         Self::start_with(receiver, "").await
     }
 
-    /// The same on the port where the switch's configuration expects it.
+    /// Starts the service on the port `esl`, where the switch's configuration expects it.
     pub async fn start_on(esl: u16, receiver: &Receiver) -> Self {
         Self::start_on_with(esl, receiver, "").await
     }
 
-    /// The same with more settings at the end of its file.
+    /// Starts the service on free ports with more settings at the end of its file.
     pub async fn start_with(receiver: &Receiver, more: &str) -> Self {
         Self::start_on_with(free_port().await, receiver, more).await
     }
 
-    /// Both.
+    /// Starts the service on the port `esl` with more settings.
     pub async fn start_on_with(esl: u16, receiver: &Receiver, more: &str) -> Self {
         let webhooks = WEBHOOKS.replace("RECEIVER", &receiver.address);
         let more = more.replace("RECEIVER", &receiver.address);
         Self::spawn(esl, &format!("{webhooks}\n{more}\n")).await
     }
 
-    /// Where the switch expects it, following the switch: a document of every call that is over goes to
-    /// `/calls` of the receiver.
+    /// Starts the service where the switch expects it. It follows the switch and posts a document of every
+    /// finished call to `/calls` of the receiver.
     pub async fn following(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
         Self::posting(switch, receiver, FOLLOWING, more).await
     }
@@ -62,7 +62,7 @@ impl Service {
         service
     }
 
-    /// The same, with recordings published as this line of `[recordings]` says.
+    /// Starts a following service that publishes recordings as this line of `[recordings]` says.
     pub async fn publishing(switch: &Switch, receiver: &Receiver, recordings: &str) -> Self {
         let template = "public_url = \"https://rec.example/{{ file_name }}\"";
         assert!(FOLLOWING.contains(template));
@@ -70,7 +70,7 @@ impl Service {
         Self::posting(switch, receiver, &settings, "").await
     }
 
-    /// The same, and it takes the calls that the switch parks.
+    /// Starts a following service that takes the calls that the switch parks.
     pub async fn parking(switch: &Switch, receiver: &Receiver, more: &str) -> Self {
         let more = format!(
             "{FOLLOWING}\n[[freeswitch]]\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n\
@@ -83,7 +83,7 @@ impl Service {
         service
     }
 
-    /// The shipped file as it is, but for the ports and the folder of the switch, and the receiver's port.
+    /// Starts the service with the shipped file. Only ports and the switch's folder are replaced.
     pub async fn shipped(switch: &Switch, receiver: &str) -> Self {
         let text = fs::read_to_string(shipped().join("switchhook.toml")).expect("the file");
         let http = free_port().await;
@@ -139,7 +139,7 @@ impl Service {
             .expect("the program")
     }
 
-    /// Starts it again as it was, on its store.
+    /// Starts the service again with its store.
     pub async fn start_again(&mut self) {
         self.child = Self::program(&self.folder);
         self.await_readiness().await;
@@ -159,18 +159,18 @@ impl Service {
         }
     }
 
-    /// Waits until every call was let go, by its own metric.
+    /// Waits until no call is on hold, by the service's metric.
     pub async fn await_no_call_on_hold(&self) {
         self.await_text("/metrics", "calls_on_hold 0\n").await;
     }
 
-    /// Waits until it follows the switch, by its own metric.
+    /// Waits until the service follows the switch, by its metric.
     pub async fn await_following(&self, switch: &Switch) {
         let address = format!("127.0.0.1:{}", switch.event_socket);
         self.await_following_at(&address).await;
     }
 
-    /// The same of a switch that is reached at that address.
+    /// Waits until the service follows the switch at that address.
     pub async fn await_following_at(&self, address: &str) {
         let metric = format!("switchhook_switch_connected{{switch=\"{address}\"}} 1\n");
         self.await_metric(&metric).await;
@@ -181,7 +181,7 @@ impl Service {
         self.await_text("/metrics", line).await;
     }
 
-    /// Waits until it takes parked calls of the switch, by its own metric.
+    /// Waits until the service takes parked calls of the switch, by its metric.
     pub async fn await_parking(&self, switch: &Switch) {
         let switch = format!("switch=\"127.0.0.1:{}\"", switch.event_socket);
         let metric = format!("switchhook_park_connected{{{switch}}} 1\n");
@@ -204,7 +204,7 @@ impl Service {
         }
     }
 
-    /// What `switchhook outbox list` says of documents that are not delivered.
+    /// Returns what `switchhook outbox list` prints about undelivered documents.
     pub fn outbox(&self) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_switchhook"))
             .args(["outbox", "list", "--json"])
@@ -217,7 +217,7 @@ impl Service {
         self.get("/readyz").await.is_some()
     }
 
-    /// The body of a 2xx answer.
+    /// Returns the body of a 2xx answer.
     async fn get(&self, path: &str) -> Option<String> {
         let url = format!("http://127.0.0.1:{}{path}", self.http);
         let client = reqwest::Client::builder()
@@ -228,7 +228,7 @@ impl Service {
         response.text().await.ok()
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the service has ended by itself.
     pub async fn await_end(&mut self) {
         loop {
             if let Some(status) = self.child.try_wait().expect("a status") {
@@ -238,7 +238,7 @@ impl Service {
         }
     }
 
-    /// Ends it as a crash does: no drain, no goodbye.
+    /// Kills the service as a crash does, without a drain.
     pub fn kill_9(&mut self) -> Instant {
         let at = Instant::now();
         self.child.kill().expect("it runs");
@@ -257,7 +257,7 @@ impl Service {
         );
     }
 
-    /// What it logged.
+    /// Returns the service's log.
     pub fn log(&self) -> String {
         let mut text = String::new();
         if let Ok(mut file) = File::open(self.folder.path().join("log")) {
@@ -277,13 +277,13 @@ impl Drop for Service {
     }
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("its number").port()
 }
 
-/// What makes documents, and publishes recordings.
+/// Returns settings that post documents and publish recordings.
 const FOLLOWING: &str = r#"
 [account]
 default_webhook = "completed"
@@ -302,8 +302,8 @@ public_url = "https://rec.example/{{ file_name }}"
 url = "http://RECEIVER/calls"
 "#;
 
-/// One webhook for each thing to show. Only the receiver's address is allowed, and localhost is another
-/// one; nobody serves port 9.
+/// One webhook for each case. Only the receiver's address is allowed, which `localhost` is not. No
+/// program listens on port 9.
 const WEBHOOKS: &str = r#"
 [egress]
 allow_plain_http = true

@@ -1,4 +1,4 @@
-//! The folder as it is shipped, the three programs that its README starts, and every number that it has.
+//! Tests the shipped folder with the three programs that its README starts, and every number in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use super::service::{Service, free_port};
 use super::switch::shipped;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Number, the line that it ends on, and a flow variable that is known there.
+/// Number, the line that it takes, and a flow variable that is set there.
 const LINES: [(&str, &str, &str, &str); 20] = [
     ("7001", "greet-line-0", "customer_name", "Anna Müller"),
     ("7002", "slow-line-0", "response_status", "SUCCESS"),
@@ -69,12 +69,12 @@ const LINES: [(&str, &str, &str, &str); 20] = [
         "CONNECTION_FAILURE",
     ),
 ];
-/// Their dialplan names no webhook.
+/// The numbers whose dialplan names no webhook.
 const ROUTED: [&str; 2] = ["7008", "7009"];
-/// Shown by the tests below, and of the kind `ask-NAME` by nearly every other.
+/// Numbers that the tests below cover; nearly every other test covers `ask-NAME`.
 const PHONES: [&str; 5] = ["0", "(100[0-2])", "7004", "7005", "(?:ask|park)-[\\w-]+"];
 
-/// `switchhook lab --receiver`, and what it prints.
+/// A running `switchhook lab --receiver`, with its output.
 struct Lab {
     address: String,
     lines: Lines<BufReader<ChildStdout>>,
@@ -98,7 +98,7 @@ impl Lab {
         }
     }
 
-    /// Waits for a line with all of these.
+    /// Waits for a line with all of these texts.
     async fn prints(&mut self, parts: &[&str]) -> String {
         let found = timeout(PATIENCE, async {
             loop {
@@ -147,7 +147,7 @@ fn every_number_of_the_shipped_dialplan_is_dialled_by_a_test() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn every_number_takes_the_line_that_it_shows_and_has_its_document() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     for (number, line, name, value) in LINES {
@@ -165,7 +165,7 @@ async fn every_number_takes_the_line_that_it_shows_and_has_its_document() {
         let (_, dialog) = phone.is_answered().await;
         phone.hang_up(&dialog).await;
         let did = format!("\"didNumber\":\"{number}\"");
-        // Two numbers are another account's.
+        // Two numbers belong to another account.
         let is_acmes = ROUTED.contains(&number);
         let path = if is_acmes {
             "POST /acme/calls answered"
@@ -185,7 +185,7 @@ async fn every_number_takes_the_line_that_it_shows_and_has_its_document() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     let first = Phone::registered(exchange.switch, "1001").await;
@@ -217,15 +217,15 @@ async fn agents_ring_talk_and_are_in_the_document_with_the_recording() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn an_agents_desk_calls_a_customer_from_the_command_line() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let mut lab = Lab::start().await;
     let _service = Service::shipped(exchange.switch, &lab.address).await;
     let customer = Phone::registered(exchange.switch, "1000").await;
     let agent = Phone::registered(exchange.switch, "1001").await;
-    // As the README has it, but for `fs_cli -x`.
-    let order =
+    // The README's command without `fs_cli -x`.
+    let command =
         "bgapi originate {flow.name=outbound,flow.key.leadid=HFC123}user/1000 7004 XML phones";
-    exchange.control.order(order).await;
+    exchange.control.send_command(command).await;
     let invite = customer.await_message("INVITE").await;
     let talk = customer.answer(&invite).await;
     customer.await_message("ACK").await;
@@ -249,7 +249,7 @@ async fn an_agents_desk_calls_a_customer_from_the_command_line() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn one_phone_calls_another_and_0_sounds() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     for account in ["1000", "1001", "1002"] {
         let called = Phone::registered(exchange.switch, account).await;
         let caller = Phone::new(exchange.switch, "1000").await;
@@ -265,8 +265,8 @@ async fn one_phone_calls_another_and_0_sounds() {
     phone.dial("0").await;
     let (_, dialog) = phone.is_answered().await;
     phone
-        .ear
-        .hears("the scale", |packets| {
+        .rtp_receiver
+        .wait_for_packets("the scale", |packets| {
             packets.iter().any(|packet| packet.sounds)
         })
         .await;

@@ -1,8 +1,8 @@
-//! Messages of SIP, and what two phones know of their call (RFC 3261).
+//! SIP messages, and the dialog of two phones (RFC 3261).
 
 use std::collections::HashMap;
 
-/// A message of SIP.
+/// A SIP message.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Request or status line.
@@ -11,7 +11,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Reads it; what is no header is left out.
+    /// Parses a message. Lines that are no header are left out.
     pub fn parse(text: &str) -> Self {
         let mut lines = text.split("\r\n").take_while(|line| !line.is_empty());
         let first = lines.next().unwrap_or_default().to_owned();
@@ -22,7 +22,7 @@ impl Message {
         Self { first, headers }
     }
 
-    /// A header, empty when it is not there.
+    /// Returns a header, empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -30,7 +30,7 @@ impl Message {
             .unwrap_or_default()
     }
 
-    /// The status of a response, 0 for a request.
+    /// Returns the status of a response, or 0 for a request.
     pub fn status(&self) -> u16 {
         let status = self
             .first
@@ -41,7 +41,7 @@ impl Message {
             .unwrap_or_default()
     }
 
-    /// Where the sender wants to be asked.
+    /// Returns the URI of the Contact header, for further requests.
     fn contact(&self) -> String {
         let contact = self.header("Contact");
         let uri = contact.split_once('<').map_or(contact, |(_, rest)| rest);
@@ -49,7 +49,7 @@ impl Message {
     }
 }
 
-/// A call that was answered, as one end of it sees it.
+/// An answered call as one end sees it.
 #[derive(Debug, Clone)]
 pub struct Dialog {
     uri: String,
@@ -59,7 +59,7 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// Of the end that called, by the answer.
+    /// Returns the caller's dialog, from the answer.
     pub fn of_caller(answer: &Message) -> Self {
         Self {
             uri: answer.contact(),
@@ -69,7 +69,7 @@ impl Dialog {
         }
     }
 
-    /// Of the end that was called, by the INVITE and the tag that it answered with.
+    /// Returns the callee's dialog, from the INVITE and the tag of the answer.
     pub fn of_callee(invite: &Message, tag: u16) -> Self {
         Self {
             uri: invite.contact(),
@@ -79,7 +79,7 @@ impl Dialog {
         }
     }
 
-    /// A request without a body, from `port`.
+    /// Returns a request without a body, sent from `port`.
     pub fn request(&self, method: &str, number: u32, port: u16) -> String {
         let Self {
             uri,

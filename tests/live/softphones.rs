@@ -1,4 +1,4 @@
-//! What a person with a softphone gets from the shipped configuration.
+//! Checks what a softphone gets from the shipped configuration.
 
 use std::fs;
 
@@ -14,9 +14,9 @@ const WAV_HEADER: u64 = 44;
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_lookup_greets_by_name_on_the_phone_of_the_caller() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna Müller"}}"#);
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna Müller"}}"#);
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let phone = Phone::new(exchange.switch, "1000").await;
     phone.dial("7001").await;
@@ -32,9 +32,9 @@ async fn a_lookup_greets_by_name_on_the_phone_of_the_caller() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_name_that_would_forge_a_sip_header_is_not_shown() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell(
+    receiver.set_answer(
         "/lookup",
         r#"{"customer":{"name":"Anna\r\nX-Forged: yes"}}"#,
     );
@@ -52,13 +52,13 @@ async fn a_name_that_would_forge_a_sip_header_is_not_shown() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn an_unanswered_caller_gets_early_media_and_no_200_until_the_line() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/hold/slow", "{}");
+    receiver.set_answer("/hold/slow", "{}");
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let phone = Phone::new(exchange.switch, "1000").await;
     phone.dial("7002").await;
-    receiver.asked("/hold/slow", 1).await;
+    receiver.requested("/hold/slow", 1).await;
     let mut statuses = vec![phone.receive().await.status()];
     while statuses.last() != Some(&183) {
         statuses.push(phone.receive().await.status());
@@ -71,9 +71,9 @@ async fn an_unanswered_caller_gets_early_media_and_no_200_until_the_line() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn a_customer_is_held_and_then_talks_to_the_agent_and_is_recorded() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let agent = Phone::registered(exchange.switch, "1001").await;
     let customer = Phone::new(exchange.switch, "1000").await;
@@ -91,7 +91,7 @@ async fn a_customer_is_held_and_then_talks_to_the_agent_and_is_recorded() {
         .switch
         .folder
         .join(format!("run/recordings/{uuid}.wav"));
-    // The switch deletes a file to which nothing was written.
+    // The switch deletes a recording without data.
     while fs::metadata(&recording).map_or(0, |file| file.len()) <= WAV_HEADER {
         tokio::task::yield_now().await;
     }
@@ -106,9 +106,9 @@ async fn a_customer_is_held_and_then_talks_to_the_agent_and_is_recorded() {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH and sipp"]
 async fn every_agent_rings_and_the_first_who_answers_has_the_call() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", "{}");
+    receiver.set_answer("/lookup", "{}");
     let _service = Service::start_on(exchange.switch.service, &receiver).await;
     let first = Phone::registered(exchange.switch, "1001").await;
     let second = Phone::registered(exchange.switch, "1002").await;

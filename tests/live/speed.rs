@@ -1,5 +1,5 @@
-//! How long the caller waits for the dialplan once the webhook has answered, and how often the
-//! service waits for the switch.
+//! Measures the time from the webhook's answer to the next dialplan action, and how often the service
+//! waits for the switch.
 
 use std::time::{Duration, Instant};
 
@@ -14,15 +14,15 @@ use super::control::Event;
 use super::receiver::Receiver;
 use super::service::Service;
 
-/// From the webhook's answer to the next action of the dialplan: the switch's tick is 20 ms.
+/// Longest time from the webhook's answer to the next dialplan action; the switch's tick is 20 ms.
 const GOES_ON: Duration = Duration::from_millis(30);
-/// Of each kind. The quickest counts, since the computer may be busy with other things; with
-/// real-time priority (`chrt -r 1`) every one of them holds.
+/// Calls of each kind. The quickest counts, because the machine may be busy. With real-time priority
+/// (`chrt -r 1`) all of them are within the limit.
 const CALLS: usize = 21;
-/// Values that an answer is mapped to.
+/// How many values an answer is mapped to.
 const VALUES: usize = 10;
 
-/// An answer of `size` bytes, most of them in values that are mapped.
+/// Returns an answer of `size` bytes, most of them in mapped values.
 fn answer(size: usize) -> String {
     let of = |length: usize| {
         let value = |index| (format!("v{index}"), json!("x".repeat(length)));
@@ -42,7 +42,7 @@ fn webhook(name: &str, path: &str) -> String {
     )
 }
 
-/// The call is handed to the service, and the next action of its dialplan connects to `next`.
+/// Hands the call over to the service. The next dialplan action connects to the port `next`.
 async fn hand_over(exchange: &Exchange, call: &Call<'_>, turn: &str, service: &str, next: u16) {
     let plan = format!(
         "uuid_transfer {} 'm:^:set:turn={turn}^set:socket_resume=true^socket:{service} async full^\
@@ -52,7 +52,7 @@ async fn hand_over(exchange: &Exchange, call: &Call<'_>, turn: &str, service: &s
     exchange.control.api(&plan).await;
 }
 
-/// Waits until the call runs this application in this turn.
+/// Waits until the call runs this application in this round.
 async fn runs(call: &Call<'_>, turn: &str, application: &str) {
     let wanted = |event: &Event| is_run(event, application) && event.variable("turn") == Some(turn);
     call.wait(application, wanted).await;
@@ -61,7 +61,7 @@ async fn runs(call: &Call<'_>, turn: &str, application: &str) {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, &webhook("timed", "/hold/timed")).await;
     let service = format!("{}/timed", service.address);
@@ -70,13 +70,13 @@ async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
     let call = exchange.dial("0", &service).await;
     call.park().await;
     for (size, before) in [(256, 0), (4096, CALLS)] {
-        receiver.tell("/hold/timed", answer(size));
+        receiver.set_answer("/hold/timed", answer(size));
         let mut times = Vec::with_capacity(CALLS);
-        for asked in before + 1..=before + CALLS {
+        for requested in before + 1..=before + CALLS {
             receiver.hold("/hold/timed");
-            let turn = asked.to_string();
+            let turn = requested.to_string();
             hand_over(&exchange, &call, &turn, &service, port).await;
-            receiver.asked("/hold/timed", asked).await;
+            receiver.requested("/hold/timed", requested).await;
             runs(&call, &turn, "playback").await;
             let answered = Instant::now();
             receiver.release("/hold/timed");
@@ -92,14 +92,14 @@ async fn the_dialplan_goes_on_within_30_ms_of_an_answer_of_up_to_4_kib() {
     }
 }
 
-/// Who wrote.
+/// The side that sent bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
     Switch,
     Service,
 }
 
-/// Carries bytes one way and notes each time that some came.
+/// Carries bytes in one direction and notes each time that some came.
 async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
@@ -115,8 +115,7 @@ async fn carry(
     }
 }
 
-/// Stands between switch and service for one call, and gives how often the service wrote anew
-/// after the switch had.
+/// Relays one call between switch and service. Returns how often the service sent after the switch had.
 async fn turns(listener: &TcpListener, service: &str) -> usize {
     let (switch, _) = listener.accept().await.expect("the switch connects");
     let service = TcpStream::connect(service).await.expect("the service");
@@ -125,12 +124,12 @@ async fn turns(listener: &TcpListener, service: &str) -> usize {
     }
     let ((from_switch, to_switch), (from_service, to_service)) =
         (switch.into_split(), service.into_split());
-    let (noted, mut seen) = mpsc::unbounded_channel();
+    let (noted, mut sides) = mpsc::unbounded_channel();
     tokio::spawn(carry(from_switch, to_service, Side::Switch, noted.clone()));
     tokio::spawn(carry(from_service, to_switch, Side::Service, noted));
     let mut turns = 0;
     let mut last = Side::Switch;
-    while let Some(side) = seen.recv().await {
+    while let Some(side) = sides.recv().await {
         turns += usize::from(side == Side::Service && last == Side::Switch);
         last = side;
     }
@@ -140,9 +139,9 @@ async fn turns(listener: &TcpListener, service: &str) -> usize {
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
 async fn a_call_costs_two_round_trips_and_its_music_one_write_that_nobody_waits_for() {
-    let exchange = Exchange::enter().await;
+    let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
-    receiver.tell("/lookup", answer(4096));
+    receiver.set_answer("/lookup", answer(4096));
     let service = Service::start_with(&receiver, &webhook("counted", "/lookup")).await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let hosts = proxy.local_addr().expect("its number").to_string();
@@ -150,7 +149,7 @@ async fn a_call_costs_two_round_trips_and_its_music_one_write_that_nobody_waits_
         let counted = turns(&proxy, &service.address);
         let (call, turns) = tokio::join!(exchange.dial("ask-counted", &hosts), counted);
         assert_eq!(call.line_of("counted").await.number, "0");
-        // An answer that is not there at once is waited for with music.
+        // An answer that takes longer is waited for with music.
         let waited = call.had(|event| {
             is_run(event, "playback") && !event.get("Caller-Destination-Number").contains("-line-")
         });

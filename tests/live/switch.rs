@@ -1,4 +1,4 @@
-//! A FreeSWITCH of our own: the shipped configuration on free ports, in a folder that goes away.
+//! Runs a FreeSWITCH for the tests: the shipped configuration on free ports, in a temporary folder.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -10,51 +10,51 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// The program to start, as the person who runs the tests names it.
+/// The environment variable that names the FreeSWITCH program.
 const PROGRAM: &str = "SWITCHHOOK_FREESWITCH";
 /// FreeSWITCH needs a few seconds to calibrate its clock.
 const STARTING: Duration = Duration::from_secs(60);
-/// RTP ports: below those that the system gives away by itself.
+/// How many RTP ports it gets. They lie below the ports that the system assigns.
 const RTP_PORTS: u16 = 400;
 
-/// Runs its arguments until its standard input ends, which it does in whatever way the tests end;
-/// then kills what it started and removes the folder. A line of input kills it and starts it again.
+/// A shell script that runs its arguments until its standard input ends, which happens however the tests
+/// end. Then it kills the program and removes the folder. A line of input restarts the program.
 const WATCHDOG: &str = r#"folder=$1; shift
 while "$@" >>"$folder/stdout" 2>&1 & child=$!; read -r _; do kill -9 $child; wait $child 2>/dev/null; done
 kill -9 $child; wait $child 2>/dev/null; rm -rf "$folder""#;
 
 /// A running FreeSWITCH.
 pub struct Switch {
-    /// Its folder: `conf`, and `run` with logs, recordings and the rest.
+    /// Its folder: `conf`, and `run` with logs, recordings and all other files.
     pub folder: PathBuf,
     /// Port of the Event Socket.
     pub event_socket: u16,
     /// Port of SIP.
     pub sip: u16,
-    /// Where its variable `switchhook` points: the port for a service.
+    /// The port for a service, which its variable `switchhook` names.
     pub service: u16,
     _watchdog: Child,
     lifeline: Mutex<ChildStdin>,
 }
 
 impl Switch {
-    /// The one FreeSWITCH of this test program, started by the first test that asks.
+    /// Returns the shared FreeSWITCH of this test program. The first test starts it.
     pub fn shared() -> &'static Self {
         static SWITCH: OnceLock<Switch> = OnceLock::new();
         SWITCH.get_or_init(Self::start)
     }
 
-    /// One for a test that is rough with it.
+    /// Starts a FreeSWITCH for a test that crashes or loads it.
     pub fn own() -> &'static Self {
         Box::leak(Box::new(Self::start()))
     }
 
-    /// Ends it as a crash does, and starts it again. Blocks until it is there.
+    /// Kills it as a crash does, and starts it again. Blocks until it runs.
     pub fn crash_and_restart(&self) {
         let mut connection = self.connect().expect("it is there");
         let mut lifeline = self.lifeline.lock().expect("no panic");
         lifeline.write_all(b"again\n").expect("the shell reads");
-        // Its end, whether it comes as an end or as an error.
+        // The connection ends, with or without an error.
         let _ = connection.read_to_end(&mut Vec::new());
         self.await_event_socket();
     }
@@ -108,7 +108,7 @@ impl Switch {
         }
     }
 
-    /// Changes one of its configuration files; gives the whole as it was.
+    /// Changes one of its configuration files. Returns the old text.
     pub fn configure(&self, file: &str, from: &str, to: &str) -> String {
         let path = self.folder.join("conf/config").join(file);
         let before = fs::read_to_string(&path).expect("the file");
@@ -122,7 +122,7 @@ impl Switch {
         fs::write(self.folder.join("conf/config").join(file), text).expect("the file");
     }
 
-    /// The end of its log, for a test that fails.
+    /// Returns the end of its log, for a failing test.
     pub fn last_words(&self) -> String {
         let files = ["stdout", "run/freeswitch.log"];
         let texts = files.map(|file| fs::read(self.folder.join(file)).unwrap_or_default());
@@ -132,7 +132,7 @@ impl Switch {
     }
 }
 
-/// The configuration of the repository.
+/// Returns the folder of the shipped configuration.
 pub fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("freeswitch-conf")
 }
@@ -158,7 +158,7 @@ fn run(program: &str, folder: &Path) -> (Child, ChildStdin) {
     (child, lifeline)
 }
 
-/// Free for TCP and for UDP a moment ago.
+/// Returns a port that was free for TCP and UDP a moment ago.
 fn free_ports<const N: usize>() -> [u16; N] {
     let mut kept = Vec::new();
     std::array::from_fn(|_| {
@@ -186,7 +186,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Changes values in `vars.xml` and nowhere else: the one place that a person edits.
+/// Changes values in `vars.xml` only, the one file that a user edits.
 fn set_variables(file: &Path, variables: &[(&str, &str)]) {
     let mut text = fs::read_to_string(file).expect("vars.xml");
     for (name, value) in variables {

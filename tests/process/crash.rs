@@ -1,7 +1,7 @@
-//! `kill -9` of a real `serve` process: whatever leg was stored by then, its call's document
-//! is posted after the restart, and when it is posted again it is the same.
+//! Kills a real `serve` process with `kill -9`. If a leg was stored before, the call's document is posted
+//! after the restart, and a repeated post is identical.
 
-// What is not as a test needs it is to fail the test.
+// A test fails by panicking.
 #![allow(clippy::unwrap_used)]
 
 use test_support::{anew, events, golden, inbox, port8021, settings};
@@ -23,12 +23,12 @@ use port8021::Port8021;
 
 const CALL: &str = "outbound-customer-then-agent-recorded";
 
-/// Moments at which the service is killed, unless `SWITCHHOOK_TEST_KILLS` says otherwise.
+/// How many times the service is killed, unless `SWITCHHOOK_TEST_KILLS` says otherwise.
 const MOMENTS: u64 = 30;
-/// How long after a leg was stored the kill may come.
+/// Longest time from the storing of a leg to the kill, µs.
 const LATEST_MICROS: u64 = 15_000;
 
-/// The service as its own process; it dies with the test.
+/// Starts the service as a process that dies with the test.
 fn serve(folder: &Path) -> Child {
     let log = std::fs::File::options()
         .create(true)
@@ -48,13 +48,13 @@ fn serve(folder: &Path) -> Child {
 }
 
 /// A switch, a receiver and a folder with the configuration.
-struct Stage {
+struct Harness {
     switch: Port8021,
     inbox: Inbox,
     folder: TempDir,
 }
 
-impl Stage {
+impl Harness {
     async fn new(more: &str) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let folder = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ impl Stage {
         }
     }
 
-    /// The service, when it follows the switch.
+    /// Starts the service and waits until it follows the switch.
     async fn serve(&self) -> Child {
         let times = self.switch.times();
         let service = serve(self.folder.path());
@@ -75,7 +75,7 @@ impl Stage {
         service
     }
 
-    /// The store, as a command beside the service opens it.
+    /// Opens the store as a command beside the service does.
     async fn store(&self) -> Store {
         let file = self.folder.path().join("store.db");
         let options = StoreOptions::new(format!("sqlite:{}", file.display()), Role::Beside);
@@ -83,12 +83,12 @@ impl Stage {
     }
 }
 
-/// As `kill -9`.
+/// Kills the service with SIGKILL.
 async fn kill(mut service: Child) {
     service.kill().await.unwrap();
 }
 
-/// Waits until a stored leg has this in it.
+/// Waits until a stored leg contains `text`.
 async fn stored(store: &Store, text: &str) {
     loop {
         let legs = store.load_legs().await.unwrap();
@@ -99,7 +99,7 @@ async fn stored(store: &Store, text: &str) {
     }
 }
 
-/// The one document that was posted, and how often.
+/// Returns the one document that was posted, and how often. All posts must be identical.
 fn same(posts: &[Post]) -> (Value, usize) {
     for post in posts {
         assert_eq!((post.id(), &post.body), (posts[0].id(), &posts[0].body));
@@ -109,30 +109,30 @@ fn same(posts: &[Post]) -> (Value, usize) {
 
 #[tokio::test]
 async fn killed_between_hangup_and_its_details() {
-    let stage = Stage::new("").await;
-    let service = stage.serve().await;
-    let store = stage.store().await;
+    let harness = Harness::new("").await;
+    let service = harness.serve().await;
+    let store = harness.store().await;
     let call = bodies(CALL);
     let complete = "\"Event-Name\":\"CHANNEL_HANGUP_COMPLETE\"";
     let first = call.iter().position(|body| body.contains(complete));
     let (before, after) = call.split_at(first.unwrap());
-    stage.switch.play(before);
+    harness.switch.play(before);
     stored(&store, "hanging_up").await;
     kill(service).await;
-    let service = stage.serve().await;
-    stage.switch.play(after);
-    let posts = stage.inbox.wait(1).await;
+    let service = harness.serve().await;
+    harness.switch.play(after);
+    let posts = harness.inbox.wait(1).await;
     assert_eq!(same(&posts), (golden::documents(CALL)[0].clone(), 1));
     kill(service).await;
 }
 
 #[tokio::test]
 async fn killed_between_the_end_of_a_call_and_its_delivery() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Status(503));
-    let service = stage.serve().await;
-    let store = stage.store().await;
-    stage.switch.play(&bodies(CALL));
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Status(503));
+    let service = harness.serve().await;
+    let store = harness.store().await;
+    harness.switch.play(&bodies(CALL));
     while store
         .documents(&DocumentFilter::default(), 1)
         .await
@@ -142,24 +142,24 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
         tokio::task::yield_now().await;
     }
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
-    let service = stage.serve().await;
-    let posts = stage
+    harness.inbox.answers(Answer::Status(200));
+    let service = harness.serve().await;
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await).0, golden::documents(CALL)[0]);
     kill(service).await;
 }
 
-/// Killed while it waits for the file, and once more between the upload and the post.
+/// Kills the service while it waits for the file, and again between the upload and the post.
 #[tokio::test]
 async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
-    let stage = Stage::new("").await;
-    let folder = |name| stage.folder.path().join(name);
+    let harness = Harness::new("").await;
+    let folder = |name| harness.folder.path().join(name);
     for name in ["rec", "public"] {
         std::fs::create_dir(folder(name)).unwrap();
     }
-    let file = stage.folder.path().join("switchhook.toml");
+    let file = harness.folder.path().join("switchhook.toml");
     let settings = std::fs::read_to_string(&file).unwrap();
     let upload = format!(
         "upload = {{ folder = \"{}\", switch_folder = \"/var/lib/freeswitch/recordings\", \
@@ -170,24 +170,24 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
     let template = "public_url = \"https://rec.example/{{ file_name }}\"";
     assert!(settings.contains(template));
     std::fs::write(&file, settings.replace(template, &upload)).unwrap();
-    stage.inbox.answers(Answer::Status(503));
+    harness.inbox.answers(Answer::Status(503));
 
-    let service = stage.serve().await;
-    let store = stage.store().await;
-    stage.switch.play(&bodies(CALL));
+    let service = harness.serve().await;
+    let store = harness.store().await;
+    harness.switch.play(&bodies(CALL));
     while store.unpublished().await.unwrap() == 0 {
         tokio::task::yield_now().await;
     }
     kill(service).await;
-    let service = stage.serve().await;
+    let service = harness.serve().await;
     assert_eq!(store.unpublished().await.unwrap(), 1);
     let name = "919879072567-20261123.wav";
     std::fs::write(folder("rec").join(name), "what was said").unwrap();
-    stage.inbox.wait(1).await;
+    harness.inbox.wait(1).await;
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
-    let service = stage.serve().await;
-    let posts = stage
+    harness.inbox.answers(Answer::Status(200));
+    let service = harness.serve().await;
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     let mut expected = golden::documents(CALL)[0].clone();
@@ -203,16 +203,16 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
 
 #[tokio::test]
 async fn killed_in_the_middle_of_a_delivery() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Hold);
-    let service = stage.serve().await;
-    stage.switch.play(&bodies(CALL));
-    stage.inbox.wait(1).await;
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Hold);
+    let service = harness.serve().await;
+    harness.switch.play(&bodies(CALL));
+    harness.inbox.wait(1).await;
     kill(service).await;
-    let service = stage.serve().await;
-    stage.inbox.wait(2).await;
-    stage.inbox.answers(Answer::Status(200));
-    let posts = stage
+    let service = harness.serve().await;
+    harness.inbox.wait(2).await;
+    harness.inbox.answers(Answer::Status(200));
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await), (golden::documents(CALL)[0].clone(), 2));
@@ -221,13 +221,13 @@ async fn killed_in_the_middle_of_a_delivery() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_at_first_gets_its_documents() {
-    let stage = Stage::new("").await;
-    stage.inbox.answers(Answer::Status(503));
-    let service = stage.serve().await;
-    stage.switch.play(&bodies(CALL));
-    stage.inbox.wait(1).await;
-    stage.inbox.answers(Answer::Status(200));
-    let posts = stage
+    let harness = Harness::new("").await;
+    harness.inbox.answers(Answer::Status(503));
+    let service = harness.serve().await;
+    harness.switch.play(&bodies(CALL));
+    harness.inbox.wait(1).await;
+    harness.inbox.answers(Answer::Status(200));
+    let posts = harness
         .inbox
         .wait_for(|posts| posts.iter().any(|post| post.taken));
     assert_eq!(same(&posts.await).0, golden::documents(CALL)[0]);
@@ -236,11 +236,11 @@ async fn a_receiver_that_is_down_at_first_gets_its_documents() {
 
 #[tokio::test]
 async fn a_second_service_on_the_same_file_is_refused() {
-    let stage = Stage::new("").await;
-    let service = stage.serve().await;
+    let harness = Harness::new("").await;
+    let service = harness.serve().await;
     let second = Command::new(env!("CARGO_BIN_EXE_switchhook"))
         .args(["serve", "--config"])
-        .arg(stage.folder.path().join("switchhook.toml"))
+        .arg(harness.folder.path().join("switchhook.toml"))
         .kill_on_drop(true)
         .output();
     let second = second.await.unwrap();
@@ -253,13 +253,13 @@ async fn a_second_service_on_the_same_file_is_refused() {
     kill(service).await;
 }
 
-/// One call, on channels of its own.
-struct Played {
+/// One call of the captures with new channel ids.
+struct PlayedCall {
     bodies: Vec<String>,
     golden: Value,
 }
 
-/// Calls whose document is told by the first channel that was created, without loopbacks.
+/// Returns the calls without loopbacks whose document has the id of the first created channel.
 fn playable() -> Vec<String> {
     let fits = |name: &String| {
         let golden = golden::documents(name);
@@ -274,7 +274,7 @@ fn playable() -> Vec<String> {
     names().into_iter().filter(fits).collect()
 }
 
-impl Played {
+impl PlayedCall {
     fn new(name: &str) -> Self {
         let (bodies, new) = anew(&bodies(name));
         let golden: Vec<Value> = serde_json::from_str(&renewed(&golden::text(name), &new)).unwrap();
@@ -288,7 +288,7 @@ impl Played {
         self.golden["phonon-uuid"].as_str().unwrap()
     }
 
-    /// Its first leg, or its document, is on the disk.
+    /// Waits until the call's first leg or its document is stored.
     async fn is_stored(&self, store: &Store) {
         let of_call = |id: &str| id == self.id();
         loop {
@@ -306,43 +306,44 @@ impl Played {
     }
 }
 
-/// The channel that this event destroys.
+/// Returns the channel that this event destroys.
 fn destroyed(body: &str) -> Option<String> {
     let event: Value = serde_json::from_str(body).unwrap();
     let uuid = event["Unique-ID"].as_str().unwrap_or_default().to_owned();
     (event["Event-Name"] == "CHANNEL_DESTROY").then_some(uuid)
 }
 
-/// Plays a part of a call, kills the service a moment later, and starts it again; the rest
-/// of the call comes after that, or ended while nobody listened.
+/// Plays a part of a call, kills the service a moment later, and starts it again. The rest of the
+/// call comes after the restart, or has ended while no service listened.
 async fn crash(
-    stage: &Stage,
+    harness: &Harness,
     service: Child,
     store: &Store,
-    call: &Played,
+    call: &PlayedCall,
     random: &mut fastrand::Rng,
 ) -> Child {
     let played = random.usize(1..=call.bodies.len());
     let (before, after) = call.bodies.split_at(played);
-    let held = random.bool();
-    stage.inbox.answers(match held {
-        true => Answer::Hold,
-        false => Answer::Status(200),
+    let holds = random.bool();
+    harness.inbox.answers(if holds {
+        Answer::Hold
+    } else {
+        Answer::Status(200)
     });
-    stage.switch.play(before);
+    harness.switch.play(before);
     call.is_stored(store).await;
-    // Not to wait for anything: the moment of the kill.
+    // A random moment for the kill, not a wait.
     tokio::time::sleep(Duration::from_micros(random.u64(0..LATEST_MICROS))).await;
     kill(service).await;
-    stage.inbox.answers(Answer::Status(200));
+    harness.inbox.answers(Answer::Status(200));
     let lives = random.bool();
     let uuids: Vec<String> = after.iter().filter_map(|body| destroyed(body)).collect();
     let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
-    stage.switch.alive(if lives { &uuids } else { &[] });
-    let service = stage.serve().await;
-    stage.switch.alive(&[]);
+    harness.switch.alive(if lives { &uuids } else { &[] });
+    let service = harness.serve().await;
+    harness.switch.alive(&[]);
     if lives {
-        stage.switch.play(after);
+        harness.switch.play(after);
     }
     service
 }
@@ -355,25 +356,25 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
     let moments = moments.map_or(MOMENTS, |moments| moments.parse().unwrap());
     println!("SWITCHHOOK_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let stage = Stage::new("[limits]\ndetails_deadline = \"300ms\"").await;
-    let mut service = stage.serve().await;
-    let store = stage.store().await;
+    let harness = Harness::new("[limits]\ndetails_deadline = \"300ms\"").await;
+    let mut service = harness.serve().await;
+    let store = harness.store().await;
     let names = playable();
     let mut calls = BTreeMap::new();
     for _ in 0..moments {
         let name = random.choice(&names).unwrap();
-        let call = Played::new(name);
+        let call = PlayedCall::new(name);
         println!("{name} {}", call.id());
-        service = crash(&stage, service, &store, &call, &mut random).await;
+        service = crash(&harness, service, &store, &call, &mut random).await;
         let of_call = |post: &Post| post.taken && post.json()["phonon-uuid"] == call.id();
-        stage
+        harness
             .inbox
             .wait_for(|posts| posts.iter().any(of_call))
             .await;
         calls.insert(call.id().to_owned(), call.golden);
     }
     kill(service).await;
-    let posts = stage.inbox.posts();
+    let posts = harness.inbox.posts();
     let (mut repeated, mut whole) = (0, 0);
     for (id, golden) in &calls {
         let of_call = posts
@@ -394,16 +395,16 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
     println!("{moments} kills: {whole} whole documents, {repeated} posted more than once");
 }
 
-/// Legs that began in the same tick of the switch are in the order of their CHANNEL_CREATE;
-/// when one of these was lost, in any.
+/// Sorts the legs by start. Legs of one tick of the switch are in the order of their CHANNEL_CREATE, or in
+/// any order if one of these events was lost.
 fn by_start(mut document: Value) -> Value {
     let entries = document["callDetails"].as_array_mut().unwrap();
     entries.sort_by_key(|entry| format!("{} {}", entry["startTime"], entry["cdrId"]));
     document
 }
 
-/// A call that was still to be joined with another when it was lost has a document of its own;
-/// no leg has two.
+/// Checks that no leg is in two documents. A call that the kill kept from being joined with another has
+/// a document of its own.
 fn each_leg_is_in_one_document(posts: &[Post]) {
     let mut documents: BTreeMap<String, String> = BTreeMap::new();
     for post in posts {

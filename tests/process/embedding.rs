@@ -1,4 +1,4 @@
-//! The crate as a part of another program: Rust code answers calls, no HTTP does. The lab's
+//! Embeds the crate in another program: Rust code answers the calls instead of a webhook. The lab's
 //! switch places them.
 #![allow(
     clippy::unwrap_used,
@@ -25,21 +25,21 @@ const CONFIG: &str = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n"
 
 type Code = dyn Fn(Question) -> Answer + Send + Sync;
 
-/// Answers with a closure.
-struct Own {
+/// Answers calls with a closure.
+struct ClosureAnswerer {
     code: Box<Code>,
     names: Vec<String>,
     within: Duration,
-    kept: bool,
+    persists: bool,
 }
 
-impl Own {
+impl ClosureAnswerer {
     fn with(code: impl Fn(Question) -> Answer + Send + Sync + 'static) -> Self {
         Self {
             code: Box::new(code),
             names: vec!["customer_name".into(), "vip".into()],
             within: Duration::from_secs(10),
-            kept: false,
+            persists: false,
         }
     }
 
@@ -48,7 +48,7 @@ impl Own {
     }
 }
 
-impl Answerer for Own {
+impl Answerer for ClosureAnswerer {
     fn names(&self) -> Vec<String> {
         self.names.clone()
     }
@@ -62,7 +62,7 @@ impl Answerer for Own {
     }
 
     fn persist_response(&self) -> bool {
-        self.kept
+        self.persists
     }
 
     fn hold(&self) -> Hold {
@@ -73,19 +73,23 @@ impl Answerer for Own {
     }
 }
 
-async fn start(config: &str, name: &str, own: Own) -> Result<Service, StartError> {
-    start_in(config, name, own).await.0
+async fn start(config: &str, name: &str, answerer: ClosureAnswerer) -> Result<Service, StartError> {
+    start_in(config, name, answerer).await.0
 }
 
-/// The same, with the address of its store.
-async fn start_in(config: &str, name: &str, own: Own) -> (Result<Service, StartError>, String) {
-    // The folder stays until the test's process ends: the service outlives this function.
+/// Starts the service. Returns it with its store's URL.
+async fn start_in(
+    config: &str,
+    name: &str,
+    answerer: ClosureAnswerer,
+) -> (Result<Service, StartError>, String) {
+    // The folder is never deleted, because the service outlives this function.
     let folder = tempfile::tempdir().unwrap().keep();
     let url = format!("sqlite:{}/calls.db", folder.display());
     let store = format!("[store]\nurl = \"{url}\"\n");
     let config = Config::parse(&format!("{config}{store}"), "embedded").unwrap();
-    let own: Arc<dyn Answerer> = Arc::new(own);
-    let started = Service::start_with(&config, Answerers::from([(name.into(), own)])).await;
+    let answerer: Arc<dyn Answerer> = Arc::new(answerer);
+    let started = Service::start_with(&config, Answerers::from([(name.into(), answerer)])).await;
     (started, url)
 }
 
@@ -109,7 +113,7 @@ fn failed(record: &CallRecord) -> (Option<u8>, Option<&str>, Option<&str>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_rust_code_answers_stands_on_the_channel_inert_and_the_call_takes_line_0() {
-    let own = Own::with(|question| {
+    let answerer = ClosureAnswerer::with(|question| {
         Box::pin(async move {
             assert_eq!(question.caller, "919822003887");
             assert_eq!(question.keys["leadid"], json!("100%25 $HFC"));
@@ -120,10 +124,10 @@ async fn what_rust_code_answers_stands_on_the_channel_inert_and_the_call_takes_l
                 typed: true,
                 ..Mapped::text("vip", "true")
             };
-            Ok(vec![Mapped::text("customer_name", "${system(id)}"), vip])
+            Ok(vec![Mapped::text("customer_name", "${strftime(%Y)}"), vip])
         })
     });
-    let service = own.start().await;
+    let service = answerer.start().await;
     let variables = [
         ("flow.name", "outbound"),
         ("flow.key.leadid", "100%25 $HFC"),
@@ -151,9 +155,9 @@ const TENANTS: &str = "[account]\ntime_zone = \"Asia/Kolkata\"\n\
 
 #[tokio::test(flavor = "multi_thread")]
 async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_kept() {
-    let own = Own {
-        kept: true,
-        ..Own::with(|question| {
+    let answerer = ClosureAnswerer {
+        persists: true,
+        ..ClosureAnswerer::with(|question| {
             Box::pin(async move {
                 let account = question.account.unwrap_or_else(|| "nobody".into());
                 let time = question.document["callDetails"][0]["startTime"].clone();
@@ -166,7 +170,7 @@ async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_
             })
         })
     };
-    let (service, url) = start_in(&format!("{CONFIG}{TENANTS}"), "lookup", own).await;
+    let (service, url) = start_in(&format!("{CONFIG}{TENANTS}"), "lookup", answerer).await;
     let service = service.unwrap();
     let routed = place(&service, Call::default()).await;
     assert_eq!(variable(&routed, "customer_name"), Some("acme"));
@@ -201,7 +205,7 @@ async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
-    let refuse = Own::with(|_| {
+    let refuse = ClosureAnswerer::with(|_| {
         let sentence = "nobody has this number";
         Box::pin(async move { Err(Failure::new(Reason::InvalidFlowVar, sentence)) })
     });
@@ -214,8 +218,8 @@ async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
     );
     service.stop().await;
 
-    let at_once = Own::with(|_| panic!("before there is a future"));
-    let later = Own::with(|_| Box::pin(async { panic!("in the future") }));
+    let at_once = ClosureAnswerer::with(|_| panic!("before there is a future"));
+    let later = ClosureAnswerer::with(|_| Box::pin(async { panic!("in the future") }));
     for panicking in [at_once, later] {
         let service = panicking.start().await;
         for _ in 0..2 {
@@ -226,9 +230,9 @@ async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
         service.stop().await;
     }
 
-    let slow = Own {
+    let slow = ClosureAnswerer {
         within: Duration::from_millis(150),
-        ..Own::with(|_| Box::pin(std::future::pending()))
+        ..ClosureAnswerer::with(|_| Box::pin(std::future::pending()))
     };
     let service = slow.start().await;
     let record = place(&service, Call::default()).await;
@@ -236,7 +240,7 @@ async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
     assert!(failed(&record).2.unwrap().contains("150ms"));
     service.stop().await;
 
-    let stray = Own::with(|_| Box::pin(async { Ok(vec![Mapped::text("other", "x")]) }));
+    let stray = ClosureAnswerer::with(|_| Box::pin(async { Ok(vec![Mapped::text("other", "x")]) }));
     let service = stray.start().await;
     let record = place(&service, Call::default()).await;
     assert_eq!(failed(&record).1, Some("INVALID_RESPONSE_MAP"));
@@ -254,14 +258,14 @@ async fn a_caller_who_hangs_up_drops_the_future() {
     }
     let (tell, told) = oneshot::channel();
     let tell = std::sync::Mutex::new(Some(tell));
-    let own = Own::with(move |_| {
+    let answerer = ClosureAnswerer::with(move |_| {
         let told = Told(tell.lock().unwrap().take());
         Box::pin(async move {
             let _told = told;
             std::future::pending().await
         })
     });
-    let service = own.start().await;
+    let service = answerer.start().await;
     let hangs_up = Caller::HangsUp(Duration::from_millis(50), Cause::by_caller());
     let call = Call {
         behaviour: hangs_up,
@@ -285,10 +289,10 @@ async fn a_parked_call_is_answered_and_recorded_as_well() {
         port.address()
     );
     let followed = switch.followed_by(2);
-    let own = Own::with(|question| {
+    let answerer = ClosureAnswerer::with(|question| {
         Box::pin(async move { Ok(vec![Mapped::text("customer_name", question.called)]) })
     });
-    let service = start(&config, "lookup", own).await.unwrap();
+    let service = start(&config, "lookup", answerer).await.unwrap();
     followed.await;
     let parked = Parked {
         service: "own".into(),
@@ -303,21 +307,21 @@ async fn a_parked_call_is_answered_and_recorded_as_well() {
     assert_eq!(variable(&record, "customer_name"), Some("7000"));
     service.stop().await;
     let file = files(folder.path(), 1).await.remove(0);
-    let (status, said) = replayed(&file);
-    assert_eq!(status, Some(0), "{said}");
+    let (status, output) = replayed(&file);
+    assert_eq!(status, Some(0), "{output}");
     assert!(
-        said.ends_with("  lookup  line_0 SUCCESS: the same\n"),
-        "{said}"
+        output.ends_with("  lookup  line_0 SUCCESS: the same\n"),
+        "{output}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_cannot_be_used_is_refused_at_the_start_with_the_cure() {
-    let nothing = || Own::with(|_| Box::pin(async { Ok(Vec::new()) }));
+    let nothing = || ClosureAnswerer::with(|_| Box::pin(async { Ok(Vec::new()) }));
     let both = format!("{CONFIG}[webhooks.lookup]\nurl = \"https://crm.example/\"\n");
     let error = start(&both, "lookup", nothing()).await.err().unwrap();
     assert!(error.to_string().contains("another name"), "{error}");
-    let forging = Own {
+    let forging = ClosureAnswerer {
         names: vec!["a\nb".into()],
         ..nothing()
     };
@@ -328,9 +332,10 @@ async fn a_name_that_cannot_be_used_is_refused_at_the_start_with_the_cure() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_code_answers_is_a_span_below_its_widget() {
     let collector = collector::Collector::start().await;
-    let own = Own::with(|_| Box::pin(async { Ok(vec![Mapped::text("vip", "yes")]) }));
+    let answerer =
+        ClosureAnswerer::with(|_| Box::pin(async { Ok(vec![Mapped::text("vip", "yes")]) }));
     let config = format!("{CONFIG}{}", collector.section());
-    let service = start(&config, "lookup", own).await.unwrap();
+    let service = start(&config, "lookup", answerer).await.unwrap();
     let switch = Switch::new("lab", Pace::Ticked);
     let hosts = vec![service.esl.to_string()];
     let call = switch
@@ -342,14 +347,14 @@ async fn what_code_answers_is_a_span_below_its_widget() {
     service.stop().await;
     let spans = collector.trace(&call.uuid, 2).await;
     let (widget, answer) = (&spans["webhook lookup"], &spans["answer"]);
-    // No switch is followed, so that nobody will tell of the call itself.
+    // No switch is followed, so no span of the call itself exists.
     assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
 }
 
 const SECRET: &str = "ch4nnel/s3\"cret";
 
-/// Answers as the call wants it.
-async fn as_wanted(question: Question) -> Result<Vec<Mapped>, Failure> {
+/// Answers as the call's variable `want` says.
+async fn answer_as_wanted(question: Question) -> Result<Vec<Mapped>, Failure> {
     match question.keys["want"].as_str().unwrap() {
         "values" => {
             let vip = Mapped {
@@ -357,7 +362,7 @@ async fn as_wanted(question: Question) -> Result<Vec<Mapped>, Failure> {
                 ..Mapped::text("vip", "{\"since\":2019}")
             };
             let token = question.keys["api_token"].as_str().unwrap();
-            let name = Mapped::text("customer_name", "${system(id)} 100%");
+            let name = Mapped::text("customer_name", "${strftime(%Y)} 100%");
             Ok(vec![
                 name,
                 vip,
@@ -395,7 +400,7 @@ fn recorder(folder: &Path) -> String {
     format!("[recorder]\nshare = 1\nfolder = \"{folder}\"\n")
 }
 
-/// So many recordings, written by threads that nobody waits for.
+/// Waits until the folder has `count` recordings. The service's threads write them in the background.
 async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
     loop {
         let entries = std::fs::read_dir(folder).into_iter().flatten();
@@ -409,26 +414,26 @@ async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
     }
 }
 
-/// What `switchhook replay` says of a file.
+/// Runs `switchhook replay` on a file. Returns the exit status and the output.
 fn replayed(file: &Path) -> (Option<i32>, String) {
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_switchhook"));
     let ran = program.arg("replay").arg(file).output().unwrap();
-    let said = [ran.stdout, ran.stderr].concat();
-    (ran.status.code(), String::from_utf8(said).unwrap())
+    let output = [ran.stdout, ran.stderr].concat();
+    (ran.status.code(), String::from_utf8(output).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_code_answered_is_recorded_without_secrets_and_played_again_without_it() {
     let folder = tempfile::tempdir().unwrap();
     let recorder = recorder(folder.path());
-    let own = Own {
+    let answerer = ClosureAnswerer {
         names: ["customer_name", "vip", "session_token"]
             .map(String::from)
             .into(),
         within: Duration::from_millis(300),
-        ..Own::with(|question| Box::pin(as_wanted(question)))
+        ..ClosureAnswerer::with(|question| Box::pin(answer_as_wanted(question)))
     };
-    let service = start(&format!("{CONFIG}{TENANTS}{recorder}"), "lookup", own).await;
+    let service = start(&format!("{CONFIG}{TENANTS}{recorder}"), "lookup", answerer).await;
     let service = service.unwrap();
     let stays = || Call::default().behaviour;
     let hangs_up = Caller::HangsUp(Duration::from_millis(50), Cause::by_caller());
@@ -450,23 +455,23 @@ async fn what_code_answered_is_recorded_without_secrets_and_played_again_without
         assert!(!text.contains("ch4nnel") && !text.contains("s3"), "{text}");
         let uuid = expected.keys().find(|uuid| text.contains(uuid.as_str()));
         let (want, end) = expected[uuid.unwrap()];
-        let (status, said) = replayed(&file);
-        assert_eq!(status, Some(0), "{want}: {said}\n{text}");
+        let (status, output) = replayed(&file);
+        assert_eq!(status, Some(0), "{want}: {output}\n{text}");
         assert!(
-            said.ends_with(&format!("  lookup  {end}: the same\n")),
-            "{said}"
+            output.ends_with(&format!("  lookup  {end}: the same\n")),
+            "{output}"
         );
         if want == "failure" {
-            // It is the answer of the file that is played.
+            // Shows that replay uses the answer in the file.
             std::fs::write(&file, text.replace("the number of nobody", "no number")).unwrap();
             assert_eq!(replayed(&file).0, Some(0));
             let once = text.replacen("the number of nobody", "no number", 1);
             std::fs::write(&file, once).unwrap();
-            let (status, said) = replayed(&file);
-            assert_eq!(status, Some(1), "{said}");
+            let (status, output) = replayed(&file);
+            assert_eq!(status, Some(1), "{output}");
             assert!(
-                said.contains("  sentence\n    - the number of nobody\n    + no number\n"),
-                "{said}"
+                output.contains("  sentence\n    - the number of nobody\n    + no number\n"),
+                "{output}"
             );
         }
     }

@@ -1,8 +1,8 @@
-//! How many finished calls a second go from port 8021 into the store, every commit on the
-//! disk. Run with `cargo test --release --test follow_speed -- --ignored --nocapture`, behind
-//! `taskset -c 0` for what one core does.
+//! Measures how many finished calls a second go from port 8021 into the store, with every commit on
+//! disk. Run it with `cargo test --release --test process follow_speed -- --ignored --nocapture`, after
+//! `taskset -c 0` for one core.
 
-// What is not as a test needs it is to fail the test.
+// A test fails by panicking.
 #![allow(clippy::unwrap_used)]
 
 use test_support::{anew, events, port8021, settings};
@@ -18,7 +18,7 @@ use anew::anew;
 use events::bodies;
 use port8021::{Port8021, wire};
 
-/// Two legs, recorded.
+/// A recorded call with two legs.
 const CALL: &str = "outbound-customer-then-agent-recorded";
 const CALLS: usize = 3_000;
 
@@ -30,7 +30,7 @@ async fn finished(db: &mut SqliteConnection) -> usize {
     usize::try_from(count).unwrap()
 }
 
-/// Seconds of processor time that a process has used.
+/// Returns the seconds of processor time that a process has used.
 fn processor_s(process: &Child) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap_or_default();
     let fields: Vec<&str> = stat
@@ -43,7 +43,7 @@ fn processor_s(process: &Child) -> f64 {
     (ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default()) / 100.0
 }
 
-/// The program, in a process of its own, so that its processor time is told apart from ours.
+/// Starts the program as a process, so that its processor time is measured apart from the test's.
 fn serve(folder: &Path, settings: &str) -> Child {
     let file = folder.join("speed.toml");
     std::fs::write(&file, settings).unwrap();
@@ -56,8 +56,8 @@ fn serve(folder: &Path, settings: &str) -> Child {
         .unwrap()
 }
 
-/// The events of so many calls on the wire, `at_once` of them in progress at a time; how many
-/// events, and in how many steps a call is told.
+/// Returns the events of all calls as sent, with `at_once` calls in progress at a time; then the
+/// number of events, and of the steps of one call.
 fn traffic(at_once: usize) -> (Vec<Vec<u8>>, usize, usize) {
     let mut chunks = Vec::new();
     let (mut events, mut steps) = (0, 0);
@@ -94,7 +94,7 @@ async fn measure(folder: &Path, at_once: usize, switches: usize) {
     let (chunks, events, steps) = traffic(at_once);
     let (began, busy) = (Instant::now(), processor_s(&service));
     for (at, chunk) in chunks.into_iter().enumerate() {
-        // The steps of the same calls go to the same switch.
+        // All steps of a call go to the same switch.
         followed[at / steps % switches].send_wire(chunk);
     }
     let mut look = tokio::time::interval(Duration::from_millis(20));

@@ -1,4 +1,4 @@
-//! The program as a process: killed, embedded, recorded, in its lab.
+//! Tests the program as a process: killed, embedded, recorded, in its lab.
 
 mod crash;
 mod embedding;

@@ -1,5 +1,5 @@
-//! The flight recorder: calls of every kind are recorded, and played again to the same end;
-//! nothing secret is in the files.
+//! Tests the recorder: calls of every kind are recorded and played again to the same end, and no
+//! secret is in the files.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,9 +27,9 @@ use switchhook_sim::{self as lab, LabOptions, Started};
 use switchhook_store::{Role, Store};
 use switchhook_tools::replay::{self, Recording};
 
-struct Real;
+struct RealService;
 
-impl lab::Service for Real {
+impl lab::Service for RealService {
     fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
         async move {
             let config = Config::parse(&config, "lab").map_err(|faults| faults.to_string())?;
@@ -45,7 +45,7 @@ impl lab::Service for Real {
     }
 }
 
-/// The store of a configuration, made.
+/// Creates and opens the store of a configuration.
 async fn store_at(config: &Path) -> Store {
     let config = Config::load(config).unwrap();
     Store::open(service::store_options(&config, Role::Serve))
@@ -53,7 +53,7 @@ async fn store_at(config: &Path) -> Store {
         .unwrap()
 }
 
-/// The files in a folder, once there are so many.
+/// Waits until a folder has `count` recordings, and returns them sorted.
 async fn files(folder: &Path, count: usize) -> Vec<PathBuf> {
     loop {
         let entries = std::fs::read_dir(folder).into_iter().flatten();
@@ -81,8 +81,9 @@ fn program(args: &[&str], file: &Path) -> (Option<i32>, String, String) {
     )
 }
 
-/// The lab's calls, recorded and played again; how they ended. `only` as the lab has it.
-async fn ends(follow: bool, only: &[&str]) -> BTreeSet<String> {
+/// Records the lab's calls and plays them again. Returns how they ended. `only` selects the lab's
+/// scenarios.
+async fn endings(follow: bool, only: &[&str]) -> BTreeSet<String> {
     let folder = tempfile::tempdir().unwrap();
     let options = LabOptions {
         config: format!(
@@ -93,16 +94,16 @@ async fn ends(follow: bool, only: &[&str]) -> BTreeSet<String> {
         only: only.iter().map(|name| (*name).to_owned()).collect(),
         ..LabOptions::default()
     };
-    let report = lab::run(options, Real).await.unwrap();
-    // Others of the lab never reach a service; on a machine with much to do, more of them.
+    let report = lab::run(options, RealService).await.unwrap();
+    // Some calls of the lab never reach a service, more of them on a busy machine.
     let all = files(&folder.path().join("calls"), report.calls.len() / 2).await;
     let played = tokio::task::spawn_blocking(move || all.iter().map(|file| play(file)).collect());
     played.await.unwrap()
 }
 
-fn are_all(kinds: &[&str], ends: &BTreeSet<String>) {
+fn assert_has_all(kinds: &[&str], endings: &BTreeSet<String>) {
     for kind in kinds {
-        assert!(ends.contains(*kind), "{kind} is not among {ends:?}");
+        assert!(endings.contains(*kind), "{kind} is not among {endings:?}");
     }
 }
 
@@ -119,7 +120,7 @@ async fn calls_of_every_kind_are_played_again_to_the_same_end() {
         "line_1 INVALID_FLOW_VAR",
         "hung_up",
     ];
-    are_all(&kinds, &ends(false, &[]).await);
+    assert_has_all(&kinds, &endings(false, &[]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +138,7 @@ async fn parked_calls_are_played_again_to_the_same_end() {
         "line_1 CIRCUIT_OPEN",
         "hung_up",
     ];
-    are_all(&kinds, &ends(true, &["parked_"]).await);
+    assert_has_all(&kinds, &endings(true, &["parked_"]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +177,7 @@ async fn no_secret_of_a_parked_call_is_in_its_recording() {
     assert_eq!(ended, "line_0 SUCCESS");
 }
 
-/// Plays a file; how it ended.
+/// Plays a file again and returns how the call ended.
 fn play(file: &Path) -> String {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(!text.contains("lab-secret-81d2"), "{}", file.display());
@@ -194,7 +195,7 @@ fn play(file: &Path) -> String {
         .join(" ")
 }
 
-/// Two secrets of the configuration, and those that only their names tell.
+/// Secrets: two that the configuration marks as such, and others that are recognised by their names.
 const SECRETS: [&str; 6] = [
     "correct-horse",
     "battery+st&ple",
@@ -265,7 +266,7 @@ async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_told() {
     let (status, out, err) = program(&["replay"], &file);
     assert_eq!(status, Some(0), "{out}{err}");
     assert!(out.ends_with("line_0 SUCCESS: the same\n"), "{out}");
-    // The webhook is changed: what would it do with the same answer?
+    // Plays the same answer with a changed webhook.
     let changed = folder.path().join("changed.toml");
     let settings = settings("$.names").replace("{receiver}", "https://crm.example");
     std::fs::write(&changed, format!("[listen]\n{settings}")).unwrap();
@@ -280,7 +281,7 @@ async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_told() {
         out.contains("  ending\n    - line_0\n    + line_1\n"),
         "{out}"
     );
-    // With all that is recorded and kept, before it is published.
+    // Tests the changed configuration with all recordings, before it goes live.
     let store = format!(
         "[store]\nurl = \"sqlite:{}/new.db\"\n",
         folder.path().display()
@@ -323,7 +324,7 @@ async fn what_is_recorded_is_bounded_and_may_be_failures_alone() {
         if status != 200 {
             uuids.push(uuid);
             let newest = uuids.last().unwrap().clone();
-            // Each is there before the next is written.
+            // Waits until each file exists before the next is written.
             while !files(folder.path(), uuids.len().min(2))
                 .await
                 .iter()
@@ -334,7 +335,7 @@ async fn what_is_recorded_is_bounded_and_may_be_failures_alone() {
         }
         assert!(at < 4);
     }
-    // The oldest goes after the newest has its name.
+    // The oldest file is deleted after the newest has its name.
     let mut left = files(folder.path(), 2).await;
     while left.len() > 2 {
         left = files(folder.path(), 2).await;

@@ -1,4 +1,7 @@
-//! What an operator runs beside the service: `doctor`, `replay`, `backtest`.
+//! The operator's tools: `doctor` checks an installation, `replay` plays recorded calls again, and
+//! `backtest` tests a changed configuration with stored calls.
+//!
+//! None of them takes a call, and only `doctor` opens connections to switches and webhooks.
 
 #![warn(unreachable_pub)]
 

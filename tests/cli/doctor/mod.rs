@@ -1,20 +1,23 @@
-//! `switchhook doctor` as it is run: the real program, a scripted Event Socket and tiny
+//! Runs `switchhook doctor` as an operator does: the real program, a scripted Event Socket and small
 //! webhooks on loopback.
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
-mod place;
-mod switch;
+mod scripted_switch;
 mod webhook;
+mod workspace;
 
-use place::Place;
-use switch::{Manners, Switch};
+use scripted_switch::{Behaviour, ScriptedSwitch};
 use webhook::Webhook;
+use workspace::Workspace;
 
 #[test]
 fn a_switch_and_a_webhook_that_are_as_they_should_be_have_no_fault() {
-    let (switch, webhook) = (Switch::start(Manners::Good), Webhook::tls("200 OK"));
-    let place = Place::new(&switch.address(), &webhook.url("https", "localhost"));
-    let ran = place.trusting(&["doctor"]);
+    let (switch, webhook) = (
+        ScriptedSwitch::start(Behaviour::Good),
+        Webhook::tls("200 OK"),
+    );
+    let workspace = Workspace::new(&switch.address(), &webhook.url("https", "localhost"));
+    let ran = workspace.trusting(&["doctor"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     for words in [
         "switch 127.0.0.1:",
@@ -32,13 +35,13 @@ fn a_switch_and_a_webhook_that_are_as_they_should_be_have_no_fault() {
     ] {
         assert!(ran.out.contains(words), "{words} in {}", ran.out);
     }
-    let json = place.json(&place.trusting(&["doctor", "--json"]));
+    let json = workspace.json(&workspace.trusting(&["doctor", "--json"]));
     assert_eq!(json["ok"], true);
     let first = &json["findings"][0];
     assert_eq!(first["check"], "reachable");
     assert_eq!(first["level"], "ok");
     assert_eq!(first["cure"], serde_json::Value::Null);
-    let quiet = place.trusting(&["doctor", "--quiet"]).out;
+    let quiet = workspace.trusting(&["doctor", "--quiet"]).out;
     assert!(
         !quiet.contains('✓') && quiet.contains("0 faults, "),
         "{quiet}"
@@ -47,11 +50,11 @@ fn a_switch_and_a_webhook_that_are_as_they_should_be_have_no_fault() {
 
 #[test]
 fn the_switch_is_only_asked_what_changes_nothing() {
-    let switch = Switch::start(Manners::Good);
-    Place::new(&switch.address(), "http://127.0.0.1:9/").run(&["doctor"]);
-    let asked = switch.asked();
-    assert!(asked.len() > 15, "{asked:?}");
-    for question in &asked {
+    let switch = ScriptedSwitch::start(Behaviour::Good);
+    Workspace::new(&switch.address(), "http://127.0.0.1:9/").run(&["doctor"]);
+    let commands = switch.commands();
+    assert!(commands.len() > 15, "{commands:?}");
+    for query in &commands {
         let reads = [
             "version",
             "strmicroepoch",
@@ -63,24 +66,21 @@ fn the_switch_is_only_asked_what_changes_nothing() {
             "local_stream show",
             "acl 203.0.113.77 ",
         ];
-        assert!(
-            reads.iter().any(|read| question.starts_with(read)),
-            "{question}"
-        );
+        assert!(reads.iter().any(|read| query.starts_with(read)), "{query}");
     }
-    let mut once = asked.clone();
+    let mut once = commands.clone();
     once.sort();
     once.dedup();
-    assert_eq!(once.len(), asked.len(), "nothing is asked twice");
+    assert_eq!(once.len(), commands.len(), "nothing is asked twice");
 }
 
 #[test]
 fn each_way_of_not_getting_in_is_a_fault_of_its_own() {
     let check = |address: &str| {
-        let place = Place::new(address, "http://127.0.0.1:9/");
-        let ran = place.run(&["doctor", "--json", "--timeout", "300ms"]);
+        let workspace = Workspace::new(address, "http://127.0.0.1:9/");
+        let ran = workspace.run(&["doctor", "--json", "--timeout", "300ms"]);
         assert_eq!(ran.status, Some(1), "{ran:?}");
-        let json = place.json(&ran);
+        let json = workspace.json(&ran);
         let first = json["findings"][0].clone();
         assert_eq!(first["level"], "fault", "{first}");
         assert!(!first["cure"].as_str().unwrap().is_empty(), "{first}");
@@ -89,23 +89,19 @@ fn each_way_of_not_getting_in_is_a_fault_of_its_own() {
             first["what"].as_str().unwrap().to_owned(),
         )
     };
-    for (manners, name, words) in [
-        (Manners::Denies, "ACL", "does not let this machine in"),
-        (
-            Manners::WantsAnother,
-            "password",
-            "does not take the password",
-        ),
-        (Manners::Silent, "reachable", "says nothing within 300ms"),
-        (Manners::Closes, "reachable", "closes it"),
-        (Manners::Http, "reachable", "does not speak Event Socket"),
+    for (behaviour, name, words) in [
+        (Behaviour::Denies, "ACL", "does not admit this machine"),
+        (Behaviour::WantsAnother, "password", "rejects the password"),
+        (Behaviour::Silent, "reachable", "sends nothing within 300ms"),
+        (Behaviour::Closes, "reachable", "closes it"),
+        (Behaviour::Http, "reachable", "does not speak Event Socket"),
     ] {
-        let switch = Switch::start(manners);
+        let switch = ScriptedSwitch::start(behaviour);
         let (check, what) = check(&switch.address());
         assert_eq!(check, name, "{what}");
         assert!(what.contains(words), "{what}");
     }
-    let (_, what) = check(&place::nobody());
+    let (_, what) = check(&workspace::unused_address());
     assert!(what.contains("connection refused"), "{what}");
     let (_, what) = check("no-such-host.invalid:8021");
     assert!(what.contains("no address found"), "{what}");
@@ -113,9 +109,9 @@ fn each_way_of_not_getting_in_is_a_fault_of_its_own() {
 
 #[test]
 fn a_switch_that_goes_away_in_the_middle_is_judged_by_what_it_said() {
-    let switch = Switch::start(Manners::GoodFor(9));
-    let place = Place::new(&switch.address(), "http://127.0.0.1:9/");
-    let json = place.json(&place.run(&["doctor", "--json"]));
+    let switch = ScriptedSwitch::start(Behaviour::GoodFor(9));
+    let workspace = Workspace::new(&switch.address(), "http://127.0.0.1:9/");
+    let json = workspace.json(&workspace.run(&["doctor", "--json"]));
     let of = |check: &str| {
         let found = json["findings"].as_array().unwrap().iter();
         found
@@ -130,14 +126,14 @@ fn a_switch_that_goes_away_in_the_middle_is_judged_by_what_it_said() {
 
 #[test]
 fn what_is_dangerous_in_the_dialplan_is_told() {
-    let switch = Switch::start(Manners::Careless);
-    let place = Place::new(&switch.address(), "http://127.0.0.1:9/");
-    let out = place.run(&["doctor"]).out;
+    let switch = ScriptedSwitch::start(Behaviour::Careless);
+    let workspace = Workspace::new(&switch.address(), "http://127.0.0.1:9/");
+    let out = workspace.run(&["doctor"]).out;
     for words in [
         "✗ hook          context public, extension ask: socket_resume is not set",
         "! values        transfer is given ${flow.key.customer_name}",
-        "! webhooks      the dialplan asks webhooks that the configuration does not have: lokup",
-        "✗ password      its password is the one that everybody knows",
+        "! webhooks      the dialplan calls webhooks that the configuration does not have: lokup",
+        "✗ password      its password is FreeSWITCH's default",
         "✗ ACL           apply-inbound-acl lets every address in",
         "✗ hold music    the switch has no file /sounds/none.wav",
     ] {
@@ -152,16 +148,16 @@ fn what_is_dangerous_in_the_dialplan_is_told() {
 #[test]
 fn a_webhook_gets_no_request_unless_it_is_asked() {
     let webhook = Webhook::plain("401 Unauthorized");
-    let place = Place::new("", &webhook.url("http", "127.0.0.1"));
-    let ran = place.run(&["doctor"]);
+    let workspace = Workspace::new("", &webhook.url("http", "127.0.0.1"));
+    let ran = workspace.run(&["doctor"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(ran.out.contains("✓ connect"));
     assert_eq!(webhook.next(), "", "connected to, and nothing was said");
 
-    let ran = place.run(&["doctor", "--ask"]);
+    let ran = workspace.run(&["doctor", "--ask"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.out.contains("answered HEAD with 401"), "{}", ran.out);
-    // The first connection of the two only tries the way.
+    // The first of the two connections only shows that the address is reachable.
     assert_eq!(webhook.next(), "");
     let request = webhook.next();
     assert!(
@@ -177,22 +173,28 @@ fn a_webhook_gets_no_request_unless_it_is_asked() {
 #[test]
 fn a_certificate_that_nobody_vouches_for_is_a_fault() {
     let webhook = Webhook::tls("200 OK");
-    let place = Place::new("", &webhook.url("https", "127.0.0.1"));
-    let ran = place.run(&["doctor"]);
+    let workspace = Workspace::new("", &webhook.url("https", "127.0.0.1"));
+    let ran = workspace.run(&["doctor"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.out.contains("✗ TLS"), "{}", ran.out);
     let plain = Webhook::plain("200 OK");
-    let place = Place::new("", &plain.url("https", "127.0.0.1"));
-    let ran = place.run(&["doctor", "--timeout", "300ms"]);
+    let workspace = Workspace::new("", &plain.url("https", "127.0.0.1"));
+    let ran = workspace.run(&["doctor", "--timeout", "300ms"]);
     assert!(ran.out.contains("no handshake within 300ms"), "{}", ran.out);
 }
 
 #[test]
 fn wrong_usage_is_2_and_a_faulty_configuration_1() {
-    let place = Place::new("", "http://127.0.0.1:9/");
-    assert_eq!(place.run(&["doctor", "--timeout", "soon"]).status, Some(2));
-    assert_eq!(place.run(&["doctor", "--quiet", "--json"]).status, Some(2));
-    let ran = place.run(&["--config", "none.toml", "doctor"]);
+    let workspace = Workspace::new("", "http://127.0.0.1:9/");
+    assert_eq!(
+        workspace.run(&["doctor", "--timeout", "soon"]).status,
+        Some(2)
+    );
+    assert_eq!(
+        workspace.run(&["doctor", "--quiet", "--json"]).status,
+        Some(2)
+    );
+    let ran = workspace.run(&["--config", "none.toml", "doctor"]);
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("none.toml: cannot be read"), "{ran:?}");
 }
@@ -200,8 +202,8 @@ fn wrong_usage_is_2_and_a_faulty_configuration_1() {
 #[test]
 fn a_webhook_that_takes_few_requests_on_a_connection_is_told_with_its_number() {
     let webhook = Webhook::http2(20);
-    let place = Place::new("", &webhook.url("https", "localhost"));
-    let ran = place.trusting(&["doctor"]);
+    let workspace = Workspace::new("", &webhook.url("https", "localhost"));
+    let ran = workspace.trusting(&["doctor"]);
     assert_eq!(ran.status, Some(0), "a warning: {ran:?}");
     assert!(ran.out.contains("takes 20 requests at once"), "{ran:?}");
     assert!(ran.out.contains("set http2_streams = 20"), "{ran:?}");
@@ -210,15 +212,15 @@ fn a_webhook_that_takes_few_requests_on_a_connection_is_told_with_its_number() {
 
 #[test]
 fn the_folder_of_recordings_and_the_target_are_tried() {
-    let place = Place::new("", "http://127.0.0.1:9/");
-    let (folder, target) = (place.path("rec"), place.path("public"));
-    place.add(&format!(
+    let workspace = Workspace::new("", "http://127.0.0.1:9/");
+    let (folder, target) = (workspace.path("rec"), workspace.path("public"));
+    workspace.add(&format!(
         "[recordings]\nupload = {{ folder = \"{}\", to = \"file://{}\", public_url = \"https://rec.example/{{{{ key }}}}\" }}\n",
         folder.display(),
         target.display()
     ));
     let found = |level: &str| {
-        let json = place.json(&place.run(&["doctor", "--json"]));
+        let json = workspace.json(&workspace.run(&["doctor", "--json"]));
         let findings = json["findings"].as_array().unwrap().clone();
         let of = findings.iter().filter(|one| one["subject"] == "recordings");
         let of = of.filter(|one| one["level"] == level);

@@ -1,4 +1,4 @@
-//! A webhook that answers every request with the same status, in the clear or over TLS.
+//! Runs a webhook that answers every request with one status, over HTTP or HTTPS.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,28 +12,28 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// For what comes at once.
+/// Longest wait for input that should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Webhook {
     address: SocketAddr,
-    heard: Receiver<String>,
+    received: Receiver<String>,
 }
 
 impl Webhook {
     pub fn plain(status: &'static str) -> Self {
-        Self::start(said(status), |stream| stream)
+        Self::start(response(status), |stream| stream)
     }
 
     pub fn tls(status: &'static str) -> Self {
-        Self::secured(said(status), config())
+        Self::secured(response(status), config())
     }
 
-    /// Speaks HTTP/2, and says no more than its settings.
+    /// Starts a webhook that speaks HTTP/2 and sends only its settings.
     pub fn http2(streams: u8) -> Self {
         let mut config = config();
         config.alpn_protocols = vec![b"h2".to_vec()];
-        // Six bytes, type 4, stream 0; SETTINGS_MAX_CONCURRENT_STREAMS.
+        // A SETTINGS frame (RFC 9113, 6.5): six bytes, type 4, stream 0, SETTINGS_MAX_CONCURRENT_STREAMS.
         let settings = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, streams];
         Self::secured(settings.to_vec(), config)
     }
@@ -52,7 +52,7 @@ impl Webhook {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (sender, heard) = channel();
+        let (sender, received) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
@@ -60,7 +60,7 @@ impl Webhook {
                 let mut stream = wrap(stream);
                 let request = request(&mut stream);
                 if !request.is_empty() {
-                    // Who left does not read it.
+                    // The client may have closed already.
                     let _ = stream.write_all(&answer);
                 }
                 if sender.send(request).is_err() {
@@ -68,22 +68,22 @@ impl Webhook {
                 }
             }
         });
-        Self { address, heard }
+        Self { address, received }
     }
 
-    /// With a `/` at its end.
+    /// Returns the webhook's URL, with a `/` at its end.
     pub fn url(&self, scheme: &str, host: &str) -> String {
         format!("{scheme}://{host}:{}/", self.address.port())
     }
 
-    /// The head of the request of the next connection; empty when it said nothing.
+    /// Returns the head of the next connection's request; empty if it sent none.
     #[track_caller]
     pub fn next(&self) -> String {
-        self.heard.recv_timeout(PATIENCE).unwrap()
+        self.received.recv_timeout(PATIENCE).unwrap()
     }
 }
 
-fn said(status: &str) -> Vec<u8> {
+fn response(status: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
 }
 
@@ -92,7 +92,7 @@ fn request(stream: &mut impl Read) -> String {
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read(&mut byte) {
             Ok(1..) => head.push(byte[0]),
-            // It went away, or speaks something else.
+            // The client closed, or speaks another protocol.
             Ok(0) | Err(_) => return String::new(),
         }
     }

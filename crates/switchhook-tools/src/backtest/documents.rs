@@ -1,12 +1,12 @@
-//! Documents of calls that are over, made anew as their webhooks would now. RecordedEvent they are made
-//! of is taken from the call's predefined document and from what the page tells of it.
+//! Builds the documents of finished calls again with the changed webhooks. The data comes from the
+//! call's predefined document in the outbox and from the call history of the operator's page.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::replay::{by_name, request};
+use crate::replay::{compare_by_name, request_parts};
 use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
@@ -16,32 +16,33 @@ use switchhook_webhook as webhook;
 
 use super::Backtest;
 
-/// RecordedEvent a template may read that is not kept of a call.
+/// Template values that the store does not keep. A webhook whose settings name one is not tested.
 const NOT_KEPT: [&str; 3] = ["caller_name", "ring_ms", "response_raw"];
-const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it of";
+const NO_DOCUMENT: &str = "the outbox has no predefined document of the call to build it from";
 
 impl Backtest<'_> {
-    /// Makes the documents of one call anew: `sent` are the webhooks and what was frozen for each.
+    /// Builds the documents of one call again and compares them. `sent` holds each webhook's name
+    /// and the frozen content.
     pub fn documents(&mut self, call: &RecentCall, sent: &[(String, RequestContent)]) {
         let base = sent
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
         for (name, content) in sent.iter().filter(|(_, content)| content.url.is_some()) {
-            let widget = self.widgets.by_name.get(name).cloned();
-            let Some(widget) = widget.filter(|_| self.wants(name)) else {
+            let task = self.tasks.by_name.get(name).cloned();
+            let Some(task) = task.filter(|_| self.wants(name)) else {
                 continue;
             };
-            if let Some(reads) = NOT_KEPT.iter().find(|what| widget.settings.contains(*what)) {
-                self.untold(
+            if let Some(reads) = NOT_KEPT.iter().find(|what| task.settings.contains(*what)) {
+                self.skip(
                     name,
-                    format!("its template reads {reads}, which is not kept of a call"),
+                    format!("its template reads {reads}, which is not stored with a call"),
                 );
                 continue;
             }
             match &base {
-                None => self.untold(name, NO_DOCUMENT),
+                None => self.skip(name, NO_DOCUMENT),
                 Some((document, bytes)) => {
-                    self.document(call, &widget, name, content, document, bytes)
+                    self.document(call, &task, name, content, document, bytes)
                 }
             }
         }
@@ -50,13 +51,13 @@ impl Backtest<'_> {
     fn document(
         &mut self,
         call: &RecentCall,
-        widget: &WebhookTask,
+        task: &WebhookTask,
         name: &str,
         was: &RequestContent,
         document: &Value,
         bytes: &Bytes,
     ) {
-        let Some(webhook) = widget.webhook() else {
+        let Some(webhook) = task.webhook() else {
             return;
         };
         let mut with_call = document.clone();
@@ -66,19 +67,19 @@ impl Backtest<'_> {
             document: Some(&with_call),
             predefined: &|| bytes.to_vec(),
         });
-        self.tested(name).documents += 1;
+        self.summary(name).documents += 1;
         let mut differences = Vec::new();
         let is = made.map_or_else(
             |failure| BTreeMap::from([("request".to_owned(), format!("none: {failure}"))]),
-            |made| request_parts(&content(&made)),
+            |made| content_parts(&content(&made)),
         );
-        by_name(&mut differences, &request_parts(was), &is);
-        self.changed(&call.call_uuid, name, differences);
+        compare_by_name(&mut differences, &content_parts(was), &is);
+        self.add_change(&call.call_uuid, name, differences);
     }
 }
 
-fn request_parts(content: &RequestContent) -> BTreeMap<String, String> {
-    request(&RecordedEvent::Request {
+fn content_parts(content: &RequestContent) -> BTreeMap<String, String> {
+    request_parts(&RecordedEvent::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
         headers: content.headers.clone(),
@@ -86,7 +87,7 @@ fn request_parts(content: &RequestContent) -> BTreeMap<String, String> {
     })
 }
 
-/// The predefined document, when it is one.
+/// Parses `body` if it is a predefined document.
 fn predefined(body: &Bytes) -> Option<(Value, Bytes)> {
     let document: Value = serde_json::from_slice(body).ok()?;
     let is_one = document["callDetails"].is_array() && document["keys"].is_array();
@@ -103,10 +104,10 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
     headers
 }
 
-/// `call.*` as far as it is kept.
+/// Returns the values of `call.*` that the store keeps.
 fn call_values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let history: CallHistory = serde_json::from_str(&call.history).unwrap_or_default();
+    let history: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
     let leg = history.legs.first();
     let start = history.legs.iter().filter_map(|leg| leg.created_us).min();
     let end = history.legs.iter().filter_map(|leg| leg.ended_us).max();

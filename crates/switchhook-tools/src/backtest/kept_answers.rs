@@ -1,10 +1,10 @@
-//! Answers that were kept for the report, judged and mapped as the webhook would now.
+//! Judges and maps stored answers (`persist_response`) again with the changed webhooks.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::replay::{Difference, judge_recorded, by_name};
+use crate::replay::{Difference, compare_by_name, judge_recorded};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::variables::{FLOW_KEY, VariableNames};
 use switchhook_service::call_control::WebhookTask;
@@ -14,45 +14,46 @@ use switchhook_webhook::{Prepared, Webhook};
 
 use super::Backtest;
 
-/// Why an answer cannot be judged again.
+/// Reasons why an answer cannot be judged again.
 const NO_WEBHOOK: &str = "the configuration has no such webhook";
-const NO_ANSWER: &str = "no answer came that could be read anew";
-const NO_BODY: &str = "its body was not kept (response.raw was off, or had another name)";
+const NO_ANSWER: &str = "no complete answer came that could be judged again";
+const NO_BODY: &str = "its body was not stored (response.raw was off, or had another name)";
 
 impl Backtest<'_> {
-    /// Judges a kept answer anew, unless a recording has told of it.
+    /// Judges a stored answer again and compares the result. It skips a call that a recording covered.
     pub fn answer(&mut self, kept: &PersistedResponse) {
         let name = &kept.webhook;
         let call = (kept.call_uuid.clone(), name.clone());
-        if !self.wants(name) || self.told.contains(&call) {
+        if !self.wants(name) || self.recorded.contains(&call) {
             return;
         }
-        let Some(widget) = self.widgets.by_name.get(name) else {
-            return self.untold(name, NO_WEBHOOK);
+        let Some(task) = self.tasks.by_name.get(name) else {
+            return self.skip(name, NO_WEBHOOK);
         };
-        let webhook = widget.webhook();
-        let Some((webhook, request)) = webhook.and_then(|it| Some((it, unsent_request(it)?))) else {
-            return self.untold(name, NO_WEBHOOK);
+        let webhook = task.webhook();
+        let Some((webhook, request)) = webhook.and_then(|it| Some((it, unsent_request(it)?)))
+        else {
+            return self.skip(name, NO_WEBHOOK);
         };
-        let was = PreviousAnswer::of(kept, widget.plan.names());
+        let was = PreviousAnswer::of(kept, task.plan.names());
         match was.answer() {
-            Err(why) => self.untold(name, why),
+            Err(why) => self.skip(name, why),
             Ok(answer) => {
                 let outcome = judge_recorded(webhook, &request, &answer);
-                self.tested(name).answers += 1;
+                self.summary(name).answers += 1;
                 if was
                     .status
                     .is_some_and(|status| (200..300).contains(&status))
                 {
-                    self.count(name, webhook, None, was.body.as_bytes());
+                    self.count_matches(name, webhook, None, was.body.as_bytes());
                 }
-                self.changed(&kept.call_uuid, name, was.differences(widget, &outcome));
+                self.add_change(&kept.call_uuid, name, was.differences(task, &outcome));
             }
         }
     }
 }
 
-/// Where nothing is sent to: of a request only its address is told, in a sentence.
+/// Returns a request that is never sent. Judging needs only its URL, for the failure's sentence.
 fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     let url = webhook.sample_url();
     Some(Prepared {
@@ -63,18 +64,18 @@ fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     })
 }
 
-/// An answer as it was kept.
+/// An answer as it was stored.
 struct PreviousAnswer {
     status: Option<u16>,
     reason: Option<String>,
     detail: Option<String>,
     body: String,
-    /// Mapped values, by full name.
+    /// Mapped values by the variable's full name.
     values: BTreeMap<String, String>,
 }
 
 impl PreviousAnswer {
-    /// By the names that the webhook writes under now.
+    /// Reads the stored variables. `names` are those that the changed webhook writes.
     fn of(kept: &PersistedResponse, names: &VariableNames) -> Self {
         let text = |name: &str| {
             kept.variables
@@ -104,11 +105,11 @@ impl PreviousAnswer {
     }
 
     fn answer(&self) -> Result<RecordedEvent, &'static str> {
-        let reason = self.reason.as_deref().map(Reason::from_word);
+        let reason = self.reason.as_deref().map(Reason::named);
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
         };
-        // A body that came in part, or not in time, is not a whole one.
+        // The stored body is incomplete after a timeout or a lost connection.
         let in_part = matches!(reason, Some(Reason::Timeout | Reason::ConnectionFailure));
         let too_large = reason == Some(Reason::InvalidResponse)
             && self
@@ -134,8 +135,9 @@ impl PreviousAnswer {
         })
     }
 
-    /// The reason and the mapped values; the sentence only where the reason is another.
-    fn differences(&self, widget: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
+    /// Compares the failure reason and the mapped values. It compares the sentence only if the
+    /// reason differs, because sentences name addresses and times.
+    fn differences(&self, task: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
         let mut all = Vec::new();
         let failure = outcome.verdict.as_ref().err();
         let is = failure.map(|failure| failure.reason.as_str().to_owned());
@@ -152,10 +154,10 @@ impl PreviousAnswer {
                 is: sentence,
             });
         }
-        let exact = widget.plan.exact(outcome).into_iter();
-        let mapped: Vec<String> = widget.plan.mapped_names().collect();
+        let exact = task.plan.exact(outcome).into_iter();
+        let mapped: Vec<String> = task.plan.mapped_names().collect();
         let values = exact.filter(|(name, _)| mapped.contains(name));
-        by_name(&mut all, &self.values, &values.collect());
+        compare_by_name(&mut all, &self.values, &values.collect());
         all
     }
 }

@@ -1,12 +1,12 @@
-//! A changed configuration over the calls that are kept: what would have come of them, and which
-//! paths never found anything. Nothing is sent anywhere.
+//! Tests a changed configuration with stored calls: which results would differ, and which mapped
+//! paths never match. It sends nothing.
 //!
-//! * `recorded_calls`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
-//! * `kept_answers`: kept answers (`persist_response`) are judged and mapped anew.
-//! * `documents`: documents that the outbox still has are made anew.
+//! * `recorded_calls` plays recordings ([`switchhook_service::recorder`]) again, with request and switch.
+//! * `kept_answers` judges and maps stored answers (`persist_response`) again.
+//! * `documents` builds the documents of the outbox again.
 
-mod kept_answers;
 mod documents;
+mod kept_answers;
 mod recorded_calls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,87 +17,86 @@ use crate::replay::Difference;
 use switchhook_service::call_control::WebhookTasks;
 use switchhook_webhook::Webhook;
 
-/// A path of `response.map`, and how often it found a value of its kind.
+/// A path of `response.map`, and how many answers it matched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PathMatches {
-    /// The variable, without `flow.key.`.
+    /// The variable's name without `flow.key.`.
     pub name: String,
-    /// The path.
+    /// The path as the configuration has it.
     pub path: String,
-    /// Answers in which it did.
+    /// Answers in which the path found a value of its kind.
     pub matched: u64,
 }
 
-/// What was tested of one webhook.
+/// What was tested for one webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct WebhookSummary {
-    /// Recorded calls.
+    /// Recorded calls that were played again.
     pub recordings: u64,
-    /// Kept answers.
+    /// Stored answers that were judged again.
     pub answers: u64,
-    /// Documents.
+    /// Documents that were built again.
     pub documents: u64,
-    /// Why some could not be, and how many.
-    #[serde(rename = "not_tested")]
-    pub untold: BTreeMap<String, u64>,
-    /// 2xx answers that were read: so often could each path have found something.
-    #[serde(rename = "answers_read")]
-    pub read: u64,
-    /// Its paths.
+    /// Cases that could not be tested: how many, by reason.
+    pub not_tested: BTreeMap<String, u64>,
+    /// 2xx answers whose body could be parsed: the most that `matched` of a path can be.
+    pub answers_read: u64,
+    /// The paths of `response.map`.
     pub paths: Vec<PathMatches>,
 }
 
 impl WebhookSummary {
-    /// How many of all kinds.
+    /// Returns how many cases of all kinds were tested.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.recordings + self.answers + self.documents
     }
 }
 
-/// A call of which something would be different.
+/// A call that would have another result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ChangedCall {
-    /// Unique-ID.
+    /// Unique-ID of the call's first leg.
     pub call: String,
-    /// The webhook.
+    /// The webhook's name.
     pub webhook: String,
-    /// What would be; never empty.
+    /// What would differ; never empty.
     pub differences: Vec<Difference>,
 }
 
-/// What came of all.
+/// The result of a backtest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BacktestReport {
-    /// By webhook.
+    /// What was tested, by webhook.
     pub tested: BTreeMap<String, WebhookSummary>,
-    /// In the order in which they were tested.
+    /// The calls with another result, in the order in which they were tested.
     pub changes: Vec<ChangedCall>,
 }
 
-/// Takes kept calls one after the other.
+/// A backtest in progress. It is given stored calls one after the other.
 pub struct Backtest<'w> {
-    widgets: &'w WebhookTasks,
-    /// Webhooks that are tested; empty: all.
+    tasks: &'w WebhookTasks,
+    /// Names of the webhooks to test; empty for all.
     only: Vec<String>,
     report: BacktestReport,
-    /// Calls and webhooks that a recording has told of: their kept answers are the same again.
-    told: BTreeSet<(String, String)>,
+    /// Calls and webhooks that a recording covered. Their stored answers would be tested twice.
+    recorded: BTreeSet<(String, String)>,
 }
 
 impl<'w> Backtest<'w> {
-    /// With what the changed configuration says; `only` those webhooks, or all when it is empty.
+    /// Starts a backtest with the webhooks of the changed configuration. It tests the webhooks
+    /// named in `only`, or all if `only` is empty.
     #[must_use]
-    pub fn new(widgets: &'w WebhookTasks, only: Vec<String>) -> Self {
+    pub fn new(tasks: &'w WebhookTasks, only: Vec<String>) -> Self {
         Self {
-            widgets,
+            tasks,
             only,
             report: BacktestReport::default(),
-            told: BTreeSet::new(),
+            recorded: BTreeSet::new(),
         }
     }
 
-    /// What came of all.
+    /// Ends the backtest and returns its result.
     #[must_use]
     pub fn finish(self) -> BacktestReport {
         self.report
@@ -107,9 +106,9 @@ impl<'w> Backtest<'w> {
         self.only.is_empty() || self.only.iter().any(|name| name == webhook)
     }
 
-    fn tested(&mut self, name: &str) -> &mut WebhookSummary {
-        let webhook = self.widgets.by_name.get(name);
-        let webhook = webhook.and_then(|widget| widget.webhook());
+    fn summary(&mut self, name: &str) -> &mut WebhookSummary {
+        let webhook = self.tasks.by_name.get(name);
+        let webhook = webhook.and_then(|task| task.webhook());
         let entry = self.report.tested.entry(name.to_owned());
         entry.or_insert_with(|| WebhookSummary {
             paths: webhook.map(paths).unwrap_or_default(),
@@ -117,23 +116,29 @@ impl<'w> Backtest<'w> {
         })
     }
 
-    fn untold(&mut self, name: &str, why: impl Into<String>) {
-        *self.tested(name).untold.entry(why.into()).or_default() += 1;
+    fn skip(&mut self, name: &str, why: impl Into<String>) {
+        *self.summary(name).not_tested.entry(why.into()).or_default() += 1;
     }
 
-    /// Counts which paths find something in a 2xx answer.
-    fn count(&mut self, name: &str, webhook: &Webhook, content_type: Option<&str>, body: &[u8]) {
+    /// Counts the paths that match in a 2xx answer.
+    fn count_matches(
+        &mut self,
+        name: &str,
+        webhook: &Webhook,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) {
         let Some(found) = webhook.answer.matches(content_type, body) else {
             return;
         };
-        let tested = self.tested(name);
-        tested.read += 1;
+        let tested = self.summary(name);
+        tested.answers_read += 1;
         for (path, found) in tested.paths.iter_mut().zip(found) {
             path.matched += u64::from(found);
         }
     }
 
-    fn changed(&mut self, call: &str, webhook: &str, differences: Vec<Difference>) {
+    fn add_change(&mut self, call: &str, webhook: &str, differences: Vec<Difference>) {
         if !differences.is_empty() {
             self.report.changes.push(ChangedCall {
                 call: call.to_owned(),
@@ -146,10 +151,10 @@ impl<'w> Backtest<'w> {
 
 fn paths(webhook: &Webhook) -> Vec<PathMatches> {
     let paths = webhook.answer.paths();
-    let told = paths.map(|(name, path)| PathMatches {
+    let counts = paths.map(|(name, path)| PathMatches {
         name: name.to_owned(),
         path: path.to_owned(),
         matched: 0,
     });
-    told.collect()
+    counts.collect()
 }

@@ -1,4 +1,4 @@
-//! Recorded calls, played again with the webhook as it would be.
+//! Plays recorded calls again with the changed webhook.
 
 use crate::replay::{self, Recording};
 use switchhook_service::recorder::RecordedEvent;
@@ -6,25 +6,25 @@ use switchhook_service::recorder::RecordedEvent;
 use super::Backtest;
 
 impl Backtest<'_> {
-    /// Plays a recorded call again.
+    /// Plays a recorded call again and compares the result.
     pub fn recording(&mut self, recording: &Recording) {
         let (call, name) = (&recording.header.uuid, &recording.header.webhook);
         if !self.wants(name) {
             return;
         }
-        self.told.insert((call.clone(), name.clone()));
-        let played = match replay::play_with(recording, self.widgets) {
+        self.recorded.insert((call.clone(), name.clone()));
+        let played = match replay::play_compiled(recording, self.tasks) {
             Ok(played) => played,
-            Err(error) => return self.untold(name, error.to_string()),
+            Err(error) => return self.skip(name, error.to_string()),
         };
-        self.tested(name).recordings += 1;
-        self.read(name, recording);
-        self.changed(call, name, replay::compare(recording, &played));
+        self.summary(name).recordings += 1;
+        self.count_paths(name, recording);
+        self.add_change(call, name, replay::compare(recording, &played));
     }
 
-    fn read(&mut self, name: &str, recording: &Recording) {
-        let widget = self.widgets.by_name.get(name);
-        let webhook = widget.and_then(|widget| widget.webhook());
+    fn count_paths(&mut self, name: &str, recording: &Recording) {
+        let task = self.tasks.by_name.get(name);
+        let webhook = task.and_then(|task| task.webhook());
         if let (
             Some(webhook),
             Some(RecordedEvent::Outcome {
@@ -36,7 +36,7 @@ impl Backtest<'_> {
             }),
         ) = (webhook, recording.answer())
         {
-            self.count(name, webhook, content_type.as_deref(), &body.bytes());
+            self.count_matches(name, webhook, content_type.as_deref(), &body.bytes());
         }
     }
 }

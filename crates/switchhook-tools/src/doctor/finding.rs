@@ -1,40 +1,40 @@
-//! What was found, how bad it is, and the cure.
+//! A finding: what was checked, its level, one sentence, and the cure.
 
 use serde::Serialize;
 
-/// Characters of a sentence: what it quotes comes from outside.
+/// Most characters of a sentence, because it quotes text from outside.
 const TEXT_CHARACTERS: usize = 600;
 
-/// How bad it is.
+/// The severity of a finding, from good to bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
+    /// It is as it should be.
     Ok,
-    /// Worth knowing, or not to be known from here.
+    /// Good to know, or something that cannot be checked from here.
     Note,
-    /// Works, and will not in a case that comes.
+    /// It works now, and fails in a case that is to be expected.
     Warning,
-    /// Does not work.
+    /// It does not work.
     Fault,
 }
 
-/// One thing that was looked at.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What it is about: `switch 127.0.0.1:8021`, `webhook lookup`, `store`.
+    /// What was checked: `switch 127.0.0.1:8021`, `webhook lookup`, `store`.
     pub subject: String,
-    /// What was looked at, one or two words, the same in every run.
+    /// The check's name: one or two words, the same in every run.
     pub check: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub level: Level,
     /// One sentence, without secrets and without control characters.
     pub what: String,
-    /// What to do about it; `None` where nothing is to be done.
+    /// What to do about it; `None` if nothing is to be done.
     pub cure: Option<String>,
 }
 
-/// The findings about one subject, as they come.
+/// Collects the findings about one subject.
 #[derive(Debug)]
 pub(super) struct Findings {
     subject: String,
@@ -53,8 +53,8 @@ impl Findings {
         self.add(check, Level::Ok, what.as_ref(), None);
     }
 
-    /// Something to know that needs no cure.
-    pub(super) fn know(&mut self, check: &'static str, what: impl AsRef<str>) {
+    /// Adds a note that needs no cure.
+    pub(super) fn info(&mut self, check: &'static str, what: impl AsRef<str>) {
         self.add(check, Level::Note, what.as_ref(), None);
     }
 
@@ -82,7 +82,7 @@ impl Findings {
             check,
             level,
             what: one_line(what),
-            cure: cure.map(plain),
+            cure: cure.map(one_line),
         });
     }
 
@@ -91,7 +91,7 @@ impl Findings {
     }
 }
 
-/// One line that is safe on a terminal.
+/// Returns the text as one line without control characters, which is safe on a terminal.
 fn one_line(text: &str) -> String {
     let mut out: String = text
         .chars()
@@ -104,12 +104,12 @@ fn one_line(text: &str) -> String {
     out
 }
 
-/// Everything that was found, grouped by subject.
+/// All findings, grouped by subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DoctorReport {
-    /// Nothing is a fault.
+    /// Whether no finding is a fault.
     pub ok: bool,
-    /// In the order of the configuration.
+    /// The findings, in the order of the configuration.
     pub findings: Vec<Finding>,
 }
 
@@ -122,7 +122,7 @@ impl DoctorReport {
         }
     }
 
-    /// How many findings are of this level.
+    /// Returns how many findings have this level.
     #[must_use]
     pub fn count(&self, level: Level) -> usize {
         let of_level = |finding: &&Finding| finding.level == level;

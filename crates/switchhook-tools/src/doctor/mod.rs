@@ -1,20 +1,20 @@
-//! What an operator would ask before the first call: whether the switches, the webhooks
-//! and the store are as the configuration has them, and what to do where they are not.
+//! Checks switches, webhooks, recordings, store and service against the configuration, and names
+//! the cure for each fault.
 //!
 //! ```text
-//! switch::run_queries   -> Answers -> switch::judge  -> findings     over port 8021
-//! webhook::ask  -> Seen    -> webhook::judge -> findings     as far as TLS; a request only when allowed
+//! switch::run_queries -> Answers     -> switch::judge  -> findings   over port 8021
+//! webhook::probe      -> ProbeResult -> webhook::judge -> findings   up to TLS; a request only if allowed
 //! ```
 //!
-//! Asking has deadlines and changes nothing: the switch gets API commands that read, a
-//! webhook no request, unless [`DoctorOptions::ask`]; a target of uploads an object that is deleted
-//! again. Judging is a pure function of the answers.
+//! Probing has deadlines and changes nothing. A switch gets API commands that read. A webhook gets no
+//! request unless [`DoctorOptions::send_head`] is set. An upload target gets one object, which is
+//! deleted again. Judging is a pure function of the answers.
 
 mod dialplan;
 mod finding;
 mod net;
-mod recordings;
 mod postgres;
+mod recordings;
 mod service;
 mod store;
 mod switch;
@@ -38,100 +38,100 @@ use switchhook_webhook::options::ValueKind;
 pub use finding::{DoctorReport, Finding, Level};
 pub use recordings::Recordings;
 
-/// Switches, and webhooks, that are asked at once.
+/// Switches that are checked at once; the same number of webhooks.
 const CONCURRENT_CHECKS: usize = 16;
 
-/// What is to be looked at.
+/// What `doctor` checks.
 pub struct DoctorOptions {
-    /// The switches.
+    /// The switches to check.
     pub switches: Vec<Switch>,
-    /// The webhooks and the client that asks them.
-    pub widgets: WebhookTasks,
-    /// What the answers are compared with.
-    pub plan: ExpectedSetup,
-    /// Where the service tells its health.
+    /// The webhooks to check, with their HTTP client.
+    pub tasks: WebhookTasks,
+    /// What the switches' answers are compared with.
+    pub expected: ExpectedSetup,
+    /// The service's `listen.http`, for its health and metrics.
     pub http: SocketAddr,
-    /// The recordings that are published.
+    /// The published recordings; `None` if none are published.
     pub recordings: Option<Recordings>,
-    /// The store, to be opened beside a service.
+    /// How to open the store beside a running service.
     pub store: switchhook_store::StoreOptions,
-    /// Send each webhook a HEAD request.
-    pub ask: bool,
-    /// For one switch, or one webhook.
+    /// Whether each webhook gets a HEAD request.
+    pub send_head: bool,
+    /// The time limit of each step at one switch or webhook.
     pub deadline: Duration,
 }
 
-/// One switch.
+/// One switch to check.
 #[derive(Debug, Clone)]
 pub struct Switch {
     /// Host and port of its Event Socket.
     pub address: String,
-    /// Its password.
+    /// Password of its Event Socket.
     pub password: Secret,
-    /// Limits on what it sends.
+    /// Limits on the frames that it sends.
     pub frames: Limits,
-    /// Under what name its parked calls are given to us.
+    /// The service name in `flow.service` of the parked calls that we take.
     pub park_service: Option<String>,
-    /// Where its CDRs are read.
+    /// The folder where its CDR files are read.
     pub json_cdr_dir: Option<PathBuf>,
-    /// They may be posted.
+    /// Whether the service accepts its CDRs over HTTP.
     pub json_cdr_post: bool,
 }
 
-/// What the configuration says, as far as a switch is to fit it.
+/// The part of the configuration that a switch must fit.
 #[derive(Debug, Clone)]
 pub struct ExpectedSetup {
-    /// Where the `socket` application is to connect to.
+    /// The address that the `socket` application must connect to.
     pub listen: SocketAddr,
-    /// Calls that may wait at once.
+    /// The most calls on hold at once.
     pub calls_on_hold: usize,
-    /// A flow posts the document of its calls.
+    /// Whether some flow posts documents of its calls.
     pub posts: bool,
-    /// By name.
+    /// The configured webhooks by name.
     pub webhooks: BTreeMap<String, ExpectedWebhook>,
-    /// The webhooks that routes name, for calls that are handed over without one.
+    /// The webhooks that `[[routes]]` name, for calls that name none.
     pub routed: BTreeSet<String>,
-    /// The contexts that routes name in full.
+    /// The contexts that `[[routes]]` name in full.
     pub contexts: BTreeSet<String>,
-    /// The variables that answers are written to, by full name, with what they are made
-    /// of; [`ValueKind::Text`] where one webhook of several writes text.
+    /// The variables that answers are written to, by full name, and the kind of their values.
+    /// It is [`ValueKind::Text`] if any webhook writes text to the variable.
     pub values: BTreeMap<String, ValueKind>,
-    /// The recordings that are published, as far as the switch is to know them.
+    /// The published recordings as the switch must see them.
     pub recordings: Option<ExpectedRecordings>,
 }
 
-/// A webhook as the dialplan meets it.
+/// A webhook as the dialplan must fit it.
 #[derive(Debug, Clone)]
 pub struct ExpectedWebhook {
-    /// The longest that a caller waits for it.
+    /// The longest time that a caller waits for it.
     pub timeout: Duration,
-    /// What the caller hears meanwhile.
+    /// What the caller hears on hold.
     pub music: HoldMusic,
-    /// Its URL's host or port is a template's value: only a call says where it is.
-    pub is_elsewhere: bool,
+    /// Whether the URL's host or port comes from a template, so that only a call knows the address.
+    pub has_templated_host: bool,
 }
 
-/// A folder of recordings.
+/// A published folder of recordings as the switch must see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpectedRecordings {
-    /// What the switch calls it.
+    /// The folder's path on the switch.
     pub switch_folder: PathBuf,
-    /// The name of a file that is in it for us.
+    /// The name of a file that this machine sees in the folder.
     pub sample: Option<String>,
 }
 
 impl ExpectedRecordings {
-    /// That of recordings that are published.
+    /// Returns what the switch must see of published recordings.
     #[must_use]
     pub fn of(recordings: &Recordings) -> Self {
         Self {
-            switch_folder: recordings.folder.on_switch.clone(),
+            switch_folder: recordings.folder.switch.clone(),
             sample: recordings.sample(),
         }
     }
 }
 
-/// Looks at everything at once; ends within the deadline and a little.
+/// Checks everything at the same time and returns the findings. Each step has the deadline as its limit.
 pub async fn examine(options: &DoctorOptions) -> DoctorReport {
     let recordings = async {
         match &options.recordings {
@@ -152,29 +152,32 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
 
 async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {
     if options.switches.is_empty() {
-        return switch::no_switches(options.plan.posts);
+        return switch::no_switches(options.expected.posts);
     }
     let examined = stream::iter(&options.switches)
-        .map(|switch| switch::examine(switch, &options.plan, options.deadline))
+        .map(|switch| switch::examine(switch, &options.expected, options.deadline))
         .buffered(CONCURRENT_CHECKS);
     examined.collect::<Vec<_>>().await.concat()
 }
 
 async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
-    let mut names: Vec<_> = options.widgets.by_name.iter().collect();
+    let mut names: Vec<_> = options.tasks.by_name.iter().collect();
     names.sort_by_key(|(name, _)| *name);
-    let client = &options.widgets.client;
+    let client = &options.tasks.client;
     let examined = stream::iter(names)
-        .map(|(name, widget)| {
-            let widget = Arc::clone(widget);
-            let hooked = options.plan.webhooks.get(name);
-            let is_elsewhere = hooked.is_some_and(|hooked| hooked.is_elsewhere);
+        .map(|(name, task)| {
+            let task = Arc::clone(task);
+            let webhook_setup = options.expected.webhooks.get(name);
+            let has_templated_host =
+                webhook_setup.is_some_and(|webhook_setup| webhook_setup.has_templated_host);
             async move {
-                let seen = match widget.webhook().filter(|_| !is_elsewhere) {
+                let probed = match task.webhook().filter(|_| !has_templated_host) {
                     None => webhook::ProbeResult::default(),
-                    Some(hook) => webhook::probe(hook, client, options.deadline, options.ask).await,
+                    Some(hook) => {
+                        webhook::probe(hook, client, options.deadline, options.send_head).await
+                    }
                 };
-                webhook::judge(name, widget.timeout(), &seen)
+                webhook::judge(name, task.timeout(), &probed)
             }
         })
         .buffered(CONCURRENT_CHECKS);
@@ -185,8 +188,8 @@ async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
 mod tests {
     use super::*;
 
-    /// What a configuration without webhooks says.
-    pub(super) fn plan() -> ExpectedSetup {
+    /// Returns the expectations of a configuration without webhooks.
+    pub(super) fn expected() -> ExpectedSetup {
         ExpectedSetup {
             listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
             calls_on_hold: 10_000,

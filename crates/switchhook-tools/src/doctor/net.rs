@@ -1,4 +1,4 @@
-//! Names to addresses, addresses to connections, each with a deadline and words for a person.
+//! Looks names up and connects, each with a deadline and with errors in plain words.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,45 +8,45 @@ use futures_util::future::select_ok;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-/// A step that went well, with how long it took.
+/// The value of a successful step, and how long the step took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Timed<T> {
-    pub(super) what: T,
+    pub(super) value: T,
     pub(super) took: Duration,
 }
 
-/// All addresses of `host:port`.
+/// Returns all addresses of `host:port`.
 ///
 /// # Errors
-/// Why there is none, in words.
+/// Says in words why there is none.
 pub(super) async fn resolve(
-    place: &str,
+    authority: &str,
     within: Duration,
 ) -> Result<Timed<Vec<SocketAddr>>, String> {
     let began = Instant::now();
-    let found = timeout(within, lookup_host(place)).await;
+    let found = timeout(within, lookup_host(authority)).await;
     let found = found.map_err(|_| format!("no name server answered within {within:?}"))?;
     let found: Vec<_> = found.map_err(|error| describe_lookup(&error))?.collect();
     if found.is_empty() {
         return Err("the name has no address".into());
     }
     Ok(Timed {
-        what: found,
+        value: found,
         took: began.elapsed(),
     })
 }
 
 fn describe_lookup(error: &io::Error) -> String {
     let words = error.to_string();
-    // "failed to lookup address information: Name or service not known"
+    // The system writes "failed to lookup address information: Name or service not known".
     let why = words.rsplit_once(": ");
     why.map_or(words.as_str(), |(_, why)| why).to_lowercase()
 }
 
-/// A connection to whichever of the addresses takes one first.
+/// Connects to all addresses at once and returns the first connection.
 ///
 /// # Errors
-/// Why none does, in words.
+/// Says in words why none was made.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     within: Duration,
@@ -57,17 +57,17 @@ pub(super) async fn connect(
         .map(|address| Box::pin(TcpStream::connect(*address)));
     match timeout(within, select_ok(attempts)).await {
         Ok(Ok((stream, _))) => Ok(Timed {
-            what: stream,
+            value: stream,
             took: began.elapsed(),
         }),
         Ok(Err(error)) => Err(describe(&error)),
         Err(_) => Err(format!(
-            "nobody answered within {within:?}, as behind a firewall that drops packets"
+            "no answer within {within:?}, as behind a firewall that drops packets"
         )),
     }
 }
 
-/// An error of the system, in plain words where there are some.
+/// Returns a system error in plain words if there are some, else its own text.
 pub(super) fn describe(error: &io::Error) -> String {
     let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
     known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
@@ -77,12 +77,15 @@ const WORDS: [(io::ErrorKind, &str); 6] = [
     (io::ErrorKind::ConnectionRefused, "connection refused"),
     (io::ErrorKind::ConnectionReset, "the connection was reset"),
     (io::ErrorKind::UnexpectedEof, "the connection was closed"),
-    (io::ErrorKind::TimedOut, "nobody answers at that address"),
-    (io::ErrorKind::HostUnreachable, "there is no way to it"),
-    (io::ErrorKind::NetworkUnreachable, "there is no way to it"),
+    (io::ErrorKind::TimedOut, "no answer from that address"),
+    (io::ErrorKind::HostUnreachable, "the host is unreachable"),
+    (
+        io::ErrorKind::NetworkUnreachable,
+        "the network is unreachable",
+    ),
 ];
 
-/// `3.2 ms`
+/// Formats a duration as `3.2 ms`.
 pub(super) fn millis(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }

@@ -1,10 +1,10 @@
-//! PostgreSQL's server, as it says it is.
+//! Judges a PostgreSQL server by what it reports: role, durability, privileges and clock.
 
 use super::finding::Findings;
 use switchhook_store::DatabaseServer;
 
-/// Clocks farther apart than this make the times in logs hard to compare.
-const SKEW_MS: u64 = 2_000;
+/// Largest difference of the clocks, ms, at which the times in logs can be compared.
+const MAX_SKEW_MS: u64 = 2_000;
 
 pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings) {
     findings.ok("server", format!("PostgreSQL {}", found.version));
@@ -12,45 +12,46 @@ pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings
         findings.fault(
             "server",
             "it is a standby, which only reads",
-            "let [store] url name the primary",
+            "name the primary in [store] url",
         );
     }
-    durability(found, findings);
-    match found.inaccessible_tables.join(", ") {
+    judge_durability(found, findings);
+    match found.closed_tables.join(", ") {
         names if names.is_empty() => {
             findings.ok("privileges", "every table can be read and written")
         }
         names => findings.fault(
             "privileges",
-            format!("our user may not read and write {names}"),
-            "let it own the tables, or GRANT SELECT, INSERT, UPDATE, DELETE on them",
+            format!("the user of [store] url may not read and write {names}"),
+            "let the user own the tables, or GRANT SELECT, INSERT, UPDATE, DELETE on them",
         ),
     }
-    let apart = found.now_ms.abs_diff(now_ms);
-    let what = format!("the server's clock and ours are {apart} ms apart");
-    match apart > SKEW_MS {
-        true => findings.warn(
+    let skew_ms = found.now_ms.abs_diff(now_ms);
+    let what = format!("the server's clock and ours are {skew_ms} ms apart");
+    if skew_ms > MAX_SKEW_MS {
+        findings.warn(
             "clock",
             what,
-            "let both follow NTP: leases are by the server's, times in logs by ours",
-        ),
-        false => findings.ok("clock", what),
+            "set both clocks by NTP: leases use the server's clock, times in logs use ours",
+        );
+    } else {
+        findings.ok("clock", what);
     }
 }
 
-fn durability(found: &DatabaseServer, findings: &mut Findings) {
+fn judge_durability(found: &DatabaseServer, findings: &mut Findings) {
     let commit = &found.synchronous_commit;
     if !found.syncs {
         findings.warn(
             "durability",
             "fsync is off: a power loss damages the database",
-            "fsync = on in postgresql.conf",
+            "set fsync = on in postgresql.conf",
         );
     } else if commit == "off" {
         findings.warn(
             "durability",
-            "synchronous_commit is off: what was stored last is lost when the server dies",
-            "ALTER ROLE … SET synchronous_commit = on",
+            "synchronous_commit is off: the last writes are lost when the server dies",
+            "run ALTER ROLE … SET synchronous_commit = on",
         );
     } else {
         findings.ok("durability", format!("synchronous_commit is {commit}"));

@@ -1,5 +1,5 @@
-//! The folder of recordings, and where they are uploaded to: on this machine; what the switch says
-//! of the folder is [`super::switch`]'s.
+//! Checks the folder of recordings and the upload target from this machine. [`super::switch`] checks
+//! how the switch sees the folder.
 
 use std::fs;
 use std::path::Path;
@@ -10,28 +10,28 @@ use tokio::time::timeout;
 use super::finding::{Finding, Findings};
 use switchhook_service::recordings::{Folder, Target};
 
-/// What is published.
+/// The published recordings.
 #[derive(Debug)]
 pub struct Recordings {
     /// The setting that names the folder.
     pub key: &'static str,
-    /// Where they are.
+    /// The folder that holds them.
     pub folder: Folder,
-    /// Where they go, unless they are served.
+    /// The upload target; `None` if the service serves them itself.
     pub target: Option<Target>,
 }
 
-/// Entries of the folder that are looked at for one that the switch may know.
+/// Most entries of the folder that are read to choose a sample file.
 const SAMPLED_ENTRIES: usize = 1_000;
 
 impl Recordings {
-    /// The name of a file that is there, for the switch to be asked after.
+    /// Returns the name of a file in the folder, to ask the switch whether it sees the same file.
     pub(super) fn sample(&self) -> Option<String> {
-        let entries = fs::read_dir(&self.folder.local).ok()?.take(SAMPLED_ENTRIES);
+        let entries = fs::read_dir(&self.folder.here).ok()?.take(SAMPLED_ENTRIES);
         let names = entries.filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
-            // What could not be said to the switch, or not found by its name alone.
+            // Other names cannot be sent in an API command, or are not found by name alone.
             let is_plain = name
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c));
@@ -41,22 +41,22 @@ impl Recordings {
     }
 }
 
-pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
+pub(super) async fn examine(recordings: &Recordings, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("recordings");
-    folder(of.key, &of.folder.local, &mut findings);
-    if let Some(target) = &of.target {
+    judge_folder(recordings.key, &recordings.folder.here, &mut findings);
+    if let Some(target) = &recordings.target {
         match timeout(within, target.probe()).await {
             Ok(Ok(())) => findings.ok(
                 "upload",
-                format!("{target} takes an object, shows and deletes it"),
+                format!("{target} stores, lists and deletes an object"),
             ),
             Ok(Err(why)) => findings.fault("upload", format!("{target}: {why}"), CURE),
             Err(_) => {
-                let what = format!("{target} did not answer within {within:?}");
+                let what = format!("{target} gave no answer within {within:?}");
                 findings.fault(
                     "upload",
                     what,
-                    "is it reachable from here? see its endpoint",
+                    "check recordings.upload.endpoint, and whether this machine reaches it",
                 );
             }
         }
@@ -64,10 +64,10 @@ pub(super) async fn examine(of: &Recordings, within: Duration) -> Vec<Finding> {
     findings.list()
 }
 
-const CURE: &str = "look at recordings.upload: to, endpoint, region and the key, which must be \
-                    allowed to put, get, list and delete objects there; until then documents wait";
+const CURE: &str = "check recordings.upload: to, endpoint, region and the key. The key must be allowed to \
+                    put, get, list and delete objects there. Until then documents wait";
 
-fn folder(key: &str, here: &Path, findings: &mut Findings) {
+fn judge_folder(key: &str, here: &Path, findings: &mut Findings) {
     match fs::read_dir(here) {
         Ok(_) => findings.ok("folder", format!("{} can be read", here.display())),
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Whether a service of this configuration runs on this machine, by its `/readyz`.
+//! Checks by `/readyz` and `/metrics` whether a service of this configuration runs on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,28 +7,28 @@ use super::finding::{Finding, Findings};
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 
-/// What `/readyz` did.
+/// How the service replied to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadyzReply {
     Status(u16),
-    Nothing,
+    NoReply,
 }
 
 pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("service");
-    // Port 0 is any: there is nobody to ask.
+    // Port 0 means any free port, so the service's port is not known.
     if http.port() != 0 {
-        let place = connectable(http);
-        let heard = get(place, "readyz", within).await;
-        judge(place, heard.0, &mut findings);
-        if heard.0 != ReadyzReply::Nothing {
-            open_circuits(&get(place, "metrics", within).await.1, &mut findings);
+        let address = connectable(http);
+        let reply = get(address, "readyz", within).await;
+        judge(address, reply.0, &mut findings);
+        if reply.0 != ReadyzReply::NoReply {
+            open_circuits(&get(address, "metrics", within).await.1, &mut findings);
         }
     }
     findings.list()
 }
 
-/// Whoever listens everywhere is asked on loopback.
+/// Returns the address to connect to: loopback if the service listens on every address.
 fn connectable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -38,25 +38,25 @@ fn connectable(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-/// What a page did, and its text.
-async fn get(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
+/// Requests a page. Returns how the service replied, and the page's text.
+async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
     let client = reqwest::Client::builder()
         .no_proxy()
         .timeout(within)
         .build();
     let Ok(client) = client else {
-        return (ReadyzReply::Nothing, String::new());
+        return (ReadyzReply::NoReply, String::new());
     };
-    match client.get(format!("http://{place}/{page}")).send().await {
+    match client.get(format!("http://{address}/{page}")).send().await {
         Ok(response) => {
-            let heard = ReadyzReply::Status(response.status().as_u16());
-            (heard, response.text().await.unwrap_or_default())
+            let reply = ReadyzReply::Status(response.status().as_u16());
+            (reply, response.text().await.unwrap_or_default())
         }
-        Err(_) => (ReadyzReply::Nothing, String::new()),
+        Err(_) => (ReadyzReply::NoReply, String::new()),
     }
 }
 
-/// Webhooks that it does not ask for a while.
+/// Reports the webhooks whose circuit is open.
 fn open_circuits(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
@@ -64,33 +64,33 @@ fn open_circuits(metrics: &str, findings: &mut Findings) {
         .filter(|sample| sample.value > 0.0);
     for webhook in resting.filter_map(|sample| sample.label("webhook")) {
         let what = format!(
-            "it does not ask {webhook} after failures in a row: calls take line 1 with CIRCUIT_OPEN"
+            "the circuit of {webhook} is open after failures in a row: calls take line 1 with CIRCUIT_OPEN"
         );
-        let cure =
-            "see below what is wrong with it; once it answers, one call after the pause ends this";
+        let cure = "correct the faults of this webhook in this report; the first call after the pause closes the circuit if the webhook answers";
         findings.warn("breaker", what, cure);
     }
 }
 
-fn judge(place: SocketAddr, heard: ReadyzReply, findings: &mut Findings) {
-    match heard {
+fn judge(address: SocketAddr, reply: ReadyzReply, findings: &mut Findings) {
+    match reply {
         ReadyzReply::Status(200) => {
-            findings.ok("running", format!("it runs and is ready ({place})"))
+            findings.ok("running", format!("it runs and is ready ({address})"))
         }
         ReadyzReply::Status(503) => {
             let what = "it runs and cannot serve calls";
             findings.fault(
                 "running",
                 what,
-                &format!("http://{place}/readyz says which part, and why"),
+                &format!("http://{address}/readyz says which part, and why"),
             );
         }
         ReadyzReply::Status(status) => {
-            let what = format!("who answers at {place} is no switchhook ({status})");
+            let what =
+                format!("another program answers at {address}: /readyz gives status {status}");
             findings.warn("running", what, "give [listen] http a port of its own");
         }
-        ReadyzReply::Nothing => {
-            let what = format!("it does not run here (nobody answers at {place})");
+        ReadyzReply::NoReply => {
+            let what = format!("it does not run here: no answer at {address}");
             findings.note(
                 "running",
                 what,
@@ -107,15 +107,15 @@ mod tests {
 
     #[test]
     fn a_service_that_does_not_run_is_no_fault_and_one_that_cannot_serve_is() {
-        let level = |heard| {
+        let level = |reply| {
             let mut findings = Findings::about("service");
-            judge("127.0.0.1:1".parse().unwrap(), heard, &mut findings);
+            judge("127.0.0.1:1".parse().unwrap(), reply, &mut findings);
             findings.list()[0].level
         };
         assert_eq!(level(ReadyzReply::Status(200)), Level::Ok);
         assert_eq!(level(ReadyzReply::Status(503)), Level::Fault);
         assert_eq!(level(ReadyzReply::Status(404)), Level::Warning);
-        assert_eq!(level(ReadyzReply::Nothing), Level::Note);
+        assert_eq!(level(ReadyzReply::NoReply), Level::Note);
     }
 
     #[test]
@@ -126,14 +126,17 @@ mod tests {
         open_circuits(&metrics, &mut findings);
         let found = findings.list();
         assert_eq!(found.len(), 1);
-        assert!(found[0].what.contains("does not ask crm "), "{found:?}");
+        assert!(
+            found[0].what.contains("circuit of crm is open"),
+            "{found:?}"
+        );
     }
 
     #[test]
     fn who_listens_everywhere_is_asked_on_loopback() {
-        let asked = |address: &str| connectable(address.parse().unwrap()).to_string();
-        assert_eq!(asked("0.0.0.0:1"), "127.0.0.1:1");
-        assert_eq!(asked("[::]:1"), "[::1]:1");
-        assert_eq!(asked("10.0.0.1:1"), "10.0.0.1:1");
+        let connected_to = |address: &str| connectable(address.parse().unwrap()).to_string();
+        assert_eq!(connected_to("0.0.0.0:1"), "127.0.0.1:1");
+        assert_eq!(connected_to("[::]:1"), "[::1]:1");
+        assert_eq!(connected_to("10.0.0.1:1"), "10.0.0.1:1");
     }
 }

@@ -1,4 +1,4 @@
-//! The store, opened beside a service that may be running.
+//! Checks the store. It is opened beside a service that may be running.
 
 use std::path::{Path, PathBuf};
 
@@ -7,61 +7,64 @@ use super::postgres;
 use switchhook_store::{Clock, Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
-/// Below it the next busy day may fill the disk.
+/// Free bytes below which a busy day may fill the disk.
 const LOW_SPACE: u64 = 1024 * MIB;
-/// Below it the write-ahead log alone may fill it.
+/// Free bytes below which the write-ahead log alone may fill the disk.
 const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
     match Store::open(options.clone()).await {
         Ok(store) => {
-            open(&store, &mut findings).await;
+            judge_open(&store, &mut findings).await;
             store.close().await;
         }
-        Err(StoreError::NotThere { path }) if !is_in_a_folder(&path) => {
-            let what = format!("{} cannot be made: its folder is not there", path.display());
+        Err(StoreError::NotThere { path }) if !folder_exists(&path) => {
+            let what = format!(
+                "{} cannot be created: its folder does not exist",
+                path.display()
+            );
             findings.fault(
                 "opens",
                 what,
-                "make the folder, for the service's user alone",
+                "create the folder, for the service's user alone",
             );
         }
         Err(StoreError::NotThere { path }) => {
-            let what = format!("{} is not there yet", path.display());
+            let what = format!("{} does not exist yet", path.display());
             findings.note(
                 "opens",
                 what,
-                "switchhook serve makes it at its first start",
+                "switchhook serve creates it at its first start",
             );
         }
         Err(error @ StoreError::NoTables { .. }) => {
-            let (what, _) = split(&error.to_string());
+            let (what, _) = split_cure(&error.to_string());
             findings.note(
                 "opens",
                 what,
-                "switchhook serve makes them at its first start",
+                "switchhook serve creates them at its first start",
             );
         }
         Err(error) => {
-            let (what, cure) = split(&error.to_string());
+            let (what, cure) = split_cure(&error.to_string());
             findings.fault("opens", what, &cure);
         }
     }
-    if let Some(folder) = folder(&options.url) {
-        space(&folder, free_bytes(&folder), &mut findings);
+    if let Some(folder) = database_folder(&options.url) {
+        judge_space(&folder, free_bytes(&folder), &mut findings);
     }
     findings.list()
 }
 
-async fn open(store: &Store, findings: &mut Findings) {
+async fn judge_open(store: &Store, findings: &mut Findings) {
     let what = format!("{store} opens, and its tables are of this version");
     findings.ok("opens", what);
     match store.server().await {
         Ok(Some(found)) => postgres::judge(&found, now_ms(), findings),
         Ok(None) => {}
         Err(error) => {
-            let (what, cure) = split(&error.to_string());
+            let (what, cure) = split_cure(&error.to_string());
             findings.fault("server", what, &cure);
         }
     }
@@ -81,21 +84,21 @@ fn now_ms() -> i64 {
     i64::try_from(now).unwrap_or(i64::MAX)
 }
 
-fn is_in_a_folder(file: &Path) -> bool {
+fn folder_exists(file: &Path) -> bool {
     let folder = file
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     folder.is_none_or(Path::is_dir)
 }
 
-/// A store's error is "what; cure".
-fn split(text: &str) -> (String, String) {
+/// Splits a store error of the form "what; cure".
+fn split_cure(text: &str) -> (String, String) {
     let (what, cure) = text.split_once("; ").unwrap_or((text, "see [store] url"));
     (what.to_owned(), cure.to_owned())
 }
 
-/// Where the file is, or will be.
-fn folder(url: &str) -> Option<PathBuf> {
+/// Returns the folder of an SQLite file that exists or will be created.
+fn database_folder(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?;
     let file = file.strip_prefix("//").unwrap_or(file);
     let file = Path::new(file.split('?').next().unwrap_or(file));
@@ -116,13 +119,13 @@ fn free_bytes(_folder: &Path) -> Option<u64> {
     None
 }
 
-fn space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
+fn judge_space(folder: &Path, free: Option<u64>, findings: &mut Findings) {
     let Some(free) = free else {
-        let what = format!("how much space {} has is not known", folder.display());
-        return findings.know("disk space", what);
+        let what = format!("the free space of {} is not known", folder.display());
+        return findings.info("disk space", what);
     };
     let what = format!("{} MiB are free in {}", free / MIB, folder.display());
-    let cure = "free some: on a full disk documents are refused until there is space";
+    let cure = "free some space: on a full disk no document can be stored";
     match free {
         _ if free < CRITICAL_SPACE => findings.fault("disk space", what, cure),
         _ if free < LOW_SPACE => findings.warn("disk space", what, cure),
@@ -140,7 +143,7 @@ mod tests {
     fn space_is_judged_by_what_a_busy_day_needs() {
         let level = |free| {
             let mut findings = Findings::about("store");
-            space(Path::new("."), free, &mut findings);
+            judge_space(Path::new("."), free, &mut findings);
             findings.list()[0].level
         };
         assert_eq!(level(Some(10 * MIB)), Level::Fault);
@@ -151,7 +154,7 @@ mod tests {
 
     #[test]
     fn the_folder_is_that_of_the_file() {
-        let folder = |url| folder(url).unwrap().display().to_string();
+        let folder = |url| database_folder(url).unwrap().display().to_string();
         assert_eq!(folder("sqlite:switchhook.db"), ".");
         assert_eq!(folder("sqlite:/var/lib/x.db?mode=rwc"), "/var/lib");
         assert_eq!(folder("sqlite:///var/lib/x.db"), "/var/lib");

@@ -1,4 +1,4 @@
-//! RecordedEvent was different when a call was played again.
+//! Compares a replayed call with its recording.
 
 use std::collections::BTreeMap;
 
@@ -9,32 +9,36 @@ use switchhook_service::recorder::{Payload, RecordedEvent};
 
 use super::{Played, Recording};
 
-/// One thing that was one way and is another now.
+/// One difference between the recording and the replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// RecordedEvent it is.
+    /// RecordedEvent differs, for example `ending` or `request body`.
     pub what: String,
-    /// As it was recorded; none when it was not there.
+    /// The recorded value; `None` if there was none.
     pub was: Option<String>,
-    /// As it is now; none when it is not there.
+    /// The value now; `None` if there is none.
     pub is: Option<String>,
 }
 
-/// Everything that differs: the end, the request, what was said to the switch.
+/// Returns all differences: the call's end, the request, and the commands to the switch.
 #[must_use]
 pub fn compare(recording: &Recording, played: &Played) -> Vec<Difference> {
     let mut all = Vec::new();
-    let (was, is) = (recording.end().map(end), end_fields(&played.end));
+    let (was, is) = (recording.end().map(end_fields), end_fields(&played.end));
     for (at, name) in ["ending", "reason", "sentence"].into_iter().enumerate() {
         let was = was.as_ref().and_then(|was| was[at].clone());
         add_difference(&mut all, name, was, is[at].clone());
     }
     let (was, is) = (
-        recording.request().map(request).unwrap_or_default(),
-        played.request.as_ref().map(request).unwrap_or_default(),
+        recording.request().map(request_parts).unwrap_or_default(),
+        played
+            .request
+            .as_ref()
+            .map(request_parts)
+            .unwrap_or_default(),
     );
     compare_by_name(&mut all, &was, &is);
-    compare_sent(&mut all, &recording.said(), &played.said);
+    compare_sent(&mut all, &recording.sent(), &played.sent);
     all
 }
 
@@ -50,7 +54,7 @@ fn add_difference(all: &mut Vec<Difference>, what: &str, was: Option<String>, is
 
 type NamedParts = BTreeMap<String, String>;
 
-/// Names that only one has, and values that differ.
+/// Adds the names that only one side has, and the values that differ.
 pub(crate) fn compare_by_name(all: &mut Vec<Difference>, was: &NamedParts, is: &NamedParts) {
     for (name, value) in was {
         add_difference(all, name, Some(value.clone()), is.get(name).cloned());
@@ -82,7 +86,7 @@ fn end_fields(what: &RecordedEvent) -> [Option<String>; 3] {
     }
 }
 
-/// The parts of a request, or of a question to Rust code, by name.
+/// Returns the parts of a request, or of a question to Rust code, by name.
 #[must_use]
 pub(crate) fn request_parts(what: &RecordedEvent) -> NamedParts {
     if let RecordedEvent::Question(json) = what {
@@ -115,7 +119,7 @@ fn question_parts(json: &[u8]) -> NamedParts {
         .collect()
 }
 
-/// The lines that were said to the switch, in their order.
+/// Compares the command lines that were sent to the switch, and their order.
 fn compare_sent(all: &mut Vec<Difference>, was: &str, is: &str) {
     let lines = |text: &str| {
         let lines = text
@@ -129,25 +133,25 @@ fn compare_sent(all: &mut Vec<Difference>, was: &str, is: &str) {
     }
     let count = all.len();
     for line in was.iter().filter(|line| !is.contains(line)) {
-        add_difference(all, "said to the switch", Some(line.clone()), None);
+        add_difference(all, "sent to the switch", Some(line.clone()), None);
     }
     for line in is.iter().filter(|line| !was.contains(line)) {
-        add_difference(all, "said to the switch", None, Some(line.clone()));
+        add_difference(all, "sent to the switch", None, Some(line.clone()));
     }
     if all.len() == count {
         let order = |lines: &[String]| Some(lines.join("; "));
         add_difference(
             all,
-            "order of what is said to the switch",
+            "order of what is sent to the switch",
             order(&was),
             order(&is),
         );
     }
 }
 
-/// How long a call that got no answer waited is measured, not said by anybody; whether a call
-/// was held for so long that its way out may have taken it on, and is asked for, depends on how long our
-/// own store took; a text that had a secret in it may have been longer.
+/// Tells whether a line may differ between two runs of one call. `response_duration` of a call
+/// without an answer is measured. `socket_resume` is read only after a long hold, which depends on
+/// the time that the store took. Lengths change where a secret was redacted.
 fn varies_between_runs(line: &str) -> bool {
     line.contains("response_duration")
         || (line.starts_with("api uuid_getvar ") && line.ends_with(" socket_resume"))

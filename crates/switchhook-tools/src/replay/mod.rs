@@ -1,14 +1,14 @@
-//! A recorded call ([`switchhook_service::recorder`]) once more, through the code that calls go through, with
-//! nothing outside: the switch and the webhook say what they said, in virtual time.
+//! Plays a recorded call ([`switchhook_service::recorder`]) again through the code that serves live calls.
+//! Switch and webhook are played from the recording, in virtual time; nothing leaves the process.
 //!
 //! ```text
 //! file -> Recording -> play: switch (a stream) + webhook (a script) -> CallControl -> Differences
 //! ```
 
-mod recorded_answerer;
 mod compare;
-mod recording;
+mod recorded_answerer;
 mod recorded_switch;
+mod recording;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,43 +27,43 @@ use switchhook_service::recorder::RecordedEvent;
 use switchhook_service::service;
 use switchhook_webhook::breakers::Breakers;
 
-use recorded_answerer::{RecordedAnswerer, LastRequest, remember};
+use recorded_answerer::{LastRequest, RecordedAnswerer, remember};
 
-pub use recorded_answerer::judge_recorded;
 pub use compare::{Difference, compare};
-pub(crate) use compare::{by_name, request};
-pub use recording::{RecordingError, Recording};
+pub(crate) use compare::{compare_by_name, request_parts};
+pub use recorded_answerer::judge_recorded;
+pub use recording::{Recording, RecordingError};
 
-/// Bytes that may be under way between the switch and the call.
+/// Bytes in flight between the replayed switch and the call.
 const PIPE: usize = 1024 * 1024;
 
-/// How a call went when it was played again.
+/// The result of a replayed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// RecordedEvent it said to the switch.
-    pub said: String,
-    /// RecordedEvent it asked the webhook.
+    /// The commands that were sent to the switch.
+    pub sent: String,
+    /// The request to the webhook, or the question to Rust code.
     pub request: Option<RecordedEvent>,
-    /// How it ended.
+    /// How the call ended.
     pub end: RecordedEvent,
 }
 
-/// Why a call cannot be played.
+/// Why a recording cannot be played.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// Its webhook's settings are none.
+    /// The webhook's settings are not valid.
     #[error("the webhook's settings cannot be used:\n{0}")]
     Config(String),
-    /// The call is none.
-    #[error("the recording is no call: {0}")]
-    NoCall(String),
-    /// There is no time to play it in.
-    #[error("cannot start: {0}")]
+    /// The recorded call is not valid.
+    #[error("the recorded call cannot be played: {0}")]
+    InvalidCall(String),
+    /// The runtime with virtual time did not start.
+    #[error("cannot start the runtime: {0}")]
     Start(#[from] std::io::Error),
 }
 
-/// Plays a call again, with the settings that it was recorded with, or those of `config`. It
-/// has a thread of its own, on which time is virtual.
+/// Plays a call again with the settings of `config`, or with the recorded ones if it is `None`.
+/// Time is virtual: call this from a thread that runs no Tokio runtime.
 ///
 /// # Errors
 /// [`ReplayError`].
@@ -79,55 +79,61 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, Re
     };
     let built = service::compile(config);
     let built = built.map_err(|faults| ReplayError::Config(faults.to_string()))?;
-    play_with(recording, &built.tasks)
+    play_compiled(recording, &built.widgets)
 }
 
-/// The same with webhooks that are compiled already.
+/// Plays a call again with compiled webhooks.
 ///
 /// # Errors
 /// [`ReplayError`].
-pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, ReplayError> {
+pub(crate) fn play_compiled(
+    recording: &Recording,
+    tasks: &WebhookTasks,
+) -> Result<Played, ReplayError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()?;
-    runtime.block_on(run(recording, widgets))
+    runtime.block_on(run(recording, tasks))
 }
 
-async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, ReplayError> {
+async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, ReplayError> {
     let began = Instant::now();
     let times = recording.times();
-    let asked = Arc::default();
+    let last_request = Arc::default();
     let script = Arc::new(RecordedAnswerer {
         began,
         outcome: recording.outcome(&times),
-        asked: Arc::clone(&asked),
+        last_request: Arc::clone(&last_request),
         code: recording.header.code.clone().unwrap_or_default(),
     });
-    let mut by_name = widgets.by_name.clone();
+    let mut by_name = tasks.by_name.clone();
     if recording.header.code.is_some() {
-        let (name, own) = (&recording.header.webhook, Arc::<RecordedAnswerer>::clone(&script));
-        let widget = WebhookTask::answered_by(name, own, widgets.document_format.clone());
-        let widget = widget.map_err(|error| ReplayError::NoCall(error.to_string()))?;
-        by_name.insert(name.clone(), Arc::new(widget));
+        let (name, own) = (
+            &recording.header.webhook,
+            Arc::<RecordedAnswerer>::clone(&script),
+        );
+        let task = WebhookTask::answered_by(name, own, tasks.so_far.clone());
+        let task = task.map_err(|error| ReplayError::InvalidCall(error.to_string()))?;
+        by_name.insert(name.clone(), Arc::new(task));
     }
-    let widgets = WebhookTasks {
-        client: widgets.client.clone().with_outcome_source(script),
+    let tasks = WebhookTasks {
+        client: tasks.client.clone().scripted(script),
         by_name,
-        tenants: Arc::clone(&widgets.tenants),
-        settings: widgets.settings.clone(),
-        document_format: widgets.document_format.clone(),
+        tenants: Arc::clone(&tasks.tenants),
+        settings: tasks.settings.clone(),
+        so_far: tasks.so_far.clone(),
     };
     let options = CallControlOptions {
         music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
-        // That others had every place is told by the reason alone.
-        calls_on_hold: usize::from(!recording.found_no_room()),
+        // The recording has no other calls, so a full service is made from the recorded reason.
+        calls_on_hold: usize::from(!recording.was_overloaded()),
         breakers: Arc::new(recorded_breakers(recording)),
         ..CallControlOptions::default()
     };
-    let persistence = Arc::new(RequestCapture(Arc::clone(&asked)));
-    let call_control = Arc::new(CallControl::new(options, widgets, persistence));
+    let persistence = Arc::new(RequestCapture(Arc::clone(&last_request)));
+    let call_control = Arc::new(CallControl::new(options, tasks, persistence));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
     let switch = tokio::spawn(recorded_switch::play(theirs, script, began));
@@ -140,21 +146,24 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, Re
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = run_call(&call_control, ours, recording.header.parked) => end.map_err(ReplayError::NoCall)?,
-        () = stopping => return Err(ReplayError::NoCall("it does not end".into())),
+        end = run_call(&call_control, ours, recording.header.parked) => end.map_err(ReplayError::InvalidCall)?,
+        () = stopping => return Err(ReplayError::InvalidCall("it did not end after the service stopped".into())),
     };
-    let said = switch.await.unwrap_or_default();
-    let request = asked.lock().ok().and_then(|mut asked| asked.take());
+    let sent = switch.await.unwrap_or_default();
+    let request = last_request
+        .lock()
+        .ok()
+        .and_then(|mut last_request| last_request.take());
     Ok(Played {
-        said: String::from_utf8_lossy(&said).into_owned(),
+        sent: String::from_utf8_lossy(&sent).into_owned(),
         request,
         end,
     })
 }
 
-/// RecordedEvent other calls had found out about the webhook.
+/// Returns the circuit breakers as other calls had left them.
 fn recorded_breakers(recording: &Recording) -> Breakers {
-    let found = recording.found_it_resting();
+    let found = recording.circuit_failure();
     found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
@@ -163,13 +172,14 @@ async fn run_call(
     ours: DuplexStream,
     parked: bool,
 ) -> Result<RecordedEvent, String> {
-    match parked {
-        true => Arc::clone(call_control).play_parked(ours).await,
-        false => call_control.play(ours).await,
+    if parked {
+        Arc::clone(call_control).play_parked(ours).await
+    } else {
+        call_control.play(ours).await
     }
 }
 
-/// Keeps nothing.
+/// Notes a background request and stores nothing.
 struct RequestCapture(LastRequest);
 
 impl CallPersistence for RequestCapture {

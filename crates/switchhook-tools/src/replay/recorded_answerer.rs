@@ -1,4 +1,5 @@
-//! Who answers a call that is played again: what came then, when it came.
+//! Answers a replayed call with the recorded outcome, at the recorded time. It stands for the
+//! webhook, or for the embedder's Rust code.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,20 +13,20 @@ use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, Hol
 use switchhook_service::recorder::{Code, RecordedEvent};
 use switchhook_webhook::{self as webhook, OutcomeSource, Prepared, ResponseMeta, Webhook};
 
-/// RecordedEvent was asked last.
+/// The last request to the webhook, or question to the Rust code.
 pub(super) type LastRequest = Arc<std::sync::Mutex<Option<RecordedEvent>>>;
 
-/// The webhook, or the Rust code in its place.
+/// Gives the recorded outcome in place of the webhook or of the embedder's code.
 pub(super) struct RecordedAnswerer {
     pub began: Instant,
-    /// RecordedEvent came, and when.
+    /// The recorded outcome and its time since `began`.
     pub outcome: Option<(Duration, RecordedEvent)>,
-    pub asked: LastRequest,
+    pub last_request: LastRequest,
     pub code: Code,
 }
 
 impl RecordedAnswerer {
-    /// RecordedEvent came, when it did.
+    /// Waits until the recorded time, then returns the outcome; never returns without one.
     async fn outcome(&self) -> &RecordedEvent {
         let Some((at, what)) = &self.outcome else {
             return std::future::pending().await;
@@ -37,7 +38,7 @@ impl RecordedAnswerer {
 
 impl OutcomeSource for RecordedAnswerer {
     fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
-        remember(&self.asked, RecordedEvent::request(&request));
+        remember(&self.last_request, RecordedEvent::request(&request));
         async move { judge_recorded(webhook, &request, self.outcome().await) }.boxed()
     }
 }
@@ -48,11 +49,14 @@ impl Answerer for RecordedAnswerer {
     }
 
     fn answer(self: Arc<Self>, question: Question) -> Answer {
-        remember(&self.asked, RecordedEvent::Question(question.json().into()));
+        remember(
+            &self.last_request,
+            RecordedEvent::Question(question.json().into()),
+        );
         async move { code_result(self.outcome().await) }.boxed()
     }
 
-    /// That it was too late is told by what came.
+    /// The recorded outcome says whether the answer was too late, so no second limit applies.
     fn timeout(&self) -> Duration {
         Duration::MAX
     }
@@ -65,13 +69,13 @@ impl Answerer for RecordedAnswerer {
     }
 }
 
-pub(super) fn remember(asked: &LastRequest, what: RecordedEvent) {
-    if let Ok(mut asked) = asked.lock() {
-        *asked = Some(what);
+pub(super) fn remember(last_request: &LastRequest, what: RecordedEvent) {
+    if let Ok(mut last_request) = last_request.lock() {
+        *last_request = Some(what);
     }
 }
 
-/// RecordedEvent code answered.
+/// Returns the recorded answer of the embedder's code.
 fn code_result(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
     let RecordedEvent::Outcome {
         reason,
@@ -85,7 +89,7 @@ fn code_result(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
     };
     if let Some(reason) = reason {
         let detail = detail.clone().unwrap_or_default();
-        return Err(Failure::new(Reason::from_word(reason), detail));
+        return Err(Failure::new(Reason::named(reason), detail));
     }
     let mapped = mapped.iter().map(|(name, text)| Mapped {
         name: name.clone(),
@@ -99,7 +103,8 @@ fn no_outcome() -> Failure {
     Failure::new(Reason::ConnectionFailure, "the recording has no outcome")
 }
 
-/// RecordedEvent came of the request, judged anew where an answer was read to its end.
+/// Judges the recorded outcome `what` with the settings of `webhook`. A timeout or a lost
+/// connection stays as recorded, because its body is incomplete.
 #[must_use]
 pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEvent) -> Outcome {
     let RecordedEvent::Outcome {
@@ -120,7 +125,7 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
         content_type: content_type.clone(),
         whole: *whole,
     };
-    let reason = reason.as_deref().map(Reason::from_word);
+    let reason = reason.as_deref().map(Reason::named);
     let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
     let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
     let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());

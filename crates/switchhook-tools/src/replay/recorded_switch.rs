@@ -1,5 +1,5 @@
-//! The switch of a recorded call: answers the n-th command as it answered the n-th command, not
-//! before the time at which it did, and says by itself what it said, when it did.
+//! Plays the switch of a recorded call. The n-th command gets the n-th recorded reply, not before
+//! its recorded time. Events come at their recorded times.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,31 +7,34 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::{Instant, sleep_until};
 
-/// A command that the recording knows nothing of.
+/// The reply to a command beyond the recorded ones.
 const UNKNOWN: &[u8] = b"Content-Type: command/reply\nReply-Text: +OK\n\n";
 
-/// One frame, and when it came.
+/// One frame and its time since the call began.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Frame {
     pub at: Duration,
     pub bytes: Vec<u8>,
 }
 
-/// All that it says.
+/// All that the switch sends: replies in order of the commands, frames of its own, and when it
+/// closes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Script {
     pub replies: VecDeque<Frame>,
-    pub rest: VecDeque<Frame>,
+    pub unsolicited: VecDeque<Frame>,
     pub closed: Option<Duration>,
 }
 
-/// Plays it until either side closes; what was said to it.
+/// Plays the switch until either side closes. Returns the bytes that were sent to it.
 pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: Instant) -> Vec<u8> {
-    let (mut said, mut read) = (Vec::new(), 0);
+    let (mut sent, mut read) = (Vec::new(), 0);
     let mut due: VecDeque<Frame> = VecDeque::new();
     let mut space = vec![0; 64 * 1024];
     loop {
-        let next = [due.front(), script.rest.front()].into_iter().flatten();
+        let next = [due.front(), script.unsolicited.front()]
+            .into_iter()
+            .flatten();
         let next = next.map(|frame| frame.at).min();
         let wake = next.or(script.closed).map(|at| began + at);
         let alarm = async {
@@ -42,10 +45,10 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
         };
         tokio::select! {
             got = stream.read(&mut space) => match got {
-                Ok(0) | Err(_) => return said,
+                Ok(0) | Err(_) => return sent,
                 Ok(count) => {
-                    said.extend_from_slice(&space[..count]);
-                    while let Some(length) = command(&said[read..]) {
+                    sent.extend_from_slice(&space[..count]);
+                    while let Some(length) = command(&sent[read..]) {
                         read += length;
                         due.push_back(script.replies.pop_front().unwrap_or_else(|| Frame {
                             at: began.elapsed(),
@@ -56,15 +59,15 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
             },
             () = alarm => {
                 let is_reply = due.front().is_some_and(|frame| Some(frame.at) == next);
-                let queue = if is_reply { &mut due } else { &mut script.rest };
+                let queue = if is_reply { &mut due } else { &mut script.unsolicited };
                 match queue.pop_front() {
                     Some(frame) if stream.write_all(&frame.bytes).await.is_ok() => {}
-                    Some(_) => return said,
+                    Some(_) => return sent,
                     None => {
-                        // The end: what is still said to it is read, nothing is answered.
+                        // The switch has closed: commands are still read, and not answered.
                         drop(stream.shutdown().await);
-                        drop(stream.read_to_end(&mut said).await);
-                        return said;
+                        drop(stream.read_to_end(&mut sent).await);
+                        return sent;
                     }
                 }
             }
@@ -72,12 +75,12 @@ pub(super) async fn play(mut stream: DuplexStream, mut script: Script, began: In
     }
 }
 
-/// The length of the command at the start of `bytes`, once it is whole.
+/// Returns the length of the command at the start of `bytes` once it is complete.
 fn command(bytes: &[u8]) -> Option<usize> {
     frame(bytes, "content-length:")
 }
 
-/// The frames of what the switch said, each with where it ends.
+/// Splits what the switch sent into frames, each with the offset of its end.
 pub(super) fn frames(mut bytes: &[u8]) -> Vec<(&[u8], usize)> {
     let (mut all, mut end) = (Vec::new(), 0);
     while let Some(length) = frame(bytes, "content-length:") {
@@ -89,8 +92,9 @@ pub(super) fn frames(mut bytes: &[u8]) -> Vec<(&[u8], usize)> {
     all
 }
 
-/// Headers up to an empty line, and a body of the length that they say. The reply to `connect`
-/// has the channel's own headers, whose Content-Length would be one of a body that is not there.
+/// Returns the length of the first frame: headers, an empty line, and a body of the given length.
+/// The reply to `connect` carries the channel's headers; a Content-Length there belongs to a body
+/// that is not sent.
 fn frame(bytes: &[u8], length: &str) -> Option<usize> {
     let head = memchr::memmem::find(bytes, b"\n\n")? + 2;
     let text = String::from_utf8_lossy(&bytes[..head]);

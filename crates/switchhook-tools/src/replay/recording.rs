@@ -1,4 +1,4 @@
-//! A recording from its file, and what each side said when.
+//! Reads a recording from its file, and tells what each side sent and when.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -11,15 +11,15 @@ use switchhook_service::recorder::{Header, Line, RecordedEvent, VERSION};
 
 use super::recorded_switch::{Frame, Script, frames};
 
-/// Bytes of a file that are read.
+/// Most bytes of a file that are read.
 const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Files of this version on say when the music began.
+/// The first file version that records when the music began.
 const FIRST_WITH_MUSIC_TIME: u32 = 2;
-/// Longer than any call.
+/// A delay longer than any call: the music never begins.
 const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// Why a file is no recording.
+/// Why a file cannot be read as a recording.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", file.display())]
 pub struct RecordingError {
@@ -27,45 +27,45 @@ pub struct RecordingError {
     why: String,
 }
 
-/// A call as it was.
+/// A recorded call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recording {
-    /// The first line.
+    /// The file's first line.
     pub header: Header,
-    /// The others.
+    /// The file's other lines, in order.
     pub lines: Vec<Line>,
 }
 
-/// When each line happens in virtual time.
+/// The virtual time of each line, since the call began.
 pub(super) type Times = Vec<Duration>;
 
 impl Recording {
-    /// Reads a file.
+    /// Reads a recording file of at most 64 MiB.
     ///
     /// # Errors
-    /// RecordedEvent is wrong with it, and the cure.
+    /// Returns what is wrong with the file, and the cure.
     pub fn read(path: &Path) -> Result<Self, RecordingError> {
-        let wrong = |why: String| RecordingError {
+        let invalid = |why: String| RecordingError {
             file: path.to_owned(),
             why,
         };
-        let file = File::open(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+        let file = File::open(path).map_err(|error| invalid(format!("cannot be read: {error}")))?;
         let mut lines = BufReader::new(file.take(FILE_BYTES)).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
         let header: Header = serde_json::from_str(&first)
-            .map_err(|error| wrong(format!("is no recording of switchhook: {error}")))?;
+            .map_err(|error| invalid(format!("is no recording of switchhook: {error}")))?;
         if header.switchhook != "recording" || header.version > VERSION {
             let (version, program) = (header.version, &header.program);
             let cure = format!("use switchhook {program}, or a newer one");
-            return Err(wrong(format!(
+            return Err(invalid(format!(
                 "is of version {version}, and this program reads {VERSION}; {cure}"
             )));
         }
         let mut read = Vec::new();
         for (at, line) in lines.enumerate() {
-            let line = line.map_err(|error| wrong(error.to_string()))?;
+            let line = line.map_err(|error| invalid(error.to_string()))?;
             let line = serde_json::from_str(&line)
-                .map_err(|error| wrong(format!("line {}: {error}", at + 2)))?;
+                .map_err(|error| invalid(format!("line {}: {error}", at + 2)))?;
             read.push(line);
         }
         let recording = Self {
@@ -73,35 +73,35 @@ impl Recording {
             lines: read,
         };
         match recording.end() {
-            None => Err(wrong("has no end: it was cut off".into())),
+            None => Err(invalid("has no end: the file was cut off".into())),
             Some(_)
                 if recording
                     .lines
                     .iter()
                     .any(|line| line.what == RecordedEvent::Cut) =>
             {
-                Err(wrong(
-                    "has not all of its call: it was larger than is recorded".into(),
+                Err(invalid(
+                    "is incomplete: the call was larger than the recorder's limit".into(),
                 ))
             }
             Some(_) => Ok(recording),
         }
     }
 
-    /// How the call ended.
+    /// Returns how the call ended.
     #[must_use]
     pub fn end(&self) -> Option<&RecordedEvent> {
         let last = &self.lines.last()?.what;
         matches!(last, RecordedEvent::End { .. }).then_some(last)
     }
 
-    /// Whether other calls had every place on hold.
-    pub(super) fn found_no_room(&self) -> bool {
+    /// Tells whether the call failed because the service was full.
+    pub(super) fn was_overloaded(&self) -> bool {
         self.failed_with(Reason::Overloaded).is_some()
     }
 
-    /// Its webhook rested, after what other calls had found: with this sentence.
-    pub(super) fn found_it_resting(&self) -> Option<Failure> {
+    /// Returns the failure if other calls had opened the webhook's circuit.
+    pub(super) fn circuit_failure(&self) -> Option<Failure> {
         let detail = self.failed_with(Reason::CircuitOpen)?;
         Some(Failure::new(Reason::CircuitOpen, detail))
     }
@@ -114,9 +114,9 @@ impl Recording {
         is_it.then(|| detail.as_deref().unwrap_or_default())
     }
 
-    /// RecordedEvent was said to the switch.
+    /// Returns the commands that were sent to the switch.
     #[must_use]
-    pub fn said(&self) -> String {
+    pub fn sent(&self) -> String {
         let mut all = Vec::new();
         for line in &self.lines {
             if let RecordedEvent::Us(bytes) = &line.what {
@@ -126,10 +126,10 @@ impl Recording {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// RecordedEvent the webhook was asked, or the Rust code in its place.
+    /// Returns the request to the webhook, or the question to Rust code.
     #[must_use]
     pub fn request(&self) -> Option<&RecordedEvent> {
-        self.find(is_asked).map(|(_, what)| what)
+        self.find(is_request).map(|(_, what)| what)
     }
 
     fn find(&self, is: impl Fn(&RecordedEvent) -> bool) -> Option<(usize, &RecordedEvent)> {
@@ -138,8 +138,8 @@ impl Recording {
         lines.find(|(_, what)| is(what))
     }
 
-    /// The runtime's clock goes in whole milliseconds: what comes from outside keeps its order
-    /// by a millisecond between two of it.
+    /// Returns the virtual time of each line. The runtime's clock has whole milliseconds, so
+    /// two inputs from outside are at least one millisecond apart, to keep their order.
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
@@ -151,47 +151,49 @@ impl Recording {
         self.lines.iter().map(time).collect()
     }
 
-    /// How long the call asked before its music began, as it was: on a machine with much to do
-    /// that is later than it should be.
+    /// Returns the recorded time from the request to the music. On a busy machine it is longer
+    /// than the configured delay.
     pub(super) fn music_after(&self, times: &Times) -> Duration {
-        let meant = Duration::from_micros(self.header.music_after_us);
+        let configured = Duration::from_micros(self.header.music_after_us);
         let waited = self.find(|what| *what == RecordedEvent::Waited);
-        let asked = self.find(is_asked);
-        match (waited, asked) {
-            (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
+        let requested = self.find(is_request);
+        match (waited, requested) {
+            (Some((waited, _)), Some((requested, _))) => {
+                times[waited].saturating_sub(times[requested])
+            }
             (None, _) if self.header.version >= FIRST_WITH_MUSIC_TIME => NO_MUSIC,
-            (None | Some(_), _) => meant,
+            (None | Some(_), _) => configured,
         }
     }
 
-    /// RecordedEvent the webhook answers, and when.
+    /// Returns the recorded outcome and its time.
     pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, RecordedEvent)> {
         let (at, what) = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }))?;
         Some((times[at], what.clone()))
     }
 
-    /// RecordedEvent came of the request.
+    /// Returns the recorded outcome of the request.
     #[must_use]
     pub fn answer(&self) -> Option<&RecordedEvent> {
         let found = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }));
         found.map(|(_, what)| what)
     }
 
-    /// When the service stopped.
+    /// Returns when the service stopped, if it did during the call.
     pub(super) fn stopping(&self, times: &Times) -> Option<Duration> {
         let (at, _) = self.find(|what| *what == RecordedEvent::Stopping)?;
         Some(times[at])
     }
 
-    /// RecordedEvent the switch says.
+    /// Returns what the switch sends, and when.
     pub(super) fn switch(&self, times: &Times) -> Script {
-        let (mut heard, mut marks) = (Vec::new(), Vec::new());
+        let (mut received, mut marks) = (Vec::new(), Vec::new());
         let (mut closed, mut events) = (None, VecDeque::new());
         for (line, time) in self.lines.iter().zip(times) {
             match &line.what {
                 RecordedEvent::Switch(bytes) => {
-                    heard.extend_from_slice(&bytes.0);
-                    marks.push((heard.len(), *time));
+                    received.extend_from_slice(&bytes.0);
+                    marks.push((received.len(), *time));
                 }
                 RecordedEvent::Event(json) => events.push_back(event_frame(*time, &json.0)),
                 RecordedEvent::Closed => closed = Some(*time),
@@ -211,17 +213,18 @@ impl Recording {
         };
         let mut script = Script {
             closed,
-            rest: events,
+            unsolicited: events,
             ..Script::default()
         };
-        for (bytes, end) in frames(&heard) {
+        for (bytes, end) in frames(&received) {
             let frame = Frame {
                 at: at(end),
                 bytes: bytes.to_vec(),
             };
-            match is_reply(bytes) {
-                true => script.replies.push_back(frame),
-                false => script.rest.push_back(frame),
+            if is_reply(bytes) {
+                script.replies.push_back(frame);
+            } else {
+                script.unsolicited.push_back(frame);
             }
         }
         script
@@ -242,7 +245,7 @@ fn event_frame(at: Duration, json: &[u8]) -> Frame {
     Frame { at, bytes }
 }
 
-/// An answer to a command, and nothing that the switch says by itself.
+/// Tells whether a frame answers a command. All others the switch sends by itself.
 fn is_reply(frame: &[u8]) -> bool {
     let head = String::from_utf8_lossy(frame);
     let head = head.split("\n\n").next().unwrap_or_default();

@@ -1,20 +1,20 @@
-//! The dialplan's XML as extensions with their actions in order.
+//! Reads the dialplan's XML as extensions with their actions in order.
 
 use roxmltree::{Document, Node, ParsingOptions};
 
-/// Nodes of a dialplan; more are not read.
+/// Most XML nodes of a dialplan; a larger one is not read.
 const NODES: u32 = 4_000_000;
 
-/// One extension of one context.
+/// One extension of a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extension {
     pub(super) context: String,
     pub(super) name: String,
-    /// Those of all its conditions, anti-actions too, as they stand.
+    /// The actions and anti-actions of all conditions, in order.
     pub(super) actions: Vec<Action>,
 }
 
-/// One application with its argument.
+/// One application with its argument, `data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Action {
     pub(super) application: String,
@@ -22,8 +22,8 @@ pub(super) struct Action {
 }
 
 impl Extension {
-    /// For a message.
-    pub(super) fn place(&self) -> String {
+    /// Returns context and name for a message.
+    pub(super) fn location(&self) -> String {
         format!("context {}, extension {}", self.context, self.name)
     }
 }
@@ -34,7 +34,7 @@ impl Action {
         applications.iter().any(is)
     }
 
-    /// The variable that it sets to which text.
+    /// Returns name and value if the action sets or exports a variable.
     ///
     /// FreeSWITCH: mod_dptools.c `base_set`, `export_function`.
     pub(super) fn assignment(&self) -> Option<(&str, &str)> {
@@ -47,7 +47,7 @@ impl Action {
     }
 }
 
-/// All extensions, in order; `None` when it is no XML of a dialplan.
+/// Returns all extensions in order, or `None` if the text is no dialplan's XML.
 pub(super) fn extensions(xml: &str) -> Option<Vec<Extension>> {
     let options = ParsingOptions {
         nodes_limit: NODES,

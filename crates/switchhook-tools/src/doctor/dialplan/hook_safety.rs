@@ -1,43 +1,43 @@
-//! What holds a call when we are away, and which webhook it asks for.
+//! Checks that a hook strands no call while the service is away, and that its webhooks exist.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::hosts::{Host, hosts, variables};
 use super::extensions::{Action, Extension};
+use super::hosts::{Host, hosts, variables};
 use super::routes::{WebhookCall, resolve_routed};
 use super::socket_action::Socket;
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::is_true;
 
-/// The shipped hook's way out when the caller of it names none, s.
+/// Seconds until the shipped hook's way out if the dialplan names none.
 const SHIPPED_WITHIN: u64 = 15;
-/// The way out is to come so much later than the webhook's timeout at the least.
+/// Least time between the webhook's timeout and the way out.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// One `socket` action that comes to us.
+/// Checks one `socket` action that connects to this service.
 pub(super) struct HookCheck<'a, 'f> {
     pub(super) socket: Socket<'a>,
     pub(super) extensions: &'a [Extension],
-    pub(super) plan: &'a ExpectedSetup,
+    pub(super) expected: &'a ExpectedSetup,
     pub(super) findings: &'f mut Findings,
 }
 
 impl HookCheck<'_, '_> {
-    pub(super) fn all(mut self, text: &str, hosts: &[Host<'_>]) {
-        self.words(text);
-        self.resume();
-        self.default_line();
-        self.way_out();
-        self.webhooks(hosts);
+    pub(super) fn run(mut self, text: &str, hosts: &[Host<'_>]) {
+        self.check_async_full(text);
+        self.check_resume();
+        self.check_default_line();
+        self.check_way_out();
+        self.check_webhooks(hosts);
     }
 
-    fn place(&self) -> String {
-        self.socket.extension.place()
+    fn location(&self) -> String {
+        self.socket.extension.location()
     }
 
-    fn words(&mut self, text: &str) {
+    fn check_async_full(&mut self, text: &str) {
         let has = |word: &str| {
             text.split(' ')
                 .skip(1)
@@ -47,15 +47,15 @@ impl HookCheck<'_, '_> {
             return;
         }
         let what = format!(
-            "{}: socket is not \"async full\", so the call cannot be steered, or stays where it is when we are gone",
-            self.place()
+            "{}: socket is not \"async full\", so the service cannot control the call, or the call is stuck when the service stops",
+            self.location()
         );
         self.findings
             .fault("hook", what, "write: socket HOST:PORT/WEBHOOK async full");
     }
 
-    fn resume(&mut self) {
-        if self.socket.set("socket_resume").is_some_and(is_true) {
+    fn check_resume(&mut self) {
+        if self.socket.variable("socket_resume").is_some_and(is_true) {
             return;
         }
         let context = &self.socket.extension.context;
@@ -70,33 +70,33 @@ impl HookCheck<'_, '_> {
             .filter(|other| other.context == *context);
         if others.any(|other| other.actions.iter().any(sets)) {
             let what = format!(
-                "{}: socket_resume is set in another extension; a call that comes another way is parked for ever when we die",
-                self.place()
+                "{}: socket_resume is set in another extension only; a call that does not pass it is parked for ever if the service dies",
+                self.location()
             );
             self.findings
                 .warn("hook", what, "set socket_resume=true right before socket");
         } else {
             let what = format!(
-                "{}: socket_resume is not set: a call on hold is parked for ever when we die",
-                self.place()
+                "{}: socket_resume is not set: a call on hold is parked for ever if the service dies",
+                self.location()
             );
             self.findings
                 .fault("hook", what, "set socket_resume=true right before socket");
         }
     }
 
-    fn default_line(&mut self) {
-        if self.socket.set("flow.line").is_none() {
+    fn check_default_line(&mut self) {
+        if self.socket.variable("flow.line").is_none() {
             let what = format!(
-                "{}: flow.line is not set before socket: when nobody answers it is unset, or that of the webhook before",
-                self.place()
+                "{}: flow.line is not set before socket: if no service answers, it is unset or left from an earlier webhook",
+                self.location()
             );
             self.findings
                 .warn("hook", what, "set flow.line=1 before socket");
         }
     }
 
-    fn way_out(&mut self) {
+    fn check_way_out(&mut self) {
         let scheduled = self
             .socket
             .before()
@@ -105,32 +105,35 @@ impl HookCheck<'_, '_> {
             .find(|action| action.is(&["sched_transfer", "sched_hangup"]));
         let Some(scheduled) = scheduled else {
             let what = format!(
-                "{}: no way out is scheduled: a host that goes silent keeps the caller",
-                self.place()
+                "{}: no way out is scheduled: a silent host keeps the caller for ever",
+                self.location()
             );
             self.findings.warn(
                 "hook",
                 what,
-                "sched_transfer before socket, the webhook's timeout plus 5 s from now",
+                "add sched_transfer before socket, at the webhook's timeout plus 5 s",
             );
             return;
         };
         let cancels = |action: &Action| action.is(&["sched_cancel"]);
         let cancelled = self.socket.after().iter().any(cancels);
-        match (self.socket.set("flow.way_out").is_some(), cancelled) {
+        match (self.socket.variable("flow.way_out").is_some(), cancelled) {
             (true, true) => {}
             (true, false) => {
                 let what = format!(
-                    "{}: when nobody answers, nobody cancels the way out: it takes the call away from line 1 later",
-                    self.place()
+                    "{}: the way out is not cancelled after socket: if no service answers, it takes the call away from line 1 later",
+                    self.location()
                 );
-                self.findings
-                    .warn("hook", what, "sched_cancel ${flow.way_out} after socket");
+                self.findings.warn(
+                    "hook",
+                    what,
+                    "add sched_cancel ${flow.way_out} after socket",
+                );
             }
             (false, _) => {
                 let what = format!(
-                    "{}: flow.way_out is not set: we cannot cancel the way out, which takes the call away while it is served",
-                    self.place()
+                    "{}: flow.way_out is not set: the service cannot cancel the way out, which takes the call away while it is served",
+                    self.location()
                 );
                 self.findings.fault("hook", what, "set flow.way_out=${last_sched_id} after sched_transfer, and sched_cancel it after socket");
             }
@@ -141,34 +144,40 @@ impl HookCheck<'_, '_> {
             .and_then(|data| data.split(' ').next()?.parse().ok());
         let webhook = self.literal().map(str::to_owned);
         if let (Some(seconds), Some(webhook)) = (seconds, webhook) {
-            self.late_enough(&webhook, seconds);
+            self.check_way_out_time(&webhook, seconds);
         }
     }
 
-    /// The webhook that the action itself names.
+    /// Returns the webhook that the action itself names.
     fn literal(&self) -> Option<&str> {
         let list = self.socket.data().split(' ').next().unwrap_or_default();
         let path = hosts(list).into_iter().find_map(|host| host.path);
-        let named = path.or_else(|| self.socket.set("socket_path"))?;
+        let named = path.or_else(|| self.socket.variable("socket_path"))?;
         is_literal(named).then_some(named)
     }
 
     fn check_way_out_time(&mut self, webhook: &str, seconds: u64) {
-        check_way_out_time(&self.place(), webhook, seconds, self.plan, self.findings);
+        check_way_out_time(
+            &self.location(),
+            webhook,
+            seconds,
+            self.expected,
+            self.findings,
+        );
     }
 
-    fn webhooks(&mut self, hosts: &[Host<'_>]) {
+    fn check_webhooks(&mut self, hosts: &[Host<'_>]) {
         let mut named: BTreeSet<String> = hosts
             .iter()
             .filter_map(|host| host.path)
             .map(str::to_owned)
             .collect();
-        named.extend(self.socket.set("socket_path").map(str::to_owned));
-        if named.is_empty() && !self.plan.routed.is_empty() {
+        named.extend(self.socket.variable("socket_path").map(str::to_owned));
+        if named.is_empty() && !self.expected.routed.is_empty() {
             return;
         }
         if named.is_empty() {
-            let what = format!("{}: socket names no webhook", self.place());
+            let what = format!("{}: socket names no webhook", self.location());
             self.findings.warn(
                 "hook",
                 what,
@@ -180,47 +189,51 @@ impl HookCheck<'_, '_> {
             named.retain(|name| is_literal(name));
             let hosts = variables(self.socket.data());
             let context = &self.socket.extension.context;
-            let asked = webhooks_called(self.extensions, "ask", context, &hosts);
-            for (webhook, within) in resolve_routed(asked, self.plan, self.findings) {
-                self.late_enough(&webhook, within);
+            let calls = webhooks_called(self.extensions, "ask", context, &hosts);
+            for (webhook, within) in resolve_routed(calls, self.expected, self.findings) {
+                self.check_way_out_time(&webhook, within);
                 named.insert(webhook);
             }
         }
-        check_known_webhooks(&named, self.plan, self.findings);
+        check_known_webhooks(&named, self.expected, self.findings);
     }
 }
 
-/// Whether the way out of a webhook comes after its answer.
+/// Checks that the way out comes later than the webhook's timeout.
 pub(super) fn check_way_out_time(
-    place: &str,
+    location: &str,
     webhook: &str,
     seconds: u64,
-    plan: &ExpectedSetup,
+    expected: &ExpectedSetup,
     findings: &mut Findings,
 ) {
-    let Some(hooked) = plan.webhooks.get(webhook) else {
+    let Some(webhook_setup) = expected.webhooks.get(webhook) else {
         return;
     };
-    if Duration::from_secs(seconds) >= hooked.timeout + MARGIN {
+    if Duration::from_secs(seconds) >= webhook_setup.timeout + MARGIN {
         return;
     }
-    let timeout = hooked.timeout;
+    let timeout = webhook_setup.timeout;
     let what = format!(
-        "{place}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before its answer"
+        "{location}: the way out of {webhook} comes after {seconds} s, and its timeout is {timeout:?}: callers leave before the answer"
     );
     findings.warn("hook", what, "schedule it 5 s after the webhook's timeout (the shipped hook: ask-NAME-within-SECONDS or park-NAME-within-SECONDS)");
 }
 
-/// Whether the configuration has the webhooks that are asked.
-pub(super) fn check_known_webhooks(named: &BTreeSet<String>, plan: &ExpectedSetup, findings: &mut Findings) {
+/// Checks that the configuration has the webhooks that the dialplan calls.
+pub(super) fn check_known_webhooks(
+    named: &BTreeSet<String>,
+    expected: &ExpectedSetup,
+    findings: &mut Findings,
+) {
     let unknown: Vec<_> = named
         .iter()
-        .filter(|name| !plan.webhooks.contains_key(*name))
+        .filter(|name| !expected.webhooks.contains_key(*name))
         .map(String::as_str)
         .collect();
     if !unknown.is_empty() {
         let what = format!(
-            "the dialplan asks webhooks that the configuration does not have: {}: their calls take line 1, INVALID_REQUEST",
+            "the dialplan calls webhooks that the configuration does not have: {}: these calls take line 1, INVALID_REQUEST",
             unknown.join(", ")
         );
         let cure = "add [webhooks.NAME], or correct the name in the dialplan";
@@ -229,21 +242,21 @@ pub(super) fn check_known_webhooks(named: &BTreeSet<String>, plan: &ExpectedSetu
         let named: Vec<_> = named.iter().map(String::as_str).collect();
         findings.ok(
             "webhooks",
-            format!("the dialplan asks {}", named.join(", ")),
+            format!("the dialplan calls {}", named.join(", ")),
         );
     }
 }
 
-/// Neither a variable nor a part of the number that was dialled, `$1`.
+/// Tells whether a name has neither a variable nor a part of the dialled number, such as `$1`.
 fn is_literal(name: &str) -> bool {
     !name.contains('$')
 }
 
-/// The webhooks that are asked through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
-/// or `park…` in its context, with the seconds until its way out.
+/// Returns the webhooks that are called through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
+/// or `park…` in its context, with the seconds until the way out.
 ///
-/// Not those of an extension that sends its calls to a service of its own, by the variables
-/// `given`.
+/// It leaves out extensions that set one of the variables in `given`: they send their calls to
+/// another service.
 pub(super) fn webhooks_called(
     extensions: &[Extension],
     hook: &str,
@@ -263,12 +276,12 @@ pub(super) fn webhooks_called(
             let mut words = action.data.split_whitespace();
             let (rest, to) = (words.next()?.strip_prefix(hook)?, words.nth(1)?);
             let is_hook = rest.is_empty() || rest.starts_with('-');
-            (is_hook && to == context && is_literal(rest)).then(|| parts(rest))
+            (is_hook && to == context && is_literal(rest)).then(|| parse_call(rest))
         })
         .collect()
 }
 
-fn parts(ask: &str) -> WebhookCall {
+fn parse_call(ask: &str) -> WebhookCall {
     let before_then = ask.split("-then-").next().unwrap_or(ask);
     let (name, within) = before_then
         .split_once("-within-")

@@ -1,11 +1,11 @@
-//! The argument of the `socket_action` application: its hosts, and which of them we are.
+//! Reads the hosts in the argument of the `socket` application, and tells which of them is this service.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// FreeSWITCH: mod_event_socket.c `socket_function`, when the host names no port.
+/// The port if a host names none. FreeSWITCH: mod_event_socket.c `socket_function`.
 const DEFAULT_PORT: u16 = 8084;
 
-/// What is known of where a host is.
+/// Whether a host is this service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HostLocation {
     Ours,
@@ -13,7 +13,7 @@ pub(super) enum HostLocation {
     Unknown,
 }
 
-/// A host of the `socket_action` application's list.
+/// A host of the `socket` application's list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Host<'a> {
     pub(super) name: &'a str,
@@ -21,7 +21,7 @@ pub(super) struct Host<'a> {
     pub(super) path: Option<&'a str>,
 }
 
-/// The names of the variables in a text.
+/// Returns the names of the variables in a text.
 pub(super) fn variables(text: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = text;
@@ -36,8 +36,8 @@ pub(super) fn variables(text: &str) -> Vec<String> {
     names
 }
 
-/// FreeSWITCH: mod_event_socket.c `socket_function`: the last `:` begins the port, a `/`
-/// behind it the path; a host without a port takes that of the host before it.
+/// Splits the host list as FreeSWITCH does (mod_event_socket.c `socket_function`). The last `:`
+/// begins the port, a `/` after it the path. A host without a port takes that of the host before it.
 pub(super) fn hosts(list: &str) -> Vec<Host<'_>> {
     let mut port = DEFAULT_PORT;
     let host = |text| {
@@ -83,10 +83,10 @@ pub(super) fn locate(host: &Host<'_>, listen: SocketAddr, same_machine: bool) ->
     };
     let (ip, ours) = (ip.to_canonical(), listen.ip().to_canonical());
     match (ip.is_loopback(), ours.is_unspecified()) {
-        // Another machine's loopback is that machine.
+        // Loopback on another machine is that machine.
         (true, _) if !same_machine => HostLocation::Elsewhere,
         (true, true) => HostLocation::Ours,
-        // Which addresses this machine has is not known.
+        // The addresses of this machine are not known.
         (false, true) => HostLocation::Unknown,
         (_, false) if ip == ours => HostLocation::Ours,
         (_, false) => HostLocation::Elsewhere,
@@ -126,7 +126,7 @@ mod tests {
             locate(&hosts(host)[0], listen.parse().unwrap(), same_machine)
         };
         use HostLocation::{Elsewhere, Ours, Unknown};
-        for (host, listen, same_machine, place) in [
+        for (host, listen, same_machine, location) in [
             ("127.0.0.1:8084", "127.0.0.1:8084", true, Ours),
             ("localhost:8084", "127.0.0.1:8084", true, Ours),
             ("127.0.0.1:8085", "127.0.0.1:8084", true, Elsewhere),
@@ -141,7 +141,7 @@ mod tests {
         ] {
             assert_eq!(
                 is(host, listen, same_machine),
-                place,
+                location,
                 "{host} {listen} {same_machine}"
             );
         }

@@ -1,16 +1,16 @@
-//! The dialplan as the switch has it: whether calls are handed to us, in a way that no
-//! failure strands them, and whether an answer's text reaches an application that runs it.
+//! Checks the switch's dialplan: whether calls are handed to us so that no failure strands them, and
+//! whether text from a webhook reaches an application that parses its argument.
 //!
-//! Only what stands in XML files is seen; what mod_xml_curl or a script answers is not.
+//! Only XML files are seen. Dialplans from mod_xml_curl or a script are not.
 
-mod text_values;
-mod socket_hook;
+mod extensions;
+mod hook_safety;
 mod hosts;
 mod park_hook;
-mod extensions;
 mod routes;
-mod hook_safety;
 mod socket_action;
+mod socket_hook;
+mod text_values;
 
 use std::collections::BTreeSet;
 
@@ -18,45 +18,57 @@ use super::finding::Findings;
 use super::switch::Answers;
 use super::{ExpectedSetup, Switch};
 
-/// The question for all of it.
+/// The query for the whole dialplan.
 pub(super) const DIALPLAN: &str = "xml_locate dialplan";
-/// For switches that do not give all of it: the context of the shipped hook.
+/// The query for the context of the shipped hook, for switches that do not give the whole dialplan.
 const SHIPPED_CONTEXT: &str = "xml_locate dialplan context name switchhook";
 
-/// Global variables that are asked after.
+/// Most global variables that are queried.
 const MAX_VARIABLES: usize = 16;
 
-/// Asked when the whole is not to be had.
+/// Returns the query to send if the switch did not give the whole dialplan.
 pub(super) fn fallback(answers: &Answers) -> Option<String> {
-    let is_needed = answers.said(DIALPLAN).is_none_or(|xml| !xml.starts_with('<'));
+    let is_needed = answers
+        .output(DIALPLAN)
+        .is_none_or(|xml| !xml.starts_with('<'));
     is_needed.then(|| SHIPPED_CONTEXT.to_owned())
 }
 
-/// The global variables that say where calls are handed to.
-pub(super) fn questions(answers: &Answers) -> BTreeSet<String> {
-    let extensions = read(answers).unwrap_or_default();
-    let sockets = socket_action::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
+/// Returns the names of the global variables that say where calls are handed to.
+pub(super) fn queries(answers: &Answers) -> BTreeSet<String> {
+    let extensions = parse(answers).unwrap_or_default();
+    let sockets =
+        socket_action::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
     let parks = park_hook::parks(&extensions).flat_map(|park| hosts::variables(park.service()));
     sockets.chain(parks).take(MAX_VARIABLES).collect()
 }
 
-fn read(answers: &Answers) -> Option<Vec<extensions::Extension>> {
-    let text = answers.said(DIALPLAN).and_then(extensions::extensions);
-    text.or_else(|| answers.said(SHIPPED_CONTEXT).and_then(extensions::extensions))
+fn parse(answers: &Answers) -> Option<Vec<extensions::Extension>> {
+    let text = answers.output(DIALPLAN).and_then(extensions::extensions);
+    text.or_else(|| {
+        answers
+            .output(SHIPPED_CONTEXT)
+            .and_then(extensions::extensions)
+    })
 }
 
-pub(super) fn judge(answers: &Answers, switch: &Switch, plan: &ExpectedSetup, findings: &mut Findings) {
-    let Some(extensions) = read(answers) else {
-        let what = "its dialplan is not to be seen: it may come from mod_xml_curl or a script";
+pub(super) fn judge(
+    answers: &Answers,
+    switch: &Switch,
+    expected: &ExpectedSetup,
+    findings: &mut Findings,
+) {
+    let Some(extensions) = parse(answers) else {
+        let what = "its dialplan cannot be read: it may come from mod_xml_curl or a script";
         return findings.note(
             "dialplan",
             what,
-            "read it with the hook of freeswitch-conf/dialplan/switchhook.xml beside it",
+            "compare it by hand with the hook in freeswitch-conf/dialplan/switchhook.xml",
         );
     };
     let ours = switch.park_service.as_deref();
-    let parked = park_hook::judge(&extensions, answers, ours, plan, findings);
-    socket_hook::judge(&extensions, answers, plan, parked, findings);
-    routes::judge(&extensions, answers, plan, findings);
-    text_values::judge(&extensions, plan, findings);
+    let parked = park_hook::judge(&extensions, answers, ours, expected, findings);
+    socket_hook::judge(&extensions, answers, expected, parked, findings);
+    routes::judge(&extensions, answers, expected, findings);
+    text_values::judge(&extensions, expected, findings);
 }

@@ -1,5 +1,4 @@
-//! What routes mean to the dialplan: calls that are handed over without a webhook's name, and
-//! contexts.
+//! Checks `[[routes]]` against the dialplan: calls that name no webhook, and the routes' contexts.
 
 use std::collections::BTreeSet;
 
@@ -9,30 +8,30 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
-/// A webhook that is asked, with the seconds until the way out; the empty one stands for those
-/// that routes name.
+/// A webhook that the dialplan calls, and the seconds until the way out. An empty name stands for
+/// the webhooks that routes name.
 pub(super) type WebhookCall = (String, u64);
 
-/// The same, with what the routes name in place of the empty one.
+/// Replaces empty names by the webhooks that routes name. Warns if there are none.
 pub(super) fn resolve_routed(
-    asked: BTreeSet<WebhookCall>,
-    plan: &ExpectedSetup,
+    calls: BTreeSet<WebhookCall>,
+    expected: &ExpectedSetup,
     findings: &mut Findings,
 ) -> BTreeSet<WebhookCall> {
-    let (routed, mut named): (BTreeSet<WebhookCall>, BTreeSet<WebhookCall>) = asked
+    let (routed, mut named): (BTreeSet<WebhookCall>, BTreeSet<WebhookCall>) = calls
         .into_iter()
         .partition(|(webhook, _)| webhook.is_empty());
-    if !routed.is_empty() && plan.routed.is_empty() {
+    if !routed.is_empty() && expected.routed.is_empty() {
         no_webhook_named(findings);
     }
     for (_, within) in routed {
-        let webhooks = plan.routed.iter();
+        let webhooks = expected.routed.iter();
         named.extend(webhooks.map(|webhook| (webhook.clone(), within)));
     }
     named
 }
 
-/// A call that names no webhook finds none.
+/// Warns that calls name no webhook and no route has one.
 pub(super) fn no_webhook_named(findings: &mut Findings) {
     let what = "the dialplan hands calls over without naming a webhook, and no route names one: \
                 they take line 1, INVALID_REQUEST";
@@ -41,65 +40,70 @@ pub(super) fn no_webhook_named(findings: &mut Findings) {
     findings.warn("webhooks", what, cure);
 }
 
-/// Whether the contexts of the routes are there, as far as the dialplan is to be seen.
+/// Checks that the contexts of the routes exist, if the whole dialplan was read.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
-    plan: &ExpectedSetup,
+    expected: &ExpectedSetup,
     findings: &mut Findings,
 ) {
-    let is_whole = answers.said(DIALPLAN).is_some_and(|xml| xml.starts_with('<'));
+    let is_whole = answers
+        .output(DIALPLAN)
+        .is_some_and(|xml| xml.starts_with('<'));
     let is_there = |context: &&String| extensions.iter().any(|one| one.context == **context);
-    let missing = plan.contexts.iter().filter(|context| !is_there(context));
+    let missing = expected
+        .contexts
+        .iter()
+        .filter(|context| !is_there(context));
     let missing: Vec<&str> = missing.map(String::as_str).collect();
     if is_whole && !missing.is_empty() {
         let what = format!(
             "[[routes]] name contexts that its dialplan does not have: {}",
             missing.join(", ")
         );
-        findings.warn("routes", what, "correct the name, or take the route out");
+        findings.warn("routes", what, "correct the name, or remove the route");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::tests::plan;
+    use crate::doctor::tests::expected;
 
-    fn found(plan: &ExpectedSetup, names: &[&str]) -> (Vec<WebhookCall>, Vec<String>) {
-        let asked = names.iter().map(|name| ((*name).to_owned(), 15)).collect();
+    fn found(expected: &ExpectedSetup, names: &[&str]) -> (Vec<WebhookCall>, Vec<String>) {
+        let calls = names.iter().map(|name| ((*name).to_owned(), 15)).collect();
         let mut findings = Findings::about("switch");
-        let named = resolve_routed(asked, plan, &mut findings);
-        let said = findings.list().into_iter().map(|found| found.what);
-        (named.into_iter().collect(), said.collect())
+        let named = resolve_routed(calls, expected, &mut findings);
+        let messages = findings.list().into_iter().map(|found| found.what);
+        (named.into_iter().collect(), messages.collect())
     }
 
     #[test]
     fn a_call_without_a_webhook_asks_those_of_the_routes_or_none() {
         let routed = ExpectedSetup {
             routed: ["support".to_owned()].into(),
-            ..plan()
+            ..expected()
         };
-        let asked = |name: &str| (name.to_owned(), 15);
-        let (named, said) = found(&routed, &["", "lookup"]);
-        assert_eq!(named, [asked("lookup"), asked("support")]);
-        assert_eq!(said, [""; 0]);
-        let (named, said) = found(&plan(), &["", "lookup"]);
-        assert_eq!(named, [asked("lookup")]);
-        assert!(said[0].contains("no route names one"), "{said:?}");
+        let calls = |name: &str| (name.to_owned(), 15);
+        let (named, messages) = found(&routed, &["", "lookup"]);
+        assert_eq!(named, [calls("lookup"), calls("support")]);
+        assert_eq!(messages, [""; 0]);
+        let (named, messages) = found(&expected(), &["", "lookup"]);
+        assert_eq!(named, [calls("lookup")]);
+        assert!(messages[0].contains("no route names one"), "{messages:?}");
     }
 
     #[test]
     fn a_context_that_is_nowhere_is_told() {
         let xml = "<section><context name=\"public\"><extension name=\"e\"><condition/></extension></context></section>";
-        let plan = ExpectedSetup {
+        let expected = ExpectedSetup {
             contexts: ["public", "pubic"].map(str::to_owned).into(),
-            ..plan()
+            ..expected()
         };
         let extensions = super::super::extensions::extensions(xml).unwrap();
         let answers = Answers::canned(&[(DIALPLAN, xml)]);
         let mut findings = Findings::about("switch");
-        judge(&extensions, &answers, &plan, &mut findings);
+        judge(&extensions, &answers, &expected, &mut findings);
         let found = findings.list();
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].what.ends_with("does not have: pubic"), "{found:?}");

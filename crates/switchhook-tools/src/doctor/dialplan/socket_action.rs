@@ -1,10 +1,10 @@
-//! A `socket` action of the dialplan, with the actions around it.
+//! Finds the `socket` actions of the dialplan, with the actions before and after each.
 
-use super::hosts::variables;
 use super::extensions::{Action, Extension};
+use super::hosts::variables;
 use crate::doctor::switch::Answers;
 
-/// A `socket` action and where it stands.
+/// A `socket` action and its position.
 #[derive(Clone, Copy)]
 pub(super) struct Socket<'a> {
     pub(super) extension: &'a Extension,
@@ -37,8 +37,8 @@ impl<'a> Socket<'a> {
         &self.extension.actions[self.at + 1..]
     }
 
-    /// The last value that a variable is given before the call is handed over.
-    pub(super) fn set(&self, name: &str) -> Option<&'a str> {
+    /// Returns the last value that a variable gets before the call is handed over.
+    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
         let set = self.before().iter().filter_map(Action::assignment);
         set.filter(|(found, _)| *found == name)
             .map(|(_, value)| value)
@@ -46,7 +46,7 @@ impl<'a> Socket<'a> {
     }
 }
 
-/// With the switch's global variables in place of their names.
+/// Returns the text with the switch's global variables expanded.
 pub(super) fn expanded(text: &str, answers: &Answers) -> String {
     let mut expanded = text.to_owned();
     for name in variables(text) {

@@ -1,10 +1,10 @@
-//! The `socket` actions, and whether they come to us.
+//! Checks the `socket` actions, and whether they connect to this service.
 
 use std::collections::BTreeSet;
 
-use super::hosts::{HostLocation, hosts, locate, variables};
 use super::extensions::Extension;
 use super::hook_safety::HookCheck;
+use super::hosts::{HostLocation, hosts, locate, variables};
 use super::socket_action::sockets;
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
@@ -13,12 +13,12 @@ use crate::doctor::switch::Answers;
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
 
-/// Whether a call is handed to us in a way that strands none; `parked` says that one is,
-/// by the other way.
+/// Checks that some `socket` action hands calls to us so that no failure strands them. `parked`
+/// says that a `park` action already does.
 pub(super) fn judge(
     extensions: &[Extension],
     answers: &Answers,
-    plan: &ExpectedSetup,
+    expected: &ExpectedSetup,
     parked: bool,
     findings: &mut Findings,
 ) {
@@ -28,43 +28,43 @@ pub(super) fn judge(
         let text = socket.expanded(answers);
         let list = text.split(' ').next().unwrap_or_default();
         let hosts = hosts(list);
-        let places: Vec<_> = hosts
+        let locations: Vec<_> = hosts
             .iter()
-            .map(|host| locate(host, plan.listen, answers.same_machine))
+            .map(|host| locate(host, expected.listen, answers.same_machine))
             .collect();
-        if places.contains(&HostLocation::Ours) || places.contains(&HostLocation::Unknown) {
+        if locations.contains(&HostLocation::Ours) || locations.contains(&HostLocation::Unknown) {
             reached = true;
-            if places.contains(&HostLocation::Ours) {
+            if locations.contains(&HostLocation::Ours) {
                 findings.ok(
                     "hook",
                     format!(
                         "{} hands calls over to {}",
-                        socket.extension.place(),
-                        plan.listen
+                        socket.extension.location(),
+                        expected.listen
                     ),
                 );
             } else {
                 let what = format!(
-                    "{} hands calls over to {list}; whether that is {} is not known",
-                    socket.extension.place(),
-                    plan.listen
+                    "{} hands calls over to {list}; it is not known whether that is {}",
+                    socket.extension.location(),
+                    expected.listen
                 );
                 findings.note("hook", what, &unknown_cure(list));
             }
             HookCheck {
                 socket,
                 extensions,
-                plan,
+                expected,
                 findings,
             }
-            .all(&text, &hosts);
+            .run(&text, &hosts);
         } else {
             targets.insert(list.to_owned());
         }
     }
     let only_parks = parked && targets.is_empty();
     if !reached && !only_parks {
-        no_hook(&targets, extensions.len(), plan, findings);
+        no_hook(&targets, extensions.len(), expected, findings);
     }
 }
 
@@ -77,7 +77,12 @@ fn unknown_cure(list: &str) -> String {
     }
 }
 
-fn no_hook(targets: &BTreeSet<String>, extensions: usize, plan: &ExpectedSetup, findings: &mut Findings) {
+fn no_hook(
+    targets: &BTreeSet<String>,
+    extensions: usize,
+    expected: &ExpectedSetup,
+    findings: &mut Findings,
+) {
     if targets.is_empty() {
         let what = format!(
             "none of its {extensions} extensions hands a call over: there is no socket action"
@@ -88,15 +93,15 @@ fn no_hook(targets: &BTreeSet<String>, extensions: usize, plan: &ExpectedSetup, 
     let what = format!(
         "its socket actions go to {}, and none to {} ([listen] esl)",
         targets.join(", "),
-        plan.listen
+        expected.listen
     );
     findings.warn(
         "hook",
         what,
-        "write that address in the dialplan, or listen where it says",
+        "write the address of [listen] esl in the dialplan, or set [listen] esl to the dialplan's address",
     );
 }
 
 #[cfg(test)]
-#[path = "hook_tests.rs"]
+#[path = "socket_hook_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! Text from a webhook in an application with a grammar of its own, where it runs commands
-//! though no `$` is in it.
+//! Finds text from a webhook in the argument of an application that parses it. Such text can act
+//! there even without a `$`, so it must be mapped as a word or digits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,7 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_webhook::options::ValueKind;
 
-/// Applications that read more in their argument than text: destinations with
-/// `[variables]`, `inline` dialplans, files with `{parameters}` and other streams, lists of
+/// Applications that parse their argument: destinations, file names with parameters, lists of
 /// assignments, commands.
 const PARSING_APPLICATIONS: [&str; 17] = [
     "transfer",
@@ -31,11 +30,11 @@ const PARSING_APPLICATIONS: [&str; 17] = [
     "javascript",
 ];
 
-/// Names that one more pass over the dialplan can find.
+/// Most passes over the dialplan to follow text from variable to variable.
 const PASSES: usize = 8;
 
-pub(super) fn judge(extensions: &[Extension], plan: &ExpectedSetup, findings: &mut Findings) {
-    let texts = text_variables(extensions, plan);
+pub(super) fn judge(extensions: &[Extension], expected: &ExpectedSetup, findings: &mut Findings) {
+    let texts = text_variables(extensions, expected);
     let mut worst: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
     for extension in extensions {
         for action in extension
@@ -45,20 +44,20 @@ pub(super) fn judge(extensions: &[Extension], plan: &ExpectedSetup, findings: &m
         {
             for name in read_variables(action, &texts) {
                 let key = (name, action.application.clone());
-                worst.entry(key).or_default().push(extension.place());
+                worst.entry(key).or_default().push(extension.location());
             }
         }
     }
     if worst.is_empty() {
         return findings.ok(
             "values",
-            "no text of a webhook is seen to reach an application with a grammar of its own",
+            "no text of a webhook was found in the argument of an application that parses it",
         );
     }
-    for ((name, application), places) in worst {
+    for ((name, application), locations) in worst {
         let what = format!(
-            "{application} is given ${{{name}}}, which can be any text of a webhook's answer and can run commands there ({})",
-            shown_places(&places)
+            "{application} is given ${{{name}}}, which can be any text of a webhook's answer, and parses it ({})",
+            shown_places(&locations)
         );
         findings.warn(
             "values",
@@ -68,17 +67,17 @@ pub(super) fn judge(extensions: &[Extension], plan: &ExpectedSetup, findings: &m
     }
 }
 
-fn shown_places(places: &[String]) -> String {
-    match places {
+fn shown_places(locations: &[String]) -> String {
+    match locations {
         [one] => one.clone(),
         [first, rest @ ..] => format!("{first}, and {} more", rest.len()),
         [] => String::new(),
     }
 }
 
-/// The variables that can hold text of an answer, also by way of `set`.
-fn text_variables(extensions: &[Extension], plan: &ExpectedSetup) -> BTreeSet<String> {
-    let of_answers = plan
+/// Returns the variables that can hold text of an answer, directly or copied by `set` or `export`.
+fn text_variables(extensions: &[Extension], expected: &ExpectedSetup) -> BTreeSet<String> {
+    let of_answers = expected
         .values
         .iter()
         .filter(|(_, kind)| **kind == ValueKind::Text);
@@ -105,7 +104,7 @@ fn read_variables<'t>(action: &Action, texts: &'t BTreeSet<String>) -> Vec<&'t s
     texts.iter().filter(is_read).map(String::as_str).collect()
 }
 
-/// Whether `${name}`, or a part of it such as `${name:0:3}` or `${name[1]}`, stands in the text.
+/// Tells whether the text reads the variable: `${name}`, `${name:0:3}` or `${name[1]}`.
 fn reads(text: &str, name: &str) -> bool {
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -122,24 +121,24 @@ fn reads(text: &str, name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::doctor::tests::plan;
+    use crate::doctor::tests::expected;
 
     fn found(actions: &str) -> Vec<(Level, String)> {
         let xml = format!(
             "<section><context name=\"c\"><extension name=\"e\"><condition>{actions}</condition></extension></context></section>"
         );
-        let plan = ExpectedSetup {
+        let expected = ExpectedSetup {
             values: [
                 ("flow.key.name".to_owned(), ValueKind::Text),
                 ("flow.key.queue".to_owned(), ValueKind::Word),
                 ("flow.key.number".to_owned(), ValueKind::Digits),
             ]
             .into(),
-            ..plan()
+            ..expected()
         };
-        let extensions = super::super::read_variables::extensions(&xml).unwrap();
+        let extensions = super::super::extensions::extensions(&xml).unwrap();
         let mut findings = Findings::about("switch");
-        judge(&extensions, &plan, &mut findings);
+        judge(&extensions, &expected, &mut findings);
         findings
             .list()
             .into_iter()

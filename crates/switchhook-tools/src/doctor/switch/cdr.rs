@@ -1,4 +1,4 @@
-//! mod_json_cdr: the record of what ended while nobody followed the switch.
+//! Checks mod_json_cdr. Its records complete the calls that ended while no service followed the switch.
 
 use std::path::{Path, PathBuf};
 
@@ -8,46 +8,49 @@ use super::settings::Settings;
 use crate::doctor::Switch;
 use crate::doctor::finding::Findings;
 
-/// The path that records are posted to.
+/// The path of the service that records are posted to.
 const POST_PATH: &str = "/json_cdr/";
 
-/// The question for its configuration.
+/// The query for the module's configuration.
 pub(super) const CONF: &str = "xml_locate configuration configuration name json_cdr.conf";
 
-/// What a relative log-dir is below.
-pub(super) fn questions(answers: &Answers, switch: &Switch) -> Vec<String> {
-    let is_needed = switch.json_cdr_dir.is_some() && answers.said(CONF).is_some();
-    is_needed.then(|| global_query("log_dir")).into_iter().collect()
+/// Returns the query for the folder that a relative log-dir is below.
+pub(super) fn queries(answers: &Answers, switch: &Switch) -> Vec<String> {
+    let is_needed = switch.json_cdr_dir.is_some() && answers.output(CONF).is_some();
+    is_needed
+        .then(|| global_query("log_dir"))
+        .into_iter()
+        .collect()
 }
 
 pub(super) fn judge(answers: &Answers, switch: &Switch, findings: &mut Findings) {
     if switch.json_cdr_dir.is_none() && !switch.json_cdr_post {
-        let what = "json_cdr_dir is not set: a call that ends while nobody follows the switch has an incomplete document";
+        let what = "json_cdr_dir is not set: a call that ends while no service follows the switch has an incomplete document";
         let cure = "load mod_json_cdr with a log-dir that this machine can read, and name it in [[freeswitch]] json_cdr_dir";
         return findings.note("json_cdr", what, cure);
     }
     if answers.has_module("mod_json_cdr") == Some(false) {
-        let what = "records are to be had, and mod_json_cdr is not loaded: there are none";
+        let what = "mod_json_cdr is not loaded, so the records that the configuration expects do not exist";
         return findings.fault("json_cdr", what, &load("mod_json_cdr"));
     }
-    let settings = answers.said(CONF).and_then(Settings::parse);
+    let settings = answers.output(CONF).and_then(Settings::parse);
     if settings.is_none() {
-        findings.know("json_cdr", "its json_cdr.conf is not to be seen");
+        findings.info("json_cdr", "its json_cdr.conf cannot be read");
     }
     if let Some(ours) = &switch.json_cdr_dir {
-        folder(ours, answers.same_machine, findings);
+        judge_folder(ours, answers.same_machine, findings);
     }
     if let Some(settings) = &settings {
-        configured(settings, switch, answers, findings);
+        judge_configuration(settings, switch, answers, findings);
     }
 }
 
-/// Whether we can read it.
-fn folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
+/// Checks that this machine can read the folder.
+fn judge_folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
     let shown = ours.display();
     match std::fs::read_dir(ours) {
-        Ok(_) => findings.ok("json_cdr", format!("{shown} is there and can be read")),
-        // mod_json_cdr makes it when it starts; a switch that was never started has not.
+        Ok(_) => findings.ok("json_cdr", format!("{shown} can be read")),
+        // mod_json_cdr creates the folder when it starts, so a new switch may not have it yet.
         Err(error) => {
             let what = format!("json_cdr_dir {shown} cannot be read: {error}");
             let cure = if same_machine {
@@ -60,24 +63,29 @@ fn folder(ours: &Path, same_machine: bool, findings: &mut Findings) {
     }
 }
 
-fn configured(settings: &Settings, switch: &Switch, answers: &Answers, findings: &mut Findings) {
-    completeness(settings, findings);
+fn judge_configuration(
+    settings: &Settings,
+    switch: &Switch,
+    answers: &Answers,
+    findings: &mut Findings,
+) {
+    judge_completeness(settings, findings);
     if switch.json_cdr_post {
-        posts(settings, findings);
+        judge_posts(settings, findings);
     }
     if let Some(ours) = &switch.json_cdr_dir {
-        writes(settings, ours, answers, findings);
+        judge_files(settings, ours, answers, findings);
     }
     let elsewhere = settings.all("url").any(|url| !url.is_empty());
     if elsewhere && !switch.json_cdr_post && !settings.is_on("log-http-and-disk") {
-        let what = "it posts its records, and writes only those that nobody took";
+        let what = "it posts its records, and writes only those whose post failed";
         let cure = "set log-http-and-disk to true in json_cdr.conf";
         findings.fault("json_cdr", what, cure);
     }
 }
 
-/// Whether it posts to a service like this one.
-fn posts(settings: &Settings, findings: &mut Findings) {
+/// Checks that the switch posts its records to a service.
+fn judge_posts(settings: &Settings, findings: &mut Findings) {
     match settings.all("url").find(|url| url.contains(POST_PATH)) {
         Some(url) => findings.ok("json_cdr", format!("it posts to {url}")),
         None => {
@@ -89,9 +97,9 @@ fn posts(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-/// What its records lack.
-fn completeness(settings: &Settings, findings: &mut Findings) {
-    // FreeSWITCH: both are on when they are not set.
+/// Warns about settings that make records incomplete.
+fn judge_completeness(settings: &Settings, findings: &mut Findings) {
+    // FreeSWITCH: both are on unless they are set.
     let is_on = |name| settings.get(name).is_none() || settings.is_on(name);
     if !is_on("log-b-leg") {
         let what = "log-b-leg is off: legs that the switch dialled have no record";
@@ -99,7 +107,7 @@ fn completeness(settings: &Settings, findings: &mut Findings) {
     }
     if is_on("encode-values") {
         let what =
-            "encode-values is on: values that have none but encoded characters lose the last";
+            "encode-values is on: a value of encoded characters alone loses its last character";
         findings.warn(
             "json_cdr",
             what,
@@ -108,7 +116,7 @@ fn completeness(settings: &Settings, findings: &mut Findings) {
     }
 }
 
-fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
+fn judge_files(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Findings) {
     match (log_dir(settings, answers), answers.same_machine) {
         (None, _) => {
             let what = "json_cdr.conf has no log-dir: it writes no files";
@@ -131,17 +139,17 @@ fn writes(settings: &Settings, ours: &Path, answers: &Answers, findings: &mut Fi
         }
         (Some(theirs), false) => {
             let what = format!(
-                "it writes to {} there; whether {} here is the same folder is not known",
+                "it writes to {} there; it is not known whether {} here is the same folder",
                 theirs.display(),
                 ours.display()
             );
-            findings.know("json_cdr", what);
+            findings.info("json_cdr", what);
         }
     }
 }
 
-/// FreeSWITCH: mod_json_cdr.c `load_config`; without the parameter it writes nothing, an
-/// empty one is `json_cdr`, and a relative one is below the switch's log folder.
+/// Returns the folder that the switch writes to. FreeSWITCH: mod_json_cdr.c `load_config`. Without the
+/// parameter it writes nothing; an empty one is `json_cdr`; a relative one is below the log folder.
 fn log_dir(settings: &Settings, answers: &Answers) -> Option<PathBuf> {
     let named = settings.get("log-dir")?;
     let named = if named.is_empty() { "json_cdr" } else { named };

@@ -1,4 +1,4 @@
-//! The switch itself: its version, its clock, its limits, its modules, its way to us.
+//! Checks the switch itself: version, clock, limits, modules, and whether it can connect to us.
 
 use std::sync::LazyLock;
 
@@ -9,15 +9,16 @@ use super::modules::{MODULES, load};
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
-/// The oldest release whose ways are known.
+/// The oldest release that Switchhook was tested with.
 const OLDEST_VERSION: (u64, u64) = (1, 10);
 
-/// Skews above these: documents are out of order with other systems' records; receivers
-/// that check a timestamp begin to refuse.
-const SKEW_MS: i64 = 1_000;
+/// Above this, ms, documents are out of order with the records of other systems.
+const MAX_SKEW_MS: i64 = 1_000;
+/// Above this, ms, receivers that check a timestamp begin to refuse documents.
+/// Above this, ms, receivers that check a timestamp begin to refuse documents.
 const LARGE_SKEW_MS: i64 = 60_000;
 
-/// Matches once it is compiled, which a test sees to.
+/// Compiles a pattern. Tests show that each one compiles and matches.
 fn pattern(text: &str) -> Option<Regex> {
     Regex::new(text).ok()
 }
@@ -40,24 +41,24 @@ fn numbers(pattern: &LazyLock<Option<Regex>>, text: &str) -> Option<(u64, u64)> 
 }
 
 pub(super) fn version(answers: &Answers, findings: &mut Findings) {
-    let Some(text) = answers.said("version") else {
-        return findings.know("version", "it does not say its version");
+    let Some(text) = answers.output("version") else {
+        return findings.info("version", "it does not say its version");
     };
     let text = text.lines().next().unwrap_or_default();
     match numbers(&VERSION, text) {
         Some(found) if found >= OLDEST_VERSION => findings.ok("version", text),
         Some(_) => {
-            let what = format!("{text} is older than what was tried");
+            let what = format!("{text} is older than the tested versions");
             findings.warn("version", what, "use FreeSWITCH 1.10 or later");
         }
-        None => findings.know("version", format!("unknown version: {text}")),
+        None => findings.info("version", format!("unknown version: {text}")),
     }
 }
 
-/// FreeSWITCH: mod_commands.c `status_function`.
-pub(super) fn state(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
-    let Some(text) = answers.said("status") else {
-        return findings.know("sessions", "it does not say its limits");
+/// Judges readiness and limits. FreeSWITCH: mod_commands.c `status_function`.
+pub(super) fn state(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
+    let Some(text) = answers.output("status") else {
+        return findings.info("sessions", "it does not say its limits");
     };
     if text.contains("is not ready") {
         let cure = "it is starting, shutting down or paused; fsctl resume ends a pause";
@@ -68,41 +69,44 @@ pub(super) fn state(answers: &Answers, plan: &ExpectedSetup, findings: &mut Find
         numbers(&SESSIONS, text),
         numbers(&RATE, text),
     ) else {
-        return findings.know("sessions", "its status is not in the words that are known");
+        return findings.info(
+            "sessions",
+            "its status cannot be read: the words are not known",
+        );
     };
     let what = format!(
         "{now} of at most {most} sessions (peak {peak}), at most {rate} new a second (peak {rate_peak})"
     );
     if peak >= most || rate_peak >= rate {
-        let cure = "calls above a limit are refused; raise max-sessions or sessions-per-second in switch.conf if the machine bears it";
+        let cure = "calls above a limit are refused; raise max-sessions or sessions-per-second in switch.conf if the machine can carry more";
         findings.warn("sessions", format!("{what}: a limit was reached"), cure);
     } else {
         findings.ok("sessions", what);
     }
-    let on_hold = plan.calls_on_hold as u64;
+    let on_hold = expected.calls_on_hold as u64;
     if most < on_hold {
         let what = format!(
-            "limits.calls_on_hold = {on_hold} is never reached by this switch's {most} sessions"
+            "limits.calls_on_hold = {on_hold} is never reached: this switch has at most {most} sessions"
         );
-        findings.know("limits", what);
+        findings.info("limits", what);
     } else {
         let what = format!(
-            "it admits {most} sessions; of them {on_hold} can wait, others take line 1 with OVERLOADED"
+            "it admits {most} sessions; {on_hold} of them can be on hold, further calls take line 1 with OVERLOADED"
         );
-        findings.know("limits", what);
+        findings.info("limits", what);
     }
 }
 
-/// The switch's clock against ours, at the middle of the question's way.
+/// Compares the switch's clock with ours.
 pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
-    let question = "strmicroepoch";
-    let theirs: Option<i64> = answers.said(question).and_then(|text| text.parse().ok());
-    let (Some(theirs), Some((asked, answered))) = (theirs, answers.between_us(question)) else {
-        return findings.know("clock", "it does not tell its time");
+    let query = "strmicroepoch";
+    let theirs: Option<i64> = answers.output(query).and_then(|text| text.parse().ok());
+    let (Some(theirs), Some((sent, answered))) = (theirs, answers.between_us(query)) else {
+        return findings.info("clock", "it does not say its time");
     };
-    // Beyond doubt: before the question or after the answer, whatever the way took.
+    // Only a time before the query or after the reply is surely wrong, however long the trip took.
     let off_us = match theirs {
-        early if early < asked => early - asked,
+        early if early < sent => early - sent,
         late if late > answered => late - answered,
         _ => 0,
     };
@@ -114,15 +118,14 @@ pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
     let cure = "let NTP set both clocks; then fsctl sync_clock, since FreeSWITCH counts on by itself after its start";
     match off_ms.abs() {
         off if off > LARGE_SKEW_MS => findings.fault("clock", what, cure),
-        off if off > SKEW_MS => findings.warn("clock", what, cure),
+        off if off > MAX_SKEW_MS => findings.warn("clock", what, cure),
         _ => findings.ok("clock", "its clock and ours agree"),
     }
 }
 
 pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     if answers.reply("module_exists mod_commands") == Some(&Reply::Unknown) {
-        let what =
-            "mod_commands is not loaded: no call can be steered, and nothing more can be asked";
+        let what = "mod_commands is not loaded: no call can be controlled, and nothing more can be checked";
         return findings.fault("modules", what, &load("mod_commands"));
     }
     for (module, why) in [
@@ -142,7 +145,7 @@ pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     }
     if answers.has_module("mod_loopback") == Some(false) {
         let what = "mod_loopback is not loaded: only calls without a phone need it";
-        findings.know("modules", what);
+        findings.info("modules", what);
     }
     let there = |module: &&&str| answers.has_module(module) == Some(true);
     let there: Vec<_> = MODULES.iter().filter(there).copied().collect();
@@ -151,9 +154,9 @@ pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     }
 }
 
-/// Whether the switch can reach the port where calls are taken, as far as addresses tell.
-pub(super) fn way_back(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
-    let listen = plan.listen;
+/// Checks by the addresses whether the switch can connect to `listen.esl`.
+pub(super) fn way_back(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
+    let listen = expected.listen;
     if answers.same_machine {
         return findings.ok(
             "way to us",
@@ -162,23 +165,27 @@ pub(super) fn way_back(answers: &Answers, plan: &ExpectedSetup, findings: &mut F
     }
     if listen.ip().to_canonical().is_loopback() {
         let what = format!(
-            "it is on another machine, and [listen] esl = \"{listen}\" takes connections of this one alone"
+            "it is on another machine, and [listen] esl = \"{listen}\" accepts connections from this machine only"
         );
         let cure = "listen on an address that it reaches, behind a firewall that admits only the switches: that port has no password";
         return findings.fault("way to us", what, cure);
     }
     let what = format!(
-        "it is on another machine; whether it reaches port {} here is not known from here",
+        "it is on another machine; this machine cannot tell whether it reaches port {} here",
         listen.port()
     );
-    findings.note("way to us", what, "try it there: nc -zv ADDRESS PORT");
+    findings.note(
+        "way to us",
+        what,
+        "test it on that machine: nc -zv ADDRESS PORT",
+    );
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::doctor::Level;
-    use crate::doctor::tests::plan;
+    use crate::doctor::tests::expected;
 
     const STATUS: &str = "UP 0 years, 0 days, 1 hour\nFreeSWITCH (Version 1.11.3-dev  64bit) is ready\n\
         32 session(s) since startup\n0 session(s) - peak 2, last 5min 0 \n\
@@ -219,7 +226,7 @@ mod tests {
     fn a_limit_that_was_reached_and_a_switch_that_is_not_ready_are_told() {
         let of = |text: &str| {
             let answers = Answers::canned(&[("status", text)]);
-            levels(|findings| state(&answers, &plan(), findings))
+            levels(|findings| state(&answers, &expected(), findings))
         };
         assert_eq!(of(STATUS), [Level::Ok, Level::Note]);
         assert_eq!(
@@ -243,7 +250,7 @@ mod tests {
             let mut answers = Answers::default();
             answers.put(
                 "strmicroepoch".into(),
-                Reply::Said(theirs.to_string()),
+                Reply::Output(theirs.to_string()),
                 (50_000_000, 53_000_000),
             );
             levels(|findings| clock(&answers, findings))[0]
@@ -280,12 +287,12 @@ mod tests {
     #[test]
     fn another_machine_does_not_reach_our_loopback() {
         let of = |same_machine, listen: &str| {
-            let answers = Answers::of(same_machine);
-            let plan = ExpectedSetup {
+            let answers = Answers::new(same_machine);
+            let expected = ExpectedSetup {
                 listen: listen.parse().unwrap(),
-                ..plan()
+                ..expected()
             };
-            levels(|findings| way_back(&answers, &plan, findings))[0]
+            levels(|findings| way_back(&answers, &expected, findings))[0]
         };
         assert_eq!(of(true, "127.0.0.1:8084"), Level::Ok);
         assert_eq!(of(false, "127.0.0.1:8084"), Level::Fault);

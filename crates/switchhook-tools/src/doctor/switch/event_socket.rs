@@ -1,5 +1,5 @@
-//! Who can steer the switch: mod_event_socket's address, password and ACL. Whoever can,
-//! owns the switch and the machine's `system`.
+//! Checks mod_event_socket: address, password and ACL. A client that gets in controls the switch and
+//! its machine.
 
 use std::net::IpAddr;
 
@@ -7,64 +7,65 @@ use super::answers::Answers;
 use super::settings::Settings;
 use crate::doctor::finding::Findings;
 
-/// The question for its configuration.
+/// The query for the module's configuration.
 pub(super) const CONF: &str = "xml_locate configuration configuration name event_socket.conf";
 
-/// FreeSWITCH: mod_event_socket.c `config`, when there is no password.
+/// The password if none is set. FreeSWITCH: mod_event_socket.c `config`.
 const DEFAULT_PASSWORD: &str = "ClueCon";
 
-/// Nobody's address (RFC 5737): a list that lets it in lets everybody in.
+/// An address reserved for documentation (RFC 5737): a list that admits it admits every address.
 const OUTSIDE_ADDRESS: &str = "203.0.113.77";
 
-/// Lists that are asked after.
+/// Most ACL lists that are queried.
 const MAX_LISTS: usize = 8;
 
 fn settings(answers: &Answers) -> Option<Settings> {
-    Settings::parse(answers.said(CONF)?)
+    Settings::parse(answers.output(CONF)?)
 }
 
-/// Whether each list lets a stranger in.
-pub(super) fn questions(answers: &Answers) -> Vec<String> {
+/// Returns the queries whether each list admits an outside address.
+pub(super) fn queries(answers: &Answers) -> Vec<String> {
     let Some(settings) = settings(answers) else {
         return Vec::new();
     };
     let lists = settings
         .all("apply-inbound-acl")
         .filter(|list| !list.is_empty());
-    lists.take(MAX_LISTS).map(stranger).collect()
+    lists.take(MAX_LISTS).map(acl_query).collect()
 }
 
 fn acl_query(list: &str) -> String {
-    format!("acl {STRANGER} {list}")
+    format!("acl {OUTSIDE_ADDRESS} {list}")
 }
 
 pub(super) fn judge(answers: &Answers, findings: &mut Findings) {
     let Some(settings) = settings(answers) else {
         let what =
-            "its event_socket.conf is not to be seen, so neither are its address, password and ACL";
-        return findings.know("event socket", what);
+            "its event_socket.conf cannot be read, so address, password and ACL were not checked";
+        return findings.info("event socket", what);
     };
     let listen = settings
         .get("listen-ip")
         .filter(|ip| !ip.is_empty())
         .unwrap_or("127.0.0.1");
     let is_loopback = is_loopback(listen);
-    address(listen, is_loopback, findings);
-    password(settings.get("password"), is_loopback, findings);
-    // FreeSWITCH: mod_event_socket.c `listener_run` wants every list to let an address in.
+    judge_address(listen, is_loopback, findings);
+    judge_password(settings.get("password"), is_loopback, findings);
+    // FreeSWITCH: mod_event_socket.c `listener_run` requires every list to admit an address.
     let mut lists = settings
         .all("apply-inbound-acl")
         .filter(|list| !list.is_empty())
         .peekable();
     if lists.peek().is_none() {
-        return findings.ok("ACL", "no apply-inbound-acl, so only loopback is let in");
+        return findings.ok("ACL", "no apply-inbound-acl, so only loopback is admitted");
     }
-    if lists.all(|list| answers.said(&acl_query(list)) == Some("true")) {
+    if lists.all(|list| answers.output(&acl_query(list)) == Some("true")) {
         let what = "apply-inbound-acl lets every address in";
-        let cure = "name a list in acl.conf with default=\"deny\" that allows the machines of its services";
-        acl_is_open(what, cure, is_loopback, findings);
+        let cure =
+            "name a list of acl.conf with default=\"deny\" that allows only the services' machines";
+        judge_open_acl(what, cure, is_loopback, findings);
     } else {
-        findings.ok("ACL", "apply-inbound-acl keeps strangers out");
+        findings.ok("ACL", "apply-inbound-acl keeps outside addresses out");
     }
 }
 
@@ -73,36 +74,36 @@ fn is_loopback(listen: &str) -> bool {
     ip.map_or(listen == "localhost", |ip| ip.to_canonical().is_loopback())
 }
 
-fn address(listen: &str, is_loopback: bool, findings: &mut Findings) {
+fn judge_address(listen: &str, is_loopback: bool, findings: &mut Findings) {
     if is_loopback {
         findings.ok("event socket", format!("it listens on {listen} alone"));
     } else {
         let what = format!(
-            "it listens on {listen}, in the clear: password and calls can be read on the way"
+            "it listens on {listen} without encryption: others on the network can read password and calls"
         );
-        let cure = "listen-ip 127.0.0.1 when the service is on the same machine, else a private network or a tunnel";
+        let cure = "set listen-ip to 127.0.0.1 if the service is on the same machine, else use a private network or a tunnel";
         findings.warn("event socket", what, cure);
     }
 }
 
-fn password(password: Option<&str>, is_loopback: bool, findings: &mut Findings) {
+fn judge_password(password: Option<&str>, is_loopback: bool, findings: &mut Findings) {
     let is_default = password.is_none_or(|word| word.is_empty() || word == DEFAULT_PASSWORD);
-    let cure = "choose another in event_socket.conf, give it to password_env here, and load the module again when no call is up";
+    let cure = "choose another in event_socket.conf, set it by password_env here, and reload the module when no call is up";
     match (is_default, is_loopback) {
         (true, false) => {
-            let what =
-                "its password is the one that everybody knows, on an address that is not loopback";
+            let what = "its password is FreeSWITCH's default, on an address that is not loopback";
             findings.fault("password", what, cure);
         }
         (true, true) => {
-            let what = "its password is the one that everybody knows: every user of its machine can steer it";
+            let what =
+                "its password is FreeSWITCH's default: every user of its machine can control it";
             findings.note("password", what, cure);
         }
         (false, _) => findings.ok("password", "its password is not the default one"),
     }
 }
 
-fn acl_is_open(what: &str, cure: &str, is_loopback: bool, findings: &mut Findings) {
+fn judge_open_acl(what: &str, cure: &str, is_loopback: bool, findings: &mut Findings) {
     if is_loopback {
         findings.note("ACL", format!("{what}; it listens on loopback alone"), cure);
     } else {
@@ -127,8 +128,8 @@ mod tests {
 
     fn levels(params: &[(&str, &str)], stranger: &str) -> Vec<(&'static str, Level)> {
         let mut answers = Answers::canned(&[(CONF, &conf(params))]);
-        for question in questions(&answers) {
-            answers = answers.with(&question, stranger);
+        for query in queries(&answers) {
+            answers = answers.with(&query, stranger);
         }
         let mut findings = Findings::about("switch");
         judge(&answers, &mut findings);

@@ -1,4 +1,4 @@
-//! One switch, over its port 8021: first whether it lets us in, then what it says of itself.
+//! Checks one switch over its port 8021: first whether it admits us, then what it reports.
 
 mod answers;
 mod cdr;
@@ -24,67 +24,74 @@ use eslclient::{Command, Connection, Error, Incoming, authenticate};
 pub(super) use answers::{Answers, Reply};
 pub(super) use settings::is_true;
 
-/// More than a switch is ever asked; what a dialplan says cannot make it more.
+/// Most queries to one switch, whatever its dialplan says.
 const MAX_QUERIES: usize = 200;
 
-/// When there is no switch to ask.
+/// Returns the finding if the configuration has no switch.
 pub(super) fn no_switches(posts: bool) -> Vec<Finding> {
     let mut findings = Findings::about("switches");
     let cure = "add a section [[freeswitch]] with its address and password";
     if posts {
-        let what = "none is followed, so no document of a call is ever posted, though a flow has its webhook enabled";
+        let what = "no switch is configured, so no document is ever posted, though a flow has its webhook enabled";
         findings.warn("configured", what, cure);
     } else {
         findings.note(
             "configured",
-            "none is followed: calls are taken over, and no documents are made",
+            "no switch is configured: calls are taken over, and no documents are made",
             cure,
         );
     }
     findings.list()
 }
 
-/// Asks one switch and judges what it says.
-pub(super) async fn examine(switch: &Switch, plan: &ExpectedSetup, within: Duration) -> Vec<Finding> {
+/// Queries one switch and judges its answers.
+pub(super) async fn examine(
+    switch: &Switch,
+    expected: &ExpectedSetup,
+    within: Duration,
+) -> Vec<Finding> {
     let mut findings = Findings::about(format!("switch {}", switch.address));
     let Some((connection, same_machine)) = reach(switch, within, &mut findings).await else {
         return findings.list();
     };
-    let mut answers = Answers::of(same_machine);
-    if timeout(within, run_queries(connection, switch, plan, &mut answers))
-        .await
-        .is_err()
+    let mut answers = Answers::new(same_machine);
+    if timeout(
+        within,
+        run_queries(connection, switch, expected, &mut answers),
+    )
+    .await
+    .is_err()
     {
-        let what = format!("it did not answer every question within {within:?}");
+        let what = format!("it did not answer every query within {within:?}");
         findings.warn(
             "answers",
             what,
-            "is it overloaded? ask again with a longer --timeout",
+            "check whether it is overloaded, and run doctor again with a longer --timeout",
         );
     }
     if let Some(why) = &answers.broken {
-        let what = format!("the connection ended before every question was answered: {why}");
-        findings.warn("answers", what, "look at the switch's log");
+        let what = format!("the connection ended before every query was answered: {why}");
+        findings.warn("answers", what, "see the switch's log");
     }
-    judge(switch, plan, &answers, &mut findings);
+    judge(switch, expected, &answers, &mut findings);
     findings.list()
 }
 
-/// Everything that follows from the answers.
-fn judge(switch: &Switch, plan: &ExpectedSetup, answers: &Answers, findings: &mut Findings) {
+/// Adds all findings that follow from the answers.
+fn judge(switch: &Switch, expected: &ExpectedSetup, answers: &Answers, findings: &mut Findings) {
     core::version(answers, findings);
-    core::state(answers, plan, findings);
+    core::state(answers, expected, findings);
     core::clock(answers, findings);
     core::modules(answers, findings);
     event_socket::judge(answers, findings);
-    core::way_back(answers, plan, findings);
-    dialplan::judge(answers, switch, plan, findings);
-    music::judge(answers, plan, findings);
+    core::way_back(answers, expected, findings);
+    dialplan::judge(answers, switch, expected, findings);
+    music::judge(answers, expected, findings);
     cdr::judge(answers, switch, findings);
-    recordings::judge(answers, plan, findings);
+    recordings::judge(answers, expected, findings);
 }
 
-/// A connection that took the password, and whether it is to this machine.
+/// Connects and logs in. Returns the connection and whether the switch is on this machine.
 async fn reach(
     switch: &Switch,
     within: Duration,
@@ -102,23 +109,23 @@ async fn reach(
             return None;
         }
     };
-    let connected = match net::connect(&resolved.what, within).await {
+    let connected = match net::connect(&resolved.value, within).await {
         Ok(connected) => connected,
         Err(why) => {
-            let cure = "start FreeSWITCH with mod_event_socket; look at listen-ip and listen-port of event_socket.conf, and at firewalls";
+            let cure = "start FreeSWITCH with mod_event_socket; check listen-ip and listen-port of event_socket.conf, and firewalls";
             findings.fault("reachable", format!("cannot connect: {why}"), cure);
             return None;
         }
     };
-    let same_machine = is_same_machine(&connected.what);
+    let same_machine = is_same_machine(&connected.value);
     let began = Instant::now();
-    let said = authenticate(connected.what, switch.password.reveal(), switch.frames);
-    match timeout(within, said).await {
+    let login = authenticate(connected.value, switch.password.reveal(), switch.frames);
+    match timeout(within, login).await {
         Ok(Ok(connection)) => {
             let took = millis(connected.took + began.elapsed());
             findings.ok(
                 "reachable",
-                format!("it takes connections and the password ({took})"),
+                format!("it accepts connections and the password ({took})"),
             );
             Some((connection, same_machine))
         }
@@ -127,11 +134,11 @@ async fn reach(
             None
         }
         Err(_) => {
-            let what = format!("it takes connections and says nothing within {within:?}");
+            let what = format!("it accepts connections and sends nothing within {within:?}");
             findings.fault(
                 "reachable",
                 what,
-                "is FreeSWITCH at this port, and not overloaded?",
+                "check that FreeSWITCH listens at this port and is not overloaded",
             );
             None
         }
@@ -147,18 +154,22 @@ fn is_same_machine(stream: &TcpStream) -> bool {
 fn refused(error: &Error, findings: &mut Findings) {
     match error {
         Error::Denied { .. } => {
-            let what = "its ACL does not let this machine in";
-            let cure = "add this machine to the list that apply-inbound-acl of event_socket.conf names (without one: loopback only), then reloadacl";
+            let what = "its ACL does not admit this machine";
+            let cure = "add this machine to the list that apply-inbound-acl of event_socket.conf names (without one: loopback only), then run reloadacl";
             findings.fault("ACL", what, cure);
         }
         Error::BadPassword => {
-            let what = "it does not take the password";
-            let cure = "write the password of its event_socket.conf; the switch keeps the old one until the module is loaded again";
+            let what = "it rejects the password";
+            let cure = "set the password of its event_socket.conf; the switch keeps the old one until the module is reloaded";
             findings.fault("password", what, cure);
         }
         Error::Closed { .. } | Error::Cut { .. } | Error::Io(_) => {
-            let what = format!("it takes the connection and closes it: {error}");
-            findings.fault("reachable", what, "is FreeSWITCH at this port?");
+            let what = format!("it accepts the connection and closes it: {error}");
+            findings.fault(
+                "reachable",
+                what,
+                "check that FreeSWITCH listens at this port",
+            );
         }
         Error::Decode(_)
         | Error::UnexpectedReply
@@ -171,20 +182,20 @@ fn refused(error: &Error, findings: &mut Findings) {
             findings.fault(
                 "reachable",
                 what,
-                "write the port of mod_event_socket, 8021 unless listen-port says another",
+                "set the port of mod_event_socket, 8021 unless listen-port says another",
             );
         }
     }
 }
 
-/// Asks until there is nothing more to ask. What was answered stays when it is cut off.
+/// Sends queries until none is left. Answers so far stay in `answers` if the time ends.
 async fn run_queries(
     mut connection: Connection<TcpStream>,
     switch: &Switch,
-    plan: &ExpectedSetup,
+    expected: &ExpectedSetup,
     answers: &mut Answers,
 ) {
-    while let Some(next) = queries::next(answers, switch, plan) {
+    while let Some(next) = queries::next(answers, switch, expected) {
         if answers.len() >= MAX_QUERIES {
             return;
         }
@@ -199,19 +210,19 @@ async fn run_queries(
     }
 }
 
-/// What the switch says to one API command.
-async fn run_api(connection: &mut Connection<TcpStream>, question: &str) -> Result<Reply, Error> {
-    let (name, args) = question.split_once(' ').unwrap_or((question, ""));
+/// Runs one API command and returns the reply.
+async fn run_api(connection: &mut Connection<TcpStream>, query: &str) -> Result<Reply, Error> {
+    let (name, args) = query.split_once(' ').unwrap_or((query, ""));
     let Ok(command) = Command::api(name, args) else {
-        // What the switch said before cannot be said back to it.
-        return Ok(Reply::Unaskable);
+        // A query made from the switch's own answers may hold characters that no command can have.
+        return Ok(Reply::NotSendable);
     };
     let ticket = connection.queue(&command);
     loop {
         if let Incoming::Reply(of, reply) = connection.next().await?
             && of == ticket
         {
-            return Ok(Reply::of(&reply.text()));
+            return Ok(Reply::parse(&reply.text()));
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The FreeSWITCH modules that a call needs, and how to load one that is missing.
+//! Names the FreeSWITCH modules that a call needs, and how to load a missing one.
 
-/// The modules that `doctor` asks about.
+/// The modules that `doctor` checks.
 pub(super) const MODULES: [&str; 7] = [
     "mod_commands",
     "mod_dptools",
@@ -12,5 +12,5 @@ pub(super) const MODULES: [&str; 7] = [
 ];
 
 pub(super) fn load(module: &str) -> String {
-    format!("add <load module=\"{module}\"/> to modules.conf, and: fs_cli -x 'load {module}'")
+    format!("add <load module=\"{module}\"/> to modules.conf, and run: fs_cli -x 'load {module}'")
 }

@@ -1,4 +1,4 @@
-//! What callers hear on hold: whether the switch has it.
+//! Checks that the switch has the hold music of the webhooks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 use switchhook_service::call_control::HoldMusic;
 
-/// The switch's own music, as `playback` is given it.
+/// The switch's own music, as `playback` gets it.
 const OF_SWITCH: &str = "${hold_music}";
 
 /// FreeSWITCH's formats of sound files and the module of each.
@@ -24,10 +24,10 @@ const FORMATS: [(&str, &str); 9] = [
     ("PCMA", "mod_native_file"),
 ];
 
-/// Sounds that are asked after.
+/// Most sounds that are checked.
 const MAX_SOUNDS: usize = 32;
 
-/// What a sound needs.
+/// The kind of a sound, with what it needs.
 #[derive(Debug, PartialEq, Eq)]
 enum Sound<'a> {
     Tones,
@@ -44,7 +44,7 @@ fn sound(text: &str) -> Sound<'_> {
     if let Some((scheme, rest)) = text.split_once("://") {
         return match scheme {
             "tone_stream" | "silence_stream" => Sound::Tones,
-            // "local_stream://moh/8000" names a rate of it.
+            // "local_stream://moh/8000" also names a rate.
             "local_stream" => Sound::Stream(rest.trim_matches('/')),
             _ => Sound::Other,
         };
@@ -62,18 +62,18 @@ fn sound(text: &str) -> Sound<'_> {
     }
 }
 
-/// Each sound with the webhooks that have it.
-fn sounds_by_webhook(plan: &ExpectedSetup) -> BTreeMap<&str, BTreeSet<&str>> {
-    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for (name, webhook) in &plan.webhooks {
+/// Returns each sound with the webhooks that use it.
+fn sounds_by_webhook(expected: &ExpectedSetup) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut sounds: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, webhook) in &expected.webhooks {
         let music = match &webhook.music {
             HoldMusic::Silence => continue,
             HoldMusic::OfSwitch => OF_SWITCH,
             HoldMusic::Stream(stream) => stream,
         };
-        wanted.entry(music).or_default().insert(name);
+        sounds.entry(music).or_default().insert(name);
     }
-    wanted
+    sounds
 }
 
 fn resolved<'a>(music: &'a str, answers: &'a Answers) -> &'a str {
@@ -84,7 +84,8 @@ fn resolved<'a>(music: &'a str, answers: &'a Answers) -> &'a str {
     }
 }
 
-/// FreeSWITCH: switch_ivr_play_say.c `switch_ivr_play_file` puts `sound_prefix` before a relative path.
+/// Returns a sound file's full path. FreeSWITCH: switch_ivr_play_say.c `switch_ivr_play_file` puts
+/// `sound_prefix` before a relative path.
 fn full_path(path: &str, answers: &Answers) -> Option<String> {
     if path.starts_with('/') {
         return Some(path.to_owned());
@@ -94,55 +95,55 @@ fn full_path(path: &str, answers: &Answers) -> Option<String> {
         .map(|prefix| format!("{prefix}/{path}"))
 }
 
-/// What each sound needs to be asked.
-pub(super) fn questions(answers: &Answers, plan: &ExpectedSetup) -> Vec<String> {
-    let mut questions = Vec::new();
-    for music in sounds_by_webhook(plan).into_keys().take(MAX_SOUNDS) {
+/// Returns the queries that each sound needs.
+pub(super) fn queries(answers: &Answers, expected: &ExpectedSetup) -> Vec<String> {
+    let mut queries = Vec::new();
+    for music in sounds_by_webhook(expected).into_keys().take(MAX_SOUNDS) {
         match sound(resolved(music, answers)) {
             Sound::Tones | Sound::Other => {}
-            Sound::Stream(_) => questions.push("local_stream show".to_owned()),
+            Sound::Stream(_) => queries.push("local_stream show".to_owned()),
             Sound::File { path, module } => {
-                questions.push(global_query("sound_prefix"));
-                questions.extend(full_path(path, answers).map(|path| file_exists(&path)));
-                questions.extend(module.map(|module| format!("module_exists {module}")));
+                queries.push(global_query("sound_prefix"));
+                queries.extend(full_path(path, answers).map(|path| file_exists(&path)));
+                queries.extend(module.map(|module| format!("module_exists {module}")));
             }
         }
     }
-    questions
+    queries
 }
 
 fn file_exists(path: &str) -> String {
     format!("file_exists {path}")
 }
 
-pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
-    for (music, webhooks) in sounds_by_webhook(plan).into_iter().take(MAX_SOUNDS) {
+pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
+    for (music, webhooks) in sounds_by_webhook(expected).into_iter().take(MAX_SOUNDS) {
         let webhooks: Vec<_> = webhooks.into_iter().collect();
-        let whose = webhooks.join(", ");
+        let webhook_names = webhooks.join(", ");
         if music == OF_SWITCH && answers.global("hold_music").is_none() {
             let what = format!(
-                "the variable hold_music is not set: callers of {whose} hear silence, unless the dialplan sets it"
+                "the variable hold_music is not set: callers of {webhook_names} hear silence, unless the dialplan sets it"
             );
             let cure = "set it in vars.xml, to local_stream://moh or a tone_stream, or name a hold_music for each webhook";
             findings.fault("hold music", what, cure);
             continue;
         }
-        judge_sound(resolved(music, answers), &whose, answers, findings);
+        judge_sound(resolved(music, answers), &webhook_names, answers, findings);
     }
 }
 
-fn judge_sound(text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
-    let good = || format!("{} ({whose})", shortened(text));
+fn judge_sound(text: &str, webhook_names: &str, answers: &Answers, findings: &mut Findings) {
+    let described = || format!("{} ({webhook_names})", shortened(text));
     match sound(text) {
         Sound::Tones => match answers.has_module("mod_tone_stream") {
-            Some(false) => missing_module("mod_tone_stream", text, whose, findings),
-            _ => findings.ok("hold music", good()),
+            Some(false) => missing_module("mod_tone_stream", text, webhook_names, findings),
+            _ => findings.ok("hold music", described()),
         },
-        Sound::Stream(name) => stream(name, text, whose, answers, findings),
-        Sound::File { path, module } => file(path, module, whose, answers, findings),
+        Sound::Stream(name) => judge_stream(name, text, webhook_names, answers, findings),
+        Sound::File { path, module } => judge_file(path, module, webhook_names, answers, findings),
         Sound::Other => {
             let what = format!(
-                "{} ({whose}) is nothing that can be looked for",
+                "{} ({webhook_names}) cannot be checked from here",
                 shortened(text)
             );
             findings.note("hold music", what, "dial a number that plays it");
@@ -150,13 +151,22 @@ fn judge_sound(text: &str, whose: &str, answers: &Answers, findings: &mut Findin
     }
 }
 
-fn stream(name: &str, text: &str, whose: &str, answers: &Answers, findings: &mut Findings) {
+fn judge_stream(
+    name: &str,
+    text: &str,
+    webhook_names: &str,
+    answers: &Answers,
+    findings: &mut Findings,
+) {
     if answers.has_module("mod_local_stream") == Some(false) {
-        return missing_module("mod_local_stream", text, whose, findings);
+        return missing_module("mod_local_stream", text, webhook_names, findings);
     }
-    let Some(list) = answers.said("local_stream show") else {
-        let what = format!("{} ({whose}): the switch has no stream at all", shortened(text));
-        let cure = "describe one in local_stream.conf; its folder needs a sound file";
+    let Some(list) = answers.output("local_stream show") else {
+        let what = format!(
+            "{} ({webhook_names}): the switch has no stream at all",
+            shortened(text)
+        );
+        let cure = "add one to local_stream.conf; its folder needs a sound file";
         return findings.fault("hold music", what, cure);
     };
     // FreeSWITCH: mod_local_stream.c `local_stream_file_open` looks for NAME/RATE, NAME, default.
@@ -171,60 +181,73 @@ fn stream(name: &str, text: &str, whose: &str, answers: &Answers, findings: &mut
         };
         names.iter().any(|name| *name == wanted || of_rate(name))
     };
-    let cure = "describe it in local_stream.conf, or name one that is there";
+    let cure = "add it to local_stream.conf, or name a stream that exists";
     let there = names.join(", ");
     if has(name) {
-        findings.ok("hold music", format!("{} ({whose})", shortened(text)));
+        findings.ok(
+            "hold music",
+            format!("{} ({webhook_names})", shortened(text)),
+        );
     } else if has("default") {
-        let what =
-            format!("the switch has no stream {name} ({whose}) and plays its stream default");
+        let what = format!(
+            "the switch has no stream {name} ({webhook_names}) and plays its stream default"
+        );
         findings.warn("hold music", what, cure);
     } else {
-        let what = format!("the switch has no stream {name} ({whose}); it has {there}");
+        let what = format!("the switch has no stream {name} ({webhook_names}); it has {there}");
         findings.fault("hold music", what, cure);
     }
 }
 
-fn file(path: &str, module: Option<&str>, whose: &str, answers: &Answers, findings: &mut Findings) {
+fn judge_file(
+    path: &str,
+    module: Option<&str>,
+    webhook_names: &str,
+    answers: &Answers,
+    findings: &mut Findings,
+) {
     if let Some(module) = module.filter(|module| answers.has_module(module) == Some(false)) {
-        return missing_module(module, path, whose, findings);
+        return missing_module(module, path, webhook_names, findings);
     }
     let Some(whole) = full_path(path, answers) else {
-        let what = format!("where {} ({whose}) is below is not known", shortened(path));
-        return findings.note("hold music", what, "write its whole path");
+        let what = format!(
+            "{} ({webhook_names}) cannot be found: sound_prefix is not known",
+            shortened(path)
+        );
+        return findings.note("hold music", what, "set its full path");
     };
-    match answers.said(&file_exists(&whole)) {
+    match answers.output(&file_exists(&whole)) {
         Some("true") => findings.ok(
             "hold music",
-            format!("{} is there ({whose})", shortened(&whole)),
+            format!("{} is there ({webhook_names})", shortened(&whole)),
         ),
         Some("false") => {
             let what = format!(
-                "the switch has no file {}: callers of {whose} hear silence",
+                "the switch has no file {}: callers of {webhook_names} hear silence",
                 shortened(&whole)
             );
             findings.fault(
                 "hold music",
                 what,
-                "put it there, readable for the switch's user, or name another",
+                "put the file there, readable for the switch's user, or name another",
             );
         }
-        _ => findings.know(
+        _ => findings.info(
             "hold music",
-            format!("whether {} is there is not known", shortened(&whole)),
+            format!("it is not known whether {} exists", shortened(&whole)),
         ),
     }
 }
 
-fn missing_module(module: &str, text: &str, whose: &str, findings: &mut Findings) {
+fn missing_module(module: &str, text: &str, webhook_names: &str, findings: &mut Findings) {
     let what = format!(
-        "{} ({whose}) needs {module}, which is not loaded: silence",
+        "{} ({webhook_names}) needs {module}, which is not loaded: silence",
         shortened(text)
     );
     findings.fault("hold music", what, &load(module));
 }
 
-/// A tone's notes are long.
+/// Shortens a sound's text, since a tone's notes are long.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", &text[..at]),
@@ -235,28 +258,27 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::tests::plan;
+    use crate::doctor::tests::expected;
     use crate::doctor::{ExpectedWebhook, Level};
     use std::time::Duration;
 
     fn found(music: HoldMusic, answers: &Answers) -> (Level, String) {
-        let hooked = ExpectedWebhook {
+        let webhook_setup = ExpectedWebhook {
             timeout: Duration::from_secs(10),
             music,
-            is_elsewhere: false,
+            has_templated_host: false,
         };
-        let plan = ExpectedSetup {
-            webhooks: [("lookup".to_owned(), hooked)].into(),
-            ..plan()
+        let expected = ExpectedSetup {
+            webhooks: [("lookup".to_owned(), webhook_setup)].into(),
+            ..expected()
         };
-        let open = questions(answers, &plan);
+        let open = queries(answers, &expected);
         assert!(
-            open.iter()
-                .all(|question| answers.reply(question).is_some()),
+            open.iter().all(|query| answers.reply(query).is_some()),
             "{open:?}"
         );
         let mut findings = Findings::about("switch");
-        judge(answers, &plan, &mut findings);
+        judge(answers, &expected, &mut findings);
         let found = findings.list().swap_remove(0);
         (found.level, found.what)
     }

@@ -1,12 +1,13 @@
-//! What the switch is to be asked next, given what it has said: a pure function, so that
-//! the same table of canned answers drives asking and judging.
+//! Chooses the next query from the answers so far. It is a pure function, so that tests drive
+//! queries and judging with one table of canned answers.
 
 use super::answers::{Answers, global_query};
 use super::modules::MODULES;
 use super::{cdr, event_socket, music, recordings};
 use crate::doctor::{ExpectedSetup, Switch, dialplan};
 
-/// Asked of every switch, in this order; the dialplan last, since it is the largest.
+/// Sent to every switch in this order, after the queries for modules. The dialplan is last because it
+/// is the largest.
 const ALWAYS: [&str; 7] = [
     "version",
     "strmicroepoch",
@@ -17,21 +18,25 @@ const ALWAYS: [&str; 7] = [
     dialplan::DIALPLAN,
 ];
 
-/// The next question that has no answer yet.
-pub(super) fn next(answers: &Answers, switch: &Switch, plan: &ExpectedSetup) -> Option<String> {
+/// Returns the next query without an answer, or `None` if there is none.
+pub(super) fn next(answers: &Answers, switch: &Switch, expected: &ExpectedSetup) -> Option<String> {
     let modules = MODULES
         .iter()
         .map(|module| format!("module_exists {module}"));
-    let always = ALWAYS.iter().map(|question| (*question).to_owned());
-    let open = |question: &String| answers.reply(question).is_none();
-    if let Some(question) = modules.chain(always).find(open) {
-        return Some(question);
+    let always = ALWAYS.iter().map(|query| (*query).to_owned());
+    let open = |query: &String| answers.reply(query).is_none();
+    if let Some(query) = modules.chain(always).find(open) {
+        return Some(query);
     }
-    let mut further = event_socket::questions(answers);
-    further.extend(cdr::questions(answers, switch));
-    further.extend(music::questions(answers, plan));
-    further.extend(recordings::questions(plan));
-    further.extend(dialplan::questions(answers).iter().map(|name| global_query(name)));
+    let mut further = event_socket::queries(answers);
+    further.extend(cdr::queries(answers, switch));
+    further.extend(music::queries(answers, expected));
+    further.extend(recordings::queries(expected));
+    further.extend(
+        dialplan::queries(answers)
+            .iter()
+            .map(|name| global_query(name)),
+    );
     further.extend(dialplan::fallback(answers));
     further.into_iter().find(open)
 }

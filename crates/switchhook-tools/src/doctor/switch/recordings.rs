@@ -1,4 +1,4 @@
-//! Whether the switch records to the folder that is published.
+//! Checks whether the switch records to the published folder.
 
 use std::path::Path;
 
@@ -6,56 +6,57 @@ use super::answers::{Answers, global_query};
 use crate::doctor::ExpectedSetup;
 use crate::doctor::finding::Findings;
 
-/// Where dialplans record to: the variable of the shipped configuration, then the switch's own.
+/// The variables that name the dialplan's recording folder: the shipped configuration's, then the
+/// switch's own.
 const FOLDER_VARIABLES: [&str; 2] = ["recordings_folder", "recordings_dir"];
 
-/// Whether a file or folder is there, as the switch sees it.
+/// Returns the query whether the switch sees a file or folder.
 fn exists(path: &Path) -> String {
     format!("file_exists {}", path.display())
 }
 
-/// What is to be asked of it.
-pub(super) fn questions(plan: &ExpectedSetup) -> Vec<String> {
-    let Some(recorded) = &plan.recordings else {
+/// Returns the queries about the folder.
+pub(super) fn queries(expected: &ExpectedSetup) -> Vec<String> {
+    let Some(recorded) = &expected.recordings else {
         return Vec::new();
     };
     let sample = recorded.sample.as_ref();
     let sample = sample.map(|name| exists(&recorded.switch_folder.join(name)));
-    let own = FOLDER_VARIABLES.map(global).into_iter();
+    let own = FOLDER_VARIABLES.map(global_query).into_iter();
     own.chain([exists(&recorded.switch_folder)])
         .chain(sample)
         .collect()
 }
 
-/// What follows from the answers.
-pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Findings) {
-    let Some(recorded) = &plan.recordings else {
+/// Adds the findings that follow from the answers.
+pub(super) fn judge(answers: &Answers, expected: &ExpectedSetup, findings: &mut Findings) {
+    let Some(recorded) = &expected.recordings else {
         return;
     };
     let folder = &recorded.switch_folder;
     let shown = folder.display();
-    let is_there = |path: &Path| answers.said(&exists(path)).map(|said| said == "true");
+    let is_there = |path: &Path| answers.output(&exists(path)).map(|output| output == "true");
     if is_there(folder) == Some(false) {
-        let cure = "write recordings.….switch_folder as the switch calls the folder";
+        let cure = "set switch_folder in [recordings] to the folder's path on the switch";
         return findings.fault("recordings", format!("the switch has no {shown}"), cure);
     }
     let sample = recorded.sample.as_deref();
-    let seen = sample.and_then(|name| Some((name, is_there(&folder.join(name))?)));
-    match seen {
+    let probed = sample.and_then(|name| Some((name, is_there(&folder.join(name))?)));
+    match probed {
         Some((name, true)) => {
             findings.ok(
                 "recordings",
-                format!("the switch sees {name} in {shown}, as we do"),
+                format!("the switch sees {name} in {shown}, as this machine does"),
             );
         }
         Some((name, false)) => {
-            let what = format!("the switch does not see {name} in {shown}, which is there for us");
-            let cure = "mount the switch's own folder, and write switch_folder as it calls it";
+            let what = format!("the switch does not see {name} in {shown}, and this machine does");
+            let cure = "mount the switch's own folder here, and set switch_folder to its path on the switch";
             findings.warn("recordings", what, cure);
         }
-        None => findings.know(
+        None => findings.info(
             "recordings",
-            format!("whether {shown} is the folder that we have shows with the first recording"),
+            format!("the first recording will show whether {shown} is the folder of this machine"),
         ),
     }
     let own = FOLDER_VARIABLES
@@ -64,8 +65,7 @@ pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Find
     let own = own.map(|(name, own)| (name, Path::new(own)));
     if let Some((name, own)) = own.filter(|(_, own)| !own.starts_with(folder)) {
         let what = format!("its {name} is {}, outside of {shown}", own.display());
-        let cure =
-            "what a dialplan records there has no link; record to the folder that is published";
+        let cure = "record to the published folder: a recording in another folder gets no link";
         findings.note("recordings", what, cure);
     }
 }
@@ -73,18 +73,18 @@ pub(super) fn judge(answers: &Answers, plan: &ExpectedSetup, findings: &mut Find
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{Level, ExpectedRecordings};
+    use crate::doctor::{ExpectedRecordings, Level};
 
     fn levels(sample: Option<&str>, answers: &[(&str, &str)]) -> Vec<Level> {
-        let plan = ExpectedSetup {
+        let expected = ExpectedSetup {
             recordings: Some(ExpectedRecordings {
                 switch_folder: "/rec".into(),
                 sample: sample.map(str::to_owned),
             }),
-            ..crate::doctor::tests::plan()
+            ..crate::doctor::tests::expected()
         };
         let mut findings = Findings::about("switch");
-        judge(&Answers::canned(answers), &plan, &mut findings);
+        judge(&Answers::canned(answers), &expected, &mut findings);
         findings
             .list()
             .iter()
@@ -118,7 +118,7 @@ mod tests {
                 vec![there, (file, "true"), (own, "/usr/recordings")],
                 vec![Level::Ok, Level::Note],
             ),
-            // It was not asked, or does not say.
+            // The query was not sent or has no answer.
             (Some("a.wav"), vec![], vec![Level::Note]),
         ] {
             assert_eq!(levels(sample, &answers), expected, "{answers:?}");

@@ -1,8 +1,8 @@
-//! A module's configuration as `xml_locate` prints it.
+//! Reads a module's configuration as `xml_locate` prints it.
 
 use roxmltree::{Document, Node, ParsingOptions};
 
-/// The `<param name value>` of the configuration, in order; `None` when it is no XML.
+/// The `<param name value>` elements of a configuration, in order.
 pub(super) struct Settings {
     params: Vec<(String, String)>,
 }
@@ -25,7 +25,7 @@ impl Settings {
         })
     }
 
-    /// The last value of a parameter, as modules that read them in order have it.
+    /// Returns a parameter's last value, which wins in modules that read them in order.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).last()
     }
@@ -40,7 +40,7 @@ impl Settings {
     }
 }
 
-/// FreeSWITCH: switch_utils.h `switch_true`.
+/// Tells whether FreeSWITCH reads a value as true (switch_utils.h `switch_true`).
 pub(in crate::doctor) fn is_true(value: &str) -> bool {
     let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
     let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));

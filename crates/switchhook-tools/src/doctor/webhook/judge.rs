@@ -1,4 +1,4 @@
-//! What was seen of a webhook as findings.
+//! Turns the result of a probe into findings.
 
 use std::time::Duration;
 
@@ -8,15 +8,19 @@ use crate::doctor::net::millis;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_webhook::client::Delivery;
 
-/// `timeout`: how long a caller would wait.
-pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &ProbeResult) -> Vec<Finding> {
+/// Returns the findings about one webhook. `timeout` is the longest time that a caller waits.
+pub(in crate::doctor) fn judge(
+    name: &str,
+    timeout: Duration,
+    probed: &ProbeResult,
+) -> Vec<Finding> {
     let mut findings = Findings::about(format!("webhook {name}"));
-    let Some(place) = &seen.place else {
-        let what = "where it is stands in a variable of the call";
-        findings.know("address", what);
+    let Some(authority) = &probed.authority else {
+        let what = "not checked: its host comes from a variable of the call";
+        findings.info("address", what);
         return findings.list();
     };
-    if let Some(blocked) = &seen.blocked {
+    if let Some(blocked) = &probed.blocked {
         let text = blocked.to_string();
         let (what, cure) = text
             .split_once("; ")
@@ -25,30 +29,30 @@ pub(in crate::doctor) fn judge(name: &str, timeout: Duration, seen: &ProbeResult
         findings.fault("address", what, cure);
         return findings.list();
     }
-    let target = seen.proxy.as_deref().unwrap_or(place);
-    names(target, seen, &mut findings);
-    connection(target, seen, &mut findings);
-    tls(place, seen, &mut findings);
-    if seen.proxy.is_some() && seen.answer.is_none() {
-        let what = format!("what lies behind the proxy was not tried, {place} neither");
+    let target = probed.proxy.as_deref().unwrap_or(authority);
+    judge_address(target, probed, &mut findings);
+    judge_connection(target, probed, &mut findings);
+    judge_tls(authority, probed, &mut findings);
+    if probed.proxy.is_some() && probed.answer.is_none() {
+        let what = format!("{authority} was not checked: it is behind the proxy");
         findings.note(
             "proxy",
             what,
             "switchhook doctor --ask sends a HEAD request through it",
         );
     }
-    if let Some(answer) = &seen.answer {
-        answered(place, answer, &mut findings);
+    if let Some(answer) = &probed.answer {
+        judge_answer(authority, answer, &mut findings);
     }
-    time(timeout, seen, &mut findings);
+    judge_time(timeout, probed, &mut findings);
     findings.list()
 }
 
-fn names(target: &str, seen: &ProbeResult, findings: &mut Findings) {
-    match &seen.resolved {
+fn judge_address(target: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.resolved {
         Some(Ok(found)) => {
             let shown: Vec<_> = found
-                .what
+                .value
                 .iter()
                 .take(4)
                 .map(|at| at.ip().to_string())
@@ -71,47 +75,48 @@ fn names(target: &str, seen: &ProbeResult, findings: &mut Findings) {
     }
 }
 
-fn connection(target: &str, seen: &ProbeResult, findings: &mut Findings) {
-    match &seen.connected {
+fn judge_connection(target: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.connected {
         Some(Ok(took)) => findings.ok(
             "connect",
             format!("{target} takes connections ({})", millis(*took)),
         ),
         Some(Err(why)) => {
             let what = format!("cannot connect to {target}: {why}");
-            let cure = "start its server, correct the URL's host and port, or let the firewalls between let it through";
+            let cure =
+                "start its server, correct the URL's host and port, or open the firewalls between";
             findings.fault("connect", what, cure);
         }
         None => {}
     }
 }
 
-fn tls(place: &str, seen: &ProbeResult, findings: &mut Findings) {
-    match &seen.tls {
-        Some(Ok(shaken)) => {
+fn judge_tls(authority: &str, probed: &ProbeResult, findings: &mut Findings) {
+    match &probed.tls {
+        Some(Ok(handshake)) => {
             let what = format!(
                 "{} and a certificate that this machine trusts ({})",
-                shaken.version,
-                millis(shaken.took)
+                handshake.version,
+                millis(handshake.took)
             );
             findings.ok("TLS", what);
-            streams(place, shaken.streams, seen.streams, findings);
+            judge_streams(authority, handshake.streams, probed.streams, findings);
         }
         Some(Err(why)) => {
-            let what = format!("no TLS with {place}: {why}");
+            let what = format!("no TLS with {authority}: {why}");
             findings.fault("TLS", what, cure_of_tls(why));
         }
         None => {}
     }
 }
 
-/// `wanted`: the webhook's `http2_streams`.
-fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
+/// Compares the streams that the server allows with the webhook's `http2_streams`, `wanted`.
+fn judge_streams(authority: &str, allowed: Option<usize>, wanted: usize, findings: &mut Findings) {
     match allowed {
         Some(allowed) if allowed < wanted => {
             let what = format!(
-                "{place} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
-                 what is more waits there for others to be answered"
+                "{authority} takes {allowed} requests at once on a connection, and http2_streams is {wanted}: \
+                 further requests wait until others are answered"
             );
             let cure = format!("set http2_streams = {allowed} for this webhook");
             findings.warn("HTTP/2", what, &cure);
@@ -119,34 +124,34 @@ fn streams(place: &str, allowed: Option<usize>, wanted: usize, findings: &mut Fi
         Some(_) => findings.ok(
             "HTTP/2",
             format!(
-                "{place} takes {wanted} requests at once on a connection, as http2_streams asks"
+                "{authority} takes {wanted} requests at once on a connection, as http2_streams asks"
             ),
         ),
         None => {}
     }
 }
 
-/// By rustls's names for what is wrong with a certificate.
+/// Returns the cure for a TLS failure, by the words of rustls for it.
 fn cure_of_tls(why: &str) -> &'static str {
     if why.contains("UnknownIssuer") {
-        "add the authority that signed its certificate to this machine's trusted ones, and let the server send its intermediate certificates"
+        "add the authority that signed its certificate to this machine's trusted ones, and make the server send its intermediate certificates"
     } else if why.contains("xpired") || why.contains("NotValidYet") || why.contains("not valid yet")
     {
-        "renew its certificate, and look at both clocks"
+        "renew its certificate, and check both clocks"
     } else if why.contains("NotValidForName") || why.contains("not valid for name") {
         "use a host name of its certificate in the URL"
     } else {
-        "is it an https server at that port?"
+        "check that an https server listens at that port"
     }
 }
 
-fn answered(place: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
+fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
     let delivery = match answer {
         Ok(delivery) => delivery,
-        Err(failure) => return failed(place, failure, findings),
+        Err(failure) => return judge_failure(authority, failure, findings),
     };
     let (status, took) = (delivery.status, millis(delivery.duration));
-    let what = format!("{place} answered HEAD with {status} ({took})");
+    let what = format!("{authority} answered HEAD with {status} ({took})");
     match status {
         401 | 403 | 407 => {
             let cure = "correct the webhook's auth: its user, password or token";
@@ -158,26 +163,29 @@ fn answered(place: &str, answer: &Result<Delivery, Failure>, findings: &mut Find
         }
         200..=299 => findings.ok("answer", what),
         300..=399 => {
-            let cure = "write the URL that it redirects to: redirects are not followed";
+            let cure = "set the URL that it redirects to: redirects are not followed";
             findings.warn("answer", what, cure);
         }
         404 | 405 | 410 | 501 => {
-            findings.know(
+            findings.info(
                 "answer",
-                format!("{what}; whether it takes the webhook's own request this does not tell"),
+                format!("{what}; this does not show whether it accepts the webhook's own request"),
             );
         }
-        500.. => findings.warn("answer", what, "look at its server's log"),
-        _ => findings.know("answer", what),
+        500.. => findings.warn("answer", what, "see the server's log"),
+        _ => findings.info("answer", what),
     }
 }
 
-fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
-    let what = format!("HEAD to {place}: {}: {}", failure.reason, failure.detail);
+fn judge_failure(authority: &str, failure: &Failure, findings: &mut Findings) {
+    let what = format!(
+        "HEAD to {authority}: {}: {}",
+        failure.reason, failure.detail
+    );
     let cure = match failure.reason {
         Reason::AuthenticationFailure => "correct the webhook's auth, or the proxy's",
-        Reason::Timeout => "a HEAD request took longer than a caller is kept; look at its server",
-        Reason::InvalidResponse => "is it an HTTP server at that port?",
+        Reason::Timeout => "the HEAD request took longer than a caller waits; see the server's log",
+        Reason::InvalidResponse => "check that an HTTP server listens at that port",
         Reason::InvalidRequest
         | Reason::ConnectionFailure
         | Reason::BlockedAddress
@@ -185,31 +193,31 @@ fn failed(place: &str, failure: &Failure, findings: &mut Findings) {
         | Reason::InvalidResponseMap
         | Reason::HttpStatus
         | Reason::CircuitOpen
-        | Reason::Overloaded => "look at its server's log, or at the proxy's",
+        | Reason::Overloaded => "see the log of the server, or of the proxy",
     };
     findings.fault("answer", what, cure);
 }
 
-/// The part of a caller's time that is gone before the request is sent.
-fn time(timeout: Duration, seen: &ProbeResult, findings: &mut Findings) {
+/// Warns if most of the caller's time passes before the request is sent.
+fn judge_time(timeout: Duration, probed: &ProbeResult, findings: &mut Findings) {
     let took = |step: Option<Duration>| step.unwrap_or_default();
     let of = |step: &Option<Result<Duration, String>>| {
         step.as_ref().and_then(|step| step.as_ref().ok()).copied()
     };
-    let resolved = seen.resolved.as_ref().and_then(|step| step.as_ref().ok());
-    let shaken = seen.tls.as_ref().and_then(|step| step.as_ref().ok());
+    let resolved = probed.resolved.as_ref().and_then(|step| step.as_ref().ok());
+    let handshake = probed.tls.as_ref().and_then(|step| step.as_ref().ok());
     let before = took(resolved.map(|step| step.took))
-        + took(of(&seen.connected))
-        + took(shaken.map(|step| step.took));
+        + took(of(&probed.connected))
+        + took(handshake.map(|step| step.took));
     if before > timeout / 2 {
         let what = format!(
-            "{} of its timeout of {timeout:?} are gone before the request is sent",
+            "{} of its timeout of {timeout:?} pass before the request is sent",
             millis(before)
         );
         findings.warn(
             "time",
             what,
-            "give it a longer timeout, or a server that is nearer",
+            "set a longer timeout, or use a server that is nearer",
         );
     }
 }
@@ -225,9 +233,9 @@ mod tests {
     fn good() -> ProbeResult {
         let took = Duration::from_millis(3);
         ProbeResult {
-            place: Some("crm.example:443".into()),
+            authority: Some("crm.example:443".into()),
             resolved: Some(Ok(Timed {
-                what: vec!["192.0.2.1:443".parse().unwrap()],
+                value: vec!["192.0.2.1:443".parse().unwrap()],
                 took,
             })),
             connected: Some(Ok(took)),
@@ -241,8 +249,8 @@ mod tests {
         }
     }
 
-    fn worst(seen: &ProbeResult) -> (Level, Finding) {
-        let found = judge("lookup", Duration::from_secs(10), seen);
+    fn worst(probed: &ProbeResult) -> (Level, Finding) {
+        let found = judge("lookup", Duration::from_secs(10), probed);
         let worst = found
             .into_iter()
             .max_by_key(|finding| finding.level)
@@ -332,8 +340,8 @@ mod tests {
                 "allow_plain_http",
             ),
         ];
-        for (seen, check, cure) in table {
-            let (level, finding) = worst(&seen);
+        for (probed, check, cure) in table {
+            let (level, finding) = worst(&probed);
             assert_eq!((level, finding.check), (Level::Fault, check), "{finding:?}");
             assert!(
                 finding.cure.as_deref().unwrap().contains(cure),

@@ -1,4 +1,4 @@
-//! A webhook as far as it can be tried without a call.
+//! Probes a webhook without a call: address, connection, TLS, and a HEAD request if allowed.
 
 mod judge;
 mod tls;
@@ -19,44 +19,54 @@ use switchhook_webhook::{Prepared, Webhook};
 pub(super) use judge::judge;
 use tls::Handshake;
 
-/// What was seen of a webhook, each step only when the one before it went well.
+/// The result of a probe. A step is `None` if an earlier one failed.
 #[derive(Debug, Default)]
 pub(super) struct ProbeResult {
-    /// `host:port`; `None` when the host stands in a variable or the sample is no URL.
-    place: Option<String>,
-    /// The egress rule's word on the URL or on an address.
+    /// `host:port`; `None` if the host comes from a variable or the sample is no URL.
+    authority: Option<String>,
+    /// Why an egress rule blocks the URL or an address.
     blocked: Option<Blocked>,
-    /// The proxy's `host:port`, when there is one: then it is what was connected to.
+    /// The proxy's `host:port`; if set, the probe connected to the proxy.
     proxy: Option<String>,
     resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
     tls: Option<Result<Handshake, String>>,
-    /// What `http2_streams` asks for.
+    /// The webhook's `http2_streams`.
     streams: usize,
-    /// What a HEAD request was answered.
+    /// The answer to the HEAD request.
     answer: Option<Result<Delivery, Failure>>,
 }
 
-/// Looks the webhook's address up, connects, shakes hands; sends a HEAD request when `ask`.
-pub(super) async fn probe(webhook: &Webhook, client: &Client, within: Duration, ask: bool) -> ProbeResult {
-    let mut seen = ProbeResult {
+/// Looks up the webhook's address, connects and does the TLS handshake. Sends a HEAD request if
+/// `send_head` is set. Each step takes at most `within`, and no longer than the webhook's timeout.
+pub(super) async fn probe(
+    webhook: &Webhook,
+    client: &Client,
+    within: Duration,
+    send_head: bool,
+) -> ProbeResult {
+    let mut probed = ProbeResult {
         streams: webhook.http2_streams(),
         ..ProbeResult::default()
     };
     let Some(url) = webhook.sample_url() else {
-        return seen;
+        return probed;
     };
-    seen.place = authority(&url);
+    probed.authority = authority(&url);
     if let Err(blocked) = client.egress().check_url(&url) {
-        seen.blocked = Some(blocked);
-        return seen;
+        probed.blocked = Some(blocked);
+        return probed;
     }
     let within = within.min(webhook.timeout());
-    let is_open = reach(webhook, &url, client.egress(), within, &mut seen).await;
-    if is_open && ask {
-        seen.answer = Some(client.deliver(webhook, head_request(webhook, url), within).await);
+    let is_open = reach(webhook, &url, client.egress(), within, &mut probed).await;
+    if is_open && send_head {
+        probed.answer = Some(
+            client
+                .deliver(webhook, head_request(webhook, url), within)
+                .await,
+        );
     }
-    seen
+    probed
 }
 
 fn authority(url: &Url) -> Option<String> {
@@ -67,7 +77,7 @@ fn authority(url: &Url) -> Option<String> {
     ))
 }
 
-/// Nothing of the call's data but the `1` of the sample is in it.
+/// Returns the HEAD request. It has no call data: the sample URL has `1` for each variable.
 fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     let mut headers = HeaderMap::new();
     webhook.authorize(&mut headers);
@@ -79,38 +89,38 @@ fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     }
 }
 
-/// Whether all went well.
+/// Looks up, connects and does the handshake. Returns whether all steps succeeded.
 async fn reach(
     webhook: &Webhook,
     url: &Url,
     egress: &Egress,
     within: Duration,
-    seen: &mut ProbeResult,
+    probed: &mut ProbeResult,
 ) -> bool {
-    seen.proxy = egress.proxy.as_ref().and_then(place);
-    let Some(place) = seen.proxy.clone().or_else(|| seen.place.clone()) else {
+    probed.proxy = egress.proxy.as_ref().and_then(authority);
+    let Some(authority) = probed.proxy.clone().or_else(|| probed.authority.clone()) else {
         return false;
     };
-    let addresses = match net::resolve(&place, within).await {
+    let addresses = match net::resolve(&authority, within).await {
         Ok(resolved) => {
-            let addresses = resolved.what.clone();
-            seen.resolved = Some(Ok(resolved));
+            let addresses = resolved.value.clone();
+            probed.resolved = Some(Ok(resolved));
             addresses
         }
         Err(why) => {
-            seen.resolved = Some(Err(why));
+            probed.resolved = Some(Err(why));
             return false;
         }
     };
-    if seen.proxy.is_none() {
+    if probed.proxy.is_none() {
         let host = url.host_str().unwrap_or_default();
         let refused = |address: &SocketAddr| egress.check_address(host, address.ip()).err();
-        seen.blocked = addresses.iter().find_map(refused);
-        if seen.blocked.is_some() {
+        probed.blocked = addresses.iter().find_map(refused);
+        if probed.blocked.is_some() {
             return false;
         }
     }
-    open(webhook, url, &addresses, within, seen).await
+    open(webhook, url, &addresses, within, probed).await
 }
 
 async fn open(
@@ -118,29 +128,29 @@ async fn open(
     url: &Url,
     addresses: &[SocketAddr],
     within: Duration,
-    seen: &mut ProbeResult,
+    probed: &mut ProbeResult,
 ) -> bool {
     let stream = match net::connect(addresses, within).await {
         Ok(connected) => {
-            seen.connected = Some(Ok(connected.took));
-            connected.what
+            probed.connected = Some(Ok(connected.took));
+            connected.value
         }
         Err(why) => {
-            seen.connected = Some(Err(why));
+            probed.connected = Some(Err(why));
             return false;
         }
     };
-    // Behind a proxy only a request could begin it.
-    if url.scheme() != "https" || seen.proxy.is_some() {
+    // Behind a proxy TLS begins only with a request.
+    if url.scheme() != "https" || probed.proxy.is_some() {
         return true;
     }
-    let shaken = tls::handshake(webhook, stream, &server_name(url), within).await;
-    let well = shaken.is_ok();
-    seen.tls = Some(shaken);
-    well
+    let handshake = tls::handshake(webhook, stream, &server_name(url), within).await;
+    let is_ok = handshake.is_ok();
+    probed.tls = Some(handshake);
+    is_ok
 }
 
-/// An IPv6 address without its brackets.
+/// Returns the URL's host for TLS: an IPv6 address has no brackets there.
 fn server_name(url: &Url) -> String {
     match url.host() {
         Some(Host::Ipv6(address)) => address.to_string(),

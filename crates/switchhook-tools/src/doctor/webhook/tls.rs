@@ -1,4 +1,4 @@
-//! A TLS handshake with the settings that the HTTP client has, and no request after it.
+//! Does a TLS handshake with the settings of the HTTP client, and sends no request.
 
 use std::future::poll_fn;
 use std::io;
@@ -20,21 +20,21 @@ use tokio_rustls::client::TlsStream;
 use crate::doctor::net;
 use switchhook_webhook::Webhook;
 
-/// A handshake that went well.
+/// A successful handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Handshake {
     /// The protocol's version.
     pub(super) version: &'static str,
     pub(super) took: Duration,
-    /// Over HTTP/2: how many requests the server takes at once on one connection, when it
-    /// said so in time.
+    /// Over HTTP/2: the requests that the server takes at once on a connection, if it said so in
+    /// time.
     pub(super) streams: Option<usize>,
 }
 
-/// Connects over `stream`, and learns what a server of HTTP/2 says first.
+/// Does the handshake over `stream`, and reads the first settings of an HTTP/2 server.
 ///
 /// # Errors
-/// Why no handshake came about, in words.
+/// Says in words why the handshake failed.
 pub(super) async fn handshake(
     webhook: &Webhook,
     stream: TcpStream,
@@ -65,10 +65,11 @@ pub(super) async fn handshake(
     })
 }
 
-/// `SETTINGS_MAX_CONCURRENT_STREAMS`; a server that has no limit says a very large one.
+/// Returns the server's `SETTINGS_MAX_CONCURRENT_STREAMS` (RFC 9113, 6.5.2), a very large number if
+/// the server sets no limit.
 async fn streams(stream: TlsStream<TcpStream>) -> Option<usize> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    // None until the server has spoken.
+    // Zero until the server's settings arrive.
     builder.initial_max_send_streams(0);
     let connected = builder.handshake::<_, Empty<Bytes>>(TokioIo::new(stream));
     let (_requests, connection) = connected.await.ok()?;
@@ -84,7 +85,7 @@ async fn streams(stream: TlsStream<TcpStream>) -> Option<usize> {
     .await
 }
 
-/// rustls says "invalid peer certificate: UnknownIssuer".
+/// Returns the text of rustls, for example "invalid peer certificate: UnknownIssuer".
 fn describe(error: &io::Error) -> String {
     match error.get_ref() {
         Some(inner) => inner.to_string(),

@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use super::super::extensions::Action;
 use super::*;
-use crate::doctor::tests::plan;
+use crate::doctor::tests::expected;
 use crate::doctor::{ExpectedWebhook, Level};
 use switchhook_service::call_control::HoldMusic;
 
-/// README's way of handing a call over, with the way out cancelled behind it.
-const WHOLE: [(&str, &str); 7] = [
+/// The README's hook, with the way out cancelled after the `socket` action.
+const HOOK: [(&str, &str); 7] = [
     ("set", "socket_resume=true"),
     ("set", "flow.line=1"),
     ("sched_transfer", "+15 lookup-line-1 XML flows"),
@@ -18,14 +18,18 @@ const WHOLE: [(&str, &str); 7] = [
 ];
 
 fn known() -> ExpectedSetup {
-    let hooked = |seconds| ExpectedWebhook {
+    let webhook_setup = |seconds| ExpectedWebhook {
         timeout: Duration::from_secs(seconds),
         music: HoldMusic::Silence,
-        is_elsewhere: false,
+        has_templated_host: false,
     };
     ExpectedSetup {
-        webhooks: [("lookup".into(), hooked(10)), ("slow".into(), hooked(50))].into(),
-        ..plan()
+        webhooks: [
+            ("lookup".into(), webhook_setup(10)),
+            ("slow".into(), webhook_setup(50)),
+        ]
+        .into(),
+        ..expected()
     }
 }
 
@@ -41,7 +45,7 @@ fn extension(context: &str, actions: &[(&str, &str)]) -> Extension {
     }
 }
 
-/// The findings that are not ok.
+/// Returns the findings that are not ok.
 fn wrong(extensions: &[Extension], answers: &Answers) -> Vec<(Level, String)> {
     let mut findings = Findings::about("switch");
     judge(extensions, answers, &known(), false, &mut findings);
@@ -51,13 +55,13 @@ fn wrong(extensions: &[Extension], answers: &Answers) -> Vec<(Level, String)> {
 }
 
 fn without(missing: usize) -> Vec<(&'static str, &'static str)> {
-    let mut actions = WHOLE.to_vec();
+    let mut actions = HOOK.to_vec();
     actions.remove(missing);
     actions
 }
 
 fn instead(at: usize, action: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
-    let mut actions = WHOLE.to_vec();
+    let mut actions = HOOK.to_vec();
     actions[at] = action;
     actions
 }
@@ -65,7 +69,7 @@ fn instead(at: usize, action: (&'static str, &'static str)) -> Vec<(&'static str
 #[test]
 fn a_whole_hook_has_nothing_wrong() {
     let answers = Answers::canned(&[]);
-    assert_eq!(wrong(&[extension("flows", &WHOLE)], &answers), []);
+    assert_eq!(wrong(&[extension("flows", &HOOK)], &answers), []);
 }
 
 #[test]
@@ -114,9 +118,9 @@ fn each_part_that_is_missing_or_other_is_told() {
         (
             instead(4, ("socket", "ours.example:8084/lookup async full")),
             Level::Note,
-            "is not known",
+            "it is not known whether",
         ),
-        (without(5), Level::Warning, "nobody cancels"),
+        (without(5), Level::Warning, "the way out is not cancelled"),
     ] {
         let found = wrong(&[extension("flows", &actions)], &Answers::canned(&[]));
         assert_eq!(found.len(), 1, "{words}: {found:?}");
@@ -156,7 +160,7 @@ fn the_global_variable_says_where_the_hook_goes_and_one_of_two_services_is_enoug
     assert_eq!(of("127.0.0.1:8084"), []);
     assert_eq!(of("10.0.0.1:8094|127.0.0.1:8084"), []);
     assert!(of("127.0.0.1:9")[0].1.contains("none to"));
-    assert!(of("-ERR no reply")[0].1.contains("is not known"));
+    assert!(of("-ERR no reply")[0].1.contains("it is not known whether"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What a phone hears: the RTP that it receives, and which of it is the sound that a test plays.
+//! Receives a phone's RTP, and tells which packets hold the sound that a test plays.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -9,47 +9,47 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Samples a second of PCMU, and so ticks a second of its RTP clock.
+/// Samples a second of PCMU, which are also the ticks of its RTP clock.
 const RATE: f64 = 8000.0;
-/// The sound of the tests is a whole number of its waves in a packet of 20 ms.
+/// Frequency of the tests' sound; a packet of 20 ms holds a whole number of its waves.
 const HERTZ: f64 = 1000.0;
-/// The same as a stream of FreeSWITCH: a minute without a pause.
+/// The tests' sound as a stream of FreeSWITCH: a minute without a pause.
 pub const HUM: &str = "tone_stream://v=-13;%(60000,0,1000)";
-/// Share of a packet's energy at that frequency for it to be that sound.
+/// Least share of a packet's energy at [`HERTZ`] for the tests' sound.
 const SHARE: f64 = 0.8;
-/// Mean square of a sample that is more than the noise of nothing.
+/// Least mean square of the samples of a packet that is not silent.
 const AUDIBLE: f64 = 10_000.0;
 const RTP_HEADER: usize = 12;
 
 /// One packet of 20 ms.
 #[derive(Debug, Clone, Copy)]
 pub struct Packet {
-    /// Microseconds since 1970.
+    /// Time of arrival, µs since 1970.
     pub arrived_us: i64,
-    /// The RTP clock, unwrapped: a call of a test is shorter than its 149 hours.
+    /// The RTP clock without wrap: a test's call is shorter than its 149 hours.
     pub timestamp: u32,
-    /// It is the sound of [`HUM`].
+    /// Whether it holds the sound of [`HUM`].
     pub hums: bool,
-    /// It is any sound at all.
+    /// Whether it holds any sound.
     pub sounds: bool,
 }
 
-/// Listens on a port until it is dropped.
-pub struct Ear {
-    /// Where RTP is expected.
+/// Receives RTP on a port until it is dropped.
+pub struct RtpReceiver {
+    /// The port for RTP.
     pub port: u16,
-    heard: watch::Receiver<Vec<Packet>>,
+    packets: watch::Receiver<Vec<Packet>>,
     closed: Arc<AtomicBool>,
 }
 
-impl Ear {
-    /// Listens from now on. A thread of its own takes the times, so that a busy test does not change them.
+impl RtpReceiver {
+    /// Receives from now on. A separate thread takes the times, so that a busy test does not change them.
     pub fn open() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         let port = socket.local_addr().expect("its number").port();
         let patience = Some(Duration::from_millis(200));
         socket.set_read_timeout(patience).expect("a timeout");
-        let (sender, heard) = watch::channel(Vec::new());
+        let (sender, packets) = watch::channel(Vec::new());
         let closed = Arc::new(AtomicBool::new(false));
         let is_closed = Arc::clone(&closed);
         std::thread::spawn(move || {
@@ -65,27 +65,31 @@ impl Ear {
         });
         Self {
             port,
-            heard,
+            packets,
             closed,
         }
     }
 
-    /// Waits until what was heard is as `wanted`, and gives it.
-    pub async fn hears(&self, what: &str, wanted: impl Fn(&[Packet]) -> bool) -> Vec<Packet> {
-        let mut heard = self.heard.clone();
-        let heard = timeout(PATIENCE, heard.wait_for(|packets| wanted(packets))).await;
-        let heard = heard.unwrap_or_else(|_| panic!("never heard: {what}"));
-        heard.expect("the thread listens").clone()
+    /// Waits until the packets so far are as `wanted`, and returns them.
+    pub async fn wait_for_packets(
+        &self,
+        what: &str,
+        wanted: impl Fn(&[Packet]) -> bool,
+    ) -> Vec<Packet> {
+        let mut packets = self.packets.clone();
+        let packets = timeout(PATIENCE, packets.wait_for(|packets| wanted(packets))).await;
+        let packets = packets.unwrap_or_else(|_| panic!("never heard: {what}"));
+        packets.expect("the thread listens").clone()
     }
 }
 
-impl Drop for Ear {
+impl Drop for RtpReceiver {
     fn drop(&mut self) {
         self.closed.store(true, Ordering::Relaxed);
     }
 }
 
-/// Now, in microseconds since 1970: the clock that FreeSWITCH dates its events by.
+/// Returns the time now, µs since 1970: the clock of FreeSWITCH's events.
 pub fn now_us() -> i64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -106,7 +110,8 @@ fn packet(bytes: &[u8]) -> Option<Packet> {
     })
 }
 
-/// Whether it sounds, and whether it hums: Goertzel's filter at [`HERTZ`] against the whole energy.
+/// Tells whether a packet has sound, and whether it is the tests' sound: the output of Goertzel's filter
+/// at [`HERTZ`], compared with the whole energy.
 fn listen(payload: &[u8]) -> (bool, bool) {
     let count = payload.len() as f64;
     let turn = 2.0 * (std::f64::consts::TAU * HERTZ / RATE).cos();
@@ -121,7 +126,7 @@ fn listen(payload: &[u8]) -> (bool, bool) {
     (sounds, sounds && 2.0 * power > SHARE * count * energy)
 }
 
-/// ITU-T G.711 µ-law.
+/// Decodes a byte of µ-law (ITU-T G.711).
 fn linear(byte: u8) -> f64 {
     let byte = !byte;
     let size = ((i32::from(byte & 0x0f) << 3) + 0x84) << ((byte & 0x70) >> 4);
@@ -132,21 +137,21 @@ fn linear(byte: u8) -> f64 {
     })
 }
 
-/// A stretch of [`HUM`], timed by the RTP clock: the computer's own may be busy with other things.
+/// A stretch of [`HUM`], timed by the RTP clock, because arrival times vary on a busy machine.
 #[derive(Debug)]
 pub struct Hum {
-    /// When it began and ended, microseconds since 1970.
+    /// The beginning of its first packet, µs since 1970.
     pub began_us: i64,
-    /// The end of its last packet.
+    /// The end of its last packet, µs since 1970.
     pub ended_us: i64,
-    /// The longest time between the beginnings of two of its packets.
+    /// The longest time between the beginnings of two packets, by the RTP clock.
     pub longest_gap_ms: f64,
-    /// The same by the time of arrival.
+    /// The longest time between the arrivals of two packets.
     pub longest_wait_ms: f64,
 }
 
 impl Hum {
-    /// From the first packet that hums to the last.
+    /// Returns the stretch from the first packet with the sound to the last.
     pub fn of(packets: &[Packet]) -> Option<Self> {
         let hum: Vec<_> = packets.iter().filter(|packet| packet.hums).collect();
         let (first, last) = (hum.first()?, hum.last()?);
@@ -154,7 +159,7 @@ impl Hum {
             let ticks = packet.timestamp.wrapping_sub(first.timestamp);
             (f64::from(ticks) * 1e6 / RATE) as i64
         };
-        // The packet that was fastest on its way says what the RTP clock's zero is by ours.
+        // The packet with the shortest delay gives the RTP clock's zero in our time.
         let zero = hum
             .iter()
             .map(|packet| packet.arrived_us - clock_us(packet))

@@ -1,4 +1,4 @@
-//! A scripted port 8021: what FreeSWITCH answers to what is asked of it, in many manners.
+//! Plays FreeSWITCH's port 8021 from a script, healthy or with one of several faults.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::place::SECRET;
+use super::workspace::SECRET;
 
-/// For what comes at once; a peer that waits this long gives up.
+/// Longest wait for input that should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How it behaves.
+/// How the switch behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manners {
-    /// With the shipped configuration.
+pub enum Behaviour {
+    /// Has the shipped configuration.
     Good,
-    /// The same, and the connection ends after so many answers.
+    /// Has the shipped configuration, and closes the connection after so many answers.
     GoodFor(usize),
-    /// Open to everybody, with a hook that strands calls.
+    /// Admits every address, and has a hook that strands calls.
     Careless,
     Denies,
     WantsAnother,
@@ -28,47 +28,47 @@ pub enum Manners {
     Http,
 }
 
-pub struct Switch {
+pub struct ScriptedSwitch {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    commands: Arc<Mutex<Vec<String>>>,
 }
 
-impl Switch {
-    pub fn start(manners: Manners) -> Self {
+impl ScriptedSwitch {
+    pub fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&asked);
+        let commands = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&commands);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                serve(stream.unwrap(), manners, &heard);
+                serve(stream.unwrap(), behaviour, &received);
             }
         });
-        Self { address, asked }
+        Self { address, commands }
     }
 
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// Every API command that came, in order.
-    pub fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+    /// Returns every API command that came, in order.
+    pub fn commands(&self) -> Vec<String> {
+        self.commands.lock().unwrap().clone()
     }
 }
 
-fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
+fn serve(mut stream: TcpStream, behaviour: Behaviour, commands: &Mutex<Vec<String>>) {
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
-    let greeting = match manners {
-        Manners::Denies => {
+    let greeting = match behaviour {
+        Behaviour::Denies => {
             "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"
         }
-        Manners::Http => "HTTP/1.1 400 Bad Request\r\n\r\n",
-        Manners::Closes => return,
-        // Until the other end has had enough.
-        Manners::Silent => return drop(lines.read_line(&mut String::new())),
-        Manners::Good | Manners::GoodFor(_) | Manners::Careless | Manners::WantsAnother => {
+        Behaviour::Http => "HTTP/1.1 400 Bad Request\r\n\r\n",
+        Behaviour::Closes => return,
+        // Sends nothing until the client closes.
+        Behaviour::Silent => return drop(lines.read_line(&mut String::new())),
+        Behaviour::Good | Behaviour::GoodFor(_) | Behaviour::Careless | Behaviour::WantsAnother => {
             "Content-Type: auth/request\n\n"
         }
     };
@@ -76,23 +76,23 @@ fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
     let Some(auth) = command(&mut lines) else {
         return;
     };
-    let is_let_in = auth == format!("auth {SECRET}") && manners != Manners::WantsAnother;
+    let is_let_in = auth == format!("auth {SECRET}") && behaviour != Behaviour::WantsAnother;
     let word = if is_let_in {
         "+OK accepted"
     } else {
         "-ERR invalid"
     };
     let reply = format!("Content-Type: command/reply\nReply-Text: {word}\n\n");
-    // Who left does not read it.
+    // The client may have closed already.
     let _ = stream.write_all(reply.as_bytes());
     let mut answered = 0;
     while let Some(line) = command(&mut lines).filter(|_| is_let_in) {
-        if manners == Manners::GoodFor(answered) {
+        if behaviour == Behaviour::GoodFor(answered) {
             return;
         }
-        let question = line.strip_prefix("api ").unwrap_or(&line);
-        asked.lock().unwrap().push(question.to_owned());
-        let text = answer(question, manners);
+        let query = line.strip_prefix("api ").unwrap_or(&line);
+        commands.lock().unwrap().push(query.to_owned());
+        let text = answer(query, behaviour);
         let reply = format!(
             "Content-Type: api/response\nContent-Length: {}\n\n{text}",
             text.len()
@@ -102,7 +102,7 @@ fn serve(mut stream: TcpStream, manners: Manners, asked: &Mutex<Vec<String>>) {
     }
 }
 
-/// The next command, one line and an empty one.
+/// Reads the next command: one line and an empty one.
 fn command(lines: &mut BufReader<TcpStream>) -> Option<String> {
     let (mut line, mut empty) = (String::new(), String::new());
     if lines.read_line(&mut line).ok()? == 0 || lines.read_line(&mut empty).ok()? == 0 {
@@ -111,10 +111,10 @@ fn command(lines: &mut BufReader<TcpStream>) -> Option<String> {
     Some(line.trim_end().to_owned())
 }
 
-fn answer(question: &str, manners: Manners) -> String {
-    let careless = manners == Manners::Careless;
+fn answer(query: &str, behaviour: Behaviour) -> String {
+    let careless = behaviour == Behaviour::Careless;
     let conf = "xml_locate configuration configuration name ";
-    match question {
+    match query {
         "version" => "FreeSWITCH Version 1.10.12-release~64bit (-release 64bit)\n".into(),
         "strmicroepoch" => now_us().to_string(),
         "status" => STATUS.into(),
@@ -126,9 +126,9 @@ fn answer(question: &str, manners: Manners) -> String {
         "global_getvar switchhook" => "127.0.0.1:8094|127.0.0.1:8084".into(),
         "acl 203.0.113.77 lan" => careless.to_string(),
         "file_exists /sounds/none.wav" => "false".into(),
-        _ if question.starts_with("module_exists ") => "true".into(),
-        _ if question == format!("{conf}event_socket.conf") => event_socket(careless),
-        _ if question.starts_with("xml_locate ") => "can't find anything\n".into(),
+        _ if query.starts_with("module_exists ") => "true".into(),
+        _ if query == format!("{conf}event_socket.conf") => event_socket(careless),
+        _ if query.starts_with("xml_locate ") => "can't find anything\n".into(),
         _ => "-ERR no reply\n".into(),
     }
 }
@@ -147,7 +147,7 @@ fn event_socket(careless: bool) -> String {
     )
 }
 
-/// The files as a switch gives them: one section, nothing included any more.
+/// Returns the shipped files as a switch prints them: one section, with all includes resolved.
 fn shipped_dialplan() -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("freeswitch-conf/dialplan");
     let mut section = "<section name=\"dialplan\">".to_owned();

@@ -1,4 +1,4 @@
-//! A folder with a configuration, and the program run in it.
+//! Makes a folder with a configuration, and runs the program in it.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,14 +7,14 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// The switch's password and the webhook's token; nowhere in what the program prints.
+/// The switch's password and the webhook's token. No output of the program may hold it.
 pub const SECRET: &str = "correct-horse-battery-staple";
 
-pub struct Place {
+pub struct Workspace {
     folder: TempDir,
 }
 
-/// What a run of the program left.
+/// Exit status and output of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub status: Option<i32>,
@@ -22,8 +22,9 @@ pub struct Ran {
     pub err: String,
 }
 
-impl Place {
-    /// With a webhook below `url`, and the switch unless its address is empty.
+impl Workspace {
+    /// Writes a configuration with a webhook below `url`, and with the switch unless its address is
+    /// empty.
     pub fn new(switch: &str, url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let followed = format!("[[freeswitch]]\naddress = \"{switch}\"\npassword = \"{SECRET}\"\n");
@@ -39,25 +40,25 @@ impl Place {
         Self { folder }
     }
 
-    /// A path in the folder.
+    /// Returns a path in the folder.
     pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
-    /// More settings at the end of the configuration.
+    /// Adds settings at the end of the configuration.
     pub fn add(&self, more: &str) {
         let file = self.path("switchhook.toml");
         let text = std::fs::read_to_string(&file).unwrap();
         std::fs::write(file, text + more).unwrap();
     }
 
-    /// Runs the program with the certificates of the system.
+    /// Runs the program with the system's certificates.
     #[track_caller]
     pub fn run(&self, args: &[&str]) -> Ran {
         ran(&self.command(args).output().unwrap())
     }
 
-    /// Runs it with the tests' authority as the one that is trusted.
+    /// Runs the program with the tests' authority as the only trusted one.
     #[track_caller]
     pub fn trusting(&self, args: &[&str]) -> Ran {
         let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls/ca.pem");
@@ -95,8 +96,8 @@ fn ran(output: &Output) -> Ran {
     ran
 }
 
-/// An address where nobody listens.
-pub fn nobody() -> String {
+/// Returns an address where no program listens.
+pub fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
