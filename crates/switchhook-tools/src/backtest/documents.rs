@@ -107,7 +107,7 @@ fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
 /// Returns the values of `call.*` that the store keeps.
 fn call_values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let history: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
+    let history: CallHistory = serde_json::from_str(&call.history).unwrap_or_default();
     let leg = history.legs.first();
     let start = history.legs.iter().filter_map(|leg| leg.created_us).min();
     let end = history.legs.iter().filter_map(|leg| leg.ended_us).max();

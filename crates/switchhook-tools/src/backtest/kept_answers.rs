@@ -105,7 +105,7 @@ impl PreviousAnswer {
     }
 
     fn answer(&self) -> Result<RecordedEvent, &'static str> {
-        let reason = self.reason.as_deref().map(Reason::named);
+        let reason = self.reason.as_deref().map(Reason::from_word);
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
         };

@@ -125,7 +125,7 @@ impl ExpectedRecordings {
     #[must_use]
     pub fn of(recordings: &Recordings) -> Self {
         Self {
-            switch_folder: recordings.folder.switch.clone(),
+            switch_folder: recordings.folder.on_switch.clone(),
             sample: recordings.sample(),
         }
     }

@@ -16,7 +16,7 @@ pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings
         );
     }
     judge_durability(found, findings);
-    match found.closed_tables.join(", ") {
+    match found.inaccessible_tables.join(", ") {
         names if names.is_empty() => {
             findings.ok("privileges", "every table can be read and written")
         }
@@ -70,7 +70,7 @@ mod tests {
             syncs: true,
             is_standby: false,
             now_ms: 1_000,
-            closed_tables: Vec::new(),
+            inaccessible_tables: Vec::new(),
         }
     }
 
@@ -101,7 +101,7 @@ mod tests {
         };
         assert_eq!(worst(&standby), Some(("server", Level::Fault)));
         let closed = DatabaseServer {
-            closed_tables: vec!["leg".into()],
+            inaccessible_tables: vec!["leg".into()],
             ..server()
         };
         assert_eq!(worst(&closed), Some(("privileges", Level::Fault)));

@@ -27,7 +27,7 @@ const SAMPLED_ENTRIES: usize = 1_000;
 impl Recordings {
     /// Returns the name of a file in the folder, to ask the switch whether it sees the same file.
     pub(super) fn sample(&self) -> Option<String> {
-        let entries = fs::read_dir(&self.folder.here).ok()?.take(SAMPLED_ENTRIES);
+        let entries = fs::read_dir(&self.folder.local).ok()?.take(SAMPLED_ENTRIES);
         let names = entries.filter_map(|entry| {
             let entry = entry.ok()?;
             let name = entry.file_name().into_string().ok()?;
@@ -43,7 +43,7 @@ impl Recordings {
 
 pub(super) async fn examine(recordings: &Recordings, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("recordings");
-    judge_folder(recordings.key, &recordings.folder.here, &mut findings);
+    judge_folder(recordings.key, &recordings.folder.local, &mut findings);
     if let Some(target) = &recordings.target {
         match timeout(within, target.probe()).await {
             Ok(Ok(())) => findings.ok(
@@ -89,8 +89,8 @@ mod tests {
         let of = |here: &Path| Recordings {
             key: "serve.folder",
             folder: Folder {
-                here: here.into(),
-                switch: "/rec".into(),
+                local: local.into(),
+                on_switch: "/rec".into(),
             },
             target: None,
         };

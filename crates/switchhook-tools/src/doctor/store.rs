@@ -164,14 +164,14 @@ mod tests {
     async fn a_store_that_serve_has_not_made_yet_is_no_fault() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("x.db").display());
-        let found = examine(&StoreOptions::new(&url, Role::Beside)).await;
+        let found = examine(&StoreOptions::new(&url, Role::Command)).await;
         assert_eq!(found[0].level, Level::Note, "{found:?}");
         std::fs::write(
             folder.path().join("x.db"),
             "not a database, and long enough",
         )
         .unwrap();
-        let found = examine(&StoreOptions::new(&url, Role::Beside)).await;
+        let found = examine(&StoreOptions::new(&url, Role::Command)).await;
         assert_eq!(found[0].level, Level::Fault, "{found:?}");
         assert!(found[0].cure.is_some());
     }

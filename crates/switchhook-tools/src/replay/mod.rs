@@ -79,7 +79,7 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, Re
     };
     let built = service::compile(config);
     let built = built.map_err(|faults| ReplayError::Config(faults.to_string()))?;
-    play_compiled(recording, &built.widgets)
+    play_compiled(recording, &built.tasks)
 }
 
 /// Plays a call again with compiled webhooks.
@@ -113,16 +113,16 @@ async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, Repl
             &recording.header.webhook,
             Arc::<RecordedAnswerer>::clone(&script),
         );
-        let task = WebhookTask::answered_by(name, own, tasks.so_far.clone());
+        let task = WebhookTask::answered_by(name, own, tasks.document_format.clone());
         let task = task.map_err(|error| ReplayError::InvalidCall(error.to_string()))?;
         by_name.insert(name.clone(), Arc::new(task));
     }
     let tasks = WebhookTasks {
-        client: tasks.client.clone().scripted(script),
+        client: tasks.client.clone().with_outcome_source(script),
         by_name,
         tenants: Arc::clone(&tasks.tenants),
         settings: tasks.settings.clone(),
-        so_far: tasks.so_far.clone(),
+        document_format: tasks.document_format.clone(),
     };
     let options = CallControlOptions {
         music_after: recording.music_after(&times),

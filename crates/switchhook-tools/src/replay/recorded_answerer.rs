@@ -89,7 +89,7 @@ fn code_result(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
     };
     if let Some(reason) = reason {
         let detail = detail.clone().unwrap_or_default();
-        return Err(Failure::new(Reason::named(reason), detail));
+        return Err(Failure::new(Reason::from_word(reason), detail));
     }
     let mapped = mapped.iter().map(|(name, text)| Mapped {
         name: name.clone(),
@@ -125,7 +125,7 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
         content_type: content_type.clone(),
         whole: *whole,
     };
-    let reason = reason.as_deref().map(Reason::named);
+    let reason = reason.as_deref().map(Reason::from_word);
     let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
     let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
     let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());
