@@ -130,7 +130,7 @@ impl Calls {
     pub async fn start(music_after: Duration, sections: &str) -> Self {
         let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
         let config = config(folder.path(), receiver.address, sections);
-        let tasks = compile(&config).unwrap().tasks;
+        let tasks = compile(&config).unwrap();
         let (desk, left) = unbounded_channel();
         let options = CallControlOptions {
             music_after,

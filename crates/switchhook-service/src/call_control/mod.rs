@@ -1,7 +1,7 @@
 //! Calls that a dialplan hands over, on hold until their webhook has answered.
 //!
 //! They arrive in two ways. `socket` accepts the connections of FreeSWITCH's `socket` application,
-//! one for each call, and `opening` reads their channel. [`park`] learns over port 8021 which calls
+//! one for each call, and `opening` reads their channel. `park` learns over port 8021 which calls
 //! are parked for this service, and controls all of them on that one connection. Both then share
 //! `decision` (which webhook, or which [`Answerer`]), `call_task` (the table of
 //! [`switchhook_core::session`], run over a `call_connection`), `hold` (what the caller hears),

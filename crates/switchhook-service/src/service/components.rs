@@ -141,8 +141,26 @@ pub(super) fn cdr_posts(config: &Config, posted_cdrs: PostedCdrs) -> CdrEndpoint
     }
 }
 
+/// Starts taking calls, from the socket port and from parking. Returns the task, which ends when the
+/// last call has left after `stop`, and the health of each park listener.
+pub(super) fn start_calls(
+    config: &Config,
+    call_control: &Arc<CallControl>,
+    listener: TcpListener,
+    stop: &CancellationToken,
+) -> (JoinHandle<()>, Vec<(String, Health)>) {
+    let (park_listeners, health) = park_listeners(config, call_control);
+    let calls = take_calls(
+        Arc::clone(call_control),
+        listener,
+        park_listeners,
+        stop.clone(),
+    );
+    (tokio::spawn(calls), health)
+}
+
 /// Returns a listener for each switch that parks calls for this service, and their health.
-pub(super) fn park_listeners(
+fn park_listeners(
     config: &Config,
     call_control: &Arc<CallControl>,
 ) -> (Vec<ParkListener>, Vec<(String, Health)>) {
@@ -155,9 +173,7 @@ pub(super) fn park_listeners(
     listeners.unzip()
 }
 
-/// Takes calls from the socket port and from parking until `stop`. Returns when the last call has
-/// left.
-pub(super) async fn take_calls(
+async fn take_calls(
     call_control: Arc<CallControl>,
     listener: TcpListener,
     park_listeners: Vec<ParkListener>,

@@ -42,12 +42,13 @@ use crate::documents::DocumentBuilder;
 use crate::follow::Password;
 use crate::limits;
 use crate::outbox::Endpoints;
+use crate::traces::TracesHandle;
 use switchhook_admin::config_summary::ConfigSummaries;
 use switchhook_admin::http;
 use switchhook_admin::live_calls::LiveCalls;
 use switchhook_admin::state::{self, AdminState};
 use switchhook_core::mask::Mask;
-use switchhook_store::{Role, Store, StoreOptions};
+use switchhook_store::{Role, Store, StoreError, StoreOptions};
 use switchhook_webhook::breakers::Breakers;
 
 pub use crate::documents::public_url::{recordings_folder, target};
@@ -127,11 +128,7 @@ impl Service {
         let documents = DocumentBuilder::new(config, &tasks, Arc::clone(&live_calls))?;
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
-        let store = Store::open(StoreOptions {
-            instance_id: instance_id::of(http_address),
-            ..store_options(config, Role::Serve)
-        });
-        let store = store.await?;
+        let store = open_store(config, http_address).await?;
         let recording_server = RecordingServer::start(config).await?;
         // Last of the steps that can fail: from here on, every connection is served.
         let esl_listener = listeners::bind("[listen] esl", config.listen.esl).await?;
@@ -151,24 +148,14 @@ impl Service {
         let followers = components::start_followers(config, &store, &documents, &stop_follow);
 
         let call_control = CallControl::new(
-            CallControlOptions {
-                traces: traces.clone(),
-                live_calls: Arc::clone(&live_calls),
-                breakers: Arc::clone(&breakers),
-                ..options::call_control(config)
-            },
+            call_control_options(config, &live_calls, &breakers, traces),
             tasks,
             Arc::new(StorePersistence::new(store.clone())),
         );
         let call_control = Arc::new(call_control.with_verifier(followers.call_verifier(config)));
         let esl = listeners::local_address(&esl_listener, "[listen] esl")?;
-        let (park_listeners, parked_health) = components::park_listeners(config, &call_control);
-        let calls = tokio::spawn(components::take_calls(
-            Arc::clone(&call_control),
-            esl_listener,
-            park_listeners,
-            stop_calls.clone(),
-        ));
+        let (calls, parked_health) =
+            components::start_calls(config, &call_control, esl_listener, &stop_calls);
 
         let others = followers.health.into_iter().chain(parked_health);
         let others = others.chain(publisher.health());
@@ -300,6 +287,30 @@ impl Service {
             Err(_) => pages.abort(),
         }
         info!("stopped");
+    }
+}
+
+/// Opens the store under the id of this instance.
+async fn open_store(config: &Config, http_address: SocketAddr) -> Result<Store, StoreError> {
+    Store::open(StoreOptions {
+        place: instance_id::of(http_address),
+        ..store_options(config, Role::Serve)
+    })
+    .await
+}
+
+/// Returns the options of the call control, with what it shares with other components.
+fn call_control_options(
+    config: &Config,
+    live_calls: &Arc<LiveCalls>,
+    breakers: &Arc<Breakers>,
+    traces: &TracesHandle,
+) -> CallControlOptions {
+    CallControlOptions {
+        traces: traces.clone(),
+        live_calls: Arc::clone(live_calls),
+        breakers: Arc::clone(breakers),
+        ..options::call_control(config)
     }
 }
 

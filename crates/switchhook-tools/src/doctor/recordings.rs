@@ -89,7 +89,7 @@ mod tests {
         let of = |here: &Path| Recordings {
             key: "serve.folder",
             folder: Folder {
-                local: local.into(),
+                local: here.into(),
                 on_switch: "/rec".into(),
             },
             target: None,

@@ -77,9 +77,9 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, Re
             &own
         }
     };
-    let built = service::compile(config);
-    let built = built.map_err(|faults| ReplayError::Config(faults.to_string()))?;
-    play_compiled(recording, &built.tasks)
+    let tasks = service::compile(config);
+    let tasks = tasks.map_err(|faults| ReplayError::Config(faults.to_string()))?;
+    play_compiled(recording, &tasks)
 }
 
 /// Plays a call again with compiled webhooks.

@@ -56,9 +56,10 @@ async fn a_connection_that_is_cut_is_made_again_and_the_call_goes_on() {
         let (before, after) = bodies.split_at(2);
         stage.switch.alive(&[&uuid(&bodies[0])]);
         stage.switch.play(before);
-        match in_mid_frame {
-            true => stage.switch.cut_within(&after[0]),
-            false => stage.switch.cut(),
+        if in_mid_frame {
+            stage.switch.cut_within(&after[0]);
+        } else {
+            stage.switch.cut();
         }
         stage.switch.followed(2).await;
         stage.switch.play(after);
