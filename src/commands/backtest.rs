@@ -29,8 +29,7 @@ pub fn backtest(path: &Path, args: &Args) -> ExitCode {
 
 async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
-    let built = compile(&config).map_err(|faults| faults.to_string())?;
-    let tasks = built.widgets;
+    let tasks = compile(&config).map_err(|faults| faults.to_string())?;
     for name in &args.webhooks {
         if !tasks.by_name.contains_key(name) {
             let known: Vec<String> = config.webhooks.into_keys().collect();
@@ -101,7 +100,7 @@ async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<
     let filter = CallFilter {
         from_ms: args.since.map(|since| since.ms),
         until_ms: args.until.map(|until| until.ms),
-        kept_only: true,
+        with_responses_only: true,
         ..CallFilter::default()
     };
     let mut next = Some(ReportCursor::default());
@@ -181,7 +180,12 @@ fn change(out: &mut String, changed: &ChangedCall) -> std::fmt::Result {
     Ok(())
 }
 
-fn summary(out: &mut String, name: &str, tested: &WebhookSummary, changed: u64) -> std::fmt::Result {
+fn summary(
+    out: &mut String,
+    name: &str,
+    tested: &WebhookSummary,
+    changed: u64,
+) -> std::fmt::Result {
     let name = printable(name);
     let kinds = [
         (tested.recordings, "recording", "recordings"),
@@ -198,15 +202,15 @@ fn summary(out: &mut String, name: &str, tested: &WebhookSummary, changed: u64) 
         kinds.join(", ")
     };
     writeln!(out, "{name}: {of} tested, {changed} different")?;
-    for (why, count) in &tested.untold {
+    for (why, count) in &tested.not_tested {
         writeln!(out, "  {count} not tested: {}", printable(why))?;
     }
     for path in tested
         .paths
         .iter()
-        .filter(|path| path.matched == 0 && tested.read > 0)
+        .filter(|path| path.matched == 0 && tested.answers_read > 0)
     {
-        let answers = counted(tested.read, "answer", "answers");
+        let answers = counted(tested.answers_read, "answer", "answers");
         writeln!(
             out,
             "  never matched in {answers}: {} = {}",

@@ -23,13 +23,11 @@ pub fn call(path: &Path, args: &Call) -> ExitCode {
 
 async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
-    let tasks = compile(&config)
-        .map_err(|faults| faults.to_string())?
-        .widgets;
+    let tasks = compile(&config).map_err(|faults| faults.to_string())?;
     let channel = webhook_test::channel_headers(vars(&args.vars)?);
-    let test = WebhookTest::of(&tasks, &args.webhook, &channel)
+    let test = WebhookTest::prepare(&tasks, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &tasks))?;
-    super::write_stdout(&match &test.asked {
+    super::write_stdout(&match &test.request {
         Ok(TaskRequest::Request(request)) => format!("{}\n\n", request.redacted().trim_end()),
         // Only a program that embeds the service has answerers in Rust.
         Ok(TaskRequest::Question(_)) => {
@@ -37,7 +35,7 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
         }
         Err(_) => "nothing was sent\n\n".to_owned(),
     })?;
-    let result = test.ask().await;
+    let result = test.run().await;
     super::write_stdout(&text(&result))?;
     Ok(result.outcome.verdict.is_ok())
 }

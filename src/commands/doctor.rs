@@ -13,7 +13,8 @@ use switchhook_service::config::{self, Config};
 use switchhook_service::service::{compile, recordings_folder, store_options, target};
 use switchhook_store::Role;
 use switchhook_tools::doctor::{
-    self, DoctorReport, Finding, ExpectedWebhook, Level, ExpectedSetup, ExpectedRecordings, Recordings, Switch,
+    self, DoctorReport, ExpectedRecordings, ExpectedSetup, ExpectedWebhook, Finding, Level,
+    Recordings, Switch,
 };
 use switchhook_webhook::options::ValueKind;
 
@@ -43,20 +44,20 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
 }
 
 fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, String> {
-    let built = compile(config).map_err(|faults| faults.to_string())?;
+    let tasks = compile(config).map_err(|faults| faults.to_string())?;
     let recordings = recordings(config)?;
-    let plan = ExpectedSetup {
+    let expected = ExpectedSetup {
         recordings: recordings.as_ref().map(ExpectedRecordings::of),
         ..plan(config)
     };
     Ok(doctor::DoctorOptions {
         switches: switches(config),
-        widgets: built.widgets,
-        plan,
+        tasks,
+        expected,
         recordings,
         http: config.listen.http,
-        store: store_options(config, Role::Beside),
-        ask: args.ask,
+        store: store_options(config, Role::Command),
+        send_head: args.ask,
         deadline: *args.timeout,
     })
 }
@@ -96,7 +97,7 @@ fn plan(config: &Config) -> ExpectedSetup {
         for mapping in &webhook.request.response.map {
             write(&mut values, flow_key(&mapping.name), mapping.kind);
         }
-        for name in texts(&webhook.widget.variables) {
+        for name in texts(&webhook.task.variables) {
             write(&mut values, name.to_owned(), ValueKind::Text);
         }
     }
@@ -138,15 +139,15 @@ fn context(route: &Route) -> Option<String> {
 
 fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, ExpectedWebhook) {
     // Without waiting there is no hold music.
-    let music = if webhook.widget.wait_for_response {
-        webhook.widget.hold_music.clone()
+    let music = if webhook.task.wait_for_response {
+        webhook.task.hold_music.clone()
     } else {
         HoldMusic::Silence
     };
     let hooked = ExpectedWebhook {
         timeout: webhook.request.timeout,
         music,
-        is_elsewhere: has_template_host(&webhook.request.url),
+        has_templated_host: has_template_host(&webhook.request.url),
     };
     (name.clone(), hooked)
 }

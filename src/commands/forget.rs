@@ -86,7 +86,7 @@ async fn uploaded(target: Option<&Target>, found: &CallerRecords) -> Result<Vec<
     let Some(target) = target else {
         return Ok(Vec::new());
     };
-    let asked = stream::iter(&found.call_uuids).map(|uuid| target.of_call(uuid));
+    let asked = stream::iter(&found.call_uuids).map(|uuid| target.keys_of_call(uuid));
     let keys: Result<Vec<Vec<String>>, String> = asked.buffered(AT_ONCE).try_collect().await;
     let keys = keys.map_err(|error| format!("{target} cannot be listed: {error}"))?;
     Ok(keys.concat())
@@ -124,7 +124,7 @@ fn listed(found: &CallerRecords, times: &Times) -> String {
     let count = |number: usize| number as u64;
     let mut parts = vec![
         counted(count(found.calls.len()), "call", "calls"),
-        counted(count(found.answers()), "kept answer", "kept answers"),
+        counted(count(found.responses()), "kept answer", "kept responses"),
     ];
     for state in DocumentState::ALL {
         let number = count(found.documents(state));

@@ -30,7 +30,7 @@ async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
             flow: args.flow.clone(),
             from_ms: args.since.map(|since| since.ms),
             until_ms: args.until.map(|until| until.ms),
-            kept_only: args.persisted_only,
+            with_responses_only: args.persisted_only,
         },
         format: args.format.into(),
         tenants: Arc::clone(&context.tenants),

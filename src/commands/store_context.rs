@@ -31,7 +31,7 @@ impl StoreContext {
     /// Fails with what is wrong with the configuration or the store, and the cure.
     pub async fn open(path: &Path) -> Result<Self, String> {
         let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
-        let options = store_options(&config, Role::Beside);
+        let options = store_options(&config, Role::Command);
         let store = Store::open(options)
             .await
             .map_err(|error| error.to_string())?;

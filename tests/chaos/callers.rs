@@ -76,7 +76,7 @@ impl Town {
     /// Waits until so many legs are stored.
     async fn legs(&self, count: usize) {
         let url = format!("sqlite:{}", self.folder.path().join("store.db").display());
-        let store = Store::open(StoreOptions::new(url, Role::Beside))
+        let store = Store::open(StoreOptions::new(url, Role::Command))
             .await
             .unwrap();
         while store.load_legs().await.unwrap().len() < count {

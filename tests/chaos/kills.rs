@@ -319,7 +319,7 @@ impl Lane {
     }
 
     async fn store(&self) -> Store {
-        let options = StoreOptions::new(self.url.clone(), Role::Beside);
+        let options = StoreOptions::new(self.url.clone(), Role::Command);
         Store::open(options).await.unwrap()
     }
 }

@@ -60,7 +60,7 @@ async fn next(store: &Store, endpoint: &str, lease: Duration) -> ClaimedDocument
 /// came of it.
 pub async fn child() {
     let [url, endpoint] = [URL, ENDPOINT].map(|name| std::env::var(name).unwrap());
-    let store = open(&url, Role::Beside).await;
+    let store = open(&url, Role::Command).await;
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
     let mut claimed = None;
     while let Some(order) = orders.next_line().await.unwrap() {
@@ -132,7 +132,7 @@ enum Meanwhile {
 }
 
 async fn stops(url: String, number: usize, stops: usize) -> usize {
-    let store = open(&url, Role::Beside).await;
+    let store = open(&url, Role::Command).await;
     let endpoint = format!("worker-{number}");
     let mut worker = Worker::start(&url, &endpoint);
     let mut random = dice::of("leases", number);

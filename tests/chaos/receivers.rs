@@ -173,7 +173,7 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
     // The program writes all the time.
     let patient = StoreOptions {
         busy_timeout: PATIENT,
-        ..StoreOptions::new(url, Role::Beside)
+        ..StoreOptions::new(url, Role::Command)
     };
     let store = Store::open(patient).await.unwrap();
     for case in cases {

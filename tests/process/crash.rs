@@ -78,7 +78,7 @@ impl Harness {
     /// Opens the store as a command beside the service does.
     async fn store(&self) -> Store {
         let file = self.folder.path().join("store.db");
-        let options = StoreOptions::new(format!("sqlite:{}", file.display()), Role::Beside);
+        let options = StoreOptions::new(format!("sqlite:{}", file.display()), Role::Command);
         Store::open(options).await.unwrap()
     }
 }

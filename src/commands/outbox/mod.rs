@@ -12,7 +12,7 @@ use switchhook_service::outbox;
 use switchhook_store::DocumentFilter;
 
 use super::store_context::StoreContext;
-use crate::cli::operator::{DocumentFilter, Outbox, Resume};
+use crate::cli::operator::{DocumentFilter as FilterArgs, Outbox, Resume};
 
 /// Runs a command over the outbox.
 ///
@@ -43,7 +43,7 @@ async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     }
 }
 
-fn filter(filter: &DocumentFilter) -> DocumentFilter {
+fn filter(filter: &FilterArgs) -> DocumentFilter {
     DocumentFilter {
         ids: Vec::new(),
         states: filter.state.clone(),

@@ -167,7 +167,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
             hangup_cause: "16".into(),
             incomplete: false,
         }),
-        story: String::new(),
+        history: String::new(),
         unpublished: None,
     }
 }

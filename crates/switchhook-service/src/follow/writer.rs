@@ -252,7 +252,7 @@ mod tests {
             channels: Vec::new(),
             documents: Vec::new(),
             summary: None,
-            story: String::new(),
+            history: String::new(),
             unpublished: None,
         }))
     }

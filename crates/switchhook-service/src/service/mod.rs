@@ -293,7 +293,7 @@ impl Service {
 /// Opens the store under the id of this instance.
 async fn open_store(config: &Config, http_address: SocketAddr) -> Result<Store, StoreError> {
     Store::open(StoreOptions {
-        place: instance_id::of(http_address),
+        instance_id: instance_id::of(http_address),
         ..store_options(config, Role::Serve)
     })
     .await

@@ -128,7 +128,7 @@ async fn a_target_is_tried_and_a_calls_objects_are_deleted() {
     }
     service.stop().await;
     let calls = target(of(KEY_ID), "calls");
-    let keys = calls.of_call("u1").await.unwrap();
+    let keys = calls.keys_of_call("u1").await.unwrap();
     assert_eq!(keys, ["calls/u1/a.wav"]);
     calls.delete(&keys).await.unwrap();
     assert_eq!(s3.objects(), ["acme/calls/u1-2/b.wav"]);
@@ -147,7 +147,7 @@ async fn what_is_uploaded_of_a_caller_who_is_forgotten_meanwhile_is_taken_back()
         sleep(Duration::from_millis(20)).await;
     }
     let url = format!("sqlite:{}", stage.folder.path().join("store.db").display());
-    let store = Store::open(StoreOptions::new(url, Role::Beside))
+    let store = Store::open(StoreOptions::new(url, Role::Command))
         .await
         .unwrap();
     let caller = Caller::new("919879072567").unwrap();

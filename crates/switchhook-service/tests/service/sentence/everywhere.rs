@@ -31,7 +31,7 @@ async fn a_failures_sentence_is_the_same_wherever_it_is_told() {
     let place = Place::set().await;
     let config = place.config(WEBHOOKS);
     let service = place.serve(&config).await;
-    let store = Store::open(store_options(&config, Role::Beside));
+    let store = Store::open(store_options(&config, Role::Command));
     let store = store.await.unwrap();
     let mut reasons = Vec::new();
     for (webhook, parked) in [

@@ -178,7 +178,7 @@ async fn a_request_in_the_background_outlives_a_receiver_that_is_down() {
 /// Waits until the first attempt has failed.
 async fn refused_once(running: &Running) {
     let store = running.folder.path().join("store.db");
-    let options = StoreOptions::new(format!("sqlite:{}", store.display()), Role::Beside);
+    let options = StoreOptions::new(format!("sqlite:{}", store.display()), Role::Command);
     let store = Store::open(options).await.unwrap();
     loop {
         let rows = store.documents(&Default::default(), 10).await.unwrap();
@@ -201,7 +201,7 @@ async fn a_kept_answer_is_in_the_store_for_reports() {
         service, folder, ..
     } = running;
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let store = Store::open(StoreOptions::new(url, Role::Beside))
+    let store = Store::open(StoreOptions::new(url, Role::Command))
         .await
         .unwrap();
     let filter = CallFilter::default();
@@ -214,7 +214,7 @@ async fn a_kept_answer_is_in_the_store_for_reports() {
     };
     let variables = &calls[0].responses[0].variables;
     assert_eq!(variables["flow.key.name"], "Ann");
-    let names = store.kept_names(&filter).await.unwrap();
+    let names = store.persisted_names(&filter).await.unwrap();
     assert!(
         names.contains(&("lookup".into(), "flow.key.name".into())),
         "{names:?}"

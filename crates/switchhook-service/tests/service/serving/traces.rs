@@ -191,7 +191,7 @@ async fn a_document_that_another_process_delivers_later_is_in_the_calls_trace() 
     let later = Collector::start().await;
     let config = place.config(&sections(&later.section()));
     let service = place.serve(&config).await;
-    let store = Store::open(store_options(&config, Role::Beside))
+    let store = Store::open(store_options(&config, Role::Command))
         .await
         .unwrap();
     retry(&store, &RetryOptions::default()).await.unwrap();
