@@ -1,6 +1,7 @@
 //! What the store holds of one caller, and who that is: a number, however it is written.
 
 use serde::Deserialize;
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
 use super::model::State;
 
@@ -93,7 +94,7 @@ pub struct Found {
 }
 
 /// A call of a caller.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundCall {
     pub(super) id: i64,
     /// Unique-ID of its first leg.
@@ -104,6 +105,24 @@ pub struct FoundCall {
     pub caller: String,
     /// Who was called.
     pub called: String,
+}
+
+impl<'r, R> FromRow<'r, R> for FoundCall
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            call_uuid: row.try_get("call_uuid")?,
+            started_ms: row.try_get("started_ms")?,
+            caller: row.try_get("caller")?,
+            called: row.try_get("called")?,
+        })
+    }
 }
 
 impl Found {
@@ -147,7 +166,6 @@ pub enum Scrubbed {
 }
 
 /// A row that has the clue in it, or belongs to a call that is about the caller.
-#[derive(sqlx::FromRow)]
 pub(super) struct Suspect {
     pub(super) id: i64,
     /// Of a document, as the store writes it.
@@ -158,6 +176,25 @@ pub(super) struct Suspect {
     pub(super) text: Vec<u8>,
 }
 
+impl<'r, R> FromRow<'r, R> for Suspect
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
+    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            state: row.try_get("state")?,
+            channel: row.try_get("channel")?,
+            text: row.try_get("text")?,
+        })
+    }
+}
+
 impl Suspect {
     /// Of a document.
     pub(super) fn state(&self) -> Option<State> {
@@ -166,11 +203,24 @@ impl Suspect {
 }
 
 /// A call that has the clue in it.
-#[derive(sqlx::FromRow)]
 pub(super) struct SuspectCall {
-    #[sqlx(flatten)]
     pub(super) call: FoundCall,
     pub(super) story: String,
+}
+
+impl<'r, R> FromRow<'r, R> for SuspectCall
+where
+    R: Row,
+    &'static str: ColumnIndex<R>,
+    FoundCall: FromRow<'r, R>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            call: FoundCall::from_row(row)?,
+            story: row.try_get("story")?,
+        })
+    }
 }
 
 /// Of a story, what says who and which channels.

@@ -29,6 +29,7 @@ mod deliveries;
 mod error;
 mod forget;
 mod leases;
+mod migrations;
 mod model;
 mod ops;
 mod postgres;

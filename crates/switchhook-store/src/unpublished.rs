@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use sqlx::{ColumnIndex, Decode, FromRow, Type};
+
 use super::clock::between;
 use super::model::{Published, Unpublished};
 use super::{Store, StoreError, ops};
 
 /// A call that waits, of either database.
-#[derive(sqlx::FromRow)]
 pub(super) struct Row {
     id: i64,
     switch: String,
@@ -17,6 +18,26 @@ pub(super) struct Row {
     inserted_ms: i64,
     until_ms: i64,
     json: String,
+}
+
+impl<'r, R> FromRow<'r, R> for Row
+where
+    R: sqlx::Row,
+    &'static str: ColumnIndex<R>,
+    i64: Decode<'r, R::Database> + Type<R::Database>,
+    String: Decode<'r, R::Database> + Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            switch: row.try_get("switch")?,
+            call_uuid: row.try_get("call_uuid")?,
+            created_us: row.try_get("created_us")?,
+            inserted_ms: row.try_get("inserted_ms")?,
+            until_ms: row.try_get("until_ms")?,
+            json: row.try_get("json")?,
+        })
+    }
 }
 
 impl Row {

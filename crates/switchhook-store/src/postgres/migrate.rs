@@ -4,15 +4,13 @@
 //! Not with sqlx's own runner: its lock belongs to a session and its statements have
 //! names, and behind a pooler in transaction mode there are neither.
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Executor as _, Row as _};
 
 use super::connect::Location;
 use super::sql::sql;
 use crate::StoreError;
-
-static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
+use crate::migrations::POSTGRES as MIGRATOR;
 
 /// Which migrations this database has had. A name of its own: it may be shared.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS switchhook_migration (
