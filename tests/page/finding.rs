@@ -53,7 +53,7 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
     let uuid = stage.call(RECORDED, 200, "<html>down").await;
     // What is kept is stored a moment later.
     let address = stage.url(&format!("/calls/{uuid}"));
-    while !reqwest::get(&address)
+    while !test_support::http::get(&address)
         .await
         .unwrap()
         .text()
@@ -167,7 +167,7 @@ async fn a_call_that_asked_no_webhook_says_so() {
     let stage = Stage::new().await;
     stage.failed(RECORDED).await;
     let page = async |path: &str| {
-        let answer = reqwest::get(stage.url(path)).await.unwrap();
+        let answer = test_support::http::get(stage.url(path)).await.unwrap();
         answer.text().await.unwrap()
     };
     let link = regex::Regex::new(r"/calls/[0-9a-f-]{36}").unwrap();

@@ -149,7 +149,7 @@ async fn without_scripts_everything_can_be_read() {
     // The store hears of the delivery a moment after the receiver.
     let (headers, text) = loop {
         let url = stage.url(&format!("/calls/{uuid}"));
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = test_support::http::get(url).await.unwrap();
         let headers = answer.headers().clone();
         let text = answer.text().await.unwrap();
         if !text.contains("being tried") {
@@ -179,7 +179,7 @@ async fn without_scripts_everything_can_be_read() {
 
 /// What the page says at a path, read without a browser.
 async fn read(stage: &Stage, path: &str) -> String {
-    let answer = reqwest::get(stage.url(path)).await.unwrap();
+    let answer = test_support::http::get(stage.url(path)).await.unwrap();
     answer.text().await.unwrap()
 }
 

@@ -33,4 +33,4 @@ pub use client::{Answered, Client, Script, judge};
 pub use compile::{Fault, Webhook};
 pub use request::{Call, Prepared};
 pub use resolve::{Names, SystemNames};
-pub use tls::Secured;
+pub use tls::{Secured, client_builder};

@@ -18,6 +18,7 @@ use super::message::{self, Bundle};
 use super::{CannotStart, Options};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
+use switchhook_webhook::client_builder;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
@@ -67,7 +68,8 @@ impl Exporter {
         waiting: mpsc::Receiver<Span>,
     ) -> Result<Self, CannotStart> {
         // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
-        let http = Client::builder()
+        let http = client_builder().map_err(|fault| CannotStart(fault.what))?;
+        let http = http
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .timeout(DEADLINE)

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -53,7 +54,15 @@ pub async fn handle(listener: TcpListener, webhook: SocketAddr, http: Http) -> i
 }
 
 fn client() -> io::Result<reqwest::Client> {
+    // It asks a webhook on loopback without TLS, yet reqwest wants a configuration.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent("switchhook-null")
         .pool_max_idle_per_host(KEPT)
         .no_proxy()

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
+use switchhook_webhook::client_builder;
 
 /// What `/readyz` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// What a page did, and its text.
 async fn ask(place: SocketAddr, page: &str, within: Duration) -> (Heard, String) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(within)
-        .build();
-    let Ok(client) = client else {
+    let builder = client_builder().ok();
+    let client = builder.and_then(|builder| builder.no_proxy().timeout(within).build().ok());
+    let Some(client) = client else {
         return (Heard::Nothing, String::new());
     };
     match client.get(format!("http://{place}/{page}")).send().await {

@@ -18,6 +18,7 @@ use url::Url;
 
 use super::{Kind, LINK, Link, Options, Target, said};
 use crate::recordings::template;
+use switchhook_webhook::client_builder;
 
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -203,7 +204,13 @@ struct Connector(reqwest::Client);
 impl Connector {
     fn new(endpoint: Option<&Url>) -> Result<Self, TargetError> {
         // The target is the operator's, and not of a call's choosing: [egress] is not asked.
-        let client = reqwest::Client::builder()
+        let failed = |what| TargetError {
+            key: "to",
+            what,
+            cure: "see whether the system has certificates of authorities",
+        };
+        let builder = client_builder().map_err(|fault| failed(fault.what))?;
+        let client = builder
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .https_only(!is_plain(endpoint))
@@ -211,11 +218,7 @@ impl Connector {
             .timeout(REQUEST)
             .no_proxy()
             .build();
-        client.map(Self).map_err(|error| TargetError {
-            key: "to",
-            what: error.to_string(),
-            cure: "see whether the system has certificates of authorities",
-        })
+        client.map(Self).map_err(|error| failed(error.to_string()))
     }
 }
 
