@@ -97,7 +97,7 @@ async fn canned(webhook: SocketAddr, kept: &Mutex<Vec<TcpStream>>, lead: &str) -
     };
     let length = BODY.len();
     let request = format!(
-        "POST /lookup?lead={lead} HTTP/1.1\r\nhost: {webhook}\r\nuser-agent: switchhook-null\r\naccept: */*\r\naccept-encoding: gzip, br, zstd, deflate\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{BODY}"
+        "POST /lookup?lead={lead} HTTP/1.1\r\nhost: {webhook}\r\nuser-agent: switchhook-null\r\naccept: */*\r\naccept-encoding: gzip,deflate\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{BODY}"
     );
     stream.write_all(request.as_bytes()).await?;
     drop(request);
