@@ -26,6 +26,10 @@ mod attend;
 mod engine;
 mod folder;
 pub mod shelf;
+#[cfg(feature = "uploads")]
+mod target;
+#[cfg(not(feature = "uploads"))]
+#[path = "target/without.rs"]
 mod target;
 
 use std::collections::BTreeMap;

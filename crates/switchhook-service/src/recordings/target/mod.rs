@@ -22,8 +22,7 @@ use object_store::{
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-pub use open::TargetError;
-pub use options::{Kind, Options};
+pub use options::{Kind, Options, TargetError};
 
 use super::{Folder, Seen, Trouble, encoded};
 

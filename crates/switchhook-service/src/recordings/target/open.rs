@@ -16,7 +16,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect;
 use url::Url;
 
-use super::{Kind, LINK, Link, Options, Target, said};
+use super::{Kind, LINK, Link, Options, Target, TargetError, said};
 use crate::recordings::template;
 use switchhook_webhook::client_builder;
 
@@ -27,18 +27,6 @@ const REQUEST: Duration = Duration::from_secs(120);
 /// A target that fails is asked again at once; then later, with other calls in between.
 const RETRIES: usize = 2;
 const RETRY: Duration = Duration::from_secs(10);
-
-/// Why a target cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {cure}")]
-pub struct TargetError {
-    /// The setting, without its section.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub what: String,
-    /// What to do.
-    pub cure: &'static str,
-}
 
 /// A target of either kind: some sign links.
 type Opened = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);

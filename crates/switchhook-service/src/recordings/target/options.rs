@@ -28,6 +28,18 @@ pub struct Options {
     pub at_once: usize,
 }
 
+/// Why a target cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}; {cure}")]
+pub struct TargetError {
+    /// The setting, without its section.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub what: String,
+    /// What to do.
+    pub cure: &'static str,
+}
+
 /// A kind of target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
