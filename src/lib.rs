@@ -20,21 +20,21 @@
 //! | [`eslclient`] | the Event Socket, both ways; knows nothing of webhooks |
 //! | [`webhook`] | one HTTP request: templates, egress rule, one deadline, what the answer says |
 //! | [`store`] | what is remembered, in SQLite or PostgreSQL; every write acknowledged after its commit |
-//! | [`takeover`] | calls that the switch hands over, to a socket or parked, on hold until their webhook has answered |
+//! | [`call_control`] | calls that the switch hands over, to a socket or parked, on hold until their webhook has answered |
 //! | [`follow`] | port 8021 of every switch: the events of every leg, and the CDRs of what ended unseen |
 //! | [`outbox`], [`retry`], [`signing`] | deliveries: leases, the schedule, Standard Webhooks |
 //! | [`recordings`] | where a call's recordings can be fetched: served, or uploaded; the wait until they can be |
 //! | [`report`] | calls and kept answers as table, CSV, JSON |
 //! | [`ops`] | health, metrics and the operator's page over HTTP |
 //! | [`breakers`] | webhooks that fail in a row and are left alone for a while |
-//! | [`metric_names`], [`board`] | the names of what is counted; what goes on now and has just ended |
+//! | [`metric_names`], [`live_calls`] | the names of what is counted; what goes on now and has just ended |
 //! | [`traces`] | what a call went through, as OpenTelemetry spans for a collector |
 //! | [`recorder`], [`replay`], [`backtest`] | what was said in a call, in one file; the same call again in virtual time; a changed configuration over what is kept |
 //! | [`lab`] | a simulated FreeSWITCH, a webhook that fails in every way, a load generator |
 //! | [`config`] | `switchhook.toml`, every fault with its line |
 //! | [`service`] | puts the parts together, starts and drains them |
 //!
-//! Imports run one way: the program -> `service` -> {`takeover`, `follow`, `outbox`,
+//! Imports run one way: the program -> `service` -> {`call_control`, `follow`, `outbox`,
 //! `recordings`, `ops`, `lab`} -> {`webhook`, `store`, `eslclient`} -> `call`, which imports nothing of the crate.
 //! Only `service` and the program read [`config::Config`]; a part takes its own options.
 //! (`config` borrows the parts' plain option types, so that there is one of each.)
@@ -42,14 +42,14 @@
 //! # As a library
 //!
 //! A program of your own can answer calls in Rust instead of HTTP, with everything else of the
-//! service around it: an [`takeover::Answerer`] has a name, as a webhook has.
+//! service around it: an [`call_control::Answerer`] has a name, as a webhook has.
 //!
 //! ```
 //! use std::sync::Arc;
 //! use switchhook::call::outcome::{Failure, Mapped, Reason};
 //! use switchhook::config::Config;
 //! use switchhook::service::{Answerers, Service};
-//! use switchhook::takeover::{Answer, Answerer, Question};
+//! use switchhook::call_control::{Answer, Answerer, Question};
 //!
 //! struct Lookup;
 //!
@@ -95,10 +95,10 @@
 //! end, and closes the store.
 
 pub use eslclient;
-pub use switchhook_admin::{self as ops, board};
+pub use switchhook_admin::{self as ops, live_calls};
 pub use switchhook_core::{self as call, clock, health, metric_names, secret};
 pub use switchhook_service::{
-    config, follow, outbox, recorder, recordings, report, retry, service, takeover, traces,
+    call_control, config, follow, outbox, recorder, recordings, report, retry, service, traces,
 };
 pub use switchhook_sim as lab;
 pub use switchhook_store as store;

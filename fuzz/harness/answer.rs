@@ -7,7 +7,7 @@ use eslclient::Command;
 use switchhook_core::outcome::{Outcome, Phases};
 use switchhook_core::variables::{Names, Plan};
 use switchhook_webhook::answer::Answer;
-use switchhook_webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
+use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
@@ -47,7 +47,7 @@ pub fn run(data: &[u8]) {
 
 fn options(form: u8, path: &str) -> ResponseOptions {
     let kinds = [ResponseType::Json, ResponseType::Xml, ResponseType::Text];
-    let made_of = [Kind::Text, Kind::Word, Kind::Digits];
+    let made_of = [ValueKind::Text, ValueKind::Word, ValueKind::Digits];
     ResponseOptions {
         kind: kinds[usize::from(form % 3)],
         map: vec![Mapping {
@@ -60,15 +60,15 @@ fn options(form: u8, path: &str) -> ResponseOptions {
     }
 }
 
-fn fits(kind: Kind, text: &str) -> bool {
+fn fits(kind: ValueKind, text: &str) -> bool {
     let made_of = |extra: &str, letters: bool| {
         text.chars()
             .all(|c| c.is_ascii_digit() || letters && c.is_ascii_alphabetic() || extra.contains(c))
     };
     match kind {
-        Kind::Text => true,
-        Kind::Word => made_of("_.-", true) && text.len() <= 64 && !text.is_empty(),
-        Kind::Digits => made_of("+*#", false) && text.len() <= 32 && !text.is_empty(),
+        ValueKind::Text => true,
+        ValueKind::Word => made_of("_.-", true) && text.len() <= 64 && !text.is_empty(),
+        ValueKind::Digits => made_of("+*#", false) && text.len() <= 32 && !text.is_empty(),
     }
 }
 

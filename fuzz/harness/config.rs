@@ -4,13 +4,13 @@
 use std::io;
 use std::path::Path;
 
-use switchhook_service::config::{Config, Surroundings};
+use switchhook_service::config::{Config, Environment};
 
 const SECRET: &str = "whsec_Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5LXN0YXBsZQ==";
 
 struct Around;
 
-impl Surroundings for Around {
+impl Environment for Around {
     fn variable(&self, name: &str) -> Option<String> {
         (!name.is_empty()).then(|| SECRET.to_owned())
     }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use switchhook::backtest::{Backtest, Changed, Report, Tested};
+use switchhook::backtest::{Backtest, BacktestReport, Changed, Tested};
+use switchhook::call_control::WebhookTasks;
 use switchhook::config::Config;
 use switchhook::replay::Recording;
 use switchhook::service::compile;
 use switchhook::store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
-use switchhook::takeover::Widgets;
 
 use super::counted;
 use super::desk::Desk;
@@ -73,10 +73,10 @@ fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
 
 async fn test(
     store: &Store,
-    widgets: &Widgets,
+    widgets: &WebhookTasks,
     args: &Args,
     recordings: Vec<PathBuf>,
-) -> Result<Report, String> {
+) -> Result<BacktestReport, String> {
     let mut test = Backtest::new(widgets, args.webhooks.clone());
     // Time is virtual in a call that is played, so it has a thread without a runtime.
     let played = tokio::task::block_in_place(|| {
@@ -144,7 +144,7 @@ async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Resul
 }
 
 /// For programs.
-fn object(report: &Report) -> Result<String, String> {
+fn object(report: &BacktestReport) -> Result<String, String> {
     let object = serde_json::json!({
         "same": report.changes.is_empty(),
         "changes": report.changes,
@@ -154,7 +154,7 @@ fn object(report: &Report) -> Result<String, String> {
     text.map_or_else(|error| Err(error.to_string()), |text| Ok(text + "\n"))
 }
 
-fn told(report: &Report) -> String {
+fn told(report: &BacktestReport) -> String {
     let mut out = String::new();
     for changed in &report.changes {
         // Writing to a String cannot fail.

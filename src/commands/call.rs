@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use switchhook::call::outcome::Outcome;
+use switchhook::call_control::webhook_test::{self, TestOutcome, WebhookTest};
+use switchhook::call_control::{Asked, WebhookTasks};
 use switchhook::config::Config;
 use switchhook::service::compile;
-use switchhook::takeover::trial::{self, Trial, Tried};
-use switchhook::takeover::{Asked, Widgets};
 
 use crate::cli::Call;
 
@@ -26,8 +26,8 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let widgets = compile(&config)
         .map_err(|faults| faults.to_string())?
         .widgets;
-    let channel = trial::channel(vars(&args.vars)?);
-    let trial = Trial::of(&widgets, &args.webhook, &channel)
+    let channel = webhook_test::channel(vars(&args.vars)?);
+    let trial = WebhookTest::of(&widgets, &args.webhook, &channel)
         .ok_or_else(|| unknown(&args.webhook, &widgets))?;
     super::say(&match &trial.asked {
         Ok(Asked::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
@@ -40,7 +40,7 @@ async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     Ok(tried.outcome.verdict.is_ok())
 }
 
-fn unknown(name: &str, widgets: &Widgets) -> String {
+fn unknown(name: &str, widgets: &WebhookTasks) -> String {
     let mut known: Vec<_> = widgets.by_name.keys().cloned().collect();
     known.sort_unstable();
     super::unknown_webhook(name, &known)
@@ -54,7 +54,7 @@ fn vars(vars: &[String]) -> Result<Vec<(&str, &str)>, String> {
         .collect()
 }
 
-fn shown(tried: &Tried) -> String {
+fn shown(tried: &TestOutcome) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = response(&tried.outcome, &mut out);
@@ -90,7 +90,7 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
 }
 
 /// The variables as the dialplan would see them; the line is among them, last.
-fn table(tried: &Tried, out: &mut String) -> std::fmt::Result {
+fn table(tried: &TestOutcome, out: &mut String) -> std::fmt::Result {
     for (name, value) in &tried.variables {
         writeln!(out, "{name} = {value}")?;
     }

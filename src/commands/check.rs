@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::{self, Config, Fault, Faults, REFERENCE};
+use switchhook::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
 use switchhook::service;
 
 use super::counted;
@@ -45,7 +45,7 @@ fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
     }
 }
 
-fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Result<()> {
+fn say_good(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> io::Result<()> {
     let webhooks = counted(config.webhooks.len() as u64, "webhook", "webhooks");
     let flows = counted(config.flows.len() as u64, "flow", "flows");
     let switches = counted(config.freeswitch.len() as u64, "switch", "switches");
@@ -57,6 +57,6 @@ fn say_good(config: &Config, warnings: &[Fault], out: &mut impl Write) -> io::Re
     Ok(())
 }
 
-fn say_faults(faults: &Faults) -> io::Result<()> {
+fn say_faults(faults: &Diagnostics) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{faults}")
 }

@@ -7,15 +7,15 @@ use std::process::ExitCode;
 
 use switchhook::call::tenants::{Pattern, Route};
 use switchhook::call::variables::{Names, flow_key};
+use switchhook::call_control::HoldMusic;
 use switchhook::config::{self, Config};
 use switchhook::doctor::{
-    self, Finding, Hooked, Level, Plan, Recorded, Recordings, Report, Switch,
+    self, DoctorReport, Finding, Hooked, Level, Plan, Recorded, Recordings, Switch,
 };
 use switchhook::eslclient::Limits;
 use switchhook::service::{compile, recordings_folder, store_options, target};
 use switchhook::store::Role;
-use switchhook::takeover::HoldMusic;
-use switchhook::webhook::options::Kind;
+use switchhook::webhook::options::ValueKind;
 
 use super::counted;
 use crate::cli::Doctor;
@@ -42,14 +42,14 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
     Ok(report.ok)
 }
 
-fn options(config: &Config, args: &Doctor) -> Result<doctor::Options, String> {
+fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, String> {
     let built = compile(config).map_err(|faults| faults.to_string())?;
     let recordings = recordings(config)?;
     let plan = Plan {
         recordings: recordings.as_ref().map(Recorded::of),
         ..plan(config)
     };
-    Ok(doctor::Options {
+    Ok(doctor::DoctorOptions {
         switches: switches(config),
         widgets: built.widgets,
         plan,
@@ -97,7 +97,7 @@ fn plan(config: &Config) -> Plan {
             write(&mut values, flow_key(&mapping.name), mapping.kind);
         }
         for name in texts(&webhook.widget.variables) {
-            write(&mut values, name.to_owned(), Kind::Text);
+            write(&mut values, name.to_owned(), ValueKind::Text);
         }
     }
     Plan {
@@ -118,10 +118,10 @@ fn texts(names: &Names) -> [&str; 2] {
 }
 
 /// A name that one webhook writes text to can hold text.
-fn write(values: &mut BTreeMap<String, Kind>, name: String, kind: Kind) {
+fn write(values: &mut BTreeMap<String, ValueKind>, name: String, kind: ValueKind) {
     let known = values.entry(name).or_insert(kind);
-    if kind == Kind::Text {
-        *known = Kind::Text;
+    if kind == ValueKind::Text {
+        *known = ValueKind::Text;
     }
 }
 
@@ -156,7 +156,7 @@ fn has_template_host(url: &str) -> bool {
     authority.contains("{{") || authority.contains("{%")
 }
 
-fn shown(report: &Report, quiet: bool) -> String {
+fn shown(report: &DoctorReport, quiet: bool) -> String {
     let mut out = String::new();
     let mut subject = "";
     let is_shown = |finding: &&Finding| !quiet || finding.level >= Level::Warning;
@@ -186,7 +186,7 @@ fn mark(level: Level) -> char {
     }
 }
 
-fn summary(report: &Report) -> String {
+fn summary(report: &DoctorReport) -> String {
     let count = |level, one, many| counted(report.count(level) as u64, one, many);
     let faults = count(Level::Fault, "fault", "faults");
     let warnings = count(Level::Warning, "warning", "warnings");

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use switchhook::report::{self, Options, ReportError};
+use switchhook::report::{self, ReportError, ReportOptions};
 use switchhook::store::CallFilter;
 
 use super::desk::Desk;
@@ -25,7 +25,7 @@ pub fn report(path: &Path, args: &Report) -> ExitCode {
 }
 
 async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
-    let options = Options {
+    let options = ReportOptions {
         filter: CallFilter {
             flow: args.flow.clone(),
             from_ms: args.since.map(|since| since.ms),
@@ -34,7 +34,7 @@ async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
         },
         format: args.format.into(),
         tenants: Arc::clone(&desk.tenants),
-        ..Options::default()
+        ..ReportOptions::default()
     };
     let mut out = BufWriter::new(io::stdout());
     let written = report::write(&desk.store, &options, &mut out).await;

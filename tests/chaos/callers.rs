@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use switchhook_sim::switch::CallRecord;
-use switchhook_store::{Options, Role, Store};
+use switchhook_store::{Role, Store, StoreOptions};
 
 use crate::dice;
 use crate::inbox::Answer;
@@ -76,7 +76,9 @@ impl Town {
     /// Waits until so many legs are stored.
     async fn legs(&self, count: usize) {
         let url = format!("sqlite:{}", self.folder.path().join("store.db").display());
-        let store = Store::open(Options::new(url, Role::Beside)).await.unwrap();
+        let store = Store::open(StoreOptions::new(url, Role::Beside))
+            .await
+            .unwrap();
         while store.load_legs().await.unwrap().len() < count {
             tokio::task::yield_now().await;
         }

@@ -5,7 +5,7 @@
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook_store::{Filter, Options, Role, State, Store, StoredLeg};
+use switchhook_store::{Filter, Role, State, Store, StoreOptions, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 
@@ -319,7 +319,7 @@ impl Lane {
     }
 
     async fn store(&self) -> Store {
-        let options = Options::new(self.url.clone(), Role::Beside);
+        let options = StoreOptions::new(self.url.clone(), Role::Beside);
         Store::open(options).await.unwrap()
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
-use switchhook_store::{Claimed, Options, Role, Settled, State, Store, StoreError, Want};
+use switchhook_store::{Claimed, Role, Settled, State, Store, StoreError, StoreOptions, Want};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -31,9 +31,9 @@ const ENDPOINT: &str = "CHAOS_ENDPOINT";
 
 async fn open(url: &str, role: Role) -> Store {
     // Eleven processes write to one file.
-    let patient = Options {
+    let patient = StoreOptions {
         busy_timeout: PATIENT,
-        ..Options::new(url, role)
+        ..StoreOptions::new(url, role)
     };
     Store::open(patient).await.unwrap()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use switchhook_sim::switch::{Call, CallRecord, Left};
-use switchhook_store::{DocumentRow, Filter, Options, Role, State, Store};
+use switchhook_store::{DocumentRow, Filter, Role, State, Store, StoreOptions};
 use tokio::time::sleep;
 
 use crate::program::{PATIENT, said};
@@ -171,9 +171,9 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
     let file = town.folder.path().join("store.db");
     let url = format!("sqlite:{}", file.display());
     // The program writes all the time.
-    let patient = Options {
+    let patient = StoreOptions {
         busy_timeout: PATIENT,
-        ..Options::new(url, Role::Beside)
+        ..StoreOptions::new(url, Role::Beside)
     };
     let store = Store::open(patient).await.unwrap();
     for case in cases {

@@ -155,7 +155,7 @@ async fn rests_and_heals(exchange: &Exchange, service: &Service, receiver: &Rece
     for _ in 0..2 {
         assert_eq!(reason(&dial().await).as_deref(), Some("TIMEOUT"));
     }
-    let resting = "switchhook_webhook_resting{webhook=\"frail\"}";
+    let resting = "switchhook_circuit_open{webhook=\"frail\"}";
     service.await_metric(&format!("{resting} 1")).await;
     let line = dial().await;
     assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));

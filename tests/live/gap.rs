@@ -22,7 +22,7 @@ use super::switch::Switch;
 const LEARNT: &str = "learnt_key = \"learnt\"\n";
 
 /// A second service, with a store of its own, that follows all the time.
-async fn witness(switch: &Switch, receiver: &Receiver) -> Service {
+async fn verifier(switch: &Switch, receiver: &Receiver) -> Service {
     receiver.tell("/witness", "");
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/witness", &address, "");
@@ -129,7 +129,7 @@ async fn calls_that_end_while_the_service_is_killed_have_the_documents_of_a_witn
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
     receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = witness(switch, &receiver).await;
+    let _witness = verifier(switch, &receiver).await;
     let address = format!("127.0.0.1:{}", switch.event_socket);
     let more = settings("/calls", &address, &folder_of(switch));
     let mut service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -155,7 +155,7 @@ async fn calls_that_end_while_port_8021_is_cut_off_have_the_documents_of_a_witne
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
     receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = witness(switch, &receiver).await;
+    let _witness = verifier(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let more = settings("/calls", &cable.address, &folder_of(switch));
     let service = Service::start_on_with(switch.service, &receiver, &more).await;
@@ -180,7 +180,7 @@ async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_e
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
     receiver.tell("/lookup", r#"{"customer":{"name":"Anna"}}"#);
-    let _witness = witness(switch, &receiver).await;
+    let _witness = verifier(switch, &receiver).await;
     let helper = Service::start_on(switch.service, &receiver).await;
     let agent = Phone::registered(switch, "1001").await;
     let customer = Phone::new(switch, "4930111").await;
@@ -204,7 +204,7 @@ async fn records_that_the_switch_posts_are_stored_and_told() {
     let exchange = Exchange::enter().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;
-    let _witness = witness(switch, &receiver).await;
+    let _witness = verifier(switch, &receiver).await;
     let cable = Cable::to(switch.event_socket).await;
     let posts = "name = \"fs1\"\njson_cdr_post = true\n\
                  json_cdr_auth = { username = \"fs1\", password = \"of the lab\" }";

@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use switchhook_store::{Filter, Options, Role, Store};
+use switchhook_store::{Filter, Role, Store, StoreOptions};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -78,7 +78,7 @@ impl Stage {
     /// The store, as a command beside the service opens it.
     async fn store(&self) -> Store {
         let file = self.folder.path().join("store.db");
-        let options = Options::new(format!("sqlite:{}", file.display()), Role::Beside);
+        let options = StoreOptions::new(format!("sqlite:{}", file.display()), Role::Beside);
         Store::open(options).await.unwrap()
     }
 }

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook_core::outcome::{Failure, Mapped, Reason};
+use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_service::config::Config;
 use switchhook_service::service::{Answerers, Service, StartError};
-use switchhook_service::takeover::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_sim::switch::{Call, CallRecord, Caller, Cause, Left, Pace, Parked, Switch};
-use switchhook_store::{CallFilter, Options, ReportCursor, Role, Store};
+use switchhook_store::{CallFilter, ReportCursor, Role, Store, StoreOptions};
 use tokio::sync::oneshot;
 
 const CONFIG: &str = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
@@ -182,7 +182,9 @@ async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_
     assert_eq!(variable(&other, "vip"), Some("+05:30"));
     assert!(!other.variables.contains_key("flow.account"));
     service.stop().await;
-    let store = Store::open(Options::new(url, Role::Serve)).await.unwrap();
+    let store = Store::open(StoreOptions::new(url, Role::Serve))
+        .await
+        .unwrap();
     let (mut kept, mut next) = (Vec::new(), Some(ReportCursor::default()));
     while let Some(cursor) = next {
         let (calls, more) = store.report(&CallFilter::default(), cursor).await.unwrap();
@@ -339,7 +341,7 @@ async fn what_code_answers_is_a_span_below_its_widget() {
         .await;
     service.stop().await;
     let spans = collector.trace(&call.uuid, 2).await;
-    let (widget, answer) = (&spans["widget lookup"], &spans["answer"]);
+    let (widget, answer) = (&spans["webhook lookup"], &spans["answer"]);
     // No switch is followed, so that nobody will tell of the call itself.
     assert_eq!((widget.parent.as_str(), &answer.parent), ("", &widget.id));
 }

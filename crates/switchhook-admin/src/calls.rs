@@ -7,20 +7,20 @@ use std::sync::Arc;
 
 use super::http::Ops;
 use super::search::Search;
-use crate::board::OnHold;
-use switchhook_core::call_history::{Run, Story};
+use crate::live_calls::OnHold;
+use switchhook_core::call_history::{CallHistory, LookupRecord};
 use switchhook_core::mask::Mask;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{CallSearch, CallSummary, StoreError, ToldCall};
+use switchhook_store::{CallSearch, CallSummary, RecentCall, StoreError};
 
 /// Calls of a page.
-pub const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 /// Runs of the board that are looked at for one page.
 const RUNS: usize = 200;
 
 /// What is asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// What was typed.
     pub search: Option<Search>,
     /// Only calls that went down line 1.
@@ -37,7 +37,7 @@ pub struct Wanted {
 
 /// One call.
 #[derive(Debug, Clone, Default)]
-pub struct Told {
+pub(crate) struct Told {
     /// Unique-ID of its first leg, or of the channel that a widget ran on.
     pub uuid: String,
     /// When it began, ms since 1970.
@@ -51,21 +51,21 @@ pub struct Told {
     /// The flow's name.
     pub flow: String,
     /// Its widgets, legs, talks, variables, as far as they are known.
-    pub story: Story,
+    pub story: CallHistory,
     /// It is over: the switch's name and the report's row.
     pub over: Option<(String, CallSummary)>,
 }
 
 impl Told {
     /// The runs that decided something: the last one that failed, else the last.
-    pub fn deciding(&self) -> Option<&Run> {
+    pub(crate) fn deciding(&self) -> Option<&LookupRecord> {
         let runs = &self.story.runs;
         let failed = runs.iter().rev().find(|run| run.ending == "line_1");
         failed.or(runs.last())
     }
 
     /// The webhooks that were asked, each once.
-    pub fn webhooks(&self) -> Vec<&str> {
+    pub(crate) fn webhooks(&self) -> Vec<&str> {
         let mut all: Vec<&str> = Vec::new();
         for run in &self.story.runs {
             if !all.contains(&run.webhook.as_str()) {
@@ -76,7 +76,7 @@ impl Told {
     }
 
     /// Every Unique-ID that something may be stored under.
-    pub fn uuids(&self) -> Vec<&str> {
+    pub(crate) fn uuids(&self) -> Vec<&str> {
         let legs = self.story.legs.iter().map(|leg| leg.uuid.as_str());
         let runs = self.story.runs.iter().map(|run| run.uuid.as_str());
         let mut all: Vec<&str> = legs.chain(runs).chain([self.uuid.as_str()]).collect();
@@ -118,7 +118,7 @@ impl Told {
         self
     }
 
-    fn of_store(call: ToldCall) -> Self {
+    fn of_store(call: RecentCall) -> Self {
         let story = serde_json::from_str(&call.story).unwrap_or_default();
         Self {
             uuid: call.call_uuid,
@@ -132,7 +132,7 @@ impl Told {
         }
     }
 
-    fn of_runs(uuid: String, runs: Vec<Run>) -> Self {
+    fn of_runs(uuid: String, runs: Vec<LookupRecord>) -> Self {
         let first = runs.first().cloned().unwrap_or_default();
         Self {
             uuid,
@@ -141,9 +141,9 @@ impl Told {
             called: first.called,
             account: first.account.unwrap_or_default(),
             flow: first.flow.unwrap_or_default(),
-            story: Story {
+            story: CallHistory {
                 runs,
-                ..Story::default()
+                ..CallHistory::default()
             },
             over: None,
         }
@@ -157,10 +157,13 @@ const LOOKS: usize = 10;
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn calls(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
+pub(crate) async fn calls(
+    ops: &Ops,
+    wanted: &Wanted,
+) -> Result<(Vec<Told>, Option<i64>), StoreError> {
     let (mut calls, next) = stored(ops, wanted).await?;
     if wanted.before.is_none() {
-        let newer = ops.board.runs(RUNS, |run| fits(run, wanted));
+        let newer = ops.live_calls.runs(RUNS, |run| fits(run, wanted));
         add_runs(&mut calls, newer);
     }
     calls.sort_by_key(|call| Reverse(call.began_ms));
@@ -217,7 +220,7 @@ fn suits(call: &Told, wanted: &Wanted) -> bool {
         && (!asked || runs.any(|run| ran_so(run, wanted)))
 }
 
-fn ran_so(run: &Run, wanted: &Wanted) -> bool {
+fn ran_so(run: &LookupRecord, wanted: &Wanted) -> bool {
     let webhook = wanted.webhook.as_ref();
     let reason = wanted.reason.as_deref();
     webhook.is_none_or(|webhook| *webhook == run.webhook)
@@ -228,7 +231,7 @@ fn ran_so(run: &Run, wanted: &Wanted) -> bool {
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
+pub(crate) async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
     let mut search = CallSearch {
         call_uuid: Some(uuid.to_owned()),
         limit: 1,
@@ -245,7 +248,7 @@ pub async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
         .map_or_else(|| vec![uuid.to_owned()], |call| owned(&call.uuids()));
     add_runs(
         &mut calls,
-        ops.board.runs(RUNS, |run| known.contains(&run.uuid)),
+        ops.live_calls.runs(RUNS, |run| known.contains(&run.uuid)),
     );
     Ok(calls.into_iter().next().map(|call| call.shown(ops.mask)))
 }
@@ -254,7 +257,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn fits(run: &Run, wanted: &Wanted) -> bool {
+fn fits(run: &LookupRecord, wanted: &Wanted) -> bool {
     let search = wanted.search.as_ref();
     (!wanted.line_1 || run.ending == "line_1")
         && ran_so(run, wanted)
@@ -262,8 +265,8 @@ fn fits(run: &Run, wanted: &Wanted) -> bool {
 }
 
 /// Runs that no story has yet: to their call, or as calls of their own.
-fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
-    let mut alone: BTreeMap<String, Vec<Run>> = BTreeMap::new();
+fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<LookupRecord>>) {
+    let mut alone: BTreeMap<String, Vec<LookupRecord>> = BTreeMap::new();
     for run in runs.into_iter().rev() {
         let run = Arc::unwrap_or_clone(run);
         match calls
@@ -279,8 +282,8 @@ fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<Run>>) {
 }
 
 /// Calls on hold, at most so many, those that wait longest first.
-pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
-    let held = ops.board.on_hold(limit).into_iter();
+pub(crate) fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
+    let held = ops.live_calls.on_hold(limit).into_iter();
     held.map(|one| OnHold {
         caller: ops.mask.number(&one.caller),
         called: ops.mask.number(&one.called),
@@ -290,7 +293,7 @@ pub fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
 }
 
 /// The call on hold with this Unique-ID.
-pub fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
+pub(crate) fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
     on_hold(ops, usize::MAX)
         .into_iter()
         .find(|held| held.uuid == uuid)

@@ -120,7 +120,11 @@ fn hash(token: &str) -> [u8; 32] {
 }
 
 /// The layer before what may change something.
-pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(crate) async fn change(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
     match guard.change(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => refused.into_response(),
@@ -128,7 +132,11 @@ pub async fn change(State(guard): State<Arc<Guard>>, request: Request, next: Nex
 }
 
 /// The layer before everything; no page of another site may frame ours.
-pub async fn visit(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(crate) async fn visit(
+    State(guard): State<Arc<Guard>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = match guard.visit(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refused) => {

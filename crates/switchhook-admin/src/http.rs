@@ -16,16 +16,16 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::board::Board;
+use crate::live_calls::LiveCalls;
 use switchhook_core::mask::Mask;
 use switchhook_store::Store;
 use switchhook_webhook::breakers::Breakers;
 
-use super::about::{About, Abouts};
+use super::cdr_receiver::{self, ReceiveCdr};
+use super::config_summary::{ConfigSummaries, ConfigSummary};
 use super::guard::{self, Guard};
 use super::page::{self, View};
-use super::records::{self, Records};
-use super::{live, metrics, replay, trial};
+use super::{metrics, replay, sse, webhook_test};
 
 /// One thing that must be well for the service to be ready.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -46,11 +46,11 @@ pub struct Ops {
     /// Asked at every request of `/readyz` and `/`.
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// The webhooks' settings.
-    pub abouts: Abouts,
+    pub abouts: ConfigSummaries,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Who is on hold, and what became of the last calls.
-    pub board: Arc<Board>,
+    pub live_calls: Arc<LiveCalls>,
     /// Which webhooks rest.
     pub breakers: Arc<Breakers>,
     /// Calls that are over, documents.
@@ -62,7 +62,7 @@ pub struct Ops {
     /// Whether there is a token with which something may be changed.
     pub may_change: bool,
     /// Asks webhooks that are tried.
-    pub trials: trial::Desk,
+    pub trials: webhook_test::WebhookTester,
     /// Places for pages that are told of changes.
     pub pages: Arc<Semaphore>,
     /// Ends what would go on for as long as a page is open.
@@ -71,7 +71,7 @@ pub struct Ops {
 
 impl Ops {
     /// The settings of a webhook, when the configuration has it.
-    pub fn about(&self, webhook: &str) -> Option<About> {
+    pub fn about(&self, webhook: &str) -> Option<ConfigSummary> {
         self.abouts.load().get(webhook).cloned()
     }
 }
@@ -79,13 +79,13 @@ impl Ops {
 /// Places for pages that are told of changes.
 #[must_use]
 pub fn places() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(live::PAGES))
+    Arc::new(Semaphore::new(sse::PAGES))
 }
 
 /// Where the records of legs that ended are posted to.
 pub struct Posts {
     /// Who takes them.
-    pub records: Arc<dyn Records>,
+    pub records: Arc<dyn ReceiveCdr>,
     /// The largest, in bytes.
     pub bytes: usize,
 }
@@ -110,18 +110,21 @@ pub async fn serve(
         .route("/calls", get(calls))
         .route("/calls/{uuid}", get(call))
         .route("/webhooks", get(webhooks))
-        .route("/webhooks/{name}/try", get(trial::ask).post(trial::act))
+        .route(
+            "/webhooks/{name}/try",
+            get(webhook_test::ask).post(webhook_test::act),
+        )
         .route("/outbox", get(outbox))
         .route("/outbox/replay", get(replay::ask).post(replay::act))
         .route("/outbox/{id}", get(document))
         .route("/switches", get(switches))
-        .route("/changes", get(live::changes))
+        .route("/changes", get(sse::changes))
         .route("/files/{name}", get(page::files::file))
         .fallback(nowhere)
-        .layer(DefaultBodyLimit::max(trial::FORM_BYTES))
+        .layer(DefaultBodyLimit::max(webhook_test::FORM_BYTES))
         .with_state(ops)
         .layer(from_fn_with_state(Arc::clone(&guard), guard::change))
-        .merge(records::router(posts.records, posts.bytes))
+        .merge(cdr_receiver::router(posts.records, posts.bytes))
         .layer(from_fn_with_state(guard, guard::visit));
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())

@@ -1,21 +1,23 @@
 //! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
 //! person, made here and readable without scripts.
 
-pub mod about;
-pub mod board;
+#![warn(unreachable_pub)]
+
 mod calls;
+pub mod cdr_receiver;
+pub mod config_summary;
 pub mod files;
-mod filled;
+mod format;
 mod guard;
 pub mod http;
-mod live;
+pub mod live_calls;
 mod metrics;
 mod page;
-mod pictures;
-pub mod records;
 mod replay;
 mod search;
-pub mod trial;
-mod words;
+mod sse;
+mod svg;
+mod test_form;
+pub mod webhook_test;
 
 pub use guard::Guard;

@@ -24,7 +24,7 @@ const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers in the format that was asked for.
-pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
+pub(crate) async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
     refresh(&ops).await;
     ops.metrics.run_upkeep();
     let text = ops.metrics.render();
@@ -42,7 +42,7 @@ pub async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
 async fn refresh(ops: &Ops) {
     for check in (ops.checks)() {
         let well = if check.ok { 1.0 } else { 0.0 };
-        gauge!(metric_names::PART_WELL, "part" => check.name).set(well);
+        gauge!(metric_names::COMPONENT_UP, "component" => check.name).set(well);
     }
     if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
         gauge!(metric_names::UNPUBLISHED).set(float(calls));

@@ -16,13 +16,13 @@ use super::http::Ops;
 use super::page::{View, outbox};
 
 /// Why a button is off.
-pub const NEEDS_TOKEN: &str =
+pub(crate) const NEEDS_TOKEN: &str =
     "Off until [listen] http_token_env is set: then it asks for that token.";
 
 /// Documents that are sent again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Meant {
+pub(crate) struct Meant {
     /// One, by its `webhook-id`; empty: those that the rest means.
     id: String,
     #[serde(flatten)]
@@ -54,7 +54,7 @@ impl Meant {
 }
 
 /// The dry run: how many it would be.
-pub async fn ask(State(ops): State<Ops>, Query(meant): Query<Meant>) -> Response {
+pub(crate) async fn ask(State(ops): State<Ops>, Query(meant): Query<Meant>) -> Response {
     let count = ops.store.count_replayable(&meant.filter()).await;
     let body = html! {
         h1 { "Send again" }
@@ -80,7 +80,7 @@ pub async fn ask(State(ops): State<Ops>, Query(meant): Query<Meant>) -> Response
 }
 
 /// The button for one document.
-pub fn button(ops: &Ops, id: &str) -> Markup {
+pub(crate) fn button(ops: &Ops, id: &str) -> Markup {
     let meant = Meant {
         id: id.to_owned(),
         ..Meant::default()
@@ -126,7 +126,7 @@ fn command(meant: &Meant) -> String {
 }
 
 /// Does it; one sentence says what was done.
-pub async fn act(State(ops): State<Ops>, Form(meant): Form<Meant>) -> Response {
+pub(crate) async fn act(State(ops): State<Ops>, Form(meant): Form<Meant>) -> Response {
     if !ops.may_change {
         let said = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
         return (StatusCode::FORBIDDEN, said).into_response();

@@ -1,7 +1,7 @@
 //! What somebody types who looks for a call: a number however it is written, a UUID, a name, or
 //! `name=value` of a flow variable.
 
-use switchhook_core::call_history::{Run, Story};
+use switchhook_core::call_history::{CallHistory, LookupRecord};
 
 use super::calls::Told;
 
@@ -13,7 +13,7 @@ const LEAST_DIGITS: usize = 3;
 
 /// What is looked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Search {
+pub(crate) struct Search {
     /// In small letters.
     text: String,
     /// The end of a number, when it can be one.
@@ -24,7 +24,7 @@ pub struct Search {
 
 impl Search {
     /// Of what was typed; `None`: nothing.
-    pub fn of(typed: &str) -> Option<Self> {
+    pub(crate) fn of(typed: &str) -> Option<Self> {
         let typed = typed.trim();
         let variable = typed.split_once('=').map(|(name, value)| {
             let name = name.trim().to_ascii_lowercase();
@@ -39,7 +39,7 @@ impl Search {
     }
 
     /// What the store looks for: a text, and digits in its place. What it finds may not fit.
-    pub fn stored(&self) -> (String, Option<String>) {
+    pub(crate) fn stored(&self) -> (String, Option<String>) {
         let value = self
             .variable
             .as_ref()
@@ -56,8 +56,8 @@ impl Search {
     }
 
     /// Whether a call is meant.
-    pub fn fits(&self, call: &Told) -> bool {
-        let Story { legs, keys, .. } = &call.story;
+    pub(crate) fn fits(&self, call: &Told) -> bool {
+        let CallHistory { legs, keys, .. } = &call.story;
         if let Some((name, value)) = &self.variable
             && keys
                 .iter()
@@ -86,7 +86,7 @@ impl Search {
     }
 
     /// Whether a widget's run is meant.
-    pub fn is_of(&self, run: &Run) -> bool {
+    pub(crate) fn is_of(&self, run: &LookupRecord) -> bool {
         let outcome = run.outcome.as_ref();
         let texts = [
             Some(run.uuid.as_str()),
@@ -149,9 +149,9 @@ mod tests {
         let keys = vec![("leadid".to_owned(), "HFC=1".to_owned())];
         Told {
             caller: caller.into(),
-            story: Story {
+            story: CallHistory {
                 keys,
-                ..Story::default()
+                ..CallHistory::default()
             },
             ..Told::default()
         }

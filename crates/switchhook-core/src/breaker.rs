@@ -11,7 +11,7 @@ use super::outcome::Reason;
 
 /// When a webhook is left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct BreakerOptions {
     /// Failures in a row after which it rests; at least one.
     pub failures: u32,
     /// How long nobody asks it then.
@@ -52,7 +52,7 @@ pub struct Leave {
 
 /// What a webhook's rest is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rest {
+pub struct OpenCircuit {
     /// When it began.
     pub since: Instant,
     /// Whoever asks from then on may, one at a time.
@@ -81,16 +81,16 @@ pub enum Change {
 /// One webhook's breaker.
 #[derive(Debug)]
 pub struct Breaker {
-    options: Options,
+    options: BreakerOptions,
     failures: u32,
     epoch: u64,
-    rest: Option<Rest>,
+    rest: Option<OpenCircuit>,
 }
 
 impl Breaker {
     /// Of a webhook of which nothing is known yet.
     #[must_use]
-    pub const fn new(options: Options) -> Self {
+    pub const fn new(options: BreakerOptions) -> Self {
         Self {
             options,
             failures: 0,
@@ -147,7 +147,7 @@ impl Breaker {
                 (now, Change::Opened)
             }
         };
-        self.rest = Some(Rest {
+        self.rest = Some(OpenCircuit {
             since,
             until: now + self.options.pause,
             is_tried: false,
@@ -159,7 +159,7 @@ impl Breaker {
 
     /// Its rest, while it has one.
     #[must_use]
-    pub const fn rest(&self) -> Option<&Rest> {
+    pub const fn rest(&self) -> Option<&OpenCircuit> {
         self.rest.as_ref()
     }
 }
@@ -171,7 +171,7 @@ mod tests {
     const PAUSE: Duration = Duration::from_secs(10);
 
     fn breaker() -> Breaker {
-        Breaker::new(Options {
+        Breaker::new(BreakerOptions {
             failures: 3,
             pause: PAUSE,
         })
@@ -217,7 +217,7 @@ mod tests {
             breaker.end(leave, Sign::Ill, "refused", ended),
             Change::StillIll
         );
-        let rest = Rest {
+        let rest = OpenCircuit {
             since: start,
             until: ended + PAUSE,
             is_tried: false,

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::details;
-use super::finished_call::Call;
+use super::finished_call::FinishedCall;
 use super::leg::Leg;
 use super::outcome::{Outcome, Reason};
 
 /// One run of a widget, as it ended. Durations are in µs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Run {
+pub struct LookupRecord {
     /// Unique-ID of the channel it ran on.
     pub uuid: String,
     /// The webhook that the dialplan asked for.
@@ -34,13 +34,13 @@ pub struct Run {
     /// How it left: a word of [`crate::metric_names::ENDINGS`].
     pub ending: Cow<'static, str>,
     /// The webhook's outcome; `None` when there was none, or nobody waited for it.
-    pub outcome: Option<Told>,
+    pub outcome: Option<LookupSummary>,
 }
 
 /// What is told of a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Told {
+pub struct LookupSummary {
     /// Why it failed; `None` for a success.
     pub reason: Option<Cow<'static, str>>,
     /// The sentence.
@@ -57,7 +57,7 @@ pub struct Told {
     pub body_us: Option<u64>,
 }
 
-impl Told {
+impl LookupSummary {
     /// What is told of an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
@@ -76,7 +76,7 @@ impl Told {
     }
 }
 
-impl Run {
+impl LookupRecord {
     /// The word of the outcome: `SUCCESS`, or the reason of the failure.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
@@ -88,7 +88,7 @@ impl Run {
 /// A leg as it is drawn. Times are µs since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct LegTold {
+pub struct LegSummary {
     /// Its Unique-ID.
     pub uuid: String,
     /// The far end's number.
@@ -113,7 +113,7 @@ pub struct LegTold {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Talked {
-    /// The legs' places in [`Story::legs`].
+    /// The legs' places in [`CallHistory::legs`].
     pub legs: (usize, usize),
     /// From.
     pub from_us: i64,
@@ -124,13 +124,13 @@ pub struct Talked {
 /// What happened in a call.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Story {
+pub struct CallHistory {
     /// In the order of their start.
-    pub legs: Vec<LegTold>,
+    pub legs: Vec<LegSummary>,
     /// Who talked to whom, in the order in which that began.
     pub talks: Vec<Talked>,
     /// Its widgets, in the order in which they ended.
-    pub runs: Vec<Run>,
+    pub runs: Vec<LookupRecord>,
     /// Name (without `flow.key.`) and text of the flow's variables.
     pub keys: Vec<(String, String)>,
     /// What could not be learnt, as its document says it.
@@ -140,11 +140,11 @@ pub struct Story {
 /// The longest text of a variable that is kept here; its document has all of it.
 const TEXT: usize = 512;
 
-impl Story {
+impl CallHistory {
     /// The story of a call that is over, but for its widgets. `hidden`: keys (without
     /// `flow.key.`) that are left out.
     #[must_use]
-    pub fn of(call: &Call, document: &serde_json::Value, hidden: &[String]) -> Self {
+    pub fn of(call: &FinishedCall, document: &serde_json::Value, hidden: &[String]) -> Self {
         let parties: Vec<&Leg> = call.parties().collect();
         let parts = details::parts(call);
         let legs = parties.iter().zip(parts);
@@ -164,8 +164,8 @@ impl Story {
     }
 }
 
-fn told(leg: &Leg, number: String, part: String) -> LegTold {
-    LegTold {
+fn told(leg: &Leg, number: String, part: String) -> LegSummary {
+    LegSummary {
         uuid: leg.uuid.clone(),
         number,
         part,

@@ -9,7 +9,7 @@ use super::leg::Leg;
 
 /// A call with all its legs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct FinishedCall {
     /// Unique-ID that the call's first leg was created with.
     pub id: String,
     /// Every channel in the order of start, loopback channels included.
@@ -20,7 +20,7 @@ pub struct Call {
     pub headless: bool,
 }
 
-impl Call {
+impl FinishedCall {
     /// Puts a call together.
     #[must_use]
     pub fn new(mut legs: Vec<Leg>) -> Self {
@@ -86,13 +86,13 @@ impl Call {
 
     /// `flow.name`: the first leg's, else the first that any leg has.
     #[must_use]
-    pub fn flow_name(&self) -> Option<&str> {
+    pub(crate) fn flow_name(&self) -> Option<&str> {
         self.first_of(|flow| flow.name.as_deref())
     }
 
-    /// `flow.account`, as [`Call::flow_name`].
+    /// `flow.account`, as [`FinishedCall::flow_name`].
     #[must_use]
-    pub fn account_name(&self) -> Option<&str> {
+    pub(crate) fn account_name(&self) -> Option<&str> {
         self.first_of(|flow| flow.account.as_deref())
     }
 
@@ -111,18 +111,8 @@ impl Call {
 
     /// Everything was learnt from the events of its legs, from their beginning to their end.
     #[must_use]
-    pub fn is_witnessed(&self) -> bool {
+    pub(crate) fn is_witnessed(&self) -> bool {
         self.unseen.is_empty() && self.legs.iter().all(Leg::is_witnessed)
-    }
-
-    /// All there is to know is known.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        let known = |leg: &Leg| {
-            leg.has_ended() && leg.numbers.sure() && leg.recordings_sure() && !leg.flow.truncated
-        };
-        let agents = self.legs.iter().all(|leg| !leg.agents_unknown);
-        self.unseen.is_empty() && agents && self.legs.iter().all(known)
     }
 }
 

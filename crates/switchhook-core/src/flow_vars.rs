@@ -127,7 +127,7 @@ impl FlowVars {
 /// of setting; without those that `hidden` names, without the `_b64` beside a name. (A name
 /// that ends so with no name beside it is nobody's companion and stays.)
 #[must_use]
-pub fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
+pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
     let names: HashSet<&str> = channels
         .iter()
         .flat_map(|vars| vars.keys.iter().map(|(name, _)| name.as_str()))

@@ -49,7 +49,7 @@ const DIALLED: &str = "variable_originated_legs";
 
 /// Adds the channels that `event` names to `links`, and what may be one to `hints`;
 /// stops at `limit` names in each.
-pub fn collect(
+pub(crate) fn collect(
     event: &dyn Headers,
     links: &mut BTreeSet<String>,
     hints: &mut BTreeSet<String>,

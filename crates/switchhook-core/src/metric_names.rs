@@ -13,20 +13,20 @@ pub const CALLS: &str = "switchhook_calls_total";
 /// Calls on hold now.
 pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 /// Widgets run, by `webhook` and `reason` (`SUCCESS` or the reason of the failure).
-pub const WIDGETS: &str = "switchhook_widgets_total";
+pub const LOOKUPS: &str = "switchhook_lookups_total";
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 /// Whether a `webhook` rests after failures in a row, and nobody is kept waiting for it: 1 or 0.
-pub const RESTING: &str = "switchhook_webhook_resting";
+pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
 /// Seconds of a call that were ours and not the webhook's.
-pub const OWN_SECONDS: &str = "switchhook_own_seconds";
+pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
 /// Limits that were hit, by `limit`.
 pub const LIMITS: &str = "switchhook_limits_hit_total";
 /// Connections that were no FreeSWITCH, or broke its protocol.
 pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
 /// Connections from addresses that `listen.allow` does not list.
-pub const STRANGERS: &str = "switchhook_strangers_total";
+pub const REJECTED_CONNECTIONS: &str = "switchhook_rejected_connections_total";
 /// Calls that no switch confirmed, by `outcome`: `served` when not every switch could be
 /// asked, `refused` when none has the call.
 pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
@@ -35,14 +35,14 @@ pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 pub const RECORDINGS: &str = "switchhook_recordings_total";
 
 /// The values of the `outcome` label of [`RECORDINGS`].
-pub const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
+pub(crate) const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
 
 /// Recordings that documents waited for, by `outcome`: `reachable`, `given_up` when the wait was in
 /// vain; and looks at a call after which it waits on (`again`).
 pub const PUBLISHED: &str = "switchhook_recordings_published_total";
 
 /// The values of the `outcome` label of [`PUBLISHED`].
-pub const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
+pub(crate) const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
 
 /// Calls that are over and whose documents wait for recordings.
 pub const UNPUBLISHED: &str = "switchhook_calls_awaiting_recordings";
@@ -69,7 +69,7 @@ pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
 pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
 
 /// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
-pub const PART_WELL: &str = "switchhook_part_well";
+pub const COMPONENT_UP: &str = "switchhook_component_up";
 
 /// Whether a `switch` is followed: 1 or 0.
 pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
@@ -84,7 +84,7 @@ pub const SWITCH_LOST_AT: &str = "switchhook_switch_lost_timestamp_seconds";
 
 /// Whether the parked calls of a `switch` are taken: 1 or 0.
 pub const PARK_CONNECTED: &str = "switchhook_park_connected";
-/// Parked calls that were given to us, by `fate`.
+/// Parked calls that were given to us, by `outcome`.
 pub const PARKED: &str = "switchhook_parked_calls_total";
 
 /// Times that following a `switch` began: what it did before is learnt from elsewhere.
@@ -96,16 +96,16 @@ pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
 pub const CDRS: &str = "switchhook_cdrs_total";
 
 /// The values of the `by` label of [`LEGS_REPAIRED`].
-pub const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+pub(crate) const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
 
 /// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
-pub const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
+pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
 
 /// The `webhook` of calls that ask for one which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
 /// The values of the `ending` label of [`CALLS`].
-pub const ENDINGS: [&str; 6] = [
+pub(crate) const ENDINGS: [&str; 6] = [
     "line_0",
     "line_1",
     "hung_up",
@@ -114,14 +114,14 @@ pub const ENDINGS: [&str; 6] = [
     "protocol_error",
 ];
 
-/// The values of the `fate` label of [`PARKED`].
-pub const PARKED_FATES: [&str; 2] = ["taken", "unusable"];
+/// The values of the `outcome` label of [`PARKED`].
+pub(crate) const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
 
 /// The values of the `outcome` label of [`DELIVERIES`].
-pub const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
+pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
 /// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
-pub const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
+pub(crate) const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
 
 /// Lines that the log lacks: it was not read, or could not be written, fast enough.
 pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
@@ -133,7 +133,7 @@ pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
 pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
 
 /// The values of the `limit` label of [`LIMITS`].
-pub const LIMIT_NAMES: [&str; 8] = [
+pub(crate) const LIMIT_NAMES: [&str; 8] = [
     "calls_on_hold",
     "connect_deadline",
     "connections",
@@ -145,7 +145,7 @@ pub const LIMIT_NAMES: [&str; 8] = [
 ];
 
 /// What is measured in seconds, each with [`SECONDS_BUCKETS`].
-pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OWN_SECONDS, STORE_COMMIT];
+pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OVERHEAD_SECONDS, STORE_COMMIT];
 
 /// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
 pub const SECONDS_BUCKETS: [f64; 12] = [
@@ -166,8 +166,8 @@ pub fn start_at_zero<'a>(
     for limit in LIMIT_NAMES {
         counter!(LIMITS, "limit" => limit).absolute(0);
     }
-    for fate in PARKED_FATES {
-        counter!(PARKED, "fate" => fate).absolute(0);
+    for outcome in PARKED_OUTCOMES {
+        counter!(PARKED, "outcome" => outcome).absolute(0);
     }
     for outcome in RECORDING_OUTCOMES {
         counter!(RECORDINGS, "outcome" => outcome).absolute(0);
@@ -184,13 +184,13 @@ pub fn start_at_zero<'a>(
     }
     counter!(INCOMPLETE).absolute(0);
     counter!(LOG_LINES_LEFT_OUT).absolute(0);
-    counter!(STRANGERS).absolute(0);
+    counter!(REJECTED_CONNECTIONS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     for part in ["esl", "store", "deliveries"] {
-        gauge!(PART_WELL, "part" => part).increment(0.0);
+        gauge!(COMPONENT_UP, "component" => part).increment(0.0);
     }
-    drop(histogram!(OWN_SECONDS));
+    drop(histogram!(OVERHEAD_SECONDS));
     drop(histogram!(STORE_COMMIT));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
@@ -202,10 +202,10 @@ fn webhook_at_zero(webhook: &str) {
         .map(|reason| reason.as_str())
         .chain([Reason::SUCCESS]);
     for result in results {
-        counter!(WIDGETS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
+        counter!(LOOKUPS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
         drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
     }
-    gauge!(RESTING, "webhook" => webhook.to_owned()).increment(0.0);
+    gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned()).increment(0.0);
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
@@ -236,14 +236,14 @@ fn switch_at_zero(switch: &str) {
 fn describe() {
     describe_counter!(CALLS, "Calls taken over, by what became of them");
     describe_gauge!(ON_HOLD, "Calls on hold now");
-    describe_counter!(WIDGETS, "Widgets run, by webhook and reason");
+    describe_counter!(LOOKUPS, "Widgets run, by webhook and reason");
     describe_histogram!(
         WEBHOOK_SECONDS,
         Unit::Seconds,
         "From the request to its outcome"
     );
     describe_histogram!(
-        OWN_SECONDS,
+        OVERHEAD_SECONDS,
         Unit::Seconds,
         "Time of a call that was ours and not the webhook's"
     );
@@ -252,7 +252,10 @@ fn describe() {
         Unit::Seconds,
         "Time that a commit of the store took"
     );
-    describe_gauge!(RESTING, "Whether a webhook rests after failures in a row");
+    describe_gauge!(
+        CIRCUIT_OPEN,
+        "Whether a webhook rests after failures in a row"
+    );
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
@@ -274,7 +277,7 @@ fn describe() {
         Unit::Seconds,
         "When deliveries to an endpoint that is left alone go on, since 1970"
     );
-    describe_gauge!(PART_WELL, "Whether a part of the service is well");
+    describe_gauge!(COMPONENT_UP, "Whether a part of the service is well");
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
     describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
     describe_counter!(RECORDINGS, "Requests for recordings that are served here");
@@ -283,7 +286,10 @@ fn describe() {
         UNPUBLISHED,
         "Calls that are over and whose documents wait for recordings"
     );
-    describe_counter!(STRANGERS, "Connections from addresses that are not allowed");
+    describe_counter!(
+        REJECTED_CONNECTIONS,
+        "Connections from addresses that are not allowed"
+    );
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
     describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
@@ -304,7 +310,7 @@ fn describe() {
         "When a switch was last lost, since 1970"
     );
     describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
-    describe_counter!(PARKED, "Parked calls that were given to us, by their fate");
+    describe_counter!(PARKED, "Parked calls that were given to us, by outcome");
     describe_counter!(GAPS, "Times that following a switch began");
     describe_counter!(
         LEGS_REPAIRED,

@@ -43,7 +43,7 @@ pub struct Numbers {
 impl Numbers {
     /// The numbers of `CHANNEL_CREATE`.
     #[must_use]
-    pub fn of_create(event: &dyn Headers) -> Self {
+    pub(crate) fn of_create(event: &dyn Headers) -> Self {
         Self {
             source: Source::Create,
             caller: text(event, "Caller-Caller-ID-Number"),
@@ -60,7 +60,7 @@ impl Numbers {
     /// callee's and keeps the one shown in `pre_transfer_caller_id_number` (FreeSWITCH:
     /// `switch_channel_flip_cid`). An inbound SIP channel keeps what its INVITE asked for.
     #[must_use]
-    pub fn of_later(event: &dyn Headers, inbound: bool) -> Self {
+    pub(crate) fn of_later(event: &dyn Headers, inbound: bool) -> Self {
         let invited = text(event, "variable_sip_req_user").filter(|_| inbound);
         let first_profile = event
             .get("Caller-Profile-Index")
@@ -95,7 +95,7 @@ impl Numbers {
     }
 
     /// Takes `other` when it is surer: what `CHANNEL_CREATE` said is never overwritten.
-    pub fn improve(&mut self, other: Self) {
+    pub(crate) fn improve(&mut self, other: Self) {
         if other.source > self.source {
             *self = other;
         }

@@ -11,9 +11,9 @@ use super::headers::Headers;
 /// Names and values. A list of texts reads as the switch's own `ARRAY::one|:two`; what is
 /// neither is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pairs(pub Vec<(String, String)>);
+pub struct OrderedMap(pub Vec<(String, String)>);
 
-impl Headers for Pairs {
+impl Headers for OrderedMap {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
         Some(Cow::Borrowed(value))
@@ -26,7 +26,7 @@ impl Headers for Pairs {
     }
 }
 
-impl<'de> Deserialize<'de> for Pairs {
+impl<'de> Deserialize<'de> for OrderedMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(PairsVisitor)
     }
@@ -35,20 +35,20 @@ impl<'de> Deserialize<'de> for Pairs {
 struct PairsVisitor;
 
 impl<'de> Visitor<'de> for PairsVisitor {
-    type Value = Pairs;
+    type Value = OrderedMap;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of texts")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OrderedMap, A::Error> {
         let mut pairs = Vec::new();
         while let Some((name, value)) = map.next_entry::<String, Value>()? {
             if let Some(text) = text(value) {
                 pairs.push((name, text));
             }
         }
-        Ok(Pairs(pairs))
+        Ok(OrderedMap(pairs))
     }
 }
 
@@ -70,10 +70,10 @@ mod tests {
     #[test]
     fn texts_keep_their_order_and_lists_read_as_the_switch_writes_them() {
         let object = r#"{"b":"1","a":["x","y"],"n":1,"m":[1],"c":""}"#;
-        let pairs: Pairs = serde_json::from_str(object).unwrap();
+        let pairs: OrderedMap = serde_json::from_str(object).unwrap();
         let expected = [("b", "1"), ("a", "ARRAY::x|:y"), ("c", "")];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(pairs, Pairs(expected.to_vec()));
-        assert!(serde_json::from_str::<Pairs>("[]").is_err());
+        assert_eq!(pairs, OrderedMap(expected.to_vec()));
+        assert!(serde_json::from_str::<OrderedMap>("[]").is_err());
     }
 }

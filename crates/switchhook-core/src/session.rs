@@ -2,7 +2,7 @@
 //!
 //! Every way through ends in [`State::Over`], and every way out of [`State::Holding`]
 //! either releases the call to a line or finds nobody there to release: no caller
-//! stays on hold for ever. The performer (`takeover`) owns sockets and clocks; it
+//! stays on hold for ever. The performer (`call_control`) owns sockets and clocks; it
 //! feeds an [`Input`] and carries out the [`Action`]s in their order.
 
 use super::variables::Line;

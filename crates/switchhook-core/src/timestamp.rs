@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 /// RFC 3339 with milliseconds and the offset of `zone`:
 /// `2022-01-17T18:07:28.889+05:30`. `None` for a time no calendar has.
 #[must_use]
-pub fn rfc3339(us: i64, zone: Tz) -> Option<String> {
+pub(crate) fn rfc3339(us: i64, zone: Tz) -> Option<String> {
     let moment = DateTime::<Utc>::from_timestamp_micros(us)?;
     Some(
         moment

@@ -305,7 +305,7 @@ pub fn line(outcome: &Outcome) -> Line {
 
 /// The class of an HTTP status in the contract's words; `None` outside 100 to 599.
 #[must_use]
-pub const fn status_type(status: u16) -> Option<&'static str> {
+pub(crate) const fn status_type(status: u16) -> Option<&'static str> {
     match status / 100 {
         1 => Some("INFORMATIONAL"),
         2 => Some("SUCCESSFUL"),
@@ -324,7 +324,7 @@ pub fn flow_key(name: &str) -> String {
 
 /// The variable that holds the exact bytes of `name` where its text had to be made inert.
 #[must_use]
-pub fn exact_name(name: &str) -> String {
+pub(crate) fn exact_name(name: &str) -> String {
     [name, "_b64"].concat()
 }
 

@@ -3,7 +3,7 @@
 //! A row for each call; what a widget kept stands in columns named
 //! `webhook.variable` (the last answer wins when a widget ran twice; JSON has
 //! them all). Rows are read page by page, so CSV and JSON of any length need
-//! little memory; a table is for reading and is cut at [`Options::table_rows`].
+//! little memory; a table is for reading and is cut at [`ReportOptions::table_rows`].
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -30,7 +30,7 @@ pub enum Format {
 
 /// What is reported.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct ReportOptions {
     /// Which calls.
     pub filter: CallFilter,
     /// How it is written.
@@ -41,7 +41,7 @@ pub struct Options {
     pub table_rows: usize,
 }
 
-impl Default for Options {
+impl Default for ReportOptions {
     fn default() -> Self {
         Self {
             filter: CallFilter::default(),
@@ -97,7 +97,7 @@ const COLUMNS: [&str; 14] = [
 /// [`ReportError`].
 pub async fn write(
     store: &Store,
-    options: &Options,
+    options: &ReportOptions,
     out: &mut (impl Write + Send),
 ) -> Result<usize, ReportError> {
     match options.format {
@@ -115,7 +115,7 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    fn new(store: &'a Store, options: &'a Options) -> Self {
+    fn new(store: &'a Store, options: &'a ReportOptions) -> Self {
         Self {
             store,
             filter: &options.filter,
@@ -135,7 +135,7 @@ impl<'a> Pages<'a> {
 
 async fn write_table(
     store: &Store,
-    options: &Options,
+    options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
     let names = store.kept_names(&options.filter).await?;
@@ -171,7 +171,7 @@ async fn write_table(
 
 async fn write_csv(
     store: &Store,
-    options: &Options,
+    options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
     let names = store.kept_names(&options.filter).await?;
@@ -192,7 +192,7 @@ async fn write_csv(
 
 async fn write_json(
     store: &Store,
-    options: &Options,
+    options: &ReportOptions,
     out: &mut impl Write,
 ) -> Result<usize, ReportError> {
     let (mut pages, mut count) = (Pages::new(store, options), 0);
@@ -223,7 +223,7 @@ fn header(names: &[(String, String)]) -> Vec<String> {
         .collect()
 }
 
-fn cells(call: &ReportedCall, names: &[(String, String)], options: &Options) -> Vec<String> {
+fn cells(call: &ReportedCall, names: &[(String, String)], options: &ReportOptions) -> Vec<String> {
     let mut cells = vec![call.call_uuid.clone(), call.flow.clone()];
     let time = |ms| time(ms, call, options);
     match &call.finished {
@@ -267,7 +267,7 @@ fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
         .collect()
 }
 
-fn object(call: &ReportedCall, options: &Options) -> Value {
+fn object(call: &ReportedCall, options: &ReportOptions) -> Value {
     let time = |ms| time(ms, call, options);
     let responses: Vec<Value> = call
         .responses
@@ -301,7 +301,7 @@ fn object(call: &ReportedCall, options: &Options) -> Value {
 }
 
 /// In the time zone of the call's account, which is known once it is over.
-fn time(ms: i64, call: &ReportedCall, options: &Options) -> String {
+fn time(ms: i64, call: &ReportedCall, options: &ReportOptions) -> String {
     let finished = call.finished.as_ref();
     let account = finished.map_or("", |(_, summary)| &summary.account);
     moment(ms, options.tenants.time_zone(account))

@@ -21,14 +21,14 @@ const SCHEDULE_S: [u64; 10] = [
 ];
 
 /// The last attempt is made this long after the first; then the document is dead.
-pub const GIVE_UP: Duration = Duration::from_secs(8 * 24 * HOUR);
+pub(crate) const GIVE_UP: Duration = Duration::from_secs(8 * 24 * HOUR);
 
 /// A `Retry-After` above this is taken as this.
-pub const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * HOUR);
+pub(crate) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * HOUR);
 
 /// How an attempt that did not deliver ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// No 2xx, and the receiver named no time.
     Failed,
     /// The receiver asked us not to come back earlier than this.
@@ -37,7 +37,7 @@ pub enum Outcome {
 
 /// What becomes of a document that was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Tried again after this wait.
     At(Duration),
     /// Kept, no longer tried unless somebody replays it.
@@ -53,7 +53,7 @@ pub enum Next {
 /// is cut so that one attempt falls at the very end of the eight days: a
 /// receiver that comes back within them gets everything.
 #[must_use]
-pub fn next(
+pub(crate) fn next(
     attempt: u32,
     since_first: Duration,
     outcome: Outcome,
@@ -72,7 +72,7 @@ pub fn next(
 
 /// The schedule's wait after attempt number `attempt`, without jitter.
 #[must_use]
-pub fn longest_wait(attempt: u32) -> Duration {
+pub(crate) fn longest_wait(attempt: u32) -> Duration {
     let last = SCHEDULE_S.len() - 1;
     let index = usize::try_from(attempt).unwrap_or(last).min(last);
     Duration::from_secs(SCHEDULE_S[index])
@@ -88,7 +88,7 @@ fn jitter(longest: Duration, rng: &mut fastrand::Rng) -> Duration {
 /// A document that a healthy receiver refuses again and again (each success of
 /// another pulls it forward) so costs an attempt an hour, not one a call.
 #[must_use]
-pub fn least_gap(attempt: u32) -> Duration {
+pub(crate) fn least_gap(attempt: u32) -> Duration {
     match attempt.saturating_sub(4) {
         0 => Duration::ZERO,
         over => Duration::from_secs(1 << over.min(12)).min(Duration::from_secs(HOUR)),
@@ -98,7 +98,7 @@ pub fn least_gap(attempt: u32) -> Duration {
 /// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date in any of the
 /// three HTTP forms. A date that has passed is no wait; what is neither is `None`.
 #[must_use]
-pub fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         let seconds = value.parse().unwrap_or(u64::MAX);

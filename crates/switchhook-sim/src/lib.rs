@@ -9,16 +9,20 @@
 //! call here: where the connection of `socket` breaks (`switch_resets`, `switch_closes`)
 //! the switch itself lives on, and so does what it says of the caller's end.
 
+#![warn(unreachable_pub)]
+
 mod config;
 mod documents;
+mod harness;
 pub mod load;
+mod options;
 mod outages;
 pub mod receiver;
 mod report;
-mod run;
+pub mod run;
 mod scenarios;
-mod stage;
 pub mod switch;
 
-pub use self::report::{CallReport, Report};
-pub use self::run::{LabError, LabOptions, Service, Started, run};
+pub use self::options::{LabError, LabOptions, Service, Started};
+pub use self::report::{CallReport, LabReport};
+pub use self::run::run;

@@ -6,11 +6,11 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::documents;
+use super::harness::{Harness, Played, SETTLE};
+use super::options::{LabError, ROOM, Service};
 use super::receiver::{Receiver, Request};
 use super::report::CallReport;
-use super::run::{LabError, ROOM, Service};
 use super::scenarios::{Killed, ReceiverDown, Rests, Scenario};
-use super::stage::{Played, SETTLE, Stage};
 use super::switch::Switch;
 
 /// What is waited for comes within this time, or the calls show that it did not.
@@ -23,7 +23,7 @@ pub(super) type Outcome = Result<(Vec<CallReport>, Vec<String>), LabError>;
 
 /// A webhook that does not answer: two callers wait for it, two are sent on at once, and when it
 /// answers again one call after the pause finds it so.
-pub(super) async fn rests(stage: &Stage, calls: &Rests, service: &impl Service) -> Outcome {
+pub(super) async fn rests(stage: &Harness, calls: &Rests, service: &impl Service) -> Outcome {
     let documents = Receiver::start().await?;
     let config = stage.config(&calls.all(), &documents, ROOM);
     let started = stage.started(service.start(config)).await?;
@@ -55,7 +55,7 @@ async fn both<'t, T, D: Future>(two: &'t [T; 2], does: impl Fn(&'t T) -> D) -> [
 /// The first call ends while its receiver is down; the second is on hold meanwhile, and
 /// ends when the receiver is back: its document brings the first one's along.
 pub(super) async fn receiver_down(
-    stage: &Stage,
+    stage: &Harness,
     calls: &ReceiverDown,
     service: &impl Service,
 ) -> Outcome {
@@ -86,7 +86,7 @@ pub(super) async fn receiver_down(
 
 /// The service is killed while one caller talks, one is on hold, and a third's document is
 /// on its way to a receiver that has not answered yet; then it is started again.
-pub(super) async fn killed(stage: &Stage, calls: &Killed, service: &impl Service) -> Outcome {
+pub(super) async fn killed(stage: &Harness, calls: &Killed, service: &impl Service) -> Outcome {
     let documents = Receiver::start().await?;
     documents.hold_answers();
     let config = stage.config(&calls.all(), &documents, ROOM);
@@ -146,7 +146,7 @@ async fn wait<T>(what: impl Future<Output = T>) {
 }
 
 /// The request of a call's webhook.
-async fn request(stage: &Stage, scenario: &Scenario) -> Option<Request> {
+async fn request(stage: &Harness, scenario: &Scenario) -> Option<Request> {
     let path = format!("/{}", scenario.name);
     stage.receiver.wait(&path, SETTLE, |_| true).await
 }

@@ -36,7 +36,7 @@ pub struct CallReport {
     /// Times that the service wrote to the switch.
     pub writes: usize,
     /// Times that it waited for an answer of the switch before it wrote again, and the first.
-    pub round_trips: usize,
+    pub(crate) round_trips: usize,
     /// Requests that reached the webhook.
     pub requests: usize,
     /// The document that was delivered when the call was over; `null` when none was.
@@ -113,7 +113,7 @@ impl CallReport {
 
 /// All calls of one run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct LabReport {
     /// In the order of the table.
     pub calls: Vec<CallReport>,
     /// Every one of them passed, and there was one, and nothing else was wrong.
@@ -122,7 +122,7 @@ pub struct Report {
     pub problems: Vec<String>,
 }
 
-impl Report {
+impl LabReport {
     pub(super) fn new(calls: Vec<CallReport>, problems: Vec<String>) -> Self {
         let right = !calls.is_empty() && calls.iter().all(|call| call.passed);
         Self {

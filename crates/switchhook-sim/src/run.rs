@@ -1,80 +1,10 @@
 //! Places every call between a simulated switch, the real service and the receiver.
 
-use std::io;
-use std::time::Duration;
-
-use futures_util::future::BoxFuture;
-
-use super::report::{CallReport, Report};
+use super::harness::{Harness, SETTLE};
+use super::options::{LabError, LabOptions, ROOM, Service};
+use super::report::{CallReport, LabReport};
 use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario};
-use super::stage::{SETTLE, Stage};
-use super::switch::Pace;
 use super::{documents, outages};
-
-/// Room that a service under test is given for its calls.
-pub(super) const ROOM: usize = 100;
-
-/// How the lab is run.
-#[derive(Debug, Clone, Default)]
-pub struct LabOptions {
-    /// Only scenarios whose name contains one of these; empty means all.
-    pub only: Vec<String>,
-    /// How closely the switch's slowness is played.
-    pub pace: Pace,
-    /// Show what is going on, on standard error: a bar on a terminal, else a line a call.
-    pub progress: bool,
-    /// Give the service a `[[freeswitch]]` too, so that it sees every call's events, and
-    /// check the document of every call.
-    pub follow: bool,
-    /// How long a document may take before it counts as lost; a minute, where it is not said.
-    pub patience: Option<Duration>,
-    /// Further tables for `switchhook.toml`, a store for example.
-    pub config: String,
-}
-
-/// A service that has been started.
-pub struct Started {
-    /// `HOST:PORT` where it takes calls.
-    pub esl: String,
-    /// Completes when it has stopped.
-    pub stop: BoxFuture<'static, ()>,
-}
-
-/// The service under test.
-pub trait Service: Send + Sync {
-    /// Starts it with this `switchhook.toml` and waits until it takes calls.
-    fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>>;
-
-    /// The same as a process of its own; [`Started::stop`] then kills it as `kill -9` does.
-    ///
-    /// Without one, whatever `stop` does stands for the kill.
-    fn start_process(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
-        self.start(config)
-    }
-}
-
-impl<F> Service for F
-where
-    F: Fn(String) -> BoxFuture<'static, Result<Started, String>> + Send + Sync,
-{
-    fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
-        self(config)
-    }
-}
-
-/// Why the lab could not be run at all.
-#[derive(Debug, thiserror::Error)]
-pub enum LabError {
-    /// No loopback socket.
-    #[error("the lab cannot listen on 127.0.0.1: {0}. Allow it loopback sockets.")]
-    Socket(#[from] io::Error),
-    /// The service refused the lab's configuration or died.
-    #[error("the service under test did not start: {0}")]
-    Service(String),
-    /// `only` fits none of the scenarios.
-    #[error("no scenario is called like {0:?}. `switchhook lab --json` lists them all.")]
-    NoScenario(Vec<String>),
-}
 
 /// Everything that may be placed.
 struct Chosen {
@@ -125,12 +55,12 @@ impl Chosen {
 /// # Errors
 /// When the lab itself cannot be set up; a call that went wrong is no error but a
 /// [`CallReport`] that did not pass.
-pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, LabError> {
+pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport, LabError> {
     let chosen = Chosen::of(&options);
     if chosen.count() == 0 {
         return Err(LabError::NoScenario(options.only));
     }
-    let stage = Stage::set(options, chosen.count()).await?;
+    let stage = Harness::set(options, chosen.count()).await?;
     let mut calls = Vec::new();
     if !chosen.main.is_empty() {
         calls.extend(main(&stage, &chosen.main, &service).await?);
@@ -155,11 +85,11 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<Report, L
         problems.extend(strays);
     }
     stage.done();
-    Ok(Report::new(calls, problems))
+    Ok(LabReport::new(calls, problems))
 }
 
 async fn main(
-    stage: &Stage,
+    stage: &Harness,
     scenarios: &[Scenario],
     service: &impl Service,
 ) -> Result<Vec<CallReport>, LabError> {
@@ -173,7 +103,7 @@ async fn main(
 
 /// A service with room for one call gets two.
 async fn overload(
-    stage: &Stage,
+    stage: &Harness,
     first: &Scenario,
     second: &Scenario,
     service: &impl Service,

@@ -18,7 +18,7 @@ use divan::counter::ItemsCount;
 use futures_util::future::join_all;
 use postgres::Server;
 use store_suite::{finished, leg};
-use switchhook_store::{Options, Role, Store};
+use switchhook_store::{Role, Store, StoreOptions};
 use tokio::runtime::Runtime;
 
 /// A predefined document of two legs is about this long, and so is a stored leg.
@@ -52,7 +52,7 @@ fn calls(bencher: Bencher<'_, '_>, url: String, at_once: usize) {
     let run = fastrand::u64(..);
     let runtime = Runtime::new().unwrap();
     let store = runtime
-        .block_on(Store::open(Options::new(url, Role::Serve)))
+        .block_on(Store::open(StoreOptions::new(url, Role::Serve)))
         .expect("opened");
     bencher.counter(ItemsCount::new(at_once)).bench(|| {
         let first = NUMBER.fetch_add(at_once, Ordering::Relaxed);

@@ -166,7 +166,7 @@ pub enum Scrubbed {
 }
 
 /// A row that has the clue in it, or belongs to a call that is about the caller.
-pub(super) struct Suspect {
+pub(super) struct CandidateRow {
     pub(super) id: i64,
     /// Of a document, as the store writes it.
     state: Option<String>,
@@ -176,7 +176,7 @@ pub(super) struct Suspect {
     pub(super) text: Vec<u8>,
 }
 
-impl<'r, R> FromRow<'r, R> for Suspect
+impl<'r, R> FromRow<'r, R> for CandidateRow
 where
     R: Row,
     &'static str: ColumnIndex<R>,
@@ -195,7 +195,7 @@ where
     }
 }
 
-impl Suspect {
+impl CandidateRow {
     /// Of a document.
     pub(super) fn state(&self) -> Option<State> {
         self.state.as_deref().and_then(|state| state.parse().ok())
@@ -203,12 +203,12 @@ impl Suspect {
 }
 
 /// A call that has the clue in it.
-pub(super) struct SuspectCall {
+pub(super) struct CandidateCall {
     pub(super) call: FoundCall,
     pub(super) story: String,
 }
 
-impl<'r, R> FromRow<'r, R> for SuspectCall
+impl<'r, R> FromRow<'r, R> for CandidateCall
 where
     R: Row,
     &'static str: ColumnIndex<R>,
@@ -240,7 +240,7 @@ struct Party {
     called: String,
 }
 
-impl SuspectCall {
+impl CandidateCall {
     /// The Unique-IDs of a call that is about the caller; `None` when it is not.
     pub(super) fn convicted(&self, caller: &Caller) -> Option<Vec<String>> {
         let parties: Parties = serde_json::from_str(&self.story).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Calls: the legs of those that are not over, and what is kept of those that are.
 
 use super::model::{
-    CallFilter, CallSearch, DocumentRow, Ended, FinishedCall, FinishedChannel, KeptResponse,
-    Parties, ReportedCall, StoredLeg, ToldCall,
+    CallFilter, CallSearch, DocumentRow, Ended, FinishedCallRecord, FinishedChannel, KeptResponse,
+    Parties, RecentCall, ReportedCall, StoredLeg,
 };
 use super::{Driver, ReportCursor, Store, StoreError, ops};
 
@@ -39,7 +39,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same
     /// call may be made again.
-    pub async fn finish_call(&self, call: FinishedCall) -> Result<Vec<bool>, StoreError> {
+    pub async fn finish_call(&self, call: FinishedCallRecord) -> Result<Vec<bool>, StoreError> {
         self.write(ops::Finish(call)).await
     }
 
@@ -140,7 +140,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn calls(&self, search: &CallSearch) -> Result<Vec<ToldCall>, StoreError> {
+    pub async fn calls(&self, search: &CallSearch) -> Result<Vec<RecentCall>, StoreError> {
         either!(self, db => db.calls(search).await)
     }
 

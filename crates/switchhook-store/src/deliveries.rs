@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Backlog, Claimed, DocumentDetail, DocumentRow, Filter, Keep, Kind, Lease, NewDocument, Report,
-    Settled, Want,
+    AttemptReport, Backlog, Claimed, DeliveryKind, DocumentDetail, DocumentRow, Filter, Keep,
+    Lease, NewDocument, Settled, Want,
 };
 use super::{Store, StoreError, ops};
 
@@ -21,7 +21,7 @@ impl Store {
         request: NewDocument,
     ) -> Result<bool, StoreError> {
         let request = NewDocument {
-            kind: Kind::Request,
+            kind: DeliveryKind::Request,
             ..request
         };
         let webhook_id = webhook_id.to_owned();
@@ -61,7 +61,7 @@ impl Store {
         &self,
         lease: Lease,
         settled: Settled,
-        report: Report,
+        report: AttemptReport,
     ) -> Result<(), StoreError> {
         let webhook_id = lease.webhook_id.clone();
         let settle = ops::Settle {

@@ -1,6 +1,6 @@
 //! Removing what the store holds of one caller.
 
-use super::caller::{Caller, Found, FoundCall, Scrubbed, Suspect, SuspectCall};
+use super::caller::{Caller, CandidateCall, CandidateRow, Found, FoundCall, Scrubbed};
 use super::{Driver, Store, StoreError, ops};
 
 /// One caller.
@@ -13,7 +13,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn find_caller(&self, caller: &Caller) -> Result<Found, StoreError> {
         let clue = caller.clue();
-        let suspects: Vec<SuspectCall> = either!(self, db => db.suspect_calls(clue).await)?;
+        let suspects: Vec<CandidateCall> = either!(self, db => db.suspect_calls(clue).await)?;
         let (mut calls, mut uuids) = (Vec::new(), Vec::new());
         for suspect in suspects {
             if let Some(own) = suspect.convicted(caller) {
@@ -23,7 +23,7 @@ impl Store {
         }
         uuids.sort_unstable();
         uuids.dedup();
-        let is_theirs = |suspect: &Suspect| {
+        let is_theirs = |suspect: &CandidateRow| {
             uuids.binary_search(&suspect.channel).is_ok() || caller.is_in(&suspect.text)
         };
         let answers = either!(self, db => db.suspect_answers(clue, &uuids).await)?;

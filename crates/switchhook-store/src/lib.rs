@@ -11,6 +11,8 @@
 //! claim -> settle(Delivered | Again | Dead)   or release, or the lease ends
 //! ```
 
+#![warn(unreachable_pub)]
+
 /// The same of either driver.
 macro_rules! either {
     ($store:expr, $db:ident => $done:expr) => {
@@ -47,10 +49,10 @@ pub use caller::{Caller, Found, FoundCall, Scrubbed};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, Backlog, CallFilter, CallSearch, CallSummary, Claimed, Content,
-    DocumentDetail, DocumentRow, Ended, Filter, FinishedCall, FinishedChannel, Keep, KeptResponse,
-    Kind, Lease, NewDocument, NewUnpublished, Parties, Published, Report, ReportedCall, Server,
-    Settled, State, StoredLeg, ToldCall, Unpublished, Want,
+    ATTEMPTS_KEPT, Attempt, AttemptReport, Backlog, CallFilter, CallSearch, CallSummary, Claimed,
+    Content, DeliveryKind, DocumentDetail, DocumentRow, Ended, Filter, FinishedCallRecord,
+    FinishedChannel, Keep, KeptResponse, Lease, NewDocument, NewUnpublished, Parties, Published,
+    RecentCall, ReportedCall, Server, Settled, State, StoredLeg, Unpublished, Want,
 };
 
 use leases::Leases;
@@ -64,7 +66,7 @@ use switchhook_core::health::Health;
 pub enum Role {
     /// The service: makes the tables or brings them up to date. Alone on a SQLite file,
     /// where it frees the leases of a dead predecessor; one of many on PostgreSQL, where
-    /// those of its [`Options::place`] are freed, and others end by themselves.
+    /// those of its [`StoreOptions::place`] are freed, and others end by themselves.
     Serve,
     /// A command beside a service that may be running: `outbox`, `report`.
     Beside,
@@ -72,7 +74,7 @@ pub enum Role {
 
 /// How the store is opened.
 #[derive(Clone)]
-pub struct Options {
+pub struct StoreOptions {
     /// `sqlite:FILE` or `postgres://USER@HOST/DATABASE`.
     pub url: String,
     /// PostgreSQL's, instead of one in the URL.
@@ -90,7 +92,7 @@ pub struct Options {
     pub place: Option<String>,
 }
 
-impl Options {
+impl StoreOptions {
     /// The store at `url`, with 5 s of patience, no limit and the database's clock.
     #[must_use]
     pub fn new(url: impl Into<String>, role: Role) -> Self {
@@ -107,7 +109,7 @@ impl Options {
 }
 
 /// Without what may hold a password.
-impl std::fmt::Debug for Options {
+impl std::fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("role", &self.role)
@@ -171,7 +173,7 @@ impl Store {
     /// # Errors
     /// Each [`StoreError`] names its cure: a URL that is no store, a file in use
     /// by another `serve` or written by a newer version, a disk that fails.
-    pub async fn open(options: Options) -> Result<Self, StoreError> {
+    pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let driver = match postgres::is_url(&options.url) {
             true => Driver::Postgres(Postgres::open(&options).await?),
             false => Driver::Sqlite(Box::new(Sqlite::open(&options).await?)),

@@ -28,14 +28,14 @@ pub struct StoredLeg {
 /// Whether a thing that is sent is a finished call or a widget's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DeliveryKind {
     /// The details of a finished call; once for each call and webhook.
     Document,
     /// The request of a widget that does not wait; as often as widgets ask.
     Request,
 }
 
-impl Kind {
+impl DeliveryKind {
     /// The word in the store.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -89,7 +89,7 @@ pub struct Content {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDocument {
     /// What it is.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// The webhook, which is the endpoint that it is sent to.
     pub webhook: String,
     /// The flow's name.
@@ -105,7 +105,7 @@ impl NewDocument {
     #[must_use]
     pub fn document(webhook: &str, flow: &str, call_uuid: &str, body: impl Into<Bytes>) -> Self {
         Self {
-            kind: Kind::Document,
+            kind: DeliveryKind::Document,
             webhook: webhook.to_owned(),
             flow: flow.to_owned(),
             call_uuid: call_uuid.to_owned(),
@@ -164,7 +164,7 @@ pub struct Ended {
 
 /// All that is written when a call is over, in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FinishedCall {
+pub struct FinishedCallRecord {
     /// The switch's name.
     pub switch: String,
     /// Unique-ID of the call's first leg.
@@ -235,7 +235,7 @@ pub struct CallSearch {
     pub call_uuid: Option<String>,
     /// Only calls that went down line 1.
     pub line_1: bool,
-    /// Only calls before this one ([`ToldCall::id`]): the next page.
+    /// Only calls before this one ([`RecentCall::id`]): the next page.
     pub before: Option<i64>,
     /// At most so many.
     pub limit: u32,
@@ -243,7 +243,7 @@ pub struct CallSearch {
 
 /// A call that is over, with its story.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToldCall {
+pub struct RecentCall {
     /// Its place in the order in which calls ended.
     pub id: i64,
     /// The switch's name.
@@ -366,7 +366,7 @@ pub struct Claimed {
     /// `webhook-id`: the same at every attempt.
     pub webhook_id: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// Where it goes.
     pub endpoint: String,
     /// The call, for the log.
@@ -408,7 +408,7 @@ pub enum Settled {
 
 /// How an attempt went, for the history.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct AttemptReport {
     /// How long it took.
     pub took: Duration,
     /// HTTP status, when there was one.
@@ -436,7 +436,7 @@ pub struct DocumentRow {
     /// `webhook-id`.
     pub webhook_id: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// Where it goes.
     pub endpoint: String,
     /// The switch; empty for a widget's request.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::model::{
-    Claimed, Filter, FinishedCall, Keep, KeptResponse, Lease, NewDocument, Published, Report,
-    Settled, StoredLeg, Unpublished, Want,
+    AttemptReport, Claimed, Filter, FinishedCallRecord, Keep, KeptResponse, Lease, NewDocument,
+    Published, Settled, StoredLeg, Unpublished, Want,
 };
 
 /// Rows that one statement pulls forward or removes: bounds how long others wait.
@@ -81,7 +81,7 @@ impl Operation for RemoveLegs {
 
 /// Legs out, documents and summary in. Says of each document whether it is new:
 /// another instance, or we before a crash, may have built it already.
-pub(super) struct Finish(pub(super) FinishedCall);
+pub(super) struct Finish(pub(super) FinishedCallRecord);
 
 impl Operation for Finish {
     type Output = Vec<bool>;
@@ -181,7 +181,7 @@ impl Operation for Publish {
 pub(super) struct Settle {
     pub(super) lease: Lease,
     pub(super) settled: Settled,
-    pub(super) report: Report,
+    pub(super) report: AttemptReport,
 }
 
 impl Operation for Settle {

@@ -1,7 +1,7 @@
 //! The breaker of each webhook that has one: whoever is about to ask asks here first, and
 //! tells what came of it.
 //!
-//! A leaf, as [`switchhook_admin::board`] is: `takeover` and the deliveries ask, `ops` shows. What is
+//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` and the deliveries ask, `ops` shows. What is
 //! decided is decided in [`switchhook_core::breaker`].
 
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use metrics::gauge;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use switchhook_core::breaker::{Breaker, Change, Leave, Options, Rest, Sign};
+use switchhook_core::breaker::{Breaker, BreakerOptions, Change, Leave, OpenCircuit, Sign};
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
@@ -21,11 +21,11 @@ use switchhook_core::timestamp::clock;
 
 /// What the configuration says of one webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct BreakerConfig {
     /// The webhook.
     pub webhook: String,
     /// When it is left alone.
-    pub options: Options,
+    pub options: BreakerOptions,
     /// Its part of the configuration: a webhook that was changed is asked afresh.
     pub settings: String,
     /// Sentences have their times in this zone.
@@ -41,13 +41,13 @@ pub struct Breakers {
 
 #[derive(Debug)]
 struct Watched {
-    wanted: Wanted,
+    wanted: BreakerConfig,
     breaker: Mutex<Breaker>,
 }
 
 /// A webhook's rest, for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resting {
+pub struct PausedWebhook {
     /// When it began, ms since 1970.
     pub since_ms: i64,
     /// When it is asked again.
@@ -80,16 +80,16 @@ impl Breakers {
     }
 
     /// These, of which nothing is known yet.
-    pub fn of(wanted: impl Iterator<Item = Wanted>) -> Arc<Self> {
+    pub fn of(wanted: impl Iterator<Item = BreakerConfig>) -> Arc<Self> {
         let breakers = Self::default();
         breakers.replace(wanted);
         Arc::new(breakers)
     }
 
     /// The breakers from now on. Those of webhooks that are as they were go on as they are.
-    pub fn replace(&self, wanted: impl Iterator<Item = Wanted>) {
+    pub fn replace(&self, wanted: impl Iterator<Item = BreakerConfig>) {
         let before = self.known.load();
-        let keep = |wanted: Wanted| {
+        let keep = |wanted: BreakerConfig| {
             let old = before.get(&wanted.webhook);
             let watched = old.filter(|old| old.wanted == wanted).cloned();
             let watched = watched.unwrap_or_else(|| Arc::new(Watched::new(wanted)));
@@ -124,13 +124,13 @@ impl Breakers {
 
     /// A webhook's rest, while it has one.
     #[must_use]
-    pub fn resting(&self, webhook: &str) -> Option<Resting> {
+    pub fn resting(&self, webhook: &str) -> Option<PausedWebhook> {
         self.known.load().get(webhook)?.resting()
     }
 }
 
 impl Watched {
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: BreakerConfig) -> Self {
         let breaker = Mutex::new(Breaker::new(wanted.options));
         Self { wanted, breaker }
     }
@@ -139,7 +139,7 @@ impl Watched {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn resting(&self) -> Option<Resting> {
+    fn resting(&self) -> Option<PausedWebhook> {
         Some(resting(self.breaker().rest()?))
     }
 
@@ -168,7 +168,7 @@ impl Watched {
 
     fn end(&self, leave: Leave, sign: Sign, why: &str) {
         let change = self.breaker().end(leave, sign, why, now());
-        let Wanted {
+        let BreakerConfig {
             webhook, options, ..
         } = &self.wanted;
         match change {
@@ -230,7 +230,7 @@ impl Drop for Question {
 
 fn show(webhook: &str, rests: bool) {
     let value = if rests { 1.0 } else { 0.0 };
-    gauge!(metric_names::RESTING, "webhook" => webhook.to_owned()).set(value);
+    gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook.to_owned()).set(value);
 }
 
 /// Paused in tests as the runtime's clock is.
@@ -238,11 +238,11 @@ fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-fn resting(rest: &Rest) -> Resting {
+fn resting(rest: &OpenCircuit) -> PausedWebhook {
     let (now, now_ms) = (now(), clock::now_ms());
     let ms = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let left = rest.until.saturating_duration_since(now);
-    Resting {
+    PausedWebhook {
         since_ms: now_ms.saturating_sub(ms(now.saturating_duration_since(rest.since))),
         again: match (rest.is_tried, left.is_zero()) {
             (true, _) => Again::Now,
@@ -262,10 +262,10 @@ mod tests {
 
     const PAUSE: Duration = Duration::from_secs(10);
 
-    fn wanted(settings: &str) -> Wanted {
-        Wanted {
+    fn wanted(settings: &str) -> BreakerConfig {
+        BreakerConfig {
             webhook: "crm".into(),
-            options: Options {
+            options: BreakerOptions {
                 failures: 2,
                 pause: PAUSE,
             },

@@ -5,10 +5,10 @@
 //! webhooks, and what waits is one boxed future.
 
 mod body;
+mod client_factory;
 mod connecting;
 mod connections;
-mod lanes;
-mod maker;
+mod h2_pool;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
+use super::error::{self, Reached};
 use super::request::Prepared;
 use super::resolve::{Names, SystemNames};
-use super::trouble::{self, Reached};
 use body::{Body, read};
 pub(super) use connecting::Connection;
 use connecting::Watch;
@@ -169,7 +169,7 @@ impl Client {
                     Some(_) => Reached::Status,
                     None => Reached::Connection(watch.seen()),
                 };
-                Err(trouble::timed_out(webhook.timeout(), &url, reached))
+                Err(error::timed_out(webhook.timeout(), &url, reached))
             }
         };
         if let Some(note) = note {
@@ -202,7 +202,7 @@ impl Client {
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
-        if let (Some(failure), Err(_)) = (trouble::of_status(response.status(), url), &read) {
+        if let (Some(failure), Err(_)) = (error::of_status(response.status(), url), &read) {
             return Err(failure);
         }
         let read = read?;
@@ -229,7 +229,7 @@ impl Client {
         let watch = Watch::default();
         let sending = self.connections.send(webhook, prepared.into(), &url);
         let sent = timeout(deadline, Box::pin(watch.over(sending))).await;
-        let late = |_| trouble::timed_out(deadline, &url, Reached::Connection(watch.seen()));
+        let late = |_| error::timed_out(deadline, &url, Reached::Connection(watch.seen()));
         let mut reply = sent.map_err(late)??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
@@ -253,11 +253,11 @@ pub fn judge(
     answered: &Answered,
     body: &[u8],
 ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    if let Some(failure) = trouble::of_status(status, url) {
+    if let Some(failure) = error::of_status(status, url) {
         return Err(failure);
     }
     if !answered.whole {
-        return Err(trouble::too_large(webhook.response_limit()));
+        return Err(error::too_large(webhook.response_limit()));
     }
     webhook.answer.parse(answered.content_type.as_deref(), body)
 }
@@ -281,10 +281,10 @@ mod tests {
 
     #[tokio::test]
     async fn what_waits_for_an_answer_is_small() {
-        use crate::options::Options;
-        let options = Options {
+        use crate::options::WebhookOptions;
+        let options = WebhookOptions {
             url: "https://crm.example/".into(),
-            ..Options::default()
+            ..WebhookOptions::default()
         };
         let webhook = Webhook::compile("lookup", options).unwrap();
         let client = Client::new(Egress::default()).unwrap();

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::answer::Answer;
 use super::context::Scope;
-use super::options::{Options, Tls};
+use super::options::{Tls, WebhookOptions};
 use super::template::{Handle, Templates};
 use super::tls::{self, Secured};
 use super::token::Tokens;
@@ -26,23 +26,23 @@ pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// One thing wrong with a webhook's description.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {cure}")]
-pub struct Fault {
+#[error("{key}: {what}; {help}")]
+pub struct CompileError {
     /// The setting, relative to the webhook: `response.map.queue`, `headers.X-Lead`.
     pub key: String,
     /// What is wrong with it.
     pub what: String,
     /// What to write instead.
-    pub cure: String,
+    pub help: String,
 }
 
-impl Fault {
+impl CompileError {
     /// A fault with its cure.
-    pub fn new(key: impl Into<String>, what: impl Into<String>, cure: impl Into<String>) -> Self {
+    pub fn new(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 }
@@ -108,7 +108,7 @@ impl Webhook {
     ///
     /// # Errors
     /// Every fault that can be seen without a call, each with its cure.
-    pub fn compile(name: &str, options: Options) -> Result<Self, Vec<Fault>> {
+    pub fn compile(name: &str, options: WebhookOptions) -> Result<Self, Vec<CompileError>> {
         let mut compiler = Compiler::default();
         let compiled = compiler.webhook(name, &options);
         match compiled {
@@ -131,7 +131,7 @@ impl Webhook {
 
     /// Bytes of body that are read of an answer, after decompression.
     #[must_use]
-    pub fn response_limit(&self) -> usize {
+    pub(crate) fn response_limit(&self) -> usize {
         self.answer.limit()
     }
 
@@ -170,7 +170,7 @@ impl Webhook {
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
-    pub fn tls(&self) -> Result<Arc<ClientConfig>, Fault> {
+    pub fn tls(&self) -> Result<Arc<ClientConfig>, CompileError> {
         match &self.secured {
             Some(secured) => Ok(Arc::clone(secured.config())),
             None => tls::config(&Tls::default()).map(Arc::new),

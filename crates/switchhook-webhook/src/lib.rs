@@ -8,6 +8,8 @@
 //! request; [`egress`] says where it may go; [`client`] sends it and waits; [`answer`]
 //! reads what came back.
 
+#![warn(unreachable_pub)]
+
 pub mod answer;
 pub mod breakers;
 pub mod client;
@@ -15,22 +17,22 @@ pub mod compile;
 pub mod context;
 pub mod egress;
 pub mod options;
-pub mod request;
-pub mod shown;
+pub mod redact;
+mod request;
 pub mod signing;
 
+mod error;
 mod json;
 mod names;
 mod resolve;
 mod template;
 mod tls;
 mod token;
-mod trouble;
 mod url;
 mod xml;
 
 pub use client::{Answered, Client, Script, judge};
-pub use compile::{Fault, Webhook};
+pub use compile::{CompileError, Webhook};
 pub use request::{Call, Prepared};
 pub use resolve::{Names, SystemNames};
 pub use tls::{Secured, client_builder};

@@ -34,7 +34,7 @@ pub(super) struct Names {
     /// Headers, `variable_` included.
     pub headers: BTreeSet<String>,
     /// Dotted names that lead to longer ones.
-    pub branches: BTreeSet<String>,
+    pub(crate) branches: BTreeSet<String>,
 }
 
 impl Names {

@@ -105,7 +105,7 @@ pub enum ResponseType {
 
 /// What a mapped value must be made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Kind {
+pub enum ValueKind {
     /// Any text; made inert.
     #[default]
     Text,
@@ -123,7 +123,7 @@ pub struct Mapping {
     /// JSONPath, XPath or regular expression.
     pub path: String,
     /// What the value must be made of.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Taken when the path finds nothing; `None` means that the path is required.
     pub default: Option<String>,
 }
@@ -144,7 +144,7 @@ const HTTP2_STREAMS: usize = 100;
 
 /// One webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct WebhookOptions {
     /// HTTP method.
     pub method: String,
     /// Template of the URL.
@@ -178,7 +178,7 @@ impl Default for ResponseOptions {
     }
 }
 
-impl Default for Options {
+impl Default for WebhookOptions {
     fn default() -> Self {
         Self {
             method: "POST".into(),

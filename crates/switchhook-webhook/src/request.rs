@@ -12,7 +12,7 @@ use super::compile::{BodyPlan, Field, UrlPlan, Webhook};
 use super::context::Scope;
 use super::json::{self, Unfit};
 use super::template::{Failed, Handle};
-use super::{shown, url as address, xml};
+use super::{redact, url as address, xml};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 
@@ -243,7 +243,7 @@ impl Prepared {
     /// Method and URL as a person may see them, secrets hidden; a long one is cut.
     #[must_use]
     pub fn line(&self) -> String {
-        let url = shown::url(&self.url);
+        let url = redact::url(&self.url);
         let end = url.char_indices().nth(LINE).map(|(at, _)| at);
         let told = &url[..end.unwrap_or(url.len())];
         // A call on hold keeps it: one allocation, of its size.
@@ -253,12 +253,12 @@ impl Prepared {
     /// The request as a person may see it: method, URL, headers and body, secrets hidden.
     #[must_use]
     pub fn shown(&self) -> String {
-        let mut out = format!("{} {}\n", self.method, shown::url(&self.url));
+        let mut out = format!("{} {}\n", self.method, redact::url(&self.url));
         for (name, value) in &self.headers {
             let text = String::from_utf8_lossy(value.as_bytes());
             let text = match value.is_sensitive() {
-                true => shown::SECRET,
-                false => shown::header(name.as_str(), &text),
+                true => redact::SECRET,
+                false => redact::header(name.as_str(), &text),
             };
             out.push_str(&format!("{name}: {text}\n"));
         }

@@ -21,12 +21,12 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// Where a template's text stands in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TemplatePlace {
     /// The URL: percent-encoded and marked.
     Url,
     /// A query parameter, a header: encoded or checked as a whole afterwards.
     Entry,
-    /// A form field: as [`Place::Entry`], but a missing value is empty.
+    /// A form field: as [`TemplatePlace::Entry`], but a missing value is empty.
     Field,
     /// A JSON document: escaped for the inside of quotes, and marked.
     Json,
@@ -36,7 +36,7 @@ pub(super) enum Place {
     Text,
 }
 
-impl Place {
+impl TemplatePlace {
     const ALL: [Self; 6] = [
         Self::Url,
         Self::Entry,
@@ -82,7 +82,7 @@ pub(super) struct Templates {
 #[derive(Debug, Clone)]
 pub(super) struct Handle {
     name: String,
-    place: Place,
+    place: TemplatePlace,
 }
 
 /// Why a template gave no text.
@@ -103,7 +103,12 @@ impl Templates {
     }
 
     /// Compiles `source`; `key` is the setting that holds it.
-    pub(super) fn add(&mut self, place: Place, key: &str, source: &str) -> Result<Handle, String> {
+    pub(super) fn add(
+        &mut self,
+        place: TemplatePlace,
+        key: &str,
+        source: &str,
+    ) -> Result<Handle, String> {
         if source.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err("it contains a control character".into());
         }
@@ -198,17 +203,17 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
 
 /// `value | tojson`: a JSON literal, typed; `null` for what is missing.
 fn tojson(state: &State, value: &Value) -> Result<Value, Error> {
-    let place = Place::of(state.name());
+    let place = TemplatePlace::of(state.name());
     refuse_missing(place, value)?;
     let text = json::from_template(value).to_string();
-    Ok(if place == Place::Json {
+    Ok(if place == TemplatePlace::Json {
         Value::from_safe_string(text)
     } else {
         Value::from(text)
     })
 }
 
-fn refuse_missing(place: Place, value: &Value) -> Result<(), Error> {
+fn refuse_missing(place: TemplatePlace, value: &Value) -> Result<(), Error> {
     if place.is_strict() && is_missing(value) {
         return Err(Error::new(ErrorKind::UndefinedError, "nothing is there"));
     }
@@ -223,20 +228,20 @@ fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(),
     if value.is_safe() {
         return put(out, value.as_str().unwrap_or_default());
     }
-    let place = Place::of(state.name());
+    let place = TemplatePlace::of(state.name());
     let own = context::own_value(value);
     let value = own.as_ref().unwrap_or(value);
     refuse_missing(place, value)?;
     let text = plain(value);
     match place {
-        Place::Url => {
+        TemplatePlace::Url => {
             let encoded = utf8_percent_encode(&text, RESERVED);
             put(out, &format!("{OPEN}{encoded}{CLOSE}"))
         }
-        Place::Entry | Place::Field | Place::Text => put(out, &text),
-        Place::Json if is_typed(value) => put(out, &text),
-        Place::Json => put(out, &format!("{OPEN}{}{CLOSE}", json::escape(&text))),
-        Place::Xml => put(out, &xml::escape(&text)),
+        TemplatePlace::Entry | TemplatePlace::Field | TemplatePlace::Text => put(out, &text),
+        TemplatePlace::Json if is_typed(value) => put(out, &text),
+        TemplatePlace::Json => put(out, &format!("{OPEN}{}{CLOSE}", json::escape(&text))),
+        TemplatePlace::Xml => put(out, &xml::escape(&text)),
     }
 }
 

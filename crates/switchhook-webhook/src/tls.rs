@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use rustls_platform_verifier::Verifier;
 
-use super::compile::Fault;
+use super::compile::CompileError;
 use super::options::{Identity, Tls, TlsVersion};
 
 /// Two settings are the same when they were compiled from the same options.
@@ -27,7 +27,7 @@ impl PartialEq for Secured {
 
 impl Secured {
     /// Compiles what differs from the system's settings; `None` when nothing does.
-    pub(super) fn compile(options: &Tls, faults: &mut Vec<Fault>) -> Option<Self> {
+    pub(super) fn compile(options: &Tls, faults: &mut Vec<CompileError>) -> Option<Self> {
         if *options == Tls::default() {
             return None;
         }
@@ -56,13 +56,13 @@ impl Secured {
 ///
 /// # Errors
 /// The system's authorities cannot be used.
-pub fn client_builder() -> Result<reqwest::ClientBuilder, Fault> {
+pub fn client_builder() -> Result<reqwest::ClientBuilder, CompileError> {
     let config = config(&Tls::default())?;
     Ok(reqwest::Client::builder().tls_backend_preconfigured(config))
 }
 
 /// For a handshake with these settings; asks for HTTP/2 before HTTP/1.1.
-pub(super) fn config(options: &Tls) -> Result<ClientConfig, Fault> {
+pub(super) fn config(options: &Tls) -> Result<ClientConfig, CompileError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(options.min_version))
@@ -97,7 +97,10 @@ fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
 }
 
 /// Only these authorities, in place of the system's.
-fn trusting(ca: &str, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Fault> {
+fn trusting(
+    ca: &str,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, CompileError> {
     const KEY: &str = "tls.ca_file";
     let mut roots = RootCertStore::empty();
     for certificate in certificates(KEY, ca)? {
@@ -112,32 +115,32 @@ fn trusting(ca: &str, provider: Arc<CryptoProvider>) -> Result<Arc<WebPkiServerV
 
 type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn shown(identity: &Identity) -> Result<Shown, Fault> {
+fn shown(identity: &Identity) -> Result<Shown, CompileError> {
     let chain = certificates("tls.client_cert_file", &identity.certificate)?;
     let key = PrivateKeyDer::from_pem_slice(identity.key.reveal().as_bytes());
     // What the parser says may quote the file.
     let key = key.map_err(|_| {
         let what = "holds no private key that can be read";
-        let cure = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";
-        Fault::new("tls.client_key_file", what, cure)
+        let help = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";
+        CompileError::new("tls.client_key_file", what, help)
     })?;
     Ok((chain, key))
 }
 
-fn certificates(key: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, Fault> {
+fn certificates(key: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, CompileError> {
     let found: Result<Vec<_>, pem::Error> =
         CertificateDer::pem_slice_iter(text.as_bytes()).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
         Ok(_) | Err(_) => {
             let what = "holds no certificate that can be read";
-            let cure = "give a PEM file, -----BEGIN CERTIFICATE-----";
-            Err(Fault::new(key, what, cure))
+            let help = "give a PEM file, -----BEGIN CERTIFICATE-----";
+            Err(CompileError::new(key, what, help))
         }
     }
 }
 
-fn unusable(key: &str, error: &dyn std::fmt::Display) -> Fault {
+fn unusable(key: &str, error: &dyn std::fmt::Display) -> CompileError {
     let what = format!("cannot be used for TLS: {error}");
-    Fault::new(key, what, "give certificates and a key that fit together")
+    CompileError::new(key, what, "give certificates and a key that fit together")
 }

@@ -13,10 +13,10 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
-use super::compile::Fault;
+use super::compile::CompileError;
 use super::options::OAuth2;
 use super::request::Prepared;
-use super::{trouble, url as address};
+use super::{error, url as address};
 use switchhook_core::outcome::{Failure, Reason};
 
 /// Bytes read of a token's answer.
@@ -53,15 +53,15 @@ pub(super) struct Token {
 }
 
 impl Tokens {
-    pub(super) fn compile(options: &OAuth2, faults: &mut Vec<Fault>) -> Option<Self> {
+    pub(super) fn compile(options: &OAuth2, faults: &mut Vec<CompileError>) -> Option<Self> {
         let key = "auth.oauth2.token_url";
-        let cure = "write the URL of the token endpoint: https://login.example/oauth2/token";
-        if let Err((what, cure)) = address::check_template(&options.token_url) {
-            faults.push(Fault::new(key, what, cure));
+        let help = "write the URL of the token endpoint: https://login.example/oauth2/token";
+        if let Err((what, help)) = address::check_template(&options.token_url) {
+            faults.push(CompileError::new(key, what, help));
             return None;
         }
         let Ok(url) = options.token_url.parse() else {
-            faults.push(Fault::new(key, "this is no URL", cure));
+            faults.push(CompileError::new(key, "this is no URL", help));
             return None;
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -154,14 +154,14 @@ impl Tokens {
         if !status.is_success() {
             let word = answer.as_ref().and_then(error_word);
             let word = word.map_or_else(String::new, |word| format!(" ({word})"));
-            let place = trouble::place(&self.url);
+            let place = error::place(&self.url);
             return Err(no_token(
                 refusal(status),
                 &format!("{place} answered {status}{word}"),
             ));
         }
         let unusable = |what: &str| {
-            let place = trouble::place(&self.url);
+            let place = error::place(&self.url);
             no_token(Reason::InvalidResponse, &format!("{place} sent {what}"))
         };
         let answer = answer.ok_or_else(|| unusable("what is no JSON"))?;

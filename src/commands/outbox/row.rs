@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use switchhook::store::{DocumentRow, Kind, State};
+use switchhook::store::{DeliveryKind, DocumentRow, State};
 
 use crate::commands::desk::Times;
 
@@ -14,7 +14,7 @@ pub type Pauses = BTreeMap<String, String>;
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     pub id: &'a str,
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     pub webhook: &'a str,
     pub call: &'a str,
     pub flow: &'a str,
@@ -65,9 +65,9 @@ impl<'a> Row<'a> {
     }
 }
 
-pub const fn kind_word(kind: Kind) -> &'static str {
+pub const fn kind_word(kind: DeliveryKind) -> &'static str {
     match kind {
-        Kind::Document => "document",
-        Kind::Request => "request",
+        DeliveryKind::Document => "document",
+        DeliveryKind::Request => "request",
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use switchhook::outbox;
 use switchhook::report::printable;
 use switchhook::store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
-use switchhook::webhook::shown;
+use switchhook::webhook::redact;
 
 use super::row::{Row, kind_word};
 use crate::cli::operator::Show;
@@ -90,15 +90,15 @@ fn tried<'a>(attempt: &'a Attempt, times: &Times) -> Tried<'a> {
 fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
     content.headers.iter().map(|(name, value)| Header {
         name,
-        value: shown::header(name, value),
+        value: redact::header(name, value),
     })
 }
 
 /// What cannot be read as a URL may hide a secret anywhere.
 fn shown_url(text: &str) -> String {
     url::Url::parse(text).map_or_else(
-        |_| shown::SECRET.to_owned(),
-        |url| shown::url(&url).into_owned(),
+        |_| redact::SECRET.to_owned(),
+        |url| redact::url(&url).into_owned(),
     )
 }
 

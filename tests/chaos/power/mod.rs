@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use switchhook_store::{Options, Role, Settled, State, Store};
+use switchhook_store::{Role, Settled, State, Store, StoreOptions};
 
 use crate::dice;
 use crate::program::shim;
@@ -32,7 +32,9 @@ const FOLDER: &str = "CHAOS_FOLDER";
 
 async fn open(folder: &Path) -> Store {
     let url = format!("sqlite:{}", folder.join("store.db").display());
-    Store::open(Options::new(url, Role::Serve)).await.unwrap()
+    Store::open(StoreOptions::new(url, Role::Serve))
+        .await
+        .unwrap()
 }
 
 /// Some are longer than a page of the database, some than several.
@@ -130,7 +132,7 @@ async fn lost(folder: &Path, told: &Told) -> usize {
         return 0;
     }
     let url = format!("sqlite:{}", folder.join("store.db").display());
-    let Ok(store) = Store::open(Options::new(url, Role::Serve)).await else {
+    let Ok(store) = Store::open(StoreOptions::new(url, Role::Serve)).await else {
         return everything;
     };
     let rows: HashMap<String, _> = all(&store)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
-use switchhook_store::{Content, FinishedCall, NewDocument};
+use switchhook_store::{Content, FinishedCallRecord, NewDocument};
 
 use crate::commands::support::{Place, document, kept};
 
@@ -164,7 +164,7 @@ async fn nothing_kept_or_another_name_is_said_with_the_cure() {
         .refused(1, "nowhere: ");
 }
 
-fn finished(call: &str, body: &str) -> FinishedCall {
+fn finished(call: &str, body: &str) -> FinishedCallRecord {
     let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
     let predefined = json!({
         "callDetails": [{"calleeNumber": "4930123", "didNumber": "7000", "incoming": true}],
@@ -180,7 +180,7 @@ fn finished(call: &str, body: &str) -> FinishedCall {
         },
         ..NewDocument::document(webhook, "outbound", call, "")
     };
-    FinishedCall {
+    FinishedCallRecord {
         documents: vec![
             of("completed", predefined.to_string()),
             of("extra", body.to_owned()),

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use switchhook_store::{
-    CallSummary, Content, FinishedCall, KeptResponse, NewDocument, Options, Report, Role, Settled,
-    Store, Want,
+    AttemptReport, CallSummary, Content, FinishedCallRecord, KeptResponse, NewDocument, Role,
+    Settled, Store, StoreOptions, Want,
 };
 use tempfile::TempDir;
 
@@ -97,7 +97,9 @@ impl Place {
     pub async fn store(&self) -> Store {
         let file = self.folder.path().join("switchhook.db");
         let url = format!("sqlite:{}", file.display());
-        Store::open(Options::new(url, Role::Serve)).await.unwrap()
+        Store::open(StoreOptions::new(url, Role::Serve))
+            .await
+            .unwrap()
     }
 
     pub fn command(&self, args: &[&str]) -> Command {
@@ -132,7 +134,7 @@ impl Place {
 }
 
 /// A document for `completed` at this receiver, of a call of this name.
-pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
+pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
     let content = Content {
         method: Some("POST".into()),
         url: Some(format!("http://{address}/calls?token={SECRET}&lead=7")),
@@ -142,7 +144,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCall {
         ],
         body: format!("{{\n\t\"call\": \"{call}\"\n}}").into(),
     };
-    FinishedCall {
+    FinishedCallRecord {
         switch: "fs1".into(),
         call_uuid: call.into(),
         created_us: 1_000_000,
@@ -188,7 +190,7 @@ pub async fn kill_one(store: &Store) {
         limit: 1,
     };
     let claimed = store.claim(vec![want], PATIENCE).await.unwrap();
-    let report = Report {
+    let report = AttemptReport {
         took: Duration::from_millis(123),
         status: None,
         error: Some("the connection was \u{1b}[31mrefused".into()),

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use switchhook_core::secret::Secret;
 use switchhook_service::config::Config;
 use switchhook_service::service::Service;
-use switchhook_sim::{LabOptions, Report, Started, run};
+use switchhook_sim::{LabOptions, LabReport, Started, run};
 use switchhook_webhook::signing::Signer;
 use tokio::net::TcpListener;
 use toml_edit::DocumentMut;
@@ -146,7 +146,7 @@ async fn start(config: String, fault: Fault) -> Result<Started, String> {
     })
 }
 
-async fn lab(fault: Fault, scenario: &str) -> Report {
+async fn lab(fault: Fault, scenario: &str) -> LabReport {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("lab.db");
     let options = LabOptions {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use switchhook_sim::{LabOptions, Report, Started, run};
+use switchhook_sim::{LabOptions, LabReport, Started, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
@@ -334,7 +334,7 @@ fn service(fault: Fault) -> impl Fn(String) -> BoxFuture<'static, Result<Started
     }
 }
 
-async fn lab(fault: Fault, only: &[&str]) -> Report {
+async fn lab(fault: Fault, only: &[&str]) -> LabReport {
     let options = LabOptions {
         only: only.iter().map(|name| (*name).to_owned()).collect(),
         ..LabOptions::default()

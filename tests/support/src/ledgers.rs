@@ -3,9 +3,9 @@
 use chrono_tz::Tz;
 use serde_json::Value;
 use switchhook_core::details::{Format, document};
-use switchhook_core::finished_call::Call;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
-use switchhook_core::ledger::{Effect, Ledger, Options};
+use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::recording::Recording;
 
 /// The account of the contract's samples.
@@ -22,8 +22,8 @@ pub fn url_of(recording: &Recording) -> Option<String> {
 }
 
 /// The calls that are over after these events; no call is left waiting.
-pub fn calls<E: Headers>(events: &[E]) -> Vec<Call> {
-    let mut ledger = Ledger::new(Options::default());
+pub fn calls<E: Headers>(events: &[E]) -> Vec<FinishedCall> {
+    let mut ledger = Ledger::new(LedgerOptions::default());
     let mut calls = Vec::new();
     for event in events {
         calls.extend(over(ledger.apply(event, 0)));
@@ -37,7 +37,7 @@ pub fn calls<E: Headers>(events: &[E]) -> Vec<Call> {
 }
 
 /// The calls among some effects.
-pub fn over(effects: Vec<Effect>) -> Vec<Call> {
+pub fn over(effects: Vec<Effect>) -> Vec<FinishedCall> {
     let calls = effects.into_iter().filter_map(|effect| match effect {
         Effect::Over(call) => Some(*call),
         Effect::Store(_) | Effect::Forget(_) => None,
@@ -46,7 +46,7 @@ pub fn over(effects: Vec<Effect>) -> Vec<Call> {
 }
 
 /// Their documents.
-pub fn documents(calls: &[Call]) -> Vec<Value> {
+pub fn documents(calls: &[FinishedCall]) -> Vec<Value> {
     let format = format();
     calls
         .iter()

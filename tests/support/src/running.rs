@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use switchhook_service::call_control::{
+    BackgroundRequest, CallControl, CallControlOptions, CallPersistence, KeptAnswer,
+};
 use switchhook_service::config::Config;
 use switchhook_service::service::{Service, compile};
-use switchhook_service::takeover::{Aftermath, Background, Kept, Options, Takeover};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -95,7 +97,7 @@ impl Running {
 pub struct Calls {
     pub esl: SocketAddr,
     pub receiver: Receiver,
-    pub takeover: Arc<Takeover>,
+    pub call_control: Arc<CallControl>,
     pub left: UnboundedReceiver<Left>,
     /// Ends the listening.
     pub stop: CancellationToken,
@@ -105,20 +107,20 @@ pub struct Calls {
 /// What a call leaves behind.
 #[derive(Debug)]
 pub enum Left {
-    Background(Box<Background>),
-    Kept(Kept),
+    BackgroundRequest(Box<BackgroundRequest>),
+    KeptAnswer(KeptAnswer),
 }
 
 struct Desk(UnboundedSender<Left>);
 
-impl Aftermath for Desk {
-    fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
-        let sent = self.0.send(Left::Background(Box::new(request)));
+impl CallPersistence for Desk {
+    fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
+        let sent = self.0.send(Left::BackgroundRequest(Box::new(request)));
         async move { sent.map_err(|error| error.to_string()) }.boxed()
     }
 
-    fn keep(&self, answer: Kept) -> BoxFuture<'static, Result<(), String>> {
-        let sent = self.0.send(Left::Kept(answer));
+    fn keep(&self, answer: KeptAnswer) -> BoxFuture<'static, Result<(), String>> {
+        let sent = self.0.send(Left::KeptAnswer(answer));
         async move { sent.map_err(|error| error.to_string()) }.boxed()
     }
 }
@@ -130,21 +132,21 @@ impl Calls {
         let config = config(folder.path(), receiver.address, sections);
         let widgets = compile(&config).unwrap().widgets;
         let (desk, left) = unbounded_channel();
-        let options = Options {
+        let options = CallControlOptions {
             music_after,
             connect_deadline: NEVER,
             goodbye_deadline: NEVER,
-            ..Options::default()
+            ..CallControlOptions::default()
         };
-        let takeover = Arc::new(Takeover::new(options, widgets, Arc::new(Desk(desk))));
+        let call_control = Arc::new(CallControl::new(options, widgets, Arc::new(Desk(desk))));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let esl = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        tokio::spawn(Arc::clone(&takeover).serve(listener, stop.clone()));
+        tokio::spawn(Arc::clone(&call_control).serve(listener, stop.clone()));
         Self {
             esl,
             receiver,
-            takeover,
+            call_control,
             left,
             stop,
             _folder: folder,
@@ -163,7 +165,7 @@ impl Calls {
 
     /// Waits until no call is on hold.
     pub async fn idle(&self) {
-        while self.takeover.on_hold() > 0 {
+        while self.call_control.on_hold() > 0 {
             tokio::task::yield_now().await;
         }
     }

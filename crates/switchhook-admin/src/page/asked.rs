@@ -4,13 +4,13 @@ use maud::{Markup, html};
 
 use crate::calls::Told;
 use crate::http::Ops;
-use crate::{pictures, words};
-use switchhook_core::call_history::{Run, Told as Outcome};
+use crate::{format, svg};
+use switchhook_core::call_history::{LookupRecord, LookupSummary as Outcome};
 use switchhook_core::outcome::Reason;
 use switchhook_core::variables::{FLOW_KEY, Names, flow_key};
 use switchhook_store::KeptResponse;
 
-use super::{pieces, webhooks};
+use super::{components, webhooks};
 
 /// Characters of an answer that are shown.
 const SHOWN: usize = 4 * 1024;
@@ -18,7 +18,7 @@ const SHOWN: usize = 4 * 1024;
 const APART: u64 = 60_000;
 
 /// All of them, in the order in which they ended.
-pub fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
+pub(crate) fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
     let runs = &call.story.runs;
     html! {
         @if !runs.is_empty() {
@@ -28,7 +28,7 @@ pub fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
                     article.card {
                         (heading(ops, call, run))
                         (request(run))
-                        (pictures::phases(run))
+                        (svg::phases(run))
                         @if runs.len() > 1 { (sentence(run)) }
                         (answer(ops, run, of_run(kept, run)))
                     }
@@ -38,15 +38,15 @@ pub fn section(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
     }
 }
 
-fn heading(ops: &Ops, call: &Told, run: &Run) -> Markup {
+fn heading(ops: &Ops, call: &Told, run: &LookupRecord) -> Markup {
     let status = run.outcome.as_ref().and_then(|told| told.status);
     html! {
         div.row {
             (webhooks::link(&run.webhook))
-            (pieces::outcome(run))
+            (components::outcome(run))
             @if let Some(status) = status { span { "HTTP " (status) } }
             span.end.quiet {
-                (words::clock(run.began_ms, ops.time_zone)) ", held for " (words::took(run.held_us)) ". "
+                (format::clock(run.began_ms, ops.time_zone)) ", held for " (format::took(run.held_us)) ". "
                 @if ops.about(&run.webhook).is_some() {
                     a href={ "/webhooks/" (run.webhook) "/try?call=" (call.uuid) } {
                         @if ops.may_change { "Ask again with its values" } @else { "Ask again on the command line" }
@@ -57,7 +57,7 @@ fn heading(ops: &Ops, call: &Told, run: &Run) -> Markup {
     }
 }
 
-fn request(run: &Run) -> Markup {
+fn request(run: &LookupRecord) -> Markup {
     let told = run.outcome.as_ref();
     let sent = told.is_some_and(|told| told.asked_us.is_some());
     html! {
@@ -69,7 +69,7 @@ fn request(run: &Run) -> Markup {
     }
 }
 
-fn sentence(run: &Run) -> Markup {
+fn sentence(run: &LookupRecord) -> Markup {
     let detail = run.outcome.as_ref().and_then(|told| told.detail.as_deref());
     html! {
         @if let Some(detail) = detail { p.why { (detail) } }
@@ -77,14 +77,14 @@ fn sentence(run: &Run) -> Markup {
 }
 
 /// What was kept of a run's answer.
-fn of_run<'k>(kept: &'k [KeptResponse], run: &Run) -> Option<&'k KeptResponse> {
+fn of_run<'k>(kept: &'k [KeptResponse], run: &LookupRecord) -> Option<&'k KeptResponse> {
     let ended = run.began_ms + i64::try_from(run.held_us / 1_000).unwrap_or_default();
     let own = kept.iter().filter(|one| one.webhook == run.webhook);
     let near = own.min_by_key(|one| one.at_ms.abs_diff(ended));
     near.filter(|one| one.at_ms.abs_diff(ended) < APART)
 }
 
-fn answer(ops: &Ops, run: &Run, kept: Option<&KeptResponse>) -> Markup {
+fn answer(ops: &Ops, run: &LookupRecord, kept: Option<&KeptResponse>) -> Markup {
     let Some(told) = run.outcome.as_ref().filter(|told| told.status.is_some()) else {
         return html! {};
     };
@@ -117,7 +117,7 @@ fn shown(ops: &Ops, told: &Outcome, body: &str) -> Markup {
         div.answer {
             p.quiet {
                 @if is_unread { "What came back, and could not be used" } @else { "What came back" }
-                ", " (words::bytes(body.len() as u64))
+                ", " (format::bytes(body.len() as u64))
                 @if cut.is_some() { ", its beginning" }
                 ":"
             }
@@ -127,7 +127,7 @@ fn shown(ops: &Ops, told: &Outcome, body: &str) -> Markup {
 }
 
 /// Who set a flow variable.
-pub enum Setter<'c> {
+pub(crate) enum Setter<'c> {
     /// The answer of this webhook.
     Answer(&'c str),
     /// We, for whichever webhook was asked: how its request went.
@@ -138,8 +138,13 @@ pub enum Setter<'c> {
 
 /// Who set a flow variable (its name without `flow.key.`). Of several answers the last one; by
 /// what is kept, else by what the webhook's settings say now.
-pub fn setter<'c>(ops: &Ops, call: &'c Told, kept: &[KeptResponse], name: &str) -> Setter<'c> {
-    let sets = |run: &&Run| {
+pub(crate) fn setter<'c>(
+    ops: &Ops,
+    call: &'c Told,
+    kept: &[KeptResponse],
+    name: &str,
+) -> Setter<'c> {
+    let sets = |run: &&LookupRecord| {
         let answered = run.reason() == Some(Reason::SUCCESS);
         let about = ops.about(&run.webhook);
         let maps = about.is_some_and(|about| about.mapped.iter().any(|mapped| mapped == name));

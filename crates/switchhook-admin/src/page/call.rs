@@ -6,19 +6,19 @@ use maud::{Markup, html};
 
 use crate::calls::{self, Told};
 use crate::http::Ops;
-use crate::{pictures, words};
-use switchhook_core::call_history::Run;
+use crate::{format, svg};
+use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
 use switchhook_store::{DocumentRow, KeptResponse};
 
 use super::asked::Setter;
+use super::components::Paused;
 use super::health::Health;
-use super::pieces::Paused;
-use super::{View, asked, missing, outbox, pieces, unread, webhooks};
+use super::{View, asked, components, missing, outbox, unread, webhooks};
 
 /// The view of the call that this is a leg of.
-pub async fn respond(ops: &Ops, uuid: &str) -> Response {
+pub(crate) async fn respond(ops: &Ops, uuid: &str) -> Response {
     let held = calls::held(ops, uuid);
     let call = match calls::call(ops, uuid).await {
         Ok(call) => call,
@@ -56,7 +56,7 @@ pub async fn respond(ops: &Ops, uuid: &str) -> Response {
     let body = html! {
         (heading(ops, &call))
         @if let Some(held) = &held {
-            section aria-label="On hold" { (pieces::on_hold(std::slice::from_ref(held))) }
+            section aria-label="On hold" { (components::on_hold(std::slice::from_ref(held))) }
         }
         (verdict(ops, &call))
         (asked::section(ops, &call, &kept))
@@ -84,14 +84,14 @@ fn view(title: &str, body: Markup) -> View<'_> {
 fn heading(ops: &Ops, call: &Told) -> Markup {
     html! {
         h1 {
-            (pieces::or_dash(&call.caller))
+            (components::or_dash(&call.caller))
             span.arrow aria-label="to" { " → " }
-            (pieces::or_dash(&call.called))
+            (components::or_dash(&call.called))
         }
         dl.facts {
-            div { dt { "Began" } dd { (words::moment(call.began_ms, ops.time_zone)) } }
+            div { dt { "Began" } dd { (format::moment(call.began_ms, ops.time_zone)) } }
             @if let Some((switch, summary)) = &call.over {
-                div { dt { "Ended" } dd { (words::clock(summary.ended_ms, ops.time_zone)) } }
+                div { dt { "Ended" } dd { (format::clock(summary.ended_ms, ops.time_zone)) } }
                 (ended_by(&summary.hangup_cause))
                 div { dt { "Switch" } dd { (switch) } }
             }
@@ -104,7 +104,7 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
 
 /// Why it ended, as the telephone network counts causes.
 fn ended_by(cause: &str) -> Markup {
-    let words = words::cause(cause);
+    let words = format::cause(cause);
     html! {
         @if !cause.is_empty() {
             div {
@@ -130,7 +130,7 @@ fn verdict(ops: &Ops, call: &Told) -> Markup {
                 p { (detail) }
             }
             @if let Some(reason) = reason.filter(|_| run.ending == "line_1") {
-                p.quiet { b { "What to do: " } (words::meaning(reason).cure) (evidence(ops, run, reason)) }
+                p.quiet { b { "What to do: " } (format::meaning(reason).cure) (evidence(ops, run, reason)) }
             }
         }
     }
@@ -152,7 +152,7 @@ fn undecided(call: &Told) -> Markup {
 }
 
 /// How the webhook is besides, where that helps to decide.
-fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
+fn evidence(ops: &Ops, run: &LookupRecord, reason: &str) -> Markup {
     let health = Health::of(ops, &run.webhook);
     let timeout = ops.about(&run.webhook).map(|about| about.timeout);
     let timeouts = health.last_hour(Reason::Timeout);
@@ -162,7 +162,7 @@ fn evidence(ops: &Ops, run: &Run, reason: &str) -> Markup {
             @if detail.is_some_and(|detail| detail.starts_with("could not connect")) {
                 " No connection was made: look at its address and port, which switchhook doctor tries."
             }
-            @if let Some(timeout) = timeout { " Its timeout is " (words::span(timeout)) "." }
+            @if let Some(timeout) = timeout { " Its timeout is " (format::span(timeout)) "." }
             @if !health.samples.is_empty() {
                 " Half of its last requests (" (health.samples.len()) ") took at most " (health.within(50)) "; "
                 a href={ "/calls?webhook=" (run.webhook) "&reason=" (reason) } {
@@ -186,7 +186,7 @@ fn tone(ending: &str) -> &'static str {
     }
 }
 
-fn headline(run: &Run, reason: Option<&str>) -> Markup {
+fn headline(run: &LookupRecord, reason: Option<&str>) -> Markup {
     html! {
         @match (&*run.ending, reason) {
             ("line_0", _) if run.outcome.is_none() => {
@@ -196,11 +196,11 @@ fn headline(run: &Run, reason: Option<&str>) -> Markup {
                 "Went down line 0 (the webhook answered): " (webhooks::link(&run.webhook)) "."
             },
             ("line_1", Some(reason)) => {
-                "Went down line 1 (the fallback) because " (words::meaning(reason).because) ": "
+                "Went down line 1 (the fallback) because " (format::meaning(reason).because) ": "
                 (webhooks::link(&run.webhook)) ", " code { (reason) } "."
             },
             ("hung_up", _) => {
-                "The caller hung up after " (words::took(run.held_us)) " on hold, before "
+                "The caller hung up after " (format::took(run.held_us)) " on hold, before "
                 (webhooks::link(&run.webhook)) " had answered."
             },
             ("rescued", _) => {
@@ -219,11 +219,11 @@ fn legs(ops: &Ops, call: &Told) -> Markup {
         @if !story.legs.is_empty() {
             section aria-labelledby="legs" {
                 h2 #legs { "Legs" span.quiet { "each phone or trunk that took part" } }
-                div.card { (pictures::legs(story, ops.time_zone)) }
+                div.card { (svg::legs(story, ops.time_zone)) }
                 ul.plain {
-                    @for leg in &story.legs { li { (pictures::ended(leg)) } }
-                    @for (who, whom, time) in pictures::talks(story) {
-                        li { (who) " talked to " (whom) " for " (words::took(time)) }
+                    @for leg in &story.legs { li { (svg::ended(leg)) } }
+                    @for (who, whom, time) in svg::talks(story) {
+                        li { (who) " talked to " (whom) " for " (format::took(time)) }
                     }
                 }
                 @if !story.missing.is_empty() {
@@ -239,7 +239,7 @@ fn awaiting(ops: &Ops, until_ms: i64) -> Markup {
     html! {
         p.notice {
             "Its documents wait for its recordings, until "
-            (words::clock(until_ms, ops.time_zone)) " at the latest."
+            (format::clock(until_ms, ops.time_zone)) " at the latest."
         }
     }
 }

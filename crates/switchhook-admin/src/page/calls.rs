@@ -10,12 +10,12 @@ use crate::http::Ops;
 use crate::search::Search;
 use switchhook_core::clock;
 
-use super::{View, pieces, unread};
+use super::{View, components, unread};
 
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Query {
+pub(crate) struct Query {
     q: String,
     line: Option<u8>,
     webhook: String,
@@ -56,7 +56,7 @@ impl Query {
 }
 
 /// The view of a search, or of everything.
-pub async fn respond(ops: &Ops, query: &Query) -> Response {
+pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
     let found = calls::calls(ops, &query.wanted()).await;
     let body = html! {
         (heading(query))
@@ -88,7 +88,7 @@ fn heading(query: &Query) -> Markup {
             a href=(query.address("1", None)) aria-current=[line_1.then_some("true")] { "Only line 1" }
             @if !query.webhook.is_empty() || !query.reason.is_empty() { a href="/calls" { "Every call" } }
         }
-        (pieces::lines())
+        (components::lines())
     }
 }
 
@@ -102,7 +102,7 @@ fn list(ops: &Ops, calls: &[Told], next: Option<i64>, query: &Query) -> Markup {
             }
         }
         @if calls.is_empty() { (nothing(query)) }
-        (pieces::calls(ops, calls, clock::now_ms()))
+        (components::calls(ops, calls, clock::now_ms()))
         @if next.is_some() {
             p { a.button href=(query.address(line, next)) rel="next" { "Older calls" } }
         }

@@ -5,19 +5,19 @@ use axum::response::Response;
 use maud::{Markup, html};
 
 use crate::http::Ops;
-use crate::{replay, words};
+use crate::{format, replay};
 use switchhook_core::clock;
-use switchhook_store::{Attempt, Content, DocumentDetail, Kind, Parties, StoreError};
-use switchhook_webhook::shown;
+use switchhook_store::{Attempt, Content, DeliveryKind, DocumentDetail, Parties, StoreError};
+use switchhook_webhook::redact;
 
-use super::pieces::Paused;
-use super::{View, missing, outbox, pieces, unread, webhooks};
+use super::components::Paused;
+use super::{View, components, missing, outbox, unread, webhooks};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
 
 /// The view.
-pub async fn respond(ops: &Ops, id: &str) -> Response {
+pub(crate) async fn respond(ops: &Ops, id: &str) -> Response {
     let document = match ops.store.document(id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => return missing(ops, &error.to_string()),
@@ -43,8 +43,8 @@ const fn view(body: Markup) -> View<'static> {
 
 fn body(ops: &Ops, document: &DocumentDetail, known: &[Parties], paused: Paused<'_>) -> Markup {
     let what = match document.row.kind {
-        Kind::Document => "Document",
-        Kind::Request => "Request",
+        DeliveryKind::Document => "Document",
+        DeliveryKind::Request => "Request",
     };
     let row = &document.row;
     let now_ms = clock::now_ms();
@@ -55,13 +55,13 @@ fn body(ops: &Ops, document: &DocumentDetail, known: &[Parties], paused: Paused<
                 @if known.is_empty() { " to" } @else { " of " (outbox::whose(row, known)) ", to" }
                 " webhook " (webhooks::link(&row.endpoint))
             }
-            (pieces::state(row, paused))
+            (components::state(row, paused))
         }
         dl.facts {
-            div { dt { "Made" } dd { (words::moment(row.inserted_ms, ops.time_zone)) } }
-            @if let Some(due) = row.due_ms.filter(|_| !paused(&row.endpoint)) { div { dt { "Next" } dd { (words::away(due, now_ms)) } } }
+            div { dt { "Made" } dd { (format::moment(row.inserted_ms, ops.time_zone)) } }
+            @if let Some(due) = row.due_ms.filter(|_| !paused(&row.endpoint)) { div { dt { "Next" } dd { (format::away(due, now_ms)) } } }
             div { dt { "Attempts" } dd { (row.attempts) } }
-            div { dt { "Size" } dd { (words::bytes(row.body_bytes)) } }
+            div { dt { "Size" } dd { (format::bytes(row.body_bytes)) } }
             div { dt { "webhook-id" } dd.id { (row.webhook_id) } }
             div { dt { "Call" } dd.id { a href={ "/calls/" (row.call_uuid) } { (row.call_uuid) } } }
         }
@@ -84,8 +84,8 @@ fn history(ops: &Ops, attempts: &[Attempt]) -> Markup {
                         tbody {
                             @for one in attempts {
                                 tr {
-                                    td { (words::moment(one.started_ms, ops.time_zone)) }
-                                    td.number { (words::took(one.took_ms.unsigned_abs() * 1_000)) }
+                                    td { (format::moment(one.started_ms, ops.time_zone)) }
+                                    td.number { (format::took(one.took_ms.unsigned_abs() * 1_000)) }
                                     td { (ops.mask.text(&outcome(one))) }
                                 }
                             }
@@ -108,8 +108,8 @@ fn outcome(attempt: &Attempt) -> String {
 fn request(ops: &Ops, content: &Content) -> Markup {
     let url = content.url.as_deref().map(|url| {
         url::Url::parse(url).map_or_else(
-            |_| shown::SECRET.to_owned(),
-            |url| shown::url(&url).into_owned(),
+            |_| redact::SECRET.to_owned(),
+            |url| redact::url(&url).into_owned(),
         )
     });
     let url = url.map(|url| ops.mask.text(&url));
@@ -118,7 +118,7 @@ fn request(ops: &Ops, content: &Content) -> Markup {
             h2 #request { "Request" }
             pre tabindex="0" aria-label="Request line and headers" {
                 (content.method.as_deref().unwrap_or("POST")) " " (url.as_deref().unwrap_or("(the webhook's URL)")) "\n"
-                @for (name, value) in &content.headers { (name) ": " (ops.mask.text(shown::header(name, value))) "\n" }
+                @for (name, value) in &content.headers { (name) ": " (ops.mask.text(redact::header(name, value))) "\n" }
             }
             pre tabindex="0" aria-label="Body" { (ops.mask.text(&text(&content.body))) }
         }

@@ -26,7 +26,7 @@ const FILES: [(&str, &str, &str); 3] = [
 ];
 
 /// The address of a file.
-pub fn url(name: &str) -> String {
+pub(crate) fn url(name: &str) -> String {
     let file = FILES.iter().find(|(known, _, _)| *known == name);
     let hash = file.map(|(_, _, text)| Sha256::digest(text));
     let short: String = hash
@@ -38,12 +38,12 @@ pub fn url(name: &str) -> String {
 }
 
 /// The mark of the brand, to stand in the page.
-pub fn mark() -> Markup {
+pub(crate) fn mark() -> Markup {
     PreEscaped(include_str!("../files/icon.svg").to_owned())
 }
 
 /// Answers with one.
-pub async fn file(Path(name): Path<String>) -> Response {
+pub(crate) async fn file(Path(name): Path<String>) -> Response {
     let Some((_, kind, text)) = FILES.iter().find(|(known, _, _)| *known == name) else {
         return StatusCode::NOT_FOUND.into_response();
     };

@@ -7,13 +7,13 @@ use switchhook_core::clock;
 use maud::{Markup, html};
 use tokio::time::Instant;
 
-use crate::board::Sample;
+use crate::format;
 use crate::http::Ops;
-use crate::words;
+use crate::live_calls::Sample;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::breakers::{Again, Resting};
+use switchhook_webhook::breakers::{Again, PausedWebhook};
 
 /// Failures in a row after which a webhook is called ill though it was well before.
 const IN_A_ROW: usize = 3;
@@ -21,20 +21,20 @@ const IN_A_ROW: usize = 3;
 const KEPT: usize = 256;
 
 /// What the last answers of a webhook tell.
-pub struct Health {
+pub(crate) struct Health {
     /// The webhook.
     pub name: String,
     /// The last answers, the oldest first.
     pub samples: Vec<Sample>,
     /// Its rest, while nobody is kept waiting for it.
-    pub rest: Option<Resting>,
+    pub rest: Option<PausedWebhook>,
 }
 
 impl Health {
     /// Of every webhook that is counted: the ill first, then those with answers.
-    pub fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
-        let mut samples = ops.board.samples();
-        let names = figures.labels(metric_names::WIDGETS, "webhook");
+    pub(super) fn all(ops: &Ops, figures: &MetricsReader<'_>) -> Vec<Self> {
+        let mut samples = ops.live_calls.samples();
+        let names = figures.labels(metric_names::LOOKUPS, "webhook");
         let all = names
             .into_iter()
             .map(|name| Self::take(ops, name, &mut samples));
@@ -44,8 +44,8 @@ impl Health {
     }
 
     /// Of one.
-    pub fn of(ops: &Ops, name: &str) -> Self {
-        Self::take(ops, name.to_owned(), &mut ops.board.samples())
+    pub(super) fn of(ops: &Ops, name: &str) -> Self {
+        Self::take(ops, name.to_owned(), &mut ops.live_calls.samples())
     }
 
     fn take(ops: &Ops, name: String, samples: &mut BTreeMap<String, Vec<Sample>>) -> Self {
@@ -57,7 +57,7 @@ impl Health {
     }
 
     /// How many took line 0.
-    pub fn well(&self) -> usize {
+    pub(super) fn well(&self) -> usize {
         self.samples.iter().filter(|sample| sample.well()).count()
     }
 
@@ -72,7 +72,7 @@ impl Health {
     }
 
     /// It fails now, and not by chance.
-    pub fn is_ill(&self) -> bool {
+    pub(super) fn is_ill(&self) -> bool {
         let row = self.in_a_row();
         self.rest.is_some()
             || row >= IN_A_ROW
@@ -80,7 +80,7 @@ impl Health {
     }
 
     /// In words: what is wrong now, since when, how often.
-    pub fn pill(&self, ops: &Ops) -> Markup {
+    pub(super) fn pill(&self, ops: &Ops) -> Markup {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
             @if let Some(rest) = &self.rest {
@@ -122,11 +122,11 @@ impl Health {
     }
 
     fn at(ops: &Ops, ms: i64) -> String {
-        words::when(ms, clock::now_ms(), ops.time_zone)
+        format::when(ms, clock::now_ms(), ops.time_zone)
     }
 
     /// The time within which a share of the answers came, µs.
-    pub fn percentile(&self, percent: usize) -> Option<u64> {
+    pub(super) fn percentile(&self, percent: usize) -> Option<u64> {
         let asked = self.samples.iter().map(|sample| sample.asked_us);
         let mut asked: Vec<u32> = asked.filter(|us| *us > 0).collect();
         asked.sort_unstable();
@@ -135,13 +135,13 @@ impl Health {
     }
 
     /// The same in words.
-    pub fn within(&self, percent: usize) -> String {
+    pub(super) fn within(&self, percent: usize) -> String {
         let time = self.percentile(percent);
-        time.map_or_else(|| "–".into(), words::took)
+        time.map_or_else(|| "–".into(), format::took)
     }
 
     /// How many failed so within the last hour, as far as is remembered.
-    pub fn last_hour(&self, reason: Reason) -> usize {
+    pub(super) fn last_hour(&self, reason: Reason) -> usize {
         let hour = Duration::from_secs(3_600);
         let such = self
             .samples
@@ -151,7 +151,7 @@ impl Health {
     }
 
     /// Runs a minute: of the last minute, or of as much of it as is remembered.
-    pub fn rate(&self) -> String {
+    pub(super) fn rate(&self) -> String {
         let minute = Duration::from_secs(60);
         let recent = self
             .samples

@@ -2,16 +2,16 @@
 //! the templates escape it.
 
 mod asked;
-pub mod call;
-pub mod calls;
-pub mod document;
-pub mod files;
+pub(crate) mod call;
+pub(crate) mod calls;
+mod components;
+pub(crate) mod document;
+pub(crate) mod files;
 mod health;
-pub mod now;
-pub mod outbox;
-mod pieces;
-pub mod switches;
-pub mod webhooks;
+pub(crate) mod now;
+pub(crate) mod outbox;
+pub(crate) mod switches;
+pub(crate) mod webhooks;
 
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
@@ -35,7 +35,7 @@ const MENU: [(&str, &str); 5] = [
 ];
 
 /// One view.
-pub struct View<'a> {
+pub(crate) struct View<'a> {
     /// Before the service's name in the title.
     pub title: &'a str,
     /// Its address in the menu.
@@ -48,7 +48,7 @@ pub struct View<'a> {
 
 impl View<'_> {
     /// The whole page.
-    pub fn respond(self, ops: &Ops, status: StatusCode) -> Response {
+    pub(crate) fn respond(self, ops: &Ops, status: StatusCode) -> Response {
         let readiness = readiness(ops);
         let page = html! {
             (DOCTYPE)
@@ -122,7 +122,7 @@ fn illness(checks: &[Check]) -> Markup {
         @if !ill.is_empty() {
             section.notice aria-label="What is not well" {
                 @for check in ill {
-                    p { b { (check.name) } " " (pieces::prose(&check.detail)) }
+                    p { b { (check.name) } " " (components::prose(&check.detail)) }
                 }
             }
         }
@@ -135,7 +135,7 @@ fn unread(error: &StoreError) -> Markup {
 }
 
 /// The page of something that is not there.
-pub fn missing(ops: &Ops, what: &str) -> Response {
+pub(crate) fn missing(ops: &Ops, what: &str) -> Response {
     let view = View {
         title: "Not found",
         here: "",

@@ -3,14 +3,14 @@
 use maud::{Markup, html};
 
 use crate::calls::{self, Told, Wanted};
+use crate::format;
 use crate::http::Ops;
-use crate::words;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{Backlog, StoreError};
 
-use super::{pieces, unread, webhooks};
+use super::{components, unread, webhooks};
 
 /// Calls on hold that are listed.
 const HELD: usize = 50;
@@ -18,8 +18,8 @@ const HELD: usize = 50;
 const LAST: u32 = 15;
 
 /// The first view.
-pub async fn body(ops: &Ops) -> Markup {
-    let (held, holds) = (calls::on_hold(ops, HELD), ops.board.holds());
+pub(crate) async fn body(ops: &Ops) -> Markup {
+    let (held, holds) = (calls::on_hold(ops, HELD), ops.live_calls.holds());
     let wanted = Wanted {
         limit: LAST,
         ..Wanted::default()
@@ -34,13 +34,13 @@ pub async fn body(ops: &Ops) -> Markup {
             @if held.is_empty() {
                 p.empty { "Nobody is on hold." }
             } @else {
-                (pieces::on_hold(&held))
+                (components::on_hold(&held))
             }
         }
         div.columns {
             section aria-labelledby="last" {
                 h2 #last { "Last calls" a.more href="/calls" { "All calls" } a.more href="/calls?line=1" { "Only line 1" } }
-                (pieces::lines())
+                (components::lines())
                 (last_calls(ops, &last))
             }
             section aria-labelledby="hooks" {
@@ -60,7 +60,7 @@ fn last_calls(ops: &Ops, last: &Result<(Vec<Told>, Option<i64>), StoreError>) ->
                 code { "switchhook doctor" } " says what stands in the way."
             },
             Ok((calls, _)) => {
-                (pieces::calls(ops, &calls[..calls.len().min(LAST as usize)], clock::now_ms()))
+                (components::calls(ops, &calls[..calls.len().min(LAST as usize)], clock::now_ms()))
             }
         }
     }
@@ -112,7 +112,7 @@ fn hold_tile(holds: usize) -> Tile {
 }
 
 fn answers(ops: &Ops) -> Tile {
-    let samples = ops.board.samples();
+    let samples = ops.live_calls.samples();
     let all = samples.values().flatten();
     let (count, well) = all.fold((0, 0), |(count, well), sample| {
         (count + 1, well + usize::from(sample.well()))
@@ -120,7 +120,7 @@ fn answers(ops: &Ops) -> Tile {
     Tile {
         name: "Line 0",
         address: "/webhooks",
-        value: words::share(well, count),
+        value: format::share(well, count),
         below: format!("of the last {count} answers"),
         also: (well < count).then(|| {
             let text = format!("went down line 1: {} of {count}", count - well);
@@ -137,7 +137,7 @@ fn outbox(backlogs: Result<&Vec<Backlog>, &StoreError>) -> Tile {
             let sum = |of: fn(&Backlog) -> u64| backlogs.iter().map(of).sum::<u64>();
             let (waiting, dead) = (sum(|one| one.waiting + one.leased), sum(|one| one.dead));
             let oldest = backlogs.iter().filter_map(|one| one.oldest_ms).min();
-            let oldest = oldest.map(|ms| format!("oldest {}", words::away(ms, clock::now_ms())));
+            let oldest = oldest.map(|ms| format!("oldest {}", format::away(ms, clock::now_ms())));
             let below = match dead {
                 0 => oldest.unwrap_or_else(|| "nothing waits".into()),
                 dead => format!("and {dead} given up"),

@@ -5,13 +5,13 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use crate::format;
 use crate::http::Ops;
-use crate::words;
 use switchhook_core::clock;
 use switchhook_store::{Backlog, DocumentRow, Filter, Parties, State};
 
-use super::pieces::Paused;
-use super::{View, pieces, unread};
+use super::components::Paused;
+use super::{View, components, unread};
 
 /// Documents of a page.
 const PAGE: u32 = 100;
@@ -19,7 +19,7 @@ const PAGE: u32 = 100;
 /// What the address asks for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Query {
+pub(crate) struct Query {
     /// A state's word; empty for those that are not delivered.
     pub state: String,
     /// A webhook's name; empty for all.
@@ -30,7 +30,7 @@ pub struct Query {
 
 impl Query {
     /// Documents that it means.
-    pub fn filter(&self) -> Filter {
+    pub(crate) fn filter(&self) -> Filter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
             Err(_) => vec![State::Waiting, State::Leased, State::Dead],
@@ -55,7 +55,7 @@ impl Query {
 }
 
 /// The view.
-pub async fn respond(ops: &Ops, query: &Query) -> Response {
+pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
     let backlogs = ops.store.backlogs().await;
     let documents = ops.store.documents(&query.filter(), PAGE).await;
     let known = parties(ops, documents.as_deref().unwrap_or_default()).await;
@@ -104,7 +104,7 @@ fn summary(backlogs: &[Backlog]) -> Markup {
                                 td.number { (one.waiting) }
                                 td.number { (one.leased) }
                                 td.number { (one.dead) }
-                                td { (one.oldest_ms.map(|ms| words::away(ms, now_ms)).unwrap_or_default()) }
+                                td { (one.oldest_ms.map(|ms| format::away(ms, now_ms)).unwrap_or_default()) }
                                 td { (one.paused.as_deref().unwrap_or_default()) }
                             }
                         }
@@ -180,12 +180,12 @@ fn again(query: &Query) -> Markup {
 }
 
 /// Who called whom in the calls of these documents.
-pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
+pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
     let uuids: Vec<&str> = documents.iter().map(|one| one.call_uuid.as_str()).collect();
     // Without them a row says less.
     let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
     let running = ops
-        .board
+        .live_calls
         .runs(usize::MAX, |run| uuids.contains(&run.uuid.as_str()));
     known.extend(running.iter().map(|run| Parties {
         call_uuid: run.uuid.clone(),
@@ -200,28 +200,33 @@ pub async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
 }
 
 /// Whose call a document is about.
-pub fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
+pub(crate) fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
     let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
     html! {
         @if let Some(Parties { caller, called, .. }) = parties {
-            (pieces::or_dash(caller)) span.arrow aria-label="to" { " → " } (pieces::or_dash(called))
+            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
         }
     }
 }
 
 /// Documents in a list, each with its last outcome.
-pub fn rows(ops: &Ops, documents: &[DocumentRow], known: &[Parties], paused: Paused<'_>) -> Markup {
+pub(crate) fn rows(
+    ops: &Ops,
+    documents: &[DocumentRow],
+    known: &[Parties],
+    paused: Paused<'_>,
+) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         ul.calls {
             @for one in documents {
                 li {
                     div.row {
-                        time.clock title=(words::moment(one.inserted_ms, ops.time_zone)) {
-                            (words::when(one.inserted_ms, now_ms, ops.time_zone))
+                        time.clock title=(format::moment(one.inserted_ms, ops.time_zone)) {
+                            (format::when(one.inserted_ms, now_ms, ops.time_zone))
                         }
                         a.parties href={ "/outbox/" (one.webhook_id) } { (whose(one, known)) " to " (one.endpoint) }
-                        (pieces::state(one, paused))
+                        (components::state(one, paused))
                         span.end.quiet { (next(one, paused, now_ms)) }
                     }
                     @if !one.last_result.is_empty() && one.state != State::Delivered {
@@ -241,7 +246,7 @@ fn next(one: &DocumentRow, paused: Paused<'_>, now_ms: i64) -> String {
     };
     let waits = one.state == State::Waiting && !paused(&one.endpoint);
     match one.due_ms.filter(|_| waits) {
-        Some(due) => format!("{attempts}, next {}", words::away(due, now_ms)),
+        Some(due) => format!("{attempts}, next {}", format::away(due, now_ms)),
         None => attempts,
     }
 }

@@ -2,16 +2,16 @@
 
 use maud::{Markup, html};
 
+use crate::format;
 use crate::http::Ops;
-use crate::words;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 
-use super::pieces;
+use super::components;
 
 /// The view.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let figures = MetricsReader::new(&text);
     let checks = (ops.checks)();
@@ -59,7 +59,7 @@ fn card(
                 @if name.is_some() { span.quiet { "at " (address) } }
                 @if connected { span.pill.good { "connected" } } @else { span.pill.bad { "not connected" } }
             }
-            @if !connected { p.why { (pieces::prose(detail)) } }
+            @if !connected { p.why { (components::prose(detail)) } }
             dl.facts {
                 div { dt { "Connections lost" } dd { (lost) } }
                 @if connected { div { dt { "Followed since" } dd { (at(ops, metric_names::SWITCH_REACHED_AT, address, figures)) } } }
@@ -83,7 +83,7 @@ fn at(ops: &Ops, metric: &'static str, address: &str, figures: &MetricsReader<'_
     let ms = (seconds * 1e3) as i64;
     match ms {
         0 => String::new(),
-        ms => words::when(ms, clock::now_ms(), ops.time_zone),
+        ms => format::when(ms, clock::now_ms(), ops.time_zone),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use crate::about::About;
+use crate::config_summary::ConfigSummary;
 use crate::http::Ops;
-use crate::{pictures, words};
+use crate::{format, svg};
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
@@ -15,17 +15,17 @@ use super::health::Health;
 use super::unread;
 
 /// The address of its card.
-pub fn address(name: &str) -> String {
+pub(crate) fn address(name: &str) -> String {
     format!("/webhooks#webhook-{name}")
 }
 
 /// Its name, as a link to its card.
-pub fn link(name: &str) -> Markup {
+pub(crate) fn link(name: &str) -> Markup {
     html! { a.name href=(address(name)) { (name) } }
 }
 
 /// The short list of the first view.
-pub fn brief(ops: &Ops) -> Markup {
+pub(crate) fn brief(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let all = Health::all(ops, &MetricsReader::new(&text));
     html! {
@@ -35,9 +35,9 @@ pub fn brief(ops: &Ops) -> Markup {
                     div.row {
                         (link(&one.name))
                         @if one.is_ill() { (one.pill(ops)) }
-                        span.end { (words::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
+                        span.end { (format::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
                     }
-                    (pictures::answers(&one.samples))
+                    (svg::answers(&one.samples))
                     div.row.quiet { span { "half within " (one.within(50)) } span.end { (one.rate()) } }
                 }
             }
@@ -49,7 +49,7 @@ pub fn brief(ops: &Ops) -> Markup {
 }
 
 /// The view of all.
-pub async fn body(ops: &Ops) -> Markup {
+pub(crate) async fn body(ops: &Ops) -> Markup {
     let text = ops.metrics.render();
     let figures = MetricsReader::new(&text);
     let backlogs = ops.store.backlogs().await;
@@ -117,7 +117,7 @@ fn card(ops: &Ops, one: &Health, figures: &MetricsReader<'_>, backlogs: &[Backlo
                 @if one.samples.is_empty() {
                     p.empty { "No call waited for it since the start." }
                 } @else {
-                    (pictures::answers(&one.samples))
+                    (svg::answers(&one.samples))
                     (answers(one))
                 }
                 div.columns {
@@ -145,7 +145,7 @@ fn delays(
             span.pill.bad { "deliveries paused" }
             span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
         } @else if let Some(Slowed { pause_s, until_ms }) = slowed {
-            @let next = words::when(until_ms, now_ms, ops.time_zone);
+            @let next = format::when(until_ms, now_ms, ops.time_zone);
             @match pause_s {
                 Some(pause) => span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
                     "deliveries slowed to one in " (pause) "\u{a0}s, "
@@ -160,13 +160,13 @@ fn delays(
 }
 
 /// What the configuration says of it, in a line.
-fn settings(about: &About, one: &Health) -> Markup {
+fn settings(about: &ConfigSummary, one: &Health) -> Markup {
     html! {
         p.quiet.settings {
             code { (about.method) " " (about.url) }
-            @if about.in_background { ", asked in the background" } @else { ", timeout " (words::span(about.timeout)) }
+            @if about.in_background { ", asked in the background" } @else { ", timeout " (format::span(about.timeout)) }
             @if let Some(streams) = about.http2_streams { ", http2_streams " (streams) }
-            @if let Some((failures, pause)) = about.rests { ", rests for " (words::span(pause)) " after " (failures) " failures in a row" }
+            @if let Some((failures, pause)) = about.rests { ", rests for " (format::span(pause)) " after " (failures) " failures in a row" }
             @if about.persists { ", answers are kept" }
             @if !one.samples.is_empty() { ", serves callers" }
             @for document in &about.documents { ", gets the " (document) }
@@ -178,7 +178,7 @@ fn settings(about: &About, one: &Health) -> Markup {
 fn answers(one: &Health) -> Markup {
     html! {
         dl.facts {
-            div { dt { "Line 0" } dd { (words::share(one.well(), one.samples.len())) } }
+            div { dt { "Line 0" } dd { (format::share(one.well(), one.samples.len())) } }
             div { dt { "Rate" } dd { (one.rate()) } }
             @for (name, percent) in [("Half within", 50), ("95\u{a0}% within", 95), ("99\u{a0}% within", 99), ("Slowest", 100)] {
                 div { dt { (name) } dd { (one.within(percent)) } }
@@ -190,7 +190,7 @@ fn answers(one: &Health) -> Markup {
 
 /// Reasons that were given since the start, the commonest first.
 fn reasons(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
-    let widgets = figures.of(metric_names::WIDGETS);
+    let widgets = figures.of(metric_names::LOOKUPS);
     let own = widgets.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
     let counted = own.filter(|sample| sample.value > 0.0);
     let mut counted: Vec<(String, f64)> = counted
@@ -212,7 +212,7 @@ fn reason_list(webhook: &str, figures: &MetricsReader<'_>) -> Markup {
                     li {
                         @let of = if webhook == metric_names::UNKNOWN { "" } else { webhook };
                         a href={ "/calls?webhook=" (of) "&reason=" (reason) } { (reason) }
-                        (pictures::bar(count / most, reason == Reason::SUCCESS))
+                        (svg::bar(count / most, reason == Reason::SUCCESS))
                         span.number { (count) }
                     }
                 }

@@ -7,13 +7,13 @@ mod wrapping;
 use std::borrow::Cow;
 
 use super::headers::Headers;
-use super::ordered_map::Pairs;
+use super::ordered_map::OrderedMap;
 use raw::{Profile, Raw};
 
 /// `Event-Name` of a CDR among the events of the switch.
-pub const EVENT_NAME: &str = "JSON_CDR";
+pub(crate) const EVENT_NAME: &str = "JSON_CDR";
 /// Says that the values of the flow's variables are not whole.
-pub const KEYS_CUT: &str = "Cdr-Keys-Cut";
+pub(crate) const KEYS_CUT: &str = "Cdr-Keys-Cut";
 
 /// The file is not a CDR of a channel.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
 /// One CDR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cdr {
-    headers: Pairs,
+    headers: OrderedMap,
 }
 
 impl Cdr {
@@ -40,7 +40,7 @@ impl Cdr {
     /// When it is not a CDR.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let raw: Raw = serde_json::from_slice(&wrapping::json(bytes))?;
-        let mut headers = Pairs::default();
+        let mut headers = OrderedMap::default();
         let uuid = raw.uuid().ok_or(Error::NoUuid)?;
         let mut put = |name: &str, value: &str| headers.0.push((name.to_owned(), value.to_owned()));
         put("Event-Name", EVENT_NAME);

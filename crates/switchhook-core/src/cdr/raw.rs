@@ -1,19 +1,19 @@
 //! The JSON of a CDR (FreeSWITCH: `switch_ivr.c`, `switch_ivr_generate_json_cdr`), as far as a
 //! leg is learnt from it.
 
-use crate::ordered_map::Pairs;
+use crate::ordered_map::OrderedMap;
 
 #[derive(serde::Deserialize)]
-pub struct Raw {
+pub(crate) struct Raw {
     #[serde(rename = "core-uuid", default)]
     pub core_uuid: String,
     #[serde(default)]
     pub switchname: String,
     #[serde(default)]
     pub channel_data: ChannelData,
-    pub variables: Pairs,
+    pub variables: OrderedMap,
     #[serde(default)]
-    pub app_log: AppLog,
+    pub(crate) app_log: AppLog,
     #[serde(default)]
     callflow: Vec<Profile>,
 }
@@ -21,26 +21,26 @@ pub struct Raw {
 impl Raw {
     /// The channel's Unique-ID: that of a caller profile, which no dialplan can set, else the
     /// variable's.
-    pub fn uuid(&self) -> Option<&str> {
+    pub(super) fn uuid(&self) -> Option<&str> {
         let mut profiles = self.callflow.iter();
         let profile =
             profiles.find_map(|one| Some(one.caller_profile.uuid.as_str()).filter(is_there));
         profile.or_else(|| self.variable("uuid").filter(is_there))
     }
 
-    pub fn variable(&self, name: &str) -> Option<&str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let (_, value) = self.variables.0.iter().find(|(key, _)| key == name)?;
         Some(value)
     }
 
     /// The caller profile that the channel was created with: the one of index 1, else the oldest.
-    pub fn beginning(&self) -> Option<&Profile> {
+    pub(super) fn beginning(&self) -> Option<&Profile> {
         let first = self.callflow.iter().find(|one| one.profile_index == "1");
         first.or(self.callflow.last())
     }
 
     /// A time of the channel: only the profile in use at that moment has it.
-    pub fn latest(&self, time: impl Fn(&Times) -> &String) -> String {
+    pub(super) fn latest(&self, time: impl Fn(&Times) -> &String) -> String {
         let times = self.callflow.iter().map(|profile| time(&profile.times));
         let latest = times.filter_map(|text| text.parse::<i64>().ok()).max();
         latest.unwrap_or(0).to_string()
@@ -48,7 +48,7 @@ impl Raw {
 
     /// The file that the channel was recorded to, when it is sure that it was that one alone:
     /// it has the traces of a recording, and `record_session` ran once.
-    pub fn recording(&self) -> Option<&str> {
+    pub(super) fn recording(&self) -> Option<&str> {
         self.variable("record_file_size")?;
         let started = self.app_log.applications.iter();
         let mut started = started.filter(|one| one.app_name == "record_session");
@@ -69,14 +69,14 @@ fn is_there(text: &&str) -> bool {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-pub struct ChannelData {
+pub(crate) struct ChannelData {
     pub direction: String,
 }
 
 /// The applications that the channel ran, as they were given their arguments.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-pub struct AppLog {
+pub(crate) struct AppLog {
     applications: Vec<Application>,
 }
 
@@ -89,7 +89,7 @@ struct Application {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-pub struct Profile {
+pub(crate) struct Profile {
     pub profile_index: String,
     pub caller_profile: CallerProfile,
     pub times: Times,
@@ -97,7 +97,7 @@ pub struct Profile {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-pub struct CallerProfile {
+pub(crate) struct CallerProfile {
     pub uuid: String,
     pub caller_id_name: String,
     pub caller_id_number: String,
@@ -109,7 +109,7 @@ pub struct CallerProfile {
 
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
-pub struct Times {
+pub(crate) struct Times {
     pub created_time: String,
     pub answered_time: String,
     pub hangup_time: String,

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 
 /// The JSON in `bytes`. Told by its beginning and not by a `Content-Type`: with
 /// `disable-100-continue` mod_json_cdr names a wrong one.
-pub fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn json(bytes: &[u8]) -> Cow<'_, [u8]> {
     let bytes = bytes.trim_ascii();
     let bytes = bytes.strip_prefix(b"cdr=").unwrap_or(bytes);
     if bytes.starts_with(b"%7B") {
@@ -34,14 +34,14 @@ fn is_encoded(byte: u8) -> bool {
 }
 
 /// Whether a value is as the channel had it: the switch would have encoded some of it.
-pub fn is_plain(value: &str) -> bool {
+pub(crate) fn is_plain(value: &str) -> bool {
     value.bytes().any(|byte| byte != b'%' && is_encoded(byte))
 }
 
 /// The value before `encode-values`. A `%41` that the switch would not have written stays: the
 /// switch does not encode a `%` before two hex digits, so it was there. (`%20` may have been
 /// there too; that cannot be told.)
-pub fn decoded(value: &str) -> String {
+pub(crate) fn decoded(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -82,7 +82,7 @@ fn escaped(text: &[u8]) -> Option<u8> {
 
 /// `encode-values` cut this value: of one in which every byte is encoded it drops the last
 /// (FreeSWITCH: `switch_ivr.c`, `switch_ivr_set_json_chan_vars` gives it no room for that).
-pub fn is_cut(value: &str) -> bool {
+pub(crate) fn is_cut(value: &str) -> bool {
     let bytes = value.as_bytes();
     bytes.chunks(3).all(|chunk| escaped(chunk).is_some())
 }

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{DurationUnit, Format, sorted};
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Leg, Phase};
 use crate::timestamp::{millis_between, rfc3339};
 
 /// A leg with what it takes from its call.
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// The leg.
     pub leg: &'a Leg,
     /// `VISITOR`, `AGENT`, or what `flow.callee_type` says.
@@ -24,7 +24,7 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// The entry of `leg`: in its call with the first leg of that (`None` when that was
     /// not seen), or alone.
-    pub fn of(leg: &'a Leg, within: Option<(&'a Call, Option<&'a Leg>)>) -> Self {
+    pub(super) fn of(leg: &'a Leg, within: Option<(&'a FinishedCall, Option<&'a Leg>)>) -> Self {
         let head = within.map_or(Some(leg), |(_, first)| first);
         let first = head.is_some_and(|head| head.uuid == leg.uuid);
         let own_type = within.map_or_else(
@@ -45,17 +45,17 @@ impl<'a> Entry<'a> {
     }
 
     /// It was answered, as far as is known.
-    pub fn answered(&self) -> bool {
+    pub(super) fn answered(&self) -> bool {
         self.leg.answered_us.is_some()
     }
 
     /// Whether "not answered" is a fact, and not a gap.
-    pub fn answer_known(&self) -> bool {
+    pub(super) fn answer_known(&self) -> bool {
         self.answered() || self.leg.phase >= Phase::HangingUp
     }
 
     /// The entry of a leg that is over.
-    pub fn finished(&self, index: usize, alone: bool, format: &Format) -> Value {
+    pub(super) fn finished(&self, index: usize, alone: bool, format: &Format) -> Value {
         let leg = self.leg;
         let mut entry = self.common(format);
         let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
@@ -82,7 +82,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The entry of a leg that still lives at `now_us`.
-    pub fn in_progress(&self, now_us: Option<i64>, format: &Format) -> Value {
+    pub(super) fn in_progress(&self, now_us: Option<i64>, format: &Format) -> Value {
         let mut entry = self.common(format);
         let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
         if let Some(incoming) = self.incoming() {
@@ -111,7 +111,7 @@ impl<'a> Entry<'a> {
 
     /// Milliseconds or seconds from answer to end; `"0"` when there was no answer; `None`
     /// when that is not known.
-    pub fn duration(&self, end_us: Option<i64>, format: &Format) -> Option<String> {
+    pub(super) fn duration(&self, end_us: Option<i64>, format: &Format) -> Option<String> {
         match (self.leg.answered_us, end_us) {
             (None, _) => self.answer_known().then(|| "0".to_owned()),
             (Some(answered), Some(end)) => Some(in_unit(millis_between(answered, end), format)),
@@ -120,7 +120,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The call came in; `None` when its first leg is not known.
-    pub fn incoming(&self) -> Option<bool> {
+    pub(super) fn incoming(&self) -> Option<bool> {
         match self.leg.direction {
             Direction::Inbound if self.first => Some(true),
             Direction::Outbound if self.first => Some(false),
@@ -130,7 +130,7 @@ impl<'a> Entry<'a> {
 }
 
 /// Its own `flow.callee_type`, else that of the loopback pair it stands behind.
-fn callee_type<'a>(leg: &'a Leg, call: &'a Call) -> Option<&'a str> {
+fn callee_type<'a>(leg: &'a Leg, call: &'a FinishedCall) -> Option<&'a str> {
     let find = |uuid: &String| call.legs.iter().find(|other| other.uuid == *uuid);
     let dialler = leg.originator.as_ref().and_then(find);
     let near = dialler.filter(|dialler| dialler.is_loopback());

@@ -3,19 +3,19 @@
 use serde_json::{Value, json};
 
 use super::entry::Entry;
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Phase};
 use crate::recording::Recording;
 
 /// The names of what is missing, in the order of the document.
 #[derive(Default)]
-pub struct Missing {
+pub(crate) struct Missing {
     names: Vec<String>,
 }
 
 impl Missing {
     /// What the entry at `index` lacks.
-    pub fn of_entry(&mut self, index: usize, alone: bool, entry: &Entry<'_>) {
+    pub(super) fn of_entry(&mut self, index: usize, alone: bool, entry: &Entry<'_>) {
         let leg = entry.leg;
         let unsure = !leg.numbers.sure();
         let outbound = leg.direction == Direction::Outbound;
@@ -49,7 +49,7 @@ impl Missing {
     }
 
     /// What the call as a whole lacks.
-    pub fn of_call(&mut self, call: &Call) {
+    pub(super) fn of_call(&mut self, call: &FinishedCall) {
         let unseen = call.unseen.iter().map(|uuid| format!("leg {uuid}"));
         self.names.extend(unseen);
         let any = |gap: fn(&crate::leg::Leg) -> bool| call.legs.iter().any(gap);
@@ -69,7 +69,7 @@ impl Missing {
     }
 
     /// The list; `None` when nothing is missing.
-    pub fn names(self) -> Option<Value> {
+    pub(super) fn names(self) -> Option<Value> {
         (!self.names.is_empty()).then(|| json!(self.names))
     }
 }

@@ -13,7 +13,7 @@ mod values;
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::finished_call::Call;
+use super::finished_call::FinishedCall;
 use super::flow_vars;
 use super::headers::Headers;
 use super::leg::{Leg, Limits};
@@ -88,7 +88,7 @@ pub type UrlOf<'a> = &'a dyn Fn(&Recording) -> Option<String>;
 
 /// The document of a call that is over.
 #[must_use]
-pub fn document(call: &Call, format: &Format, url_of: UrlOf<'_>) -> Value {
+pub fn document(call: &FinishedCall, format: &Format, url_of: UrlOf<'_>) -> Value {
     let mut missing = Missing::default();
     let details = details(call, format, &mut missing);
     missing.of_call(call);
@@ -115,7 +115,7 @@ pub fn document(call: &Call, format: &Format, url_of: UrlOf<'_>) -> Value {
 /// How a call was learnt, as its document says it: `full`, from the events of every leg from its
 /// beginning to its end; `reconciled`, some of it from CDRs, the list of channels or later events,
 /// and nothing is missing; `partial`, something is.
-fn learnt(call: &Call, whole: bool) -> &'static str {
+fn learnt(call: &FinishedCall, whole: bool) -> &'static str {
     match (whole, call.is_witnessed()) {
         (false, _) => "partial",
         (true, false) => "reconciled",
@@ -130,7 +130,7 @@ pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
     let leg = Leg::snapshot(headers, &Limits::default());
     let now = headers.get("Event-Date-Timestamp");
     let now_us = now.and_then(|text| text.parse().ok());
-    let call = Call::new(vec![leg]);
+    let call = FinishedCall::new(vec![leg]);
     let entries = call.parties().map(|leg| Entry::of(leg, None));
     let details = entries.map(|entry| entry.in_progress(now_us, format));
     sorted(vec![
@@ -141,11 +141,11 @@ pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
 }
 
 /// The UUID of the leg itself, whoever dialled it.
-fn own_uuid(call: &Call) -> &str {
+fn own_uuid(call: &FinishedCall) -> &str {
     call.parties().next().map_or("", |leg| &leg.uuid)
 }
 
-fn details(call: &Call, format: &Format, missing: &mut Missing) -> Vec<Value> {
+fn details(call: &FinishedCall, format: &Format, missing: &mut Missing) -> Vec<Value> {
     let listed: Vec<Entry<'_>> = entries(call)
         .into_iter()
         .enumerate()
@@ -163,7 +163,7 @@ fn details(call: &Call, format: &Format, missing: &mut Missing) -> Vec<Value> {
 }
 
 /// The legs of a call with what they take from each other.
-fn entries(call: &Call) -> Vec<Entry<'_>> {
+fn entries(call: &FinishedCall) -> Vec<Entry<'_>> {
     let first = call.parties().next().filter(|_| !call.headless);
     let parties = call.parties();
     parties
@@ -171,7 +171,7 @@ fn entries(call: &Call) -> Vec<Entry<'_>> {
         .collect()
 }
 
-fn keys(call: &Call, format: &Format) -> Value {
+fn keys(call: &FinishedCall, format: &Format) -> Value {
     let merged = flow_vars::merged(&call.flows(), format.hidden());
     let entries = merged.into_iter().map(|(name, value)| {
         sorted(vec![
@@ -184,7 +184,7 @@ fn keys(call: &Call, format: &Format) -> Value {
 
 /// Every closed recording that the switch kept, once, in the order of legs.
 #[must_use]
-pub fn kept_recordings(call: &Call) -> Vec<&Recording> {
+pub fn kept_recordings(call: &FinishedCall) -> Vec<&Recording> {
     let mut kept: Vec<&Recording> = Vec::new();
     let all = call.legs.iter().flat_map(|leg| &leg.recordings);
     for recording in all.filter(|one| one.is_closed() && !one.discarded) {
@@ -195,7 +195,7 @@ pub fn kept_recordings(call: &Call) -> Vec<&Recording> {
     kept
 }
 
-fn recordings(call: &Call, url_of: UrlOf<'_>) -> Vec<Value> {
+fn recordings(call: &FinishedCall, url_of: UrlOf<'_>) -> Vec<Value> {
     let entry = |recording: &Recording| {
         let name = json!(recording.file_name());
         let mut url = vec![("recordedFileName".to_owned(), name)];
@@ -217,7 +217,7 @@ pub fn missing(document: &Value) -> Vec<String> {
 
 /// Number and part of each party, in the order of legs: `919879072567`, `VISITOR`.
 #[must_use]
-pub fn parts(call: &Call) -> Vec<(String, String)> {
+pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
     let named = entries(call).into_iter().map(|entry| {
         let number = entry.callee_number.unwrap_or_default().to_owned();
         (number, entry.callee_type)

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::UrlOf;
 use super::recordings;
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::flow_vars;
 use crate::headers::Headers;
 use crate::leg::{Direction, Leg, Limits};
@@ -24,7 +24,7 @@ use crate::timestamp::millis_between;
 /// * `duration_ms`: from the first start to the last end
 /// * `recordings`: `recordedFileName`, `recordedFilePublicPath` of each
 #[must_use]
-pub fn call_values(call: &Call, url_of: UrlOf<'_>) -> Value {
+pub fn call_values(call: &FinishedCall, url_of: UrlOf<'_>) -> Value {
     let mut values = first_leg(call);
     let urls = Value::Array(recordings(call, url_of));
     values.insert("duration_ms".into(), json!(duration_ms(call)));
@@ -39,14 +39,14 @@ pub fn call_values(call: &Call, url_of: UrlOf<'_>) -> Value {
 pub fn call_values_so_far(headers: &dyn Headers) -> Value {
     let leg = Leg::snapshot(headers, &Limits::default());
     let uuid = leg.uuid.clone();
-    let mut values = first_leg(&Call::new(vec![leg]));
+    let mut values = first_leg(&FinishedCall::new(vec![leg]));
     values.insert("uuid".into(), json!(uuid));
     Value::Object(values)
 }
 
 /// Every `flow.key.*` of the call by name (without `flow.key.`), the raw responses included.
 #[must_use]
-pub fn flow_keys(call: &Call) -> Map<String, Value> {
+pub fn flow_keys(call: &FinishedCall) -> Map<String, Value> {
     flow_vars::merged(&call.flows(), &[]).into_iter().collect()
 }
 
@@ -57,7 +57,7 @@ pub fn flow_keys_so_far(headers: &dyn Headers) -> Map<String, Value> {
     flow_vars::merged(&[&leg.flow], &[]).into_iter().collect()
 }
 
-fn first_leg(call: &Call) -> Map<String, Value> {
+fn first_leg(call: &FinishedCall) -> Map<String, Value> {
     let first = call.parties().next();
     let of = |get: fn(&Leg) -> Option<&str>| first.and_then(get);
     let incoming = first.and_then(|leg| match leg.direction {
@@ -100,13 +100,13 @@ fn first_leg(call: &Call) -> Map<String, Value> {
         .collect()
 }
 
-fn duration_ms(call: &Call) -> Option<i64> {
+fn duration_ms(call: &FinishedCall) -> Option<i64> {
     let start = call.parties().filter_map(|leg| leg.created_us).min()?;
     let end = call.parties().filter_map(|leg| leg.ended_us).max()?;
     Some(millis_between(start, end))
 }
 
-fn ring_ms(call: &Call) -> Option<i64> {
+fn ring_ms(call: &FinishedCall) -> Option<i64> {
     let several = call.parties().count() > 1;
     let rung: Vec<&Leg> = call.parties().skip(usize::from(several)).collect();
     let start = rung.iter().filter_map(|leg| leg.created_us).min()?;
@@ -115,7 +115,7 @@ fn ring_ms(call: &Call) -> Option<i64> {
     Some(millis_between(start, answer.or_else(end)?))
 }
 
-fn talk_ms(call: &Call) -> i64 {
+fn talk_ms(call: &FinishedCall) -> i64 {
     let connected = |leg: &Leg| Some((leg.answered_us?, leg.ended_us?));
     let mut parties = call.parties();
     let Some(first) = parties.next().and_then(connected) else {

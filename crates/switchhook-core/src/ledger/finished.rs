@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// Unique-IDs, as hashes, with the creation of the channel that had them.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub(crate) struct Finished {
     created_us: HashMap<u64, Option<i64>>,
     order: VecDeque<u64>,
     limit: usize,
@@ -15,7 +15,7 @@ pub struct Finished {
 impl Finished {
     /// Remembers the newest `limit` channels.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
             ..Self::default()
@@ -23,7 +23,7 @@ impl Finished {
     }
 
     /// Remembers one.
-    pub fn insert(&mut self, uuid: &str, created_us: Option<i64>) {
+    pub(super) fn insert(&mut self, uuid: &str, created_us: Option<i64>) {
         let key = key(uuid);
         if self.created_us.insert(key, created_us).is_none() {
             self.order.push_back(key);
@@ -38,7 +38,7 @@ impl Finished {
     /// The channel's call is over. A channel that was created at another time is another
     /// channel: a dialplan may give the same Unique-ID again (`origination_uuid`).
     #[must_use]
-    pub fn has_channel(&self, uuid: &str, created_us: Option<i64>) -> bool {
+    pub(super) fn has_channel(&self, uuid: &str, created_us: Option<i64>) -> bool {
         match self.created_us.get(&key(uuid)) {
             Some(Some(known)) => created_us.is_none_or(|created| created == *known),
             Some(None) => true,
@@ -48,13 +48,13 @@ impl Finished {
 
     /// A channel with this Unique-ID is over.
     #[must_use]
-    pub fn has(&self, uuid: &str) -> bool {
+    pub(super) fn has(&self, uuid: &str) -> bool {
         self.created_us.contains_key(&key(uuid))
     }
 
     /// How many are remembered.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.order.len()
     }
 }

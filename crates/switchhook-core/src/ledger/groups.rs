@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// Disjoint sets of Unique-IDs, seen or only named.
 #[derive(Debug, Default)]
-pub struct Groups {
+pub(crate) struct Groups {
     of: HashMap<String, u64>,
     members: HashMap<u64, Vec<String>>,
     next: u64,
@@ -12,7 +12,7 @@ pub struct Groups {
 
 impl Groups {
     /// The set of `uuid`, a new one when it has none.
-    pub fn place(&mut self, uuid: &str) -> u64 {
+    pub(super) fn place(&mut self, uuid: &str) -> u64 {
         if let Some(group) = self.of.get(uuid) {
             return *group;
         }
@@ -24,7 +24,7 @@ impl Groups {
     }
 
     /// Puts both into one set and says which.
-    pub fn join(&mut self, one: &str, other: &str) -> u64 {
+    pub(super) fn join(&mut self, one: &str, other: &str) -> u64 {
         let (a, b) = (self.place(one), self.place(other));
         if a == b {
             return a;
@@ -41,23 +41,23 @@ impl Groups {
 
     /// The set of `uuid`, when it has one.
     #[must_use]
-    pub fn of(&self, uuid: &str) -> Option<u64> {
+    pub(super) fn of(&self, uuid: &str) -> Option<u64> {
         self.of.get(uuid).copied()
     }
 
     /// The Unique-IDs of a set.
     #[must_use]
-    pub fn members(&self, group: u64) -> &[String] {
+    pub(super) fn members(&self, group: u64) -> &[String] {
         self.members.get(&group).map_or(&[], Vec::as_slice)
     }
 
     /// Every set.
-    pub fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.members.keys().copied()
     }
 
     /// Forgets a set and hands out its Unique-IDs.
-    pub fn remove(&mut self, group: u64) -> Vec<String> {
+    pub(super) fn remove(&mut self, group: u64) -> Vec<String> {
         let members = self.members.remove(&group).unwrap_or_default();
         for uuid in &members {
             self.of.remove(uuid);
@@ -67,7 +67,7 @@ impl Groups {
 
     /// How many Unique-IDs are held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.of.len()
     }
 }

@@ -5,7 +5,7 @@
 //! when every leg of it that was seen is down, every recording closed, and every leg that
 //! was named has been seen: the last, because events of different channels may overtake each
 //! other, and an early end would give a document without the legs that follow. What never
-//! comes is waited for only so long ([`Options::patience_us`]).
+//! comes is waited for only so long ([`LedgerOptions::patience_us`]).
 //!
 //! A call that is over stays over. Should a leg of it turn up after all, it becomes a call of
 //! its own that says which legs it misses: no document is changed, none is dropped.
@@ -22,13 +22,13 @@ use std::sync::Arc;
 use finished::Finished;
 use groups::Groups;
 
-use super::finished_call::Call;
+use super::finished_call::FinishedCall;
 use super::headers::Headers;
-use super::leg::{Kind, Leg, Limits, Phase};
+use super::leg::{ChannelEventKind, Leg, Limits, Phase};
 
 /// What the ledger is told to do in its own way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct LedgerOptions {
     /// How long a call that seems over waits for what is missing, µs.
     pub patience_us: i64,
     /// How long a leg whose end only its CDR told waits for its own events, µs: the switch writes
@@ -42,7 +42,7 @@ pub struct Options {
     pub limits: Limits,
 }
 
-impl Default for Options {
+impl Default for LedgerOptions {
     fn default() -> Self {
         Self {
             patience_us: 60_000_000,
@@ -63,7 +63,7 @@ pub enum Effect {
     Forget(String),
     /// The call is over: in one transaction, remove its legs and insert its documents.
     /// It carries its legs as they ended; the ledger has forgotten them.
-    Over(Box<Call>),
+    Over(Box<FinishedCall>),
 }
 
 /// The legs of every call in progress.
@@ -74,7 +74,7 @@ pub struct Ledger {
     /// Unique-IDs that were changed, to the present ones.
     renamed: HashMap<String, String>,
     finished: Finished,
-    options: Options,
+    options: LedgerOptions,
 }
 
 #[derive(Debug)]
@@ -103,13 +103,13 @@ struct Taken {
     changed: bool,
     forgotten: Option<String>,
     /// The call of an earlier channel of this Unique-ID.
-    former: Option<Box<Call>>,
+    former: Option<Box<FinishedCall>>,
 }
 
 impl Ledger {
     /// An empty ledger.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: LedgerOptions) -> Self {
         Self {
             legs: HashMap::new(),
             groups: Groups::default(),
@@ -174,7 +174,7 @@ impl Ledger {
         let old = event.get("Old-Unique-ID");
         let forgotten = old.and_then(|old| self.rename(&old, &uuid, now_us));
         let uuid = self.present(&uuid).to_owned();
-        let kind = Kind::of(event);
+        let kind = ChannelEventKind::of(event);
         let former = match self.channel_of(&uuid, created_us(event)) {
             Channel::Same => None,
             Channel::Earlier => return None,
@@ -334,17 +334,23 @@ impl Ledger {
     /// Whether an event of a channel that is not known makes it a leg. Not when the channel's call
     /// is over; not when it never came to life: a dial that fails at once leaves a
     /// `CHANNEL_DESTROY` without a caller profile and nothing before it.
-    fn founds(&self, uuid: &str, kind: Kind, event: &dyn Headers) -> bool {
+    fn founds(&self, uuid: &str, kind: ChannelEventKind, event: &dyn Headers) -> bool {
         let created = created_us(event);
         let lived = created.is_some();
-        lived && kind != Kind::Custom && !self.finished.has_channel(uuid, created)
+        lived && kind != ChannelEventKind::Custom && !self.finished.has_channel(uuid, created)
     }
 
     /// Whether the leg changed in a way worth storing.
-    fn absorb(&mut self, uuid: &str, kind: Kind, event: &dyn Headers, now_us: i64) -> bool {
+    fn absorb(
+        &mut self,
+        uuid: &str,
+        kind: ChannelEventKind,
+        event: &dyn Headers,
+        now_us: i64,
+    ) -> bool {
         let known = self.legs.remove(uuid).map(|entry| entry.leg);
         let mut leg = known.clone().unwrap_or_else(|| Leg::new(uuid));
-        if known.is_none() && kind != Kind::Create {
+        if known.is_none() && kind != ChannelEventKind::Create {
             leg.marks.missed();
         }
         leg.absorb(kind, event, &self.options.limits);

@@ -1,7 +1,7 @@
 //! Whether a call is over, and taking it out of the ledger.
 
 use super::{Effect, Entry, Ledger};
-use crate::finished_call::Call;
+use crate::finished_call::FinishedCall;
 use crate::leg::{Leg, Phase};
 
 impl Ledger {
@@ -50,7 +50,7 @@ impl Ledger {
     }
 
     /// Takes a call out and forgets it.
-    pub(super) fn close(&mut self, group: u64) -> Call {
+    pub(super) fn close(&mut self, group: u64) -> FinishedCall {
         let members = self.groups.remove(group);
         let mut legs: Vec<Leg> = members
             .iter()
@@ -69,6 +69,6 @@ impl Ledger {
                 self.finished.insert(former, leg.created_us);
             }
         }
-        Call::new(legs)
+        FinishedCall::new(legs)
     }
 }

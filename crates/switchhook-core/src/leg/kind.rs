@@ -5,7 +5,7 @@ use crate::headers::Headers;
 
 /// What a set of headers says about its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ChannelEventKind {
     /// `CHANNEL_CREATE`.
     Create,
     /// `CHANNEL_HANGUP`: the leg is going down, its details are not known yet.
@@ -26,7 +26,7 @@ pub enum Kind {
     Custom,
 }
 
-impl Kind {
+impl ChannelEventKind {
     /// The kind of an event, by its `Event-Name`.
     #[must_use]
     pub fn of(event: &dyn Headers) -> Self {

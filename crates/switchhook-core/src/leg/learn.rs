@@ -1,6 +1,6 @@
 //! How a leg learns from events and CDRs.
 
-use super::{Direction, Kind, Leg, Limits, Phase};
+use super::{ChannelEventKind, Direction, Leg, Limits, Phase};
 use crate::cdr;
 use crate::flow_vars::FlowVars;
 use crate::headers::Headers;
@@ -11,9 +11,10 @@ use crate::recording::Recording;
 impl Leg {
     /// Takes in what `event` says. Facts once learnt stay; variables follow the newest
     /// event until the leg is down. The same event twice, or an older one late, changes nothing.
-    pub fn absorb(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
+    pub(crate) fn absorb(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &Limits) {
         let newest = self.is_newest(event) && self.phase != Phase::Down;
-        let mends = kind == Kind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();
+        let mends =
+            kind == ChannelEventKind::Cdr && self.phase == Phase::Down && self.lacks_its_cdr();
         self.fill(kind, event);
         links::collect(event, &mut self.links, &mut self.hints, limits.links);
         self.links.remove(&self.uuid);
@@ -31,15 +32,15 @@ impl Leg {
 
     /// What a document of a call in progress says of it.
     pub(super) fn show(&mut self, headers: &dyn Headers, limits: &Limits) {
-        self.fill(Kind::Other, headers);
-        self.number(Kind::Other, headers);
+        self.fill(ChannelEventKind::Other, headers);
+        self.number(ChannelEventKind::Other, headers);
         self.refresh(headers, limits);
     }
 
     /// What is learnt once.
-    fn fill(&mut self, kind: Kind, event: &dyn Headers) {
+    fn fill(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
         let first = self.created_us.is_none();
-        if first || kind == Kind::Create {
+        if first || kind == ChannelEventKind::Create {
             fill(&mut self.originator, || text(event, "variable_originator"));
         }
         if self.switch.is_empty() {
@@ -63,8 +64,8 @@ impl Leg {
         fill(&mut self.cause, || text(event, "Hangup-Cause"));
     }
 
-    fn number(&mut self, kind: Kind, event: &dyn Headers) {
-        if kind == Kind::Create {
+    fn number(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
+        if kind == ChannelEventKind::Create {
             self.numbers.improve(Numbers::of_create(event));
             fill(&mut self.create_sequence, || count(event, "Event-Sequence"));
         } else if self.numbers.source < Source::Beginning {
@@ -87,34 +88,38 @@ impl Leg {
         }
     }
 
-    fn record(&mut self, kind: Kind, event: &dyn Headers, limits: &Limits) {
+    fn record(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &Limits) {
         let sequence = count(event, "Event-Sequence").unwrap_or(0);
         let path = || text(event, "Record-File-Path");
-        if kind == Kind::RecordStop {
+        if kind == ChannelEventKind::RecordStop {
             self.marks.stopped(event, limits.recordings);
-        } else if kind != Kind::Custom {
+        } else if kind != ChannelEventKind::Custom {
             self.marks.shown(event, limits.recordings);
         }
         match kind {
-            Kind::RecordStart => {
+            ChannelEventKind::RecordStart => {
                 self.mended = false;
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.started = recording.started.max(sequence);
                 }
             }
-            Kind::RecordStop => {
+            ChannelEventKind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.stop(sequence, text(event, "Record-Completion-Cause").as_deref());
                 }
             }
             // The channel is gone and with it what recorded it.
-            Kind::Destroy => self.close_recordings(),
-            Kind::Cdr => {
+            ChannelEventKind::Destroy => self.close_recordings(),
+            ChannelEventKind::Cdr => {
                 let cause = event.variable("record_completion_cause");
                 self.mend_recording(path(), cause.as_deref(), limits);
                 self.close_recordings();
             }
-            Kind::Create | Kind::Hangup | Kind::Complete | Kind::Other | Kind::Custom => {}
+            ChannelEventKind::Create
+            | ChannelEventKind::Hangup
+            | ChannelEventKind::Complete
+            | ChannelEventKind::Other
+            | ChannelEventKind::Custom => {}
         }
     }
 
@@ -158,14 +163,18 @@ impl Leg {
         self.recordings.get_mut(index)
     }
 
-    fn advance(&mut self, kind: Kind) {
+    fn advance(&mut self, kind: ChannelEventKind) {
         match kind {
-            Kind::Complete | Kind::Destroy => self.phase = Phase::Down,
-            Kind::Cdr => self.phase = self.phase.max(Phase::Told),
-            Kind::Hangup => self.phase = self.phase.max(Phase::HangingUp),
+            ChannelEventKind::Complete | ChannelEventKind::Destroy => self.phase = Phase::Down,
+            ChannelEventKind::Cdr => self.phase = self.phase.max(Phase::Told),
+            ChannelEventKind::Hangup => self.phase = self.phase.max(Phase::HangingUp),
             // It speaks, so it was not lost.
             _ if self.phase == Phase::Lost => self.phase = Phase::Up,
-            Kind::Create | Kind::RecordStart | Kind::RecordStop | Kind::Other | Kind::Custom => {}
+            ChannelEventKind::Create
+            | ChannelEventKind::RecordStart
+            | ChannelEventKind::RecordStop
+            | ChannelEventKind::Other
+            | ChannelEventKind::Custom => {}
         }
     }
 

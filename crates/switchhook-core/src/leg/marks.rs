@@ -73,20 +73,20 @@ impl Marks {
     }
 
     /// There was no recording but those that are known, however that was learnt.
-    pub fn explain(&mut self) {
+    pub(crate) fn explain(&mut self) {
         self.seen.append(&mut self.unexplained);
         self.whole = true;
     }
 
     /// A recording ended of which nothing was seen.
     #[must_use]
-    pub fn tell_of_more(&self) -> bool {
+    pub(crate) fn tell_of_more(&self) -> bool {
         !self.whole && (self.overwritten || !self.unexplained.is_empty())
     }
 
     /// Some ended at their time limit: one more would look the same.
     #[must_use]
-    pub fn may_repeat(&self) -> bool {
+    pub(crate) fn may_repeat(&self) -> bool {
         !self.whole && self.seen.contains(AT_ITS_LIMIT)
     }
 

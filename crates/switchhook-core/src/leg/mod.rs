@@ -15,7 +15,7 @@ use super::headers::Headers;
 use super::numbers::{Numbers, Source};
 use super::recording::Recording;
 
-pub use kind::Kind;
+pub use kind::ChannelEventKind;
 pub use marks::Marks;
 pub use talk::Talk;
 
@@ -90,7 +90,7 @@ pub struct Leg {
     pub uuid: String,
     /// Unique-IDs it had before `CHANNEL_UUID` changed them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub former_uuids: Vec<String>,
+    pub(crate) former_uuids: Vec<String>,
     /// Name of the switch (`FreeSWITCH-Switchname`).
     pub switch: String,
     /// `Channel-Name`, for example `sofia/lab/919879072567@127.0.0.1:5070`.
@@ -101,10 +101,10 @@ pub struct Leg {
     pub numbers: Numbers,
     /// `accountcode`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_code: Option<String>,
+    pub(crate) account_code: Option<String>,
     /// `Event-Sequence` of `CHANNEL_CREATE`: the order of legs created in the same tick.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub create_sequence: Option<u64>,
+    pub(crate) create_sequence: Option<u64>,
     /// Creation, µs since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_us: Option<i64>,
@@ -133,10 +133,10 @@ pub struct Leg {
     pub links: BTreeSet<String>,
     /// What may be a leg of the same call.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub hints: BTreeSet<String>,
+    pub(crate) hints: BTreeSet<String>,
     /// The other half of a loopback pair.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub loopback_peer: Option<String>,
+    pub(crate) loopback_peer: Option<String>,
     /// The flow's variables.
     pub flow: FlowVars,
     /// Its recordings, in the order of their start.
@@ -147,7 +147,7 @@ pub struct Leg {
     pub talks: Vec<Talk>,
     /// It had more recordings than are kept.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub recordings_unknown: bool,
+    pub(crate) recordings_unknown: bool,
     /// What its recordings left on the channel.
     #[serde(skip_serializing_if = "Marks::is_empty")]
     pub marks: Marks,
@@ -161,10 +161,10 @@ pub struct Leg {
     /// A queue may have rung agents for it that nobody saw; known when its call is over, and not
     /// stored with the leg.
     #[serde(skip)]
-    pub agents_unknown: bool,
+    pub(crate) agents_unknown: bool,
     /// Its CDR was needed for what its events did not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub mended: bool,
+    pub(crate) mended: bool,
     /// The switch's run (`Core-UUID`) that `sequence` belongs to.
     pub core: String,
     /// `Event-Sequence` of the newest event seen.
@@ -184,7 +184,7 @@ impl Leg {
     /// The leg as one set of headers shows it: the `connect` reply, a `uuid_dump`. Which other
     /// legs there are and what was recorded is not in it.
     #[must_use]
-    pub fn snapshot(headers: &dyn Headers, limits: &Limits) -> Self {
+    pub(crate) fn snapshot(headers: &dyn Headers, limits: &Limits) -> Self {
         let uuid = headers.get("Unique-ID").unwrap_or_default();
         let mut leg = Self::new(&uuid);
         leg.show(headers, limits);
@@ -199,13 +199,13 @@ impl Leg {
 
     /// The number at our end of it.
     #[must_use]
-    pub fn own_number(&self) -> Option<&str> {
+    pub(crate) fn own_number(&self) -> Option<&str> {
         self.numbers.own(self.direction)
     }
 
     /// The Unique-ID it was created with.
     #[must_use]
-    pub fn first_uuid(&self) -> &str {
+    pub(crate) fn first_uuid(&self) -> &str {
         self.former_uuids.first().unwrap_or(&self.uuid)
     }
 
@@ -228,27 +228,27 @@ impl Leg {
 
     /// Down, with every recording closed.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub(crate) fn is_settled(&self) -> bool {
         self.phase == Phase::Down && self.recordings.iter().all(Recording::is_closed)
     }
 
     /// Its events left open what its CDR may tell, and that was not read yet.
     #[must_use]
-    pub fn lacks_its_cdr(&self) -> bool {
+    pub(crate) fn lacks_its_cdr(&self) -> bool {
         let unsure = !self.recordings_sure() || !self.numbers.sure() || self.may_lack_agents();
         !self.mended && unsure
     }
 
     /// Every recording of it is known.
     #[must_use]
-    pub fn recordings_sure(&self) -> bool {
+    pub(crate) fn recordings_sure(&self) -> bool {
         let alike = self.had_gap() && self.marks.may_repeat();
         !self.recordings_unknown && !self.marks.tell_of_more() && !alike
     }
 
     /// A queue may have rung an agent for it while nobody listened, who did not answer.
     #[must_use]
-    pub fn may_lack_agents(&self) -> bool {
+    pub(crate) fn may_lack_agents(&self) -> bool {
         self.queued && self.had_gap()
     }
 
@@ -259,13 +259,13 @@ impl Leg {
 
     /// Its end is known with all details.
     #[must_use]
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.phase >= Phase::Told
     }
 
     /// All that it says was learnt from its own events, its beginning and its end included.
     #[must_use]
-    pub fn is_witnessed(&self) -> bool {
+    pub(crate) fn is_witnessed(&self) -> bool {
         self.phase == Phase::Down && self.numbers.source == Source::Create && !self.mended
     }
 }

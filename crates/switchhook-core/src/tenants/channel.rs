@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{ACCOUNT, Belongs, FLOW, Said, Tenants};
+use super::{ACCOUNT, Belongs, FLOW, TenantVariables, Tenants};
 use crate::headers::Headers;
 use crate::leg::Direction;
 use crate::numbers::{Numbers, text};
@@ -23,7 +23,7 @@ pub fn belong<T>(
     });
     let numbers = numbers.as_ref();
     let context = numbers.and_then(|_| headers.get("Caller-Context"));
-    then(tenants.of(Said {
+    then(tenants.of(TenantVariables {
         account: account.as_deref(),
         flow: flow.as_deref(),
         did: numbers.and_then(|(direction, numbers)| numbers.own(*direction)),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::finished_call::Call;
+use super::finished_call::FinishedCall;
 use super::leg::Leg;
 pub use channel::{With, belong, given};
 pub use routes::{Pattern, Route, Routes, bare};
@@ -49,7 +49,7 @@ pub struct Tenants {
 
 /// What a call says of itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Said<'a> {
+pub struct TenantVariables<'a> {
     /// [`ACCOUNT`].
     pub account: Option<&'a str>,
     /// [`FLOW`].
@@ -76,7 +76,7 @@ pub struct Belongs<'a> {
 impl Tenants {
     /// Where a call belongs: its own word first, then that of the route that fits best.
     #[must_use]
-    pub fn of<'a>(&'a self, said: Said<'a>) -> Belongs<'a> {
+    pub fn of<'a>(&'a self, said: TenantVariables<'a>) -> Belongs<'a> {
         let filled = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
         let route = self.routes.find(filled(said.did), filled(said.context));
         let routed = |get: fn(&Route) -> &Option<String>| route.and_then(|it| get(it).as_deref());
@@ -94,9 +94,9 @@ impl Tenants {
 
     /// Where a call that is over belongs.
     #[must_use]
-    pub fn of_call<'a>(&'a self, call: &'a Call) -> Belongs<'a> {
+    pub fn of_call<'a>(&'a self, call: &'a FinishedCall) -> Belongs<'a> {
         let first = call.parties().next();
-        self.of(Said {
+        self.of(TenantVariables {
             account: call.account_name(),
             flow: call.flow_name(),
             did: first.and_then(Leg::own_number),

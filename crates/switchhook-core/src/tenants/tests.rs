@@ -58,10 +58,10 @@ fn the_most_exact_route_has_the_call_in_whatever_order_they_are_written() {
             ("1", "public", None),
             ("", "", None),
         ] {
-            let said = Said {
+            let said = TenantVariables {
                 did: Some(did),
                 context: Some(context),
-                ..Said::default()
+                ..TenantVariables::default()
             };
             assert_eq!(tenants.of(said).account, account, "{did} {context}");
         }
@@ -77,16 +77,16 @@ fn what_the_channel_says_is_above_every_route() {
     }];
     let tenants = tenants(routes);
     let did = Some("7000");
-    let routed = tenants.of(Said {
+    let routed = tenants.of(TenantVariables {
         did,
-        ..Said::default()
+        ..TenantVariables::default()
     });
     assert_eq!(routed.of.unwrap().time_zone, Tz::Asia__Kolkata);
     assert_eq!(
         (routed.account, routed.flow, routed.webhook),
         (Some("acme"), Some("routed"), Some("lookup"))
     );
-    let own = tenants.of(Said {
+    let own = tenants.of(TenantVariables {
         account: Some("nobody"),
         flow: Some("own"),
         did,
@@ -98,10 +98,10 @@ fn what_the_channel_says_is_above_every_route() {
         "an account that is not there is not the default one"
     );
     // FreeSWITCH unsets a variable that is set to nothing.
-    let empty = tenants.of(Said {
+    let empty = tenants.of(TenantVariables {
         account: Some(""),
         flow: Some(""),
-        ..Said::default()
+        ..TenantVariables::default()
     });
     assert_eq!((empty.account, empty.flow), (None, None));
     assert_eq!(empty.of, Some(&tenants.default));

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::kinds::{duration, optional};
 use super::section::Section;
+use super::value::{duration, optional};
 use switchhook_store::Keep;
 
 /// A minute, for tests of a lab, to a hundred years.

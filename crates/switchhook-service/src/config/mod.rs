@@ -1,16 +1,15 @@
 //! `switchhook.toml`: from its text to a [`Config`], or to every fault it has.
 //!
-//! `section` takes keys from the document, `kinds` is what a value can be, `reader`
+//! `section` takes keys from the document, `value` is what a value can be, `reader`
 //! remembers what is wrong, `sections`, `webhook` and `response` read the file's
-//! sections into the plain values of `settings`, `cross` compares them. Every
+//! sections into the plain values of `settings`, `validate` compares them. Every
 //! key and its default is in `reference.toml`, which a test holds against the code.
 
-mod cross;
-mod excerpt;
-mod fault;
+mod diagnostic;
+mod environment;
 mod keep;
-mod kinds;
 mod lines;
+mod per_webhook;
 mod reader;
 mod recordings;
 mod response;
@@ -20,12 +19,13 @@ mod section;
 mod sections;
 mod settings;
 mod store;
-mod surroundings;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod tracing;
 mod upload;
+mod validate;
+mod value;
 mod variables;
 mod webhook;
 
@@ -36,7 +36,9 @@ use toml_edit::{Document, TomlError};
 
 use crate::recorder;
 use crate::traces;
-pub use fault::{Fault, Faults};
+pub use diagnostic::{Diagnostic, Diagnostics};
+use environment::NoSecrets;
+pub use environment::{Environment, ProcessEnvironment};
 use lines::Lines;
 use reader::{Findings, Reader};
 pub use recordings::{Recordings, Serve};
@@ -46,8 +48,6 @@ pub use settings::{
     Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
     Store, Switch,
 };
-use surroundings::NoSecrets;
-pub use surroundings::{Process, Surroundings};
 use switchhook_core::tenants::Route;
 use switchhook_store::Keep;
 pub use tenants::Tenant;
@@ -87,11 +87,11 @@ pub struct Config {
     /// Where recordings are published.
     pub recordings: Recordings,
     /// Which calls on hold are recorded, as bytes and words.
-    pub recorder: recorder::Options,
+    pub recorder: recorder::RecorderOptions,
     /// Where it is told what calls went through.
-    pub traces: traces::Options,
+    pub traces: traces::TraceOptions,
     /// What is allowed and worth a look.
-    pub warnings: Vec<Fault>,
+    pub warnings: Vec<Diagnostic>,
     source: Source,
 }
 
@@ -109,8 +109,8 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, Faults> {
-        Self::load_in(path, &Process)
+    pub fn load(path: &Path) -> Result<Self, Diagnostics> {
+        Self::load_in(path, &ProcessEnvironment)
     }
 
     /// Reads the file at `path` for a command that uses no secret but the store's: no other
@@ -119,7 +119,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything else that is wrong with it.
-    pub fn load_without_secrets(path: &Path) -> Result<Self, Faults> {
+    pub fn load_without_secrets(path: &Path) -> Result<Self, Diagnostics> {
         Self::load_in(path, &NoSecrets::default())
     }
 
@@ -127,7 +127,7 @@ impl Config {
     ///
     /// # Errors
     /// Everything else that is wrong with it.
-    pub fn load_with_target(path: &Path) -> Result<Self, Faults> {
+    pub fn load_with_target(path: &Path) -> Result<Self, Diagnostics> {
         Self::load_in(path, &NoSecrets { has_target: true })
     }
 
@@ -135,18 +135,21 @@ impl Config {
     ///
     /// # Errors
     /// Everything else that is wrong with it.
-    pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Faults> {
+    pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Diagnostics> {
         Self::parse_in(text, origin, &NoSecrets::default())
     }
 
-    fn load_in(path: &Path, surroundings: &dyn Surroundings) -> Result<Self, Faults> {
+    fn load_in(path: &Path, surroundings: &dyn Environment) -> Result<Self, Diagnostics> {
         let origin = path.display().to_string();
-        match surroundings::read_limited(path, FILE_LIMIT) {
+        match environment::read_limited(path, FILE_LIMIT) {
             Ok(text) => Self::parse_in(&text, &origin, surroundings),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
-                let cure = "name another with --config";
-                Err(Faults::new(origin, vec![Fault::of_file(what, cure)]))
+                let help = "name another with --config";
+                Err(Diagnostics::new(
+                    origin,
+                    vec![Diagnostic::of_file(what, help)],
+                ))
             }
         }
     }
@@ -155,24 +158,24 @@ impl Config {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn parse(text: &str, origin: &str) -> Result<Self, Faults> {
-        Self::parse_in(text, origin, &Process)
+    pub fn parse(text: &str, origin: &str) -> Result<Self, Diagnostics> {
+        Self::parse_in(text, origin, &ProcessEnvironment)
     }
 
-    /// Reads `text`, with secrets from `surroundings`.
+    /// Reads `text`, with secrets from `environment`.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse_in(
         text: &str,
         origin: &str,
-        surroundings: &dyn Surroundings,
-    ) -> Result<Self, Faults> {
+        surroundings: &dyn Environment,
+    ) -> Result<Self, Diagnostics> {
         let (config, findings) = read(text, origin, surroundings);
         if findings.faults.is_empty() {
             Ok(config)
         } else {
-            Err(Faults::new(origin, findings.faults))
+            Err(Diagnostics::new(origin, findings.faults))
         }
     }
 
@@ -185,12 +188,12 @@ impl Config {
 
     /// A fault that another part found in the setting `key`, with its line.
     #[must_use]
-    pub fn fault(&self, key: &str, what: impl Into<String>, cure: impl Into<String>) -> Fault {
-        Fault {
+    pub fn fault(&self, key: &str, what: impl Into<String>, help: impl Into<String>) -> Diagnostic {
+        Diagnostic {
             line: self.locate(key),
             key: key.to_owned(),
             what: what.into(),
-            cure: cure.into(),
+            help: help.into(),
         }
     }
 
@@ -198,7 +201,7 @@ impl Config {
     ///
     /// # Errors
     /// The faults given, in the order of the file.
-    pub fn accept(&self, faults: Vec<Fault>) -> Result<(), Faults> {
+    pub fn accept(&self, faults: Vec<Diagnostic>) -> Result<(), Diagnostics> {
         if faults.is_empty() {
             Ok(())
         } else {
@@ -208,15 +211,15 @@ impl Config {
 
     /// The faults of this file that other parts found.
     #[must_use]
-    pub fn refuse(&self, faults: Vec<Fault>) -> Faults {
-        Faults::new(self.source.origin.clone(), faults)
+    pub fn refuse(&self, faults: Vec<Diagnostic>) -> Diagnostics {
+        Diagnostics::new(self.source.origin.clone(), faults)
     }
 
     /// What the file says of a webhook, as a configuration of its own; without that which it
     /// is asked with (`auth`, `signing`, `tls`). With an empty `name`: what it says of calls that
     /// ask none of its webhooks.
     #[must_use]
-    pub fn webhook_text(&self, name: &str) -> &str {
+    pub(crate) fn webhook_text(&self, name: &str) -> &str {
         self.source.webhooks.get(name).map_or("", String::as_str)
     }
 
@@ -227,7 +230,7 @@ impl Config {
     }
 }
 
-fn read(text: &str, origin: &str, surroundings: &dyn Surroundings) -> (Config, Findings) {
+fn read(text: &str, origin: &str, surroundings: &dyn Environment) -> (Config, Findings) {
     let document = match Document::parse(text) {
         Ok(document) => document,
         Err(error) => return (Config::default(), syntax(text, &error)),
@@ -235,14 +238,14 @@ fn read(text: &str, origin: &str, surroundings: &dyn Surroundings) -> (Config, F
     let lines = Lines::of(&document);
     let reader = Reader::new(&lines, surroundings);
     let mut config = take(&reader, &document);
-    cross::check(&config, &reader);
+    validate::check(&config, &reader);
     let mut findings = reader.finish();
     findings.warnings.sort_by_key(|warning| warning.line);
     config.warnings.clone_from(&findings.warnings);
     config.source = Source {
         origin: origin.to_owned(),
         lines,
-        webhooks: excerpt::of_webhooks(document, &config),
+        webhooks: per_webhook::of_webhooks(document, &config),
     };
     (config, findings)
 }
@@ -290,9 +293,9 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
 fn syntax(text: &str, error: &TomlError) -> Findings {
     let line = error.span().map(|span| Lines::in_text(text).at(span.start));
     let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
-    let fault = Fault {
+    let fault = Diagnostic {
         line,
-        ..Fault::of_file(what, "correct this line; the rest was not read")
+        ..Diagnostic::of_file(what, "correct this line; the rest was not read")
     };
     Findings {
         faults: vec![fault],

@@ -3,16 +3,16 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use super::fault::Fault;
-use super::kinds::Wrong;
+use super::diagnostic::Diagnostic;
+use super::environment::Environment;
 use super::lines::Lines;
-use super::surroundings::Surroundings;
+use super::value::Wrong;
 
 /// What reading found out, besides the values.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    pub(super) faults: Vec<Fault>,
-    pub(super) warnings: Vec<Fault>,
+    pub(super) faults: Vec<Diagnostic>,
+    pub(super) warnings: Vec<Diagnostic>,
     /// Every key that was asked for, `NAME` and `[]` in place of names and indexes.
     pub(super) asked: BTreeSet<String>,
     /// Those of them that were in the file.
@@ -21,13 +21,13 @@ pub(super) struct Findings {
 
 /// One reading of one document.
 pub(super) struct Reader<'d> {
-    pub(super) surroundings: &'d dyn Surroundings,
+    pub(super) surroundings: &'d dyn Environment,
     lines: &'d Lines,
     findings: RefCell<Findings>,
 }
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(lines: &'d Lines, surroundings: &'d dyn Surroundings) -> Self {
+    pub(super) fn new(lines: &'d Lines, surroundings: &'d dyn Environment) -> Self {
         Self {
             surroundings,
             lines,
@@ -71,12 +71,12 @@ impl<'d> Reader<'d> {
         self.findings.into_inner()
     }
 
-    fn located(&self, path: &str, wrong: Wrong) -> Fault {
-        Fault {
+    fn located(&self, path: &str, wrong: Wrong) -> Diagnostic {
+        Diagnostic {
             line: self.lines.find(path),
             key: path.to_owned(),
             what: wrong.what,
-            cure: wrong.cure,
+            help: wrong.help,
         }
     }
 }

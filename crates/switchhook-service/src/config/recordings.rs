@@ -7,11 +7,11 @@ use std::time::Duration;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, duration, one_line, optional, shown};
 use super::secrets::secret;
 use super::section::Section;
 use super::sections::socket_address;
 use super::upload::upload;
+use super::value::{Read, Wrong, duration, one_line, optional, shown};
 use crate::recordings::{Folder, TargetOptions};
 use switchhook_core::secret::Secret;
 
@@ -84,13 +84,13 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
         return None;
     }
     let keys = ["secret", "secret_env", "secret_file"];
-    let cure = "add secret_env, secret_file or secret, such as `openssl rand -base64 32` makes";
+    let help = "add secret_env, secret_file or secret, such as `openssl rand -base64 32` makes";
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8087));
     let minute = Duration::from_secs(60);
     let serve = Serve {
         folder: folders(&mut section),
         url: section.need("url", "add url = \"https://rec.example\"", base),
-        secret: secret(&mut section, &keys, cure),
+        secret: secret(&mut section, &keys, help),
         listen: section.get_or("listen", listen, socket_address),
         expires: section.get_or("expires", 30 * DAY, duration(minute..=3650 * DAY)),
     };
@@ -108,8 +108,8 @@ fn serve(mut section: Section<'_>) -> Option<Serve> {
 
 /// `folder`, and `switch_folder` where the switch calls it otherwise.
 pub(super) fn folders(section: &mut Section<'_>) -> Folder {
-    let cure = "add folder = \"/var/lib/freeswitch/recordings\"";
-    let here = section.need("folder", cure, folder);
+    let help = "add folder = \"/var/lib/freeswitch/recordings\"";
+    let here = section.need("folder", help, folder);
     Folder {
         switch: section.get_or("switch_folder", here.clone(), folder),
         here,

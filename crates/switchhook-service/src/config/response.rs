@@ -2,9 +2,9 @@
 
 use toml_edit::Value;
 
-use super::kinds::{Read, Wrong, bytes, filled, flag, is, one_of};
 use super::section::Section;
-use switchhook_webhook::options::{Kind, Mapping, ResponseOptions, ResponseType};
+use super::value::{Read, Wrong, bytes, filled, flag, is, one_of};
+use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 
 /// Bytes of a response that may be asked for: a call on hold keeps them in memory.
 const LIMIT: std::ops::RangeInclusive<usize> = 1..=16 * 1024 * 1024;
@@ -26,11 +26,11 @@ pub(super) fn options(section: &mut Section<'_>) -> ResponseOptions {
 
 fn mapping(name: String, mut section: Section<'_>) -> Mapping {
     let kinds = &[
-        ("text", Kind::Text),
-        ("word", Kind::Word),
-        ("digits", Kind::Digits),
+        ("text", ValueKind::Text),
+        ("word", ValueKind::Word),
+        ("digits", ValueKind::Digits),
     ];
-    let kind = section.get_or("as", Kind::Text, one_of(kinds));
+    let kind = section.get_or("as", ValueKind::Text, one_of(kinds));
     let default = section.get("default", plain);
     let required = section.get("required", flag);
     if required == Some(true) && default.is_some() {

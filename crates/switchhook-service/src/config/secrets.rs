@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use toml_edit::Value;
 use zeroize::Zeroizing;
 
-use super::kinds::{Read, Wrong, filled, list};
+use super::environment::Environment;
 use super::section::Section;
-use super::surroundings::Surroundings;
+use super::value::{Read, Wrong, filled, list};
 use switchhook_core::secret::Secret;
 
 /// Bytes of a Standard Webhooks key.
@@ -20,8 +20,8 @@ pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_fi
 
 /// The secret that one of three keys gives: in place, the name of an
 /// environment variable, or the path of a file. It must be there.
-pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], cure: &str) -> Secret {
-    section.need_one(keys, cure);
+pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], help: &str) -> Secret {
+    section.need_one(keys, help);
     given(section, keys).unwrap_or_else(|| Secret::new(""))
 }
 
@@ -35,11 +35,11 @@ pub(super) fn optional_secret(
 }
 
 /// One that a command needs which has no other: from `of` of the surroundings, where they have
-/// that ([`Surroundings::of_the_store`], [`Surroundings::of_the_target`]).
+/// that ([`Environment::of_the_store`], [`Environment::of_the_target`]).
 pub(super) fn apart(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
-    of: fn(&dyn Surroundings) -> Option<&'static dyn Surroundings>,
+    of: fn(&dyn Environment) -> Option<&'static dyn Environment>,
 ) -> Option<Secret> {
     section.only_one(keys);
     let around = section.reader.surroundings;
@@ -54,7 +54,7 @@ fn given(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> 
 fn given_in(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
-    around: &dyn Surroundings,
+    around: &dyn Environment,
 ) -> Option<Secret> {
     let [in_place, env, file] = *keys;
     let in_place = section.get(in_place, |value| filled(value).map(Zeroizing::new));
@@ -82,14 +82,14 @@ pub(super) fn signing(mut section: Section<'_>) -> Vec<Secret> {
 
 /// The text of a file of certificates or of a key; `None` where no secret is to be had, for
 /// no other text would do in its place.
-pub(super) fn pem(value: &Value, around: &dyn Surroundings) -> Read<Option<Zeroizing<String>>> {
+pub(super) fn pem(value: &Value, around: &dyn Environment) -> Read<Option<Zeroizing<String>>> {
     match around.has_secrets() {
         true => from_file(value, around).map(Some),
         false => filled(value).map(|_| None),
     }
 }
 
-fn from_env(value: &Value, around: &dyn Surroundings) -> Read<Zeroizing<String>> {
+fn from_env(value: &Value, around: &dyn Environment) -> Read<Zeroizing<String>> {
     let name = filled(value)?;
     let secret = around.variable(&name).map(Zeroizing::new);
     let secret = secret.filter(|secret| !secret.is_empty());
@@ -100,7 +100,7 @@ fn from_env(value: &Value, around: &dyn Surroundings) -> Read<Zeroizing<String>>
     secret.ok_or_else(wrong)
 }
 
-fn from_file(value: &Value, around: &dyn Surroundings) -> Read<Zeroizing<String>> {
+fn from_file(value: &Value, around: &dyn Environment) -> Read<Zeroizing<String>> {
     let path = filled(value)?;
     let wrong = |why: String| {
         let what = format!("the secret's file {path} cannot be used: {why}");

@@ -7,9 +7,9 @@
 
 use toml_edit::{Item, TableLike, Value};
 
-use super::kinds::{self, Read, Wrong};
 use super::lines::{element, join};
 use super::reader::Reader;
+use super::value::{self, Read, Wrong};
 
 #[derive(Clone, Copy)]
 enum Content<'r> {
@@ -55,7 +55,7 @@ impl<'r> Section<'r> {
         kind: impl Fn(&Value) -> Read<T>,
     ) -> Option<T> {
         let item = self.take(key)?;
-        let read = item.as_value().ok_or_else(kinds::is_a_table).and_then(kind);
+        let read = item.as_value().ok_or_else(value::is_a_table).and_then(kind);
         read.map_err(|wrong| self.fault(key, wrong)).ok()
     }
 
@@ -73,10 +73,10 @@ impl<'r> Section<'r> {
     pub(super) fn need<T: Default>(
         &mut self,
         key: &'static str,
-        cure: &str,
+        help: &str,
         kind: impl Fn(&Value) -> Read<T>,
     ) -> T {
-        self.need_one(&[key], cure);
+        self.need_one(&[key], help);
         self.get(key, kind).unwrap_or_default()
     }
 
@@ -110,8 +110,8 @@ impl<'r> Section<'r> {
             return Vec::new();
         };
         let Some(tables) = tables(item) else {
-            let cure = format!("write [[{key}]], or a list of tables in brackets");
-            self.fault(key, Wrong::new("is not a list of tables", cure));
+            let help = format!("write [[{key}]], or a list of tables in brackets");
+            self.fault(key, Wrong::new("is not a list of tables", help));
             return Vec::new();
         };
         let path = self.path_of(key);
@@ -145,7 +145,7 @@ impl<'r> Section<'r> {
                 (Some(table), _) => Content::Table(table),
                 (None, Some(short)) => Content::Short(short, item),
                 (None, None) => {
-                    self.reader.fault(&path, kinds::is_no_table());
+                    self.reader.fault(&path, value::is_no_table());
                     continue;
                 }
             };
@@ -162,10 +162,10 @@ impl<'r> Section<'r> {
     }
 
     /// Exactly one of `keys` must stand in this section.
-    pub(super) fn need_one(&mut self, keys: &[&'static str], cure: &str) {
+    pub(super) fn need_one(&mut self, keys: &[&'static str], help: &str) {
         self.only_one(keys);
         if !keys.iter().any(|key| self.has(key)) {
-            self.missing.push((keys.to_vec(), cure.to_owned()));
+            self.missing.push((keys.to_vec(), help.to_owned()));
         }
     }
 
@@ -203,7 +203,7 @@ impl<'r> Section<'r> {
         if let Some(table) = item.as_table_like() {
             return Content::Table(table);
         }
-        self.fault(key, kinds::is_no_table());
+        self.fault(key, value::is_no_table());
         Content::Absent
     }
 
@@ -225,12 +225,12 @@ impl<'r> Section<'r> {
 
     /// Reports a key that nobody asked for; returns the key that was probably meant.
     fn unknown(&self, name: &str) -> Option<&'static str> {
-        let meant = kinds::nearest(name, self.asked.iter().copied());
-        let cure = match meant {
+        let meant = value::nearest(name, self.asked.iter().copied());
+        let help = match meant {
             Some(meant) => format!("did you mean {meant}?"),
             None => format!("remove it; known here: {}", self.asked.join(", ")),
         };
-        let wrong = Wrong::new(format!("is not {}", self.title()), cure);
+        let wrong = Wrong::new(format!("is not {}", self.title()), help);
         self.reader.fault(&join(&self.path, name), wrong);
         meant
     }
@@ -246,9 +246,9 @@ impl Drop for Section<'_> {
                 meant.extend(self.unknown(name));
             }
         }
-        for (keys, cure) in &self.missing {
+        for (keys, help) in &self.missing {
             if !keys.iter().any(|key| meant.contains(key)) {
-                self.fault(keys[0], Wrong::new("is missing", cure));
+                self.fault(keys[0], Wrong::new("is missing", help));
             }
         }
     }

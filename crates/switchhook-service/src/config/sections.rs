@@ -9,14 +9,14 @@ use ipnet::IpNet;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{
-    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, shown, text, word,
-};
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
 use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
+};
+use super::value::{
+    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
+    one_of, optional, shown, text, word,
 };
 
 use crate::recorder;
@@ -59,17 +59,17 @@ fn host_name(value: &Value) -> Read<String> {
 }
 
 pub(super) fn socket_address(value: &Value) -> Read<SocketAddr> {
-    let cure = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
+    let help = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
     let what = || format!("{} is not an IP address with its port", shown(value));
-    text(value)?.parse().map_err(|_| Wrong::new(what(), cure))
+    text(value)?.parse().map_err(|_| Wrong::new(what(), help))
 }
 
 pub(super) fn switch(mut section: Section<'_>) -> Switch {
     let example = "add address = \"127.0.0.1:8021\"";
-    let cure = "add password_env, password_file or password, as in event_socket.conf.xml";
+    let help = "add password_env, password_file or password, as in event_socket.conf.xml";
     Switch {
         address: section.need("address", example, host_and_port),
-        password: secret(&mut section, &PASSWORD, cure),
+        password: secret(&mut section, &PASSWORD, help),
         name: section.get("name", optional(one_line)).flatten(),
         park_service: section.get("park_service", optional(word)).flatten(),
         json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
@@ -79,10 +79,10 @@ pub(super) fn switch(mut section: Section<'_>) -> Switch {
 }
 
 fn credentials(mut section: Section<'_>) -> Option<Credentials> {
-    let cure = "add password_env, password_file or password";
+    let help = "add password_env, password_file or password";
     section.is_there().then(|| Credentials {
         username: section.need("username", "add username = \"…\"", one_line),
-        password: secret(&mut section, &PASSWORD, cure),
+        password: secret(&mut section, &PASSWORD, help),
     })
 }
 
@@ -139,11 +139,11 @@ pub(super) fn time_zone(value: &Value) -> Read<Tz> {
     let name = text(value)?;
     let wrong = |_| {
         let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
-        let cure = match meant {
+        let help = match meant {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "write a name of the time zone database, such as \"Asia/Kolkata\"".into(),
         };
-        Wrong::new(format!("{} is not a time zone", shown(value)), cure)
+        Wrong::new(format!("{} is not a time zone", shown(value)), help)
     };
     name.parse().map_err(wrong)
 }
@@ -207,31 +207,31 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
 fn addresses(value: &Value) -> Read<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
-    let cure = "write a range such as \"10.0.0.0/8\", or one address";
+    let help = "write a range such as \"10.0.0.0/8\", or one address";
     let wrong = || {
         Wrong::new(
             format!("{} is not a range of addresses", shown(value)),
-            cure,
+            help,
         )
     };
     text.parse().ok().or_else(one).ok_or_else(wrong)
 }
 
 fn proxy(value: &Value) -> Read<Url> {
-    let cure = "write it as \"http://proxy.example:3128\"";
-    http_url(value, "an HTTP proxy", cure)
+    let help = "write it as \"http://proxy.example:3128\"";
+    http_url(value, "an HTTP proxy", help)
 }
 
 /// An address of HTTP without user and password: it is shown in logs.
-pub(super) fn http_url(value: &Value, of: &str, cure: &str) -> Read<Url> {
-    let wrong = || Wrong::new(format!("is not the address of {of}"), cure);
+pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Read<Url> {
+    let wrong = || Wrong::new(format!("is not the address of {of}"), help);
     let url: Url = text(value)?.parse().map_err(|_| wrong())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(wrong());
     }
     if !url.username().is_empty() || url.password().is_some() {
         let what = "has a user or password, which are not kept secret there";
-        return Err(Wrong::new(what, cure));
+        return Err(Wrong::new(what, help));
     }
     Ok(url)
 }
@@ -246,11 +246,11 @@ pub(super) fn is_webhook_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
 }
 
-pub(super) fn recorder(mut section: Section<'_>) -> recorder::Options {
-    let default = recorder::Options::default();
+pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
+    let default = recorder::RecorderOptions::default();
     let all = 1024 * 1024 * MIB;
     let take = &mut section;
-    recorder::Options {
+    recorder::RecorderOptions {
         share: take.get_or("share", default.share, share),
         failures_only: take.get_or("failures_only", default.failures_only, flag),
         folder: take

@@ -106,13 +106,13 @@ pub struct Limits {
     /// From accepting a connection to the switch's reply to `connect`.
     pub connect_deadline: Duration,
     /// From a command to the switch's reply.
-    pub reply_deadline: Duration,
+    pub(crate) reply_deadline: Duration,
     /// From the signal to stop until calls still on hold are given back on line 1.
     pub drain_deadline: Duration,
     /// From a call's seeming end until its document is made without what the switch still owes.
-    pub details_deadline: Duration,
+    pub(crate) details_deadline: Duration,
     /// Documents being posted at once, over all webhooks.
-    pub deliveries_in_flight: usize,
+    pub(crate) deliveries_in_flight: usize,
     /// Runs of widgets that are kept in memory for the operator's page.
     pub calls_remembered: usize,
 }

@@ -3,10 +3,10 @@
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, one_line};
 use super::secrets::{PASSWORD, apart};
 use super::section::Section;
 use super::settings::Store;
+use super::value::{Read, Wrong, one_line};
 use switchhook_core::secret::Secret;
 use switchhook_store::check_url;
 
@@ -24,11 +24,11 @@ pub(super) fn store(mut section: Section<'_>) -> Store {
     let password = password.or(place.password);
     if password.is_some() && place.url.starts_with("sqlite:") {
         let what = "is of no use: a SQLite file has no password";
-        let cure = "take it away, or write a postgres:// url";
+        let help = "take it away, or write a postgres:// url";
         let path = section.path_of("url");
         section
             .reader
-            .warn(&path, Wrong::new(format!("the password {what}"), cure));
+            .warn(&path, Wrong::new(format!("the password {what}"), help));
     }
     Store {
         url: place.url,
@@ -45,13 +45,13 @@ struct Place {
 /// Nothing of a URL that may hold a password is shown, not even where it is wrong.
 fn place(value: &Value) -> Read<Place> {
     let url = one_line(value)?;
-    let cure = "write \"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"";
+    let help = "write \"sqlite:FILE\" or \"postgres://USER@HOST/DATABASE\"";
     let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
     if !is_postgres && !url.starts_with("sqlite:") {
-        return Err(Wrong::new("is not the address of a database", cure));
+        return Err(Wrong::new("is not the address of a database", help));
     }
     let place = match is_postgres {
-        true => without_password(&url).ok_or_else(|| Wrong::new("is no URL", cure))?,
+        true => without_password(&url).ok_or_else(|| Wrong::new("is no URL", help))?,
         false => Place {
             url,
             password: None,
@@ -59,10 +59,10 @@ fn place(value: &Value) -> Read<Place> {
     };
     if place.url.contains("password=") {
         let what = "has a password among its parameters, where it would be shown";
-        let cure = "write it as password_env, password_file or password";
-        return Err(Wrong::new(what, cure));
+        let help = "write it as password_env, password_file or password";
+        return Err(Wrong::new(what, help));
     }
-    check_url(&place.url).map_err(|why| Wrong::new(format!("cannot be used: {why}"), cure))?;
+    check_url(&place.url).map_err(|why| Wrong::new(format!("cannot be used: {why}"), help))?;
     Ok(place)
 }
 

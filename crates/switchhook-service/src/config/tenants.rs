@@ -3,11 +3,11 @@
 use chrono_tz::Tz;
 use toml_edit::Value;
 
-use super::cross::Checks;
-use super::kinds::{Read, Wrong, filled, one_line, optional, shown, word};
 use super::lines::{element, join};
 use super::section::Section;
 use super::sections::time_zone;
+use super::validate::Checks;
+use super::value::{Read, Wrong, filled, one_line, optional, shown, word};
 use switchhook_core::tenants::{Pattern, Route, bare};
 
 /// `[accounts.NAME]`.
@@ -21,7 +21,7 @@ pub struct Tenant {
 
 pub(super) fn tenant(name: &str, mut section: Section<'_>) -> Tenant {
     if let Err(wrong) = word(&Value::from(name)) {
-        section.fault("", Wrong::new("is not a name for an account", wrong.cure));
+        section.fault("", Wrong::new("is not a name for an account", wrong.help));
     }
     Tenant {
         default_webhook: section.get("default_webhook", optional(filled)).flatten(),
@@ -32,7 +32,7 @@ pub(super) fn tenant(name: &str, mut section: Section<'_>) -> Tenant {
 pub(super) fn route(mut section: Section<'_>) -> Route {
     let what_fits = ["did", "context"];
     let what_is_said = ["account", "flow", "webhook"];
-    for (keys, what, cure) in [
+    for (keys, what, help) in [
         (
             &what_fits[..],
             "fits every call",
@@ -45,7 +45,7 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
         ),
     ] {
         if !keys.iter().any(|key| section.has(key)) {
-            section.fault("", Wrong::new(what, cure));
+            section.fault("", Wrong::new(what, help));
         }
     }
     Route {
@@ -82,8 +82,8 @@ fn pattern(value: &Value) -> Read<Pattern> {
             "{} is no number or name, nor the beginning of one",
             shown(value)
         );
-        let cure = "write all of it, or how it begins and one * at the end";
-        return Err(Wrong::new(what, cure));
+        let help = "write all of it, or how it begins and one * at the end";
+        return Err(Wrong::new(what, help));
     }
     Ok(match is_prefix {
         true => Pattern::Prefix(text.to_owned()),
@@ -124,8 +124,8 @@ impl Checks<'_> {
     fn posts_nothing(&self, path: &str) {
         let what = "has no default_webhook: no document of its calls is posted to it, \
                     whatever their flow says";
-        let cure = "add default_webhook = \"…\", if they are to be posted";
-        self.reader.warn(path, Wrong::new(what, cure));
+        let help = "add default_webhook = \"…\", if they are to be posted";
+        self.reader.warn(path, Wrong::new(what, help));
     }
 
     fn route(&self, index: usize, route: &Route) {
@@ -166,8 +166,8 @@ impl Checks<'_> {
             let what = format!(
                 "posts documents, and \"Webhook for Account\" is Not Configured for {name}"
             );
-            let cure = format!("name one: [accounts.{name}] default_webhook = \"…\"");
-            self.fault(&join(path, "flow"), what, &cure);
+            let help = format!("name one: [accounts.{name}] default_webhook = \"…\"");
+            self.fault(&join(path, "flow"), what, &help);
         }
     }
 }

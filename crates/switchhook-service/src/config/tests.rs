@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::surroundings::Surroundings;
+use super::environment::Environment;
 use super::{Config, Findings, REFERENCE, Source, read};
 
 /// Every variable is set and every file is there, each with a valid signing key.
@@ -12,7 +12,7 @@ struct Everything;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-impl Surroundings for Everything {
+impl Environment for Everything {
     fn variable(&self, _name: &str) -> Option<String> {
         Some(KEY.into())
     }

@@ -3,16 +3,16 @@
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, filled, one_line, optional};
 use super::section::Section;
 use super::sections::{http_url, share};
+use super::value::{Read, Wrong, filled, one_line, optional};
 use super::webhook::{basic, bearer};
-use crate::traces::Options;
+use crate::traces::TraceOptions;
 use switchhook_webhook::options::Auth;
 
-pub(super) fn traces(mut section: Section<'_>) -> Options {
-    let default = Options::default();
-    Options {
+pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
+    let default = TraceOptions::default();
+    TraceOptions {
         url: section.get("url", optional(collector)).flatten(),
         auth: auth(section.section("auth")),
         share: section.get_or("share", default.share, share),
@@ -33,10 +33,10 @@ fn auth(mut section: Section<'_>) -> Auth {
 }
 
 fn collector(value: &Value) -> Read<Url> {
-    let cure = "write it as \"http://127.0.0.1:4318/v1/traces\"";
-    let url = http_url(value, "a collector", cure)?;
+    let help = "write it as \"http://127.0.0.1:4318/v1/traces\"";
+    let url = http_url(value, "a collector", help)?;
     match url.path() {
-        "/" => Err(Wrong::new("has no path", cure)),
+        "/" => Err(Wrong::new("has no path", help)),
         _ => Ok(url),
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use toml_edit::Value;
 use url::Url;
 
-use super::kinds::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
 use super::recordings::{DAY, folders};
 use super::secrets::apart;
 use super::section::Section;
 use super::sections::http_url;
-use crate::recordings::{Kind, TargetOptions};
+use super::value::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
+use crate::recordings::{TargetKind, TargetOptions};
 use switchhook_core::secret::Secret;
 
 const MIB: usize = 1024 * 1024;
@@ -44,9 +44,9 @@ pub(super) fn upload(mut section: Section<'_>) -> Option<TargetOptions> {
     let to: To = section.need("to", "add to = \"s3://bucket/recordings\"", to);
     let public_url = section.get("public_url", optional(one_line)).flatten();
     if to.scheme == Scheme::File && public_url.is_none() && section.has("to") {
-        let cure = "add public_url = \"https://rec.example/{{ key }}\"";
+        let help = "add public_url = \"https://rec.example/{{ key }}\"";
         let what = "is missing: a folder signs no links";
-        section.fault("public_url", Wrong::new(what, cure));
+        section.fault("public_url", Wrong::new(what, help));
     }
     let options = TargetOptions {
         folder: folders(&mut section),
@@ -69,7 +69,7 @@ fn size(section: &mut Section<'_>) -> u64 {
 }
 
 /// Each key is known whatever the scheme; what it has no use for is a fault.
-fn kind(section: &mut Section<'_>, to: To) -> Kind {
+fn kind(section: &mut Section<'_>, to: To) -> TargetKind {
     let endpoint = section.get("endpoint", endpoint);
     let region = section.get("region", one_line);
     let key_id = section.get("key_id", one_line);
@@ -92,35 +92,35 @@ fn kind(section: &mut Section<'_>, to: To) -> Kind {
         }
     }
     if needs_id && !section.has("key_id") {
-        let cure = "add the access key's ID (s3) or the storage account's name (az)";
-        section.fault("key_id", Wrong::new("is missing", cure));
+        let help = "add the access key's ID (s3) or the storage account's name (az)";
+        section.fault("key_id", Wrong::new("is missing", help));
     }
     if needs_key && has_key.is_none() {
-        let cure = "add key_env, key_file or key: a secret access key (s3), an account's key \
+        let help = "add key_env, key_file or key: a secret access key (s3), an account's key \
                     (az), or a service account's JSON (gs)";
-        section.fault("key", Wrong::new("is missing", cure));
+        section.fault("key", Wrong::new("is missing", help));
     }
     let key_id = key_id.unwrap_or_default();
     let key = key.unwrap_or_else(|| Secret::new(""));
     let To { scheme, name, rest } = to;
     match scheme {
-        Scheme::File => Kind::Folder {
+        Scheme::File => TargetKind::Folder {
             path: PathBuf::from(rest),
         },
-        Scheme::S3 => Kind::S3 {
+        Scheme::S3 => TargetKind::S3 {
             bucket: name,
             region: region.unwrap_or_else(|| "us-east-1".into()),
             endpoint,
             key_id,
             key,
         },
-        Scheme::Azure => Kind::Azure {
+        Scheme::Azure => TargetKind::Azure {
             container: name,
             endpoint,
             key_id,
             key,
         },
-        Scheme::Google => Kind::Google {
+        Scheme::Google => TargetKind::Google {
             bucket: name,
             endpoint,
             key,
@@ -130,11 +130,11 @@ fn kind(section: &mut Section<'_>, to: To) -> Kind {
 
 fn to(value: &Value) -> Read<To> {
     let text = one_line(value)?;
-    let cure = "write it as \"s3://bucket/prefix\", \"az://container/prefix\", \
+    let help = "write it as \"s3://bucket/prefix\", \"az://container/prefix\", \
                 \"gs://bucket/prefix\" or \"file:///srv/recordings\"";
     let wrong = || {
         let what = format!("{} is no place to upload to", shown(value));
-        Wrong::new(what, cure)
+        Wrong::new(what, help)
     };
     let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
     let scheme = match scheme {
@@ -175,10 +175,10 @@ fn to(value: &Value) -> Read<To> {
 }
 
 fn endpoint(value: &Value) -> Read<Url> {
-    let cure = "write it as \"https://s3.example\"";
-    let url = http_url(value, "a service", cure)?;
+    let help = "write it as \"https://s3.example\"";
+    let url = http_url(value, "a service", help)?;
     match url.query().is_none() && url.fragment().is_none() {
         true => Ok(url),
-        false => Err(Wrong::new("has a query or a fragment", cure)),
+        false => Err(Wrong::new("has a query or a fragment", help)),
     }
 }

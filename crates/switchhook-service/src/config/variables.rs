@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use toml_edit::Value;
 
-use super::kinds::{Read, Wrong, text};
 use super::lines::join;
 use super::reader::Reader;
 use super::section::Section;
+use super::value::{Read, Wrong, text};
 use super::webhook::Webhook;
 use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE, Names};
 
@@ -55,8 +55,8 @@ fn allowed(name: &str) -> Read<()> {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic());
     if !first || name.len() > NAME_LIMIT || !name.chars().all(inside) {
         let what = format!("{name:?} is not a name for a variable");
-        let cure = format!("use letters, digits, _ and ., at most {NAME_LIMIT} with its prefix");
-        return Err(Wrong::new(what, cure));
+        let help = format!("use letters, digits, _ and ., at most {NAME_LIMIT} with its prefix");
+        return Err(Wrong::new(what, help));
     }
     if name.ends_with('.') || name == MAPPED_PREFIX {
         return Err(Wrong::new(format!("{name:?} ends in a dot"), "complete it"));

@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-use super::kinds::{
-    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
-};
 use super::response;
 use super::secrets::{PASSWORD, pem, secret, signing};
 use super::section::Section;
 use super::sections::is_webhook_name;
+use super::value::{
+    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
+};
 use super::variables::variables;
-use crate::takeover::{BeforeAnswer, HoldMusic};
+use crate::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
 use switchhook_core::variables::Names;
-use switchhook_webhook::options::{Auth, Body, Entry, Identity, OAuth2, Options, Tls, TlsVersion};
+use switchhook_webhook::options::{
+    Auth, Body, Entry, Identity, OAuth2, Tls, TlsVersion, WebhookOptions,
+};
 
 /// Above it no widget may keep a caller waiting.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
@@ -27,7 +29,7 @@ const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhook {
     /// The HTTP request and how its response is read.
-    pub request: Options,
+    pub request: WebhookOptions,
     /// What a call gets that waits for it.
     pub widget: Widget,
     /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
@@ -35,7 +37,7 @@ pub struct Webhook {
     /// How fast documents are posted to it.
     pub delivery: Delivery,
     /// When calls leave it alone; `None`: never.
-    pub breaker: Option<breaker::Options>,
+    pub breaker: Option<breaker::BreakerOptions>,
 }
 
 /// The widget's settings that are not of its request.
@@ -88,8 +90,8 @@ impl Default for Delivery {
 
 pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     if !is_webhook_name(name) {
-        let cure = "choose one of at most 64 letters, digits, _ and -";
-        section.fault("", Wrong::new("is not a name for a webhook", cure));
+        let help = "choose one of at most 64 letters, digits, _ and -";
+        section.fault("", Wrong::new("is not a name for a webhook", help));
     }
     let mut response = section.section("response");
     Webhook {
@@ -101,11 +103,11 @@ pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     }
 }
 
-fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> Options {
-    let default = Options::default();
+fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOptions {
+    let default = WebhookOptions::default();
     let method = section.get("method", one_of(&METHODS));
     let timeout = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
-    Options {
+    WebhookOptions {
         method: method.map_or(default.method, str::to_owned),
         url: section.need("url", "add url = \"https://…\"", one_line),
         query: entries(section, "query"),
@@ -182,26 +184,26 @@ fn auth(mut section: Section<'_>) -> Auth {
 }
 
 pub(super) fn basic(mut section: Section<'_>) -> Auth {
-    let cure = "add password_env, password_file or password";
+    let help = "add password_env, password_file or password";
     Auth::Basic {
         username: section.need("username", "add username = \"…\"", one_line),
-        password: secret(&mut section, &PASSWORD, cure),
+        password: secret(&mut section, &PASSWORD, help),
     }
 }
 
 pub(super) fn bearer(mut section: Section<'_>) -> Auth {
-    let cure = "add token_env, token_file or token";
+    let help = "add token_env, token_file or token";
     let keys = ["token", "token_env", "token_file"];
-    Auth::Bearer(secret(&mut section, &keys, cure))
+    Auth::Bearer(secret(&mut section, &keys, help))
 }
 
 fn oauth2(mut section: Section<'_>) -> Auth {
-    let cure = "add client_secret_env, client_secret_file or client_secret";
+    let help = "add client_secret_env, client_secret_file or client_secret";
     let keys = ["client_secret", "client_secret_env", "client_secret_file"];
     Auth::OAuth2(OAuth2 {
         token_url: section.need("token_url", "add token_url = \"https://…\"", one_line),
         client_id: section.need("client_id", "add client_id = \"…\"", one_line),
-        client_secret: secret(&mut section, &keys, cure),
+        client_secret: secret(&mut section, &keys, help),
         scope: section.get("scope", optional(one_line)).flatten(),
     })
 }
@@ -283,18 +285,18 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// Less is no rest, more an outage that nobody remembers.
 const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
-fn breaker(mut section: Section<'_>) -> Option<breaker::Options> {
+fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
     let failures = section.get("failures", number(0..=1_000));
     let pause = section.get("pause", duration(PAUSES));
     if pause.is_some() && !section.has("failures") {
-        let cure = "add breaker.failures, for example 5";
+        let help = "add breaker.failures, for example 5";
         section.fault(
             "pause",
-            Wrong::new("is of no use without breaker.failures", cure),
+            Wrong::new("is of no use without breaker.failures", help),
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;
-    Some(breaker::Options {
+    Some(breaker::BreakerOptions {
         failures,
         pause: pause.unwrap_or(PAUSE),
     })

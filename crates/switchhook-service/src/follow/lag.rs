@@ -16,7 +16,7 @@ const STALL_US: i64 = 100_000;
 /// The age of events when they are read. The smallest age seen on a connection is taken for
 /// the difference of the two clocks.
 #[derive(Debug, Default)]
-pub struct Lag {
+pub(crate) struct Lag {
     clocks_us: Option<i64>,
     said_us: i64,
     behind_us: i64,
@@ -25,7 +25,7 @@ pub struct Lag {
 
 impl Lag {
     /// A new connection: nothing waits on it.
-    pub fn restart(&mut self) {
+    pub(super) fn restart(&mut self) {
         *self = Self {
             noted_us: self.noted_us,
             behind_us: self.behind_us,
@@ -34,7 +34,7 @@ impl Lag {
     }
 
     /// Notes an event that the switch made at `made_us` and we read at `now_us`.
-    pub fn note(&mut self, switch: &str, made_us: i64, now_us: i64) {
+    pub(super) fn note(&mut self, switch: &str, made_us: i64, now_us: i64) {
         let age = now_us.saturating_sub(made_us);
         let clocks = self.clocks_us.map_or(age, |clocks| clocks.min(age));
         self.clocks_us = Some(clocks);
@@ -44,7 +44,7 @@ impl Lag {
     }
 
     /// From `since_us` until `now_us` nothing was read: so much may wait by now.
-    pub fn stalled(&mut self, since_us: i64, now_us: i64) {
+    pub(super) fn stalled(&mut self, since_us: i64, now_us: i64) {
         let stalled = now_us.saturating_sub(since_us);
         if stalled >= STALL_US {
             self.behind_us = self.behind_us.max(stalled);
@@ -54,7 +54,7 @@ impl Lag {
 
     /// The time up to which the switch was heard, as far as we know: who waits for an event
     /// counts by this clock, and does not give up what lies unread.
-    pub fn heard_until(&self, now_us: i64) -> i64 {
+    pub(super) fn heard_until(&self, now_us: i64) -> i64 {
         let caught_up = now_us.saturating_sub(self.noted_us) >= CAUGHT_UP_US;
         now_us.saturating_sub(if caught_up { 0 } else { self.behind_us })
     }

@@ -7,11 +7,11 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::limit;
+use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
 
-use super::books;
-use super::witness::Question;
+use super::call_query::Question;
+use super::call_tracker;
 
 /// The events that legs, calls and recordings are learnt from, and no other.
 const EVENTS: [&str; 14] = [
@@ -43,9 +43,9 @@ const QUESTION_EVERY: Duration = Duration::from_secs(20);
 
 /// Why a connection is of no use any more.
 #[derive(Debug, thiserror::Error)]
-pub enum Lost {
+pub(crate) enum Lost {
     /// The connection itself.
-    #[error("{error}{cure}", error = .0, cure = limit::cure(.0))]
+    #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
     /// The switch does not do what nothing goes without.
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
@@ -58,7 +58,7 @@ pub enum Lost {
 }
 
 /// What the switch said, as far as a follower wants it.
-pub enum Heard {
+pub(crate) enum LinkEvent {
     /// An event.
     Event(Box<eslclient::Event>),
     /// Its name; before any event. What it said instead when it would not tell.
@@ -78,7 +78,7 @@ pub enum Heard {
 }
 
 /// A connection with its questions.
-pub struct Link {
+pub(crate) struct Link {
     connection: Connection<TcpStream>,
     name: Ticket,
     events: Ticket,
@@ -101,7 +101,7 @@ pub struct Link {
 impl Link {
     /// The name first, so that the calls of before are there when the first event comes;
     /// then events, so that no channel falls between them and the list.
-    pub fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, Lost> {
+    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, Lost> {
         let name = connection.queue(&api("switchname", "")?);
         let events = Command::event(Format::Json, EVENTS).map_err(eslclient::Error::from)?;
         let events = connection.queue(&events);
@@ -117,7 +117,7 @@ impl Link {
             asked: HashMap::new(),
             dumps: HashSet::new(),
             undumped: VecDeque::new(),
-            asked_us: books::now_us(),
+            asked_us: call_tracker::now_us(),
             listed: now,
             heard: now,
             questioned: now,
@@ -125,64 +125,64 @@ impl Link {
     }
 
     /// The next thing that the switch says.
-    pub async fn next(&mut self) -> Result<Heard, Lost> {
+    pub(super) async fn next(&mut self) -> Result<LinkEvent, Lost> {
         let incoming = self.connection.next().await?;
         self.heard = Instant::now();
         match incoming {
-            Incoming::Event(event) => Ok(Heard::Event(Box::new(event))),
+            Incoming::Event(event) => Ok(LinkEvent::Event(Box::new(event))),
             Incoming::Reply(ticket, reply) => self.reply(ticket, &reply),
             Incoming::Notice(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
-            | Incoming::Other(_) => Ok(Heard::Nothing),
+            | Incoming::Other(_) => Ok(LinkEvent::Nothing),
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<Heard, Lost> {
+    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, Lost> {
         if ticket == self.name {
-            return Ok(Heard::Name(reply.result()));
+            return Ok(LinkEvent::Name(reply.result()));
         }
         if ticket == self.events {
             reply.result().map_err(refused("event json"))?;
-            return Ok(Heard::Subscribed);
+            return Ok(LinkEvent::Subscribed);
         }
         if ticket == self.channels {
-            return Ok(Heard::Channels(reply.text().into_owned()));
+            return Ok(LinkEvent::Channels(reply.text().into_owned()));
         }
         if let Some(uuid) = self.doubts.remove(&ticket) {
             return Ok(self.doubt(uuid, reply));
         }
         if let Some(answer) = self.asked.remove(&ticket) {
             confirmed(answer, reply);
-            return Ok(Heard::Nothing);
+            return Ok(LinkEvent::Nothing);
         }
         if self.dumps.remove(&ticket) {
             self.dump();
             // A channel that is gone by now has its events.
             return Ok(match reply.is_ok() {
-                true => Heard::Dump(reply.text().into_owned()),
-                false => Heard::Nothing,
+                true => LinkEvent::Dump(reply.text().into_owned()),
+                false => LinkEvent::Nothing,
             });
         }
         let refusal = reply.refusal();
-        Ok(refusal.map_or(Heard::Nothing, Heard::Refusal))
+        Ok(refusal.map_or(LinkEvent::Nothing, LinkEvent::Refusal))
     }
 
     /// FreeSWITCH: mod_commands.c `uuid_exists` answers `true` or `false`.
-    fn doubt(&mut self, uuid: String, reply: &Reply) -> Heard {
+    fn doubt(&mut self, uuid: String, reply: &Reply) -> LinkEvent {
         if reply.text().trim() == "false" {
             self.gone.insert(uuid);
         }
         match self.doubts.is_empty() {
-            true => Heard::Gone(std::mem::take(&mut self.gone)),
-            false => Heard::Nothing,
+            true => LinkEvent::Gone(std::mem::take(&mut self.gone)),
+            false => LinkEvent::Nothing,
         }
     }
 
     /// Asks for each of these channels whether it lives. `show channels` reads a table that
     /// the switch writes a little later (FreeSWITCH: switch_core_sqldb.c), so its word that
     /// a channel is not there is not enough.
-    pub fn ask_for(&mut self, uuids: Vec<String>) {
+    pub(super) fn ask_for(&mut self, uuids: Vec<String>) {
         for uuid in uuids {
             // A Unique-ID that is no argument of a command cannot be asked for.
             if let Ok(command) = Command::api("uuid_exists", &uuid) {
@@ -194,7 +194,7 @@ impl Link {
 
     /// Asks for what there is to know of these channels, a few at a time: of each the switch
     /// sends some 10 KB, and events come in between.
-    pub fn ask_about(&mut self, uuids: Vec<String>) {
+    pub(super) fn ask_about(&mut self, uuids: Vec<String>) {
         self.undumped.extend(uuids);
         self.dump();
     }
@@ -212,18 +212,18 @@ impl Link {
 
     /// Asks for the list of channels once more, now and again: the switch drops events for a
     /// client that reads too slowly, and says nothing of up to 500 of them.
-    pub fn list_again(&mut self) -> Result<(), Lost> {
+    pub(super) fn list_again(&mut self) -> Result<(), Lost> {
         let idle = self.doubts.is_empty() && self.dumps.is_empty();
         if idle && self.listed.elapsed() >= LIST_EVERY {
             self.listed = Instant::now();
-            self.asked_us = books::now_us();
+            self.asked_us = call_tracker::now_us();
             self.channels = self.connection.queue(&api("show", "channels as json")?);
         }
         Ok(())
     }
 
     /// Asks for a call that its events have not told of yet.
-    pub fn confirm(&mut self, question: Question) {
+    pub(super) fn confirm(&mut self, question: Question) {
         match Command::api("uuid_exists", &question.uuid) {
             Ok(command) => {
                 let ticket = self.connection.queue(&command);
@@ -235,7 +235,7 @@ impl Link {
     }
 
     /// We did something else for so long, and could not hear the switch meanwhile.
-    pub fn pardon(&mut self, busy: Duration) {
+    pub(super) fn pardon(&mut self, busy: Duration) {
         self.heard += busy;
     }
 
@@ -243,7 +243,7 @@ impl Link {
     ///
     /// # Errors
     /// When it has not answered for too long.
-    pub fn keep_alive(&mut self) -> Result<(), Lost> {
+    pub(super) fn keep_alive(&mut self) -> Result<(), Lost> {
         let silent = self.heard.elapsed();
         if silent > QUESTION_EVERY + ANSWER_DEADLINE {
             return Err(Lost::Link(eslclient::Error::Timeout {

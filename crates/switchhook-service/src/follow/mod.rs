@@ -9,14 +9,14 @@
 //! switch keeps up to 100,000 events for us. Nothing is dropped here, and what waits to
 //! be read is not taken for missing.
 
-mod books;
+mod call_query;
+mod call_tracker;
+mod cdr_recovery;
 mod cdrs;
+mod channel_fields;
 mod lag;
 mod link;
-mod mending;
-mod named;
-mod others;
-mod witness;
+mod peer_instances;
 mod writer;
 
 use std::sync::Arc;
@@ -32,20 +32,20 @@ use tracing::{debug, error, info, warn};
 
 use eslclient::{self, Connection, Limits};
 use switchhook_core::clock;
-use switchhook_core::finished_call::Call;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
-use switchhook_store::{FinishedCall, Store, StoreError};
+use switchhook_store::{FinishedCallRecord, Store, StoreError};
 
-pub use cdrs::{Inlet, NotTaken, Options as CdrOptions};
+pub use cdrs::{CdrOptions, Inlet, NotTaken};
 
-use books::Books;
+pub use call_query::CallQuery;
+use call_query::Question;
+use call_tracker::CallTracker;
+use cdr_recovery::CdrRecovery;
 use cdrs::{Posted, Sources};
-use link::{Heard, Link, Lost};
-use mending::Mending;
-pub use witness::Asker;
-use witness::Question;
+use link::{Link, LinkEvent, Lost};
 
 /// Waits between attempts to reach a switch.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -57,7 +57,7 @@ const LIST_BYTES: usize = 128 * 1024 * 1024;
 
 /// One switch to follow.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct FollowOptions {
     /// Host and port of its Event Socket.
     pub address: String,
     /// Its password.
@@ -75,9 +75,9 @@ pub struct Options {
 }
 
 /// Makes of a call that is over what is to be stored and sent.
-pub trait Closing: Send + Sync {
+pub trait FinishCall: Send + Sync {
     /// Everything that the store is to do in one transaction.
-    fn finish(&self, call: &Call) -> FinishedCall;
+    fn finish(&self, call: &FinishedCall) -> FinishedCallRecord;
 
     /// Keys (without `flow.key.`) that nothing of what it makes shows: they need not be
     /// kept while the call lasts.
@@ -88,11 +88,11 @@ pub trait Closing: Send + Sync {
 
 /// Follows one switch until it is told to stop.
 pub struct Follower {
-    options: Options,
+    options: FollowOptions,
     store: Store,
-    closing: Arc<dyn Closing>,
+    closing: Arc<dyn FinishCall>,
     health: watch::Sender<Health>,
-    asker: Asker,
+    asker: CallQuery,
     questions: mpsc::Receiver<Question>,
     password: Password,
     cdrs_health: watch::Sender<Health>,
@@ -102,15 +102,15 @@ pub struct Follower {
 }
 
 /// The password of the next connection, which may change.
-pub type Password = Arc<ArcSwap<Secret>>;
+pub(crate) type Password = Arc<ArcSwap<Secret>>;
 
 impl Follower {
     /// A follower that is not connected yet.
     #[must_use]
-    pub fn new(options: Options, store: Store, closing: Arc<dyn Closing>) -> Self {
+    pub fn new(options: FollowOptions, store: Store, closing: Arc<dyn FinishCall>) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
-        let (asker, questions) = witness::questions(health.subscribe());
+        let (asker, questions) = call_query::questions(health.subscribe());
         let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         let address = Some(options.address.clone());
         let names = address.into_iter().chain(options.name.clone()).collect();
@@ -139,7 +139,7 @@ impl Follower {
 
     /// Asks the switch for single calls.
     #[must_use]
-    pub fn asker(&self) -> Asker {
+    pub(crate) fn asker(&self) -> CallQuery {
         self.asker.clone()
     }
 
@@ -151,13 +151,13 @@ impl Follower {
 
     /// Whether the folder of its CDRs can be read.
     #[must_use]
-    pub fn cdrs_health(&self) -> watch::Receiver<Health> {
+    pub(crate) fn cdrs_health(&self) -> watch::Receiver<Health> {
         self.cdrs_health.subscribe()
     }
 
     /// Takes the CDRs that the switch posts.
     #[must_use]
-    pub fn inlet(&self) -> Inlet {
+    pub(crate) fn inlet(&self) -> Inlet {
         self.inlet.clone()
     }
 
@@ -175,14 +175,14 @@ impl Follower {
         }
     }
 
-    fn books(&mut self, jobs: mpsc::Sender<writer::Job>) -> Books {
+    fn books(&mut self, jobs: mpsc::Sender<writer::Job>) -> CallTracker {
         let (_, nobody) = mpsc::channel(1);
         let posts = std::mem::replace(&mut self.posts, nobody);
         let folder = self.options.cdrs.as_ref();
         let health = self.cdrs_health.clone();
         let sources = Sources::open(folder, &self.options.address, posts, health);
-        let mending = Mending::new(sources, self.names.clone());
-        Books::new(&self.options, Arc::clone(&self.closing), jobs, mending)
+        let mending = CdrRecovery::new(sources, self.names.clone());
+        CallTracker::new(&self.options, Arc::clone(&self.closing), jobs, mending)
     }
 
     /// Without its writer a follower can do nothing.
@@ -196,7 +196,7 @@ impl Follower {
         }
     }
 
-    async fn follow(&mut self, books: &mut Books, stop: &CancellationToken) {
+    async fn follow(&mut self, books: &mut CallTracker, stop: &CancellationToken) {
         let mut wait = FIRST_WAIT;
         loop {
             // A store that is away does not keep us from the switch, which keeps its events for
@@ -242,7 +242,7 @@ impl Follower {
     }
 
     async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
-        let Options {
+        let FollowOptions {
             address,
             connect_deadline,
             ..
@@ -277,7 +277,7 @@ impl Follower {
     async fn listen(
         &mut self,
         connection: Connection<TcpStream>,
-        books: &mut Books,
+        books: &mut CallTracker,
         stop: &CancellationToken,
         wait: &mut Duration,
     ) -> Result<(), Lost> {
@@ -289,7 +289,7 @@ impl Follower {
                 () = stop.cancelled() => return Ok(()),
                 heard = link.next() => {
                     let heard = heard?;
-                    if matches!(heard, Heard::Subscribed) {
+                    if matches!(heard, LinkEvent::Subscribed) {
                         *wait = FIRST_WAIT;
                         self.reached();
                         books.followed(true);
@@ -322,14 +322,14 @@ impl Follower {
 
     async fn take(
         &self,
-        heard: Heard,
+        heard: LinkEvent,
         link: &mut Link,
-        books: &mut Books,
+        books: &mut CallTracker,
         stop: &CancellationToken,
     ) -> Result<(), Lost> {
         match heard {
-            Heard::Event(event) => books.event(&event).await,
-            Heard::Name(told) => {
+            LinkEvent::Event(event) => books.event(&event).await,
+            LinkEvent::Name(told) => {
                 if let Ok(name) = &told {
                     books.calls_itself(name);
                 }
@@ -340,23 +340,23 @@ impl Follower {
                     }
                 }
             }
-            Heard::Channels(list) => {
+            LinkEvent::Channels(list) => {
                 let (silent, unknown) = books.compare(&list, link.asked_us);
                 link.ask_for(silent);
                 link.ask_about(unknown);
             }
-            Heard::Dump(dump) => books.dumped(&dump).await,
-            Heard::Gone(gone) => books.lost(&gone, link.asked_us).await,
-            Heard::Refusal(text) => {
+            LinkEvent::Dump(dump) => books.dumped(&dump).await,
+            LinkEvent::Gone(gone) => books.lost(&gone, link.asked_us).await,
+            LinkEvent::Refusal(text) => {
                 warn!(switch = %self.options.address, text, "the switch refused a command");
             }
-            Heard::Subscribed | Heard::Nothing => {}
+            LinkEvent::Subscribed | LinkEvent::Nothing => {}
         }
         Ok(())
     }
 
     /// The events have its name, and a document its events': only what is stored needs one.
-    fn unnamed(&self, text: &str, books: &Books) -> String {
+    fn unnamed(&self, text: &str, books: &CallTracker) -> String {
         let address = &self.options.address;
         warn!(%address, text, "the switch refuses \"api switchname\"; its event_socket user should be allowed it");
         books.switch().unwrap_or(address).to_owned()
@@ -381,7 +381,7 @@ impl Follower {
 }
 
 /// Closes what has waited too long, unless another instance knows better.
-async fn close_overdue(books: &mut Books, store: &Store) {
+async fn close_overdue(books: &mut CallTracker, store: &Store) {
     if books.hear_others(store).await {
         books.tick().await;
     }
@@ -390,7 +390,7 @@ async fn close_overdue(books: &mut Books, store: &Store) {
 /// Does `work`, and takes in CDRs meanwhile; calls that wait for something end while the switch
 /// is away, too. `None` when told to stop first. What came is carried out whatever happens.
 async fn meanwhile<T>(
-    books: &mut Books,
+    books: &mut CallTracker,
     store: &Store,
     stop: &CancellationToken,
     work: impl Future<Output = T>,

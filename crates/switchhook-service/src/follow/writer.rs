@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::cdrs::NotTaken;
-use switchhook_store::{FinishedCall, Store, StoreError, StoredLeg};
+use switchhook_store::{FinishedCallRecord, Store, StoreError, StoredLeg};
 
 /// Jobs that wait; more, and the switch is not read.
 const WAITING: usize = 1024;
@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One thing to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Job {
+pub(crate) enum Job {
     /// A leg as it stands now.
     Leg(StoredLeg),
     /// A leg that is no more.
@@ -36,7 +36,7 @@ pub enum Job {
         uuid: String,
     },
     /// A call that is over.
-    Finish(Box<FinishedCall>),
+    Finish(Box<FinishedCallRecord>),
     /// The name of the switch at an address.
     Switch {
         /// Host and port.
@@ -57,7 +57,7 @@ pub enum Job {
 
 /// Tells whoever waits; says that it will not when it is dropped.
 #[derive(Debug, Clone)]
-pub struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
+pub(crate) struct Teller(pub mpsc::Sender<Result<(), NotTaken>>);
 
 impl PartialEq for Teller {
     fn eq(&self, other: &Self) -> bool {
@@ -68,13 +68,13 @@ impl PartialEq for Teller {
 impl Eq for Teller {}
 
 /// The queue between ledger and store.
-pub fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
+pub(crate) fn queue() -> (mpsc::Sender<Job>, mpsc::Receiver<Job>) {
     mpsc::channel(WAITING)
 }
 
 /// Stores what comes until the queue is closed and empty. What the store does not take
 /// is offered again: nothing is passed over.
-pub async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
+pub(super) async fn run(store: Store, mut queue: mpsc::Receiver<Job>, stop: CancellationToken) {
     let mut jobs = Vec::with_capacity(TOGETHER);
     while queue.recv_many(&mut jobs, TOGETHER).await > 0 {
         let storing = store_all(&store, latest(std::mem::take(&mut jobs)));
@@ -201,7 +201,7 @@ async fn put(store: &Store, job: Job) -> Result<(), StoreError> {
 
 /// What was stored already is no error: a job may be offered twice, and another instance or
 /// the CDRs of a gap may tell of a call whose document is out.
-async fn finish(store: &Store, call: FinishedCall) -> Result<(), StoreError> {
+async fn finish(store: &Store, call: FinishedCallRecord) -> Result<(), StoreError> {
     let uuid = call.call_uuid.clone();
     let new = store.finish_call(call).await?;
     if new.contains(&false) && !store.is_shared() {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn finish(legs: &[&str]) -> Job {
-        Job::Finish(Box::new(FinishedCall {
+        Job::Finish(Box::new(FinishedCallRecord {
             switch: "fs1".into(),
             call_uuid: "a".into(),
             created_us: 1,

@@ -4,10 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::lane::Ended;
+use super::endpoint_limiter::Ended;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
 use crate::retry::{self, Next, Outcome};
-use switchhook_store::{Claimed, Clock, Report, Settled, Store};
+use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 /// The longest error text kept; a receiver's text may be in it.
@@ -103,12 +103,12 @@ fn asked_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> 
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn report(answer: &Result<Reply, String>, took: Duration) -> Report {
+fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
     let (status, error) = match answer {
         Ok(reply) => (Some(reply.status), None),
         Err(text) => (None, Some(clip(text))),
     };
-    Report {
+    AttemptReport {
         took,
         status,
         error,
@@ -120,7 +120,7 @@ fn clip(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn tell(claimed: &Claimed, verdict: &Verdict, report: &Report) {
+fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
     let Claimed {
         webhook_id,
         endpoint,
@@ -195,7 +195,7 @@ async fn settle(
     store: &Store,
     claimed: &Claimed,
     settled: Settled,
-    report: Report,
+    report: AttemptReport,
     until: Instant,
 ) {
     let Claimed {

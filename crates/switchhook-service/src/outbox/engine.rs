@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
-use super::lane::{Change, Ended, Lane};
-use super::{Deliver, Endpoint, Endpoints, LEASE, Options, Outbox};
+use super::endpoint_limiter::{Change, Ended, EndpointLimiter};
+use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
@@ -54,9 +54,9 @@ pub(super) struct Engine<D> {
     endpoints: watch::Receiver<Endpoints>,
     inserted: watch::Receiver<u64>,
     deliver: Arc<D>,
-    options: Options,
+    options: OutboxOptions,
     health: watch::Sender<Health>,
-    lanes: HashMap<String, (Endpoint, Lane)>,
+    lanes: HashMap<String, (Endpoint, EndpointLimiter)>,
     running: JoinSet<Done>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
@@ -115,7 +115,7 @@ impl<D: Deliver> Engine<D> {
             match self.lanes.get_mut(name) {
                 Some((options, _)) => *options = endpoint.clone(),
                 None => {
-                    let lane = (endpoint.clone(), Lane::new(endpoint));
+                    let lane = (endpoint.clone(), EndpointLimiter::new(endpoint));
                     self.lanes.insert(name.clone(), lane);
                 }
             }
@@ -143,7 +143,7 @@ impl<D: Deliver> Engine<D> {
         }
     }
 
-    /// What is left of [`Options::in_flight`], shared among the endpoints with room; each
+    /// What is left of [`OutboxOptions::in_flight`], shared among the endpoints with room; each
     /// turn another one is first, so that none waits for ever. An endpoint with nothing under
     /// way may always begin one: others that never answer must not take its turn.
     fn shares(&mut self, now: Instant) -> Vec<Share> {
@@ -324,7 +324,7 @@ fn want(name: &str, room: usize) -> Option<Want> {
     })
 }
 
-fn show(endpoint: String, lane: &Lane, now: Instant) {
+fn show(endpoint: String, lane: &EndpointLimiter, now: Instant) {
     let pause = lane.slowed().as_secs_f64();
     gauge!(metric_names::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
     let resumes = lane.rests(now).map(|left| clock::since_1970() + left);
@@ -350,7 +350,7 @@ async fn keep_house(
     store: &Store,
     known: &BTreeSet<String>,
     health: &watch::Sender<Health>,
-    options: &Options,
+    options: &OutboxOptions,
 ) -> Result<(), StoreError> {
     let mut wrong: Vec<String> = Vec::new();
     for (endpoint, reason) in store.pauses().await? {

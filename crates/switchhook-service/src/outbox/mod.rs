@@ -11,8 +11,8 @@
 
 mod attempt;
 pub mod content;
+mod endpoint_limiter;
 mod engine;
-mod lane;
 mod operator;
 
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::health::Health;
-use switchhook_store::{Content, Keep, Kind, Store};
+use switchhook_store::{Content, DeliveryKind, Keep, Store};
 use switchhook_webhook::signing::Signer;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
 
 /// How long a claimed document is ours. Longer than any attempt (at most 60 s).
-pub const LEASE: Duration = Duration::from_secs(90);
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
 
 /// How one endpoint (a webhook, by its name) is sent to. Its URL and its
 /// authentication are the business of [`Deliver`].
@@ -66,7 +66,7 @@ pub struct Delivery {
     /// Where it goes.
     pub endpoint: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: DeliveryKind,
     /// The document's id.
     pub webhook_id: String,
     /// The call, for the log.
@@ -100,7 +100,7 @@ pub trait Deliver: Send + Sync + 'static {
 
 /// How the outbox works; the defaults are the ones to use.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct OutboxOptions {
     /// The longest time between two looks at the store: what another process
     /// replayed is seen then.
     pub poll: Duration,
@@ -115,7 +115,7 @@ pub struct Options {
     pub in_flight: usize,
 }
 
-impl Default for Options {
+impl Default for OutboxOptions {
     fn default() -> Self {
         Self {
             poll: Duration::from_secs(1),
@@ -133,7 +133,7 @@ pub struct Outbox<D> {
     store: Store,
     endpoints: watch::Receiver<Endpoints>,
     deliver: Arc<D>,
-    options: Options,
+    options: OutboxOptions,
     health: watch::Sender<Health>,
 }
 
@@ -145,7 +145,7 @@ impl<D: Deliver> Outbox<D> {
         store: Store,
         endpoints: watch::Receiver<Endpoints>,
         deliver: Arc<D>,
-        options: Options,
+        options: OutboxOptions,
     ) -> Self {
         Self {
             store,
@@ -165,7 +165,7 @@ impl<D: Deliver> Outbox<D> {
     }
 
     /// Delivers until `shutdown`, then lets attempts under way end, for
-    /// [`Options::drain`] at most, and gives back the rest.
+    /// [`OutboxOptions::drain`] at most, and gives back the rest.
     pub async fn run(self, shutdown: CancellationToken) {
         engine::Engine::new(self).run(shutdown).await;
     }

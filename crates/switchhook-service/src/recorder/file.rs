@@ -11,8 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::Options;
-use super::mask::{Masked, Secrets};
+use super::RecorderOptions;
+use super::redact::{Masked, Secrets};
 use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Answered, Prepared};
 
@@ -56,7 +56,7 @@ pub struct Header {
 pub struct Code {
     /// The variables that it may set, without `flow.key.`.
     pub names: Vec<String>,
-    /// What its callers hear ([`crate::takeover::Hold`]).
+    /// What its callers hear ([`crate::call_control::Hold`]).
     pub hold: serde_json::Value,
 }
 
@@ -142,7 +142,7 @@ pub enum What {
         /// The body.
         body: Payload,
     },
-    /// The question to Rust code ([`crate::takeover::Question`]), a JSON object. Since version 3.
+    /// The question to Rust code ([`crate::call_control::Question`]), a JSON object. Since version 3.
     Question(Payload),
     /// What came of it.
     Outcome {
@@ -233,7 +233,7 @@ impl Payload {
 
 /// Writes a call's file and removes those that are too many.
 pub(super) fn write(
-    options: &Options,
+    options: &RecorderOptions,
     secrets: &Secrets,
     header: &Header,
     lines: Vec<Line>,
@@ -272,7 +272,7 @@ fn private(part: &Path) -> io::Result<File> {
 }
 
 /// The oldest go until the rest fits; files of another name are not ours.
-fn tidy(options: &Options) -> io::Result<()> {
+fn tidy(options: &RecorderOptions) -> io::Result<()> {
     let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
     for entry in fs::read_dir(&options.folder)? {
         let entry = entry?;

@@ -1,7 +1,7 @@
 //! The flight recorder: what was said between a switch, this program and a webhook in one call
 //! on hold, in one file, so that it can be played again elsewhere ([`switchhook_tools::replay`]).
 //!
-//! A leaf, as [`switchhook_admin::board`] is: `takeover` writes what it hears and says, nothing reads it
+//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` writes what it hears and says, nothing reads it
 //! while the program runs. A call that is not recorded costs the throw of a die. What a call
 //! says is kept in memory until it is over, bounded, and written then with its secrets masked.
 //!
@@ -9,9 +9,9 @@
 //! connection, what was said and answered for it, and the events that told of it.
 
 mod file;
-mod mask;
+mod recording;
+mod redact;
 mod stream;
-mod tape;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,20 +20,20 @@ use arc_swap::ArcSwap;
 use tracing::warn;
 
 pub use file::{Code, Header, Line, Payload, VERSION, What};
-pub use mask::Secrets;
+pub use recording::CallRecording;
+pub use redact::Secrets;
 pub use stream::Taped;
-pub use tape::Tape;
 
 /// The share that is every call.
-pub const ALL: u32 = 1_000_000;
+pub(crate) const ALL: u32 = 1_000_000;
 
 /// What is recorded, and how much of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct RecorderOptions {
     /// The share of calls, in millionths: from 0 (none) to [`ALL`].
     pub share: u32,
     /// Only calls that did not go down line 0 are kept.
-    pub failures_only: bool,
+    pub(crate) failures_only: bool,
     /// Where files are written, each for one call.
     pub folder: PathBuf,
     /// Files that are kept; the oldest go first.
@@ -42,7 +42,7 @@ pub struct Options {
     pub bytes: u64,
 }
 
-impl Default for Options {
+impl Default for RecorderOptions {
     fn default() -> Self {
         Self {
             share: 0,
@@ -62,7 +62,7 @@ pub struct Recorder {
 
 #[derive(Debug)]
 struct Shared {
-    options: Options,
+    options: RecorderOptions,
     secrets: ArcSwap<Secrets>,
     /// One file at a time: each looks at what is in the folder.
     writing: std::sync::Mutex<()>,
@@ -72,7 +72,7 @@ impl Recorder {
     /// One that keeps `secrets` (of the configuration) out of its files. `None` when nothing is
     /// to be recorded.
     #[must_use]
-    pub fn new(options: Options, secrets: Secrets) -> Option<Self> {
+    pub fn new(options: RecorderOptions, secrets: Secrets) -> Option<Self> {
         let shared = Shared {
             options,
             secrets: ArcSwap::from_pointee(secrets),
@@ -92,13 +92,13 @@ impl Recorder {
 
     /// A tape for the call that begins now, when it is to have one.
     #[must_use]
-    pub fn begin(&self) -> Option<Tape> {
-        (fastrand::u32(..ALL) < self.shared.options.share).then(Tape::new)
+    pub fn begin(&self) -> Option<CallRecording> {
+        (fastrand::u32(..ALL) < self.shared.options.share).then(CallRecording::new)
     }
 
     /// Writes the tape of a call that is over, on a thread that may wait for the disk. Whether
     /// it can be written or not changes nothing for any call.
-    pub fn keep(&self, tape: &Tape, header: Header, end: What) {
+    pub fn keep(&self, tape: &CallRecording, header: Header, end: What) {
         let is_failure = !matches!(&end, What::End { ending, .. } if ending == "line_0");
         if self.shared.options.failures_only && !is_failure {
             return;

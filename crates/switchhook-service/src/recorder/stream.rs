@@ -6,18 +6,18 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::Tape;
+use super::CallRecording;
 
 /// Reads and writes as the stream in it, and tapes both.
 #[derive(Debug)]
 pub struct Taped<S> {
     stream: S,
-    tape: Tape,
+    tape: CallRecording,
 }
 
 impl<S> Taped<S> {
     /// Tapes what goes over `stream` from now on.
-    pub fn new(stream: S, tape: Tape) -> Self {
+    pub fn new(stream: S, tape: CallRecording) -> Self {
         Self { stream, tape }
     }
 }

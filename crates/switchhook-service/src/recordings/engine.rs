@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use super::Making;
-use super::attend::Desk;
+use super::DocumentMaker;
+use super::publish_call::StoreContext;
 use switchhook_core::health::Health;
 use switchhook_store::{Store, StoreError};
 
@@ -26,16 +26,16 @@ const SELDOM: Duration = Duration::from_secs(10);
 /// Sees to the recordings of calls that are over.
 #[derive(Debug)]
 pub struct Engine {
-    desk: Desk,
+    desk: StoreContext,
     running: JoinSet<()>,
 }
 
 impl Engine {
     /// Over `store`; `making` knows what waits.
     #[must_use]
-    pub fn new(store: Store, making: Arc<dyn Making>) -> Self {
+    pub fn new(store: Store, making: Arc<dyn DocumentMaker>) -> Self {
         Self {
-            desk: Desk {
+            desk: StoreContext {
                 store,
                 making,
                 health: watch::Sender::new(Health::well()),

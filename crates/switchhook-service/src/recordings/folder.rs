@@ -72,7 +72,7 @@ impl Seen {
     ///
     /// # Errors
     /// It is not.
-    pub async fn is_unchanged(&self) -> Result<(), Trouble> {
+    pub(crate) async fn is_unchanged(&self) -> Result<(), Trouble> {
         let found = tokio::fs::metadata(&self.file).await;
         let found = found.map(|metadata| (metadata.len(), metadata.modified().ok()));
         match found.is_ok_and(|found| found == (self.bytes, self.modified)) {

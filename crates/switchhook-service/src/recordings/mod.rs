@@ -22,10 +22,10 @@
 //! say that more is to come: it may be on its way here from another machine. *Reachable*: it is in
 //! the served folder, or the target says that it has an object of that size.
 
-mod attend;
 mod engine;
 mod folder;
-pub mod shelf;
+mod publish_call;
+pub(crate) mod signed_links;
 #[cfg(feature = "uploads")]
 mod target;
 #[cfg(not(feature = "uploads"))]
@@ -44,12 +44,12 @@ use switchhook_store::Published;
 
 pub use engine::Engine;
 pub use folder::{Folder, Seen, encoded};
-pub use target::{Kind, Options as TargetOptions, Target, TargetError};
+pub use target::{Target, TargetError, TargetKind, TargetOptions};
 
-use shelf::Shelf;
+use signed_links::SignedLinks;
 
 /// Between two looks at a file that is to be whole.
-pub const SETTLED: Duration = Duration::from_secs(1);
+pub(crate) const SETTLED: Duration = Duration::from_secs(1);
 
 /// Why a recording cannot be fetched: half a sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,10 +70,10 @@ impl fmt::Display for Trouble {
 }
 
 /// Of recordings, by their path on the switch: the link, or why there is none.
-pub type Links = BTreeMap<String, Result<String, Trouble>>;
+pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
 
 /// Knows what waits of a call, and makes its documents.
-pub trait Making: Send + Sync + 'static {
+pub trait DocumentMaker: Send + Sync + 'static {
     /// Who publishes recordings now; `None` when nobody does any more.
     fn publisher(&self) -> Option<Arc<Publisher>>;
 
@@ -92,9 +92,9 @@ pub trait Making: Send + Sync + 'static {
 
 /// Where recordings become reachable.
 #[derive(Debug)]
-pub enum Place {
+pub enum PublishTo {
     /// Served here.
-    Shelf(Arc<Shelf>),
+    SignedLinks(Arc<SignedLinks>),
     /// Uploaded.
     Target(Box<Target>),
 }
@@ -102,7 +102,7 @@ pub enum Place {
 /// Makes recordings reachable.
 #[derive(Debug)]
 pub struct Publisher {
-    place: Place,
+    place: PublishTo,
     wait: Duration,
     places: Arc<Semaphore>,
 }
@@ -110,10 +110,10 @@ pub struct Publisher {
 impl Publisher {
     /// To this place; documents wait for it, at most so long.
     #[must_use]
-    pub fn new(wait: Duration, place: Place) -> Self {
+    pub fn new(wait: Duration, place: PublishTo) -> Self {
         let at_once = match &place {
-            Place::Shelf(_) => Semaphore::MAX_PERMITS,
-            Place::Target(target) => target.at_once(),
+            PublishTo::SignedLinks(_) => Semaphore::MAX_PERMITS,
+            PublishTo::Target(target) => target.at_once(),
         };
         Self {
             place,
@@ -136,8 +136,8 @@ impl Publisher {
 
     fn folder(&self) -> &Folder {
         match &self.place {
-            Place::Shelf(shelf) => shelf.folder(),
-            Place::Target(target) => target.folder(),
+            PublishTo::SignedLinks(shelf) => shelf.folder(),
+            PublishTo::Target(target) => target.folder(),
         }
     }
 
@@ -147,8 +147,8 @@ impl Publisher {
     /// It is not there, not whole, or none of ours.
     pub async fn look(&self, within: &str) -> Result<Seen, Trouble> {
         let most = match &self.place {
-            Place::Shelf(_) => None,
-            Place::Target(target) => Some(target.limit()),
+            PublishTo::SignedLinks(_) => None,
+            PublishTo::Target(target) => Some(target.limit()),
         };
         self.folder().look(within, most).await
     }
@@ -166,8 +166,8 @@ impl Publisher {
         // The semaphore is never closed.
         let _place = self.places.acquire().await;
         match &self.place {
-            Place::Shelf(shelf) => Ok(shelf.link(within)),
-            Place::Target(target) => target.publish(call_uuid, within, seen).await,
+            PublishTo::SignedLinks(shelf) => Ok(shelf.link(within)),
+            PublishTo::Target(target) => target.publish(call_uuid, within, seen).await,
         }
     }
 }
@@ -175,7 +175,7 @@ impl Publisher {
 impl Publisher {
     /// Deletes what was uploaded of a call.
     async fn take_back(&self, call_uuid: &str) -> Result<(), String> {
-        let Place::Target(target) = &self.place else {
+        let PublishTo::Target(target) = &self.place else {
             return Ok(());
         };
         let keys = target.of_call(call_uuid).await?;
@@ -187,7 +187,7 @@ impl Publisher {
 ///
 /// # Errors
 /// It is none.
-pub fn template(
+pub(crate) fn template(
     name: &'static str,
     text: String,
 ) -> Result<Environment<'static>, minijinja::Error> {

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::config::{self, Config, Fault, Faults};
+use crate::call_control::{self, Hold, Source, WebhookTask, WebhookTasks, park};
+use crate::config::{self, Config, Diagnostic, Diagnostics};
 use crate::follow;
 use crate::outbox::{self, Endpoint, Endpoints};
 use crate::recorder::{Recorder, Secrets};
-use crate::takeover::{self, Hold, Source, Widget, Widgets, park};
 use eslclient::Limits;
 use switchhook_admin::Guard;
 use switchhook_core::details::{DurationUnit, Format, Legs};
@@ -15,7 +15,7 @@ use switchhook_core::mask::Mask;
 use switchhook_core::tenants::{Account, Routes, Tenants};
 use switchhook_core::variables::{FLOW_KEY, Names, Plan};
 use switchhook_store::{self as store, Role};
-use switchhook_webhook::breakers::Wanted;
+use switchhook_webhook::breakers::BreakerConfig;
 use switchhook_webhook::egress::Egress;
 use switchhook_webhook::options::Auth;
 use switchhook_webhook::signing::Signer;
@@ -26,14 +26,14 @@ use super::{Answerers, StartError};
 /// Everything that is compiled from a configuration.
 pub struct Built {
     /// What calls are asked with.
-    pub widgets: Widgets,
+    pub widgets: WebhookTasks,
 }
 
 /// Compiles every webhook and the HTTP client.
 ///
 /// # Errors
 /// Every fault at once, each with its line.
-pub fn compile(config: &Config) -> Result<Built, Faults> {
+pub fn compile(config: &Config) -> Result<Built, Diagnostics> {
     let mut faults = Vec::new();
     let egress = egress(&config.egress);
     let mut by_name = HashMap::with_capacity(config.webhooks.len());
@@ -55,7 +55,7 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
     prepare(config, &client, &by_name)?;
     let tenants = Arc::new(tenants(config));
     Ok(Built {
-        widgets: Widgets {
+        widgets: WebhookTasks {
             by_name,
             client,
             tenants,
@@ -69,11 +69,11 @@ pub fn compile(config: &Config) -> Result<Built, Faults> {
 ///
 /// # Errors
 /// As [`compile`], and an answerer whose name or variables cannot be used.
-pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
+pub(crate) fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, StartError> {
     let mut built = compile(config)?;
     for (name, answerer) in answerers {
         let so_far = built.widgets.so_far.clone();
-        let widget = Widget::answered_by(name, Arc::clone(answerer), so_far)?;
+        let widget = WebhookTask::answered_by(name, Arc::clone(answerer), so_far)?;
         let before = built.widgets.by_name.insert(name.clone(), Arc::new(widget));
         if before.is_some() {
             return Err(StartError::AnsweredTwice(name.clone()));
@@ -86,9 +86,9 @@ pub fn compile_with(config: &Config, answerers: &Answerers) -> Result<Built, Sta
 fn prepare(
     config: &Config,
     client: &Client,
-    widgets: &HashMap<String, Arc<Widget>>,
-) -> Result<(), Faults> {
-    let fault = |(name, widget): (&String, &Arc<Widget>)| {
+    widgets: &HashMap<String, Arc<WebhookTask>>,
+) -> Result<(), Diagnostics> {
+    let fault = |(name, widget): (&String, &Arc<WebhookTask>)| {
         let error = client.prepare_for(widget.webhook()?).err()?;
         let key = format!("webhooks.{name}.tls");
         Some(config.fault(&key, error.to_string(), "correct it, or leave it out"))
@@ -100,8 +100,8 @@ fn widget(
     config: &Config,
     name: &str,
     section: &config::Webhook,
-    faults: &mut Vec<Fault>,
-) -> Option<Widget> {
+    faults: &mut Vec<Diagnostic>,
+) -> Option<WebhookTask> {
     let key = |key: &str| format!("webhooks.{name}.{key}");
     let webhook = match Webhook::compile(name, section.request.clone()) {
         Ok(webhook) => webhook,
@@ -109,13 +109,13 @@ fn widget(
             faults.extend(
                 found
                     .into_iter()
-                    .map(|fault| config.fault(&key(&fault.key), fault.what, fault.cure)),
+                    .map(|fault| config.fault(&key(&fault.key), fault.what, fault.help)),
             );
             return None;
         }
     };
     let options = &section.widget;
-    Some(Widget {
+    Some(WebhookTask {
         plan: Plan::new(
             options.variables.clone(),
             options.response_raw,
@@ -174,7 +174,7 @@ fn table_names(names: &Names) -> Vec<String> {
 
 /// Webhooks whose address the egress rule refuses whatever the call: worth a warning, for
 /// each of their calls takes line 1.
-pub fn blocked(config: &Config, built: &Built) -> Vec<Fault> {
+pub(crate) fn blocked(config: &Config, built: &Built) -> Vec<Diagnostic> {
     let egress = egress(&config.egress);
     let mut warnings = Vec::new();
     for (name, widget) in &built.widgets.by_name {
@@ -197,7 +197,7 @@ fn egress(section: &config::Egress) -> Egress {
 }
 
 /// How a flow's documents look.
-pub fn format(config: &Config, flow: &config::Flow) -> Format {
+pub(crate) fn format(config: &Config, flow: &config::Flow) -> Format {
     Format {
         legs: match flow.legs {
             config::LegChoice::All => Legs::All,
@@ -216,7 +216,7 @@ pub fn format(config: &Config, flow: &config::Flow) -> Format {
 }
 
 /// The names, without `flow.key.`, under which widgets write raw responses.
-pub fn raw_names(config: &Config) -> Vec<String> {
+pub(crate) fn raw_names(config: &Config) -> Vec<String> {
     let mut names: Vec<String> = config
         .webhooks
         .values()
@@ -233,7 +233,7 @@ pub fn raw_names(config: &Config) -> Vec<String> {
 ///
 /// # Errors
 /// Secrets that are none, with their line.
-pub fn endpoints(config: &Config) -> Result<Endpoints, Faults> {
+pub(crate) fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
     let mut faults = Vec::new();
     let mut endpoints = HashMap::with_capacity(config.webhooks.len());
     for (name, webhook) in &config.webhooks {
@@ -263,10 +263,10 @@ pub fn endpoints(config: &Config) -> Result<Endpoints, Faults> {
 }
 
 /// When each webhook is left alone, of those that say so.
-pub fn breakers(config: &Config) -> impl Iterator<Item = Wanted> {
+pub(crate) fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
     let webhooks = config.webhooks.iter();
     webhooks.filter_map(|(name, webhook)| {
-        Some(Wanted {
+        Some(BreakerConfig {
             webhook: name.clone(),
             options: webhook.breaker?,
             settings: config.webhook_text(name).to_owned(),
@@ -276,9 +276,9 @@ pub fn breakers(config: &Config) -> impl Iterator<Item = Wanted> {
 }
 
 /// The limits and times of calls on hold.
-pub fn takeover_options(config: &Config) -> takeover::Options {
+pub(crate) fn takeover_options(config: &Config) -> call_control::CallControlOptions {
     let limits = &config.limits;
-    takeover::Options {
+    call_control::CallControlOptions {
         calls_on_hold: limits.calls_on_hold,
         connections: limits.connections,
         connect_deadline: limits.connect_deadline,
@@ -291,12 +291,12 @@ pub fn takeover_options(config: &Config) -> takeover::Options {
         allow: config.listen.allow.clone(),
         mask: Mask(config.account.mask_numbers),
         recorder: Recorder::new(config.recorder.clone(), secrets(config)),
-        ..takeover::Options::default()
+        ..call_control::CallControlOptions::default()
     }
 }
 
 /// Every secret of the configuration, to be kept out of recordings.
-pub fn secrets(config: &Config) -> Secrets {
+pub(crate) fn secrets(config: &Config) -> Secrets {
     let of_auth = |auth| match auth {
         &Auth::None => None,
         Auth::Basic { password, .. } => Some(password),
@@ -324,26 +324,26 @@ pub fn secrets(config: &Config) -> Secrets {
 }
 
 /// Who may do what over HTTP.
-pub fn guard(config: &Config) -> Guard {
+pub(crate) fn guard(config: &Config) -> Guard {
     let listen = &config.listen;
     Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
 }
 
 /// How documents are delivered, over all webhooks.
-pub fn outbox_options(config: &Config) -> outbox::Options {
-    outbox::Options {
+pub(crate) fn outbox_options(config: &Config) -> outbox::OutboxOptions {
+    outbox::OutboxOptions {
         in_flight: config.limits.deliveries_in_flight,
         keep: config.keep,
-        ..outbox::Options::default()
+        ..outbox::OutboxOptions::default()
     }
 }
 
 /// The switches whose parked calls are taken.
-pub fn park_options(config: &Config) -> Vec<park::Options> {
+pub(crate) fn park_options(config: &Config) -> Vec<park::ParkOptions> {
     let frames = takeover_options(config).frames;
     let given = config.freeswitch.iter().filter_map(|switch| {
         let service = switch.park_service.clone()?;
-        Some(park::Options {
+        Some(park::ParkOptions {
             address: switch.address.clone(),
             password: switch.password.clone(),
             service,
@@ -356,20 +356,20 @@ pub fn park_options(config: &Config) -> Vec<park::Options> {
 
 /// How the store is opened.
 #[must_use]
-pub fn store_options(config: &Config, role: Role) -> store::Options {
+pub fn store_options(config: &Config, role: Role) -> store::StoreOptions {
     let password = config.store.password.as_ref();
-    store::Options {
+    store::StoreOptions {
         password: password.map(|password| password.reveal().to_owned()),
-        ..store::Options::new(&config.store.url, role)
+        ..store::StoreOptions::new(&config.store.url, role)
     }
 }
 
 /// How each switch is followed.
-pub fn follow_options(config: &Config) -> Vec<follow::Options> {
+pub(crate) fn follow_options(config: &Config) -> Vec<follow::FollowOptions> {
     let frames = takeover_options(config).frames;
     let switches = config.freeswitch.iter();
     switches
-        .map(|switch| follow::Options {
+        .map(|switch| follow::FollowOptions {
             address: switch.address.clone(),
             password: switch.password.clone(),
             name: switch.name.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::takeover::Takeover;
+use crate::call_control::CallControl;
 use crate::traces;
 use switchhook_admin::http::Check;
 
@@ -14,16 +14,16 @@ use super::Health;
 /// How the parts are, whenever asked: whether it listens, then `switches` after the others.
 pub(super) fn checks(
     esl: SocketAddr,
-    takeover: &Arc<Takeover>,
+    call_control: &Arc<CallControl>,
     store: Health,
     deliveries: Health,
     stopping: CancellationToken,
     switches: Vec<(String, Health)>,
-    traces: traces::Place,
+    traces: traces::TracesHandle,
 ) -> Arc<dyn Fn() -> Vec<Check> + Send + Sync> {
-    let takeover = Arc::clone(takeover);
+    let call_control = Arc::clone(call_control);
     Arc::new(move || {
-        let on_hold = takeover.on_hold();
+        let on_hold = call_control.on_hold();
         let listening = !stopping.is_cancelled();
         let esl_detail = match listening {
             true => format!("listening on {esl}, {on_hold} calls on hold"),

@@ -6,22 +6,22 @@
 //! stop:  the Event Socket port first, the calls on hold, the recordings, the outbox, the store, HTTP last
 //! ```
 
-mod about;
 mod build;
+mod call_verifier;
+mod cdr_receiver;
 mod checks;
-mod closing;
-mod descriptors;
-mod keeper;
-mod lending;
+mod config_summary;
+mod document_builder;
+mod fd_limit;
+mod instance_id;
 mod parts;
-mod place;
+mod persistence;
 mod publishing;
 mod raw;
+mod recording_server;
 mod recordings;
-mod records;
 mod spans;
-mod trials;
-mod witnesses;
+mod webhook_test;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -37,39 +37,39 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{Config, Fault, Faults};
+use crate::call_control::{self, Answerer, CallControl};
+use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::follow::Password;
-use crate::limit;
+use crate::limits;
 use crate::outbox::Endpoints;
-use crate::takeover::{self, Answerer, Takeover};
 use crate::traces;
-use switchhook_admin::about::Abouts;
-use switchhook_admin::board::Board;
+use switchhook_admin::config_summary::ConfigSummaries;
 use switchhook_admin::http::{self, Ops};
+use switchhook_admin::live_calls::LiveCalls;
 use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
 use switchhook_store::{self as store, Role, Store, StoreError};
 use switchhook_webhook::breakers::Breakers;
 
 pub use build::{compile, store_options, tenants};
+use call_verifier::FollowedSwitches;
 use checks::checks;
-use closing::Documents;
-use keeper::{Keeper, Webhooks};
-use lending::Lending;
+use document_builder::DocumentBuilder;
 use parts::{Followed, Publishing, deliver, follow, park, posts, publish, take_calls};
+use persistence::{StorePersistence, WebhookSender};
+use recording_server::RecordingServer;
 pub use recordings::{recordings_folder, target};
 use spans::Tracing;
-use trials::Tries;
-use witnesses::Witnesses;
+use webhook_test::WebhookTests;
 
 /// Checks what the parts find in `config` besides its reading; what is worth a warning.
 ///
 /// # Errors
 /// Every fault that `serve` would refuse it for, each with its line.
-pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
+pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
     let built = compile(config)?;
     build::endpoints(config)?;
-    Documents::new(config, &built, Arc::default())?;
+    DocumentBuilder::new(config, &built, Arc::default())?;
     let mut warnings = config.warnings.clone();
     warnings.extend(self::warnings(config, &built));
     warnings.sort_by_key(|warning| warning.line);
@@ -77,7 +77,7 @@ pub fn check(config: &Config) -> Result<Vec<Fault>, Faults> {
 }
 
 /// What is worth one besides what the file itself is warned of.
-fn warnings(config: &Config, built: &build::Built) -> Vec<Fault> {
+fn warnings(config: &Config, built: &build::Built) -> Vec<Diagnostic> {
     let absent = recordings::absent(config);
     let blocked = build::blocked(config, built).into_iter();
     blocked.chain(absent).collect()
@@ -97,7 +97,7 @@ const PAGES_DEADLINE: Duration = Duration::from_secs(2);
 pub enum StartError {
     /// The configuration.
     #[error("{0}")]
-    Config(#[from] Faults),
+    Config(#[from] Diagnostics),
     /// An address that cannot be listened on.
     #[error("cannot listen on {address} ({key}): {error}; is another switchhook running?")]
     Listen {
@@ -119,7 +119,7 @@ pub enum StartError {
     Traces(#[from] traces::CannotStart),
     /// Code that is to answer cannot.
     #[error(transparent)]
-    Answerer(#[from] takeover::BadName),
+    Answerer(#[from] call_control::BadName),
     /// Two answer under one name.
     #[error("both Rust code and [webhooks.{0}] would answer; give one of them another name")]
     AnsweredTwice(String),
@@ -136,13 +136,13 @@ pub struct Service {
     pub http: SocketAddr,
     /// Where recordings are served, when they are.
     pub recordings: Option<SocketAddr>,
-    lending: Lending,
-    takeover: Arc<Takeover>,
-    webhooks: Arc<Webhooks>,
+    lending: RecordingServer,
+    call_control: Arc<CallControl>,
+    webhooks: Arc<WebhookSender>,
     breakers: Arc<Breakers>,
-    documents: Arc<Documents>,
+    documents: Arc<DocumentBuilder>,
     answerers: Answerers,
-    abouts: Abouts,
+    abouts: ConfigSummaries,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -173,30 +173,34 @@ impl Service {
     /// # Errors
     /// As [`Service::start`], and an answerer whose name or variables cannot be used.
     pub async fn start_with(config: &Config, answerers: Answerers) -> Result<Self, StartError> {
-        descriptors::raise(config.limits.connections);
+        fd_limit::raise(config.limits.connections);
         let metrics = recorder()?;
         start_at_zero(config, &answerers);
         let built = build::compile_with(config, &answerers)?;
         log_warnings(config, &built);
-        let board = Arc::new(Board::new(config.limits.calls_remembered));
+        let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(build::breakers(config));
-        let abouts = about::all(config);
-        let documents = Documents::new(config, &built, Arc::clone(&board))?;
+        let abouts = config_summary::all(config);
+        let documents = DocumentBuilder::new(config, &built, Arc::clone(&live_calls))?;
         let http_listener = bind("[listen] http", config.listen.http).await?;
         let http_address = local(&http_listener, "[listen] http")?;
-        let store = Store::open(store::Options {
-            place: place::of(http_address),
+        let store = Store::open(store::StoreOptions {
+            place: instance_id::of(http_address),
             ..build::store_options(config, Role::Serve)
         });
         let store = store.await?;
-        let lending = Lending::start(config).await?;
+        let lending = RecordingServer::start(config).await?;
         // Last of what can fail: whoever connects is served.
         let esl_listener = bind("[listen] esl", config.listen.esl).await?;
 
         let tracing = Tracing::start(config)?;
         let traces = &tracing.place;
         let documents = Arc::new(documents.traced(traces.clone()));
-        let webhooks = Arc::new(Webhooks::new(&built, Arc::clone(&breakers), traces.clone()));
+        let webhooks = Arc::new(WebhookSender::new(
+            &built,
+            Arc::clone(&breakers),
+            traces.clone(),
+        ));
         let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
         let delivering = deliver(config, &store, &webhooks, &stop_outbox)?;
         let publishing = publish(config, &store, &documents);
@@ -209,13 +213,18 @@ impl Service {
             records,
         } = follow(config, &store, &documents, &stop_follow);
 
-        let options = options(config, &board, &breakers, traces.clone());
-        let takeover = Takeover::new(options, built.widgets, Arc::new(Keeper::new(store.clone())));
-        let takeover = Arc::new(takeover.confirmed_by(Witnesses::of(config, askers)));
+        let options = options(config, &live_calls, &breakers, traces.clone());
+        let call_control = CallControl::new(
+            options,
+            built.widgets,
+            Arc::new(StorePersistence::new(store.clone())),
+        );
+        let call_control =
+            Arc::new(call_control.confirmed_by(FollowedSwitches::of(config, askers)));
         let esl = local(&esl_listener, "[listen] esl")?;
-        let (parking, parked) = park(config, &takeover);
+        let (parking, parked) = park(config, &call_control);
         let calls = tokio::spawn(take_calls(
-            Arc::clone(&takeover),
+            Arc::clone(&call_control),
             esl_listener,
             parking,
             stop_calls.clone(),
@@ -225,7 +234,7 @@ impl Service {
         let switches = switches.chain(publishing.health());
         let checks = checks(
             esl,
-            &takeover,
+            &call_control,
             store.health(),
             delivering.health,
             stop_calls.clone(),
@@ -237,13 +246,13 @@ impl Service {
             abouts: Arc::clone(&abouts),
             checks,
             metrics,
-            board,
+            live_calls,
             breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             may_change: config.listen.http_token.is_some(),
-            trials: Tries::desk(&takeover),
+            trials: WebhookTests::desk(&call_control),
             pages: http::places(),
             stop: stop_http.clone(),
         };
@@ -255,7 +264,7 @@ impl Service {
             http: http_address,
             recordings: lending.address(),
             lending,
-            takeover,
+            call_control,
             webhooks,
             breakers,
             documents,
@@ -294,12 +303,12 @@ impl Service {
         self.breakers.replace(build::breakers(config));
         self.webhooks.replace(&built);
         self.endpoints.send_replace(endpoints);
-        self.abouts.store(Arc::new(about::of(config)));
+        self.abouts.store(Arc::new(config_summary::of(config)));
         self.lending.replace(config);
-        if let Some(recorder) = self.takeover.recorder() {
+        if let Some(recorder) = self.call_control.recorder() {
             recorder.learn(&build::secrets(config));
         }
-        self.takeover.reload(built.widgets);
+        self.call_control.reload(built.widgets);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();
             for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
@@ -312,7 +321,7 @@ impl Service {
     /// Calls on hold now.
     #[must_use]
     pub fn on_hold(&self) -> usize {
-        self.takeover.on_hold()
+        self.call_control.on_hold()
     }
 
     /// Stops listening, lets the calls on hold get their answers (for the drain deadline
@@ -322,12 +331,12 @@ impl Service {
         self.stop_calls.cancel();
         let mut calls = self.calls;
         if timeout(self.drain_deadline, &mut calls).await.is_err() {
-            limit::hit("drain_deadline");
+            limits::record_hit("drain_deadline");
             warn!(
-                calls = self.takeover.on_hold(),
+                calls = self.call_control.on_hold(),
                 "the drain deadline passed; releasing the calls on hold to line 1 ([limits] drain_deadline)"
             );
-            self.takeover.release_all();
+            self.call_control.release_all();
             ended("calls", calls.await);
         }
         self.stop_follow.cancel();
@@ -353,13 +362,13 @@ impl Service {
 /// How calls are taken, and where it is told.
 fn options(
     config: &Config,
-    board: &Arc<Board>,
+    live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
-    traces: traces::Place,
-) -> takeover::Options {
-    takeover::Options {
+    traces: traces::TracesHandle,
+) -> call_control::CallControlOptions {
+    call_control::CallControlOptions {
         traces,
-        board: Arc::clone(board),
+        live_calls: Arc::clone(live_calls),
         breakers: Arc::clone(breakers),
         ..build::takeover_options(config)
     }

@@ -7,18 +7,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Faults};
-use crate::follow::{Asker, Closing, Follower, Password};
+use crate::call_control::CallControl;
+use crate::call_control::park::Parking;
+use crate::config::{Config, Diagnostics};
+use crate::follow::{CallQuery, FinishCall, Follower, Password};
 use crate::outbox::{Endpoints, Outbox};
-use crate::recordings::{Engine, Making};
-use crate::takeover::Takeover;
-use crate::takeover::park::Parking;
+use crate::recordings::{DocumentMaker, Engine};
 use switchhook_admin::http::Posts;
 use switchhook_store::Store;
 
-use super::closing::Documents;
-use super::keeper::Webhooks;
-use super::records::Desk;
+use super::cdr_receiver::CdrPosts;
+use super::document_builder::DocumentBuilder;
+use super::persistence::WebhookSender;
 use super::{Health, build};
 
 /// The deliveries, and what is to be had from them.
@@ -32,9 +32,9 @@ pub(super) struct Delivering {
 pub(super) fn deliver(
     config: &Config,
     store: &Store,
-    webhooks: &Arc<Webhooks>,
+    webhooks: &Arc<WebhookSender>,
     stop: &CancellationToken,
-) -> Result<Delivering, Faults> {
+) -> Result<Delivering, Diagnostics> {
     let (endpoints, watched) = watch::channel(build::endpoints(config)?);
     let webhooks = Arc::clone(webhooks);
     let outbox = Outbox::new(
@@ -59,8 +59,12 @@ pub(super) struct Publishing {
 }
 
 /// Starts to: also without a configuration for it, for what an earlier one left.
-pub(super) fn publish(config: &Config, store: &Store, documents: &Arc<Documents>) -> Publishing {
-    let making = Arc::clone(documents) as Arc<dyn Making>;
+pub(super) fn publish(
+    config: &Config,
+    store: &Store,
+    documents: &Arc<DocumentBuilder>,
+) -> Publishing {
+    let making = Arc::clone(documents) as Arc<dyn DocumentMaker>;
     let engine = Engine::new(store.clone(), making);
     let (health, stop) = (engine.health(), CancellationToken::new());
     Publishing {
@@ -90,24 +94,24 @@ impl Publishing {
 pub(super) struct Followed {
     pub(super) followers: Vec<JoinHandle<()>>,
     pub(super) switches: Vec<(String, Health)>,
-    pub(super) askers: Vec<Asker>,
+    pub(super) askers: Vec<CallQuery>,
     /// By the switch's address.
     pub(super) passwords: Vec<(String, Password)>,
-    pub(super) records: Desk,
+    pub(super) records: CdrPosts,
 }
 
 /// Starts a follower for each switch.
 pub(super) fn follow(
     config: &Config,
     store: &Store,
-    documents: &Arc<Documents>,
+    documents: &Arc<DocumentBuilder>,
     stop: &CancellationToken,
 ) -> Followed {
     let mut all = Followed::default();
     for (switch, options) in config.freeswitch.iter().zip(build::follow_options(config)) {
         let address = options.address.clone();
         let reads = options.cdrs.is_some();
-        let closing = Arc::clone(documents) as Arc<dyn Closing>;
+        let closing = Arc::clone(documents) as Arc<dyn FinishCall>;
         let follower = Follower::new(options, store.clone(), closing);
         let health = &mut all.switches;
         health.push((format!("switch {address}"), follower.health()));
@@ -123,7 +127,7 @@ pub(super) fn follow(
 }
 
 /// Where switches post their CDRs.
-pub(super) fn posts(config: &Config, records: Desk) -> Posts {
+pub(super) fn posts(config: &Config, records: CdrPosts) -> Posts {
     Posts {
         records: Arc::new(records),
         bytes: config.limits.frame_body_bytes,
@@ -133,11 +137,11 @@ pub(super) fn posts(config: &Config, records: Desk) -> Posts {
 /// Who takes the parked calls of the switches that give us some, and how each is.
 pub(super) fn park(
     config: &Config,
-    takeover: &Arc<Takeover>,
+    call_control: &Arc<CallControl>,
 ) -> (Vec<Parking>, Vec<(String, Health)>) {
     let parking = build::park_options(config).into_iter().map(|options| {
         let name = format!("parked calls of {}", options.address);
-        let parking = Parking::new(Arc::clone(takeover), options);
+        let parking = Parking::new(Arc::clone(call_control), options);
         let health = parking.health();
         (parking, (name, health))
     });
@@ -146,14 +150,14 @@ pub(super) fn park(
 
 /// Both ways in which calls come, until `stop` and the end of the last.
 pub(super) async fn take_calls(
-    takeover: Arc<Takeover>,
+    call_control: Arc<CallControl>,
     listener: TcpListener,
     parking: Vec<Parking>,
     stop: CancellationToken,
 ) {
     let parking = parking.into_iter().map(|parking| parking.run(stop.clone()));
     tokio::join!(
-        takeover.serve(listener, stop.clone()),
+        call_control.serve(listener, stop.clone()),
         futures_util::future::join_all(parking)
     );
 }

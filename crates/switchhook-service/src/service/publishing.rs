@@ -7,21 +7,21 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tracing::error;
 
-use crate::recordings::{Links, Making, Publisher};
-use switchhook_core::call_history::Story;
+use crate::recordings::{DocumentMaker, Links, Publisher};
+use switchhook_core::call_history::CallHistory;
 use switchhook_core::details;
-use switchhook_core::finished_call::Call;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::recording::Recording;
 use switchhook_store::{NewUnpublished, Published};
 
-use super::closing::{self, Documents, Flows, Over};
+use super::document_builder::{self, DocumentBuilder, Flows, Over};
 use super::recordings::PublicUrl;
 
 /// A call that is over, as it waits in the store.
 #[derive(Serialize, Deserialize)]
 struct Waiting<'a> {
-    call: Cow<'a, Call>,
-    story: Cow<'a, Story>,
+    call: Cow<'a, FinishedCall>,
+    story: Cow<'a, CallHistory>,
     /// The flow's name.
     flow: Cow<'a, str>,
     /// Who gets a document.
@@ -33,7 +33,7 @@ impl Flows {
     pub(super) fn unpublished(
         &self,
         over: &Over<'_>,
-        story: &Story,
+        story: &CallHistory,
         webhooks: &[String],
     ) -> Option<NewUnpublished> {
         let publisher = self.publisher().filter(|_| !webhooks.is_empty())?;
@@ -77,7 +77,7 @@ impl Flows {
         let names = waiting.webhooks.iter();
         let mut story = waiting.story.into_owned();
         story.missing = details::missing(&over.document);
-        closing::say_what_is_missing(&call.id, &story);
+        document_builder::say_what_is_missing(&call.id, &story);
         let lacks = !story.missing.is_empty();
         Published {
             documents: names.map(|name| self.document(name, &over)).collect(),
@@ -86,7 +86,7 @@ impl Flows {
     }
 }
 
-impl Making for Documents {
+impl DocumentMaker for DocumentBuilder {
     fn publisher(&self) -> Option<Arc<Publisher>> {
         self.flows.load().publisher().cloned()
     }

@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use crate::config::Config;
-use switchhook_webhook::options::{Body, Options};
+use switchhook_webhook::options::{Body, WebhookOptions};
 
 use super::build::raw_names;
 
 /// The names (without `flow.key.`) of raw responses, when no document has them and no
 /// template of what is posted after a call may read them.
-pub fn unwanted(config: &Config) -> Vec<String> {
+pub(crate) fn unwanted(config: &Config) -> Vec<String> {
     let names = raw_names(config);
     let shown = config.flows.values().any(|flow| flow.keys_raw);
     let accounts = config.accounts.values();
@@ -29,7 +29,7 @@ pub fn unwanted(config: &Config) -> Vec<String> {
     if shown || read { Vec::new() } else { names }
 }
 
-fn templates(request: &Options) -> impl Iterator<Item = &str> {
+fn templates(request: &WebhookOptions) -> impl Iterator<Item = &str> {
     let (text, form) = match &request.body {
         Body::Predefined => (None, None),
         Body::Json(text) | Body::Xml(text) | Body::Text(text) => (Some(text), None),

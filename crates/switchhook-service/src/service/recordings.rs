@@ -5,16 +5,16 @@ use std::sync::Arc;
 use minijinja::{Environment, context};
 use tracing::warn;
 
-use crate::config::{Config, Fault, Faults};
-use crate::recordings::shelf::Shelf;
-use crate::recordings::{Folder, Place, Publisher, Target, TargetError, encoded, template};
+use crate::config::{Config, Diagnostic, Diagnostics};
+use crate::recordings::signed_links::SignedLinks;
+use crate::recordings::{Folder, PublishTo, Publisher, Target, TargetError, encoded, template};
 use switchhook_core::recording::Recording;
 
 const NAME: &str = "public_url";
 
 /// Who makes `recordedFilePublicPath`.
 #[derive(Debug)]
-pub enum PublicUrl {
+pub(crate) enum PublicUrl {
     /// A template.
     Template(Box<Environment<'static>>),
     /// What is waited for.
@@ -26,7 +26,7 @@ impl PublicUrl {
     ///
     /// # Errors
     /// A template that is none, or names what it cannot; a target that cannot be.
-    pub fn new(config: &Config) -> Result<Option<Self>, Faults> {
+    pub(super) fn new(config: &Config) -> Result<Option<Self>, Diagnostics> {
         if let Some(publisher) = publisher(config)? {
             return Ok(Some(Self::Published(Arc::new(publisher))));
         }
@@ -49,7 +49,7 @@ impl PublicUrl {
     }
 
     /// The URL of one recording of a call, when it needs not be waited for.
-    pub fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
+    pub(super) fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
         let path = &recording.path;
         let url = match self {
             Self::Template(template) => {
@@ -84,12 +84,12 @@ fn render(
 ///
 /// # Errors
 /// A target that cannot be.
-pub fn publisher(config: &Config) -> Result<Option<Publisher>, Faults> {
+pub(crate) fn publisher(config: &Config) -> Result<Option<Publisher>, Diagnostics> {
     let wait = config.recordings.wait;
     if let Some(shelf) = shelf(config) {
-        return Ok(Some(Publisher::new(wait, Place::Shelf(shelf))));
+        return Ok(Some(Publisher::new(wait, PublishTo::SignedLinks(shelf))));
     }
-    let place = |target| Place::Target(Box::new(target));
+    let place = |target| PublishTo::Target(Box::new(target));
     let target = target(config)?;
     Ok(target.map(|target| Publisher::new(wait, place(target))))
 }
@@ -98,7 +98,7 @@ pub fn publisher(config: &Config) -> Result<Option<Publisher>, Faults> {
 ///
 /// # Errors
 /// A target that cannot be.
-pub fn target(config: &Config) -> Result<Option<Target>, Faults> {
+pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
     let opened = config.recordings.upload.as_ref().map(Target::open);
     opened
         .transpose()
@@ -109,9 +109,9 @@ pub fn target(config: &Config) -> Result<Option<Target>, Faults> {
 }
 
 /// What is served, when it is.
-pub fn shelf(config: &Config) -> Option<Arc<Shelf>> {
+pub(crate) fn shelf(config: &Config) -> Option<Arc<SignedLinks>> {
     let serve = config.recordings.serve.as_ref()?;
-    let shelf = Shelf::new(
+    let shelf = SignedLinks::new(
         serve.folder.clone(),
         &serve.url,
         &serve.secret,
@@ -130,7 +130,7 @@ pub fn recordings_folder(config: &Config) -> Option<(&'static str, &Folder)> {
 }
 
 /// A folder of recordings that is not there: worth a warning, for it may be mounted later.
-pub fn absent(config: &Config) -> Option<Fault> {
+pub(crate) fn absent(config: &Config) -> Option<Diagnostic> {
     let (key, folder) = recordings_folder(config)?;
     let error = std::fs::read_dir(&folder.here).err()?;
     let what = format!(

@@ -9,25 +9,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::outbox::{Delivery, Reply};
-use crate::traces::{self, CannotStart, Exporter, Kind, Manner, Options, Span, SpanId, Traces};
+use crate::traces::{
+    self, CannotStart, Exporter, Manner, Span, SpanId, SpanKind, TraceOptions, Traces,
+};
 use switchhook_core::mask::Mask;
-use switchhook_store::{CallSummary, FinishedCall, Kind as Sent};
+use switchhook_store::{CallSummary, DeliveryKind as Sent, FinishedCallRecord};
 use switchhook_webhook::Prepared;
 
 /// Where spans go, and the tasks that send them.
-pub struct Tracing {
+pub(crate) struct Tracing {
     /// Empty when there is no collector.
-    pub place: traces::Place,
+    pub place: traces::TracesHandle,
     manner: Manner,
-    options: Mutex<Options>,
+    options: Mutex<TraceOptions>,
     /// The last one, and those before it that still have something to send.
     exporters: Mutex<Vec<JoinHandle<()>>>,
     stop: CancellationToken,
 }
 
 /// What a configuration asks for, and where there is a collector, who sends to it.
-pub struct Next {
-    options: Options,
+pub(crate) struct Next {
+    options: TraceOptions,
     made: Option<(Traces, Exporter)>,
 }
 
@@ -36,9 +38,9 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn start(config: &Config) -> Result<Self, CannotStart> {
+    pub(super) fn start(config: &Config) -> Result<Self, CannotStart> {
         let tracing = Self {
-            place: traces::Place::default(),
+            place: traces::TracesHandle::default(),
             manner: Manner {
                 mask: Mask(config.account.mask_numbers),
                 has_calls: !config.freeswitch.is_empty(),
@@ -56,7 +58,7 @@ impl Tracing {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn prepare(&self, config: &Config) -> Result<Option<Next>, CannotStart> {
+    pub(super) fn prepare(&self, config: &Config) -> Result<Option<Next>, CannotStart> {
         if *locked(&self.options) == config.traces {
             return Ok(None);
         }
@@ -68,7 +70,7 @@ impl Tracing {
 
     /// Takes it. What has begun is told to the collector that was there then, which gets
     /// everything that waits for it; then nobody sends to it any more.
-    pub fn replace(&self, next: Option<Next>) {
+    pub(super) fn replace(&self, next: Option<Next>) {
         let Some(Next { options, made }) = next else {
             return;
         };
@@ -81,7 +83,7 @@ impl Tracing {
     }
 
     /// Sends what is left.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.stop.cancel();
         let exporters = std::mem::take(&mut *locked(&self.exporters));
         for exporter in exporters {
@@ -95,7 +97,7 @@ fn locked<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// One attempt to deliver. An attempt that is broken off is told as well.
-pub struct Attempt {
+pub(crate) struct Attempt {
     traces: Traces,
     began_ns: u64,
     span: Option<Span>,
@@ -103,7 +105,7 @@ pub struct Attempt {
 
 impl Attempt {
     /// Tells the receiver what it is below.
-    pub fn begin(traces: &Traces, delivery: &Delivery, request: &mut Prepared) -> Self {
+    pub(super) fn begin(traces: &Traces, delivery: &Delivery, request: &mut Prepared) -> Self {
         let trace = traces.of(&delivery.call_uuid);
         let parent = match delivery.kind {
             Sent::Document => Some(trace.root()),
@@ -128,7 +130,7 @@ impl Attempt {
     }
 
     /// It ended so.
-    pub fn end(mut self, answer: &Result<Reply, String>) {
+    pub(super) fn end(mut self, answer: &Result<Reply, String>) {
         let Some(span) = self.span.take() else { return };
         let span = match answer {
             Ok(reply) => {
@@ -155,12 +157,16 @@ impl Drop for Attempt {
 }
 
 /// A call that is over. `others`: channels of it on which widgets ran, each in a trace of its own.
-pub fn call<'a>(traces: &Traces, call: &FinishedCall, others: impl Iterator<Item = &'a str>) {
+pub(crate) fn call<'a>(
+    traces: &Traces,
+    call: &FinishedCallRecord,
+    others: impl Iterator<Item = &'a str>,
+) {
     let trace = traces.of(&call.call_uuid);
     let Some(summary) = call.summary.as_ref().filter(|_| trace.is_sampled()) else {
         return;
     };
-    let span = Span::new(trace, trace.root(), Kind::Server, "call");
+    let span = Span::new(trace, trace.root(), SpanKind::Server, "call");
     let span = told(span, call, summary, traces.mask());
     let others = others.map(|uuid| traces.of(uuid));
     let span = others
@@ -169,7 +175,7 @@ pub fn call<'a>(traces: &Traces, call: &FinishedCall, others: impl Iterator<Item
     traces.send(span);
 }
 
-fn told(span: Span, call: &FinishedCall, summary: &CallSummary, mask: Mask) -> Span {
+fn told(span: Span, call: &FinishedCallRecord, summary: &CallSummary, mask: Mask) -> Span {
     let began_us = match call.created_us {
         0 => summary.started_ms.saturating_mul(1_000),
         created_us => created_us,

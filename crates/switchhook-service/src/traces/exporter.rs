@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::message::{self, Bundle};
-use super::{CannotStart, Options};
+use super::{CannotStart, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_webhook::client_builder;
@@ -64,7 +64,7 @@ pub struct Exporter {
 impl Exporter {
     pub(super) fn new(
         url: Url,
-        options: &Options,
+        options: &TraceOptions,
         waiting: mpsc::Receiver<Span>,
     ) -> Result<Self, CannotStart> {
         // The collector is the operator's, and not of a call's choosing: [egress] is not asked.

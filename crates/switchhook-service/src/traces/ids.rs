@@ -82,7 +82,7 @@ impl Trace {
 
     /// Whether its spans are sent.
     #[must_use]
-    pub const fn is_sampled(self) -> bool {
+    pub(crate) const fn is_sampled(self) -> bool {
         self.sampled
     }
 

@@ -6,7 +6,7 @@
 //!       └─ delivery (each attempt)     traceparent of the delivered document
 //! ```
 //!
-//! A leaf, as [`switchhook_core::metric_names`] is: `takeover` and `service` tell it what is over. The trace and
+//! A leaf, as [`switchhook_core::metric_names`] is: `call_control` and `service` tell it what is over. The trace and
 //! the span of the call itself are made from the call's Unique-ID, so that what happens hours
 //! later, after a restart or in another instance, has its place without anything being kept.
 //!
@@ -34,16 +34,16 @@ use switchhook_webhook::options::Auth;
 
 pub use exporter::Exporter;
 pub use ids::{SpanId, Trace};
-pub use span::{Clock, Kind, Span};
+pub use span::{Clock, Span, SpanKind};
 
 /// The share that is every call.
-pub const ALL: u32 = 1_000_000;
+pub(crate) const ALL: u32 = 1_000_000;
 /// Spans that wait for the collector, about 1 KiB each; one more is dropped.
 const WAITING: usize = 8_192;
 
 /// Where spans go, and of which calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct TraceOptions {
     /// The collector's address for traces, with its path; `None`: there are no traces.
     pub url: Option<Url>,
     /// What the collector wants to see: none, a user and password, or a bearer token.
@@ -54,7 +54,7 @@ pub struct Options {
     pub service_name: String,
 }
 
-impl Default for Options {
+impl Default for TraceOptions {
     fn default() -> Self {
         Self {
             url: None,
@@ -65,13 +65,13 @@ impl Default for Options {
     }
 }
 
-/// How spans are made, beside [`Options`].
+/// How spans are made, beside [`TraceOptions`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
     /// How numbers are shown.
     pub mask: Mask,
     /// The end of each call is learnt, and with it comes its own span: the others are below it.
-    pub has_calls: bool,
+    pub(crate) has_calls: bool,
 }
 
 /// The traces could not be set up.
@@ -81,9 +81,9 @@ pub struct CannotStart(String);
 
 /// Where spans go now, if anywhere: a reload changes it. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Place(Arc<ArcSwapOption<Traces>>);
+pub struct TracesHandle(Arc<ArcSwapOption<Traces>>);
 
-impl Place {
+impl TracesHandle {
     /// As of now. Whoever keeps it until something is over tells the collector that was there when
     /// that began: it is sent to as long as anybody does.
     #[must_use]
@@ -116,7 +116,10 @@ impl Traces {
     ///
     /// # Errors
     /// When the HTTP client cannot be made.
-    pub fn new(options: &Options, manner: Manner) -> Result<Option<(Self, Exporter)>, CannotStart> {
+    pub fn new(
+        options: &TraceOptions,
+        manner: Manner,
+    ) -> Result<Option<(Self, Exporter)>, CannotStart> {
         let Some(url) = options.url.clone() else {
             return Ok(None);
         };
@@ -171,16 +174,16 @@ mod tests {
     #[test]
     fn what_the_queue_has_no_room_for_is_dropped_and_counted() {
         let url = Some("http://127.0.0.1:9/v1/traces".parse().unwrap());
-        let options = Options {
+        let options = TraceOptions {
             url,
-            ..Options::default()
+            ..TraceOptions::default()
         };
         let (traces, _exporter) = Traces::new(&options, Manner::default()).unwrap().unwrap();
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
             for _ in 0..WAITING + 7 {
                 let trace = traces.of("9d34878d-01a0-45ba-b5d6-6b097ae17611");
-                traces.send(Span::new(trace, SpanId::random(), Kind::Internal, "x"));
+                traces.send(Span::new(trace, SpanId::random(), SpanKind::Internal, "x"));
             }
         });
         let dropped = "switchhook_spans_total{outcome=\"dropped\"} 7\n";

@@ -15,7 +15,7 @@ const LONGEST: usize = 256;
 
 /// What a span is to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SpanKind {
     /// Something that the switch brought.
     Server,
     /// A part of it.
@@ -62,11 +62,11 @@ pub struct Span {
 impl Span {
     /// A span with no parent, no times and nothing to tell.
     #[must_use]
-    pub fn new(trace: Trace, id: SpanId, kind: Kind, name: &str) -> Self {
+    pub fn new(trace: Trace, id: SpanId, kind: SpanKind, name: &str) -> Self {
         let kind = match kind {
-            Kind::Server => proto::span::SpanKind::Server,
-            Kind::Internal => proto::span::SpanKind::Internal,
-            Kind::Client => proto::span::SpanKind::Client,
+            SpanKind::Server => proto::span::SpanKind::Server,
+            SpanKind::Internal => proto::span::SpanKind::Internal,
+            SpanKind::Client => proto::span::SpanKind::Client,
         };
         let span = proto::Span {
             trace_id: trace.bytes(),
@@ -84,7 +84,7 @@ impl Span {
     #[must_use]
     pub fn request(trace: Trace, id: SpanId, (method, url): (&Method, &Url)) -> Self {
         let port = url.port_or_known_default().map(i64::from);
-        Self::new(trace, id, Kind::Client, method.as_str())
+        Self::new(trace, id, SpanKind::Client, method.as_str())
             .text("http.request.method", method.as_str())
             .text("url.scheme", url.scheme())
             .text("server.address", url.host_str().unwrap_or_default())

@@ -1,5 +1,6 @@
 //! The service in this process, between a switch and a receiver that tests play.
 
+mod call_control;
 mod config;
 mod follow;
 mod hostile;
@@ -7,4 +8,3 @@ mod outbox;
 mod report;
 mod sentence;
 mod serving;
-mod takeover;

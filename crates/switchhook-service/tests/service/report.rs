@@ -13,13 +13,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use store_suite::{finished, summary};
 use switchhook_core::tenants::{Account, Tenants};
-use switchhook_service::report::{self, Format, Options};
+use switchhook_service::report::{self, Format, ReportOptions};
 use switchhook_store::{CallFilter, KeptResponse, Role, Store};
 
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let options = switchhook_store::Options::new(url, Role::Serve);
+    let options = switchhook_store::StoreOptions::new(url, Role::Serve);
     (folder, Store::open(options).await.expect("opened"))
 }
 
@@ -43,7 +43,7 @@ async fn keep(store: &Store, call: &str, at_s: i64, variables: Value) {
     store.persist_response(response).await.expect("kept");
 }
 
-async fn text(store: &Store, options: &Options) -> String {
+async fn text(store: &Store, options: &ReportOptions) -> String {
     let mut out = Vec::new();
     report::write(store, options, &mut out)
         .await
@@ -63,10 +63,10 @@ fn india_for(account: &str) -> Arc<Tenants> {
     })
 }
 
-fn as_format(format: Format) -> Options {
-    Options {
+fn as_format(format: Format) -> ReportOptions {
+    ReportOptions {
         format,
-        ..Options::default()
+        ..ReportOptions::default()
     }
 }
 
@@ -88,7 +88,7 @@ async fn csv_has_a_column_for_each_kept_variable_and_quotes_what_needs_it() {
         json!({"name": "Meyer, \"Bo\"\nx"}),
     )
     .await;
-    let india = Options {
+    let india = ReportOptions {
         tenants: india_for("acme"),
         ..as_format(Format::Csv)
     };
@@ -143,7 +143,7 @@ async fn flow_and_time_choose_the_calls() {
         finish(&store, call, flow, at).await;
     }
     let calls = async |filter| {
-        let options = Options {
+        let options = ReportOptions {
             filter,
             ..as_format(Format::Json)
         };
@@ -193,9 +193,9 @@ async fn a_table_is_cut_where_a_person_stops_reading_and_says_so() {
         finish(&store, call, "outbound", 100).await;
     }
     keep(&store, "a", 101, json!({"name": "\u{1b}[31mred"})).await;
-    let short = Options {
+    let short = ReportOptions {
         table_rows: 2,
-        ..Options::default()
+        ..ReportOptions::default()
     };
     let table = text(&store, &short).await;
     assert!(table.contains("Only the first 2 calls"), "{table}");
@@ -204,7 +204,7 @@ async fn a_table_is_cut_where_a_person_stops_reading_and_says_so() {
         !table.contains('\u{1b}'),
         "what came over HTTP does not steer the terminal"
     );
-    let whole = text(&store, &Options::default()).await;
+    let whole = text(&store, &ReportOptions::default()).await;
     assert!(!whole.contains("Only the first"));
 }
 

@@ -5,6 +5,7 @@
 //! `null` is a handler of canned bytes, what the machine can do at most; `table` lets the
 //! service, the null handler and others take turns; `secure` is the webhook over HTTP/2.
 
+mod answer;
 mod null;
 mod process;
 mod report;

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use super::webhook::ANSWER;
+use super::answer::ANSWER;
 
 /// The service plays music when no answer came within this time.
 const MUSIC_AFTER: Duration = Duration::from_millis(100);

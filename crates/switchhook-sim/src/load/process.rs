@@ -13,15 +13,15 @@ const TICK: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Usage {
     /// Resident memory before the load, KiB.
-    pub idle_kib: u64,
+    pub(crate) idle_kib: u64,
     /// Most resident memory seen, KiB.
-    pub peak_kib: u64,
+    pub(crate) peak_kib: u64,
     /// Most calls up when the memory was looked at.
-    pub peak_calls: u64,
+    pub(crate) peak_calls: u64,
     /// Memory above idle for each of those calls, KiB; `null` without any.
-    pub kib_per_call: Option<f64>,
+    pub(crate) kib_per_call: Option<f64>,
     /// The same of what TCP's buffers took in the kernel, all programs' together, KiB.
-    pub kernel_kib_per_call: Option<f64>,
+    pub(crate) kernel_kib_per_call: Option<f64>,
     /// Processor time used meanwhile, milliseconds.
     pub cpu_ms: u64,
 }

@@ -113,17 +113,17 @@ pub struct LoadReport {
     /// Calls begun later than they were due.
     pub late: Quantiles,
     /// The load generator was itself the bottleneck: the figures say nothing of the target.
-    pub bottleneck: bool,
+    pub(crate) bottleneck: bool,
     /// What the target's process used, when its pid was given.
     pub process: Option<Usage>,
     /// Processor time of the load generator, milliseconds.
-    pub own_cpu_ms: Option<u64>,
+    pub(crate) own_cpu_ms: Option<u64>,
     /// Bytes that the target wrote to the switch, of all calls.
     pub bytes: u64,
     /// Commands that the target gave the switch, of all calls.
     pub commands: u64,
     /// Most times that a call's target wrote after it had every reply to what it wrote before.
-    pub round_trips: usize,
+    pub(crate) round_trips: usize,
     /// No error, no wrong line or variable, no violation, and we kept up.
     pub passed: bool,
     #[serde(skip)]

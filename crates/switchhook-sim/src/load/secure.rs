@@ -17,7 +17,7 @@ use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use super::webhook::{BODY, Stamps, number_in};
+use super::answer::{BODY, Stamps, number_in};
 
 /// Requests that one connection may have in flight: as with many servers (nginx 128, Apache 100).
 const STREAMS: u32 = 100;

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,43 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::answer::{ANSWER, BODY, Stamps, number_in};
 use super::secure::Identity;
 use crate::receiver::{Request, read_request};
-
-/// What is in the answer: whoever maps something finds a name and a queue.
-pub(super) const BODY: &str = "{\"customer\":{\"name\":\"Anna\"},\"queue\":\"gold\"   }";
-/// The whole answer over HTTP/1.1.
-pub(super) const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 46\r\n\r\n{\"customer\":{\"name\":\"Anna\"},\"queue\":\"gold\"   }";
-
-/// When each call's answer was written.
-#[derive(Debug)]
-pub(super) struct Stamps {
-    base: Instant,
-    delay: Duration,
-    /// Nanoseconds since `base`; 0 when not yet.
-    nanos: Vec<AtomicU64>,
-}
-
-impl Stamps {
-    /// For so many calls, each answered after `delay`.
-    fn new(calls: u64, delay: Duration) -> Self {
-        Self {
-            base: Instant::now(),
-            delay,
-            nanos: (0..calls).map(|_| AtomicU64::new(0)).collect(),
-        }
-    }
-
-    /// Waits until the answer is due, and notes that it goes out now: the program may act
-    /// on it before our write returns.
-    pub(super) async fn wait(&self, number: Option<usize>) {
-        sleep(self.delay).await;
-        if let Some(stamp) = number.and_then(|number| self.nanos.get(number)) {
-            let nanos = u64::try_from(self.base.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            stamp.store(nanos, Ordering::Relaxed);
-        }
-    }
-}
 
 /// The running webhook; it takes no connection any more when dropped.
 #[derive(Debug)]
@@ -83,12 +48,7 @@ impl Webhook {
 
     /// When the last byte of a call's answer was written.
     pub(super) fn answered(&self, number: u64) -> Option<Instant> {
-        let stamps = self.stamps.load();
-        let at = stamps.nanos.get(usize::try_from(number).ok()?)?;
-        match at.load(Ordering::Relaxed) {
-            0 => None,
-            nanos => Some(stamps.base + Duration::from_nanos(nanos)),
-        }
+        self.stamps.load().written(usize::try_from(number).ok()?)
     }
 }
 
@@ -124,19 +84,6 @@ fn number(request: &Request) -> Option<usize> {
         .chain(headers)
         .chain(std::iter::once(request.body.as_slice()));
     places.find_map(number_in)
-}
-
-/// The call's number in one text.
-pub(super) fn number_in(bytes: &[u8]) -> Option<usize> {
-    let at = memchr::memmem::find(bytes, b"lab-")? + 4;
-    let digits = bytes[at..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    std::str::from_utf8(&bytes[at..at + digits])
-        .ok()?
-        .parse()
-        .ok()
 }
 
 #[cfg(test)]

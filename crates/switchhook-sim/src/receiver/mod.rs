@@ -208,7 +208,7 @@ impl Receiver {
 
     /// The requests whose path ends with `suffix`.
     #[must_use]
-    pub fn requests_of(&self, suffix: &str) -> Vec<Request> {
+    pub(crate) fn requests_of(&self, suffix: &str) -> Vec<Request> {
         let requests = self.ledger.lock();
         requests
             .iter()

@@ -85,14 +85,14 @@ fn is_sentence(value: &str, part: &str) -> bool {
 
 /// What the caller must hear.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Heard {
+pub(crate) enum ExpectedAudio {
     /// No music, not even a blip.
     NoMusic,
     /// This file and no other, at least so many seconds.
     Music(&'static str, f64),
 }
 
-impl Heard {
+impl ExpectedAudio {
     fn problem(&self, record: &CallRecord) -> Option<String> {
         let music = record.heard.music();
         let played: Vec<&str> = record.heard.played().collect();

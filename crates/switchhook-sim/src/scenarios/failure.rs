@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Heard, Host, Is, Requests, Scenario};
+use super::{ExpectedAudio, Host, Is, Requests, Scenario};
 use crate::receiver::{OK, PARTIAL, RUBBISH, Request};
 use crate::switch::{Caller, Cause, Left, Vanish};
 
@@ -80,7 +80,7 @@ fn timeouts() -> Vec<Scenario> {
         Scenario::failure(name, path, "TIMEOUT")
             .set("timeout = \"700ms\"")
             .expecting("response_duration", Is::Seconds(0.6, 3.0))
-            .heard(Heard::Music("local_stream://moh", 0.4))
+            .heard(ExpectedAudio::Music("local_stream://moh", 0.4))
             .requests(Requests::Cancelled)
     };
     let dripping = late("timeout_in_body", "/drip/40")
@@ -168,7 +168,7 @@ fn lost() -> Vec<Scenario> {
         scenario.left = left;
         scenario.line = None;
         scenario.variables = vec![];
-        scenario.heard(Heard::Music("local_stream://moh", 0.2))
+        scenario.heard(ExpectedAudio::Music("local_stream://moh", 0.2))
     };
     let after = Duration::from_millis(700);
     let vanishes = |how| Caller::Vanishes(after, how);
@@ -191,7 +191,7 @@ fn too_late() -> Scenario {
         "/slow/2500",
         "CONNECTION_FAILURE",
     )
-    .heard(Heard::Music("local_stream://moh", 0.5));
+    .heard(ExpectedAudio::Music("local_stream://moh", 0.5));
     scenario.left = Left::Rescued;
     scenario.call.hand_over.way_out = Some(Duration::from_secs(2));
     scenario.call.talks = Duration::from_secs(3);
@@ -204,7 +204,7 @@ fn too_late() -> Scenario {
 pub(super) fn overload() -> (Scenario, Scenario) {
     let first = Scenario::success("overload_first", "/slow/1500")
         .raw(OK)
-        .heard(Heard::Music("local_stream://moh", 0.8));
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.8));
     let second = Scenario::failure("overloaded", "/ok", "OVERLOADED").requests(Requests::None);
     (first, second)
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::receiver::Request;
 use super::switch::{Call, Left};
 
-pub(super) use self::expect::{Heard, Is, Requests, problems};
+pub(super) use self::expect::{ExpectedAudio, Is, Requests, problems};
 
 /// Where the call is to be placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,14 +52,14 @@ pub(super) struct Scenario {
     pub left: Left,
     /// Every `flow.` variable that must be there; no other may be.
     pub variables: Vec<(String, Is)>,
-    pub heard: Heard,
+    pub heard: ExpectedAudio,
     /// Whether the caller must be answered in the end.
     pub answered: bool,
     pub requests: Requests,
     /// Keys of the document that are not text, without `flow.key.`.
     pub typed: Vec<(&'static str, Value)>,
     /// The document must be delivered again, the same under the same id.
-    pub repeats: bool,
+    pub(crate) repeats: bool,
     /// What the request itself must be like.
     pub request: Option<Check>,
     /// The number by which the call finds account, flow and webhook: its dialplan names none.
@@ -97,7 +97,7 @@ impl Scenario {
                 variable("response_error", Is::exactly("false")),
                 variable("flow.line", Is::exactly("0")),
             ],
-            heard: Heard::NoMusic,
+            heard: ExpectedAudio::NoMusic,
             answered: true,
             requests: Requests::One,
             typed: Vec::new(),
@@ -155,7 +155,7 @@ impl Scenario {
         self
     }
 
-    fn heard(mut self, heard: Heard) -> Self {
+    fn heard(mut self, heard: ExpectedAudio) -> Self {
         self.heard = heard;
         self
     }

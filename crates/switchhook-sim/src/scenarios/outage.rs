@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::agents::talks;
 use super::parked::parked;
 use super::success::mapped;
-use super::{FAILED, Heard, Is, Requests, Scenario, variable};
+use super::{ExpectedAudio, FAILED, Is, Requests, Scenario, variable};
 use crate::receiver::OK;
 use crate::switch::{End, Left};
 
@@ -27,7 +27,7 @@ impl ReceiverDown {
     pub(crate) fn new() -> Self {
         let mut on_hold = mapped("receiver_down_on_hold", "/slow/800")
             .raw(OK)
-            .heard(Heard::Music("local_stream://moh", 0.5))
+            .heard(ExpectedAudio::Music("local_stream://moh", 0.5))
             .expecting("response_duration", Is::Seconds(0.7, 3.0));
         on_hold.call.talks = LONG;
         Self {
@@ -84,7 +84,7 @@ fn on_hold() -> Scenario {
     let mut scenario = Scenario::success("killed_on_hold", "/slow/60000")
         .set("timeout = \"60s\"")
         .requests(Requests::One)
-        .heard(Heard::Music("local_stream://moh", 0.0));
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.0));
     scenario.call.talks = LONG;
     scenario.call.hand_over.way_out = Some(LONG);
     scenario.call.patience = LONG;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::routed::routed;
-use super::{FAILED, Heard, Is, PARK_SERVICE, Requests, Scenario, variable};
+use super::{ExpectedAudio, FAILED, Is, PARK_SERVICE, Requests, Scenario, variable};
 use crate::switch::{Left, Parked};
 
 /// Parked and on a socket.
@@ -88,7 +88,7 @@ fn unknown_service() -> Scenario {
 pub(super) fn absent(name: &'static str) -> Scenario {
     let mut scenario = Scenario::success(name, "/ok")
         .requests(Requests::None)
-        .heard(Heard::NoMusic);
+        .heard(ExpectedAudio::NoMusic);
     scenario.line = Some(1);
     scenario.left = Left::Rescued;
     let preset = FAILED

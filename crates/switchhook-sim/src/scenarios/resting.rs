@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::parked::parked;
-use super::{Heard, Is, Requests, Scenario};
+use super::{ExpectedAudio, Is, Requests, Scenario};
 use crate::receiver::OK;
 
 /// Long enough that both callers come who find it resting.
@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(3);
 pub(crate) struct Rests {
     pub fails: [Scenario; 2],
     pub rests: [Scenario; 2],
-    pub heals: [Scenario; 2],
+    pub(crate) heals: [Scenario; 2],
 }
 
 /// The first call's webhook is everybody's: told apart by a variable in its URL.
@@ -49,7 +49,7 @@ impl Rests {
 fn fails(name: &'static str) -> Scenario {
     let scenario = Scenario::failure(name, "", "TIMEOUT")
         .expecting("response_duration", Is::Seconds(0.6, 3.0))
-        .heard(Heard::Music("local_stream://moh", 0.4))
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.4))
         .requests(Requests::Cancelled);
     theirs(scenario)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Heard, Host, Is, PARK_SERVICE, Requests, Scenario};
+use super::{ExpectedAudio, Host, Is, PARK_SERVICE, Requests, Scenario};
 use crate::receiver::{OK, Request, TEXT, XML};
 use crate::switch::Call;
 
@@ -133,7 +133,7 @@ fn late_report() -> Scenario {
 fn waiting() -> Vec<Scenario> {
     let music = |name, path, settings, file, seconds| {
         let scenario = mapped(name, path).set(settings).raw(OK);
-        scenario.heard(Heard::Music(file, seconds))
+        scenario.heard(ExpectedAudio::Music(file, seconds))
     };
     let slow = Is::Seconds(0.7, 3.0);
     vec![
@@ -181,7 +181,7 @@ fn unanswered() -> Vec<Scenario> {
         scenario.answered = before == "answer";
         scenario.heard(heard)
     };
-    let moh = Heard::Music("local_stream://moh", 0.4);
+    let moh = ExpectedAudio::Music("local_stream://moh", 0.4);
     let mut at_once = mapped("unanswered_at_once", "/ok").raw(OK);
     at_once.call = Call {
         answered: false,
@@ -191,7 +191,7 @@ fn unanswered() -> Vec<Scenario> {
     at_once.answered = false;
     vec![
         waits("unanswered_early_media", "early_media", moh.clone()),
-        waits("unanswered_silence", "silence", Heard::NoMusic),
+        waits("unanswered_silence", "silence", ExpectedAudio::NoMusic),
         waits("unanswered_answer", "answer", moh),
         at_once,
     ]

@@ -14,11 +14,11 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::Switch;
-use super::announce::{
-    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, RECORD_START, RECORD_STOP, UNBRIDGE,
-};
 use super::channel::{CallState, Cause, Channel, Leg, Peer, State, micros};
 use super::dialplan::{Dial, End};
+use super::emit_events::{
+    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, RECORD_START, RECORD_STOP, UNBRIDGE,
+};
 use super::record::LegRecord;
 use super::session::{announce_end, announce_start};
 use super::template::{

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Switch;
-use super::announce::{ANSWER, CREATE};
-use super::channel::{Cause, Channel, Deed, Leg, Party, micros};
+use super::channel::{Cause, Channel, Leg, Party, TaskAction, micros};
 use super::dialplan::{Call, Caller, Vanish, forget_park};
+use super::emit_events::{ANSWER, CREATE};
 use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
-use super::media::{Ear, Sound};
+use super::media::{AudioRecorder, Sound};
 use super::record::{CallRecord, Left, LegRecord};
 use super::session::Session;
 use super::wire::{Traffic, Wire};
@@ -71,7 +71,7 @@ impl Play {
             destination: call.destination.clone(),
         };
         let session = switch.sessions.fetch_add(1, Ordering::Relaxed);
-        let ear = Ear::new(if call.answered {
+        let ear = AudioRecorder::new(if call.answered {
             Sound::Silence
         } else {
             Sound::Ringing
@@ -284,7 +284,7 @@ impl Play {
         };
         self.switch.owners().remove(&task.id);
         match task.deed {
-            Deed::WayOut => {
+            TaskAction::WayOut => {
                 channel.times.transferred = micros();
                 // The hook's extension `way-out-NAME`.
                 channel.unset("flow.way_out");
@@ -297,7 +297,7 @@ impl Play {
                 self.line = Some(1);
                 self.leave(Left::Rescued);
             }
-            Deed::Hangup => {
+            TaskAction::Hangup => {
                 self.switch
                     .hang_up_channel(&mut channel, Cause::by_switch("ALLOTTED_TIMEOUT"));
             }

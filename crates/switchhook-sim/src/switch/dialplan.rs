@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Switch;
-use super::channel::{Cause, Channel, Deed};
+use super::channel::{Cause, Channel, TaskAction};
 
 /// What the caller does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -190,11 +190,15 @@ impl Call {
             }
         }
         if self.hand_over.own_timer {
-            channel.schedule(switch.next_task(&channel.uuid), OWN_TIMER, Deed::Hangup);
+            channel.schedule(
+                switch.next_task(&channel.uuid),
+                OWN_TIMER,
+                TaskAction::Hangup,
+            );
         }
         if let Some(delay) = self.hand_over.way_out {
             let id = switch.next_task(&channel.uuid);
-            channel.schedule(id, delay, Deed::WayOut);
+            channel.schedule(id, delay, TaskAction::WayOut);
             channel.set("last_sched_id", id.to_string());
             channel.set("flow.way_out", id.to_string());
         }
@@ -212,7 +216,7 @@ impl Call {
         channel.set("flow.lines", self.lines().to_owned());
         channel.set("flow.lines_context", "flows");
         let id = switch.next_task(&channel.uuid);
-        channel.schedule(id, parked.untaken, Deed::WayOut);
+        channel.schedule(id, parked.untaken, TaskAction::WayOut);
         channel.set("last_sched_id", id.to_string());
         channel.set("flow.untaken", id.to_string());
     }
@@ -241,8 +245,8 @@ pub(super) fn line(channel: &mut Channel) -> Option<u8> {
 
 /// What is wrong once the service has left: the way out must be gone, other tasks must not.
 pub(super) fn check_tasks(channel: &mut Channel, hand_over: &HandOver) {
-    let left = |deed: Deed| channel.tasks.iter().any(|task| task.deed == deed);
-    let (way_out, own) = (left(Deed::WayOut), left(Deed::Hangup));
+    let left = |deed: TaskAction| channel.tasks.iter().any(|task| task.deed == deed);
+    let (way_out, own) = (left(TaskAction::WayOut), left(TaskAction::Hangup));
     if way_out {
         channel.violation("the scheduled way out was left behind and will move the caller".into());
     }

@@ -39,18 +39,18 @@ impl Sound {
 
 /// A sound and how long it lasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardSound {
     /// What it was.
     pub sound: Sound,
     /// For how long.
-    pub lasted: Duration,
+    pub(crate) lasted: Duration,
 }
 
 /// What one caller heard from entering the dialplan until a line was taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
     /// In order; neighbours differ.
-    pub parts: Vec<Heard>,
+    pub parts: Vec<HeardSound>,
 }
 
 /// Shorter parts are the switch's own tick, not something a person hears.
@@ -92,14 +92,14 @@ impl fmt::Display for Timeline {
 
 /// Builds a [`Timeline`] while the call goes on.
 #[derive(Debug)]
-pub(super) struct Ear {
+pub(super) struct AudioRecorder {
     now: Sound,
     since: Instant,
     timeline: Timeline,
     closed: bool,
 }
 
-impl Ear {
+impl AudioRecorder {
     /// Starts listening.
     pub(super) fn new(sound: Sound) -> Self {
         Self {
@@ -134,7 +134,7 @@ impl Ear {
         match self.timeline.parts.last_mut() {
             Some(last) if last.sound == self.now => last.lasted += lasted,
             _ if lasted.is_zero() => {}
-            _ => self.timeline.parts.push(Heard {
+            _ => self.timeline.parts.push(HeardSound {
                 sound: self.now.clone(),
                 lasted,
             }),
@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_timeline_adds_up_and_reads_like_a_sentence() {
-        let mut ear = Ear::new(Sound::Ringing);
+        let mut ear = AudioRecorder::new(Sound::Ringing);
         tokio::time::advance(Duration::from_millis(100)).await;
         ear.hears(Sound::Silence);
         tokio::time::advance(Duration::from_millis(20)).await;

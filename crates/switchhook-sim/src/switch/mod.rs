@@ -5,12 +5,12 @@
 //! wire. It reads what a peer sends with its own parser: a simulation that shared
 //! the client's code would share its mistakes.
 
-mod announce;
 mod api;
 mod bridge;
 mod call;
 mod channel;
 mod dialplan;
+mod emit_events;
 mod event;
 mod inbound;
 mod listener;
@@ -29,14 +29,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use self::announce::HANGUP;
 use self::channel::{Channel, Leg, State};
+use self::emit_events::HANGUP;
 use self::event::Event;
 
 pub use self::channel::Cause;
 pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Parked, Vanish};
 pub use self::inbound::Inbound;
-pub use self::media::{Heard, Sound, Timeline};
+pub use self::media::{HeardSound, Sound, Timeline};
 pub use self::record::{CallRecord, Left, LegRecord};
 pub use self::wire::Traffic;
 

@@ -47,7 +47,7 @@ pub struct LegRecord {
     /// Q.850 number of the cause.
     pub q850: u16,
     /// The far end hung up.
-    pub by_far_end: bool,
+    pub(crate) by_far_end: bool,
     /// Channel variables without `variable_`, as they were in the end.
     pub variables: BTreeMap<String, String>,
     /// The file it was recorded to, and when that was closed.

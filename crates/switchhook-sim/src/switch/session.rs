@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::announce::{
+use super::channel::{CallState, Cause, Channel, Leg, State, micros};
+use super::emit_events::{
     ANSWER, EARLY_MEDIA, EXECUTE, EXECUTE_COMPLETE, Extra, HANGUP_COMPLETE, PARK, STATE, UNPARK,
 };
-use super::channel::{CallState, Cause, Channel, Leg, State, micros};
 use super::media::Sound;
 use super::text::{atoi, expand};
 use super::wire::Command;

@@ -182,13 +182,13 @@ pub struct Traffic {
     /// so on a loopback socket, unless it is larger than a socket buffer.
     pub writes: usize,
     /// Times that the peer wrote again after it had every reply to what it wrote before.
-    pub round_trips: usize,
+    pub(crate) round_trips: usize,
     /// Commands read.
     pub commands: usize,
     /// Bytes read.
     pub bytes: usize,
     /// When each piece arrived, the first of them 64.
-    pub arrivals: Vec<Instant>,
+    pub(crate) arrivals: Vec<Instant>,
 }
 
 /// A connection to the peer, counted.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::{Driver, Options, Role, Store, StoreError};
+use super::{Driver, Role, Store, StoreError, StoreOptions};
 pub(super) use rows::{Cell, FREE_LEASES, HOLDS_SOMETHING, TABLES, Table};
 pub(super) use sqlite::{insert, rows};
 
@@ -36,7 +36,7 @@ impl Store {
         match &*self.driver {
             Driver::Sqlite(db) => db.back_up(&part).await?,
             Driver::Postgres(db) => {
-                let options = Options::new(url_of(&part, to)?, Role::Serve);
+                let options = StoreOptions::new(url_of(&part, to)?, Role::Serve);
                 Store::open(options).await?.close().await;
                 let mut file = open(&part, to).await?;
                 db.back_up(&mut file).await?;
@@ -68,7 +68,7 @@ impl Store {
             .await;
         is_ours.map_err(|error| copy(from, format!("it is no copy of a store: {error}")))?;
         drop(file);
-        let options = Options::new(url_of(&part, from)?, Role::Serve);
+        let options = StoreOptions::new(url_of(&part, from)?, Role::Serve);
         let opened = Store::open(options).await;
         opened.map_err(|error| copy(from, error))?.close().await;
         let mut file = open(&part, from).await?;

@@ -15,7 +15,7 @@ pub(crate) const FREE_LEASES: [&str; 2] = [
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ColumnKind {
     Text,
     Number,
     Bytes,
@@ -39,12 +39,12 @@ impl<D: Database, T: Type<D> + for<'r> Decode<'r, D>> Value<D> for T {}
 /// A table, and the order of its rows.
 pub(crate) struct Table {
     pub(crate) name: &'static str,
-    pub(crate) columns: &'static [(&'static str, Kind)],
+    pub(crate) columns: &'static [(&'static str, ColumnKind)],
     /// PostgreSQL counts its rows.
     pub(crate) counted: bool,
 }
 
-use Kind::{Bytes, Number, Text, Truth};
+use ColumnKind::{Bytes, Number, Text, Truth};
 
 /// Each after those that it refers to.
 pub(crate) const TABLES: [Table; 10] = [
@@ -202,17 +202,17 @@ impl Table {
     {
         let cells = self.columns.iter().map(|(name, kind)| {
             Ok(match kind {
-                Kind::Text => Cell::Text(row.try_get(*name)?),
-                Kind::Number => Cell::Number(row.try_get(*name)?),
-                Kind::Bytes => Cell::Bytes(row.try_get(*name)?),
-                Kind::Truth => Cell::Truth(row.try_get(*name)?),
+                ColumnKind::Text => Cell::Text(row.try_get(*name)?),
+                ColumnKind::Number => Cell::Number(row.try_get(*name)?),
+                ColumnKind::Bytes => Cell::Bytes(row.try_get(*name)?),
+                ColumnKind::Truth => Cell::Truth(row.try_get(*name)?),
             })
         });
         cells.collect()
     }
 
     /// The columns' places in a statement, as the database writes the n-th.
-    pub(crate) fn places(&self, write: impl Fn(usize, Kind) -> String) -> String {
+    pub(crate) fn places(&self, write: impl Fn(usize, ColumnKind) -> String) -> String {
         let kinds = self.columns.iter().enumerate();
         let places: Vec<String> = kinds.map(|(n, (_, kind))| write(n + 1, *kind)).collect();
         places.join(", ")

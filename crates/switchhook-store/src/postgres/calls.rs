@@ -10,7 +10,7 @@ use super::channels;
 use super::claims::insert;
 use super::sql::{sql, text, texts};
 use super::unpublished;
-use crate::model::{CallSummary, FinishedCall, StoredLeg};
+use crate::model::{CallSummary, FinishedCallRecord, StoredLeg};
 use crate::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 use crate::{StoreError, new_id};
 
@@ -114,7 +114,7 @@ impl Write<PgConnection> for Finish {
 
 /// The legs go, and what widgets kept of them becomes the call's: one may have run on a
 /// leg that is not the call's first.
-async fn take_legs(db: &mut PgConnection, call: &FinishedCall) -> Result<(), sqlx::Error> {
+async fn take_legs(db: &mut PgConnection, call: &FinishedCallRecord) -> Result<(), sqlx::Error> {
     sql(
         "WITH gone AS (DELETE FROM leg WHERE switch = $1 AND leg_uuid = ANY($2))
          UPDATE response SET call_uuid = $3 WHERE channel_uuid = ANY($2) AND call_uuid <> $3",
@@ -129,7 +129,7 @@ async fn take_legs(db: &mut PgConnection, call: &FinishedCall) -> Result<(), sql
 
 async fn insert_summary(
     db: &mut PgConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
     summary: &CallSummary,
 ) -> Result<(), sqlx::Error> {
     sql(

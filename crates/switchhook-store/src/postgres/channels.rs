@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use super::Postgres;
 use super::sql::{scalar, sql, text, texts};
 use crate::StoreError;
-use crate::model::{Ended, FinishedCall, FinishedChannel};
+use crate::model::{Ended, FinishedCallRecord, FinishedChannel};
 use crate::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
@@ -21,7 +21,7 @@ const TIDY_EVERY: i64 = 64;
 /// Notes the call's channels, in the transaction that ends it; how many are new.
 pub(super) async fn finish(
     db: &mut PgConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
     now_ms: i64,
 ) -> Result<usize, sqlx::Error> {
     let created: Vec<Option<i64>> = call.channels.iter().map(|one| one.created_us).collect();

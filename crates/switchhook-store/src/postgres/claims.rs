@@ -8,7 +8,9 @@ use sqlx::postgres::{PgConnection, PgRow};
 
 use super::sql::{scalar, sql, text};
 use crate::clock::{between, millis};
-use crate::model::{ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Settled, Want};
+use crate::model::{
+    ATTEMPTS_KEPT, Claimed, Content, DeliveryKind, Lease, NewDocument, Settled, Want,
+};
 use crate::ops::{CHUNK, Claim, Pause, PullForward, PutRequest, Release, Resume, Settle, Write};
 
 /// Inserts what is to be sent as `webhook_id`, due now; whether it is new. It is not when this
@@ -44,8 +46,8 @@ pub(super) async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
-pub(super) fn kind(row: &PgRow) -> Result<Kind, sqlx::Error> {
-    Ok(Kind::named(row.try_get("kind")?))
+pub(super) fn kind(row: &PgRow) -> Result<DeliveryKind, sqlx::Error> {
+    Ok(DeliveryKind::named(row.try_get("kind")?))
 }
 
 pub(super) fn content(row: &PgRow) -> Result<Content, sqlx::Error> {

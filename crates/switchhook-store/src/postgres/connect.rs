@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokio::time::timeout;
 
-use crate::{Clock, Options, StoreError};
+use crate::{Clock, StoreError, StoreOptions};
 
 /// From the connection to the server's first word that it is ready.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
@@ -41,7 +41,7 @@ pub(crate) fn check_url(url: &str) -> Result<(), String> {
 }
 
 /// Reads the URL.
-pub(super) fn location(options: &Options) -> Result<Location, StoreError> {
+pub(super) fn location(options: &StoreOptions) -> Result<Location, StoreError> {
     let refuse = |why: String| StoreError::Url {
         // Without what is between the scheme and the host, which may be a password.
         url: "postgres://…".into(),

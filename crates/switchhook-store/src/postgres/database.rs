@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 use super::calls::put_legs;
 use super::connect::Location;
-use super::door::Door;
+use super::schema_gate::SchemaGate;
 use super::sql::{sql, text};
 use crate::clock::millis;
 use crate::model::StoredLeg;
@@ -28,12 +28,12 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Where it is, and how long a transaction waits for another.
 pub(super) struct Database {
-    door: Arc<Door>,
+    door: Arc<SchemaGate>,
     patience: Duration,
 }
 
 impl Database {
-    pub(super) const fn new(door: Arc<Door>, patience: Duration) -> Self {
+    pub(super) const fn new(door: Arc<SchemaGate>, patience: Duration) -> Self {
         Self { door, patience }
     }
 

@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnection;
 use super::Postgres;
 use super::sql::{sql, text, texts};
 use crate::StoreError;
-use crate::caller::{Suspect, SuspectCall};
+use crate::caller::{CandidateCall, CandidateRow};
 use crate::ops::{Forget, Write};
 
 /// A table's ids that go.
@@ -34,14 +34,14 @@ impl Write<PgConnection> for Forget {
 
 impl Postgres {
     /// Calls with the clue in a number or the story.
-    pub(crate) async fn suspect_calls(&self, clue: &str) -> Result<Vec<SuspectCall>, StoreError> {
+    pub(crate) async fn suspect_calls(&self, clue: &str) -> Result<Vec<CandidateCall>, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql(
                 "SELECT id, call_uuid, started_ms, caller, called, story FROM call
                  WHERE strpos(caller || ' ' || called || ' ' || story, $1) > 0 ORDER BY id",
             )
             .bind(text(clue))
-            .try_map(|row| SuspectCall::from_row(&row))
+            .try_map(|row| CandidateCall::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -54,12 +54,12 @@ impl Postgres {
         statement: &'static str,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.read(async |db: &mut PgConnection| {
             sql(statement)
                 .bind(text(clue))
                 .bind(texts(uuids.iter().map(String::as_str)))
-                .try_map(|row| Suspect::from_row(&row))
+                .try_map(|row| CandidateRow::from_row(&row))
                 .fetch_all(db)
                 .await
         })
@@ -71,7 +71,7 @@ impl Postgres {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(variables, 'UTF8') AS text
              FROM response WHERE strpos(variables, $1) > 0
@@ -87,7 +87,7 @@ impl Postgres {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, state, call_uuid AS channel,
                     convert_to(coalesce(url, '') || ' ' || headers || ' ', 'UTF8') || body AS text
@@ -105,7 +105,7 @@ impl Postgres {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, NULL::text AS state, call_uuid AS channel, convert_to(json, 'UTF8') AS text
              FROM unpublished WHERE strpos(json, $1) > 0 OR call_uuid = ANY($2)",

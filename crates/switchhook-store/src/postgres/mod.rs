@@ -5,21 +5,21 @@
 //! transaction and has no name, locks end with their transaction, and nothing listens:
 //! what another instance inserted or freed is seen within the outbox's second.
 
+mod backup;
 mod calls;
 mod channels;
 mod claims;
 mod connect;
-mod copies;
 mod database;
-mod door;
 mod examine;
 mod forget;
 mod migrate;
 mod operator;
 mod prune;
+mod recent_calls;
 mod report;
+mod schema_gate;
 mod sql;
-mod told;
 mod unpublished;
 
 use std::sync::Arc;
@@ -31,10 +31,10 @@ use tokio::sync::{Mutex, Semaphore, watch};
 
 use super::ops::Write;
 use super::writer::Handle;
-use super::{Clock, Options, Role, StoreError};
+use super::{Clock, Role, StoreError, StoreOptions};
 use connect::Location;
 use database::Database;
-use door::Door;
+use schema_gate::SchemaGate;
 use switchhook_core::health::Health;
 
 pub(super) use connect::{check_url, is_url};
@@ -48,7 +48,7 @@ const READ_DEADLINE: Duration = Duration::from_secs(60);
 /// An open PostgreSQL store.
 #[derive(Debug)]
 pub(super) struct Postgres {
-    door: Arc<Door>,
+    door: Arc<SchemaGate>,
     clock: Clock,
     readers: Semaphore,
     idle: Mutex<Option<PgConnection>>,
@@ -58,9 +58,9 @@ pub(super) struct Postgres {
 impl Postgres {
     /// Connects, brings the tables up to date (`Role::Serve`) and starts the writer. A
     /// service does not wait for a server that is away: its writer goes on trying.
-    pub(super) async fn open(options: &Options) -> Result<Self, StoreError> {
+    pub(super) async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let _held = options.clock.hold_still();
-        let door = Arc::new(Door::new(connect::location(options)?, options));
+        let door = Arc::new(SchemaGate::new(connect::location(options)?, options));
         let connection = match door.open().await {
             Err(error) if !waits_for(options.role, &error) => return Err(error),
             connection => connection,

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::claims::insert;
 use super::{Sqlite, channels, unpublished};
-use crate::model::{CallSummary, FinishedCall, StoredLeg};
+use crate::model::{CallSummary, FinishedCallRecord, StoredLeg};
 use crate::ops::{Finish, KeepResponse, PutLeg, RemoveLegs, Write};
 use crate::{StoreError, new_id};
 
@@ -75,7 +75,7 @@ impl Write<SqliteConnection> for Finish {
 
 async fn insert_summary(
     db: &mut SqliteConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
     summary: &CallSummary,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -107,7 +107,7 @@ async fn insert_summary(
 /// A widget may have run on a leg that is not the call's first.
 async fn adopt_responses(
     db: &mut SqliteConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
 ) -> Result<(), sqlx::Error> {
     for leg in &call.legs {
         sqlx::query("UPDATE response SET call_uuid = ? WHERE channel_uuid = ? AND call_uuid <> ?")

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::Sqlite;
 use crate::StoreError;
-use crate::model::{FinishedCall, FinishedChannel};
+use crate::model::{FinishedCallRecord, FinishedChannel};
 use crate::ops::{PutCdrRead, PutSwitch, Write};
 
 /// Channels of finished calls are remembered for an hour …
@@ -18,7 +18,7 @@ const TIDY_EVERY: i64 = 64;
 /// Notes the call's channels, in the transaction that ends it.
 pub(super) async fn finish(
     db: &mut SqliteConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     for channel in &call.channels {

@@ -7,7 +7,9 @@ use sqlx::Row as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use crate::clock::{between, millis};
-use crate::model::{ATTEMPTS_KEPT, Claimed, Content, Kind, Lease, NewDocument, Settled, Want};
+use crate::model::{
+    ATTEMPTS_KEPT, Claimed, Content, DeliveryKind, Lease, NewDocument, Settled, Want,
+};
 use crate::ops::{
     CHUNK, Claim, Operation, Pause, PullForward, PutRequest, Release, Resume, Settle, Write,
 };
@@ -45,8 +47,8 @@ pub(super) async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
-pub(super) fn kind(row: &SqliteRow) -> Result<Kind, sqlx::Error> {
-    Ok(Kind::named(row.try_get("kind")?))
+pub(super) fn kind(row: &SqliteRow) -> Result<DeliveryKind, sqlx::Error> {
+    Ok(DeliveryKind::named(row.try_get("kind")?))
 }
 
 pub(super) fn content(row: &SqliteRow) -> Result<Content, sqlx::Error> {

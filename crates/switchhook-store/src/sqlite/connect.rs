@@ -8,7 +8,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use crate::migrations::SQLITE as MIGRATOR;
-use crate::{Options, Role, StoreError};
+use crate::{Role, StoreError, StoreOptions};
 
 /// SQLite's default page size.
 const PAGE_BYTES: u64 = 4096;
@@ -65,7 +65,7 @@ impl Location {
     }
 
     /// Durable against power loss: every commit is synced before it is acknowledged.
-    pub(super) fn write_options(&self, options: &Options) -> SqliteConnectOptions {
+    pub(super) fn write_options(&self, options: &StoreOptions) -> SqliteConnectOptions {
         let base = self
             .base
             .clone()
@@ -81,7 +81,7 @@ impl Location {
         }
     }
 
-    pub(super) fn read_options(&self, options: &Options) -> SqliteConnectOptions {
+    pub(super) fn read_options(&self, options: &StoreOptions) -> SqliteConnectOptions {
         self.base
             .clone()
             .create_if_missing(false)
@@ -91,7 +91,10 @@ impl Location {
 
     /// Opens the file; `serve` makes it when it is not there and brings its
     /// tables up to date, other commands only look whether they fit.
-    pub(super) async fn connect(&self, options: &Options) -> Result<SqliteConnection, StoreError> {
+    pub(super) async fn connect(
+        &self,
+        options: &StoreOptions,
+    ) -> Result<SqliteConnection, StoreError> {
         let create = options.role == Role::Serve;
         if !create && !self.path.exists() {
             return Err(StoreError::NotThere {

@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Sqlite, classify, lock};
 use crate::StoreError;
-use crate::caller::{Scrubbed, Suspect, SuspectCall};
+use crate::caller::{CandidateCall, CandidateRow, Scrubbed};
 use crate::ops::{Forget, Write};
 
 /// A table's ids that go.
@@ -37,14 +37,14 @@ impl Write<SqliteConnection> for Forget {
 
 impl Sqlite {
     /// Calls with the clue in a number or the story.
-    pub(crate) async fn suspect_calls(&self, clue: &str) -> Result<Vec<SuspectCall>, StoreError> {
+    pub(crate) async fn suspect_calls(&self, clue: &str) -> Result<Vec<CandidateCall>, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query(
                 "SELECT id, call_uuid, started_ms, caller, called, story FROM call
                  WHERE instr(caller || ' ' || called || ' ' || story, ?) > 0 ORDER BY id",
             )
             .bind(clue)
-            .try_map(|row| SuspectCall::from_row(&row))
+            .try_map(|row| CandidateCall::from_row(&row))
             .fetch_all(db)
             .await
         })
@@ -57,12 +57,12 @@ impl Sqlite {
         statement: &'static str,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.read(async |db: &mut SqliteConnection| {
             sqlx::query(statement)
                 .bind(clue)
                 .bind(serde_json::json!(uuids).to_string())
-                .try_map(|row| Suspect::from_row(&row))
+                .try_map(|row| CandidateRow::from_row(&row))
                 .fetch_all(db)
                 .await
         })
@@ -74,7 +74,7 @@ impl Sqlite {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, NULL AS state, call_uuid AS channel, CAST(variables AS BLOB) AS text
              FROM response WHERE instr(variables, ?1) > 0
@@ -90,7 +90,7 @@ impl Sqlite {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, state, call_uuid AS channel,
                     CAST(coalesce(url, '') || ' ' || headers || ' ' AS BLOB) || body AS text
@@ -108,7 +108,7 @@ impl Sqlite {
         &self,
         clue: &str,
         uuids: &[String],
-    ) -> Result<Vec<Suspect>, StoreError> {
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         self.suspects(
             "SELECT id, NULL AS state, call_uuid AS channel, CAST(json AS BLOB) AS text
              FROM unpublished WHERE instr(json, ?1) > 0

@@ -1,17 +1,17 @@
 //! The embedded database: one writer that commits for many, readers beside it.
 
+mod backup;
 mod calls;
 mod channels;
 mod claims;
 mod connect;
-mod copies;
 mod database;
 mod forget;
 mod lock;
 mod operator;
 mod prune;
+mod recent_calls;
 mod report;
-mod told;
 mod unpublished;
 
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::ops::Write;
 use super::writer::Handle;
-use super::{Clock, Options, Role, StoreError};
+use super::{Clock, Role, StoreError, StoreOptions};
 use claims::FreeAll;
 use connect::classify;
 use database::Database;
@@ -52,7 +52,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Opens the file, brings its tables up to date (`Role::Serve`) and starts the writer.
-    pub(super) async fn open(options: &Options) -> Result<Self, StoreError> {
+    pub(super) async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let at = connect::location(&options.url)?;
         let lock = match options.role {
             Role::Serve => Some(lock::Lock::take(at.path())?),

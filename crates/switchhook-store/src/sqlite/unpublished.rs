@@ -6,7 +6,7 @@ use sqlx::{FromRow as _, Row as _};
 
 use super::{Sqlite, claims};
 use crate::clock::millis;
-use crate::model::FinishedCall;
+use crate::model::FinishedCallRecord;
 use crate::ops::{ClaimUnpublished, Postpone, Publish, Write};
 use crate::unpublished::Row;
 use crate::{StoreError, new_id};
@@ -14,7 +14,7 @@ use crate::{StoreError, new_id};
 /// Inserts what waits of a call; not of one whose documents are made already.
 pub(super) async fn insert(
     db: &mut SqliteConnection,
-    call: &FinishedCall,
+    call: &FinishedCallRecord,
     now_ms: i64,
 ) -> Result<(), sqlx::Error> {
     let Some(unpublished) = &call.unpublished else {

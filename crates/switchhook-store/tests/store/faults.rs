@@ -13,7 +13,7 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Filter, Options, Role, Settled, Store, StoreError};
+use switchhook_store::{Filter, Role, Settled, Store, StoreError, StoreOptions};
 
 struct Place(tempfile::TempDir);
 
@@ -26,11 +26,11 @@ impl Place {
         self.0.path().join("store.db")
     }
 
-    fn options(&self, role: Role) -> Options {
+    fn options(&self, role: Role) -> StoreOptions {
         let url = format!("sqlite:{}", self.path().display());
-        Options {
+        StoreOptions {
             busy_timeout: Duration::from_millis(50),
-            ..Options::new(url, role)
+            ..StoreOptions::new(url, role)
         }
     }
 
@@ -108,7 +108,7 @@ async fn urls_that_are_no_durable_store_are_refused_with_an_example() {
         "mysql://x/y",
         "store.db?x=1",
     ] {
-        let refused = Store::open(Options::new(url, Role::Serve)).await;
+        let refused = Store::open(StoreOptions::new(url, Role::Serve)).await;
         let error = refused.expect_err(url);
         assert!(matches!(error, StoreError::Url { .. }), "{url}: {error}");
         assert!(error.to_string().contains("sqlite:switchhook.db"));
@@ -119,7 +119,7 @@ async fn urls_that_are_no_durable_store_are_refused_with_an_example() {
 async fn a_folder_that_is_not_there_is_named() {
     let place = Place::new();
     let url = format!("sqlite:{}/none/store.db", place.0.path().display());
-    let error = Store::open(Options::new(url, Role::Serve))
+    let error = Store::open(StoreOptions::new(url, Role::Serve))
         .await
         .expect_err("refused");
     assert!(matches!(error, StoreError::Disk { .. }), "{error}");
@@ -175,7 +175,7 @@ async fn a_locked_file_is_said_and_the_store_recovers_by_itself() {
 #[tokio::test]
 async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
     let place = Place::new();
-    let options = Options {
+    let options = StoreOptions {
         max_bytes: Some(512 * 1024),
         ..place.options(Role::Serve)
     };
@@ -213,7 +213,7 @@ async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
 #[tokio::test]
 async fn one_write_that_does_not_fit_does_not_take_the_others_with_it() {
     let place = Place::new();
-    let options = Options {
+    let options = StoreOptions {
         max_bytes: Some(512 * 1024),
         ..place.options(Role::Serve)
     };

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Options, Role, Settled, State, Store};
+use switchhook_store::{Role, Settled, State, Store, StoreOptions};
 
 /// Where in a call's life the service dies.
 const POINTS: [&str; 6] = [
@@ -38,12 +38,12 @@ const POINT: &str = "SWITCHHOOK_TEST_KILL_POINT";
 
 async fn open(folder: &Path) -> Store {
     let url = format!("sqlite:{}", folder.join("store.db").display());
-    Store::open(Options::new(url, Role::Serve))
+    Store::open(StoreOptions::new(url, Role::Serve))
         .await
         .expect("opened")
 }
 
-fn call() -> switchhook_store::FinishedCall {
+fn call() -> switchhook_store::FinishedCallRecord {
     finished("a", &["a", "b"], &["completed"])
 }
 

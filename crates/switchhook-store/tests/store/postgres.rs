@@ -14,7 +14,7 @@ use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
 use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
 use switchhook_store::{
-    Clock, NewDocument, Options, Role, Settled, State, Store, StoreError, StoredLeg, new_id,
+    Clock, NewDocument, Role, Settled, State, Store, StoreError, StoreOptions, StoredLeg, new_id,
 };
 
 /// A database of one test.
@@ -32,9 +32,9 @@ impl OwnDatabase {
 
 impl Factory for OwnDatabase {
     async fn open(&self, role: Role, clock: Clock) -> Store {
-        let options = Options {
+        let options = StoreOptions {
             clock,
-            ..Options::new(self.0.url(), role)
+            ..StoreOptions::new(self.0.url(), role)
         };
         Store::open(options).await.expect("opened")
     }
@@ -69,9 +69,9 @@ struct SqliteFile(tempfile::TempDir);
 impl Factory for SqliteFile {
     async fn open(&self, role: Role, clock: Clock) -> Store {
         let url = format!("sqlite:{}", self.0.path().join("store.db").display());
-        let options = Options {
+        let options = StoreOptions {
             clock,
-            ..Options::new(url, role)
+            ..StoreOptions::new(url, role)
         };
         Store::open(options).await.expect("opened")
     }
@@ -99,9 +99,9 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
         return;
     };
     let at = async |place: &str| {
-        let options = Options {
+        let options = StoreOptions {
             place: Some(place.into()),
-            ..Options::new(database.0.url(), Role::Serve)
+            ..StoreOptions::new(database.0.url(), Role::Serve)
         };
         Store::open(options).await.expect("opened")
     };
@@ -145,7 +145,7 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
 async fn behind(database: &OwnDatabase) -> (Lossy, Store) {
     let server = postgres::shared().expect("a server").address();
     let lossy = Lossy::before(server).await;
-    let options = Options::new(lossy.url_of(&database.0.name), Role::Serve);
+    let options = StoreOptions::new(lossy.url_of(&database.0.name), Role::Serve);
     let store = Store::open(options).await.expect("opened");
     (lossy, store)
 }
@@ -298,7 +298,8 @@ async fn everything_works_through_a_pooler_in_transaction_mode() {
     let Some(pooler) = Pooler::start(server, 2) else {
         return;
     };
-    let opened = (0..4).map(|_| Store::open(Options::new(pooler.url_of(&database.0), Role::Serve)));
+    let opened =
+        (0..4).map(|_| Store::open(StoreOptions::new(pooler.url_of(&database.0), Role::Serve)));
     let stores: Vec<Store> = futures_util::future::join_all(opened)
         .await
         .into_iter()
@@ -334,7 +335,7 @@ async fn a_server_that_is_gone_is_said_and_the_store_recovers_by_itself() {
         return;
     };
     let database = server.database();
-    let store = Store::open(Options::new(database.url(), Role::Serve))
+    let store = Store::open(StoreOptions::new(database.url(), Role::Serve))
         .await
         .expect("opened");
     store.put_leg(leg("a", "a")).await.expect("stored");
@@ -366,7 +367,7 @@ async fn a_service_opens_its_store_while_the_server_is_away_and_writes_once_it_i
     };
     let database = server.database();
     server.stop(Stop::Fast);
-    let options = |role| Options::new(database.url(), role);
+    let options = |role| StoreOptions::new(database.url(), role);
     let beside = Store::open(options(Role::Beside)).await;
     assert!(matches!(beside, Err(StoreError::Unreachable { .. })));
     let store = Store::open(options(Role::Serve)).await.expect("opened");
@@ -386,7 +387,7 @@ async fn a_server_that_comes_late_and_does_not_fit_is_told_and_tried_again() {
         return;
     };
     let database = server.database();
-    let options = || Options::new(database.url(), Role::Serve);
+    let options = || StoreOptions::new(database.url(), Role::Serve);
     Store::open(options()).await.expect("opened").close().await;
     database.run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
     server.stop(Stop::Fast);
@@ -443,7 +444,7 @@ async fn tables_of_a_newer_version_are_not_touched() {
     let Some(database) = OwnDatabase::new() else {
         return;
     };
-    let error = Store::open(Options::new(database.0.url(), Role::Beside)).await;
+    let error = Store::open(StoreOptions::new(database.0.url(), Role::Beside)).await;
     let error = error.expect_err("no tables yet");
     assert!(error.to_string().contains("switchhook serve"), "{error}");
     database.serve().await.close().await;
@@ -451,7 +452,7 @@ async fn tables_of_a_newer_version_are_not_touched() {
         .0
         .run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
     for role in [Role::Serve, Role::Beside] {
-        let error = Store::open(Options::new(database.0.url(), role)).await;
+        let error = Store::open(StoreOptions::new(database.0.url(), role)).await;
         let error = error.expect_err("refused");
         assert!(matches!(error, StoreError::Schema { .. }), "{error}");
     }
@@ -473,7 +474,7 @@ async fn what_is_wrong_with_the_url_the_user_or_the_database_is_said_without_the
         (nowhere, Role::Beside, "cannot be reached"),
         (wrong, Role::Serve, "store url"),
     ] {
-        let options = Options::new(&url, role);
+        let options = StoreOptions::new(&url, role);
         assert!(!format!("{options:?}").contains("hunter2"));
         let error = Store::open(options).await.expect_err("refused");
         assert!(error.to_string().contains(said), "{error}");
@@ -490,7 +491,7 @@ async fn a_full_queue_waits_and_is_written_once_the_server_is_back() {
         return;
     };
     let database = server.database();
-    let store = Store::open(Options::new(database.url(), Role::Serve))
+    let store = Store::open(StoreOptions::new(database.url(), Role::Serve))
         .await
         .expect("opened");
     server.stop(Stop::Fast);

@@ -14,7 +14,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use store_suite::Factory;
-use switchhook_store::{CallFilter, Clock, Options, ReportCursor, Role, Store};
+use switchhook_store::{CallFilter, Clock, ReportCursor, Role, Store, StoreOptions};
 
 struct SqliteFile(tempfile::TempDir);
 
@@ -30,9 +30,9 @@ impl SqliteFile {
 
 impl Factory for SqliteFile {
     async fn open(&self, role: Role, clock: Clock) -> Store {
-        let options = Options {
+        let options = StoreOptions {
             clock,
-            ..Options::new(self.url(), role)
+            ..StoreOptions::new(self.url(), role)
         };
         Store::open(options).await.expect("opened")
     }

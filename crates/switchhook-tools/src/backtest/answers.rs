@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::replay::{Difference, again, by_name};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::variables::{FLOW_KEY, Names};
+use switchhook_service::call_control::WebhookTask;
 use switchhook_service::recorder::{Payload, What};
-use switchhook_service::takeover::Widget;
 use switchhook_store::KeptResponse;
 use switchhook_webhook::{Prepared, Webhook};
 
@@ -135,7 +135,7 @@ impl Was {
     }
 
     /// The reason and the mapped values; the sentence only where the reason is another.
-    fn differences(&self, widget: &Widget, outcome: &Outcome) -> Vec<Difference> {
+    fn differences(&self, widget: &WebhookTask, outcome: &Outcome) -> Vec<Difference> {
         let mut all = Vec::new();
         let failure = outcome.verdict.as_ref().err();
         let is = failure.map(|failure| failure.reason.as_str().to_owned());

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::replay::{by_name, request};
-use switchhook_core::call_history::Story;
+use switchhook_core::call_history::CallHistory;
+use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
 use switchhook_service::recorder::{Payload, What};
-use switchhook_service::takeover::Widget;
-use switchhook_store::{Content, ToldCall};
+use switchhook_store::{Content, RecentCall};
 use switchhook_webhook as webhook;
 
 use super::Backtest;
@@ -22,7 +22,7 @@ const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it
 
 impl Backtest<'_> {
     /// Makes the documents of one call anew: `sent` are the webhooks and what was frozen for each.
-    pub fn documents(&mut self, call: &ToldCall, sent: &[(String, Content)]) {
+    pub fn documents(&mut self, call: &RecentCall, sent: &[(String, Content)]) {
         let base = sent
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
@@ -49,8 +49,8 @@ impl Backtest<'_> {
 
     fn document(
         &mut self,
-        call: &ToldCall,
-        widget: &Widget,
+        call: &RecentCall,
+        widget: &WebhookTask,
         name: &str,
         was: &Content,
         document: &Value,
@@ -93,7 +93,7 @@ fn predefined(body: &Bytes) -> Option<(Value, Bytes)> {
     is_one.then(|| (document, body.clone()))
 }
 
-fn headers(call: &ToldCall, document: &Value) -> BTreeMap<String, String> {
+fn headers(call: &RecentCall, document: &Value) -> BTreeMap<String, String> {
     let mut headers = flow_variables(document);
     headers.insert("variable_flow.name".into(), call.summary.flow.clone());
     if !call.summary.account.is_empty() {
@@ -104,9 +104,9 @@ fn headers(call: &ToldCall, document: &Value) -> BTreeMap<String, String> {
 }
 
 /// `call.*` as far as it is kept.
-fn values(call: &ToldCall, document: &Value) -> Value {
+fn values(call: &RecentCall, document: &Value) -> Value {
     let (summary, first) = (&call.summary, &document["callDetails"][0]);
-    let story: Story = serde_json::from_str(&call.story).unwrap_or_default();
+    let story: CallHistory = serde_json::from_str(&call.story).unwrap_or_default();
     let leg = story.legs.first();
     let start = story.legs.iter().filter_map(|leg| leg.created_us).min();
     let end = story.legs.iter().filter_map(|leg| leg.ended_us).max();

@@ -1,20 +1,20 @@
 //! A changed configuration over the calls that are kept: what would have come of them, and which
 //! paths never found anything. Nothing is sent anywhere.
 //!
-//! * `tapes`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
+//! * `recorded_calls`: recorded calls ([`switchhook_service::recorder`]) are played again, request and switch included.
 //! * `answers`: kept answers (`persist_response`) are judged and mapped anew.
 //! * `documents`: documents that the outbox still has are made anew.
 
 mod answers;
 mod documents;
-mod tapes;
+mod recorded_calls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::replay::Difference;
-use switchhook_service::takeover::Widgets;
+use switchhook_service::call_control::WebhookTasks;
 use switchhook_webhook::Webhook;
 
 /// A path of `response.map`, and how often it found a value of its kind.
@@ -68,7 +68,7 @@ pub struct Changed {
 
 /// What came of all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct BacktestReport {
     /// By webhook.
     pub tested: BTreeMap<String, Tested>,
     /// In the order in which they were tested.
@@ -77,10 +77,10 @@ pub struct Report {
 
 /// Takes kept calls one after the other.
 pub struct Backtest<'w> {
-    widgets: &'w Widgets,
+    widgets: &'w WebhookTasks,
     /// Webhooks that are tested; empty: all.
     only: Vec<String>,
-    report: Report,
+    report: BacktestReport,
     /// Calls and webhooks that a recording has told of: their kept answers are the same again.
     told: BTreeSet<(String, String)>,
 }
@@ -88,18 +88,18 @@ pub struct Backtest<'w> {
 impl<'w> Backtest<'w> {
     /// With what the changed configuration says; `only` those webhooks, or all when it is empty.
     #[must_use]
-    pub fn new(widgets: &'w Widgets, only: Vec<String>) -> Self {
+    pub fn new(widgets: &'w WebhookTasks, only: Vec<String>) -> Self {
         Self {
             widgets,
             only,
-            report: Report::default(),
+            report: BacktestReport::default(),
             told: BTreeSet::new(),
         }
     }
 
     /// What came of all.
     #[must_use]
-    pub fn finish(self) -> Report {
+    pub fn finish(self) -> BacktestReport {
         self.report
     }
 

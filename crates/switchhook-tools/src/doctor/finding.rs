@@ -106,14 +106,14 @@ fn plain(text: &str) -> String {
 
 /// Everything that was found, grouped by subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Report {
+pub struct DoctorReport {
     /// Nothing is a fault.
     pub ok: bool,
     /// In the order of the configuration.
     pub findings: Vec<Finding>,
 }
 
-impl Report {
+impl DoctorReport {
     pub(super) fn new(findings: Vec<Finding>) -> Self {
         let is_fault = |finding: &Finding| finding.level == Level::Fault;
         Self {
@@ -150,10 +150,10 @@ mod tests {
     fn only_a_fault_is_not_ok() {
         let mut findings = Findings::about("store");
         findings.warn("space", "little", "free some");
-        assert!(Report::new(findings.list()).ok);
+        assert!(DoctorReport::new(findings.list()).ok);
         let mut findings = Findings::about("store");
         findings.fault("store", "none", "make it");
-        let report = Report::new(findings.list());
+        let report = DoctorReport::new(findings.list());
         assert!(!report.ok);
         assert_eq!(report.count(Level::Fault), 1);
     }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Asking has deadlines and changes nothing: the switch gets API commands that read, a
-//! webhook no request, unless [`Options::ask`]; a target of uploads an object that is deleted
+//! webhook no request, unless [`DoctorOptions::ask`]; a target of uploads an object that is deleted
 //! again. Judging is a pure function of the answers.
 
 mod dialplan;
@@ -32,21 +32,21 @@ use futures_util::stream;
 
 use eslclient::Limits;
 use switchhook_core::secret::Secret;
-use switchhook_service::takeover::{HoldMusic, Widgets};
-use switchhook_webhook::options::Kind;
+use switchhook_service::call_control::{HoldMusic, WebhookTasks};
+use switchhook_webhook::options::ValueKind;
 
-pub use finding::{Finding, Level, Report};
+pub use finding::{DoctorReport, Finding, Level};
 pub use recordings::Recordings;
 
 /// Switches, and webhooks, that are asked at once.
 const AT_ONCE: usize = 16;
 
 /// What is to be looked at.
-pub struct Options {
+pub struct DoctorOptions {
     /// The switches.
     pub switches: Vec<Switch>,
     /// The webhooks and the client that asks them.
-    pub widgets: Widgets,
+    pub widgets: WebhookTasks,
     /// What the answers are compared with.
     pub plan: Plan,
     /// Where the service tells its health.
@@ -54,7 +54,7 @@ pub struct Options {
     /// The recordings that are published.
     pub recordings: Option<Recordings>,
     /// The store, to be opened beside a service.
-    pub store: switchhook_store::Options,
+    pub store: switchhook_store::StoreOptions,
     /// Send each webhook a HEAD request.
     pub ask: bool,
     /// For one switch, or one webhook.
@@ -94,8 +94,8 @@ pub struct Plan {
     /// The contexts that routes name in full.
     pub contexts: BTreeSet<String>,
     /// The variables that answers are written to, by full name, with what they are made
-    /// of; [`Kind::Text`] where one webhook of several writes text.
-    pub values: BTreeMap<String, Kind>,
+    /// of; [`ValueKind::Text`] where one webhook of several writes text.
+    pub values: BTreeMap<String, ValueKind>,
     /// The recordings that are published, as far as the switch is to know them.
     pub recordings: Option<Recorded>,
 }
@@ -132,7 +132,7 @@ impl Recorded {
 }
 
 /// Looks at everything at once; ends within the deadline and a little.
-pub async fn examine(options: &Options) -> Report {
+pub async fn examine(options: &DoctorOptions) -> DoctorReport {
     let recordings = async {
         match &options.recordings {
             Some(recordings) => recordings::examine(recordings, options.deadline).await,
@@ -147,10 +147,10 @@ pub async fn examine(options: &Options) -> Report {
         service::examine(options.http, options.deadline),
     )
     .await;
-    Report::new([switches, webhooks, recordings, store, service].concat())
+    DoctorReport::new([switches, webhooks, recordings, store, service].concat())
 }
 
-async fn switches(options: &Options) -> Vec<finding::Finding> {
+async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {
     if options.switches.is_empty() {
         return switch::none(options.plan.posts);
     }
@@ -160,7 +160,7 @@ async fn switches(options: &Options) -> Vec<finding::Finding> {
     examined.collect::<Vec<_>>().await.concat()
 }
 
-async fn webhooks(options: &Options) -> Vec<finding::Finding> {
+async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
     let mut names: Vec<_> = options.widgets.by_name.iter().collect();
     names.sort_by_key(|(name, _)| *name);
     let client = &options.widgets.client;

@@ -10,7 +10,7 @@ use switchhook_webhook::client_builder;
 
 /// What `/readyz` did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+enum ReadyzReply {
     Status(u16),
     Nothing,
 }
@@ -22,7 +22,7 @@ pub(super) async fn examine(http: SocketAddr, within: Duration) -> Vec<Finding> 
         let place = reachable(http);
         let heard = ask(place, "readyz", within).await;
         judge(place, heard.0, &mut findings);
-        if heard.0 != Heard::Nothing {
+        if heard.0 != ReadyzReply::Nothing {
             resting(&ask(place, "metrics", within).await.1, &mut findings);
         }
     }
@@ -40,18 +40,18 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// What a page did, and its text.
-async fn ask(place: SocketAddr, page: &str, within: Duration) -> (Heard, String) {
+async fn ask(place: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
     let builder = client_builder().ok();
     let client = builder.and_then(|builder| builder.no_proxy().timeout(within).build().ok());
     let Some(client) = client else {
-        return (Heard::Nothing, String::new());
+        return (ReadyzReply::Nothing, String::new());
     };
     match client.get(format!("http://{place}/{page}")).send().await {
         Ok(response) => {
-            let heard = Heard::Status(response.status().as_u16());
+            let heard = ReadyzReply::Status(response.status().as_u16());
             (heard, response.text().await.unwrap_or_default())
         }
-        Err(_) => (Heard::Nothing, String::new()),
+        Err(_) => (ReadyzReply::Nothing, String::new()),
     }
 }
 
@@ -59,7 +59,7 @@ async fn ask(place: SocketAddr, page: &str, within: Duration) -> (Heard, String)
 fn resting(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
     let resting = figures
-        .of(metric_names::RESTING)
+        .of(metric_names::CIRCUIT_OPEN)
         .filter(|sample| sample.value > 0.0);
     for webhook in resting.filter_map(|sample| sample.label("webhook")) {
         let what = format!(
@@ -71,10 +71,12 @@ fn resting(metrics: &str, findings: &mut Findings) {
     }
 }
 
-fn judge(place: SocketAddr, heard: Heard, findings: &mut Findings) {
+fn judge(place: SocketAddr, heard: ReadyzReply, findings: &mut Findings) {
     match heard {
-        Heard::Status(200) => findings.ok("running", format!("it runs and is ready ({place})")),
-        Heard::Status(503) => {
+        ReadyzReply::Status(200) => {
+            findings.ok("running", format!("it runs and is ready ({place})"))
+        }
+        ReadyzReply::Status(503) => {
             let what = "it runs and cannot serve calls";
             findings.fault(
                 "running",
@@ -82,11 +84,11 @@ fn judge(place: SocketAddr, heard: Heard, findings: &mut Findings) {
                 &format!("http://{place}/readyz says which part, and why"),
             );
         }
-        Heard::Status(status) => {
+        ReadyzReply::Status(status) => {
             let what = format!("who answers at {place} is no switchhook ({status})");
             findings.warn("running", what, "give [listen] http a port of its own");
         }
-        Heard::Nothing => {
+        ReadyzReply::Nothing => {
             let what = format!("it does not run here (nobody answers at {place})");
             findings.note(
                 "running",
@@ -109,15 +111,15 @@ mod tests {
             judge("127.0.0.1:1".parse().unwrap(), heard, &mut findings);
             findings.list()[0].level
         };
-        assert_eq!(level(Heard::Status(200)), Level::Ok);
-        assert_eq!(level(Heard::Status(503)), Level::Fault);
-        assert_eq!(level(Heard::Status(404)), Level::Warning);
-        assert_eq!(level(Heard::Nothing), Level::Note);
+        assert_eq!(level(ReadyzReply::Status(200)), Level::Ok);
+        assert_eq!(level(ReadyzReply::Status(503)), Level::Fault);
+        assert_eq!(level(ReadyzReply::Status(404)), Level::Warning);
+        assert_eq!(level(ReadyzReply::Nothing), Level::Note);
     }
 
     #[test]
     fn a_webhook_that_rests_is_named_and_no_other() {
-        let name = metric_names::RESTING;
+        let name = metric_names::CIRCUIT_OPEN;
         let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
         let mut findings = Findings::about("service");
         resting(&metrics, &mut findings);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Findings};
 use super::server;
-use switchhook_store::{Clock, Options, Store, StoreError};
+use switchhook_store::{Clock, Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
 /// Below it the next busy day may fill the disk.
@@ -12,7 +12,7 @@ const LITTLE: u64 = 1024 * MIB;
 /// Below it the write-ahead log alone may fill it.
 const TOO_LITTLE: u64 = 128 * MIB;
 
-pub(super) async fn examine(options: &Options) -> Vec<Finding> {
+pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
     match Store::open(options.clone()).await {
         Ok(store) => {
@@ -161,14 +161,14 @@ mod tests {
     async fn a_store_that_serve_has_not_made_yet_is_no_fault() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("x.db").display());
-        let found = examine(&Options::new(&url, Role::Beside)).await;
+        let found = examine(&StoreOptions::new(&url, Role::Beside)).await;
         assert_eq!(found[0].level, Level::Note, "{found:?}");
         std::fs::write(
             folder.path().join("x.db"),
             "not a database, and long enough",
         )
         .unwrap();
-        let found = examine(&Options::new(&url, Role::Beside)).await;
+        let found = examine(&StoreOptions::new(&url, Role::Beside)).await;
         assert_eq!(found[0].level, Level::Fault, "{found:?}");
         assert!(found[0].cure.is_some());
     }

@@ -8,8 +8,8 @@ use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
+use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_service::recorder::{Code, What};
-use switchhook_service::takeover::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
 
 /// What was asked last.

@@ -51,7 +51,7 @@ fn note(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<S
 type Named = BTreeMap<String, String>;
 
 /// Names that only one has, and values that differ.
-pub fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
+pub(crate) fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
     for (name, value) in was {
         note(all, name, Some(value.clone()), is.get(name).cloned());
     }
@@ -84,7 +84,7 @@ fn end(what: &What) -> [Option<String>; 3] {
 
 /// The parts of a request, or of a question to Rust code, by name.
 #[must_use]
-pub fn request(what: &What) -> Named {
+pub(crate) fn request(what: &What) -> Named {
     if let What::Question(json) = what {
         return question(&json.0);
     }

@@ -2,7 +2,7 @@
 //! nothing outside: the switch and the webhook say what they said, in virtual time.
 //!
 //! ```text
-//! file -> Recording -> play: switch (a stream) + webhook (a script) -> Takeover -> Differences
+//! file -> Recording -> play: switch (a stream) + webhook (a script) -> CallControl -> Differences
 //! ```
 
 mod answers;
@@ -18,12 +18,13 @@ use futures_util::future::BoxFuture;
 use tokio::io::DuplexStream;
 use tokio::time::{Instant, sleep_until};
 
+use switchhook_service::call_control::{
+    BackgroundRequest, CallControl, CallControlOptions, CallPersistence, KeptAnswer, WebhookTask,
+    WebhookTasks,
+};
 use switchhook_service::config::Config;
 use switchhook_service::recorder::What;
 use switchhook_service::service;
-use switchhook_service::takeover::{
-    Aftermath, Background, Kept, Options, Takeover, Widget, Widgets,
-};
 use switchhook_webhook::breakers::Breakers;
 
 use answers::{Answers, Asked, note};
@@ -85,7 +86,7 @@ pub fn play(recording: &Recording, config: Option<&Config>) -> Result<Played, No
 ///
 /// # Errors
 /// [`NoReplay`].
-pub fn play_with(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
+pub(crate) fn play_with(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -93,7 +94,7 @@ pub fn play_with(recording: &Recording, widgets: &Widgets) -> Result<Played, NoR
     runtime.block_on(run(recording, widgets))
 }
 
-async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoReplay> {
+async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, NoReplay> {
     let began = Instant::now();
     let times = recording.times();
     let asked = Arc::default();
@@ -106,27 +107,27 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
     let mut by_name = widgets.by_name.clone();
     if recording.header.code.is_some() {
         let (name, own) = (&recording.header.webhook, Arc::<Answers>::clone(&script));
-        let widget = Widget::answered_by(name, own, widgets.so_far.clone());
+        let widget = WebhookTask::answered_by(name, own, widgets.so_far.clone());
         let widget = widget.map_err(|error| NoReplay::NoCall(error.to_string()))?;
         by_name.insert(name.clone(), Arc::new(widget));
     }
-    let widgets = Widgets {
+    let widgets = WebhookTasks {
         client: widgets.client.clone().scripted(script),
         by_name,
         tenants: Arc::clone(&widgets.tenants),
         settings: widgets.settings.clone(),
         so_far: widgets.so_far.clone(),
     };
-    let options = Options {
+    let options = CallControlOptions {
         music_after: recording.music_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // That others had every place is told by the reason alone.
         calls_on_hold: usize::from(!recording.found_no_room()),
         breakers: Arc::new(breakers(recording)),
-        ..Options::default()
+        ..CallControlOptions::default()
     };
-    let aftermath = Arc::new(Nowhere(Arc::clone(&asked)));
-    let takeover = Arc::new(Takeover::new(options, widgets, aftermath));
+    let persistence = Arc::new(Nowhere(Arc::clone(&asked)));
+    let call_control = Arc::new(CallControl::new(options, widgets, persistence));
     let (ours, theirs) = tokio::io::duplex(PIPE);
     let script = recording.switch(&times);
     let switch = tokio::spawn(switch::play(theirs, script, began));
@@ -135,11 +136,11 @@ async fn run(recording: &Recording, widgets: &Widgets) -> Result<Played, NoRepla
             Some(at) => sleep_until(began + at).await,
             None => std::future::pending().await,
         }
-        takeover.release_all();
+        call_control.release_all();
         std::future::pending::<()>().await;
     };
     let end = tokio::select! {
-        end = taken(&takeover, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
+        end = taken(&call_control, ours, recording.header.parked) => end.map_err(NoReplay::NoCall)?,
         () = stopping => return Err(NoReplay::NoCall("it does not end".into())),
     };
     let said = switch.await.unwrap_or_default();
@@ -157,23 +158,27 @@ fn breakers(recording: &Recording) -> Breakers {
     found.map_or_else(Breakers::default, Breakers::refusing)
 }
 
-async fn taken(takeover: &Arc<Takeover>, ours: DuplexStream, parked: bool) -> Result<What, String> {
+async fn taken(
+    call_control: &Arc<CallControl>,
+    ours: DuplexStream,
+    parked: bool,
+) -> Result<What, String> {
     match parked {
-        true => Arc::clone(takeover).play_parked(ours).await,
-        false => takeover.play(ours).await,
+        true => Arc::clone(call_control).play_parked(ours).await,
+        false => call_control.play(ours).await,
     }
 }
 
 /// Keeps nothing.
 struct Nowhere(Asked);
 
-impl Aftermath for Nowhere {
-    fn send_later(&self, request: Background) -> BoxFuture<'static, Result<(), String>> {
+impl CallPersistence for Nowhere {
+    fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
         note(&self.0, What::request(&request.request));
         std::future::ready(Ok(())).boxed()
     }
 
-    fn keep(&self, _: Kept) -> BoxFuture<'static, Result<(), String>> {
+    fn keep(&self, _: KeptAnswer) -> BoxFuture<'static, Result<(), String>> {
         std::future::ready(Ok(())).boxed()
     }
 }

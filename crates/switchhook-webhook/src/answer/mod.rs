@@ -23,8 +23,8 @@ use std::borrow::Cow;
 use regex::Regex;
 use serde_json_path::JsonPath;
 
-use super::compile::Fault;
-use super::options::{Kind, Mapping, ResponseOptions, ResponseType};
+use super::compile::CompileError;
+use super::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 use switchhook_core::outcome::{Failure, Mapped, Reason};
 use xpath::XPath;
 
@@ -42,7 +42,7 @@ struct Wanted {
     name: String,
     path: String,
     finder: Finder,
-    kind: Kind,
+    kind: ValueKind,
     default: Option<String>,
 }
 
@@ -63,10 +63,10 @@ struct Found {
 
 impl Answer {
     /// Compiles the paths; adds what is wrong to `faults`.
-    pub fn compile(options: &ResponseOptions, faults: &mut Vec<Fault>) -> Self {
+    pub fn compile(options: &ResponseOptions, faults: &mut Vec<CompileError>) -> Self {
         if options.limit == 0 {
-            let cure = "say how many bytes of an answer are read, such as 65536";
-            faults.push(Fault::new("response.limit", "it is 0", cure));
+            let help = "say how many bytes of an answer are read, such as 65536";
+            faults.push(CompileError::new("response.limit", "it is 0", help));
         }
         let map = options.map.iter();
         Self {
@@ -159,15 +159,19 @@ impl Answer {
 }
 
 impl Wanted {
-    fn compile(kind: ResponseType, mapping: &Mapping, faults: &mut Vec<Fault>) -> Option<Self> {
+    fn compile(
+        kind: ResponseType,
+        mapping: &Mapping,
+        faults: &mut Vec<CompileError>,
+    ) -> Option<Self> {
         let key = format!("response.map.{}", mapping.name);
         let default = mapping.default.as_deref();
         // The empty one leaves the variable unset.
         let unfit = |default: &&str| !default.is_empty() && !is_of(mapping.kind, default);
         if let Some(default) = default.filter(unfit) {
             let what = format!("the default {default:?} is not {}", words(mapping.kind));
-            let cure = "change the default, or take out `as`";
-            faults.push(Fault::new(&key, what, cure));
+            let help = "change the default, or take out `as`";
+            faults.push(CompileError::new(&key, what, help));
         }
         match Finder::compile(kind, &mapping.path) {
             Ok(finder) => Some(Self {
@@ -177,8 +181,8 @@ impl Wanted {
                 kind: mapping.kind,
                 default: mapping.default.clone(),
             }),
-            Err((what, cure)) => {
-                faults.push(Fault::new(key, what, cure));
+            Err((what, help)) => {
+                faults.push(CompileError::new(key, what, help));
                 None
             }
         }
@@ -232,7 +236,7 @@ impl Finder {
 }
 
 /// Whether `text` is made of what `kind` allows.
-fn is_of(kind: Kind, text: &str) -> bool {
+fn is_of(kind: ValueKind, text: &str) -> bool {
     let only = |most: usize, extra: &[u8], letters: bool| {
         let fits = |byte: u8| {
             byte.is_ascii_digit()
@@ -242,17 +246,17 @@ fn is_of(kind: Kind, text: &str) -> bool {
         (1..=most).contains(&text.len()) && text.bytes().all(fits)
     };
     match kind {
-        Kind::Text => true,
-        Kind::Word => only(64, b"_.-", true),
-        Kind::Digits => only(32, b"+*#", false),
+        ValueKind::Text => true,
+        ValueKind::Word => only(64, b"_.-", true),
+        ValueKind::Digits => only(32, b"+*#", false),
     }
 }
 
-const fn words(kind: Kind) -> &'static str {
+const fn words(kind: ValueKind) -> &'static str {
     match kind {
-        Kind::Text => "text",
-        Kind::Word => "a word of at most 64 letters, digits, _ . and -",
-        Kind::Digits => "at most 32 of the digits 0-9 + * #",
+        ValueKind::Text => "text",
+        ValueKind::Word => "a word of at most 64 letters, digits, _ . and -",
+        ValueKind::Digits => "at most 32 of the digits 0-9 + * #",
     }
 }
 

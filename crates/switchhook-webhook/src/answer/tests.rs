@@ -4,7 +4,7 @@ fn mapping(name: &str, path: &str) -> Mapping {
     Mapping {
         name: name.into(),
         path: path.into(),
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         default: None,
     }
 }
@@ -71,17 +71,17 @@ fn what_is_not_there_is_null_or_not_of_its_kind_takes_its_default_or_fails() {
         r#"{"queue":"a b"}"#,
         r#"{"queue":""}"#,
     ] {
-        let found = ask(queue(Some("main"), Kind::Word), body).unwrap();
+        let found = ask(queue(Some("main"), ValueKind::Word), body).unwrap();
         assert_eq!(found, [mapped("queue", "main", false)], "{body}");
-        let (reason, detail) = reason(ask(queue(None, Kind::Word), body));
+        let (reason, detail) = reason(ask(queue(None, ValueKind::Word), body));
         assert_eq!(reason, Reason::InvalidResponseMap, "{body}");
         assert!(detail.contains("queue"), "{detail}");
     }
-    let found = ask(queue(None, Kind::Digits), r#"{"queue":911}"#).unwrap();
+    let found = ask(queue(None, ValueKind::Digits), r#"{"queue":911}"#).unwrap();
     assert_eq!(found, [mapped("queue", "911", true)]);
     let long = format!(r#"{{"queue":"{}"}}"#, "w".repeat(65));
-    assert!(ask(queue(None, Kind::Word), &long).is_err());
-    assert!(ask(queue(None, Kind::Digits), r#"{"queue":"+49*1#"}"#).is_ok());
+    assert!(ask(queue(None, ValueKind::Word), &long).is_err());
+    assert!(ask(queue(None, ValueKind::Digits), r#"{"queue":"+49*1#"}"#).is_ok());
 }
 
 #[test]
@@ -168,11 +168,11 @@ fn bad_paths_and_defaults_are_faults_with_their_key() {
         let _ = Answer::compile(&options, &mut faults);
         assert_eq!(faults.len(), 1, "{path}");
         assert_eq!(faults[0].key, "response.map.queue");
-        assert!(!faults[0].what.contains('\n') && !faults[0].cure.is_empty());
+        assert!(!faults[0].what.contains('\n') && !faults[0].help.is_empty());
     }
     let mut faults = Vec::new();
     let wrong = Mapping {
-        kind: Kind::Digits,
+        kind: ValueKind::Digits,
         default: Some("main".into()),
         ..mapping("queue", "$.q")
     };

@@ -9,22 +9,22 @@ const LARGEST: usize = 1024 * 1024;
 
 /// Compiles an expression with at most one group.
 pub(super) fn compile(pattern: &str) -> Result<Regex, (String, String)> {
-    let cure = "write an expression with one group, such as ^queue=(\\w+)$";
+    let help = "write an expression with one group, such as ^queue=(\\w+)$";
     let regex = RegexBuilder::new(pattern).size_limit(LARGEST).build();
     let regex = regex.map_err(|error| {
         // The error draws the expression over several lines; its last line says why.
         let words = error.to_string();
         let why = words.lines().last().unwrap_or_default().trim();
         let what = format!("{pattern:?} is not a regular expression: {why}");
-        (what, cure.to_owned())
+        (what, help.to_owned())
     })?;
     // The whole match counts as one.
     match regex.captures_len() {
         0..=2 => Ok(regex),
         more => {
             let what = format!("{pattern:?} has {} groups", more - 1);
-            let cure = "keep one group; write the others as (?:…)";
-            Err((what, cure.to_owned()))
+            let help = "keep one group; write the others as (?:…)";
+            Err((what, help.to_owned()))
         }
     }
 }

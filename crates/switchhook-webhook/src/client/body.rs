@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 use url::Url;
 
-use crate::trouble;
+use crate::error;
 use switchhook_core::outcome::Failure;
 
 /// What was read of a body, decompressed.
@@ -27,7 +27,7 @@ pub(super) async fn read(
     limit: usize,
     url: &Url,
 ) -> Result<Body, Failure> {
-    let chunk = |error: reqwest::Error| trouble::of_error(&error, url);
+    let chunk = |error: reqwest::Error| error::of_error(&error, url);
     // Most answers are one chunk, which is kept as it is.
     let Some(first) = response.chunk().await.map_err(chunk)? else {
         return Ok(Body::Whole(Bytes::new()));

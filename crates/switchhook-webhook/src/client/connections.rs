@@ -9,16 +9,16 @@ use url::Url;
 
 use super::ClientError;
 use super::body::read;
+use super::client_factory::ClientFactory;
 use super::connecting::Watch;
-use super::lanes::{Lanes, Seat};
-use super::maker::Maker;
+use super::h2_pool::{H2Pool, Permit};
 use crate::compile::Webhook;
 use crate::egress::Egress;
+use crate::error;
 use crate::request::Prepared;
 use crate::resolve::{Guard, Names};
 use crate::tls::Secured;
 use crate::token::{self, Token, Tokens};
-use crate::trouble;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// The connections to all webhooks.
@@ -26,23 +26,23 @@ pub(super) struct Connections {
     egress: Arc<Egress>,
     guard: Arc<Guard>,
     /// Those with the system's TLS settings.
-    plain: Arc<Lanes>,
+    plain: Arc<H2Pool>,
     /// Those of webhooks with TLS settings of their own.
-    secured: Mutex<Vec<(Secured, Arc<Lanes>)>>,
+    secured: Mutex<Vec<(Secured, Arc<H2Pool>)>>,
 }
 
 /// A response whose body is still to be read. It is given up before its place on the
 /// connection is.
 pub(super) struct Reply {
     pub(super) response: Response,
-    seat: Seat,
+    seat: Permit,
 }
 
 impl Connections {
     pub(super) fn new(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
         let egress = Arc::new(egress);
         let guard = Arc::new(Guard::new(Arc::clone(&egress), names));
-        let plain = Arc::new(Lanes::new(Maker::new(&egress, &guard, None)?)?);
+        let plain = Arc::new(H2Pool::new(ClientFactory::new(&egress, &guard, None)?)?);
         Ok(Self {
             egress,
             guard,
@@ -59,7 +59,7 @@ impl Connections {
         self.lanes(webhook).map(drop)
     }
 
-    fn lanes(&self, webhook: &Webhook) -> Result<Arc<Lanes>, ClientError> {
+    fn lanes(&self, webhook: &Webhook) -> Result<Arc<H2Pool>, ClientError> {
         let Some(wanted) = webhook.secured() else {
             return Ok(Arc::clone(&self.plain));
         };
@@ -67,13 +67,13 @@ impl Connections {
         if let Some((_, lanes)) = secured.iter().find(|(known, _)| known == wanted) {
             return Ok(Arc::clone(lanes));
         }
-        let maker = Maker::new(&self.egress, &self.guard, Some(wanted))?;
-        let lanes = Arc::new(Lanes::new(maker)?);
+        let maker = ClientFactory::new(&self.egress, &self.guard, Some(wanted))?;
+        let lanes = Arc::new(H2Pool::new(maker)?);
         secured.push((wanted.clone(), Arc::clone(&lanes)));
         Ok(lanes)
     }
 
-    fn seat(&self, webhook: &Webhook, url: &Url) -> Result<Seat, Failure> {
+    fn seat(&self, webhook: &Webhook, url: &Url) -> Result<Permit, Failure> {
         let lanes = self.lanes(webhook).map_err(unready)?;
         lanes.take(url, webhook.http2_streams).map_err(unready)
     }
@@ -99,7 +99,7 @@ impl Connections {
     async fn send_with_token(
         &self,
         (webhook, tokens): (&Webhook, &Tokens),
-        seat: Seat,
+        seat: Permit,
         prepared: Box<Prepared>,
         url: &Url,
     ) -> Result<Reply, Failure> {
@@ -135,9 +135,9 @@ impl Connections {
     }
 }
 
-async fn execute(seat: Seat, prepared: Box<Prepared>, url: &Url) -> Result<Reply, Failure> {
+async fn execute(seat: Permit, prepared: Box<Prepared>, url: &Url) -> Result<Reply, Failure> {
     let sent = seat.http.execute(request(prepared)).await;
-    let response = sent.map_err(|error| trouble::of_error(&error, url))?;
+    let response = sent.map_err(|error| error::of_error(&error, url))?;
     Ok(Reply { response, seat })
 }
 

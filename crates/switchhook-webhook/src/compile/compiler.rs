@@ -10,12 +10,12 @@ use http::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-use super::{BodyPlan, Fault, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
+use super::{BodyPlan, CompileError, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
 use crate::answer::Answer;
 use crate::context::Scope;
 use crate::names::Names;
-use crate::options::{Auth, Body, Entry, Options};
-use crate::template::{Handle, Place, Templates};
+use crate::options::{Auth, Body, Entry, WebhookOptions};
+use crate::template::{Handle, TemplatePlace, Templates};
 use crate::tls::Secured;
 use crate::token::Tokens;
 use crate::url as address;
@@ -35,20 +35,25 @@ const FRAMING: [&str; 8] = [
 /// Gathers faults while it compiles.
 #[derive(Default)]
 pub(super) struct Compiler {
-    pub(super) faults: Vec<Fault>,
+    pub(super) faults: Vec<CompileError>,
     names: Names,
 }
 
 impl Compiler {
-    fn fault(&mut self, key: &str, what: impl Into<String>, cure: impl Into<String>) {
-        self.faults.push(Fault::new(key, what, cure));
+    fn fault(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.faults.push(CompileError::new(key, what, help));
     }
 
-    pub(super) fn webhook(&mut self, name: &str, options: &Options) -> Option<Webhook> {
+    pub(super) fn webhook(&mut self, name: &str, options: &WebhookOptions) -> Option<Webhook> {
         let mut templates = Templates::new();
         let method = self.method(&options.method);
         let url = self.url(&mut templates, &options.url);
-        let query = self.fields(&mut templates, "query", Place::Entry, &options.query);
+        let query = self.fields(
+            &mut templates,
+            "query",
+            TemplatePlace::Entry,
+            &options.query,
+        );
         let headers = self.headers(&mut templates, options);
         let body = self.body(&mut templates, &options.body, method.as_ref());
         let authorization = self.authorization(&options.auth);
@@ -59,8 +64,8 @@ impl Compiler {
         let secured = Secured::compile(&options.tls, &mut self.faults);
         self.timeout(options.timeout);
         if options.http2_streams == 0 {
-            let cure = "say how many requests a connection carries at once, such as 100";
-            self.fault("http2_streams", "no request could be sent", cure);
+            let help = "say how many requests a connection carries at once, such as 100";
+            self.fault("http2_streams", "no request could be sent", help);
         }
         let answer = Answer::compile(&options.response, &mut self.faults);
         let names = std::mem::take(&mut self.names);
@@ -118,12 +123,12 @@ impl Compiler {
             );
             return None;
         }
-        if let Err((what, cure)) = address::check_template(source) {
-            self.fault("url", what, cure);
+        if let Err((what, help)) = address::check_template(source) {
+            self.fault("url", what, help);
         }
         // Every tag of a template begins with a brace.
         if source.contains('{') {
-            let handle = self.template(templates, Place::Url, "url", source)?;
+            let handle = self.template(templates, TemplatePlace::Url, "url", source)?;
             return Some(UrlPlan::Template(handle));
         }
         match address::finish(source) {
@@ -153,7 +158,7 @@ impl Compiler {
     fn template(
         &mut self,
         templates: &mut Templates,
-        place: Place,
+        place: TemplatePlace,
         key: &str,
         source: &str,
     ) -> Option<Handle> {
@@ -167,8 +172,8 @@ impl Compiler {
                 Some(handle)
             }
             Err(what) => {
-                let cure = "write values as {{ flow.key.NAME }}, see minijinja's syntax";
-                self.fault(key, format!("the template is not valid: {what}"), cure);
+                let help = "write values as {{ flow.key.NAME }}, see minijinja's syntax";
+                self.fault(key, format!("the template is not valid: {what}"), help);
                 None
             }
         }
@@ -177,9 +182,9 @@ impl Compiler {
     fn probe(&mut self, templates: &Templates, key: &str, handle: &Handle) {
         let scope = Scope::probe(Arc::new(self.names.branches.clone()));
         if let Some(what) = templates.unknown(handle, &scope.root()) {
-            let cure = "use minijinja's filters, tests and functions; every value is escaped for \
+            let help = "use minijinja's filters, tests and functions; every value is escaped for \
                         its place without one";
-            self.fault(key, format!("the template cannot work: {what}"), cure);
+            self.fault(key, format!("the template cannot work: {what}"), help);
         }
     }
 
@@ -196,7 +201,7 @@ impl Compiler {
         &mut self,
         templates: &mut Templates,
         section: &str,
-        place: Place,
+        place: TemplatePlace,
         entries: &[Entry],
     ) -> Vec<Field> {
         let mut fields = Vec::with_capacity(entries.len());
@@ -212,7 +217,11 @@ impl Compiler {
             }
             // The index keeps two entries of one name apart.
             let unique = format!("{key}#{index}");
-            let place = if entry.mandatory { Place::Entry } else { place };
+            let place = if entry.mandatory {
+                TemplatePlace::Entry
+            } else {
+                place
+            };
             let before = self.faults.len();
             let value = self.template(templates, place, &unique, &entry.value);
             for fault in &mut self.faults[before..] {
@@ -227,7 +236,7 @@ impl Compiler {
         fields
     }
 
-    fn headers(&mut self, templates: &mut Templates, options: &Options) -> Vec<Field> {
+    fn headers(&mut self, templates: &mut Templates, options: &WebhookOptions) -> Vec<Field> {
         let mut seen = HashSet::new();
         for entry in &options.headers {
             let key = format!("headers.{}", entry.name);
@@ -247,7 +256,7 @@ impl Compiler {
                 self.fault(&key, "this header is set twice", "keep one of the two");
             }
         }
-        self.fields(templates, "headers", Place::Entry, &options.headers)
+        self.fields(templates, "headers", TemplatePlace::Entry, &options.headers)
     }
 
     fn body(
@@ -261,18 +270,24 @@ impl Compiler {
                 Some(&Method::POST | &Method::PUT | &Method::PATCH) => BodyPlan::Predefined,
                 Some(_) | None => BodyPlan::Nothing,
             },
-            Body::Json(source) => {
-                BodyPlan::Json(self.template(templates, Place::Json, "body.json", source)?)
-            }
+            Body::Json(source) => BodyPlan::Json(self.template(
+                templates,
+                TemplatePlace::Json,
+                "body.json",
+                source,
+            )?),
             Body::Xml(source) => {
-                BodyPlan::Xml(self.template(templates, Place::Xml, "body.xml", source)?)
+                BodyPlan::Xml(self.template(templates, TemplatePlace::Xml, "body.xml", source)?)
             }
             Body::Form(entries) => {
-                BodyPlan::Form(self.fields(templates, "body.form", Place::Field, entries))
+                BodyPlan::Form(self.fields(templates, "body.form", TemplatePlace::Field, entries))
             }
-            Body::Text(source) => {
-                BodyPlan::Text(self.template(templates, Place::Text, "body.text", source)?)
-            }
+            Body::Text(source) => BodyPlan::Text(self.template(
+                templates,
+                TemplatePlace::Text,
+                "body.text",
+                source,
+            )?),
         })
     }
 
@@ -281,8 +296,8 @@ impl Compiler {
             Auth::None | Auth::OAuth2(_) => return None,
             Auth::Basic { username, password } => {
                 if username.contains(':') {
-                    let cure = "use a user name without one (RFC 7617)";
-                    self.fault("auth.basic.username", "it contains a colon", cure);
+                    let help = "use a user name without one (RFC 7617)";
+                    self.fault("auth.basic.username", "it contains a colon", help);
                 }
                 let pair = format!("{username}:{}", password.reveal());
                 ("auth.basic", format!("Basic {}", STANDARD.encode(pair)))
@@ -295,11 +310,11 @@ impl Compiler {
                 Some(value)
             }
             Err(_) => {
-                let cure = "look for a line break at the end of the secret's file or variable";
+                let help = "look for a line break at the end of the secret's file or variable";
                 self.fault(
                     key,
                     "the secret contains a character no header can carry",
-                    cure,
+                    help,
                 );
                 None
             }

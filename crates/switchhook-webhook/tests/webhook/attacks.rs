@@ -3,7 +3,9 @@
 use std::io::Write as _;
 
 use switchhook_core::outcome::{Mapped, Outcome, Reason};
-use switchhook_webhook::options::{Kind, Mapping, Options, ResponseOptions, ResponseType};
+use switchhook_webhook::options::{
+    Mapping, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
+};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::secure::{Authority, Setup, ask_secure, trusting};
@@ -13,13 +15,13 @@ const TYPES: [ResponseType; 3] = [ResponseType::Json, ResponseType::Xml, Respons
 
 async fn ask_for(kind: ResponseType, path: &str, bytes: Vec<u8>) -> Outcome {
     let address = sends(bytes).await;
-    let options = Options {
+    let options = WebhookOptions {
         response: ResponseOptions {
             kind,
             map: vec![Mapping {
                 name: "queue".into(),
                 path: path.into(),
-                kind: Kind::Text,
+                kind: ValueKind::Text,
                 default: None,
             }],
             limit: 1 << 20,

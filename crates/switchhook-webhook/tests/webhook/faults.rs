@@ -3,8 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use switchhook_core::secret::Secret;
-use switchhook_webhook::options::{Auth, Body, Options};
-use switchhook_webhook::{Fault, Webhook};
+use switchhook_webhook::options::{Auth, Body, WebhookOptions};
+use switchhook_webhook::{CompileError, Webhook};
 
 use crate::rendering::*;
 
@@ -18,7 +18,7 @@ fn secrets_are_sent_and_never_shown() {
             password: Secret::new(secret),
         },
     ] {
-        let options = Options {
+        let options = WebhookOptions {
             auth,
             headers: vec![entry("X-Api-Key", secret, false), entry("X-Id", "7", false)],
             query: vec![entry("token", secret, false), entry("id", "8", false)],
@@ -44,13 +44,13 @@ fn secrets_are_sent_and_never_shown() {
     }
 }
 
-fn faults(options: Options) -> Vec<Fault> {
+fn faults(options: WebhookOptions) -> Vec<CompileError> {
     Webhook::compile("lookup", options).unwrap_err()
 }
 
 #[test]
 fn every_fault_is_reported_at_once_with_its_key_and_cure() {
-    let found = faults(Options {
+    let found = faults(WebhookOptions {
         method: "BREW".into(),
         url: "ftp://crm.example/{{ flow.key.x".into(),
         query: vec![entry("lead", "{{ flaw.key.x }}", false)],
@@ -62,7 +62,7 @@ fn every_fault_is_reported_at_once_with_its_key_and_cure() {
         body: Body::Json("{% if %}".into()),
         auth: Auth::Bearer(Secret::new("a\nb")),
         timeout: std::time::Duration::from_secs(61),
-        ..Options::default()
+        ..WebhookOptions::default()
     });
     let keys: Vec<&str> = found.iter().map(|fault| fault.key.as_str()).collect();
     for key in [
@@ -79,7 +79,7 @@ fn every_fault_is_reported_at_once_with_its_key_and_cure() {
         assert!(keys.contains(&key), "{key} in {keys:?}");
     }
     for fault in &found {
-        assert!(!fault.what.is_empty() && !fault.cure.is_empty(), "{fault}");
+        assert!(!fault.what.is_empty() && !fault.help.is_empty(), "{fault}");
         assert!(!fault.to_string().contains("a\nb"));
     }
 }
@@ -115,7 +115,7 @@ fn a_filter_that_is_not_there_is_a_fault() {
         "{{ call.uuid | nosuch }}",
         "{{ nosuch() }}",
     ] {
-        let found = faults(Options {
+        let found = faults(WebhookOptions {
             body: Body::Text(template.into()),
             ..options("https://crm.example/")
         });
@@ -125,7 +125,7 @@ fn a_filter_that_is_not_there_is_a_fault() {
 
 #[test]
 fn a_webhook_prints_without_what_its_templates_hold() {
-    let webhook = compile(Options {
+    let webhook = compile(WebhookOptions {
         headers: vec![entry("X-Api-Key", "correct-horse", false)],
         ..options("https://crm.example/")
     });

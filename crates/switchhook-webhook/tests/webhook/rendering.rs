@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::Failure;
-use switchhook_webhook::options::{Body, Entry, Options};
+use switchhook_webhook::options::{Body, Entry, WebhookOptions};
 use switchhook_webhook::{Call, Prepared, Webhook};
 
 pub type Channel = BTreeMap<String, String>;
@@ -24,19 +24,19 @@ pub fn entry(name: &str, value: &str, mandatory: bool) -> Entry {
     }
 }
 
-pub fn options(url: &str) -> Options {
-    Options {
+pub fn options(url: &str) -> WebhookOptions {
+    WebhookOptions {
         url: url.into(),
-        ..Options::default()
+        ..WebhookOptions::default()
     }
 }
 
-pub fn compile(options: Options) -> Webhook {
+pub fn compile(options: WebhookOptions) -> Webhook {
     Webhook::compile("lookup", options).unwrap()
 }
 
 pub fn prepare_with(
-    options: Options,
+    options: WebhookOptions,
     headers: &dyn Headers,
     document: Option<&serde_json::Value>,
 ) -> Result<Prepared, Failure> {
@@ -47,7 +47,7 @@ pub fn prepare_with(
     })
 }
 
-pub fn prepare(options: Options, headers: &[(&str, &str)]) -> Result<Prepared, Failure> {
+pub fn prepare(options: WebhookOptions, headers: &[(&str, &str)]) -> Result<Prepared, Failure> {
     prepare_with(options, &channel(headers), None)
 }
 
@@ -56,7 +56,7 @@ pub fn url(template: &str, headers: &[(&str, &str)]) -> Result<String, Failure> 
 }
 
 pub fn body(body: Body, headers: &[(&str, &str)]) -> Result<String, Failure> {
-    let options = Options {
+    let options = WebhookOptions {
         body,
         ..options("https://crm.example/")
     };

@@ -6,7 +6,7 @@ use serde_json::json;
 use switchhook_core::outcome::Reason;
 use switchhook_webhook::Call;
 use switchhook_webhook::context::Recorder;
-use switchhook_webhook::options::{Body, Options};
+use switchhook_webhook::options::{Body, WebhookOptions};
 
 use crate::rendering::*;
 
@@ -80,7 +80,7 @@ fn a_missing_variable_in_the_url_fails_by_its_name() {
 
 #[test]
 fn entries_without_their_variable_fail_or_are_left_out() {
-    let with = |mandatory| Options {
+    let with = |mandatory| WebhookOptions {
         query: vec![
             entry("lead", "{{ flow.key.leadid }}", mandatory),
             entry("v", "1", false),
@@ -153,7 +153,7 @@ fn after_the_call_its_document_joins_the_names() {
         "in": {{ callDetails[0].incoming }}, "all": {{ callDetails }},
         "names": [{% for key in keys %}"{{ key.name }}"{% endfor %}],
         "id": "{{ document['phonon-uuid'] }}", "flow": {{ flow.key | tojson }}}"#;
-    let options = Options {
+    let options = WebhookOptions {
         body: Body::Json(template.into()),
         ..options("https://crm.example/")
     };
@@ -197,7 +197,7 @@ fn the_exact_text_is_seen_where_the_switch_holds_an_inert_one() {
 
 #[test]
 fn what_a_webhook_reads_is_known_before_and_recorded() {
-    let webhook = compile(Options {
+    let webhook = compile(WebhookOptions {
         headers: vec![entry("X", "{{ channel['a' ~ 'b'] }}", false)],
         ..options("https://crm.example/{{ flow.key.leadid }}/{{ channel['sip_from_user'] }}")
     });
@@ -228,7 +228,7 @@ fn what_a_webhook_reads_is_known_before_and_recorded() {
 #[test]
 fn the_body_without_a_template_is_the_predefined_document() {
     let with = |method: &str| {
-        let options = Options {
+        let options = WebhookOptions {
             method: method.into(),
             ..options("https://crm.example/")
         };
@@ -250,7 +250,7 @@ fn the_body_without_a_template_is_the_predefined_document() {
 
 #[test]
 fn the_operators_content_type_wins() {
-    let options = Options {
+    let options = WebhookOptions {
         headers: vec![entry("Content-Type", "application/vnd.crm+json", false)],
         body: Body::Json("{}".into()),
         ..options("https://crm.example/")
@@ -262,7 +262,7 @@ fn the_operators_content_type_wins() {
 #[test]
 fn a_header_with_a_line_break_is_refused_with_its_name() {
     for value in ["a\r\nX-Evil: 1", "a\nb", "a\0b", "a\u{7f}"] {
-        let options = Options {
+        let options = WebhookOptions {
             headers: vec![entry("X-Name", "{{ flow.key.n }}", true)],
             ..options("https://crm.example/")
         };

@@ -13,7 +13,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, version};
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::secret::Secret;
-use switchhook_webhook::options::{Identity, Options, Tls, TlsVersion};
+use switchhook_webhook::options::{Identity, Tls, TlsVersion, WebhookOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -152,7 +152,7 @@ async fn two(stream: TlsStream<TcpStream>, headers: usize) {
 
 pub async fn ask_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
     let url = format!("https://{host}:{}/callers", address.port());
-    let options = Options {
+    let options = WebhookOptions {
         tls,
         ..options(url, PATIENT)
     };

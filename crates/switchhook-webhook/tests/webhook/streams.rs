@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_core::outcome::{Outcome, Reason};
-use switchhook_webhook::options::{Options, Tls};
+use switchhook_webhook::options::{Tls, WebhookOptions};
 use switchhook_webhook::{Client, Names, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -114,7 +114,7 @@ impl Patient {
 
 fn webhook(address: SocketAddr, host: &str, tls: Tls, http2_streams: usize) -> Arc<Webhook> {
     let url = format!("https://{host}:{}/callers", address.port());
-    let options = Options {
+    let options = WebhookOptions {
         tls,
         http2_streams,
         ..options(url, PATIENT)

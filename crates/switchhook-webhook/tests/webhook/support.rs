@@ -8,7 +8,7 @@ use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
 use switchhook_webhook::options::{
-    Auth, Body, Entry, Kind, Mapping, Options, ResponseOptions, ResponseType,
+    Auth, Body, Entry, Mapping, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
 };
 use switchhook_webhook::{Call, Client, Prepared, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -85,8 +85,8 @@ pub fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     bytes
 }
 
-pub fn options(url: String, timeout: Duration) -> Options {
-    Options {
+pub fn options(url: String, timeout: Duration) -> WebhookOptions {
+    WebhookOptions {
         url,
         query: vec![Entry {
             name: "token".into(),
@@ -101,12 +101,12 @@ pub fn options(url: String, timeout: Duration) -> Options {
             map: vec![Mapping {
                 name: "queue".into(),
                 path: "$.queue".into(),
-                kind: Kind::Word,
+                kind: ValueKind::Word,
                 default: None,
             }],
             limit: LIMIT,
         },
-        ..Options::default()
+        ..WebhookOptions::default()
     }
 }
 
@@ -128,7 +128,7 @@ pub fn prepare(webhook: &Webhook) -> Prepared {
     webhook.prepare(&call).unwrap()
 }
 
-pub async fn ask_as(egress: Egress, options: Options) -> Outcome {
+pub async fn ask_as(egress: Egress, options: WebhookOptions) -> Outcome {
     let webhook = Webhook::compile("lookup", options).unwrap();
     let client = Client::new(egress).unwrap();
     client.ask(&webhook, prepare(&webhook)).await

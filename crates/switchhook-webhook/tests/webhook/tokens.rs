@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use switchhook_core::outcome::Reason;
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
-use switchhook_webhook::options::{Auth, OAuth2, Options};
+use switchhook_webhook::options::{Auth, OAuth2, WebhookOptions};
 use switchhook_webhook::{Client, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -77,8 +77,8 @@ impl Both {
         .unwrap()
     }
 
-    fn options(&self, token_url: &str) -> Options {
-        Options {
+    fn options(&self, token_url: &str) -> WebhookOptions {
+        WebhookOptions {
             auth: Auth::OAuth2(OAuth2 {
                 token_url: token_url.into(),
                 client_id: "swi:tch".into(),
@@ -248,7 +248,7 @@ async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
     let never = Arc::new(Notify::new());
     let both = Both::open("token-1", token, Some(never)).await;
     let patient = both.options(&format!("http://{}/token", both.address));
-    let short = Options {
+    let short = WebhookOptions {
         timeout: SHORT,
         ..patient
     };

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use switchhook_core::outcome::{Failure, Reason};
 use switchhook_webhook::Prepared;
-use switchhook_webhook::options::{Body, Options};
+use switchhook_webhook::options::{Body, WebhookOptions};
 
 use crate::rendering::*;
 
@@ -37,13 +37,13 @@ fn everything(name: &str) -> [Result<Prepared, Failure>; 5] {
     let value = "{{ call.caller_name }}";
     let headers = [("Caller-Caller-ID-Name", name)];
     let with = |body: Body| {
-        let options = Options {
+        let options = WebhookOptions {
             body,
             ..options("https://crm.example/")
         };
         prepare(options, &headers)
     };
-    let addressed = Options {
+    let addressed = WebhookOptions {
         query: vec![entry("name", value, true)],
         headers: Vec::new(),
         ..options("https://crm.example/a/x{{ call.caller_name }}/b?q={{ call.caller_name }}&r")
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn a_header_is_exactly_the_caller_name_or_refused(name in hostile()) {
-        let options = Options {
+        let options = WebhookOptions {
             headers: vec![entry("X-Name", "{{ call.caller_name }}", true)],
             ..options("https://crm.example/")
         };

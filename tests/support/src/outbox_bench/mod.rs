@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use crate::store_suite::{all, finished};
 use switchhook_core::health::Health;
-use switchhook_service::outbox::{Deliver, Delivery, Endpoint, Endpoints, Options, Outbox, Reply};
+use switchhook_service::outbox::{
+    Deliver, Delivery, Endpoint, Endpoints, Outbox, OutboxOptions, Reply,
+};
 use switchhook_store::{Clock, Role, State, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -117,7 +119,7 @@ impl Receiver {
 pub struct Bench {
     pub store: Store,
     pub receiver: Arc<Receiver>,
-    pub options: Options,
+    pub options: OutboxOptions,
     endpoints: watch::Sender<Endpoints>,
     _folder: tempfile::TempDir,
 }
@@ -143,9 +145,9 @@ impl Bench {
     ) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        let options = switchhook_store::Options {
+        let options = switchhook_store::StoreOptions {
             clock,
-            ..switchhook_store::Options::new(url, Role::Serve)
+            ..switchhook_store::StoreOptions::new(url, Role::Serve)
         };
         let endpoints = HashMap::from([("completed".to_owned(), endpoint())]);
         Self {
@@ -155,7 +157,7 @@ impl Bench {
                 seen: watch::Sender::default(),
                 held: watch::Sender::default(),
             }),
-            options: Options::default(),
+            options: OutboxOptions::default(),
             endpoints: watch::Sender::new(Arc::new(endpoints)),
             _folder: folder,
         }

@@ -56,7 +56,7 @@ pub async fn a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_c
 ) {
     let store = serve(factory).await;
     let call = finished("a", &["a"], &["completed"]);
-    let later = switchhook_store::FinishedCall {
+    let later = switchhook_store::FinishedCallRecord {
         created_us: call.created_us + 1,
         ..call.clone()
     };

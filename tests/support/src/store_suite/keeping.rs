@@ -18,7 +18,7 @@ fn kept(call: &str, value: &str) -> KeptResponse {
 async fn call_of(store: &Store, call: &str, caller: &str, story: &str) {
     let leg = format!("{call}-leg");
     store.persist_response(kept(&leg, "x")).await.expect("kept");
-    let over = FinishedCall {
+    let over = FinishedCallRecord {
         story: story.into(),
         summary: Some(CallSummary {
             caller: caller.into(),
@@ -139,7 +139,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         .await
         .expect("noted");
     store.put_cdr_read("pbx-1", 7).await.expect("noted");
-    let gone = FinishedCall {
+    let gone = FinishedCallRecord {
         channels: vec![FinishedChannel {
             uuid: "e-leg".into(),
             created_us: Some(5),

@@ -12,9 +12,9 @@ pub use delivery::*;
 pub use keeping::*;
 pub use operation::*;
 use switchhook_store::{
-    CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter, FinishedCall,
-    FinishedChannel, Keep, KeptResponse, NewDocument, Report, ReportCursor, Role, Settled, State,
-    Store, StoreError, StoredLeg, Want, new_id,
+    AttemptReport, CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter,
+    FinishedCallRecord, FinishedChannel, Keep, KeptResponse, NewDocument, ReportCursor, Role,
+    Settled, State, Store, StoreError, StoredLeg, Want, new_id,
 };
 pub use unpublished::*;
 
@@ -38,9 +38,9 @@ pub fn leg(call: &str, leg: &str) -> StoredLeg {
 }
 
 /// A call with a document for each of `webhooks`.
-pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCall {
+pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCallRecord {
     let body = |webhook: &&str| format!("{{\"call\":\"{call}\",\"for\":\"{webhook}\"}}");
-    FinishedCall {
+    FinishedCallRecord {
         switch: "pbx-1".into(),
         call_uuid: call.into(),
         created_us: 1_000_000,
@@ -88,7 +88,7 @@ pub async fn all(store: &Store) -> Vec<switchhook_store::DocumentRow> {
 }
 
 pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Result<(), StoreError> {
-    let report = Report {
+    let report = AttemptReport {
         took: Duration::from_millis(20),
         status: Some(if settled == Settled::Delivered {
             200

@@ -219,7 +219,7 @@ pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Fact
     let store = factory
         .open(Role::Serve, Clock::tokio(Duration::from_secs(1_000)))
         .await;
-    let over = |call: &str, started_ms| FinishedCall {
+    let over = |call: &str, started_ms| FinishedCallRecord {
         summary: Some(summary("outbound", started_ms)),
         ..finished(call, &[], &[])
     };
@@ -227,7 +227,7 @@ pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Fact
         ended_ms: 0,
         ..summary("outbound", 0)
     };
-    let unknown = FinishedCall {
+    let unknown = FinishedCallRecord {
         summary: Some(unknown),
         ..over("unknown", 0)
     };
@@ -361,7 +361,7 @@ pub async fn calls_are_told_the_newest_first_and_found_by_their_story(factory: &
             "{{\"keys\":[[\"leadid\",\"{key}\"]],\"runs\":[{{\"ending\":\"line_{}\"}}]}}",
             u8::from(call == "b")
         );
-        let call = FinishedCall {
+        let call = FinishedCallRecord {
             story,
             ..finished(call, &[call], &["completed"])
         };
@@ -435,9 +435,9 @@ pub async fn text_with_a_nul_is_stored_and_found_again(factory: &impl Factory) {
     assert!(store.load_legs().await.expect("legs").is_empty());
     assert_eq!(store.finish_call(call).await.expect("again"), [false]);
     let claimed = claim(&store, "completed", 1).await;
-    let report = Report {
+    let report = AttemptReport {
         error: Some("the receiver said \0".into()),
-        ..Report::default()
+        ..AttemptReport::default()
     };
     let lease = claimed[0].lease.clone();
     store

@@ -7,8 +7,8 @@ use super::*;
 const WAIT: Duration = Duration::from_secs(600);
 
 /// A call that waits.
-pub fn waiting(call: &str) -> FinishedCall {
-    FinishedCall {
+pub fn waiting(call: &str) -> FinishedCallRecord {
+    FinishedCallRecord {
         unpublished: Some(NewUnpublished {
             json: format!("{{\"call\":\"{call}\"}}"),
             wait: WAIT,

@@ -9,9 +9,9 @@ use crate::details::events::{Event, captures, of_capture};
 use crate::details::ledgers::{calls, documents, over};
 use serde_json::{Value, json};
 use switchhook_core::cdr::{Cdr, Error};
-use switchhook_core::finished_call::Call;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
-use switchhook_core::ledger::{Ledger, Options};
+use switchhook_core::ledger::{Ledger, LedgerOptions};
 
 /// The CDRs of every captured call, by capture.
 fn files() -> BTreeMap<String, Vec<Cdr>> {
@@ -39,10 +39,10 @@ fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
 }
 
 /// The calls of CDRs that are read together from the folder.
-fn repaired(cdrs: &[Cdr]) -> Vec<Call> {
-    let mut ledger = Ledger::new(Options {
+fn repaired(cdrs: &[Cdr]) -> Vec<FinishedCall> {
+    let mut ledger = Ledger::new(LedgerOptions {
         has_cdrs: true,
-        ..Options::default()
+        ..LedgerOptions::default()
     });
     let all: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
     assert_eq!(
@@ -50,7 +50,7 @@ fn repaired(cdrs: &[Cdr]) -> Vec<Call> {
         [],
         "the events may still come"
     );
-    let calls = over(ledger.expire(Options::default().cdr_patience_us));
+    let calls = over(ledger.expire(LedgerOptions::default().cdr_patience_us));
     assert_eq!(ledger.legs(), 0);
     calls
 }
@@ -88,7 +88,7 @@ fn a_cdr_beside_the_events_changes_nothing() {
     for (capture, cdrs) in files() {
         let events = events_of(&capture);
         let expected = by_call(documents(&calls(&events)));
-        let mut ledger = Ledger::new(Options::default());
+        let mut ledger = Ledger::new(LedgerOptions::default());
         let mut found = Vec::new();
         for event in &events {
             found.extend(over(ledger.apply(event, 0)));
@@ -110,7 +110,7 @@ fn legs_lost_in_a_gap_are_told_by_their_cdrs() {
     let events = events_of(capture);
     let expected = documents(&calls(&events));
     let half = events.len() / 2;
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(LedgerOptions::default());
     let mut found = Vec::new();
     for event in &events[..half] {
         found.extend(over(ledger.apply(event, 0)));
@@ -119,7 +119,9 @@ fn legs_lost_in_a_gap_are_told_by_their_cdrs() {
     let cdrs = files().remove(capture).unwrap();
     let cdrs: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
     assert_eq!(over(ledger.repair(&cdrs, 2)), []);
-    found.extend(over(ledger.expire(2 + Options::default().cdr_patience_us)));
+    found.extend(over(
+        ledger.expire(2 + LedgerOptions::default().cdr_patience_us),
+    ));
     assert_eq!(documents(&found), expected);
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::details::events::{Event, names, of_capture};
 use crate::details::ledgers::{calls, documents, over};
 use serde_json::Value;
-use switchhook_core::ledger::{Ledger, Options};
+use switchhook_core::ledger::{Ledger, LedgerOptions};
 
 /// Events that a gap swallows; the last is all that follow.
 const LENGTHS: [usize; 9] = [1, 2, 3, 4, 6, 9, 14, 20, usize::MAX];
@@ -47,7 +47,7 @@ fn dumps(events: &[Event]) -> BTreeMap<&str, Event> {
 /// The documents of a call of which the events from `start` to `end` were not heard. When it is
 /// not `dumped`, the rest came faster than the switch's answers.
 fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<Value> {
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(LedgerOptions::default());
     let mut calls = Vec::new();
     for event in &events[..start] {
         calls.extend(over(ledger.apply(event, 0)));
@@ -62,7 +62,9 @@ fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<V
     for event in &events[end..] {
         calls.extend(over(ledger.apply(event, 2)));
     }
-    calls.extend(over(ledger.expire(3 + Options::default().patience_us)));
+    calls.extend(over(
+        ledger.expire(3 + LedgerOptions::default().patience_us),
+    ));
     assert_eq!(ledger.legs(), 0);
     documents(&calls)
 }

@@ -6,7 +6,7 @@
 use crate::details::ledgers::{documents, over};
 use crate::details::made::Made;
 use serde_json::{Value, json};
-use switchhook_core::ledger::{Effect, Ledger, Options};
+use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::leg::{Leg, Phase};
 
 const SECOND: i64 = 1_000_000;
@@ -35,7 +35,7 @@ const AGENT: Made<'_> = Made {
 };
 
 fn ledger() -> Ledger {
-    Ledger::new(Options::default())
+    Ledger::new(LedgerOptions::default())
 }
 
 fn only(effects: Vec<Effect>) -> Value {
@@ -116,7 +116,7 @@ fn a_leg_that_is_only_named_is_waited_for_and_then_missing() {
     let document = only(ledger.expire(PATIENCE));
     assert_eq!(document["missing"], json!(["leg agent"]));
 
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(LedgerOptions::default());
     ledger.apply(&CUSTOMER.create(), 0);
     ledger.apply(&named, 0);
     ledger.apply(&AGENT.create(), 0);
@@ -182,7 +182,7 @@ fn a_leg_first_seen_in_the_middle_of_its_life_says_that_its_number_may_be_anothe
     let document = only(ledger.apply(&ended, 0));
     assert_eq!(document["missing"], json!(["callDetails[0].didNumber"]));
 
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(LedgerOptions::default());
     let invited = ended.with("variable_sip_req_user", "7000");
     let document = only(ledger.apply(&invited.with("Caller-Destination-Number", "x"), 0));
     assert_eq!(
@@ -370,9 +370,9 @@ fn a_rename_that_was_half_stored_leaves_one_leg() {
 /// One call a second; of every other the details never come, so it waits a minute.
 #[test]
 fn what_is_over_takes_no_memory() {
-    let options = Options {
+    let options = LedgerOptions {
         remembered: 100,
-        ..Options::default()
+        ..LedgerOptions::default()
     };
     let mut ledger = Ledger::new(options);
     for call in 0..5_000_i64 {

@@ -11,8 +11,8 @@ use crate::details::ledgers::{calls, documents, over};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::Value;
-use switchhook_core::finished_call::Call;
-use switchhook_core::ledger::{Effect, Ledger, Options};
+use switchhook_core::finished_call::FinishedCall;
+use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 
 /// Every capture of port 8021, read once.
 fn recorded() -> &'static [(String, Vec<Event>)] {
@@ -159,7 +159,7 @@ proptest! {
 
     #[test]
     fn no_events_make_it_panic_and_what_is_over_is_forgotten(events in soup()) {
-        let options = Options { remembered: 4, ..Options::default() };
+        let options = LedgerOptions { remembered: 4, ..LedgerOptions::default() };
         let mut ledger = Ledger::new(options.clone());
         let mut calls = Vec::new();
         for event in &events {
@@ -175,7 +175,7 @@ proptest! {
 
 /// A ledger with what was stored, as text, before the service died.
 fn restarted(store: &BTreeMap<String, String>, finished: &[(String, Option<i64>)]) -> Ledger {
-    let mut ledger = Ledger::new(Options::default());
+    let mut ledger = Ledger::new(LedgerOptions::default());
     for (uuid, created_us) in finished {
         ledger.remember(uuid, *created_us);
     }
@@ -192,7 +192,7 @@ fn keep(
     ledger: &Ledger,
     effects: Vec<Effect>,
     store: &mut BTreeMap<String, String>,
-    done: &mut Vec<Call>,
+    done: &mut Vec<FinishedCall>,
     finished: &mut Vec<(String, Option<i64>)>,
 ) {
     for effect in effects {

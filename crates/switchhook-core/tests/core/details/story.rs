@@ -5,18 +5,18 @@
 
 use crate::details::events::of_capture;
 use crate::details::ledgers::{calls, documents};
-use switchhook_core::call_history::Story;
+use switchhook_core::call_history::CallHistory;
 
-fn stories(capture: &str) -> Vec<Story> {
+fn stories(capture: &str) -> Vec<CallHistory> {
     let calls = calls(&of_capture("json_events", capture));
     let documents = documents(&calls);
     let told = calls.iter().zip(&documents);
-    told.map(|(call, document)| Story::of(call, document, &["response_raw".to_owned()]))
+    told.map(|(call, document)| CallHistory::of(call, document, &["response_raw".to_owned()]))
         .collect()
 }
 
 /// Who talked to whom, by their places, and for how many ms.
-fn talks(story: &Story) -> Vec<(usize, usize, i64)> {
+fn talks(story: &CallHistory) -> Vec<(usize, usize, i64)> {
     let talks = story.talks.iter();
     talks
         .map(|talk| {
@@ -53,7 +53,10 @@ fn agents_who_only_rang_talked_to_nobody() {
 fn a_story_survives_being_stored_and_hides_what_documents_hide() {
     let stories = stories("inbound-7000-through-hook-and-transfer");
     let text = serde_json::to_string(&stories[0]).unwrap();
-    assert_eq!(serde_json::from_str::<Story>(&text).unwrap(), stories[0]);
+    assert_eq!(
+        serde_json::from_str::<CallHistory>(&text).unwrap(),
+        stories[0]
+    );
     assert!(!text.contains("response_raw"));
     let key = |name: &str| stories[0].keys.iter().any(|(key, _)| key == name);
     assert!(key("response_status"), "{text}");

@@ -21,9 +21,9 @@ const SUFFIX: &str = ".cdr.json";
 
 /// A file that may be a CDR.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Found {
+pub(crate) struct Found {
     /// When it was last written, µs since 1970 by the file system's clock.
-    pub written_us: i64,
+    pub(crate) written_us: i64,
     /// Where it is.
     pub path: PathBuf,
     /// Its size.
@@ -31,7 +31,7 @@ pub struct Found {
 }
 
 /// What came of reading a file.
-pub enum Read {
+pub(crate) enum Read {
     /// A leg.
     Cdr(Box<Cdr>),
     /// No CDR, and perhaps one when it is written to its end.
@@ -42,7 +42,11 @@ pub enum Read {
 
 /// The files in `folder` that were written at `since_us` or later and are `new`, the oldest first.
 /// When there are very many, the oldest of them.
-pub fn list(folder: &Path, since_us: i64, new: &dyn Fn(&Found) -> bool) -> io::Result<Vec<Found>> {
+pub(crate) fn list(
+    folder: &Path,
+    since_us: i64,
+    new: &dyn Fn(&Found) -> bool,
+) -> io::Result<Vec<Found>> {
     let mut oldest = BinaryHeap::new();
     let mut keep = |found: Found| {
         if found.written_us >= since_us && new(&found) {
@@ -103,7 +107,7 @@ fn found(path: PathBuf, file: &Metadata) -> Option<Found> {
 
 /// The files of a channel, with and without `prefix-a-leg`. None for a Unique-ID that is no
 /// file's name: a dialplan may give any text as one.
-pub fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
+pub(crate) fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
     let is_name = !uuid.is_empty() && uuid.len() <= 200 && !uuid.contains(['/', '\\', '\0']);
     if !is_name {
         return Vec::new();
@@ -120,7 +124,7 @@ pub fn of_channel(folder: &Path, uuid: &str) -> Vec<Found> {
 }
 
 /// Reads one file of at most `limit` bytes.
-pub fn read(found: &Found, limit: u64) -> Read {
+pub(crate) fn read(found: &Found, limit: u64) -> Read {
     if found.bytes > limit {
         let what = format!("{} bytes, more than limits.frame_body_bytes", found.bytes);
         return Read::Refused(what);

@@ -11,13 +11,13 @@ use switchhook_core::cdr::Cdr;
 use switchhook_core::health::Health;
 
 use reader::Reader;
-pub use reader::{Batch, OVERLAP_US, Order};
+pub(super) use reader::{Batch, OVERLAP_US, Order};
 
 /// Posted CDRs that wait for the ledger; the one who posts more waits.
 const POSTED: usize = 64;
 
 /// A CDR that was posted, with whoever waits until it is stored.
-pub struct Posted {
+pub(crate) struct Posted {
     /// The leg.
     pub cdr: Cdr,
     /// Told when it is stored, or why it is not; dropped when it will not be.
@@ -64,7 +64,7 @@ impl Inlet {
 }
 
 /// Where CDRs come from.
-pub struct Sources {
+pub(crate) struct Sources {
     posts: mpsc::Receiver<Posted>,
     files: Option<Files>,
 }
@@ -75,7 +75,7 @@ struct Files {
 }
 
 /// CDRs that came.
-pub enum Came {
+pub(crate) enum Came {
     /// One that was posted.
     Posted(Posted),
     /// Some that were read.
@@ -84,7 +84,7 @@ pub enum Came {
 
 /// Where CDRs are read.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct CdrOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The largest file that is read.
@@ -92,15 +92,15 @@ pub struct Options {
 }
 
 /// The inlet, and what becomes of it.
-pub fn inlet(names: watch::Receiver<Vec<String>>) -> (Inlet, mpsc::Receiver<Posted>) {
+pub(crate) fn inlet(names: watch::Receiver<Vec<String>>) -> (Inlet, mpsc::Receiver<Posted>) {
     let (posts, posted) = mpsc::channel(POSTED);
     (Inlet { posts, names }, posted)
 }
 
 impl Sources {
     /// Starts a reader, when there is a folder. It ends with the sources.
-    pub fn open(
-        options: Option<&Options>,
+    pub(super) fn open(
+        options: Option<&CdrOptions>,
         switch: &str,
         posts: mpsc::Receiver<Posted>,
         health: watch::Sender<Health>,
@@ -108,7 +108,7 @@ impl Sources {
         let files = options.map(|options| {
             let (ordering, orders) = mpsc::channel(16);
             let (sending, batches) = mpsc::channel(1);
-            let options = reader::Options {
+            let options = reader::CdrReaderOptions {
                 folder: options.folder.clone(),
                 bytes: options.bytes,
                 switch: switch.to_owned(),
@@ -123,19 +123,19 @@ impl Sources {
     }
 
     /// There is a folder.
-    pub const fn reads(&self) -> bool {
+    pub(super) const fn reads(&self) -> bool {
         self.files.is_some()
     }
 
     /// Gives the reader an order; whether it will be answered. Not when it has enough to do:
     /// what is ordered then is ordered again later.
-    pub fn order(&self, order: Order) -> bool {
+    pub(super) fn order(&self, order: Order) -> bool {
         let files = self.files.as_ref();
         files.is_some_and(|files| files.orders.try_send(order).is_ok())
     }
 
     /// The next that comes. Cancel safe.
-    pub async fn next(&mut self) -> Came {
+    pub(super) async fn next(&mut self) -> Came {
         let posted = async {
             match self.posts.recv().await {
                 Some(posted) => posted,

@@ -23,7 +23,7 @@ const FILES: usize = 256;
 const BYTES: u64 = 16 * 1024 * 1024;
 /// A file that was written this much before the newest that was read may be unread: the clock of
 /// files is coarse, and a listing may miss what is written meanwhile.
-pub const OVERLAP_US: i64 = 120 * 1_000_000;
+pub(crate) const OVERLAP_US: i64 = 120 * 1_000_000;
 /// How long a file may take to be written.
 const UNFINISHED: Duration = Duration::from_secs(30);
 /// Between two looks at unfinished files.
@@ -35,7 +35,7 @@ const OFTEN: Duration = Duration::from_secs(5);
 
 /// What the reader is to do.
 #[derive(Debug)]
-pub enum Order {
+pub(crate) enum Order {
     /// Begin: all before this time (µs since 1970, the files' own) is read.
     Begin(i64),
     /// Look through the folder now.
@@ -48,18 +48,18 @@ pub enum Order {
 
 /// Some CDRs.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub(crate) struct Batch {
     /// Each with how many bytes it had.
     pub cdrs: Vec<Cdr>,
     /// All that was written before this is read, once these are stored.
     pub until_us: Option<i64>,
     /// The last of what was ordered.
-    pub is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 /// Where and how it reads.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub(crate) struct CdrReaderOptions {
     /// The folder.
     pub folder: PathBuf,
     /// The largest file.
@@ -69,8 +69,8 @@ pub struct Options {
 }
 
 /// Reads one folder.
-pub struct Reader {
-    options: Options,
+pub(crate) struct Reader {
+    options: CdrReaderOptions,
     batches: mpsc::Sender<Batch>,
     health: watch::Sender<Health>,
     /// `None` until it may begin.
@@ -84,8 +84,8 @@ pub struct Reader {
 
 impl Reader {
     /// A reader that waits for [`Order::Begin`].
-    pub fn new(
-        options: Options,
+    pub(super) fn new(
+        options: CdrReaderOptions,
         batches: mpsc::Sender<Batch>,
         health: watch::Sender<Health>,
     ) -> Self {
@@ -102,7 +102,7 @@ impl Reader {
     }
 
     /// Reads until nobody gives orders any more.
-    pub async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         loop {
             let due = self.until_us.is_some();
             tokio::select! {

@@ -22,7 +22,7 @@ use object_store::{
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-pub use options::{Kind, Options, TargetError};
+pub use options::{TargetError, TargetKind, TargetOptions};
 
 use super::{Folder, Seen, Trouble, encoded};
 
@@ -45,7 +45,7 @@ enum Link {
 
 /// Where recordings are uploaded to.
 pub struct Target {
-    options: Options,
+    options: TargetOptions,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     link: Link,
@@ -113,13 +113,14 @@ impl Target {
     /// A folder that is not there is not made: it may be one that is not mounted.
     fn is_there(&self) -> Result<(), Trouble> {
         match &self.options.kind {
-            Kind::Folder { path } if !path.is_dir() => {
+            TargetKind::Folder { path } if !path.is_dir() => {
                 let what = format!("the folder {} is not there", path.display());
                 Err(Trouble::Away(what))
             }
-            Kind::Folder { .. } | Kind::S3 { .. } | Kind::Azure { .. } | Kind::Google { .. } => {
-                Ok(())
-            }
+            TargetKind::Folder { .. }
+            | TargetKind::S3 { .. }
+            | TargetKind::Azure { .. }
+            | TargetKind::Google { .. } => Ok(()),
         }
     }
 
@@ -187,8 +188,8 @@ impl Target {
             _ => "application/octet-stream",
         };
         match &self.options.kind {
-            Kind::Folder { .. } => Attributes::new(),
-            Kind::S3 { .. } | Kind::Azure { .. } | Kind::Google { .. } => {
+            TargetKind::Folder { .. } => Attributes::new(),
+            TargetKind::S3 { .. } | TargetKind::Azure { .. } | TargetKind::Google { .. } => {
                 Attributes::from_iter([(Attribute::ContentType, kind)])
             }
         }

@@ -16,7 +16,7 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect;
 use url::Url;
 
-use super::{Kind, LINK, Link, Options, Target, TargetError, said};
+use super::{LINK, Link, Target, TargetError, TargetKind, TargetOptions, said};
 use crate::recordings::template;
 use switchhook_webhook::client_builder;
 
@@ -36,7 +36,7 @@ impl Target {
     ///
     /// # Errors
     /// A setting that cannot be used.
-    pub fn open(options: &Options) -> Result<Self, TargetError> {
+    pub fn open(options: &TargetOptions) -> Result<Self, TargetError> {
         let (store, signer) = opened(&options.kind)?;
         let link = match (&options.public_url, signer) {
             (Some(text), _) => Link::Template(Box::new(link(text)?)),
@@ -82,10 +82,10 @@ macro_rules! over_http {
     };
 }
 
-fn opened(kind: &Kind) -> Result<Opened, TargetError> {
+fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
     match kind {
-        Kind::Folder { path } => folder(path),
-        Kind::S3 {
+        TargetKind::Folder { path } => folder(path),
+        TargetKind::S3 {
             bucket,
             region,
             endpoint,
@@ -104,7 +104,7 @@ fn opened(kind: &Kind) -> Result<Opened, TargetError> {
             };
             both(builder.build())
         }
-        Kind::Azure {
+        TargetKind::Azure {
             container,
             endpoint,
             key_id,
@@ -121,7 +121,7 @@ fn opened(kind: &Kind) -> Result<Opened, TargetError> {
             };
             both(builder.build())
         }
-        Kind::Google {
+        TargetKind::Google {
             bucket,
             endpoint,
             key,

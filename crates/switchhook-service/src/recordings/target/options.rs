@@ -11,11 +11,11 @@ use switchhook_core::secret::Secret;
 
 /// Where to, which files, and how others fetch them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Options {
+pub struct TargetOptions {
     /// The folder that recordings are taken from.
     pub folder: Folder,
     /// Where to.
-    pub kind: Kind,
+    pub kind: TargetKind,
     /// What every key begins with.
     pub prefix: String,
     /// Template of links (`{{ key }}`); without one they are signed.
@@ -42,7 +42,7 @@ pub struct TargetError {
 
 /// A kind of target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum TargetKind {
     /// A folder of this machine.
     Folder {
         /// Its path.
@@ -83,7 +83,7 @@ pub enum Kind {
     },
 }
 
-impl Kind {
+impl TargetKind {
     /// Its secret.
     #[must_use]
     pub const fn key(&self) -> Option<&Secret> {
@@ -95,7 +95,7 @@ impl Kind {
 }
 
 /// Without secrets.
-impl fmt::Display for Kind {
+impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, name, endpoint) = match self {
             Self::Folder { path } => return write!(f, "file://{}", path.display()),

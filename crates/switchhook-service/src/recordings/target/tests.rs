@@ -6,8 +6,8 @@ use switchhook_core::secret::Secret;
 /// Azure's is base64.
 const KEY: &str = "c2VjcmV0IGtleSBvZiB0aGUgdGVzdHM=";
 
-fn options(kind: Kind) -> Options {
-    Options {
+fn options(kind: TargetKind) -> TargetOptions {
+    TargetOptions {
         folder: Folder::default(),
         kind,
         prefix: "calls/pbx".into(),
@@ -18,8 +18,8 @@ fn options(kind: Kind) -> Options {
     }
 }
 
-fn s3() -> Kind {
-    Kind::S3 {
+fn s3() -> TargetKind {
+    TargetKind::S3 {
         bucket: "acme".into(),
         region: "eu-central-1".into(),
         endpoint: None,
@@ -28,8 +28,8 @@ fn s3() -> Kind {
     }
 }
 
-fn azure() -> Kind {
-    Kind::Azure {
+fn azure() -> TargetKind {
+    TargetKind::Azure {
         container: "acme".into(),
         endpoint: None,
         key_id: "acme".into(),
@@ -86,21 +86,21 @@ async fn links_are_signed_by_each_targets_rules_and_nothing_shows_the_key() {
 
 #[test]
 fn what_cannot_be_is_said_before_the_first_recording() {
-    let folder = Kind::Folder {
+    let folder = TargetKind::Folder {
         path: "/srv/recordings".into(),
     };
-    let wrong = Kind::Azure {
+    let wrong = TargetKind::Azure {
         container: "acme".into(),
         endpoint: None,
         key_id: "acme".into(),
         key: Secret::new("not base64!"),
     };
-    let json = Kind::Google {
+    let json = TargetKind::Google {
         bucket: "acme".into(),
         endpoint: None,
         key: Secret::new("not JSON"),
     };
-    let template = Options {
+    let template = TargetOptions {
         public_url: Some("https://rec.example/{{ file }}".into()),
         ..options(folder.clone())
     };
@@ -122,14 +122,14 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
     let file = place.path().join("rec.wav");
     let bytes: Vec<u8> = (0..2 * PART + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
-    let options = Options {
+    let options = TargetOptions {
         folder: Folder {
             here: place.path().into(),
             switch: "/rec".into(),
         },
         public_url: Some("https://rec.example/{{ key }}".into()),
         prefix: String::new(),
-        ..options(Kind::Folder {
+        ..options(TargetKind::Folder {
             path: place.path().join("public"),
         })
     };

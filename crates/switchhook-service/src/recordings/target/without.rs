@@ -6,7 +6,7 @@ mod options;
 use std::convert::Infallible;
 use std::fmt;
 
-pub use options::{Kind, Options, TargetError};
+pub use options::{TargetError, TargetKind, TargetOptions};
 
 use super::{Folder, Seen, Trouble};
 
@@ -25,7 +25,7 @@ impl Target {
     ///
     /// # Errors
     /// Always.
-    pub fn open(options: &Options) -> Result<Self, TargetError> {
+    pub fn open(options: &TargetOptions) -> Result<Self, TargetError> {
         Err(TargetError {
             key: "to",
             what: format!(
@@ -98,9 +98,9 @@ mod tests {
     #[test]
     fn a_configured_upload_is_a_fault_that_names_the_feature() {
         let path = "/srv/recordings".into();
-        let error = Target::open(&Options {
+        let error = Target::open(&TargetOptions {
             folder: Folder::default(),
-            kind: Kind::Folder { path },
+            kind: TargetKind::Folder { path },
             prefix: String::new(),
             public_url: None,
             expires: Duration::from_secs(1),

@@ -58,7 +58,7 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
 fn a_required_key_that_is_misspelt_is_one_fault() {
     let faults =
         read("[[freeswitch]]\nadress = \"127.0.0.1:8021\"\npasswrod_env = \"P\"").unwrap_err();
-    let found: Vec<_> = faults.iter().map(|fault| fault.cure.as_str()).collect();
+    let found: Vec<_> = faults.iter().map(|fault| fault.help.as_str()).collect();
     assert_eq!(
         found,
         ["did you mean address?", "did you mean password_env?"]
@@ -325,7 +325,7 @@ proptest! {
             prop_assert!(faults.iter().count() > 0);
             for fault in faults.iter() {
                 prop_assert!(fault.line.is_none_or(|line| (1..=lines).contains(&line)));
-                prop_assert!(!fault.what.is_empty() && !fault.cure.is_empty());
+                prop_assert!(!fault.what.is_empty() && !fault.help.is_empty());
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use switchhook_service::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_service::config::{Config, DurationUnit, LegChoice, Limits, Listen, Store};
-use switchhook_service::takeover::{BeforeAnswer, HoldMusic};
-use switchhook_webhook::options::{Auth, Body, Entry, Kind, Mapping, ResponseType};
+use switchhook_webhook::options::{Auth, Body, Entry, Mapping, ResponseType, ValueKind};
 
 use super::{lookup, read, read_in, webhook};
 
@@ -88,7 +88,7 @@ fn a_webhook_is_read_with_its_request_and_its_map() {
     let queue = Mapping {
         name: "queue".into(),
         path: "$.queue".into(),
-        kind: Kind::Word,
+        kind: ValueKind::Word,
         default: Some("main".into()),
     };
     assert_eq!(request.response.map[0].name, "customer_name");

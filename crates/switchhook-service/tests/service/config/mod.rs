@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use switchhook_service::config::{Config, Faults, Surroundings};
+use switchhook_service::config::{Config, Diagnostics, Environment};
 
 /// Environment variables, and files whose path is a name here.
 #[derive(Default)]
 struct Around(BTreeMap<&'static str, &'static str>);
 
-impl Surroundings for Around {
+impl Environment for Around {
     fn variable(&self, name: &str) -> Option<String> {
         self.0.get(name).map(|value| (*value).to_owned())
     }
@@ -30,18 +30,18 @@ impl Surroundings for Around {
     }
 }
 
-fn read_in(text: &str, around: &[(&'static str, &'static str)]) -> Result<Config, Faults> {
+fn read_in(text: &str, around: &[(&'static str, &'static str)]) -> Result<Config, Diagnostics> {
     let around = Around(around.iter().copied().collect());
     Config::parse_in(text, "switchhook.toml", &around)
 }
 
 /// Reads `text` after the section that must be there.
-fn read(text: &str) -> Result<Config, Faults> {
+fn read(text: &str) -> Result<Config, Diagnostics> {
     read_in(&format!("[listen]\n{text}"), &[])
 }
 
 /// Reads a webhook `lookup` with these further keys; `url` is line 3, they begin at line 4.
-fn webhook(keys: &str) -> Result<Config, Faults> {
+fn webhook(keys: &str) -> Result<Config, Diagnostics> {
     read(&format!(
         "[webhooks.lookup]\nurl = \"https://crm.example/\"\n{keys}"
     ))
@@ -49,7 +49,7 @@ fn webhook(keys: &str) -> Result<Config, Faults> {
 
 /// All that is said of a file with faults.
 #[track_caller]
-fn said(result: Result<Config, Faults>) -> String {
+fn said(result: Result<Config, Diagnostics>) -> String {
     result.expect_err("a file with faults").to_string()
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eslclient::Limits;
-use switchhook_core::finished_call::Call;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::secret::Secret;
-use switchhook_service::follow::{Closing, Follower, Options};
-use switchhook_store::{self as store, FinishedCall, Role, Store};
+use switchhook_service::follow::{FinishCall, FollowOptions, Follower};
+use switchhook_store::{self as store, FinishedCallRecord, Role, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -124,8 +124,8 @@ async fn a_wrong_password_is_said_without_showing_it() {
 /// Posts nothing.
 struct Nobody;
 
-impl Closing for Nobody {
-    fn finish(&self, call: &Call) -> FinishedCall {
+impl FinishCall for Nobody {
+    fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
         panic!("no call is over: {}", call.id)
     }
 }
@@ -146,12 +146,12 @@ impl Alone {
         let switch = Port8021::start().await;
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("store.db").display());
-        let store = Store::open(store::Options {
+        let store = Store::open(store::StoreOptions {
             busy_timeout,
-            ..store::Options::new(url, Role::Serve)
+            ..store::StoreOptions::new(url, Role::Serve)
         });
         let store = store.await.unwrap();
-        let options = Options {
+        let options = FollowOptions {
             address: switch.address.to_string(),
             password: Secret::new("ClueCon"),
             name: None,

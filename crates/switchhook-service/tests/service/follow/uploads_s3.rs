@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook_core::secret::Secret;
-use switchhook_service::recordings::{Folder, Kind, Target, TargetOptions};
-use switchhook_store::{Caller, Options, Role, Store};
+use switchhook_service::recordings::{Folder, Target, TargetKind, TargetOptions};
+use switchhook_store::{Caller, Role, Store, StoreOptions};
 use tokio::time::sleep;
 
 use crate::follow::log::Log;
@@ -99,7 +99,7 @@ async fn an_object_that_did_not_arrive_whole_is_no_link() {
     service.stop().await;
 }
 
-fn target(kind: Kind, prefix: &str) -> Target {
+fn target(kind: TargetKind, prefix: &str) -> Target {
     let options = TargetOptions {
         folder: Folder::default(),
         kind,
@@ -116,7 +116,7 @@ fn target(kind: Kind, prefix: &str) -> Target {
 async fn a_target_is_tried_and_a_calls_objects_are_deleted() {
     let s3 = S3::start().await;
     let endpoint = Some(format!("http://{}", s3.address).parse().unwrap());
-    let of = |key_id: &str| Kind::S3 {
+    let of = |key_id: &str| TargetKind::S3 {
         bucket: "acme".into(),
         region: "eu-central-1".into(),
         endpoint: endpoint.clone(),
@@ -157,7 +157,9 @@ async fn what_is_uploaded_of_a_caller_who_is_forgotten_meanwhile_is_taken_back()
         sleep(Duration::from_millis(20)).await;
     }
     let url = format!("sqlite:{}", stage.folder.path().join("store.db").display());
-    let store = Store::open(Options::new(url, Role::Beside)).await.unwrap();
+    let store = Store::open(StoreOptions::new(url, Role::Beside))
+        .await
+        .unwrap();
     let caller = Caller::new("919879072567").unwrap();
     let found = store.find_caller(&caller).await.unwrap();
     assert_eq!(found.unpublished(), 1);

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use switchhook_store::{CallFilter, Options, ReportCursor, ReportedCall, Role, Store};
+use switchhook_store::{CallFilter, ReportCursor, ReportedCall, Role, Store, StoreOptions};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::peer::{Channel, Peer};
@@ -177,7 +177,7 @@ async fn a_request_in_the_background_outlives_a_receiver_that_is_down() {
 /// Waits until the first attempt has failed.
 async fn refused_once(running: &Running) {
     let store = running.folder.path().join("store.db");
-    let options = Options::new(format!("sqlite:{}", store.display()), Role::Beside);
+    let options = StoreOptions::new(format!("sqlite:{}", store.display()), Role::Beside);
     let store = Store::open(options).await.unwrap();
     loop {
         let rows = store.documents(&Default::default(), 10).await.unwrap();
@@ -200,7 +200,9 @@ async fn a_kept_answer_is_in_the_store_for_reports() {
         service, folder, ..
     } = running;
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let store = Store::open(Options::new(url, Role::Beside)).await.unwrap();
+    let store = Store::open(StoreOptions::new(url, Role::Beside))
+        .await
+        .unwrap();
     let filter = CallFilter::default();
     let calls = loop {
         let calls = reported(&store, &filter).await;

@@ -23,7 +23,7 @@ fn limit(name: &str) -> String {
 }
 
 fn failed(reason: &str) -> String {
-    format!("switchhook_widgets_total{{webhook=\"lookup\",reason=\"{reason}\"}}")
+    format!("switchhook_lookups_total{{webhook=\"lookup\",reason=\"{reason}\"}}")
 }
 
 /// The variables that a hostile or huge channel brings.

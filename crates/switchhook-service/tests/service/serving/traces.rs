@@ -78,7 +78,7 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
     let spans = collector.trace(&call.uuid, 4).await;
     let [root, delivery, widget, post] = named(
         &spans,
-        ["call", "deliver completed", "widget lookup", "POST"],
+        ["call", "deliver completed", "webhook lookup", "POST"],
     );
     assert_eq!(root.parent, "");
     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
 
     // The sentence is the caller's own.
     let spans = collector.trace(&failed.uuid, 4).await;
-    let [widget, post] = named(&spans, ["widget broken", "POST"]);
+    let [widget, post] = named(&spans, ["webhook broken", "POST"]);
     assert_eq!(
         widget.failure.as_ref(),
         failed.variables.get("flow.key.error_detail")
@@ -125,7 +125,7 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
 
     // Nobody waited for it, and all the same it is below the widget that asked.
     let spans = collector.trace(&told.uuid, 4).await;
-    let [root, widget, tell] = named(&spans, ["call", "widget tell", "deliver tell"]);
+    let [root, widget, tell] = named(&spans, ["call", "webhook tell", "deliver tell"]);
     assert_eq!((&widget.parent, &tell.parent), (&root.id, &widget.id));
     is_below(&background, tell);
 
@@ -163,7 +163,7 @@ async fn a_caller_who_hangs_up_on_hold_leaves_a_request_that_was_cancelled() {
     // A follower that is stopped now may not have heard of the end yet.
     let spans = collector.trace(&call.uuid, 3).await;
     service.stop().await;
-    let [widget, post] = named(&spans, ["widget slow", "POST"]);
+    let [widget, post] = named(&spans, ["webhook slow", "POST"]);
     assert_eq!(widget.attributes["switchhook.ending"], "hung_up");
     assert_eq!(widget.failure, None);
     assert_eq!(post.attributes["error.type"], "cancelled");

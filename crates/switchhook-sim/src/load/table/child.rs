@@ -30,13 +30,13 @@ pub(super) struct Child {
 
 /// Where children come from and where they may write.
 #[derive(Debug)]
-pub(super) struct Nursery<'a> {
+pub(super) struct ChildProcesses<'a> {
     pub(super) program: &'a Path,
     pub(super) folder: &'a Path,
     pub(super) core: Option<usize>,
 }
 
-impl Nursery<'_> {
+impl ChildProcesses<'_> {
     /// The service, whose one webhook is `url`. It trusts the certificate in `trusted` alone.
     pub(super) async fn service(
         &self,

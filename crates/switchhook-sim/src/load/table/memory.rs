@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::child::{Child, Nursery};
+use super::child::{Child, ChildProcesses};
 use super::rounds::load_options;
 use super::{Handler, TableError, TableOptions, say};
 use crate::load::secure::Identity;
@@ -39,7 +39,7 @@ pub(super) struct Memory {
 
 pub(super) async fn measure(
     options: &TableOptions,
-    nursery: &Nursery<'_>,
+    nursery: &ChildProcesses<'_>,
     webhook: &Arc<Webhook>,
 ) -> Result<Memory, TableError> {
     let mut memory = Memory {
@@ -69,7 +69,7 @@ impl Memory {
     async fn over_http2(
         &mut self,
         options: &TableOptions,
-        nursery: &Nursery<'_>,
+        nursery: &ChildProcesses<'_>,
     ) -> Result<Option<f64>, TableError> {
         let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let at_webhook = |source| LoadError::Webhook {

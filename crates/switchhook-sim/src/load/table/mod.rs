@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::child::Nursery;
-use self::rounds::Turns;
+use self::child::ChildProcesses;
+use self::rounds::Rounds;
 use super::LoadError;
 use super::webhook::Webhook;
 
@@ -113,7 +113,7 @@ pub enum TableError {
 /// When a handler cannot be started or the webhook's port is taken.
 pub async fn run_table(options: &TableOptions) -> Result<LoadTable, TableError> {
     let webhook = start(options.webhook).await?;
-    let nursery = Nursery {
+    let nursery = ChildProcesses {
         program: &options.program,
         folder: &options.folder,
         core: options.core,
@@ -126,7 +126,7 @@ pub async fn run_table(options: &TableOptions) -> Result<LoadTable, TableError> 
         Handler::child("switchhook", &service),
     ];
     handlers.extend(options.others.iter().cloned());
-    let turns = Turns::new(options, &webhook, handlers);
+    let turns = Rounds::new(options, &webhook, handlers);
     let rate = turns.find_rate().await?;
     let rows = turns.take(rate).await?;
     let started_in = service.started_in;

@@ -31,7 +31,7 @@ pub struct HandlerRow {
     /// That, of the null handler's.
     pub share_of_null: Option<f64>,
     /// Processor time of a call, microseconds.
-    pub cpu_us: Option<f64>,
+    pub(crate) cpu_us: Option<f64>,
     /// How busy its core was.
     pub busy: Option<f64>,
     /// Webhook's last byte out to first command byte in.
@@ -45,7 +45,7 @@ pub struct HandlerRow {
     /// Bytes of them.
     pub bytes: f64,
     /// Round trips of the call that had most.
-    pub round_trips: usize,
+    pub(crate) round_trips: usize,
 }
 
 /// Memory of one waiting call, KiB of the handler's process.
@@ -56,13 +56,13 @@ pub struct MemoryRow {
     /// The null handler.
     pub null: Option<f64>,
     /// The null handler with the service's HTTP client.
-    pub null_with_client: Option<f64>,
+    pub(crate) null_with_client: Option<f64>,
     /// The service over HTTP/1.1.
-    pub http1: Option<f64>,
+    pub(crate) http1: Option<f64>,
     /// The service over HTTP/2.
     pub http2: Option<f64>,
     /// TCP's buffers in the kernel, both ends of both connections.
-    pub kernel_buffers: Option<f64>,
+    pub(crate) kernel_buffers: Option<f64>,
 }
 
 /// The whole table.
@@ -73,7 +73,7 @@ pub struct LoadTable {
     /// All calls were right and the load generator kept up.
     pub passed: bool,
     /// The load generator was itself late: the figures say little.
-    pub bottleneck: bool,
+    pub(crate) bottleneck: bool,
     /// Calls that went wrong in any way.
     pub wrong: u64,
     /// Some of it, in words.
@@ -89,7 +89,7 @@ pub struct LoadTable {
     /// Calls per second that one core carries.
     pub calls_per_s: Option<f64>,
     /// From the start of `serve` until it listens, milliseconds.
-    pub starts_in_ms: f64,
+    pub(crate) starts_in_ms: f64,
     /// Calls per second of every turn: what keeps the service's core busy half of the time, or
     /// what the load generator can place.
     pub rate: f64,

@@ -1,4 +1,4 @@
-//! Turns: each handler gets the same calls, one after the other, several times.
+//! Rounds: each handler gets the same calls, one after the other, several times.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,13 +72,13 @@ pub(super) struct Row {
 }
 
 /// The handlers and what they are given.
-pub(super) struct Turns<'a> {
+pub(super) struct Rounds<'a> {
     options: &'a TableOptions,
     webhook: &'a Arc<Webhook>,
     handlers: Vec<Handler>,
 }
 
-impl<'a> Turns<'a> {
+impl<'a> Rounds<'a> {
     pub(super) fn new(
         options: &'a TableOptions,
         webhook: &'a Arc<Webhook>,

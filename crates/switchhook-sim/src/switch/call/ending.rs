@@ -6,11 +6,11 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::Play;
-use crate::switch::announce::DESTROY;
 use crate::switch::bridge::until_down;
 use crate::switch::channel::{Cause, Channel, State};
 use crate::switch::dialplan::{check_neighbours, check_tasks, line};
-use crate::switch::media::{Ear, Sound};
+use crate::switch::emit_events::DESTROY;
+use crate::switch::media::{AudioRecorder, Sound};
 use crate::switch::record::{CallRecord, Left, LegRecord};
 
 impl Play {
@@ -74,7 +74,7 @@ impl Play {
         check_neighbours(&mut channel);
         let mut legs = vec![LegRecord::of(&channel)];
         legs.extend(self.agents);
-        let ear = std::mem::replace(&mut channel.ear, Ear::new(Sound::Silence));
+        let ear = std::mem::replace(&mut channel.ear, AudioRecorder::new(Sound::Silence));
         CallRecord {
             uuid: channel.uuid.clone(),
             left,

@@ -1,7 +1,7 @@
 //! A channel that the switch dials.
 
 use super::{CallState, Cause, Channel, Party, Peer, Profile, State, micros};
-use crate::switch::media::{Ear, Sound};
+use crate::switch::media::{AudioRecorder, Sound};
 use crate::switch::template::{AGENT, AGENT_ANSWERS, AGENT_REFUSES};
 
 impl Channel {
@@ -16,7 +16,7 @@ impl Channel {
             destination: number.to_owned(),
             ..caller.party.clone()
         };
-        let mut channel = Self::bare(uuid, party, session, Ear::new(Sound::Ringing));
+        let mut channel = Self::bare(uuid, party, session, AudioRecorder::new(Sound::Ringing));
         channel.profile = Profile {
             outbound: true,
             context: caller.profile.context,

@@ -80,7 +80,7 @@ impl Cause {
 
     /// The switch hung up.
     #[must_use]
-    pub fn by_switch(name: &str) -> Self {
+    pub(crate) fn by_switch(name: &str) -> Self {
         Self {
             name: name.into(),
             disposition: "send_bye",
@@ -98,7 +98,7 @@ impl Cause {
 
     /// The far end did it, as the switch says.
     #[must_use]
-    pub fn by_far_end(&self) -> bool {
+    pub(crate) fn by_far_end(&self) -> bool {
         self.disposition.starts_with("recv_")
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::Instant;
 
 use super::event::{Event, Text};
-use super::media::Ear;
+use super::media::AudioRecorder;
 use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, VARIABLES};
 use super::wire::Command;
 
@@ -27,7 +27,7 @@ pub(super) const QUEUE: usize = 256;
 
 /// What a scheduled task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum TaskAction {
     /// `sched_transfer` to line 1.
     WayOut,
     /// A hang-up that the dialplan's author scheduled; not ours to touch.
@@ -39,7 +39,7 @@ pub(super) enum Deed {
 pub(super) struct Task {
     pub id: u32,
     pub at: Instant,
-    pub deed: Deed,
+    pub(crate) deed: TaskAction,
 }
 
 /// Moments in microseconds since 1970; 0 when it has not happened.
@@ -52,7 +52,7 @@ pub(super) struct Times {
     pub early_media: u64,
     pub bridged: u64,
     pub transferred: u64,
-    pub hungup: u64,
+    pub(crate) hungup: u64,
 }
 
 /// Microseconds since 1970.
@@ -77,7 +77,7 @@ pub(super) struct Channel {
     pub uuid: String,
     pub party: Party,
     /// Number of the destination when it was created.
-    pub first_destination: String,
+    pub(crate) first_destination: String,
     pub profile: Profile,
     /// `Channel-Call-UUID`.
     pub call_uuid: String,
@@ -88,7 +88,7 @@ pub(super) struct Channel {
     pub state: State,
     /// The state whose name events carry; it follows `state` at the next tick.
     pub running: State,
-    pub call_state: CallState,
+    pub(crate) call_state: CallState,
     pub cause: Option<Cause>,
     pub times: Times,
     variables: Vec<(Text, Text)>,
@@ -100,9 +100,9 @@ pub(super) struct Channel {
     /// Where `uuid_transfer` or `transfer` sends it: `EXTENSION DIALPLAN CONTEXT`.
     pub moved: Option<String>,
     /// Somebody listens: events are worth building.
-    pub heeded: bool,
-    pub fired: Vec<Event>,
-    pub ear: Ear,
+    pub(crate) heeded: bool,
+    pub(crate) fired: Vec<Event>,
+    pub ear: AudioRecorder,
     /// The file that it is recorded to.
     pub recording: Option<String>,
     /// When that file was closed, if it was kept.
@@ -110,7 +110,7 @@ pub(super) struct Channel {
     /// It will be deleted instead.
     pub discards: bool,
     /// Variables that are set last of all.
-    pub parting: Vec<(&'static str, String)>,
+    pub(crate) parting: Vec<(&'static str, String)>,
     pub violations: Vec<String>,
     /// Variables that a peer wrote, for the checks at the end.
     pub written: BTreeMap<String, String>,
@@ -118,14 +118,14 @@ pub(super) struct Channel {
 
 impl Channel {
     /// A call that has just arrived, its phone ringing.
-    pub(super) fn new(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+    pub(super) fn new(uuid: String, party: Party, session: u64, ear: AudioRecorder) -> Self {
         let mut channel = Self::bare(uuid, party, session, ear);
         channel.set_all(&VARIABLES);
         channel
     }
 
     /// Without variables.
-    fn bare(uuid: String, party: Party, session: u64, ear: Ear) -> Self {
+    fn bare(uuid: String, party: Party, session: u64, ear: AudioRecorder) -> Self {
         Self {
             call_uuid: uuid.clone(),
             uuid,
@@ -272,7 +272,7 @@ impl Channel {
     }
 
     /// Schedules `deed` after `delay`.
-    pub(super) fn schedule(&mut self, id: u32, delay: Duration, deed: Deed) {
+    pub(super) fn schedule(&mut self, id: u32, delay: Duration, deed: TaskAction) {
         self.tasks.push(Task {
             id,
             at: Instant::now() + whole_seconds(delay, micros()),
@@ -303,14 +303,14 @@ pub(super) mod tests {
             caller: "9822".into(),
             destination: "7000".into(),
         };
-        Channel::new("u-1".into(), party, 7, Ear::new(Sound::Ringing))
+        Channel::new("u-1".into(), party, 7, AudioRecorder::new(Sound::Ringing))
     }
 
     #[tokio::test]
     async fn one_task_is_cancelled_by_number_and_all_of_them_by_uuid() {
         let mut channel = channel();
-        channel.schedule(5, Duration::from_secs(15), Deed::WayOut);
-        channel.schedule(6, Duration::from_secs(3600), Deed::Hangup);
+        channel.schedule(5, Duration::from_secs(15), TaskAction::WayOut);
+        channel.schedule(6, Duration::from_secs(3600), TaskAction::Hangup);
         assert_eq!(channel.cancel_tasks("5"), 1);
         assert_eq!(channel.cancel_tasks("u-1"), 1);
     }

@@ -14,7 +14,7 @@ pub(in crate::switch) struct Profile {
     pub created: Option<u64>,
     pub context: &'static str,
     pub rdnis: Option<String>,
-    pub transfer_source: Option<String>,
+    pub(crate) transfer_source: Option<String>,
     /// Who was called, once somebody was.
     pub callee: Option<String>,
 }

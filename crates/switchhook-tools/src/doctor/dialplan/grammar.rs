@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::read::{Action, Extension};
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
-use switchhook_webhook::options::Kind;
+use switchhook_webhook::options::ValueKind;
 
 /// Applications that read more in their argument than text: destinations with
 /// `[variables]`, `inline` dialplans, files with `{parameters}` and other streams, lists of
@@ -78,7 +78,10 @@ fn shown(places: &[String]) -> String {
 
 /// The variables that can hold text of an answer, also by way of `set`.
 fn texts(extensions: &[Extension], plan: &Plan) -> BTreeSet<String> {
-    let of_answers = plan.values.iter().filter(|(_, kind)| **kind == Kind::Text);
+    let of_answers = plan
+        .values
+        .iter()
+        .filter(|(_, kind)| **kind == ValueKind::Text);
     let mut texts: BTreeSet<String> = of_answers.map(|(name, _)| name.clone()).collect();
     let actions = || extensions.iter().flat_map(|extension| &extension.actions);
     for _ in 0..PASSES {
@@ -127,9 +130,9 @@ mod tests {
         );
         let plan = Plan {
             values: [
-                ("flow.key.name".to_owned(), Kind::Text),
-                ("flow.key.queue".to_owned(), Kind::Word),
-                ("flow.key.number".to_owned(), Kind::Digits),
+                ("flow.key.name".to_owned(), ValueKind::Text),
+                ("flow.key.queue".to_owned(), ValueKind::Word),
+                ("flow.key.number".to_owned(), ValueKind::Digits),
             ]
             .into(),
             ..plan()

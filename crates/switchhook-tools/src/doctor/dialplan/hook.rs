@@ -2,68 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::hosts::{Place, hosts, place, variables};
-use super::read::{Action, Extension};
+use super::hosts::{HostPlace, hosts, place, variables};
+use super::read::Extension;
 use super::safety::Judging;
+use super::socket::sockets;
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;
 
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";
-
-/// A `socket` action and where it stands.
-#[derive(Clone, Copy)]
-pub(super) struct Socket<'a> {
-    pub(super) extension: &'a Extension,
-    at: usize,
-}
-
-pub(super) fn sockets(extensions: &[Extension]) -> impl Iterator<Item = Socket<'_>> {
-    extensions.iter().flat_map(|extension| {
-        let actions = extension.actions.iter().enumerate();
-        actions
-            .filter(|(_, action)| action.is(&["socket"]))
-            .map(move |(at, _)| Socket { extension, at })
-    })
-}
-
-impl<'a> Socket<'a> {
-    pub(super) fn data(&self) -> &'a str {
-        &self.extension.actions[self.at].data
-    }
-
-    fn expanded(&self, answers: &Answers) -> String {
-        expanded(self.data(), answers)
-    }
-
-    pub(super) fn before(&self) -> &'a [Action] {
-        &self.extension.actions[..self.at]
-    }
-
-    pub(super) fn after(&self) -> &'a [Action] {
-        &self.extension.actions[self.at + 1..]
-    }
-
-    /// The last value that a variable is given before the call is handed over.
-    pub(super) fn set(&self, name: &str) -> Option<&'a str> {
-        let set = self.before().iter().filter_map(Action::assignment);
-        set.filter(|(found, _)| *found == name)
-            .map(|(_, value)| value)
-            .next_back()
-    }
-}
-
-/// With the switch's global variables in place of their names.
-pub(super) fn expanded(text: &str, answers: &Answers) -> String {
-    let mut expanded = text.to_owned();
-    for name in variables(text) {
-        if let Some(value) = answers.global(&name) {
-            expanded = expanded.replace(&format!("${{{name}}}"), value);
-        }
-    }
-    expanded
-}
 
 /// Whether a call is handed to us in a way that strands none; `parked` says that one is,
 /// by the other way.
@@ -84,9 +32,9 @@ pub(super) fn judge(
             .iter()
             .map(|host| place(host, plan.listen, answers.same_machine))
             .collect();
-        if places.contains(&Place::Ours) || places.contains(&Place::Unknown) {
+        if places.contains(&HostPlace::Ours) || places.contains(&HostPlace::Unknown) {
             reached = true;
-            if places.contains(&Place::Ours) {
+            if places.contains(&HostPlace::Ours) {
                 findings.ok(
                     "hook",
                     format!(

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use super::super::read::Action;
 use super::*;
 use crate::doctor::tests::plan;
 use crate::doctor::{Hooked, Level};
-use switchhook_service::takeover::HoldMusic;
+use switchhook_service::call_control::HoldMusic;
 
 /// README's way of handing a call over, with the way out cancelled behind it.
 const WHOLE: [(&str, &str); 7] = [

@@ -7,7 +7,7 @@ const DEFAULT_PORT: u16 = 8084;
 
 /// What is known of where a host is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum HostPlace {
     Ours,
     Elsewhere,
     Unknown,
@@ -66,12 +66,12 @@ fn split_port(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(name, rest)| (name, Some(rest)))
 }
 
-pub(super) fn place(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> Place {
+pub(super) fn place(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> HostPlace {
     if host.name.contains("${") {
-        return Place::Unknown;
+        return HostPlace::Unknown;
     }
     if host.port != listen.port() {
-        return Place::Elsewhere;
+        return HostPlace::Elsewhere;
     }
     let name = if host.name == "localhost" {
         "127.0.0.1"
@@ -79,17 +79,17 @@ pub(super) fn place(host: &Host<'_>, listen: SocketAddr, same_machine: bool) -> 
         host.name
     };
     let Ok(ip) = name.parse::<IpAddr>() else {
-        return Place::Unknown;
+        return HostPlace::Unknown;
     };
     let (ip, ours) = (ip.to_canonical(), listen.ip().to_canonical());
     match (ip.is_loopback(), ours.is_unspecified()) {
         // Another machine's loopback is that machine.
-        (true, _) if !same_machine => Place::Elsewhere,
-        (true, true) => Place::Ours,
+        (true, _) if !same_machine => HostPlace::Elsewhere,
+        (true, true) => HostPlace::Ours,
         // Which addresses this machine has is not known.
-        (false, true) => Place::Unknown,
-        (_, false) if ip == ours => Place::Ours,
-        (_, false) => Place::Elsewhere,
+        (false, true) => HostPlace::Unknown,
+        (_, false) if ip == ours => HostPlace::Ours,
+        (_, false) => HostPlace::Elsewhere,
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         let is = |host: &str, listen: &str, same_machine| {
             place(&hosts(host)[0], listen.parse().unwrap(), same_machine)
         };
-        use Place::{Elsewhere, Ours, Unknown};
+        use HostPlace::{Elsewhere, Ours, Unknown};
         for (host, listen, same_machine, place) in [
             ("127.0.0.1:8084", "127.0.0.1:8084", true, Ours),
             ("localhost:8084", "127.0.0.1:8084", true, Ours),

@@ -10,6 +10,7 @@ mod park;
 mod read;
 mod routes;
 mod safety;
+mod socket;
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ pub(super) fn fallback(answers: &Answers) -> Option<String> {
 /// The global variables that say where calls are handed to.
 pub(super) fn questions(answers: &Answers) -> BTreeSet<String> {
     let extensions = read(answers).unwrap_or_default();
-    let sockets = hook::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
+    let sockets = socket::sockets(&extensions).flat_map(|socket| hosts::variables(socket.data()));
     let parks = park::parks(&extensions).flat_map(|park| hosts::variables(park.service()));
     sockets.chain(parks).take(VARIABLES).collect()
 }

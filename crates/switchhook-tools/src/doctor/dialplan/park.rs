@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::hook::expanded;
 use super::hosts::variables;
 use super::read::{Action, Extension};
 use super::routes::{Asked, followed};
 use super::safety::{asked, known, late_enough};
+use super::socket::expanded;
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::Answers;

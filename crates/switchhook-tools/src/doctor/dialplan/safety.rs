@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::hook::Socket;
 use super::hosts::{Host, hosts, variables};
 use super::read::{Action, Extension};
 use super::routes::{Asked, followed};
+use super::socket::Socket;
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 use crate::doctor::switch::is_true;

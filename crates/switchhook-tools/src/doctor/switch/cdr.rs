@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::answers::{Answers, global};
-use super::core::load;
+use super::modules::load;
 use super::settings::Settings;
 use crate::doctor::Switch;
 use crate::doctor::finding::Findings;

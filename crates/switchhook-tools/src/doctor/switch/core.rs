@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::answers::{Answers, Reply};
-use super::questions::MODULES;
+use super::modules::{MODULES, load};
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
 
@@ -149,10 +149,6 @@ pub(super) fn modules(answers: &Answers, findings: &mut Findings) {
     if !there.is_empty() {
         findings.ok("modules", format!("loaded: {}", there.join(", ")));
     }
-}
-
-pub(super) fn load(module: &str) -> String {
-    format!("add <load module=\"{module}\"/> to modules.conf, and: fs_cli -x 'load {module}'")
 }
 
 /// Whether the switch can reach the port where calls are taken, as far as addresses tell.

@@ -4,6 +4,7 @@ mod answers;
 mod cdr;
 mod core;
 mod event_socket;
+mod modules;
 mod music;
 mod questions;
 mod recordings;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answers::{Answers, global};
-use super::core::load;
+use super::modules::load;
 use crate::doctor::Plan;
 use crate::doctor::finding::Findings;
-use switchhook_service::takeover::HoldMusic;
+use switchhook_service::call_control::HoldMusic;
 
 /// The switch's own music, as `playback` is given it.
 const OF_SWITCH: &str = "${hold_music}";

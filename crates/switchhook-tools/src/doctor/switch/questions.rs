@@ -2,6 +2,7 @@
 //! the same table of canned answers drives asking and judging.
 
 use super::answers::{Answers, global};
+use super::modules::MODULES;
 use super::{cdr, event_socket, music, recordings};
 use crate::doctor::{Plan, Switch, dialplan};
 
@@ -14,17 +15,6 @@ const ALWAYS: [&str; 7] = [
     cdr::CONF,
     "global_getvar hold_music",
     dialplan::WHOLE,
-];
-
-/// Modules that are asked after.
-pub(super) const MODULES: [&str; 7] = [
-    "mod_commands",
-    "mod_dptools",
-    "mod_dialplan_xml",
-    "mod_loopback",
-    "mod_tone_stream",
-    "mod_local_stream",
-    "mod_json_cdr",
 ];
 
 /// The next question that has no answer yet.

@@ -1,0 +1,66 @@
+//! What the page shows of the configuration.
+
+use std::collections::BTreeMap;
+
+use arc_swap::ArcSwap;
+
+use crate::config::{self, Config};
+use switchhook_admin::config_summary::{ConfigSummaries, ConfigSummary};
+use switchhook_webhook::options::WebhookOptions;
+use switchhook_webhook::redact;
+
+/// For the page, until a reload replaces it.
+pub(super) fn all(config: &Config) -> ConfigSummaries {
+    ConfigSummaries::new(ArcSwap::from_pointee(of(config)))
+}
+
+/// Of every webhook, by its name.
+pub(super) fn of(config: &Config) -> BTreeMap<String, ConfigSummary> {
+    let all = config.webhooks.iter();
+    all.map(|(name, webhook)| (name.clone(), about(config, name, webhook)))
+        .collect()
+}
+
+fn about(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummary {
+    let (request, widget) = (&webhook.request, &webhook.widget);
+    let streams = request.http2_streams;
+    let usual = WebhookOptions::default().http2_streams;
+    ConfigSummary {
+        method: request.method.clone(),
+        url: redact::template(&request.url),
+        timeout: request.timeout,
+        http2_streams: (streams != usual).then_some(streams),
+        rests: webhook
+            .breaker
+            .map(|breaker| (breaker.failures, breaker.pause)),
+        in_background: !widget.wait_for_response,
+        persists: widget.persist_response,
+        raw: widget
+            .response_raw
+            .then(|| widget.variables.response_raw.clone()),
+        mapped: request
+            .response
+            .map
+            .iter()
+            .map(|mapping| mapping.name.clone())
+            .collect(),
+        documents: documents(config, name),
+    }
+}
+
+/// Whose documents it gets.
+fn documents(config: &Config, name: &str) -> Vec<String> {
+    let is_it = |webhook: &Option<String>| webhook.as_deref() == Some(name);
+    let default = is_it(&config.account.default_webhook);
+    let default = default.then(|| match config.accounts.is_empty() {
+        true => "documents of the calls that are over".to_owned(),
+        false => "documents of the default account".to_owned(),
+    });
+    let accounts = config.accounts.iter();
+    let accounts = accounts.filter(|(_, account)| is_it(&account.default_webhook));
+    let accounts = accounts.map(|(account, _)| format!("documents of account {account}"));
+    let flows = config.flows.iter();
+    let flows = flows.filter(|(_, flow)| flow.after.iter().any(|after| after == name));
+    let flows = flows.map(|(flow, _)| format!("documents of flow {flow}"));
+    default.into_iter().chain(accounts).chain(flows).collect()
+}

@@ -1,0 +1,195 @@
+//! What every call needs: the switch, the receivers, a service that has been started.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::timeout;
+
+use super::options::{LabError, LabOptions, Started};
+use super::receiver::{Receiver, Request, closed_port};
+use super::report::CallReport;
+use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
+use super::switch::{CallRecord, Inbound, Switch};
+use super::{config, documents};
+
+/// Calls at once: enough to be quick, few enough that none waits for a processor.
+const AT_ONCE: usize = 6;
+/// The password that every FreeSWITCH is delivered with.
+const PASSWORD: &str = "ClueCon";
+/// A service that follows the switch and takes its parked calls has two connections.
+const CLIENTS: u64 = 2;
+/// How long after a call its request may still be on its way.
+pub(super) const SETTLE: Duration = Duration::from_secs(3);
+/// A service that is to follow the switch is there within this time.
+const FOLLOWS: Duration = Duration::from_secs(20);
+
+/// One switch, its receiver, and the calls that are played between them.
+pub(super) struct Harness {
+    pub switch: Arc<Switch>,
+    pub receiver: Receiver,
+    closed: u16,
+    /// Port 8021 of the switch, when the service is to follow it.
+    port: Option<Inbound>,
+    bar: ProgressBar,
+    options: LabOptions,
+}
+
+/// A call that is over, before its document was looked at.
+pub(super) struct Played<'s> {
+    pub scenario: &'s Scenario,
+    pub record: CallRecord,
+    requests: Vec<Request>,
+}
+
+impl Harness {
+    pub(super) async fn set(options: LabOptions, calls: usize) -> Result<Self, LabError> {
+        let switch = Switch::new(documents::SWITCH, options.pace);
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let port = match options.follow {
+            true => Some(switch.listen(any_port, PASSWORD).await?),
+            false => None,
+        };
+        Ok(Self {
+            switch,
+            receiver: Receiver::start().await?,
+            closed: closed_port()?,
+            port,
+            bar: progress(calls, options.progress),
+            options,
+        })
+    }
+
+    /// The configuration for these calls, with room for so many on hold.
+    pub(super) fn config(
+        &self,
+        scenarios: &[&Scenario],
+        documents: &Receiver,
+        room: usize,
+    ) -> String {
+        let mut extra = self.options.config.clone();
+        if let Some(port) = &self.port {
+            let address = port.address();
+            extra.push_str(&format!(
+                "\n[[freeswitch]]\naddress = \"{address}\"\npassword = \"{PASSWORD}\"\n\
+                 park_service = \"{PARK_SERVICE}\"\n"
+            ));
+        }
+        let (widgets, documents) = (self.receiver.address(), documents.address());
+        config::text(scenarios, widgets, documents, self.closed, room, &extra)
+    }
+
+    /// Waits until a service is there, and follows the switch when it is to.
+    pub(super) async fn started(
+        &self,
+        starting: BoxFuture<'_, Result<Started, String>>,
+    ) -> Result<Started, LabError> {
+        let followed = self.switch.followed_by(CLIENTS);
+        let started = starting.await.map_err(LabError::Service)?;
+        if self.port.is_some() && timeout(FOLLOWS, followed).await.is_err() {
+            let seconds = FOLLOWS.as_secs();
+            started.stop.await;
+            let what = format!("it did not ask the switch for its events within {seconds} s");
+            return Err(LabError::Service(what));
+        }
+        Ok(started)
+    }
+
+    /// Plays all of them, some at a time.
+    pub(super) async fn play_all(&self, scenarios: &[Scenario], esl: &str) -> Vec<CallReport> {
+        let calls = stream::iter(scenarios).map(|scenario| self.play(scenario, esl));
+        calls.buffered(AT_ONCE).collect().await
+    }
+
+    /// Plays one and looks at its document at the common receiver.
+    pub(super) async fn play(&self, scenario: &Scenario, esl: &str) -> CallReport {
+        let played = self.place(scenario, esl).await;
+        self.judge(played, &self.receiver).await
+    }
+
+    /// Plays one.
+    pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
+        let mut call = scenario.call.clone();
+        let flow = ("flow.name".to_owned(), documents::FLOW.to_owned());
+        if scenario.routed.is_none() {
+            call.variables.insert(0, flow);
+        }
+        let nobody = format!("127.0.0.1:{}", self.closed);
+        call.hosts = match scenario.host {
+            Host::Service => vec![esl.to_owned()],
+            Host::Nobody => vec![nobody],
+            Host::SecondOfTwo => vec![nobody, esl.to_owned()],
+        };
+        let record = self.switch.place(call).await;
+        let requests = self.settled(scenario).await;
+        Played {
+            scenario,
+            record,
+            requests,
+        }
+    }
+
+    /// What was wrong with a call, its document included.
+    pub(super) async fn judge(&self, played: Played<'_>, documents: &Receiver) -> CallReport {
+        let Played {
+            scenario,
+            record,
+            requests,
+        } = played;
+        let mut problems = problems(scenario, &record, &requests);
+        let mut document = None;
+        if self.port.is_some() {
+            let patience = self.options.patience.unwrap_or(documents::PATIENCE);
+            let deliveries = documents::wait(documents, &record.uuid, patience).await;
+            problems.extend(documents::problems(
+                scenario,
+                &record,
+                &deliveries,
+                patience,
+            ));
+            document = documents::shown(&deliveries);
+        }
+        let report = CallReport::new(scenario, record, problems, requests.len(), document);
+        self.tell(&report);
+        report
+    }
+
+    /// The scenario's requests, once their fate is known.
+    async fn settled(&self, scenario: &Scenario) -> Vec<Request> {
+        let name = format!("/{}", scenario.name);
+        if scenario.requests != Requests::None {
+            let known =
+                |request: &Request| request.answered.is_some() || request.abandoned.is_some();
+            self.receiver.wait(&name, SETTLE, known).await;
+        }
+        self.receiver.requests_of(&name)
+    }
+
+    fn tell(&self, report: &CallReport) {
+        let verdict = if report.passed { "right" } else { "WRONG" };
+        let message = format!("{}: {}, {verdict}", report.scenario, report.heard);
+        if self.options.progress && self.bar.is_hidden() {
+            eprintln!("{message}");
+        }
+        self.bar.inc(1);
+        self.bar.set_message(message);
+    }
+
+    pub(super) fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+fn progress(count: usize, shown: bool) -> ProgressBar {
+    if !shown {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(u64::try_from(count).unwrap_or(u64::MAX));
+    if let Ok(style) = ProgressStyle::with_template("{pos}/{len} calls {wide_bar} {msg}") {
+        bar.set_style(style);
+    }
+    bar
+}
