@@ -1,5 +1,7 @@
-//! The command line: what can be asked of the program, and its help.
+//! The command line and its help.
 
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod operator;
 pub mod values;
 
@@ -8,9 +10,15 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 /// Holds a live FreeSWITCH call while it asks a webhook, and delivers one
-/// document for every call that is over.
+/// document for every finished call.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
+#[cfg_attr(
+    not(feature = "lab"),
+    command(
+        after_help = "This program was built without the command lab; the cargo feature `lab` adds it."
+    )
+)]
 pub struct CommandLine {
     /// The configuration file.
     #[arg(
@@ -22,42 +30,43 @@ pub struct CommandLine {
     )]
     pub config: PathBuf,
 
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the service: hold calls, ask webhooks, deliver documents.
     Serve(Serve),
-    /// The whole thing in one process: a simulated switch, a webhook that fails, the service.
-    Lab(Lab),
-    /// Validate the configuration: every fault with its line and the cure.
+    /// Run the service with a simulated switch and a failing webhook, in one process.
+    #[cfg(feature = "lab")]
+    Lab(lab::Lab),
+    /// Validate the configuration; show every error with its line and the fix.
     Check(Check),
-    /// Ask the real switches and webhooks what stands in the way, with the cure for each fault.
+    /// Test the real switches, webhooks and store; show every fault with its fix.
     Doctor(Doctor),
-    /// Ask one webhook without a call, and show request, response and variables.
+    /// Send one webhook's request without a call; show request, response and variables.
     Call(Call),
-    /// What is to be delivered: list it, show one, send again.
+    /// List, show and resend documents.
     #[command(subcommand)]
     Outbox(operator::Outbox),
-    /// Calls, and what their webhooks' answers kept.
+    /// Print calls and kept answers of their webhooks.
     Report(operator::Report),
-    /// Erase one caller: calls, documents, kept answers. Says first what would go.
+    /// Erase one caller: calls, documents, kept answers. Without --yes, only list them.
     Forget(operator::Forget),
     /// Copy the store to one file, beside a running serve.
     Backup(operator::Backup),
-    /// Put such a copy into an empty store.
+    /// Put a backup into an empty store.
     Restore(operator::Restore),
-    /// Play recorded calls again, without a switch or a webhook, and say what is different.
+    /// Play recorded calls again, without a switch or a webhook, and show differences.
     Replay(operator::Replay),
-    /// Run a changed configuration over the calls that are kept, and say what would be different.
+    /// Test a changed configuration on past calls, and show differences.
     Backtest(operator::Backtest),
-    /// Files for what reads the metrics: a dashboard for Grafana, alert rules for Prometheus.
+    /// Print a dashboard for Grafana or alert rules for Prometheus.
     Metrics(operator::Metrics),
-    /// Print what the shell needs to complete our command line.
+    /// Print the shell completions.
     Completions(Completions),
     /// Print the manual page.
     Man,
@@ -65,7 +74,7 @@ pub enum Command {
 
 /// `switchhook completions`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: for the bash of everybody on this machine\n  \
+#[command(after_help = "Example: for bash, for all users of this machine\n  \
     switchhook completions bash > /usr/share/bash-completion/completions/switchhook")]
 pub struct Completions {
     /// The shell.
@@ -77,116 +86,19 @@ pub struct Completions {
 #[command(
     after_help = "Example: run it in the foreground, as a service manager does\n  \
     switchhook serve --config /etc/switchhook.toml\n\n\
-    Signals: SIGTERM and SIGINT stop listening, let the calls on hold get their answers and\n\
-    stop; a second one stops at once. SIGHUP reads the configuration's webhooks again.\n\
-    RUST_LOG=debug says more."
+    Signals: on SIGTERM or SIGINT, serve stops listening, lets the calls on hold get their\n\
+    answers, and stops; on a second one it stops at once. On SIGHUP it reads the webhooks of\n\
+    the configuration again. RUST_LOG=debug logs more."
 )]
 pub struct Serve {
-    /// Log JSON, an object a line.
+    /// Log one JSON object a line.
     #[arg(long)]
     pub json_logs: bool,
 }
 
-/// `switchhook lab`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples: a call of each kind through the real service, nothing installed\n  \
-    switchhook lab\n\n\
-    Load on any program that speaks outbound Event Socket\n  \
-    switchhook lab --target 127.0.0.1:8084/lookup --calls 5000 --rate 200\n\n\
-    What a call costs, as a share of what this machine can do; takes about two minutes\n  \
-    switchhook lab --load\n\n\
-    Only its webhook, for a real FreeSWITCH with freeswitch-conf; Ctrl-C ends it\n  \
-    switchhook lab --receiver 127.0.0.1:8086\n\n\
-    Exit status: 0 everything was right, 1 something was not, 2 wrong usage"
-)]
-pub struct Lab {
-    /// Print one JSON object instead of the table.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Only scenarios whose name contains one of these.
-    #[arg(value_name = "SCENARIO", conflicts_with = "target")]
-    pub only: Vec<String>,
-
-    /// Play the switch's slowness too: its 20 ms tick, headers read a byte at a time.
-    #[arg(long)]
-    pub faithful: bool,
-
-    /// Put load on this program instead: HOST:PORT of its socket, with the path to ask for.
-    /// With --load: another handler for the table; may be repeated.
-    #[arg(long, value_name = "HOST:PORT[/PATH]")]
-    pub target: Vec<String>,
-
-    /// The whole load table: this service and the null handler as processes of their own, and
-    /// every --target, taking turns under the same calls. Takes about two minutes.
-    #[arg(long, conflicts_with_all = ["only", "faithful", "calls", "rate", "delay", "receiver"])]
-    pub load: bool,
-
-    /// With --load: calls that wait at once while memory is measured.
-    #[arg(long, value_name = "N", default_value_t = 5000, requires = "load")]
-    pub waiting: u64,
-
-    /// With --load: how often each handler has its turn.
-    #[arg(long, value_name = "N", default_value_t = 3, requires = "load")]
-    pub rounds: u32,
-
-    /// Only be the null handler there: canned bytes for every call, nothing parsed. It asks
-    /// the webhook of --webhook.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        requires = "webhook",
-        conflicts_with_all = ["target", "only", "json", "faithful", "load", "receiver"]
-    )]
-    pub null: Option<std::net::SocketAddr>,
-
-    /// The null handler speaks HTTP with the service's client, to tell what that takes.
-    #[arg(long, requires = "null")]
-    pub null_client: bool,
-
-    /// Only answer webhooks there, and print each request and document on a line. The path
-    /// chooses the answer: /slow/3000 (ms), /status/503, /silent, /rubbish, /xml, any other: JSON.
-    #[arg(
-        long,
-        value_name = "HOST:PORT",
-        conflicts_with_all = ["target", "only", "json", "faithful"]
-    )]
-    pub receiver: Option<std::net::SocketAddr>,
-
-    /// How many calls.
-    #[arg(long, value_name = "N", default_value_t = 1000, requires = "target")]
-    pub calls: u64,
-
-    /// Calls a second; they come when they are due, however late the target is.
-    #[arg(long, value_name = "R", default_value_t = 100.0, requires = "target")]
-    pub rate: f64,
-
-    /// The target's process, to tell its memory and processor time; one for each --target.
-    #[arg(long, value_name = "PID", requires = "target")]
-    pub pid: Vec<u32>,
-
-    /// Where the lab's own webhook listens, for the target to ask.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub webhook: Option<std::net::SocketAddr>,
-
-    /// How long that webhook takes to answer.
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "100ms",
-        requires = "target"
-    )]
-    pub delay: humantime::Duration,
-
-    /// What a channel variable must hold when a call comes back, else the run does not count.
-    #[arg(long, value_name = "NAME=VALUE", requires = "target", value_parser = values::pair)]
-    pub expect: Vec<(String, String)>,
-}
-
 /// `switchhook call`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: what would a caller with this lead get?\n  \
+#[command(after_help = "Example: the answer for a caller with this lead\n  \
     switchhook call lookup --var flow.key.leadid=HFC123 --var Caller-Caller-ID-Number=4930123\n\n\
     Exit status: 0 line 0, 1 line 1, 2 wrong usage")]
 pub struct Call {
@@ -202,11 +114,11 @@ pub struct Call {
 /// `switchhook check`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example: check what is to be deployed, and stop when it has a fault\n  \
+    after_help = "Example: check a file before a deployment; a script stops at an error\n  \
     switchhook check freeswitch-conf/switchhook.toml\n\n\
-    Start a configuration from every key and its default\n  \
+    Start a configuration from a file with every key and its default\n  \
     switchhook check --print-reference > switchhook.toml\n\n\
-    Exit status: 0 no faults, 1 faults, 2 wrong usage"
+    Exit status: 0 no errors, 1 errors, 2 wrong usage"
 )]
 pub struct Check {
     /// Files to check [default: the one of --config].
@@ -227,12 +139,12 @@ pub struct Check {
 #[command(
     after_help = "Example: before the first call, and in a script before each deployment\n  \
     switchhook doctor && systemctl reload switchhook\n\n\
-    Each switch is asked over its Event Socket, with commands that change nothing. Webhooks are\n\
-    looked up, connected to and greeted over TLS; no request is sent without --ask.\n\
-    Exit status: 0 no fault (warnings are none), 1 a fault, 2 wrong usage"
+    For each switch, doctor sends Event Socket commands that change nothing. For each webhook, it\n\
+    resolves the name, connects, and does the TLS handshake; it sends no request without --ask.\n\
+    Exit status: 0 no fault (warnings do not count), 1 a fault, 2 wrong usage"
 )]
 pub struct Doctor {
-    /// Send each webhook a HEAD request with its credentials, and judge the answer.
+    /// Send each webhook a HEAD request with its credentials, and check the answer.
     #[arg(long)]
     pub ask: bool,
 
@@ -244,7 +156,7 @@ pub struct Doctor {
     #[arg(long, short, conflicts_with = "json")]
     pub quiet: bool,
 
-    /// How long one switch or one webhook may take.
+    /// The time for one switch or one webhook.
     #[arg(long, value_name = "TIME", default_value = "10s")]
     pub timeout: humantime::Duration,
 }

@@ -1,4 +1,4 @@
-//! The command line to an exit status.
+//! The program: parses the command line, runs the command, returns its exit status.
 
 mod cli;
 mod commands;
@@ -13,11 +13,12 @@ fn main() -> ExitCode {
     let line = CommandLine::parse();
     match &line.command {
         Command::Serve(args) => commands::serve(&line.config, args.json_logs),
+        #[cfg(feature = "lab")]
         Command::Lab(args) => commands::lab(args),
         Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
         Command::Doctor(args) => commands::doctor(&line.config, args),
-        Command::Outbox(what) => commands::outbox(&line.config, what),
+        Command::Outbox(command) => commands::outbox(&line.config, command),
         Command::Metrics(args) => commands::metrics(args),
         Command::Report(args) => commands::report(&line.config, args),
         Command::Forget(args) => commands::forget(&line.config, args),

@@ -5,9 +5,9 @@ use test_support::switch;
 use bytes::Bytes;
 use eslclient::Command;
 use switchhook_core::outcome::{Outcome, Phases};
-use switchhook_core::variables::{Names, Plan};
-use switchhook_webhook::answer::Answer;
+use switchhook_core::variables::{VariableNames, VariablePlan};
 use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
+use switchhook_webhook::response::ResponseParser;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
@@ -23,7 +23,7 @@ pub fn run(data: &[u8]) {
     };
     let options = options(form, &String::from_utf8_lossy(path));
     let mut faults = Vec::new();
-    let answer = Answer::compile(&options, &mut faults);
+    let answer = ResponseParser::compile(&options, &mut faults);
     if !faults.is_empty() {
         return; // No configuration with such a map is taken.
     }
@@ -73,7 +73,7 @@ fn fits(kind: ValueKind, text: &str) -> bool {
 }
 
 fn written(outcome: Outcome) {
-    let plan = Plan::new(Names::default(), true, vec!["x".into()]);
+    let plan = VariablePlan::new(VariableNames::default(), true, vec!["x".into()]);
     let mut all = String::new();
     for assignment in plan.assignments(&outcome, None) {
         let Some(value) = assignment.value else {

@@ -3,7 +3,7 @@
 
 use test_support::switch;
 
-use eslclient::{Command, CommandError, Execute};
+use eslclient::{Command, CommandError, ExecuteOptions};
 use switchhook_core::sanitize::inert;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
     for command in [
         Command::api(name, value),
         Command::bgapi(name, value, Some(name)),
-        Command::execute(name, value, Execute::default()),
+        Command::execute(name, value, ExecuteOptions::default()),
         Command::filter(name, value),
         Command::auth(value),
         Command::userauth(name, name, value),

@@ -1,57 +1,59 @@
-//! The commands over the store: `outbox` and `report`.
+//! The command line of the commands over the store, and of `replay`, `backtest` and `metrics`.
 
 use clap::{ArgGroup, Args, Subcommand};
-use switchhook::store::State;
+use switchhook_store::DocumentState;
 
 use super::values::{self, Format, Moment, Rate};
 
 /// `switchhook outbox`.
 #[derive(Debug, Subcommand)]
 pub enum Outbox {
-    /// What waits, is being tried or is dead, oldest first.
+    /// List documents that are not delivered, the oldest first.
     List(List),
-    /// One document: its attempts and what is sent.
+    /// Show one document: its attempts and its request.
     Show(Show),
-    /// Send documents again: same id, same bytes, a fresh schedule.
+    /// Send documents again: same id, same bytes, a fresh retry schedule.
     Retry(Retry),
-    /// Send to a webhook again that was paused because it answered 410 Gone.
+    /// Resume deliveries to a webhook that was paused after 410 Gone.
     Resume(Resume),
 }
 
-/// Which documents; all of it must fit.
+/// Filters of documents; all of them must match.
 #[derive(Debug, Args)]
-pub struct Which {
+pub struct DocumentFilter {
     /// Only documents in this state; may be given more than once.
     #[arg(long, value_name = "STATE", value_parser = values::state())]
-    pub state: Vec<State>,
+    pub state: Vec<DocumentState>,
 
     /// Only documents for this webhook.
     #[arg(long, value_name = "NAME")]
     pub webhook: Option<String>,
 
-    /// Only documents made since then: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only documents made since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
-    /// Only documents made before then.
+    /// Only documents made before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
 }
 
 /// `switchhook outbox list`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples: what was not delivered, and why\n  \
+#[command(
+    after_help = "Examples: the documents that are not delivered, and why\n  \
     switchhook outbox list\n\n\
-    What the webhook got in the last two hours\n  \
+    The documents that a webhook received in the last two hours\n  \
     switchhook outbox list --state delivered --webhook completed --since 2h\n\n\
-    Without --state, what was delivered is left out. Works beside a running serve.\n\
-    Exit status: 0 done, 1 not done, 2 wrong usage")]
+    Without --state, delivered documents are left out. Works beside a running serve.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage"
+)]
 pub struct List {
-    /// Which documents.
+    /// The filters.
     #[command(flatten)]
-    pub which: Which,
+    pub filter: DocumentFilter,
 
-    /// At most this many, the oldest.
+    /// The number of documents, at most.
     #[arg(long, value_name = "N", default_value_t = 100,
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
@@ -63,12 +65,14 @@ pub struct List {
 
 /// `switchhook outbox show`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: why was it not delivered?\n  \
+#[command(
+    after_help = "Example: the attempts of a document, and why they failed\n  \
     switchhook outbox show msg_0198c5a0b7e67cc1a6f0d3a4c3b1e2f4\n\n\
-    Values of headers and of the query whose name sounds like a secret are hidden.\n\
-    Exit status: 0 done, 1 not done, 2 wrong usage")]
+    Values of headers and query entries are hidden if the name sounds like a secret.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage"
+)]
 pub struct Show {
-    /// The document's id, as `outbox list` shows it and its receiver got it (webhook-id).
+    /// The document's id, as in `outbox list` and in the header webhook-id.
     #[arg(value_name = "ID")]
     pub id: String,
 
@@ -86,33 +90,34 @@ pub struct Show {
             .required(true)
             .multiple(true)
     ),
-    after_help = "Examples: how many would it be?\n  \
+    after_help = "Examples: the number of documents, without a change\n  \
     switchhook outbox retry --webhook completed --state dead --dry-run\n\n\
-    Send them again, not faster than the receiver likes it\n  \
+    Send them again, at a rate that the receiver can handle\n  \
     switchhook outbox retry --webhook completed --state dead --rate 10/s\n\n\
-    Without ID and --state, the dead and the waiting are meant; what was delivered is sent\n\
-    again only when it is asked for. What is being tried right now is left alone. A paused\n\
-    webhook is resumed. A running serve begins within a second; without one, the next does.\n\
+    Without ID and --state, retry takes dead and waiting documents. It sends a delivered\n\
+    document again only if you name it or its state. It skips documents that are being sent\n\
+    right now. It resumes a paused webhook. A running serve starts within a second; without\n\
+    one, the next serve does.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage"
 )]
 pub struct Retry {
-    /// Documents by their id, whatever their state.
+    /// The ids of documents, in any state.
     #[arg(value_name = "ID")]
     pub ids: Vec<String>,
 
-    /// Which documents.
+    /// The filters.
     #[command(flatten)]
-    pub which: Which,
+    pub filter: DocumentFilter,
 
-    /// Everything that is dead or waits, of every webhook.
+    /// All dead and waiting documents, of every webhook.
     #[arg(long, conflicts_with = "ids")]
     pub all: bool,
 
-    /// Only say how many; change nothing.
+    /// Only print the number; change nothing.
     #[arg(long)]
     pub dry_run: bool,
 
-    /// So many in a time: 10/s, 600/m, 1000/h. The webhook's own delivery.rate holds too.
+    /// At most this rate: 10/s, 600/m, 1000/h. The webhook's delivery.rate applies too.
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
 }
@@ -121,7 +126,7 @@ pub struct Retry {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: the receiver is back under its old address\n  \
     switchhook outbox resume completed\n\n\
-    What waits begins a fresh schedule; what is dead stays so until outbox retry.\n\
+    Waiting documents begin a fresh retry schedule. Dead ones stay dead until outbox retry.\n\
     Exit status: 0 done, also when it was not paused; 1 not done, 2 wrong usage")]
 pub struct Resume {
     /// The webhook's name in the configuration.
@@ -133,54 +138,54 @@ pub struct Resume {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: yesterday's answers, for a spreadsheet\n  \
     switchhook report --flow outbound --since 1day --persisted-only --format csv > answers.csv\n\n\
-    A call has a row; what its webhooks kept (persist_response) stands in columns named\n\
-    WEBHOOK.VARIABLE. Times have the offset of the account that the call is of.\n\
+    One row for each call. Kept answers (persist_response) are in columns named\n\
+    WEBHOOK.VARIABLE. Times are in the time zone of the call's account.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage")]
 pub struct Report {
     /// Only calls of this flow.
     #[arg(long, value_name = "NAME")]
     pub flow: Option<String>,
 
-    /// Only calls that began since then: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only calls that began since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
-    /// Only calls that began before then.
+    /// Only calls that began before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
 
-    /// How it is written.
+    /// The output format.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Table)]
     pub format: Format,
 
-    /// Only calls that a webhook's answer was kept for.
+    /// Only calls with a kept answer.
     #[arg(long)]
     pub persisted_only: bool,
 }
 
 /// `switchhook forget`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples: what is there of this caller?\n  \
+#[command(after_help = "Examples: list what is stored about a caller\n  \
     switchhook forget +4930123456\n\n\
     Erase it\n  \
     switchhook forget +4930123456 --yes\n\n\
-    Calls in which the number called, was called, rang, or stands in a flow variable; their\n\
-    documents, also those that wait and are never delivered then; kept answers; and what has the\n\
-    number in it besides, if it has five digits or more. +49…, 0049… and 49… are one number; run\n\
-    it again for other ways of writing it, such as 030…. Works beside a running serve, which leaves\n\
-    calls that are not over alone. Copies (switchhook backup), the switch's own records and the\n\
-    receivers of documents are not touched.\n\
-    Exit status: 0 done, or nothing is there; 1 not done; 2 wrong usage")]
+    It erases calls in which the number called, was called, rang, or is in a flow variable; their\n\
+    documents, also waiting ones, which are then never delivered; kept answers; and anything else\n\
+    that contains the number, if that has five digits or more. +49…, 0049… and 49… are one number;\n\
+    run it again for other notations, such as 030…. Works beside a running serve; calls that are\n\
+    not over stay. It does not reach backups (switchhook backup), the switch's own records, and the\n\
+    receivers of documents.\n\
+    Exit status: 0 done, or nothing found; 1 not done; 2 wrong usage")]
 pub struct Forget {
     /// The caller's number; of a SIP address, the part before the @.
     #[arg(value_name = "NUMBER")]
     pub number: String,
 
-    /// Erase it. Without this only say what would go.
+    /// Erase it. Without this option, only list what would be erased.
     #[arg(long, conflicts_with = "dry_run")]
     pub yes: bool,
 
-    /// Only say what would go, which is so without it too.
+    /// Only list what would be erased (the default).
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -189,44 +194,46 @@ pub struct Forget {
 #[derive(Debug, Args)]
 #[command(after_help = "Example: every night, while serve runs\n  \
     switchhook backup /var/backups/switchhook-$(date +%F).db\n\n\
-    The file has all that the store has, at one moment: documents that wait, calls, numbers. It\n\
-    can be read by its owner alone, and is a SQLite file also when the store is PostgreSQL.\n\
+    The file has everything in the store at one moment: waiting documents, calls, numbers. Only\n\
+    its owner can read it. It is a SQLite file even if the store is PostgreSQL.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage")]
 pub struct Backup {
-    /// A file that is not there yet.
+    /// A file that does not exist yet.
     #[arg(value_name = "FILE")]
     pub file: std::path::PathBuf,
 }
 
 /// `switchhook restore`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: after a disk was lost\n  \
+#[command(after_help = "Example: after the loss of a disk\n  \
     switchhook restore /var/backups/switchhook-2026-07-31.db && systemctl start switchhook\n\n\
-    The store of the configuration has to be empty, or not there yet, and no serve may run on it.\n\
-    It may be another database than the copy's. What waited is delivered by the next serve; what was\n\
-    delivered after the copy was made is sent again, with the same webhook-id.\n\
+    The configured store must be empty or not exist, and no serve may use it. It may be another\n\
+    kind of database than the original. The next serve delivers the waiting documents. Documents\n\
+    that were delivered after the backup are sent again, with the same webhook-id.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage")]
 pub struct Restore {
-    /// What `switchhook backup` wrote.
+    /// A file of `switchhook backup`.
     #[arg(value_name = "FILE")]
     pub file: std::path::PathBuf,
 }
 
 /// `switchhook replay`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples: does this version do what that one did?\n  \
+#[command(
+    after_help = "Examples: compare this version with the one that recorded a call\n  \
     switchhook replay recorder/20260731T140000.000Z-5e352811-1d68-4131-8bda-eb6ccacd009a.call.jsonl\n\n\
-    What would the webhook as it is configured now have done with the same answers?\n  \
+    Play the same answers with the webhook as it is configured now\n  \
     switchhook replay --with-config recorder/*.call.jsonl\n\n\
-    Files are written by serve with [recorder] share. The call is played through the code that\n\
-    calls go through, in virtual time: a timeout of 10 s takes none. Nothing is sent anywhere.\n\
-    Exit status: 0 the same, 1 different or not played, 2 wrong usage")]
+    serve writes these files if [recorder] share is set. replay runs the code that handles real\n\
+    calls, in virtual time: a timeout of 10 s takes no time. It sends nothing.\n\
+    Exit status: 0 the same, 1 different or not played, 2 wrong usage"
+)]
 pub struct Replay {
-    /// Recordings.
+    /// Files of the recorder.
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<std::path::PathBuf>,
 
-    /// With the webhook's settings in --config, in place of those in the recording.
+    /// Use the webhook's settings of --config instead of those in the file.
     #[arg(long)]
     pub with_config: bool,
 }
@@ -234,37 +241,36 @@ pub struct Replay {
 /// `switchhook backtest`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples: before a changed template or mapping is published\n  \
+    after_help = "Examples: test a changed template or mapping before its deployment\n  \
     switchhook --config changed.toml backtest lookup\n\n\
-    Which calls would go down another way?\n  \
+    The calls that would be different\n  \
     switchhook --config changed.toml backtest --json | jq -r '.changes[].call'\n\n\
-    Tested are, with the webhooks as that file has them: recorded calls ([recorder]), played again with\n\
-    the answer that came; answers that the store keeps (persist_response), judged and mapped anew; and\n\
-    documents that the outbox still has, made anew. Shown are each call of which something would be\n\
-    different (- as it was, + as it would be), what could not be tested and why, and each path of\n\
-    response.map that never found anything. Nothing is sent or changed.\n\
-    Exit status: 0 nothing would be different, 1 something would, or nothing is kept, 2 wrong usage"
+    It tests the webhooks of that file: it plays recorded calls ([recorder]) again with the recorded\n\
+    answer, maps kept answers (persist_response) again, and builds the documents of the outbox again.\n\
+    It shows each call with a difference (- before, + now), what it could not test and why, and each\n\
+    path of response.map that never matched. It sends and changes nothing.\n\
+    Exit status: 0 no difference, 1 a difference or nothing kept, 2 wrong usage"
 )]
 pub struct Backtest {
     /// Only these webhooks.
     #[arg(value_name = "WEBHOOK")]
     pub webhooks: Vec<String>,
 
-    /// Recordings of this folder, in place of [recorder] folder.
+    /// The folder of the recordings, instead of [recorder] folder.
     #[arg(long, value_name = "FOLDER")]
     pub recordings: Option<std::path::PathBuf>,
 
-    /// Only kept answers and documents of calls that began since then: 2h (ago), or
+    /// Only kept answers and documents of calls that began since this time: 2h (ago), or
     /// 2026-07-31T14:00:00+02:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
-    /// Only those of calls that began before then.
+    /// Only those of calls that began before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
 
-    /// Print one JSON object: same; changes with call, webhook and differences (what, was, is); and by
-    /// webhook what was tested, what could not be and why, and how often each path matched.
+    /// Print one JSON object: same; changes, each with call, webhook and differences (what, was, is);
+    /// and tested: for each webhook the numbers, what was not tested and why, and matches per path.
     #[arg(long)]
     pub json: bool,
 }

@@ -1,4 +1,4 @@
-//! What an argument's text can be.
+//! The values of arguments: moments, rates, states, report formats.
 
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,10 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use chrono::DateTime;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use switchhook::report;
-use switchhook::store::State;
+use switchhook_service::report;
+use switchhook_store::DocumentState;
 
-/// A moment: `2h` is two hours ago, the other form is RFC 3339.
+/// A moment: `2h` is two hours ago; the other form is RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Unix milliseconds.
@@ -26,11 +26,11 @@ impl FromStr for Moment {
             });
         }
         let ago = humantime::parse_duration(text).map_err(|_| {
-            "write how long ago, such as 2h or 3days, or a moment, such as 2026-07-31T14:00:00+02:00"
+            "write how long ago, such as 2h or 3days, or a time, such as 2026-07-31T14:00:00+02:00"
         })?;
         let then = SystemTime::now().checked_sub(ago);
         let since_1970 = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
-        // Longer ago than 1970 is everything there is.
+        // Nothing is older than 1970, so everything matches.
         let ms = since_1970.map_or(0, |since| since.as_millis());
         Ok(Self {
             ms: i64::try_from(ms).unwrap_or(i64::MAX),
@@ -38,10 +38,10 @@ impl FromStr for Moment {
     }
 }
 
-/// How many in which time: `10/s`, `600/m`, `1000/h`; a number alone is a second's.
+/// A rate: `10/s`, `600/m`, `1000/h`; a number alone is per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// A second.
+    /// The number per second.
     pub per_second: f64,
 }
 
@@ -58,28 +58,31 @@ impl FromStr for Rate {
         };
         let number: f64 = number.parse().unwrap_or(f64::NAN);
         let per_second = number / seconds;
-        match per_second.is_finite() && per_second > 0.0 {
-            true => Ok(Self { per_second }),
-            false => Err("write a number above 0 and its time: 10/s, 600/m or 1000/h".into()),
+        if per_second.is_finite() && per_second > 0.0 {
+            Ok(Self { per_second })
+        } else {
+            Err("write a number above 0 and a unit of time: 10/s, 600/m or 1000/h".into())
         }
     }
 }
 
-/// Reads a state's word; `--help` shows them all.
-pub fn state() -> impl TypedValueParser<Value = State> {
-    PossibleValuesParser::new(State::ALL.map(State::as_str)).try_map(|word| word.parse::<State>())
+/// Parses the state of a document; `--help` lists all states.
+pub fn state() -> impl TypedValueParser<Value = DocumentState> {
+    PossibleValuesParser::new(DocumentState::ALL.map(DocumentState::as_str))
+        .try_map(|word| word.parse::<DocumentState>())
 }
 
-/// Reads `NAME=VALUE`.
+/// Parses `NAME=VALUE`.
 ///
 /// # Errors
-/// When there is no `=`.
+/// Fails if there is no `=`.
+#[cfg(feature = "lab")]
 pub fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For a person; the first thousand calls.

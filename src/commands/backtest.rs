@@ -4,24 +4,24 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use switchhook::backtest::{Backtest, BacktestReport, Changed, Tested};
-use switchhook::call_control::WebhookTasks;
-use switchhook::config::Config;
-use switchhook::replay::Recording;
-use switchhook::service::compile;
-use switchhook::store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_service::call_control::WebhookTasks;
+use switchhook_service::config::Config;
+use switchhook_service::service::compile;
+use switchhook_store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_tools::backtest::{Backtest, BacktestReport, Changed, Tested};
+use switchhook_tools::replay::Recording;
 
 use super::counted;
-use super::desk::Desk;
 use super::replay::{printable, shown};
+use super::store_context::StoreContext;
 use crate::cli::operator::Backtest as Args;
 
-/// Calls of a page.
+/// Calls that one read of the store returns.
 const PAGE: u32 = 200;
 
-/// Runs the configuration over the calls that are kept, and says what would be different.
+/// Tests the configuration on past calls, and prints the differences.
 ///
-/// Exit status 0 when nothing would, 1 when something would or nothing could be tested.
+/// Exits with 0 if there are none, with 1 if there are some or nothing could be tested.
 #[must_use]
 pub fn backtest(path: &Path, args: &Args) -> ExitCode {
     super::exit(super::block_on(run(path, args)))
@@ -30,34 +30,35 @@ pub fn backtest(path: &Path, args: &Args) -> ExitCode {
 async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let config = Config::load_without_secrets(path).map_err(|faults| faults.to_string())?;
     let built = compile(&config).map_err(|faults| faults.to_string())?;
-    let widgets = built.widgets;
+    let tasks = built.widgets;
     for name in &args.webhooks {
-        if !widgets.by_name.contains_key(name) {
+        if !tasks.by_name.contains_key(name) {
             let known: Vec<String> = config.webhooks.into_keys().collect();
             return Err(super::unknown_webhook(name, &known));
         }
     }
     let folder = args.recordings.clone().unwrap_or(config.recorder.folder);
     let recordings = files(&folder, args.recordings.is_some())?;
-    let desk = Desk::open(path).await?;
-    let tested = test(&desk.store, &widgets, args, recordings).await;
-    desk.store.close().await;
+    let context = StoreContext::open(path).await?;
+    let tested = test(&context.store, &tasks, args, recordings).await;
+    context.store.close().await;
     let report = tested?;
-    let text = match args.json {
-        true => object(&report)?,
-        false => told(&report),
+    let text = if args.json {
+        json(&report)?
+    } else {
+        text(&report)
     };
-    super::say(&text)?;
-    if report.tested.values().all(|one| one.total() == 0) {
+    super::write_stdout(&text)?;
+    if report.tested.values().all(|tested| tested.total() == 0) {
         return Err(NOTHING.to_owned());
     }
     Ok(report.changes.is_empty())
 }
 
-const NOTHING: &str = "no call is kept that could be tested: persist_response = true in a webhook keeps its \
-                       answers, [recorder] share keeps whole calls";
+const NOTHING: &str = "nothing is kept to test with: persist_response = true in a webhook keeps its answers, \
+                       [recorder] share keeps whole calls";
 
-/// The recordings of a folder; of one that nobody named none when it is not there.
+/// Returns the recordings of a folder. A folder that the command line did not name may be missing.
 fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -73,12 +74,12 @@ fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
 
 async fn test(
     store: &Store,
-    widgets: &WebhookTasks,
+    tasks: &WebhookTasks,
     args: &Args,
     recordings: Vec<PathBuf>,
 ) -> Result<BacktestReport, String> {
-    let mut test = Backtest::new(widgets, args.webhooks.clone());
-    // Time is virtual in a call that is played, so it has a thread without a runtime.
+    let mut test = Backtest::new(tasks, args.webhooks.clone());
+    // A played call has virtual time, so it needs a thread without a runtime.
     let played = tokio::task::block_in_place(|| {
         for file in recordings {
             match Recording::read(&file) {
@@ -113,13 +114,13 @@ async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<
     Ok(())
 }
 
-/// The newest calls first, as far back as the outbox has documents of some.
+/// Tests the documents of the outbox, those of the latest calls first.
 async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
     let mut search = CallSearch {
         limit: PAGE,
         ..CallSearch::default()
     };
-    let is_meant = |ms: i64| {
+    let is_selected = |ms: i64| {
         args.since.is_none_or(|since| ms >= since.ms)
             && args.until.is_none_or(|until| ms < until.ms)
     };
@@ -131,7 +132,7 @@ async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Resul
         search.before = Some(last.id);
         for call in calls
             .iter()
-            .filter(|call| is_meant(call.summary.started_ms))
+            .filter(|call| is_selected(call.summary.started_ms))
         {
             let mut sent = Vec::new();
             for row in store.documents_of(&[&call.call_uuid]).await? {
@@ -143,29 +144,30 @@ async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Resul
     }
 }
 
-/// For programs.
-fn object(report: &BacktestReport) -> Result<String, String> {
-    let object = serde_json::json!({
+/// Returns the report as JSON.
+fn json(report: &BacktestReport) -> Result<String, String> {
+    let report = serde_json::json!({
         "same": report.changes.is_empty(),
         "changes": report.changes,
         "tested": report.tested,
     });
-    let text = serde_json::to_string_pretty(&object);
+    let text = serde_json::to_string_pretty(&report);
     text.map_or_else(|error| Err(error.to_string()), |text| Ok(text + "\n"))
 }
 
-fn told(report: &BacktestReport) -> String {
+/// Returns the report as text for a person.
+fn text(report: &BacktestReport) -> String {
     let mut out = String::new();
     for changed in &report.changes {
         // Writing to a String cannot fail.
         let _ = change(&mut out, changed);
     }
     for (name, tested) in &report.tested {
-        let of_it = report
+        let own = report
             .changes
             .iter()
             .filter(|changed| changed.webhook == *name);
-        let _ = summary(&mut out, name, tested, of_it.count() as u64);
+        let _ = summary(&mut out, name, tested, own.count() as u64);
     }
     out
 }

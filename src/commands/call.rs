@@ -1,21 +1,21 @@
-//! `switchhook call`: one widget without a call.
+//! `switchhook call`: the request of one webhook without a call.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use switchhook::call::outcome::Outcome;
-use switchhook::call_control::webhook_test::{self, TestOutcome, WebhookTest};
-use switchhook::call_control::{Asked, WebhookTasks};
-use switchhook::config::Config;
-use switchhook::service::compile;
+use switchhook_core::outcome::Outcome;
+use switchhook_service::call_control::webhook_test::{self, TestOutcome, WebhookTest};
+use switchhook_service::call_control::{TaskRequest, WebhookTasks};
+use switchhook_service::config::Config;
+use switchhook_service::service::compile;
 
 use crate::cli::Call;
 
-/// Asks the webhook as a call would, and shows what goes out and what comes back.
+/// Sends the webhook's request as a call would, and prints the request and the answer.
 ///
-/// Exit status 0 on line 0, 1 on line 1 or when nothing could be asked.
+/// Exits with 0 on line 0, with 1 on line 1 or if nothing could be sent.
 #[must_use]
 pub fn call(path: &Path, args: &Call) -> ExitCode {
     super::exit(super::block_on(run(path, args)))
@@ -23,25 +23,27 @@ pub fn call(path: &Path, args: &Call) -> ExitCode {
 
 async fn run(path: &Path, args: &Call) -> Result<bool, String> {
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
-    let widgets = compile(&config)
+    let tasks = compile(&config)
         .map_err(|faults| faults.to_string())?
         .widgets;
-    let channel = webhook_test::channel(vars(&args.vars)?);
-    let trial = WebhookTest::of(&widgets, &args.webhook, &channel)
-        .ok_or_else(|| unknown(&args.webhook, &widgets))?;
-    super::say(&match &trial.asked {
-        Ok(Asked::Request(request)) => format!("{}\n\n", request.shown().trim_end()),
-        // A configuration knows no other.
-        Ok(Asked::Question(_)) => return Err("no HTTP webhook is asked by this name".into()),
-        Err(_) => "nothing is sent\n\n".to_owned(),
+    let channel = webhook_test::channel_headers(vars(&args.vars)?);
+    let test = WebhookTest::of(&tasks, &args.webhook, &channel)
+        .ok_or_else(|| unknown(&args.webhook, &tasks))?;
+    super::write_stdout(&match &test.asked {
+        Ok(TaskRequest::Request(request)) => format!("{}\n\n", request.redacted().trim_end()),
+        // Only a program that embeds the service has answerers in Rust.
+        Ok(TaskRequest::Question(_)) => {
+            return Err("this webhook is answered by Rust code, not over HTTP".into());
+        }
+        Err(_) => "nothing was sent\n\n".to_owned(),
     })?;
-    let tried = trial.ask().await;
-    super::say(&shown(&tried))?;
-    Ok(tried.outcome.verdict.is_ok())
+    let result = test.ask().await;
+    super::write_stdout(&text(&result))?;
+    Ok(result.outcome.verdict.is_ok())
 }
 
-fn unknown(name: &str, widgets: &WebhookTasks) -> String {
-    let mut known: Vec<_> = widgets.by_name.keys().cloned().collect();
+fn unknown(name: &str, tasks: &WebhookTasks) -> String {
+    let mut known: Vec<_> = tasks.by_name.keys().cloned().collect();
     known.sort_unstable();
     super::unknown_webhook(name, &known)
 }
@@ -54,11 +56,11 @@ fn vars(vars: &[String]) -> Result<Vec<(&str, &str)>, String> {
         .collect()
 }
 
-fn shown(tried: &TestOutcome) -> String {
+fn text(result: &TestOutcome) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = response(&tried.outcome, &mut out);
-    let _ = table(tried, &mut out);
+    let _ = response(&result.outcome, &mut out);
+    let _ = table(result, &mut out);
     out
 }
 
@@ -89,12 +91,12 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// The variables as the dialplan would see them; the line is among them, last.
-fn table(tried: &TestOutcome, out: &mut String) -> std::fmt::Result {
-    for (name, value) in &tried.variables {
+/// Writes the variables as the dialplan would see them, then the line.
+fn table(result: &TestOutcome, out: &mut String) -> std::fmt::Result {
+    for (name, value) in &result.variables {
         writeln!(out, "{name} = {value}")?;
     }
-    writeln!(out, "\nline {}", tried.line.as_str())
+    writeln!(out, "\nline {}", result.line.as_str())
 }
 
 fn millis(duration: Duration) -> String {

@@ -4,15 +4,15 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
-use switchhook::service;
+use switchhook_service::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
+use switchhook_service::service;
 
 use super::counted;
 use crate::cli::Check;
 
-/// Checks the files named, or `path` when none is; or prints the reference or the schema.
+/// Checks the files, or `path` if none is given; or prints the reference or the schema.
 ///
-/// Exit status 1 when a file has a fault or nothing could be printed.
+/// Exits with 1 if a file has an error or the output cannot be written.
 #[must_use]
 pub fn check(path: &Path, args: &Check) -> ExitCode {
     let mut out = io::stdout().lock();
@@ -28,24 +28,24 @@ pub fn check(path: &Path, args: &Check) -> ExitCode {
     };
     match printed {
         Ok(true) => ExitCode::SUCCESS,
-        // Nobody reads on (`check | head`): what was to be said is lost with its reader.
+        // A closed pipe (`check | head`) is an error here: a fault may be among the lost lines.
         Ok(false) | Err(_) => ExitCode::FAILURE,
     }
 }
 
-/// Says what one file is; `false` when it has a fault.
+/// Prints the result of one file; `false` if it has an error.
 fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
     let checked = Config::load(path).and_then(|config| {
         let warnings = service::check(&config)?;
         Ok((config, warnings))
     });
     match checked {
-        Ok((config, warnings)) => say_good(&config, &warnings, out).map(|()| true),
-        Err(faults) => say_faults(&faults).map(|()| false),
+        Ok((config, warnings)) => print_ok(&config, &warnings, out).map(|()| true),
+        Err(faults) => print_errors(&faults).map(|()| false),
     }
 }
 
-fn say_good(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> io::Result<()> {
+fn print_ok(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> io::Result<()> {
     let webhooks = counted(config.webhooks.len() as u64, "webhook", "webhooks");
     let flows = counted(config.flows.len() as u64, "flow", "flows");
     let switches = counted(config.freeswitch.len() as u64, "switch", "switches");
@@ -57,6 +57,6 @@ fn say_good(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> i
     Ok(())
 }
 
-fn say_faults(faults: &Diagnostics) -> io::Result<()> {
+fn print_errors(faults: &Diagnostics) -> io::Result<()> {
     writeln!(io::stderr().lock(), "{faults}")
 }

@@ -1,28 +1,28 @@
-//! `switchhook doctor`: from the configuration to what is to be looked at, and how it is shown.
+//! `switchhook doctor`: turns the configuration into the checks' options, and prints the findings.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::call::tenants::{Pattern, Route};
-use switchhook::call::variables::{Names, flow_key};
-use switchhook::call_control::HoldMusic;
-use switchhook::config::{self, Config};
-use switchhook::doctor::{
+use eslclient::Limits;
+use switchhook_core::tenants::{Pattern, Route};
+use switchhook_core::variables::{VariableNames, flow_key};
+use switchhook_service::call_control::HoldMusic;
+use switchhook_service::config::{self, Config};
+use switchhook_service::service::{compile, recordings_folder, store_options, target};
+use switchhook_store::Role;
+use switchhook_tools::doctor::{
     self, DoctorReport, Finding, Hooked, Level, Plan, Recorded, Recordings, Switch,
 };
-use switchhook::eslclient::Limits;
-use switchhook::service::{compile, recordings_folder, store_options, target};
-use switchhook::store::Role;
-use switchhook::webhook::options::ValueKind;
+use switchhook_webhook::options::ValueKind;
 
 use super::counted;
 use crate::cli::Doctor;
 
-/// Looks at everything that the configuration names, and says what is wrong with it.
+/// Checks everything that the configuration names, and prints the findings.
 ///
-/// Exit status 1 when there is a fault, or nothing could be looked at.
+/// Exits with 1 if there is a fault, or if nothing could be checked.
 #[must_use]
 pub fn doctor(path: &Path, args: &Doctor) -> ExitCode {
     super::exit(super::block_on(run(path, args)))
@@ -38,7 +38,7 @@ async fn run(path: &Path, args: &Doctor) -> Result<bool, String> {
     } else {
         shown(&report, args.quiet)
     };
-    super::say(&text)?;
+    super::write_stdout(&text)?;
     Ok(report.ok)
 }
 
@@ -112,12 +112,12 @@ fn plan(config: &Config) -> Plan {
     }
 }
 
-/// What the receiver of the request chooses the text of; the others are our own words.
-fn texts(names: &Names) -> [&str; 2] {
+/// Returns the variables whose text the webhook chooses; the others have fixed words.
+fn texts(names: &VariableNames) -> [&str; 2] {
     [&names.response_raw, &names.error_detail]
 }
 
-/// A name that one webhook writes text to can hold text.
+/// Records the kind of a variable's value: if one webhook writes text, it can hold text.
 fn write(values: &mut BTreeMap<String, ValueKind>, name: String, kind: ValueKind) {
     let known = values.entry(name).or_insert(kind);
     if kind == ValueKind::Text {
@@ -137,10 +137,11 @@ fn context(route: &Route) -> Option<String> {
 }
 
 fn hooked((name, webhook): (&String, &config::Webhook)) -> (String, Hooked) {
-    // Nobody waits, and nobody hears anything.
-    let music = match webhook.widget.wait_for_response {
-        true => webhook.widget.hold_music.clone(),
-        false => HoldMusic::Silence,
+    // Without waiting there is no hold music.
+    let music = if webhook.widget.wait_for_response {
+        webhook.widget.hold_music.clone()
+    } else {
+        HoldMusic::Silence
     };
     let hooked = Hooked {
         timeout: webhook.request.timeout,

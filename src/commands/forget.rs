@@ -5,94 +5,94 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use switchhook::config::Config;
-use switchhook::recordings::Target;
-use switchhook::service::target;
-use switchhook::store::{Caller, Found, FoundCall, Scrubbed, State};
+use switchhook_service::config::Config;
+use switchhook_service::recordings::Target;
+use switchhook_service::service::target;
+use switchhook_store::{Caller, CallerCall, CallerRecords, DocumentState, ScrubResult};
 
 use super::counted;
-use super::desk::{Desk, Times};
+use super::store_context::{StoreContext, Times};
 use crate::cli::operator::Forget;
 
-/// Calls that are listed.
+/// Calls and recordings that are listed.
 const LISTED: usize = 20;
-/// Calls that the target is asked for at once.
+/// Requests to the upload target at once, one for each call.
 const AT_ONCE: usize = 16;
-/// Looks for what came in while the rest was removed.
+/// Passes: a running service may store more while a pass erases.
 const LOOKS: usize = 10;
 
-/// Says what the store has of a caller, and what was uploaded of their calls, and removes it when
-/// it is told to.
+/// Lists what the store and the upload target have of a caller; erases it with `--yes`.
 ///
-/// Exit status 1 when the store or the target could not be read or written.
+/// Exits with 1 if the store or the target cannot be read or written.
 #[must_use]
 pub fn forget(path: &Path, args: &Forget) -> ExitCode {
     super::exit(super::block_on(async {
         let caller = Caller::new(&args.number).ok_or("the number is empty")?;
         let config = Config::load_with_target(path).map_err(|faults| faults.to_string())?;
         let target = target(&config).map_err(|faults| faults.to_string())?;
-        let desk = Desk::open(path).await?;
-        let done = run(&desk, target.as_ref(), &caller, args.yes).await;
-        desk.store.close().await;
+        let context = StoreContext::open(path).await?;
+        let done = run(&context, target.as_ref(), &caller, args.yes).await;
+        context.store.close().await;
         done.map(|()| true)
     }))
 }
 
 async fn run(
-    desk: &Desk,
+    context: &StoreContext,
     target: Option<&Target>,
     caller: &Caller,
     yes: bool,
 ) -> Result<(), String> {
-    let found = find(desk, caller).await?;
-    super::say(&listed(&found, &desk.times))?;
+    let found = find(context, caller).await?;
+    super::write_stdout(&listed(&found, &context.times))?;
     let uploaded = uploaded(target, &found).await?;
     if let Some(target) = target {
-        super::say(&listed_objects(target, &uploaded))?;
+        super::write_stdout(&listed_objects(target, &uploaded))?;
     }
     if !yes {
-        return super::say("nothing was changed; --yes erases it\n");
+        return super::write_stdout("nothing was changed; --yes erases it\n");
     }
-    // Also when nothing is found: a look before may have left copies in free pages.
+    // Even if nothing is found: an earlier run may have left copies in free pages.
     let mut left = found;
     for _ in 0..LOOKS {
-        // What was uploaded is found by what is stored, so it goes first.
+        // The uploads are found through the stored calls, so they go first.
         delete(target, &left).await?;
-        let forgotten = desk.store.forget(&left).await;
+        let forgotten = context.store.forget(&left).await;
         forgotten.map_err(|error| error.to_string())?;
-        // What a serve was uploading just then.
+        // What a running service uploaded meanwhile.
         delete(target, &left).await?;
-        left = find(desk, caller).await?;
+        left = find(context, caller).await?;
         if left.is_empty() {
             break;
         }
     }
-    let scrubbed = desk.store.scrub().await;
-    let scrubbed = scrubbed.map_err(|error| format!("it is erased, but {error}"))?;
-    super::say(after(scrubbed))?;
-    match left.is_empty() {
-        true => Ok(()),
-        false => Err("more comes in than is erased; run it again".into()),
+    let scrubbed = context.store.scrub().await;
+    let scrubbed = scrubbed.map_err(|error| format!("the data is erased, but {error}"))?;
+    super::write_stdout(after(scrubbed))?;
+    if left.is_empty() {
+        Ok(())
+    } else {
+        Err("a running service stored more while this command erased; run it again".into())
     }
 }
 
-async fn find(desk: &Desk, caller: &Caller) -> Result<Found, String> {
-    let found = desk.store.find_caller(caller).await;
+async fn find(context: &StoreContext, caller: &Caller) -> Result<CallerRecords, String> {
+    let found = context.store.find_caller(caller).await;
     found.map_err(|error| error.to_string())
 }
 
-/// What was uploaded of the calls that were found.
-async fn uploaded(target: Option<&Target>, found: &Found) -> Result<Vec<String>, String> {
+/// Returns the uploaded recordings of the calls.
+async fn uploaded(target: Option<&Target>, found: &CallerRecords) -> Result<Vec<String>, String> {
     let Some(target) = target else {
         return Ok(Vec::new());
     };
     let asked = stream::iter(&found.call_uuids).map(|uuid| target.of_call(uuid));
     let keys: Result<Vec<Vec<String>>, String> = asked.buffered(AT_ONCE).try_collect().await;
-    let keys = keys.map_err(|error| format!("{target} cannot be looked through: {error}"))?;
+    let keys = keys.map_err(|error| format!("{target} cannot be listed: {error}"))?;
     Ok(keys.concat())
 }
 
-async fn delete(target: Option<&Target>, found: &Found) -> Result<(), String> {
+async fn delete(target: Option<&Target>, found: &CallerRecords) -> Result<(), String> {
     let Some(target) = target else { return Ok(()) };
     let keys = uploaded(Some(target), found).await?;
     let deleted = target.delete(&keys).await;
@@ -112,7 +112,7 @@ fn listed_objects(target: &Target, keys: &[String]) -> String {
     format!("{recordings} in {target}\n{out}")
 }
 
-fn listed(found: &Found, times: &Times) -> String {
+fn listed(found: &CallerRecords, times: &Times) -> String {
     let mut out = String::new();
     for call in found.calls.iter().take(LISTED) {
         out.push_str(&line(call, times));
@@ -126,12 +126,14 @@ fn listed(found: &Found, times: &Times) -> String {
         counted(count(found.calls.len()), "call", "calls"),
         counted(count(found.answers()), "kept answer", "kept answers"),
     ];
-    for state in State::ALL {
+    for state in DocumentState::ALL {
         let number = count(found.documents(state));
         if number > 0 {
             let word = match state {
-                State::Leased => "being tried",
-                State::Waiting | State::Delivered | State::Dead => state.as_str(),
+                DocumentState::Leased => "being sent",
+                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => {
+                    state.as_str()
+                }
             };
             parts.push(format!(
                 "{} ({word})",
@@ -148,13 +150,13 @@ fn listed(found: &Found, times: &Times) -> String {
         let legs = counted(count(found.legs), "leg", "legs");
         let _ = writeln!(
             out,
-            "{legs} of calls that are not over stay; run it again when they are"
+            "{legs} of calls that are not over stay; run it again when the calls are over"
         );
     }
     out
 }
 
-fn line(call: &FoundCall, times: &Times) -> String {
+fn line(call: &CallerCall, times: &Times) -> String {
     let shown = |text: &str| text.escape_debug().to_string();
     format!(
         "{}  {} -> {}  {}\n",
@@ -165,15 +167,16 @@ fn line(call: &FoundCall, times: &Times) -> String {
     )
 }
 
-const fn after(scrubbed: Scrubbed) -> &'static str {
+/// Returns the sentence about copies that may be left.
+const fn after(scrubbed: ScrubResult) -> &'static str {
     match scrubbed {
-        Scrubbed::All => "it is erased, and the file written anew\n",
-        Scrubbed::BesideServe => {
+        ScrubResult::All => "it is erased, and the file written anew\n",
+        ScrubResult::BesideServe => {
             "it is erased. Older copies may be left in free pages of the file: run it again while \
              serve is stopped, and they are gone too. A running serve remembers calls that are not \
              over, or not followed, until it is restarted ([limits] calls_remembered)\n"
         }
-        Scrubbed::LeftToVacuum => {
+        ScrubResult::LeftToVacuum => {
             "it is erased; PostgreSQL overwrites the rows after its next VACUUM. A running serve \
              remembers calls that are not over, or not followed, until it is restarted ([limits] \
              calls_remembered)\n"

@@ -1,4 +1,4 @@
-//! `switchhook completions` and `switchhook man`: the command line, for shells and for readers.
+//! `switchhook completions` and `switchhook man`, generated from the command line's definition.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap_mangen::Man;
 
 use crate::cli::{CommandLine, Completions};
 
-/// Prints what a shell needs to complete the command line.
+/// Prints the completions of a shell.
 #[must_use]
 pub fn completions(args: &Completions) -> ExitCode {
     let mut text = Vec::new();
@@ -41,7 +41,7 @@ fn program(man: &Man, text: &mut Vec<u8>) -> io::Result<()> {
     man.render_options_section(text)
 }
 
-/// A section for each command that does something, `outbox list` among them.
+/// Writes a section for each command without subcommands, `outbox list` among them.
 fn commands(line: &Command, text: &mut Vec<u8>) -> io::Result<()> {
     let parts = line
         .get_subcommands()
@@ -65,12 +65,12 @@ fn command(line: &Command, text: &mut Vec<u8>) -> io::Result<()> {
     man.render_extra_section(&mut sections)?;
     let name = line.get_bin_name().unwrap_or_else(|| line.get_name());
     writeln!(text, ".SH \"{}\"", name.to_uppercase())?;
-    // Sections of a command stand below the command.
+    // The sections of a command become subsections.
     let sections = String::from_utf8_lossy(&sections).replace(".SH EXTRA", ".SH NOTES");
     text.extend(sections.replace(".SH ", ".SS ").into_bytes());
     Ok(())
 }
 
 fn print(text: &[u8]) -> Result<bool, String> {
-    super::say(&String::from_utf8_lossy(text)).map(|()| true)
+    super::write_stdout(&String::from_utf8_lossy(text)).map(|()| true)
 }

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use switchhook::ops::files::{ALERTS, DASHBOARD};
+use switchhook_admin::monitoring::{ALERTS, DASHBOARD};
 
 use crate::cli::operator::Metrics;
 
-/// Prints the file that was asked for.
+/// Prints the dashboard or the alert rules.
 #[must_use]
 pub fn metrics(args: &Metrics) -> ExitCode {
     let file = if args.dashboard { DASHBOARD } else { ALERTS };
-    super::exit(super::say(file).map(|()| true))
+    super::exit(super::write_stdout(file).map(|()| true))
 }

@@ -1,22 +1,21 @@
-//! What the commands of the command line do: one module and one function each.
+//! The commands: one module and one function each, from the arguments to the exit status.
 
 mod backtest;
 mod backup;
 mod call;
 mod check;
-mod desk;
 mod doctor;
 mod forget;
+#[cfg(feature = "lab")]
 mod lab;
-mod load;
 mod log;
 mod manual;
 mod metrics;
 mod outbox;
-mod receiver;
 mod replay;
 mod report;
 mod serve;
+mod store_context;
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -27,6 +26,7 @@ pub use call::call;
 pub use check::check;
 pub use doctor::doctor;
 pub use forget::forget;
+#[cfg(feature = "lab")]
 pub use lab::lab;
 pub use manual::{completions, man};
 pub use metrics::metrics;
@@ -35,22 +35,22 @@ pub use replay::replay;
 pub use report::report;
 pub use serve::serve;
 
-/// Runs a command on all cores.
+/// Runs a command on a runtime with a thread for each core.
 ///
 /// # Errors
-/// When the system gives no threads, or what the command says went wrong.
+/// Fails if the system starts no threads, or with the command's own error.
 fn block_on<T>(command: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
+    let runtime = runtime.map_err(|error| format!("cannot start the worker threads: {error}"))?;
     let done = runtime.block_on(command);
-    // A name server that says nothing keeps a look-up beyond every deadline of ours.
+    // A name server that does not answer blocks a thread for longer than every deadline here.
     runtime.shutdown_background();
     done
 }
 
-/// Exit status 0 for `true`, 1 for `false`, and for an error after saying it.
+/// Returns exit status 0 for `true`, 1 for `false`, and 1 for an error, which it prints.
 fn exit(done: Result<bool, String>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -62,20 +62,19 @@ fn exit(done: Result<bool, String>) -> ExitCode {
     }
 }
 
-/// As [`exit`], behind all that was logged. An error that nobody reads is not waited for.
+/// Returns as [`exit`] does; writes the error after all log lines, and waits for no slow reader.
 fn exit_logged(log: Option<log::Log>, done: Result<bool, String>) -> ExitCode {
     match (log, done) {
         (Some(log), Err(message)) => {
-            log.say(&format!("switchhook: {message}"));
+            log.write(&format!("switchhook: {message}"));
             ExitCode::FAILURE
         }
         (_, done) => exit(done),
     }
 }
 
-/// Writes to standard output. A reader who left (`outbox list | head`) wants no more,
-/// which is no error.
-fn say(text: &str) -> Result<(), String> {
+/// Writes to standard output. A closed pipe (`outbox list | head`) is no error.
+fn write_stdout(text: &str) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

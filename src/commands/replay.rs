@@ -3,30 +3,31 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::config::Config;
-use switchhook::recorder::What;
-use switchhook::replay::{self, Difference, Recording};
+use switchhook_service::config::Config;
+use switchhook_service::recorder::RecordedEvent;
+use switchhook_tools::replay::{self, Difference, Recording};
 
 use crate::cli::operator::Replay;
 
-/// Plays recorded calls again and says what is different.
+/// Plays recorded calls again and prints the differences.
 ///
-/// Exit status 0 when nothing is, 1 when something is or a file cannot be played.
+/// Exits with 0 if there are none, with 1 if there are some or a file cannot be played.
 #[must_use]
 pub fn replay(path: &Path, args: &Replay) -> ExitCode {
     super::exit(run(path, args))
 }
 
 fn run(path: &Path, args: &Replay) -> Result<bool, String> {
-    let config = match args.with_config {
-        true => Some(Config::load_without_secrets(path).map_err(|faults| faults.to_string())?),
-        false => None,
+    let config = if args.with_config {
+        Some(Config::load_without_secrets(path).map_err(|faults| faults.to_string())?)
+    } else {
+        None
     };
     let mut same = true;
     for file in &args.files {
-        match one(file, config.as_ref()) {
+        match play(file, config.as_ref()) {
             Ok((text, is_same)) => {
-                super::say(&text)?;
+                super::write_stdout(&text)?;
                 same &= is_same;
             }
             Err(error) => {
@@ -38,14 +39,15 @@ fn run(path: &Path, args: &Replay) -> Result<bool, String> {
     Ok(same)
 }
 
-fn one(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> {
+fn play(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> {
     let recording = Recording::read(file).map_err(|error| error.to_string())?;
     let played = replay::play(&recording, config);
     let played = played.map_err(|error| format!("{}: {error}", file.display()))?;
     let differences = replay::compare(&recording, &played);
-    let verdict = match differences.is_empty() {
-        true => "the same",
-        false => "different",
+    let verdict = if differences.is_empty() {
+        "the same"
+    } else {
+        "different"
     };
     let header = &recording.header;
     let mut text = format!(
@@ -57,19 +59,19 @@ fn one(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> {
     );
     differences
         .iter()
-        .for_each(|one| text.push_str(&shown(one)));
+        .for_each(|difference| text.push_str(&shown(difference)));
     Ok((text, differences.is_empty()))
 }
 
-fn ended(end: &What) -> String {
-    let What::End { ending, reason, .. } = end else {
+fn ended(end: &RecordedEvent) -> String {
+    let RecordedEvent::End { ending, reason, .. } = end else {
         return String::new();
     };
     let reason = reason.as_deref().map(|reason| format!(" {reason}"));
     format!("{ending}{}", reason.unwrap_or_default())
 }
 
-/// Two lines below what it is about.
+/// Returns a difference: its name, then the old and the new value below it.
 pub fn shown(difference: &Difference) -> String {
     let side = |sign: &str, text: &Option<String>| match text {
         Some(text) => format!("    {sign} {}\n", printable(text)),
@@ -83,11 +85,14 @@ pub fn shown(difference: &Difference) -> String {
     )
 }
 
-/// What came from a call must not steer a terminal.
+/// Escapes control characters: text of a call must not control the terminal.
 pub fn printable(text: &str) -> String {
-    let safe = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
+    let safe = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
     };
     text.chars().map(safe).collect()
 }

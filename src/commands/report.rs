@@ -5,26 +5,26 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use switchhook::report::{self, ReportError, ReportOptions};
-use switchhook::store::CallFilter;
+use switchhook_service::report::{self, ReportError, ReportOptions};
+use switchhook_store::CallFilter;
 
-use super::desk::Desk;
+use super::store_context::StoreContext;
 use crate::cli::operator::Report;
 
-/// Writes the calls and what their webhooks kept to standard output.
+/// Writes calls and kept answers to standard output.
 ///
-/// Exit status 1 when the store could not be read, or the output not written.
+/// Exits with 1 if the store cannot be read or the output cannot be written.
 #[must_use]
 pub fn report(path: &Path, args: &Report) -> ExitCode {
     super::exit(super::block_on(async {
-        let desk = Desk::open(path).await?;
-        let written = write(&desk, args).await;
-        desk.store.close().await;
+        let context = StoreContext::open(path).await?;
+        let written = write(&context, args).await;
+        context.store.close().await;
         written.map(|()| true)
     }))
 }
 
-async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
+async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
     let options = ReportOptions {
         filter: CallFilter {
             flow: args.flow.clone(),
@@ -33,11 +33,11 @@ async fn write(desk: &Desk, args: &Report) -> Result<(), String> {
             kept_only: args.persisted_only,
         },
         format: args.format.into(),
-        tenants: Arc::clone(&desk.tenants),
+        tenants: Arc::clone(&context.tenants),
         ..ReportOptions::default()
     };
     let mut out = BufWriter::new(io::stdout());
-    let written = report::write(&desk.store, &options, &mut out).await;
+    let written = report::write(&context.store, &options, &mut out).await;
     let flushed = written.and_then(|calls| Ok(out.flush().map(|()| calls)?));
     match flushed {
         Ok(0) => eprintln!("no calls"),

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use switchhook::config::Config;
-use switchhook::service::Service;
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
 
-/// Runs the service until SIGTERM or SIGINT; SIGHUP reads the configuration again. A
-/// second signal to stop does not wait for calls and deliveries.
+/// Runs the service until SIGTERM or SIGINT; SIGHUP reloads the configuration. A second signal
+/// to stop does not wait for calls and deliveries.
 #[must_use]
 pub fn serve(path: &Path, json_logs: bool) -> ExitCode {
     let log = super::log::start(json_logs);
@@ -19,21 +19,21 @@ pub fn serve(path: &Path, json_logs: bool) -> ExitCode {
 
 async fn run(path: &Path) -> Result<(), String> {
     let mut signals =
-        Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
+        Signals::new().map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
     let service = Service::start(&config)
         .await
         .map_err(|error| error.to_string())?;
-    while signals.next().await == Asked::ToReload {
+    while signals.next().await == StopOrReload::Reload {
         reload(&service, path);
     }
     info!(
         calls = service.on_hold(),
-        "asked to stop; a second signal stops at once"
+        "stopping after a signal; a second signal stops at once"
     );
     tokio::select! {
         () = service.stop() => Ok(()),
-        () = signals.asked_to_stop() => Err("stopped at once, as asked; calls on hold are on line 1".into()),
+        () = signals.stop_signal() => Err("stopped at once after a second signal; calls on hold took line 1".into()),
     }
 }
 
@@ -42,18 +42,18 @@ fn reload(service: &Service, path: &Path) {
     let reloaded =
         loaded.and_then(|config| service.reload(&config).map_err(|error| error.to_string()));
     match reloaded {
-        Ok(()) => info!("read the configuration again"),
+        Ok(()) => info!("reloaded the configuration"),
         Err(message) => {
-            error!("the new configuration is not taken; the old one stays in force");
+            error!("the new configuration has errors; the old one stays in force");
             message.lines().for_each(|fault| warn!("{fault}"));
         }
     }
 }
 
 #[derive(PartialEq, Eq)]
-enum Asked {
-    ToStop,
-    ToReload,
+enum StopOrReload {
+    Stop,
+    Reload,
 }
 
 struct Signals {
@@ -71,15 +71,15 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> StopOrReload {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::ToStop,
-            _ = self.interrupt.recv() => Asked::ToStop,
-            _ = self.hangup.recv() => Asked::ToReload,
+            _ = self.terminate.recv() => StopOrReload::Stop,
+            _ = self.interrupt.recv() => StopOrReload::Stop,
+            _ = self.hangup.recv() => StopOrReload::Reload,
         }
     }
 
-    async fn asked_to_stop(&mut self) {
-        while self.next().await != Asked::ToStop {}
+    async fn stop_signal(&mut self) {
+        while self.next().await != StopOrReload::Stop {}
     }
 }

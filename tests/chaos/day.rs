@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use switchhook_service::outbox::Endpoint;
-use switchhook_store::State;
+use switchhook_store::DocumentState;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::dice;
@@ -84,7 +84,7 @@ pub async fn down() -> Row {
     );
     sleep_until(up).await;
     let documents = seconds * CALLS_A_SECOND;
-    bench.settled(State::Delivered, 2 * documents).await;
+    bench.settled(DocumentState::Delivered, 2 * documents).await;
     let sent = attempts(&bench);
     assert!(most_in_a_second(&sent) <= CAP);
     let late = sent.last().unwrap().at - up;
@@ -95,7 +95,9 @@ pub async fn down() -> Row {
     );
     running.stop().await;
     let rows = bench.rows().await;
-    let delivered = rows.iter().filter(|row| row.state == State::Delivered);
+    let delivered = rows
+        .iter()
+        .filter(|row| row.state == DocumentState::Delivered);
     let mut taken: HashMap<String, usize> = HashMap::new();
     for sent in bench.all_sent() {
         let is_taken = sent.delivery.endpoint == "other" || sent.at >= up;

@@ -18,6 +18,9 @@ fn fresh() -> u64 {
 
 /// Says how this run is repeated.
 pub fn tell() {
+    if length() == Length::Short {
+        println!("a fifth of the faults; {LENGTH}=full has all of them");
+    }
     match given() {
         Some(seed) => println!("{SEED}={seed} throughout"),
         None => println!(
@@ -40,18 +43,39 @@ pub fn of(trial: &str, number: usize) -> fastrand::Rng {
     fastrand::Rng::with_seed(name.wrapping_add(number as u64))
 }
 
-/// So many in a run of minutes; with `SWITCHHOOK_CHAOS=long` fifty times as many.
-pub fn times(count: usize) -> usize {
-    match is_long() {
-        true => count * 50,
-        false => count,
+/// How many faults a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Length {
+    /// A fifth of the faults.
+    Short,
+    /// The faults that docs/reliability.md counts.
+    Full,
+    /// Fifty times as many.
+    Long,
+}
+
+const LENGTH: &str = "SWITCHHOOK_CHAOS";
+
+fn length() -> Length {
+    match std::env::var(LENGTH).as_deref() {
+        Ok("long") => Length::Long,
+        Ok("full") => Length::Full,
+        Ok("") | Err(_) => Length::Short,
+        Ok(other) => panic!("{LENGTH}={other} is unknown; use \"full\" or \"long\""),
     }
 }
 
-pub fn is_long() -> bool {
-    match std::env::var("SWITCHHOOK_CHAOS").as_deref() {
-        Ok("long") => true,
-        Ok(other) => panic!("SWITCHHOOK_CHAOS={other}: only \"long\" is known"),
-        Err(_) => false,
+/// Returns how many faults a run has in place of the `count` of a full one.
+pub fn times(count: usize) -> usize {
+    match length() {
+        // Every fourth round of some trials is another one.
+        Length::Short => (count / 5).max(4),
+        Length::Full => count,
+        Length::Long => count * 50,
     }
+}
+
+/// Returns whether the counts of this run are those of docs/reliability.md.
+pub fn is_full() -> bool {
+    length() == Length::Full
 }

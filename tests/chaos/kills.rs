@@ -5,7 +5,7 @@
 //! system call of its own (see `tests/chaos/shim`), so that each point is exactly that point.
 
 use futures_util::future::join_all;
-use switchhook_store::{Filter, Role, State, Store, StoreOptions, StoredLeg};
+use switchhook_store::{DocumentFilter, DocumentState, Role, Store, StoreOptions, StoredLeg};
 use tempfile::TempDir;
 use tokio::process::Child;
 
@@ -282,9 +282,9 @@ impl Lane {
     /// Waits until what was taken is acknowledged: the next kill is to hit the next call alone.
     async fn settled(&self) {
         let store = self.store().await;
-        let open = Filter {
-            states: vec![State::Waiting, State::Leased],
-            ..Filter::default()
+        let open = DocumentFilter {
+            states: vec![DocumentState::Waiting, DocumentState::Leased],
+            ..DocumentFilter::default()
         };
         while !store.documents(&open, 1).await.unwrap().is_empty() {
             tokio::task::yield_now().await;
@@ -310,7 +310,7 @@ impl Lane {
         let store = self.store().await;
         let rows = all(&store).await;
         assert!(
-            rows.iter().all(|row| row.state == State::Delivered),
+            rows.iter().all(|row| row.state == DocumentState::Delivered),
             "{rows:?}"
         );
         each_leg_is_in_one_document(&posts);

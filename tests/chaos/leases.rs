@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
-use switchhook_store::{Claimed, Role, Settled, State, Store, StoreError, StoreOptions, Want};
+use switchhook_store::{
+    ClaimRequest, ClaimedDocument, DeliveryOutcome, DocumentState, Role, Store, StoreError,
+    StoreOptions,
+};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -39,9 +42,9 @@ async fn open(url: &str, role: Role) -> Store {
 }
 
 /// What is due at `endpoint`, as soon as something is.
-async fn next(store: &Store, endpoint: &str, lease: Duration) -> Claimed {
+async fn next(store: &Store, endpoint: &str, lease: Duration) -> ClaimedDocument {
     loop {
-        let want = Want {
+        let want = ClaimRequest {
             endpoint: endpoint.to_owned(),
             limit: 1,
         };
@@ -65,7 +68,7 @@ pub async fn child() {
             claimed = Some(next(&store, &endpoint, LEASE).await);
             println!("claimed");
         } else {
-            let said = settle(&store, &claimed.take().unwrap(), Settled::Delivered).await;
+            let said = settle(&store, &claimed.take().unwrap(), DeliveryOutcome::Delivered).await;
             match said {
                 Ok(()) => println!("accepted"),
                 Err(StoreError::StaleLease { .. }) => println!("stale"),
@@ -154,7 +157,7 @@ async fn stops(url: String, number: usize, stops: usize) -> usize {
             }
         };
         let ends = match meanwhile {
-            Meanwhile::Delivered => Some(Settled::Delivered),
+            Meanwhile::Delivered => Some(DeliveryOutcome::Delivered),
             Meanwhile::Failed => Some(again(0)),
             Meanwhile::Nothing | Meanwhile::UnderWay => None,
         };
@@ -167,12 +170,14 @@ async fn stops(url: String, number: usize, stops: usize) -> usize {
         repeated += usize::from(other.is_some());
         match (meanwhile, other) {
             (Meanwhile::UnderWay, Some(other)) => {
-                let held = settle(&store, &other, Settled::Delivered).await;
+                let held = settle(&store, &other, DeliveryOutcome::Delivered).await;
                 held.expect("whoever holds the lease settles");
             }
             (Meanwhile::Failed, _) => {
                 let last = next(&store, &endpoint, LONG).await;
-                settle(&store, &last, Settled::Delivered).await.unwrap();
+                settle(&store, &last, DeliveryOutcome::Delivered)
+                    .await
+                    .unwrap();
             }
             (_, _) => {}
         }
@@ -190,7 +195,7 @@ async fn on(url: &str, what: &'static str) -> Row {
     let rows = all(&serve).await;
     let delivered = rows
         .iter()
-        .filter(|row| row.state == State::Delivered)
+        .filter(|row| row.state == DocumentState::Delivered)
         .count();
     let row = Row {
         what,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use switchhook_sim::switch::{Call, CallRecord, Left};
-use switchhook_store::{DocumentRow, Filter, Role, State, Store, StoreOptions};
+use switchhook_store::{DocumentFilter, DocumentRow, DocumentState, Role, Store, StoreOptions};
 use tokio::time::sleep;
 
 use crate::program::{PATIENT, said};
@@ -149,10 +149,10 @@ pub async fn fail() -> Row {
 /// A port that is closed does not notice that it was tried.
 async fn heal_who_refused(store: &Store, cases: &[Case]) {
     let refuses = cases.iter().find(|case| case.name == REFUSES).unwrap();
-    let filter = Filter {
+    let filter = DocumentFilter {
         endpoint: Some(REFUSES.into()),
-        states: vec![State::Waiting],
-        ..Filter::default()
+        states: vec![DocumentState::Waiting],
+        ..DocumentFilter::default()
     };
     loop {
         let waiting = store.documents(&filter, 1).await.unwrap();
@@ -186,9 +186,13 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
     while !store.resume(GONE).await.unwrap() {
         sleep(Duration::from_millis(20)).await;
     }
-    let open = Filter {
-        states: vec![State::Waiting, State::Leased, State::Dead],
-        ..Filter::default()
+    let open = DocumentFilter {
+        states: vec![
+            DocumentState::Waiting,
+            DocumentState::Leased,
+            DocumentState::Dead,
+        ],
+        ..DocumentFilter::default()
     };
     let delivered = async {
         loop {
@@ -208,7 +212,7 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
     let (mut lost, mut repeated) = (0, 0);
     for case in cases {
         let row = rows.iter().find(|row| row.call_uuid == case.name);
-        let Some(row) = row.filter(|row| row.state == State::Delivered) else {
+        let Some(row) = row.filter(|row| row.state == DocumentState::Delivered) else {
             lost += 1;
             continue;
         };

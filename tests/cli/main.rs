@@ -1,8 +1,9 @@
-//! The program as it is run: its commands, and what the repository promises of itself.
+//! The program from outside: its commands, its package, and the rules for its dependencies.
 
 mod architecture;
 mod check;
 mod commands;
 mod dependencies;
 mod doctor;
+mod manual;
 mod package;

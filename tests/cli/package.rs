@@ -1,5 +1,7 @@
 //! The Debian package: what it lists is there, and what it says holds.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -8,6 +10,23 @@ use toml_edit::DocumentMut;
 fn file(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Returns the files of the repository that an asset names: one, or those of a `*`.
+fn matching(asset: &str) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (folder, name) = asset.rsplit_once('/').unwrap_or((".", asset));
+    let Some((start, end)) = name.split_once('*') else {
+        let is_there = root.join(asset).is_file();
+        return Vec::from_iter(is_there.then(|| asset.to_owned()));
+    };
+    let entries = std::fs::read_dir(root.join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let fits = |name: &String| name.starts_with(start) && name.ends_with(end);
+    names
+        .filter(fits)
+        .map(|name| format!("{folder}/{name}"))
+        .collect()
 }
 
 #[test]
@@ -21,19 +40,23 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
     for asset in deb["assets"].as_array().unwrap() {
         let [from, to, _mode] =
             [0, 1, 2].map(|at| asset.as_array().unwrap().get(at).unwrap().as_str().unwrap());
-        match from.strip_prefix("target/") {
-            Some("release/switchhook") => {}
-            Some(_) => assert!(
-                script.contains(&format!(">{from}\n")),
-                "{from} is made by nobody"
-            ),
-            None => drop(file(from)),
+        let sources = match from.strip_prefix("target/") {
+            Some("release/switchhook") => vec![from.to_owned()],
+            Some(_) => {
+                let is_made = script.contains(&format!(">{from}\n"));
+                assert!(is_made, "packaging/build-deb does not make {from}");
+                vec![from.to_owned()]
+            }
+            None => matching(from),
+        };
+        assert!(!sources.is_empty(), "no file matches {from}");
+        for source in sources {
+            let name = source.rsplit('/').next().unwrap();
+            let to = to
+                .strip_suffix('/')
+                .map_or(to.to_owned(), |folder| format!("{folder}/{name}"));
+            installed.insert(format!("/{to}"));
         }
-        let name = from.rsplit('/').next().unwrap();
-        let to = to
-            .strip_suffix('/')
-            .map_or(to.to_owned(), |folder| format!("{folder}/{name}"));
-        installed.insert(format!("/{to}"));
     }
     for kept in deb["conf-files"].as_array().unwrap() {
         assert!(installed.contains(kept.as_str().unwrap()), "{kept}");
@@ -49,6 +72,12 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
     assert!(ours.contains(&"/usr/bin/switchhook"), "{ours:?}");
     for path in ours {
         assert!(installed.contains(path), "the unit wants {path}");
+    }
+    // Pages of docs/ link to each other and show pictures; README.md links to them.
+    let manual = "/usr/share/doc/switchhook";
+    for page in ["README.md", "docs/quickstart.md", "docs/images/call.png"] {
+        let path = format!("{manual}/{page}");
+        assert!(installed.contains(&path), "{path} is not packaged");
     }
     // Debian's own changelog begins with the version that is built.
     let version = shared["version"].as_str().unwrap();

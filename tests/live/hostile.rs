@@ -1,7 +1,6 @@
-//! Answers that would harm a switch: stored, read back equal, and none of it runs.
+//! Answers that a switch would expand: stored, read back equal, and none of it is expanded.
 
 use std::env;
-use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -22,11 +21,11 @@ const A_CALL: usize = 100;
 async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_does_with_them() {
     let count: usize = env::var(COUNT).map_or(2_000, |count| count.parse().expect("a number"));
     let exchange = Exchange::enter().await;
-    let canary = Canary::in_folder(&exchange.switch.folder);
-    canary.sings(&exchange).await;
+    let canary = Canary(&exchange);
+    canary.sings().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, &webhook(&receiver.address)).await;
-    let mut values = Values::new(&canary);
+    let mut values = Values::new();
     for round in 0..count.div_ceil(A_CALL) {
         let texts: Vec<String> = (0..A_CALL).map(|_| values.next()).collect();
         let answer = body(&texts);
@@ -45,37 +44,48 @@ async fn hostile_values_are_read_back_equal_and_none_runs_whatever_the_dialplan_
             check_equal(&call, &format!("flow.key.{}", name(index)), text).await;
         }
         use_in_a_dialplan(&exchange, &call).await;
-        canary.must_be_silent(round);
+        canary.must_be_silent(round).await;
         call.hang_up().await;
     }
 }
 
-/// A file that the values would create if the switch ran them.
-struct Canary(PathBuf);
+/// A global variable of the switch that the values would set if the switch expanded them.
+const CANARY: &str = "switchhook_canary";
+/// What sets it, as a value names it: harmless, and seen from outside.
+const SING: &str = "global_setvar(switchhook_canary=sang)";
 
-impl Canary {
-    fn in_folder(folder: &Path) -> Self {
-        Self(folder.join("canary"))
+/// Tells whether the switch expanded a value.
+struct Canary<'e>(&'e Exchange);
+
+impl Canary<'_> {
+    async fn sang(&self) -> bool {
+        let value = self.0.control.api(&format!("global_getvar {CANARY}")).await;
+        value.trim() == "sang"
     }
 
-    /// Shows that it is worth listening to: the switch does run such a value when it comes unchecked.
-    async fn sings(&self, exchange: &Exchange) {
-        let answer = exchange
+    /// Shows that the canary works: the switch does expand such a value when it comes unchecked.
+    async fn sings(&self) {
+        let answer = self
+            .0
             .control
-            .api(&format!(
-                "expand echo ${{system(touch {})}}",
-                self.0.display()
-            ))
+            .api(&format!("expand echo ${{{SING}}}"))
             .await;
         assert!(
-            self.0.exists(),
-            "the switch does not run a value that it expands: {answer}"
+            self.sang().await,
+            "the switch does not expand the value: {answer}"
         );
-        std::fs::remove_file(&self.0).expect("the canary's file");
+        self.0
+            .control
+            .api(&format!("global_setvar {CANARY}="))
+            .await;
+        assert!(!self.sang().await);
     }
 
-    fn must_be_silent(&self, round: usize) {
-        assert!(!self.0.exists(), "a value of round {round} ran");
+    async fn must_be_silent(&self, round: usize) {
+        assert!(
+            !self.sang().await,
+            "the switch expanded a value of round {round}"
+        );
     }
 }
 
@@ -86,8 +96,7 @@ struct Values {
 }
 
 impl Values {
-    fn new(canary: &Canary) -> Self {
-        let touch = format!("system touch {}", canary.0.display());
+    fn new() -> Self {
         let fixed = [
             "$",
             "$$",
@@ -132,19 +141,17 @@ impl Values {
             "Content-Length: 5\n\n",
             "exit\n\n",
             "::",
-            "`id`",
+            "`",
         ];
         let live = [
-            format!("${{{touch}}}"),
-            format!("$${{{touch}}}"),
-            format!("${{system(touch {})}}", canary.0.display()),
-            format!("$\\{{{touch}}}"),
-            format!("\\${{{touch}}}"),
-            format!("{{{touch}}}"),
-            format!("{{{touch}}}$"),
-            format!("'{touch}' inline"),
-            format!("[api_hangup_hook='{touch}']loopback/0"),
-            touch,
+            format!("${{{SING}}}"),
+            format!("$${{{SING}}}"),
+            format!("$\\{{{SING}}}"),
+            format!("\\${{{SING}}}"),
+            format!("{{{SING}}}"),
+            format!("{{{SING}}}$"),
+            format!("'{SING}' inline"),
+            SING.to_owned(),
         ];
         let pieces = fixed.iter().map(ToString::to_string).chain(live).collect();
         Self {
@@ -270,22 +277,21 @@ async fn an_answer_with_more_long_values_than_a_queue_takes_is_line_1_and_the_ne
 #[ignore = "needs a FreeSWITCH"]
 async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing() {
     let exchange = Exchange::enter().await;
-    let canary = Canary::in_folder(&exchange.switch.folder);
-    canary.sings(&exchange).await;
+    let canary = Canary(&exchange);
+    canary.sings().await;
     let receiver = Receiver::start().await;
     let webhook = format!(
         "[webhooks.hostile]\nurl = \"http://{}/hostile\"\nresponse.map = {{ a = \"$.a\", b = \"$.b\" }}\n",
         receiver.address
     );
     let service = Service::start_with(&receiver, &webhook).await;
-    let touch = format!("system touch {}", canary.0.display());
     let answer = json!({
-        "a": format!("x ${{{touch}}} $"),
-        "b": format!("{{{touch}}}"),
-        "api_hangup_hook": touch,
-        "execute_on_answer": touch,
-        "flow.key.api_hangup_hook": touch,
-        format!("${{{touch}}}"): touch,
+        "a": format!("x ${{{SING}}} $"),
+        "b": format!("{{{SING}}}"),
+        "api_hangup_hook": SING,
+        "execute_on_answer": SING,
+        "flow.key.api_hangup_hook": SING,
+        format!("${{{SING}}}"): SING,
     });
     receiver.tell("/hostile", answer.to_string().as_str());
     let call = exchange.dial("ask-hostile", &service.address).await;
@@ -304,5 +310,5 @@ async fn keys_of_an_answer_that_are_names_which_the_switch_executes_name_nothing
     let is_done = |event: &super::control::Event| event.variable("all_done") == Some("yes");
     call.wait("the plan", is_done).await;
     call.hang_up().await;
-    canary.must_be_silent(0);
+    canary.must_be_silent(0).await;
 }

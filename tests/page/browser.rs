@@ -9,23 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_support::prerequisites;
 
-/// For what is sure to come.
-const PATIENT: Duration = Duration::from_secs(60);
+/// The time for an expected event; a test that reaches it has failed.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Of each kind the first that is there.
-const BROWSERS: [&str; 3] = [
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-];
-const DRIVERS: [&str; 2] = ["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"];
-
-fn first(paths: &[&'static str]) -> Option<&'static str> {
-    paths.iter().copied().find(|path| Path::new(path).exists())
-}
-
-/// A browser with nothing of anybody in it.
+/// A browser with an empty profile.
 pub struct Browser {
     driver: Child,
     http: reqwest::Client,
@@ -34,15 +23,10 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one; `None` where there is none. Where the checks of a change run (`CI=true`), that
-    /// is a failure.
+    /// Starts a browser; returns `None` if none is installed, which is a failure in CI (`CI=true`).
     pub async fn start() -> Option<Self> {
-        let (Some(browser), Some(driver)) = (first(&BROWSERS), first(&DRIVERS)) else {
-            let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-            assert!(!ci, "no chromium and chromedriver: the page is not tested");
-            println!(
-                "SKIPPED: the page is tested where chromium and chromium-driver are installed"
-            );
+        let Some((browser, driver)) = prerequisites::browser() else {
+            prerequisites::BROWSER.skip();
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0")
@@ -64,11 +48,11 @@ impl Browser {
             session: format!("http://127.0.0.1:{port}"),
             _profile: profile,
         };
-        started.open(browser).await;
+        started.open(&browser).await;
         Some(started)
     }
 
-    async fn open(&mut self, browser: &str) {
+    async fn open(&mut self, browser: &Path) {
         let folder = format!("--user-data-dir={}", self._profile.path().display());
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "goog:chromeOptions": {
@@ -82,21 +66,21 @@ impl Browser {
         let base = self.session.clone();
         let opened = async {
             loop {
-                // The driver listens in a moment.
-                if let Ok(answer) = self.ask("/session", Some(&capabilities)).await {
+                // The driver needs a moment until it listens.
+                if let Ok(answer) = self.request("/session", Some(&capabilities)).await {
                     break answer;
                 }
                 tokio::task::yield_now().await;
             }
         };
-        let opened = tokio::time::timeout(PATIENT, opened).await.unwrap();
+        let opened = tokio::time::timeout(TIMEOUT, opened).await.unwrap();
         let id = opened["sessionId"]
             .as_str()
             .unwrap_or_else(|| panic!("{opened}"));
         self.session = format!("{base}/session/{id}");
     }
 
-    async fn ask(&self, path: &str, body: Option<&Value>) -> Result<Value, reqwest::Error> {
+    async fn request(&self, path: &str, body: Option<&Value>) -> Result<Value, reqwest::Error> {
         let url = format!("{}{path}", self.session);
         let request = match body {
             Some(body) => self.http.post(url).body(body.to_string()),
@@ -107,35 +91,35 @@ impl Browser {
         Ok(answer["value"].clone())
     }
 
-    async fn tell(&self, path: &str, body: &Value) -> Value {
-        let value = self.ask(path, Some(body)).await.unwrap();
+    async fn command(&self, path: &str, body: &Value) -> Value {
+        let value = self.request(path, Some(body)).await.unwrap();
         assert!(value["error"].is_null(), "{path}: {}", value["message"]);
         value
     }
 
     pub async fn go(&self, url: &str) {
-        self.tell("/url", &json!({"url": url})).await;
+        self.command("/url", &json!({"url": url})).await;
     }
 
-    /// What a script in the page returns.
+    /// Runs a script in the page and returns its value.
     pub async fn run(&self, script: &str) -> Value {
         let body = json!({"script": script, "args": []});
-        self.tell("/execute/sync", &body).await
+        self.command("/execute/sync", &body).await
     }
 
-    /// Asks the page until the script says `true`.
-    pub async fn until(&self, script: &str) {
+    /// Runs the script until it is true.
+    pub async fn wait_until(&self, script: &str) {
         let asked = async {
             while self.run(&format!("return Boolean({script})")).await != json!(true) {
                 tokio::task::yield_now().await;
             }
         };
-        if tokio::time::timeout(PATIENT, asked).await.is_err() {
+        if tokio::time::timeout(TIMEOUT, asked).await.is_err() {
             panic!("never: {script}\n{}", self.text("body").await);
         }
     }
 
-    /// The text that a person sees of the first element that fits.
+    /// Returns the visible text of the first element that matches.
     pub async fn text(&self, selector: &str) -> String {
         let script = format!("return document.querySelector({selector:?})?.innerText ?? ''");
         self.run(&script).await.as_str().unwrap().to_owned()
@@ -143,76 +127,77 @@ impl Browser {
 
     async fn element(&self, selector: &str) -> String {
         let body = json!({"using": "css selector", "value": selector});
-        let found = self.tell("/element", &body).await;
+        let found = self.command("/element", &body).await;
         let mut ids = found.as_object().unwrap().values();
         ids.next().unwrap().as_str().unwrap().to_owned()
     }
 
     pub async fn click(&self, selector: &str) {
         let id = self.element(selector).await;
-        self.tell(&format!("/element/{id}/click"), &json!({})).await;
+        self.command(&format!("/element/{id}/click"), &json!({}))
+            .await;
     }
 
     /// Types into an element, as a person does.
     pub async fn type_into(&self, selector: &str, text: &str) {
         let id = self.element(selector).await;
         let body = json!({"text": text});
-        self.tell(&format!("/element/{id}/value"), &body).await;
+        self.command(&format!("/element/{id}/value"), &body).await;
     }
 
-    /// Sends keys to whatever has the focus.
+    /// Sends a key to the element with the focus.
     pub async fn press(&self, key: &str) {
         let actions = json!({"actions": [{"type": "key", "id": "keys", "actions": [
             {"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]}]});
-        self.tell("/actions", &actions).await;
+        self.command("/actions", &actions).await;
     }
 
-    /// A command of the browser's own protocol.
+    /// Sends a command of the browser's own protocol.
     pub async fn cdp(&self, command: &str, params: Value) {
         let body = json!({"cmd": command, "params": params});
-        self.tell("/goog/cdp/execute", &body).await;
+        self.command("/goog/cdp/execute", &body).await;
     }
 
-    /// A window of this size; a phone's is 390 wide.
+    /// Sets the window's size; a phone is 390 wide.
     pub async fn size(&self, width: u32, height: u32) {
         let size = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
         self.cdp("Emulation.setDeviceMetricsOverride", size).await;
     }
 
-    /// `light` or `dark`.
+    /// Sets the colour scheme: `light` or `dark`.
     pub async fn scheme(&self, value: &str) {
         let features = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
         self.cdp("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Lets pages run their scripts, or not.
+    /// Allows or forbids the scripts of pages.
     pub async fn scripts(&self, run: bool) {
         let value = json!({"value": !run});
         self.cdp("Emulation.setScriptExecutionDisabled", value)
             .await;
     }
 
-    /// What the console has said that is worse than a note.
-    pub async fn complaints(&self) -> Vec<String> {
-        let log = self.tell("/se/log", &json!({"type": "browser"})).await;
+    /// Returns the warnings and errors of the console.
+    pub async fn console_errors(&self) -> Vec<String> {
+        let log = self.command("/se/log", &json!({"type": "browser"})).await;
         let lines = log.as_array().unwrap().iter();
         let bad = lines.filter(|line| line["level"] == "SEVERE" || line["level"] == "WARNING");
         bad.map(|line| line["message"].to_string()).collect()
     }
 
-    /// A picture of the window, in the folder that `SWITCHHOOK_PICTURES` names, if it does.
-    pub async fn picture(&self, name: &str) {
+    /// Saves a screenshot in the folder that `SWITCHHOOK_PICTURES` names, if it is set.
+    pub async fn screenshot(&self, name: &str) {
         let Some(folder) = std::env::var_os("SWITCHHOOK_PICTURES") else {
             return;
         };
-        let shot = self.ask("/screenshot", None).await.unwrap();
+        let shot = self.request("/screenshot", None).await.unwrap();
         let bytes = STANDARD.decode(shot.as_str().unwrap()).unwrap();
         std::fs::write(Path::new(&folder).join(format!("{name}.png")), bytes).unwrap();
     }
 }
 
 impl Drop for Browser {
-    /// The browser ends with its session, which chromedriver ends with itself.
+    /// Stops chromedriver, which ends its session and the browser.
     fn drop(&mut self) {
         let id = self.driver.id();
         let _ = Command::new("kill").arg(id.to_string()).status();

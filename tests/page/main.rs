@@ -1,15 +1,15 @@
-//! The operator's page, in a real browser where there is one: on the whole service, between a
+//! The operator's page in a real browser, if there is one: of the whole service, between a
 //! scripted switch and webhooks.
 
-// What is not as a test needs it is to fail the test.
+// A failed helper fails its test.
 #![allow(clippy::unwrap_used)]
 
 use test_support::{anew, events, inbox, peer, port8021, receiver};
 
 mod browser;
-mod finding;
-mod ill;
-mod reading;
-mod stage;
-mod trying;
-mod working;
+mod failing;
+mod fixture;
+mod replay;
+mod search;
+mod views;
+mod webhook_test;

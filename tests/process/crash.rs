@@ -12,7 +12,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
-use switchhook_store::{Filter, Role, Store, StoreOptions};
+use switchhook_store::{DocumentFilter, Role, Store, StoreOptions};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -134,7 +134,7 @@ async fn killed_between_the_end_of_a_call_and_its_delivery() {
     let store = stage.store().await;
     stage.switch.play(&bodies(CALL));
     while store
-        .documents(&Filter::default(), 1)
+        .documents(&DocumentFilter::default(), 1)
         .await
         .unwrap()
         .is_empty()
@@ -293,7 +293,10 @@ impl Played {
         let of_call = |id: &str| id == self.id();
         loop {
             let legs = store.load_legs().await.unwrap();
-            let documents = store.documents(&Filter::default(), u32::MAX).await.unwrap();
+            let documents = store
+                .documents(&DocumentFilter::default(), u32::MAX)
+                .await
+                .unwrap();
             let leg = legs.iter().any(|leg| of_call(&leg.leg_uuid));
             if leg || documents.iter().any(|row| of_call(&row.call_uuid)) {
                 return;

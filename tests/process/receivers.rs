@@ -1,7 +1,6 @@
 //! The receiver examples as programs: which documents they store, refuse and recognise.
 //!
-//! The tests need `python3` and `node`. A runtime that is missing is named on standard error and its
-//! example skipped, unless `SWITCHHOOK_RECEIVERS_REQUIRED` is set: then the tests fail.
+//! An example whose runtime is missing is skipped, as `test_support::prerequisites` says.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,7 +8,6 @@
 )]
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use switchhook_core::secret::Secret;
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, Signer, TIMESTAMP_HEADER};
 use tempfile::TempDir;
+use test_support::prerequisites::{self, Prerequisite};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
@@ -146,17 +145,17 @@ async fn sigterm_ends_a_receiver_also_beside_silent_connections() {
 /// A receiver example.
 #[derive(Debug, Clone, Copy)]
 struct Example {
-    runtime: &'static str,
+    runtime: &'static Prerequisite,
     file: &'static str,
 }
 
 const EXAMPLES: [Example; 2] = [
     Example {
-        runtime: "python3",
+        runtime: &prerequisites::PYTHON,
         file: "receiver.py",
     },
     Example {
-        runtime: "node",
+        runtime: &prerequisites::NODE,
         file: "receiver.mjs",
     },
 ];
@@ -174,10 +173,10 @@ impl Example {
 
     /// Returns the ids and bodies of the documents in `folder`, in order of the ids.
     async fn stored(self, folder: &Path) -> Vec<(String, Vec<u8>)> {
-        if self.runtime == "node" {
+        if self.runtime.program == "node" {
             return files(folder);
         }
-        let mut command = Command::new(self.runtime);
+        let mut command = Command::new(self.runtime.program);
         command.args(["-c", PRINT_STORED]);
         let output = command.arg(folder.join("documents.db")).output();
         let output = output.await.unwrap();
@@ -213,25 +212,17 @@ fn from_hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// Returns the examples whose runtime is installed. Names the others on standard error, past the test
-/// harness, which hides what a passing test prints.
+/// Returns the examples whose runtime is installed.
 fn installed() -> Vec<Example> {
-    let is_required = std::env::var("SWITCHHOOK_RECEIVERS_REQUIRED")
-        .is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"));
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let is_installed = |example: &Example| {
-        std::env::split_paths(&path).any(|folder| folder.join(example.runtime).is_file())
-    };
-    let (installed, missing): (Vec<_>, Vec<_>) = EXAMPLES.into_iter().partition(is_installed);
-    for Example { runtime, file } in missing {
-        assert!(
-            !is_required,
-            "{file} cannot be tested: {runtime} is not on the PATH; install it"
-        );
-        let said = format!("\nSKIPPED: the tests of {file}: {runtime} is not on the PATH\n");
-        std::io::stderr().write_all(said.as_bytes()).unwrap();
-    }
-    installed
+    let mut examples = Vec::from(EXAMPLES);
+    examples.retain(|example| {
+        let is_there = example.runtime.is_there();
+        if !is_there {
+            example.runtime.skip();
+        }
+        is_there
+    });
+    examples
 }
 
 /// A running receiver. It is killed when it is dropped.
@@ -248,7 +239,7 @@ impl Receiver {
     async fn start(example: &Example, folder: &Path) -> Self {
         let log = tempfile::tempdir().unwrap();
         let errors = log.path().join("stderr");
-        let mut child = Command::new(example.runtime)
+        let mut child = Command::new(example.runtime.program)
             .arg(example.program())
             .args(["--listen", "127.0.0.1:0", "--folder"])
             .arg(folder)

@@ -20,7 +20,7 @@ use peer::{Channel, Peer};
 use place::Place;
 use running::Running;
 use switchhook_service::config::Config;
-use switchhook_service::recorder::What;
+use switchhook_service::recorder::RecordedEvent;
 use switchhook_service::service::{self, Service};
 use switchhook_sim::switch::{Call, Parked};
 use switchhook_sim::{self as lab, LabOptions, Started};
@@ -184,7 +184,7 @@ fn play(file: &Path) -> String {
     let played = replay::play(&recording, None).unwrap();
     let differences = replay::compare(&recording, &played);
     assert_eq!(differences, [], "{}\n{text}", file.display());
-    let What::End { ending, reason, .. } = played.end else {
+    let RecordedEvent::End { ending, reason, .. } = played.end else {
         panic!("no end: {played:?}");
     };
     [Some(ending), reason]

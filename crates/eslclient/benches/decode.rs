@@ -1,5 +1,5 @@
-//! Decoding what a real switch sent, by us and by others: `cargo bench --bench decode`.
-//! Only those are here that decode it right; see `right`.
+//! Decodes captured events with this crate and with others: `cargo bench --bench decode`.
+//! Other crates are measured only if they decode correctly; see `check_others`.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,17 +23,17 @@ use tokio::runtime::Runtime;
 #[global_allocator]
 static ALLOC: AllocProfiler = AllocProfiler::system();
 
-/// Events that come in one piece over a socket.
+/// The number of events that arrive in one piece over a socket.
 const BURST: usize = 200;
 
 fn main() {
     println!("{}", work::sizes());
-    right();
+    check_others();
     divan::main();
 }
 
-/// A crate whose answer differs from ours has no figure here.
-fn right() {
+/// Checks that the other crate decodes the same values.
+fn check_others() {
     let bytes = work::hangup(false);
     let theirs = blocking(&bytes, 1);
     let ours = work::decode(&bytes);
@@ -43,7 +43,7 @@ fn right() {
     }
 }
 
-/// Bytes as a connection of freeswitch-esl-rs.
+/// A connection of freeswitch-esl-rs over bytes in memory.
 struct Wire(Cursor<Vec<u8>>);
 
 impl Read for Wire {
@@ -70,7 +70,7 @@ fn blocking(bytes: &[u8], times: usize) -> Vec<freeswitch_esl_rs::Event> {
 }
 
 #[divan::bench(args = ["plain", "json"])]
-fn one_event_ours(bencher: Bencher<'_, '_>, format: &str) {
+fn one_event_eslclient(bencher: Bencher<'_, '_>, format: &str) {
     let bytes = work::hangup(format == "json");
     bencher
         .counter(BytesCount::of_slice(&bytes))
@@ -78,14 +78,14 @@ fn one_event_ours(bencher: Bencher<'_, '_>, format: &str) {
 }
 
 #[divan::bench(args = ["plain", "json"])]
-fn one_event_ours_every_value_read(bencher: Bencher<'_, '_>, format: &str) {
+fn one_event_eslclient_every_value_read(bencher: Bencher<'_, '_>, format: &str) {
     let bytes = work::hangup(format == "json");
     bencher
         .counter(BytesCount::of_slice(&bytes))
         .bench(|| work::decode_and_read(black_box(&bytes)));
 }
 
-/// eslrs and freeswitch-esl give a JSON event as a `serde_json::Value`.
+/// eslrs and freeswitch-esl return a JSON event as a `serde_json::Value`.
 #[divan::bench]
 fn one_json_event_serde_json(bencher: Bencher<'_, '_>) {
     let bytes = work::hangup(true);
@@ -94,7 +94,7 @@ fn one_json_event_serde_json(bencher: Bencher<'_, '_>) {
         .bench(|| work::serde_json_of(black_box(&bytes)));
 }
 
-/// Its client begins with a queue for 100,000 events, so that a burst is measured.
+/// A burst, because the client starts with a queue for 100,000 events.
 #[divan::bench]
 fn burst_of_plain_events_freeswitch_esl_rs(bencher: Bencher<'_, '_>) {
     let bytes = work::hangup(false);
@@ -104,7 +104,7 @@ fn burst_of_plain_events_freeswitch_esl_rs(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
-fn burst_of_plain_events_ours(bencher: Bencher<'_, '_>) {
+fn burst_of_plain_events_eslclient(bencher: Bencher<'_, '_>) {
     let bytes = work::hangup(false);
     bencher.counter(ItemsCount::new(BURST)).bench(|| {
         let again = || work::decode_and_read(black_box(&bytes));
@@ -112,7 +112,7 @@ fn burst_of_plain_events_ours(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A socket on which a burst of events comes.
+/// A socket on which a burst of events arrives.
 async fn burst(bytes: Vec<u8>) -> TcpStream {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -123,7 +123,7 @@ async fn burst(bytes: Vec<u8>) -> TcpStream {
 }
 
 #[divan::bench(args = ["plain", "json"])]
-fn over_a_socket_ours(bencher: Bencher<'_, '_>, format: &str) {
+fn over_a_socket_eslclient(bencher: Bencher<'_, '_>, format: &str) {
     let (bytes, runtime) = (
         work::hangup(format == "json").repeat(BURST),
         Runtime::new().unwrap(),

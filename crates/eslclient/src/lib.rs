@@ -1,25 +1,25 @@
-//! The Event Socket of FreeSWITCH: a client that knows the switch and nothing else.
-//!
-//! Three rooms, each usable alone:
-//!
-//! * [`codec`] turns bytes into frames and events. Bounded, lazy, no copy per header.
-//! * [`command`] is the only place that makes bytes for the switch. What it is
-//!   given cannot forge a frame, whatever it holds.
-//! * [`connection`] sends commands without waiting for replies, and matches the
-//!   replies as they come. [`client`] shares one connection among many callers.
-//!
-//! Both directions are here: the switch that connects to us (the `socket`
-//! application, [`open_outbound`]) and us connecting to the switch (port 8021,
-//! [`open_inbound`]).
+#![doc = include_str!("../README.md")]
+#![warn(unreachable_pub)]
 
-pub mod client;
-pub mod codec;
-pub mod command;
-pub mod connection;
+mod channel_state;
+mod client;
+mod codec;
+mod command;
+mod connection;
+mod error;
+mod hangup_cause;
+mod incoming;
+mod names;
+mod open;
+mod reply;
 
-pub use client::{Client, Events, Gone};
+pub use channel_state::{AnswerState, CallDirection, CallState, ChannelState};
+pub use client::{Client, Disconnected, Events};
 pub use codec::{ContentType, DecodeError, Decoder, Event, Format, Frame, Limits};
-pub use command::{Command, CommandError, Execute, executes};
-pub use connection::{
-    Connection, Error, Incoming, Notice, Reply, Ticket, authenticate, open_inbound, open_outbound,
-};
+pub use command::{Command, CommandError, ExecuteOptions};
+pub use connection::Connection;
+pub use error::Error;
+pub use hangup_cause::HangupCause;
+pub use incoming::{Incoming, Notice, Ticket};
+pub use open::{authenticate, open_inbound, open_outbound};
+pub use reply::Reply;

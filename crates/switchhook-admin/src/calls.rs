@@ -1,186 +1,73 @@
-//! Calls as the page tells them: those that are over from the store, what is newer from the
-//! board.
+//! Finds calls for the page: finished ones in the store, newer ones in the live calls.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::http::Ops;
-use super::search::Search;
-use crate::live_calls::OnHold;
-use switchhook_core::call_history::{CallHistory, LookupRecord};
-use switchhook_core::mask::Mask;
+use switchhook_core::call_history::LookupRecord;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{CallSearch, CallSummary, RecentCall, StoreError};
+use switchhook_store::{CallSearch, StoreError};
 
-/// Calls of a page.
+use crate::call_entry::CallEntry;
+use crate::live_calls::CallOnHold;
+use crate::search::Search;
+use crate::state::AdminState;
+
+/// Calls on one page.
 pub(crate) const PAGE: u32 = 50;
-/// Runs of the board that are looked at for one page.
-const RUNS: usize = 200;
+/// Live lookups that one page takes into account.
+const LIVE_LOOKUPS: usize = 200;
+/// Reads of the store for one page: it may return calls that the query does not match.
+const STORE_READS: usize = 10;
 
-/// What is asked for.
+/// Which calls to find; all of it must match.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Wanted {
-    /// What was typed.
+pub(crate) struct CallQuery {
+    /// What the operator typed.
     pub search: Option<Search>,
-    /// Only calls that went down line 1.
+    /// Only calls that took line 1.
     pub line_1: bool,
     /// Only calls that asked this webhook.
     pub webhook: Option<String>,
-    /// Only calls with this outcome, of that webhook when one is named.
+    /// Only calls with this outcome, of that webhook if `webhook` is set.
     pub reason: Option<String>,
-    /// The page after this call.
+    /// Only calls before this one of the store: the next page.
     pub before: Option<i64>,
-    /// At most so many.
+    /// The number of calls, at most.
     pub limit: u32,
 }
 
-/// One call.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Told {
-    /// Unique-ID of its first leg, or of the channel that a widget ran on.
-    pub uuid: String,
-    /// When it began, ms since 1970.
-    pub began_ms: i64,
-    /// Who called.
-    pub caller: String,
-    /// Who was called.
-    pub called: String,
-    /// The account's name; empty: the default one.
-    pub account: String,
-    /// The flow's name.
-    pub flow: String,
-    /// Its widgets, legs, talks, variables, as far as they are known.
-    pub story: CallHistory,
-    /// It is over: the switch's name and the report's row.
-    pub over: Option<(String, CallSummary)>,
-}
-
-impl Told {
-    /// The runs that decided something: the last one that failed, else the last.
-    pub(crate) fn deciding(&self) -> Option<&LookupRecord> {
-        let runs = &self.story.runs;
-        let failed = runs.iter().rev().find(|run| run.ending == "line_1");
-        failed.or(runs.last())
-    }
-
-    /// The webhooks that were asked, each once.
-    pub(crate) fn webhooks(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = Vec::new();
-        for run in &self.story.runs {
-            if !all.contains(&run.webhook.as_str()) {
-                all.push(&run.webhook);
-            }
-        }
-        all
-    }
-
-    /// Every Unique-ID that something may be stored under.
-    pub(crate) fn uuids(&self) -> Vec<&str> {
-        let legs = self.story.legs.iter().map(|leg| leg.uuid.as_str());
-        let runs = self.story.runs.iter().map(|run| run.uuid.as_str());
-        let mut all: Vec<&str> = legs.chain(runs).chain([self.uuid.as_str()]).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
-    /// As it may be shown.
-    fn shown(mut self, mask: Mask) -> Self {
-        if mask == Mask::default() {
-            return self;
-        }
-        for number in [&mut self.caller, &mut self.called] {
-            *number = mask.number(number);
-        }
-        let story = &mut self.story;
-        for leg in &mut story.legs {
-            leg.number = mask.number(&leg.number);
-            leg.recordings
-                .iter_mut()
-                .for_each(|name| *name = mask.text(name));
-        }
-        for run in &mut story.runs {
-            run.caller = mask.number(&run.caller);
-            run.called = mask.number(&run.called);
-            let told = run
-                .outcome
-                .as_mut()
-                .map(|told| (&mut told.detail, &mut told.request));
-            let texts = told
-                .into_iter()
-                .flat_map(|(detail, request)| [detail, request]);
-            texts.flatten().for_each(|text| *text = mask.text(text));
-        }
-        for (_, value) in &mut story.keys {
-            *value = mask.number(value);
-        }
-        self
-    }
-
-    fn of_store(call: RecentCall) -> Self {
-        let story = serde_json::from_str(&call.story).unwrap_or_default();
-        Self {
-            uuid: call.call_uuid,
-            began_ms: call.summary.started_ms,
-            caller: call.summary.caller.clone(),
-            called: call.summary.called.clone(),
-            account: call.summary.account.clone(),
-            flow: call.summary.flow.clone(),
-            story,
-            over: Some((call.switch, call.summary)),
-        }
-    }
-
-    fn of_runs(uuid: String, runs: Vec<LookupRecord>) -> Self {
-        let first = runs.first().cloned().unwrap_or_default();
-        Self {
-            uuid,
-            began_ms: first.began_ms,
-            caller: first.caller,
-            called: first.called,
-            account: first.account.unwrap_or_default(),
-            flow: first.flow.unwrap_or_default(),
-            story: CallHistory {
-                runs,
-                ..CallHistory::default()
-            },
-            over: None,
-        }
-    }
-}
-
-/// Looks at the store for one page: what it finds may not fit.
-const LOOKS: usize = 10;
-
-/// A page of calls, those that began last first, and where the next page begins.
+/// Returns a page of calls, the latest first, and where the next page begins.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub(crate) async fn calls(
-    ops: &Ops,
-    wanted: &Wanted,
-) -> Result<(Vec<Told>, Option<i64>), StoreError> {
-    let (mut calls, next) = stored(ops, wanted).await?;
-    if wanted.before.is_none() {
-        let newer = ops.live_calls.runs(RUNS, |run| fits(run, wanted));
-        add_runs(&mut calls, newer);
+/// Fails if the store cannot be read.
+pub(crate) async fn find_calls(
+    state: &AdminState,
+    query: &CallQuery,
+) -> Result<(Vec<CallEntry>, Option<i64>), StoreError> {
+    let (mut calls, next) = stored(state, query).await?;
+    if query.before.is_none() {
+        let matches = |lookup: &LookupRecord| live_lookup_matches(lookup, query);
+        add_lookups(&mut calls, state.live_calls.lookups(LIVE_LOOKUPS, matches));
     }
     calls.sort_by_key(|call| Reverse(call.began_ms));
-    let calls = calls.into_iter().map(|call| call.shown(ops.mask));
+    let calls = calls.into_iter().map(|call| call.masked(state.mask));
     Ok((calls.collect(), next))
 }
 
-async fn stored(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), StoreError> {
-    let mut search = in_store(wanted);
+async fn stored(
+    state: &AdminState,
+    query: &CallQuery,
+) -> Result<(Vec<CallEntry>, Option<i64>), StoreError> {
+    let mut search = store_search(query);
     let mut calls = Vec::new();
-    for _ in 0..LOOKS {
-        let found = ops.store.calls(&search).await?;
+    for _ in 0..STORE_READS {
+        let found = state.store.calls(&search).await?;
         let full = u32::try_from(found.len()).is_ok_and(|count| count >= search.limit);
         search.before = found.last().map(|call| call.id).filter(|_| full);
-        let told = found.into_iter().map(Told::of_store);
-        calls.extend(told.filter(|call| suits(call, wanted)));
-        let enough = u32::try_from(calls.len()).is_ok_and(|count| count >= wanted.limit);
+        let entries = found.into_iter().map(CallEntry::from_store);
+        calls.extend(entries.filter(|call| call_matches(call, query)));
+        let enough = u32::try_from(calls.len()).is_ok_and(|count| count >= query.limit);
         if search.before.is_none() || enough {
             break;
         }
@@ -188,113 +75,118 @@ async fn stored(ops: &Ops, wanted: &Wanted) -> Result<(Vec<Told>, Option<i64>), 
     Ok((calls, search.before))
 }
 
-/// The store knows a story as a text.
-fn in_store(wanted: &Wanted) -> CallSearch {
-    let typed = wanted.search.as_ref().map(Search::stored);
+/// Translates the query for the store, which searches a call's history as JSON text.
+fn store_search(query: &CallQuery) -> CallSearch {
+    let typed = query.search.as_ref().map(Search::store_text);
     let (text, digits) = typed.unzip();
     let quoted = |name: &str, value: &Option<String>| {
         let value = serde_json::Value::from(value.as_deref()?);
         Some(format!("\"{name}\":{value}"))
     };
-    let success = wanted.reason.as_deref() == Some(Reason::SUCCESS);
-    let reason = quoted("reason", &wanted.reason).filter(|_| !success);
+    let success = query.reason.as_deref() == Some(Reason::SUCCESS);
+    let reason = quoted("reason", &query.reason).filter(|_| !success);
     CallSearch {
         text: text
             .or(reason)
-            .or_else(|| quoted("webhook", &wanted.webhook)),
+            .or_else(|| quoted("webhook", &query.webhook)),
         digits: digits.flatten(),
-        line_1: wanted.line_1,
-        before: wanted.before,
-        limit: wanted.limit,
+        line_1: query.line_1,
+        before: query.before,
+        limit: query.limit,
         call_uuid: None,
     }
 }
 
-fn suits(call: &Told, wanted: &Wanted) -> bool {
-    let mut runs = call.story.runs.iter();
-    let asked = wanted.webhook.is_some() || wanted.reason.is_some();
-    wanted
+fn call_matches(call: &CallEntry, query: &CallQuery) -> bool {
+    let mut lookups = call.history.runs.iter();
+    let by_lookup = query.webhook.is_some() || query.reason.is_some();
+    query
         .search
         .as_ref()
-        .is_none_or(|search| search.fits(call))
-        && (!asked || runs.any(|run| ran_so(run, wanted)))
+        .is_none_or(|search| search.matches(call))
+        && (!by_lookup || lookups.any(|lookup| lookup_matches(lookup, query)))
 }
 
-fn ran_so(run: &LookupRecord, wanted: &Wanted) -> bool {
-    let webhook = wanted.webhook.as_ref();
-    let reason = wanted.reason.as_deref();
-    webhook.is_none_or(|webhook| *webhook == run.webhook)
-        && reason.is_none_or(|reason| run.reason() == Some(reason))
+fn live_lookup_matches(lookup: &LookupRecord, query: &CallQuery) -> bool {
+    let search = query.search.as_ref();
+    (!query.line_1 || lookup.ending == "line_1")
+        && lookup_matches(lookup, query)
+        && search.is_none_or(|search| search.matches_lookup(lookup))
 }
 
-/// One call by the Unique-ID of its first leg, or of another.
+fn lookup_matches(lookup: &LookupRecord, query: &CallQuery) -> bool {
+    let webhook = query.webhook.as_ref();
+    let reason = query.reason.as_deref();
+    webhook.is_none_or(|webhook| *webhook == lookup.webhook)
+        && reason.is_none_or(|reason| lookup.reason() == Some(reason))
+}
+
+/// Returns one call by the Unique-ID of any of its legs.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub(crate) async fn call(ops: &Ops, uuid: &str) -> Result<Option<Told>, StoreError> {
+/// Fails if the store cannot be read.
+pub(crate) async fn find_call(
+    state: &AdminState,
+    uuid: &str,
+) -> Result<Option<CallEntry>, StoreError> {
     let mut search = CallSearch {
         call_uuid: Some(uuid.to_owned()),
         limit: 1,
         ..CallSearch::default()
     };
-    let mut stored = ops.store.calls(&search).await?;
+    let mut stored = state.store.calls(&search).await?;
     if stored.is_empty() {
         search.text = search.call_uuid.take();
-        stored = ops.store.calls(&search).await?;
+        stored = state.store.calls(&search).await?;
     }
-    let mut calls: Vec<Told> = stored.into_iter().map(Told::of_store).collect();
+    let mut calls: Vec<CallEntry> = stored.into_iter().map(CallEntry::from_store).collect();
     let known: Vec<String> = calls
         .first()
         .map_or_else(|| vec![uuid.to_owned()], |call| owned(&call.uuids()));
-    add_runs(
+    let is_of_call = |lookup: &LookupRecord| known.contains(&lookup.uuid);
+    add_lookups(
         &mut calls,
-        ops.live_calls.runs(RUNS, |run| known.contains(&run.uuid)),
+        state.live_calls.lookups(LIVE_LOOKUPS, is_of_call),
     );
-    Ok(calls.into_iter().next().map(|call| call.shown(ops.mask)))
+    Ok(calls.into_iter().next().map(|call| call.masked(state.mask)))
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn fits(run: &LookupRecord, wanted: &Wanted) -> bool {
-    let search = wanted.search.as_ref();
-    (!wanted.line_1 || run.ending == "line_1")
-        && ran_so(run, wanted)
-        && search.is_none_or(|search| search.is_of(run))
-}
-
-/// Runs that no story has yet: to their call, or as calls of their own.
-fn add_runs(calls: &mut Vec<Told>, runs: Vec<Arc<LookupRecord>>) {
+/// Adds live lookups to their call, or as calls of their own.
+fn add_lookups(calls: &mut Vec<CallEntry>, lookups: Vec<Arc<LookupRecord>>) {
     let mut alone: BTreeMap<String, Vec<LookupRecord>> = BTreeMap::new();
-    for run in runs.into_iter().rev() {
-        let run = Arc::unwrap_or_clone(run);
+    for lookup in lookups.into_iter().rev() {
+        let lookup = Arc::unwrap_or_clone(lookup);
         match calls
             .iter_mut()
-            .find(|call| call.uuids().contains(&run.uuid.as_str()))
+            .find(|call| call.uuids().contains(&lookup.uuid.as_str()))
         {
-            Some(call) => call.story.runs.push(run),
-            None => alone.entry(run.uuid.clone()).or_default().push(run),
+            Some(call) => call.history.runs.push(lookup),
+            None => alone.entry(lookup.uuid.clone()).or_default().push(lookup),
         }
     }
     let alone = alone.into_iter();
-    calls.extend(alone.map(|(uuid, runs)| Told::of_runs(uuid, runs)));
+    calls.extend(alone.map(|(uuid, lookups)| CallEntry::from_lookups(uuid, lookups)));
 }
 
-/// Calls on hold, at most so many, those that wait longest first.
-pub(crate) fn on_hold(ops: &Ops, limit: usize) -> Vec<OnHold> {
-    let held = ops.live_calls.on_hold(limit).into_iter();
-    held.map(|one| OnHold {
-        caller: ops.mask.number(&one.caller),
-        called: ops.mask.number(&one.called),
-        ..one
-    })
-    .collect()
+/// Returns at most `limit` calls on hold, the longest first.
+pub(crate) fn calls_on_hold(state: &AdminState, limit: usize) -> Vec<CallOnHold> {
+    let calls = state.live_calls.on_hold(limit).into_iter();
+    calls
+        .map(|call| CallOnHold {
+            caller: state.mask.number(&call.caller),
+            called: state.mask.number(&call.called),
+            ..call
+        })
+        .collect()
 }
 
-/// The call on hold with this Unique-ID.
-pub(crate) fn held(ops: &Ops, uuid: &str) -> Option<OnHold> {
-    on_hold(ops, usize::MAX)
+/// Returns the call on hold with this Unique-ID.
+pub(crate) fn call_on_hold(state: &AdminState, uuid: &str) -> Option<CallOnHold> {
+    calls_on_hold(state, usize::MAX)
         .into_iter()
-        .find(|held| held.uuid == uuid)
+        .find(|call| call.uuid == uuid)
 }

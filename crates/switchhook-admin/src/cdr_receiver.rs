@@ -1,4 +1,6 @@
-//! `/json_cdr/NAME`: where mod_json_cdr posts the record of a leg that ended.
+//! `/json_cdr/NAME`: mod_json_cdr of a switch posts the CDR of a finished leg here.
+//!
+//! Any response but 2xx makes mod_json_cdr retry, and write the CDR to its `err-log-dir` in the end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,112 +18,122 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// ReceiveCdr that are received at once; the one who posts more is told to come again.
-const AT_ONCE: usize = 16;
-/// From the request to its answer. mod_json_cdr keeps a thread waiting.
+/// CDRs received at once; a further post gets 503 with `Retry-After`.
+const MAX_POSTS: usize = 16;
+/// The time from a request to its response. mod_json_cdr blocks a thread for it.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A user and a password, as a request says them.
-pub type Basic = (String, String);
+/// User and password of a request.
+pub type BasicCredentials = (String, String);
 
-/// Who takes the records.
+/// Stores CDRs. The service implements it.
 pub trait ReceiveCdr: Send + Sync {
-    /// Stores the record that a switch of that name posted.
-    fn take(
+    /// Stores the CDR that the switch of this name posted.
+    fn receive(
         &self,
         switch: String,
-        said: Option<Basic>,
+        credentials: Option<BasicCredentials>,
         record: Bytes,
-    ) -> BoxFuture<'_, Result<(), Refusal>>;
+    ) -> BoxFuture<'_, Result<(), CdrRejection>>;
 }
 
-/// Why a record is not taken.
+/// Why a CDR is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum CdrRejection {
     /// No switch of this name may post.
-    Unknown(String),
-    /// It says not who it is.
+    UnknownSwitch(String),
+    /// The credentials are missing or wrong.
     Unauthorized,
-    /// It is none, or not this switch's.
-    Bad(String),
-    /// Not now.
-    NotNow(String),
+    /// The body is no CDR, or a CDR of another switch.
+    Invalid(String),
+    /// The CDR cannot be stored now; the switch may retry.
+    Unavailable(String),
 }
 
-/// Where records go.
+/// The state of the route.
 #[derive(Clone)]
 struct CdrReceiver {
     records: Arc<dyn ReceiveCdr>,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     bytes: usize,
 }
 
-/// The route, for records of at most `bytes`.
+/// Returns the route, for CDRs of at most `bytes`.
 pub(crate) fn router(records: Arc<dyn ReceiveCdr>, bytes: usize) -> Router {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let desk = CdrReceiver {
+    let permits = Arc::new(Semaphore::new(MAX_POSTS));
+    let receiver = CdrReceiver {
         records,
-        places,
+        permits,
         bytes,
     };
     Router::new()
-        .route("/json_cdr/{switch}", post(take))
-        .with_state(desk)
+        .route("/json_cdr/{switch}", post(receive))
+        .with_state(receiver)
 }
 
-async fn take(
-    State(desk): State<CdrReceiver>,
+async fn receive(
+    State(receiver): State<CdrReceiver>,
     Path(switch): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Ok(_place) = desk.places.try_acquire() else {
-        return answer(&Refusal::NotNow(format!(
-            "{AT_ONCE} records are being stored already"
+    let Ok(_permit) = receiver.permits.try_acquire() else {
+        return reject(&CdrRejection::Unavailable(format!(
+            "{MAX_POSTS} CDRs are being stored already; post again later"
         )));
     };
-    let taken = async {
-        let record = to_bytes(body, desk.bytes).await.map_err(|error| {
-            let limit = desk.bytes;
-            Refusal::Bad(format!(
-                "not read: {error}; a record may have {limit} bytes (limits.frame_body_bytes)"
+    let stored = async {
+        let record = to_bytes(body, receiver.bytes).await.map_err(|error| {
+            let limit = receiver.bytes;
+            CdrRejection::Invalid(format!(
+                "the body cannot be read: {error}; a CDR may have {limit} bytes (limits.frame_body_bytes)"
             ))
         })?;
-        desk.records.take(switch, basic(&headers), record).await
+        let credentials = basic_credentials(&headers);
+        receiver.records.receive(switch, credentials, record).await
     };
-    let late = || Refusal::NotNow("it was not stored in time; see /readyz".into());
-    let taken = timeout(DEADLINE, taken).await;
-    match taken.unwrap_or_else(|_| Err(late())) {
+    let late = || CdrRejection::Unavailable("the CDR was not stored in time; see /readyz".into());
+    let stored = timeout(DEADLINE, stored).await;
+    match stored.unwrap_or_else(|_| Err(late())) {
         Ok(()) => "stored\n".into_response(),
-        Err(refusal) => answer(&refusal),
+        Err(rejection) => reject(&rejection),
     }
 }
 
-/// Everything but 2xx makes mod_json_cdr try again, and write to its err-log-dir in the end.
-fn answer(refusal: &Refusal) -> Response {
-    match refusal {
-        Refusal::Unknown(what) => (StatusCode::NOT_FOUND, format!("{what}\n")).into_response(),
-        Refusal::Bad(what) => (StatusCode::BAD_REQUEST, format!("{what}\n")).into_response(),
-        Refusal::Unauthorized => {
-            let asked = [(header::WWW_AUTHENTICATE, "Basic realm=\"switchhook\"")];
-            let what = "set cred in json_cdr.conf.xml as json_cdr_auth has it\n";
-            (StatusCode::UNAUTHORIZED, asked, what).into_response()
+fn reject(rejection: &CdrRejection) -> Response {
+    match rejection {
+        CdrRejection::UnknownSwitch(message) => {
+            (StatusCode::NOT_FOUND, format!("{message}\n")).into_response()
         }
-        Refusal::NotNow(what) => {
+        CdrRejection::Invalid(message) => {
+            (StatusCode::BAD_REQUEST, format!("{message}\n")).into_response()
+        }
+        CdrRejection::Unauthorized => {
+            let realm = [(header::WWW_AUTHENTICATE, "Basic realm=\"switchhook\"")];
+            let message = "set cred in json_cdr.conf.xml to the value of json_cdr_auth\n";
+            (StatusCode::UNAUTHORIZED, realm, message).into_response()
+        }
+        CdrRejection::Unavailable(message) => {
             let later = [(header::RETRY_AFTER, "5")];
-            (StatusCode::SERVICE_UNAVAILABLE, later, format!("{what}\n")).into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                later,
+                format!("{message}\n"),
+            )
+                .into_response()
         }
     }
 }
 
-/// What `Authorization: Basic` says (RFC 7617).
-fn basic(headers: &HeaderMap) -> Option<Basic> {
-    let said = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, said) = said.split_once(' ')?;
-    let is_basic = scheme.eq_ignore_ascii_case("basic");
-    let said = is_basic.then(|| STANDARD.decode(said.trim()).ok())??;
-    let said = String::from_utf8(said).ok()?;
-    let (user, password) = said.split_once(':')?;
+/// Returns the credentials of `Authorization: Basic` (RFC 7617).
+fn basic_credentials(headers: &HeaderMap) -> Option<BasicCredentials> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (user, password) = decoded.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
 }
 
@@ -131,22 +143,22 @@ mod tests {
 
     #[test]
     fn a_user_and_a_password_are_read_from_their_header_alone() {
-        let said = |value: &str| {
+        let message = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-            basic(&headers)
+            basic_credentials(&headers)
         };
         let both = Some(("switch".to_owned(), "a:b".to_owned()));
         assert_eq!(
-            said(&format!("Basic {}", STANDARD.encode("switch:a:b"))),
+            message(&format!("Basic {}", STANDARD.encode("switch:a:b"))),
             both
         );
         assert_eq!(
-            said(&format!("basic  {}", STANDARD.encode("switch:a:b"))),
+            message(&format!("basic  {}", STANDARD.encode("switch:a:b"))),
             both
         );
         for wrong in ["Basic", "Basic %%", "Bearer c3c6cA==", "Basic c3dpdGNo"] {
-            assert_eq!(said(wrong), None, "{wrong}");
+            assert_eq!(message(wrong), None, "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the configuration says of a webhook, for a person who looks at it.
+//! The settings of the webhooks as the page shows them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-/// One webhook's settings, without secrets.
+/// The settings of one webhook, without secrets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigSummary {
-    /// The method.
+    /// The HTTP method.
     pub method: String,
-    /// The template of its URL.
+    /// The template of the URL.
     pub url: String,
-    /// How long an answer may take.
+    /// The time within which an answer must arrive.
     pub timeout: Duration,
-    /// Requests on one HTTP/2 connection, when that is not what it is by itself.
+    /// Requests on one HTTP/2 connection, if it is not the default.
     pub http2_streams: Option<usize>,
-    /// Failures in a row after which it rests, and for how long.
-    pub rests: Option<(u32, Duration)>,
-    /// Calls do not wait for it.
+    /// The failures in a row that open the circuit, and for how long.
+    pub breaker: Option<(u32, Duration)>,
+    /// Whether calls do not wait for it.
     pub in_background: bool,
-    /// Its answers are kept (`persist_response`).
+    /// Whether its answers are kept (`persist_response`).
     pub persists: bool,
-    /// The variable of the body as received, when it is written.
+    /// The variable that gets the body as received, if one does.
     pub raw: Option<String>,
-    /// The variables, without `flow.key.`, that an answer sets.
+    /// The variables that an answer sets, without `flow.key.`.
     pub mapped: Vec<String>,
-    /// Whose documents it gets, in words.
+    /// The documents that it receives, in words.
     pub documents: Vec<String>,
 }
 
-/// Of every webhook, by its name; a reload replaces them.
+/// The settings of every webhook by its name; a reload replaces them.
 pub type ConfigSummaries = Arc<ArcSwap<BTreeMap<String, ConfigSummary>>>;

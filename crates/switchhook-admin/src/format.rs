@@ -1,40 +1,45 @@
-//! Times, numbers and reasons as people read them. A number and its unit stay on one line.
+//! Times, numbers and reasons as text for a person.
+//!
+//! A no-break space keeps a number and its unit on one line.
 
 use std::time::Duration;
 
 use chrono_tz::Tz;
 
 use switchhook_core::outcome::Reason;
-use switchhook_core::timestamp::shown;
+use switchhook_core::timestamp::format_ms;
 
-pub(crate) use switchhook_core::timestamp::clock;
+pub(crate) use switchhook_core::timestamp::time_of_day;
 
-/// A moment with its day: `2022-01-17 18:07:28`.
-pub(crate) fn moment(ms: i64, zone: Tz) -> String {
-    shown(ms, zone, "%Y-%m-%d %H:%M:%S")
+/// Returns date and time: `2022-01-17 18:07:28`.
+pub(crate) fn date_time(ms: i64, zone: Tz) -> String {
+    format_ms(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
-/// A moment in a list: on a clock, and with its day when that is not today's.
-pub(crate) fn when(ms: i64, now_ms: i64, zone: Tz) -> String {
-    match moment(ms, zone).get(..10) == moment(now_ms, zone).get(..10) {
-        true => clock(ms, zone),
-        false => shown(ms, zone, "%m-%d %H:%M:%S"),
+/// Returns the time of a day, with the date if that is not today.
+pub(crate) fn time_or_date(ms: i64, now_ms: i64, zone: Tz) -> String {
+    if date_time(ms, zone).get(..10) == date_time(now_ms, zone).get(..10) {
+        time_of_day(ms, zone)
+    } else {
+        format_ms(ms, zone, "%m-%d %H:%M:%S")
     }
 }
 
-/// How long ago, or how far ahead, in one unit: `3 min ago`, `in 2 h`.
-pub(crate) fn away(ms: i64, now_ms: i64) -> String {
+/// Returns the distance from now in one unit: `3 min ago`, `in 2 h`.
+pub(crate) fn relative(ms: i64, now_ms: i64) -> String {
     let (ahead, gap) = (ms > now_ms, now_ms.abs_diff(ms));
-    let text = whole(Duration::from_millis(gap));
-    match (gap < 1_000, ahead) {
-        (true, _) => "now".into(),
-        (false, true) => format!("in {text}"),
-        (false, false) => format!("{text} ago"),
+    let text = rounded(Duration::from_millis(gap));
+    if gap < 1_000 {
+        "now".into()
+    } else if ahead {
+        format!("in {text}")
+    } else {
+        format!("{text} ago")
     }
 }
 
-/// A time in one unit, without its fraction: `59 s`, `2 h`.
-pub(crate) fn whole(time: Duration) -> String {
+/// Returns a duration in one unit, without its fraction: `59 s`, `2 h`.
+pub(crate) fn rounded(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..100 => format!("{seconds}\u{a0}s"),
         seconds @ 100..6_000 => format!("{}\u{a0}min", seconds / 60),
@@ -43,9 +48,9 @@ pub(crate) fn whole(time: Duration) -> String {
     }
 }
 
-/// A short time as exactly as it matters: `0.4 ms`, `38 ms`, `1.24 s`, `2 min 5 s`.
+/// Returns a duration with the precision that matters: `0.4 ms`, `38 ms`, `1.24 s`, `2 min 5 s`.
 #[allow(clippy::cast_precision_loss)] // for reading
-pub(crate) fn took(us: u64) -> String {
+pub(crate) fn duration(us: u64) -> String {
     let ms = us as f64 / 1e3;
     match us {
         0..10_000 => format!("{ms:.1}\u{a0}ms"),
@@ -59,12 +64,12 @@ pub(crate) fn took(us: u64) -> String {
     }
 }
 
-/// A time that somebody set: `10 s`, `1.5 s`.
-pub(crate) fn span(time: Duration) -> String {
+/// Returns a configured duration: `10 s`, `1.5 s`.
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{}\u{a0}s", time.as_secs_f64())
 }
 
-/// Bytes: `800 B`, `1.2 KiB`.
+/// Returns a number of bytes: `800 B`, `1.2 KiB`.
 #[allow(clippy::cast_precision_loss)] // for reading
 pub(crate) fn bytes(count: u64) -> String {
     match count {
@@ -74,9 +79,9 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
-/// A percentage; what is not quite all is not called 100.
+/// Returns a percentage; only all of it is 100 %, only none of it 0 %.
 #[allow(clippy::cast_precision_loss)] // for reading
-pub(crate) fn share(part: usize, all: usize) -> String {
+pub(crate) fn percentage(part: usize, all: usize) -> String {
     if all == 0 {
         return "–".into();
     }
@@ -89,38 +94,38 @@ pub(crate) fn share(part: usize, all: usize) -> String {
     }
 }
 
-/// What a reason means, and what to do about it.
-pub(crate) struct Meaning {
-    /// After "because": `the webhook did not answer in time`.
+/// The explanation of an `error_reason`.
+pub(crate) struct ReasonText {
+    /// The cause, after "because": `the webhook did not answer in time`.
     pub because: &'static str,
-    /// The first thing to look at.
+    /// The first thing to check.
     pub cure: &'static str,
 }
 
-/// The meaning of a reason by its word; of another version's word, that it is not known.
-pub(crate) fn meaning(word: &str) -> Meaning {
+/// Returns the explanation of a reason. A word of another version is explained as unknown.
+pub(crate) fn reason_text(word: &str) -> ReasonText {
     let reason = Reason::ALL
         .into_iter()
         .find(|reason| reason.as_str() == word);
     let (because, cure) = reason.map_or(
         (
             "of a reason that this version does not know",
-            "See its sentence.",
+            "Read the sentence above.",
         ),
-        told,
+        explain,
     );
-    Meaning { because, cure }
+    ReasonText { because, cure }
 }
 
-const fn told(reason: Reason) -> (&'static str, &'static str) {
+const fn explain(reason: Reason) -> (&'static str, &'static str) {
     match reason {
         Reason::AuthenticationFailure => (
             "the webhook refused our credentials",
-            "Compare the webhook's auth settings, and the secret that they name, with what the receiver expects.",
+            "Compare the webhook's auth settings and their secret with what the receiver expects.",
         ),
         Reason::Timeout => (
-            "the webhook gave no whole answer in time",
-            "See below where the time went. Make the webhook faster, or raise its timeout (and the hook's schedule with it).",
+            "the webhook did not answer completely in time",
+            "The phases below show where the time went. Make the webhook faster, or raise its timeout and the hook's schedule.",
         ),
         Reason::InvalidFlowVar => (
             "a flow variable that the request needs was missing or could not be used",
@@ -132,63 +137,63 @@ const fn told(reason: Reason) -> (&'static str, &'static str) {
         ),
         Reason::InvalidResponse => (
             "the answer could not be read",
-            "The body is not what response.type says, or larger than response.limit.",
+            "The body is not of the type in response.type, or larger than response.limit.",
         ),
         Reason::InvalidResponseMap => (
-            "the answer did not contain what response.map looks for",
+            "the answer lacks a value of response.map",
             "Compare the paths of response.map with the answer, or give the entry a default.",
         ),
         Reason::ConnectionFailure => (
             "the webhook could not be reached",
-            "Look at its name, address, port and certificate: switchhook doctor tries them.",
+            "Check its name, address, port and certificate; switchhook doctor tests them.",
         ),
         Reason::HttpStatus => (
-            "the webhook answered with a status that is no success",
-            "The receiver's own log says why it gave this status.",
+            "the webhook answered with an error status",
+            "Look into the webhook's own log for the cause.",
         ),
         Reason::BlockedAddress => (
             "its address is not allowed",
-            "See [egress]: private addresses and plain HTTP are refused unless they are listed.",
+            "See [egress]: private addresses and plain HTTP are blocked unless you allow them.",
         ),
         Reason::CircuitOpen => (
-            "the webhook failed so often that it is not asked for a while",
-            "Repair what the sentence above names. The first call after the pause asks the webhook: an answer ends the rest, another failure begins the next pause.",
+            "its circuit is open after failures in a row",
+            "Repair the fault in the sentence above. The first call after the pause asks the webhook: success closes the circuit, a failure starts the next pause.",
         ),
         Reason::Overloaded => (
             "a limit of this service was reached",
-            "See switchhook_limits_hit_total; raise [limits], or add another service.",
+            "See switchhook_limits_hit_total. Raise the limit in [limits], or add another instance.",
         ),
     }
 }
 
-/// A cause of ITU-T Q.850 by its number, in the words of a person.
-pub(crate) fn cause(number: &str) -> &'static str {
+/// Returns the meaning of a cause of ITU-T Q.850; empty for a rare one.
+pub(crate) fn hangup_cause(number: &str) -> &'static str {
     match number {
         "1" => "there is no such number",
         "16" => "hung up as usual",
         "17" => "busy",
-        "18" => "the phone did not react",
+        "18" => "the phone did not respond",
         "19" => "nobody answered",
-        "20" => "the phone was not to be reached",
+        "20" => "the phone was not reachable",
         "21" => "refused",
         "27" => "the phone or its line is out of order",
         "28" => "the number is not complete",
         "31" => "ended, no reason given",
         "34" => "no line was free",
-        "38" | "41" => "a fault of the network",
-        "102" => "something took too long",
+        "38" | "41" => "network failure",
+        "102" => "a timer expired",
         _ => "",
     }
 }
 
-/// How a run left, in a word or two.
+/// Returns how a lookup ended, in a few words.
 pub(crate) fn ending(word: &str) -> &str {
     match word {
         "line_0" => "line 0",
         "line_1" => "line 1",
         "hung_up" => "hung up on hold",
         "lost" => "connection lost",
-        "rescued" => "taken on by the hook's schedule",
+        "rescued" => "moved to line 1 by the hook's schedule",
         other => other,
     }
 }
@@ -199,7 +204,7 @@ mod tests {
 
     #[test]
     fn times_are_as_exact_as_they_matter() {
-        let texts = [400, 38_000, 1_240_000, 125_000_000].map(took);
+        let texts = [400, 38_000, 1_240_000, 125_000_000].map(duration);
         assert_eq!(
             texts,
             [
@@ -209,25 +214,25 @@ mod tests {
                 "2\u{a0}min 5\u{a0}s"
             ]
         );
-        assert_eq!(away(0, 180_000), "3\u{a0}min ago");
+        assert_eq!(relative(0, 180_000), "3\u{a0}min ago");
         let day = 86_400_000;
-        assert_eq!(when(day, day + 60_000, Tz::UTC), "00:00:00");
-        assert_eq!(when(day - 1, day, Tz::UTC), "01-01 23:59:59");
-        assert_eq!(away(7_200_000, 0), "in 2\u{a0}h");
+        assert_eq!(time_or_date(day, day + 60_000, Tz::UTC), "00:00:00");
+        assert_eq!(time_or_date(day - 1, day, Tz::UTC), "01-01 23:59:59");
+        assert_eq!(relative(7_200_000, 0), "in 2\u{a0}h");
     }
 
     #[test]
     fn a_share_that_is_not_all_is_not_called_all() {
-        assert_eq!(share(99_999, 100_000), "99.9\u{a0}%");
-        assert_eq!(share(1, 100_000), "0.1\u{a0}%");
-        assert_eq!(share(2, 3), "66.7\u{a0}%");
-        assert_eq!(share(0, 0), "–");
+        assert_eq!(percentage(99_999, 100_000), "99.9\u{a0}%");
+        assert_eq!(percentage(1, 100_000), "0.1\u{a0}%");
+        assert_eq!(percentage(2, 3), "66.7\u{a0}%");
+        assert_eq!(percentage(0, 0), "–");
     }
 
     #[test]
     fn every_reason_is_told_with_what_to_do() {
         for reason in Reason::ALL {
-            let meaning = meaning(reason.as_str());
+            let meaning = reason_text(reason.as_str());
             assert!(!meaning.because.contains("not know"), "{reason}");
             assert!(meaning.cure.ends_with('.'), "{reason}");
         }

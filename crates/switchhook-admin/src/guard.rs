@@ -1,11 +1,9 @@
-//! What stands before every page: who is called, by whom, and what is needed to change
-//! anything.
+//! The checks before every route: the request's host, its origin, and the token for changes.
 //!
-//! A page of another site can make a browser on this machine send requests here, and with a
-//! name of its own that suddenly leads here (DNS rebinding) read the answers too. So the
-//! `Host` must be an address, `localhost`, or a name that the operator listed; an `Origin`
-//! must be that very host; and whatever changes something needs the token in a header that no
-//! browser sends by itself.
+//! A page of another site can make a browser on this machine send requests here. With a name that
+//! suddenly resolves to this service (DNS rebinding) it could read the responses too. So `Host`
+//! must be an address, `localhost`, or a name that the operator listed; `Origin` must be that host;
+//! and a request that changes something needs the token in a header that no browser sends by itself.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,70 +19,73 @@ use tracing::warn;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::secret::Secret;
 
-/// The rule for every request.
+/// The rules for every request.
 #[derive(Debug)]
 pub struct Guard {
     hosts: Vec<String>,
-    /// Its hash: what is compared tells nothing of the token by the time that it takes.
+    /// The token's hash: the time of a comparison reveals nothing of the token.
     token: Option<[u8; 32]>,
 }
 
-/// Why a request is not answered.
+/// Why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    /// The `Host` is a name that is not ours.
-    #[error("this is not the host that was asked for; list its name in [listen] http_hosts")]
+pub(crate) enum Rejection {
+    /// `Host` is a name that is not listed.
+    #[error(
+        "the Host of this request is not a name of this service; list it in [listen] http_hosts"
+    )]
     Host,
     /// The request comes from a page of another site.
     #[error("a page of another site sent this request")]
     Origin,
-    /// Nobody may change anything.
+    /// No token is configured, so nothing can be changed.
     #[error("nothing can be changed over HTTP; set [listen] http_token_env to allow it")]
     NoToken,
-    /// Without the right token.
+    /// The token is missing or wrong.
     #[error("this needs the token of [listen] http_token_env: Authorization: Bearer …")]
     Token,
 }
 
 impl Guard {
-    /// With the names that this is called by, in lower case, and the token, if there is one.
+    /// Makes the rules of the service's names, in lower case, and the token, if there is one.
     #[must_use]
     pub fn new(hosts: Vec<String>, token: Option<&Secret>) -> Self {
         let token = token.map(|token| hash(token.reveal()));
         Self { hosts, token }
     }
 
-    /// Whether a request asks for this host, and does so by itself.
+    /// Checks that `Host` names this service, and `Origin` that host.
     ///
     /// # Errors
-    /// Why it may not go on.
-    pub fn visit(&self, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Returns why the request is rejected.
+    fn check_host(&self, headers: &HeaderMap) -> Result<(), Rejection> {
         let host = text(headers, HOST);
         if host.is_some_and(|host| !self.is_ours(host)) {
-            return Err(Refused::Host);
+            return Err(Rejection::Host);
         }
         let origin = text(headers, ORIGIN);
-        if origin.is_some_and(|origin| !is_of(origin, host)) {
-            return Err(Refused::Origin);
+        if origin.is_some_and(|origin| !is_origin_of(origin, host)) {
+            return Err(Rejection::Origin);
         }
         Ok(())
     }
 
-    /// Whether a request changes nothing, or may.
+    /// Checks the token of a request that changes something.
     ///
     /// # Errors
-    /// Why it may not go on.
-    pub fn change(&self, method: &Method, headers: &HeaderMap) -> Result<(), Refused> {
+    /// Returns why the request is rejected.
+    fn check_token(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
         if matches!(*method, Method::GET | Method::HEAD) {
             return Ok(());
         }
         let Some(token) = &self.token else {
-            return Err(Refused::NoToken);
+            return Err(Rejection::NoToken);
         };
         let given = text(headers, AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        match given.is_some_and(|given| hash(given) == *token) {
-            true => Ok(()),
-            false => Err(Refused::Token),
+        if given.is_some_and(|given| hash(given) == *token) {
+            Ok(())
+        } else {
+            Err(Rejection::Token)
         }
     }
 
@@ -95,7 +96,7 @@ impl Guard {
     }
 }
 
-/// `None` when it is not there; what is no text is no host and no origin of ours.
+/// Returns a header; `None` if it is absent, `?` if it is no text, which matches no host.
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let value = headers.get(name)?;
     Some(value.to_str().unwrap_or("?"))
@@ -108,8 +109,9 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// `http://127.0.0.1:8085` of `127.0.0.1:8085`; https where a proxy stands before us.
-fn is_of(origin: &str, host: Option<&str>) -> bool {
+/// Whether an origin is of this host: `http://127.0.0.1:8085` of `127.0.0.1:8085`. The scheme is
+/// https behind a proxy.
+fn is_origin_of(origin: &str, host: Option<&str>) -> bool {
     let of = origin.split_once("://").map(|(_, of)| of);
     of.zip(host)
         .is_some_and(|(of, host)| of.eq_ignore_ascii_case(host))
@@ -119,29 +121,29 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// The layer before what may change something.
-pub(crate) async fn change(
+/// The layer before the routes that may change something.
+pub(crate) async fn require_token(
     State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.change(request.method(), request.headers()) {
+    match guard.check_token(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
+        Err(rejection) => rejection.into_response(),
     }
 }
 
-/// The layer before everything; no page of another site may frame ours.
-pub(crate) async fn visit(
+/// The layer before every route. It also forbids other sites to frame the page.
+pub(crate) async fn require_own_host(
     State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match guard.visit(request.headers()) {
+    let mut response = match guard.check_host(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refused) => {
-            refused.say(request.headers());
-            refused.into_response()
+        Err(rejection) => {
+            rejection.log(request.headers());
+            rejection.into_response()
         }
     };
     for (name, value) in [
@@ -158,22 +160,22 @@ pub(crate) async fn visit(
     response
 }
 
-/// Whoever may connect may make us write a line, but not fill a disk.
-static FEW: LogThrottle = LogThrottle::new(20);
+/// Anyone who can connect causes log lines, so their number is limited.
+static LOG_LINES: LogThrottle = LogThrottle::new(20);
 
-impl Refused {
-    /// Behind a proxy, nobody may see what the answer says.
-    fn say(self, headers: &HeaderMap) {
+impl Rejection {
+    /// Logs the rejection: behind a proxy, no person may see the response.
+    fn log(self, headers: &HeaderMap) {
         let shown =
             |name| text(headers, name).map(|value| value.chars().take(100).collect::<String>());
         let (host, origin) = (shown(HOST), shown(ORIGIN));
-        FEW.say(|left_out| {
-            warn!(host, origin, left_out, "a request was refused: {self}");
+        LOG_LINES.log(|left_out| {
+            warn!(host, origin, left_out, "a request was rejected: {self}");
         });
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
@@ -197,7 +199,7 @@ mod tests {
         guard: &Guard,
         method: Method,
         headers: &[(&'static str, &str)],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejection> {
         let pairs = headers.iter();
         let map = pairs.map(|(name, value)| {
             (
@@ -206,7 +208,9 @@ mod tests {
             )
         });
         let map: HeaderMap = map.collect();
-        guard.visit(&map).and_then(|()| guard.change(&method, &map))
+        guard
+            .check_host(&map)
+            .and_then(|()| guard.check_token(&method, &map))
     }
 
     fn guard(token: Option<&str>) -> Guard {
@@ -237,7 +241,7 @@ mod tests {
             "localhost.evil",
             "a:b:1",
         ] {
-            assert_eq!(read(other), Err(Refused::Host), "{other}");
+            assert_eq!(read(other), Err(Rejection::Host), "{other}");
         }
         assert_eq!(check(&guard, Method::GET, &[]), Ok(()), "no browser");
     }
@@ -252,8 +256,8 @@ mod tests {
                     ("origin", origin),
                     ("authorization", "Bearer horse"),
                 ];
-                let said = check(&guard, method.clone(), &headers);
-                assert_eq!(said, Err(Refused::Origin), "{method} {origin}");
+                let message = check(&guard, method.clone(), &headers);
+                assert_eq!(message, Err(Rejection::Origin), "{method} {origin}");
             }
         }
     }
@@ -275,11 +279,11 @@ mod tests {
             };
             assert_eq!(open(&[host, right]), Ok(()));
             assert_eq!(open(&[host, own, right]), Ok(()));
-            assert_eq!(open(&[host, own]), Err(Refused::Token));
+            assert_eq!(open(&[host, own]), Err(Rejection::Token));
             let wrong = ("authorization", "Bearer hors");
-            assert_eq!(open(&[host, wrong]), Err(Refused::Token));
-            let said = check(&guard(None), method.clone(), &[host, right]);
-            assert_eq!(said, Err(Refused::NoToken));
+            assert_eq!(open(&[host, wrong]), Err(Rejection::Token));
+            let message = check(&guard(None), method.clone(), &[host, right]);
+            assert_eq!(message, Err(Rejection::NoToken));
         }
         assert!(!format!("{:?}", guard(Some("horse"))).contains("horse"));
     }

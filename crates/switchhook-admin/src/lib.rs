@@ -1,23 +1,25 @@
-//! What the operator asks of a running service, over HTTP: health, metrics, and a page for a
-//! person, made here and readable without scripts.
+//! The HTTP interface for operators: health, readiness, metrics, and a page for a person.
+//!
+//! The server makes the page. It can be read without scripts. [`http`] has the routes,
+//! [`state`] what every handler reads. Nothing imports the router.
 
 #![warn(unreachable_pub)]
 
+mod call_entry;
 mod calls;
 pub mod cdr_receiver;
 pub mod config_summary;
-pub mod files;
 mod format;
 mod guard;
 pub mod http;
 pub mod live_calls;
 mod metrics;
+pub mod monitoring;
 mod page;
-mod replay;
 mod search;
 mod sse;
+pub mod state;
 mod svg;
-mod test_form;
-pub mod webhook_test;
+pub mod webhook_tester;
 
 pub use guard::Guard;

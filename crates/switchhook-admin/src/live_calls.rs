@@ -1,7 +1,7 @@
-//! What goes on now, and what has just ended, for whoever looks: the operator's page.
+//! The calls on hold now, and the last lookups, in memory for the operator's page.
 //!
-//! A leaf, as [`switchhook_core::metric_names`] is: `call_control` writes here what it does, `ops` reads it. What a
-//! call costs here is one short text while it is on hold, and its place among the last ones.
+//! The call control writes, the page reads; this module imports neither. A call costs one short
+//! text while it is on hold, and one record among the last ones.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,45 +13,45 @@ use tokio::time::Instant;
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::outcome::Reason;
 
-/// Outcomes that are kept of each webhook, for its percentiles.
-const SAMPLES: usize = 256;
-/// Webhooks that are told apart; there are as many as the configuration has.
+/// Outcomes kept for each webhook, for its percentiles.
+pub(crate) const SAMPLES: usize = 256;
+/// Webhooks that are counted apart, at most; only those of the configuration are.
 const WEBHOOKS: usize = 10_000;
 
 /// A call on hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnHold {
+pub struct CallOnHold {
     /// Unique-ID of its channel.
     pub uuid: String,
     /// The caller's number.
     pub caller: String,
-    /// The number that was dialled.
+    /// The dialled number.
     pub called: String,
-    /// The webhook that is asked.
+    /// The webhook that it waits for.
     pub webhook: String,
-    /// Whose call it is; empty: the default account's.
+    /// Its account; empty for the default account.
     pub account: String,
-    /// For how long it has been on hold.
+    /// The time that it has been on hold.
     pub since: Duration,
-    /// When it ends by itself: the webhook's deadline.
+    /// The time until the webhook's deadline ends the hold.
     pub left: Duration,
 }
 
-/// What is kept of a call on hold: one allocation, the five texts in a row.
+/// A call on hold as it is kept: one allocation, the five texts one after the other.
 #[derive(Debug)]
-struct Held {
+struct HeldCall {
     texts: Box<str>,
     ends: [u16; 4],
     began: Instant,
     until: Instant,
 }
 
-impl Held {
+impl HeldCall {
     fn new(texts: [&str; 5], began: Instant, until: Instant) -> Self {
         let mut row = String::with_capacity(texts.iter().map(|text| text.len()).sum());
         let mut ends = [0; 4];
         for (at, text) in texts.into_iter().enumerate() {
-            row.push_str(&text[..end(text)]);
+            row.push_str(&text[..kept_end(text)]);
             if let Some(end) = ends.get_mut(at) {
                 *end = u16::try_from(row.len()).unwrap_or(u16::MAX);
             }
@@ -64,10 +64,10 @@ impl Held {
         }
     }
 
-    fn shown(&self, now: Instant) -> OnHold {
+    fn to_call(&self, now: Instant) -> CallOnHold {
         let [one, two, three, four] = self.ends.map(usize::from);
         let text = |from: usize, to: usize| self.texts.get(from..to).unwrap_or("").to_owned();
-        OnHold {
+        CallOnHold {
             uuid: text(0, one),
             caller: text(one, two),
             called: text(two, three),
@@ -79,53 +79,53 @@ impl Held {
     }
 }
 
-/// A text from the switch is not longer here than a page can show.
+/// Characters of a text from the switch that are kept: what a page can show.
 const LONGEST: usize = 128;
 
-fn end(text: &str) -> usize {
+fn kept_end(text: &str) -> usize {
     let beyond = text.char_indices().nth(LONGEST);
     beyond.map_or(text.len(), |(at, _)| at)
 }
 
-/// The text, cut where it is too long to be kept.
+/// Cuts a text to the length that is kept.
 #[must_use]
-pub fn cut(mut text: String) -> String {
-    text.truncate(end(&text));
+pub fn truncate(mut text: String) -> String {
+    text.truncate(kept_end(&text));
     text.shrink_to_fit();
     text
 }
 
-/// One outcome of a webhook.
+/// One outcome of a webhook in a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// When the run ended.
+pub struct LookupSample {
+    /// When the lookup ended.
     pub at: Instant,
-    /// From sending to the outcome, µs; 0 when nothing was sent.
+    /// The time from sending to the outcome, µs; 0 if nothing was sent.
     pub asked_us: u32,
-    /// Why it took line 1; `None`: it took line 0.
+    /// The reason of line 1; `None` for line 0.
     pub failed: Option<Reason>,
 }
 
-impl Sample {
-    /// Whether it took line 0.
+impl LookupSample {
+    /// Whether the call took line 0.
     #[must_use]
-    pub const fn well(&self) -> bool {
+    pub const fn succeeded(&self) -> bool {
         self.failed.is_none()
     }
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Inner {
     next: u64,
-    on_hold: HashMap<u64, Held>,
-    runs: VecDeque<Arc<LookupRecord>>,
-    samples: BTreeMap<String, VecDeque<Sample>>,
+    on_hold: HashMap<u64, HeldCall>,
+    lookups: VecDeque<Arc<LookupRecord>>,
+    samples: BTreeMap<String, VecDeque<LookupSample>>,
 }
 
-/// The board; shared by all who write or read it.
+/// The live calls, shared by the call control and the page.
 #[derive(Debug)]
 pub struct LiveCalls {
-    state: Mutex<State>,
+    state: Mutex<Inner>,
     kept: usize,
     changed: watch::Sender<u64>,
 }
@@ -137,7 +137,7 @@ impl Default for LiveCalls {
 }
 
 impl LiveCalls {
-    /// An empty board that keeps the last `kept` runs.
+    /// Keeps the last `kept` lookups.
     #[must_use]
     pub fn new(kept: usize) -> Self {
         Self {
@@ -147,7 +147,7 @@ impl LiveCalls {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Inner> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -156,16 +156,16 @@ impl LiveCalls {
             .send_modify(|change| *change = change.wrapping_add(1));
     }
 
-    /// Changes with every call that comes and goes.
+    /// Returns a receiver that is notified of every call that comes or goes.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// A call is on hold for as long as the place lives. `texts`: Unique-ID, caller's number,
+    /// Lists a call as on hold until the guard is dropped. `texts`: Unique-ID, caller's number,
     /// dialled number, webhook, account.
     pub fn hold(&self, texts: [&str; 5], began: Instant, until: Instant) -> ActiveCallGuard<'_> {
-        let held = Held::new(texts, began, until);
+        let held = HeldCall::new(texts, began, until);
         let key = {
             let mut state = self.state();
             state.next += 1;
@@ -180,71 +180,70 @@ impl LiveCalls {
         }
     }
 
-    /// A widget's run is over. `known`: the configuration has its webhook.
-    pub fn ran(&self, run: LookupRecord, known: bool) {
-        let sample = sample(&run);
+    /// Records a lookup that has ended. `known`: the configuration has its webhook.
+    pub fn record_lookup(&self, lookup: LookupRecord, known: bool) {
+        let sample = sample(&lookup);
         {
             let mut state = self.state();
             if let Some(sample) = sample.filter(|_| known) {
-                state.note(&run.webhook, sample);
+                state.add_sample(&lookup.webhook, sample);
             }
             if self.kept > 0 {
-                while state.runs.len() >= self.kept {
-                    state.runs.pop_front();
+                while state.lookups.len() >= self.kept {
+                    state.lookups.pop_front();
                 }
-                state.runs.push_back(Arc::new(run));
+                state.lookups.push_back(Arc::new(lookup));
             }
         }
         self.change();
     }
 
-    /// How many calls are on hold.
+    /// Returns the number of calls on hold.
     #[must_use]
-    pub fn holds(&self) -> usize {
+    pub fn on_hold_count(&self) -> usize {
         self.state().on_hold.len()
     }
 
-    /// The `limit` calls that have been on hold for longest.
+    /// Returns the `limit` calls that have been on hold for longest.
     #[must_use]
-    pub fn on_hold(&self, limit: usize) -> Vec<OnHold> {
+    pub fn on_hold(&self, limit: usize) -> Vec<CallOnHold> {
         let now = Instant::now();
         let state = self.state();
-        let mut oldest: Vec<(&u64, &Held)> = state.on_hold.iter().collect();
+        let mut oldest: Vec<(&u64, &HeldCall)> = state.on_hold.iter().collect();
         oldest.sort_unstable_by_key(|(key, _)| **key);
         let oldest = oldest.into_iter().take(limit);
-        oldest.map(|(_, held)| held.shown(now)).collect()
+        oldest.map(|(_, held)| held.to_call(now)).collect()
     }
 
-    /// Takes the runs on these channels off the board, in the order in which they ended: their
-    /// call is over, and its story has them from now on.
+    /// Removes and returns the lookups on these channels, in the order in which they ended: their
+    /// call is over, and its history has them from now on.
     #[must_use]
-    pub fn take(&self, uuids: &[String]) -> Vec<LookupRecord> {
+    pub fn take_lookups(&self, uuids: &[String]) -> Vec<LookupRecord> {
         let mut state = self.state();
-        let (theirs, others) = std::mem::take(&mut state.runs)
+        let (taken, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut state.lookups)
             .into_iter()
-            .partition(|run| uuids.contains(&run.uuid));
-        state.runs = others;
+            .partition(|lookup: &Arc<LookupRecord>| uuids.contains(&lookup.uuid));
+        state.lookups = others;
         drop(state);
         self.change();
-        let theirs: VecDeque<Arc<LookupRecord>> = theirs;
-        theirs.into_iter().map(Arc::unwrap_or_clone).collect()
+        taken.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
-    /// Runs that fit, the newest first.
+    /// Returns at most `limit` lookups that match, the latest first.
     #[must_use]
-    pub fn runs(
+    pub fn lookups(
         &self,
         limit: usize,
-        fits: impl Fn(&LookupRecord) -> bool,
+        matches: impl Fn(&LookupRecord) -> bool,
     ) -> Vec<Arc<LookupRecord>> {
-        let runs: Vec<Arc<LookupRecord>> = self.state().runs.iter().cloned().collect();
-        let fitting = runs.into_iter().rev().filter(|run| fits(run));
-        fitting.take(limit).collect()
+        let lookups: Vec<Arc<LookupRecord>> = self.state().lookups.iter().cloned().collect();
+        let matching = lookups.into_iter().rev().filter(|lookup| matches(lookup));
+        matching.take(limit).collect()
     }
 
-    /// The last outcomes of each webhook, the oldest first.
+    /// Returns the last outcomes of each webhook, the oldest first.
     #[must_use]
-    pub fn samples(&self) -> BTreeMap<String, Vec<Sample>> {
+    pub fn samples(&self) -> BTreeMap<String, Vec<LookupSample>> {
         let state = self.state();
         let all = state.samples.iter();
         all.map(|(name, samples)| (name.clone(), samples.iter().cloned().collect()))
@@ -252,8 +251,8 @@ impl LiveCalls {
     }
 }
 
-impl State {
-    fn note(&mut self, webhook: &str, sample: Sample) {
+impl Inner {
+    fn add_sample(&mut self, webhook: &str, sample: LookupSample) {
         let full = self.samples.len() >= WEBHOOKS;
         let samples = match self.samples.get_mut(webhook) {
             Some(samples) => samples,
@@ -267,16 +266,16 @@ impl State {
     }
 }
 
-fn sample(run: &LookupRecord) -> Option<Sample> {
-    let outcome = run.outcome.as_ref()?;
-    Some(Sample {
+fn sample(lookup: &LookupRecord) -> Option<LookupSample> {
+    let outcome = lookup.outcome.as_ref()?;
+    Some(LookupSample {
         at: Instant::now(),
         asked_us: u32::try_from(outcome.asked_us.unwrap_or(0)).unwrap_or(u32::MAX),
-        failed: outcome.reason.as_deref().map(Reason::named),
+        failed: outcome.reason.as_deref().map(Reason::from_word),
     })
 }
 
-/// A call's place on the board.
+/// Keeps a call listed as on hold.
 #[derive(Debug)]
 pub struct ActiveCallGuard<'a> {
     live_calls: &'a LiveCalls,
@@ -294,7 +293,7 @@ impl Drop for ActiveCallGuard<'_> {
 mod tests {
     use super::*;
 
-    fn run(uuid: &str) -> LookupRecord {
+    fn lookup(uuid: &str) -> LookupRecord {
         LookupRecord {
             uuid: uuid.into(),
             webhook: "lookup".into(),
@@ -303,14 +302,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_call_is_on_the_board_for_as_long_as_its_place_lives() {
+    async fn a_call_is_listed_for_as_long_as_its_guard_lives() {
         let live_calls = LiveCalls::default();
         let began = Instant::now();
         let texts = ["u-1", "919879072567", "7000", "lookup", "acme"];
-        let place = live_calls.hold(texts, began, began + Duration::from_secs(10));
+        let guard = live_calls.hold(texts, began, began + Duration::from_secs(10));
         tokio::time::advance(Duration::from_secs(3)).await;
         let shown = live_calls.on_hold(9);
-        let expected = OnHold {
+        let expected = CallOnHold {
             uuid: "u-1".into(),
             caller: "919879072567".into(),
             called: "7000".into(),
@@ -320,24 +319,24 @@ mod tests {
             left: Duration::from_secs(7),
         };
         assert_eq!(shown, [expected]);
-        drop(place);
-        assert_eq!(live_calls.holds(), 0);
+        drop(guard);
+        assert_eq!(live_calls.on_hold_count(), 0);
     }
 
     #[test]
-    fn only_the_last_runs_are_kept_the_newest_first() {
+    fn only_the_last_lookups_are_kept_the_latest_first() {
         let live_calls = LiveCalls::new(2);
         for uuid in ["a", "b", "c"] {
-            live_calls.ran(run(uuid), true);
+            live_calls.record_lookup(lookup(uuid), true);
         }
-        let kept = live_calls.runs(9, |_| true);
-        let kept: Vec<&str> = kept.iter().map(|run| run.uuid.as_str()).collect();
+        let kept = live_calls.lookups(9, |_| true);
+        let kept: Vec<&str> = kept.iter().map(|lookup| lookup.uuid.as_str()).collect();
         assert_eq!(kept, ["c", "b"]);
     }
 
     #[test]
     fn a_waiting_call_costs_a_few_hundred_bytes() {
-        let held = Held::new(
+        let held = HeldCall::new(
             [
                 "9d34878d-01a0-45ba-b5d6-6b097ae17611",
                 "919879072567",
@@ -348,7 +347,7 @@ mod tests {
             Instant::now(),
             Instant::now(),
         );
-        let bytes = size_of::<(u64, Held)>() + held.texts.len();
+        let bytes = size_of::<(u64, HeldCall)>() + held.texts.len();
         assert!(bytes <= 256, "{bytes}");
     }
 }

@@ -1,4 +1,4 @@
-//! `/metrics`: what is counted, for Prometheus, in its own format or as OpenMetrics.
+//! `/metrics`: the metrics in Prometheus's text format, or as OpenMetrics if the client accepts it.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,70 +12,71 @@ use tracing::debug;
 
 use switchhook_core::clock;
 use switchhook_core::metric_names;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
-use super::http::Ops;
+use crate::state::AdminState;
 use switchhook_core::metrics_reader::MetricsReader;
 
-/// A store that does not answer must not make the metrics late.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time for one read of the store: a slow store must not delay the metrics.
+const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Answers in the format that was asked for.
-pub(crate) async fn respond(State(ops): State<Ops>, headers: HeaderMap) -> Response {
-    refresh(&ops).await;
-    ops.metrics.run_upkeep();
-    let text = ops.metrics.render();
+/// Responds in the format that the client accepts.
+pub(crate) async fn respond(State(state): State<AdminState>, headers: HeaderMap) -> Response {
+    refresh(&state).await;
+    state.metrics.run_upkeep();
+    let text = state.metrics.render();
     let accepts = headers.get(header::ACCEPT);
     let accepts = accepts.and_then(|value| value.to_str().ok());
     let open = accepts.is_some_and(|value| value.contains("application/openmetrics-text"));
-    let (kind, text) = match open {
-        true => (OPENMETRICS, openmetrics(&text)),
-        false => (PROMETHEUS, text),
+    let (kind, text) = if open {
+        (OPENMETRICS, openmetrics(&text))
+    } else {
+        (PROMETHEUS, text)
     };
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
-/// What nobody counts as it happens.
-async fn refresh(ops: &Ops) {
-    for check in (ops.checks)() {
-        let well = if check.ok { 1.0 } else { 0.0 };
-        gauge!(metric_names::COMPONENT_UP, "component" => check.name).set(well);
+/// Sets the metrics that are read on request: components, backlogs, unpublished calls.
+async fn refresh(state: &AdminState) {
+    for check in (state.checks)() {
+        let up = if check.ok { 1.0 } else { 0.0 };
+        gauge!(metric_names::COMPONENT_UP, "component" => check.name).set(up);
     }
-    if let Ok(Ok(calls)) = timeout(PATIENCE, ops.store.unpublished()).await {
+    if let Ok(Ok(calls)) = timeout(STORE_TIMEOUT, state.store.unpublished()).await {
         gauge!(metric_names::UNPUBLISHED).set(float(calls));
     }
-    match timeout(PATIENCE, ops.store.backlogs()).await {
-        Ok(Ok(backlogs)) => waiting(&ops.metrics.render(), &backlogs),
+    match timeout(STORE_TIMEOUT, state.store.backlogs()).await {
+        Ok(Ok(backlogs)) => set_backlogs(&state.metrics.render(), &backlogs),
         Ok(Err(error)) => {
-            debug!(%error, "the backlog cannot be read; its metrics stay as they were")
+            debug!(%error, "the store cannot be read; the backlog metrics keep their last values")
         }
-        Err(_) => debug!("the store is slow; the backlog's metrics stay as they were"),
+        Err(_) => debug!("the store is slow; the backlog metrics keep their last values"),
     }
 }
 
-/// Also of endpoints that had something and have nothing any more.
-fn waiting(rendered: &str, backlogs: &[Backlog]) {
+/// Sets the backlog of every endpoint that has, or had, documents.
+fn set_backlogs(rendered: &str, backlogs: &[EndpointBacklog]) {
     let mut endpoints =
         MetricsReader::new(rendered).labels(metric_names::OLDEST_DOCUMENT, "endpoint");
-    let named = backlogs.iter().map(|one| one.endpoint.clone());
+    let named = backlogs.iter().map(|backlog| backlog.endpoint.clone());
     let new: Vec<String> = named.filter(|name| !endpoints.contains(name)).collect();
     endpoints.extend(new);
     for endpoint in endpoints {
-        let found = backlogs.iter().find(|one| one.endpoint == endpoint);
-        let one = found.cloned().unwrap_or_default();
-        let age_ms = one
+        let found = backlogs.iter().find(|backlog| backlog.endpoint == endpoint);
+        let backlog = found.cloned().unwrap_or_default();
+        let age_ms = backlog
             .oldest_ms
             .map_or(0, |ms| clock::now_ms().saturating_sub(ms).max(0));
         gauge!(metric_names::OLDEST_DOCUMENT, "endpoint" => endpoint.clone())
             .set(float(age_ms.unsigned_abs()) / 1e3);
-        for (state, count) in
-            metric_names::DOCUMENT_STATES
-                .into_iter()
-                .zip([one.waiting, one.leased, one.dead])
-        {
+        for (state, count) in metric_names::DOCUMENT_STATES.into_iter().zip([
+            backlog.waiting,
+            backlog.leased,
+            backlog.dead,
+        ]) {
             gauge!(metric_names::DOCUMENTS, "endpoint" => endpoint.clone(), "state" => state)
                 .set(float(count));
         }
@@ -87,8 +88,8 @@ fn float(count: u64) -> f64 {
     count as f64
 }
 
-/// The same samples as OpenMetrics 1.0: a counter's family is named without `_total`, there are
-/// no empty lines, and an end.
+/// Converts Prometheus's format to OpenMetrics 1.0: counter families lose `_total`, empty lines
+/// go, an end mark is added.
 fn openmetrics(text: &str) -> String {
     let counters: Vec<&str> = text
         .lines()
@@ -116,7 +117,7 @@ fn openmetrics(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files;
+    use crate::monitoring;
 
     #[test]
     fn openmetrics_names_a_counters_family_and_ends() {
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!(openmetrics(text), open);
     }
 
-    /// A fresh service's metrics.
+    /// Returns the metrics of a fresh service.
     fn exposition() -> String {
         let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
         let buckets = metric_names::IN_SECONDS
@@ -145,7 +146,7 @@ mod tests {
         recorder.handle().render()
     }
 
-    /// Names and labels of our metrics in a text of PromQL.
+    /// Returns names and labels of the metrics in PromQL expressions.
     fn used(text: &str) -> Vec<(String, Vec<String>)> {
         let series = regex::Regex::new(r"(switchhook_[a-z_]+)(?:\{([^}]*)\})?").unwrap();
         let label = regex::Regex::new(r#"([a-z]+)\s*(?:=~|!=|=)\s*\\?""#).unwrap();
@@ -160,11 +161,11 @@ mod tests {
     #[test]
     fn the_dashboard_and_the_alerts_ask_for_metrics_and_labels_that_exist() {
         let exposition = exposition();
-        let figures: Vec<&str> = exposition
+        let reader: Vec<&str> = exposition
             .lines()
             .filter(|line| !line.starts_with('#'))
             .collect();
-        for text in [files::DASHBOARD, files::ALERTS] {
+        for text in [monitoring::DASHBOARD, monitoring::ALERTS] {
             let used = used(text);
             assert!(used.len() >= 10, "{}", used.len());
             for (name, labels) in used {
@@ -173,7 +174,7 @@ mod tests {
                 let family = plain.iter().find_map(|end| name.strip_suffix(end));
                 let typed = |name: &str| exposition.contains(&format!("# TYPE {name} "));
                 assert!(typed(&name) || family.is_some_and(typed), "{name}");
-                let sample = figures.iter().find(of);
+                let sample = reader.iter().find(of);
                 for label in labels {
                     let has = sample.is_none_or(|line| line.contains(&format!("{label}=\"")));
                     assert!(has, "{name} has no label {label}: {sample:?}");
@@ -190,7 +191,7 @@ mod tests {
             .filter_map(|line| line.strip_prefix("# TYPE "));
         let all: Vec<&str> = types.filter_map(|line| line.split(' ').next()).collect();
         assert!(all.len() >= 30, "{all:?}");
-        let asked = used(files::DASHBOARD);
+        let asked = used(monitoring::DASHBOARD);
         for metric in all {
             let is_it = |name: &str| {
                 let end = name.strip_prefix(metric);
@@ -205,9 +206,9 @@ mod tests {
 
     #[test]
     fn the_dashboard_is_json_and_every_alert_names_its_cure() {
-        let dashboard: serde_json::Value = serde_json::from_str(files::DASHBOARD).unwrap();
+        let dashboard: serde_json::Value = serde_json::from_str(monitoring::DASHBOARD).unwrap();
         assert!(dashboard["panels"].as_array().unwrap().len() >= 12);
-        let count = |word: &str| files::ALERTS.matches(word).count();
+        let count = |word: &str| monitoring::ALERTS.matches(word).count();
         let alerts = count("- alert:");
         assert!(alerts >= 10);
         for word in ["expr:", "for:", "severity:", "summary:", "description:"] {

@@ -1,30 +1,30 @@
-//! What somebody types who looks for a call: a number however it is written, a UUID, a name, or
-//! `name=value` of a flow variable.
+//! The search for a call: a number in any notation, a UUID, a name, or `name=value` of a flow
+//! variable.
 
 use switchhook_core::call_history::{CallHistory, LookupRecord};
 
-use super::calls::Told;
+use crate::call_entry::CallEntry;
 
-/// Digits of a number that count: what stands before them is a country's code, or the 0 that is
-/// dialled in its place.
+/// The last digits of a number that are compared: a country code, or the 0 dialled in its place,
+/// stands before them.
 const OWN_DIGITS: usize = 8;
-/// What has fewer digits may be anything.
+/// A text with fewer digits is not taken for a number.
 const LEAST_DIGITS: usize = 3;
 
-/// What is looked for.
+/// A parsed search.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Search {
-    /// In small letters.
+    /// The text in lower case.
     text: String,
-    /// The end of a number, when it can be one.
+    /// The last digits, if the text can be a number.
     digits: Option<String>,
-    /// Name (without `flow.key.`, in small letters) and value of a flow variable.
+    /// Name (without `flow.key.`, in lower case) and value of a flow variable.
     variable: Option<(String, String)>,
 }
 
 impl Search {
-    /// Of what was typed; `None`: nothing.
-    pub(crate) fn of(typed: &str) -> Option<Self> {
+    /// Parses what the operator typed; `None` if it is empty.
+    pub(crate) fn parse(typed: &str) -> Option<Self> {
         let typed = typed.trim();
         let variable = typed.split_once('=').map(|(name, value)| {
             let name = name.trim().to_ascii_lowercase();
@@ -38,30 +38,28 @@ impl Search {
         })
     }
 
-    /// What the store looks for: a text, and digits in its place. What it finds may not fit.
-    pub(crate) fn stored(&self) -> (String, Option<String>) {
+    /// Returns the text for the store's search, and the digits to search for instead. The store
+    /// may return calls that do not match.
+    pub(crate) fn store_text(&self) -> (String, Option<String>) {
         let value = self
             .variable
             .as_ref()
-            .map(|(name, value)| match value.is_empty() {
-                true => name,
-                false => value,
-            });
+            .map(|(name, value)| if value.is_empty() { name } else { value });
         let Some(value) = value else {
             return (self.text.clone(), self.digits.clone());
         };
-        // A story is JSON.
+        // The store keeps a call's history as JSON.
         let quoted = serde_json::Value::from(value.as_str()).to_string();
         (quoted.trim_matches('"').to_owned(), None)
     }
 
-    /// Whether a call is meant.
-    pub(crate) fn fits(&self, call: &Told) -> bool {
-        let CallHistory { legs, keys, .. } = &call.story;
+    /// Whether the search matches a call.
+    pub(crate) fn matches(&self, call: &CallEntry) -> bool {
+        let CallHistory { legs, keys, .. } = &call.history;
         if let Some((name, value)) = &self.variable
             && keys
                 .iter()
-                .any(|(one, held)| one.eq_ignore_ascii_case(name) && held == value)
+                .any(|(key, known)| key.eq_ignore_ascii_case(name) && known == value)
         {
             return true;
         }
@@ -79,34 +77,42 @@ impl Search {
                 .chain(cause)
                 .chain(&leg.recordings)
         });
-        // Name and value in one: what is looked for may have a "=" in it.
+        // Without their names: the text of a search may have a "=" in it.
         let keys = keys.iter().map(|(_, value)| value);
         let mut texts = own.into_iter().chain(legs).chain(keys);
-        texts.any(|text| self.is_in(text)) || call.story.runs.iter().any(|run| self.is_of(run))
+        texts.any(|text| self.is_part_of(text))
+            || call
+                .history
+                .runs
+                .iter()
+                .any(|lookup| self.matches_lookup(lookup))
     }
 
-    /// Whether a widget's run is meant.
-    pub(crate) fn is_of(&self, run: &LookupRecord) -> bool {
-        let outcome = run.outcome.as_ref();
+    /// Whether the search matches a lookup.
+    pub(crate) fn matches_lookup(&self, lookup: &LookupRecord) -> bool {
+        let outcome = lookup.outcome.as_ref();
         let texts = [
-            Some(run.uuid.as_str()),
-            Some(&run.caller),
-            Some(&run.called),
-            Some(&run.webhook),
-            run.account.as_deref(),
-            run.flow.as_deref(),
-            run.reason(),
+            Some(lookup.uuid.as_str()),
+            Some(&lookup.caller),
+            Some(&lookup.called),
+            Some(&lookup.webhook),
+            lookup.account.as_deref(),
+            lookup.flow.as_deref(),
+            lookup.reason(),
             outcome.and_then(|outcome| outcome.detail.as_deref()),
         ];
-        texts.into_iter().flatten().any(|text| self.is_in(text))
+        texts
+            .into_iter()
+            .flatten()
+            .any(|text| self.is_part_of(text))
     }
 
-    fn is_in(&self, text: &str) -> bool {
+    fn is_part_of(&self, text: &str) -> bool {
         text.to_ascii_lowercase().contains(&self.text)
             || self
                 .digits
                 .as_ref()
-                .is_some_and(|digits| bare(text).contains(digits))
+                .is_some_and(|digits| without_separators(text).contains(digits))
     }
 }
 
@@ -118,22 +124,23 @@ fn is_separator(c: char) -> bool {
         )
 }
 
-fn bare(text: &str) -> String {
+fn without_separators(text: &str) -> String {
     text.chars().filter(|c| !is_separator(*c)).collect()
 }
 
-/// The digits by which a number is found, whether it is stored with a country's code, with a 0, or
+/// Returns the digits that find a number, whether it is stored with a country code, with a 0, or
 /// with neither.
 fn digits(typed: &str) -> Option<String> {
-    let digits = bare(typed);
+    let digits = without_separators(typed);
     let is_number =
         digits.len() >= LEAST_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     if !is_number {
         return None;
     }
-    let own = match digits.len() >= OWN_DIGITS {
-        true => digits.trim_start_matches('0'),
-        false => &digits,
+    let own = if digits.len() >= OWN_DIGITS {
+        digits.trim_start_matches('0')
+    } else {
+        &digits
     };
     let from = own.len().saturating_sub(OWN_DIGITS);
     own.get(from..)
@@ -145,15 +152,15 @@ fn digits(typed: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn call(caller: &str) -> Told {
+    fn call(caller: &str) -> CallEntry {
         let keys = vec![("leadid".to_owned(), "HFC=1".to_owned())];
-        Told {
+        CallEntry {
             caller: caller.into(),
-            story: CallHistory {
+            history: CallHistory {
                 keys,
                 ..CallHistory::default()
             },
-            ..Told::default()
+            ..CallEntry::default()
         }
     }
 
@@ -167,37 +174,45 @@ mod tests {
             "137013",
             "7013",
         ] {
-            let search = Search::of(typed).unwrap();
+            let search = Search::parse(typed).unwrap();
             for stored in ["070137013", "+4670137013", "4670137013", "+46 70-13 70 13"] {
-                assert!(search.fits(&call(stored)), "{typed} {stored}");
+                assert!(search.matches(&call(stored)), "{typed} {stored}");
             }
             let is_short = typed == "7013";
-            assert_eq!(search.fits(&call("070137014")), is_short, "{typed}");
+            assert_eq!(search.matches(&call("070137014")), is_short, "{typed}");
         }
         assert_eq!(
-            Search::of("+46 8 12 34 56").unwrap().stored().1.as_deref(),
+            Search::parse("+46 8 12 34 56")
+                .unwrap()
+                .store_text()
+                .1
+                .as_deref(),
             Some("68123456")
         );
         assert_eq!(
-            Search::of("08-12 34 56").unwrap().stored().1.as_deref(),
+            Search::parse("08-12 34 56")
+                .unwrap()
+                .store_text()
+                .1
+                .as_deref(),
             Some("8123456")
         );
         assert_eq!(
-            Search::of("hfc123").unwrap().stored(),
+            Search::parse("hfc123").unwrap().store_text(),
             ("hfc123".into(), None)
         );
     }
 
     #[test]
     fn a_flow_variable_is_found_by_name_and_whole_value() {
-        let fits = |typed: &str| Search::of(typed).unwrap().fits(&call("1"));
+        let fits = |typed: &str| Search::parse(typed).unwrap().matches(&call("1"));
         for typed in ["leadid=HFC=1", "flow.key.LeadId = HFC=1", "hfc=1"] {
             assert!(fits(typed), "{typed}");
         }
         for typed in ["leadid=HFC", "lead=HFC=1", "name=HFC=1"] {
             assert!(!fits(typed), "{typed}");
         }
-        assert_eq!(Search::of("  "), None);
-        assert_eq!(Search::of("a=b\"c").unwrap().stored().0, "b\\\"c");
+        assert_eq!(Search::parse("  "), None);
+        assert_eq!(Search::parse("a=b\"c").unwrap().store_text().0, "b\\\"c");
     }
 }

@@ -1,4 +1,4 @@
-//! Tells an open page that there is something new, so that it asks for itself again.
+//! `/changes`: tells an open page to load itself again, as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,48 +13,46 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::http::Ops;
+use crate::state::AdminState;
 
-/// Pages that are told; one more is refused, and stays as it is until it is loaded again.
-pub(crate) const PAGES: usize = 64;
-/// A page is not told more often.
-const AT_MOST: Duration = Duration::from_millis(700);
-/// A page is told at least so often: the outbox moves without us being told.
-const AT_LEAST: Duration = Duration::from_secs(5);
+/// The shortest time between two events of a page.
+const SHORTEST: Duration = Duration::from_millis(700);
+/// The longest time, on top of [`SHORTEST`]: the outbox changes without a notification.
+const LONGEST: Duration = Duration::from_secs(5);
 
-/// One open page.
-struct Open {
+/// The stream of one open page.
+struct PageStream {
     changed: watch::Receiver<u64>,
     stop: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-/// The stream of one page.
-pub(crate) async fn changes(State(ops): State<Ops>) -> Response {
-    let Ok(place) = Arc::clone(&ops.pages).try_acquire_owned() else {
-        let said = "too many pages are open; this one is not kept up to date\n";
-        return (StatusCode::SERVICE_UNAVAILABLE, said).into_response();
+/// Responds with the stream of one page.
+pub(crate) async fn changes(State(state): State<AdminState>) -> Response {
+    let Ok(permit) = Arc::clone(&state.sse_permits).try_acquire_owned() else {
+        let message = "too many pages are open; this one gets no updates\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     };
-    let open = Open {
-        changed: ops.live_calls.changed(),
-        stop: ops.stop.clone(),
-        _place: place,
+    let page = PageStream {
+        changed: state.live_calls.changed(),
+        stop: state.stop.clone(),
+        _permit: permit,
     };
-    Sse::new(stream::unfold(open, next))
+    Sse::new(stream::unfold(page, next))
         .keep_alive(KeepAlive::default())
         .into_response()
 }
 
-async fn next(mut open: Open) -> Option<(Result<Event, Infallible>, Open)> {
+async fn next(mut page: PageStream) -> Option<(Result<Event, Infallible>, PageStream)> {
     let changed = async {
-        sleep(AT_MOST).await;
-        // It ends with its board, which is when the service does.
-        drop(timeout(AT_LEAST, open.changed.changed()).await);
+        sleep(SHORTEST).await;
+        // An error means that the live calls are gone: the service stops.
+        drop(timeout(LONGEST, page.changed.changed()).await);
     };
     tokio::select! {
-        () = open.stop.cancelled() => return None,
+        () = page.stop.cancelled() => return None,
         () = changed => {}
     }
     let event = Event::default().event("changed").data("now");
-    Some((Ok(event), open))
+    Some((Ok(event), page))
 }

@@ -1,80 +1,81 @@
-//! When a webhook that plainly fails is left alone for a while. Pure: the time is an argument.
+//! A circuit breaker: after failures in a row, a webhook gets no requests for a pause. Then one
+//! request at a time probes it. Pure: the time is an argument.
 //!
 //! ```text
-//! asked --failures in a row--> rests --pause--> one asks --well--> asked
-//!                                ^----------------ill----|
+//! closed --failures in a row--> open --pause--> half-open --probe succeeds--> closed
+//!                                ^--------probe fails---------|
 //! ```
 
 use std::time::{Duration, Instant};
 
 use super::outcome::Reason;
 
-/// When a webhook is left alone.
+/// When a circuit opens, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerOptions {
-    /// Failures in a row after which it rests; at least one.
+    /// Failures in a row that open the circuit; at least one.
     pub failures: u32,
-    /// How long nobody asks it then.
+    /// How long the circuit stays open before a request probes the webhook.
     pub pause: Duration,
 }
 
-/// What an outcome says of the endpoint that was asked.
+/// What an outcome says about the health of the endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
-    /// It answers, whatever the answer is worth.
-    Well,
-    /// It did not answer, or says itself that it cannot.
-    Ill,
-    /// Nothing: it was not asked, or the fault may be ours.
-    Nothing,
+pub enum EndpointSignal {
+    /// The endpoint answers, whatever the answer is worth.
+    Healthy,
+    /// The endpoint did not answer, or reports that it cannot.
+    Failing,
+    /// No evidence: nothing was sent, or the fault may be ours.
+    Unknown,
 }
 
-impl Sign {
-    /// Of a status, if one came, and of why it failed, if it did.
+impl EndpointSignal {
+    /// Judges an outcome by its status, if one came, and by its failure, if it failed.
     #[must_use]
     pub const fn of(status: Option<u16>, failed: Option<Reason>) -> Self {
         match (failed, status) {
-            (Some(Reason::Timeout | Reason::ConnectionFailure), _) => Self::Ill,
-            (_, Some(429 | 500..)) => Self::Ill,
-            (_, Some(_)) | (None, None) => Self::Well,
-            // HTTP_STATUS without one is a token endpoint's.
-            (Some(_), None) => Self::Nothing,
+            (Some(Reason::Timeout | Reason::ConnectionFailure), _) => Self::Failing,
+            (_, Some(429 | 500..)) => Self::Failing,
+            (_, Some(_)) | (None, None) => Self::Healthy,
+            // HTTP_STATUS without a status is a token endpoint's.
+            (Some(_), None) => Self::Unknown,
         }
     }
 }
 
-/// Leave to ask, to be given back with what came of it.
+/// A permit to send one request; given back with the outcome.
 #[derive(Debug)]
-pub struct Leave {
-    /// What was asked before a rest began or ended says nothing of what came after.
+pub struct BreakerPermit {
+    /// Outcomes of requests from before the circuit opened or closed are ignored.
     epoch: u64,
 }
 
-/// What a webhook's rest is like.
+/// An open circuit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCircuit {
-    /// When it began.
+    /// When it opened.
     pub since: Instant,
-    /// Whoever asks from then on may, one at a time.
+    /// From then on requests may probe the webhook, one at a time.
     pub until: Instant,
-    /// One is asking.
-    pub is_tried: bool,
-    /// Failures in a row by now.
+    /// A request is probing the webhook now.
+    pub probing: bool,
+    /// Failures in a row so far.
     pub failures: u32,
-    /// What was wrong the last time.
-    pub why: String,
+    /// The last failure, in words.
+    pub last_error: String,
 }
 
-/// What changed by an outcome, to be said once.
+/// The change that an outcome made, to be logged once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing.
+pub enum CircuitChange {
+    /// No change.
     None,
-    /// It rests from now on.
+    /// The circuit opened.
     Opened,
-    /// It was tried in vain, and rests again.
-    StillIll,
-    /// It is asked by everybody again.
+    /// The probe failed; the circuit stays open for another pause.
+    ProbeFailed,
+    /// The circuit closed; every request is sent again.
     Closed,
 }
 
@@ -84,83 +85,89 @@ pub struct Breaker {
     options: BreakerOptions,
     failures: u32,
     epoch: u64,
-    rest: Option<OpenCircuit>,
+    open_circuit: Option<OpenCircuit>,
 }
 
 impl Breaker {
-    /// Of a webhook of which nothing is known yet.
+    /// Creates a closed breaker.
     #[must_use]
     pub const fn new(options: BreakerOptions) -> Self {
         Self {
             options,
             failures: 0,
             epoch: 0,
-            rest: None,
+            open_circuit: None,
         }
     }
 
-    /// Leave to ask; `None` while it rests.
-    pub fn ask(&mut self, now: Instant) -> Option<Leave> {
-        if let Some(rest) = &mut self.rest {
-            if rest.is_tried || now < rest.until {
+    /// Returns a permit to send a request; `None` while the circuit is open.
+    pub fn try_acquire(&mut self, now: Instant) -> Option<BreakerPermit> {
+        if let Some(open_circuit) = &mut self.open_circuit {
+            if open_circuit.probing || now < open_circuit.until {
                 return None;
             }
-            rest.is_tried = true;
+            open_circuit.probing = true;
         }
-        Some(Leave { epoch: self.epoch })
+        Some(BreakerPermit { epoch: self.epoch })
     }
 
-    /// What came of it. `why`: what was wrong, in words.
-    pub fn end(&mut self, leave: Leave, sign: Sign, why: &str, now: Instant) -> Change {
-        if leave.epoch != self.epoch {
-            return Change::None;
+    /// Records an outcome. `last_error` describes the failure in words.
+    pub fn record(
+        &mut self,
+        permit: BreakerPermit,
+        signal: EndpointSignal,
+        last_error: &str,
+        now: Instant,
+    ) -> CircuitChange {
+        if permit.epoch != self.epoch {
+            return CircuitChange::None;
         }
-        match (sign, &mut self.rest) {
-            (Sign::Nothing, None) => Change::None,
-            (Sign::Nothing, Some(rest)) => {
-                rest.is_tried = false;
-                Change::None
+        match (signal, &mut self.open_circuit) {
+            (EndpointSignal::Unknown, None) => CircuitChange::None,
+            (EndpointSignal::Unknown, Some(open_circuit)) => {
+                open_circuit.probing = false;
+                CircuitChange::None
             }
-            (Sign::Well, _) => self.well(),
-            (Sign::Ill, _) => self.ill(why, now),
+            (EndpointSignal::Healthy, _) => self.record_success(),
+            (EndpointSignal::Failing, _) => self.record_failure(last_error, now),
         }
     }
 
-    fn well(&mut self) -> Change {
+    fn record_success(&mut self) -> CircuitChange {
         self.failures = 0;
-        match self.rest.take() {
-            None => Change::None,
+        match self.open_circuit.take() {
+            None => CircuitChange::None,
             Some(_) => {
                 self.epoch += 1;
-                Change::Closed
+                CircuitChange::Closed
             }
         }
     }
 
-    fn ill(&mut self, why: &str, now: Instant) -> Change {
+    fn record_failure(&mut self, last_error: &str, now: Instant) -> CircuitChange {
         self.failures = self.failures.saturating_add(1);
-        let (since, change) = match &self.rest {
-            Some(rest) => (rest.since, Change::StillIll),
-            None if self.failures < self.options.failures => return Change::None,
+        let (since, change) = match &self.open_circuit {
+            Some(open_circuit) => (open_circuit.since, CircuitChange::ProbeFailed),
+            None if self.failures < self.options.failures => return CircuitChange::None,
             None => {
                 self.epoch += 1;
-                (now, Change::Opened)
+                (now, CircuitChange::Opened)
             }
         };
-        self.rest = Some(OpenCircuit {
+        self.open_circuit = Some(OpenCircuit {
             since,
             until: now + self.options.pause,
-            is_tried: false,
+            probing: false,
             failures: self.failures,
-            why: why.to_owned(),
+            last_error: last_error.to_owned(),
         });
         change
     }
 
-    /// Its rest, while it has one.
+    /// Returns the open circuit; `None` if it is closed.
     #[must_use]
-    pub const fn rest(&self) -> Option<&OpenCircuit> {
-        self.rest.as_ref()
+    pub const fn open_circuit(&self) -> Option<&OpenCircuit> {
+        self.open_circuit.as_ref()
     }
 }
 
@@ -177,86 +184,133 @@ mod tests {
         })
     }
 
-    fn once(breaker: &mut Breaker, sign: Sign, now: Instant) -> Change {
-        let leave = breaker.ask(now).expect("it may be asked");
-        breaker.end(leave, sign, "no answer", now)
+    fn once(breaker: &mut Breaker, signal: EndpointSignal, now: Instant) -> CircuitChange {
+        let permit = breaker.try_acquire(now).expect("it may be asked");
+        breaker.record(permit, signal, "no answer", now)
     }
 
-    /// One that rests since `now`.
-    fn resting(now: Instant) -> Breaker {
+    /// A breaker that opened at `now`.
+    fn opened(now: Instant) -> Breaker {
         let mut breaker = breaker();
-        let changes = [(); 3].map(|()| once(&mut breaker, Sign::Ill, now));
-        assert_eq!(changes, [Change::None, Change::None, Change::Opened]);
+        let changes = [(); 3].map(|()| once(&mut breaker, EndpointSignal::Failing, now));
+        assert_eq!(
+            changes,
+            [
+                CircuitChange::None,
+                CircuitChange::None,
+                CircuitChange::Opened
+            ]
+        );
         breaker
     }
 
     #[test]
     fn only_failures_in_a_row_open_it() {
         let (mut breaker, now) = (breaker(), Instant::now());
-        for sign in [Sign::Ill, Sign::Ill, Sign::Well, Sign::Ill, Sign::Ill] {
-            assert_eq!(once(&mut breaker, sign, now), Change::None);
+        for signal in [
+            EndpointSignal::Failing,
+            EndpointSignal::Failing,
+            EndpointSignal::Healthy,
+            EndpointSignal::Failing,
+            EndpointSignal::Failing,
+        ] {
+            assert_eq!(once(&mut breaker, signal, now), CircuitChange::None);
         }
-        assert_eq!(once(&mut breaker, Sign::Nothing, now), Change::None);
-        assert_eq!(once(&mut breaker, Sign::Ill, now), Change::Opened);
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Unknown, now),
+            CircuitChange::None
+        );
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Failing, now),
+            CircuitChange::Opened
+        );
     }
 
     #[test]
     fn while_it_rests_nobody_asks_and_after_it_one() {
         let start = Instant::now();
-        let mut breaker = resting(start);
+        let mut breaker = opened(start);
         assert!(
             breaker
-                .ask(start + PAUSE - Duration::from_nanos(1))
+                .try_acquire(start + PAUSE - Duration::from_nanos(1))
                 .is_none()
         );
         let tried = start + PAUSE;
-        let leave = breaker.ask(tried).expect("one may");
-        assert!(breaker.ask(tried).is_none(), "and no second one");
-        let ended = tried + Duration::from_secs(4);
+        let permit = breaker.try_acquire(tried).expect("one may");
+        assert!(breaker.try_acquire(tried).is_none(), "and no second one");
+        let finished = tried + Duration::from_secs(4);
         assert_eq!(
-            breaker.end(leave, Sign::Ill, "refused", ended),
-            Change::StillIll
+            breaker.record(permit, EndpointSignal::Failing, "refused", finished),
+            CircuitChange::ProbeFailed
         );
-        let rest = OpenCircuit {
+        let open_circuit = OpenCircuit {
             since: start,
-            until: ended + PAUSE,
-            is_tried: false,
+            until: finished + PAUSE,
+            probing: false,
             failures: 4,
-            why: "refused".into(),
+            last_error: "refused".into(),
         };
-        assert_eq!(breaker.rest(), Some(&rest));
-        let again = ended + PAUSE;
-        assert_eq!(once(&mut breaker, Sign::Well, again), Change::Closed);
-        assert_eq!(breaker.rest(), None);
-        let changes = [(); 3].map(|()| once(&mut breaker, Sign::Ill, again));
-        assert_eq!(changes, [Change::None, Change::None, Change::Opened]);
+        assert_eq!(breaker.open_circuit(), Some(&open_circuit));
+        let again = finished + PAUSE;
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Healthy, again),
+            CircuitChange::Closed
+        );
+        assert_eq!(breaker.open_circuit(), None);
+        let changes = [(); 3].map(|()| once(&mut breaker, EndpointSignal::Failing, again));
+        assert_eq!(
+            changes,
+            [
+                CircuitChange::None,
+                CircuitChange::None,
+                CircuitChange::Opened
+            ]
+        );
     }
 
     #[test]
     fn a_try_that_says_nothing_leaves_the_next_one_to_another() {
         let start = Instant::now();
-        let mut breaker = resting(start);
+        let mut breaker = opened(start);
         let now = start + PAUSE;
-        assert_eq!(once(&mut breaker, Sign::Nothing, now), Change::None);
-        assert_eq!(once(&mut breaker, Sign::Well, now), Change::Closed);
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Unknown, now),
+            CircuitChange::None
+        );
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Healthy, now),
+            CircuitChange::Closed
+        );
     }
 
     #[test]
     fn what_was_asked_before_says_nothing_of_what_came_after() {
         let (mut breaker, now) = (breaker(), Instant::now());
-        let early = [(); 7].map(|()| breaker.ask(now).expect("nothing is known yet"));
+        let early = [(); 7].map(|()| breaker.try_acquire(now).expect("nothing is known yet"));
         let mut early = early.into_iter();
-        let mut end = |breaker: &mut Breaker, sign| {
-            let leave = early.next().expect("as many as there are");
-            breaker.end(leave, sign, "late", now)
+        let mut record = |breaker: &mut Breaker, signal| {
+            let permit = early.next().expect("as many as there are");
+            breaker.record(permit, signal, "late", now)
         };
-        let changes = [(); 4].map(|()| end(&mut breaker, Sign::Ill));
-        assert_eq!(changes[2..], [Change::Opened, Change::None]);
-        assert_eq!(end(&mut breaker, Sign::Well), Change::None);
-        assert!(breaker.rest().is_some(), "a late answer opens no door");
-        assert_eq!(once(&mut breaker, Sign::Well, now + PAUSE), Change::Closed);
+        let changes = [(); 4].map(|()| record(&mut breaker, EndpointSignal::Failing));
+        assert_eq!(changes[2..], [CircuitChange::Opened, CircuitChange::None]);
+        assert_eq!(
+            record(&mut breaker, EndpointSignal::Healthy),
+            CircuitChange::None
+        );
+        assert!(
+            breaker.open_circuit().is_some(),
+            "a late answer opens no door"
+        );
+        assert_eq!(
+            once(&mut breaker, EndpointSignal::Healthy, now + PAUSE),
+            CircuitChange::Closed
+        );
         for _ in 0..2 {
-            assert_eq!(end(&mut breaker, Sign::Ill), Change::None);
+            assert_eq!(
+                record(&mut breaker, EndpointSignal::Failing),
+                CircuitChange::None
+            );
         }
         assert_eq!(breaker.failures, 0);
     }
@@ -264,29 +318,37 @@ mod tests {
     #[test]
     fn an_endpoint_that_answers_is_not_ill_however_it_answers() {
         use Reason::*;
-        for (status, failed, sign) in [
-            (Some(200), None, Sign::Well),
-            (Some(204), Some(InvalidResponseMap), Sign::Well),
-            (Some(200), Some(InvalidResponse), Sign::Well),
-            (Some(401), Some(AuthenticationFailure), Sign::Well),
-            (Some(404), Some(HttpStatus), Sign::Well),
-            (Some(302), Some(HttpStatus), Sign::Well),
-            (Some(429), Some(HttpStatus), Sign::Ill),
-            (Some(500), Some(HttpStatus), Sign::Ill),
-            (Some(503), None, Sign::Ill),
-            (Some(200), Some(Timeout), Sign::Ill),
-            (None, Some(Timeout), Sign::Ill),
-            (None, Some(ConnectionFailure), Sign::Ill),
-            (None, Some(HttpStatus), Sign::Nothing),
-            (None, Some(InvalidResponse), Sign::Nothing),
-            (None, Some(AuthenticationFailure), Sign::Nothing),
-            (None, Some(InvalidFlowVar), Sign::Nothing),
-            (None, Some(InvalidRequest), Sign::Nothing),
-            (None, Some(BlockedAddress), Sign::Nothing),
-            (None, Some(Overloaded), Sign::Nothing),
-            (None, Some(CircuitOpen), Sign::Nothing),
+        for (status, failed, signal) in [
+            (Some(200), None, EndpointSignal::Healthy),
+            (Some(204), Some(InvalidResponseMap), EndpointSignal::Healthy),
+            (Some(200), Some(InvalidResponse), EndpointSignal::Healthy),
+            (
+                Some(401),
+                Some(AuthenticationFailure),
+                EndpointSignal::Healthy,
+            ),
+            (Some(404), Some(HttpStatus), EndpointSignal::Healthy),
+            (Some(302), Some(HttpStatus), EndpointSignal::Healthy),
+            (Some(429), Some(HttpStatus), EndpointSignal::Failing),
+            (Some(500), Some(HttpStatus), EndpointSignal::Failing),
+            (Some(503), None, EndpointSignal::Failing),
+            (Some(200), Some(Timeout), EndpointSignal::Failing),
+            (None, Some(Timeout), EndpointSignal::Failing),
+            (None, Some(ConnectionFailure), EndpointSignal::Failing),
+            (None, Some(HttpStatus), EndpointSignal::Unknown),
+            (None, Some(InvalidResponse), EndpointSignal::Unknown),
+            (None, Some(AuthenticationFailure), EndpointSignal::Unknown),
+            (None, Some(InvalidFlowVar), EndpointSignal::Unknown),
+            (None, Some(InvalidRequest), EndpointSignal::Unknown),
+            (None, Some(BlockedAddress), EndpointSignal::Unknown),
+            (None, Some(Overloaded), EndpointSignal::Unknown),
+            (None, Some(CircuitOpen), EndpointSignal::Unknown),
         ] {
-            assert_eq!(Sign::of(status, failed), sign, "{status:?} {failed:?}");
+            assert_eq!(
+                EndpointSignal::of(status, failed),
+                signal,
+                "{status:?} {failed:?}"
+            );
         }
     }
 }

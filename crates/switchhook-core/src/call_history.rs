@@ -1,5 +1,6 @@
-//! What is kept of a call for a person who asks later what happened: its legs on a time axis, who
-//! talked to whom, its widgets, its flow variables. Stored as JSON: fields may be added.
+//! The summary of a finished call for the operator's page: its legs on a time axis, who talked to
+//! whom, its webhook calls, its flow variables. Stored as JSON: fields may be added, never
+//! renamed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,54 +12,54 @@ use super::finished_call::FinishedCall;
 use super::leg::Leg;
 use super::outcome::{Outcome, Reason};
 
-/// One run of a widget, as it ended. Durations are in µs.
+/// One webhook call in the middle of a call, as it ended. Durations are in µs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LookupRecord {
-    /// Unique-ID of the channel it ran on.
+    /// Unique-ID of the channel.
     pub uuid: String,
-    /// The webhook that the dialplan asked for.
+    /// The webhook that the dialplan named.
     pub webhook: String,
     /// The caller's number.
     pub caller: String,
     /// The number that was dialled.
     pub called: String,
-    /// The channel's account, when it is not the default one.
+    /// The channel's account; `None` for the default one.
     pub account: Option<String>,
     /// The channel's `flow.name`.
     pub flow: Option<String>,
     /// When the switch handed the call over, ms since 1970.
     pub began_ms: i64,
-    /// From there until the call was let go, or was gone.
+    /// From the hand-over until the call was released, or was gone.
     pub held_us: u64,
-    /// How it left: a word of [`crate::metric_names::ENDINGS`].
+    /// How it ended: a word of [`crate::metric_names::ENDINGS`].
     pub ending: Cow<'static, str>,
-    /// The webhook's outcome; `None` when there was none, or nobody waited for it.
+    /// The webhook's outcome; `None` if there was none, or the call did not wait for it.
     pub outcome: Option<LookupSummary>,
 }
 
-/// What is told of a request.
+/// The summary of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LookupSummary {
-    /// Why it failed; `None` for a success.
+    /// The reason of the failure; `None` for a success.
     pub reason: Option<Cow<'static, str>>,
-    /// The sentence.
+    /// The failure's sentence.
     pub detail: Option<String>,
-    /// What was asked: method and URL, its secrets hidden; `None` when nothing was sent.
+    /// Method and URL, secrets redacted; `None` if nothing was sent.
     pub request: Option<String>,
-    /// The HTTP status, when there was one.
+    /// The HTTP status; `None` if there was none.
     pub status: Option<u16>,
-    /// From sending to the outcome; `None` when nothing was sent.
+    /// From sending to the outcome; `None` if nothing was sent.
     pub asked_us: Option<u64>,
-    /// Of that, until the response's headers.
+    /// The part of it until the response's headers.
     pub headers_us: Option<u64>,
-    /// Of that, from the headers to the end of the body.
+    /// The part of it from the headers to the end of the body.
     pub body_us: Option<u64>,
 }
 
 impl LookupSummary {
-    /// What is told of an outcome.
+    /// Summarizes an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
         let micros =
@@ -77,7 +78,7 @@ impl LookupSummary {
 }
 
 impl LookupRecord {
-    /// The word of the outcome: `SUCCESS`, or the reason of the failure.
+    /// Returns `SUCCESS`, or the reason of the failure; `None` without an outcome.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         let outcome = self.outcome.as_ref()?;
@@ -85,11 +86,11 @@ impl LookupRecord {
     }
 }
 
-/// A leg as it is drawn. Times are µs since 1970.
+/// A leg as the page draws it. Times are µs since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LegSummary {
-    /// Its Unique-ID.
+    /// The leg's Unique-ID.
     pub uuid: String,
     /// The far end's number.
     pub number: String,
@@ -101,23 +102,23 @@ pub struct LegSummary {
     pub answered_us: Option<i64>,
     /// End.
     pub ended_us: Option<i64>,
-    /// Name of the hangup cause.
+    /// The name of the hangup cause.
     pub cause: Option<String>,
-    /// The far end hung up; `None` when the switch does not say.
+    /// The far end hung up; `None` if the switch does not say.
     pub remote_hangup: Option<bool>,
-    /// Its recordings' file names.
+    /// The file names of its recordings.
     pub recordings: Vec<String>,
 }
 
-/// Two legs that talked. Times are µs since 1970.
+/// A conversation of two legs. Times are µs since 1970.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Talked {
-    /// The legs' places in [`CallHistory::legs`].
+pub struct TalkSummary {
+    /// The legs' indexes in [`CallHistory::legs`].
     pub legs: (usize, usize),
-    /// From.
+    /// Its start.
     pub from_us: i64,
-    /// Until.
+    /// Its end.
     pub until_us: i64,
 }
 
@@ -125,24 +126,24 @@ pub struct Talked {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallHistory {
-    /// In the order of their start.
+    /// The legs in order of start.
     pub legs: Vec<LegSummary>,
-    /// Who talked to whom, in the order in which that began.
-    pub talks: Vec<Talked>,
-    /// Its widgets, in the order in which they ended.
+    /// The conversations in order of start.
+    pub talks: Vec<TalkSummary>,
+    /// The webhook calls in the order they ended.
     pub runs: Vec<LookupRecord>,
-    /// Name (without `flow.key.`) and text of the flow's variables.
+    /// Name (without `flow.key.`) and text of each flow variable.
     pub keys: Vec<(String, String)>,
-    /// What could not be learnt, as its document says it.
+    /// What could not be learnt, in the words of the document's `missing`.
     pub missing: Vec<String>,
 }
 
-/// The longest text of a variable that is kept here; its document has all of it.
+/// Characters of a variable's text that are kept here; the document has all of it.
 const TEXT: usize = 512;
 
 impl CallHistory {
-    /// The story of a call that is over, but for its widgets. `hidden`: keys (without
-    /// `flow.key.`) that are left out.
+    /// Summarizes a finished call, without its webhook calls. Leaves out the keys in `hidden`
+    /// (named without `flow.key.`).
     #[must_use]
     pub fn of(call: &FinishedCall, document: &serde_json::Value, hidden: &[String]) -> Self {
         let parties: Vec<&Leg> = call.parties().collect();
@@ -182,27 +183,27 @@ fn told(leg: &Leg, number: String, part: String) -> LegSummary {
     }
 }
 
-/// Either leg of a talk may have told of it, or both.
-fn talks(parties: &[&Leg]) -> Vec<Talked> {
+/// Collects the conversations. Either leg may have recorded one, or both.
+fn talks(parties: &[&Leg]) -> Vec<TalkSummary> {
     let mut places = HashMap::new();
     for (place, leg) in parties.iter().enumerate() {
         let names = std::iter::once(&leg.uuid).chain(&leg.former_uuids);
         places.extend(names.map(|uuid| (uuid.as_str(), place)));
     }
-    let mut talks: Vec<Talked> = Vec::new();
+    let mut talks: Vec<TalkSummary> = Vec::new();
     for (place, leg) in parties.iter().enumerate() {
         for talk in &leg.talks {
             let Some(&other) = places.get(talk.with.as_str()) else {
                 continue;
             };
             let ends = [talk.until_us, leg.ended_us, parties[other].ended_us];
-            let talked = Talked {
+            let talked = TalkSummary {
                 legs: (place.min(other), place.max(other)),
                 from_us: talk.from_us,
                 until_us: ends.into_iter().flatten().min().unwrap_or(talk.from_us),
             };
             let same =
-                |known: &Talked| known.legs == talked.legs && known.from_us == talked.from_us;
+                |known: &TalkSummary| known.legs == talked.legs && known.from_us == talked.from_us;
             if other != place && !talks.iter().any(same) {
                 talks.push(talked);
             }

@@ -1,8 +1,8 @@
-//! The machine's clock.
+//! The wall clock. Core reads the time only here; all other code takes it as an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time since 1970.
+/// Returns the time since 1970; zero if the clock stands before that.
 #[must_use]
 pub fn since_1970() -> Duration {
     SystemTime::now()
@@ -10,7 +10,7 @@ pub fn since_1970() -> Duration {
         .unwrap_or_default()
 }
 
-/// Ms since 1970.
+/// Returns milliseconds since 1970.
 #[must_use]
 pub fn now_ms() -> i64 {
     i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)

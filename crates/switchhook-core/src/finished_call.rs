@@ -1,4 +1,4 @@
-//! A call that is over: its legs in order, and what is known to be missing.
+//! A call that is over: its legs in order, and the legs known to be missing.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,16 +12,16 @@ use super::leg::Leg;
 pub struct FinishedCall {
     /// Unique-ID that the call's first leg was created with.
     pub id: String,
-    /// Every channel in the order of start, loopback channels included.
+    /// Every channel in order of start, loopback channels included.
     pub legs: Vec<Leg>,
-    /// Unique-IDs of legs that belong to the call and were not seen in it.
+    /// Unique-IDs of legs that belong to the call but were not seen.
     pub unseen: Vec<String>,
-    /// The call's first leg is among those: none of `legs` is.
+    /// The call's first leg is among the unseen ones.
     pub headless: bool,
 }
 
 impl FinishedCall {
-    /// Puts a call together.
+    /// Builds a call from its legs.
     #[must_use]
     pub fn new(mut legs: Vec<Leg>) -> Self {
         let own: HashSet<String> = legs.iter().flat_map(names).cloned().collect();
@@ -37,16 +37,16 @@ impl FinishedCall {
         let first = call.parties().next();
         let head = first.and_then(|leg| leg.originator.clone());
         call.headless = head.is_some_and(|uuid| !own.contains(&uuid));
-        // Never that of a leg which was not seen: its own call may still be reported, and of
-        // two documents with one id the second would be taken for a repeat of the first.
+        // Never the id of an unseen leg: that leg's own call may still be reported, and a
+        // receiver would take the second of two documents with one id for a repeat.
         let first = call.parties().next().map(|leg| leg.first_uuid().to_owned());
         call.id = first.unwrap_or_default();
         call
     }
 
-    /// The legs as people count them: without loopback channels, the real party behind one
-    /// is a leg itself. Where there is nobody else, the half of each pair that went through the
-    /// dialplan stands for the party.
+    /// Returns the legs as people count them: without loopback channels, because the party behind
+    /// one is a leg itself. In a call of loopback channels only, the half of each pair that went
+    /// through the dialplan stands for the party.
     pub fn parties(&self) -> impl Iterator<Item = &Leg> {
         let real = self.legs.iter().any(|leg| !leg.is_loopback());
         let shown = move |leg: &&Leg| {
@@ -58,39 +58,39 @@ impl FinishedCall {
         self.legs.iter().filter(shown)
     }
 
-    /// The leg's half of a loopback pair is not alone.
+    /// Returns whether the other half of the leg's loopback pair is in the call.
     fn has_peer(&self, leg: &Leg) -> bool {
         let peer = leg.loopback_peer.as_ref();
         peer.is_some_and(|peer| self.legs.iter().any(|other| other.uuid == *peer))
     }
 
-    /// The switch of the call's first leg.
+    /// Returns the name of the first leg's switch.
     #[must_use]
     pub fn switch(&self) -> &str {
         self.parties().next().map_or("", |leg| &leg.switch)
     }
 
-    /// Creation of the call's first leg, µs since 1970; 0 when that is not known.
+    /// Returns the creation of the first leg, µs since 1970; 0 if unknown.
     #[must_use]
     pub fn created_us(&self) -> i64 {
         let first = self.parties().next();
         first.and_then(|leg| leg.created_us).unwrap_or(0)
     }
 
-    /// Every Unique-ID of the call with the creation of its channel (µs since 1970): what a ledger
-    /// is to remember after a restart ([`super::ledger::Ledger::remember`]).
+    /// Returns every Unique-ID of the call with the creation of its channel (µs since 1970), for
+    /// [`super::ledger::Ledger::remember`] after a restart.
     pub fn channels(&self) -> impl Iterator<Item = (&str, Option<i64>)> {
         let all = self.legs.iter();
         all.flat_map(|leg| names(leg).map(|uuid| (uuid.as_str(), leg.created_us)))
     }
 
-    /// `flow.name`: the first leg's, else the first that any leg has.
+    /// Returns `flow.name` of the first leg, or else of any leg.
     #[must_use]
     pub(crate) fn flow_name(&self) -> Option<&str> {
         self.first_of(|flow| flow.name.as_deref())
     }
 
-    /// `flow.account`, as [`FinishedCall::flow_name`].
+    /// Returns `flow.account`, found as by [`FinishedCall::flow_name`].
     #[must_use]
     pub(crate) fn account_name(&self) -> Option<&str> {
         self.first_of(|flow| flow.account.as_deref())
@@ -100,7 +100,7 @@ impl FinishedCall {
         self.flows().into_iter().find_map(get)
     }
 
-    /// The variables of every channel, the first leg's first.
+    /// Returns the flow variables of every channel, the first leg's first.
     #[must_use]
     pub fn flows(&self) -> Vec<&FlowVars> {
         let first = self.parties().next();
@@ -109,10 +109,10 @@ impl FinishedCall {
         first.into_iter().chain(rest).map(|leg| &leg.flow).collect()
     }
 
-    /// Everything was learnt from the events of its legs, from their beginning to their end.
+    /// Returns whether everything is from the events of its legs, from their start to their end.
     #[must_use]
-    pub(crate) fn is_witnessed(&self) -> bool {
-        self.unseen.is_empty() && self.legs.iter().all(Leg::is_witnessed)
+    pub(crate) fn fully_observed(&self) -> bool {
+        self.unseen.is_empty() && self.legs.iter().all(Leg::fully_observed)
     }
 }
 
@@ -120,7 +120,8 @@ fn names(leg: &Leg) -> impl Iterator<Item = &String> {
     std::iter::once(&leg.uuid).chain(&leg.former_uuids)
 }
 
-/// Order of start; in one tick of the switch (20 ms) who dials comes before who is dialled.
+/// Sorts legs by start. Within one tick of the switch (20 ms) the dialling leg comes before the
+/// dialled one.
 fn order(leg: &Leg, own: &HashSet<String>) -> (i64, bool, u64, String) {
     (
         leg.created_us.unwrap_or(i64::MAX),

@@ -1,5 +1,5 @@
-//! The flow's own variables on a channel: `flow.name`, `flow.key.*`, and how they
-//! become the document's `keys`.
+//! Flow variables of a channel (`flow.name`, `flow.key.*`), and how they become the document's
+//! `keys`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use serde_json::Value;
 use super::headers::Headers;
 use super::sanitize::exact;
 
-/// What may be kept of one channel's variables.
+/// How much is kept of one channel's variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLimits {
-    /// Number of `flow.key.*` variables.
+    /// The number of `flow.key.*` variables.
     pub count: usize,
     /// Bytes of all names and values together.
     pub bytes: usize,
-    /// Names (without `flow.key.`) never kept, nor their `_b64`: for example
-    /// `response_raw` when no flow's document shows it.
+    /// Names (without `flow.key.`) that are never kept, nor their `_b64`: for example
+    /// `response_raw` if no flow's document shows it.
     pub skip: Arc<[String]>,
 }
 
@@ -32,7 +32,7 @@ impl Default for KeyLimits {
     }
 }
 
-/// The flow's variables of one channel.
+/// The flow variables of one channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FlowVars {
@@ -48,17 +48,17 @@ pub struct FlowVars {
     /// `flow.json_keys`: names (without `flow.key.`) whose text is JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub json_keys: Vec<String>,
-    /// `flow.key.*` without the prefix, with the switch's text, in the order of setting.
+    /// `flow.key.*` without the prefix, with the switch's text, in the order they were set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<(String, String)>,
-    /// Some were left out at a limit.
+    /// Variables were left out at a limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
 }
 
 impl FlowVars {
-    /// Reads them; `None` when the event carries no channel variables at all
-    /// (which is not the same as a channel without any of ours).
+    /// Reads the flow variables of an event. `None` if the event carries no channel variables at
+    /// all, which differs from a channel without flow variables.
     #[must_use]
     pub fn read(event: &dyn Headers, limits: &KeyLimits) -> Option<Self> {
         let mut vars = Self::default();
@@ -106,8 +106,9 @@ impl FlowVars {
         Some(text)
     }
 
-    /// The value of one key: the exact text of its `_b64` while that is still the
-    /// switch's text made exact, else the switch's text; parsed when `flow.json_keys` names it and it still is JSON.
+    /// Returns the value of one key: the exact text of its `_b64` as long as that belongs to the
+    /// switch's text, else the switch's text. Parsed if `flow.json_keys` names it and it still is
+    /// JSON.
     fn value(&self, name: &str, switch_text: &str) -> Value {
         let base64 = self.text(&format!("{name}_b64"));
         let text = match base64.and_then(|base64| exact(switch_text, base64)) {
@@ -123,9 +124,9 @@ impl FlowVars {
     }
 }
 
-/// Every `flow.key.*` of several channels, the first channel's value winning, in the order
-/// of setting; without those that `hidden` names, without the `_b64` beside a name. (A name
-/// that ends so with no name beside it is nobody's companion and stays.)
+/// Merges the `flow.key.*` of several channels in the order they were set; the first channel's
+/// value wins. Leaves out the names in `hidden` and the `_b64` companions. A name that ends in
+/// `_b64` without a base name beside it is no companion and stays.
 #[must_use]
 pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
     let names: HashSet<&str> = channels

@@ -1,18 +1,19 @@
-//! Read access to what the switch says of a channel.
+//! Read access to the headers of a channel.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// The headers of one channel: of an event, of the `connect` reply, of a CDR
-/// file. Whoever holds them decodes only what is asked for.
+/// The headers of one channel: of an event, of the `connect` reply, or of a CDR file.
+/// Implementations decode only the headers that are read.
 pub trait Headers {
-    /// The value of a header, decoded; `None` when it is not there.
+    /// Returns a header's decoded value; `None` if it is absent.
     fn get(&self, name: &str) -> Option<Cow<'_, str>>;
 
-    /// Calls `visit` with each header's name and decoded value, in the order of the wire.
+    /// Calls `visit` with each header's name and decoded value, in wire order.
     fn visit(&self, visit: &mut dyn FnMut(&str, &str));
 
-    /// The same for the headers whose name is `wanted`. Whoever can decodes no other.
+    /// Calls `visit` for the headers whose name is `wanted`. Implementations skip the decoding of
+    /// all others where they can.
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
         self.visit(&mut |name, value| {
             if wanted(name) {
@@ -21,7 +22,7 @@ pub trait Headers {
         });
     }
 
-    /// The value of a channel variable (`variable_NAME` on the wire).
+    /// Returns a channel variable's value (`variable_NAME` on the wire).
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
         self.get(&["variable_", name].concat())
     }
@@ -55,4 +56,10 @@ impl Headers for BTreeMap<String, String> {
             visit(name, value);
         }
     }
+}
+
+/// Returns a header's value; `None` if the header is absent or empty.
+pub(crate) fn non_empty(headers: &dyn Headers, name: &str) -> Option<String> {
+    let value = headers.get(name).filter(|value| !value.is_empty());
+    value.map(Cow::into_owned)
 }

@@ -1,27 +1,27 @@
-//! What `/readyz` is told.
+//! The health of one component, as `/readyz` reports it.
 
-/// Whether a part is well, and what is wrong when it is not.
+/// Whether a component is healthy, and the problem if it is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// It is well.
+    /// The component is healthy.
     pub ok: bool,
-    /// One sentence with the cure; empty when it is well.
+    /// One sentence with the cure; empty if healthy.
     pub what: String,
 }
 
 impl Health {
-    /// All is well.
+    /// Returns the state of a healthy component.
     #[must_use]
-    pub fn well() -> Self {
+    pub fn healthy() -> Self {
         Self {
             ok: true,
             what: String::new(),
         }
     }
 
-    /// Something is wrong.
+    /// Returns the state of a failing component.
     #[must_use]
-    pub fn ill(what: impl Into<String>) -> Self {
+    pub fn failing(what: impl Into<String>) -> Self {
         Self {
             ok: false,
             what: what.into(),

@@ -1,5 +1,18 @@
-//! What a call is and what is decided about it. Pure: no socket, no clock, no
-//! database, nothing else of this crate. Everything here is tested as a table.
+//! What a call is and what is decided about it: hold sessions, legs, calls, documents, variables.
+//! Also the small parts that every crate shares: secrets, the clock, health, metric names.
+//!
+//! This crate opens no socket and no database and uses no other crate of the workspace. Functions
+//! that decide take the time as an argument; only [`clock`] reads the wall clock.
+//!
+//! * A call on hold: [`session`] is its state machine, [`outcome`] says how its request ended,
+//!   [`variables`] turns that into channel variables, [`sanitize`] makes their text safe.
+//! * A call to its end: [`headers`] reads events and [`cdr`] reads CDR files, [`leg`] is one
+//!   channel, [`ledger`] joins legs into calls, [`finished_call`] is the result.
+//! * Documents: [`details`] builds them, [`call_history`] is the summary for the operator's page,
+//!   [`tenants`] finds the account of a call.
+//! * Webhooks that fail: [`breaker`].
+//! * Shared: [`secret`], [`mask`], [`clock`], [`timestamp`], [`health`], [`log_throttle`],
+//!   [`metric_names`], [`metrics_reader`], [`ordered_map`].
 
 #![warn(unreachable_pub)]
 
@@ -8,6 +21,7 @@ pub mod call_history;
 pub mod cdr;
 pub mod clock;
 pub mod details;
+mod direction;
 pub mod finished_call;
 mod flow_vars;
 pub mod headers;

@@ -1,15 +1,16 @@
-//! Which other channels an event names: what holds the legs of a call together.
-//! `Channel-Call-UUID` is not among them, after a blind transfer it names the leg itself.
+//! Finds the other channels that an event names; these links hold the legs of a call together.
+//!
+//! `Channel-Call-UUID` is not one of them: after a blind transfer it names the leg itself.
 
 use std::collections::BTreeSet;
 
 use super::headers::Headers;
 
-/// Headers that name a channel of the same call that lives or has lived on this switch.
+/// Headers that name a channel of the same call which lives or lived on this switch.
 ///
 /// FreeSWITCH: `switch_ivr_originate.c` (originator, originating leg, enterprise originate),
-/// `switch_ivr_bridge.c` (the bridge's), `mod_loopback.c`; `mod_callcenter.c` and
-/// `mod_fifo.c` dial an agent without an originator, who knows the caller only by the last two.
+/// `switch_ivr_bridge.c` (bridges), `mod_loopback.c`. `mod_callcenter.c` and `mod_fifo.c` dial an
+/// agent without an originator; the last two headers are the only link to the caller.
 const CHANNELS: [&str; 14] = [
     "Other-Leg-Unique-ID",
     "Bridge-A-Unique-ID",
@@ -27,9 +28,9 @@ const CHANNELS: [&str; 14] = [
     "variable_fifo_bridge_uuid",
 ];
 
-/// Headers that name a channel that a transfer touches (FreeSWITCH: `sofia.c`, REFER and the
-/// events `sofia::transferor` and `sofia::transferee`; `mod_dptools.c`, `att_xfer`). Some come
-/// with a SIP call id in its place, so nothing is waited for on their word.
+/// Headers that name a channel which a transfer touches (FreeSWITCH: `sofia.c`, REFER and the
+/// events `sofia::transferor` and `sofia::transferee`; `mod_dptools.c`, `att_xfer`). Some hold a
+/// SIP call id instead, so the ledger does not wait for these channels.
 const HINTS: [&str; 8] = [
     "variable_refer_uuid",
     "variable_holding_uuid",
@@ -44,11 +45,11 @@ const HINTS: [&str; 8] = [
 /// The other party of a REFER, as `att:uuid`, `satt:uuid` or `blind:uuid`.
 const TRANSFERRED: &str = "variable_transfer_to";
 
-/// Every leg that this channel dialled, as `uuid;name;number`, several as an array.
+/// Every leg that this channel dialled, as `uuid;name;number`; several as an array.
 const DIALLED: &str = "variable_originated_legs";
 
-/// Adds the channels that `event` names to `links`, and what may be one to `hints`;
-/// stops at `limit` names in each.
+/// Adds the channels that `event` names to `links`, and possible ones to `hints`; at most `limit`
+/// each.
 pub(crate) fn collect(
     event: &dyn Headers,
     links: &mut BTreeSet<String>,
@@ -84,8 +85,8 @@ fn add(set: &mut BTreeSet<String>, uuid: &str, limit: usize) {
     }
 }
 
-/// The elements of a channel variable that may be an array: `ARRAY::a|:b` in plain events
-/// and CDR files, a JSON array in JSON events.
+/// Splits a channel variable that may be an array: `ARRAY::a|:b` in plain events and CDR files, a
+/// JSON array in JSON events.
 fn elements(value: &str) -> Vec<String> {
     if let Some(list) = value.strip_prefix("ARRAY::") {
         return list.split("|:").map(str::to_owned).collect();

@@ -1,28 +1,29 @@
-//! Numbers as they are shown where not everybody who looks may know who called.
+//! Masks telephone numbers for readers who must not learn who called.
 
-/// Digits from which a number is somebody's; what has fewer is an extension.
+/// Numbers with fewer digits are extensions and stay as they are.
 const LEAST_DIGITS: usize = 6;
-/// Digits that stay, so that two calls can be told apart.
+/// Digits that stay visible, so that calls can be told apart.
 const SHOWN: usize = 3;
 
-/// Whether numbers are shown by their last three digits only.
+/// Whether numbers are masked down to their last three digits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mask(pub bool);
 
 impl Mask {
-    /// A number of a call.
+    /// Masks the number of a call party.
     #[must_use]
     pub fn number(self, number: &str) -> String {
         let part =
             |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        match self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
-            true => short(&digits),
-            false => self.text(number),
+        if self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
+            short(&digits)
+        } else {
+            self.text(number)
         }
     }
 
-    /// A text that may have numbers in it: every row of six digits or more that is no part of a
+    /// Masks every number within a text: each run of six or more digits that is not part of a
     /// word.
     #[must_use]
     pub fn text(self, text: &str) -> String {
@@ -36,9 +37,10 @@ impl Mask {
             out.push_str(before);
             let to = digits.find(|c: char| !c.is_ascii_digit());
             let (digits, after) = digits.split_at(to.unwrap_or(digits.len()));
-            match digits.len() >= LEAST_DIGITS && is_free(&out, after) {
-                true => out.push_str(&short(digits)),
-                false => out.push_str(digits),
+            if digits.len() >= LEAST_DIGITS && is_free(&out, after) {
+                out.push_str(&short(digits))
+            } else {
+                out.push_str(digits)
             }
             rest = after;
         }
@@ -51,7 +53,7 @@ fn short(digits: &str) -> String {
     format!("•••{}", &digits[digits.len() - SHOWN..])
 }
 
-/// A "+" of a URL is %2B.
+/// Returns whether the digits stand by themselves. In a URL, `%2B` is a "+".
 fn is_free(before: &str, after: &str) -> bool {
     let word = |c: char| c.is_alphanumeric();
     let begins = !before.ends_with(word) || before.ends_with("%2B") || before.ends_with("%2b");

@@ -1,6 +1,6 @@
-//! The name of everything that is counted, and the start of each at zero.
+//! The names and label values of all metrics, and their start at zero.
 //!
-//! A leaf: whoever counts names the metric from here, and `ops` prints them.
+//! Code that counts takes the names from here; no metric is named elsewhere.
 
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
@@ -8,100 +8,100 @@ use metrics::{
 
 use crate::outcome::Reason;
 
-/// Calls that were given to us, by what became of them (`ending`).
+/// Calls that were handed over, by `ending`.
 pub const CALLS: &str = "switchhook_calls_total";
 /// Calls on hold now.
 pub const ON_HOLD: &str = "switchhook_calls_on_hold";
-/// Widgets run, by `webhook` and `reason` (`SUCCESS` or the reason of the failure).
+/// Webhook calls in the middle of a call, by `webhook` and `reason` (`SUCCESS` or the reason of
+/// the failure).
 pub const LOOKUPS: &str = "switchhook_lookups_total";
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
-/// Whether a `webhook` rests after failures in a row, and nobody is kept waiting for it: 1 or 0.
+/// 1 while a `webhook`'s circuit is open and calls do not wait for it, else 0.
 pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
-/// Seconds of a call that were ours and not the webhook's.
+/// Seconds of a call that Switchhook took and not the webhook.
 pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
 /// Limits that were hit, by `limit`.
 pub const LIMITS: &str = "switchhook_limits_hit_total";
-/// Connections that were no FreeSWITCH, or broke its protocol.
+/// Connections from peers that are not FreeSWITCH or broke its protocol.
 pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
 /// Connections from addresses that `listen.allow` does not list.
 pub const REJECTED_CONNECTIONS: &str = "switchhook_rejected_connections_total";
-/// Calls that no switch confirmed, by `outcome`: `served` when not every switch could be
-/// asked, `refused` when none has the call.
+/// Calls that no switch confirmed, by `outcome`: `served` if a switch could not be queried,
+/// `refused` if no switch has the call.
 pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 
-/// Requests for recordings that are served here, by `outcome`.
+/// Requests for recordings that Switchhook serves, by `outcome`.
 pub const RECORDINGS: &str = "switchhook_recordings_total";
 
 /// The values of the `outcome` label of [`RECORDINGS`].
 pub(crate) const RECORDING_OUTCOMES: [&str; 5] = ["sent", "absent", "forged", "expired", "busy"];
 
-/// Recordings that documents waited for, by `outcome`: `reachable`, `given_up` when the wait was in
-/// vain; and looks at a call after which it waits on (`again`).
+/// Recordings that documents waited for, by `outcome`: `reachable`, or `given_up` when the wait
+/// ended without it. `again` counts checks after which a call waits on.
 pub const PUBLISHED: &str = "switchhook_recordings_published_total";
 
 /// The values of the `outcome` label of [`PUBLISHED`].
 pub(crate) const PUBLISHED_OUTCOMES: [&str; 3] = ["reachable", "given_up", "again"];
 
-/// Calls that are over and whose documents wait for recordings.
+/// Finished calls whose documents wait for recordings.
 pub const UNPUBLISHED: &str = "switchhook_calls_awaiting_recordings";
 
 /// Attempts to deliver a document, by `endpoint` (a webhook) and `outcome`.
 pub const DELIVERIES: &str = "switchhook_delivery_attempts_total";
 
-/// Spans, by `outcome`.
+/// Trace spans, by `outcome`.
 pub const SPANS: &str = "switchhook_spans_total";
 
-/// Seconds of a commit of the store.
+/// Seconds of one store commit.
 pub const STORE_COMMIT: &str = "switchhook_store_commit_seconds";
 
-/// Documents that are not delivered, by `endpoint` and `state`.
+/// Undelivered documents, by `endpoint` and `state`.
 pub const DOCUMENTS: &str = "switchhook_documents";
-/// Age of the oldest document that waits for an `endpoint`, seconds; 0 when none does.
+/// Age of the oldest document that waits for an `endpoint`, seconds; 0 if none waits.
 pub const OLDEST_DOCUMENT: &str = "switchhook_oldest_document_seconds";
-/// Time between two attempts at an `endpoint` that keeps failing, seconds; 0 when it is sent to as
-/// fast as its settings say.
+/// Pause between two attempts at a failing `endpoint`, seconds; 0 for a healthy one.
 pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
 
-/// When deliveries to an `endpoint` that is left alone go on, s since 1970; 0, or in the past: it is
-/// not left alone.
+/// When deliveries to a paused `endpoint` resume, s since 1970; 0 or in the past if it is not
+/// paused.
 pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
 
-/// Whether a `part` of the service is well, as `/readyz` says: 1 or 0.
+/// 1 if a `component` of the service is healthy, as in `/readyz`, else 0.
 pub const COMPONENT_UP: &str = "switchhook_component_up";
 
-/// Whether a `switch` is followed: 1 or 0.
+/// 1 while the events of a `switch` are received, else 0.
 pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
-/// Seconds that we are behind the events of a `switch`.
+/// Seconds that processing lags behind the events of a `switch`.
 pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
-/// Connections to a `switch` that were lost.
+/// Lost connections to a `switch`.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
-/// When following a `switch` last began, and when it was last lost, s since 1970; 0: never.
+/// When a `switch` was last connected, s since 1970; 0 for never.
 pub const SWITCH_REACHED_AT: &str = "switchhook_switch_reached_timestamp_seconds";
-/// See [`SWITCH_REACHED_AT`].
+/// When the connection to a `switch` was last lost, s since 1970; 0 for never.
 pub const SWITCH_LOST_AT: &str = "switchhook_switch_lost_timestamp_seconds";
 
-/// Whether the parked calls of a `switch` are taken: 1 or 0.
+/// 1 while parked calls of a `switch` are accepted, else 0.
 pub const PARK_CONNECTED: &str = "switchhook_park_connected";
-/// Parked calls that were given to us, by `outcome`.
+/// Parked calls that were handed over, by `outcome`.
 pub const PARKED: &str = "switchhook_parked_calls_total";
 
-/// Times that following a `switch` began: what it did before is learnt from elsewhere.
+/// Connections to a `switch` after which earlier events were missing and are learnt from other
+/// sources.
 pub const GAPS: &str = "switchhook_gaps_total";
-/// Legs of a `switch` whose beginning or end was learnt otherwise than from their events, `by`
-/// what.
+/// Legs of a `switch` whose start or end came from another source than their events, `by` source.
 pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
 /// CDRs of a `switch`, read or posted, by `outcome`.
 pub const CDRS: &str = "switchhook_cdrs_total";
 
 /// The values of the `by` label of [`LEGS_REPAIRED`].
-pub(crate) const REPAIRERS: [&str; 2] = ["cdr", "uuid_dump"];
+pub(crate) const REPAIR_SOURCES: [&str; 2] = ["cdr", "uuid_dump"];
 
-/// The values of the `outcome` label of [`CDRS`]: it told something, nothing new, or is none.
+/// The values of the `outcome` label of [`CDRS`]: new information, known already, or not a CDR.
 pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
 
-/// The `webhook` of calls that ask for one which the configuration does not have.
+/// The `webhook` label of calls that name a webhook which the configuration does not have.
 pub const UNKNOWN: &str = "(unknown)";
 
 /// The values of the `ending` label of [`CALLS`].
@@ -120,10 +120,10 @@ pub(crate) const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
 /// The values of the `outcome` label of [`DELIVERIES`].
 pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
 
-/// The values of the `outcome` label of [`SPANS`]: the collector has it, or nobody.
+/// The values of the `outcome` label of [`SPANS`]: received by the collector, or lost.
 pub(crate) const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];
 
-/// Lines that the log lacks: it was not read, or could not be written, fast enough.
+/// Log lines that were dropped because they could not be read or written fast enough.
 pub const LOG_LINES_LEFT_OUT: &str = "switchhook_log_lines_left_out_total";
 
 /// Calls whose document lacks something.
@@ -144,17 +144,17 @@ pub(crate) const LIMIT_NAMES: [&str; 8] = [
     "store_queue",
 ];
 
-/// What is measured in seconds, each with [`SECONDS_BUCKETS`].
+/// Metrics in seconds; each uses [`SECONDS_BUCKETS`].
 pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OVERHEAD_SECONDS, STORE_COMMIT];
 
-/// Bucket bounds in seconds: an answer at once, and the longest that a widget may wait.
+/// Bucket bounds in seconds, up to the longest timeout of a webhook.
 pub const SECONDS_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 ];
 
-/// Describes every metric and sets it to zero, so that a graph starts with the
-/// service and not with its first fault. `webhooks` and the addresses of `switches` are
-/// those of the configuration.
+/// Describes every metric and sets it to zero, so that a graph starts with the service and not
+/// with its first failure. `webhooks` and the addresses of `switches` are those of the
+/// configuration.
 pub fn start_at_zero<'a>(
     webhooks: impl Iterator<Item = &'a str>,
     switches: impl Iterator<Item = &'a str>,
@@ -187,8 +187,8 @@ pub fn start_at_zero<'a>(
     counter!(REJECTED_CONNECTIONS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
-    for part in ["esl", "store", "deliveries"] {
-        gauge!(COMPONENT_UP, "component" => part).increment(0.0);
+    for component in ["esl", "store", "deliveries"] {
+        gauge!(COMPONENT_UP, "component" => component).increment(0.0);
     }
     drop(histogram!(OVERHEAD_SECONDS));
     drop(histogram!(STORE_COMMIT));
@@ -225,7 +225,7 @@ fn switch_at_zero(switch: &str) {
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
     counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
-    for by in REPAIRERS {
+    for by in REPAIR_SOURCES {
         counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
     }
     for outcome in CDR_OUTCOMES {
@@ -234,9 +234,9 @@ fn switch_at_zero(switch: &str) {
 }
 
 fn describe() {
-    describe_counter!(CALLS, "Calls taken over, by what became of them");
+    describe_counter!(CALLS, "Calls handed over, by ending");
     describe_gauge!(ON_HOLD, "Calls on hold now");
-    describe_counter!(LOOKUPS, "Widgets run, by webhook and reason");
+    describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
     describe_histogram!(
         WEBHOOK_SECONDS,
         Unit::Seconds,
@@ -245,46 +245,45 @@ fn describe() {
     describe_histogram!(
         OVERHEAD_SECONDS,
         Unit::Seconds,
-        "Time of a call that was ours and not the webhook's"
+        "Time of a call that Switchhook took and not the webhook"
     );
-    describe_histogram!(
-        STORE_COMMIT,
-        Unit::Seconds,
-        "Time that a commit of the store took"
-    );
-    describe_gauge!(
-        CIRCUIT_OPEN,
-        "Whether a webhook rests after failures in a row"
-    );
+    describe_histogram!(STORE_COMMIT, Unit::Seconds, "Time of one store commit");
+    describe_gauge!(CIRCUIT_OPEN, "Whether a webhook's circuit is open");
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
     );
-    describe_counter!(SPANS, "Spans for the collector, by what became of them");
-    describe_gauge!(DOCUMENTS, "Documents that are not delivered");
+    describe_counter!(SPANS, "Trace spans, by outcome");
+    describe_gauge!(DOCUMENTS, "Undelivered documents, by endpoint and state");
     describe_gauge!(
         OLDEST_DOCUMENT,
         Unit::Seconds,
-        "Age of the oldest document that waits"
+        "Age of the oldest waiting document"
     );
     describe_gauge!(
         DELIVERY_PAUSE,
         Unit::Seconds,
-        "Time between two attempts at an endpoint that keeps failing"
+        "Pause between two attempts at a failing endpoint"
     );
     describe_gauge!(
         DELIVERY_RESUMES,
         Unit::Seconds,
-        "When deliveries to an endpoint that is left alone go on, since 1970"
+        "When deliveries to a paused endpoint resume, since 1970"
     );
-    describe_gauge!(COMPONENT_UP, "Whether a part of the service is well");
+    describe_gauge!(
+        COMPONENT_UP,
+        "Whether a component of the service is healthy"
+    );
     describe_counter!(INCOMPLETE, "Calls whose document lacks something");
-    describe_counter!(LOG_LINES_LEFT_OUT, "Lines that the log lacks");
-    describe_counter!(RECORDINGS, "Requests for recordings that are served here");
-    describe_counter!(PUBLISHED, "Recordings that documents waited for");
+    describe_counter!(LOG_LINES_LEFT_OUT, "Log lines that were dropped");
+    describe_counter!(RECORDINGS, "Requests for recordings, by outcome");
+    describe_counter!(
+        PUBLISHED,
+        "Recordings that documents waited for, by outcome"
+    );
     describe_gauge!(
         UNPUBLISHED,
-        "Calls that are over and whose documents wait for recordings"
+        "Finished calls whose documents wait for recordings"
     );
     describe_counter!(
         REJECTED_CONNECTIONS,
@@ -292,31 +291,37 @@ fn describe() {
     );
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
-    describe_gauge!(SWITCH_CONNECTED, "Whether a switch is followed");
+    describe_gauge!(SWITCH_CONNECTED, "Whether a switch's events are received");
     describe_gauge!(
         SWITCH_LAG,
         Unit::Seconds,
-        "How far behind a switch's events we are"
+        "How far processing lags behind a switch's events"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_gauge!(
         SWITCH_REACHED_AT,
         Unit::Seconds,
-        "When following a switch last began, since 1970"
+        "When a switch was last connected, since 1970"
     );
     describe_gauge!(
         SWITCH_LOST_AT,
         Unit::Seconds,
-        "When a switch was last lost, since 1970"
+        "When the connection to a switch was last lost, since 1970"
     );
-    describe_gauge!(PARK_CONNECTED, "Whether a switch's parked calls are taken");
-    describe_counter!(PARKED, "Parked calls that were given to us, by outcome");
-    describe_counter!(GAPS, "Times that following a switch began");
+    describe_gauge!(
+        PARK_CONNECTED,
+        "Whether a switch's parked calls are accepted"
+    );
+    describe_counter!(PARKED, "Parked calls that were handed over, by outcome");
+    describe_counter!(
+        GAPS,
+        "Connections to a switch after which events were missing"
+    );
     describe_counter!(
         LEGS_REPAIRED,
-        "Legs learnt otherwise than from their events"
+        "Legs completed from another source than their events"
     );
-    describe_counter!(CDRS, "CDRs read or posted, by what came of them");
+    describe_counter!(CDRS, "CDRs read or posted, by outcome");
     describe_counter!(
         PROTOCOL_ERRORS,
         "Peers on the Event Socket port that broke its protocol"
@@ -328,7 +333,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    /// Every name there is, read from this file: a constant that is added is tested.
+    /// All metric names, read from this file, so that new constants are tested too.
     fn names() -> Vec<&'static str> {
         let constants = include_str!("metric_names.rs").lines();
         let values =

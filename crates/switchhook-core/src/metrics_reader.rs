@@ -1,6 +1,7 @@
-//! What is counted, read where Prometheus reads it: the page tells the same numbers.
+//! Reads the service's own metrics from the text that Prometheus scrapes, so that the operator's
+//! page shows the same numbers.
 
-/// The samples of an exposition (the text format, version 0.0.4).
+/// The samples of a Prometheus exposition (text format, version 0.0.4).
 pub struct MetricsReader<'a> {
     text: &'a str,
 }
@@ -9,12 +10,12 @@ pub struct MetricsReader<'a> {
 pub struct Sample<'a> {
     name: &'a str,
     labels: &'a str,
-    /// Its value.
+    /// The sample's value.
     pub value: f64,
 }
 
 impl Sample<'_> {
-    /// The value of a label.
+    /// Returns the value of a label, unescaped.
     pub fn label(&self, name: &str) -> Option<String> {
         let start = self.labels.find(&format!("{name}=\""))? + name.len() + 2;
         let mut value = String::new();
@@ -34,25 +35,25 @@ impl Sample<'_> {
 }
 
 impl<'a> MetricsReader<'a> {
-    /// Of a rendered exposition.
+    /// Reads a rendered exposition.
     pub const fn new(text: &'a str) -> Self {
         Self { text }
     }
 
-    /// Every sample of a metric.
+    /// Returns every sample of a metric.
     pub fn of(&self, name: &'static str) -> impl Iterator<Item = Sample<'a>> + use<'a> {
         let samples = self.text.lines().filter_map(sample);
         samples.filter(move |sample| sample.name == name)
     }
 
-    /// The sample of a metric whose `label` has this value; 0 without one.
+    /// Returns the value of the first sample whose `label` is `value`; 0 if there is none.
     pub fn one(&self, name: &'static str, label: &str, value: &str) -> f64 {
         let mut samples = self.of(name);
         let found = samples.find(|sample| sample.label(label).as_deref() == Some(value));
         found.map_or(0.0, |sample| sample.value)
     }
 
-    /// The values of a metric's label, in order.
+    /// Returns the distinct values of a metric's label, sorted.
     pub fn labels(&self, name: &'static str, label: &str) -> Vec<String> {
         let samples = self.of(name);
         let mut values: Vec<String> = samples.filter_map(|sample| sample.label(label)).collect();
@@ -87,13 +88,13 @@ mod tests {
     fn samples_are_found_by_name_and_label() {
         let text = "# TYPE a counter\na{webhook=\"look\\\"up\",reason=\"SUCCESS\"} 3\n\
                     a{webhook=\"other\",reason=\"TIMEOUT\"} 1\nab 7\n";
-        let figures = MetricsReader::new(text);
-        assert_eq!(figures.of("a").count(), 2);
-        assert_eq!(figures.one("a", "reason", "SUCCESS"), 3.0);
-        assert_eq!(figures.one("a", "reason", "HTTP_STATUS"), 0.0);
-        assert_eq!(figures.labels("a", "webhook"), ["look\"up", "other"]);
+        let metrics = MetricsReader::new(text);
+        assert_eq!(metrics.of("a").count(), 2);
+        assert_eq!(metrics.one("a", "reason", "SUCCESS"), 3.0);
+        assert_eq!(metrics.one("a", "reason", "HTTP_STATUS"), 0.0);
+        assert_eq!(metrics.labels("a", "webhook"), ["look\"up", "other"]);
         assert_eq!(
-            figures.of("ab").next().map(|sample| sample.value),
+            metrics.of("ab").next().map(|sample| sample.value),
             Some(7.0)
         );
     }

@@ -1,20 +1,21 @@
-//! Who called whom, as it was when the channel was created.
+//! Caller and destination of a channel, as they were when it was created. A transfer changes the
+//! numbers of later events, so numbers remember which event they are from.
 
 use serde::{Deserialize, Serialize};
 
-use super::headers::Headers;
-use super::leg::Direction;
+use super::direction::Direction;
+use super::headers::{Headers, non_empty};
 
-/// How sure the numbers are, best last.
+/// Where the numbers are from, the most reliable last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Source {
+pub enum NumberSource {
     /// Nothing is known.
     #[default]
     None,
-    /// From a later event: a transfer may have changed them.
+    /// From a later event; a transfer may have changed them.
     Later,
-    /// From a later event that still shows those of the beginning.
+    /// From a later event that still shows the original numbers.
     Beginning,
     /// From `CHANNEL_CREATE`.
     Create,
@@ -25,7 +26,7 @@ pub enum Source {
 #[serde(default)]
 pub struct Numbers {
     /// Where they are from.
-    pub source: Source,
+    pub source: NumberSource,
     /// Caller id number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
@@ -35,56 +36,58 @@ pub struct Numbers {
     /// Destination number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
-    /// The context of the dialplan that the channel came in with.
+    /// The dialplan context that the channel was created in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
 }
 
 impl Numbers {
-    /// The numbers of `CHANNEL_CREATE`.
+    /// Reads the numbers of `CHANNEL_CREATE`.
     #[must_use]
     pub(crate) fn of_create(event: &dyn Headers) -> Self {
         Self {
-            source: Source::Create,
-            caller: text(event, "Caller-Caller-ID-Number"),
-            caller_name: text(event, "Caller-Caller-ID-Name"),
-            destination: text(event, "Caller-Destination-Number"),
-            context: text(event, "Caller-Context"),
+            source: NumberSource::Create,
+            caller: non_empty(event, "Caller-Caller-ID-Number"),
+            caller_name: non_empty(event, "Caller-Caller-ID-Name"),
+            destination: non_empty(event, "Caller-Destination-Number"),
+            context: non_empty(event, "Caller-Context"),
         }
     }
 
-    /// The numbers of any other event: those of the beginning as far as it still shows them.
+    /// Reads the numbers of any other event: the original ones as far as the event still shows
+    /// them.
     ///
     /// A transfer gives the channel a new caller profile (`Caller-Profile-Index` counts them)
     /// with another destination. An answered outbound channel swaps its caller id for the
     /// callee's and keeps the one shown in `pre_transfer_caller_id_number` (FreeSWITCH:
-    /// `switch_channel_flip_cid`). An inbound SIP channel keeps what its INVITE asked for.
+    /// `switch_channel_flip_cid`). An inbound SIP channel keeps the number its INVITE asked for.
     #[must_use]
     pub(crate) fn of_later(event: &dyn Headers, inbound: bool) -> Self {
-        let invited = text(event, "variable_sip_req_user").filter(|_| inbound);
+        let invited = non_empty(event, "variable_sip_req_user").filter(|_| inbound);
         let first_profile = event
             .get("Caller-Profile-Index")
             .is_some_and(|index| index == "1");
-        let sure = first_profile || invited.is_some();
+        let is_reliable = first_profile || invited.is_some();
         let destination = match invited {
-            Some(number) if !first_profile => Some(number),
-            Some(_) | None => text(event, "Caller-Destination-Number"),
+            Some(update_numbers) if !first_profile => Some(update_numbers),
+            Some(_) | None => non_empty(event, "Caller-Destination-Number"),
         };
         Self {
-            source: if sure {
-                Source::Beginning
+            source: if is_reliable {
+                NumberSource::Beginning
             } else {
-                Source::Later
+                NumberSource::Later
             },
             caller: first_caller(event, inbound),
-            caller_name: text(event, "Caller-Caller-ID-Name"),
+            caller_name: non_empty(event, "Caller-Caller-ID-Name"),
             destination,
-            // A transfer gives another, and which it was before nothing says.
-            context: text(event, "Caller-Context").filter(|_| first_profile),
+            // A transfer sets another context, and no header keeps the original.
+            context: non_empty(event, "Caller-Context").filter(|_| first_profile),
         }
     }
 
-    /// The number at our end: what was called, or what the called one sees.
+    /// Returns our number: the number an inbound caller dialled, or the caller id that a called
+    /// party sees.
     #[must_use]
     pub fn own(&self, direction: Direction) -> Option<&str> {
         match direction {
@@ -94,36 +97,29 @@ impl Numbers {
         }
     }
 
-    /// Takes `other` when it is surer: what `CHANNEL_CREATE` said is never overwritten.
-    pub(crate) fn improve(&mut self, other: Self) {
+    /// Takes `other` if its source is more reliable. Numbers of `CHANNEL_CREATE` are never
+    /// overwritten.
+    pub(crate) fn replace_if_better(&mut self, other: Self) {
         if other.source > self.source {
             *self = other;
         }
     }
 
-    /// The destination is the one that was asked for when the channel was created.
+    /// Returns whether the destination is the one that the channel was created with.
     #[must_use]
-    pub fn sure(&self) -> bool {
-        self.source >= Source::Beginning
+    pub fn is_reliable(&self) -> bool {
+        self.source >= NumberSource::Beginning
     }
 }
 
-/// The caller id as it was before a bridge changed it. Of an inbound channel the ANI is not
-/// changed (`mod_sofia` takes it from the INVITE).
+/// Returns the caller id from before a bridge changed it. An inbound channel's ANI does not
+/// change (`mod_sofia` takes it from the INVITE).
 fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
     let swapped = event.variable("channel_cid_flipped").is_some();
     swapped
-        .then(|| text(event, "variable_pre_transfer_caller_id_number"))
+        .then(|| non_empty(event, "variable_pre_transfer_caller_id_number"))
         .flatten()
-        .or_else(|| text(event, "Caller-Orig-Caller-ID-Number"))
-        .or_else(|| text(event, "Caller-ANI").filter(|_| inbound))
-        .or_else(|| text(event, "Caller-Caller-ID-Number"))
-}
-
-/// A header's value unless it is absent or empty.
-pub(super) fn text(event: &dyn Headers, name: &str) -> Option<String> {
-    event
-        .get(name)
-        .filter(|value| !value.is_empty())
-        .map(std::borrow::Cow::into_owned)
+        .or_else(|| non_empty(event, "Caller-Orig-Caller-ID-Number"))
+        .or_else(|| non_empty(event, "Caller-ANI").filter(|_| inbound))
+        .or_else(|| non_empty(event, "Caller-Caller-ID-Number"))
 }

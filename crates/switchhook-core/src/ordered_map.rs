@@ -1,4 +1,4 @@
-//! A JSON object of texts, in the order in which it was written.
+//! A JSON object of strings that keeps the order in which it was written.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::headers::Headers;
 
-/// Names and values. A list of texts reads as the switch's own `ARRAY::one|:two`; what is
-/// neither is left out.
+/// Names and values. A list of strings reads as FreeSWITCH's own `ARRAY::one|:two`; values of
+/// other types are dropped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderedMap(pub Vec<(String, String)>);
 

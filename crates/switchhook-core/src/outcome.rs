@@ -1,12 +1,12 @@
-//! How a webhook's request ended: the value that travels from `webhook` over
-//! the session to the channel's variables, the log and the metrics.
+//! How a webhook's request ended. The value goes from the webhook client through the session into
+//! channel variables, the log and the metrics.
 
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Why a widget took line 1. The words are the contract's.
+/// Why a webhook call failed and the call takes line 1. The words are the contract's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// 401 or 407.
@@ -27,9 +27,9 @@ pub enum Reason {
     HttpStatus,
     /// The egress rule refuses the address.
     BlockedAddress,
-    /// The webhook failed so often that it is not asked for a while.
+    /// The circuit is open: the webhook failed too often and gets no requests for a while.
     CircuitOpen,
-    /// A limit of ours.
+    /// One of Switchhook's own limits was reached.
     Overloaded,
 }
 
@@ -49,10 +49,10 @@ impl Reason {
         Self::Overloaded,
     ];
 
-    /// The word that metrics, logs and pages have where there is no reason.
+    /// The word that metrics, logs and pages show for a success.
     pub const SUCCESS: &str = "SUCCESS";
 
-    /// The word written to `flow.key.error_reason`.
+    /// Returns the word written to `flow.key.error_reason`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -70,10 +70,10 @@ impl Reason {
         }
     }
 
-    /// The reason of this word; one that this version does not know is a failure of the
-    /// connection.
+    /// Returns the reason of a word. A word that this version does not know counts as a
+    /// connection failure.
     #[must_use]
-    pub fn named(word: &str) -> Self {
+    pub fn from_word(word: &str) -> Self {
         let found = Self::ALL.into_iter().find(|reason| reason.as_str() == word);
         found.unwrap_or(Self::ConnectionFailure)
     }
@@ -85,7 +85,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A reason and one plain sentence that says it to a person, with no secret in it.
+/// A reason and one plain sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Failure {
@@ -96,7 +96,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure with its sentence.
+    /// Creates a failure with its sentence.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self {
             reason,
@@ -110,15 +110,15 @@ impl Failure {
 pub struct Mapped {
     /// Variable name without `flow.key.`.
     pub name: String,
-    /// The text exactly as it came over HTTP (a JSON string without its quotes,
-    /// any other JSON value as compact JSON).
+    /// The text as it came over HTTP: a JSON string without its quotes, any other JSON value as
+    /// compact JSON.
     pub text: String,
-    /// The value was JSON and not a string: `text` is JSON, and documents keep its type.
+    /// The value was JSON other than a string. `text` is JSON then, and documents keep the type.
     pub typed: bool,
 }
 
 impl Mapped {
-    /// A value that is plain text.
+    /// Creates a value that is plain text.
     pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -128,10 +128,11 @@ impl Mapped {
     }
 }
 
-/// Where the time of a request went; `None` for what was not reached or cannot be seen.
+/// How the time of a request was spent; `None` for a phase that was not reached or cannot be
+/// seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Phases {
-    /// Until the response's status line and headers were there.
+    /// From sending to the end of the response's headers.
     pub headers: Option<Duration>,
     /// From the headers to the last byte of the body.
     pub body: Option<Duration>,
@@ -140,20 +141,20 @@ pub struct Phases {
 /// How one request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// The mapped values of a success, or why it failed.
+    /// The mapped values, or the failure.
     pub verdict: Result<Vec<Mapped>, Failure>,
-    /// The HTTP status, when there was one.
+    /// The HTTP status; `None` if there was none.
     pub status: Option<u16>,
-    /// From sending to the outcome; `None` when nothing was sent.
+    /// From sending to the outcome; `None` if nothing was sent.
     pub duration: Option<Duration>,
-    /// The body as received, decompressed; empty when there was none.
+    /// The body as received, decompressed; empty if there was none.
     pub raw: Bytes,
-    /// Where `duration` went.
+    /// How `duration` was spent.
     pub phases: Phases,
 }
 
 impl Outcome {
-    /// A failure before anything was sent.
+    /// Creates the outcome of a request that failed before it was sent.
     #[must_use]
     pub fn unsent(failure: Failure) -> Self {
         Self {

@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Recording {
-    /// Path on the switch.
+    /// The file's path on the switch.
     pub path: String,
-    /// `Event-Sequence` of its last start, 0 when that was not seen.
+    /// `Event-Sequence` of the last start; 0 if the start was not seen.
     pub started: u64,
-    /// `Event-Sequence` of its last stop.
+    /// `Event-Sequence` of the last stop.
     pub stopped: Option<u64>,
     /// The switch deleted the file when it closed it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub discarded: bool,
-    /// It was to be reachable for others by now, and is not.
+    /// The file should be reachable for others by now, and is not.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unreachable: bool,
 }
 
 impl Recording {
-    /// A recording to `path`, open.
+    /// Creates an open recording to `path`.
     #[must_use]
     pub fn new(path: String) -> Self {
         Self {
@@ -30,14 +30,14 @@ impl Recording {
         }
     }
 
-    /// The file is complete. (The same path may be recorded to again: then it is open again.)
+    /// Returns whether the file is complete. Recording to the same path again opens it again.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.stopped.is_some_and(|stopped| stopped >= self.started)
     }
 
-    /// Learns of a stop. The switch deletes a file that nothing was written to, or less than
-    /// `RECORD_MIN_SEC` (switch_ivr_async.c `record_callback`).
+    /// Notes a stop. The switch deletes a file that is empty or shorter than `RECORD_MIN_SEC`
+    /// (switch_ivr_async.c `record_callback`).
     pub fn stop(&mut self, sequence: u64, completion_cause: Option<&str>) {
         if self.stopped.is_none_or(|stopped| stopped <= sequence) {
             self.stopped = Some(sequence);
@@ -45,12 +45,12 @@ impl Recording {
         }
     }
 
-    /// The channel is gone, so nothing writes to the file any more.
+    /// Closes the recording: the channel is gone, so nothing writes to the file any more.
     pub fn close(&mut self) {
         self.stopped = Some(self.stopped.unwrap_or(0).max(self.started));
     }
 
-    /// The last part of the path.
+    /// Returns the last part of the path.
     #[must_use]
     pub fn file_name(&self) -> &str {
         let name = self.path.rsplit(['/', '\\']).next();

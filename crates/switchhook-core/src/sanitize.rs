@@ -1,45 +1,47 @@
-//! Text that came over HTTP, made harmless for a switch that runs what it expands.
+//! Makes text from HTTP inert: FreeSWITCH cannot expand it, now or in a later dialplan.
 //!
-//! FreeSWITCH expands recursively: a channel variable that holds `${system(…)}`
-//! runs a shell command when a dialplan later reads it (`switch_channel.c`
-//! `switch_channel_expand_variables_check`). Its own test looks for `$`, any `\`,
-//! then `{` (`switch_utils.h` `switch_string_var_check`), value by value; two values
-//! that a dialplan writes side by side pass it, one ending in `$` and the next
-//! beginning with `{`. So a `$` is kept only where no text behind it, in this value
-//! or in the next, can make an expansion of it.
+//! FreeSWITCH expands `${name}` in text that a dialplan reads, and expands the result again
+//! (`switch_channel.c` `switch_channel_expand_variables_check`). A value such as `${uuid}` would
+//! therefore be replaced, and not only by variables. The switch decides value by value what is
+//! expandable (`switch_utils.h` `switch_string_var_check`), while a dialplan may join several
+//! values. So this guard is stricter than the switch: a `$` stays only if nothing behind it, in
+//! this value or in the next, can turn it into an expansion.
+//!
+//! Invariants: two inert texts side by side hold no expansion; an inert text made inert again
+//! does not change.
 
 use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// How FreeSWITCH marks an array; such a value is parsed, not stored
-/// (`switch_event.c` `switch_event_add_array`). In any case of letters here, because
-/// the commands for the switch refuse it in any.
+/// How FreeSWITCH marks an array; it parses such a value instead of storing it (`switch_event.c`
+/// `switch_event_add_array`). Compared without regard to case, because the code that writes
+/// commands for the switch refuses every spelling.
 const ARRAY: &str = "ARRAY::";
 
-/// What stands in place of a `$` that the switch could expand: the switch's own cure.
-const INSTEAD: char = '%';
+/// Replaces a `$` that the switch could expand. FreeSWITCH uses the same character for this.
+const REPLACEMENT: char = '%';
 
-/// `text` with everything gone that FreeSWITCH could expand, now or in any later
-/// dialplan, alone or next to another inert text. Borrowed when nothing had to change.
+/// Returns `text` without anything that FreeSWITCH could expand, now or in a later dialplan,
+/// alone or next to another inert text. Borrowed if nothing had to change.
 ///
-/// * a `$` that `{` could follow once the switch has stripped backslashes, quotes
-///   and white space, or that ends the text, becomes `%`;
-/// * NUL, which ends a string in C, becomes U+FFFD;
-/// * a leading `ARRAY::` becomes `ARRAY%::`.
+/// * A `$` becomes `%` if it ends the text, or if `{` could follow it after the switch has
+///   dropped backslashes, quotes and white space.
+/// * NUL, which ends a string in C, becomes U+FFFD.
+/// * A leading `ARRAY::` becomes `ARRAY%::`.
 ///
-/// `$100` stays `$100`. Inert text stays inert when it is made inert again.
+/// `$100` stays `$100`.
 #[must_use]
 pub fn inert(text: &str) -> Cow<'_, str> {
-    let array = begins_as_array(text);
-    if !array && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
+    let is_array = begins_as_array(text);
+    if !is_array && !text.bytes().any(|byte| byte == b'$' || byte == 0) {
         return Cow::Borrowed(text);
     }
     let mut out: Vec<char> = text.chars().collect();
-    let mut changed = defuse(&mut out);
-    if array {
-        out.insert(ARRAY.len() - 2, INSTEAD);
+    let mut changed = replace_unsafe(&mut out);
+    if is_array {
+        out.insert(ARRAY.len() - 2, REPLACEMENT);
         changed = true;
     }
     if changed {
@@ -49,15 +51,16 @@ pub fn inert(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The exact bytes of what a channel holds as `text`, from the base64 beside it.
+/// Returns the exact bytes behind the channel variable's `text`, decoded from the `base64` beside
+/// it.
 ///
-/// `None` when they are not what `text` was made of: a dialplan has set the variable
-/// itself since, and knows nothing of the companion.
+/// `None` if the two do not belong together: a dialplan may have set the variable since, without
+/// its companion.
 #[must_use]
 pub fn exact(text: &str, base64: &str) -> Option<Vec<u8>> {
     let bytes = STANDARD.decode(base64).ok()?;
-    let still = inert(&String::from_utf8_lossy(&bytes)) == text;
-    still.then_some(bytes)
+    let is_current = inert(&String::from_utf8_lossy(&bytes)) == text;
+    is_current.then_some(bytes)
 }
 
 fn begins_as_array(text: &str) -> bool {
@@ -65,14 +68,14 @@ fn begins_as_array(text: &str) -> bool {
     start.is_some_and(|start| start.eq_ignore_ascii_case(ARRAY.as_bytes()))
 }
 
-/// Walks from the end, so that each `$` is judged in one step by what follows it.
-fn defuse(text: &mut [char]) -> bool {
+/// Walks from the end, so that one step decides each `$` by what follows it.
+fn replace_unsafe(text: &mut [char]) -> bool {
     let mut changed = false;
     // The next value may begin with `{`.
     let mut brace_may_follow = true;
     for c in text.iter_mut().rev() {
         if *c == '$' && brace_may_follow {
-            *c = INSTEAD;
+            *c = REPLACEMENT;
             changed = true;
         } else if *c == '\0' {
             *c = char::REPLACEMENT_CHARACTER;
@@ -80,17 +83,17 @@ fn defuse(text: &mut [char]) -> bool {
         }
         brace_may_follow = match *c {
             '{' => true,
-            c if vanishes(c) => brace_may_follow,
+            c if is_dropped_by_switch(c) => brace_may_follow,
             _ => false,
         };
     }
     changed
 }
 
-/// Characters that FreeSWITCH drops when it splits or unescapes arguments
-/// (`switch_utils.c` `cleanup_separated_string`), so that what stood behind them
-/// comes to stand behind the `$`. More than it drops today, on purpose.
-fn vanishes(c: char) -> bool {
+/// Returns whether FreeSWITCH drops the character when it splits or unescapes arguments
+/// (`switch_utils.c` `cleanup_separated_string`), so that its neighbours come together. The list
+/// is longer than FreeSWITCH's on purpose.
+fn is_dropped_by_switch(c: char) -> bool {
     matches!(c, '\\' | '\'' | '"' | '`' | '$') || c.is_whitespace() || c.is_control()
 }
 
@@ -120,8 +123,9 @@ mod tests {
 
     #[test]
     fn what_the_switch_could_expand_is_gone() {
-        for (text, harmless) in [
-            ("${system(id)}", "%{system(id)}"),
+        for (text, expected) in [
+            ("${uuid}", "%{uuid}"),
+            ("${strftime(%Y)}", "%{strftime(%Y)}"),
             ("$${x}", "$%{x}"),
             ("$\\\\{x}", "%\\\\{x}"),
             ("$'{x}", "%'{x}"),
@@ -133,13 +137,13 @@ mod tests {
             ("Array::a", "Array%::a"),
             ("nul\0", "nul\u{fffd}"),
         ] {
-            assert_eq!(inert(text), harmless);
+            assert_eq!(inert(text), expected);
         }
     }
 
     #[test]
     fn exact_bytes_count_while_the_text_is_still_theirs() {
-        // "a ${b}", and "a" with a byte that is no UTF-8.
+        // "a ${b}", and "a" with a byte that is not UTF-8.
         assert_eq!(exact("a %{b}", "YSAke2J9").as_deref(), Some(&b"a ${b}"[..]));
         assert_eq!(exact("a\u{fffd}", "Yf8=").as_deref(), Some(&b"a\xff"[..]));
         assert_eq!(exact("set since", "YSAke2J9"), None);
@@ -147,11 +151,11 @@ mod tests {
         assert_eq!(exact("text", "?"), None);
     }
 
-    /// The switch's own rule, in its most suspicious reading.
+    /// The switch's own rule, in its strictest reading.
     fn expandable(text: &str) -> bool {
         let mut chars = text
             .chars()
-            .filter(|c| !vanishes(*c) || *c == '$')
+            .filter(|c| !is_dropped_by_switch(*c) || *c == '$')
             .peekable();
         while let Some(c) = chars.next() {
             if c == '$' && chars.peek() == Some(&'{') {
@@ -185,7 +189,7 @@ mod tests {
             "\"",
             " ",
             "\n",
-            "${system(id)}",
+            "${strftime(%Y)}",
             "$${",
             "ARRAY::",
             "|:",

@@ -1,21 +1,23 @@
-//! Passwords and tokens: never printed, overwritten when dropped.
+//! Passwords and tokens. They are never printed, and their memory is overwritten when dropped.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A password or token. `Debug` and `Display` never show it, and its memory is overwritten
-/// when it is dropped.
+/// Printed in place of a secret.
+pub const REDACTED: &str = "[secret]";
+
+/// A password or token. `Debug` and `Display` print [`REDACTED`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Keeps `value` from being printed.
+    /// Wraps `value` so that it is not printed.
     pub fn new(value: impl Into<String>) -> Self {
         Self(Zeroizing::new(value.into()))
     }
 
-    /// The secret itself, for the one place that sends it.
+    /// Returns the secret itself, for the code that sends it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -24,12 +26,12 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(REDACTED)
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
+        f.write_str(REDACTED)
     }
 }

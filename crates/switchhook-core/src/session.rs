@@ -1,79 +1,78 @@
-//! A call on hold, as a table: where it stands, what happens, what is to be done.
+//! The state machine of a call on hold: states x inputs -> actions.
 //!
-//! Every way through ends in [`State::Over`], and every way out of [`State::Holding`]
-//! either releases the call to a line or finds nobody there to release: no caller
-//! stays on hold for ever. The performer (`call_control`) owns sockets and clocks; it
-//! feeds an [`Input`] and carries out the [`Action`]s in their order.
+//! Every path ends in [`State::Over`]. Every exit from [`State::Holding`] releases the call to a
+//! line or finds no caller to release: no caller stays on hold for ever. `call_control` owns the
+//! socket and the timers; it feeds [`Input`]s and carries out the [`Action`]s in order.
 
 use super::variables::Line;
 
-/// Where a call on hold stands.
+/// The state of a call on hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
-    /// The switch gave us the call; what it says of the channel is not read yet.
+    /// The switch handed the call over; its channel data is not read yet.
     Connecting,
-    /// The webhook is asked; the caller waits.
+    /// The request is under way and the caller waits.
     Holding {
         /// Hold music was started.
         music: bool,
     },
-    /// The whole leaving is written; the switch has not said goodbye yet.
+    /// The release is written; the switch has not confirmed it yet.
     Leaving,
     /// Nothing is left to do.
     Over,
 }
 
-/// What is to be done with a call that was read.
+/// How a call is handled once its channel is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Task {
-    /// Ask the webhook and wait.
-    Ask,
+pub enum CallPlan {
+    /// Send the request and wait for the outcome.
+    SendRequest,
     /// Send the request and do not wait.
-    AskInBackground,
-    /// Failed before anything could be sent.
-    Refuse,
+    SendInBackground,
+    /// Fail: nothing can be sent.
+    Fail,
 }
 
-/// What happened.
+/// An event of the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Input {
     /// The channel was read.
-    Connected(Task),
-    /// The answer was not there at once: the caller should hear something.
+    Connected(CallPlan),
+    /// The outcome takes longer than a moment, so the caller should hear music.
     Waiting,
     /// The webhook's outcome is there.
-    Answered(Line),
+    OutcomeReady(Line),
     /// The caller hung up.
     HungUp,
-    /// The longest time that this state may last has passed.
+    /// The time limit of the state passed.
     Deadline,
-    /// The switch said goodbye to the socket, or did everything of the leaving.
+    /// The switch closed the socket session, or has done everything of the release.
     Goodbye,
-    /// The call went on without us: the hook's schedule, or somebody else, moved it.
+    /// The call left without us: the hook's schedule or another party moved it.
     MovedOn,
-    /// The connection is gone without a word.
-    Lost,
+    /// The connection broke without a notice.
+    ConnectionLost,
 }
 
-/// What is to be done.
+/// A step for `call_control`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Send the request and wait for its outcome.
-    Ask,
+    SendRequest,
     /// Hand the request to the background.
-    AskInBackground,
-    /// Clear the variables of earlier widgets and start the hold music.
+    SendInBackground,
+    /// Clear the variables of earlier webhooks and start the hold music.
     StartMusic,
-    /// Drop the request in flight.
-    Cancel,
-    /// Write variables, cancel the scheduled way out, send the call on: in one write.
+    /// Cancel the request in flight.
+    CancelRequest,
+    /// Write the variables, cancel the scheduled transfer and send the call on, in one write.
     Release(Line),
-    /// Let go of the call.
+    /// Close the connection.
     Close,
 }
 
 impl State {
-    /// The next state, and what is to be done on the way there.
+    /// Returns the next state and the actions on the way there.
     #[must_use]
     pub fn step(self, input: Input) -> (Self, &'static [Action]) {
         match self {
@@ -86,29 +85,36 @@ impl State {
 
     fn connecting(input: Input) -> (Self, &'static [Action]) {
         match input {
-            Input::Connected(Task::Ask) => (Self::Holding { music: false }, &[Action::Ask]),
-            Input::Connected(Task::AskInBackground) => (
-                Self::Leaving,
-                &[Action::AskInBackground, Action::Release(Line::Zero)],
-            ),
-            Input::Connected(Task::Refuse) => (Self::Leaving, &[Action::Release(Line::One)]),
-            // Without the channel's UUID nothing can be written for it. The hook in the
-            // dialplan set line 1 before, and `socket_resume` takes it there.
-            Input::HungUp | Input::Deadline | Input::Goodbye | Input::MovedOn | Input::Lost => {
-                (Self::Over, &[Action::Close])
+            Input::Connected(CallPlan::SendRequest) => {
+                (Self::Holding { music: false }, &[Action::SendRequest])
             }
-            Input::Waiting | Input::Answered(_) => (Self::Connecting, &[]),
+            Input::Connected(CallPlan::SendInBackground) => (
+                Self::Leaving,
+                &[Action::SendInBackground, Action::Release(Line::Zero)],
+            ),
+            Input::Connected(CallPlan::Fail) => (Self::Leaving, &[Action::Release(Line::One)]),
+            // Without the channel's UUID no variable can be written. The hook in the dialplan set
+            // line 1 before, and `socket_resume` continues there.
+            Input::HungUp
+            | Input::Deadline
+            | Input::Goodbye
+            | Input::MovedOn
+            | Input::ConnectionLost => (Self::Over, &[Action::Close]),
+            Input::Waiting | Input::OutcomeReady(_) => (Self::Connecting, &[]),
         }
     }
 
     fn holding(music: bool, input: Input) -> (Self, &'static [Action]) {
         match input {
             Input::Waiting if !music => (Self::Holding { music: true }, &[Action::StartMusic]),
-            Input::Answered(Line::Zero) => (Self::Leaving, &[Action::Release(Line::Zero)]),
-            Input::Answered(Line::One) => (Self::Leaving, &[Action::Release(Line::One)]),
-            Input::Deadline => (Self::Leaving, &[Action::Cancel, Action::Release(Line::One)]),
-            Input::HungUp | Input::Goodbye | Input::MovedOn | Input::Lost => {
-                (Self::Over, &[Action::Cancel, Action::Close])
+            Input::OutcomeReady(Line::Zero) => (Self::Leaving, &[Action::Release(Line::Zero)]),
+            Input::OutcomeReady(Line::One) => (Self::Leaving, &[Action::Release(Line::One)]),
+            Input::Deadline => (
+                Self::Leaving,
+                &[Action::CancelRequest, Action::Release(Line::One)],
+            ),
+            Input::HungUp | Input::Goodbye | Input::MovedOn | Input::ConnectionLost => {
+                (Self::Over, &[Action::CancelRequest, Action::Close])
             }
             Input::Waiting | Input::Connected(_) => (Self::Holding { music }, &[]),
         }
@@ -116,10 +122,12 @@ impl State {
 
     fn leaving(input: Input) -> (Self, &'static [Action]) {
         match input {
-            Input::Goodbye | Input::HungUp | Input::MovedOn | Input::Lost | Input::Deadline => {
-                (Self::Over, &[Action::Close])
-            }
-            Input::Connected(_) | Input::Waiting | Input::Answered(_) => (Self::Leaving, &[]),
+            Input::Goodbye
+            | Input::HungUp
+            | Input::MovedOn
+            | Input::ConnectionLost
+            | Input::Deadline => (Self::Over, &[Action::Close]),
+            Input::Connected(_) | Input::Waiting | Input::OutcomeReady(_) => (Self::Leaving, &[]),
         }
     }
 }

@@ -1,39 +1,45 @@
-//! Times as the switch gives them (microseconds since 1970) and as documents show them.
+//! Formats times for people and documents. Times are microseconds since 1970, as FreeSWITCH gives
+//! them, or milliseconds since 1970; the parameter's name says which.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 
-/// RFC 3339 with milliseconds and the offset of `zone`:
-/// `2022-01-17T18:07:28.889+05:30`. `None` for a time no calendar has.
+/// Formats a time as RFC 3339 with milliseconds and the offset of `zone`, such as
+/// `2022-01-17T18:07:28.889+05:30`. `None` if no calendar has the time.
 #[must_use]
 pub(crate) fn rfc3339(us: i64, zone: Tz) -> Option<String> {
-    let moment = DateTime::<Utc>::from_timestamp_micros(us)?;
+    let time = DateTime::<Utc>::from_timestamp_micros(us)?;
     Some(
-        moment
-            .with_timezone(&zone)
+        time.with_timezone(&zone)
             .to_rfc3339_opts(SecondsFormat::Millis, false),
     )
 }
 
-/// A moment in ms since 1970 as a clock in `zone` shows it: `18:07:28`. Empty for a time no
-/// calendar has.
+/// Formats a time as RFC 3339 in UTC with milliseconds and `Z`, such as
+/// `2022-01-17T12:37:28.889Z`. `None` if no calendar has the time.
 #[must_use]
-pub fn clock(ms: i64, zone: Tz) -> String {
-    shown(ms, zone, "%H:%M:%S")
+pub fn rfc3339_utc(us: i64) -> Option<String> {
+    let time = DateTime::<Utc>::from_timestamp_micros(us)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
-/// The same after a pattern of chrono's.
+/// Formats the time of day in `zone`, such as `18:07:28`. Empty if no calendar has the time.
 #[must_use]
-pub fn shown(ms: i64, zone: Tz, pattern: &str) -> String {
-    let moment = DateTime::<Utc>::from_timestamp_millis(ms);
-    moment.map_or_else(String::new, |moment| {
-        moment.with_timezone(&zone).format(pattern).to_string()
+pub fn time_of_day(ms: i64, zone: Tz) -> String {
+    format_ms(ms, zone, "%H:%M:%S")
+}
+
+/// Formats a time in `zone` by one of chrono's patterns. Empty if no calendar has the time.
+#[must_use]
+pub fn format_ms(ms: i64, zone: Tz, pattern: &str) -> String {
+    let time = DateTime::<Utc>::from_timestamp_millis(ms);
+    time.map_or_else(String::new, |time| {
+        time.with_timezone(&zone).format(pattern).to_string()
     })
 }
 
-/// Milliseconds from one time to another as a reader of two [`rfc3339`] texts
-/// counts them: of the shown milliseconds, so that a document agrees with itself.
-/// Never negative (a switch's clock may step back).
+/// Returns the milliseconds between two times as a reader of their [`rfc3339`] texts counts them,
+/// so that a document agrees with itself. Never negative: a switch's clock may step back.
 #[must_use]
 pub fn millis_between(from_us: i64, to_us: i64) -> i64 {
     to_us
@@ -57,6 +63,7 @@ mod tests {
             rfc3339(us, Tz::UTC).as_deref(),
             Some("2022-01-17T12:37:28.889+00:00")
         );
+        assert_eq!(rfc3339_utc(us).as_deref(), Some("2022-01-17T12:37:28.889Z"));
         assert_eq!(rfc3339(i64::MAX, Tz::UTC), None);
     }
 

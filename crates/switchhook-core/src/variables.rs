@@ -1,4 +1,7 @@
-//! A webhook's outcome as channel variables: the table of the contract.
+//! A webhook's outcome as channel variables, by the table of the contract.
+//!
+//! A [`VariablePlan`] is what one webhook writes. It sets or unsets every variable of the table,
+//! so that nothing of an earlier webhook survives; `flow.line` comes last.
 
 use std::time::Duration;
 
@@ -8,40 +11,40 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::outcome::{Failure, Mapped, Outcome};
 use super::sanitize::inert;
 
-/// Lists, comma separated and without `flow.key.`, the flow variables whose text is
-/// JSON and not a string, so that a call's document can give them their type back.
+/// Names the flow variables (comma separated, without `flow.key.`) whose text is JSON other than
+/// a string, so that a call's document can restore their type.
 pub const JSON_KEYS: &str = "flow.json_keys";
 
-/// Where flow variables live on a channel.
+/// Prefix of flow variables on a channel.
 pub const FLOW_KEY: &str = "flow.key.";
 
-/// What the hook in the dialplan branches on.
+/// The variable that the hook in the dialplan branches on.
 pub const LINE: &str = "flow.line";
 
-/// The full names of the variables that a widget writes, besides the mapped ones.
+/// The full names of the variables that a webhook writes, besides the mapped ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
+pub struct VariableNames {
     /// `SUCCESS` or `FAILED`.
     pub response_status: String,
     /// The HTTP status.
     pub response_status_code: String,
-    /// The class of the HTTP status, after a failure.
+    /// The class of the HTTP status, on failure.
     pub response_status_type: String,
-    /// Seconds, `0.11`.
+    /// Seconds with two decimals, such as `0.11`.
     pub response_duration: String,
     /// The body as received.
     pub response_raw: String,
     /// `true` or `false`.
     pub response_error: String,
-    /// Why it failed, one word.
+    /// The reason of the failure, one word.
     pub error_reason: String,
-    /// Why it failed, one sentence.
+    /// The reason of the failure, one sentence.
     pub error_detail: String,
-    /// `0` after success, `1` after failure; [`LINE`] is written besides it.
+    /// `0` on success, `1` on failure. [`LINE`] is written as well.
     pub line: String,
 }
 
-impl Default for Names {
+impl Default for VariableNames {
     fn default() -> Self {
         Self {
             response_status: flow_key("response_status"),
@@ -57,8 +60,8 @@ impl Default for Names {
     }
 }
 
-impl Names {
-    /// Each standard name with the name it is written under.
+impl VariableNames {
+    /// Returns each standard name with the name it is written under.
     #[must_use]
     pub fn all(&self) -> [(&'static str, &str); 9] {
         [
@@ -74,7 +77,7 @@ impl Names {
         ]
     }
 
-    /// All but the line, and the exact bytes beside the body.
+    /// Returns all names but the line's, and the variable with the exact bytes of the body.
     fn table(&self) -> impl Iterator<Item = String> + '_ {
         let names = self.all().into_iter().map(|(_, name)| name);
         let names = names.filter(|name| *name != self.line).map(str::to_owned);
@@ -84,21 +87,21 @@ impl Names {
 
 /// What one webhook writes on a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    names: Names,
+pub struct VariablePlan {
+    names: VariableNames,
     raw: bool,
     mapped: Vec<String>,
-    /// What is unset where it is not set; the same for every call.
+    /// Variables that are unset unless they are set; the same for every call.
     clears: Vec<String>,
 }
 
-impl Default for Plan {
+impl Default for VariablePlan {
     fn default() -> Self {
-        Self::new(Names::default(), false, Vec::new())
+        Self::new(VariableNames::default(), false, Vec::new())
     }
 }
 
-/// The way on: line 0 after success, line 1 after failure.
+/// Where the call continues: line 0 after success, line 1 after failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Line {
     /// Success.
@@ -108,7 +111,7 @@ pub enum Line {
 }
 
 impl Line {
-    /// The text of `flow.line`.
+    /// Returns the text of `flow.line`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -118,7 +121,7 @@ impl Line {
     }
 }
 
-/// One variable to write; `None` unsets it.
+/// One variable to write; a value of `None` unsets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
     /// Full name.
@@ -127,50 +130,50 @@ pub struct Assignment {
     pub value: Option<String>,
 }
 
-impl Plan {
-    /// Writes under `names`, the body too when `raw`, and the variables `mapped`, which are
-    /// names of `response.map`, without `flow.key.`.
+impl VariablePlan {
+    /// Creates a plan that writes under `names`; the body too if `raw`. `mapped` holds names of
+    /// `response.map`, without `flow.key.`.
     #[must_use]
-    pub fn new(names: Names, raw: bool, mapped: Vec<String>) -> Self {
+    pub fn new(names: VariableNames, raw: bool, mapped: Vec<String>) -> Self {
         let mut plan = Self {
             names,
             raw,
             mapped,
             clears: Vec::new(),
         };
-        plan.clears = plan.owned().chain(plan.left_by_the_hook()).collect();
+        plan.clears = plan.all_names().chain(plan.hook_presets()).collect();
         plan
     }
 
-    /// The names of the table.
+    /// Returns the names of the table.
     #[must_use]
-    pub const fn names(&self) -> &Names {
+    pub const fn names(&self) -> &VariableNames {
         &self.names
     }
 
-    /// The names of `response.map`, without `flow.key.`.
+    /// Returns the names of `response.map`, without `flow.key.`.
     #[must_use]
     pub fn mapped(&self) -> &[String] {
         &self.mapped
     }
 
-    /// Every variable that an earlier widget of this plan could have left.
-    pub fn owned(&self) -> impl Iterator<Item = String> + '_ {
+    /// Returns every variable that an earlier webhook with this plan could have set.
+    pub fn all_names(&self) -> impl Iterator<Item = String> + '_ {
         self.names.table().chain(self.mapped_names())
     }
 
-    /// The standard names that this plan writes under others: the hook in the dialplan
-    /// presets them, and what it says there must not outlast the widget. FreeSWITCH finds
-    /// variables without regard to case (`switch_event.c`: `strcasecmp`).
-    fn left_by_the_hook(&self) -> Vec<String> {
-        let ours: Vec<String> = self.owned().chain([self.names.line.clone()]).collect();
+    /// Returns the standard names that this plan writes under other names. The hook in the
+    /// dialplan presets them, and the presets must not outlast the webhook. FreeSWITCH compares
+    /// variable names without regard to case (`switch_event.c`: `strcasecmp`).
+    fn hook_presets(&self) -> Vec<String> {
+        let ours: Vec<String> = self.all_names().chain([self.names.line.clone()]).collect();
         let is_ours = |name: &str| ours.iter().any(|our| our.eq_ignore_ascii_case(name));
-        let standard = Names::default();
+        let standard = VariableNames::default();
         standard.table().filter(|name| !is_ours(name)).collect()
     }
 
-    /// The mapped variables and the exact bytes beside them: those that the hook in
-    /// the dialplan cannot know of and clear.
+    /// Returns the mapped variables and the ones with their exact bytes. The hook in the dialplan
+    /// does not know these names, so it cannot clear them.
     pub fn mapped_names(&self) -> impl Iterator<Item = String> + '_ {
         self.mapped.iter().flat_map(|name| {
             let name = flow_key(name);
@@ -178,7 +181,7 @@ impl Plan {
         })
     }
 
-    /// What `outcome` says, by full name and as it came over HTTP, for reports.
+    /// Returns the set variables by full name, with the text as it came over HTTP, for reports.
     #[must_use]
     pub fn exact(&self, outcome: &Outcome) -> Vec<(String, String)> {
         let mapped: &[Mapped] = outcome.verdict.as_deref().unwrap_or_default();
@@ -198,8 +201,8 @@ impl Plan {
         own.chain(values).chain(raw).collect()
     }
 
-    /// The whole table for `outcome`: what is set, and what is unset because it must
-    /// not survive from an earlier widget. The line comes last. `json_keys` is the
+    /// Returns the whole table for `outcome`: variables to set, and variables to unset because
+    /// they must not survive from an earlier webhook. The line comes last. `json_keys` is the
     /// channel's present [`JSON_KEYS`].
     #[must_use]
     pub fn assignments(&self, outcome: &Outcome, json_keys: Option<&str>) -> Vec<Assignment> {
@@ -225,7 +228,8 @@ impl Plan {
         )
     }
 
-    /// A request that nobody waits for: line 0 at once, all else unset.
+    /// Returns the variables of a request that the call does not wait for: line 0, all others
+    /// unset.
     #[must_use]
     pub fn in_background(&self, json_keys: Option<&str>) -> Vec<Assignment> {
         self.finish(Writer::default(), &[], json_keys, Line::Zero)
@@ -272,12 +276,12 @@ impl Plan {
         if !self.names.line.eq_ignore_ascii_case(LINE) {
             writer.set(&self.names.line, line.as_str().into());
         }
-        // Whatever else it is called: the hook in the dialplan branches on this name.
+        // Written under any configuration: the hook in the dialplan branches on this name.
         writer.set(LINE, line.as_str().into());
         writer.0
     }
 
-    /// Names of earlier widgets stay; those that this plan writes are set anew.
+    /// Keeps the names of earlier webhooks; those that this plan writes are set anew.
     fn json_keys(&self, mapped: &[Mapped], before: Option<&str>) -> Option<String> {
         let earlier = before
             .into_iter()
@@ -293,7 +297,7 @@ impl Plan {
     }
 }
 
-/// The line that `outcome` takes.
+/// Returns the line that `outcome` takes.
 #[must_use]
 pub fn line(outcome: &Outcome) -> Line {
     if outcome.verdict.is_ok() {
@@ -303,7 +307,7 @@ pub fn line(outcome: &Outcome) -> Line {
     }
 }
 
-/// The class of an HTTP status in the contract's words; `None` outside 100 to 599.
+/// Returns the class of an HTTP status, in the contract's words; `None` outside 100 to 599.
 #[must_use]
 pub(crate) const fn status_type(status: u16) -> Option<&'static str> {
     match status / 100 {
@@ -316,19 +320,19 @@ pub(crate) const fn status_type(status: u16) -> Option<&'static str> {
     }
 }
 
-/// The full name of a flow variable.
+/// Returns the full name of a flow variable.
 #[must_use]
 pub fn flow_key(name: &str) -> String {
     [FLOW_KEY, name].concat()
 }
 
-/// The variable that holds the exact bytes of `name` where its text had to be made inert.
+/// Returns the variable with the exact bytes of `name`, for text that had to be made inert.
 #[must_use]
 pub(crate) fn exact_name(name: &str) -> String {
     [name, "_b64"].concat()
 }
 
-/// Seconds with two decimals, as the contract shows them: `0.11`.
+/// Formats seconds with two decimals, as the contract shows them: `0.11`.
 fn seconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64())
 }
@@ -346,14 +350,14 @@ impl Writer {
         }
     }
 
-    /// The inert text, and beside it the exact bytes where the two differ.
+    /// Sets the inert text, and its exact bytes if the two differ.
     fn set_untrusted(&mut self, name: &str, bytes: &[u8]) {
         let text = String::from_utf8_lossy(bytes);
-        let harmless = inert(&text);
-        if harmless.as_bytes() != bytes {
+        let inert = inert(&text);
+        if inert.as_bytes() != bytes {
             self.set(&exact_name(name), BASE64.encode(bytes));
         }
-        self.set(name, harmless.into_owned());
+        self.set(name, inert.into_owned());
     }
 
     fn unset_if_absent(&mut self, name: &str) {

@@ -1,17 +1,16 @@
-//! Limits of `[limits]` that were hit: counted under the name of the setting, and that name
-//! told to whoever reads of it.
+//! Counts hits of the limits in `[limits]` by setting, and names the setting in log lines.
 
 use metrics::counter;
 
 use eslclient::{DecodeError, Error};
 use switchhook_core::metric_names;
 
-/// Counts one more.
+/// Counts one hit of the limit `setting`.
 pub(crate) fn record_hit(setting: &'static str) {
     counter!(metric_names::LIMITS, "limit" => setting).increment(1);
 }
 
-/// The setting behind the end of a switch's connection, if a limit ended it.
+/// Returns the setting whose limit ended a switch's connection, if a limit did.
 #[must_use]
 pub(crate) fn setting_for(error: &Error) -> Option<&'static str> {
     let Error::Decode(error) = error else {
@@ -31,7 +30,7 @@ pub(crate) fn setting_for(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// The end of a sentence about `error`: the setting to look at, or nothing.
+/// Returns the setting to look at as the end of a sentence about `error`, or nothing.
 #[must_use]
 pub(crate) fn hint(error: &Error) -> String {
     setting_for(error).map_or_else(String::new, |setting| format!(" ([limits] {setting})"))

@@ -1,9 +1,8 @@
-//! `switchhook report`: calls and what their widgets kept, as table, CSV or JSON.
+//! `switchhook report`: calls and the variables kept for them, as a table, CSV or JSON.
 //!
-//! A row for each call; what a widget kept stands in columns named
-//! `webhook.variable` (the last answer wins when a widget ran twice; JSON has
-//! them all). Rows are read page by page, so CSV and JSON of any length need
-//! little memory; a table is for reading and is cut at [`ReportOptions::table_rows`].
+//! Each call is a row. Kept variables are columns named `webhook.variable`; if a webhook ran twice,
+//! the last response wins (JSON has all). Rows are read page by page, so CSV and JSON of any length
+//! need little memory. A table is for reading and ends at [`ReportOptions::table_rows`].
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -14,30 +13,30 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use switchhook_core::tenants::Tenants;
-use switchhook_store::{CallFilter, KeptResponse, ReportCursor, ReportedCall, Store, StoreError};
+use switchhook_store::{CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError};
 
-/// How it is written.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// For a person.
+    /// A table for a person.
     #[default]
     Table,
-    /// RFC 4180, a header line first.
+    /// RFC 4180 with a header line.
     Csv,
     /// One array of objects.
     Json,
 }
 
-/// What is reported.
+/// Which calls are reported, and how.
 #[derive(Debug, Clone)]
 pub struct ReportOptions {
-    /// Which calls.
+    /// Selects the calls.
     pub filter: CallFilter,
-    /// How it is written.
+    /// The output format.
     pub format: Format,
-    /// Whose time zone the times of a call have.
+    /// The accounts, for the time zone of each call.
     pub tenants: Arc<Tenants>,
-    /// The most rows of a table.
+    /// Most rows of a table.
     pub table_rows: usize,
 }
 
@@ -52,7 +51,7 @@ impl Default for ReportOptions {
     }
 }
 
-/// Why there is no report.
+/// Why the report failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// The store could not be read.
@@ -66,7 +65,7 @@ pub enum ReportError {
 impl From<csv::Error> for ReportError {
     fn from(error: csv::Error) -> Self {
         let text = error.to_string();
-        // As it is: a reader who left is known by its kind.
+        // Kept as it is: a reader that closed the pipe is recognised by the error's kind.
         let csv::ErrorKind::Io(error) = error.into_kind() else {
             return Self::Output(std::io::Error::other(text));
         };
@@ -91,10 +90,10 @@ const COLUMNS: [&str; 14] = [
     "over",
 ];
 
-/// Writes the report to `out`; how many calls are in it.
+/// Writes the report to `out` and returns the number of calls in it.
 ///
 /// # Errors
-/// [`ReportError`].
+/// Returns [`ReportError`] when the store cannot be read or the output cannot be written.
 pub async fn write(
     store: &Store,
     options: &ReportOptions,
@@ -107,7 +106,7 @@ pub async fn write(
     }
 }
 
-/// Pages of calls, one after the other.
+/// Reads calls page by page.
 struct Pages<'a> {
     store: &'a Store,
     filter: &'a CallFilter,
@@ -163,7 +162,7 @@ async fn write_table(
     if cut {
         writeln!(
             out,
-            "Only the first {count} calls; narrow the time, or ask for CSV or JSON."
+            "Only the first {count} calls are shown; narrow the time, or choose CSV or JSON."
         )?;
     }
     Ok(count)
@@ -256,7 +255,7 @@ fn cells(call: &ReportedCall, names: &[(String, String)], options: &ReportOption
     cells
 }
 
-fn last_values(responses: &[KeptResponse]) -> HashMap<(&str, &str), &Value> {
+fn last_values(responses: &[PersistedResponse]) -> HashMap<(&str, &str), &Value> {
     responses
         .iter()
         .flat_map(|response| {
@@ -300,16 +299,16 @@ fn object(call: &ReportedCall, options: &ReportOptions) -> Value {
     object
 }
 
-/// In the time zone of the call's account, which is known once it is over.
+/// Formats a time in the zone of the call's account, which is known once the call is over.
 fn time(ms: i64, call: &ReportedCall, options: &ReportOptions) -> String {
     let finished = call.finished.as_ref();
     let account = finished.map_or("", |(_, summary)| &summary.account);
-    moment(ms, options.tenants.time_zone(account))
+    rfc3339(ms, options.tenants.time_zone(account))
 }
 
-/// Unix milliseconds as RFC 3339 with the zone's offset.
+/// Formats Unix milliseconds as RFC 3339 with the zone's offset.
 #[must_use]
-pub fn moment(ms: i64, zone: chrono_tz::Tz) -> String {
+pub fn rfc3339(ms: i64, zone: chrono_tz::Tz) -> String {
     DateTime::from_timestamp_millis(ms).map_or_else(
         || ms.to_string(),
         |time| {
@@ -325,7 +324,7 @@ fn text(value: &Value) -> String {
         .map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
-/// What came over HTTP must not steer a person's terminal.
+/// Replaces control characters: text from HTTP must not control a person's terminal.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars()

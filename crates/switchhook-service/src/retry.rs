@@ -1,12 +1,12 @@
-//! When a document is tried again: a pure function of how often it was tried,
-//! how long ago the first attempt was, and how the last one ended.
+//! Decides when a document is retried: a pure function of the number of attempts, the time since
+//! the first attempt, and how the last attempt failed.
 
 use std::time::{Duration, SystemTime};
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Longest wait before attempt n + 1, in seconds; after the last, daily.
+/// Longest wait before attempt n + 1, in seconds; daily after the last value.
 const SCHEDULE_S: [u64; 10] = [
     0,
     5,
@@ -20,59 +20,58 @@ const SCHEDULE_S: [u64; 10] = [
     24 * HOUR,
 ];
 
-/// The last attempt is made this long after the first; then the document is dead.
+/// Time from the first to the last attempt; after it the document is dead.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(8 * 24 * HOUR);
 
-/// A `Retry-After` above this is taken as this.
+/// Longest `Retry-After` that is honoured.
 pub(crate) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * HOUR);
 
-/// How an attempt that did not deliver ended.
+/// How an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum AttemptFailure {
     /// No 2xx, and the receiver named no time.
     Failed,
-    /// The receiver asked us not to come back earlier than this.
+    /// The receiver named the earliest time for the next attempt.
     RetryAfter(Duration),
 }
 
-/// What becomes of a document that was not delivered.
+/// What happens to a document after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// Tried again after this wait.
-    At(Duration),
-    /// Kept, no longer tried unless somebody replays it.
+pub(crate) enum NextStep {
+    /// Retried after this wait.
+    RetryIn(Duration),
+    /// Kept, and sent again only if somebody replays it.
     Dead,
 }
 
-/// Decides what follows attempt number `attempt` (1 is the first), `since_first`
-/// after the first one.
+/// Decides what follows the failed attempt number `attempt` (from 1), `since_first` after the first
+/// one.
 ///
-/// Waits have full jitter (uniform between nothing and the schedule's), so that
-/// a backlog does not come back as one wave. `Retry-After` is the least wait; it
-/// never shortens the schedule, so a receiver cannot ask for a storm. The wait
-/// is cut so that one attempt falls at the very end of the eight days: a
-/// receiver that comes back within them gets everything.
+/// Waits have full jitter (uniform from zero to the schedule's wait), so that a backlog does not
+/// come back as one wave. `Retry-After` is a minimum and never shortens the schedule, so a receiver
+/// cannot cause a storm of requests. The last wait ends at the very end of the eight days: a
+/// receiver that recovers within them gets every document.
 #[must_use]
-pub(crate) fn next(
+pub(crate) fn next_step(
     attempt: u32,
     since_first: Duration,
-    outcome: Outcome,
+    outcome: AttemptFailure,
     rng: &mut fastrand::Rng,
-) -> Next {
+) -> NextStep {
     let Some(left) = GIVE_UP.checked_sub(since_first).filter(|l| !l.is_zero()) else {
-        return Next::Dead;
+        return NextStep::Dead;
     };
-    let wait = jitter(longest_wait(attempt), rng);
+    let wait = jitter(max_wait(attempt), rng);
     let wait = match outcome {
-        Outcome::Failed => wait,
-        Outcome::RetryAfter(asked) => wait.max(asked.min(RETRY_AFTER_LIMIT)),
+        AttemptFailure::Failed => wait,
+        AttemptFailure::RetryAfter(requested) => wait.max(requested.min(RETRY_AFTER_LIMIT)),
     };
-    Next::At(wait.min(left))
+    NextStep::RetryIn(wait.min(left))
 }
 
-/// The schedule's wait after attempt number `attempt`, without jitter.
+/// Returns the schedule's wait after attempt number `attempt`, without jitter.
 #[must_use]
-pub(crate) fn longest_wait(attempt: u32) -> Duration {
+pub(crate) fn max_wait(attempt: u32) -> Duration {
     let last = SCHEDULE_S.len() - 1;
     let index = usize::try_from(attempt).unwrap_or(last).min(last);
     Duration::from_secs(SCHEDULE_S[index])
@@ -83,20 +82,19 @@ fn jitter(longest: Duration, rng: &mut fastrand::Rng) -> Duration {
     Duration::from_millis(rng.u64(0..=millis))
 }
 
-/// Least time between two attempts of one document when its receiver's success
-/// pulls the backlog forward: none for the first attempts, then 2 s, 4 s, …, 1 h.
-/// A document that a healthy receiver refuses again and again (each success of
-/// another pulls it forward) so costs an attempt an hour, not one a call.
+/// Returns the minimum time between two attempts of one document when its endpoint's success makes
+/// the backlog due: zero for the first attempts, then 2 s, 4 s, …, 1 h. So a document that a
+/// healthy receiver refuses costs one attempt an hour, not one per success of another document.
 #[must_use]
-pub(crate) fn least_gap(attempt: u32) -> Duration {
+pub(crate) fn min_gap(attempt: u32) -> Duration {
     match attempt.saturating_sub(4) {
         0 => Duration::ZERO,
         over => Duration::from_secs(1 << over.min(12)).min(Duration::from_secs(HOUR)),
     }
 }
 
-/// Reads `Retry-After` (RFC 9110 §10.2.3): seconds, or a date in any of the
-/// three HTTP forms. A date that has passed is no wait; what is neither is `None`.
+/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds, or a date in one of the three HTTP forms. A
+/// date in the past is a wait of zero; anything else is `None`.
 #[must_use]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
@@ -120,13 +118,13 @@ mod tests {
 
     #[test]
     fn the_schedule_is_the_one_in_the_contract() {
-        let waits: Vec<_> = (0..12).map(|n| longest_wait(n).as_secs()).collect();
+        let waits: Vec<_> = (0..12).map(|n| max_wait(n).as_secs()).collect();
         let day = 86_400;
         let expected = [
             0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, day, day, day,
         ];
         assert_eq!(waits, expected);
-        assert_eq!(longest_wait(u32::MAX).as_secs(), day);
+        assert_eq!(max_wait(u32::MAX).as_secs(), day);
     }
 
     #[test]
@@ -134,7 +132,9 @@ mod tests {
         let mut rng = rng();
         for _ in 0..200 {
             let (mut since, mut attempt) = (Duration::ZERO, 1);
-            while let Next::At(wait) = next(attempt, since, Outcome::Failed, &mut rng) {
+            while let NextStep::RetryIn(wait) =
+                next_step(attempt, since, AttemptFailure::Failed, &mut rng)
+            {
                 since += wait;
                 attempt += 1;
             }
@@ -145,25 +145,25 @@ mod tests {
 
     #[test]
     fn retry_after_lengthens_the_wait_up_to_a_day_and_never_shortens_it() {
-        let asked = Outcome::RetryAfter(Duration::from_secs(3_600));
-        let Next::At(wait) = next(1, Duration::ZERO, asked, &mut rng()) else {
+        let requested = AttemptFailure::RetryAfter(Duration::from_secs(3_600));
+        let NextStep::RetryIn(wait) = next_step(1, Duration::ZERO, requested, &mut rng()) else {
             panic!("dead after one attempt");
         };
         assert_eq!(wait, Duration::from_secs(3_600));
-        let forever = Outcome::RetryAfter(Duration::from_secs(u64::MAX));
+        let forever = AttemptFailure::RetryAfter(Duration::from_secs(u64::MAX));
         assert_eq!(
-            next(1, Duration::ZERO, forever, &mut rng()),
-            Next::At(RETRY_AFTER_LIMIT)
+            next_step(1, Duration::ZERO, forever, &mut rng()),
+            NextStep::RetryIn(RETRY_AFTER_LIMIT)
         );
-        let at_once = next(
+        let at_once = next_step(
             9,
             Duration::ZERO,
-            Outcome::RetryAfter(Duration::ZERO),
+            AttemptFailure::RetryAfter(Duration::ZERO),
             &mut rng(),
         );
         assert_eq!(
             at_once,
-            next(9, Duration::ZERO, Outcome::Failed, &mut rng())
+            next_step(9, Duration::ZERO, AttemptFailure::Failed, &mut rng())
         );
     }
 
@@ -190,12 +190,12 @@ mod tests {
         ) {
             let since = Duration::from_secs(since_s);
             let mut rng = fastrand::Rng::with_seed(seed);
-            match next(attempt, since, Outcome::Failed, &mut rng) {
-                Next::At(wait) => {
-                    prop_assert!(wait <= longest_wait(attempt));
+            match next_step(attempt, since, AttemptFailure::Failed, &mut rng) {
+                NextStep::RetryIn(wait) => {
+                    prop_assert!(wait <= max_wait(attempt));
                     prop_assert!(since + wait <= GIVE_UP);
                 }
-                Next::Dead => prop_assert!(since >= GIVE_UP),
+                NextStep::Dead => prop_assert!(since >= GIVE_UP),
             }
         }
 

@@ -1,12 +1,13 @@
-//! Finished calls into the store, each on the disk before it counts: `cargo bench --bench
-//! store`. The folder for temporary files decides which disk. PostgreSQL is the server that
-//! `SWITCHHOOK_POSTGRES` names, or one that is started here; where there is none its lines
-//! are ignored, and standard error says why.
+//! Measures finished calls per second, each synced before it counts: `cargo bench --bench store`.
+//!
+//! The SQLite file is in the folder for temporary files. PostgreSQL is the server that
+//! `SWITCHHOOK_POSTGRES` names, or one that is started here. Without a server its lines are
+//! ignored, and standard error says why.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a bench that cannot go on fails"
+    reason = "a bench that cannot continue panics"
 )]
 
 use std::sync::OnceLock;
@@ -21,14 +22,14 @@ use store_suite::{finished, leg};
 use switchhook_store::{Role, Store, StoreOptions};
 use tokio::runtime::Runtime;
 
-/// A predefined document of two legs is about this long, and so is a stored leg.
+/// The size of a predefined document of two legs, and of a stored leg.
 const BODY_BYTES: usize = 1_500;
 
 fn main() {
     divan::main();
 }
 
-/// Two legs, each stored three times as it changes, then the call with its document.
+/// Stores two legs, each three times as it changes, then the finished call with its document.
 async fn one_call(store: &Store, run: u64, number: usize) {
     let (call, other) = (
         format!("call-{run}-{number}"),
@@ -48,7 +49,7 @@ async fn one_call(store: &Store, run: u64, number: usize) {
 
 fn calls(bencher: Bencher<'_, '_>, url: String, at_once: usize) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
-    // A database that stays knows the calls of an earlier run.
+    // A database that is kept has the calls of an earlier run.
     let run = fastrand::u64(..);
     let runtime = Runtime::new().unwrap();
     let store = runtime
@@ -72,7 +73,7 @@ fn finished_calls_into_sqlite(bencher: Bencher<'_, '_>, at_once: usize) {
     );
 }
 
-/// The server, which syncs as one in service does.
+/// Returns the server, which syncs as in production.
 fn server() -> Option<&'static Server> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
     let found = SERVER.get_or_init(|| Server::find(&["fsync = on"]));

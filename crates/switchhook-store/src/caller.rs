@@ -1,73 +1,73 @@
-//! What the store holds of one caller, and who that is: a number, however it is written.
+//! A caller's number, however it is written, and the rows that are about it.
 
 use serde::Deserialize;
-use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
 
-use super::model::State;
+use super::model::DocumentState;
 
-/// Digits that a number must have to be looked for inside texts: `1000` may be anything.
-const LEAST_DIGITS: usize = 5;
+/// The fewest digits of a number that is searched for inside texts: `1000` may be anything.
+const FEWEST_DIGITS: usize = 5;
 
 /// A caller's number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     written: String,
-    /// Without `+` or `00` in front; empty for a name.
+    /// The digits without `+` or `00` in front; empty for a name.
     digits: String,
 }
 
 impl Caller {
-    /// The caller with this number (`+4930123`, `004930123` and `4930123` are one), or with
-    /// this name of a SIP address. `None` of nothing.
+    /// Returns the caller with this number (`+4930123`, `004930123` and `4930123` are the same),
+    /// or with this name of a SIP address; `None` for an empty text.
     #[must_use]
     pub fn new(written: &str) -> Option<Self> {
         let written = written.trim();
         let caller = Self {
             written: written.to_owned(),
-            digits: number(written).unwrap_or_default(),
+            digits: digits_of(written).unwrap_or_default(),
         };
         (!written.is_empty()).then_some(caller)
     }
 
-    /// What every text has in it that is about this caller.
+    /// Returns the text that everything about this caller contains.
     pub(super) fn clue(&self) -> &str {
-        match self.digits.is_empty() {
-            true => &self.written,
-            false => &self.digits,
+        if self.digits.is_empty() {
+            &self.written
+        } else {
+            &self.digits
         }
     }
 
-    /// Whether a number of a call is this one.
-    pub(super) fn is(&self, of_call: &str) -> bool {
-        let digits = || number(of_call).is_some_and(|digits| digits == self.digits);
-        of_call == self.written || !self.digits.is_empty() && digits()
+    /// Returns whether a call's number is this caller's.
+    pub(super) fn is(&self, number: &str) -> bool {
+        let digits = || digits_of(number).is_some_and(|digits| digits == self.digits);
+        number == self.written || !self.digits.is_empty() && digits()
     }
 
-    /// Whether the number stands in a text, with or without `+` or `00` in front.
+    /// Returns whether a text contains the number, with or without `+` or `00` in front.
     pub(super) fn is_in(&self, text: &[u8]) -> bool {
         let digits = self.digits.as_bytes();
-        digits.len() >= LEAST_DIGITS
+        digits.len() >= FEWEST_DIGITS
             && memchr::memmem::find_iter(text, digits)
                 .any(|at| stands_alone(text, at, at + digits.len()))
     }
 }
 
-/// The digits of a number, without `+` or `00` in front; `None` for what is no number.
-fn number(written: &str) -> Option<String> {
-    let known =
+/// Returns the digits of a number without `+` or `00` in front; `None` for other texts.
+fn digits_of(written: &str) -> Option<String> {
+    let may_be_in_number =
         |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
     let digits: String = written.chars().filter(char::is_ascii_digit).collect();
     let international = written.starts_with("00").then(|| digits.strip_prefix("00"));
     let digits = international.flatten().unwrap_or(&digits);
-    (written.chars().all(known) && !digits.is_empty()).then(|| digits.to_owned())
+    (written.chars().all(may_be_in_number) && !digits.is_empty()).then(|| digits.to_owned())
 }
 
-/// Whether no longer number, and no word, has these digits in it.
+/// Returns whether the digits at `from..to` are neither part of a longer number nor of a word.
 fn stands_alone(text: &[u8], from: usize, to: usize) -> bool {
     let before = &text[..from];
     let before = before.strip_suffix(b"00").unwrap_or(before);
     let part = |byte: &u8| byte.is_ascii_alphanumeric();
-    // A "+" of a URL is %2B.
+    // A URL has "+" as %2B.
     let begins = !before.last().is_some_and(part)
         || [&b"%2B"[..], b"%2b"]
             .iter()
@@ -75,155 +75,103 @@ fn stands_alone(text: &[u8], from: usize, to: usize) -> bool {
     begins && !text.get(to).is_some_and(part)
 }
 
-/// What a store has of a caller.
+/// The rows that are about one caller.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Calls that are over, with their stories.
-    pub calls: Vec<FoundCall>,
-    /// Rows of what widgets kept of their answers.
-    pub(super) answers: Vec<i64>,
-    /// Rows of documents and requests.
-    pub(super) documents: Vec<(i64, State)>,
-    /// Rows of calls whose documents wait for recordings.
+pub struct CallerRecords {
+    /// Finished calls.
+    pub calls: Vec<CallerCall>,
+    /// Ids of persisted responses.
+    pub(super) responses: Vec<i64>,
+    /// Ids and states of documents and background requests.
+    pub(super) documents: Vec<(i64, DocumentState)>,
+    /// Ids of calls whose documents wait for recordings.
     pub(super) unpublished: Vec<i64>,
-    /// Unique-IDs of all calls that anything of this is of: what else there is of them, outside
-    /// of the store, has these names.
+    /// Unique-IDs of the calls of all these rows. Files outside of the store, such as recordings,
+    /// have these names.
     pub call_uuids: Vec<String>,
-    /// Legs of calls that are not over: they are left alone.
+    /// Number of legs of calls in progress, which stay.
     pub legs: usize,
 }
 
-/// A call of a caller.
+/// A finished call of a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundCall {
+pub struct CallerCall {
     pub(super) id: i64,
-    /// Unique-ID of its first leg.
+    /// Unique-ID of the call's first leg.
     pub call_uuid: String,
-    /// When it began, ms since 1970.
+    /// When the call began.
     pub started_ms: i64,
-    /// Who called.
+    /// The caller's number.
     pub caller: String,
-    /// Who was called.
+    /// The dialled number.
     pub called: String,
 }
 
-impl<'r, R> FromRow<'r, R> for FoundCall
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            call_uuid: row.try_get("call_uuid")?,
-            started_ms: row.try_get("started_ms")?,
-            caller: row.try_get("caller")?,
-            called: row.try_get("called")?,
-        })
-    }
-}
-
-impl Found {
-    /// Kept answers of webhooks.
+impl CallerRecords {
+    /// Returns the number of persisted responses.
     #[must_use]
-    pub fn answers(&self) -> usize {
-        self.answers.len()
+    pub fn responses(&self) -> usize {
+        self.responses.len()
     }
 
-    /// Calls whose documents wait for their recordings.
+    /// Returns the number of calls whose documents wait for recordings.
     #[must_use]
     pub fn unpublished(&self) -> usize {
         self.unpublished.len()
     }
 
-    /// Documents and requests in this state.
+    /// Returns the number of documents and background requests in this state.
     #[must_use]
-    pub fn documents(&self, state: State) -> usize {
-        let all = self.documents.iter();
-        all.filter(|(_, one)| *one == state).count()
+    pub fn documents(&self, state: DocumentState) -> usize {
+        let documents = self.documents.iter();
+        documents.filter(|(_, of)| *of == state).count()
     }
 
-    /// There is nothing that could be removed.
+    /// Returns whether there is nothing to remove.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let rest = self.answers.is_empty() && self.unpublished.is_empty();
+        let rest = self.responses.is_empty() && self.unpublished.is_empty();
         self.calls.is_empty() && self.documents.is_empty() && rest
     }
 }
 
-/// What is left of a number where nothing points at it any more.
+/// Where copies of removed rows may be left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scrubbed {
-    /// Nothing: the file was written anew.
+pub enum ScrubResult {
+    /// Nowhere: the file was written anew.
     All,
-    /// What was removed is overwritten; copies from before, in pages that are free, are not:
-    /// a `serve` has the file.
+    /// In free pages from before: a running `serve` has the file. The removed rows themselves are
+    /// overwritten.
     BesideServe,
-    /// The server frees the rows at its next VACUUM.
+    /// On the server, until its next VACUUM.
     LeftToVacuum,
 }
 
-/// A row that has the clue in it, or belongs to a call that is about the caller.
+/// A row that contains the caller's digits, or belongs to one of the caller's calls.
 pub(super) struct CandidateRow {
     pub(super) id: i64,
-    /// Of a document, as the store writes it.
-    state: Option<String>,
-    /// The channel that it belongs to.
+    /// A document's state, as the word in the store.
+    pub(super) state: Option<String>,
+    /// The channel that the row belongs to.
     pub(super) channel: String,
-    /// What may hold the number.
+    /// What may contain the number.
     pub(super) text: Vec<u8>,
-}
-
-impl<'r, R> FromRow<'r, R> for CandidateRow
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    i64: Decode<'r, R::Database> + Type<R::Database>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-    Option<String>: Decode<'r, R::Database> + Type<R::Database>,
-    Vec<u8>: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            state: row.try_get("state")?,
-            channel: row.try_get("channel")?,
-            text: row.try_get("text")?,
-        })
-    }
 }
 
 impl CandidateRow {
     /// Of a document.
-    pub(super) fn state(&self) -> Option<State> {
+    pub(super) fn state(&self) -> Option<DocumentState> {
         self.state.as_deref().and_then(|state| state.parse().ok())
     }
 }
 
-/// A call that has the clue in it.
+/// A call that contains the caller's digits.
 pub(super) struct CandidateCall {
-    pub(super) call: FoundCall,
-    pub(super) story: String,
+    pub(super) call: CallerCall,
+    pub(super) history: String,
 }
 
-impl<'r, R> FromRow<'r, R> for CandidateCall
-where
-    R: Row,
-    &'static str: ColumnIndex<R>,
-    FoundCall: FromRow<'r, R>,
-    String: Decode<'r, R::Database> + Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            call: FoundCall::from_row(row)?,
-            story: row.try_get("story")?,
-        })
-    }
-}
-
-/// Of a story, what says who and which channels.
+/// The numbers and channels of a history.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Parties {
@@ -241,16 +189,16 @@ struct Party {
 }
 
 impl CandidateCall {
-    /// The Unique-IDs of a call that is about the caller; `None` when it is not.
-    pub(super) fn convicted(&self, caller: &Caller) -> Option<Vec<String>> {
-        let parties: Parties = serde_json::from_str(&self.story).unwrap_or_default();
+    /// Returns the Unique-IDs of the caller's call; `None` when the call is somebody else's.
+    pub(super) fn uuids_of(&self, caller: &Caller) -> Option<Vec<String>> {
+        let parties: Parties = serde_json::from_str(&self.history).unwrap_or_default();
         let parties: Vec<Party> = parties.legs.into_iter().chain(parties.runs).collect();
         let numbers = parties
             .iter()
             .flat_map(|party| [&party.number, &party.caller, &party.called])
             .chain([&self.call.caller, &self.call.called]);
         let is_theirs = numbers.into_iter().any(|number| caller.is(number))
-            || caller.is_in(self.story.as_bytes());
+            || caller.is_in(self.history.as_bytes());
         let uuids = parties.iter().map(|party| party.uuid.clone());
         is_theirs.then(|| uuids.chain([self.call.call_uuid.clone()]).collect())
     }

@@ -1,50 +1,56 @@
-//! Calls: the legs of those that are not over, and what is kept of those that are.
+//! Calls: legs in progress, finished calls, switches, and what reports show.
 
 use super::model::{
-    CallFilter, CallSearch, DocumentRow, Ended, FinishedCallRecord, FinishedChannel, KeptResponse,
-    Parties, RecentCall, ReportedCall, StoredLeg,
+    CallFilter, CallParties, CallSearch, DocumentRow, FinishedCallRecord, FinishedChannel,
+    FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
 };
-use super::{Driver, ReportCursor, Store, StoreError, ops};
+use super::sql::calls::FinishCall;
+use super::sql::legs::{PutLeg, RemoveLegs};
+use super::sql::responses::PersistResponse;
+use super::sql::switches::{PutCdrProgress, PutSwitchName};
+use super::sql::{documents, legs, recent_calls, report, responses, switches};
+use super::{Driver, ReportCursor, Store, StoreError};
 
+/// Calls in progress, and how they end.
 impl Store {
-    /// Stores a leg as far as it is known.
+    /// Inserts or updates a leg.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one the leg is not stored.
     pub async fn put_leg(&self, leg: StoredLeg) -> Result<(), StoreError> {
-        self.write(ops::PutLeg(leg)).await
+        self.write(PutLeg(leg)).await
     }
 
-    /// Forgets legs whose call needs no document.
+    /// Removes legs whose call needs no document.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one they are still there.
     pub async fn remove_legs(&self, switch: &str, legs: Vec<String>) -> Result<(), StoreError> {
         let switch = switch.to_owned();
-        self.write(ops::RemoveLegs { switch, legs }).await
+        self.write(RemoveLegs { switch, legs }).await
     }
 
-    /// Every leg of every call that is not over, for a restart.
+    /// Returns every leg of every call in progress, for a restart.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn load_legs(&self) -> Result<Vec<StoredLeg>, StoreError> {
-        either!(self, db => db.load_legs().await)
+        read!(self, legs::load_legs)
     }
 
-    /// A call is over: its legs out, its documents and its summary in, in one
-    /// transaction. Says of each document whether it is new; one that this call
-    /// (its switch, Unique-ID and creation) already has for that webhook stays as it is.
+    /// Finishes a call: removes its legs and inserts its documents and its summary, in one
+    /// transaction. Returns for each document whether it is new. A document that the call (by
+    /// switch, Unique-ID and creation) has for that webhook already stays as it is.
     ///
     /// # Errors
-    /// [`StoreError`]; after a recoverable one nothing was changed, and the same
-    /// call may be made again.
+    /// [`StoreError`]; after a recoverable one nothing was changed, and the same call may be
+    /// finished again.
     pub async fn finish_call(&self, call: FinishedCallRecord) -> Result<Vec<bool>, StoreError> {
-        self.write(ops::Finish(call)).await
+        self.write(FinishCall(call)).await
     }
 
-    /// Channels of calls that ended within the last hour, the oldest first: what their
-    /// switch still says of them makes no new call.
+    /// Returns the channels of calls that finished within the last hour, oldest first. Later
+    /// events of these channels do not begin a new call.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -52,11 +58,11 @@ impl Store {
         &self,
         switch: &str,
     ) -> Result<Vec<FinishedChannel>, StoreError> {
-        either!(self, db => db.finished_channels(switch).await)
+        read!(self, switches::finished_channels, switch)
     }
 
-    /// Channels whose calls this or another instance finished since the look that answered
-    /// `after` (0 at first), some at a time; `None` where no other instance can be.
+    /// Returns a page of the channels whose calls this or another instance finished since the
+    /// page that ended at `after` (0 for the first); `None` when there can be no other instance.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -64,65 +70,74 @@ impl Store {
         &self,
         switch: &str,
         after: i64,
-    ) -> Result<Option<Ended>, StoreError> {
+    ) -> Result<Option<FinishedChannelPage>, StoreError> {
         match &*self.driver {
             Driver::Sqlite(_) => Ok(None),
-            Driver::Postgres(db) => db.finished_since(switch, after).await.map(Some),
+            Driver::Postgres(db) => {
+                let _reader = self.reader().await?;
+                db.finished_since(switch, after).await.map(Some)
+            }
         }
     }
 
-    /// Whether other instances may write to it.
+    /// Returns whether other instances may write to the store.
     #[must_use]
     pub fn is_shared(&self) -> bool {
         matches!(&*self.driver, Driver::Postgres(_))
     }
 
-    /// Notes the name that the switch at `address` (host and port) gave itself.
+    /// Stores a webhook's response for the report.
     ///
     /// # Errors
-    /// [`StoreError`]; after a recoverable one it is not noted.
-    pub async fn put_switch(&self, address: &str, name: &str) -> Result<(), StoreError> {
+    /// [`StoreError`]; after a recoverable one it is not stored.
+    pub async fn persist_response(&self, response: PersistedResponse) -> Result<(), StoreError> {
+        self.write(PersistResponse(response)).await
+    }
+}
+
+/// Switches.
+impl Store {
+    /// Stores the name that the switch at `address` (host and port) gave itself.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after a recoverable one it is not stored.
+    pub async fn put_switch_name(&self, address: &str, name: &str) -> Result<(), StoreError> {
         let (address, name) = (address.to_owned(), name.to_owned());
-        self.write(ops::PutSwitch { address, name }).await
+        self.write(PutSwitchName { address, name }).await
     }
 
-    /// The name that was last noted for the switch at `address`.
+    /// Returns the name that was last stored for the switch at `address`.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn switch_at(&self, address: &str) -> Result<Option<String>, StoreError> {
-        either!(self, db => db.switch_at(address).await)
+    pub async fn switch_name_at(&self, address: &str) -> Result<Option<String>, StoreError> {
+        read!(self, switches::switch_name_at, address)
     }
 
-    /// Notes that the CDR files of `switch` which were written before `until_us` (µs since
-    /// 1970, the files' own time) are read; an earlier time than noted before changes nothing.
+    /// Stores that the CDR files of `switch` are read which were written before `until_us` (µs
+    /// since 1970, the files' own time). A time earlier than the stored one changes nothing.
     ///
     /// # Errors
-    /// [`StoreError`]; after a recoverable one it is not noted.
-    pub async fn put_cdr_read(&self, switch: &str, until_us: i64) -> Result<(), StoreError> {
+    /// [`StoreError`]; after a recoverable one it is not stored.
+    pub async fn put_cdr_progress(&self, switch: &str, until_us: i64) -> Result<(), StoreError> {
         let switch = switch.to_owned();
-        self.write(ops::PutCdrRead { switch, until_us }).await
+        self.write(PutCdrProgress { switch, until_us }).await
     }
 
-    /// How far the CDR files of `switch` were read; `None` when they never were.
+    /// Returns the time before which the CDR files of `switch` are read; `None` when none was.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn cdr_read(&self, switch: &str) -> Result<Option<i64>, StoreError> {
-        either!(self, db => db.cdr_read(switch).await)
+    pub async fn cdr_progress(&self, switch: &str) -> Result<Option<i64>, StoreError> {
+        read!(self, switches::cdr_progress, switch)
     }
+}
 
-    /// Keeps a widget's variables for the report.
-    ///
-    /// # Errors
-    /// [`StoreError`]; after a recoverable one they are not kept.
-    pub async fn persist_response(&self, response: KeptResponse) -> Result<(), StoreError> {
-        self.write(ops::KeepResponse(response)).await
-    }
-
-    /// Calls with what their widgets kept, in the order in which they ended,
-    /// then what was kept for calls without a summary. A page, and where the
-    /// next one begins.
+/// Finished calls.
+impl Store {
+    /// Returns a page of calls with their persisted responses, and where the next page begins.
+    /// Finished calls come first, in the order in which they finished, then calls that have
+    /// responses and no summary.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -131,50 +146,52 @@ impl Store {
         filter: &CallFilter,
         cursor: ReportCursor,
     ) -> Result<(Vec<ReportedCall>, Option<ReportCursor>), StoreError> {
-        let (calls, next) = either!(self, db => db.report(filter, cursor.0).await)?;
+        let (calls, next) = read!(self, report::page, filter, cursor.0)?;
         Ok((calls, next.map(ReportCursor)))
     }
 
-    /// Calls that are over with their stories, the newest first; looks through the last
-    /// 50,000.
+    /// Returns finished calls with their histories, newest first. Searches the last 50,000.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn calls(&self, search: &CallSearch) -> Result<Vec<RecentCall>, StoreError> {
-        either!(self, db => db.calls(search).await)
+        read!(self, recent_calls::search_calls, search)
     }
 
-    /// Documents of a call and requests of its widgets, by the Unique-IDs of its legs; the
-    /// first hundred.
+    /// Returns the first hundred documents and background requests of a call, by the Unique-IDs
+    /// of its legs.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
-        either!(self, db => db.documents_of(uuids).await)
+        read!(self, documents::documents_of_channels, uuids)
     }
 
-    /// Who called whom in the calls that are over and have these Unique-IDs.
+    /// Returns the numbers of the finished calls with these Unique-IDs.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn parties(&self, uuids: &[&str]) -> Result<Vec<Parties>, StoreError> {
-        either!(self, db => db.parties(uuids).await)
+    pub async fn parties(&self, uuids: &[&str]) -> Result<Vec<CallParties>, StoreError> {
+        read!(self, recent_calls::call_parties, uuids)
     }
 
-    /// What the widgets on these channels kept of their answers, in order of time; the first
-    /// hundred.
+    /// Returns the first hundred persisted responses to requests of these channels, in order of
+    /// time.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn answers_of(&self, uuids: &[&str]) -> Result<Vec<KeptResponse>, StoreError> {
-        either!(self, db => db.answers_of(uuids).await)
+    pub async fn responses_of(&self, uuids: &[&str]) -> Result<Vec<PersistedResponse>, StoreError> {
+        read!(self, responses::responses_of_channels, uuids)
     }
 
-    /// Webhooks and variable names that those calls kept.
+    /// Returns the webhooks and variable names of the persisted responses of a filter's calls.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn kept_names(&self, of: &CallFilter) -> Result<Vec<(String, String)>, StoreError> {
-        either!(self, db => db.kept_names(of).await)
+    pub async fn persisted_names(
+        &self,
+        filter: &CallFilter,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        read!(self, responses::persisted_names, filter)
     }
 }

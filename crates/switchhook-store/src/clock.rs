@@ -1,23 +1,23 @@
-//! Whose clock decides what is due.
+//! The clock that decides what is due.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The clock of leases and due times.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
-    /// The database's own, so that several instances agree. The one to use.
+    /// The database's clock, so that several instances agree. Use this one.
     Database,
-    /// tokio's, from `epoch` on: follows paused time in tests.
+    /// tokio's clock, from `epoch` on: it follows paused time in tests.
     Tokio {
-        /// What the time was at `started`, since 1970.
+        /// The time at `started`, since 1970.
         epoch: Duration,
-        /// When this clock began to run.
+        /// When the clock began to run.
         started: tokio::time::Instant,
     },
 }
 
 impl Clock {
-    /// A clock that begins at `epoch` (since 1970) now and runs with tokio's time.
+    /// Returns a clock that is at `epoch` (since 1970) now and runs with tokio's time.
     #[must_use]
     pub fn tokio(epoch: Duration) -> Self {
         Self::Tokio {
@@ -26,7 +26,7 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since 1970, or `None` when the database is to be asked.
+    /// Returns Unix milliseconds; `None` when the database's clock decides.
     #[must_use]
     pub(crate) fn override_ms(&self) -> Option<i64> {
         match self {
@@ -35,22 +35,22 @@ impl Clock {
         }
     }
 
-    /// Keeps paused time still while the database works: its threads are none
-    /// of tokio's, which would think that there is nothing to wait for but timers.
+    /// Holds paused time still while the database works. tokio does not see the database's
+    /// threads, and would advance the time to the next timer.
     #[must_use]
-    pub(crate) fn hold_still(&self) -> Held {
+    pub(crate) fn hold_still(&self) -> HeldClock {
         match self {
-            Self::Database => Held { _work: None },
+            Self::Database => HeldClock { _work: None },
             Self::Tokio { .. } => {
                 let (work, done) = std::sync::mpsc::channel::<()>();
-                // Time does not advance by itself while such a task runs.
+                // Paused time does not advance while a blocking task runs.
                 drop(tokio::task::spawn_blocking(move || done.recv()));
-                Held { _work: Some(work) }
+                HeldClock { _work: Some(work) }
             }
         }
     }
 
-    /// The time for people and receivers, since 1970.
+    /// Returns the time since 1970, for people and receivers.
     #[must_use]
     pub fn since_1970(&self) -> Duration {
         match self {
@@ -62,18 +62,18 @@ impl Clock {
     }
 }
 
-/// See [`Clock::hold_still`].
+/// Holds paused time still until it is dropped; see [`Clock::hold_still`].
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldClock {
     _work: Option<std::sync::mpsc::Sender<()>>,
 }
 
-/// A duration as the store keeps it.
+/// Returns a duration in milliseconds, as the store keeps it.
 pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The time from `from_ms` to `to_ms`; none when the clock stepped back.
+/// Returns the time from `from_ms` to `to_ms`; zero when the clock stepped back.
 pub(crate) fn between(from_ms: i64, to_ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(to_ms.saturating_sub(from_ms)).unwrap_or(0))
 }

@@ -1,20 +1,25 @@
-//! The outbox: what is to be delivered, by whom, and how that went.
+//! The outbox: documents and background requests, their leases, outcomes and replays.
 
 use std::time::Duration;
 
 use super::model::{
-    AttemptReport, Backlog, Claimed, DeliveryKind, DocumentDetail, DocumentRow, Filter, Keep,
-    Lease, NewDocument, Settled, Want,
+    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, DocumentDetail,
+    DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, Retention,
 };
-use super::{Store, StoreError, ops};
+use super::operation::CHUNK;
+use super::sql::documents::{self, Replay};
+use super::sql::outbox::{Claim, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle};
+use super::sql::prune::Prune;
+use super::{Store, StoreError};
 
+/// Deliveries.
 impl Store {
-    /// Stores a request that nobody waits for, as `webhook_id` ([`new_id`](super::new_id)); whether it is
-    /// new.
+    /// Stores a background request as `webhook_id` (see [`new_id`](super::new_id)). Returns
+    /// whether it is new.
     ///
     /// # Errors
-    /// [`StoreError`]. Whether it is stored may not be known then; made again with the same
-    /// id, this stores it once.
+    /// [`StoreError`]. The request may be stored nevertheless; a second call with the same id
+    /// stores it once.
     pub async fn put_request(
         &self,
         webhook_id: &str,
@@ -25,22 +30,26 @@ impl Store {
             ..request
         };
         let webhook_id = webhook_id.to_owned();
-        let put = ops::PutRequest {
+        let put = PutRequest {
             webhook_id,
             request,
         };
         self.write(put).await
     }
 
-    /// Leases what is due now, and what was leased to somebody whose lease ended.
+    /// Leases documents that are due, or whose lease has ended.
     ///
     /// # Errors
-    /// [`StoreError`]. What was leased all the same, by a commit whose answer was lost, is
-    /// free for the next claim of this store.
-    pub async fn claim(&self, of: Vec<Want>, lease: Duration) -> Result<Vec<Claimed>, StoreError> {
-        let (token, in_doubt) = self.leases.token();
-        let claim = ops::Claim {
-            wants: of,
+    /// [`StoreError`]. Documents that were leased nevertheless, since the answer to the commit
+    /// was lost, are free for the next claim of this store.
+    pub async fn claim(
+        &self,
+        requests: Vec<ClaimRequest>,
+        lease: Duration,
+    ) -> Result<Vec<ClaimedDocument>, StoreError> {
+        let (token, in_doubt) = self.leases.next_claim();
+        let claim = Claim {
+            requests,
             lease,
             token: token.clone(),
             in_doubt,
@@ -52,130 +61,139 @@ impl Store {
         claimed
     }
 
-    /// Ends a lease with what came of it.
+    /// Ends a lease with the attempt's outcome.
     ///
     /// # Errors
-    /// [`StoreError::StaleLease`] when it is no longer held; after a recoverable
-    /// error it still is.
+    /// [`StoreError::StaleLease`] when the lease is no longer held; after a recoverable error it
+    /// still is.
     pub async fn settle(
         &self,
         lease: Lease,
-        settled: Settled,
-        report: AttemptReport,
+        outcome: DeliveryOutcome,
+        result: AttemptResult,
     ) -> Result<(), StoreError> {
         let webhook_id = lease.webhook_id.clone();
-        let settle = ops::Settle {
+        let settle = Settle {
             lease,
-            settled,
-            report,
+            outcome,
+            result,
         };
-        match self.write(settle).await? {
-            true => Ok(()),
-            false => Err(StoreError::StaleLease { webhook_id }),
+        if self.write(settle).await? {
+            Ok(())
+        } else {
+            Err(StoreError::StaleLease { webhook_id })
         }
     }
 
-    /// Gives claimed documents back; how many were still held.
+    /// Gives leased documents back without an attempt. Returns how many leases were still held.
     ///
     /// # Errors
-    /// [`StoreError`]; their leases end by themselves then.
+    /// [`StoreError`]; the leases end at their time then.
     pub async fn release(&self, leases: Vec<Lease>) -> Result<u64, StoreError> {
-        self.write(ops::Release(leases)).await
+        self.write(Release(leases)).await
     }
 
-    /// Makes an endpoint's backlog due, each document as far as its `not_before`
-    /// allows; how many were moved.
+    /// Makes an endpoint's backlog due, each document as far as its `not_before` allows. Returns
+    /// how many documents became due.
     ///
     /// # Errors
     /// [`StoreError`]; part of the backlog may be due then.
-    pub async fn pull_forward(&self, endpoint: &str) -> Result<u64, StoreError> {
-        let mut moved = 0;
+    pub async fn make_backlog_due(&self, endpoint: &str) -> Result<u64, StoreError> {
+        let mut documents = 0;
         loop {
-            // In chunks: whoever waits for the writer comes in between.
-            let chunk = self.write(ops::PullForward(endpoint.to_owned())).await?;
-            moved += chunk;
-            if chunk < u64::from(ops::CHUNK) {
-                return Ok(moved);
+            // In chunks, so that other writes come in between.
+            let chunk = self.write(MakeBacklogDue(endpoint.to_owned())).await?;
+            documents += chunk;
+            if chunk < u64::from(CHUNK) {
+                return Ok(documents);
             }
         }
     }
 
-    /// Stops sending to an endpoint, also after a restart.
+    /// Pauses an endpoint, also after a restart.
     ///
     /// # Errors
     /// [`StoreError`]; it is not paused then.
     pub async fn pause(&self, endpoint: &str, reason: &str) -> Result<(), StoreError> {
         let (endpoint, reason) = (endpoint.to_owned(), reason.to_owned());
-        self.write(ops::Pause { endpoint, reason }).await
+        self.write(Pause { endpoint, reason }).await
     }
 
-    /// Sends to a paused endpoint again; whether it was paused. Its documents
-    /// begin a fresh schedule.
+    /// Ends an endpoint's pause and begins a fresh schedule for its documents. Returns whether it
+    /// was paused.
     ///
     /// # Errors
     /// [`StoreError`]; it is still paused then.
     pub async fn resume(&self, endpoint: &str) -> Result<bool, StoreError> {
-        self.write(ops::Resume(endpoint.to_owned())).await
+        self.write(Resume(endpoint.to_owned())).await
     }
 
-    /// Paused endpoints, each with the reason.
+    /// Returns paused endpoints, each with the reason.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn pauses(&self) -> Result<Vec<(String, String)>, StoreError> {
-        either!(self, db => db.pauses().await)
+        read!(self, documents::pauses)
     }
 
-    /// Removes what is kept no longer, up to a thousand rows of a kind; how many. What
-    /// waits to be delivered and calls that are not over are never removed.
+    /// Removes old rows, up to a thousand of a kind. Returns how many. Waiting documents and
+    /// calls in progress are never removed.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn prune(&self, keep: Keep) -> Result<u64, StoreError> {
-        self.write(ops::Prune(keep)).await
+    pub async fn prune(&self, retention: Retention) -> Result<u64, StoreError> {
+        self.write(Prune(retention)).await
     }
+}
 
-    /// What waits, is being tried or is dead, for each endpoint.
+/// The operator's view.
+impl Store {
+    /// Returns the backlog of each endpoint that has something to send, or is paused.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn backlogs(&self) -> Result<Vec<Backlog>, StoreError> {
-        either!(self, db => db.backlogs().await)
+    pub async fn backlogs(&self) -> Result<Vec<EndpointBacklog>, StoreError> {
+        read!(self, documents::backlogs)
     }
 
-    /// The oldest `limit` documents that fit.
+    /// Returns the oldest `limit` documents of a filter.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn documents(&self, of: &Filter, limit: u32) -> Result<Vec<DocumentRow>, StoreError> {
-        either!(self, db => db.documents(of, limit).await)
+    pub async fn documents(
+        &self,
+        filter: &DocumentFilter,
+        limit: u32,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        read!(self, documents::documents, filter, limit)
     }
 
-    /// One document with its content and history.
+    /// Returns a document with its request and its history.
     ///
     /// # Errors
     /// [`StoreError::NoSuchDocument`], or another [`StoreError`].
     pub async fn document(&self, webhook_id: &str) -> Result<DocumentDetail, StoreError> {
-        let found = either!(self, db => db.document(webhook_id).await)?;
+        let found = read!(self, documents::document, webhook_id)?;
         found.ok_or_else(|| StoreError::NoSuchDocument {
             webhook_id: webhook_id.to_owned(),
         })
     }
 
-    /// How many documents [`Store::replay`] would take: those being tried are not taken.
+    /// Returns how many documents [`Store::replay`] would take: not those whose attempt is in
+    /// progress.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count_replayable(&self, of: &Filter) -> Result<u64, StoreError> {
-        either!(self, db => db.count_replayable(of).await)
+    pub async fn count_replayable(&self, filter: &DocumentFilter) -> Result<u64, StoreError> {
+        read!(self, documents::count_replayable, filter)
     }
 
-    /// Sends documents again, whatever their state, `gap` apart from now on, with
-    /// a fresh schedule; ends the pauses of their endpoints. How many.
+    /// Sends a filter's documents again, `gap` apart from now on, with a fresh schedule, and ends
+    /// the pauses of their endpoints. Returns how many documents.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is changed then.
-    pub async fn replay(&self, filter: Filter, gap: Duration) -> Result<u64, StoreError> {
-        self.write(ops::Replay { filter, gap }).await
+    pub async fn replay(&self, filter: DocumentFilter, gap: Duration) -> Result<u64, StoreError> {
+        self.write(Replay { filter, gap }).await
     }
 }

@@ -1,33 +1,33 @@
-//! What can be wrong with the store, each with its cure.
+//! Why an operation of the store failed, each error with its cure.
 
 use std::path::PathBuf;
 
-/// Why the store did not do what it was asked.
+/// Why an operation of the store failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The setting is not a store that this program knows.
+    /// The URL is not that of a store.
     #[error(
         "store url {url:?}: {why}; write \"sqlite:switchhook.db\" or \"postgres://user@host/database\""
     )]
     Url {
-        /// The setting.
+        /// The URL.
         url: String,
         /// What is wrong with it.
         why: String,
     },
-    /// There is no database file, and this command does not make one.
+    /// There is no database file, and this command does not create one.
     #[error("no store at {path}; start `switchhook serve` once, or point [store] url at its file")]
     NotThere {
-        /// Where it was looked for.
+        /// Where the file was expected.
         path: PathBuf,
     },
-    /// The file that is open is no longer under its name.
+    /// The open file no longer has its name.
     #[error("the store {path} was removed or replaced while it was open; put it back, or restart")]
     Gone {
         /// The file's name.
         path: PathBuf,
     },
-    /// Another `serve` has the file.
+    /// Another `serve` has the file open.
     #[error(
         "the store {path} is in use by another `switchhook serve`{by}; stop that one, or give this \
          one its own file in [store] url"
@@ -35,22 +35,22 @@ pub enum StoreError {
     InUse {
         /// The database file.
         path: PathBuf,
-        /// ` (process N)` when it is known.
+        /// ` (process N)`; empty when the process is not known.
         by: String,
     },
-    /// The disk is full, or the store has the size that it may have.
+    /// The disk is full, or the store has its maximal size.
     #[error("the store {store} is full; free space on its disk")]
     Full {
         /// The database file, or where the database is.
         store: String,
     },
-    /// Another program keeps the database locked.
+    /// Another program has locked the database.
     #[error("the store {store} is locked by another program; end that program's transaction")]
     Locked {
         /// The database file, or where the database is.
         store: String,
     },
-    /// Reading or writing failed in the file system.
+    /// The file system failed.
     #[error("the store {store} cannot be read or written ({why}); check its disk and permissions")]
     Disk {
         /// The database file, or where the database is.
@@ -60,7 +60,8 @@ pub enum StoreError {
     },
     /// The database server does not answer.
     #[error(
-        "the store {store} cannot be reached ({why}); look whether PostgreSQL runs there, and at sslmode and sslrootcert"
+        "the store {store} cannot be reached ({why}); check that PostgreSQL runs there, and check \
+         sslmode and sslrootcert"
     )]
     Unreachable {
         /// Where the database is.
@@ -68,10 +69,10 @@ pub enum StoreError {
         /// What the system or the server said.
         why: String,
     },
-    /// The database server does not let us in, or not write.
+    /// The database server refuses the connection or the statement.
     #[error(
-        "the store {store} refuses us ({why}); look at [store] url and its password, and at the \
-         user's privileges"
+        "the store {store} refuses us ({why}); check [store] url, its password and the user's \
+         privileges"
     )]
     Refused {
         /// Where the database is.
@@ -87,48 +88,48 @@ pub enum StoreError {
         /// What the database said.
         why: String,
     },
-    /// A database that no `serve` has opened yet.
+    /// No `serve` has opened the database yet.
     #[error("the store {store} has no tables yet; start `switchhook serve` once with it")]
     NoTables {
         /// Where the database is.
         store: String,
     },
-    /// The tables are of another version of this program.
+    /// Another version of this program made the tables.
     #[error("the store {store} has other tables than this version ({why}); {cure}")]
     Schema {
         /// The database file, or where the database is.
         store: String,
-        /// How they differ.
+        /// How the tables differ.
         why: String,
-        /// What to do.
+        /// The cure.
         cure: &'static str,
     },
-    /// The database was away when the service began; now it is there and does not fit.
+    /// The database was away at the start of the service; now it is there and cannot be used.
     #[error("{0}")]
     Unready(Box<StoreError>),
-    /// The lease ended and the document was claimed again, or settled, meanwhile.
-    #[error("the lease on {webhook_id} is no longer ours; whoever claimed it since settles it")]
+    /// The lease ended, and another claim has the document or has settled it.
+    #[error("the lease on {webhook_id} has ended; the claim that has the document now settles it")]
     StaleLease {
-        /// The document.
+        /// The document's `webhook-id`.
         webhook_id: String,
     },
     /// No document has this id.
     #[error("no document {webhook_id}; `switchhook outbox list` shows the ids")]
     NoSuchDocument {
-        /// What was asked for.
+        /// The `webhook-id`.
         webhook_id: String,
     },
-    /// A copy cannot be written or read.
-    #[error("the copy {}: {why}", file.display())]
+    /// A backup cannot be written or read.
+    #[error("the backup {}: {why}", file.display())]
     Copy {
-        /// The copy.
+        /// The backup's file.
         file: PathBuf,
-        /// What is wrong with it, and the cure.
+        /// What is wrong, and the cure.
         why: String,
     },
-    /// Where a copy would go there is something already.
+    /// A backup cannot be restored into a store that holds rows.
     #[error(
-        "the store {store} is not empty; a copy is put into an empty one only: move it away, or name \
+        "the store {store} is not empty; restore into an empty one: move this one away, or name \
          another in [store] url"
     )]
     NotEmpty {
@@ -138,14 +139,14 @@ pub enum StoreError {
     /// The store was closed.
     #[error("the store is closed, the service is shutting down")]
     Closed,
-    /// The database refused a statement: a fault of this program.
+    /// The database refused a statement, which is a fault of this program.
     #[error("the store refused a statement ({0}); please report this")]
     Statement(String),
 }
 
 impl StoreError {
-    /// Whether the same call can succeed once the cause is gone. The others need
-    /// another call or another configuration.
+    /// Returns whether the same call can succeed once the cause is gone. After other errors only
+    /// another call or another configuration can succeed.
     #[must_use]
     pub fn is_recoverable(&self) -> bool {
         match self {

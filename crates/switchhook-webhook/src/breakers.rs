@@ -1,8 +1,7 @@
-//! The breaker of each webhook that has one: whoever is about to ask asks here first, and
-//! tells what came of it.
+//! The circuit breakers of all webhooks. Senders get a permit before each request and record its
+//! outcome; the operator's page reads the open circuits.
 //!
-//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` and the deliveries ask, `ops` shows. What is
-//! decided is decided in [`switchhook_core::breaker`].
+//! The rules are in [`switchhook_core::breaker`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,64 +12,67 @@ use metrics::gauge;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use switchhook_core::breaker::{Breaker, BreakerOptions, Change, Leave, OpenCircuit, Sign};
+use switchhook_core::breaker::{
+    Breaker, BreakerOptions, BreakerPermit, CircuitChange, EndpointSignal, OpenCircuit,
+};
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
-use switchhook_core::timestamp::clock;
+use switchhook_core::timestamp::time_of_day;
 
-/// What the configuration says of one webhook.
+/// The configuration of one webhook's breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakerConfig {
-    /// The webhook.
+    /// The webhook's name.
     pub webhook: String,
-    /// When it is left alone.
+    /// When its circuit opens, and for how long.
     pub options: BreakerOptions,
-    /// Its part of the configuration: a webhook that was changed is asked afresh.
+    /// The webhook's settings as text: if they change, its circuit closes.
     pub settings: String,
-    /// Sentences have their times in this zone.
+    /// The time zone of times in sentences.
     pub time_zone: Tz,
 }
 
-/// The breakers of all webhooks; empty, every webhook is always asked.
+/// The breakers of all webhooks. Without breakers, every request is allowed.
 #[derive(Debug, Default)]
 pub struct Breakers {
-    known: ArcSwap<HashMap<String, Arc<Watched>>>,
+    by_webhook: ArcSwap<HashMap<String, Arc<WebhookBreaker>>>,
     refusal: Option<Failure>,
 }
 
 #[derive(Debug)]
-struct Watched {
-    wanted: BreakerConfig,
+struct WebhookBreaker {
+    config: BreakerConfig,
     breaker: Mutex<Breaker>,
 }
 
-/// A webhook's rest, for a person.
+/// An open circuit, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PausedWebhook {
-    /// When it began, ms since 1970.
+pub struct CircuitStatus {
+    /// When it opened, ms since 1970.
     pub since_ms: i64,
-    /// When it is asked again.
-    pub again: Again,
+    /// When the next request probes the webhook.
+    pub next_probe: NextProbe,
     /// Failures in a row.
     pub failures: u32,
-    /// What was wrong the last time.
-    pub why: String,
+    /// The last failure, in words.
+    pub last_error: String,
 }
 
-/// When a webhook that rests is asked again.
+/// When the next request probes a webhook with an open circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Again {
-    /// With the first call from then on, ms since 1970.
+pub enum NextProbe {
+    /// The first call from then on, ms since 1970.
     At(i64),
-    /// With the next call.
+    /// The next call.
     NextCall,
-    /// A call asks it now.
-    Now,
+    /// A call is probing it now.
+    InProgress,
 }
 
 impl Breakers {
-    /// Refuses every question with this failure: for a call that is played again, and was refused.
+    /// Creates breakers that refuse every request with this failure, to replay a call that was
+    /// refused.
     #[must_use]
     pub fn refusing(failure: Failure) -> Self {
         Self {
@@ -79,178 +81,188 @@ impl Breakers {
         }
     }
 
-    /// These, of which nothing is known yet.
-    pub fn of(wanted: impl Iterator<Item = BreakerConfig>) -> Arc<Self> {
+    /// Creates closed breakers.
+    pub fn of(config: impl Iterator<Item = BreakerConfig>) -> Arc<Self> {
         let breakers = Self::default();
-        breakers.replace(wanted);
+        breakers.replace(config);
         Arc::new(breakers)
     }
 
-    /// The breakers from now on. Those of webhooks that are as they were go on as they are.
-    pub fn replace(&self, wanted: impl Iterator<Item = BreakerConfig>) {
-        let before = self.known.load();
-        let keep = |wanted: BreakerConfig| {
-            let old = before.get(&wanted.webhook);
-            let watched = old.filter(|old| old.wanted == wanted).cloned();
-            let watched = watched.unwrap_or_else(|| Arc::new(Watched::new(wanted)));
-            (watched.wanted.webhook.clone(), watched)
+    /// Replaces the breakers. Webhooks with unchanged settings keep their state.
+    pub fn replace(&self, config: impl Iterator<Item = BreakerConfig>) {
+        let before = self.by_webhook.load();
+        let keep = |config: BreakerConfig| {
+            let old = before.get(&config.webhook);
+            let breaker = old.filter(|old| old.config == config).cloned();
+            let breaker = breaker.unwrap_or_else(|| Arc::new(WebhookBreaker::new(config)));
+            (breaker.config.webhook.clone(), breaker)
         };
-        let known: HashMap<_, _> = wanted.map(keep).collect();
+        let by_webhook: HashMap<_, _> = config.map(keep).collect();
         for (name, old) in before.iter() {
-            if !known.get(name).is_some_and(|kept| Arc::ptr_eq(kept, old)) {
-                show(name, false);
+            if !by_webhook
+                .get(name)
+                .is_some_and(|kept| Arc::ptr_eq(kept, old))
+            {
+                set_gauge(name, false);
             }
         }
-        self.known.store(Arc::new(known));
+        self.by_webhook.store(Arc::new(by_webhook));
     }
 
-    /// Leave to ask a webhook; its outcome is to be told to it.
+    /// Returns a permit for one request to a webhook; record its outcome with it.
     ///
     /// # Errors
-    /// `CIRCUIT_OPEN` while it rests.
-    pub fn ask(&self, webhook: &str) -> Result<Question, Failure> {
+    /// `CIRCUIT_OPEN` while the circuit is open.
+    pub fn acquire(&self, webhook: &str) -> Result<WebhookPermit, Failure> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let Some(watched) = self.known.load().get(webhook).cloned() else {
-            return Ok(Question(None));
+        let Some(breaker) = self.by_webhook.load().get(webhook).cloned() else {
+            return Ok(WebhookPermit(None));
         };
-        let leave = watched.breaker().ask(now());
-        match leave {
-            Some(leave) => Ok(Question(Some((watched, leave)))),
-            None => Err(watched.refusal()),
+        let permit = breaker.lock().try_acquire(now());
+        match permit {
+            Some(permit) => Ok(WebhookPermit(Some((breaker, permit)))),
+            None => Err(breaker.refusal()),
         }
     }
 
-    /// A webhook's rest, while it has one.
+    /// Returns a webhook's open circuit; `None` if it is closed.
     #[must_use]
-    pub fn resting(&self, webhook: &str) -> Option<PausedWebhook> {
-        self.known.load().get(webhook)?.resting()
+    pub fn status(&self, webhook: &str) -> Option<CircuitStatus> {
+        self.by_webhook.load().get(webhook)?.status()
     }
 }
 
-impl Watched {
-    fn new(wanted: BreakerConfig) -> Self {
-        let breaker = Mutex::new(Breaker::new(wanted.options));
-        Self { wanted, breaker }
+impl WebhookBreaker {
+    fn new(config: BreakerConfig) -> Self {
+        let breaker = Mutex::new(Breaker::new(config.options));
+        Self { config, breaker }
     }
 
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn resting(&self) -> Option<PausedWebhook> {
-        Some(resting(self.breaker().rest()?))
+    fn status(&self) -> Option<CircuitStatus> {
+        Some(status(self.lock().open_circuit()?))
     }
 
     fn refusal(&self) -> Failure {
-        let clock = |ms| clock(ms, self.wanted.time_zone);
-        let webhook = &self.wanted.webhook;
-        let detail = match self.resting() {
-            Some(rest) => {
-                let again = match rest.again {
-                    Again::At(ms) => format!("it is asked again at {}", clock(ms)),
-                    Again::NextCall => "it is asked again with the next call".into(),
-                    Again::Now => "one call is asking it now".into(),
+        let clock = |ms| time_of_day(ms, self.config.time_zone);
+        let webhook = &self.config.webhook;
+        let detail = match self.status() {
+            Some(open_circuit) => {
+                let next_probe = match open_circuit.next_probe {
+                    NextProbe::At(ms) => format!("it is tried again at {}", clock(ms)),
+                    NextProbe::NextCall => "it is tried again with the next call".into(),
+                    NextProbe::InProgress => "one call is trying it now".into(),
                 };
-                let (since, why) = (clock(rest.since_ms), rest.why);
-                let after = match rest.failures {
-                    1 => format!("a failure ({why})"),
-                    more => format!("{more} failures in a row (the last: {why})"),
+                let (since, last_error) = (clock(open_circuit.since_ms), open_circuit.last_error);
+                let after = match open_circuit.failures {
+                    1 => format!("a failure ({last_error})"),
+                    more => format!("{more} failures in a row (the last: {last_error})"),
                 };
-                format!("{webhook} is not asked since {since}, after {after}; {again}")
+                format!(
+                    "the circuit of {webhook} is open since {since}, after {after}; {next_probe}"
+                )
             }
-            // It ended just now.
-            None => format!("{webhook} was not asked; it is asked again with the next call"),
+            // It closed a moment ago.
+            None => format!(
+                "the circuit of {webhook} was open until a moment ago; it is tried again with the next call"
+            ),
         };
         Failure::new(Reason::CircuitOpen, detail)
     }
 
-    fn end(&self, leave: Leave, sign: Sign, why: &str) {
-        let change = self.breaker().end(leave, sign, why, now());
+    fn finish(&self, permit: BreakerPermit, signal: EndpointSignal, last_error: &str) {
+        let change = self.lock().record(permit, signal, last_error, now());
         let BreakerConfig {
             webhook, options, ..
-        } = &self.wanted;
+        } = &self.config;
         match change {
-            Change::None | Change::StillIll => {}
-            Change::Opened => {
-                show(webhook, true);
+            CircuitChange::None | CircuitChange::ProbeFailed => {}
+            CircuitChange::Opened => {
+                set_gauge(webhook, true);
                 let (failures, pause_s) = (options.failures, options.pause.as_secs_f64());
                 warn!(
                     webhook,
                     failures,
                     pause_s,
-                    why,
-                    "the webhook fails and rests: calls take line 1 with CIRCUIT_OPEN, and one asks it after each pause"
+                    why = last_error,
+                    "the webhook's circuit opened: calls take line 1 with CIRCUIT_OPEN, and one call probes the webhook after each pause"
                 );
             }
-            Change::Closed => {
-                show(webhook, false);
+            CircuitChange::Closed => {
+                set_gauge(webhook, false);
                 info!(
                     webhook,
-                    "the webhook answers again, and is asked by every call"
+                    "the webhook's circuit closed: it answers, and every call sends its request again"
                 );
             }
         }
     }
 }
 
-/// A webhook that may be asked. Dropped without an outcome (the caller hung up), it says nothing.
+/// A permit for one request. Dropped without an outcome (the caller hung up), it counts as no
+/// evidence.
 #[derive(Debug)]
-pub struct Question(Option<(Arc<Watched>, Leave)>);
+pub struct WebhookPermit(Option<(Arc<WebhookBreaker>, BreakerPermit)>);
 
-impl Question {
-    /// What came of it.
-    pub fn ended(self, outcome: &Outcome) {
+impl WebhookPermit {
+    /// Records the outcome of the request.
+    pub fn record_outcome(self, outcome: &Outcome) {
         let failure = outcome.verdict.as_ref().err();
-        self.told(outcome.status, failure);
+        self.record(outcome.status, failure);
     }
 
-    /// The same of a status, or of a failure.
-    pub fn told(mut self, status: Option<u16>, failure: Option<&Failure>) {
-        let Some((watched, leave)) = self.0.take() else {
+    /// Records a status, or a failure.
+    pub fn record(mut self, status: Option<u16>, failure: Option<&Failure>) {
+        let Some((breaker, permit)) = self.0.take() else {
             return;
         };
-        let sign = Sign::of(status, failure.map(|failure| failure.reason));
+        let signal = EndpointSignal::of(status, failure.map(|failure| failure.reason));
         match (failure, status) {
-            (Some(failure), _) => watched.end(leave, sign, &failure.detail),
-            (None, Some(status)) => watched.end(leave, sign, &format!("it answered {status}")),
-            (None, None) => watched.end(leave, sign, ""),
+            (Some(failure), _) => breaker.finish(permit, signal, &failure.detail),
+            (None, Some(status)) => {
+                breaker.finish(permit, signal, &format!("it answered {status}"))
+            }
+            (None, None) => breaker.finish(permit, signal, ""),
         }
     }
 }
 
-impl Drop for Question {
+impl Drop for WebhookPermit {
     fn drop(&mut self) {
-        if let Some((watched, leave)) = self.0.take() {
-            watched.end(leave, Sign::Nothing, "");
+        if let Some((breaker, permit)) = self.0.take() {
+            breaker.finish(permit, EndpointSignal::Unknown, "");
         }
     }
 }
 
-fn show(webhook: &str, rests: bool) {
-    let value = if rests { 1.0 } else { 0.0 };
+fn set_gauge(webhook: &str, open: bool) {
+    let value = if open { 1.0 } else { 0.0 };
     gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook.to_owned()).set(value);
 }
 
-/// Paused in tests as the runtime's clock is.
+/// The runtime's clock, which tests can pause.
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-fn resting(rest: &OpenCircuit) -> PausedWebhook {
+fn status(open_circuit: &OpenCircuit) -> CircuitStatus {
     let (now, now_ms) = (now(), clock::now_ms());
     let ms = |time: std::time::Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    let left = rest.until.saturating_duration_since(now);
-    PausedWebhook {
-        since_ms: now_ms.saturating_sub(ms(now.saturating_duration_since(rest.since))),
-        again: match (rest.is_tried, left.is_zero()) {
-            (true, _) => Again::Now,
-            (false, true) => Again::NextCall,
-            (false, false) => Again::At(now_ms.saturating_add(ms(left))),
+    let left = open_circuit.until.saturating_duration_since(now);
+    CircuitStatus {
+        since_ms: now_ms.saturating_sub(ms(now.saturating_duration_since(open_circuit.since))),
+        next_probe: match (open_circuit.probing, left.is_zero()) {
+            (true, _) => NextProbe::InProgress,
+            (false, true) => NextProbe::NextCall,
+            (false, false) => NextProbe::At(now_ms.saturating_add(ms(left))),
         },
-        failures: rest.failures,
-        why: rest.why.clone(),
+        failures: open_circuit.failures,
+        last_error: open_circuit.last_error.clone(),
     }
 }
 
@@ -262,7 +274,7 @@ mod tests {
 
     const PAUSE: Duration = Duration::from_secs(10);
 
-    fn wanted(settings: &str) -> BreakerConfig {
+    fn config(settings: &str) -> BreakerConfig {
         BreakerConfig {
             webhook: "crm".into(),
             options: BreakerOptions {
@@ -275,7 +287,7 @@ mod tests {
     }
 
     fn breakers() -> Arc<Breakers> {
-        Breakers::of([wanted("as it is")].into_iter())
+        Breakers::of([config("as it is")].into_iter())
     }
 
     fn fail(breakers: &Breakers) {
@@ -284,34 +296,36 @@ mod tests {
             "no answer from crm.example:443 within 10 s",
         );
         breakers
-            .ask("crm")
+            .acquire("crm")
             .unwrap()
-            .ended(&Outcome::unsent(failure));
+            .record_outcome(&Outcome::unsent(failure));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_refused_is_told_since_when_why_and_until_when() {
         let breakers = breakers();
-        assert!(breakers.ask("another").is_ok());
+        assert!(breakers.acquire("another").is_ok());
         fail(&breakers);
         fail(&breakers);
-        let failure = breakers.ask("crm").unwrap_err();
+        let failure = breakers.acquire("crm").unwrap_err();
         assert_eq!(failure.reason, Reason::CircuitOpen);
         let shape = regex::Regex::new(
-            r"^crm is not asked since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is asked again at \d\d:\d\d:\d\d$",
+            r"^the circuit of crm is open since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is tried again at \d\d:\d\d:\d\d$",
         );
         assert!(shape.unwrap().is_match(&failure.detail), "{failure}");
         tokio::time::advance(PAUSE).await;
-        let probe = breakers.ask("crm").unwrap();
-        let refused = breakers.ask("crm").unwrap_err();
-        assert!(refused.detail.ends_with("; one call is asking it now"));
-        // Its caller hung up: the next one asks.
+        let probe = breakers.acquire("crm").unwrap();
+        let refused = breakers.acquire("crm").unwrap_err();
+        assert!(refused.detail.ends_with("; one call is trying it now"));
+        // The probing call hangs up: the next call probes.
         drop(probe);
-        let next = breakers.resting("crm").map(|rest| rest.again);
-        assert_eq!(next, Some(Again::NextCall));
-        breakers.ask("crm").unwrap().told(Some(404), None);
-        assert_eq!(breakers.resting("crm"), None);
-        assert!(breakers.ask("crm").is_ok());
+        let next = breakers
+            .status("crm")
+            .map(|open_circuit| open_circuit.next_probe);
+        assert_eq!(next, Some(NextProbe::NextCall));
+        breakers.acquire("crm").unwrap().record(Some(404), None);
+        assert_eq!(breakers.status("crm"), None);
+        assert!(breakers.acquire("crm").is_ok());
     }
 
     #[test]
@@ -319,9 +333,9 @@ mod tests {
         let breakers = breakers();
         fail(&breakers);
         fail(&breakers);
-        breakers.replace([wanted("as it is")].into_iter());
-        assert!(breakers.ask("crm").is_err());
-        breakers.replace([wanted("another URL")].into_iter());
-        assert!(breakers.ask("crm").is_ok());
+        breakers.replace([config("as it is")].into_iter());
+        assert!(breakers.acquire("crm").is_err());
+        breakers.replace([config("another URL")].into_iter());
+        assert!(breakers.acquire("crm").is_ok());
     }
 }

@@ -1,12 +1,11 @@
-//! The one HTTP client: sends a request, waits for the whole answer under one deadline,
-//! and says in a sentence what went wrong.
+//! The HTTP client of all webhooks: sends a request, waits for the whole response under one
+//! deadline, and turns faults into sentences.
 //!
-//! One request in flight costs what its connection costs; the client is shared by all
-//! webhooks, and what waits is one boxed future.
+//! A waiting request costs one boxed future and its share of a connection.
 
 mod body;
 mod client_factory;
-mod connecting;
+mod connection_watch;
 mod connections;
 mod h2_pool;
 
@@ -21,56 +20,55 @@ use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
-use super::error::{self, Reached};
-use super::request::Prepared;
-use super::resolve::{Names, SystemNames};
+use super::error::{self, RequestStage};
+use super::prepared::Prepared;
+use super::resolve::{NameLookup, SystemLookup};
 use body::{Body, read};
-pub(super) use connecting::Connection;
-use connecting::Watch;
+use connection_watch::ConnectionWatch;
 use connections::Connections;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
-/// Bytes read of a reply to a delivery: enough to use its connection again.
-const REPLY: usize = 4 * 1024;
-/// How long that may take.
-const REPLY_WAIT: Duration = Duration::from_secs(1);
+/// Bytes of a delivery's response that are read so that its connection can be reused.
+const DISCARD_BYTES: usize = 4 * 1024;
+/// Longest time to read them.
+const DISCARD_TIME: Duration = Duration::from_secs(1);
 
-/// The HTTP client could not be made.
+/// The HTTP client cannot be built.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot start: {0}; look at the system's certificates and [egress] proxy")]
+#[error("the HTTP client cannot start: {0}; check the system's certificates and [egress] proxy")]
 pub struct ClientError(String);
 
-/// Asks webhooks. Cheap to clone; all clones share connections.
+/// Sends requests to webhooks. Cheap to clone; clones share connections.
 #[derive(Clone)]
 pub struct Client {
-    /// Answers in place of the network.
-    script: Option<Arc<dyn Script>>,
+    /// Supplies outcomes in place of the network.
+    outcome_source: Option<Arc<dyn OutcomeSource>>,
     connections: Arc<Connections>,
 }
 
-/// How a delivery was answered, whatever the status.
+/// The response to a delivery, of any status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After` as it came.
+    /// The `Retry-After` header as received.
     pub retry_after: Option<String>,
     /// From sending to the status.
     pub duration: Duration,
 }
 
-/// How an answer came, besides its status and body.
+/// Properties of a response besides its status and body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answered {
-    /// The content type that it says it has.
+pub struct ResponseMeta {
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// It was read to its end, within the limit.
+    /// The body was read to its end, within the limit.
     pub whole: bool,
 }
 
-/// Answers without a network: for a call that is played again.
-pub trait Script: Send + Sync {
-    /// The outcome of a request, when its time has come.
+/// Supplies outcomes without a network, to replay recorded calls.
+pub trait OutcomeSource: Send + Sync {
+    /// Returns the outcome of a request at the recorded time.
     fn answer<'a>(
         &'a self,
         webhook: &'a Webhook,
@@ -78,45 +76,45 @@ pub trait Script: Send + Sync {
     ) -> futures_util::future::BoxFuture<'a, Outcome>;
 }
 
-/// What is known of an exchange that may be cut off at any moment.
+/// What is known so far of an exchange that may be cancelled at any time.
 #[derive(Default)]
 struct Progress {
-    answered: Answered,
+    meta: ResponseMeta,
     status: Option<u16>,
     phases: Phases,
     raw: Bytes,
 }
 
 impl Client {
-    /// A client that goes where `egress` allows.
+    /// Creates a client that follows the `egress` rule.
     ///
     /// # Errors
-    /// When the system's certificates cannot be read or the proxy's URL is of no use.
+    /// If the system's certificates cannot be read or the proxy's URL is not usable.
     pub fn new(egress: Egress) -> Result<Self, ClientError> {
-        Self::with_names(egress, Arc::new(SystemNames))
+        Self::with_names(egress, Arc::new(SystemLookup))
     }
 
-    /// The same, with names looked up elsewhere.
+    /// Creates a client that resolves names with `names`.
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn with_names(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
+    pub fn with_names(egress: Egress, names: Arc<dyn NameLookup>) -> Result<Self, ClientError> {
         Ok(Self {
-            script: None,
+            outcome_source: None,
             connections: Arc::new(Connections::new(egress, names)?),
         })
     }
 
-    /// One that asks nobody: `script` has the answers.
+    /// Returns a client that takes outcomes from `outcome_source` and sends nothing.
     #[must_use]
-    pub fn scripted(self, script: Arc<dyn Script>) -> Self {
+    pub fn with_outcome_source(self, outcome_source: Arc<dyn OutcomeSource>) -> Self {
         Self {
-            script: Some(script),
+            outcome_source: Some(outcome_source),
             ..self
         }
     }
 
-    /// Makes ready what this webhook is asked with, so that its first call need not.
+    /// Builds the connections' settings for a webhook ahead of its first call.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -124,56 +122,56 @@ impl Client {
         self.connections.prepare_for(webhook)
     }
 
-    /// The rule it keeps to.
+    /// Returns the egress rule.
     #[must_use]
     pub fn egress(&self) -> &Egress {
         self.connections.egress()
     }
 
-    /// Sends a request and waits for its outcome, at most the webhook's timeout. Dropping
-    /// the future cancels the request.
-    pub fn ask<'a>(
+    /// Sends a request and waits for its outcome, at most for the webhook's timeout. Dropping the
+    /// future cancels the request.
+    pub fn send<'a>(
         &'a self,
         webhook: &'a Webhook,
         prepared: impl Into<Box<Prepared>>,
     ) -> impl Future<Output = Outcome> + Send {
-        self.ask_noting(webhook, prepared.into(), None)
+        self.send_with_meta(webhook, prepared.into(), None)
     }
 
-    /// The same, noting besides how the answer came.
+    /// Sends a request like [`Client::send`] and stores properties of the response in `note`.
     ///
-    /// The request is boxed, for every future on the way to the network has room for what it
-    /// is given, twice.
-    pub async fn ask_noting(
+    /// The request is boxed: every future on the way to the network has room for its arguments,
+    /// twice.
+    pub async fn send_with_meta(
         &self,
         webhook: &Webhook,
         prepared: Box<Prepared>,
-        note: Option<&mut Answered>,
+        note: Option<&mut ResponseMeta>,
     ) -> Outcome {
-        if let Some(script) = &self.script {
-            return script.answer(webhook, *prepared).await;
+        if let Some(outcome_source) = &self.outcome_source {
+            return outcome_source.answer(webhook, *prepared).await;
         }
         if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
         }
         let url = prepared.url.clone();
         let started = Instant::now();
-        let (mut progress, watch) = (Progress::default(), Watch::default());
-        // Boxed: the caller's future holds a pointer and not the client's state.
+        let (mut progress, watch) = (Progress::default(), ConnectionWatch::default());
+        // Boxed, so that the caller's future holds only a pointer to the client's state.
         let exchange = self.exchange(webhook, (prepared, &url), &mut progress);
-        let exchange = Box::pin(watch.over(exchange));
+        let exchange = Box::pin(watch.watch(exchange));
         let verdict = match timeout(webhook.timeout(), exchange).await {
             Ok(verdict) => verdict,
             Err(_) => {
-                let reached = match progress.status {
-                    Some(_) => Reached::Status,
-                    None => Reached::Connection(watch.seen()),
+                let stage = match progress.status {
+                    Some(_) => RequestStage::Status,
+                    None => RequestStage::NoStatus(watch.state()),
                 };
-                Err(error::timed_out(webhook.timeout(), &url, reached))
+                Err(error::timed_out(webhook.timeout(), &url, stage))
             }
         };
         if let Some(note) = note {
-            *note = progress.answered;
+            *note = progress.meta;
         }
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
         Outcome {
@@ -198,25 +196,25 @@ impl Client {
         progress.status = Some(response.status().as_u16());
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
-        progress.answered.content_type = content_type.map(str::to_owned);
+        progress.meta.content_type = content_type.map(str::to_owned);
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
-        if let (Some(failure), Err(_)) = (error::of_status(response.status(), url), &read) {
+        if let (Some(failure), Err(_)) = (error::status_failure(response.status(), url), &read) {
             return Err(failure);
         }
         let read = read?;
-        progress.answered.whole = matches!(read, Body::Whole(_));
+        progress.meta.whole = matches!(read, Body::Whole(_));
         progress.raw = read.into_bytes();
-        let Progress { answered, raw, .. } = progress;
-        judge(webhook, (response.status(), url), answered, raw)
+        let Progress { meta, raw, .. } = progress;
+        evaluate_response(webhook, (response.status(), url), meta, raw)
     }
 
-    /// Sends a request whose reply's body nobody reads, as the delivery of a document.
+    /// Delivers a document: sends a request and reads only the status of the response.
     ///
     /// # Errors
-    /// When no status came back within `deadline`: the address is refused, the connection
-    /// failed, or time ran out. A status, whatever it is, is no error here.
+    /// If no status arrived within `deadline`: the address is refused, the connection failed, or
+    /// time ran out. Any status is a success here.
     pub async fn deliver(
         &self,
         webhook: &Webhook,
@@ -226,43 +224,47 @@ impl Client {
         self.connections.egress().check_url(&prepared.url)?;
         let url = prepared.url.clone();
         let started = Instant::now();
-        let watch = Watch::default();
+        let watch = ConnectionWatch::default();
         let sending = self.connections.send(webhook, prepared.into(), &url);
-        let sent = timeout(deadline, Box::pin(watch.over(sending))).await;
-        let late = |_| error::timed_out(deadline, &url, Reached::Connection(watch.seen()));
+        let sent = timeout(deadline, Box::pin(watch.watch(sending))).await;
+        let late = |_| error::timed_out(deadline, &url, RequestStage::NoStatus(watch.state()));
         let mut reply = sent.map_err(late)??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
             retry_after: retry_after(&reply.response),
             duration: started.elapsed(),
         };
-        // The status decides; what follows only serves the connection's next use.
-        let left = deadline.saturating_sub(delivery.duration).min(REPLY_WAIT);
-        let _ = timeout(left, Box::pin(read(&mut reply.response, REPLY, &url))).await;
+        // The status decides. The body is read only so that the connection can be reused.
+        let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
+        let _ = timeout(
+            left,
+            Box::pin(read(&mut reply.response, DISCARD_BYTES, &url)),
+        )
+        .await;
         Ok(delivery)
     }
 }
 
-/// What an answer that was read says.
+/// Evaluates a response that was read.
 ///
 /// # Errors
 /// What is wrong with its status, size, content or values.
-pub fn judge(
+pub fn evaluate_response(
     webhook: &Webhook,
     (status, url): (StatusCode, &Url),
-    answered: &Answered,
+    meta: &ResponseMeta,
     body: &[u8],
 ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    if let Some(failure) = error::of_status(status, url) {
+    if let Some(failure) = error::status_failure(status, url) {
         return Err(failure);
     }
-    if !answered.whole {
-        return Err(error::too_large(webhook.response_limit()));
+    if !meta.whole {
+        return Err(error::response_too_large(webhook.response_limit()));
     }
-    webhook.answer.parse(answered.content_type.as_deref(), body)
+    webhook.answer.parse(meta.content_type.as_deref(), body)
 }
 
-/// A refused address was never connected to.
+/// Returns whether the request failed before any connection.
 fn is_unsent(failure: &Failure) -> bool {
     matches!(
         failure.reason,
@@ -294,7 +296,7 @@ mod tests {
             headers: http::HeaderMap::new(),
             body: Bytes::new(),
         };
-        let waiting = client.ask(&webhook, prepared.clone());
+        let waiting = client.send(&webhook, prepared.clone());
         let bytes = size_of_val(&waiting);
         assert!(bytes <= 512, "{bytes}");
         let (url, mut progress) = (prepared.url.clone(), Progress::default());

@@ -1,4 +1,4 @@
-//! A webhook's description made ready: every template and path compiled, every fault told.
+//! Compiles a webhook's options: every template and path, with all errors reported at once.
 
 mod compiler;
 
@@ -12,44 +12,22 @@ use http::header::{self, HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::answer::Answer;
+use super::compile_error::CompileError;
 use super::context::Scope;
 use super::options::{Tls, WebhookOptions};
-use super::template::{Handle, Templates};
-use super::tls::{self, Secured};
+use super::response::ResponseParser;
+use super::template::{TemplateId, Templates};
+use super::tls::{self, CompiledTls};
 use super::token::Tokens;
 use super::url as address;
 use compiler::Compiler;
 
-/// The longest that a caller waits.
-pub const LONGEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest timeout of a webhook, and so the longest wait of a caller.
+pub const MAX_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One thing wrong with a webhook's description.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {help}")]
-pub struct CompileError {
-    /// The setting, relative to the webhook: `response.map.queue`, `headers.X-Lead`.
-    pub key: String,
-    /// What is wrong with it.
-    pub what: String,
-    /// What to write instead.
-    pub help: String,
-}
-
-impl CompileError {
-    /// A fault with its cure.
-    pub fn new(key: impl Into<String>, what: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            what: what.into(),
-            help: help.into(),
-        }
-    }
-}
-
-/// One webhook, ready to be asked. Built once, used by every call.
+/// One compiled webhook. Built once, shared by all calls.
 ///
-/// `Debug` shows its name alone: templates may hold what an operator would not log.
+/// `Debug` prints only the name, because templates may hold values that must not be logged.
 pub struct Webhook {
     pub(super) name: String,
     pub(super) method: Method,
@@ -60,11 +38,11 @@ pub struct Webhook {
     pub(super) body: BodyPlan,
     pub(super) authorization: Option<HeaderValue>,
     pub(super) tokens: Option<Tokens>,
-    pub(super) secured: Option<Secured>,
+    pub(super) own_tls: Option<CompiledTls>,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
-    /// How its answers are read.
-    pub answer: Answer,
+    /// Reads its responses.
+    pub answer: ResponseParser,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
 }
@@ -81,15 +59,15 @@ impl fmt::Debug for Webhook {
 #[derive(Debug)]
 pub(super) struct Field {
     pub name: String,
-    pub value: Handle,
+    pub value: TemplateId,
     pub mandatory: bool,
 }
 
-/// Where to ask.
+/// The request's URL.
 pub(super) enum UrlPlan {
-    /// The same for every call, so made once.
+    /// A URL without values, parsed once.
     Fixed(Url),
-    Template(Handle),
+    Template(TemplateId),
 }
 
 /// A compiled [`Body`](super::options::Body).
@@ -97,61 +75,62 @@ pub(super) enum UrlPlan {
 pub(super) enum BodyPlan {
     Nothing,
     Predefined,
-    Json(Handle),
-    Xml(Handle),
+    Json(TemplateId),
+    Xml(TemplateId),
     Form(Vec<Field>),
-    Text(Handle),
+    Text(TemplateId),
 }
 
 impl Webhook {
-    /// Compiles a description.
+    /// Compiles the options of the webhook `name`.
     ///
     /// # Errors
-    /// Every fault that can be seen without a call, each with its cure.
+    /// Every error that is visible without a call, each with its cure.
     pub fn compile(name: &str, options: WebhookOptions) -> Result<Self, Vec<CompileError>> {
         let mut compiler = Compiler::default();
         let compiled = compiler.webhook(name, &options);
         match compiled {
-            Some(webhook) if compiler.faults.is_empty() => Ok(webhook),
-            Some(_) | None => Err(compiler.faults),
+            Some(webhook) if compiler.errors.is_empty() => Ok(webhook),
+            Some(_) | None => Err(compiler.errors),
         }
     }
 
-    /// The name that the dialplan calls it by.
+    /// Returns the name that dialplans use.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The deadline over one request, at most [`LONGEST_TIMEOUT`].
+    /// Returns the deadline of one request, at most [`MAX_TIMEOUT`].
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Bytes of body that are read of an answer, after decompression.
+    /// Returns how many bytes of a response body are read, after decompression.
     #[must_use]
     pub(crate) fn response_limit(&self) -> usize {
         self.answer.limit()
     }
 
-    /// The variables that the answer sets, without `flow.key.`, in the order given.
+    /// Returns the variables that the response sets, without `flow.key.`, in the configured
+    /// order.
     pub fn mapped_names(&self) -> impl Iterator<Item = &str> {
         self.answer.names()
     }
 
-    /// The headers that the templates spell out, `variable_` included, sorted.
+    /// Returns the headers that the templates name literally, `variable_` included, sorted.
     ///
-    /// A plain Event Socket reply leaves `%XX` of a value unescaped, so whoever holds such
-    /// a reply reads those of these that contain `%` again from the switch. A name that
-    /// is computed in a template is not among them; a [`super::context::Recorder`] sees it.
+    /// A plain Event Socket reply leaves `%XX` in values unescaped. The owner of such a reply
+    /// fetches values with `%` again from the switch. Names that a template computes are not in
+    /// the list; [`super::context::HeaderRecorder`] sees them.
     #[must_use]
     pub fn headers_read(&self) -> &[String] {
         &self.reads
     }
 
-    /// The URL with `1` for every value, for checks without a call; `None` when such
-    /// values make no URL.
+    /// Returns the URL with `1` for every value, for checks without a call; `None` if that is no
+    /// URL.
     #[must_use]
     pub fn sample_url(&self) -> Option<Url> {
         match &self.url {
@@ -160,30 +139,30 @@ impl Webhook {
         }
     }
 
-    /// Its own TLS settings, where they differ from the system's.
+    /// Returns its own TLS settings; `None` if it uses the system's.
     #[must_use]
-    pub fn secured(&self) -> Option<&Secured> {
-        self.secured.as_ref()
+    pub fn own_tls(&self) -> Option<&CompiledTls> {
+        self.own_tls.as_ref()
     }
 
-    /// The TLS settings that it is asked with, its own or the system's.
+    /// Returns the TLS settings of its requests, its own or the system's.
     ///
     /// # Errors
-    /// When the system's certificates cannot be read.
+    /// If the system's certificates cannot be read.
     pub fn tls(&self) -> Result<Arc<ClientConfig>, CompileError> {
-        match &self.secured {
-            Some(secured) => Ok(Arc::clone(secured.config())),
+        match &self.own_tls {
+            Some(own_tls) => Ok(Arc::clone(own_tls.config())),
             None => tls::config(&Tls::default()).map(Arc::new),
         }
     }
 
-    /// Requests that one HTTP/2 connection to it carries at once.
+    /// Returns how many requests one HTTP/2 connection carries at once.
     #[must_use]
     pub fn http2_streams(&self) -> usize {
         self.http2_streams
     }
 
-    /// Where its tokens come from, when its `auth` is OAuth 2.0.
+    /// Returns the token endpoint if its `auth` is OAuth 2.0.
     #[must_use]
     pub fn token_url(&self) -> Option<&Url> {
         self.tokens.as_ref().map(Tokens::url)
@@ -191,8 +170,8 @@ impl Webhook {
 
     /// Sets the `Authorization` header, marked sensitive, if the webhook has one.
     ///
-    /// [`Self::prepare`] does it already; this is for a request that was stored without it.
-    /// A token of OAuth 2.0 is added where the request is sent.
+    /// [`Self::prepare`] includes this. Call it for a request that was stored without the header.
+    /// OAuth 2.0 tokens are added when the request is sent.
     pub fn authorize(&self, headers: &mut HeaderMap) {
         if let Some(value) = &self.authorization {
             headers.insert(header::AUTHORIZATION, value.clone());
@@ -200,12 +179,12 @@ impl Webhook {
     }
 }
 
-/// Renders a URL with a value for everything; `None` when the template does not render so.
+/// Renders a URL with a value for every name; `None` if the template does not render.
 fn sample(
     templates: &Templates,
-    url: &Handle,
+    url: &TemplateId,
     branches: &Arc<BTreeSet<String>>,
-) -> Option<Result<Url, address::Unfit>> {
+) -> Option<Result<Url, address::UrlError>> {
     let scope = Scope::probe(Arc::clone(branches));
     let rendered = templates.render(url, &scope.root()).ok()?;
     Some(address::finish(&rendered))

@@ -1,11 +1,10 @@
-//! What a template can name: `flow.key.NAME`, `call.NAME`, `channel["NAME"]`, and after
+//! The names that templates can use: `flow.key.NAME`, `call.NAME`, `channel["NAME"]`, and after
 //! the call the fields of its document.
 //!
-//! A template engine's objects live longer than a borrow, and the channel's headers are
-//! borrowed. So a render that asks for a header not fetched yet is told "not there", the
-//! header is fetched, and the template is rendered again. The names that a template spells
-//! out are fetched before (`names`), so a second render is the exception; and
-//! nothing but what is read is decoded.
+//! The template engine's objects outlive a borrow, but the channel's headers are borrowed. So a
+//! render that needs a header which was not fetched finds nothing there; the header is fetched,
+//! and the template is rendered again. Names that a template spells out are fetched before
+//! (`template_names`), so second renders are rare, and only headers that are read get decoded.
 
 mod fields;
 mod node;
@@ -15,44 +14,44 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chrono::{DateTime, SecondsFormat};
 use minijinja::value::Value;
 
 use super::json;
 pub(super) use fields::{call_header, channel_headers, variable_headers};
 pub(super) use node::own_value;
 use node::root;
-pub use recorder::Recorder;
+pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
 use switchhook_core::sanitize;
+use switchhook_core::timestamp;
 use switchhook_core::variables::FLOW_KEY;
 
-/// The prefix of a channel variable among a channel's headers.
+/// Prefix of channel variables among a channel's headers.
 const VARIABLE: &str = "variable_";
-/// What the name of a value's exact bytes ends in.
+/// Suffix of the variable with a value's exact bytes.
 const EXACT: &str = "_b64";
 
-/// What the templates of one request may see.
+/// The values that the templates of one request can see.
 #[derive(Debug, Default)]
 pub(super) struct Scope {
-    /// The document of a call that is over.
+    /// The document of a finished call.
     document: Value,
-    /// Dotted names that other names go through (`flow.key.a` beside `flow.key.a.b`).
+    /// Names that are prefixes of other names (`flow.key.a` beside `flow.key.a.b`).
     branches: Arc<BTreeSet<String>>,
-    /// No call: every name has a value.
+    /// For checks without a call: every name has a value.
     probe: bool,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Headers fetched: `None` is not there.
+    /// Fetched headers; `None` if absent.
     known: BTreeMap<String, Option<String>>,
-    /// Every header was fetched.
+    /// All headers were fetched.
     complete: bool,
-    /// Headers asked for and not fetched.
+    /// Headers that a render needed and that are not fetched yet.
     wanted: BTreeSet<String>,
-    /// Every header is asked for.
+    /// A render needs all headers.
     wants_all: bool,
     /// The last name that was looked up and has no value.
     missing: Option<String>,
@@ -70,7 +69,7 @@ impl Scope {
         })
     }
 
-    /// A scope in which every header is `1`.
+    /// Creates a scope in which every header is `1`.
     pub(super) fn probe(branches: Arc<BTreeSet<String>>) -> Arc<Self> {
         Arc::new(Self {
             branches,
@@ -79,12 +78,12 @@ impl Scope {
         })
     }
 
-    /// The root that a template is rendered with.
+    /// Returns the root object for rendering.
     pub(super) fn root(self: &Arc<Self>) -> Value {
         root(Arc::clone(self))
     }
 
-    /// Fetches `names`.
+    /// Fetches the headers `names`.
     pub(super) fn fetch<'a>(
         &self,
         names: impl IntoIterator<Item = &'a String>,
@@ -99,7 +98,7 @@ impl Scope {
         }
     }
 
-    /// Fetches what the last render asked for in vain; whether there was anything.
+    /// Fetches the headers that the last render needed. Returns whether there were any.
     pub(super) fn fetch_wanted(&self, headers: &dyn Headers) -> bool {
         let (wanted, all) = {
             let mut state = self.lock();
@@ -119,12 +118,12 @@ impl Scope {
         all || !wanted.is_empty()
     }
 
-    /// Forgets which name was missing; before a render.
+    /// Forgets the missing name; called before a render.
     pub(super) fn start(&self) {
         self.lock().missing = None;
     }
 
-    /// The last name without a value since [`Self::start`].
+    /// Returns the last name without a value since [`Self::start`].
     pub(super) fn missing(&self) -> Option<String> {
         self.lock().missing.clone()
     }
@@ -148,8 +147,8 @@ impl Scope {
         }
     }
 
-    /// A channel variable; a flow variable's exact text where the switch still holds the
-    /// inert one.
+    /// Returns a channel variable; of a flow variable the exact text, if the switch still holds
+    /// the inert form of it.
     fn variable(&self, name: &str) -> Option<String> {
         let shown = self.header(&format!("{VARIABLE}{name}"))?;
         if !name.starts_with(FLOW_KEY) || self.probe {
@@ -160,7 +159,7 @@ impl Scope {
         Some(exact.map_or(shown, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// The names of all headers, sorted; asks for them when they are not there yet.
+    /// Returns the names of all headers, sorted; requests them if they are not fetched yet.
     fn names(&self) -> Vec<String> {
         let mut state = self.lock();
         state.wants_all |= !state.complete && !self.probe;
@@ -187,8 +186,7 @@ impl Scope {
             return Some(text.into());
         }
         let micros = text.parse::<i64>().ok().filter(|micros| *micros > 0)?;
-        let time = DateTime::from_timestamp_micros(micros)?;
-        Some(time.to_rfc3339_opts(SecondsFormat::Millis, true).into())
+        timestamp::rfc3339_utc(micros).map(Value::from)
     }
 
     fn channel_field(&self, name: &str) -> Option<Value> {

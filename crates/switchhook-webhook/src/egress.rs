@@ -1,10 +1,10 @@
-//! Where a webhook may go: the scheme, and the address that is connected to.
+//! The egress rule: which schemes and addresses webhooks may reach.
 //!
-//! The strict side is the default. Public addresses are allowed; special-purpose ones
-//! (IANA "Special-Purpose Address Registry", RFC 6890) only where the operator lists them;
-//! link-local addresses and those of the clouds' metadata services never. A name is
-//! resolved here, all its addresses are checked, and those very addresses are connected
-//! to. With a proxy, names are resolved by the proxy and only literal addresses are checked.
+//! Strict by default. Public addresses are allowed. Special-purpose ones (IANA "Special-Purpose
+//! Address Registry", RFC 6890) are allowed only if the operator lists them. Link-local addresses
+//! and cloud metadata services are never allowed. All addresses of a name are checked, and the
+//! connection goes to one of the checked addresses. With a proxy, the proxy resolves names, and
+//! only literal addresses are checked.
 
 mod ranges;
 
@@ -17,14 +17,14 @@ use url::{Host, Url};
 use ranges::{embedded, is_local_nat64, is_never, is_special};
 use switchhook_core::outcome::{Failure, Reason};
 
-/// The operator's rule.
+/// The operator's egress rule.
 #[derive(Clone, Default)]
 pub struct Egress {
-    /// `http://` is allowed too.
+    /// Allows `http://` too.
     pub allow_plain_http: bool,
     /// Special-purpose ranges that webhooks may reach.
     pub allow_addresses: Vec<IpNet>,
-    /// The proxy for every request; the environment's is never used.
+    /// The proxy for every request. Proxy settings of the environment are ignored.
     pub proxy: Option<Url>,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Egress {
     }
 }
 
-/// An address that the rule refuses; its text names the cure.
+/// Why the rule refuses an address; the message names the cure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
     /// A special-purpose address that is not listed.
@@ -47,34 +47,34 @@ pub enum Blocked {
          list its range in [egress] allow_addresses if webhooks may reach it"
     )]
     NotListed {
-        /// The host as asked for.
+        /// The URL's host.
         host: String,
         /// The address.
         address: IpAddr,
     },
-    /// An address that no webhook reaches.
+    /// An address that is never allowed.
     #[error(
         "{host} is at {address}, a link-local or cloud metadata address, \
          which webhooks never reach"
     )]
     Never {
-        /// The host as asked for.
+        /// The URL's host.
         host: String,
         /// The address.
         address: IpAddr,
     },
     /// Plain `http`.
     #[error(
-        "{host} is asked over plain http; use https, or set allow_plain_http = true in [egress]"
+        "the URL for {host} uses plain http; use https, or set allow_plain_http = true in [egress]"
     )]
     PlainHttp {
-        /// The host as asked for.
+        /// The URL's host.
         host: String,
     },
     /// A user name or password in the URL, where logs and proxies would show it.
     #[error("the URL for {host} has a user name or password in it; use auth.basic or auth.bearer")]
     Credentials {
-        /// The host as asked for.
+        /// The URL's host.
         host: String,
     },
     /// Not `http` and not `https`.
@@ -92,11 +92,11 @@ impl From<Blocked> for Failure {
 }
 
 impl Egress {
-    /// Checks what can be seen of a URL: its scheme and a literal address, in whatever
-    /// spelling (the URL parser reads `0x7f.1` as `127.0.0.1`).
+    /// Checks the scheme of a URL, and its host if that is a literal address. The URL parser has
+    /// normalized every spelling of an address.
     ///
     /// # Errors
-    /// What is refused, and the setting that would allow it.
+    /// The refusal, which names the setting that would allow the URL.
     pub fn check_url(&self, url: &Url) -> Result<(), Blocked> {
         let host = || url.host_str().unwrap_or_default().to_owned();
         match url.scheme() {
@@ -118,10 +118,10 @@ impl Egress {
         }
     }
 
-    /// Checks an address that `host` was resolved to.
+    /// Checks an address that `host` resolved to.
     ///
     /// # Errors
-    /// That it is refused, and the setting that would allow it.
+    /// The refusal, which names the setting that would allow the address.
     pub fn check_address(&self, host: &str, address: IpAddr) -> Result<(), Blocked> {
         let host = host.to_owned();
         let inner: Vec<IpAddr> = match address {
@@ -134,15 +134,15 @@ impl Egress {
         let is_mapped = matches!(address, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some());
         let may = |inner: &IpAddr| self.lists(*inner) || !is_special(*inner);
         let allowed = if is_mapped {
-            // The same host as its IPv4 address, to this machine: listed as either.
+            // An IPv4-mapped address reaches the same host, so either form may be listed.
             self.lists(address) || inner.iter().any(|inner| self.lists(*inner))
         } else if inner.is_empty() {
             !is_special(address) || self.lists(address)
         } else if is_local_nat64(address) {
-            // What it stands for only its gateway knows.
+            // Only the network's gateway knows which address it stands for.
             self.lists(address)
         } else {
-            // A gateway's address: both it and what is behind it have to be allowed.
+            // A gateway address: it and the address behind it must both be allowed.
             self.lists(address) && inner.iter().all(may)
         };
         if allowed {

@@ -1,4 +1,4 @@
-//! What went wrong on the wire, in a sentence for a person, without URL or secrets.
+//! Turns network and HTTP faults into failures: a reason and a sentence without URL or secrets.
 
 use std::error::Error;
 use std::io;
@@ -7,13 +7,12 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
-use super::client::Connection;
 use super::egress::Blocked;
-use super::resolve::Unresolved;
+use super::resolve::LookupError;
 use switchhook_core::outcome::{Failure, Reason};
 
-/// `crm.example:443`
-pub(super) fn place(url: &Url) -> String {
+/// Returns host and port, such as `crm.example:443`.
+pub(super) fn host_port(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
         Some(port) => format!("{host}:{port}"),
@@ -21,71 +20,84 @@ pub(super) fn place(url: &Url) -> String {
     }
 }
 
-/// How far a request had come when its time was over.
+/// The state of a request's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reached {
-    /// Not to its status.
-    Connection(Connection),
-    /// To its status, and not to the end of its body.
+pub(super) enum ConnectionState {
+    /// The request uses an existing connection, or the state cannot be seen.
+    Unknown,
+    /// It is being made: name lookup, TCP, TLS.
+    Connecting,
+    /// It was made for this request.
+    Connected,
+}
+
+/// How far a request came before its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RequestStage {
+    /// No status was received.
+    NoStatus(ConnectionState),
+    /// The status was received, but not the end of the body.
     Status,
 }
 
-/// The deadline passed.
-pub(super) fn timed_out(timeout: Duration, url: &Url, reached: Reached) -> Failure {
-    let (seconds, place) = (timeout.as_secs_f64(), place(url));
+/// Returns the failure of a request whose deadline passed.
+pub(super) fn timed_out(timeout: Duration, url: &Url, stage: RequestStage) -> Failure {
+    let (seconds, host_port) = (timeout.as_secs_f64(), host_port(url));
     let within = format!("within {seconds} s");
-    let detail = match reached {
-        Reached::Status => format!("no whole answer from {place} {within}"),
-        Reached::Connection(Connection::Connecting) => {
-            format!("could not connect to {place} {within}")
+    let detail = match stage {
+        RequestStage::Status => format!("no whole answer from {host_port} {within}"),
+        RequestStage::NoStatus(ConnectionState::Connecting) => {
+            format!("could not connect to {host_port} {within}")
         }
-        Reached::Connection(Connection::Connected) => {
-            format!("no answer from {place} {within}; it was connected to, and asked")
+        RequestStage::NoStatus(ConnectionState::Connected) => {
+            format!("no answer from {host_port} {within}; it was connected to, and asked")
         }
-        Reached::Connection(Connection::Unknown) => format!("no answer from {place} {within}"),
+        RequestStage::NoStatus(ConnectionState::Unknown) => {
+            format!("no answer from {host_port} {within}")
+        }
     };
     Failure::new(Reason::Timeout, detail)
 }
 
-/// The answer is larger than the limit.
-pub(super) fn too_large(limit: usize) -> Failure {
+/// Returns the failure of a response larger than the limit.
+pub(super) fn response_too_large(limit: usize) -> Failure {
     let detail = format!("the response is larger than {limit} bytes");
     Failure::new(Reason::InvalidResponse, detail)
 }
 
-/// The failure of a status; `None` for 2xx.
-pub(super) fn of_status(status: StatusCode, url: &Url) -> Option<Failure> {
+/// Returns the failure of a status; `None` for 2xx.
+pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
     let code = status.as_u16();
-    let place = place(url);
-    let name = status.canonical_reason().unwrap_or("no name for it");
+    let host_port = host_port(url);
+    let name = status.canonical_reason().unwrap_or("unknown status");
     let (reason, detail) = match code {
         401 | 407 => (
             Reason::AuthenticationFailure,
-            format!("{place} does not accept our credentials: {code} {name}"),
+            format!("{host_port} does not accept our credentials: {code} {name}"),
         ),
         300..=399 => (
             Reason::HttpStatus,
-            format!("{place} answered {code} {name}; redirects are not followed"),
+            format!("{host_port} answered {code} {name}; redirects are not followed"),
         ),
         _ => (
             Reason::HttpStatus,
-            format!("{place} answered {code} {name}"),
+            format!("{host_port} answered {code} {name}"),
         ),
     };
     Some(Failure::new(reason, detail))
 }
 
-/// The failure behind an error of the HTTP client.
-pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
-    let place = place(url);
+/// Returns the failure behind an error of the HTTP client.
+pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
+    let host_port = host_port(url);
     let causes = causes(error);
     if let Some(blocked) = find::<Blocked>(&causes) {
         return blocked.clone().into();
     }
-    if let Some(unresolved) = find::<Unresolved>(&causes) {
+    if let Some(unresolved) = find::<LookupError>(&causes) {
         let host = url.host_str().unwrap_or_default();
         let detail = format!("no address found for {host}: {unresolved}");
         return Failure::new(Reason::ConnectionFailure, detail);
@@ -94,10 +106,10 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
         let detail = "the request could not be formed from its URL, headers and body";
         return Failure::new(Reason::InvalidRequest, detail);
     }
-    if let Some(failure) = of_protocol(&causes, &place) {
+    if let Some(failure) = protocol_failure(&causes, &host_port) {
         return failure;
     }
-    // A connection that breaks in the middle of a body fails its decoding too.
+    // A connection that breaks within a body is a decoding error too.
     if error.is_decode() && find::<hyper::Error>(&causes).is_none() {
         let detail = "the response's compression is damaged";
         return Failure::new(Reason::InvalidResponse, detail);
@@ -105,39 +117,39 @@ pub(super) fn of_error(error: &reqwest::Error, url: &Url) -> Failure {
     if find::<io::Error>(&causes).is_some_and(is_out_of_files) {
         return Failure::new(Reason::Overloaded, OUT_OF_FILES);
     }
-    let why = why(&causes);
+    let reason_text = reason_text(&causes);
     let detail = if error.is_connect() {
-        format!("could not connect to {place}: {why}")
+        format!("could not connect to {host_port}: {reason_text}")
     } else {
-        format!("the connection to {place} broke: {why}")
+        format!("the connection to {host_port} broke: {reason_text}")
     };
     Failure::new(Reason::ConnectionFailure, detail)
 }
 
 const OUT_OF_FILES: &str =
-    "no more files can be opened for a connection; raise LimitNOFILE of this service";
+    "the service has no free file descriptor for a connection; raise its LimitNOFILE";
 
-/// ENFILE and EMFILE, which have no `ErrorKind` of their own.
+/// ENFILE and EMFILE have no `ErrorKind` of their own.
 fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// Answers that are no HTTP, and proxies that want a password.
-fn of_protocol(causes: &[&(dyn Error + 'static)], place: &str) -> Option<Failure> {
+/// Recognizes responses that are not HTTP, and proxies that want a password.
+fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Option<Failure> {
     if causes
         .iter()
         .any(|cause| cause.to_string().ends_with(PROXY_AUTH))
     {
-        let detail = format!("the proxy does not accept our credentials for {place}");
+        let detail = format!("the proxy does not accept our credentials for {host_port}");
         return Some(Failure::new(Reason::AuthenticationFailure, detail));
     }
     let hyper = find::<hyper::Error>(causes)?;
     if hyper.is_parse_too_large() {
-        let detail = format!("{place} sent more headers than we read");
+        let detail = format!("{host_port} sent more headers than the limit");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     if hyper.is_parse() {
-        let detail = format!("what {place} sent is not HTTP");
+        let detail = format!("the response of {host_port} is not HTTP");
         return Some(Failure::new(Reason::InvalidResponse, detail));
     }
     None
@@ -146,10 +158,10 @@ fn of_protocol(causes: &[&(dyn Error + 'static)], place: &str) -> Option<Failure
 /// hyper-util's `TunnelError::ProxyAuthRequired`, a type that it does not export.
 const PROXY_AUTH: &str = "proxy authorization required";
 
-/// The innermost cause that says something.
-fn why(causes: &[&(dyn Error + 'static)]) -> String {
+/// Returns the innermost cause with a message.
+fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {
     if let Some(error) = find::<io::Error>(causes) {
-        return of_io(error);
+        return io_reason(error);
     }
     if let Some(hyper) = find::<hyper::Error>(causes)
         && (hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled())
@@ -160,13 +172,13 @@ fn why(causes: &[&(dyn Error + 'static)]) -> String {
     innermost.unwrap_or_else(|| "no reason is known".into())
 }
 
-fn of_io(error: &io::Error) -> String {
+fn io_reason(error: &io::Error) -> String {
     let kind = error.kind();
     if let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == kind) {
         return (*words).to_owned();
     }
     match error.get_ref() {
-        // rustls: "invalid peer certificate: UnknownIssuer"
+        // For example rustls: "invalid peer certificate: UnknownIssuer".
         Some(inner) if kind == io::ErrorKind::InvalidData => format!("TLS failed: {inner}"),
         Some(_) | None => kind.to_string(),
     }
@@ -178,18 +190,18 @@ const WORDS: [(io::ErrorKind, &str); 8] = [
     (io::ErrorKind::ConnectionAborted, RESET),
     (io::ErrorKind::BrokenPipe, RESET),
     (io::ErrorKind::UnexpectedEof, CLOSED),
-    (io::ErrorKind::TimedOut, "nobody answers at that address"),
-    (io::ErrorKind::HostUnreachable, "there is no way to it"),
-    (io::ErrorKind::NetworkUnreachable, "there is no way to it"),
+    (io::ErrorKind::TimedOut, "the address did not respond"),
+    (io::ErrorKind::HostUnreachable, "no route to the host"),
+    (io::ErrorKind::NetworkUnreachable, "no route to its network"),
 ];
 const RESET: &str = "the connection was reset";
-const CLOSED: &str = "it was closed before the whole answer was there";
+const CLOSED: &str = "it was closed before the whole response arrived";
 
 fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {
     causes.iter().rev().find_map(|cause| cause.downcast_ref())
 }
 
-/// An error's causes, outermost first; what an `io::Error` wraps is one.
+/// Returns an error's causes, outermost first, including the error inside an `io::Error`.
 fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes = Vec::new();
     let mut next = error.source();

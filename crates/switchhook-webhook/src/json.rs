@@ -1,13 +1,13 @@
-//! JSON from template values, and the check of a JSON body whose values are marked.
+//! Converts between template values and JSON, and checks JSON bodies whose values are marked.
 
 use minijinja::value::{Value, ValueKind};
 
-use super::template::{CLOSE, OPEN};
+use super::value_marks::{CLOSE, OPEN};
 
-/// Deeper values are cut: nothing that we are given is nested like that.
+/// Deeper values become `null`; no input of ours is nested that deep.
 const DEPTH: usize = 64;
 
-/// A template value as JSON; undefined is `null`.
+/// Converts a template value to JSON; undefined becomes `null`.
 pub(super) fn from_template(value: &Value) -> serde_json::Value {
     convert(value, DEPTH)
 }
@@ -57,7 +57,7 @@ fn map(value: &Value, depth: usize) -> serde_json::Value {
     serde_json::Value::Object(entries.collect())
 }
 
-/// JSON as a template value.
+/// Converts JSON to a template value.
 pub(super) fn to_template(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::from(()),
@@ -79,7 +79,7 @@ pub(super) fn to_template(json: &serde_json::Value) -> Value {
     }
 }
 
-/// `text` as the inside of a JSON string.
+/// Escapes `text` for the inside of a JSON string.
 pub(super) fn escape(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
@@ -87,19 +87,18 @@ pub(super) fn escape(text: &str) -> String {
 
 /// Why a rendered JSON body cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// A value stands outside of quotes and is not a number, `true`, `false` or `null`.
-    Bare,
-    /// The whole does not parse; where and why.
+pub(super) enum JsonBodyError {
+    /// A value outside of quotes is not a number, `true`, `false` or `null`.
+    Unquoted,
+    /// The body does not parse; where and why.
     Invalid(String),
 }
 
-/// Takes the marks off a rendered body and checks that it is JSON.
+/// Removes the marks from a rendered body and checks that it is JSON.
 ///
-/// A marked value outside of quotes is the one way in which a value could add to
-/// the document's structure (`[{{ x }}]` with `1,2`), so only a scalar may stand
-/// there, and nothing at all becomes `null`.
-pub(super) fn finish(rendered: &str) -> Result<String, Unfit> {
+/// Only outside of quotes could a value change the document's structure (`[{{ x }}]` with `1,2`).
+/// So only a scalar is allowed there, and an empty value becomes `null`.
+pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
     let mut scan = Scan::default();
     let mut rest = rendered;
     while let Some(at) = rest.find(OPEN) {
@@ -112,11 +111,11 @@ pub(super) fn finish(rendered: &str) -> Result<String, Unfit> {
     scan.literal(rest);
     match serde_json::from_str::<serde::de::IgnoredAny>(&scan.out) {
         Ok(_) => Ok(scan.out),
-        Err(error) => Err(Unfit::Invalid(error.to_string())),
+        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
     }
 }
 
-/// Follows whether the next character stands inside a JSON string.
+/// Tracks whether the next character is inside a JSON string.
 #[derive(Default)]
 struct Scan {
     out: String,
@@ -138,7 +137,7 @@ impl Scan {
         }
     }
 
-    fn value(&mut self, text: &str) -> Result<(), Unfit> {
+    fn value(&mut self, text: &str) -> Result<(), JsonBodyError> {
         if self.quoted {
             self.out.push_str(text);
             Ok(())
@@ -149,7 +148,7 @@ impl Scan {
             self.out.push_str(text);
             Ok(())
         } else {
-            Err(Unfit::Bare)
+            Err(JsonBodyError::Unquoted)
         }
     }
 }
@@ -185,7 +184,7 @@ mod tests {
         assert_eq!(list("true"), Ok("[true]".into()));
         assert_eq!(list(""), Ok("[null]".into()));
         for bad in ["1,2", "{}", "[]", "x", "1 ", "\"a\""] {
-            assert_eq!(list(bad), Err(Unfit::Bare), "{bad}");
+            assert_eq!(list(bad), Err(JsonBodyError::Unquoted), "{bad}");
         }
     }
 

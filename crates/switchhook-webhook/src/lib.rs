@@ -1,38 +1,50 @@
-//! One HTTP webhook: its request from templates, its one deadline, what came back.
+//! HTTP webhooks: builds a request from templates, sends it under one deadline, and reads the
+//! response.
 //!
 //! ```text
-//! Options --compile--> Webhook --prepare(call)--> Prepared --Client::ask--> Outcome
+//! WebhookOptions --compile--> Webhook --prepare(call)--> Prepared --Client::send--> Outcome
 //! ```
 //!
-//! [`compile`] reports every fault of a description at once; [`request`] renders one
-//! request; [`egress`] says where it may go; [`client`] sends it and waits; [`answer`]
-//! reads what came back.
+//! * Configuration: [`options`] are plain values, [`compile`] compiles them and reports every
+//!   error at once.
+//! * Request: `request` renders templates over a call; [`context`] holds the values they see;
+//!   `template`, `url`, `json` and `xml` escape each value for its place.
+//! * Network: [`client`] sends; [`egress`] decides which addresses are allowed, `resolve` applies
+//!   that to names; `tls` and `token` add TLS settings and OAuth 2.0 tokens.
+//! * Response: [`response`] maps values to variables; `error` turns faults into sentences.
+//! * Also: [`breakers`] stop requests to failing webhooks, [`signing`] signs documents,
+//!   [`redact`] hides secrets from readers.
 
 #![warn(unreachable_pub)]
 
-pub mod answer;
 pub mod breakers;
 pub mod client;
 pub mod compile;
+mod compile_error;
 pub mod context;
 pub mod egress;
 pub mod options;
 pub mod redact;
 mod request;
+pub mod response;
 pub mod signing;
 
 mod error;
 mod json;
-mod names;
+mod prepared;
 mod resolve;
 mod template;
+mod template_names;
 mod tls;
 mod token;
 mod url;
+mod value_marks;
 mod xml;
 
-pub use client::{Answered, Client, Script, judge};
-pub use compile::{CompileError, Webhook};
-pub use request::{Call, Prepared};
-pub use resolve::{Names, SystemNames};
-pub use tls::{Secured, client_builder};
+pub use client::{Client, OutcomeSource, ResponseMeta, evaluate_response};
+pub use compile::Webhook;
+pub use compile_error::CompileError;
+pub use prepared::Prepared;
+pub use request::CallContext;
+pub use resolve::{NameLookup, SystemLookup};
+pub use tls::{CompiledTls, client_builder};

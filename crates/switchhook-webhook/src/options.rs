@@ -1,4 +1,4 @@
-//! A webhook as its operator describes it: plain values, not yet compiled.
+//! A webhook's configuration as plain values, not yet compiled.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use switchhook_core::secret::Secret;
 
 /// A query parameter, header or form field: a name and a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct NamedTemplate {
     /// The name as sent.
     pub name: String,
     /// Template of the value.
     pub value: String,
-    /// A variable that is missing fails the widget; otherwise the entry is left out.
+    /// A missing variable fails the webhook call. Otherwise the entry is left out.
     pub mandatory: bool,
 }
 
 /// The request's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// The predefined document as far as the call has come (`POST`, `PUT`, `PATCH`;
-    /// other methods send no body).
+    /// The predefined document as far as the call has come. Sent with `POST`, `PUT` and `PATCH`;
+    /// other methods send no body.
     Predefined,
     /// Template of a JSON document.
     Json(String),
     /// Template of an XML document.
     Xml(String),
     /// `application/x-www-form-urlencoded` fields.
-    Form(Vec<Entry>),
+    Form(Vec<NamedTemplate>),
     /// Template of plain text.
     Text(String),
 }
 
-/// How we say who we are.
+/// How a request authenticates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
-    /// Not at all.
+    /// No authentication.
     None,
     /// `Authorization: Basic`.
     Basic {
@@ -49,20 +49,20 @@ pub enum Auth {
     OAuth2(OAuth2),
 }
 
-/// Where bearer tokens come from (RFC 6749, 4.4).
+/// The source of bearer tokens (RFC 6749, 4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OAuth2 {
     /// The token endpoint.
     pub token_url: String,
-    /// Who we are to it.
+    /// Our client id.
     pub client_id: String,
-    /// What proves it.
+    /// Our client secret.
     pub client_secret: Secret,
-    /// What the token is to allow.
+    /// The scope to request.
     pub scope: Option<String>,
 }
 
-/// The least version of TLS that is spoken.
+/// The minimum TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TlsVersion {
     /// TLS 1.2.
@@ -72,23 +72,23 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// What we show to a server that wants a certificate.
+/// A client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Our certificate and those that lead to its authority, PEM.
+    /// The certificate and its chain, PEM.
     pub certificate: String,
     /// Its key, PEM.
     pub key: Secret,
 }
 
-/// How connections to a webhook are secured.
+/// TLS settings of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {
-    /// The authorities that are trusted in place of the system's, PEM.
+    /// Authorities to trust in place of the system's, PEM.
     pub ca: Option<String>,
-    /// Our certificate.
+    /// The client certificate.
     pub identity: Option<Identity>,
-    /// Older versions are refused.
+    /// The minimum version.
     pub min_version: TlsVersion,
 }
 
@@ -103,7 +103,7 @@ pub enum ResponseType {
     Text,
 }
 
-/// What a mapped value must be made of.
+/// The characters that a mapped value may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValueKind {
     /// Any text; made inert.
@@ -122,13 +122,13 @@ pub struct Mapping {
     pub name: String,
     /// JSONPath, XPath or regular expression.
     pub path: String,
-    /// What the value must be made of.
+    /// The characters that the value may have.
     pub kind: ValueKind,
-    /// Taken when the path finds nothing; `None` means that the path is required.
+    /// Used if the path finds nothing; `None` makes the path required.
     pub default: Option<String>,
 }
 
-/// How the response is read and limited.
+/// How a response is read, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponseOptions {
     /// How the body is parsed.
@@ -139,7 +139,7 @@ pub struct ResponseOptions {
     pub limit: usize,
 }
 
-/// The least that RFC 9113 (6.5.2) recommends that servers allow, and what many do.
+/// The minimum that RFC 9113 (6.5.2) recommends for servers, and a common setting.
 const HTTP2_STREAMS: usize = 100;
 
 /// One webhook.
@@ -150,21 +150,21 @@ pub struct WebhookOptions {
     /// Template of the URL.
     pub url: String,
     /// Query parameters, added to those of the URL.
-    pub query: Vec<Entry>,
+    pub query: Vec<NamedTemplate>,
     /// Headers.
-    pub headers: Vec<Entry>,
+    pub headers: Vec<NamedTemplate>,
     /// Body.
     pub body: Body,
-    /// Who we are.
+    /// Authentication.
     pub auth: Auth,
-    /// How its connections are secured.
+    /// TLS settings.
     pub tls: Tls,
     /// One deadline over DNS, connect, TLS, sending, headers and body; at most 60 s.
     pub timeout: Duration,
-    /// Requests that one HTTP/2 connection carries at once; those above it get another
-    /// connection. At most what the server allows, or they wait for each other there.
+    /// Requests that one HTTP/2 connection carries at once; further requests get another
+    /// connection. Above the server's own limit requests wait for each other.
     pub http2_streams: usize,
-    /// What is made of the answer.
+    /// How the response is read.
     pub response: ResponseOptions,
 }
 

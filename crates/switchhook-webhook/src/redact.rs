@@ -1,56 +1,57 @@
-//! A request as a person may see it: what sounds like a secret is hidden.
+//! Redacts secrets from requests before people see them. A value counts as a secret if its name
+//! sounds like one.
 
 use std::borrow::Cow;
 
+use switchhook_core::secret::REDACTED;
 use url::Url;
 
-/// Stands where a secret was.
-pub const SECRET: &str = "[secret]";
-
-/// The URL; values of its query are hidden by their names.
+/// Returns the URL; query values with secret names are redacted.
 #[must_use]
 pub fn url(url: &Url) -> Cow<'_, str> {
-    if !url.query_pairs().any(|(name, _)| sounds_secret(&name)) {
+    if !url.query_pairs().any(|(name, _)| is_secret_name(&name)) {
         return Cow::Borrowed(url.as_str());
     }
-    let pairs = url
-        .query_pairs()
-        .map(|(name, value)| match sounds_secret(&name) {
-            true => (name, SECRET.into()),
-            false => (name, value),
-        });
+    let pairs = url.query_pairs().map(|(name, value)| {
+        if is_secret_name(&name) {
+            (name, REDACTED.into())
+        } else {
+            (name, value)
+        }
+    });
     let mut shown = url.clone();
     shown.query_pairs_mut().clear().extend_pairs(pairs);
-    // What the query had to escape of ours.
-    let text = shown.as_str().replace("%5Bsecret%5D", SECRET);
+    // The query encoded the brackets of the placeholder.
+    let text = shown.as_str().replace("%5Bsecret%5D", REDACTED);
     Cow::Owned(text)
 }
 
-/// The template of a URL; what its query gives under the name of a secret is hidden.
+/// Returns a URL template; query values with secret names are redacted.
 #[must_use]
 pub fn template(source: &str) -> String {
     let Some((before, query)) = source.split_once('?') else {
         return source.to_owned();
     };
     let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, _)) if sounds_secret(name) => format!("{name}={SECRET}"),
+        Some((name, _)) if is_secret_name(name) => format!("{name}={REDACTED}"),
         Some(_) | None => pair.to_owned(),
     });
     format!("{before}?{}", pairs.collect::<Vec<_>>().join("&"))
 }
 
-/// A header's value, hidden by its name.
+/// Returns a header's value, or the placeholder if the header's name is secret.
 #[must_use]
 pub fn header<'a>(name: &str, value: &'a str) -> &'a str {
-    match sounds_secret(name) {
-        true => SECRET,
-        false => value,
+    if is_secret_name(name) {
+        REDACTED
+    } else {
+        value
     }
 }
 
-/// Names under which people send secrets.
+/// Returns whether people use names like this for secrets.
 #[must_use]
-pub fn sounds_secret(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let words = [
         "auth",

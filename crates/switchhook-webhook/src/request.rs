@@ -1,58 +1,43 @@
-//! One request: a webhook's templates over one call.
-
-use std::fmt;
+//! Renders a webhook's request for one call.
 
 use bytes::Bytes;
-use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 use url::form_urlencoded;
 
 use super::compile::{BodyPlan, Field, UrlPlan, Webhook};
 use super::context::Scope;
-use super::json::{self, Unfit};
-use super::template::{Failed, Handle};
-use super::{redact, url as address, xml};
+use super::json::{self, JsonBodyError};
+use super::prepared::Prepared;
+use super::template::{RenderError, TemplateId};
+use super::{url as address, xml};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
 
-/// Renders of one template before we give up: each finds at least one name that could not
-/// be known before.
-const ROUNDS: usize = 32;
+/// Renders of one template before it fails; each finds at least one name that was not known
+/// before.
+const MAX_RENDERS: usize = 32;
 /// Larger bodies are refused.
-const LARGEST_BODY: usize = 8 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// What a request is made from.
-pub struct Call<'a> {
-    /// The channel.
+/// The values of one call that a request is made from.
+pub struct CallContext<'a> {
+    /// The channel's headers.
     pub headers: &'a dyn Headers,
-    /// The document of a call that is over: its fields are names for the templates, and
-    /// those of its `call` object join `call.NAME`.
+    /// The document of a finished call. Its fields are names for templates, and its `call` object
+    /// joins `call.NAME`.
     pub document: Option<&'a serde_json::Value>,
-    /// Makes the predefined document, as JSON; asked only when the body is that.
+    /// Makes the predefined document as JSON; called only if the body needs it.
     pub predefined: &'a dyn Fn() -> Vec<u8>,
-}
-
-/// A request ready to be sent. `Display` shows it with its secrets hidden.
-#[derive(Clone)]
-pub struct Prepared {
-    /// The method.
-    pub method: Method,
-    /// Where to; `http` or `https`, without user name and password.
-    pub url: Url,
-    /// The headers; the `Authorization` that `auth` makes is marked sensitive.
-    pub headers: HeaderMap,
-    /// The body; empty is none.
-    pub body: Bytes,
 }
 
 impl Webhook {
     /// Renders the request for one call.
     ///
     /// # Errors
-    /// [`Reason::InvalidFlowVar`] when a mandatory variable is missing or cannot stand where
-    /// it should, [`Reason::InvalidRequest`] when what comes out is no URL, header or body.
-    pub fn prepare(&self, call: &Call<'_>) -> Result<Prepared, Failure> {
+    /// [`Reason::InvalidFlowVar`] if a mandatory variable is missing or not allowed in its place;
+    /// [`Reason::InvalidRequest`] if the URL, a header or the body is not valid.
+    pub fn prepare(&self, call: &CallContext<'_>) -> Result<Prepared, Failure> {
         let scope = Scope::new(call.document, self.branches.clone());
         scope.fetch(&self.reads, call.headers);
         let render = Render {
@@ -77,25 +62,25 @@ impl Webhook {
 struct Render<'a> {
     webhook: &'a Webhook,
     scope: std::sync::Arc<Scope>,
-    call: &'a Call<'a>,
+    call: &'a CallContext<'a>,
 }
 
 impl Render<'_> {
-    fn text(&self, handle: &Handle) -> Result<String, Failed> {
+    fn text(&self, handle: &TemplateId) -> Result<String, RenderError> {
         let root = self.scope.root();
-        for _ in 0..ROUNDS {
+        for _ in 0..MAX_RENDERS {
             self.scope.start();
             let rendered = self.webhook.templates.render(handle, &root);
             if !self.scope.fetch_wanted(self.call.headers) {
                 return rendered;
             }
         }
-        Err(Failed::Broken("it computes too many names".into()))
+        Err(RenderError::Broken("it computes too many names".into()))
     }
 
-    fn fail(&self, what: &str, failed: Failed) -> Failure {
+    fn fail(&self, what: &str, failed: RenderError) -> Failure {
         match failed {
-            Failed::Missing => {
+            RenderError::Missing => {
                 let name = self.scope.missing();
                 let name = name.as_deref().unwrap_or("the value of an expression");
                 Failure::new(
@@ -103,7 +88,7 @@ impl Render<'_> {
                     format!("{what} needs {name}, which is not set or is empty"),
                 )
             }
-            Failed::Broken(words) => Failure::new(
+            RenderError::Broken(words) => Failure::new(
                 Reason::InvalidRequest,
                 format!("{what} could not be made from its template: {words}"),
             ),
@@ -117,9 +102,9 @@ impl Render<'_> {
         };
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the URL", failed))?;
-        address::finish(&text).map_err(|unfit| match unfit {
-            address::Unfit::Value(what) => Failure::new(Reason::InvalidFlowVar, what),
-            address::Unfit::Url(what) => Failure::new(
+        address::finish(&text).map_err(|error| match error {
+            address::UrlError::Value(what) => Failure::new(Reason::InvalidFlowVar, what),
+            address::UrlError::Url(what) => Failure::new(
                 Reason::InvalidRequest,
                 format!("the URL is not valid: {what}"),
             ),
@@ -136,11 +121,11 @@ impl Render<'_> {
         Ok(())
     }
 
-    /// An entry's text; `None` when it lacks its variable and may.
+    /// Returns an entry's text; `None` if it is optional and lacks its variable.
     fn entry(&self, field: &Field, what: &str) -> Result<Option<String>, Failure> {
         match self.text(&field.value) {
             Ok(text) => Ok(Some(text)),
-            Err(Failed::Missing) if !field.mandatory => Ok(None),
+            Err(RenderError::Missing) if !field.mandatory => Ok(None),
             Err(failed) => Err(self.fail(what, failed)),
         }
     }
@@ -177,9 +162,9 @@ impl Render<'_> {
                 ("text/plain; charset=utf-8", text.into_bytes())
             }
         };
-        if bytes.len() > LARGEST_BODY {
+        if bytes.len() > MAX_BODY_BYTES {
             return Err(invalid(format!(
-                "the body is larger than {LARGEST_BODY} bytes"
+                "the body is larger than {MAX_BODY_BYTES} bytes"
             )));
         }
         headers
@@ -188,20 +173,24 @@ impl Render<'_> {
         Ok(bytes.into())
     }
 
-    fn json(&self, handle: &Handle) -> Result<String, Failure> {
+    fn json(&self, handle: &TemplateId) -> Result<String, Failure> {
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the JSON body", failed))?;
-        json::finish(&text).map_err(|unfit| {
-            invalid(match unfit {
-                Unfit::Bare => "the JSON body has a value outside of quotes that is not a number, \
+        json::finish(&text).map_err(|error| {
+            invalid(match error {
+                JsonBodyError::Unquoted => {
+                    "the JSON body has a value outside of quotes that is not a number, \
                                 true, false or null; put quotes around it or use | tojson"
-                    .into(),
-                Unfit::Invalid(words) => format!("the JSON body is not valid JSON: {words}"),
+                        .into()
+                }
+                JsonBodyError::Invalid(words) => {
+                    format!("the JSON body is not valid JSON: {words}")
+                }
             })
         })
     }
 
-    fn xml(&self, handle: &Handle) -> Result<String, Failure> {
+    fn xml(&self, handle: &TemplateId) -> Result<String, Failure> {
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the XML body", failed))?;
         match xml::check(&text) {
@@ -226,58 +215,12 @@ fn invalid(detail: impl Into<String>) -> Failure {
     Failure::new(Reason::InvalidRequest, detail)
 }
 
-/// A header's value: UTF-8 is sent as it is (RFC 9110 `obs-text`); no control character
-/// but the tab is.
+/// Checks a header's value. UTF-8 is sent as it is (RFC 9110 `obs-text`); control characters
+/// other than tab are refused.
 fn header_value(text: &str, what: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
         invalid(format!(
             "{what} would contain a line break or another control character"
         ))
     })
-}
-
-/// Characters of a URL that are told.
-const LINE: usize = 512;
-
-impl Prepared {
-    /// Method and URL as a person may see them, secrets hidden; a long one is cut.
-    #[must_use]
-    pub fn line(&self) -> String {
-        let url = redact::url(&self.url);
-        let end = url.char_indices().nth(LINE).map(|(at, _)| at);
-        let told = &url[..end.unwrap_or(url.len())];
-        // A call on hold keeps it: one allocation, of its size.
-        [self.method.as_str(), " ", told, end.map_or("", |_| "…")].concat()
-    }
-
-    /// The request as a person may see it: method, URL, headers and body, secrets hidden.
-    #[must_use]
-    pub fn shown(&self) -> String {
-        let mut out = format!("{} {}\n", self.method, redact::url(&self.url));
-        for (name, value) in &self.headers {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            let text = match value.is_sensitive() {
-                true => redact::SECRET,
-                false => redact::header(name.as_str(), &text),
-            };
-            out.push_str(&format!("{name}: {text}\n"));
-        }
-        if !self.body.is_empty() {
-            out.push('\n');
-            out.push_str(&String::from_utf8_lossy(&self.body));
-        }
-        out
-    }
-}
-
-impl fmt::Display for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
-    }
-}
-
-impl fmt::Debug for Prepared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown())
-    }
 }

@@ -1,5 +1,5 @@
-//! Names to addresses: every address is checked before any is connected to, and calls that
-//! ask for the same name at the same time share one look-up.
+//! Resolves host names. Every address is checked before any is connected to, and requests that
+//! need the same name at once share one lookup.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,17 +13,17 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::egress::Egress;
 
-/// Where names are looked up. What it answers is not believed: each address is checked.
-pub trait Names: Send + Sync {
-    /// The addresses of `name`, with any port.
+/// Looks up names. The result is not trusted: each address is checked.
+pub trait NameLookup: Send + Sync {
+    /// Returns the addresses of `name`; their ports are ignored.
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>>;
 }
 
-/// Those of the system: `/etc/hosts`, DNS, whatever it is told to ask.
+/// The system's resolver: `/etc/hosts`, DNS and others it is configured with.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemNames;
+pub struct SystemLookup;
 
-impl Names for SystemNames {
+impl NameLookup for SystemLookup {
     fn look_up(&self, name: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
         async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
@@ -33,26 +33,26 @@ impl Names for SystemNames {
     }
 }
 
-/// Look-ups under way that are remembered before those that nobody waits for are forgotten.
+/// Lookups kept in memory before abandoned ones are removed.
 const REMEMBERED: usize = 64;
 
 /// A name that could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct Unresolved(String);
+pub(super) struct LookupError(String);
 
-type Found = Result<Arc<[SocketAddr]>, Unresolved>;
+type Found = Result<Arc<[SocketAddr]>, LookupError>;
 type Lookup = Pin<Box<dyn Future<Output = Found> + Send>>;
 
-/// The resolver of every webhook.
-pub(super) struct Guard {
+/// The resolver of all webhooks, which checks every address against the egress rule.
+pub(super) struct EgressResolver {
     egress: Arc<Egress>,
-    names: Arc<dyn Names>,
+    names: Arc<dyn NameLookup>,
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
 }
 
-impl Guard {
-    pub(super) fn new(egress: Arc<Egress>, names: Arc<dyn Names>) -> Self {
+impl EgressResolver {
+    pub(super) fn new(egress: Arc<Egress>, names: Arc<dyn NameLookup>) -> Self {
         Self {
             egress,
             names,
@@ -60,7 +60,8 @@ impl Guard {
         }
     }
 
-    /// The look-up of `name` that is under way, or a new one. It ends when nobody waits.
+    /// Returns the running lookup of `name`, or starts one. It is cancelled when no request waits
+    /// for it.
     fn lookup(&self, name: &str) -> Shared<Lookup> {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = lookups.get(name).and_then(WeakShared::upgrade);
@@ -78,7 +79,8 @@ impl Guard {
         lookup
     }
 
-    /// The proxy is the operator's own word; with one, reqwest resolves nothing else.
+    /// The operator chose the proxy, so its address is not checked. With a proxy, reqwest
+    /// resolves no other name.
     fn is_proxy(&self, name: &str) -> bool {
         let proxy = self
             .egress
@@ -89,7 +91,7 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
+impl Resolve for EgressResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let lookup = self.lookup(name.as_str());
         let checked = (!self.is_proxy(name.as_str())).then(|| Arc::clone(&self.egress));
@@ -109,18 +111,18 @@ impl Resolve for Guard {
 async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Found {
     let addresses = found.await.map_err(unresolved)?;
     if addresses.is_empty() {
-        return Err(Unresolved("the name has no address".into()));
+        return Err(LookupError("the name has no address".into()));
     }
     Ok(addresses.into())
 }
 
-fn unresolved(error: io::Error) -> Unresolved {
+fn unresolved(error: io::Error) -> LookupError {
     let words = error.to_string();
-    // "failed to lookup address information: Name or service not known"
+    // For example "failed to lookup address information: Name or service not known".
     let why = words
         .rsplit_once(": ")
         .map_or(words.as_str(), |(_, why)| why);
-    Unresolved(why.to_lowercase())
+    LookupError(why.to_lowercase())
 }
 
 #[cfg(test)]
@@ -129,7 +131,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_with_a_private_address_is_refused_and_a_proxy_of_that_name_is_not() {
-        let strict = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
+        let strict = EgressResolver::new(Arc::new(Egress::default()), Arc::new(SystemLookup));
         let refused = strict.resolve("localhost".parse().unwrap()).await.err();
         let words = refused.unwrap().to_string();
         assert!(
@@ -140,13 +142,13 @@ mod tests {
             proxy: Some("http://localhost:3128".parse().unwrap()),
             ..Egress::default()
         };
-        let proxied = Guard::new(Arc::new(proxied), Arc::new(SystemNames));
+        let proxied = EgressResolver::new(Arc::new(proxied), Arc::new(SystemLookup));
         assert!(proxied.resolve("localhost".parse().unwrap()).await.is_ok());
     }
 
     #[tokio::test]
     async fn those_who_ask_at_once_share_one_lookup_and_nothing_of_it_stays() {
-        let guard = Guard::new(Arc::new(Egress::default()), Arc::new(SystemNames));
+        let guard = EgressResolver::new(Arc::new(Egress::default()), Arc::new(SystemLookup));
         let first = guard.lookup("localhost");
         let second = guard.lookup("localhost");
         assert!(first.ptr_eq(&second));

@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks has them
+//! Signs documents as Standard Webhooks specifies
 //! (<https://github.com/standard-webhooks/standard-webhooks>, symmetric `v1`).
 
 use std::fmt;
@@ -10,46 +10,46 @@ use sha2::Sha256;
 
 use switchhook_core::secret::Secret;
 
-/// Header with the document's id, the same at every attempt.
+/// Header with the document's id; the same for every attempt.
 pub const ID_HEADER: &str = "webhook-id";
-/// Header with the attempt's time, in Unix seconds.
+/// Header with the time of the attempt, in Unix seconds.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
-/// Header with the signatures, one for each secret, separated by spaces.
+/// Header with the signatures, one per secret, separated by spaces.
 pub const SIGNATURE_HEADER: &str = "webhook-signature";
 
 const PREFIX: &str = "whsec_";
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
-const CURE: &str = "make one with `echo whsec_$(openssl rand -base64 32)`";
+const HINT: &str = "make one with `echo whsec_$(openssl rand -base64 32)`";
 
-/// Why a secret cannot sign. Says nothing of the secret itself.
+/// Why a secret cannot sign. Never contains the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigningError {
     /// No secret was given.
-    #[error("no signing secret was given; {CURE}")]
+    #[error("no signing secret was given; {HINT}")]
     NoSecret,
     /// What follows `whsec_` is not standard base64.
-    #[error("signing secret {position} is not base64 after `whsec_`; {CURE}")]
+    #[error("signing secret {position} is not base64 after `whsec_`; {HINT}")]
     NotBase64 {
-        /// Place in the list, from 1.
+        /// Index in the list, from 1.
         position: usize,
     },
-    /// The key is too short or too long for the specification.
-    #[error("signing secret {position} has {bytes} bytes, 24 to 64 are asked for; {CURE}")]
+    /// The key is shorter or longer than the specification allows.
+    #[error("signing secret {position} has {bytes} bytes, 24 to 64 are required; {HINT}")]
     Length {
-        /// Place in the list, from 1.
+        /// Index in the list, from 1.
         position: usize,
         /// Bytes of the decoded key.
         bytes: usize,
     },
     /// A key of the asymmetric scheme.
-    #[error("signing secret {position} is an asymmetric key, only `whsec_` secrets sign; {CURE}")]
+    #[error("signing secret {position} is an asymmetric key, only `whsec_` secrets sign; {HINT}")]
     Asymmetric {
-        /// Place in the list, from 1.
+        /// Index in the list, from 1.
         position: usize,
     },
 }
 
-/// Signs documents with one or more secrets; more than one while they are rotated.
+/// Signs documents with one secret, or with several while they are rotated.
 #[derive(Clone)]
 pub struct Signer {
     keyed: Vec<Hmac<Sha256>>,
@@ -62,11 +62,11 @@ impl fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A signer of `secrets` (`whsec_` and standard base64; the prefix may be
-    /// absent, as in the official libraries). The first signs first.
+    /// Creates a signer from `secrets`: `whsec_` and standard base64; the prefix is optional, as
+    /// in the official libraries. Signatures are in the order of the secrets.
     ///
     /// # Errors
-    /// [`SigningError`] names the secret by its place in the list.
+    /// [`SigningError`] names the secret by its index.
     pub fn new(secrets: &[Secret]) -> Result<Self, SigningError> {
         if secrets.is_empty() {
             return Err(SigningError::NoSecret);
@@ -79,8 +79,8 @@ impl Signer {
         Ok(Self { keyed })
     }
 
-    /// The value of `webhook-signature` for a document's id, the attempt's time
-    /// in Unix seconds and the exact bytes that are sent.
+    /// Returns the value of `webhook-signature` for a document's id, the attempt's time in Unix
+    /// seconds and the exact bytes sent.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp_s: i64, body: &[u8]) -> String {
         let signatures: Vec<String> = self

@@ -1,30 +1,25 @@
-//! Templates that know the place where a value will stand and write it fit for that place.
+//! Templates that escape each value for its place in the request.
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::value_marks::{CLOSE, OPEN};
 use super::{context, json, xml};
 
-/// Stands before a value in a rendered URL or JSON body. No template and no escaped
-/// value can contain it, so the structure around the values can be checked.
-pub(super) const OPEN: char = '\u{1}';
-/// Stands after such a value.
-pub(super) const CLOSE: char = '\u{2}';
-
-/// Everything but RFC 3986's unreserved characters.
+/// All characters but RFC 3986's unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Where a template's text stands in the request.
+/// The place of a template's text in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TemplatePlace {
     /// The URL: percent-encoded and marked.
     Url,
-    /// A query parameter, a header: encoded or checked as a whole afterwards.
+    /// A query parameter or header: encoded or checked as a whole afterwards.
     Entry,
     /// A form field: as [`TemplatePlace::Entry`], but a missing value is empty.
     Field,
@@ -57,13 +52,13 @@ impl TemplatePlace {
         }
     }
 
-    /// A missing value is an error here and not nothing.
+    /// Returns whether a missing value is an error in this place.
     const fn is_strict(self) -> bool {
         matches!(self, Self::Url | Self::Entry)
     }
 
-    /// A template's name begins with its place: the one thing about it that a template
-    /// cannot change (`{% autoescape %}` changes the state's escaping).
+    /// Reads the place from a template's name. A template can change its escaping (`{% autoescape
+    /// %}`), but not its name.
     fn of(template: &str) -> Self {
         let word = template.split_once(':').map_or("", |(word, _)| word);
         let found = Self::ALL.into_iter().find(|place| place.word() == word);
@@ -78,19 +73,19 @@ pub(super) struct Templates {
     lenient: Environment<'static>,
 }
 
-/// One template of a [`Templates`].
+/// The id of one template in [`Templates`].
 #[derive(Debug, Clone)]
-pub(super) struct Handle {
+pub(super) struct TemplateId {
     name: String,
     place: TemplatePlace,
 }
 
-/// Why a template gave no text.
+/// Why a template rendered no text.
 #[derive(Debug)]
-pub(super) enum Failed {
-    /// A value is missing where it must be there.
+pub(super) enum RenderError {
+    /// A required value is missing.
     Missing,
-    /// Anything else; the engine's words.
+    /// Another error, in the engine's words.
     Broken(String),
 }
 
@@ -102,13 +97,13 @@ impl Templates {
         }
     }
 
-    /// Compiles `source`; `key` is the setting that holds it.
+    /// Compiles `source`, the value of the setting `key`.
     pub(super) fn add(
         &mut self,
         place: TemplatePlace,
         key: &str,
         source: &str,
-    ) -> Result<Handle, String> {
+    ) -> Result<TemplateId, String> {
         if source.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
             return Err("it contains a control character".into());
         }
@@ -121,27 +116,27 @@ impl Templates {
         environment
             .add_template_owned(name.clone(), source.to_owned())
             .map_err(|error| words(&error))?;
-        Ok(Handle { name, place })
+        Ok(TemplateId { name, place })
     }
 
-    /// The text of a template, values written for its place.
-    pub(super) fn render(&self, handle: &Handle, scope: &Value) -> Result<String, Failed> {
+    /// Renders a template, with values escaped for its place.
+    pub(super) fn render(&self, handle: &TemplateId, scope: &Value) -> Result<String, RenderError> {
         let template = self
             .environment(handle)
             .get_template(&handle.name)
-            .map_err(|error| Failed::Broken(words(&error)))?;
+            .map_err(|error| RenderError::Broken(words(&error)))?;
         template.render(scope.clone()).map_err(|error| {
             if error.kind() == ErrorKind::UndefinedError {
-                Failed::Missing
+                RenderError::Missing
             } else {
-                Failed::Broken(words(&error))
+                RenderError::Broken(words(&error))
             }
         })
     }
 
-    /// What a render with a value for everything finds that no value could cure: an unknown
-    /// filter, test, function or template.
-    pub(super) fn unknown(&self, handle: &Handle, scope: &Value) -> Option<String> {
+    /// Returns an error that no value could avoid, found by a render with a value for every name:
+    /// an unknown filter, test, function or template.
+    pub(super) fn unknown(&self, handle: &TemplateId, scope: &Value) -> Option<String> {
         let template = self.environment(handle).get_template(&handle.name).ok()?;
         let error = template.render(scope.clone()).err()?;
         let kinds = [
@@ -155,8 +150,8 @@ impl Templates {
         kinds.contains(&error.kind()).then(|| words(&error))
     }
 
-    /// The names that a template reads, dotted (`flow.key.leadid`), and its source.
-    pub(super) fn reads(&self, handle: &Handle) -> (Vec<String>, String) {
+    /// Returns the names that a template reads, dotted (`flow.key.leadid`), and its source.
+    pub(super) fn reads(&self, handle: &TemplateId) -> (Vec<String>, String) {
         let Ok(template) = self.environment(handle).get_template(&handle.name) else {
             return (Vec::new(), String::new());
         };
@@ -166,7 +161,7 @@ impl Templates {
         (names.collect(), template.source().to_owned())
     }
 
-    fn environment(&self, handle: &Handle) -> &Environment<'static> {
+    fn environment(&self, handle: &TemplateId) -> &Environment<'static> {
         if handle.place.is_strict() {
             &self.strict
         } else {
@@ -175,7 +170,7 @@ impl Templates {
     }
 }
 
-/// What the engine says, short and on one line.
+/// Formats the engine's error in one short line.
 fn words(error: &Error) -> String {
     let detail = error.detail().map(|detail| format!(": {detail}"));
     let line = error.line().map(|line| format!(" (line {line})"));
@@ -192,16 +187,16 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(undefined);
     environment.set_debug(false);
-    // Custom, so that what a block captures counts as already written for its place.
+    // A custom mode, so that the output of a block counts as escaped for its place.
     environment.set_auto_escape_callback(|_| AutoEscape::Custom("place".into()));
     environment.set_formatter(write_value);
-    // No value gets past the formatter.
+    // Every value passes the formatter.
     environment.remove_filter("safe");
     environment.add_filter("tojson", tojson);
     environment
 }
 
-/// `value | tojson`: a JSON literal, typed; `null` for what is missing.
+/// Implements `value | tojson`: a typed JSON literal; `null` for a missing value.
 fn tojson(state: &State, value: &Value) -> Result<Value, Error> {
     let place = TemplatePlace::of(state.name());
     refuse_missing(place, value)?;
@@ -245,7 +240,7 @@ fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(),
     }
 }
 
-/// A number, list and the like from a document stands in JSON as what it is.
+/// Returns whether the value keeps its type in JSON, such as a number or a list of a document.
 fn is_typed(value: &Value) -> bool {
     matches!(
         value.kind(),
@@ -253,7 +248,7 @@ fn is_typed(value: &Value) -> bool {
     )
 }
 
-/// The text of a value: a string as it is, nothing for what is missing, else JSON.
+/// Returns the text of a value: a string as it is, nothing if missing, else JSON.
 fn plain(value: &Value) -> String {
     if is_missing(value) {
         String::new()

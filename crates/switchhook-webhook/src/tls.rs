@@ -1,4 +1,4 @@
-//! A webhook's own TLS settings: whom it trusts, what it shows, the least version.
+//! A webhook's own TLS settings: trusted authorities, client certificate, minimum version.
 
 use std::sync::Arc;
 
@@ -9,25 +9,25 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use rustls_platform_verifier::Verifier;
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::{Identity, Tls, TlsVersion};
 
-/// Two settings are the same when they were compiled from the same options.
+/// Compiled TLS settings. They are equal if their options are.
 #[derive(Clone)]
-pub struct Secured {
+pub struct CompiledTls {
     options: Tls,
     config: Arc<ClientConfig>,
 }
 
-impl PartialEq for Secured {
+impl PartialEq for CompiledTls {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.config, &other.config) || self.options == other.options
     }
 }
 
-impl Secured {
-    /// Compiles what differs from the system's settings; `None` when nothing does.
-    pub(super) fn compile(options: &Tls, faults: &mut Vec<CompileError>) -> Option<Self> {
+impl CompiledTls {
+    /// Compiles the settings; `None` if they are the system's.
+    pub(super) fn compile(options: &Tls, errors: &mut Vec<CompileError>) -> Option<Self> {
         if *options == Tls::default() {
             return None;
         }
@@ -36,14 +36,14 @@ impl Secured {
                 options: options.clone(),
                 config: Arc::new(config),
             }),
-            Err(fault) => {
-                faults.push(fault);
+            Err(error) => {
+                errors.push(error);
                 None
             }
         }
     }
 
-    /// For a handshake; asks for HTTP/2 before HTTP/1.1.
+    /// Returns the configuration of handshakes, which offers HTTP/2 before HTTP/1.1.
     #[must_use]
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
@@ -55,13 +55,13 @@ impl Secured {
 /// embedding program keeps the choice of its own process-wide provider.
 ///
 /// # Errors
-/// The system's authorities cannot be used.
+/// Returns why the system's authorities cannot be used.
 pub fn client_builder() -> Result<reqwest::ClientBuilder, CompileError> {
     let config = config(&Tls::default())?;
     Ok(reqwest::Client::builder().tls_backend_preconfigured(config))
 }
 
-/// For a handshake with these settings; asks for HTTP/2 before HTTP/1.1.
+/// Builds the configuration of handshakes, which offers HTTP/2 before HTTP/1.1.
 pub(super) fn config(options: &Tls) -> Result<ClientConfig, CompileError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -96,7 +96,7 @@ fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
-/// Only these authorities, in place of the system's.
+/// Trusts only these authorities, in place of the system's.
 fn trusting(
     ca: &str,
     provider: Arc<CryptoProvider>,
@@ -113,12 +113,12 @@ fn trusting(
         .map_err(|error| unusable(KEY, &error))
 }
 
-type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ClientIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn shown(identity: &Identity) -> Result<Shown, CompileError> {
+fn shown(identity: &Identity) -> Result<ClientIdentity, CompileError> {
     let chain = certificates("tls.client_cert_file", &identity.certificate)?;
     let key = PrivateKeyDer::from_pem_slice(identity.key.reveal().as_bytes());
-    // What the parser says may quote the file.
+    // The parser's message may quote the file.
     let key = key.map_err(|_| {
         let what = "holds no private key that can be read";
         let help = "give an unencrypted PEM file, -----BEGIN PRIVATE KEY-----";

@@ -1,5 +1,5 @@
-//! OAuth 2.0 client credentials (RFC 6749, 4.4): one token for all calls of a webhook, asked
-//! for by one of them while the others wait, kept until shortly before it expires.
+//! OAuth 2.0 client credentials (RFC 6749, 4.4). All calls of a webhook share one token: one call
+//! fetches it while the others wait, and it is kept until shortly before it expires.
 
 use std::time::Duration;
 
@@ -13,22 +13,22 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
-use super::compile::CompileError;
+use super::compile_error::CompileError;
 use super::options::OAuth2;
-use super::request::Prepared;
+use super::prepared::Prepared;
 use super::{error, url as address};
 use switchhook_core::outcome::{Failure, Reason};
 
-/// Bytes read of a token's answer.
-pub(super) const ANSWER: usize = 64 * 1024;
-/// How long a token is kept whose answer does not say.
-const UNSAID: Duration = Duration::from_secs(300);
-/// Longer lives are not believed: the secret may be changed meanwhile.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
-/// A token is renewed so long before its end, but never before half of its life.
-const EARLY: Duration = Duration::from_secs(30);
+/// Bytes read of a token response.
+pub(super) const MAX_RESPONSE_BYTES: usize = 64 * 1024;
+/// Lifetime of a token whose response gives none.
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+/// Longest lifetime; the secret may change meanwhile.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// How long before its end a token is renewed, but not before half of its lifetime.
+const RENEW_BEFORE: Duration = Duration::from_secs(30);
 
-/// Where tokens come from, and the one that is there.
+/// The token endpoint of a webhook, and the cached token.
 pub(super) struct Tokens {
     url: Url,
     authorization: HeaderValue,
@@ -40,11 +40,11 @@ pub(super) struct Tokens {
 struct Cached {
     token: Option<Token>,
     failed: Option<(Instant, Failure)>,
-    /// How many were fetched.
+    /// Number of tokens fetched.
     count: u64,
 }
 
-/// A token as a header, and which of all it is.
+/// A token as a header, with its number.
 #[derive(Clone)]
 pub(super) struct Token {
     pub(super) header: HeaderValue,
@@ -53,15 +53,15 @@ pub(super) struct Token {
 }
 
 impl Tokens {
-    pub(super) fn compile(options: &OAuth2, faults: &mut Vec<CompileError>) -> Option<Self> {
+    pub(super) fn compile(options: &OAuth2, errors: &mut Vec<CompileError>) -> Option<Self> {
         let key = "auth.oauth2.token_url";
         let help = "write the URL of the token endpoint: https://login.example/oauth2/token";
         if let Err((what, help)) = address::check_template(&options.token_url) {
-            faults.push(CompileError::new(key, what, help));
+            errors.push(CompileError::new(key, what, help));
             return None;
         }
         let Ok(url) = options.token_url.parse() else {
-            faults.push(CompileError::new(key, "this is no URL", help));
+            errors.push(CompileError::new(key, "this is not a URL", help));
             return None;
         };
         let mut form = form_urlencoded::Serializer::new(String::new());
@@ -81,7 +81,7 @@ impl Tokens {
         &self.url
     }
 
-    /// The request for a token.
+    /// Returns the request for a token.
     pub(super) fn request(&self) -> Prepared {
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(header::AUTHORIZATION, self.authorization.clone());
@@ -97,9 +97,9 @@ impl Tokens {
         }
     }
 
-    /// The token that is there, or one that `fetch` gets, and whether it was there. Whoever
-    /// waited for another's attempt shares what became of it, but for one that was broken
-    /// off: then the next makes its own.
+    /// Returns the cached token, or the one that `fetch` gets, and whether it was cached. Calls
+    /// that waited for another call's fetch share its result. If that fetch was cancelled, the
+    /// next call fetches.
     ///
     /// # Errors
     /// Why there is no token.
@@ -107,21 +107,21 @@ impl Tokens {
     where
         F: Future<Output = Result<(HeaderValue, Duration), Failure>>,
     {
-        let asked = Instant::now();
+        let started = Instant::now();
         let mut cached = self.cached.lock().await;
-        if let Some(token) = cached.token.as_ref().filter(|token| token.until > asked) {
+        if let Some(token) = cached.token.as_ref().filter(|token| token.until > started) {
             return Ok((token.clone(), true));
         }
-        if let Some((_, failure)) = cached.failed.as_ref().filter(|(at, _)| *at > asked) {
+        if let Some((_, failure)) = cached.failed.as_ref().filter(|(at, _)| *at > started) {
             return Err(failure.clone());
         }
         match fetch().await {
-            Ok((header, life)) => {
+            Ok((header, lifetime)) => {
                 cached.count += 1;
                 let token = Token {
                     header,
                     number: cached.count,
-                    until: Instant::now() + life - EARLY.min(life / 2),
+                    until: Instant::now() + lifetime - RENEW_BEFORE.min(lifetime / 2),
                 };
                 cached.token = Some(token.clone());
                 cached.failed = None;
@@ -134,17 +134,17 @@ impl Tokens {
         }
     }
 
-    /// The webhook does not take this one any more.
+    /// Drops a token that the webhook refused.
     pub(super) async fn forget(&self, refused: &Token) {
         let mut cached = self.cached.lock().await;
         let is_it = |token: &mut Token| token.number == refused.number;
         drop(cached.token.take_if(is_it));
     }
 
-    /// The token in an answer, and how long it lives.
+    /// Reads a token and its lifetime from a response.
     ///
     /// # Errors
-    /// Why there is none, without what was said.
+    /// Why there is none, without the text of the response.
     pub(super) fn read(
         &self,
         status: StatusCode,
@@ -154,25 +154,25 @@ impl Tokens {
         if !status.is_success() {
             let word = answer.as_ref().and_then(error_word);
             let word = word.map_or_else(String::new, |word| format!(" ({word})"));
-            let place = error::place(&self.url);
+            let host_port = error::host_port(&self.url);
             return Err(no_token(
                 refusal(status),
-                &format!("{place} answered {status}{word}"),
+                &format!("{host_port} answered {status}{word}"),
             ));
         }
         let unusable = |what: &str| {
-            let place = error::place(&self.url);
-            no_token(Reason::InvalidResponse, &format!("{place} sent {what}"))
+            let host_port = error::host_port(&self.url);
+            no_token(Reason::InvalidResponse, &format!("{host_port} sent {what}"))
         };
-        let answer = answer.ok_or_else(|| unusable("what is no JSON"))?;
+        let answer = answer.ok_or_else(|| unusable("a response that is not JSON"))?;
         let kind = answer.get("token_type").and_then(Value::as_str);
         if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err(unusable("a token that is no bearer token"));
+            return Err(unusable("a token that is not a bearer token"));
         }
         let token = answer.get("access_token").and_then(Value::as_str);
         let header = token.filter(|token| !token.is_empty()).and_then(bearer);
         let header = header.ok_or_else(|| unusable("no usable token"))?;
-        Ok((header, life(&answer)))
+        Ok((header, lifetime(&answer)))
     }
 }
 
@@ -180,8 +180,9 @@ fn no_token(reason: Reason, why: &str) -> Failure {
     Failure::new(reason, format!("no token for the webhook: {why}"))
 }
 
-/// Who we say we are is refused with 400 or 401 (RFC 6749, 5.2), or by what stands before the
-/// endpoint; anything else, 503 or a redirect, says nothing of our credentials.
+/// Credentials are refused with 400 or 401 (RFC 6749, 5.2), or with 403 or 407 by a server in
+/// front of the endpoint. Other statuses, such as 503 or a redirect, say nothing about
+/// credentials.
 fn refusal(status: StatusCode) -> Reason {
     match status.as_u16() {
         400 | 401 | 403 | 407 => Reason::AuthenticationFailure,
@@ -189,20 +190,22 @@ fn refusal(status: StatusCode) -> Reason {
     }
 }
 
-/// RFC 6749, 5.2: `invalid_client`; nothing else is repeated.
+/// Returns an error code such as `invalid_client` (RFC 6749, 5.2); other text is never repeated.
 fn error_word(answer: &Value) -> Option<&str> {
     let word = answer.get("error")?.as_str()?;
     let fits = |c: char| c.is_ascii_lowercase() || c == '_';
     (word.len() <= 40 && word.chars().all(fits)).then_some(word)
 }
 
-fn life(answer: &Value) -> Duration {
-    let said = answer.get("expires_in").and_then(|value| match value {
+fn lifetime(answer: &Value) -> Duration {
+    let lifetime = answer.get("expires_in").and_then(|value| match value {
         Value::String(text) => text.parse().ok(),
         Value::Number(number) => number.as_u64(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     });
-    said.map_or(UNSAID, Duration::from_secs).min(LONGEST)
+    lifetime
+        .map_or(DEFAULT_LIFETIME, Duration::from_secs)
+        .min(MAX_LIFETIME)
 }
 
 fn bearer(token: &str) -> Option<HeaderValue> {
@@ -254,7 +257,7 @@ mod tests {
         assert_eq!(get(&tokens, 3600).await, (1, true));
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(get(&tokens, 10).await, (2, false));
-        // Half of a short life is used.
+        // Half of a short lifetime is used.
         tokio::time::advance(Duration::from_secs(4)).await;
         assert_eq!(get(&tokens, 10).await, (2, true));
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -282,7 +285,7 @@ mod tests {
             ("{}", 300),
         ] {
             let answer = serde_json::from_str(answer).unwrap();
-            assert_eq!(life(&answer), Duration::from_secs(seconds), "{answer}");
+            assert_eq!(lifetime(&answer), Duration::from_secs(seconds), "{answer}");
         }
     }
 }

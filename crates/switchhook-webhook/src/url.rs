@@ -1,22 +1,26 @@
-//! A rendered URL: its values may fill a segment, never move the structure around them.
+//! Builds a URL from a rendered template. Values may fill a segment; they never change the
+//! structure around them.
 
 use url::Url;
 
-use super::template::{CLOSE, OPEN};
+use super::value_marks::{CLOSE, OPEN, is_mark};
 
-/// Longer URLs are refused; few servers take more than 8 KiB.
-const LONGEST: usize = 32 * 1024;
+/// Longer URLs are refused; few servers accept more than 8 KiB.
+const MAX_URL_BYTES: usize = 32 * 1024;
 
-/// Why a rendered URL is not one to ask.
+/// Why a rendered URL is refused.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unfit {
-    /// A value cannot stand where it stands.
+pub(super) enum UrlError {
+    /// A value is not allowed in its place.
     Value(&'static str),
     /// The URL as a whole is not valid.
     Url(String),
 }
 
-/// What is wrong with the text of a URL template before any value is there.
+/// Checks the text of a URL template before any value is known.
+///
+/// # Errors
+/// What is wrong, and the cure.
 pub(super) fn check_template(source: &str) -> Result<(), (&'static str, &'static str)> {
     let lower = source.get(..8).unwrap_or(source).to_ascii_lowercase();
     if !lower.starts_with("https://") && !lower.starts_with("http://") {
@@ -40,7 +44,7 @@ pub(super) fn check_template(source: &str) -> Result<(), (&'static str, &'static
     Ok(())
 }
 
-/// The template's own text, each `{{ … }}` and `{% … %}` taken out.
+/// Returns the template's own text, without each `{{ … }}` and `{% … %}`.
 fn without_expressions(source: &str) -> String {
     let mut out = String::new();
     let mut rest = source;
@@ -60,53 +64,51 @@ fn without_expressions(source: &str) -> String {
     out + rest
 }
 
-/// The URL of a rendered template.
-pub(super) fn finish(rendered: &str) -> Result<Url, Unfit> {
+/// Parses and checks a rendered URL.
+pub(super) fn finish(rendered: &str) -> Result<Url, UrlError> {
     let rendered = rendered.trim();
     let (scheme, rest) = rendered
         .split_once("://")
-        .ok_or_else(|| Unfit::Url("it has no scheme".into()))?;
+        .ok_or_else(|| UrlError::Url("it has no scheme".into()))?;
     if scheme.contains(OPEN) {
-        return Err(Unfit::Value("a value cannot be the URL's scheme"));
+        return Err(UrlError::Value("a value cannot be the URL's scheme"));
     }
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     check_authority(&rest[..end])?;
     check_segments(&rest[end..])?;
     let plain: String = rendered.chars().filter(|c| !is_mark(*c)).collect();
-    if plain.len() > LONGEST {
-        return Err(Unfit::Url(format!("it is longer than {LONGEST} bytes")));
+    if plain.len() > MAX_URL_BYTES {
+        return Err(UrlError::Url(format!(
+            "it is longer than {MAX_URL_BYTES} bytes"
+        )));
     }
-    let url = Url::parse(&plain).map_err(|error| Unfit::Url(error.to_string()))?;
+    let url = Url::parse(&plain).map_err(|error| UrlError::Url(error.to_string()))?;
     check_url(&url)?;
     Ok(url)
 }
 
-fn check_url(url: &Url) -> Result<(), Unfit> {
+fn check_url(url: &Url) -> Result<(), UrlError> {
     if !matches!(url.scheme(), "https" | "http") {
-        return Err(Unfit::Url("it is neither https nor http".into()));
+        return Err(UrlError::Url("it is neither https nor http".into()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Unfit::Url("it contains a user name or password".into()));
+        return Err(UrlError::Url("it contains a user name or password".into()));
     }
     if url.host().is_none() {
-        return Err(Unfit::Url("it names no host".into()));
+        return Err(UrlError::Url("it names no host".into()));
     }
     Ok(())
 }
 
-const fn is_mark(character: char) -> bool {
-    matches!(character, OPEN | CLOSE)
-}
-
-/// A value in the authority is made of host characters, and does not extend a host's
-/// name on the right, where it would name another host.
-fn check_authority(authority: &str) -> Result<(), Unfit> {
+/// A value in the authority has only host characters. It does not end the host's name, where it
+/// would name another host.
+fn check_authority(authority: &str) -> Result<(), UrlError> {
     for (at, _) in authority.match_indices(OPEN) {
         let value = &authority[at + 1..];
         let (value, after) = value.split_once(CLOSE).unwrap_or((value, ""));
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         if !value.chars().all(fits) {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value in the URL's host contains a character that no host name has",
             ));
         }
@@ -114,7 +116,7 @@ fn check_authority(authority: &str) -> Result<(), Unfit> {
         let ends_name = after.is_empty() || after.starts_with(':');
         let is_port = before.ends_with(':') && value.bytes().all(|b| b.is_ascii_digit());
         if ends_name && !before.is_empty() && !is_port {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value that ends the host's name would name another host; put a / before it",
             ));
         }
@@ -122,15 +124,15 @@ fn check_authority(authority: &str) -> Result<(), Unfit> {
     Ok(())
 }
 
-/// `.` and `..` walk through a path, percent-encoded too (WHATWG URL, "double-dot path
-/// segment"); a value may not.
-fn check_segments(tail: &str) -> Result<(), Unfit> {
+/// A value must not be a dot segment (WHATWG URL, "double-dot path segment", encoded or not),
+/// which would move the path elsewhere.
+fn check_segments(tail: &str) -> Result<(), UrlError> {
     let path = tail.split(['?', '#']).next().unwrap_or(tail);
     for segment in path.split('/').filter(|segment| segment.contains(OPEN)) {
         let plain: String = segment.chars().filter(|c| !is_mark(*c)).collect();
         let plain = plain.to_ascii_lowercase().replace("%2e", ".");
         if plain == "." || plain == ".." {
-            return Err(Unfit::Value(
+            return Err(UrlError::Value(
                 "a value would make the URL's path walk to another place (. or ..)",
             ));
         }
@@ -142,7 +144,7 @@ fn check_segments(tail: &str) -> Result<(), Unfit> {
 mod tests {
     use super::*;
 
-    fn url(text: &str) -> Result<String, Unfit> {
+    fn url(text: &str) -> Result<String, UrlError> {
         let marked = text.replace('<', "\u{1}").replace('>', "\u{2}");
         finish(&marked).map(String::from)
     }
@@ -175,7 +177,7 @@ mod tests {
             "https://a.example:<80a>/",
             "<https>://a.example/",
         ] {
-            assert!(matches!(url(bad), Err(Unfit::Value(_))), "{bad}");
+            assert!(matches!(url(bad), Err(UrlError::Value(_))), "{bad}");
         }
     }
 

@@ -1,11 +1,10 @@
-//! XML text from values.
+//! Escapes values for XML and checks XML bodies.
 
 use std::fmt::Write as _;
 
-/// `text` for an XML element or a quoted attribute.
+/// Escapes `text` for an XML element or a quoted attribute.
 ///
-/// XML 1.0 cannot carry most control characters in any spelling; U+FFFD stands in
-/// their place.
+/// XML 1.0 cannot carry most control characters in any form; each becomes U+FFFD.
 pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     for character in text.chars() {
@@ -15,7 +14,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
-            // As references: raw, a parser would make spaces of them in an attribute.
+            // As references; in an attribute a parser would turn the characters into spaces.
             '\t' | '\n' | '\r' => drop(write!(out, "&#{};", u32::from(character))),
             '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             other => out.push(other),
@@ -24,7 +23,10 @@ pub(super) fn escape(text: &str) -> String {
     out
 }
 
-/// Whether `text` is a well-formed document; the parser's words when not.
+/// Checks that `text` is a well-formed document.
+///
+/// # Errors
+/// The parser's message.
 pub(super) fn check(text: &str) -> Result<(), String> {
     roxmltree::Document::parse(text)
         .map(drop)

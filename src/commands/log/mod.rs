@@ -1,4 +1,6 @@
-//! The log of a command that runs for long: to standard error, which no call waits for.
+//! The log of a long-running command, on standard error.
+//!
+//! Lines go through a queue with a limit, so that no call waits for a slow reader.
 
 mod queue;
 
@@ -12,21 +14,21 @@ use tracing::{Metadata, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use switchhook::metric_names;
+use switchhook_core::metric_names;
 
-use queue::{Queue, Teller};
+use queue::{LossReporter, Queue};
 
-/// What the log says of itself is left out under no circumstances.
-const OF_ITSELF: &str = "switchhook::log";
+/// The target of the log's lines about itself, which are never dropped.
+const LOG_TARGET: &str = "switchhook::log";
 
-/// Writes what waits when it is let go of, and waits for that.
+/// The running log. Dropping it writes the waiting lines first.
 #[must_use]
 pub struct Log(Queue);
 
-/// Logs to standard error; `RUST_LOG` chooses how much, `info` when it is unset. Also what is
-/// told of a panic goes there. Nothing, when it cannot be (which is said) or is done already.
+/// Starts the log on standard error, at the level of `RUST_LOG` (default `info`). Panics are logged
+/// too. Prints why and returns `None` if the log cannot start or runs already.
 pub fn start(json: bool) -> Option<Log> {
-    match Queue::start(io::stderr(), Arc::new(Myself)) {
+    match Queue::start(io::stderr(), Arc::new(LossMetric)) {
         Ok(queue) => started(queue, json),
         Err(error) => {
             eprintln!("switchhook: no logs: {error}");
@@ -41,9 +43,10 @@ fn started(queue: Queue, json: bool) -> Option<Log> {
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(Lines(queue.clone()));
-    let started = match json {
-        true => log.json().flatten_event(true).try_init(),
-        false => log.try_init(),
+    let started = if json {
+        log.json().flatten_event(true).try_init()
+    } else {
+        log.try_init()
     };
     if let Err(error) = started {
         eprintln!("switchhook: no logs: {error}");
@@ -51,15 +54,15 @@ fn started(queue: Queue, json: bool) -> Option<Log> {
     }
     let of_panics = queue.clone();
     panic::set_hook(Box::new(move |info| {
-        of_panics.put_in_any_case(of_panic(info, json).as_bytes());
+        of_panics.push_always(panic_text(info, json).as_bytes());
     }));
     Some(Log(queue))
 }
 
 impl Log {
-    /// Says the last word, whatever `RUST_LOG` is.
-    pub fn say(&self, text: &str) {
-        self.0.put_in_any_case(format!("{text}\n").as_bytes());
+    /// Writes a line, whatever `RUST_LOG` is.
+    pub fn write(&self, text: &str) {
+        self.0.push_always(format!("{text}\n").as_bytes());
     }
 }
 
@@ -69,8 +72,9 @@ impl Drop for Log {
     }
 }
 
-/// What the standard library would say, which would wait for the lock of standard error.
-fn of_panic(info: &PanicHookInfo<'_>, json: bool) -> String {
+/// Returns the text of a panic. The standard library's own hook would wait for the lock of
+/// standard error.
+fn panic_text(info: &PanicHookInfo<'_>, json: bool) -> String {
     let thread = thread::current();
     let name = thread.name().unwrap_or("<unnamed>");
     let mut text = format!("thread '{name}' {info}");
@@ -86,30 +90,30 @@ fn of_panic(info: &PanicHookInfo<'_>, json: bool) -> String {
     text + "\n"
 }
 
-/// What is counted, and told.
-struct Myself;
+/// Counts lost lines in a metric and reports them in the log.
+struct LossMetric;
 
-impl Teller for Myself {
-    fn count(&self, left_out: u64) {
-        counter!(metric_names::LOG_LINES_LEFT_OUT).absolute(left_out);
+impl LossReporter for LossMetric {
+    fn count(&self, lost: u64) {
+        counter!(metric_names::LOG_LINES_LEFT_OUT).absolute(lost);
     }
 
-    fn tell(&self, left_out: u64) {
+    fn report(&self, lost: u64) {
         warn!(
-            target: OF_ITSELF,
-            lines = left_out,
-            "lines were left out of the log here: what reads standard error was too slow, or its disk was full"
+            target: LOG_TARGET,
+            lines = lost,
+            "lines were dropped from the log here: the reader of standard error was too slow, or its disk was full"
         );
     }
 }
 
-/// Gives each line to the queue.
+/// Makes a writer for each line.
 struct Lines(Queue);
 
-/// One line.
+/// Writes one line to the queue.
 struct Line<'a> {
     queue: &'a Queue,
-    in_any_case: bool,
+    always: bool,
 }
 
 impl<'a> MakeWriter<'a> for Lines {
@@ -118,24 +122,24 @@ impl<'a> MakeWriter<'a> for Lines {
     fn make_writer(&'a self) -> Line<'a> {
         Line {
             queue: &self.0,
-            in_any_case: false,
+            always: false,
         }
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
         Line {
             queue: &self.0,
-            in_any_case: of.target() == OF_ITSELF,
+            always: of.target() == LOG_TARGET,
         }
     }
 }
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.in_any_case {
-            self.queue.put_in_any_case(bytes);
-        } else if let Err(left_out) = self.queue.put(bytes) {
-            Myself.count(left_out);
+        if self.always {
+            self.queue.push_always(bytes);
+        } else if let Err(lost) = self.queue.push(bytes) {
+            LossMetric.count(lost);
         }
         Ok(bytes.len())
     }

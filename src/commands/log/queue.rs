@@ -1,8 +1,8 @@
-//! What waits to be written to the log, and the thread that writes it.
+//! The lines that wait for the log, and the thread that writes them.
 //!
-//! Whoever has something to log puts it down and goes on. `tracing-appender` does as much, but its
-//! guard gives the rest up after a second, tells so on standard output (which may be the very pipe
-//! that nobody reads), and what could not be written it does not count.
+//! A caller adds its line and goes on. `tracing-appender` does nearly this, but its guard drops the
+//! rest after a second, reports that on standard output (which may be the very pipe that blocks),
+//! and does not count what it could not write.
 
 use std::io::{self, ErrorKind, Write};
 use std::mem;
@@ -10,69 +10,72 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes that wait at most, beside as many that are being written: ten thousand calls at `info`.
-const ROOM: usize = 4 << 20;
+/// Bytes that wait, at most; as many again may be being written. Enough for ten thousand calls at
+/// `info`.
+const CAPACITY: usize = 4 << 20;
 
-/// How much is written at once: what a pipe takes whole (`PIPE_BUF`), so that no other program's
-/// line comes in between.
-const PIECE: usize = 4096;
+/// Bytes of one write: what a pipe accepts as a whole (`PIPE_BUF`), so that no line of another
+/// program comes in between.
+const PIPE_BUF: usize = 4096;
 
-/// A file that would block is tried again after this.
-const AGAIN: Duration = Duration::from_millis(10);
+/// The time to the next write after one that would block.
+const RETRY_AFTER: Duration = Duration::from_millis(10);
 
-/// At the end, who takes nothing for so long gets no more.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// At the end, a reader that accepts nothing for this time gets no more.
+const STALL_LIMIT: Duration = Duration::from_secs(2);
 
 /// Lines on their way to the log.
 #[derive(Clone)]
 pub struct Queue {
     shared: Arc<Shared>,
-    room: usize,
+    capacity: usize,
 }
 
 struct Shared {
     state: Mutex<State>,
-    /// Something waits, or nothing more will come.
+    /// Notified when lines wait, or when the queue ends.
     work: Condvar,
-    /// A piece was written, or the thread is done.
+    /// Notified after each write, and when the thread ends.
     written: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    left_out: u64,
-    /// Of those, how many the log does not tell of yet.
-    untold: u64,
-    /// Pieces that were written, or could not be.
-    pieces: u64,
+    lost: u64,
+    /// Lost lines that the log does not report yet.
+    unreported: u64,
+    /// The number of writes, failed ones included.
+    writes: u64,
     ending: bool,
     ended: bool,
 }
 
-/// What the queue says of itself: lines that were left out in all, for the metric, and how many
-/// the log is to tell of now, if any.
-pub trait Teller: Send + Sync + 'static {
-    /// So many were left out since the start.
-    fn count(&self, left_out: u64);
+/// Reports lost lines.
+pub trait LossReporter: Send + Sync + 'static {
+    /// Sets the number of lines lost since the start.
+    fn count(&self, lost: u64);
 
-    /// Logs that so many were left out since it was last told; with [`Queue::put_in_any_case`].
-    fn tell(&self, left_out: u64);
+    /// Logs the number of lines lost since the last report, with [`Queue::push_always`].
+    fn report(&self, lost: u64);
 }
 
 impl Queue {
     /// Starts a thread that writes to `out`.
     ///
     /// # Errors
-    /// When the system gives no thread.
-    pub fn start(out: impl Write + Send + 'static, teller: Arc<dyn Teller>) -> io::Result<Self> {
-        Self::with_room(ROOM, out, teller)
+    /// Fails if the system starts no thread.
+    pub fn start(
+        out: impl Write + Send + 'static,
+        reporter: Arc<dyn LossReporter>,
+    ) -> io::Result<Self> {
+        Self::with_capacity(CAPACITY, out, reporter)
     }
 
-    fn with_room(
-        room: usize,
+    fn with_capacity(
+        capacity: usize,
         out: impl Write + Send + 'static,
-        teller: Arc<dyn Teller>,
+        reporter: Arc<dyn LossReporter>,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -82,44 +85,43 @@ impl Queue {
         let writer = Writer {
             shared: Arc::clone(&shared),
             out,
-            teller,
+            reporter,
         };
         let thread = thread::Builder::new().name("log".into());
         thread.spawn(move || writer.run())?;
-        Ok(Self { shared, room })
+        Ok(Self { shared, capacity })
     }
 
-    /// Puts a line down unless there is no room: then it is left out, and the number of all that
-    /// were is returned.
+    /// Adds a line, or drops it if the queue is full.
     ///
     /// # Errors
-    /// How many were left out.
-    pub fn put(&self, line: &[u8]) -> Result<(), u64> {
+    /// Fails with the number of lines lost since the start.
+    pub fn push(&self, line: &[u8]) -> Result<(), u64> {
         let mut state = self.shared.lock();
-        if state.waiting.len() + line.len() > self.room {
-            state.left_out += 1;
-            state.untold += 1;
-            return Err(state.left_out);
+        if state.waiting.len() + line.len() > self.capacity {
+            state.lost += 1;
+            state.unreported += 1;
+            return Err(state.lost);
         }
         self.shared.add(state, line);
         Ok(())
     }
 
-    /// Puts down what must not be lost and is rare: what is told of a panic, or of the end.
-    pub fn put_in_any_case(&self, text: &[u8]) {
+    /// Adds a line even if the queue is full: for rare lines that must not be lost, such as a panic.
+    pub fn push_always(&self, text: &[u8]) {
         self.shared.add(self.shared.lock(), text);
     }
 
-    /// Waits until all is written, or nobody takes any of it for two seconds.
+    /// Waits until all lines are written, or the reader accepts nothing for two seconds.
     pub fn end(&self) {
         let mut state = self.shared.lock();
         state.ending = true;
         self.shared.work.notify_one();
         while !state.ended {
-            let before = state.pieces;
-            let waited = self.shared.written.wait_timeout(state, PATIENCE);
+            let before = state.writes;
+            let waited = self.shared.written.wait_timeout(state, STALL_LIMIT);
             let (now, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-            if waited.timed_out() && now.pieces == before {
+            if waited.timed_out() && now.writes == before {
                 return;
             }
             state = now;
@@ -132,7 +134,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The thread sleeps only while nothing waits.
+    /// Adds text and wakes the thread, which sleeps only while the queue is empty.
     fn add(&self, mut state: MutexGuard<'_, State>, text: &[u8]) {
         let is_first = state.waiting.is_empty();
         state.waiting.extend_from_slice(text);
@@ -146,57 +148,58 @@ impl Shared {
 struct Writer<W> {
     shared: Arc<Shared>,
     out: W,
-    teller: Arc<dyn Teller>,
+    reporter: Arc<dyn LossReporter>,
 }
 
 impl<W: Write> Writer<W> {
     fn run(mut self) {
-        let mut takes = true;
-        while let Some((lines, untold)) = self.next(takes) {
-            // Before these are written, so that it stands right behind them.
-            if untold > 0 {
-                self.teller.tell(untold);
+        let mut accepts = true;
+        while let Some((lines, unreported)) = self.next(accepts) {
+            // Reported before these lines are written, so that the report stands right behind them.
+            if unreported > 0 {
+                self.reporter.report(unreported);
             }
-            takes = self.write_all(&lines);
+            accepts = self.write_all(&lines);
         }
         self.shared.lock().ended = true;
         self.shared.written.notify_all();
     }
 
-    /// What waits, and how many were left out behind it; nothing when it is the end. `takes` says
-    /// whether what was written last found somebody who took it: else nobody is told.
-    fn next(&self, takes: bool) -> Option<(Vec<u8>, u64)> {
+    /// Waits for lines and returns them, with the number of lines lost behind them; `None` at the
+    /// end. `accepts`: the last write succeeded; otherwise there is no report.
+    fn next(&self, accepts: bool) -> Option<(Vec<u8>, u64)> {
         let mut state = self.shared.lock();
         while state.waiting.is_empty() {
             if state.ending {
-                let untold = mem::take(&mut state.untold);
-                return (takes && untold > 0).then_some((Vec::new(), untold));
+                let unreported = mem::take(&mut state.unreported);
+                return (accepts && unreported > 0).then_some((Vec::new(), unreported));
             }
             let waited = self.shared.work.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        let untold = match takes {
-            true => mem::take(&mut state.untold),
-            false => 0,
+        let unreported = if accepts {
+            mem::take(&mut state.unreported)
+        } else {
+            0
         };
-        Some((mem::take(&mut state.waiting), untold))
+        Some((mem::take(&mut state.waiting), unreported))
     }
 
-    /// Whether all of it was written.
+    /// Writes all lines; `false` if some could not be written.
     fn write_all(&mut self, lines: &[u8]) -> bool {
         let mut rest = lines;
         while !rest.is_empty() {
-            match self.out.write(piece(rest)) {
+            match self.out.write(next_write(rest)) {
                 Ok(0) => break,
                 Ok(written) => rest = &rest[written..],
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    thread::sleep(AGAIN);
+                    thread::sleep(RETRY_AFTER);
                     continue;
                 }
                 Err(_) => break,
             }
-            self.shared.lock().pieces += 1;
+            self.shared.lock().writes += 1;
             self.shared.written.notify_all();
         }
         if rest.is_empty() {
@@ -204,19 +207,19 @@ impl<W: Write> Writer<W> {
         }
         let lost = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
         let mut state = self.shared.lock();
-        state.untold += lost;
-        state.left_out += lost;
-        let left_out = state.left_out;
+        state.unreported += lost;
+        state.lost += lost;
+        let lost = state.lost;
         drop(state);
-        self.teller.count(left_out);
+        self.reporter.count(lost);
         false
     }
 }
 
-/// As many whole lines as a pipe takes at once; a longer line by itself.
-fn piece(lines: &[u8]) -> &[u8] {
+/// Returns as many whole lines as fit in one write; a longer line by itself.
+fn next_write(lines: &[u8]) -> &[u8] {
     let is_end = |byte: &u8| *byte == b'\n';
-    let first = &lines[..lines.len().min(PIECE)];
+    let first = &lines[..lines.len().min(PIPE_BUF)];
     let end = match first.iter().rposition(is_end) {
         Some(end) => end + 1,
         None => lines

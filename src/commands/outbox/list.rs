@@ -1,14 +1,14 @@
 //! `switchhook outbox list`.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use switchhook::outbox;
-use switchhook::report::printable;
-use switchhook::store::{Filter, State};
+use switchhook_service::outbox;
+use switchhook_service::report::printable;
+use switchhook_store::{DocumentFilter, DocumentState};
 
 use super::row::{Pauses, Row, kind_word};
 use crate::cli::operator::List;
 use crate::commands;
-use crate::commands::desk::Desk;
+use crate::commands::store_context::StoreContext;
 
 const COLUMNS: [&str; 8] = [
     "id",
@@ -21,51 +21,61 @@ const COLUMNS: [&str; 8] = [
     "last outcome",
 ];
 
-/// The oldest documents that fit; what is worth knowing beside them goes to standard error.
-pub async fn list(desk: &Desk, args: &List) -> Result<(), String> {
-    // One more than is shown, to know whether there are more.
+/// Prints the oldest documents that match; hints go to standard error.
+pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
+    // One more than is printed, to know whether there are more.
     let limit = args.limit.saturating_add(1);
-    let documents = outbox::list(&desk.store, &filter(args), limit).await;
+    let documents = outbox::list(&context.store, &filter(args), limit).await;
     let mut documents = documents.map_err(|error| error.to_string())?;
     let more = documents.len() > args.limit as usize;
     documents.truncate(args.limit as usize);
-    if let (Some(webhook), true) = (&args.which.webhook, documents.is_empty()) {
-        desk.check_name(webhook)?;
+    if let (Some(webhook), true) = (&args.filter.webhook, documents.is_empty()) {
+        context.check_name(webhook)?;
     }
-    let pauses = desk.pauses().await?;
+    let pauses = context.pauses().await?;
     let rows = documents.iter();
     let rows: Vec<Row<'_>> = rows
-        .map(|row| Row::new(row, &pauses, &desk.times))
+        .map(|row| Row::new(row, &pauses, &context.times))
         .collect();
-    match args.json {
-        true => commands::say(&json(&rows)?)?,
-        false if rows.is_empty() => eprintln!("no documents"),
-        false => commands::say(&format!("{}\n", table(&rows)))?,
+    if args.json {
+        commands::write_stdout(&json(&rows)?)?;
+    } else if rows.is_empty() {
+        eprintln!("no documents");
+    } else {
+        commands::write_stdout(&format!("{}\n", table(&rows)))?;
     }
     if more {
-        eprintln!("the oldest {}; there are more: see --limit", args.limit);
+        eprintln!(
+            "these are the oldest {}; there are more: see --limit",
+            args.limit
+        );
     }
-    tell_pauses(&rows, &pauses);
+    print_pauses(&rows, &pauses);
     Ok(())
 }
 
-/// What was delivered is kept for days, and would hide what was not.
-fn filter(args: &List) -> Filter {
-    let mut filter = super::filter(&args.which);
+/// Leaves out delivered documents unless a state is given: they are kept for days, and would
+/// hide the others.
+fn filter(args: &List) -> DocumentFilter {
+    let mut filter = super::filter(&args.filter);
     if filter.states.is_empty() {
-        filter.states = vec![State::Waiting, State::Leased, State::Dead];
+        filter.states = vec![
+            DocumentState::Waiting,
+            DocumentState::Leased,
+            DocumentState::Dead,
+        ];
     }
     filter
 }
 
-/// An array with a line for each document.
+/// Returns a JSON array with one line for each document.
 fn json(rows: &[Row<'_>]) -> Result<String, String> {
     let lines: Result<Vec<String>, _> = rows.iter().map(serde_json::to_string).collect();
     let lines = lines.map_err(|error| error.to_string())?;
-    Ok(match lines.is_empty() {
-        true => "[]\n".into(),
-        false => format!("[\n{}\n]\n", lines.join(",\n")),
-    })
+    if lines.is_empty() {
+        return Ok("[]\n".into());
+    }
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
 fn table(rows: &[Row<'_>]) -> Table {
@@ -89,13 +99,13 @@ fn table(rows: &[Row<'_>]) -> Table {
         table.add_row(cells.map(printable));
     }
     if let Some(id) = table.column_mut(0) {
-        // To be copied whole, however narrow the terminal is.
+        // An id must fit in one line, to be copied.
         id.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
 }
 
-fn tell_pauses(rows: &[Row<'_>], pauses: &Pauses) {
+fn print_pauses(rows: &[Row<'_>], pauses: &Pauses) {
     for (webhook, reason) in pauses {
         if rows.iter().any(|row| row.webhook == webhook) {
             let reason = printable(reason);

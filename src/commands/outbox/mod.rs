@@ -1,4 +1,4 @@
-//! `switchhook outbox`: what is to be delivered, beside a service that may be running.
+//! `switchhook outbox`: lists, shows and resends documents, beside a service that may be running.
 
 mod list;
 mod retry;
@@ -8,48 +8,47 @@ mod show;
 use std::path::Path;
 use std::process::ExitCode;
 
-use switchhook::outbox;
-use switchhook::store::Filter;
+use switchhook_service::outbox;
+use switchhook_store::DocumentFilter;
 
-use super::desk::Desk;
-use crate::cli::operator::{Outbox, Resume, Which};
+use super::store_context::StoreContext;
+use crate::cli::operator::{DocumentFilter, Outbox, Resume};
 
-/// Lists, shows, sends again.
+/// Runs a command over the outbox.
 ///
-/// Exit status 1 when the store could not be read or written, or has no such document.
+/// Exits with 1 if the store cannot be read or written, or has no such document.
 #[must_use]
-pub fn outbox(path: &Path, what: &Outbox) -> ExitCode {
+pub fn outbox(path: &Path, command: &Outbox) -> ExitCode {
     super::exit(super::block_on(async {
-        let desk = Desk::open(path).await?;
-        let done = match what {
-            Outbox::List(args) => list::list(&desk, args).await,
-            Outbox::Show(args) => show::show(&desk, args).await,
-            Outbox::Retry(args) => retry::retry(&desk, args).await,
-            Outbox::Resume(args) => resume(&desk, args).await,
+        let context = StoreContext::open(path).await?;
+        let done = match command {
+            Outbox::List(args) => list::list(&context, args).await,
+            Outbox::Show(args) => show::show(&context, args).await,
+            Outbox::Retry(args) => retry::retry(&context, args).await,
+            Outbox::Resume(args) => resume(&context, args).await,
         };
-        desk.store.close().await;
+        context.store.close().await;
         done.map(|()| true)
     }))
 }
 
-async fn resume(desk: &Desk, args: &Resume) -> Result<(), String> {
+async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     let name = &args.webhook;
-    let resumed = outbox::resume(&desk.store, name).await;
-    match resumed.map_err(|error| error.to_string())? {
-        true => super::say(&format!("{name} is sent to again\n")),
-        false => {
-            desk.check_name(name)?;
-            super::say(&format!("{name} was not paused\n"))
-        }
+    let resumed = outbox::resume(&context.store, name).await;
+    if resumed.map_err(|error| error.to_string())? {
+        super::write_stdout(&format!("deliveries to {name} are resumed\n"))
+    } else {
+        context.check_name(name)?;
+        super::write_stdout(&format!("{name} was not paused\n"))
     }
 }
 
-fn filter(which: &Which) -> Filter {
-    Filter {
+fn filter(filter: &DocumentFilter) -> DocumentFilter {
+    DocumentFilter {
         ids: Vec::new(),
-        states: which.state.clone(),
-        endpoint: which.webhook.clone(),
-        from_ms: which.since.map(|since| since.ms),
-        until_ms: which.until.map(|until| until.ms),
+        states: filter.state.clone(),
+        endpoint: filter.webhook.clone(),
+        from_ms: filter.since.map(|since| since.ms),
+        until_ms: filter.until.map(|until| until.ms),
     }
 }

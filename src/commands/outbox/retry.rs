@@ -2,33 +2,33 @@
 
 use std::time::Duration;
 
-use switchhook::outbox::{self, Replayed, RetryOptions};
-use switchhook::store::Filter;
+use switchhook_service::outbox::{self, Replayed, RetryOptions};
+use switchhook_store::DocumentFilter;
 
 use crate::cli::operator::Retry;
 use crate::cli::values::Rate;
 use crate::commands;
 use crate::commands::counted;
-use crate::commands::desk::{Desk, brief};
+use crate::commands::store_context::{StoreContext, brief};
 
-/// Sends documents again, or says how many it would be.
-pub async fn retry(desk: &Desk, args: &Retry) -> Result<(), String> {
+/// Sends documents again, or prints their number.
+pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
-        filter: Filter {
+        filter: DocumentFilter {
             ids: args.ids.clone(),
-            ..super::filter(&args.which)
+            ..super::filter(&args.filter)
         },
         dry_run: args.dry_run,
         per_second: args.rate.map(|rate| rate.per_second),
     };
-    let replayed = outbox::retry(&desk.store, &options).await;
+    let replayed = outbox::retry(&context.store, &options).await;
     let replayed = replayed.map_err(|error| error.to_string())?;
-    if let (Some(webhook), 0) = (&args.which.webhook, replayed.documents) {
-        desk.check_name(webhook)?;
+    if let (Some(webhook), 0) = (&args.filter.webhook, replayed.documents) {
+        context.check_name(webhook)?;
     }
-    commands::say(&sentence(&replayed, args.rate))?;
+    commands::write_stdout(&sentence(&replayed, args.rate))?;
     if replayed.documents < args.ids.len() as u64 {
-        eprintln!("the others are being tried right now, or the options given leave them out");
+        eprintln!("the others are being sent right now, or do not match the options");
     }
     Ok(())
 }
@@ -37,13 +37,14 @@ fn sentence(replayed: &Replayed, rate: Option<Rate>) -> String {
     let number = counted(replayed.documents, "document", "documents");
     let over = rate.map(|rate| over(replayed.documents, rate));
     let over = over.unwrap_or_default();
-    match replayed.dry_run {
-        true => format!("{number} would be sent again{over}; nothing was changed\n"),
-        false => format!("{number} will be sent again{over}\n"),
+    if replayed.dry_run {
+        format!("{number} would be sent again{over}; nothing was changed\n")
+    } else {
+        format!("{number} will be sent again{over}\n")
     }
 }
 
-/// How long it takes until the last one is due.
+/// Returns the time until the last document is due.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a number of documents for a sentence"
@@ -64,15 +65,15 @@ mod tests {
 
     #[test]
     fn the_sentence_says_how_many_and_over_which_time() {
-        let said = |documents, dry_run, rate: Option<f64>| {
+        let text = |documents, dry_run, rate: Option<f64>| {
             let rate = rate.map(|per_second| Rate { per_second });
             sentence(&Replayed { documents, dry_run }, rate)
         };
-        assert_eq!(said(1, false, Some(1.0)), "1 document will be sent again\n");
+        assert_eq!(text(1, false, Some(1.0)), "1 document will be sent again\n");
         assert_eq!(
-            said(601, true, Some(10.0)),
+            text(601, true, Some(10.0)),
             "601 documents would be sent again, over 1m; nothing was changed\n"
         );
-        assert!(said(u64::MAX, false, Some(1e-300)).starts_with("18446744073709551615"));
+        assert!(text(u64::MAX, false, Some(1e-300)).starts_with("18446744073709551615"));
     }
 }

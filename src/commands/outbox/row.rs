@@ -1,16 +1,16 @@
-//! A document of the outbox as its commands print it.
+//! A document of the outbox as the commands print it.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use switchhook::store::{DeliveryKind, DocumentRow, State};
+use switchhook_store::{DeliveryKind, DocumentRow, DocumentState};
 
-use crate::commands::desk::Times;
+use crate::commands::store_context::Times;
 
 /// Paused webhooks, each with the reason.
 pub type Pauses = BTreeMap<String, String>;
 
-/// The field names are a contract: `--json` prints them. Times are RFC 3339.
+/// One document. `--json` prints the field names, so they are a contract. Times are RFC 3339.
 #[derive(Debug, Serialize)]
 pub struct Row<'a> {
     pub id: &'a str,
@@ -19,21 +19,21 @@ pub struct Row<'a> {
     pub call: &'a str,
     pub flow: &'a str,
     pub switch: &'a str,
-    pub state: State,
+    pub state: DocumentState,
     pub attempts: u32,
     pub made: String,
-    /// None when there is no next one, when it is under way, or its webhook is paused.
+    /// `None` if there is no next attempt, one is under way, or the webhook is paused.
     pub next_attempt: Option<String>,
     pub last_attempt: Option<String>,
     pub last_outcome: &'a str,
-    /// Why its webhook is paused.
+    /// The reason why the webhook is paused.
     pub paused: Option<&'a str>,
     pub body_bytes: u64,
 }
 
 impl<'a> Row<'a> {
     pub fn new(row: &'a DocumentRow, pauses: &'a Pauses, times: &Times) -> Self {
-        let waits = row.state == State::Waiting;
+        let waits = row.state == DocumentState::Waiting;
         let paused = pauses.get(&row.endpoint).filter(|_| waits);
         let due = row.due_ms.filter(|_| waits && paused.is_none());
         Self {
@@ -54,13 +54,13 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The word for people where a time would stand.
+    /// Returns the time of the next attempt, or a word in its place.
     pub fn next_in_words(&self) -> &str {
         match (self.state, &self.next_attempt) {
-            (State::Waiting, Some(at)) => at,
-            (State::Waiting, None) => "paused",
-            (State::Leased, _) => "under way",
-            (State::Delivered | State::Dead, _) => "none",
+            (DocumentState::Waiting, Some(at)) => at,
+            (DocumentState::Waiting, None) => "paused",
+            (DocumentState::Leased, _) => "under way",
+            (DocumentState::Delivered | DocumentState::Dead, _) => "none",
         }
     }
 }

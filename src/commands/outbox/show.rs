@@ -6,46 +6,47 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use switchhook::outbox;
-use switchhook::report::printable;
-use switchhook::store::{ATTEMPTS_KEPT, Attempt, Content, DocumentDetail, State};
-use switchhook::webhook::redact;
+use switchhook_service::outbox;
+use switchhook_service::report::printable;
+use switchhook_store::{ATTEMPTS_KEPT, Attempt, DocumentDetail, DocumentState, RequestContent};
+use switchhook_webhook::redact;
 
 use super::row::{Row, kind_word};
 use crate::cli::operator::Show;
 use crate::commands;
-use crate::commands::desk::{Desk, Times, brief};
+use crate::commands::store_context::{StoreContext, Times, brief};
 
-/// One document with its attempts and what is sent.
-pub async fn show(desk: &Desk, args: &Show) -> Result<(), String> {
-    let document = outbox::show(&desk.store, &args.id).await;
+/// Prints one document with its attempts and its request.
+pub async fn show(context: &StoreContext, args: &Show) -> Result<(), String> {
+    let document = outbox::show(&context.store, &args.id).await;
     let document = document.map_err(|error| error.to_string())?;
-    let pauses = desk.pauses().await?;
-    let row = Row::new(&document.row, &pauses, &desk.times);
-    let text = match args.json {
-        true => json(row, &document, &desk.times)?,
-        false => text(&row, &document, &desk.times),
+    let pauses = context.pauses().await?;
+    let row = Row::new(&document.row, &pauses, &context.times);
+    let text = if args.json {
+        json(row, &document, &context.times)?
+    } else {
+        text(&row, &document, &context.times)
     };
-    commands::say(&text)
+    commands::write_stdout(&text)
 }
 
-/// The field names are a contract.
+/// The object that `--json` prints; the field names are a contract.
 #[derive(Serialize)]
-struct Whole<'a> {
+struct DocumentJson<'a> {
     #[serde(flatten)]
     row: Row<'a>,
-    history: Vec<Tried<'a>>,
+    history: Vec<AttemptJson<'a>>,
     method: Option<&'a str>,
     url: Option<String>,
     headers: Vec<Header<'a>>,
-    /// None when it is no text.
+    /// `None` if it is no text.
     body: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Tried<'a> {
+struct AttemptJson<'a> {
     at: String,
     took_ms: i64,
     status: Option<u16>,
@@ -61,12 +62,12 @@ struct Header<'a> {
 fn json(row: Row<'_>, document: &DocumentDetail, times: &Times) -> Result<String, String> {
     let content = &document.content;
     let body = std::str::from_utf8(&content.body).ok();
-    let whole = Whole {
+    let whole = DocumentJson {
         row,
         history: document
             .attempts
             .iter()
-            .map(|attempt| tried(attempt, times))
+            .map(|attempt| attempt_json(attempt, times))
             .collect(),
         method: content.method.as_deref(),
         url: content.url.as_deref().map(shown_url),
@@ -78,8 +79,8 @@ fn json(row: Row<'_>, document: &DocumentDetail, times: &Times) -> Result<String
     Ok(text + "\n")
 }
 
-fn tried<'a>(attempt: &'a Attempt, times: &Times) -> Tried<'a> {
-    Tried {
+fn attempt_json<'a>(attempt: &'a Attempt, times: &Times) -> AttemptJson<'a> {
+    AttemptJson {
         at: times.at(attempt.started_ms),
         took_ms: attempt.took_ms,
         status: attempt.status,
@@ -87,17 +88,17 @@ fn tried<'a>(attempt: &'a Attempt, times: &Times) -> Tried<'a> {
     }
 }
 
-fn headers(content: &Content) -> impl Iterator<Item = Header<'_>> {
+fn headers(content: &RequestContent) -> impl Iterator<Item = Header<'_>> {
     content.headers.iter().map(|(name, value)| Header {
         name,
         value: redact::header(name, value),
     })
 }
 
-/// What cannot be read as a URL may hide a secret anywhere.
+/// Redacts a URL. A text that is no URL may have a secret anywhere, so nothing of it is shown.
 fn shown_url(text: &str) -> String {
     url::Url::parse(text).map_or_else(
-        |_| redact::SECRET.to_owned(),
+        |_| switchhook_core::secret::REDACTED.to_owned(),
         |url| redact::url(&url).into_owned(),
     )
 }
@@ -117,7 +118,7 @@ fn facts(
     times: &Times,
     out: &mut String,
 ) -> std::fmt::Result {
-    let made = format!("{}, {}", row.made, times.away(document.row.inserted_ms));
+    let made = format!("{}, {}", row.made, times.relative(document.row.inserted_ms));
     let facts = [
         ("id", row.id),
         ("kind", kind_word(row.kind)),
@@ -139,9 +140,16 @@ fn facts(
 fn next(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {
     let words = row.next_in_words();
     match (row.state, row.paused, document.row.due_ms) {
-        (State::Waiting, Some(reason), _) => format!("{words}: {reason}"),
-        (State::Waiting, None, Some(due)) => format!("{words}, {}", times.away(due)),
-        (State::Waiting | State::Leased | State::Delivered | State::Dead, _, _) => words.into(),
+        (DocumentState::Waiting, Some(reason), _) => format!("{words}: {reason}"),
+        (DocumentState::Waiting, None, Some(due)) => format!("{words}, {}", times.relative(due)),
+        (
+            DocumentState::Waiting
+            | DocumentState::Leased
+            | DocumentState::Delivered
+            | DocumentState::Dead,
+            _,
+            _,
+        ) => words.into(),
     }
 }
 
@@ -174,7 +182,7 @@ fn history(document: &DocumentDetail, times: &Times, out: &mut String) -> std::f
     writeln!(out)
 }
 
-fn request(content: &Content, out: &mut String) -> std::fmt::Result {
+fn request(content: &RequestContent, out: &mut String) -> std::fmt::Result {
     let method = content.method.as_deref().unwrap_or("POST");
     let url = content.url.as_deref().map(shown_url);
     let url = url.as_deref().unwrap_or("(no URL)");
@@ -188,8 +196,8 @@ fn request(content: &Content, out: &mut String) -> std::fmt::Result {
         writeln!(out)?;
     }
     for line in body.lines() {
-        let between_tabs: Vec<String> = line.split('\t').map(printable).collect();
-        writeln!(out, "{}", between_tabs.join("\t"))?;
+        let parts: Vec<String> = line.split('\t').map(printable).collect();
+        writeln!(out, "{}", parts.join("\t"))?;
     }
     Ok(())
 }

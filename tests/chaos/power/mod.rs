@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use switchhook_store::{Role, Settled, State, Store, StoreOptions};
+use switchhook_store::{DeliveryOutcome, DocumentState, Role, Store, StoreOptions};
 
 use crate::dice;
 use crate::program::shim;
@@ -72,7 +72,7 @@ async fn live(store: &Store, number: usize) {
     println!("document {number}");
     if number.is_multiple_of(2) {
         let claimed = claim(store, &name, 1).await;
-        settle(store, &claimed[0], Settled::Delivered)
+        settle(store, &claimed[0], DeliveryOutcome::Delivered)
             .await
             .unwrap();
         println!("delivered {number}");
@@ -146,7 +146,7 @@ async fn lost(folder: &Path, told: &Told) -> usize {
     let no_leg = |call: &&usize| !legs.contains(&name(call)) && !rows.contains_key(&name(call));
     let undelivered = |call: &&usize| {
         rows.get(&name(call))
-            .is_none_or(|row| row.state != State::Delivered)
+            .is_none_or(|row| row.state != DocumentState::Delivered)
     };
     let mut lost = told.legs.iter().filter(no_leg).count();
     lost += told.delivered.iter().filter(undelivered).count();

@@ -1,17 +1,17 @@
-//! `backtest`: a changed configuration over answers and documents that the store keeps.
+//! `backtest`: a changed configuration on kept answers and documents.
 #![allow(clippy::unwrap_used)]
 
 use serde_json::{Value, json};
-use switchhook_store::{Content, FinishedCallRecord, NewDocument};
+use switchhook_store::{FinishedCallRecord, NewDocument, RequestContent};
 
-use crate::commands::support::{Place, document, kept};
+use crate::commands::support::{Workdir, document, kept};
 
 const LOOKUP: &str = "[webhooks.lookup]\nurl = \"https://crm.example/{{ flow.key.leadid }}\"\n";
 const MAP: &str = "response.map = { customer_name = \"$.customer.name\", queue = { path = \"$.queue\", default = \"main\" } }\n";
 
-fn configure(place: &Place, webhooks: &str) {
+fn configure(workdir: &Workdir, webhooks: &str) {
     let text = format!("[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n{webhooks}");
-    std::fs::write(place.folder.path().join("switchhook.toml"), text).unwrap();
+    std::fs::write(workdir.folder.path().join("switchhook.toml"), text).unwrap();
 }
 
 fn success(name: &str, body: &Value) -> Value {
@@ -36,10 +36,10 @@ fn failure(status: Option<&str>, reason: &str, detail: &str) -> Value {
     })
 }
 
-/// Two answers that were mapped, one that was refused, one that never came, one without its body.
-async fn place() -> Place {
-    let place = Place::new();
-    let store = place.store().await;
+/// Stores two mapped answers, one error status, one timeout, and one answer without its body.
+async fn workdir() -> Workdir {
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
     let ann = json!({"customer": {"name": "Ann", "tier": "gold"}});
     let bob = json!({"customer": {"name": "Bob"}});
     let mut bodiless = success("Cid", &json!({}));
@@ -63,14 +63,14 @@ async fn place() -> Place {
         store.persist_response(kept(call, answer)).await.unwrap();
     }
     store.close().await;
-    place
+    workdir
 }
 
 #[tokio::test]
 async fn the_same_mapping_changes_nothing_and_says_what_it_could_not_test() {
-    let place = place().await;
-    configure(&place, &format!("{LOOKUP}{MAP}"));
-    let out = place.run(&["backtest"]).done();
+    let workdir = workdir().await;
+    configure(&workdir, &format!("{LOOKUP}{MAP}"));
+    let out = workdir.run(&["backtest"]).done();
     assert_eq!(
         out,
         "lookup: 3 kept answers tested, 0 different\n  \
@@ -82,13 +82,13 @@ async fn the_same_mapping_changes_nothing_and_says_what_it_could_not_test() {
 
 #[tokio::test]
 async fn each_result_that_a_changed_mapping_changes_is_shown_and_the_exit_status_says_so() {
-    let place = place().await;
+    let workdir = workdir().await;
     let changed = MAP.replace(
         "customer_name = \"$.customer.name\"",
         "tier = \"$.customer.tier\"",
     );
-    configure(&place, &format!("{LOOKUP}{changed}"));
-    let ran = place.run(&["backtest", "lookup"]);
+    configure(&workdir, &format!("{LOOKUP}{changed}"));
+    let ran = workdir.run(&["backtest", "lookup"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     for part in [
         "ann  lookup: different\n",
@@ -109,9 +109,9 @@ async fn each_result_that_a_changed_mapping_changes_is_shown_and_the_exit_status
 
 #[tokio::test]
 async fn json_tells_the_same_to_programs() {
-    let place = place().await;
-    configure(&place, &format!("{LOOKUP}{MAP}"));
-    let same = place.json(&["backtest", "--json"]);
+    let workdir = workdir().await;
+    configure(&workdir, &format!("{LOOKUP}{MAP}"));
+    let same = workdir.json(&["backtest", "--json"]);
     assert_eq!(same["same"], true);
     assert_eq!(same["changes"], json!([]));
     let body = "its body was not kept (response.raw was off, or had another name)";
@@ -127,21 +127,21 @@ async fn json_tells_the_same_to_programs() {
         })
     );
     configure(
-        &place,
+        &workdir,
         &format!(
             "{LOOKUP}{}",
             MAP.replace("$.customer.name", "$.customer.tier")
         ),
     );
-    let ran = place.run(&["backtest", "--json"]);
+    let ran = workdir.run(&["backtest", "--json"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    let told: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(told["same"], false);
+    let reported: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(reported["same"], false);
     let differences = json!([{"what": "flow.key.customer_name", "was": "Ann", "is": "gold"}]);
     let ann = json!({"call": "ann", "webhook": "lookup", "differences": differences});
-    assert_eq!(told["changes"][0], ann);
-    assert_eq!(told["changes"][1]["call"], "bob");
-    let is = &told["changes"][1]["differences"][0];
+    assert_eq!(reported["changes"][0], ann);
+    assert_eq!(reported["changes"][1]["call"], "bob");
+    let is = &reported["changes"][1]["differences"][0];
     assert_eq!(
         is,
         &json!({"what": "reason", "was": null, "is": "INVALID_RESPONSE_MAP"})
@@ -150,29 +150,29 @@ async fn json_tells_the_same_to_programs() {
 
 #[tokio::test]
 async fn nothing_kept_or_another_name_is_said_with_the_cure() {
-    let place = Place::new();
-    place.store().await.close().await;
-    configure(&place, &format!("{LOOKUP}{MAP}"));
-    let ran = place.run(&["backtest"]);
+    let workdir = Workdir::new();
+    workdir.store().await.close().await;
+    configure(&workdir, &format!("{LOOKUP}{MAP}"));
+    let ran = workdir.run(&["backtest"]);
     assert_eq!(ran.status, Some(1));
     assert!(ran.err.contains("persist_response = true"), "{ran:?}");
-    place
+    workdir
         .run(&["backtest", "lokup"])
         .refused(1, "the configuration has: lookup");
-    place
+    workdir
         .run(&["backtest", "--recordings", "nowhere"])
         .refused(1, "nowhere: ");
 }
 
 fn finished(call: &str, body: &str) -> FinishedCallRecord {
-    let nobody = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
+    let no_receiver = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
     let predefined = json!({
         "callDetails": [{"calleeNumber": "4930123", "didNumber": "7000", "incoming": true}],
         "keys": [{"name": "$flow.key.leadid", "value": "HFC123"}],
         "phonon-uuid": call,
     });
     let of = |webhook: &str, body: String| NewDocument {
-        content: Content {
+        content: RequestContent {
             method: Some("POST".into()),
             url: Some(format!("https://crm.example/{webhook}")),
             headers: vec![("content-type".into(), "application/json".into())],
@@ -185,14 +185,14 @@ fn finished(call: &str, body: &str) -> FinishedCallRecord {
             of("completed", predefined.to_string()),
             of("extra", body.to_owned()),
         ],
-        ..document(call, nobody)
+        ..document(call, no_receiver)
     }
 }
 
 #[tokio::test]
 async fn documents_are_made_anew_by_a_changed_template() {
-    let place = Place::new();
-    let store = place.store().await;
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
     let body = r#"{"lead": "HFC123", "talk_ms": 15000, "caller": "+4930123"}"#;
     store.finish_call(finished("one", body)).await.unwrap();
     store.close().await;
@@ -203,27 +203,30 @@ async fn documents_are_made_anew_by_a_changed_template() {
         )
     };
     let template = r#"{"lead": {{ flow.key.leadid | tojson }}, "talk_ms": {{ call.talk_ms }}, "caller": {{ call.caller_number | tojson }}}"#;
-    configure(&place, &webhooks(template));
-    let out = place.run(&["backtest"]).done();
+    configure(&workdir, &webhooks(template));
+    let out = workdir.run(&["backtest"]).done();
     assert_eq!(
         out,
         "completed: 1 document tested, 0 different\nextra: 1 document tested, 0 different\n"
     );
-    configure(&place, &webhooks(&template.replace("lead\"", "lead_id\"")));
-    let ran = place.run(&["backtest"]);
+    configure(
+        &workdir,
+        &webhooks(&template.replace("lead\"", "lead_id\"")),
+    );
+    let ran = workdir.run(&["backtest"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
-    let told = "one  extra: different\n  request body\n    - {\"lead\": \"HFC123\"";
-    assert!(ran.out.contains(told), "{}", ran.out);
+    let reported = "one  extra: different\n  request body\n    - {\"lead\": \"HFC123\"";
+    assert!(ran.out.contains(reported), "{}", ran.out);
     assert!(
         ran.out.contains("    + {\"lead_id\": \"HFC123\""),
         "{}",
         ran.out
     );
     configure(
-        &place,
+        &workdir,
         &webhooks(r#"{"name": {{ call.caller_name | tojson }}}"#),
     );
-    let out = place.run(&["backtest", "extra"]);
+    let out = workdir.run(&["backtest", "extra"]);
     assert!(
         out.out
             .contains("1 not tested: its template reads caller_name"),

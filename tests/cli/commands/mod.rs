@@ -1,14 +1,14 @@
-//! The operator's commands as they are run: the real program over a store filled through
-//! the library, alone and beside a running `serve`.
+//! The operator's commands: the real program over a prepared store, alone and beside a running
+//! `serve`.
 
 use test_support::peer;
 
-mod alone;
 mod backtest;
-mod beside;
-mod crowd;
-mod keeping;
+mod blocked_log;
+mod forget_backup;
+mod many_connections;
+mod outbox_commands;
 mod reports;
 mod secrets;
 mod support;
-mod unread;
+mod with_serve;

@@ -1,34 +1,34 @@
-//! `report` in its three formats, and readers who leave early.
+//! `report` in its three formats, and closed pipes.
 #![allow(clippy::unwrap_used)]
 
 use std::net::SocketAddr;
 
 use serde_json::json;
 
-use crate::commands::support::{Place, document, kept};
+use crate::commands::support::{Workdir, document, kept};
 
-/// Two calls of the flow outbound; the first kept an answer.
-async fn place_with_calls(calls: usize) -> Place {
-    let place = Place::new();
-    let store = place.store().await;
-    let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
+/// Stores calls of the flow `outbound`; the first has a kept answer.
+async fn workdir_with_calls(calls: usize) -> Workdir {
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
+    let no_receiver = SocketAddr::from(([127, 0, 0, 1], 9));
     let answer = json!({"customer_name": "Müller, \"M\"", "vip": true});
     store
         .persist_response(kept("call-0", answer))
         .await
         .unwrap();
     for number in 0..calls {
-        let call = document(&format!("call-{number}"), nobody);
+        let call = document(&format!("call-{number}"), no_receiver);
         store.finish_call(call).await.unwrap();
     }
     store.close().await;
-    place
+    workdir
 }
 
 #[tokio::test]
 async fn csv_comes_back_as_it_went_in() {
-    let place = place_with_calls(2).await;
-    let text = place.run(&["report", "--format", "csv"]).done();
+    let workdir = workdir_with_calls(2).await;
+    let text = workdir.run(&["report", "--format", "csv"]).done();
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Vec<std::collections::HashMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();
@@ -43,8 +43,8 @@ async fn csv_comes_back_as_it_went_in() {
 
 #[tokio::test]
 async fn json_keeps_the_types_and_the_filters_hold() {
-    let place = place_with_calls(2).await;
-    let report = |args: &[&str]| place.json(&[&["report", "--format", "json"], args].concat());
+    let workdir = workdir_with_calls(2).await;
+    let report = |args: &[&str]| workdir.json(&[&["report", "--format", "json"], args].concat());
     let all = report(&[]);
     assert_eq!(all.as_array().unwrap().len(), 2);
     assert_eq!(all[0]["responses"][0]["variables"]["vip"], true);
@@ -59,8 +59,8 @@ async fn json_keeps_the_types_and_the_filters_hold() {
 
 #[tokio::test]
 async fn the_table_is_what_a_person_gets() {
-    let place = place_with_calls(1).await;
-    let table = place.run(&["report"]).done();
+    let workdir = workdir_with_calls(1).await;
+    let table = workdir.run(&["report"]).done();
     for words in [
         "call-0",
         "lookup.customer_name",
@@ -70,16 +70,16 @@ async fn the_table_is_what_a_person_gets() {
     ] {
         assert!(table.contains(words), "{words} in {table}");
     }
-    let none = place.run(&["report", "--flow", "other"]);
+    let none = workdir.run(&["report", "--flow", "other"]);
     assert_eq!(none.err, "no calls\n");
-    place
+    workdir
         .run(&["report", "--format", "xml"])
         .refused(2, "possible values: table, csv, json");
 }
 
 #[tokio::test]
 async fn a_reader_who_leaves_is_no_error() {
-    let place = place_with_calls(200).await;
+    let workdir = workdir_with_calls(200).await;
     for args in [
         &["report"][..],
         &["report", "--format", "csv"],
@@ -89,9 +89,9 @@ async fn a_reader_who_leaves_is_no_error() {
     ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = place.command(args).stdout(writer).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{args:?}: {said}");
-        assert!(!said.contains("cannot"), "{said}");
+        let output = workdir.command(args).stdout(writer).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {errors}");
+        assert!(!errors.contains("cannot"), "{errors}");
     }
 }

@@ -1,5 +1,5 @@
-//! Whatever the program says, writes or keeps, no secret is in it; and a secret that is
-//! changed while it runs is used from the next call on.
+//! No secret is in anything that the program prints, writes or stores. A secret that changes while
+//! it runs is used from the next call on.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::fs;
@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::commands::peer::{Channel, Peer};
-use crate::commands::support::{Place, Serving};
+use crate::commands::support::{RunningService, Workdir};
 
-/// No two have a piece in common.
+/// No secret shares a part with another.
 const PASSWORD: &str = "s3cretbasicpassword";
 const TOKEN: &str = "s3crettokenofbearer";
 const CLIENT: &str = "s3cretoauthclientkey";
@@ -24,7 +24,7 @@ const HTTP: &str = "s3crethttptoken";
 const ROTATED: &str = "s3cretafterrotation";
 const SIGNING: &str = "whsec_czNjcmV0c2lnbmluZ2tleXdpdGgyNGJ5dGVz";
 
-/// Everything that must not be seen, in the ways in which it could be.
+/// Returns the secrets in plain text and in base64.
 fn secrets() -> Vec<String> {
     let plain = [
         PASSWORD, TOKEN, CLIENT, GIVEN, SWITCH, HTTP, ROTATED, SIGNING,
@@ -42,7 +42,7 @@ fn secrets() -> Vec<String> {
         .collect()
 }
 
-/// Gives tokens, says 401 to `/denied`, and remembers what it was sent.
+/// Starts a webhook that issues tokens, answers `/denied` with 401, and records its requests.
 pub async fn webhook() -> (SocketAddr, Arc<Mutex<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -87,11 +87,11 @@ fn is_whole(request: &[u8]) -> bool {
     body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }
 
-fn config(place: &Place, webhook: SocketAddr) {
-    let nobody = "127.0.0.1:9";
+fn config(workdir: &Workdir, webhook: SocketAddr) {
+    let no_receiver = "127.0.0.1:9";
     let text = format!(
         "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nhttp_token = \"{HTTP}\"\n\
-         [[freeswitch]]\naddress = \"{nobody}\"\npassword = \"{SWITCH}\"\n\
+         [[freeswitch]]\naddress = \"{no_receiver}\"\npassword = \"{SWITCH}\"\n\
          [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n\
          [webhooks.basic]\nurl = \"http://{webhook}/basic\"\npersist_response = true\n\
          response.map = {{ name = \"$.name\" }}\n\
@@ -101,11 +101,11 @@ fn config(place: &Place, webhook: SocketAddr) {
          [webhooks.oauth]\nurl = \"http://{webhook}/oauth\"\n\
          auth.oauth2 = {{ token_url = \"http://{webhook}/token\", client_id = \"client\", \
          client_secret_env = \"CLIENT\" }}\n\
-         [webhooks.gone]\nurl = \"http://{nobody}/\"\nauth.bearer = {{ token = \"{TOKEN}\" }}\n\
+         [webhooks.gone]\nurl = \"http://{no_receiver}/\"\nauth.bearer = {{ token = \"{TOKEN}\" }}\n\
          [webhooks.later]\nurl = \"http://{webhook}/later\"\nwait_for_response = false\n\
          auth.bearer = {{ token = \"{TOKEN}\" }}\n"
     );
-    fs::write(place.folder.path().join("switchhook.toml"), text).unwrap();
+    fs::write(workdir.folder.path().join("switchhook.toml"), text).unwrap();
 }
 
 async fn calls(esl: SocketAddr) -> String {
@@ -121,20 +121,24 @@ async fn calls(esl: SocketAddr) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_anything_that_the_program_emits() {
-    let place = Place::new();
+    let workdir = Workdir::new();
     let (address, seen) = webhook().await;
-    fs::write(place.folder.path().join("password"), PASSWORD).unwrap();
-    config(&place, address);
-    let mut command = place.command(&["serve"]);
+    fs::write(workdir.folder.path().join("password"), PASSWORD).unwrap();
+    config(&workdir, address);
+    let mut command = workdir.command(&["serve"]);
     command.args(["--json-logs"]).env("CLIENT", CLIENT);
     command.env("RUST_LOG", "trace").env("RUST_BACKTRACE", "1");
-    let serving = Serving::of(command);
+    let serving = RunningService::of(command);
     let esl = serving.esl;
     let mut emitted = calls(esl).await;
     // Another password, while it runs.
-    fs::write(place.folder.path().join("password"), format!("{ROTATED}\n")).unwrap();
+    fs::write(
+        workdir.folder.path().join("password"),
+        format!("{ROTATED}\n"),
+    )
+    .unwrap();
     serving.reload();
-    serving.wait_for_log("read the configuration again");
+    serving.wait_for_log("reloaded the configuration");
     emitted += &calls(esl).await;
     for page in ["/", "/readyz", "/healthz", "/metrics"] {
         emitted += &serving.get(page);
@@ -149,19 +153,23 @@ async fn no_secret_is_in_anything_that_the_program_emits() {
         &["report"],
         &["doctor", "--json"],
     ] {
-        let said = place.command(args).env("CLIENT", CLIENT).output().unwrap();
-        emitted += &String::from_utf8_lossy(&said.stdout);
-        emitted += &String::from_utf8_lossy(&said.stderr);
+        let output = workdir
+            .command(args)
+            .env("CLIENT", CLIENT)
+            .output()
+            .unwrap();
+        emitted += &String::from_utf8_lossy(&output.stdout);
+        emitted += &String::from_utf8_lossy(&output.stderr);
     }
     emitted += &serving.whole_log();
-    for entry in fs::read_dir(place.folder.path()).unwrap() {
+    for entry in fs::read_dir(workdir.folder.path()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if name != "switchhook.toml" && name != "password" {
             emitted += &String::from_utf8_lossy(&fs::read(&path).unwrap());
         }
     }
-    // They were used, and what was said is there to be looked at.
+    // The secrets were used, and the output is there.
     let seen = seen.lock().unwrap().clone();
     for sent in [
         STANDARD.encode(format!("switch:{PASSWORD}")),

@@ -1,6 +1,6 @@
 //! A folder with a configuration and a store, the program run in it, and a receiver.
 
-// What is not as a test's helper needs it is to fail the test.
+// A failed helper fails its test.
 #![allow(clippy::unwrap_used)]
 
 use std::cell::RefCell;
@@ -14,33 +14,33 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use switchhook_store::{
-    AttemptReport, CallSummary, Content, FinishedCallRecord, KeptResponse, NewDocument, Role,
-    Settled, Store, StoreOptions, Want,
+    AttemptResult, CallSummary, ClaimRequest, DeliveryOutcome, FinishedCallRecord, NewDocument,
+    PersistedResponse, RequestContent, Role, Store, StoreOptions,
 };
 use tempfile::TempDir;
 
-/// In the configuration and the stored URL; nowhere in what the program prints.
+/// A secret in the configuration and the stored URL. The program must never print it.
 pub const SECRET: &str = "correct-horse-battery-staple";
 
 /// 2023-11-14T22:13:20Z.
 pub const STARTED_MS: i64 = 1_700_000_000_000;
 
-/// For what comes at once; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time for an expected event; a test that reaches it has failed.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub struct Place {
+pub struct Workdir {
     pub folder: TempDir,
 }
 
-/// What a run of the program left.
+/// Exit status and output of a run.
 #[derive(Debug)]
-pub struct Ran {
+pub struct RunResult {
     pub status: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Ran {
+impl RunResult {
     fn new(output: Output) -> Self {
         Self {
             status: output.status.code(),
@@ -49,7 +49,7 @@ impl Ran {
         }
     }
 
-    /// It did what it was asked.
+    /// Returns the output of a run that succeeded.
     #[track_caller]
     pub fn done(self) -> String {
         assert_eq!(self.status, Some(0), "{self:?}");
@@ -57,7 +57,7 @@ impl Ran {
         self.out
     }
 
-    /// It did not, and says why.
+    /// Checks that the run failed with this status and these words.
     #[track_caller]
     pub fn refused(self, status: i32, words: &str) {
         assert_eq!(self.status, Some(status), "{self:?}");
@@ -66,17 +66,17 @@ impl Ran {
     }
 }
 
-impl Place {
-    /// With a configuration whose secrets are not there: operators need none.
+impl Workdir {
+    /// Makes a folder with a configuration whose secrets are missing: operators need none.
     pub fn new() -> Self {
-        let place = Self {
+        let workdir = Self {
             folder: tempfile::tempdir().unwrap(),
         };
-        place.configure(
+        workdir.configure(
             "auth.bearer = { token_env = \"NOT_SET_HERE\" }\n\
              signing = { secrets_env = [\"NOT_SET_EITHER\"], secrets_file = [\"none\"] }",
         );
-        place
+        workdir
     }
 
     /// Writes a configuration whose `completed` has these secrets.
@@ -93,7 +93,7 @@ impl Place {
         std::fs::write(self.folder.path().join("switchhook.toml"), text).unwrap();
     }
 
-    /// The store, as `serve` opens it.
+    /// Opens the store as `serve` does.
     pub async fn store(&self) -> Store {
         let file = self.folder.path().join("switchhook.db");
         let url = format!("sqlite:{}", file.display());
@@ -109,33 +109,33 @@ impl Place {
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Ran {
-        Ran::new(self.command(args).output().unwrap())
+    pub fn run(&self, args: &[&str]) -> RunResult {
+        RunResult::new(self.command(args).output().unwrap())
     }
 
-    /// What a command with `--json` says.
+    /// Returns the output of a command with `--json`.
     #[track_caller]
     pub fn json(&self, args: &[&str]) -> Value {
         serde_json::from_str(&self.run(args).done()).unwrap()
     }
 
-    /// Runs the command until its JSON is as it should be.
+    /// Runs the command until its JSON matches.
     #[track_caller]
-    pub fn wait_for(&self, args: &[&str], is_so: impl Fn(&Value) -> bool) -> Value {
+    pub fn wait_for(&self, args: &[&str], is_done: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {
             let value = self.json(args);
-            if is_so(&value) {
+            if is_done(&value) {
                 return value;
             }
-            assert!(begun.elapsed() < PATIENCE, "{args:?} still says {value}");
+            assert!(begun.elapsed() < TIMEOUT, "{args:?} still says {value}");
         }
     }
 }
 
-/// A document for `completed` at this receiver, of a call of this name.
+/// Returns a finished call with a document for `completed` at this receiver.
 pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
-    let content = Content {
+    let content = RequestContent {
         method: Some("POST".into()),
         url: Some(format!("http://{address}/calls?token={SECRET}&lead=7")),
         headers: vec![
@@ -172,9 +172,9 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
     }
 }
 
-/// What `lookup` was answered for a call.
-pub fn kept(call: &str, variables: Value) -> KeptResponse {
-    KeptResponse {
+/// Returns an answer of `lookup` for a call.
+pub fn kept(call: &str, variables: Value) -> PersistedResponse {
+    PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -183,47 +183,47 @@ pub fn kept(call: &str, variables: Value) -> KeptResponse {
     }
 }
 
-/// Tries the oldest waiting document and gives it up.
-pub async fn kill_one(store: &Store) {
-    let want = Want {
+/// Claims the oldest waiting document and marks it dead.
+pub async fn let_one_die(store: &Store) {
+    let want = ClaimRequest {
         endpoint: "completed".into(),
         limit: 1,
     };
-    let claimed = store.claim(vec![want], PATIENCE).await.unwrap();
-    let report = AttemptReport {
+    let claimed = store.claim(vec![want], TIMEOUT).await.unwrap();
+    let report = AttemptResult {
         took: Duration::from_millis(123),
         status: None,
         error: Some("the connection was \u{1b}[31mrefused".into()),
     };
     let [claimed] = claimed.try_into().unwrap();
     store
-        .settle(claimed.lease, Settled::Dead, report)
+        .settle(claimed.lease, DeliveryOutcome::Dead, report)
         .await
         .unwrap();
 }
 
-/// Takes requests for as long as the test runs, and says 204.
-pub struct Receiving {
+/// A receiver that answers 204 for as long as the test runs.
+pub struct TestReceiver {
     pub address: SocketAddr,
     requests: Receiver<String>,
     answers: Option<Sender<()>>,
 }
 
-impl Receiving {
+impl TestReceiver {
     pub fn start() -> Self {
         Self {
-            // Nobody can hold back an answer.
+            // Without a sender, answers are not held back.
             answers: None,
             ..Self::slow()
         }
     }
 
-    /// One that answers each request when [`Self::answer`] says so.
+    /// Starts a receiver that holds each answer back until [`Self::answer`].
     pub fn slow() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, requests) = channel();
-        let (answers, told) = channel();
+        let (answers, reported) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (request, mut stream) = request(stream.unwrap());
@@ -231,7 +231,7 @@ impl Receiving {
                     return;
                 }
                 // An error says that answers are not held back.
-                let _ = told.recv();
+                let _ = reported.recv();
                 let answer = b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
                 stream.write_all(answer).unwrap();
             }
@@ -243,18 +243,18 @@ impl Receiving {
         }
     }
 
-    /// Lets it answer one request.
+    /// Releases the answer to one request.
     pub fn answer(&self) {
         self.answers.as_ref().unwrap().send(()).unwrap();
     }
 
-    /// The next request, head and body.
+    /// Returns the next request, head and body.
     #[track_caller]
     pub fn next(&self) -> String {
-        self.requests.recv_timeout(PATIENCE).unwrap()
+        self.requests.recv_timeout(TIMEOUT).unwrap()
     }
 
-    /// Nothing came that was not looked at.
+    /// Checks that no further request came.
     #[track_caller]
     pub fn is_idle(&self) {
         assert!(self.requests.try_recv().is_err());
@@ -262,7 +262,7 @@ impl Receiving {
 }
 
 fn request(stream: TcpStream) -> (String, TcpStream) {
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
     while !head.ends_with("\r\n\r\n") {
@@ -279,26 +279,26 @@ fn request(stream: TcpStream) -> (String, TcpStream) {
     (request, reader.into_inner())
 }
 
-/// A running `switchhook serve`; killed when the test lets go of it.
-pub struct Serving {
+/// A running `switchhook serve`; dropping it kills it.
+pub struct RunningService {
     child: Child,
     lines: Receiver<String>,
-    /// Whoever has it keeps the log from being read.
+    /// While it is locked, the log is not read.
     reading: Arc<Mutex<()>>,
     pub http: String,
     pub esl: SocketAddr,
-    /// What was read of the log so far.
+    /// The log as far as it was read.
     seen: RefCell<String>,
 }
 
-impl Serving {
+impl RunningService {
     /// Starts it and waits until it listens.
     #[track_caller]
-    pub fn start(place: &Place) -> Self {
-        Self::of(place.command(&["serve", "--json-logs"]))
+    pub fn start(workdir: &Workdir) -> Self {
+        Self::of(workdir.command(&["serve", "--json-logs"]))
     }
 
-    /// The same of a command that says more.
+    /// Starts this command and waits until it listens.
     #[track_caller]
     pub fn of(mut command: Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
@@ -306,7 +306,7 @@ impl Serving {
         let (sender, lines) = channel();
         let reading = Arc::new(Mutex::new(()));
         let may_read = Arc::clone(&reading);
-        // Read to its end, so that nothing is left out that a test waits for.
+        // Read to the end: a test may wait for any line.
         thread::spawn(move || {
             for line in stderr.lines() {
                 drop(may_read.lock().unwrap());
@@ -328,12 +328,12 @@ impl Serving {
         serving
     }
 
-    /// The next line of the log with these words.
+    /// Returns the next line of the log with these words.
     #[track_caller]
     pub fn wait_for_log(&self, words: &str) -> String {
         let mut seen = self.seen.borrow_mut();
         loop {
-            match self.lines.recv_timeout(PATIENCE) {
+            match self.lines.recv_timeout(TIMEOUT) {
                 Ok(line) => {
                     seen.push_str(&format!("{line}\n"));
                     if line.contains(words) {
@@ -345,14 +345,14 @@ impl Serving {
         }
     }
 
-    /// Reads no more of the log until what this gives is let go of.
-    pub fn leave_log_unread(&self) -> MutexGuard<'_, ()> {
+    /// Stops reading the log until the guard is dropped.
+    pub fn block_log(&self) -> MutexGuard<'_, ()> {
         self.reading.lock().unwrap()
     }
 
-    /// All of the log, once the program has ended.
+    /// Stops the program and returns its whole log.
     pub fn whole_log(mut self) -> String {
-        self.ask_to_stop();
+        self.request_stop();
         drop(self.child.wait());
         let mut seen = self.seen.take();
         // The reader's thread ends with the program's log.
@@ -362,10 +362,10 @@ impl Serving {
         seen
     }
 
-    /// The body at a path of its HTTP.
+    /// Returns the HTTP response at a path.
     pub fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(&self.http).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         let request =
             format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
@@ -375,7 +375,7 @@ impl Serving {
     }
 
     /// Sends SIGTERM.
-    pub fn ask_to_stop(&self) {
+    pub fn request_stop(&self) {
         self.signal("TERM");
     }
 
@@ -390,21 +390,21 @@ impl Serving {
         assert!(killed.unwrap().success());
     }
 
-    /// Waits for its end; its exit status.
+    /// Waits for its end; returns the exit status.
     pub fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
-    /// Sends SIGTERM and waits for its end; its exit status.
+    /// Sends SIGTERM, waits for its end; returns the exit status.
     pub fn terminate(self) -> Option<i32> {
-        self.ask_to_stop();
+        self.request_stop();
         self.end()
     }
 }
 
-impl Drop for Serving {
+impl Drop for RunningService {
     fn drop(&mut self) {
-        // Already gone after `end`.
+        // After `end` there is nothing to kill.
         drop(self.child.kill());
         drop(self.child.wait());
     }

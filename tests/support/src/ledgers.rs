@@ -2,17 +2,17 @@
 
 use chrono_tz::Tz;
 use serde_json::Value;
-use switchhook_core::details::{Format, document};
+use switchhook_core::details::{DocumentFormat, document};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::recording::Recording;
 
 /// The account of the contract's samples.
-pub fn format() -> Format {
-    Format {
+pub fn format() -> DocumentFormat {
+    DocumentFormat {
         time_zone: Tz::Asia__Kolkata,
-        ..Format::default()
+        ..DocumentFormat::default()
     }
 }
 

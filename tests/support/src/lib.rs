@@ -7,11 +7,13 @@
 //! | [`anew`], [`made`] | captured events under other identities; events made by a test |
 //! | [`facts`], [`golden`], [`ledgers`] | documents that must come out, to the byte |
 //! | [`peer`], [`switch`], [`port8021`] | a FreeSWITCH on the outbound socket and on port 8021, played by hand |
+//! | [`simulator`] | the simulated switch of the lab |
 //! | [`receiver`], [`inbox`], [`collector`], [`s3`] | what the service sends to |
 //! | [`http`] | requests to the service |
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
 //! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy way to it |
 //! | [`ports`] | ports that nothing else takes |
+//! | [`prerequisites`] | programs that some tests need, and what a test does without them |
 //! | [`store_suite`], [`outbox_bench`] | what every store must do; an outbox with a receiver that a test scripts |
 //! | [`work`] | pieces of work that benchmarks measure |
 
@@ -42,6 +44,7 @@ pub mod place;
 pub mod port8021;
 pub mod ports;
 pub mod postgres;
+pub mod prerequisites;
 pub mod receiver;
 pub mod running;
 pub mod s3;
@@ -50,6 +53,8 @@ pub mod store_suite;
 pub mod switch;
 pub mod switch_reader;
 pub mod work;
+
+pub use switchhook_sim::switch as simulator;
 
 /// The folder of the repository.
 pub fn root() -> &'static Path {

@@ -2,10 +2,8 @@
 //! databases) names, or one of our own, in a folder that goes with the test whatever
 //! happens to it.
 //!
-//! Without either, the tests say on standard error that they were skipped; where
-//! `SWITCHHOOK_POSTGRES_REQUIRED=1` or `CI=true` is set, they fail.
+//! Without either, the tests are skipped as [`prerequisites`](crate::prerequisites) says.
 
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -17,6 +15,8 @@ use std::sync::OnceLock;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use url::Url;
+
+use crate::prerequisites;
 
 /// The server that the tests of one file share; `None` where there is none.
 pub fn shared() -> Option<&'static Server> {
@@ -52,10 +52,7 @@ pub enum Stop {
 impl Server {
     /// The server that is named, or one of our own with these settings.
     pub fn find(settings: &[&str]) -> Option<Self> {
-        if let Some(url) = std::env::var("SWITCHHOOK_POSTGRES")
-            .ok()
-            .filter(|url| !url.is_empty())
-        {
+        if let Some(url) = prerequisites::postgresql_url() {
             let url = Url::parse(&url).expect("SWITCHHOOK_POSTGRES is a URL");
             return Some(Self { url, own: None });
         }
@@ -67,7 +64,7 @@ impl Server {
     /// `settings` (`name=value`) says so.
     pub fn own(settings: &[&str]) -> Option<Self> {
         let Some(programs) = Programs::find() else {
-            skipped("no initdb in PATH or /usr/lib/postgresql/*/bin");
+            prerequisites::POSTGRESQL.skip();
             return None;
         };
         let folder = tempfile::tempdir().unwrap().keep();
@@ -206,19 +203,6 @@ fn blocking(work: impl Future<Output = ()> + Send + 'static) {
     done.join().unwrap();
 }
 
-/// Says that tests were skipped, past the harness, which keeps what passing tests print.
-pub fn skipped(why: &str) {
-    let required = |name: &str| {
-        std::env::var(name).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
-    };
-    assert!(
-        !required("CI") && !required("SWITCHHOOK_POSTGRES_REQUIRED"),
-        "PostgreSQL's tests must run here, and cannot: {why}"
-    );
-    let said = format!("\nSKIPPED: tests with PostgreSQL: {why}\n");
-    std::io::stderr().write_all(said.as_bytes()).unwrap();
-}
-
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -235,15 +219,7 @@ pub struct Programs {
 
 impl Programs {
     fn find() -> Option<Self> {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-        let debian = std::fs::read_dir("/usr/lib/postgresql")
-            .into_iter()
-            .flatten();
-        folders.extend(debian.map(|version| version.unwrap().path().join("bin")));
-        let has_it =
-            |folder: &PathBuf| folder.join("initdb").exists() && folder.join("pg_ctl").exists();
-        let folder = folders.into_iter().find(has_it)?;
+        let folder = prerequisites::postgresql_folder()?;
         Some(Self {
             folder,
             user: unprivileged(),
@@ -377,13 +353,8 @@ pub struct Pooler {
 impl Pooler {
     /// Starts one that has `connections` to each database.
     pub fn start(server: &Server, connections: usize) -> Option<Self> {
-        let found = [
-            "/usr/sbin/pgbouncer",
-            "/usr/bin/pgbouncer",
-            "/usr/local/bin/pgbouncer",
-        ];
-        let Some(program) = found.into_iter().find(|path| Path::new(path).exists()) else {
-            skipped("no pgbouncer");
+        let Some(program) = prerequisites::pgbouncer() else {
+            prerequisites::PGBOUNCER.skip();
             return None;
         };
         let folder = tempfile::tempdir().unwrap().keep();

@@ -84,7 +84,7 @@ pub fn encode() -> Vec<u8> {
 pub fn values() -> [String; 2] {
     [
         "Anna Müller, Köln; $100. ".repeat(40),
-        "a ${system(x)} b \\${c} ".repeat(46),
+        "a ${strftime(%Y)} b \\${c} ".repeat(46),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! The task that owns the connection.
+//! The task that drives a shared connection.
 
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
@@ -9,45 +9,50 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Lag, Request};
+use super::lag::Lag;
+use super::request::Request;
 use crate::codec::Event;
-use crate::connection::{Connection, Error, Incoming, Reply};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::incoming::Incoming;
+use crate::reply::Reply;
 
-/// Bytes that may wait for the switch before more commands are taken.
+/// The unwritten bytes above which the driver accepts no more commands.
 const UNWRITTEN: usize = 64 * 1024;
 
-/// Events read ahead of a slow receiver while a reply is awaited, so that a
-/// receiver that itself awaits a command still gets its reply.
+/// The events that the driver reads ahead of a slow receiver while a reply is outstanding.
+///
+/// A receiver that sends a command itself would otherwise never get its reply.
 const READ_AHEAD: usize = 4096;
 
 pub(super) struct Driver<S> {
     connection: Connection<S>,
-    /// `None` once every handle is gone.
+    /// `None` after every handle was dropped.
     requests: Option<mpsc::Receiver<Request>>,
-    /// Who waits for the replies, in the order of the commands.
-    answers: VecDeque<Answer>,
-    /// `None` once nobody takes events.
+    /// The batches without all their replies, in the order of the commands.
+    batches: VecDeque<Batch>,
+    /// `None` after the receiver of events was dropped.
     events: Option<mpsc::Sender<Result<Event, Error>>>,
-    /// Events that the receiver had no room for.
+    /// Events for which the receiver has no room.
     backlog: VecDeque<Event>,
     lag: Arc<Lag>,
 }
 
-/// Who waits for the replies to commands that went out together.
-struct Answer {
-    waits: oneshot::Sender<Vec<Reply>>,
+/// Commands that went out in one write.
+struct Batch {
+    sender: oneshot::Sender<Vec<Reply>>,
     replies: Vec<Reply>,
     outstanding: usize,
 }
 
 enum Step {
-    /// A handle asks for something, or the last one is gone.
+    /// A request, or `None` after the last handle was dropped.
     Request(Option<Request>),
     Incoming(Result<Incoming, Error>),
-    /// The receiver has room again.
+    /// The receiver of events has room again.
     Room,
-    /// The receiver is gone.
-    Unheard,
+    /// The receiver of events was dropped.
+    ReceiverDropped,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -60,62 +65,63 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             connection,
             requests: Some(requests),
-            answers: VecDeque::new(),
+            batches: VecDeque::new(),
             events: Some(events),
             backlog: VecDeque::new(),
             lag,
         }
     }
 
-    /// Runs until the connection ends or nobody is left who could use it.
+    /// Runs until the connection ends, or until all handles and the receiver are dropped.
     pub(super) async fn run(mut self) {
         while self.requests.is_some() || self.events.is_some() {
             match self.step().await {
                 Step::Request(Some(request)) => self.queue(request),
                 Step::Request(None) => self.requests = None,
-                Step::Incoming(Ok(incoming)) => self.sort(incoming),
-                Step::Incoming(Err(end)) => return self.finish(end).await,
+                Step::Incoming(Ok(incoming)) => self.dispatch(incoming),
+                Step::Incoming(Err(error)) => return self.finish(error).await,
                 Step::Room => self.deliver(),
-                Step::Unheard => self.unheard(),
+                Step::ReceiverDropped => self.drop_events(),
             }
         }
     }
 
     async fn step(&mut self) -> Step {
         let reading = self.may_read();
-        self.lag.note(self.backlog.len(), reading);
+        self.lag.record(self.backlog.len(), reading);
         let connection = &mut self.connection;
-        let taking = connection.unwritten() < UNWRITTEN;
+        let accepts_requests = connection.unwritten() < UNWRITTEN;
         let blocked = !self.backlog.is_empty();
         let wire = poll_fn(|cx| {
             if reading {
                 return connection.poll_next(cx);
             }
-            // How it failed is told when the socket is read to its end.
+            // A failed write is reported when the socket is read to its end.
             let _ = connection.poll_flush(cx);
             Poll::Pending
         });
         tokio::select! {
-            request = receive(self.requests.as_mut()), if taking => Step::Request(request),
+            request = receive(self.requests.as_mut()), if accepts_requests => Step::Request(request),
             incoming = wire => Step::Incoming(incoming),
             step = room(self.events.as_ref(), blocked) => step,
         }
     }
 
-    /// Whether more may be read: all events are delivered, or a reply is awaited and some room is left.
+    /// Returns whether to read more: all events are delivered, or a reply is outstanding and
+    /// the backlog has room.
     fn may_read(&self) -> bool {
-        self.backlog.is_empty() || (!self.answers.is_empty() && self.backlog.len() < READ_AHEAD)
+        self.backlog.is_empty() || (!self.batches.is_empty() && self.backlog.len() < READ_AHEAD)
     }
 
-    /// Queues a command and those that wait behind it, so that they go out in one write.
+    /// Queues a request and those that wait behind it, so that they go out in one write.
     fn queue(&mut self, request: Request) {
         let mut next = Some(request);
-        while let Some(Request { commands, answer }) = next {
+        while let Some(Request { commands, replies }) = next {
             for command in &commands {
                 self.connection.queue(command);
             }
-            self.answers.push_back(Answer {
-                waits: answer,
+            self.batches.push_back(Batch {
+                sender: replies,
                 replies: Vec::with_capacity(commands.len()),
                 outstanding: commands.len(),
             });
@@ -127,14 +133,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    fn sort(&mut self, incoming: Incoming) {
+    fn dispatch(&mut self, incoming: Incoming) {
         match incoming {
-            Incoming::Reply(_, reply) => self.answer(reply),
+            Incoming::Reply(_, reply) => self.add_reply(reply),
             Incoming::Event(event) => {
                 self.backlog.push_back(event);
                 self.deliver();
             }
-            // The end of the connection follows a notice and says the same.
+            // The end of the connection follows a notice and reports the same.
             Incoming::Notice(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
@@ -142,22 +148,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Notes a reply; whoever asked gets all of its replies with the last.
-    fn answer(&mut self, reply: Reply) {
-        let Some(first) = self.answers.front_mut() else {
+    /// Adds a reply to its batch. The last reply completes the batch.
+    fn add_reply(&mut self, reply: Reply) {
+        let Some(first) = self.batches.front_mut() else {
             return;
         };
         first.replies.push(reply);
         first.outstanding -= 1;
         if first.outstanding == 0
-            && let Some(answer) = self.answers.pop_front()
+            && let Some(batch) = self.batches.pop_front()
         {
-            // Whoever asked may have stopped waiting.
-            let _ = answer.waits.send(answer.replies);
+            // The caller may have dropped its future.
+            let _ = batch.sender.send(batch.replies);
         }
     }
 
-    /// Gives the receiver as many events as it has room for.
+    /// Passes events to the receiver as long as it has room.
     fn deliver(&mut self) {
         let Some(events) = &self.events else {
             self.backlog.clear();
@@ -171,20 +177,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     return;
                 }
                 Err(TrySendError::Full(Err(_)) | TrySendError::Closed(_)) => {
-                    return self.unheard();
+                    return self.drop_events();
                 }
             }
         }
     }
 
-    fn unheard(&mut self) {
+    fn drop_events(&mut self) {
         self.events = None;
         self.backlog = VecDeque::new();
     }
 
-    /// Tells the callers at once, the receiver after its last event.
-    async fn finish(self, end: Error) {
-        drop(self.answers);
+    /// Ends all outstanding commands at once, and the events after the last one.
+    async fn finish(self, error: Error) {
+        drop(self.batches);
         drop(self.requests);
         let Some(events) = self.events else { return };
         for event in self.backlog {
@@ -192,8 +198,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return;
             }
         }
-        // A receiver that is gone needs no reason.
-        let _ = events.send(Err(end)).await;
+        // The receiver may have been dropped.
+        let _ = events.send(Err(error)).await;
     }
 }
 
@@ -204,16 +210,16 @@ async fn receive(requests: Option<&mut mpsc::Receiver<Request>>) -> Option<Reque
     }
 }
 
-/// Waits until the receiver has room for a blocked event, or is gone.
+/// Waits until the receiver has room for a blocked event, or until it is dropped.
 async fn room(events: Option<&mpsc::Sender<Result<Event, Error>>>, blocked: bool) -> Step {
     match events {
         Some(events) if blocked => match events.reserve().await {
             Ok(_room) => Step::Room,
-            Err(_gone) => Step::Unheard,
+            Err(_dropped) => Step::ReceiverDropped,
         },
         Some(events) => {
             events.closed().await;
-            Step::Unheard
+            Step::ReceiverDropped
         }
         None => pending().await,
     }

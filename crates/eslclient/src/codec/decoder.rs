@@ -1,119 +1,60 @@
-//! Bytes as they arrive, to whole frames.
+//! Collects bytes as they arrive and returns whole frames.
 
-use super::frame::{ContentType, Frame};
-use super::index::{Span, position};
-use super::{plain, seek};
+use super::content_type::ContentType;
+use super::error::DecodeError;
+use super::frame::Frame;
+use super::limits::Limits;
+use super::span::{Span, position};
+use super::{plain, scan};
 
-/// The largest frame that is believed. Beyond it the connection is given up,
-/// for nothing that follows can be trusted either.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of a head, its blank line included. At most 1 GiB is used.
-    pub header_bytes: usize,
-    /// Lines of a head, and headers of an event.
-    pub headers: usize,
-    /// Bytes of a body. At most 1 GiB is used.
-    pub body_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            header_bytes: 1024 * 1024,
-            headers: 1024,
-            body_bytes: 8 * 1024 * 1024,
-        }
-    }
-}
-
-/// Why bytes are not Event Socket, or more of it than is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DecodeError {
-    /// A head is longer than [`Limits::header_bytes`].
-    #[error(
-        "the peer sent a head of more than {limit} bytes: is it FreeSWITCH? If so, raise Limits::header_bytes"
-    )]
-    HeadTooLong {
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// A head or an event has more lines than [`Limits::headers`].
-    #[error(
-        "the peer sent more than {limit} headers in one frame: is it FreeSWITCH? If so, raise Limits::headers"
-    )]
-    TooManyHeaders {
-        /// The limit.
-        limit: usize,
-    },
-    /// The Content-Length is above [`Limits::body_bytes`].
-    #[error(
-        "the peer announced a body of {announced} bytes, the limit is {limit}: ask for less, or raise Limits::body_bytes"
-    )]
-    BodyTooLong {
-        /// What Content-Length said.
-        announced: u64,
-        /// The limit, in bytes.
-        limit: usize,
-    },
-    /// A Content-Length that is no number.
-    #[error("the peer sent a Content-Length that is no number: it does not speak Event Socket")]
-    BadContentLength,
-    /// Two Content-Length lines in one head: which body would it be?
-    #[error("the peer sent two Content-Lengths in one frame: it does not speak Event Socket")]
-    TwoContentLengths,
-    /// A line of a head or of a plain event without a colon.
-    #[error("the peer sent a header line without a colon: it does not speak Event Socket")]
-    BadHeader,
-    /// An event's headers do not end where its Content-Length says.
-    #[error("the peer sent a plain event that ends in the middle of a header")]
-    CutEvent,
-    /// An event's JSON is not the flat object that the switch sends.
-    #[error("the peer sent a JSON event that is broken at byte {at}")]
-    BadJson {
-        /// Byte of the body where it went wrong.
-        at: usize,
-    },
-    /// The frame carries no event.
-    #[error("the frame carries no event")]
-    NotAnEvent,
-}
-
-/// Places in a frame are kept as `u32`: no limit is above this.
+/// The highest limit: positions in a frame are `u32`.
 const GIB: usize = 1 << 30;
 
-/// Takes the bytes of a connection as they come and gives whole frames.
+/// Collects the bytes of a connection and returns whole frames.
 ///
-/// Empty, it holds no memory. It never holds more than one frame within the
-/// limits and the last bytes fed, provided that frames are taken before more is fed.
+/// An empty decoder holds no memory. It never holds more than one frame within the limits
+/// and the bytes of the last [`Decoder::feed`], if every frame is taken before the next one.
+///
+/// ```
+/// use eslclient::{ContentType, Decoder, Limits};
+///
+/// let mut decoder = Decoder::new(Limits::default());
+/// decoder.feed(b"Content-Type: auth/re");
+/// assert_eq!(decoder.next_frame()?, None);
+/// decoder.feed(b"quest\n\n");
+/// let frame = decoder.next_frame()?.expect("the frame is whole");
+/// assert_eq!(frame.content_type(), ContentType::AuthRequest);
+/// # Ok::<(), eslclient::DecodeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
     buffer: Vec<u8>,
-    /// Where in the buffer the current frame begins.
+    /// The position of the current frame in the buffer.
     start: usize,
     limits: Limits,
     head: Head,
 }
 
-/// What is known of the head that is being read; positions count from the frame's start.
+/// The state of the head that is being read. Positions count from the frame's start.
 #[derive(Debug, Clone, Default)]
 struct Head {
-    /// Where the line that is being read begins.
+    /// The start of the current line.
     line: usize,
-    /// How far that line was searched for its end.
+    /// The position up to which the current line was searched for its end.
     seen: usize,
     lines: usize,
-    /// Bytes of the head once it is whole.
+    /// The length of the head in bytes, once it is whole.
     whole: Option<usize>,
     body: Option<usize>,
     kind: Option<ContentType>,
-    /// Where the value of the first `Reply-Text` is: in a reply to `connect` at the end of
-    /// more than a hundred lines, which nobody is to search again.
+    /// The value of the first `Reply-Text`. In the reply to `connect` it follows more than a
+    /// hundred lines, so a second search would be slow.
     reply: Option<Span>,
-    fault: Option<Box<DecodeError>>,
+    error: Option<Box<DecodeError>>,
 }
 
 impl Decoder {
-    /// A decoder that holds nothing yet.
+    /// Creates an empty decoder.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -128,48 +69,47 @@ impl Decoder {
         }
     }
 
-    /// The limits it was made with.
-    #[must_use]
-    pub fn limits(&self) -> &Limits {
+    /// Returns the decoder's limits.
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Takes bytes from the wire; [`Decoder::next_frame`] then has the frames they complete.
+    /// Adds bytes from the wire. [`Decoder::next_frame`] then returns the frames they complete.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.compact();
         let missing = self.wanted().saturating_sub(self.buffer.len());
-        // What is announced is believed only 16 KiB ahead of what has come.
+        // A peer can announce a body that it never sends: reserve at most 16 KiB ahead.
         self.buffer.reserve(missing.min(16 * 1024).max(bytes.len()));
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole frame, or `None` until more bytes are fed.
+    /// Returns the next whole frame, or `None` if more bytes are needed.
     ///
     /// # Errors
-    /// The bytes are not Event Socket or beyond a limit. It says so again at
-    /// every later call: the place where the next frame begins is lost.
+    /// Returns an error if the bytes are not Event Socket or are beyond a limit. Every later
+    /// call returns the same error, because the start of the next frame is unknown.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, DecodeError> {
-        if let Some(fault) = &self.head.fault {
-            return Err(fault.as_ref().clone());
+        if let Some(error) = &self.head.error {
+            return Err(error.as_ref().clone());
         }
         match self.advance() {
             Ok(frame) => Ok(frame),
-            Err(fault) => {
+            Err(error) => {
                 self.buffer = Vec::new();
                 self.start = 0;
-                self.head.fault = Some(Box::new(fault.clone()));
-                Err(fault)
+                self.head.error = Some(Box::new(error.clone()));
+                Err(error)
             }
         }
     }
 
-    /// Bytes that are held and belong to no whole frame yet.
+    /// Returns the number of bytes held that are not part of a returned frame.
     #[must_use]
     pub fn pending(&self) -> usize {
         self.buffer.len() - self.start
     }
 
-    /// Bytes of memory that the buffer occupies; none when nothing is pending.
+    /// Returns the size of the buffer in bytes; 0 if no byte is pending.
     #[must_use]
     pub fn memory(&self) -> usize {
         self.buffer.capacity()
@@ -197,7 +137,7 @@ impl Decoder {
         )))
     }
 
-    /// Moves the buffer out when it is just this frame, else copies the frame out of it.
+    /// Takes a frame out of the buffer, without a copy if the buffer holds nothing else.
     fn take(&mut self, total: usize) -> Vec<u8> {
         if self.start == 0 && self.buffer.len() == total {
             return std::mem::take(&mut self.buffer);
@@ -218,20 +158,20 @@ impl Decoder {
 
     fn compact(&mut self) {
         if self.start > 0 {
-            // A new buffer rather than the old one moved down: that may be large.
+            // A new buffer, because the old one may be large.
             self.buffer = self.buffer[self.start..].to_vec();
             self.start = 0;
         }
     }
 
-    /// Bytes that the current frame is known to have.
+    /// Returns the length of the current frame as far as it is known, in bytes.
     fn wanted(&self) -> usize {
         self.head
             .whole
             .map_or(0, |head| head + self.head.body.unwrap_or(0))
     }
 
-    /// Line ends before a head carry nothing; the switch skips them too (`read_packet`).
+    /// Skips line ends before a head, as the switch does (`read_packet`, `mod_event_socket.c`).
     fn skip_blank_lines(&mut self) {
         if self.head.seen > 0 {
             return;
@@ -249,7 +189,7 @@ impl Decoder {
     fn read_head(&mut self) -> Result<(), DecodeError> {
         let bytes = &self.buffer[self.start..];
         let limit = self.limits.header_bytes;
-        while let Some(found) = seek::far::<b'\n', b'\n'>(&bytes[self.head.seen..]) {
+        while let Some(found) = scan::far::<b'\n', b'\n'>(&bytes[self.head.seen..]) {
             let end = self.head.seen + found;
             if end >= limit {
                 return Err(DecodeError::HeadTooLong { limit });
@@ -273,7 +213,7 @@ impl Decoder {
 }
 
 impl Head {
-    /// Takes in the line that begins at `start`.
+    /// Evaluates the line that begins at `start`.
     fn note(&mut self, start: usize, line: &[u8], limits: &Limits) -> Result<(), DecodeError> {
         self.lines += 1;
         if self.lines > limits.headers {
@@ -310,12 +250,12 @@ impl Head {
     }
 }
 
-/// Digits only: no sign, no space, no overflow.
+/// Parses digits only: no sign, no space. A number above `u64::MAX` becomes `u64::MAX`.
 fn number(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
     let text = std::str::from_utf8(value).ok()?;
-    // More digits than a u64 has is a length all the same, and above every limit.
+    // Too many digits for a u64 are still a length, above every limit.
     Some(text.parse().unwrap_or(u64::MAX))
 }

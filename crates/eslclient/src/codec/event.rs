@@ -1,26 +1,32 @@
-//! An event: its headers indexed once, decoded when read.
+//! An event: its headers are indexed once and decoded when they are read.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::decoder::{DecodeError, Limits};
-use super::index::{Coding, Field, Index, Span};
-use super::{json, text};
+use super::error::DecodeError;
+use super::index::{Coding, Field, Index};
+use super::limits::Limits;
+use super::span::Span;
+use super::{escape, json, plain, text};
 
-/// How an event is written on the wire.
+/// The format of events on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// `Name: value` lines, values percent-encoded. A `%XX` in a value as the
-    /// switch holds it is not escaped, so it is lost: prefer JSON where that matters.
+    /// `Name: value` lines with percent-encoded values.
+    ///
+    /// The switch does not escape a `%XX` that is part of a value: a stored `100%25` arrives
+    /// as `100%25` and decodes to `100%` (measured). Choose [`Format::Json`] for exact values.
     Plain,
-    /// One flat JSON object; values are exact.
+    /// One flat JSON object with exact values.
     Json,
 }
 
-/// One event, or the channel's data that `connect` answers with.
+/// One event, or the channel data in the reply to `connect`.
 ///
-/// An empty value reads `_undef_` in a plain event, empty in JSON: that is how
-/// the switch writes it (`switch_event_serialize`).
+/// Header names match in any case, as in FreeSWITCH. An empty value is `_undef_` in a plain
+/// event and empty in a JSON event (`switch_event_serialize`, `switch_event.c`).
+///
+/// `Debug` shows the name and the size, never a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     text: String,
@@ -29,21 +35,21 @@ pub struct Event {
 }
 
 impl Event {
-    /// Indexes the event that begins at `start` of a frame's bytes.
+    /// Indexes the event that begins at `start` in a frame's bytes.
     pub(super) fn new(
         bytes: Vec<u8>,
         start: usize,
         format: Format,
         limits: &Limits,
     ) -> Result<Self, DecodeError> {
-        // Checked once, so that no value has to be. Bytes that are no UTF-8
-        // never hide a line's end or a quote: they become U+FFFD in place.
+        // One check here saves one for each value. Invalid UTF-8 becomes U+FFFD in place and
+        // never hides a line end or a quote.
         let (text, start) = match String::from_utf8(bytes) {
             Ok(text) => (text, start),
-            Err(fault) => (text::raw(&fault.as_bytes()[start..]).into_owned(), 0),
+            Err(error) => (text::raw(&error.as_bytes()[start..]).into_owned(), 0),
         };
         let index = match format {
-            Format::Plain => Index::of_lines(&text, start, limits)?,
+            Format::Plain => plain::index(&text, start, limits)?,
             Format::Json => json::index(&text, start, limits)?,
         };
         Ok(Self {
@@ -53,34 +59,29 @@ impl Event {
         })
     }
 
-    /// The object that it is, when it came as JSON.
+    /// Returns the event's JSON text, or `None` for a plain event.
     #[must_use]
     pub fn json(&self) -> Option<&str> {
-        // No header of the frame around it has a brace.
+        // No header of the surrounding frame contains a brace.
         let start = self.text.find('{')?;
         (self.format == Format::Json).then(|| self.text[start..].trim_end())
     }
 
-    /// How it came.
+    /// Returns the format in which the event arrived.
     #[must_use]
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The event's name, `CHANNEL_HANGUP`; empty when it has none.
-    #[must_use]
-    pub fn name(&self) -> Cow<'_, str> {
-        self.get("Event-Name").unwrap_or_default()
-    }
-
-    /// The first header of this name, decoded. Names compare without case, as
-    /// the switch does. An array comes as `ARRAY::one|:two` in either format.
+    /// Returns the first header with this name, decoded.
+    ///
+    /// An array reads `ARRAY::one|:two` in both formats; [`Event::values`] splits it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         self.named("", name).next().map(|field| self.value(field))
     }
 
-    /// The value of a channel variable, which stands as `variable_NAME`.
+    /// Returns the value of a channel variable, which is the header `variable_NAME`.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
         self.named("variable_", name)
@@ -88,15 +89,17 @@ impl Event {
             .map(|field| self.value(field))
     }
 
-    /// The first header of this name, as it stands on the wire and decoded. On the wire it
-    /// is percent-encoded in a plain event, in JSON it has its quotes.
+    /// Returns the first header with this name, both as bytes of the wire and decoded.
+    ///
+    /// The bytes are percent-encoded in a plain event. In a JSON event they are the text
+    /// between the quotes, escapes included.
     #[must_use]
     pub fn raw_and_decoded(&self, name: &str) -> Option<(&[u8], Cow<'_, str>)> {
         let field = self.named("", name).next()?;
         Some((self.slice(field.value).as_bytes(), self.value(field)))
     }
 
-    /// Every value of a header that repeats or holds an array, in order.
+    /// Returns every value of a header that repeats or holds an array, in order.
     #[must_use]
     pub fn values(&self, name: &str) -> Vec<String> {
         let mut all = Vec::new();
@@ -106,13 +109,15 @@ impl Event {
         all
     }
 
-    /// Every header, decoded, in the order of the wire. JSON's `_body` is not a header.
+    /// Iterates over all headers as decoded names and values, in the order of the wire.
+    ///
+    /// The member `_body` of a JSON event is not a header.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.iter_those(|_| true)
+        self.iter_matching(|_| true)
     }
 
-    /// The headers whose name is `wanted`; no other's value is decoded.
-    pub fn iter_those(
+    /// Iterates over the headers whose name is `wanted`. Other values are not decoded.
+    pub fn iter_matching(
         &self,
         mut wanted: impl FnMut(&str) -> bool,
     ) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
@@ -122,27 +127,27 @@ impl Event {
         })
     }
 
-    /// How many headers there are.
+    /// Returns the number of headers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.fields.len()
     }
 
-    /// Whether there is no header at all.
+    /// Returns whether the event has no header.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.index.fields.is_empty()
     }
 
-    /// The event's body, of a `BACKGROUND_JOB` for instance; empty when there is none.
+    /// Returns the body, such as the output in a `BACKGROUND_JOB`; empty if there is none.
     #[must_use]
     pub fn body(&self) -> Cow<'_, str> {
         decode(self.slice(self.index.body), self.index.body_coding)
     }
 
-    /// The fields of this name. Most of the others are told by their tag alone.
+    /// Finds the fields with this name. Their tags rule out most of the others.
     fn named<'a>(&'a self, prefix: &'static str, name: &'a str) -> impl Iterator<Item = &'a Field> {
-        let fields = self.index.tagged(prefix, name);
+        let fields = self.index.candidates(prefix, name);
         fields.filter(move |field| is_joined(&self.field_name(field), prefix, name))
     }
 
@@ -163,7 +168,7 @@ impl Event {
     fn field_name(&self, field: &Field) -> Cow<'_, str> {
         let name = self.slice(field.name);
         if self.index.escaped_names {
-            Cow::Owned(json::unescape(name))
+            Cow::Owned(escape::unescape(name))
         } else {
             Cow::Borrowed(name)
         }
@@ -184,12 +189,12 @@ fn decode(raw: &str, coding: Coding) -> Cow<'_, str> {
     match coding {
         Coding::AsIs => Cow::Borrowed(raw),
         Coding::Percent => text::percent(raw),
-        Coding::Escaped => Cow::Owned(json::unescape(raw)),
-        Coding::Array => Cow::Owned(json::joined(raw)),
+        Coding::Escaped => Cow::Owned(escape::unescape(raw)),
+        Coding::Array => Cow::Owned(json::join_array(raw)),
     }
 }
 
-/// Whether `whole` is `prefix` and `name`, without case.
+/// Returns whether `whole` is `prefix` followed by `name`, in any case.
 fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
     whole
         .as_bytes()
@@ -200,11 +205,10 @@ fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
         })
 }
 
-/// Says which event it is and how large, not what it holds.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
-            .field("name", &self.name())
+            .field("name", &self.get("Event-Name").unwrap_or_default())
             .field("format", &self.format)
             .field("headers", &self.len())
             .finish()

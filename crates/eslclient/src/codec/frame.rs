@@ -3,61 +3,23 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::decoder::{DecodeError, Limits};
+use super::content_type::ContentType;
+use super::error::DecodeError;
 use super::event::{Event, Format};
-use super::index::Span;
+use super::limits::Limits;
+use super::span::Span;
 use super::{plain, text};
 
-/// What a frame is, by its Content-Type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ContentType {
-    /// `auth/request`: port 8021 wants the password.
-    AuthRequest,
-    /// `command/reply`: the answer to any command but `api`.
-    CommandReply,
-    /// `api/response`: the answer to `api`, in the body.
-    ApiResponse,
-    /// `text/event-plain`.
-    EventPlain,
-    /// `text/event-json`.
-    EventJson,
-    /// `text/event-xml`; not decoded here.
-    EventXml,
-    /// `text/disconnect-notice`: the call or the connection is over.
-    DisconnectNotice,
-    /// `text/rude-rejection`: the switch's ACL does not let us in.
-    RudeRejection,
-    /// `log/data`: a line of the switch's log.
-    LogData,
-    /// Any other, or none. `Frame::header("Content-Type")` has its text.
-    Other,
-}
-
-impl ContentType {
-    pub(super) fn of(value: &[u8]) -> Self {
-        match value {
-            b"auth/request" => Self::AuthRequest,
-            b"command/reply" => Self::CommandReply,
-            b"api/response" => Self::ApiResponse,
-            b"text/event-plain" => Self::EventPlain,
-            b"text/event-json" => Self::EventJson,
-            b"text/event-xml" => Self::EventXml,
-            b"text/disconnect-notice" => Self::DisconnectNotice,
-            b"text/rude-rejection" => Self::RudeRejection,
-            b"log/data" => Self::LogData,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// One frame, whole, with nothing of it decoded yet.
+/// One whole frame: a head and a body, both decoded only when they are read.
+///
+/// `Debug` shows the kind and the size, never the content: a body may hold secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     bytes: Vec<u8>,
-    /// Bytes of the head, its blank line included.
+    /// The length of the head in bytes, its blank line included.
     head: u32,
     kind: ContentType,
-    /// Where the value of `Reply-Text` is.
+    /// The value of `Reply-Text`.
     reply: Option<Span>,
 }
 
@@ -71,13 +33,13 @@ impl Frame {
         }
     }
 
-    /// What the frame is.
+    /// Returns the kind of the frame.
     #[must_use]
     pub fn content_type(&self) -> ContentType {
         self.kind
     }
 
-    /// The first header of this name, decoded; names compare without case, as the switch does.
+    /// Returns the first header with this name, decoded. Names match in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         let encoded = self.is_encoded();
@@ -86,7 +48,7 @@ impl Frame {
             .map(|(_, value)| decode(value, encoded))
     }
 
-    /// What `header("Reply-Text")` says, without a search.
+    /// Returns `header("Reply-Text")` without a search.
     #[must_use]
     pub fn reply_text(&self) -> Option<Cow<'_, str>> {
         let (from, to) = self.reply?;
@@ -94,36 +56,36 @@ impl Frame {
         Some(decode(value, self.is_encoded()))
     }
 
-    /// Every header, decoded, in the order of the wire.
+    /// Iterates over all headers as decoded names and values, in the order of the wire.
     pub fn headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         let encoded = self.is_encoded();
         self.lines()
             .map(move |(name, value)| (text::raw(name), decode(value, encoded)))
     }
 
-    /// The body; empty when the frame has none.
+    /// Returns the body; empty if the frame has none.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.bytes[self.head as usize..]
     }
 
-    /// The body as text; what is not UTF-8 becomes U+FFFD.
+    /// Returns the body as text. Invalid UTF-8 becomes U+FFFD.
     #[must_use]
     pub fn body_text(&self) -> Cow<'_, str> {
         text::raw(self.body())
     }
 
-    /// The frame as it came, blank lines before it left out.
+    /// Returns the bytes of the frame, without blank lines before it.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether the values of the frame's own headers are percent-encoded.
+    /// Returns whether the values of the frame's own headers are percent-encoded.
     ///
-    /// FreeSWITCH: `mod_event_socket.c` prints every head as it is, but for the
-    /// reply to `connect`, which is an event put through
-    /// `switch_event_serialize(…, SWITCH_TRUE)`. Only that one begins with `Event-Name`.
+    /// Only the head of the reply to `connect` is. It is an event that passed through
+    /// `switch_event_serialize(…, SWITCH_TRUE)`, and the only head that begins with
+    /// `Event-Name` (`mod_event_socket.c`).
     #[must_use]
     pub fn is_encoded(&self) -> bool {
         self.lines()
@@ -131,11 +93,12 @@ impl Frame {
             .is_some_and(|(name, _)| name == b"Event-Name")
     }
 
-    /// The event that the frame carries: of a plain or JSON event, or of the
-    /// reply to `connect`.
+    /// Decodes the event in a plain event, a JSON event or the reply to `connect`.
     ///
     /// # Errors
-    /// [`DecodeError::NotAnEvent`] for any other frame, and whatever is wrong with the event.
+    /// Returns [`DecodeError::NotAnEvent`] for any other frame; [`DecodeError::CutEvent`],
+    /// [`DecodeError::BadHeader`] or [`DecodeError::BadJson`] if the event is malformed; and
+    /// [`DecodeError::TooManyHeaders`].
     pub fn into_event(self, limits: &Limits) -> Result<Event, DecodeError> {
         let head = self.head as usize;
         match self.kind {
@@ -168,7 +131,6 @@ fn decode(value: &[u8], encoded: bool) -> Cow<'_, str> {
     }
 }
 
-/// Says what the frame is and how large, not what it holds: a body may carry what no log should.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Frame")

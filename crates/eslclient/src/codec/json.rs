@@ -1,72 +1,79 @@
-//! The flat JSON object that the switch writes an event as: each value a
-//! string, or an array of strings. FreeSWITCH: `switch_event_serialize_json_obj`.
+//! Reads an event that is a flat JSON object: each value is a string or an array of strings.
 //!
-//! A scanner of our own because it keeps places rather than copies: one
-//! allocation for the index, nothing decoded that nobody reads.
+//! Source: `switch_event_serialize_json_obj` in `switch_event.c`.
+//!
+//! This scanner records positions and copies nothing. An event costs one allocation for
+//! its index, and values are decoded only when they are read.
 
 use memchr::{memchr, memchr2};
 
-use super::decoder::{DecodeError, Limits};
-use super::index::{Coding, Field, Index, Span, position};
-use super::seek;
+use super::error::DecodeError;
+use super::escape::{escape_length, unescape};
+use super::index::{Coding, Field, Index};
+use super::limits::Limits;
+use super::scan;
+use super::span::{Span, position};
 
-/// Finds every member of the object that begins at `start` and ends with the text, and `_body`.
+/// Indexes the members of the object that begins at `start` and ends with the text.
 pub(super) fn index(text: &str, start: usize, limits: &Limits) -> Result<Index, DecodeError> {
-    let mut index = Index::sized(text.len() - start);
-    let mut scan = Scan::new(text, start);
-    match members(&mut scan, &mut index, limits) {
-        Ok(()) => Ok(index.finished(text)),
-        Err(Fault::Broken) => Err(DecodeError::BadJson {
-            at: scan.at - start,
+    let mut index = Index::with_capacity(text.len() - start);
+    let mut scanner = Scanner::new(text, start);
+    match members(&mut scanner, &mut index, limits) {
+        Ok(()) => Ok(index.with_tags(text)),
+        Err(JsonError::Malformed) => Err(DecodeError::BadJson {
+            at: scanner.at - start,
         }),
-        Err(Fault::Beyond(limit)) => Err(limit),
+        Err(JsonError::BeyondLimit(limit)) => Err(limit),
     }
 }
 
-/// The member that holds the event's body.
+/// The member with the event's body.
 const BODY: &str = "_body";
 
-enum Fault {
-    /// It is no JSON, or none that the switch writes.
-    Broken,
-    Beyond(DecodeError),
+enum JsonError {
+    /// The text is not JSON of the form that the switch writes.
+    Malformed,
+    BeyondLimit(DecodeError),
 }
 
-fn members(scan: &mut Scan<'_>, index: &mut Index, limits: &Limits) -> Result<(), Fault> {
-    scan.expect(b'{').ok_or(Fault::Broken)?;
-    if !scan.eat(b'}') {
+fn members(scanner: &mut Scanner<'_>, index: &mut Index, limits: &Limits) -> Result<(), JsonError> {
+    scanner.expect(b'{').ok_or(JsonError::Malformed)?;
+    if !scanner.eat(b'}') {
         loop {
-            if scan.simple_members(index, limits).map_err(Fault::Beyond)? {
-                let (field, escaped) = scan.member().ok_or(Fault::Broken)?;
-                if scan.text(field.name) == BODY {
+            if scanner
+                .simple_members(index, limits)
+                .map_err(JsonError::BeyondLimit)?
+            {
+                let (field, escaped) = scanner.member().ok_or(JsonError::Malformed)?;
+                if scanner.text(field.name) == BODY {
                     index.body = field.value;
                     index.body_coding = field.coding;
                 } else {
                     index.escaped_names |= escaped;
-                    index.push(field, limits).map_err(Fault::Beyond)?;
+                    index.push(field, limits).map_err(JsonError::BeyondLimit)?;
                 }
             }
-            if !scan.eat(b',') {
+            if !scanner.eat(b',') {
                 break;
             }
         }
-        scan.expect(b'}').ok_or(Fault::Broken)?;
+        scanner.expect(b'}').ok_or(JsonError::Malformed)?;
     }
-    scan.skip_space();
-    let whole = scan.at == scan.bytes.len();
-    whole.then_some(()).ok_or(Fault::Broken)
+    scanner.skip_space();
+    let whole = scanner.at == scanner.bytes.len();
+    whole.then_some(()).ok_or(JsonError::Malformed)
 }
 
-struct Scan<'a> {
+struct Scanner<'a> {
     text: &'a str,
     bytes: &'a [u8],
     at: usize,
-    /// Where the next backslash is: most events have few, so that it is not looked for in
-    /// every string.
+    /// The position of the next backslash. Most events have few, so one search serves many
+    /// strings.
     escape: usize,
 }
 
-impl<'a> Scan<'a> {
+impl<'a> Scanner<'a> {
     fn new(text: &'a str, at: usize) -> Self {
         Self {
             text,
@@ -82,17 +89,17 @@ impl<'a> Scan<'a> {
             .unwrap_or_default()
     }
 
-    /// Takes the byte if it comes next. The switch writes no space between
-    /// tokens, so that is looked for second.
+    /// Consumes the byte if it comes next. The switch writes no space between tokens, so the
+    /// search for space comes second.
     #[inline]
     fn eat(&mut self, byte: u8) -> bool {
-        let mut there = self.bytes.get(self.at) == Some(&byte);
-        if !there {
+        let mut is_next = self.bytes.get(self.at) == Some(&byte);
+        if !is_next {
             self.skip_space();
-            there = self.bytes.get(self.at) == Some(&byte);
+            is_next = self.bytes.get(self.at) == Some(&byte);
         }
-        self.at += usize::from(there);
-        there
+        self.at += usize::from(is_next);
+        is_next
     }
 
     fn skip_space(&mut self) {
@@ -105,28 +112,28 @@ impl<'a> Scan<'a> {
         self.eat(byte).then_some(())
     }
 
-    /// Members as the switch writes nearly all: no space, no escape, not the body. Whether
-    /// the next one is another kind; else no comma follows.
+    /// Reads members in their usual form: no space, no escape, not the body. Returns true if
+    /// a member in another form is next, false if no comma follows.
     fn simple_members(&mut self, index: &mut Index, limits: &Limits) -> Result<bool, DecodeError> {
         let mut at = self.at;
-        let mut is_due = true;
+        let mut has_next = true;
         while let Some(field) = simple_member(self.bytes, at) {
             let end = field.value.1 as usize;
             if self.next_escape(at) < end
-                || (field.length() == BODY.len() && self.text(field.name) == BODY)
+                || (field.name_length() == BODY.len() && self.text(field.name) == BODY)
             {
                 break;
             }
             index.push(field, limits)?;
             at = end + 1;
-            is_due = self.bytes.get(at) == Some(&b',');
-            if !is_due {
+            has_next = self.bytes.get(at) == Some(&b',');
+            if !has_next {
                 break;
             }
             at += 1;
         }
         self.at = at;
-        Ok(is_due)
+        Ok(has_next)
     }
 
     #[inline]
@@ -138,7 +145,7 @@ impl<'a> Scan<'a> {
         self.escape
     }
 
-    /// A member, and whether its name has an escape.
+    /// Reads a member; also returns whether its name has an escape.
     fn member(&mut self) -> Option<(Field, bool)> {
         let (name, name_coding) = self.string()?;
         self.expect(b':')?;
@@ -160,7 +167,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A string, and where it lies without its quotes.
+    /// Reads a string; returns its range without the quotes.
     fn string(&mut self) -> Option<(Span, Coding)> {
         self.expect(b'"')?;
         let from = self.at;
@@ -172,7 +179,7 @@ impl<'a> Scan<'a> {
                 return Some(((position(from), position(self.at - 1)), coding));
             }
             coding = Coding::Escaped;
-            self.at += escape(&self.bytes[self.at..])?;
+            self.at += escape_length(&self.bytes[self.at..])?;
         }
     }
 
@@ -191,7 +198,8 @@ impl<'a> Scan<'a> {
         Some(((position(from), position(self.at)), Coding::Array))
     }
 
-    /// A number, `true`, `false` or `null`: the switch writes none, a gateway in between may.
+    /// Reads a number, `true`, `false` or `null`. The switch writes none of them; a gateway
+    /// between it and the client may.
     fn word(&mut self) -> Option<(Span, Coding)> {
         let from = self.at;
         while matches!(
@@ -208,9 +216,9 @@ impl<'a> Scan<'a> {
 #[inline]
 fn simple_member(bytes: &[u8], at: usize) -> Option<Field> {
     let rest = bytes.get(at..)?.strip_prefix(b"\"")?;
-    let name = seek::far::<b'"', b'"'>(rest)?;
+    let name = scan::far::<b'"', b'"'>(rest)?;
     let rest = rest[name..].strip_prefix(b"\":\"")?;
-    let value = seek::near::<b'"', b'"'>(rest)?;
+    let value = scan::near::<b'"', b'"'>(rest)?;
     let from = position(at + 1);
     let name_to = from + position(name);
     let value_from = name_to + 3;
@@ -221,17 +229,8 @@ fn simple_member(bytes: &[u8], at: usize) -> Option<Field> {
     })
 }
 
-/// The length of the escape that the bytes begin with; `None` when it is none.
-fn escape(bytes: &[u8]) -> Option<usize> {
-    match bytes.get(1)? {
-        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(2),
-        b'u' => hex(bytes.get(2..6)?).map(|_| 6),
-        _ => None,
-    }
-}
-
-/// An indexed array as the plain format writes it.
-pub(super) fn joined(array: &str) -> String {
+/// Writes an array in the notation of plain events, `ARRAY::one|:two`.
+pub(super) fn join_array(array: &str) -> String {
     let mut out = String::from("ARRAY::");
     for (at, element) in elements(array).enumerate() {
         if at > 0 {
@@ -242,61 +241,12 @@ pub(super) fn joined(array: &str) -> String {
     out
 }
 
-/// The strings of an indexed array.
+/// Iterates over the decoded strings of an array.
 pub(super) fn elements(array: &str) -> impl Iterator<Item = String> {
-    let mut scan = Scan::new(array, 1);
+    let mut scanner = Scanner::new(array, 1);
     std::iter::from_fn(move || {
-        scan.eat(b',');
-        let ((from, to), _) = scan.string()?;
+        scanner.eat(b',');
+        let ((from, to), _) = scanner.string()?;
         array.get(from as usize..to as usize).map(unescape)
-    })
-}
-
-/// The text of a string without its quotes.
-pub(super) fn unescape(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some(next) = memchr(b'\\', rest.as_bytes()) {
-        out.push_str(&rest[..next]);
-        let (character, used) = escaped(&rest.as_bytes()[next..]);
-        out.push(character);
-        rest = rest.get(next + used..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out
-}
-
-/// What the escape at the front stands for, and its length.
-fn escaped(raw: &[u8]) -> (char, usize) {
-    match raw.get(1) {
-        Some(b'u') => unicode(raw),
-        Some(b'b') => ('\u{8}', 2),
-        Some(b'f') => ('\u{c}', 2),
-        Some(b'n') => ('\n', 2),
-        Some(b'r') => ('\r', 2),
-        Some(b't') => ('\t', 2),
-        Some(other) => (char::from(*other), 2),
-        None => ('\\', 1),
-    }
-}
-
-fn unicode(raw: &[u8]) -> (char, usize) {
-    let unit = |at: usize| raw.get(at..at + 4).and_then(hex);
-    let first = unit(2).unwrap_or(0xfffd);
-    let low = match (first, raw.get(6..8)) {
-        (0xd800..=0xdbff, Some(b"\\u")) => unit(8).filter(|low| (0xdc00..=0xdfff).contains(low)),
-        _ => None,
-    };
-    let (code, used) = low.map_or((first, 6), |low| {
-        (0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00), 12)
-    });
-    // Half a surrogate pair is no character.
-    let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    (character, used)
-}
-
-fn hex(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |value, digit| {
-        Some(value * 16 + char::from(*digit).to_digit(16)?)
     })
 }

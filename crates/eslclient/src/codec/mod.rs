@@ -1,18 +1,27 @@
-//! Bytes to frames, frames to events.
+//! Turns bytes into frames, and frames into events.
 //!
-//! A frame is a block of `Name: value` lines, a blank line, and a body of as
-//! many bytes as its Content-Length says. Nothing is decoded before it is asked
-//! for; an event costs three allocations: its bytes, where its headers lie, their tags.
+//! A frame is a block of `Name: value` lines, a blank line, and a body of Content-Length
+//! bytes. Values are decoded only when they are read. An event costs three allocations:
+//! its bytes, the positions of its headers, and one tag byte for each header.
 
+mod content_type;
 mod decoder;
+mod error;
+mod escape;
 mod event;
+mod event_fields;
 mod frame;
 mod index;
 mod json;
+mod limits;
 mod plain;
-mod seek;
+mod scan;
+mod span;
 mod text;
 
-pub use decoder::{DecodeError, Decoder, Limits};
+pub use content_type::ContentType;
+pub use decoder::Decoder;
+pub use error::DecodeError;
 pub use event::{Event, Format};
-pub use frame::{ContentType, Frame};
+pub use frame::Frame;
+pub use limits::Limits;

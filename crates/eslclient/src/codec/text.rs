@@ -1,16 +1,15 @@
-//! From the bytes of the wire to text.
+//! Converts bytes of the wire to text.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-/// The text of bytes that the switch sent as they are; what is not UTF-8
-/// becomes U+FFFD.
+/// Converts bytes that are not encoded. Invalid UTF-8 becomes U+FFFD.
 pub(super) fn raw(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
-/// The text of percent-encoded text. A `%` that no two hex digits follow stands for itself.
+/// Decodes percent-encoded text. A `%` without two hex digits after it stays as it is.
 pub(super) fn percent(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let Some(mut next) = memchr(b'%', bytes) else {
@@ -27,15 +26,15 @@ pub(super) fn percent(text: &str) -> Cow<'_, str> {
         next = found;
     }
     out.extend_from_slice(rest);
-    Cow::Owned(owned(out))
+    Cow::Owned(into_text(out))
 }
 
-/// Takes bytes over as text, copying them only when they are not UTF-8.
-fn owned(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|fault| raw(fault.as_bytes()).into_owned())
+/// Converts bytes to text, with a copy only when they are not UTF-8.
+fn into_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| raw(error.as_bytes()).into_owned())
 }
 
-/// Writes what the `%` at the front stands for and returns what follows it.
+/// Decodes the `%` escape at the front and returns the bytes after it.
 fn push_decoded<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     if let [_, high, low, rest @ ..] = bytes
         && let (Some(high), Some(low)) = (digit(*high), digit(*low))

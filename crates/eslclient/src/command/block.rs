@@ -2,19 +2,21 @@
 
 use memchr::{memchr, memchr_iter, memchr2};
 
-use super::{Command, CommandError};
+use super::encoded::Command;
+use super::error::CommandError;
 
-/// The longest block of lines, in bytes. The switch reads lines one byte a
-/// system call: 64 KiB take it 120 ms.
-pub(super) const LINES: usize = 64 * 1024;
+/// The longest block of lines, in bytes.
+///
+/// The switch reads lines with one system call a byte: 64 KiB take 120 ms (measured).
+const LINES_LIMIT: usize = 64 * 1024;
 
-/// The longest body, in bytes. FreeSWITCH takes 16 MiB (`MAX_CONTENT_LENGTH`).
-pub(super) const BODY: usize = 8 * 1024 * 1024;
+/// The longest body, in bytes. FreeSWITCH accepts 16 MiB (`MAX_CONTENT_LENGTH`).
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
 
-/// The longest text that goes on a line where a body would do as well, in bytes.
+/// The longest text, in bytes, that goes on a line where a body is possible as well.
 pub(super) const SHORT: usize = 2 * 1024;
 
-/// The lines of a command, the last one without its end.
+/// The lines of a command; the last one has no line end yet.
 pub(super) struct Block(String);
 
 impl Block {
@@ -24,7 +26,7 @@ impl Block {
         Self(lines)
     }
 
-    /// A message to a channel: to the socket's own without a UUID.
+    /// Begins a message to a channel; `None` means the channel of an outbound socket.
     pub(super) fn sendmsg(to: Option<&str>) -> Result<Self, CommandError> {
         let mut block = Self::new("sendmsg");
         if let Some(to) = to {
@@ -37,47 +39,49 @@ impl Block {
         self.0.len()
     }
 
-    /// Adds text that was checked, or is ours.
+    /// Appends checked or constant text.
     pub(super) fn push(&mut self, checked: &str) -> &mut Self {
         self.0.push_str(checked);
         self
     }
 
-    /// Adds a line with a value that was checked, or is ours.
+    /// Appends a line with a checked or constant value.
     pub(super) fn header(&mut self, name: &'static str, checked: &str) {
         self.push("\n").push(name).push(": ").push(checked);
     }
 
+    /// Returns whether the switch would unload its module at this command.
     pub(super) fn unloads(&self) -> bool {
         unloads(&self.0)
     }
 
+    /// Ends a command that a log may show whole.
     pub(super) fn finish_shown(self) -> Result<Command, CommandError> {
         let shown = self.len();
         self.finish(shown)
     }
 
-    /// Ends the command, of which a log may show so many bytes.
+    /// Ends a command of which a log may show the first `shown` bytes.
     pub(super) fn finish(mut self, shown: usize) -> Result<Command, CommandError> {
         self.check()?;
         self.push("\n\n");
-        Ok(self.command(shown))
+        Ok(Command::checked(self.0, shown))
     }
 
-    /// Ends the command with a body.
+    /// Ends a command with a body.
     pub(super) fn finish_with_body(mut self, body: &str) -> Result<Command, CommandError> {
         let shown = self.len();
-        limit("body", body, BODY)?;
+        limit("body", body, BODY_LIMIT)?;
         no_byte("body", body, b"\0")?;
         self.header("content-type", "text/plain");
         self.header("content-length", &body.len().to_string());
         self.check()?;
         self.push("\n\n").push(body);
-        Ok(self.command(shown))
+        Ok(Command::checked(self.0, shown))
     }
 
-    /// Ends an `execute` with the application's argument: on a line when a
-    /// line carries it as it is, else in a body.
+    /// Ends an `execute` with the application's argument: on a line if a line can carry it
+    /// unchanged, else in a body.
     pub(super) fn finish_with_argument(mut self, arg: &str) -> Result<Command, CommandError> {
         if arg.is_empty() {
             return self.finish_shown();
@@ -90,17 +94,9 @@ impl Block {
         self.finish(shown)
     }
 
-    fn command(self, shown: usize) -> Command {
-        Command {
-            bytes: self.0.into_bytes().into(),
-            shown,
-            queued: false,
-        }
-    }
-
-    /// What must hold of every block, however it was put together.
+    /// Checks what must hold for every command, however it was built.
     fn check(&self) -> Result<(), CommandError> {
-        limit("command", &self.0, LINES)?;
+        limit("command", &self.0, LINES_LIMIT)?;
         no_byte("command", &self.0, b"\r\0")?;
         let bytes = self.0.as_bytes();
         let mut ends = memchr_iter(b'\n', bytes);
@@ -117,7 +113,7 @@ impl Block {
     }
 }
 
-/// Whether a line carries the text to the switch as it is.
+/// Returns whether a line carries the text to the switch unchanged.
 fn fits_line(text: &str) -> bool {
     text.len() <= SHORT
         && !text.starts_with(' ')
@@ -126,14 +122,16 @@ fn fits_line(text: &str) -> bool {
         && !unloads(text)
 }
 
-/// FreeSWITCH: `parse_command` looks for these words in the whole block,
-/// without case, and takes it for an order to unload or reload the module.
+/// Returns whether the switch would unload or reload Event Socket at this block.
+///
+/// The switch searches the whole block in any case (`parse_command`, `mod_event_socket.c`).
 fn unloads(block: &str) -> bool {
     has(block, b"mod_event_socket") && (has(block, b"unload") || has(block, b"reload"))
 }
 
-/// Whether the word is in the block, without case. Every command is searched, so this
-/// compares only where the word's first letter stands.
+/// Returns whether the block contains the word in any case.
+///
+/// Every command is searched. A comparison happens only at the word's first letter.
 fn has(block: &str, word: &[u8]) -> bool {
     let Some(first) = word.first() else {
         return true;
@@ -146,7 +144,7 @@ fn has(block: &str, word: &[u8]) -> bool {
     memchr::memchr2_iter(lower, upper, block.as_bytes()).any(is_there)
 }
 
-/// FreeSWITCH: `switch_event_base_add_header` takes such a value apart.
+/// Rejects a value that the switch would split (`switch_event_base_add_header`).
 pub(super) fn not_array(value: &str) -> Result<(), CommandError> {
     let prefix = b"ARRAY::";
     match value.as_bytes().get(..prefix.len()) {
@@ -155,33 +153,34 @@ pub(super) fn not_array(value: &str) -> Result<(), CommandError> {
     }
 }
 
-/// Text for a place that ends with its line; not empty.
+/// Checks text that ends with its line and is not empty.
 pub(super) fn line<'a>(what: &'static str, text: &'a str) -> Result<&'a str, CommandError> {
     if text.is_empty() {
         return Err(CommandError::Empty { what });
     }
-    limit(what, text, LINES)?;
+    limit(what, text, LINES_LIMIT)?;
     no_byte(what, text, b"\r\n\0")?;
     Ok(text)
 }
 
-/// The name of a channel: a UUID, or what `origination_uuid` made it.
+/// Checks a channel's UUID, which `origination_uuid` may have set to other text.
 pub(super) fn uuid(text: &str) -> Result<&str, CommandError> {
     require(text, "channel uuid", 256, in_uuid)
 }
 
+/// Returns whether a channel's UUID may contain the byte.
 pub(super) fn in_uuid(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)
 }
 
-/// A name without space, `@` or `:`.
+/// Checks a name without space, `@` or `:`.
 pub(super) fn word<'a>(what: &'static str, text: &'a str) -> Result<&'a str, CommandError> {
     require(text, what, 256, |byte| {
         byte.is_ascii_alphanumeric() || b"_.-+".contains(&byte)
     })
 }
 
-/// Text of these characters only, not empty, not longer than this.
+/// Checks text that is not empty, not longer than `longest` bytes and has only `allowed` bytes.
 pub(super) fn require<'a>(
     text: &'a str,
     what: &'static str,

@@ -1,28 +1,32 @@
-//! The channel variables whose value FreeSWITCH runs.
+//! The channel variables whose value FreeSWITCH executes.
 
-/// Whether the switch runs what a variable of this name holds: as an API
-/// command, a shell command, an application, a dial string, or by sending the
-/// call to a dialplan, which may be the inline one. Whoever may choose such a
-/// name may run programs on the switch.
+/// Returns whether the switch executes the value of a variable with this name.
 ///
-/// Names compare without case, as the switch does. Some names that are harmless
-/// but look the same are taken for one of them.
-#[must_use]
-pub fn executes(name: &str) -> bool {
+/// Such a value is an API command, a shell command, an application, a dial string or a
+/// destination in a dialplan. A free choice of such a name allows any program on the switch.
+///
+/// Names match in any case, as in FreeSWITCH. A few harmless names that begin like these
+/// count as well.
+pub(super) fn is_executing_variable(name: &str) -> bool {
     let name = name.as_bytes();
     let first = name.first().map(u8::to_ascii_lowercase);
-    BEGIN.iter().map(|begin| begin.as_bytes()).any(|begin| {
-        // Every variable of every call is asked about; few begin with a letter of these.
-        first == begin.first().copied()
-            && name
-                .get(..begin.len())
-                .is_some_and(|start| start.eq_ignore_ascii_case(begin))
-    })
+    PREFIXES
+        .iter()
+        .map(|prefix| prefix.as_bytes())
+        .any(|prefix| {
+            // Every variable of every call is checked; few begin with the same letter.
+            first == prefix.first().copied()
+                && name
+                    .get(..prefix.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
 }
 
-/// How names begin. `switch_channel_execute_on` and `switch_channel_api_on`
-/// take every variable that begins with theirs: `api_after_bridge_2` counts too.
-const BEGIN: &[&str] = &[
+/// The beginnings of such names.
+///
+/// `switch_channel_execute_on` and `switch_channel_api_on` use every variable that begins with
+/// theirs, so `api_after_bridge_2` counts too.
+const PREFIXES: &[&str] = &[
     // switch_types.h
     "api_after_bridge",
     "api_before_bridge",
@@ -42,12 +46,13 @@ const BEGIN: &[&str] = &[
     "park_timeout",
     "transfer_fallback_",
     "transfer_on_fail",
-    // switch_core_media.c: as a fax arrives
+    // switch_core_media.c, when a fax arrives
     "sip_api_on_",
     "sip_execute_on_",
     // mod_spandsp: a shell command
     "system_on_fax_",
-    // other modules: loopback runs an application in place of a dialplan, the others transfer or originate
+    // other modules: loopback runs an application instead of a dialplan, the others transfer
+    // or originate
     "campon_fallback_",
     "conference_auto_outcall",
     "fifo_orbit_",
@@ -64,7 +69,7 @@ const BEGIN: &[&str] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::executes;
+    use super::is_executing_variable;
 
     #[test]
     fn every_executing_variable_of_switch_types_h_is_known_in_any_case() {
@@ -77,19 +82,22 @@ mod tests {
             api_reporting_hook session_in_hangup_hook transfer_after_bridge \
             transfer_after_early_bridge exec_after_bridge_app exec_after_bridge_arg";
         for name in names.split_whitespace() {
-            assert!(executes(name), "{name}");
-            assert!(executes(&name.to_ascii_uppercase()), "{name} in capitals");
+            assert!(is_executing_variable(name), "{name}");
+            assert!(
+                is_executing_variable(&name.to_ascii_uppercase()),
+                "{name} in capitals"
+            );
         }
     }
 
     #[test]
-    fn a_name_that_only_begins_with_one_is_run_by_the_switch_too() {
-        assert!(executes("execute_on_answer_2"));
-        assert!(executes("api_after_bridge_crm"));
+    fn a_name_that_begins_like_one_is_executed_too() {
+        assert!(is_executing_variable("execute_on_answer_2"));
+        assert!(is_executing_variable("api_after_bridge_crm"));
     }
 
     #[test]
-    fn variables_of_a_flow_are_not_taken_for_one() {
+    fn variables_of_a_flow_are_not_executed() {
         for name in [
             "flow.key.response_status",
             "flow.line",
@@ -97,7 +105,7 @@ mod tests {
             "hold_music",
             "api",
         ] {
-            assert!(!executes(name), "{name}");
+            assert!(!is_executing_variable(name), "{name}");
         }
     }
 }

@@ -1,28 +1,46 @@
-//! Channel variables: set, unset, read.
+//! Commands that set, unset and read channel variables.
 
 use std::borrow::Cow;
 
 use super::block::{self, Block, SHORT, require};
-use super::{Command, CommandError, executes};
+use super::encoded::Command;
+use super::error::CommandError;
+use super::executing::is_executing_variable;
 
+/// Channel variables.
 impl Command {
     /// Sets a channel variable to exactly this value.
     ///
-    /// Short values go by `uuid_setvar`, at once. A value that makes the line
-    /// long, or holds words that a line must not, goes by the `set` application
-    /// in a body; then [`Command::is_queued`] is true and the variable is there
-    /// a little later.
+    /// A short value goes through `uuid_setvar` and is set at once. A value that makes the
+    /// line longer than 2 KiB, or that a line must not hold, goes through the `set`
+    /// application in a body. Then [`Command::is_queued`] returns true, and the variable is
+    /// set a little later.
     ///
-    /// The switch stores the value unchecked and a dialplan that reads it later
-    /// expands `${…}` in it: make it inert first when it came from outside.
+    /// The switch stores the value without a check. A dialplan that reads it later expands
+    /// `${…}` in it. Remove such expansions from text that comes from outside.
+    ///
+    /// ```
+    /// use eslclient::Command;
+    ///
+    /// let command = Command::set_variable("4f6e", "greeting", "it's\nme")?;
+    /// assert_eq!(command.as_bytes(), b"api uuid_setvar 4f6e greeting it\\'s\\nme\n\n");
+    /// # Ok::<(), eslclient::CommandError>(())
+    /// ```
     ///
     /// # Errors
-    /// A name that is none or that the switch executes, an empty value
-    /// ([`Command::unset_variable`] unsets), NUL, an array, a long value that `set` would expand.
+    /// Returns an error in these cases:
+    ///
+    /// * `uuid` is not a UUID, or `name` is not the name of a variable.
+    /// * The switch executes the values of variables with this name, such as
+    ///   `api_hangup_hook` ([`CommandError::Executes`]).
+    /// * `value` is empty, holds NUL, or begins with `ARRAY::`. [`Command::unset_variable`]
+    ///   empties a variable.
+    /// * `value` needs the `set` application, and that would expand it
+    ///   ([`CommandError::Expandable`]).
     pub fn set_variable(uuid: &str, name: &str, value: &str) -> Result<Self, CommandError> {
         let uuid = block::uuid(uuid)?;
         let name = variable_name(name)?;
-        if executes(name) {
+        if is_executing_variable(name) {
             return Err(CommandError::Executes);
         }
         let value = storable(value)?;
@@ -41,15 +59,17 @@ impl Command {
     /// Unsets a channel variable.
     ///
     /// # Errors
-    /// A name that is none.
+    /// Returns an error if `uuid` is not a UUID or `name` is not the name of a variable.
     pub fn unset_variable(uuid: &str, name: &str) -> Result<Self, CommandError> {
         naming("api uuid_setvar ", block::uuid(uuid)?, variable_name(name)?).finish_shown()
     }
 
-    /// Reads a channel variable as it is stored; [`super::super::Reply::variable`] has it.
+    /// Reads a channel variable exactly as it is stored.
+    ///
+    /// [`Reply::variable`](crate::Reply::variable) returns the value.
     ///
     /// # Errors
-    /// A name that is none.
+    /// Returns an error if `uuid` is not a UUID or `name` is not the name of a variable.
     pub fn get_variable(uuid: &str, name: &str) -> Result<Self, CommandError> {
         naming("api uuid_getvar ", block::uuid(uuid)?, variable_name(name)?).finish_shown()
     }
@@ -85,7 +105,7 @@ fn storable(value: &str) -> Result<&str, CommandError> {
     Ok(value)
 }
 
-/// What `switch_separate_string` reads back as the value.
+/// Escapes a value so that `switch_separate_string` reads it back unchanged.
 fn escape(value: &str) -> Cow<'_, str> {
     let edge = value.starts_with(' ') || value.ends_with(' ');
     let special = |byte| matches!(byte, b'\\' | b'\'' | b'\n' | b'\r' | b'\t');
@@ -108,7 +128,7 @@ fn escape(value: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The `set` application with its argument in a body, which the switch reads in one go.
+/// Sets a variable with the `set` application and a body, which the switch reads at once.
 fn queued(uuid: &str, name: &str, value: &str) -> Result<Command, CommandError> {
     if expands(value) {
         return Err(CommandError::Expandable);
@@ -116,12 +136,13 @@ fn queued(uuid: &str, name: &str, value: &str) -> Result<Command, CommandError> 
     let mut block = Block::sendmsg(Some(uuid))?;
     block.header("call-command", "execute");
     block.header("execute-app-name", "set");
-    let mut command = block.finish_with_body(&format!("{name}={}", protect(value)))?;
-    command.queued = true;
-    Ok(command)
+    let command = block.finish_with_body(&format!("{name}={}", protect(value)))?;
+    Ok(command.queued())
 }
 
-/// FreeSWITCH: `switch_string_var_check`, and a `$` at the end that a `{` could follow elsewhere.
+/// Returns whether the switch would expand the value (`switch_string_var_check`).
+///
+/// A `$` at the end counts: a dialplan may put a `{` after it.
 fn expands(value: &str) -> bool {
     let mut dollar = false;
     for byte in value.bytes() {
@@ -135,15 +156,18 @@ fn expands(value: &str) -> bool {
     dollar
 }
 
-/// What is left of it after the switch expanded it twice, once for the
-/// application's argument (`switch_core_session_exec`) and once in `set` itself
-/// (`base_set`), is the value. Measured: doubling backslashes once loses `\\`, `\'` and `\$`.
+/// Escapes a value so that two expansions restore it.
+///
+/// The switch expands the application's argument (`switch_core_session_exec`), then `set`
+/// expands it again (`base_set`). One round of escapes loses backslashes (measured).
 fn protect(value: &str) -> String {
     against_expansion(&against_expansion(value))
 }
 
-/// FreeSWITCH: `switch_channel_expand_variables_check` leaves a string alone
-/// that has no escape; else it halves `\\`, and runs of `$`.
+/// Escapes a value so that one expansion restores it.
+///
+/// `switch_channel_expand_variables_check` halves `\\` and runs of `$`, but only in a string
+/// that has an escape.
 fn against_expansion(value: &str) -> String {
     if value.contains('\\') {
         value.replace('\\', "\\\\").replace('$', "$$")

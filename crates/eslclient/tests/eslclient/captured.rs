@@ -1,5 +1,5 @@
-//! Every frame that a real switch sent in the captures, decoded by us and by
-//! freeswitch-esl-tokio, which shares no code with us.
+//! Every captured frame of a real switch, decoded by this crate and by freeswitch-esl-tokio,
+//! which shares no code with it.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -61,7 +61,7 @@ async fn command(switch: &mut TcpStream) {
     }
 }
 
-/// What the independent decoder makes of these event frames.
+/// Decodes event frames with the independent decoder.
 async fn their_events(frames: &[Vec<u8>]) -> Vec<EslEvent> {
     let (near, mut switch) = stream_pair().await;
     let (_client, mut events) = EslClient::accept_outbound_stream(near);
@@ -78,7 +78,7 @@ async fn their_events(frames: &[Vec<u8>]) -> Vec<EslEvent> {
     theirs
 }
 
-/// What it makes of a reply.
+/// Decodes a reply with the independent decoder.
 async fn their_reply(bytes: &[u8], kind: ContentType) -> EslResponse {
     let (near, mut switch) = stream_pair().await;
     let (client, _events) = EslClient::accept_outbound_stream(near);
@@ -97,8 +97,7 @@ async fn their_reply(bytes: &[u8], kind: ContentType) -> EslResponse {
 }
 
 fn same_event(ours: &Event, theirs: &EslEvent) {
-    // Theirs writes some names in another case, and the switch writes
-    // Hangup-Cause twice.
+    // The other decoder changes the case of some names. The switch writes Hangup-Cause twice.
     let theirs_by_name: HashMap<_, _> = theirs
         .headers()
         .iter()
@@ -112,7 +111,7 @@ fn same_event(ours: &Event, theirs: &EslEvent) {
             assert_eq!(ours.variable(variable).as_deref(), Some(&*value));
         }
         if let Some(array) = found.filter(|found| found.starts_with("[\"")) {
-            // Theirs gives an array's JSON; ours what the plain format has, in both.
+            // The other decoder returns JSON for an array, this crate the plain notation.
             let elements: Vec<String> = serde_json::from_str(array).unwrap();
             assert_eq!(ours.values(&name), elements);
             assert_eq!(value, format!("ARRAY::{}", elements.join("|:")));
@@ -129,7 +128,7 @@ fn same_event(ours: &Event, theirs: &EslEvent) {
 }
 
 #[tokio::test]
-async fn every_event_of_every_capture_is_what_an_independent_decoder_gives() {
+async fn every_captured_event_equals_that_of_an_independent_decoder() {
     let mut compared = 0;
     for path in captures::all() {
         let frames: Vec<_> = captures::received(&path)
@@ -147,7 +146,7 @@ async fn every_event_of_every_capture_is_what_an_independent_decoder_gives() {
 }
 
 #[tokio::test]
-async fn every_reply_of_every_capture_is_what_an_independent_decoder_gives() {
+async fn every_captured_reply_equals_that_of_an_independent_decoder() {
     let mut compared = 0;
     for path in captures::all() {
         for bytes in captures::received(&path) {
@@ -158,8 +157,8 @@ async fn every_reply_of_every_capture_is_what_an_independent_decoder_gives() {
             let theirs = their_reply(&bytes, ours.content_type()).await;
             for (name, value) in ours.headers() {
                 let found = theirs.headers().get(&normalize_header_key(&name));
-                // Theirs percent-decodes every head, ours only the one that the
-                // switch encodes; no reply in the captures holds a `%` otherwise.
+                // The other decoder percent-decodes every head, this crate only the encoded
+                // one. No other captured reply holds a `%`.
                 assert_eq!(found.map(String::as_str), Some(&*value), "{name}");
             }
             assert_eq!(theirs.headers().len(), ours.headers().count());
@@ -188,7 +187,7 @@ fn the_reply_to_connect_is_the_channel_and_the_only_head_that_is_decoded() {
     assert_eq!(channel.variable("flow.key.leadid").unwrap(), "HFC123");
     assert_eq!(channel.variable("socket_path").unwrap(), "lookup");
     assert_eq!(channel.get("Control").unwrap(), "full");
-    // FreeSWITCH prints the filter into the reply as it was given.
+    // The switch copies the filter into the reply without encoding.
     let raw = frame(b"Content-Type: command/reply\nReply-Text: +OK filter added. [x]=[%41]\n\n");
     assert_eq!(
         raw.header("Reply-Text").unwrap(),
@@ -197,12 +196,12 @@ fn the_reply_to_connect_is_the_channel_and_the_only_head_that_is_decoded() {
 }
 
 #[test]
-fn the_switch_writes_percent_signs_so_that_only_json_has_them_as_they_are() {
+fn only_json_events_carry_percent_signs_exactly() {
     let plain =
         b"Content-Length: 29\nContent-Type: text/event-plain\n\nvariable_x: 100%25\nA: %2541\n\n";
     let plain = frame(plain).into_event(&Limits::default()).unwrap();
-    // The stored value was `100%25`; the switch does not escape a `%XX`. We
-    // decode what came and cannot do better; `%2541` is decoded once only.
+    // The stored value was `100%25`, whose `%25` the switch does not escape. No decoder of
+    // plain events can restore it. `%2541` is decoded only once.
     assert_eq!(plain.variable("x").unwrap(), "100%");
     assert_eq!(plain.get("A").unwrap(), "%41");
     let json = br#"Content-Length: 25
@@ -214,7 +213,7 @@ Content-Type: text/event-json
 }
 
 #[test]
-fn notices_requests_and_all_other_frames_have_their_lines_and_body() {
+fn frames_that_are_not_events_keep_their_lines_and_body() {
     let mut kinds = HashSet::new();
     for path in captures::all() {
         for bytes in captures::received(&path) {
@@ -239,7 +238,7 @@ fn notices_requests_and_all_other_frames_have_their_lines_and_body() {
 }
 
 #[test]
-fn a_frame_that_comes_byte_by_byte_is_the_same_frame() {
+fn a_frame_that_arrives_byte_by_byte_is_the_same_frame() {
     for path in captures::all() {
         for bytes in captures::received(&path) {
             let mut decoder = Decoder::new(Limits::default());

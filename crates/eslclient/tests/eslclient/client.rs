@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use eslclient::{Client, Command, Connection, Error, Events, Gone, Limits};
+use eslclient::{Client, Command, Connection, Disconnected, Error, Events, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 fn started(events: usize) -> (Client, Events, DuplexStream) {
@@ -50,14 +50,14 @@ async fn serve(mut switch: DuplexStream) -> usize {
 }
 
 #[tokio::test]
-async fn commands_sent_together_have_none_of_another_caller_between_them() {
+async fn a_batch_has_no_command_of_another_caller_between_its_own() {
     let (client, events, mut switch) = started(1);
     let callers: Vec<_> = (0..20_usize)
         .map(|caller| {
             let client = client.clone();
             tokio::spawn(async move {
                 let numbers = caller * 10..caller * 10 + 3;
-                let replies = client.together(numbers.clone().map(echo).collect()).await;
+                let replies = client.send_batch(numbers.clone().map(echo).collect()).await;
                 let texts: Vec<_> = replies
                     .unwrap()
                     .iter()
@@ -85,7 +85,7 @@ async fn commands_sent_together_have_none_of_another_caller_between_them() {
 }
 
 #[tokio::test]
-async fn many_callers_get_each_their_own_reply_though_others_give_up() {
+async fn each_caller_gets_its_own_reply_although_others_drop_their_futures() {
     let (client, events, switch) = started(1);
     let server = tokio::spawn(serve(switch));
     let callers: Vec<_> = (0..1000)
@@ -94,7 +94,7 @@ async fn many_callers_get_each_their_own_reply_though_others_give_up() {
             tokio::spawn(async move {
                 let asking = client.command(echo(number));
                 if number % 3 == 0 {
-                    // Gives up after a while of nothing, or at once.
+                    // Drops the future at its first wait.
                     tokio::select! {
                         biased;
                         () = tokio::task::yield_now() => return,
@@ -109,7 +109,7 @@ async fn many_callers_get_each_their_own_reply_though_others_give_up() {
         caller.await.unwrap();
     }
     drop((client, events));
-    // Who asked and waited was served; who gave up may have been.
+    // Commands of dropped futures may have been sent too.
     assert!(server.await.unwrap() >= 666);
 }
 
@@ -122,7 +122,7 @@ async fn no_event_is_lost_when_the_receiver_is_slow_and_the_lag_can_be_seen() {
         }
         switch
     });
-    // The receiver's channel fills, then the pipe: the sender stands still.
+    // The receiver's channel fills, then the pipe, then the sender waits.
     while client.stalled() == Duration::ZERO {
         tokio::task::yield_now().await;
     }
@@ -136,11 +136,11 @@ async fn no_event_is_lost_when_the_receiver_is_slow_and_the_lag_can_be_seen() {
     let end = events.next().await;
     assert!(matches!(end, Err(Error::Closed { unanswered: 0 })));
     assert!(matches!(events.next().await, Err(Error::Closed { .. })));
-    assert_eq!(client.command(echo(1)).await.err(), Some(Gone));
+    assert_eq!(client.command(echo(1)).await.err(), Some(Disconnected));
 }
 
 #[tokio::test]
-async fn a_receiver_that_asks_while_events_pile_up_gets_its_reply() {
+async fn a_receiver_that_sends_a_command_while_events_pile_up_gets_its_reply() {
     let (client, mut events, mut switch) = started(1);
     let server = tokio::spawn(async move {
         for number in 0..100 {
@@ -154,7 +154,7 @@ async fn a_receiver_that_asks_while_events_pile_up_gets_its_reply() {
         switch
     });
     assert_eq!(events.next().await.unwrap().get("n").unwrap(), "0");
-    // Nobody takes events while this waits.
+    // No event is taken during this wait.
     let reply = client.command(echo(7)).await.unwrap();
     assert_eq!(reply.text(), "api echo 7\n\n");
     for number in 1..200 {
@@ -165,7 +165,7 @@ async fn a_receiver_that_asks_while_events_pile_up_gets_its_reply() {
 }
 
 #[tokio::test]
-async fn when_the_connection_ends_callers_hear_at_once_and_events_come_first() {
+async fn when_the_connection_ends_commands_fail_at_once_and_events_arrive_first() {
     let (client, mut events, mut switch) = started(1);
     let asking = tokio::spawn({
         let client = client.clone();
@@ -177,7 +177,7 @@ async fn when_the_connection_ends_callers_hear_at_once_and_events_come_first() {
     }
     switch.write_all(b"Content-Le").await.unwrap();
     drop(switch);
-    assert_eq!(asking.await.unwrap(), Some(Gone));
+    assert_eq!(asking.await.unwrap(), Some(Disconnected));
     for number in 0..3 {
         let event = events.next().await.unwrap();
         assert_eq!(event.get("n").unwrap(), number.to_string());
@@ -186,8 +186,8 @@ async fn when_the_connection_ends_callers_hear_at_once_and_events_come_first() {
 }
 
 #[tokio::test]
-async fn the_connection_lives_as_long_as_anybody_can_use_it() {
-    // Without a receiver, events are read and forgotten and commands go on.
+async fn the_connection_lives_until_all_handles_and_the_receiver_are_dropped() {
+    // Without a receiver, events are discarded and commands still work.
     let (client, events, mut switch) = started(1);
     drop(events);
     for number in 0..50 {
@@ -198,7 +198,7 @@ async fn the_connection_lives_as_long_as_anybody_can_use_it() {
     drop(client);
     assert_eq!(server.await.unwrap(), 1);
 
-    // Without callers, events go on.
+    // Without callers, events still arrive.
     let (client, mut events, mut switch) = started(1);
     drop(client);
     event(&mut switch, 1).await;

@@ -1,4 +1,4 @@
-//! The codec on bytes that no capture has: odd, hostile, beyond limits.
+//! The codec on bytes that no capture has: unusual, hostile, beyond limits.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -40,7 +40,7 @@ fn json(body: &str) -> Event {
 }
 
 #[test]
-fn a_content_length_that_could_mean_two_things_is_refused() {
+fn an_ambiguous_content_length_is_an_error() {
     for (head, fault) in [
         (
             "Content-Length: 3\nContent-Length: 3\n\n",
@@ -91,7 +91,7 @@ fn every_limit_holds_to_the_byte() {
     assert!(decoded(tight(), head(200).as_bytes()).unwrap().is_some());
     let fault = DecodeError::HeadTooLong { limit: 200 };
     assert_eq!(decoded(tight(), head(201).as_bytes()), Err(fault.clone()));
-    // And without its end, as soon as it cannot fit any more.
+    // A head without an end fails as soon as it is too long.
     assert_eq!(decoded(tight(), "x".repeat(200).as_bytes()), Ok(None));
     assert_eq!(decoded(tight(), "x".repeat(201).as_bytes()), Err(fault));
 }
@@ -114,7 +114,7 @@ fn an_event_with_too_many_headers_is_refused_in_both_formats() {
 }
 
 #[test]
-fn after_an_error_the_decoder_stays_refused_and_holds_nothing() {
+fn after_an_error_the_decoder_repeats_it_and_holds_no_memory() {
     let mut decoder = Decoder::new(Limits::default());
     decoder.feed(b"no colon here\n\nContent-Type: auth/request\n\n");
     assert_eq!(decoder.next_frame(), Err(DecodeError::BadHeader));
@@ -124,7 +124,7 @@ fn after_an_error_the_decoder_stays_refused_and_holds_nothing() {
 }
 
 #[test]
-fn a_body_that_is_announced_and_does_not_come_costs_almost_no_memory() {
+fn an_announced_body_that_does_not_arrive_costs_almost_no_memory() {
     let mut decoder = Decoder::new(Limits::default());
     decoder.feed(b"Content-Length: 8388608\n\n");
     assert_eq!(decoder.next_frame(), Ok(None));
@@ -134,7 +134,7 @@ fn a_body_that_is_announced_and_does_not_come_costs_almost_no_memory() {
 }
 
 #[test]
-fn line_ends_with_a_carriage_return_and_blank_lines_between_frames_are_taken() {
+fn carriage_returns_and_blank_lines_between_frames_are_accepted() {
     let bytes = b"\r\n\n\nContent-Type: api/response\r\nContent-Length: 3\r\n\r\nabc\n\
         Content-Type: auth/request\n\n";
     let mut decoder = Decoder::new(Limits::default());
@@ -161,8 +161,8 @@ fn a_plain_event_must_end_with_a_blank_line() {
 }
 
 #[test]
-fn a_plain_events_body_is_what_follows_whatever_its_inner_length_says() {
-    // A program's `sendevent` with a body has the length twice.
+fn the_body_of_a_plain_event_ends_with_the_frame() {
+    // A `sendevent` with a body carries the length twice.
     let event = plain("Event-Name: CUSTOM\ncontent-length: 9\nContent-Length: 5\n\nhello");
     assert_eq!(event.body(), "hello");
     assert_eq!(event.values("Content-Length"), ["9", "5"]);
@@ -170,7 +170,7 @@ fn a_plain_events_body_is_what_follows_whatever_its_inner_length_says() {
 }
 
 #[test]
-fn headers_are_found_in_any_case_the_first_of_a_name_first() {
+fn headers_match_in_any_case_and_the_first_wins() {
     let event = plain("Event-Name: X\nVia: one\nVia: two\nvariable_Foo.Bar: 1\n\n");
     assert_eq!(event.get("event-NAME").unwrap(), "X");
     assert_eq!(event.get("Via").unwrap(), "one");
@@ -181,7 +181,7 @@ fn headers_are_found_in_any_case_the_first_of_a_name_first() {
 }
 
 #[test]
-fn percent_signs_decode_once_and_broken_ones_stand_for_themselves() {
+fn percent_escapes_decode_once_and_malformed_ones_stay() {
     let event = plain("A: %41%2541%zz%4\nB: %ff%C3%A9\nC:  two\nD:none\n\n");
     assert_eq!(event.get("A").unwrap(), "A%41%zz%4");
     assert_eq!(event.get("B").unwrap(), "\u{fffd}é");
@@ -203,7 +203,7 @@ fn an_array_reads_the_same_in_both_formats() {
 }
 
 #[test]
-fn json_escapes_surrogates_and_names_with_escapes_are_read() {
+fn json_escapes_decode_in_values_and_names() {
     let event = json(
         r#"{"A":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00","half":"\ud83dx\ude00\ud83d","B\u0042":"bb","variable_\u0061":"v","E":""}"#,
     );
@@ -217,7 +217,7 @@ fn json_escapes_surrogates_and_names_with_escapes_are_read() {
 }
 
 #[test]
-fn bytes_that_are_no_utf8_become_one_mark_and_shift_nothing() {
+fn invalid_utf8_becomes_a_replacement_character() {
     let odd = event("json", b"{\"a\":\"x\xffy\",\"b\":\"\xe2\x82\",\"c\":\"1\"}").unwrap();
     assert_eq!(odd.get("a").unwrap(), "x\u{fffd}y");
     assert_eq!(odd.get("b").unwrap(), "\u{fffd}");
@@ -244,7 +244,7 @@ fn the_body_of_a_json_event_is_not_a_header() {
 }
 
 #[test]
-fn broken_json_is_refused_with_the_place() {
+fn malformed_json_is_an_error_with_its_position() {
     for body in [
         "",
         "[]",
@@ -275,19 +275,19 @@ fn broken_json_is_refused_with_the_place() {
 }
 
 #[test]
-fn a_frame_that_is_no_event_does_not_become_one() {
+fn a_frame_without_an_event_is_an_error() {
     let reply = frame(b"Content-Type: command/reply\nReply-Text: +OK\n\n");
     assert_eq!(
         reply.into_event(&Limits::default()),
         Err(DecodeError::NotAnEvent)
     );
-    // A reply is taken for the channel's data only if it begins like it.
+    // Only a reply that begins with Event-Name is the channel's data.
     let forged = frame(b"Content-Type: command/reply\nEvent-Name: CHANNEL_DATA\n\n");
     assert!(!forged.is_encoded());
 }
 
 #[test]
-fn unknown_content_types_pass_with_their_text() {
+fn unknown_content_types_keep_their_text() {
     let odd = frame(b"Content-Type: text/new\nContent-Length: 1\n\nx");
     assert_eq!(odd.content_type(), ContentType::Other);
     assert_eq!(odd.header("content-type").unwrap(), "text/new");
@@ -302,7 +302,7 @@ fn debug_shows_no_value() {
     assert!(!format!("{:?}", frame(b"A: hunter2\n\n")).contains("hunter2"));
 }
 
-/// Text that looks like Event Socket, with everything that may be wrong with it.
+/// Malformed Event Socket of every kind.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         Just(b"Content-Length: ".to_vec()),

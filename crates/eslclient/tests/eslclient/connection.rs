@@ -1,5 +1,5 @@
-//! Connections against a scripted switch: order of replies, writes, notices,
-//! ends, and callers that give up.
+//! Connections against a scripted switch: order of replies, writes, notices, ends, and dropped
+//! futures.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,14 +12,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use eslclient::{Command, Connection, Error, Execute, Incoming, Limits, Notice, Reply, Ticket};
+use eslclient::{
+    Command, Connection, Error, ExecuteOptions, Incoming, Limits, Notice, Reply, Ticket,
+};
 use proptest::prelude::*;
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
 
 use crate::captures;
-use crate::far_end::{command, say};
+use crate::far_end::{command, send};
 
 fn connected(size: usize) -> (Connection<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(size);
@@ -42,7 +44,7 @@ async fn reply(
     }
 }
 
-/// A stream that counts the writes it gets.
+/// A stream that counts its writes.
 struct Counted {
     inner: DuplexStream,
     writes: usize,
@@ -78,7 +80,7 @@ impl AsyncWrite for Counted {
 }
 
 #[tokio::test]
-async fn everything_that_is_queued_goes_out_in_one_write() {
+async fn all_queued_commands_leave_in_one_write() {
     let (near, mut switch) = duplex(64 * 1024);
     let stream = Counted {
         inner: near,
@@ -105,13 +107,13 @@ async fn everything_that_is_queued_goes_out_in_one_write() {
 }
 
 #[tokio::test]
-async fn a_connection_that_waits_holds_no_buffer_and_is_small() {
+async fn an_idle_connection_holds_no_buffer_and_is_small() {
     assert!(size_of::<Connection<tokio::net::TcpStream>>() <= 300);
     let (mut connection, mut switch) = connected(64 * 1024);
     connection.queue(&Command::api("status", "").unwrap());
     connection.flush().await.unwrap();
     command(&mut switch).await;
-    say(&mut switch, &api_reply(&"x".repeat(20_000))).await;
+    send(&mut switch, &api_reply(&"x".repeat(20_000))).await;
     assert_eq!(reply(&mut connection).await.1.text().len(), 20_000);
     assert_eq!(connection.memory(), 0);
     let waiting = tokio::time::timeout(Duration::ZERO, connection.next()).await;
@@ -120,24 +122,24 @@ async fn a_connection_that_waits_holds_no_buffer_and_is_small() {
 }
 
 #[tokio::test]
-async fn a_thousand_commands_and_waiters_that_give_up_shift_no_reply() {
+async fn dropped_futures_among_a_thousand_commands_shift_no_reply() {
     let (mut connection, mut switch) = connected(500);
     let server = tokio::spawn(async move {
         for number in 0..1000 {
             let seen = command(&mut switch).await;
             assert_eq!(seen, format!("api echo {number}\n\n"));
-            // Slowly, in two parts, with an event in between now and then.
+            // In two parts, with an event before every seventh reply.
             if number % 7 == 0 {
                 let event = "Event-Name: HEARTBEAT\n\n";
-                say(&mut switch, "Content-Type: text/event-plain\n").await;
+                send(&mut switch, "Content-Type: text/event-plain\n").await;
                 let length = event.len();
-                say(&mut switch, &format!("Content-Length: {length}\n\n{event}")).await;
+                send(&mut switch, &format!("Content-Length: {length}\n\n{event}")).await;
             }
             let whole = api_reply(&number.to_string());
             let (first, rest) = whole.split_at(number % whole.len());
-            say(&mut switch, first).await;
+            send(&mut switch, first).await;
             tokio::task::yield_now().await;
-            say(&mut switch, rest).await;
+            send(&mut switch, rest).await;
         }
         switch
     });
@@ -148,7 +150,7 @@ async fn a_thousand_commands_and_waiters_that_give_up_shift_no_reply() {
     }
     let (mut replies, mut events, mut dropped) = (0, 0, 0);
     while replies < 1000 {
-        // Every future that has nothing at once is dropped.
+        // A future that is not ready at once is dropped.
         let next = tokio::select! {
             biased;
             next = connection.next() => Some(next),
@@ -181,7 +183,7 @@ async fn a_thousand_commands_and_waiters_that_give_up_shift_no_reply() {
 }
 
 #[tokio::test]
-async fn commands_larger_than_the_pipe_go_out_while_replies_come_in() {
+async fn commands_larger_than_the_pipe_leave_while_replies_arrive() {
     let (mut connection, mut switch) = connected(64);
     let text = "x".repeat(1000);
     for _ in 0..20 {
@@ -190,8 +192,8 @@ async fn commands_larger_than_the_pipe_go_out_while_replies_come_in() {
     let server = tokio::spawn(async move {
         for _ in 0..20 {
             let seen = command(&mut switch).await;
-            // A switch that waits for its reply to be read before it reads on.
-            say(&mut switch, &api_reply(&seen)).await;
+            // This switch reads on only after its reply was read.
+            send(&mut switch, &api_reply(&seen)).await;
         }
     });
     for _ in 0..20 {
@@ -201,7 +203,7 @@ async fn commands_larger_than_the_pipe_go_out_while_replies_come_in() {
 }
 
 #[tokio::test]
-async fn the_end_between_frames_inside_one_and_a_reset_are_told_apart() {
+async fn an_end_between_frames_inside_a_frame_and_a_reset_are_different_errors() {
     let (mut connection, switch) = connected(1024);
     connection.queue(&Command::resume());
     connection.flush().await.unwrap();
@@ -213,7 +215,7 @@ async fn the_end_between_frames_inside_one_and_a_reset_are_told_apart() {
     );
 
     let (mut connection, mut switch) = connected(1024);
-    say(&mut switch, "Content-Length: 10\n\nabc").await;
+    send(&mut switch, "Content-Length: 10\n\nabc").await;
     drop(switch);
     let end = connection.next().await;
     assert!(matches!(end, Err(Error::Cut { bytes: 23 })), "{end:?}");
@@ -226,9 +228,9 @@ async fn the_end_between_frames_inside_one_and_a_reset_are_told_apart() {
 }
 
 #[tokio::test]
-async fn what_the_switch_said_before_it_closed_is_read_though_writing_fails() {
+async fn frames_sent_before_the_close_are_read_although_writing_fails() {
     let (mut connection, mut switch) = connected(1024);
-    say(
+    send(
         &mut switch,
         "Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n",
     )
@@ -241,9 +243,9 @@ async fn what_the_switch_said_before_it_closed_is_read_though_writing_fails() {
 }
 
 #[tokio::test]
-async fn a_reply_to_no_command_is_an_error_and_so_is_rubbish() {
+async fn a_reply_without_a_command_is_an_error_and_so_is_malformed_input() {
     let (mut connection, mut switch) = connected(1024);
-    say(
+    send(
         &mut switch,
         "Content-Type: command/reply\nReply-Text: +OK\n\n",
     )
@@ -254,18 +256,18 @@ async fn a_reply_to_no_command_is_an_error_and_so_is_rubbish() {
     ));
 
     let (mut connection, mut switch) = connected(1024);
-    say(&mut switch, "HTTP/1.1 400 Bad Request\n\n").await;
+    send(&mut switch, "HTTP/1.1 400 Bad Request\n\n").await;
     assert!(matches!(connection.next().await, Err(Error::Decode(_))));
     assert!(matches!(connection.next().await, Err(Error::Decode(_))));
 
     let (mut connection, mut switch) = connected(1024);
     let frame = "Content-Length: 2\nContent-Type: text/event-json\n\n[]";
-    say(&mut switch, frame).await;
+    send(&mut switch, frame).await;
     assert!(matches!(connection.next().await, Err(Error::Decode(_))));
 }
 
 #[tokio::test]
-async fn replies_say_whether_the_switch_refused() {
+async fn replies_tell_whether_the_switch_refused() {
     let cases = [
         (api_reply("+OK\n"), Ok("+OK"), Ok(Some("+OK\n"))),
         (
@@ -299,7 +301,7 @@ async fn replies_say_whether_the_switch_refused() {
     let (mut connection, mut switch) = connected(4096);
     for (wire, result, variable) in cases {
         connection.queue(&Command::resume());
-        say(&mut switch, &wire).await;
+        send(&mut switch, &wire).await;
         let (_, reply) = reply(&mut connection).await;
         assert_eq!(reply.is_ok(), result.is_ok());
         assert_eq!(reply.result().as_deref().map_err(String::as_str), result);
@@ -316,7 +318,7 @@ async fn replies_say_whether_the_switch_refused() {
 }
 
 #[tokio::test]
-async fn a_whole_captured_call_comes_as_replies_events_and_notices() {
+async fn a_captured_call_arrives_as_replies_events_and_notices() {
     for path in captures::all() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let (near, mut switch) = duplex(1 << 20);
@@ -327,7 +329,7 @@ async fn a_whole_captured_call_comes_as_replies_events_and_notices() {
             if entry.direction == captures::Direction::Sent {
                 continue;
             }
-            // The captures leave some commands out, the password for one.
+            // The captures leave some commands out, such as the password.
             if connection.outstanding() == 0 {
                 connection.queue(&Command::resume());
             }
@@ -353,7 +355,7 @@ async fn a_whole_captured_call_comes_as_replies_events_and_notices() {
             kinds[kind] += 1;
         }
         let [replies, events, lingers, disconnected, asked] = kinds;
-        // Without `myevents` a socket has none.
+        // A socket without `myevents` has no events.
         let has_events = !name.starts_with("socket-resume");
         assert!(replies >= 2 && (events >= 2) == has_events, "{name}");
         if name.starts_with("socket") {
@@ -376,7 +378,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (mut connection, mut switch) = connected(1 << 16);
-            let command = Command::execute("log", "x", Execute::default()).unwrap();
+            let command = Command::execute("log", "x", ExecuteOptions::default()).unwrap();
             let tickets: Vec<_> = (0..count).map(|_| connection.queue(&command)).collect();
             let wire: String = (0..count).map(|n| api_reply(&n.to_string())).collect();
             let mut rest = wire.as_bytes();
@@ -386,7 +388,7 @@ proptest! {
                 let (part, after) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
                 switch.write_all(part).await.unwrap();
                 rest = after;
-                // Every await here is ready; the runtime wants a turn now and then.
+                // Every await here is ready, so the runtime needs a turn.
                 tokio::task::yield_now().await;
                 let mut waker = Context::from_waker(std::task::Waker::noop());
                 while let Poll::Ready(incoming) = connection.poll_next(&mut waker) {

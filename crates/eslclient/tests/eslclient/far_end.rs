@@ -1,4 +1,4 @@
-//! The switch's end of a connection, played by hand.
+//! The switch's end of a connection, scripted by a test.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
@@ -11,7 +11,7 @@ pub async fn command(switch: &mut DuplexStream) -> String {
     String::from_utf8(seen).unwrap()
 }
 
-/// Says it, whole.
-pub async fn say(switch: &mut DuplexStream, text: &str) {
+/// Sends text to the client.
+pub async fn send(switch: &mut DuplexStream, text: &str) {
     switch.write_all(text.as_bytes()).await.unwrap();
 }

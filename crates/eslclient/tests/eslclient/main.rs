@@ -1,4 +1,5 @@
-//! The Event Socket client, against captures of a real switch and against an independent decoder.
+//! Tests of the Event Socket client against captures of a real switch, an independent decoder
+//! and a simulated switch.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -10,5 +11,7 @@ mod client;
 mod codec;
 mod command;
 mod connection;
+mod examples;
 mod far_end;
+mod names;
 mod open;

@@ -1,4 +1,4 @@
-//! Opening a connection in either direction, and each way in which that fails.
+//! Opens connections in both directions, and makes each of the errors of that.
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
@@ -9,12 +9,12 @@ use tokio::io::{AsyncWriteExt, duplex};
 use tokio::net::TcpListener;
 
 use crate::captures;
-use crate::far_end::{command, say};
+use crate::far_end::{command, send};
 
 const SOON: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn opening_an_outbound_socket_gives_the_channel() {
+async fn opening_an_outbound_socket_returns_the_channel() {
     let mut paths = captures::all().into_iter();
     let path = paths.find(|path| path.ends_with("socket-hold-then-line-0.esl"));
     let path = path.unwrap();
@@ -35,10 +35,10 @@ async fn opening_an_outbound_socket_gives_the_channel() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_is_silent_or_is_no_switch_is_told_apart_when_opening() {
+async fn a_silent_peer_and_a_peer_that_is_not_a_switch_are_different_errors() {
     let open = async |wire: &'static str| {
         let (near, mut switch) = duplex(4096);
-        say(&mut switch, wire).await;
+        send(&mut switch, wire).await;
         let opened = open_outbound(near, Limits::default(), SOON).await;
         opened.map(|_| ()).unwrap_err()
     };
@@ -60,7 +60,7 @@ async fn a_peer_that_is_silent_or_is_no_switch_is_told_apart_when_opening() {
         open(notice).await,
         Error::Closed { unanswered: 1 }
     ));
-    // Slow is not silent for as long as the deadline allows, and no longer.
+    // A slow peer has the same time as a silent one.
     let (near, mut switch) = duplex(4096);
     let drip = tokio::spawn(async move {
         loop {
@@ -76,14 +76,14 @@ async fn a_peer_that_is_silent_or_is_no_switch_is_told_apart_when_opening() {
 }
 
 #[tokio::test]
-async fn the_password_is_said_and_each_refusal_names_its_cure() {
+async fn the_password_is_sent_and_each_refusal_names_its_cure() {
     let meet = async |first: &'static str, second: &'static str| {
         let (near, mut switch) = duplex(4096);
-        say(&mut switch, first).await;
+        send(&mut switch, first).await;
         let serving = async {
             if !second.is_empty() {
                 assert_eq!(command(&mut switch).await, "auth ClueCon\n\n");
-                say(&mut switch, second).await;
+                send(&mut switch, second).await;
             }
         };
         tokio::join!(authenticate(near, "ClueCon", Limits::default()), serving).0
@@ -109,7 +109,7 @@ async fn the_password_is_said_and_each_refusal_names_its_cure() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_and_one_that_is_silent_are_told_apart() {
+async fn a_closed_port_and_a_silent_port_are_different_errors() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let open = |within| open_inbound(&address, "ClueCon", Limits::default(), within);

@@ -1,4 +1,4 @@
-// Without this the page reads the same; with it it stays up to date, counts seconds, and can send.
+// The page can be read without this script. The script updates it, counts seconds, and sends forms.
 "use strict";
 
 const live = document.getElementById("live");
@@ -6,29 +6,29 @@ let loaded = Date.now();
 let loading = false;
 let stream = null;
 
-// A time in one unit, as the server writes it.
+// Returns a duration in one unit, as the server writes it.
 const whole = (ms) => {
   const s = Math.floor(Math.max(0, ms) / 1000);
   return s < 100 ? `${s}\u00a0s` : s < 6000 ? `${Math.floor(s / 60)}\u00a0min` : `${Math.floor(s / 3600)}\u00a0h`;
 };
 
-// Seconds pass between two answers of the server, too.
+// Counts the seconds between two updates.
 const count = () => {
   const passed = Date.now() - loaded;
   for (const one of document.querySelectorAll("[data-since]")) one.textContent = whole(Number(one.dataset.since) + passed);
   for (const one of document.querySelectorAll("[data-left]")) one.textContent = whole(Number(one.dataset.left) - passed);
 };
 
-// Nobody loses what they are writing or marking.
+// An update must not destroy what the user types or selects.
 const busy = () => {
   const main = document.getElementById("main");
   const at = document.activeElement;
   const writes = main.contains(at) && at.matches("input, select, textarea");
   const marked = window.getSelection();
-  const said = main.querySelector(".said:not(:empty)");
-  // A form that is being filled in is left alone altogether.
+  const result = main.querySelector(".result:not(:empty)");
+  // A page with a form to fill in is never updated.
   const filled = main.querySelector("form.try");
-  return writes || said || filled || (!marked.isCollapsed && main.contains(marked.anchorNode));
+  return writes || result || filled || (!marked.isCollapsed && main.contains(marked.anchorNode));
 };
 
 const show = (text) => {
@@ -61,14 +61,14 @@ const load = async () => {
 const listen = () => {
   stream?.close();
   stream = new EventSource("/changes");
-  stream.addEventListener("open", () => { live.textContent = "Up to date by itself."; });
-  stream.addEventListener("error", () => { live.textContent = "Not up to date: the service does not answer."; });
+  stream.addEventListener("open", () => { live.textContent = "Updates itself."; });
+  stream.addEventListener("error", () => { live.textContent = "No updates: the service does not answer."; });
   stream.addEventListener("changed", load);
 };
 
-// What changes something takes the token along; it is kept for this tab alone.
+// A form that changes something sends the token, which is kept for this tab only.
 const send = async (form) => {
-  const [token, said, button] = [form.querySelector("#token"), form.querySelector(".said"), form.querySelector("button")];
+  const [token, result, button] = [form.querySelector("#token"), form.querySelector(".result"), form.querySelector("button")];
   button.disabled = true;
   try {
     const answer = await fetch(form.getAttribute("action"), {
@@ -78,13 +78,13 @@ const send = async (form) => {
     });
     const text = await answer.text();
     if (answer.headers.get("content-type")?.startsWith("text/html")) {
-      said.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
-    } else said.textContent = text;
+      result.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
+    } else result.textContent = text;
     if (answer.ok) sessionStorage.setItem("token", token.value);
-    // What was sent again is; a webhook may be tried once more.
+    // A replay is sent once; a webhook can be tested again.
     button.disabled = answer.ok && !form.matches(".try");
   } catch {
-    said.textContent = "The service does not answer.";
+    result.textContent = "The service does not answer.";
     button.disabled = false;
   }
 };
@@ -97,7 +97,7 @@ document.addEventListener("submit", (event) => {
 
 for (const token of document.querySelectorAll("#token")) token.value = sessionStorage.getItem("token") ?? "";
 
-// "/" goes to the search, as in other tools.
+// The key "/" goes to the search.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("input, textarea, select")) return;
   event.preventDefault();

@@ -1,87 +1,84 @@
-//! One call: why it went where it went, whom it asked, its legs, its documents.
+//! The view of one call: its outcome with the reason, its lookups, legs, documents and variables.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
-use crate::calls::{self, Told};
-use crate::http::Ops;
+use crate::call_entry::CallEntry;
+use crate::calls;
+use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DocumentRow, KeptResponse};
+use switchhook_store::{DocumentRow, PersistedResponse};
 
-use super::asked::Setter;
-use super::components::Paused;
-use super::health::Health;
-use super::{View, asked, components, missing, outbox, unread, webhooks};
+use super::components::{self, IsPaused};
+use super::layout::{View, not_found};
+use super::lookups::{self, VariableSource};
+use super::outbox;
+use super::webhook_health::WebhookHealth;
 
-/// The view of the call that this is a leg of.
-pub(crate) async fn respond(ops: &Ops, uuid: &str) -> Response {
-    let held = calls::held(ops, uuid);
-    let call = match calls::call(ops, uuid).await {
+/// Responds with the view of the call that this Unique-ID is a leg of.
+pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
+    let on_hold = calls::call_on_hold(state, uuid);
+    let call = match calls::find_call(state, uuid).await {
         Ok(call) => call,
         Err(error) => {
-            let body = html! { h1 { "Call" } (unread(&error)) };
-            return view("Call", body).respond(ops, StatusCode::SERVICE_UNAVAILABLE);
+            let body = html! { h1 { "Call" } (components::store_error(&error)) };
+            return view("Call", body).respond(state, StatusCode::SERVICE_UNAVAILABLE);
         }
     };
-    if call.is_none() && held.is_none() {
-        let what = "No call with this UUID is known. Calls that are over are found when their switch is followed: see Switches.";
-        return missing(ops, what);
+    if call.is_none() && on_hold.is_none() {
+        let sentence = "No call with this UUID is known. Finished calls are listed if their switch is followed: see Switches.";
+        return not_found(state, sentence);
     }
-    let call = call.unwrap_or_else(|| Told {
+    let call = call.unwrap_or_else(|| CallEntry {
         uuid: uuid.to_owned(),
-        caller: held
+        caller: on_hold
             .as_ref()
-            .map(|held| held.caller.clone())
+            .map(|call| call.caller.clone())
             .unwrap_or_default(),
-        called: held
+        called: on_hold
             .as_ref()
-            .map(|held| held.called.clone())
+            .map(|call| call.called.clone())
             .unwrap_or_default(),
         began_ms: clock::now_ms(),
-        ..Told::default()
+        ..CallEntry::default()
     });
-    let documents = ops.store.documents_of(&call.uuids()).await;
-    let kept = ops
+    let documents = state.store.documents_of(&call.uuids()).await;
+    let kept = state
         .store
         .answers_of(&call.uuids())
         .await
         .unwrap_or_default();
-    let until = ops.store.unpublished_until(&call.uuids()).await;
-    let pauses = ops.store.pauses().await.unwrap_or_default();
-    let paused = |name: &str| pauses.iter().any(|(one, _)| one == name);
+    let until = state.store.unpublished_until(&call.uuids()).await;
+    let pauses = state.store.pauses().await.unwrap_or_default();
+    let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
     let body = html! {
-        (heading(ops, &call))
-        @if let Some(held) = &held {
-            section aria-label="On hold" { (components::on_hold(std::slice::from_ref(held))) }
+        (heading(state, &call))
+        @if let Some(on_hold) = &on_hold {
+            section aria-label="On hold" { (components::on_hold(std::slice::from_ref(on_hold))) }
         }
-        (verdict(ops, &call))
-        (asked::section(ops, &call, &kept))
-        (legs(ops, &call))
-        @if let Ok(Some(until_ms)) = until { (awaiting(ops, until_ms)) }
+        (verdict(state, &call))
+        (lookups::section(state, &call, &kept))
+        (legs(state, &call))
+        @if let Ok(Some(until_ms)) = until { (waiting_for_recordings(state, until_ms)) }
         @match &documents {
-            Err(error) => (unread(error)),
-            Ok(documents) => (documents_of(ops, documents, &paused)),
+            Err(error) => (components::store_error(error)),
+            Ok(documents) => (documents_of(state, documents, &paused)),
         }
-        (keys(ops, &call, &kept))
+        (keys(state, &call, &kept))
     };
     let title = format!("{} → {}", call.caller, call.called);
-    view(&title, body).respond(ops, StatusCode::OK)
+    view(&title, body).respond(state, StatusCode::OK)
 }
 
 fn view(title: &str, body: Markup) -> View<'_> {
-    View {
-        title,
-        here: "/calls",
-        search: "",
-        body,
-    }
+    View::new(title, "/calls", body)
 }
 
-fn heading(ops: &Ops, call: &Told) -> Markup {
+fn heading(state: &AdminState, call: &CallEntry) -> Markup {
     html! {
         h1 {
             (components::or_dash(&call.caller))
@@ -89,9 +86,9 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
             (components::or_dash(&call.called))
         }
         dl.facts {
-            div { dt { "Began" } dd { (format::moment(call.began_ms, ops.time_zone)) } }
-            @if let Some((switch, summary)) = &call.over {
-                div { dt { "Ended" } dd { (format::clock(summary.ended_ms, ops.time_zone)) } }
+            div { dt { "Began" } dd { (format::date_time(call.began_ms, state.time_zone)) } }
+            @if let Some((switch, summary)) = &call.finished {
+                div { dt { "Ended" } dd { (format::time_of_day(summary.ended_ms, state.time_zone)) } }
                 (ended_by(&summary.hangup_cause))
                 div { dt { "Switch" } dd { (switch) } }
             }
@@ -102,9 +99,9 @@ fn heading(ops: &Ops, call: &Told) -> Markup {
     }
 }
 
-/// Why it ended, as the telephone network counts causes.
+/// Makes the Q.850 cause of the hangup.
 fn ended_by(cause: &str) -> Markup {
-    let words = format::cause(cause);
+    let words = format::hangup_cause(cause);
     html! {
         @if !cause.is_empty() {
             div {
@@ -115,65 +112,70 @@ fn ended_by(cause: &str) -> Markup {
     }
 }
 
-/// The answer to "why?", first and in words.
-fn verdict(ops: &Ops, call: &Told) -> Markup {
-    let Some(run) = call.deciding() else {
+/// Makes the outcome of the call with the reason and the cure, in words.
+fn verdict(state: &AdminState, call: &CallEntry) -> Markup {
+    let Some(lookup) = call.decisive_lookup() else {
         return undecided(call);
     };
-    let told = run.outcome.as_ref();
-    let reason = told.and_then(|told| told.reason.as_deref());
-    let detail = told.and_then(|told| told.detail.as_deref());
+    let outcome = lookup.outcome.as_ref();
+    let reason = outcome.and_then(|outcome| outcome.reason.as_deref());
+    let detail = outcome.and_then(|outcome| outcome.detail.as_deref());
     html! {
-        section class={ "verdict " (tone(&run.ending)) } aria-label="What happened" {
-            p.headline { (headline(run, reason)) }
+        section class={ "verdict " (tone(&lookup.ending)) } aria-label="What happened" {
+            p.headline { (headline(lookup, reason)) }
             @if let Some(detail) = detail {
                 p { (detail) }
             }
-            @if let Some(reason) = reason.filter(|_| run.ending == "line_1") {
-                p.quiet { b { "What to do: " } (format::meaning(reason).cure) (evidence(ops, run, reason)) }
+            @if let Some(reason) = reason.filter(|_| lookup.ending == "line_1") {
+                p.quiet { b { "What to do: " } (format::reason_text(reason).cure) (evidence(state, lookup, reason)) }
             }
         }
     }
 }
 
-/// A call that is over and took no line of ours.
-fn undecided(call: &Told) -> Markup {
+/// Makes the outcome of a finished call without a lookup.
+fn undecided(call: &CallEntry) -> Markup {
     html! {
-        @if call.over.is_some() {
+        @if call.finished.is_some() {
             section.verdict aria-label="What happened" {
-                p.headline { "No webhook is known to have been asked for this call." }
+                p.headline { "No webhook is known that this call asked." }
                 p.quiet {
-                    "Its dialplan did not hand it over, or nobody was there to take it: then the hook sent it down line 1 with "
-                    "CONNECTION_FAILURE. The legs below say how it ended."
+                    "Its dialplan did not hand it over, or no service accepted it: then the hook sent it down line 1 with "
+                    "CONNECTION_FAILURE. The legs below show how it ended."
                 }
             }
         }
     }
 }
 
-/// How the webhook is besides, where that helps to decide.
-fn evidence(ops: &Ops, run: &LookupRecord, reason: &str) -> Markup {
-    let health = Health::of(ops, &run.webhook);
-    let timeout = ops.about(&run.webhook).map(|about| about.timeout);
+/// Makes what else is known of the webhook, where that helps to find the cause.
+fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
+    let health = WebhookHealth::of(state, &lookup.webhook);
+    let timeout = state
+        .config_summary(&lookup.webhook)
+        .map(|config_summary| config_summary.timeout);
     let timeouts = health.last_hour(Reason::Timeout);
-    let detail = run.outcome.as_ref().and_then(|told| told.detail.as_deref());
+    let detail = lookup
+        .outcome
+        .as_ref()
+        .and_then(|outcome| outcome.detail.as_deref());
     html! {
         @if reason == Reason::Timeout.as_str() {
             @if detail.is_some_and(|detail| detail.starts_with("could not connect")) {
-                " No connection was made: look at its address and port, which switchhook doctor tries."
+                " No connection was made. Check its address and port; switchhook doctor tests them."
             }
-            @if let Some(timeout) = timeout { " Its timeout is " (format::span(timeout)) "." }
+            @if let Some(timeout) = timeout { " Its timeout is " (format::seconds(timeout)) "." }
             @if !health.samples.is_empty() {
                 " Half of its last requests (" (health.samples.len()) ") took at most " (health.within(50)) "; "
-                a href={ "/calls?webhook=" (run.webhook) "&reason=" (reason) } {
+                a href={ "/calls?webhook=" (lookup.webhook) "&reason=" (reason) } {
                     (timeouts) (if timeouts == 1 { " timeout" } else { " timeouts" }) " in the last hour"
                 }
                 "."
             }
         }
-        // Of what times out the times say more, until it rests: then nobody waits for it.
-        @if health.rest.is_some() || (reason != Reason::Timeout.as_str() && health.is_ill()) {
-            " " (health.pill(ops))
+        // For a timeout the times say more than the status, unless the circuit is open.
+        @if health.open_circuit.is_some() || (reason != Reason::Timeout.as_str() && health.is_failing()) {
+            " " (health.status_pill(state))
         }
     }
 }
@@ -186,89 +188,95 @@ fn tone(ending: &str) -> &'static str {
     }
 }
 
-fn headline(run: &LookupRecord, reason: Option<&str>) -> Markup {
+fn headline(lookup: &LookupRecord, reason: Option<&str>) -> Markup {
     html! {
-        @match (&*run.ending, reason) {
-            ("line_0", _) if run.outcome.is_none() => {
-                "Went down line 0: " (webhooks::link(&run.webhook)) " was not waited for."
+        @match (&*lookup.ending, reason) {
+            ("line_0", _) if lookup.outcome.is_none() => {
+                "Went down line 0: " (components::webhook_link(&lookup.webhook)) " is asked in the background."
             },
             ("line_0", _) => {
-                "Went down line 0 (the webhook answered): " (webhooks::link(&run.webhook)) "."
+                "Went down line 0 (the webhook answered): " (components::webhook_link(&lookup.webhook)) "."
             },
             ("line_1", Some(reason)) => {
-                "Went down line 1 (the fallback) because " (format::meaning(reason).because) ": "
-                (webhooks::link(&run.webhook)) ", " code { (reason) } "."
+                "Went down line 1 (the fallback) because " (format::reason_text(reason).because) ": "
+                (components::webhook_link(&lookup.webhook)) ", " code { (reason) } "."
             },
             ("hung_up", _) => {
-                "The caller hung up after " (format::took(run.held_us)) " on hold, before "
-                (webhooks::link(&run.webhook)) " had answered."
+                "The caller hung up after " (format::duration(lookup.held_us)) " on hold, before "
+                (components::webhook_link(&lookup.webhook)) " had answered."
             },
             ("rescued", _) => {
-                "The hook's schedule took the call on to line 1 before " (webhooks::link(&run.webhook)) " had answered."
+                "The hook's schedule moved the call to line 1 before " (components::webhook_link(&lookup.webhook)) " had answered."
             },
             (_, _) => {
-                "The connection to the switch went without a word; the dialplan goes on by itself, down line 1."
+                "The connection to the switch was lost. The dialplan continues by itself, on line 1."
             },
         }
     }
 }
 
-fn legs(ops: &Ops, call: &Told) -> Markup {
-    let story = &call.story;
+fn legs(state: &AdminState, call: &CallEntry) -> Markup {
+    let history = &call.history;
     html! {
-        @if !story.legs.is_empty() {
+        @if !history.legs.is_empty() {
             section aria-labelledby="legs" {
-                h2 #legs { "Legs" span.quiet { "each phone or trunk that took part" } }
-                div.card { (svg::legs(story, ops.time_zone)) }
+                h2 #legs { "Legs" span.quiet { "each phone or trunk of the call" } }
+                div.card { (svg::legs(history, state.time_zone)) }
                 ul.plain {
-                    @for leg in &story.legs { li { (svg::ended(leg)) } }
-                    @for (who, whom, time) in svg::talks(story) {
-                        li { (who) " talked to " (whom) " for " (format::took(time)) }
+                    @for leg in &history.legs { li { (svg::ended(leg)) } }
+                    @for (first, second, time) in svg::talks(history) {
+                        li { (first) " talked to " (second) " for " (format::duration(time)) }
                     }
                 }
-                @if !story.missing.is_empty() {
-                    p.notice { "Incomplete; what could not be learnt: " (story.missing.join(", ")) }
+                @if !history.missing.is_empty() {
+                    p.notice { "Incomplete. Missing: " (history.missing.join(", ")) }
                 }
             }
         }
     }
 }
 
-/// Its documents are still to be made.
-fn awaiting(ops: &Ops, until_ms: i64) -> Markup {
+/// Says that the documents wait for recordings.
+fn waiting_for_recordings(state: &AdminState, until_ms: i64) -> Markup {
     html! {
         p.notice {
             "Its documents wait for its recordings, until "
-            (format::clock(until_ms, ops.time_zone)) " at the latest."
+            (format::time_of_day(until_ms, state.time_zone)) " at the latest."
         }
     }
 }
 
-fn documents_of(ops: &Ops, documents: &[DocumentRow], paused: Paused<'_>) -> Markup {
+fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<'_>) -> Markup {
     html! {
         @if !documents.is_empty() {
             section aria-labelledby="documents" {
-                h2 #documents { "Documents" span.quiet { "what webhooks are told of the call once it is over" } }
-                (outbox::rows(ops, documents, &[], paused))
+                h2 #documents { "Documents" span.quiet { "what webhooks receive when the call is over" } }
+                (outbox::rows(state, documents, &[], paused))
             }
         }
     }
 }
 
-fn set_by(setter: &Setter<'_>) -> Markup {
+fn set_by(source: &VariableSource<'_>) -> Markup {
     html! {
-        @match setter {
-            Setter::Answer(webhook) => { "the answer of " (webhooks::link(webhook)) },
-            Setter::Ourselves => "Switchhook: how the request went",
-            Setter::Another => "no answer: the dialplan, or the switch",
+        @match source {
+            VariableSource::Answer(webhook) => { "the answer of " (components::webhook_link(webhook)) },
+            VariableSource::Switchhook => "Switchhook: the result of the request",
+            VariableSource::Other => "no answer: the dialplan, or the switch",
         }
     }
 }
 
-fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
-    let keys = call.story.keys.iter();
+fn keys(state: &AdminState, call: &CallEntry, kept: &[PersistedResponse]) -> Markup {
+    let keys = call.history.keys.iter();
     let keys: Vec<_> = keys
-        .map(|(name, value)| (name, value, asked::setter(ops, call, kept, name)))
+        .map(|(name, value)| {
+            (
+                name,
+                value,
+                lookups::variable_source(state, call, kept, name),
+            )
+        })
         .collect();
     html! {
         @if !keys.is_empty() {
@@ -278,11 +286,11 @@ fn keys(ops: &Ops, call: &Told, kept: &[KeptResponse]) -> Markup {
                     table {
                         thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } th scope="col" { "Set by" } } }
                         tbody {
-                            @for (name, value, setter) in keys {
+                            @for (name, value, source) in keys {
                                 tr {
                                     th scope="row" { (name) }
                                     td.id { (value) }
-                                    td { (set_by(&setter)) }
+                                    td { (set_by(&source)) }
                                 }
                             }
                         }

@@ -1,21 +1,23 @@
-//! The list of calls, and the search in it.
+//! The view of the list of calls, with the search.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use crate::calls::{self, PAGE, Told, Wanted};
-use crate::http::Ops;
+use crate::call_entry::CallEntry;
+use crate::calls::{self, CallQuery, PAGE};
 use crate::search::Search;
+use crate::state::AdminState;
 use switchhook_core::clock;
 
-use super::{View, components, unread};
+use super::components;
+use super::layout::View;
 
-/// What the address asks for.
+/// The query string of `/calls`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Query {
+pub(crate) struct CallsParams {
     q: String,
     line: Option<u8>,
     webhook: String,
@@ -23,15 +25,15 @@ pub(crate) struct Query {
     before: Option<i64>,
 }
 
-impl Query {
+impl CallsParams {
     fn text(&self) -> String {
         self.q.trim().chars().take(200).collect()
     }
 
-    fn wanted(&self) -> Wanted {
+    fn query(&self) -> CallQuery {
         let named = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-        Wanted {
-            search: Search::of(&self.text()),
+        CallQuery {
+            search: Search::parse(&self.text()),
             line_1: self.line == Some(1),
             webhook: named(&self.webhook),
             reason: named(&self.reason),
@@ -55,70 +57,71 @@ impl Query {
     }
 }
 
-/// The view of a search, or of everything.
-pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
-    let found = calls::calls(ops, &query.wanted()).await;
+/// Responds with the calls that match.
+pub(crate) async fn respond(state: &AdminState, params: &CallsParams) -> Response {
+    let found = calls::find_calls(state, &params.query()).await;
     let body = html! {
-        (heading(query))
+        (heading(params))
         @match &found {
-            Err(error) => (unread(error)),
-            Ok((calls, next)) => (list(ops, calls, *next, query)),
+            Err(error) => (components::store_error(error)),
+            Ok((calls, next)) => (list(state, calls, *next, params)),
         }
     };
-    let view = View {
-        title: "Calls",
-        here: "/calls",
-        search: &query.text(),
-        body,
-    };
-    view.respond(ops, StatusCode::OK)
+    let view = View::new("Calls", "/calls", body);
+    let text = params.text();
+    view.search(&text).respond(state, StatusCode::OK)
 }
 
-fn heading(query: &Query) -> Markup {
-    let (text, line_1) = (query.text(), query.line == Some(1));
+fn heading(params: &CallsParams) -> Markup {
+    let (text, line_1) = (params.text(), params.line == Some(1));
     html! {
         h1 {
             "Calls"
-            @if !query.webhook.is_empty() { " that asked " (query.webhook) }
-            @if !query.reason.is_empty() { ": " (query.reason) }
+            @if !params.webhook.is_empty() { " that asked " (params.webhook) }
+            @if !params.reason.is_empty() { ": " (params.reason) }
             @if !text.is_empty() { " with “" (text) "”" }
         }
         p.filters {
-            a href=(query.address("", None)) aria-current=[(!line_1).then_some("true")] { "All" }
-            a href=(query.address("1", None)) aria-current=[line_1.then_some("true")] { "Only line 1" }
-            @if !query.webhook.is_empty() || !query.reason.is_empty() { a href="/calls" { "Every call" } }
+            a href=(params.address("", None)) aria-current=[(!line_1).then_some("true")] { "All" }
+            a href=(params.address("1", None)) aria-current=[line_1.then_some("true")] { "Only line 1" }
+            @if !params.webhook.is_empty() || !params.reason.is_empty() { a href="/calls" { "Every call" } }
         }
         (components::lines())
     }
 }
 
-fn list(ops: &Ops, calls: &[Told], next: Option<i64>, query: &Query) -> Markup {
-    let line = if query.line == Some(1) { "1" } else { "" };
+fn list(
+    state: &AdminState,
+    calls: &[CallEntry],
+    next: Option<i64>,
+    params: &CallsParams,
+) -> Markup {
+    let line = if params.line == Some(1) { "1" } else { "" };
     html! {
-        @if let ([only], None, Some(_)) = (calls, next, Search::of(&query.text())) {
+        @if let ([only], None, Some(_)) = (calls, next, Search::parse(&params.text())) {
             p.found role="status" {
-                "One call fits: "
-                a.button href={ "/calls/" (only.uuid) } autofocus { "See what happened" }
+                "One call found: "
+                a.button href={ "/calls/" (only.uuid) } autofocus { "Open it" }
             }
         }
-        @if calls.is_empty() { (nothing(query)) }
-        (components::calls(ops, calls, clock::now_ms()))
+        @if calls.is_empty() { (none_found(params)) }
+        (components::calls(state, calls, clock::now_ms()))
         @if next.is_some() {
-            p { a.button href=(query.address(line, next)) rel="next" { "Older calls" } }
+            p { a.button href=(params.address(line, next)) rel="next" { "Older calls" } }
         }
     }
 }
 
-fn nothing(query: &Query) -> Markup {
-    let is_number = query.text().chars().filter(char::is_ascii_digit).count() > 3;
+fn none_found(params: &CallsParams) -> Markup {
+    let is_number = params.text().chars().filter(char::is_ascii_digit).count() > 3;
     html! {
         p.empty {
-            "No call fits. "
+            "No call found. "
             @if is_number { b { "Try the last 4-6 digits of the number. " } }
-            @if query.line == Some(1) { a href=(query.address("", None)) { "Look at both lines" } ". " }
-            "The last 50,000 calls that are over, and those since, are looked through: numbers (spaces, \
-             dashes and the country's code do not matter), UUIDs, webhooks, reasons, flow variables \
-             (their value, or name=value)."
+            @if params.line == Some(1) { a href=(params.address("", None)) { "Search both lines" } ". " }
+            "The search covers the last 50,000 finished calls and the calls since: numbers (spaces, dashes and \
+             the country code do not matter), UUIDs, webhooks, reasons, and flow variables (their value, \
+             or name=value)."
         }
     }
 }

@@ -1,22 +1,42 @@
-//! Pieces that more than one view is made of.
+//! Pieces of a page that more than one view uses.
 
 use maud::{Markup, html};
 
-use crate::calls::Told;
-use crate::http::Ops;
-use crate::live_calls::OnHold;
+use crate::call_entry::CallEntry;
+use crate::live_calls::CallOnHold;
+use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
-use switchhook_store::{DocumentRow, State};
+use switchhook_store::{DocumentRow, DocumentState, StoreError};
 
-use super::webhooks;
+/// Why a button is off.
+pub(crate) const NEEDS_TOKEN: &str =
+    "Off until [listen] http_token_env is set. Then the button asks for that token.";
 
-/// How a run left, with its reason: never told by colour alone.
-pub(crate) fn outcome(run: &LookupRecord) -> Markup {
-    let ending = format::ending(&run.ending);
-    let reason = run.outcome.as_ref().and_then(|told| told.reason.as_deref());
+/// Returns the address of a webhook's card.
+fn webhook_address(name: &str) -> String {
+    format!("/webhooks#webhook-{name}")
+}
+
+/// Makes a webhook's name, as a link to its card.
+pub(crate) fn webhook_link(name: &str) -> Markup {
+    html! { a.name href=(webhook_address(name)) { (name) } }
+}
+
+/// Makes the part of a page that the store could not provide.
+pub(crate) fn store_error(error: &StoreError) -> Markup {
+    html! { p.notice { "This cannot be shown: " (error) } }
+}
+
+/// Makes the outcome of a lookup with its reason: in words, not by colour alone.
+pub(crate) fn outcome(lookup: &LookupRecord) -> Markup {
+    let ending = format::ending(&lookup.ending);
+    let reason = lookup
+        .outcome
+        .as_ref()
+        .and_then(|outcome| outcome.reason.as_deref());
     html! {
-        @match (&*run.ending, reason) {
+        @match (&*lookup.ending, reason) {
             ("line_0", _) => span.pill.good { (ending) },
             ("line_1", Some(reason)) => span.pill.bad { (ending) " · " (reason) },
             ("line_1" | "lost", _) => span.pill.bad { (ending) },
@@ -25,7 +45,7 @@ pub(crate) fn outcome(run: &LookupRecord) -> Markup {
     }
 }
 
-/// Who called whom, as a link to the call.
+/// Makes caller and called number, as a link to the call.
 pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     html! {
         a.parties href={ "/calls/" (uuid) } {
@@ -34,64 +54,64 @@ pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     }
 }
 
-/// A text that may be empty.
+/// Returns the text, or `unknown` if it is empty.
 pub(crate) fn or_dash(text: &str) -> &str {
     if text.is_empty() { "unknown" } else { text }
 }
 
-/// Calls on hold, those that wait longest first.
-pub(crate) fn on_hold(held: &[OnHold]) -> Markup {
+/// Makes the list of calls on hold.
+pub(crate) fn on_hold(calls: &[CallOnHold]) -> Markup {
     html! {
         ul.held {
-            @for one in held {
+            @for call in calls {
                 li {
                     div.row {
-                        (parties(&one.uuid, &one.caller, &one.called))
-                        span { "asks " (webhooks::link(&one.webhook)) }
-                        @if !one.account.is_empty() { span.quiet { "account " (one.account) } }
+                        (parties(&call.uuid, &call.caller, &call.called))
+                        span { "asks " (webhook_link(&call.webhook)) }
+                        @if !call.account.is_empty() { span.quiet { "account " (call.account) } }
                         span.end {
-                            b data-since=(one.since.as_millis()) { (format::whole(one.since)) }
-                            @if one.left.is_zero() {
+                            b data-since=(call.since.as_millis()) { (format::rounded(call.since)) }
+                            @if call.left.is_zero() {
                                 " on hold, ending"
                             } @else {
                                 " on hold, ends by itself in "
-                                span data-left=(one.left.as_millis()) { (format::whole(one.left)) }
+                                span data-left=(call.left.as_millis()) { (format::rounded(call.left)) }
                             }
                         }
                     }
-                    (svg::patience(one.since, one.left))
+                    (svg::hold_progress(call.since, call.left))
                 }
             }
         }
     }
 }
 
-/// Calls in a list, each with its outcome and the sentence of its failure.
-pub(crate) fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
+/// Makes a list of calls, each with its outcome and the sentence of its failure.
+pub(crate) fn calls(state: &AdminState, calls: &[CallEntry], now_ms: i64) -> Markup {
     html! {
         ul.calls {
             @for call in calls {
                 li {
                     div.row {
-                        time.clock title=(format::moment(call.began_ms, ops.time_zone)) {
-                            (format::when(call.began_ms, now_ms, ops.time_zone))
+                        time.clock title=(format::date_time(call.began_ms, state.time_zone)) {
+                            (format::time_or_date(call.began_ms, now_ms, state.time_zone))
                         }
                         (parties(&call.uuid, &call.caller, &call.called))
-                        @if let Some(run) = call.deciding() {
+                        @if let Some(lookup) = call.decisive_lookup() {
                             span.webhook {
-                                @for (place, name) in call.webhooks().into_iter().enumerate() {
-                                    @if place > 0 { ", " }
-                                    (webhooks::link(name))
+                                @for (position, name) in call.webhooks().into_iter().enumerate() {
+                                    @if position > 0 { ", " }
+                                    (webhook_link(name))
                                 }
                             }
-                            span.end { (outcome(run)) }
+                            span.end { (outcome(lookup)) }
                         }
                     }
                     @if let Some(detail) = sentence(call) {
                         p.why { (detail) }
                     }
                     p.quiet {
-                        (format::away(call.began_ms, now_ms)) " · " (summary(call))
+                        (format::relative(call.began_ms, now_ms)) " · " (summary(call))
                         @if !call.account.is_empty() { " · account " (call.account) }
                     }
                 }
@@ -100,13 +120,15 @@ pub(crate) fn calls(ops: &Ops, calls: &[Told], now_ms: i64) -> Markup {
     }
 }
 
-fn sentence(call: &Told) -> Option<&str> {
-    let run = call.deciding().filter(|run| run.ending != "line_0")?;
-    run.outcome.as_ref()?.detail.as_deref()
+fn sentence(call: &CallEntry) -> Option<&str> {
+    let lookup = call
+        .decisive_lookup()
+        .filter(|lookup| lookup.ending != "line_0")?;
+    lookup.outcome.as_ref()?.detail.as_deref()
 }
 
-fn summary(call: &Told) -> String {
-    let Some((_, summary)) = &call.over else {
+fn summary(call: &CallEntry) -> String {
+    let Some((_, summary)) = &call.finished else {
         return "not over, or not followed".into();
     };
     let legs = match summary.legs {
@@ -117,38 +139,38 @@ fn summary(call: &Told) -> String {
         0 => format!("{legs}, not answered"),
         ms => format!(
             "{legs}, answered for {}",
-            format::took(ms.unsigned_abs() * 1_000)
+            format::duration(ms.unsigned_abs() * 1_000)
         ),
     }
 }
 
-/// A sentence whose commands stand between backticks.
+/// Makes a sentence whose commands stand between backticks.
 pub(crate) fn prose(text: &str) -> Markup {
     html! {
-        @for (place, part) in text.split('`').enumerate() {
-            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        @for (position, part) in text.split('`').enumerate() {
+            @if position % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }
 
-/// What line 0 and line 1 are.
+/// Explains line 0 and line 1.
 pub(crate) fn lines() -> Markup {
     html! { p.quiet.lines { "Line 0: the webhook answered. Line 1: the fallback." } }
 }
 
-/// Whether an endpoint is paused.
-pub(crate) type Paused<'a> = &'a dyn Fn(&str) -> bool;
+/// Says whether an endpoint is paused.
+pub(crate) type IsPaused<'a> = &'a dyn Fn(&str) -> bool;
 
-/// A document's state.
-pub(crate) fn state(row: &DocumentRow, paused: Paused<'_>) -> Markup {
+/// Makes a document's state.
+pub(crate) fn document_state(row: &DocumentRow, paused: IsPaused<'_>) -> Markup {
     html! {
         @match row.state {
-            State::Delivered => span.pill.good { "delivered" },
-            State::Dead => span.pill.bad title="Nobody took it for eight days. It is kept, and sent again when you say so." { "given up (dead letter)" },
-            State::Leased => span.pill.odd { "being tried" },
-            State::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
-            State::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
-            State::Waiting => span.pill.odd { "retrying" },
+            DocumentState::Delivered => span.pill.good { "delivered" },
+            DocumentState::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
+            DocumentState::Leased => span.pill.odd { "being sent" },
+            DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
+            DocumentState::Waiting => span.pill.odd { "retrying" },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is still to be delivered, and what nobody took.
+//! The view of the outbox: what is to be delivered, and what was given up.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -6,40 +6,45 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use crate::format;
-use crate::http::Ops;
+use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{Backlog, DocumentRow, Filter, Parties, State};
+use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 
-use super::components::Paused;
-use super::{View, components, unread};
+use super::components;
+use super::components::IsPaused;
+use super::layout::View;
 
-/// Documents of a page.
+/// Documents on one page.
 const PAGE: u32 = 100;
 
-/// What the address asks for.
+/// The query string of `/outbox`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Query {
-    /// A state's word; empty for those that are not delivered.
+pub(crate) struct OutboxParams {
+    /// A state; empty for every document that is not delivered.
     pub state: String,
-    /// A webhook's name; empty for all.
+    /// A webhook's name; empty for all webhooks.
     pub webhook: String,
-    /// Frozen at or after this, ms since 1970: the next page.
+    /// Only documents frozen at or after this time, ms since 1970: the next page.
     pub from: Option<i64>,
 }
 
-impl Query {
-    /// Documents that it means.
-    pub(crate) fn filter(&self) -> Filter {
+impl OutboxParams {
+    /// Returns the filter for the store.
+    pub(crate) fn filter(&self) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
-            Err(_) => vec![State::Waiting, State::Leased, State::Dead],
+            Err(_) => vec![
+                DocumentState::Waiting,
+                DocumentState::Leased,
+                DocumentState::Dead,
+            ],
         };
-        Filter {
+        DocumentFilter {
             states,
             endpoint: Some(self.webhook.clone()).filter(|name| !name.is_empty()),
             from_ms: self.from,
-            ..Filter::default()
+            ..DocumentFilter::default()
         }
     }
 
@@ -54,37 +59,31 @@ impl Query {
     }
 }
 
-/// The view.
-pub(crate) async fn respond(ops: &Ops, query: &Query) -> Response {
-    let backlogs = ops.store.backlogs().await;
-    let documents = ops.store.documents(&query.filter(), PAGE).await;
-    let known = parties(ops, documents.as_deref().unwrap_or_default()).await;
+/// Responds with the view.
+pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Response {
+    let backlogs = state.store.backlogs().await;
+    let documents = state.store.documents(&params.filter(), PAGE).await;
+    let known = parties(state, documents.as_deref().unwrap_or_default()).await;
     let paused = |name: &str| {
         let mut all = backlogs.iter().flatten();
-        all.any(|one| one.endpoint == name && one.paused.is_some())
+        all.any(|backlog| backlog.endpoint == name && backlog.paused.is_some())
     };
     let body = html! {
         h1 { "Outbox" }
         @match &backlogs {
-            Err(error) => (unread(error)),
+            Err(error) => (components::store_error(error)),
             Ok(backlogs) => (summary(backlogs)),
         }
-        (filters(query, backlogs.as_deref().unwrap_or_default()))
+        (filters(params, backlogs.as_deref().unwrap_or_default()))
         @match &documents {
-            Err(error) => (unread(error)),
-            Ok(documents) => (list(ops, query, (documents, &known), &paused)),
+            Err(error) => (components::store_error(error)),
+            Ok(documents) => (list(state, params, (documents, &known), &paused)),
         }
     };
-    let view = View {
-        title: "Outbox",
-        here: "/outbox",
-        search: "",
-        body,
-    };
-    view.respond(ops, StatusCode::OK)
+    View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
 }
 
-fn summary(backlogs: &[Backlog]) -> Markup {
+fn summary(backlogs: &[EndpointBacklog]) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         @if backlogs.is_empty() {
@@ -94,18 +93,18 @@ fn summary(backlogs: &[Backlog]) -> Markup {
                 table {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
-                        th.number scope="col" { "Being tried" } th.number scope="col" { "Given up" }
+                        th.number scope="col" { "Being sent" } th.number scope="col" { "Given up" }
                         th scope="col" { "Oldest" } th scope="col" { "Paused" }
                     } }
                     tbody {
-                        @for one in backlogs {
+                        @for backlog in backlogs {
                             tr {
-                                th scope="row" { a href={ "/outbox?webhook=" (one.endpoint) } { (one.endpoint) } }
-                                td.number { (one.waiting) }
-                                td.number { (one.leased) }
-                                td.number { (one.dead) }
-                                td { (one.oldest_ms.map(|ms| format::away(ms, now_ms)).unwrap_or_default()) }
-                                td { (one.paused.as_deref().unwrap_or_default()) }
+                                th scope="row" { a href={ "/outbox?webhook=" (backlog.endpoint) } { (backlog.endpoint) } }
+                                td.number { (backlog.waiting) }
+                                td.number { (backlog.leased) }
+                                td.number { (backlog.dead) }
+                                td { (backlog.oldest_ms.map(|ms| format::relative(ms, now_ms)).unwrap_or_default()) }
+                                td { (backlog.paused.as_deref().unwrap_or_default()) }
                             }
                         }
                     }
@@ -115,13 +114,15 @@ fn summary(backlogs: &[Backlog]) -> Markup {
     }
 }
 
-fn filters(query: &Query, backlogs: &[Backlog]) -> Markup {
-    let own = |one: &&Backlog| query.webhook.is_empty() || one.endpoint == query.webhook;
-    let count = |of: fn(&Backlog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
+fn filters(params: &OutboxParams, backlogs: &[EndpointBacklog]) -> Markup {
+    let own = |backlog: &&EndpointBacklog| {
+        params.webhook.is_empty() || backlog.endpoint == params.webhook
+    };
+    let count = |of: fn(&EndpointBacklog) -> u64| backlogs.iter().filter(own).map(of).sum::<u64>();
     let (waiting, leased, dead) = (
-        count(|one| one.waiting),
-        count(|one| one.leased),
-        count(|one| one.dead),
+        count(|backlog| backlog.waiting),
+        count(|backlog| backlog.leased),
+        count(|backlog| backlog.dead),
     );
     let states = [
         ("", "Not delivered", Some(waiting + leased + dead)),
@@ -132,21 +133,26 @@ fn filters(query: &Query, backlogs: &[Backlog]) -> Markup {
     html! {
         p.filters {
             @for (word, name, count) in states {
-                a href=(query.address("/outbox", word, None)) aria-current=[(word == query.state).then_some("true")] {
+                a href=(params.address("/outbox", word, None)) aria-current=[(word == params.state).then_some("true")] {
                     (name) @if let Some(count) = count { " " (count) }
                 }
             }
-            @if !query.webhook.is_empty() {
-                span { "of " b { (query.webhook) } " " a href={ "/outbox?state=" (query.state) } { "(of all)" } }
+            @if !params.webhook.is_empty() {
+                span { "of " b { (params.webhook) } " " a href={ "/outbox?state=" (params.state) } { "(of all)" } }
             }
         }
     }
 }
 
-/// Documents, and who called whom in their calls.
-type Listed<'l> = (&'l [DocumentRow], &'l [Parties]);
+/// Documents, and the numbers of their calls.
+type Listed<'l> = (&'l [DocumentRow], &'l [CallParties]);
 
-fn list(ops: &Ops, query: &Query, (documents, known): Listed<'_>, paused: Paused<'_>) -> Markup {
+fn list(
+    state: &AdminState,
+    params: &OutboxParams,
+    (documents, known): Listed<'_>,
+    paused: IsPaused<'_>,
+) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
     let next = documents
         .last()
@@ -154,83 +160,89 @@ fn list(ops: &Ops, query: &Query, (documents, known): Listed<'_>, paused: Paused
         .map(|last| last.inserted_ms);
     html! {
         @if documents.is_empty() {
-            p.empty { "No document fits." }
+            p.empty { "No document matches." }
         } @else {
-            (rows(ops, documents, known, paused))
+            (rows(state, documents, known, paused))
             p.actions {
-                (again(query))
+                (replay_link(params))
                 @if next.is_some() {
-                    a.button href=(query.address("/outbox", &query.state, next)) rel="next" { "Later ones" }
+                    a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }
                 }
             }
         }
     }
 }
 
-/// Leads to the dry run. What was delivered is seldom to be sent once more.
-fn again(query: &Query) -> Markup {
-    let address = query.address("/outbox/replay", &query.state, None);
+/// Makes the link to the dry run; for delivered documents it is no button, for they are seldom
+/// sent again.
+fn replay_link(params: &OutboxParams) -> Markup {
+    let address = params.address("/outbox/replay", &params.state, None);
     html! {
-        @if query.state == State::Delivered.as_str() {
-            a.again href=(address) { "Send what was delivered once more …" }
+        @if params.state == DocumentState::Delivered.as_str() {
+            a.again href=(address) { "Send the delivered documents again …" }
         } @else {
             a.button.again href=(address) { "Send these again …" }
         }
     }
 }
 
-/// Who called whom in the calls of these documents.
-pub(crate) async fn parties(ops: &Ops, documents: &[DocumentRow]) -> Vec<Parties> {
-    let uuids: Vec<&str> = documents.iter().map(|one| one.call_uuid.as_str()).collect();
-    // Without them a row says less.
-    let mut known = ops.store.parties(&uuids).await.unwrap_or_default();
-    let running = ops
+/// Returns caller and called number of the calls of these documents, masked.
+pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Vec<CallParties> {
+    let uuids: Vec<&str> = documents
+        .iter()
+        .map(|document| document.call_uuid.as_str())
+        .collect();
+    // If the store fails, the rows show no numbers.
+    let mut known = state.store.parties(&uuids).await.unwrap_or_default();
+    let live = state
         .live_calls
-        .runs(usize::MAX, |run| uuids.contains(&run.uuid.as_str()));
-    known.extend(running.iter().map(|run| Parties {
-        call_uuid: run.uuid.clone(),
-        caller: run.caller.clone(),
-        called: run.called.clone(),
+        .lookups(usize::MAX, |lookup| uuids.contains(&lookup.uuid.as_str()));
+    known.extend(live.iter().map(|lookup| CallParties {
+        call_uuid: lookup.uuid.clone(),
+        caller: lookup.caller.clone(),
+        called: lookup.called.clone(),
     }));
-    for one in &mut known {
-        one.caller = ops.mask.number(&one.caller);
-        one.called = ops.mask.number(&one.called);
+    for parties in &mut known {
+        parties.caller = state.mask.number(&parties.caller);
+        parties.called = state.mask.number(&parties.called);
     }
     known
 }
 
-/// Whose call a document is about.
-pub(crate) fn whose(document: &DocumentRow, known: &[Parties]) -> Markup {
-    let parties = known.iter().find(|one| one.call_uuid == document.call_uuid);
+/// Makes caller and called number of a document's call.
+pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
+    let parties = known
+        .iter()
+        .find(|parties| parties.call_uuid == document.call_uuid);
     html! {
-        @if let Some(Parties { caller, called, .. }) = parties {
+        @if let Some(CallParties { caller, called, .. }) = parties {
             (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
         }
     }
 }
 
-/// Documents in a list, each with its last outcome.
+/// Makes a list of documents, each with its last outcome.
 pub(crate) fn rows(
-    ops: &Ops,
+    state: &AdminState,
     documents: &[DocumentRow],
-    known: &[Parties],
-    paused: Paused<'_>,
+    known: &[CallParties],
+    paused: IsPaused<'_>,
 ) -> Markup {
     let now_ms = clock::now_ms();
     html! {
         ul.calls {
-            @for one in documents {
+            @for document in documents {
                 li {
                     div.row {
-                        time.clock title=(format::moment(one.inserted_ms, ops.time_zone)) {
-                            (format::when(one.inserted_ms, now_ms, ops.time_zone))
+                        time.clock title=(format::date_time(document.inserted_ms, state.time_zone)) {
+                            (format::time_or_date(document.inserted_ms, now_ms, state.time_zone))
                         }
-                        a.parties href={ "/outbox/" (one.webhook_id) } { (whose(one, known)) " to " (one.endpoint) }
-                        (components::state(one, paused))
-                        span.end.quiet { (next(one, paused, now_ms)) }
+                        a.parties href={ "/outbox/" (document.webhook_id) } { (numbers(document, known)) " to " (document.endpoint) }
+                        (components::document_state(document, paused))
+                        span.end.quiet { (next(document, paused, now_ms)) }
                     }
-                    @if !one.last_result.is_empty() && one.state != State::Delivered {
-                        p.why { (one.last_result) }
+                    @if !document.last_result.is_empty() && document.state != DocumentState::Delivered {
+                        p.why { (document.last_result) }
                     }
                 }
             }
@@ -238,15 +250,15 @@ pub(crate) fn rows(
     }
 }
 
-fn next(one: &DocumentRow, paused: Paused<'_>, now_ms: i64) -> String {
-    let attempts = match one.attempts {
-        0 => "not tried yet".to_owned(),
+fn next(document: &DocumentRow, paused: IsPaused<'_>, now_ms: i64) -> String {
+    let attempts = match document.attempts {
+        0 => "no attempt yet".to_owned(),
         1 => "1 attempt".to_owned(),
         attempts => format!("{attempts} attempts"),
     };
-    let waits = one.state == State::Waiting && !paused(&one.endpoint);
-    match one.due_ms.filter(|_| waits) {
-        Some(due) => format!("{attempts}, next {}", format::away(due, now_ms)),
+    let waits = document.state == DocumentState::Waiting && !paused(&document.endpoint);
+    match document.due_ms.filter(|_| waits) {
+        Some(due) => format!("{attempts}, next {}", format::relative(due, now_ms)),
         None => attempts,
     }
 }

@@ -1,21 +1,21 @@
-//! Each switch: whether it is followed, and how far behind we are.
+//! The view of the switches: whether each is followed, with its gaps and its lag.
 
 use maud::{Markup, html};
 
 use crate::format;
-use crate::http::Ops;
+use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 
 use super::components;
 
-/// The view.
-pub(crate) async fn body(ops: &Ops) -> Markup {
-    let text = ops.metrics.render();
-    let figures = MetricsReader::new(&text);
-    let checks = (ops.checks)();
-    let addresses = figures.labels(metric_names::SWITCH_CONNECTED, "switch");
+/// Makes the view.
+pub(crate) async fn body(state: &AdminState) -> Markup {
+    let text = state.metrics.render();
+    let reader = MetricsReader::new(&text);
+    let checks = (state.checks)();
+    let addresses = reader.labels(metric_names::SWITCH_CONNECTED, "switch");
     let detail = |address: &str| {
         let name = format!("switch {address}");
         let check = checks.iter().find(|check| check.name == name);
@@ -23,35 +23,35 @@ pub(crate) async fn body(ops: &Ops) -> Markup {
     };
     let mut names = Vec::with_capacity(addresses.len());
     for address in &addresses {
-        // Without its name it is shown by its address.
-        names.push(ops.store.switch_at(address).await.ok().flatten());
+        // A switch without a known name is shown by its address.
+        names.push(state.store.switch_at(address).await.ok().flatten());
     }
     html! {
         h1 { "Switches" }
         @if addresses.is_empty() {
             p.empty {
-                "No switch is followed: calls are taken over, and no document is made. Add "
+                "No switch is followed: calls ask their webhooks, but there are no documents. Add "
                 code { "[[freeswitch]]" } " to the configuration."
             }
         }
         @for (address, name) in addresses.iter().zip(&names) {
-            (card(ops, (address, name.as_deref()), &detail(address), &figures))
+            (card(state, (address, name.as_deref()), &detail(address), &reader))
         }
     }
 }
 
-/// An address, and the name that the switch there gave itself.
-type Named<'n> = (&'n str, Option<&'n str>);
+/// The address of a switch, and its own name.
+type SwitchLabel<'n> = (&'n str, Option<&'n str>);
 
 fn card(
-    ops: &Ops,
-    (address, name): Named<'_>,
+    state: &AdminState,
+    (address, name): SwitchLabel<'_>,
     detail: &str,
-    figures: &MetricsReader<'_>,
+    reader: &MetricsReader<'_>,
 ) -> Markup {
-    let connected = figures.one(metric_names::SWITCH_CONNECTED, "switch", address) > 0.0;
-    let lost = figures.one(metric_names::SWITCH_LOST, "switch", address);
-    let lag = figures.one(metric_names::SWITCH_LAG, "switch", address);
+    let connected = reader.one(metric_names::SWITCH_CONNECTED, "switch", address) > 0.0;
+    let lost = reader.one(metric_names::SWITCH_LOST, "switch", address);
+    let lag = reader.one(metric_names::SWITCH_LAG, "switch", address);
     html! {
         article.card {
             div.row {
@@ -62,35 +62,40 @@ fn card(
             @if !connected { p.why { (components::prose(detail)) } }
             dl.facts {
                 div { dt { "Connections lost" } dd { (lost) } }
-                @if connected { div { dt { "Followed since" } dd { (at(ops, metric_names::SWITCH_REACHED_AT, address, figures)) } } }
+                @if connected { div { dt { "Followed since" } dd { (at(state, metric_names::SWITCH_REACHED_AT, address, reader)) } } }
                 div {
-                    dt title="What it did before following began, and in between, is learnt from its list of calls and its CDRs." {
+                    dt title="The events of a gap are missing. The list of calls and the CDRs of the switch repair it." {
                         "Gaps in what was followed"
                     }
-                    dd { (figures.one(metric_names::GAPS, "switch", address)) (last_gap(ops, address, figures)) }
+                    dd { (reader.one(metric_names::GAPS, "switch", address)) (last_gap(state, address, reader)) }
                 }
-                div { dt { "Legs repaired in the gaps" } dd { (repaired(address, figures)) } }
-                div { dt { "Behind its events" } dd { (format!("{lag:.2} s")) } }
+                div { dt { "Legs repaired in the gaps" } dd { (repaired(address, reader)) } }
+                div { dt { "Lag behind its events" } dd { (format!("{lag:.2} s")) } }
             }
         }
     }
 }
 
-/// A moment that a metric has; empty: never.
-fn at(ops: &Ops, metric: &'static str, address: &str, figures: &MetricsReader<'_>) -> String {
-    let seconds = figures.one(metric, "switch", address);
+/// Returns the time that a metric has; empty if it has none.
+fn at(
+    state: &AdminState,
+    metric: &'static str,
+    address: &str,
+    reader: &MetricsReader<'_>,
+) -> String {
+    let seconds = reader.one(metric, "switch", address);
     #[expect(clippy::cast_possible_truncation, reason = "ms since 1970")]
     let ms = (seconds * 1e3) as i64;
     match ms {
         0 => String::new(),
-        ms => format::when(ms, clock::now_ms(), ops.time_zone),
+        ms => format::time_or_date(ms, clock::now_ms(), state.time_zone),
     }
 }
 
-/// When it was away last. The first gap ends with the service's start.
-fn last_gap(ops: &Ops, address: &str, figures: &MetricsReader<'_>) -> String {
-    let of = |metric| figures.one(metric, "switch", address);
-    let text = |metric| at(ops, metric, address, figures);
+/// Returns the times of the last gap. The first gap ends when the service starts.
+fn last_gap(state: &AdminState, address: &str, reader: &MetricsReader<'_>) -> String {
+    let of = |metric| reader.one(metric, "switch", address);
+    let text = |metric| at(state, metric, address, reader);
     let (lost, reached) = (
         of(metric_names::SWITCH_LOST_AT),
         of(metric_names::SWITCH_REACHED_AT),
@@ -109,9 +114,9 @@ fn last_gap(ops: &Ops, address: &str, figures: &MetricsReader<'_>) -> String {
     }
 }
 
-/// Legs that were learnt otherwise than from their events, by what.
-fn repaired(address: &str, figures: &MetricsReader<'_>) -> String {
-    let own = figures.of(metric_names::LEGS_REPAIRED);
+/// Returns the numbers of legs that were repaired without their events, by source.
+fn repaired(address: &str, reader: &MetricsReader<'_>) -> String {
+    let own = reader.of(metric_names::LEGS_REPAIRED);
     let own = own.filter(|sample| sample.label("switch").as_deref() == Some(address));
     let by = own.filter_map(|sample| Some(format!("{} by {}", sample.value, sample.label("by")?)));
     by.collect::<Vec<_>>().join(", ")

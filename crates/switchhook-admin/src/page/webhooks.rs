@@ -1,88 +1,80 @@
-//! Each webhook's health.
+//! The view of the webhooks: a card for each with its health, lookups and deliveries.
 
 use maud::{Markup, html};
 
 use crate::config_summary::ConfigSummary;
-use crate::http::Ops;
+use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
-use switchhook_store::Backlog;
+use switchhook_store::EndpointBacklog;
 
-use super::health::Health;
-use super::unread;
+use super::components;
+use super::webhook_health::WebhookHealth;
 
-/// The address of its card.
-pub(crate) fn address(name: &str) -> String {
-    format!("/webhooks#webhook-{name}")
-}
-
-/// Its name, as a link to its card.
-pub(crate) fn link(name: &str) -> Markup {
-    html! { a.name href=(address(name)) { (name) } }
-}
-
-/// The short list of the first view.
-pub(crate) fn brief(ops: &Ops) -> Markup {
-    let text = ops.metrics.render();
-    let all = Health::all(ops, &MetricsReader::new(&text));
+/// Makes the short list of the first view.
+pub(crate) fn brief(state: &AdminState) -> Markup {
+    let text = state.metrics.render();
+    let all = WebhookHealth::all(state, &MetricsReader::new(&text));
     html! {
         ul.hooks {
-            @for one in all.iter().filter(|one| one.rest.is_some() || !one.samples.is_empty()) {
+            @for webhook in all.iter().filter(|webhook| webhook.open_circuit.is_some() || !webhook.samples.is_empty()) {
                 li {
                     div.row {
-                        (link(&one.name))
-                        @if one.is_ill() { (one.pill(ops)) }
-                        span.end { (format::share(one.well(), one.samples.len())) span.quiet { " line 0" } }
+                        (components::webhook_link(&webhook.name))
+                        @if webhook.is_failing() { (webhook.status_pill(state)) }
+                        span.end { (format::percentage(webhook.succeeded(), webhook.samples.len())) span.quiet { " line 0" } }
                     }
-                    (svg::answers(&one.samples))
-                    div.row.quiet { span { "half within " (one.within(50)) } span.end { (one.rate()) } }
+                    (svg::answers(&webhook.samples))
+                    div.row.quiet { span { "half within " (webhook.within(50)) } span.end { (webhook.rate()) } }
                 }
             }
         }
-        @if all.iter().all(|one| one.samples.is_empty()) {
+        @if all.iter().all(|webhook| webhook.samples.is_empty()) {
             p.empty { "No webhook was asked yet." }
         }
     }
 }
 
-/// The view of all.
-pub(crate) async fn body(ops: &Ops) -> Markup {
-    let text = ops.metrics.render();
-    let figures = MetricsReader::new(&text);
-    let backlogs = ops.store.backlogs().await;
-    let mut all = Health::all(ops, &figures);
-    // Those that documents do not reach are ill, too.
-    let troubled = |one: &Health| {
-        let of = |backlog: &&Backlog| backlog.endpoint == one.name && backlog.paused.is_some();
-        one.is_ill()
-            || Slowed::of(&one.name, &figures).is_some()
-            || backlogs.iter().flatten().any(|one| of(&one))
+/// Makes the view of all webhooks.
+pub(crate) async fn body(state: &AdminState) -> Markup {
+    let text = state.metrics.render();
+    let reader = MetricsReader::new(&text);
+    let backlogs = state.store.backlogs().await;
+    let mut all = WebhookHealth::all(state, &reader);
+    // A webhook whose deliveries fail is listed first, too.
+    let has_trouble = |webhook: &WebhookHealth| {
+        let paused = |backlog: &EndpointBacklog| {
+            backlog.endpoint == webhook.name && backlog.paused.is_some()
+        };
+        webhook.is_failing()
+            || DeliveryBackoff::of(&webhook.name, &reader).is_some()
+            || backlogs.iter().flatten().any(paused)
     };
-    all.sort_by_key(|one| !troubled(one));
+    all.sort_by_key(|webhook| !has_trouble(webhook));
     html! {
         h1 { "Webhooks" }
-        @if let Err(error) = &backlogs { (unread(error)) }
-        @for one in all.iter().filter(|one| shown(one, &figures)) {
-            (card(ops, one, &figures, backlogs.as_deref().unwrap_or_default()))
+        @if let Err(error) = &backlogs { (components::store_error(error)) }
+        @for webhook in all.iter().filter(|webhook| is_shown(webhook, &reader)) {
+            (card(state, webhook, &reader, backlogs.as_deref().unwrap_or_default()))
         }
     }
 }
 
-/// Deliveries to a webhook that do not go as fast as they could.
-struct Slowed {
-    /// Seconds between two, when they keep failing; or else it asked for a pause.
+/// The backoff of the deliveries to a webhook.
+struct DeliveryBackoff {
+    /// Seconds between two attempts if they keep failing; `None` if a `Retry-After` set the pause.
     pause_s: Option<f64>,
-    /// When the next may go out, ms since 1970.
+    /// The time of the next attempt, ms since 1970.
     until_ms: i64,
 }
 
-impl Slowed {
-    fn of(name: &str, figures: &MetricsReader<'_>) -> Option<Self> {
-        let pause_s = figures.one(metric_names::DELIVERY_PAUSE, "endpoint", name);
-        let until_s = figures.one(metric_names::DELIVERY_RESUMES, "endpoint", name);
+impl DeliveryBackoff {
+    fn of(name: &str, reader: &MetricsReader<'_>) -> Option<Self> {
+        let pause_s = reader.one(metric_names::DELIVERY_PAUSE, "endpoint", name);
+        let until_s = reader.one(metric_names::DELIVERY_RESUMES, "endpoint", name);
         #[expect(clippy::cast_possible_truncation, reason = "a time of this age")]
         let until_ms = (until_s * 1e3) as i64;
         let pause_s = (pause_s > 0.0).then_some(pause_s);
@@ -90,118 +82,125 @@ impl Slowed {
     }
 }
 
-/// That of unknown names, only once there was one.
-fn shown(one: &Health, figures: &MetricsReader<'_>) -> bool {
-    one.name != metric_names::UNKNOWN || !reasons(&one.name, figures).is_empty()
+/// Whether a card is shown; that of unknown webhook names only if a call used one.
+fn is_shown(webhook: &WebhookHealth, reader: &MetricsReader<'_>) -> bool {
+    webhook.name != metric_names::UNKNOWN || !reasons(&webhook.name, reader).is_empty()
 }
 
-fn card(ops: &Ops, one: &Health, figures: &MetricsReader<'_>, backlogs: &[Backlog]) -> Markup {
-    let backlog = backlogs.iter().find(|backlog| backlog.endpoint == one.name);
-    let unused = one.samples.is_empty()
-        && reasons(&one.name, figures).is_empty()
-        && attempts(&one.name, figures).is_empty()
+fn card(
+    state: &AdminState,
+    webhook: &WebhookHealth,
+    reader: &MetricsReader<'_>,
+    backlogs: &[EndpointBacklog],
+) -> Markup {
+    let backlog = backlogs
+        .iter()
+        .find(|backlog| backlog.endpoint == webhook.name);
+    let unused = webhook.samples.is_empty()
+        && reasons(&webhook.name, reader).is_empty()
+        && attempts(&webhook.name, reader).is_empty()
         && backlog.is_none();
     html! {
-        article.card id={ "webhook-" (one.name) } {
+        article.card id={ "webhook-" (webhook.name) } {
             div.row {
-                h2 { (one.name) }
-                (one.pill(ops))
-                (delays(ops, one, figures, backlog))
+                h2 { (webhook.name) }
+                (webhook.status_pill(state))
+                (delivery_status(state, webhook, reader, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
-                @if one.name != metric_names::UNKNOWN {
-                    a.end href={ "/webhooks/" (one.name) "/try" } aria-label={ "Try " (one.name) } { "Try it" }
+                @if webhook.name != metric_names::UNKNOWN {
+                    a.end href={ "/webhooks/" (webhook.name) "/try" } aria-label={ "Try " (webhook.name) } { "Try it" }
                 }
             }
-            @if let Some(about) = ops.about(&one.name) { (settings(&about, one)) }
+            @if let Some(summary) = state.config_summary(&webhook.name) { (settings(&summary, webhook)) }
             @if !unused {
-                @if one.samples.is_empty() {
+                @if webhook.samples.is_empty() {
                     p.empty { "No call waited for it since the start." }
                 } @else {
-                    (svg::answers(&one.samples))
-                    (answers(one))
+                    (svg::answers(&webhook.samples))
+                    (answers(webhook))
                 }
                 div.columns {
-                    @if !one.samples.is_empty() || !reasons(&one.name, figures).is_empty() {
-                        (reason_list(&one.name, figures))
+                    @if !webhook.samples.is_empty() || !reasons(&webhook.name, reader).is_empty() {
+                        (reason_list(&webhook.name, reader))
                     }
-                    (deliveries(&one.name, figures, backlog))
+                    (deliveries(&webhook.name, reader, backlog))
                 }
             }
         }
     }
 }
 
-/// Why documents do not reach it as fast as they could.
-fn delays(
-    ops: &Ops,
-    one: &Health,
-    figures: &MetricsReader<'_>,
-    backlog: Option<&Backlog>,
+/// Makes the reason why deliveries are paused or back off.
+fn delivery_status(
+    state: &AdminState,
+    webhook: &WebhookHealth,
+    reader: &MetricsReader<'_>,
+    backlog: Option<&EndpointBacklog>,
 ) -> Markup {
-    let slowed = Slowed::of(&one.name, figures);
+    let backoff = DeliveryBackoff::of(&webhook.name, reader);
     let now_ms = clock::now_ms();
     html! {
         @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
             span.pill.bad { "deliveries paused" }
-            span { (paused) ". " code { "switchhook outbox resume " (one.name) } }
-        } @else if let Some(Slowed { pause_s, until_ms }) = slowed {
-            @let next = format::when(until_ms, now_ms, ops.time_zone);
+            span { (paused) ". " code { "switchhook outbox resume " (webhook.name) } }
+        } @else if let Some(DeliveryBackoff { pause_s, until_ms }) = backoff {
+            @let next = format::time_or_date(until_ms, now_ms, state.time_zone);
             @match pause_s {
-                Some(pause) => span.pill.bad title="Deliveries keep failing. The first one that is taken ends this, and the backlog follows." {
-                    "deliveries slowed to one in " (pause) "\u{a0}s, "
-                    @if until_ms > now_ms { "the next at " (next) } @else { "the next is due" }
+                Some(pause) => span.pill.bad title="Deliveries keep failing. The first delivery that succeeds ends the backoff; the backlog follows." {
+                    "deliveries back off: one every " (pause) "\u{a0}s, "
+                    @if until_ms > now_ms { "next at " (next) } @else { "next is due" }
                 },
-                None => span.pill.odd title="It answered with Retry-After." {
-                    "deliveries wait until " (next) ", as it asked"
+                None => span.pill.odd title="The receiver answered with Retry-After." {
+                    "deliveries wait until " (next) " (Retry-After)"
                 },
             }
         }
     }
 }
 
-/// What the configuration says of it, in a line.
-fn settings(about: &ConfigSummary, one: &Health) -> Markup {
+/// Makes the line with the settings of a webhook.
+fn settings(summary: &ConfigSummary, webhook: &WebhookHealth) -> Markup {
     html! {
         p.quiet.settings {
-            code { (about.method) " " (about.url) }
-            @if about.in_background { ", asked in the background" } @else { ", timeout " (format::span(about.timeout)) }
-            @if let Some(streams) = about.http2_streams { ", http2_streams " (streams) }
-            @if let Some((failures, pause)) = about.rests { ", rests for " (format::span(pause)) " after " (failures) " failures in a row" }
-            @if about.persists { ", answers are kept" }
-            @if !one.samples.is_empty() { ", serves callers" }
-            @for document in &about.documents { ", gets the " (document) }
+            code { (summary.method) " " (summary.url) }
+            @if summary.in_background { ", asked in the background" } @else { ", timeout " (format::seconds(summary.timeout)) }
+            @if let Some(streams) = summary.http2_streams { ", http2_streams " (streams) }
+            @if let Some((failures, pause)) = summary.breaker { ", circuit opens for " (format::seconds(pause)) " after " (failures) " failures in a row" }
+            @if summary.persists { ", answers are kept" }
+            @if !webhook.samples.is_empty() { ", asked by calls" }
+            @for document in &summary.documents { ", receives the " (document) }
             "."
         }
     }
 }
 
-fn answers(one: &Health) -> Markup {
+fn answers(webhook: &WebhookHealth) -> Markup {
     html! {
         dl.facts {
-            div { dt { "Line 0" } dd { (format::share(one.well(), one.samples.len())) } }
-            div { dt { "Rate" } dd { (one.rate()) } }
+            div { dt { "Line 0" } dd { (format::percentage(webhook.succeeded(), webhook.samples.len())) } }
+            div { dt { "Rate" } dd { (webhook.rate()) } }
             @for (name, percent) in [("Half within", 50), ("95\u{a0}% within", 95), ("99\u{a0}% within", 99), ("Slowest", 100)] {
-                div { dt { (name) } dd { (one.within(percent)) } }
+                div { dt { (name) } dd { (webhook.within(percent)) } }
             }
-            div { dt { "Seen" } dd { "the last " (one.samples.len()) } }
+            div { dt { "Based on" } dd { "the last " (webhook.samples.len()) } }
         }
     }
 }
 
-/// Reasons that were given since the start, the commonest first.
-fn reasons(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
-    let widgets = figures.of(metric_names::LOOKUPS);
-    let own = widgets.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
+/// Returns the outcomes since the start with their numbers, the commonest first.
+fn reasons(webhook: &str, reader: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let lookups = reader.of(metric_names::LOOKUPS);
+    let own = lookups.filter(|sample| sample.label("webhook").as_deref() == Some(webhook));
     let counted = own.filter(|sample| sample.value > 0.0);
     let mut counted: Vec<(String, f64)> = counted
         .filter_map(|sample| Some((sample.label("reason")?, sample.value)))
         .collect();
-    counted.sort_by(|one, other| other.1.total_cmp(&one.1));
+    counted.sort_by(|(_, first), (_, second)| second.total_cmp(first));
     counted
 }
 
-fn reason_list(webhook: &str, figures: &MetricsReader<'_>) -> Markup {
-    let counted = reasons(webhook, figures);
+fn reason_list(webhook: &str, reader: &MetricsReader<'_>) -> Markup {
+    let counted = reasons(webhook, reader);
     let most = counted.first().map_or(1.0, |(_, count)| *count);
     html! {
         div {
@@ -221,21 +220,27 @@ fn reason_list(webhook: &str, figures: &MetricsReader<'_>) -> Markup {
     }
 }
 
-/// Attempts at documents since the start, by what came of them.
-fn attempts(webhook: &str, figures: &MetricsReader<'_>) -> Vec<(String, f64)> {
-    let attempts = figures.of(metric_names::DELIVERIES);
+/// Returns the numbers of delivery attempts since the start, by outcome.
+fn attempts(webhook: &str, reader: &MetricsReader<'_>) -> Vec<(String, f64)> {
+    let attempts = reader.of(metric_names::DELIVERIES);
     let own = attempts.filter(|sample| sample.label("endpoint").as_deref() == Some(webhook));
     own.filter(|sample| sample.value > 0.0)
         .filter_map(|sample| Some((sample.label("outcome")?, sample.value)))
         .collect()
 }
 
-fn deliveries(webhook: &str, figures: &MetricsReader<'_>, backlog: Option<&Backlog>) -> Markup {
-    let counted = attempts(webhook, figures);
-    let (waiting, dead) = backlog.map_or((0, 0), |one| (one.waiting + one.leased, one.dead));
+fn deliveries(
+    webhook: &str,
+    reader: &MetricsReader<'_>,
+    backlog: Option<&EndpointBacklog>,
+) -> Markup {
+    let counted = attempts(webhook, reader);
+    let (waiting, dead) = backlog.map_or((0, 0), |backlog| {
+        (backlog.waiting + backlog.leased, backlog.dead)
+    });
     html! {
         div {
-            h3 title="A document is what a webhook is told of a call that is over." { "Documents since the start" }
+            h3 title="A document is the JSON about one finished call." { "Documents since the start" }
             @if counted.is_empty() && waiting + dead == 0 { p.empty { "None." } }
             ul.plain {
                 @for (outcome, count) in &counted { li { b { (count) } " attempts " (outcome) } }

@@ -1,8 +1,8 @@
-//! What `mod_json_cdr` writes of a leg after its end, read as the headers of an event:
-//! the only record that survives our absence.
+//! Reads the CDRs of `mod_json_cdr` as if they were events. A CDR is written after a leg's end
+//! and is the only record of a leg that ended while Switchhook was not connected.
 
+mod encoding;
 mod raw;
-mod wrapping;
 
 use std::borrow::Cow;
 
@@ -10,19 +10,19 @@ use super::headers::Headers;
 use super::ordered_map::OrderedMap;
 use raw::{Profile, Raw};
 
-/// `Event-Name` of a CDR among the events of the switch.
+/// The `Event-Name` given to CDRs.
 pub(crate) const EVENT_NAME: &str = "JSON_CDR";
-/// Says that the values of the flow's variables are not whole.
+/// Set if values of flow variables are cut.
 pub(crate) const KEYS_CUT: &str = "Cdr-Keys-Cut";
 
-/// The file is not a CDR of a channel.
+/// The reason that a file is not a CDR of a channel.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum CdrError {
     /// Not JSON, or not of the shape that the switch writes.
     #[error("not a record of mod_json_cdr ({0})")]
     Shape(#[from] serde_json::Error),
-    /// It does not say which channel it is of.
-    #[error("a CDR without the variable uuid: it says nothing of which channel it is")]
+    /// The record does not name its channel.
+    #[error("a CDR that names no channel: set the variable uuid, or let the switch write callflow")]
     NoUuid,
 }
 
@@ -33,15 +33,15 @@ pub struct Cdr {
 }
 
 impl Cdr {
-    /// Reads what `mod_json_cdr` wrote or posted, whatever its `encode` and `encode-values` are:
-    /// no record is without a text that would show.
+    /// Parses a CDR that `mod_json_cdr` wrote or posted, under any `encode` and `encode-values`.
+    /// A text in the record shows whether values are encoded.
     ///
     /// # Errors
-    /// When it is not a CDR.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let raw: Raw = serde_json::from_slice(&wrapping::json(bytes))?;
+    /// If the bytes are not a CDR.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CdrError> {
+        let raw: Raw = serde_json::from_slice(&encoding::json(bytes))?;
         let mut headers = OrderedMap::default();
-        let uuid = raw.uuid().ok_or(Error::NoUuid)?;
+        let uuid = raw.uuid().ok_or(CdrError::NoUuid)?;
         let mut put = |name: &str, value: &str| headers.0.push((name.to_owned(), value.to_owned()));
         put("Event-Name", EVENT_NAME);
         put("Unique-ID", uuid);
@@ -62,13 +62,13 @@ impl Cdr {
         Ok(Self { headers })
     }
 
-    /// The channel's Unique-ID.
+    /// Returns the channel's Unique-ID.
     #[must_use]
     pub fn uuid(&self) -> Cow<'_, str> {
         self.get("Unique-ID").unwrap_or_default()
     }
 
-    /// The name of the switch that wrote it.
+    /// Returns the name of the switch that wrote it.
     #[must_use]
     pub fn switch(&self) -> Cow<'_, str> {
         self.get("FreeSWITCH-Switchname").unwrap_or_default()
@@ -97,16 +97,17 @@ fn of_times(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {
 
 fn of_variables(raw: &Raw, put: &mut dyn FnMut(&str, &str)) {
     let variables = || raw.variables.0.iter();
-    let plain = variables().any(|(_, value)| wrapping::is_plain(value));
+    let plain = variables().any(|(_, value)| encoding::is_plain(value));
     for (name, value) in variables() {
         let name = format!("variable_{name}");
-        match plain {
-            true => put(&name, value),
-            false => put(&name, &wrapping::decoded(value)),
+        if plain {
+            put(&name, value)
+        } else {
+            put(&name, &encoding::decoded(value))
         }
     }
     let is_ours = |name: &str| name.starts_with("flow.");
-    let cut = variables().any(|(name, value)| is_ours(name) && wrapping::is_cut(value));
+    let cut = variables().any(|(name, value)| is_ours(name) && encoding::is_cut(value));
     if cut && !plain {
         put(KEYS_CUT, "true");
     }

@@ -1,5 +1,5 @@
-//! The JSON of a CDR (FreeSWITCH: `switch_ivr.c`, `switch_ivr_generate_json_cdr`), as far as a
-//! leg is learnt from it.
+//! The JSON of a CDR, as far as it describes a leg (FreeSWITCH: `switch_ivr.c`,
+//! `switch_ivr_generate_json_cdr`).
 
 use crate::ordered_map::OrderedMap;
 
@@ -19,8 +19,8 @@ pub(crate) struct Raw {
 }
 
 impl Raw {
-    /// The channel's Unique-ID: that of a caller profile, which no dialplan can set, else the
-    /// variable's.
+    /// Returns the channel's Unique-ID: that of a caller profile, which no dialplan can set, or
+    /// else the variable's.
     pub(super) fn uuid(&self) -> Option<&str> {
         let mut profiles = self.callflow.iter();
         let profile =
@@ -33,21 +33,21 @@ impl Raw {
         Some(value)
     }
 
-    /// The caller profile that the channel was created with: the one of index 1, else the oldest.
+    /// Returns the caller profile that the channel was created with: index 1, or else the oldest.
     pub(super) fn beginning(&self) -> Option<&Profile> {
         let first = self.callflow.iter().find(|one| one.profile_index == "1");
         first.or(self.callflow.last())
     }
 
-    /// A time of the channel: only the profile in use at that moment has it.
+    /// Returns a time of the channel. Only the profile that was in use then has it.
     pub(super) fn latest(&self, time: impl Fn(&Times) -> &String) -> String {
         let times = self.callflow.iter().map(|profile| time(&profile.times));
         let latest = times.filter_map(|text| text.parse::<i64>().ok()).max();
         latest.unwrap_or(0).to_string()
     }
 
-    /// The file that the channel was recorded to, when it is sure that it was that one alone:
-    /// it has the traces of a recording, and `record_session` ran once.
+    /// Returns the file that the channel was recorded to, if it is certain: the channel has
+    /// traces of a recording, and `record_session` ran exactly once.
     pub(super) fn recording(&self) -> Option<&str> {
         self.variable("record_file_size")?;
         let started = self.app_log.applications.iter();
@@ -58,7 +58,7 @@ impl Raw {
     }
 }
 
-/// The switch puts a folder of its own before a path that is relative.
+/// Returns whether the path is absolute. The switch prepends a folder of its own to others.
 fn is_whole(path: &str) -> bool {
     path.starts_with('/') || path.contains("://")
 }
@@ -73,7 +73,7 @@ pub(crate) struct ChannelData {
     pub direction: String,
 }
 
-/// The applications that the channel ran, as they were given their arguments.
+/// The applications that the channel ran, with their arguments.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct AppLog {

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{DurationUnit, Format, sorted};
+use super::{DocumentFormat, DurationUnit, sorted};
 use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Leg, Phase};
 use crate::timestamp::{millis_between, rfc3339};
 
-/// A leg with what it takes from its call.
+/// A leg with the values it takes from its call.
 pub(crate) struct Entry<'a> {
     /// The leg.
     pub leg: &'a Leg,
@@ -22,8 +22,8 @@ pub(crate) struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// The entry of `leg`: in its call with the first leg of that (`None` when that was
-    /// not seen), or alone.
+    /// Builds the entry of `leg`: within its call, whose first leg is `None` if it was not seen,
+    /// or alone.
     pub(super) fn of(leg: &'a Leg, within: Option<(&'a FinishedCall, Option<&'a Leg>)>) -> Self {
         let head = within.map_or(Some(leg), |(_, first)| first);
         let first = head.is_some_and(|head| head.uuid == leg.uuid);
@@ -32,7 +32,7 @@ impl<'a> Entry<'a> {
             |(call, _)| callee_type(leg, call),
         );
         let callee_type = own_type.unwrap_or(if first { "VISITOR" } else { "AGENT" });
-        // Whom an inbound leg called is its own; an agent who is called serves the first leg's number.
+        // An inbound leg dialled its own number; a called agent serves the first leg's.
         let inherits = callee_type == "AGENT" && leg.direction == Direction::Outbound;
         let did_of = if inherits { head } else { Some(leg) };
         Self {
@@ -44,18 +44,18 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// It was answered, as far as is known.
+    /// Returns whether it was answered, as far as is known.
     pub(super) fn answered(&self) -> bool {
         self.leg.answered_us.is_some()
     }
 
-    /// Whether "not answered" is a fact, and not a gap.
+    /// Returns whether "not answered" is a fact and not a gap.
     pub(super) fn answer_known(&self) -> bool {
         self.answered() || self.leg.phase >= Phase::HangingUp
     }
 
-    /// The entry of a leg that is over.
-    pub(super) fn finished(&self, index: usize, alone: bool, format: &Format) -> Value {
+    /// Returns the object of a leg that is over.
+    pub(super) fn finished(&self, index: usize, alone: bool, format: &DocumentFormat) -> Value {
         let leg = self.leg;
         let mut entry = self.common(format);
         let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
@@ -81,8 +81,8 @@ impl<'a> Entry<'a> {
         sorted(entry)
     }
 
-    /// The entry of a leg that still lives at `now_us`.
-    pub(super) fn in_progress(&self, now_us: Option<i64>, format: &Format) -> Value {
+    /// Returns the object of a leg that is still up at `now_us`.
+    pub(super) fn in_progress(&self, now_us: Option<i64>, format: &DocumentFormat) -> Value {
         let mut entry = self.common(format);
         let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
         if let Some(incoming) = self.incoming() {
@@ -95,7 +95,7 @@ impl<'a> Entry<'a> {
         sorted(entry)
     }
 
-    fn common(&self, format: &Format) -> Vec<(String, Value)> {
+    fn common(&self, format: &DocumentFormat) -> Vec<(String, Value)> {
         let time = |us: Option<i64>| us.and_then(|us| rfc3339(us, format.time_zone));
         let texts = [
             ("calleeNumber", self.callee_number.map(str::to_owned)),
@@ -109,9 +109,9 @@ impl<'a> Entry<'a> {
             .collect()
     }
 
-    /// Milliseconds or seconds from answer to end; `"0"` when there was no answer; `None`
-    /// when that is not known.
-    pub(super) fn duration(&self, end_us: Option<i64>, format: &Format) -> Option<String> {
+    /// Returns the time from answer to end in the format's unit; `"0"` if there was no answer;
+    /// `None` if unknown.
+    pub(super) fn duration(&self, end_us: Option<i64>, format: &DocumentFormat) -> Option<String> {
         match (self.leg.answered_us, end_us) {
             (None, _) => self.answer_known().then(|| "0".to_owned()),
             (Some(answered), Some(end)) => Some(in_unit(millis_between(answered, end), format)),
@@ -119,7 +119,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The call came in; `None` when its first leg is not known.
+    /// Returns whether the call came in; `None` on other legs than the first, and if unknown.
     pub(super) fn incoming(&self) -> Option<bool> {
         match self.leg.direction {
             Direction::Inbound if self.first => Some(true),
@@ -129,7 +129,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// Its own `flow.callee_type`, else that of the loopback pair it stands behind.
+/// Returns the leg's own `flow.callee_type`, or that of the loopback pair it stands behind.
 fn callee_type<'a>(leg: &'a Leg, call: &'a FinishedCall) -> Option<&'a str> {
     let find = |uuid: &String| call.legs.iter().find(|other| other.uuid == *uuid);
     let dialler = leg.originator.as_ref().and_then(find);
@@ -141,7 +141,7 @@ fn callee_type<'a>(leg: &'a Leg, call: &'a FinishedCall) -> Option<&'a str> {
     types.find_map(|leg| leg.flow.callee_type.as_deref())
 }
 
-/// The number at the far end: who called in, or who was called.
+/// Returns the number at the far end: the caller's, or the called party's.
 fn far_number(leg: &Leg) -> Option<&str> {
     match leg.direction {
         Direction::Inbound => leg.numbers.caller.as_deref(),
@@ -150,7 +150,7 @@ fn far_number(leg: &Leg) -> Option<&str> {
     }
 }
 
-fn in_unit(millis: i64, format: &Format) -> String {
+fn in_unit(millis: i64, format: &DocumentFormat) -> String {
     match format.duration_unit {
         DurationUnit::Milliseconds => millis.to_string(),
         DurationUnit::Seconds => (millis / 1000).to_string(),

@@ -1,4 +1,4 @@
-//! What a document lacks, or cannot vouch for.
+//! Collects what a document lacks or cannot vouch for.
 
 use serde_json::{Value, json};
 
@@ -7,19 +7,19 @@ use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Phase};
 use crate::recording::Recording;
 
-/// The names of what is missing, in the order of the document.
+/// The names of missing values, in the order of the document.
 #[derive(Default)]
 pub(crate) struct Missing {
     names: Vec<String>,
 }
 
 impl Missing {
-    /// What the entry at `index` lacks.
+    /// Adds what the entry at `index` lacks.
     pub(super) fn of_entry(&mut self, index: usize, alone: bool, entry: &Entry<'_>) {
         let leg = entry.leg;
-        let unsure = !leg.numbers.sure();
+        let unsure = !leg.numbers.is_reliable();
         let outbound = leg.direction == Direction::Outbound;
-        // Of an inbound leg a transfer changes our number, of an outbound one the far end's.
+        // A transfer changes an inbound leg's own number, and an outbound leg's far number.
         let callee = entry.callee_number.is_none() || (unsure && outbound);
         let did = entry.did_number.is_none() || (unsure && !outbound);
         let ended = leg.ended_us.is_some();
@@ -48,7 +48,7 @@ impl Missing {
         }
     }
 
-    /// What the call as a whole lacks.
+    /// Adds what the call as a whole lacks.
     pub(super) fn of_call(&mut self, call: &FinishedCall) {
         let unseen = call.unseen.iter().map(|uuid| format!("leg {uuid}"));
         self.names.extend(unseen);
@@ -59,7 +59,7 @@ impl Missing {
         if any(|leg| leg.agents_unknown) {
             self.names.push("callDetails".to_owned());
         }
-        if any(|leg| !leg.recordings_sure() || !leg.recordings.iter().all(Recording::is_closed)) {
+        if any(|leg| !leg.recordings_known() || !leg.recordings.iter().all(Recording::is_closed)) {
             self.names.push("recordingUrls".to_owned());
         }
         let kept = super::kept_recordings(call).into_iter().enumerate();
@@ -68,7 +68,7 @@ impl Missing {
         self.names.extend(unreachable.map(|(index, _)| path(index)));
     }
 
-    /// The list; `None` when nothing is missing.
+    /// Returns the list; `None` if nothing is missing.
     pub(super) fn names(self) -> Option<Value> {
         (!self.names.is_empty()).then(|| json!(self.names))
     }

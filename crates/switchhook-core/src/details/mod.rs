@@ -1,10 +1,9 @@
 //! The predefined document of a call: `callDetails`, `keys`, the call's UUID, `recordingUrls`.
 //!
-//! Objects are filled in alphabetical order, so that a document reads the same whether or not
-//! JSON objects keep the order of insertion. Beyond the shape that the contract shows, a document
-//! of which something could not be learnt has `"incomplete": true` and `"missing"`, a list of what
-//! it lacks or cannot vouch for: a path into itself (`callDetails[1].endTime`, `keys`,
-//! `recordingUrls`) or `leg UUID` for a leg that is known only by name.
+//! Keys are in alphabetical order, so that a document is the same whether or not JSON objects
+//! keep their order of insertion. A document that lacks something has `"incomplete": true` and
+//! `"missing"`: a list of paths into itself (`callDetails[1].endTime`, `keys`, `recordingUrls`),
+//! and `leg UUID` for a leg known only by name.
 
 mod entry;
 mod missing;
@@ -16,7 +15,7 @@ use serde_json::{Map, Value, json};
 use super::finished_call::FinishedCall;
 use super::flow_vars;
 use super::headers::Headers;
-use super::leg::{Leg, Limits};
+use super::leg::{Leg, LegLimits};
 use super::recording::Recording;
 
 pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
@@ -26,47 +25,47 @@ use missing::Missing;
 
 /// Which legs a document lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Legs {
-    /// Every leg, an agent who never answered included.
+pub enum LegFilter {
+    /// Every leg, including agents who never answered.
     #[default]
     All,
-    /// The first leg and those that answered.
+    /// The first leg and every answered one.
     Connected,
 }
 
-/// What `duration` counts.
+/// The unit of `duration`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DurationUnit {
     /// Milliseconds.
     #[default]
     Milliseconds,
-    /// Whole seconds, what has begun not counted.
+    /// Whole seconds, rounded down.
     Seconds,
 }
 
-/// How a flow wants its documents.
+/// A flow's settings for its documents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Format {
+pub struct DocumentFormat {
     /// Which legs are listed.
-    pub legs: Legs,
-    /// What `duration` counts.
+    pub legs: LegFilter,
+    /// The unit of `duration`.
     pub duration_unit: DurationUnit,
-    /// Name of the key that holds the call's UUID.
+    /// Name of the key with the call's UUID.
     pub uuid_key: String,
-    /// `keys` has the raw responses.
+    /// `keys` includes the raw responses.
     pub keys_raw: bool,
     /// Names (without `flow.key.`) of the raw responses.
     pub raw_names: Vec<String>,
     /// The account's time zone.
     pub time_zone: Tz,
-    /// Name of the key that says how the call was learnt; `None` for none.
+    /// Name of the key that says how complete the sources were; `None` for none.
     pub learnt_key: Option<String>,
 }
 
-impl Default for Format {
+impl Default for DocumentFormat {
     fn default() -> Self {
         Self {
-            legs: Legs::All,
+            legs: LegFilter::All,
             duration_unit: DurationUnit::Milliseconds,
             uuid_key: "phonon-uuid".into(),
             keys_raw: false,
@@ -77,18 +76,18 @@ impl Default for Format {
     }
 }
 
-impl Format {
+impl DocumentFormat {
     fn hidden(&self) -> &[String] {
         if self.keys_raw { &[] } else { &self.raw_names }
     }
 }
 
-/// The public URL of a recording; `None` when the operator gave no template for it.
-pub type UrlOf<'a> = &'a dyn Fn(&Recording) -> Option<String>;
+/// Returns the public URL of a recording; `None` if the operator gave no template.
+pub type RecordingUrl<'a> = &'a dyn Fn(&Recording) -> Option<String>;
 
-/// The document of a call that is over.
+/// Builds the document of a finished call.
 #[must_use]
-pub fn document(call: &FinishedCall, format: &Format, url_of: UrlOf<'_>) -> Value {
+pub fn document(call: &FinishedCall, format: &DocumentFormat, url_of: RecordingUrl<'_>) -> Value {
     let mut missing = Missing::default();
     let details = details(call, format, &mut missing);
     missing.of_call(call);
@@ -103,7 +102,7 @@ pub fn document(call: &FinishedCall, format: &Format, url_of: UrlOf<'_>) -> Valu
     }
     let names = missing.names();
     if let Some(key) = &format.learnt_key {
-        document.push((key.clone(), json!(learnt(call, names.is_none()))));
+        document.push((key.clone(), json!(provenance(call, names.is_none()))));
     }
     if let Some(names) = names {
         document.push(("incomplete".to_owned(), json!(true)));
@@ -112,22 +111,22 @@ pub fn document(call: &FinishedCall, format: &Format, url_of: UrlOf<'_>) -> Valu
     sorted(document)
 }
 
-/// How a call was learnt, as its document says it: `full`, from the events of every leg from its
-/// beginning to its end; `reconciled`, some of it from CDRs, the list of channels or later events,
-/// and nothing is missing; `partial`, something is.
-fn learnt(call: &FinishedCall, whole: bool) -> &'static str {
-    match (whole, call.is_witnessed()) {
+/// Says how a call was learnt: `full` from the events of every leg from start to end;
+/// `reconciled` if CDRs, the channel list or later events helped and nothing is missing;
+/// `partial` if something is.
+fn provenance(call: &FinishedCall, whole: bool) -> &'static str {
+    match (whole, call.fully_observed()) {
         (false, _) => "partial",
         (true, false) => "reconciled",
         (true, true) => "full",
     }
 }
 
-/// The document of a call that still goes on, as far as one leg's headers (the `connect` reply)
-/// show it: no end, no hangup cause; `duration` until the switch wrote the headers.
+/// Builds the document of a call in progress from one leg's headers (the `connect` reply): no end
+/// and no hangup cause; `duration` until the switch wrote the headers.
 #[must_use]
-pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
-    let leg = Leg::snapshot(headers, &Limits::default());
+pub fn document_so_far(headers: &dyn Headers, format: &DocumentFormat) -> Value {
+    let leg = Leg::snapshot(headers, &LegLimits::default());
     let now = headers.get("Event-Date-Timestamp");
     let now_us = now.and_then(|text| text.parse().ok());
     let call = FinishedCall::new(vec![leg]);
@@ -140,16 +139,16 @@ pub fn document_so_far(headers: &dyn Headers, format: &Format) -> Value {
     ])
 }
 
-/// The UUID of the leg itself, whoever dialled it.
+/// Returns the UUID of the leg itself, even if another leg dialled it.
 fn own_uuid(call: &FinishedCall) -> &str {
     call.parties().next().map_or("", |leg| &leg.uuid)
 }
 
-fn details(call: &FinishedCall, format: &Format, missing: &mut Missing) -> Vec<Value> {
+fn details(call: &FinishedCall, format: &DocumentFormat, missing: &mut Missing) -> Vec<Value> {
     let listed: Vec<Entry<'_>> = entries(call)
         .into_iter()
         .enumerate()
-        .filter(|(index, entry)| *index == 0 || format.legs == Legs::All || entry.answered())
+        .filter(|(index, entry)| *index == 0 || format.legs == LegFilter::All || entry.answered())
         .map(|(_, entry)| entry)
         .collect();
     let alone = listed.len() == 1;
@@ -162,7 +161,7 @@ fn details(call: &FinishedCall, format: &Format, missing: &mut Missing) -> Vec<V
         .collect()
 }
 
-/// The legs of a call with what they take from each other.
+/// Returns the legs of a call with the values they take from each other.
 fn entries(call: &FinishedCall) -> Vec<Entry<'_>> {
     let first = call.parties().next().filter(|_| !call.headless);
     let parties = call.parties();
@@ -171,7 +170,7 @@ fn entries(call: &FinishedCall) -> Vec<Entry<'_>> {
         .collect()
 }
 
-fn keys(call: &FinishedCall, format: &Format) -> Value {
+fn keys(call: &FinishedCall, format: &DocumentFormat) -> Value {
     let merged = flow_vars::merged(&call.flows(), format.hidden());
     let entries = merged.into_iter().map(|(name, value)| {
         sorted(vec![
@@ -182,7 +181,7 @@ fn keys(call: &FinishedCall, format: &Format) -> Value {
     entries.collect()
 }
 
-/// Every closed recording that the switch kept, once, in the order of legs.
+/// Returns every closed recording that the switch kept, each path once, in the order of legs.
 #[must_use]
 pub fn kept_recordings(call: &FinishedCall) -> Vec<&Recording> {
     let mut kept: Vec<&Recording> = Vec::new();
@@ -195,7 +194,7 @@ pub fn kept_recordings(call: &FinishedCall) -> Vec<&Recording> {
     kept
 }
 
-fn recordings(call: &FinishedCall, url_of: UrlOf<'_>) -> Vec<Value> {
+fn recordings(call: &FinishedCall, url_of: RecordingUrl<'_>) -> Vec<Value> {
     let entry = |recording: &Recording| {
         let name = json!(recording.file_name());
         let mut url = vec![("recordedFileName".to_owned(), name)];
@@ -207,7 +206,7 @@ fn recordings(call: &FinishedCall, url_of: UrlOf<'_>) -> Vec<Value> {
     kept_recordings(call).into_iter().map(entry).collect()
 }
 
-/// What is missing of a call, as its document says it.
+/// Returns the `missing` list of a document.
 #[must_use]
 pub fn missing(document: &Value) -> Vec<String> {
     let names = document.get("missing").and_then(Value::as_array);
@@ -215,7 +214,7 @@ pub fn missing(document: &Value) -> Vec<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Number and part of each party, in the order of legs: `919879072567`, `VISITOR`.
+/// Returns number and part of each party, in the order of legs: `919879072567`, `VISITOR`.
 #[must_use]
 pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
     let named = entries(call).into_iter().map(|entry| {
@@ -225,7 +224,7 @@ pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// An object with its keys in alphabetical order; of two equal ones the later wins.
+/// Returns an object with its keys sorted; of equal keys the later one wins.
 fn sorted(mut entries: Vec<(String, Value)>) -> Value {
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     Value::Object(entries.into_iter().collect::<Map<String, Value>>())

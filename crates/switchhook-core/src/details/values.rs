@@ -1,30 +1,31 @@
-//! What a template may use of a call: `call.*` and `flow.key.*`.
+//! The values that templates may use of a call: `call.*` and `flow.key.*`.
 
 use serde_json::{Map, Value, json};
 
-use super::UrlOf;
+use super::RecordingUrl;
 use super::recordings;
 use crate::finished_call::FinishedCall;
 use crate::flow_vars;
 use crate::headers::Headers;
-use crate::leg::{Direction, Leg, Limits};
+use crate::leg::{Direction, Leg, LegLimits};
 use crate::timestamp::millis_between;
 
-/// `call.*` of a call that is over; what is not known is null.
+/// Returns `call.*` of a finished call; unknown values are null.
 ///
-/// * `uuid`, `switch`, `account`, `flow`, `incoming`, `legs` (how many), `answered` (the first leg was)
-/// * `caller_number`, `caller_name`, `destination_number`, `did_number`: of the first leg,
-///   as it was created
+/// * `uuid`, `switch`, `account`, `flow`, `incoming`, `legs` (their number), `answered` (the
+///   first leg was)
+/// * `caller_number`, `caller_name`, `destination_number`, `did_number`: of the first leg, as it
+///   was created
 /// * `hangup_cause` (Q.850 number), `hangup_cause_name`, `remote_hangup`: of the first leg
-/// * `talk_ms`: how long the first leg and at least one other were connected at the same time;
-///   of a call with one leg, how long that was connected
-/// * `ring_ms`: how long it rang for the other side: from the start of the first leg after the
-///   first to the first answer among those; of a call with one leg, from its start to its
-///   answer. Unanswered: to the end
+/// * `talk_ms`: how long the first leg and at least one other were connected at the same time; of
+///   a call with one leg, how long that was connected
+/// * `ring_ms`: how long the other side rang: from the start of the second leg to the first
+///   answer of a leg other than the first; of a call with one leg, from its start to its answer;
+///   to the end if unanswered
 /// * `duration_ms`: from the first start to the last end
 /// * `recordings`: `recordedFileName`, `recordedFilePublicPath` of each
 #[must_use]
-pub fn call_values(call: &FinishedCall, url_of: UrlOf<'_>) -> Value {
+pub fn call_values(call: &FinishedCall, url_of: RecordingUrl<'_>) -> Value {
     let mut values = first_leg(call);
     let urls = Value::Array(recordings(call, url_of));
     values.insert("duration_ms".into(), json!(duration_ms(call)));
@@ -34,26 +35,27 @@ pub fn call_values(call: &FinishedCall, url_of: UrlOf<'_>) -> Value {
     Value::Object(values)
 }
 
-/// `call.*` of a call in progress, from one leg's headers: the same without times.
+/// Returns `call.*` of a call in progress from one leg's headers, without times.
 #[must_use]
 pub fn call_values_so_far(headers: &dyn Headers) -> Value {
-    let leg = Leg::snapshot(headers, &Limits::default());
+    let leg = Leg::snapshot(headers, &LegLimits::default());
     let uuid = leg.uuid.clone();
     let mut values = first_leg(&FinishedCall::new(vec![leg]));
     values.insert("uuid".into(), json!(uuid));
     Value::Object(values)
 }
 
-/// Every `flow.key.*` of the call by name (without `flow.key.`), the raw responses included.
+/// Returns every `flow.key.*` of the call by name (without `flow.key.`), the raw responses
+/// included.
 #[must_use]
 pub fn flow_keys(call: &FinishedCall) -> Map<String, Value> {
     flow_vars::merged(&call.flows(), &[]).into_iter().collect()
 }
 
-/// The same of a call in progress, from one leg's headers.
+/// Returns every `flow.key.*` of a call in progress from one leg's headers.
 #[must_use]
 pub fn flow_keys_so_far(headers: &dyn Headers) -> Map<String, Value> {
-    let leg = Leg::snapshot(headers, &Limits::default());
+    let leg = Leg::snapshot(headers, &LegLimits::default());
     flow_vars::merged(&[&leg.flow], &[]).into_iter().collect()
 }
 
@@ -134,7 +136,8 @@ fn talk_ms(call: &FinishedCall) -> i64 {
     covered_ms(&overlaps)
 }
 
-/// Milliseconds covered by intervals in order of their beginning, none counted twice.
+/// Returns the milliseconds that intervals cover, overlaps counted once. The intervals are sorted
+/// by start.
 fn covered_ms(intervals: &[(i64, i64)]) -> i64 {
     let mut covered = 0;
     let mut until = i64::MIN;

@@ -1,19 +1,19 @@
-//! A bounded memory of channels whose call is over, so that what the switch (or a CDR file)
-//! says of them later does not become a call again.
+//! A bounded memory of channels whose call is over, so that late events and CDRs do not start the
+//! call again.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Unique-IDs, as hashes, with the creation of the channel that had them.
+/// Hashes of Unique-IDs, with the creation of their channels.
 #[derive(Debug, Default)]
-pub(crate) struct Finished {
+pub(crate) struct FinishedChannels {
     created_us: HashMap<u64, Option<i64>>,
     order: VecDeque<u64>,
     limit: usize,
 }
 
-impl Finished {
-    /// Remembers the newest `limit` channels.
+impl FinishedChannels {
+    /// Creates a memory of the newest `limit` channels.
     #[must_use]
     pub(super) fn new(limit: usize) -> Self {
         Self {
@@ -22,7 +22,7 @@ impl Finished {
         }
     }
 
-    /// Remembers one.
+    /// Remembers a channel.
     pub(super) fn insert(&mut self, uuid: &str, created_us: Option<i64>) {
         let key = key(uuid);
         if self.created_us.insert(key, created_us).is_none() {
@@ -35,8 +35,8 @@ impl Finished {
         }
     }
 
-    /// The channel's call is over. A channel that was created at another time is another
-    /// channel: a dialplan may give the same Unique-ID again (`origination_uuid`).
+    /// Returns whether the channel's call is over. A channel created at another time is another
+    /// channel: a dialplan may reuse a Unique-ID (`origination_uuid`).
     #[must_use]
     pub(super) fn has_channel(&self, uuid: &str, created_us: Option<i64>) -> bool {
         match self.created_us.get(&key(uuid)) {
@@ -46,13 +46,13 @@ impl Finished {
         }
     }
 
-    /// A channel with this Unique-ID is over.
+    /// Returns whether a channel with this Unique-ID is remembered.
     #[must_use]
     pub(super) fn has(&self, uuid: &str) -> bool {
         self.created_us.contains_key(&key(uuid))
     }
 
-    /// How many are remembered.
+    /// Returns the number of remembered channels.
     #[must_use]
     pub(super) fn len(&self) -> usize {
         self.order.len()
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten_first() {
-        let mut finished = Finished::new(2);
+        let mut finished = FinishedChannels::new(2);
         for uuid in ["a", "b", "b", "c"] {
             finished.insert(uuid, None);
         }
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_unique_id_used_again_is_another_channel() {
-        let mut finished = Finished::new(2);
+        let mut finished = FinishedChannels::new(2);
         finished.insert("a", Some(1));
         assert!(finished.has_channel("a", Some(1)));
         assert!(finished.has_channel("a", None));

@@ -1,8 +1,9 @@
-//! Which Unique-IDs belong together: sets that only grow together, the smaller into the larger.
+//! Groups of Unique-IDs that belong to one call. Groups only join; the smaller one moves into the
+//! larger.
 
 use std::collections::HashMap;
 
-/// Disjoint sets of Unique-IDs, seen or only named.
+/// Disjoint groups of Unique-IDs, of channels seen or only named.
 #[derive(Debug, Default)]
 pub(crate) struct Groups {
     of: HashMap<String, u64>,
@@ -11,8 +12,8 @@ pub(crate) struct Groups {
 }
 
 impl Groups {
-    /// The set of `uuid`, a new one when it has none.
-    pub(super) fn place(&mut self, uuid: &str) -> u64 {
+    /// Returns the group of `uuid`; a new one if it has none.
+    pub(super) fn group_or_new(&mut self, uuid: &str) -> u64 {
         if let Some(group) = self.of.get(uuid) {
             return *group;
         }
@@ -23,9 +24,9 @@ impl Groups {
         group
     }
 
-    /// Puts both into one set and says which.
+    /// Joins the groups of both and returns the result.
     pub(super) fn join(&mut self, one: &str, other: &str) -> u64 {
-        let (a, b) = (self.place(one), self.place(other));
+        let (a, b) = (self.group_or_new(one), self.group_or_new(other));
         if a == b {
             return a;
         }
@@ -39,24 +40,24 @@ impl Groups {
         large
     }
 
-    /// The set of `uuid`, when it has one.
+    /// Returns the group of `uuid`; `None` if it has none.
     #[must_use]
     pub(super) fn of(&self, uuid: &str) -> Option<u64> {
         self.of.get(uuid).copied()
     }
 
-    /// The Unique-IDs of a set.
+    /// Returns the Unique-IDs of a group.
     #[must_use]
     pub(super) fn members(&self, group: u64) -> &[String] {
         self.members.get(&group).map_or(&[], Vec::as_slice)
     }
 
-    /// Every set.
+    /// Returns every group.
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
         self.members.keys().copied()
     }
 
-    /// Forgets a set and hands out its Unique-IDs.
+    /// Forgets a group and returns its Unique-IDs.
     pub(super) fn remove(&mut self, group: u64) -> Vec<String> {
         let members = self.members.remove(&group).unwrap_or_default();
         for uuid in &members {
@@ -65,7 +66,7 @@ impl Groups {
         members
     }
 
-    /// How many Unique-IDs are held.
+    /// Returns the number of Unique-IDs.
     #[must_use]
     pub(super) fn len(&self) -> usize {
         self.of.len()

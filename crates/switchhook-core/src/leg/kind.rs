@@ -1,9 +1,9 @@
-//! What a set of headers says about its channel.
+//! The kinds of events that a leg is built from.
 
 use crate::cdr;
 use crate::headers::Headers;
 
-/// What a set of headers says about its channel.
+/// The kind of a set of headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChannelEventKind {
     /// `CHANNEL_CREATE`.
@@ -12,22 +12,22 @@ pub enum ChannelEventKind {
     Hangup,
     /// `CHANNEL_HANGUP_COMPLETE`: down, with all details.
     Complete,
-    /// `CHANNEL_DESTROY`: the same, and nothing follows.
+    /// `CHANNEL_DESTROY`: down, with all details, and nothing follows.
     Destroy,
     /// `RECORD_START`.
     RecordStart,
     /// `RECORD_STOP`.
     RecordStop,
-    /// A CDR, see [`crate::cdr`].
+    /// A CDR; see [`crate::cdr`].
     Cdr,
     /// Any other event of a channel, or its `uuid_dump` or `connect` reply.
     Other,
-    /// `CUSTOM`: may be about a channel, never founds one.
+    /// `CUSTOM`: may be about a known channel, never creates a leg.
     Custom,
 }
 
 impl ChannelEventKind {
-    /// The kind of an event, by its `Event-Name`.
+    /// Returns the kind of an event, by its `Event-Name`.
     #[must_use]
     pub fn of(event: &dyn Headers) -> Self {
         match event.get("Event-Name").as_deref() {

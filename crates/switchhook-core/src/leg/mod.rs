@@ -1,10 +1,12 @@
-//! One channel of the switch, from its events or its CDR. It is stored as JSON while
-//! its call lasts: fields may be added, unknown ones are ignored.
+//! One channel of the switch, built from its events and its CDR.
+//!
+//! A leg is stored as JSON while its call lasts: fields may be added, stored names never change,
+//! and unknown fields are ignored.
 
 mod kind;
-mod learn;
-mod marks;
+mod recording_marks;
 mod talk;
+mod update;
 
 use std::collections::BTreeSet;
 
@@ -12,67 +14,44 @@ use serde::{Deserialize, Serialize};
 
 use super::flow_vars::{FlowVars, KeyLimits};
 use super::headers::Headers;
-use super::numbers::{Numbers, Source};
+use super::numbers::{NumberSource, Numbers};
 use super::recording::Recording;
 
+pub use super::direction::Direction;
 pub use kind::ChannelEventKind;
-pub use marks::Marks;
+pub use recording_marks::RecordingMarks;
 pub use talk::Talk;
 
-/// Who called.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Not known.
-    #[default]
-    Unknown,
-    /// The far end called the switch.
-    Inbound,
-    /// The switch called the far end.
-    Outbound,
-}
-
-impl Direction {
-    /// Of a channel's headers.
-    #[must_use]
-    pub fn of(headers: &dyn Headers) -> Self {
-        match headers.get("Call-Direction").as_deref() {
-            Some("inbound") => Self::Inbound,
-            Some("outbound") => Self::Outbound,
-            Some(_) | None => Self::Unknown,
-        }
-    }
-}
-
-/// How far the leg is.
+/// The state of a leg, in order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// It lives.
+    /// The channel lives.
     #[default]
     Up,
-    /// It is no longer on the switch, and nobody saw it go.
+    /// The channel is gone from the switch, and its hangup was not seen.
     Lost,
-    /// `CHANNEL_HANGUP` came, the details did not yet.
+    /// `CHANNEL_HANGUP` was seen; the details are not known yet.
     HangingUp,
-    /// Its CDR told its end with all details; its own events may still come.
-    Told,
+    /// The CDR gave the end with all details; the leg's own events may still come.
+    #[serde(rename = "told")]
+    CdrSeen,
     /// Down, with all details.
     Down,
 }
 
-/// What may be kept of one leg.
+/// How much is kept of one leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Its variables.
+pub struct LegLimits {
+    /// Limits of its variables.
     pub keys: KeyLimits,
-    /// Other channels it names.
+    /// Other channels that it names.
     pub links: usize,
     /// Its recordings.
     pub recordings: usize,
 }
 
-impl Default for Limits {
+impl Default for LegLimits {
     fn default() -> Self {
         Self {
             keys: KeyLimits::default(),
@@ -88,16 +67,16 @@ impl Default for Limits {
 pub struct Leg {
     /// Unique-ID.
     pub uuid: String,
-    /// Unique-IDs it had before `CHANNEL_UUID` changed them.
+    /// Earlier Unique-IDs, before `CHANNEL_UUID` changed them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) former_uuids: Vec<String>,
     /// Name of the switch (`FreeSWITCH-Switchname`).
     pub switch: String,
     /// `Channel-Name`, for example `sofia/lab/919879072567@127.0.0.1:5070`.
     pub channel_name: String,
-    /// Who called.
+    /// Direction of the channel.
     pub direction: Direction,
-    /// Numbers, those of `CHANNEL_CREATE` when it was seen.
+    /// Its numbers; those of `CHANNEL_CREATE` if that was seen.
     pub numbers: Numbers,
     /// `accountcode`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +93,7 @@ pub struct Leg {
     /// End, µs since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_us: Option<i64>,
-    /// How far it is.
+    /// The leg's state.
     pub phase: Phase,
     /// Name of the hangup cause, for example `NORMAL_CLEARING`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,46 +104,45 @@ pub struct Leg {
     /// `sip_hangup_disposition`, for example `recv_bye`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disposition: Option<String>,
-    /// The leg that dialled this one, as it was when this one was created.
+    /// The leg that dialled this one, as known at creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub originator: Option<String>,
     /// Legs of the same call that it names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<String>,
-    /// What may be a leg of the same call.
+    /// Channels that may be legs of the same call.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) hints: BTreeSet<String>,
     /// The other half of a loopback pair.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) loopback_peer: Option<String>,
-    /// The flow's variables.
+    /// Its flow variables.
     pub flow: FlowVars,
-    /// Its recordings, in the order of their start.
+    /// Its recordings in order of start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<Recording>,
-    /// Whom it talked to, in the order in which that began.
+    /// Its conversations in order of start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub talks: Vec<Talk>,
     /// It had more recordings than are kept.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) recordings_unknown: bool,
-    /// What its recordings left on the channel.
-    #[serde(skip_serializing_if = "Marks::is_empty")]
-    pub marks: Marks,
-    /// It lived while nobody listened to the switch.
+    /// Traces of its recordings on the channel.
+    #[serde(skip_serializing_if = "RecordingMarks::is_empty")]
+    pub marks: RecordingMarks,
+    /// Events were missed while it was up.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
-    /// It waited in a queue, which rings agents that nothing on this leg names
-    /// (FreeSWITCH: mod_callcenter.c, mod_fifo.c).
+    /// It waited in a queue, which rings agents that no header of this leg names (FreeSWITCH:
+    /// mod_callcenter.c, mod_fifo.c).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
-    /// A queue may have rung agents for it that nobody saw; known when its call is over, and not
-    /// stored with the leg.
+    /// A queue may have rung agents that were not seen. Set when the call is over; not stored.
     #[serde(skip)]
     pub(crate) agents_unknown: bool,
-    /// Its CDR was needed for what its events did not tell.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) mended: bool,
+    /// Its CDR filled in what its events lacked.
+    #[serde(rename = "mended", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cdr_merged: bool,
     /// The switch's run (`Core-UUID`) that `sequence` belongs to.
     pub core: String,
     /// `Event-Sequence` of the newest event seen.
@@ -172,7 +150,7 @@ pub struct Leg {
 }
 
 impl Leg {
-    /// A leg of which nothing is known yet.
+    /// Creates an empty leg.
     #[must_use]
     pub fn new(uuid: &str) -> Self {
         Self {
@@ -181,42 +159,43 @@ impl Leg {
         }
     }
 
-    /// The leg as one set of headers shows it: the `connect` reply, a `uuid_dump`. Which other
-    /// legs there are and what was recorded is not in it.
+    /// Builds a leg from one set of headers: the `connect` reply or a `uuid_dump`. Other legs and
+    /// recordings are not in them.
     #[must_use]
-    pub(crate) fn snapshot(headers: &dyn Headers, limits: &Limits) -> Self {
+    pub(crate) fn snapshot(headers: &dyn Headers, limits: &LegLimits) -> Self {
         let uuid = headers.get("Unique-ID").unwrap_or_default();
         let mut leg = Self::new(&uuid);
-        leg.show(headers, limits);
+        leg.apply_snapshot(headers, limits);
         leg
     }
 
-    /// The channel has a new Unique-ID.
+    /// Gives the channel a new Unique-ID.
     pub fn rename(&mut self, uuid: &str) {
         let former = std::mem::replace(&mut self.uuid, uuid.to_owned());
         self.former_uuids.push(former);
     }
 
-    /// The number at our end of it.
+    /// Returns the number at our end.
     #[must_use]
     pub(crate) fn own_number(&self) -> Option<&str> {
         self.numbers.own(self.direction)
     }
 
-    /// The Unique-ID it was created with.
+    /// Returns the Unique-ID that the channel was created with.
     #[must_use]
     pub(crate) fn first_uuid(&self) -> &str {
         self.former_uuids.first().unwrap_or(&self.uuid)
     }
 
-    /// A loopback channel, which is not a leg of its own: the party behind it is.
+    /// Returns whether this is a loopback channel. It is not a leg of its own; the party behind
+    /// it is.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.channel_name.starts_with("loopback/")
     }
 
-    /// The far end of this leg hung up; `None` when the switch does not say
-    /// (FreeSWITCH: `sip_hangup_disposition`, set by `mod_sofia` alone).
+    /// Returns whether the far end hung up; `None` if the switch does not say (FreeSWITCH:
+    /// `sip_hangup_disposition`, set by `mod_sofia` alone).
     #[must_use]
     pub fn remote_hangup(&self) -> Option<bool> {
         let disposition = self.disposition.as_deref()?;
@@ -226,46 +205,49 @@ impl Leg {
         disposition.starts_with("send_").then_some(false)
     }
 
-    /// Down, with every recording closed.
+    /// Returns whether the leg is down and every recording is closed.
     #[must_use]
     pub(crate) fn is_settled(&self) -> bool {
         self.phase == Phase::Down && self.recordings.iter().all(Recording::is_closed)
     }
 
-    /// Its events left open what its CDR may tell, and that was not read yet.
+    /// Returns whether its events left something open that its CDR may answer, and the CDR is not
+    /// read yet.
     #[must_use]
-    pub(crate) fn lacks_its_cdr(&self) -> bool {
-        let unsure = !self.recordings_sure() || !self.numbers.sure() || self.may_lack_agents();
-        !self.mended && unsure
+    pub(crate) fn needs_cdr(&self) -> bool {
+        let unsure =
+            !self.recordings_known() || !self.numbers.is_reliable() || self.may_lack_agents();
+        !self.cdr_merged && unsure
     }
 
-    /// Every recording of it is known.
+    /// Returns whether every recording is known.
     #[must_use]
-    pub(crate) fn recordings_sure(&self) -> bool {
+    pub(crate) fn recordings_known(&self) -> bool {
         let alike = self.had_gap() && self.marks.may_repeat();
-        !self.recordings_unknown && !self.marks.tell_of_more() && !alike
+        !self.recordings_unknown && !self.marks.has_unseen_recording() && !alike
     }
 
-    /// A queue may have rung an agent for it while nobody listened, who did not answer.
+    /// Returns whether a queue may have rung an agent, who did not answer, while events were
+    /// missed.
     #[must_use]
     pub(crate) fn may_lack_agents(&self) -> bool {
         self.queued && self.had_gap()
     }
 
-    /// Some of it was not seen.
+    /// Returns whether some of its events were missed.
     fn had_gap(&self) -> bool {
-        self.gap || self.numbers.source != Source::Create
+        self.gap || self.numbers.source != NumberSource::Create
     }
 
-    /// Its end is known with all details.
+    /// Returns whether its end is known with all details.
     #[must_use]
     pub(crate) fn has_ended(&self) -> bool {
-        self.phase >= Phase::Told
+        self.phase >= Phase::CdrSeen
     }
 
-    /// All that it says was learnt from its own events, its beginning and its end included.
+    /// Returns whether everything is from its own events, its start and its end included.
     #[must_use]
-    pub(crate) fn is_witnessed(&self) -> bool {
-        self.phase == Phase::Down && self.numbers.source == Source::Create && !self.mended
+    pub(crate) fn fully_observed(&self) -> bool {
+        self.phase == Phase::Down && self.numbers.source == NumberSource::Create && !self.cdr_merged
     }
 }

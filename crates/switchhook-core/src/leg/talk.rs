@@ -1,30 +1,29 @@
-//! Who a leg talked to, and when.
+//! The conversations of a leg.
 
 use serde::{Deserialize, Serialize};
 
 use super::Leg;
-use crate::headers::Headers;
-use crate::numbers::text;
+use crate::headers::{Headers, non_empty};
 
-/// Talks that are kept of one leg; a call that is parked and fetched all day has more.
-const KEPT: usize = 64;
+/// Conversations kept of one leg; a call that is parked and fetched all day has more.
+const MAX_TALKS: usize = 64;
 
-/// A leg's media were those of another's, from a bridge to its end.
+/// Two legs shared their media, from a bridge to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Talk {
     /// Unique-ID of the other leg.
     pub with: String,
-    /// µs since 1970.
+    /// Start, µs since 1970.
     pub from_us: i64,
-    /// µs since 1970; `None` while they talk, and when nobody saw it end.
+    /// End, µs since 1970; `None` while they talk, or if the end was not seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until_us: Option<i64>,
 }
 
 impl Leg {
-    /// Notes a bridge or its end. The switch says either on one of the two legs, and
-    /// names both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
-    pub(super) fn talk(&mut self, event: &dyn Headers) {
+    /// Notes a bridge or its end. The switch sends either event for one of the two legs and names
+    /// both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
+    pub(super) fn apply_bridge(&mut self, event: &dyn Headers) {
         let name = event.get("Event-Name");
         let begins = match name.as_deref() {
             Some("CHANNEL_BRIDGE") => true,
@@ -35,19 +34,20 @@ impl Leg {
         let Some(at_us) = at.and_then(|us| us.parse().ok()) else {
             return;
         };
-        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| text(event, name));
+        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| non_empty(event, name));
         let Some(with) = named.into_iter().flatten().find(|uuid| *uuid != self.uuid) else {
             return;
         };
-        match begins {
-            true => self.begin_talk(with, at_us),
-            false => self.end_talk(&with, at_us),
+        if begins {
+            self.begin_talk(with, at_us)
+        } else {
+            self.end_talk(&with, at_us)
         }
     }
 
     fn begin_talk(&mut self, with: String, from_us: i64) {
         let known = |talk: &Talk| talk.with == with && talk.from_us == from_us;
-        if self.talks.len() < KEPT && !self.talks.iter().any(known) {
+        if self.talks.len() < MAX_TALKS && !self.talks.iter().any(known) {
             self.talks.push(Talk {
                 with,
                 from_us,

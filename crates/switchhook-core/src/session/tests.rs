@@ -7,56 +7,78 @@ const MUSIC: State = State::Holding { music: true };
 
 #[test]
 fn the_table() {
-    use Action::{Ask, AskInBackground, Cancel, Close, Release, StartMusic};
-    use Input::{Answered, Connected, Deadline, Goodbye, HungUp, Lost, MovedOn, Waiting};
+    use Action::{CancelRequest, Close, Release, SendInBackground, SendRequest, StartMusic};
+    use Input::{
+        Connected, ConnectionLost, Deadline, Goodbye, HungUp, MovedOn, OutcomeReady, Waiting,
+    };
     use State::{Connecting, Leaving, Over};
     let rows: &[(State, Input, State, &[Action])] = &[
-        (Connecting, Connected(Task::Ask), HOLDING, &[Ask]),
         (
             Connecting,
-            Connected(Task::AskInBackground),
-            Leaving,
-            &[AskInBackground, Release(Line::Zero)],
+            Connected(CallPlan::SendRequest),
+            HOLDING,
+            &[SendRequest],
         ),
         (
             Connecting,
-            Connected(Task::Refuse),
+            Connected(CallPlan::SendInBackground),
+            Leaving,
+            &[SendInBackground, Release(Line::Zero)],
+        ),
+        (
+            Connecting,
+            Connected(CallPlan::Fail),
             Leaving,
             &[Release(Line::One)],
         ),
         (Connecting, Waiting, Connecting, &[]),
-        (Connecting, Answered(Line::Zero), Connecting, &[]),
+        (Connecting, OutcomeReady(Line::Zero), Connecting, &[]),
         (Connecting, HungUp, Over, &[Close]),
         (Connecting, Deadline, Over, &[Close]),
         (Connecting, Goodbye, Over, &[Close]),
         (Connecting, MovedOn, Over, &[Close]),
-        (Connecting, Lost, Over, &[Close]),
+        (Connecting, ConnectionLost, Over, &[Close]),
         (HOLDING, Waiting, MUSIC, &[StartMusic]),
         (MUSIC, Waiting, MUSIC, &[]),
         (
             HOLDING,
-            Answered(Line::Zero),
+            OutcomeReady(Line::Zero),
             Leaving,
             &[Release(Line::Zero)],
         ),
-        (MUSIC, Answered(Line::Zero), Leaving, &[Release(Line::Zero)]),
-        (MUSIC, Answered(Line::One), Leaving, &[Release(Line::One)]),
-        (MUSIC, Deadline, Leaving, &[Cancel, Release(Line::One)]),
-        (MUSIC, HungUp, Over, &[Cancel, Close]),
-        (MUSIC, Goodbye, Over, &[Cancel, Close]),
-        (MUSIC, MovedOn, Over, &[Cancel, Close]),
-        (MUSIC, Lost, Over, &[Cancel, Close]),
-        (MUSIC, Connected(Task::Ask), MUSIC, &[]),
+        (
+            MUSIC,
+            OutcomeReady(Line::Zero),
+            Leaving,
+            &[Release(Line::Zero)],
+        ),
+        (
+            MUSIC,
+            OutcomeReady(Line::One),
+            Leaving,
+            &[Release(Line::One)],
+        ),
+        (
+            MUSIC,
+            Deadline,
+            Leaving,
+            &[CancelRequest, Release(Line::One)],
+        ),
+        (MUSIC, HungUp, Over, &[CancelRequest, Close]),
+        (MUSIC, Goodbye, Over, &[CancelRequest, Close]),
+        (MUSIC, MovedOn, Over, &[CancelRequest, Close]),
+        (MUSIC, ConnectionLost, Over, &[CancelRequest, Close]),
+        (MUSIC, Connected(CallPlan::SendRequest), MUSIC, &[]),
         (Leaving, Goodbye, Over, &[Close]),
         (Leaving, HungUp, Over, &[Close]),
         (Leaving, MovedOn, Over, &[Close]),
-        (Leaving, Lost, Over, &[Close]),
+        (Leaving, ConnectionLost, Over, &[Close]),
         (Leaving, Deadline, Over, &[Close]),
-        (Leaving, Answered(Line::Zero), Leaving, &[]),
+        (Leaving, OutcomeReady(Line::Zero), Leaving, &[]),
         (Leaving, Waiting, Leaving, &[]),
-        (Leaving, Connected(Task::Ask), Leaving, &[]),
-        (Over, Answered(Line::Zero), Over, &[]),
-        (Over, Lost, Over, &[]),
+        (Leaving, Connected(CallPlan::SendRequest), Leaving, &[]),
+        (Over, OutcomeReady(Line::Zero), Over, &[]),
+        (Over, ConnectionLost, Over, &[]),
     ];
     for (state, input, next, actions) in rows {
         assert_eq!(
@@ -69,17 +91,17 @@ fn the_table() {
 
 fn any_input() -> impl Strategy<Value = Input> {
     prop::sample::select(vec![
-        Input::Connected(Task::Ask),
-        Input::Connected(Task::AskInBackground),
-        Input::Connected(Task::Refuse),
+        Input::Connected(CallPlan::SendRequest),
+        Input::Connected(CallPlan::SendInBackground),
+        Input::Connected(CallPlan::Fail),
         Input::Waiting,
-        Input::Answered(Line::Zero),
-        Input::Answered(Line::One),
+        Input::OutcomeReady(Line::Zero),
+        Input::OutcomeReady(Line::One),
         Input::HungUp,
         Input::Deadline,
         Input::Goodbye,
         Input::MovedOn,
-        Input::Lost,
+        Input::ConnectionLost,
     ])
 }
 
@@ -120,9 +142,9 @@ proptest! {
     #[test]
     fn a_caller_who_was_asked_for_is_released_or_gone(inputs in prop::collection::vec(any_input(), 0..30)) {
         let (state, actions) = perform(&inputs);
-        let asked = actions.contains(&Action::Ask);
+        let sent = actions.contains(&Action::SendRequest);
         let ended = matches!(state, State::Leaving | State::Over);
-        let let_go = count(&actions, |action| matches!(action, Action::Release(_) | Action::Cancel)) > 0;
-        prop_assert_eq!(asked && ended, asked && let_go);
+        let let_go = count(&actions, |action| matches!(action, Action::Release(_) | Action::CancelRequest)) > 0;
+        prop_assert_eq!(sent && ended, sent && let_go);
     }
 }

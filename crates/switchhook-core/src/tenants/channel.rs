@@ -1,21 +1,21 @@
-//! A call that is not over: what its channel says, and what a route adds to it.
+//! Finds the account of a call in progress, and the variables that its route adds.
 
 use std::borrow::Cow;
 
-use super::{ACCOUNT, Belongs, FLOW, TenantVariables, Tenants};
-use crate::headers::Headers;
+use super::{ACCOUNT, FLOW, TenantMatch, TenantVariables, Tenants};
+use crate::headers::{Headers, non_empty};
 use crate::leg::Direction;
-use crate::numbers::{Numbers, text};
+use crate::numbers::Numbers;
 
-/// Gives `then` where the channel of these headers belongs, by the number that it came in with
-/// and the context that it is in.
-pub fn belong<T>(
+/// Calls `then` with the account of a channel, found by its variables, its number and its
+/// context.
+pub fn match_channel<T>(
     tenants: &Tenants,
     headers: &dyn Headers,
-    then: impl FnOnce(Belongs<'_>) -> T,
+    then: impl FnOnce(TenantMatch<'_>) -> T,
 ) -> T {
     let (account, flow) = (headers.variable(ACCOUNT), headers.variable(FLOW));
-    // Most configurations have none, and then nothing is read for them.
+    // Most configurations have no routes; then no number is read.
     let numbers = (!tenants.routes.is_empty()).then(|| {
         let direction = Direction::of(headers);
         let inbound = direction == Direction::Inbound;
@@ -31,36 +31,39 @@ pub fn belong<T>(
     }))
 }
 
-/// What a route says of a channel that does not say it itself: names and texts of variables,
-/// to be written when the call is let go, so that the rest of the call and its document have
-/// the same account and flow, whatever number and context it goes on with.
+/// Returns the account and flow that the route gives a channel without its own. They are written
+/// when the call is released, so that the rest of the call and its document keep them whatever
+/// number and context follow.
 #[must_use]
-pub fn given(belongs: &Belongs<'_>, headers: &dyn Headers) -> Vec<(&'static str, String)> {
-    let said = [(ACCOUNT, belongs.account), (FLOW, belongs.flow)];
-    let new = said.into_iter().filter_map(|(name, value)| {
-        let known = text(headers, &format!("variable_{name}")).is_some();
+pub fn route_variables(
+    matched: &TenantMatch<'_>,
+    headers: &dyn Headers,
+) -> Vec<(&'static str, String)> {
+    let known = [(ACCOUNT, matched.account), (FLOW, matched.flow)];
+    let new = known.into_iter().filter_map(|(name, value)| {
+        let known = non_empty(headers, &format!("variable_{name}")).is_some();
         Some((name, value.filter(|_| !known)?.to_owned()))
     });
     new.collect()
 }
 
-/// The headers of a channel with variables that it is to have.
+/// A channel's headers with further variables.
 #[derive(Clone, Copy)]
-pub struct With<'a> {
-    /// What the switch said.
+pub struct WithVariables<'a> {
+    /// The headers that the switch sent.
     pub headers: &'a dyn Headers,
-    /// Names and texts that it does not have.
-    pub given: &'a [(&'static str, String)],
+    /// Names and texts of the further variables.
+    pub variables: &'a [(&'static str, String)],
 }
 
-impl Headers for With<'_> {
+impl Headers for WithVariables<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let variable = name.strip_prefix("variable_");
-        let given = self
-            .given
+        let variables = self
+            .variables
             .iter()
-            .find(|(given, _)| Some(*given) == variable);
-        match given {
+            .find(|(variables, _)| Some(*variables) == variable);
+        match variables {
             Some((_, text)) => Some(Cow::Borrowed(text)),
             None => self.headers.get(name),
         }
@@ -72,7 +75,7 @@ impl Headers for With<'_> {
 
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
         self.headers.visit_those(wanted, visit);
-        for (name, text) in self.given {
+        for (name, text) in self.variables {
             let name = format!("variable_{name}");
             if wanted(&name) {
                 visit(&name, text);

@@ -1,5 +1,5 @@
-//! The tenants of a switch: whose a call is, by what its channel says or else by the number and
-//! the context it came in with.
+//! The tenants of a switch. A call's account comes from its channel variables, or else from the
+//! route that matches its number and context.
 
 mod channel;
 mod routes;
@@ -10,12 +10,12 @@ use chrono_tz::Tz;
 
 use super::finished_call::FinishedCall;
 use super::leg::Leg;
-pub use channel::{With, belong, given};
-pub use routes::{Pattern, Route, Routes, bare};
+pub use channel::{WithVariables, match_channel, route_variables};
+pub use routes::{Pattern, Route, Routes, without_plus};
 
-/// The account of a call, on its channel; the dialplan's word is above every route.
+/// The channel variable with the account; it overrides every route.
 pub const ACCOUNT: &str = "flow.account";
-/// The flow of a call, on its channel.
+/// The channel variable with the flow.
 pub const FLOW: &str = "flow.name";
 
 /// One tenant.
@@ -23,7 +23,7 @@ pub const FLOW: &str = "flow.name";
 pub struct Account {
     /// "Webhook for Account"; `None` is *Not Configured*.
     pub default_webhook: Option<String>,
-    /// Whose offset the times of its documents have.
+    /// Time zone of the times in its documents.
     pub time_zone: Tz,
 }
 
@@ -36,65 +36,66 @@ impl Default for Account {
     }
 }
 
-/// All of them, and how a call finds its own.
+/// All tenants, and the routes to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tenants {
-    /// Of a call that is nobody else's.
+    /// The account of calls without another one.
     pub default: Account,
-    /// By name.
+    /// Accounts by name.
     pub accounts: BTreeMap<String, Account>,
-    /// By number and context.
+    /// Routes by number and context.
     pub routes: Routes,
 }
 
-/// What a call says of itself.
+/// The values that a call's account is found by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TenantVariables<'a> {
     /// [`ACCOUNT`].
     pub account: Option<&'a str>,
     /// [`FLOW`].
     pub flow: Option<&'a str>,
-    /// The number at our end: what an inbound caller dialled, what a called one sees.
+    /// Our number: the number an inbound caller dialled, or the caller id that a called party
+    /// sees.
     pub did: Option<&'a str>,
-    /// The context of the dialplan that it came in with.
+    /// The dialplan context that the call came in with.
     pub context: Option<&'a str>,
 }
 
-/// Where a call belongs.
+/// The account, flow and webhook of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Belongs<'a> {
+pub struct TenantMatch<'a> {
     /// The account's name; `None` is the default one.
     pub account: Option<&'a str>,
-    /// The account itself; `None` when the configuration has none of that name.
-    pub of: Option<&'a Account>,
-    /// The flow's name, when the channel or a route says one.
+    /// The account itself; `None` if the configuration has none of that name.
+    pub settings: Option<&'a Account>,
+    /// The flow's name, if the channel or a route gives one.
     pub flow: Option<&'a str>,
-    /// The webhook that its route names, for a call that was handed over without one.
+    /// The route's webhook, for a call that was handed over without a webhook's name.
     pub webhook: Option<&'a str>,
 }
 
 impl Tenants {
-    /// Where a call belongs: its own word first, then that of the route that fits best.
+    /// Finds the account of a call: its own variables first, then the most exact route.
     #[must_use]
-    pub fn of<'a>(&'a self, said: TenantVariables<'a>) -> Belongs<'a> {
+    pub fn of<'a>(&'a self, known: TenantVariables<'a>) -> TenantMatch<'a> {
         let filled = |text: Option<&'a str>| text.filter(|text| !text.is_empty());
-        let route = self.routes.find(filled(said.did), filled(said.context));
+        let route = self.routes.find(filled(known.did), filled(known.context));
         let routed = |get: fn(&Route) -> &Option<String>| route.and_then(|it| get(it).as_deref());
-        let account = filled(said.account).or_else(|| routed(|it| &it.account));
-        Belongs {
+        let account = filled(known.account).or_else(|| routed(|it| &it.account));
+        TenantMatch {
             account,
-            of: match account {
+            settings: match account {
                 None => Some(&self.default),
                 Some(name) => self.accounts.get(name),
             },
-            flow: filled(said.flow).or_else(|| routed(|it| &it.flow)),
+            flow: filled(known.flow).or_else(|| routed(|it| &it.flow)),
             webhook: routed(|it| &it.webhook),
         }
     }
 
-    /// Where a call that is over belongs.
+    /// Finds the account of a finished call.
     #[must_use]
-    pub fn of_call<'a>(&'a self, call: &'a FinishedCall) -> Belongs<'a> {
+    pub fn of_call<'a>(&'a self, call: &'a FinishedCall) -> TenantMatch<'a> {
         let first = call.parties().next();
         self.of(TenantVariables {
             account: call.account_name(),
@@ -104,7 +105,7 @@ impl Tenants {
         })
     }
 
-    /// The time zone of an account by name; that of the default one where there is no such account.
+    /// Returns an account's time zone; the default account's if there is no such account.
     #[must_use]
     pub fn time_zone(&self, account: &str) -> Tz {
         let known = self.accounts.get(account);

@@ -1,14 +1,15 @@
-//! Routes: which number or context is whose. The most exact one that fits has the call.
+//! Routes from numbers and contexts to accounts, flows and webhooks. The most exact matching
+//! route wins.
 
 use std::cmp::Reverse;
 use std::fmt;
 
-/// A number or a context: all of it, or how it begins.
+/// A pattern for a number or a context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// The whole text.
     Exact(String),
-    /// Its beginning, written with a `*` behind it.
+    /// The start of the text; written with a trailing `*`.
     Prefix(String),
 }
 
@@ -20,7 +21,7 @@ impl Pattern {
         }
     }
 
-    /// How exact it is: of those that fit one text, no two weigh the same.
+    /// Returns how exact the pattern is. No two patterns that match one text weigh the same.
     fn weight(&self) -> (bool, usize) {
         match self {
             Self::Exact(text) => (true, text.len()),
@@ -38,23 +39,23 @@ impl fmt::Display for Pattern {
     }
 }
 
-/// What a number, or a context, or both together are given to.
+/// What a number, a context, or both together lead to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Route {
-    /// The number at our end, without a leading `+`; `None` fits every one.
+    /// Our number, without a leading `+`; `None` matches all.
     pub did: Option<Pattern>,
-    /// The context of the dialplan; `None` fits every one.
+    /// The dialplan context; `None` matches all.
     pub context: Option<Pattern>,
     /// The account.
     pub account: Option<String>,
     /// The flow.
     pub flow: Option<String>,
-    /// What a call asks that was handed over without a webhook's name.
+    /// The webhook of a call that was handed over without a webhook's name.
     pub webhook: Option<String>,
 }
 
 impl Route {
-    /// The route fits the same calls as another, as exactly.
+    /// Returns whether both routes match the same calls equally exactly.
     #[must_use]
     pub fn clashes_with(&self, other: &Self) -> bool {
         self.did == other.did && self.context == other.context
@@ -68,7 +69,7 @@ impl Route {
         fits(&self.did, did) && fits(&self.context, context)
     }
 
-    /// The number decides before the context.
+    /// The number counts more than the context.
     fn weight(&self) -> [Option<(bool, usize)>; 2] {
         [&self.did, &self.context].map(|pattern| pattern.as_ref().map(Pattern::weight))
     }
@@ -79,29 +80,29 @@ impl Route {
 pub struct Routes(Vec<Route>);
 
 impl Routes {
-    /// In whatever order they are written.
+    /// Sorts the routes; their written order does not matter.
     #[must_use]
     pub fn new(mut routes: Vec<Route>) -> Self {
         routes.sort_by_key(|route| Reverse(route.weight()));
         Self(routes)
     }
 
-    /// There are none.
+    /// Returns whether there are no routes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The most exact one that fits. A number with `+` is the same as without.
+    /// Returns the most exact matching route. A number matches with and without `+`.
     #[must_use]
     pub fn find(&self, did: Option<&str>, context: Option<&str>) -> Option<&Route> {
-        let did = did.map(bare);
+        let did = did.map(without_plus);
         self.0.iter().find(|route| route.fits(did, context))
     }
 }
 
-/// A number without its leading `+`, which carriers write or leave out.
+/// Returns a number without its leading `+`, which carriers write or leave out.
 #[must_use]
-pub fn bare(number: &str) -> &str {
+pub fn without_plus(number: &str) -> &str {
     number.strip_prefix('+').unwrap_or(number)
 }

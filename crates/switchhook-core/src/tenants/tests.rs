@@ -58,12 +58,12 @@ fn the_most_exact_route_has_the_call_in_whatever_order_they_are_written() {
             ("1", "public", None),
             ("", "", None),
         ] {
-            let said = TenantVariables {
+            let known = TenantVariables {
                 did: Some(did),
                 context: Some(context),
                 ..TenantVariables::default()
             };
-            assert_eq!(tenants.of(said).account, account, "{did} {context}");
+            assert_eq!(tenants.of(known).account, account, "{did} {context}");
         }
     }
 }
@@ -81,7 +81,7 @@ fn what_the_channel_says_is_above_every_route() {
         did,
         ..TenantVariables::default()
     });
-    assert_eq!(routed.of.unwrap().time_zone, Tz::Asia__Kolkata);
+    assert_eq!(routed.settings.unwrap().time_zone, Tz::Asia__Kolkata);
     assert_eq!(
         (routed.account, routed.flow, routed.webhook),
         (Some("acme"), Some("routed"), Some("lookup"))
@@ -94,7 +94,7 @@ fn what_the_channel_says_is_above_every_route() {
     });
     assert_eq!((own.account, own.flow), (Some("nobody"), Some("own")));
     assert!(
-        own.of.is_none(),
+        own.settings.is_none(),
         "an account that is not there is not the default one"
     );
     // FreeSWITCH unsets a variable that is set to nothing.
@@ -104,7 +104,7 @@ fn what_the_channel_says_is_above_every_route() {
         ..TenantVariables::default()
     });
     assert_eq!((empty.account, empty.flow), (None, None));
-    assert_eq!(empty.of, Some(&tenants.default));
+    assert_eq!(empty.settings, Some(&tenants.default));
 }
 
 #[test]
@@ -122,13 +122,13 @@ fn a_channel_is_given_what_only_its_route_says() {
         flow: Some("routed".into()),
         ..route(exact("7000"), exact("public"), "acme")
     }];
-    let given = belong(&tenants(routes), &headers, |belongs| {
-        given(&belongs, &headers)
+    let variables = match_channel(&tenants(routes), &headers, |matched| {
+        route_variables(&matched, &headers)
     });
-    assert_eq!(given, [(ACCOUNT, "acme".to_owned())]);
-    let with = With {
+    assert_eq!(variables, [(ACCOUNT, "acme".to_owned())]);
+    let with = WithVariables {
         headers: &headers,
-        given: &given,
+        variables: &variables,
     };
     assert_eq!(with.variable(ACCOUNT).as_deref(), Some("acme"));
     assert_eq!(with.variable(FLOW).as_deref(), Some("own"));

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use super::*;
 use crate::outcome::{Phases, Reason};
 
-fn plan() -> Plan {
-    called(Names::default())
+fn plan() -> VariablePlan {
+    called(VariableNames::default())
 }
 
-fn called(names: Names) -> Plan {
-    Plan::new(names, true, vec!["queue".into(), "vip".into()])
+fn called(names: VariableNames) -> VariablePlan {
+    VariablePlan::new(names, true, vec!["queue".into(), "vip".into()])
 }
 
 fn outcome(
@@ -36,10 +36,10 @@ fn mapped(name: &str, text: &str, typed: bool) -> Mapped {
     }
 }
 
-/// What the channel holds afterwards, when it held `flow.key.<everything> = old` before.
+/// Returns the channel's variables afterwards, when each variable of the plan held `old` before.
 fn channel_after(assignments: &[Assignment]) -> BTreeMap<String, String> {
     let mut channel: BTreeMap<_, _> = plan()
-        .owned()
+        .all_names()
         .map(|name| (name, "old".to_owned()))
         .collect();
     for Assignment { name, value } in assignments {
@@ -124,7 +124,7 @@ fn in_the_background_only_the_line_is_set() {
     );
 }
 
-/// What the hook presets before it hands a call over, under the standard names.
+/// The standard variables that the hook presets before it hands a call over.
 fn preset() -> BTreeMap<String, String> {
     table(&[
         ("flow.key.response_status", "FAILED"),
@@ -134,7 +134,7 @@ fn preset() -> BTreeMap<String, String> {
     ])
 }
 
-fn after_the_hook(plan: &Plan, outcome: &Outcome) -> BTreeMap<String, String> {
+fn after_the_hook(plan: &VariablePlan, outcome: &Outcome) -> BTreeMap<String, String> {
     let mut channel = preset();
     for Assignment { name, value } in plan.assignments(outcome, None) {
         channel.retain(|held, _| !held.eq_ignore_ascii_case(&name));
@@ -145,12 +145,12 @@ fn after_the_hook(plan: &Plan, outcome: &Outcome) -> BTreeMap<String, String> {
 
 #[test]
 fn what_the_hook_preset_under_standard_names_does_not_outlast_a_widget_with_other_names() {
-    let names = Names {
+    let names = VariableNames {
         response_status: "flow.key.status".into(),
         response_error: "flow.key.Response_Error".into(),
         error_reason: "flow.key.why".into(),
         line: "flow.key.way".into(),
-        ..Names::default()
+        ..VariableNames::default()
     };
     let plan = called(names);
     let channel = after_the_hook(&plan, &outcome(Ok(vec![]), Some(200), ""));
@@ -169,11 +169,11 @@ fn what_the_hook_preset_under_standard_names_does_not_outlast_a_widget_with_othe
 
 #[test]
 fn a_standard_name_that_a_mapped_value_took_over_is_kept() {
-    let names = Names {
+    let names = VariableNames {
         response_status: "flow.key.status".into(),
-        ..Names::default()
+        ..VariableNames::default()
     };
-    let plan = Plan::new(names, false, vec!["response_status".into()]);
+    let plan = VariablePlan::new(names, false, vec!["response_status".into()]);
     let values = vec![mapped("response_status", "gold", false)];
     let channel = after_the_hook(&plan, &outcome(Ok(values), Some(200), ""));
     assert_eq!(channel["flow.key.response_status"], "gold");
@@ -182,10 +182,10 @@ fn a_standard_name_that_a_mapped_value_took_over_is_kept() {
 
 #[test]
 fn text_that_had_to_change_is_beside_its_exact_bytes() {
-    let values = vec![mapped("queue", "${system(id)}", false)];
+    let values = vec![mapped("queue", "${strftime(%Y)}", false)];
     let channel = channel_after(&plan().assignments(&outcome(Ok(values), Some(200), "$"), None));
-    assert_eq!(channel["flow.key.queue"], "%{system(id)}");
-    assert_eq!(channel["flow.key.queue_b64"], "JHtzeXN0ZW0oaWQpfQ==");
+    assert_eq!(channel["flow.key.queue"], "%{strftime(%Y)}");
+    assert_eq!(channel["flow.key.queue_b64"], "JHtzdHJmdGltZSglWSl9");
     assert_eq!(channel["flow.key.response_raw"], "%");
     assert_eq!(channel["flow.key.response_raw_b64"], "JA==");
 }
@@ -215,7 +215,7 @@ fn the_types_of_earlier_widgets_are_kept_and_our_own_set_anew() {
 
 #[test]
 fn a_raw_response_can_be_left_out() {
-    let plan = Plan::new(Names::default(), false, vec!["queue".into()]);
+    let plan = VariablePlan::new(VariableNames::default(), false, vec!["queue".into()]);
     let written = plan.assignments(&outcome(Ok(vec![]), Some(200), "secret"), None);
     assert!(!channel_after(&written).contains_key("flow.key.response_raw"));
 }

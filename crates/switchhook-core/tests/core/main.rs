@@ -1,3 +1,3 @@
-//! Decisions of a call, against captured events and golden documents.
+//! Tests how calls are decided, with captured events and golden documents.
 
 mod details;

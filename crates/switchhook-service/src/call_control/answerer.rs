@@ -1,5 +1,4 @@
-//! Who answers a call on hold: an HTTP webhook, or Rust code of the program that this crate is
-//! part of.
+//! Answers a call on hold: with an HTTP webhook, or with Rust code of the embedding program.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,45 +14,46 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use eslclient::Command;
-use switchhook_core::details::{self, Format};
+use switchhook_core::details::{self, DocumentFormat};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_core::tenants;
-use switchhook_core::variables::{Names, Plan, flow_key};
-use switchhook_webhook::compile::LONGEST_TIMEOUT;
-use switchhook_webhook::{self as webhook, Answered, Client, Prepared, Webhook};
+use switchhook_core::variables::{VariableNames, VariablePlan, flow_key};
+use switchhook_webhook::compile::MAX_TIMEOUT;
+use switchhook_webhook::{self as webhook, Client, Prepared, ResponseMeta, Webhook};
 
 use super::{BeforeAnswer, Hold, HoldMusic, WebhookTask};
 
-/// What an [`Answerer`] comes to.
+/// The future of an [`Answerer`]'s values.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Vec<Mapped>, Failure>> + Send>>;
 
 /// Answers calls on hold in place of an HTTP webhook.
 ///
-/// The call is held, given back and reported as with a webhook: the values become the channel
-/// variables `flow.key.NAME`, made inert; a [`Failure`] is line 1, with its reason and sentence.
-/// When the caller hangs up the future is dropped. One that panics, or that takes longer than
-/// [`Answerer::timeout`], fails its own call alone. It shares its thread with other calls: what
-/// computes for long or blocks belongs on `tokio::task::spawn_blocking`.
+/// The call is held, released and reported as with a webhook: the values become the channel
+/// variables `flow.key.NAME`, made inert; a [`Failure`] means line 1, with its reason and sentence.
+/// If the caller hangs up, the future is dropped. A future that panics or takes longer than
+/// [`Answerer::timeout`] fails only its own call. It shares its thread with other calls, so that
+/// long computations and blocking calls belong on `tokio::task::spawn_blocking`.
 pub trait Answerer: Send + Sync + 'static {
-    /// Every variable that an answer may set, without `flow.key.`. Each is unset by an answer
-    /// that does not set it; an answer that sets another fails.
+    /// Returns every variable that an answer may set, without `flow.key.`. An answer unsets each one
+    /// that it does not set. An answer that sets another variable fails.
     fn names(&self) -> Vec<String>;
 
-    /// Answers for one call.
+    /// Answers one call.
     fn answer(self: Arc<Self>, question: Question) -> Answer;
 
-    /// How long an answer may take, at most 60 s; what is longer counts as that.
+    /// Returns how long an answer may take, at most 60 s; a longer time counts as 60 s.
     fn timeout(&self) -> Duration {
         Duration::from_secs(10)
     }
 
-    /// Whether its answers are kept for `switchhook report` once the call is over.
+    /// Returns whether answers are kept for `switchhook report` after the call.
     fn persist_response(&self) -> bool {
         false
     }
 
-    /// What the caller hears meanwhile: the switch's own hold music, as early media.
+    /// Returns what the caller hears meanwhile. By default it is the switch's own hold music, as
+    /// early media.
     fn hold(&self) -> Hold {
         Hold {
             music: HoldMusic::OfSwitch,
@@ -62,28 +62,28 @@ pub trait Answerer: Send + Sync + 'static {
     }
 }
 
-/// What is known of a call that waits for an answer.
+/// A call that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Question {
     /// Unique-ID of the channel.
     pub uuid: String,
     /// The caller's number.
     pub caller: String,
-    /// The number that was dialled, or the extension that the call has come to.
+    /// The number that was dialled, or the extension that the call has reached.
     pub called: String,
     /// The channel's `flow.account`, or its route's; `None` is the default account.
     pub account: Option<String>,
     /// The channel's `flow.name`, or its route's.
     pub flow: Option<String>,
-    /// The flow variables by name, without `flow.key.`: text as it came, and JSON's type where
-    /// it came from JSON.
+    /// The flow variables by name, without `flow.key.`: their exact text, or the JSON value if they
+    /// came from JSON.
     pub keys: BTreeMap<String, Value>,
     /// The predefined document, as far as the call has come.
     pub document: Value,
 }
 
 impl Question {
-    fn of(headers: &dyn Headers, so_far: &Format) -> Self {
+    fn of(headers: &dyn Headers, document_format: &DocumentFormat) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -97,51 +97,51 @@ impl Question {
             account: variable(tenants::ACCOUNT),
             flow: variable(tenants::FLOW),
             keys: details::flow_keys_so_far(headers).into_iter().collect(),
-            document: details::document_so_far(headers, so_far),
+            document: details::document_so_far(headers, document_format),
         }
     }
 
-    /// As it stands in a recording: an object whose fields have these names.
+    /// Returns the JSON object that recordings hold; its fields have these names.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// A name that no webhook and no variable can have.
+/// An answerer's variable whose name cannot be a channel variable's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the answerer {answerer:?} names a variable {name:?}: {why}; letters, digits, `_` and `.` make a name"
+    "the answerer {answerer:?} names a variable {name:?}: {why}; use letters, digits, `_` and `.`"
 )]
-pub struct BadName {
-    /// The answerer's own name.
+pub struct InvalidVariableName {
+    /// The answerer's name.
     pub answerer: String,
-    /// The variable.
+    /// The variable's name.
     pub name: String,
-    /// What is wrong with it.
+    /// Why the name is invalid.
     pub why: String,
 }
 
-/// Who is asked.
-pub enum Source {
+/// The source of a call's answer.
+pub enum AnswerSource {
     /// An HTTP webhook.
     Webhook(Box<Webhook>),
     /// Rust code.
-    Own(Arc<dyn Answerer>),
+    Answerer(Arc<dyn Answerer>),
 }
 
-impl std::fmt::Debug for Source {
+impl std::fmt::Debug for AnswerSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Webhook(webhook) => webhook.fmt(f),
-            Self::Own(_) => f.write_str("Own"),
+            Self::Answerer(_) => f.write_str("Answerer"),
         }
     }
 }
 
-/// What one call asks.
+/// The request that one call sends.
 #[derive(Debug)]
-pub enum Asked {
+pub enum TaskRequest {
     /// An HTTP request.
     Request(Box<Prepared>),
     /// A question to Rust code.
@@ -149,112 +149,117 @@ pub enum Asked {
 }
 
 impl WebhookTask {
-    /// One that `answerer` answers, under the name `name`; it is shown the call as `so_far` says.
+    /// Returns the task that `answerer` answers under the name `name`. `document_format` is the format of the
+    /// document it gets.
     ///
     /// # Errors
-    /// A name of a variable that cannot be one.
+    /// A variable's name is invalid.
     pub fn answered_by(
         name: &str,
         answerer: Arc<dyn Answerer>,
-        so_far: Format,
-    ) -> Result<Self, BadName> {
+        document_format: DocumentFormat,
+    ) -> Result<Self, InvalidVariableName> {
         let mapped = answerer.names();
         for variable in &mapped {
-            // The rules of a variable's name are the switch's.
-            Command::get_variable("uuid", &flow_key(variable)).map_err(|error| BadName {
-                answerer: name.to_owned(),
-                name: variable.clone(),
-                why: error.to_string(),
+            // The command applies the switch's rules for names.
+            Command::get_variable("uuid", &flow_key(variable)).map_err(|error| {
+                InvalidVariableName {
+                    answerer: name.to_owned(),
+                    name: variable.clone(),
+                    why: error.to_string(),
+                }
             })?;
         }
         Ok(Self {
             hold: answerer.hold(),
             persist_response: answerer.persist_response(),
-            source: Source::Own(answerer),
-            plan: Plan::new(Names::default(), false, mapped),
-            so_far,
+            source: AnswerSource::Answerer(answerer),
+            plan: VariablePlan::new(VariableNames::default(), false, mapped),
+            document_format,
             wait_for_response: true,
             settings: String::new(),
         })
     }
 
-    /// The HTTP webhook, when it is one.
+    /// Returns the HTTP webhook, if the task is one.
     #[must_use]
     pub fn webhook(&self) -> Option<&Webhook> {
         match &self.source {
-            Source::Webhook(webhook) => Some(webhook),
-            Source::Own(_) => None,
+            AnswerSource::Webhook(webhook) => Some(webhook),
+            AnswerSource::Answerer(_) => None,
         }
     }
 
-    /// How long an answer may take.
+    /// Returns how long an answer may take.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         match &self.source {
-            Source::Webhook(webhook) => webhook.timeout(),
-            Source::Own(answerer) => answerer.timeout().min(LONGEST_TIMEOUT),
+            AnswerSource::Webhook(webhook) => webhook.timeout(),
+            AnswerSource::Answerer(answerer) => answerer.timeout().min(MAX_TIMEOUT),
         }
     }
 
-    /// How the predefined document shows a call of an account in this time zone.
-    fn format(&self, zone: Tz) -> Cow<'_, Format> {
-        if self.so_far.time_zone == zone {
-            return Cow::Borrowed(&self.so_far);
+    /// Returns the format of the predefined document in this time zone.
+    fn format(&self, zone: Tz) -> Cow<'_, DocumentFormat> {
+        if self.document_format.time_zone == zone {
+            return Cow::Borrowed(&self.document_format);
         }
-        Cow::Owned(Format {
+        Cow::Owned(DocumentFormat {
             time_zone: zone,
-            ..self.so_far.clone()
+            ..self.document_format.clone()
         })
     }
 
-    /// What a channel with these headers asks, of an account in this time zone.
+    /// Renders the request for a channel with these headers. `zone` is its account's time zone.
     ///
     /// # Errors
-    /// A variable that is missing, or a URL or header that is not valid.
-    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<Asked, Failure> {
+    /// A missing variable, or a URL or header that is not valid.
+    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<TaskRequest, Failure> {
         let document = || details::document_so_far(headers, &self.format(zone));
         match &self.source {
-            Source::Own(_) => {
+            AnswerSource::Answerer(_) => {
                 let question = Question::of(headers, &self.format(zone));
-                Ok(Asked::Question(Box::new(question)))
+                Ok(TaskRequest::Question(Box::new(question)))
             }
-            Source::Webhook(webhook) => {
-                let request = webhook.prepare(&webhook::Call {
+            AnswerSource::Webhook(webhook) => {
+                let request = webhook.prepare(&webhook::CallContext {
                     headers,
                     document: None,
                     predefined: &|| document().to_string().into_bytes(),
                 });
-                request.map(|request| Asked::Request(Box::new(request)))
+                request.map(|request| TaskRequest::Request(Box::new(request)))
             }
         }
     }
 
-    /// Asks, and waits for the outcome.
+    /// Sends the request and waits for the outcome.
     pub(super) fn ask<'a>(
         &'a self,
         client: &'a Client,
-        asked: Asked,
+        request: TaskRequest,
     ) -> impl Future<Output = Outcome> + Send + 'a {
-        self.ask_noting(client, asked, None)
+        self.ask_with_details(client, request, None)
     }
 
-    /// The same, noting besides how a webhook's answer came.
-    pub(super) async fn ask_noting(
+    /// Sends the request and waits for the outcome. Notes in `details` how a webhook's answer arrived.
+    pub(super) async fn ask_with_details(
         &self,
         client: &Client,
-        asked: Asked,
-        note: Option<&mut Answered>,
+        request: TaskRequest,
+        details: Option<&mut ResponseMeta>,
     ) -> Outcome {
-        match (&self.source, asked) {
-            (Source::Webhook(webhook), Asked::Request(request)) => {
-                client.ask_noting(webhook, request, note).await
+        match (&self.source, request) {
+            (AnswerSource::Webhook(webhook), TaskRequest::Request(request)) => {
+                client.ask_noting(webhook, request, details).await
             }
-            (Source::Own(answerer), Asked::Question(question)) => {
+            (AnswerSource::Answerer(answerer), TaskRequest::Question(question)) => {
                 let allowed = self.plan.mapped();
                 Box::pin(answer(answerer, *question, self.timeout(), allowed)).await
             }
-            (Source::Webhook(_), Asked::Question(_)) | (Source::Own(_), Asked::Request(_)) => {
-                let detail = "the question is another's; please report it";
+            (AnswerSource::Webhook(_), TaskRequest::Question(_))
+            | (AnswerSource::Answerer(_), TaskRequest::Request(_)) => {
+                let detail =
+                    "the request is of another kind than its webhook; please report this as a bug";
                 Outcome::unsent(Failure::new(Reason::InvalidRequest, detail))
             }
         }
@@ -269,17 +274,17 @@ async fn answer(
 ) -> Outcome {
     let began = Instant::now();
     let answerer = Arc::clone(answerer);
-    // Its own first lines may panic as well as its future.
+    // `answer` itself may panic, as well as its future.
     let answered = AssertUnwindSafe(async move { answerer.answer(question).await }).catch_unwind();
     let verdict = match timeout(within, answered).await {
-        Ok(Ok(verdict)) => verdict.and_then(|values| known(values, allowed)),
+        Ok(Ok(verdict)) => verdict.and_then(|values| only_allowed(values, allowed)),
         Ok(Err(_)) => Err(Failure::new(
             Reason::InvalidResponse,
-            "the code that answers panicked; its message is on standard error",
+            "the Rust code that answers panicked; see its message on standard error",
         )),
         Err(_) => Err(Failure::new(
             Reason::Timeout,
-            format!("the code that answers took longer than {within:?}"),
+            format!("the Rust code that answers took longer than {within:?}"),
         )),
     };
     Outcome {
@@ -291,8 +296,8 @@ async fn answer(
     }
 }
 
-/// Only what an answer that does not set it unsets may be set.
-fn known(values: Vec<Mapped>, allowed: &[String]) -> Result<Vec<Mapped>, Failure> {
+/// Refuses a variable that `names()` does not list: a later answer would not unset it.
+fn only_allowed(values: Vec<Mapped>, allowed: &[String]) -> Result<Vec<Mapped>, Failure> {
     match values.iter().find(|value| !allowed.contains(&value.name)) {
         None => Ok(values),
         Some(Mapped { name, .. }) => Err(Failure::new(

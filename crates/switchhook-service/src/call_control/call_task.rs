@@ -1,13 +1,13 @@
-//! One call: performs the table of [`switchhook_core::session`] over a [`Wire`].
+//! One call on hold: runs the table of [`switchhook_core::session`] over a [`CallConnection`].
 //!
-//! `waiting` is what happens to it, `leaving` is how it is let go. What is queued for the
-//! switch is written while the next thing is waited for, so that a peer that does not read
-//! holds up nothing but its own call, and that until its deadline.
+//! `asking` sends the request, `waiting` reads what happens meanwhile, `leaving` lets the call go.
+//! Queued commands are written while the next message is waited for, so that a peer that does not
+//! read delays only its own call, and that only until its deadline.
 
+mod asking;
 mod leaving;
 mod waiting;
 
-use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,159 +21,154 @@ use crate::recorder::CallRecording;
 use eslclient::{Command, CommandError, Connection};
 use switchhook_admin::live_calls::ActiveCallGuard;
 use switchhook_core::outcome::Outcome;
-use switchhook_core::session::{Action, Input, State, Task};
+use switchhook_core::session::{Action, CallPlan, Input, State};
 use switchhook_core::variables::Assignment;
-use switchhook_store as store;
-use switchhook_webhook::Answered;
 
-use super::channel::{Channel, Way};
+use super::call_connection::CallConnection;
+use super::call_report::{CallReport, Ending};
+use super::channel::Channel;
 use super::decision::Decision;
-use super::on_hold::OnHold;
-use super::opening::{NoCall, Opening};
-use super::report::{CallReport, Ending};
-use super::spans::Noted;
-use super::wire::Wire;
-use super::{
-    Asked, BackgroundRequest, CallControl, WebhookTask, WebhookTasks, call_verifier,
-    recording_session, release,
-};
+use super::on_hold::OnHoldGuard;
+use super::opening::{OpenError, Opening};
+use super::spans::CallSpans;
+use super::{CallControl, TaskRequest, WebhookTask, WebhookTasks, release};
 
-/// A webhook's own deadline comes first; this one is for what it does not cover.
+/// Added to the webhook's own deadline, for whatever that deadline does not cover.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// A store that is slow must not hold a caller.
-const STORE_DEADLINE: Duration = Duration::from_secs(1);
-
-/// Takes over the call behind `stream`. Without room for it it is released at once.
+/// Holds the call behind `stream` until it leaves. At the limit of calls it is released at once.
 ///
 /// # Errors
-/// When the peer is no FreeSWITCH, says nothing in time, or names no channel.
-pub(crate) async fn perform<S: Stream>(
+/// The peer is not FreeSWITCH, sends nothing in time, or names no channel.
+pub(crate) async fn run<S: Stream>(
     call_control: &CallControl,
     stream: S,
-    tape: Option<CallRecording>,
-) -> Result<CallReport, NoCall> {
-    // Boxed, so that a waiting call does not keep the room that opening it took.
-    let (mut held, task, _counted) = Box::pin(open(call_control, stream)).await?;
-    held.tape = tape;
-    held.run(Input::Connected(task)).await;
-    Ok(held.report())
+    recording: Option<CallRecording>,
+) -> Result<CallReport, OpenError> {
+    // Boxed, so that a waiting call does not keep the memory that opening it took.
+    let (mut call, task, _on_hold) = Box::pin(open(call_control, stream)).await?;
+    call.recording = recording;
+    call.run(Input::Connected(task)).await;
+    Ok(call.report())
 }
 
-/// What a call may be spoken to over.
+/// A byte stream to a switch.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
-/// A call on its socket, what is to be done with it, and its place among those on hold.
-type Opened<'a, S> = (CallTask<'a, Connection<S>>, Task, OnHold<'a>);
+/// A call on its socket, the session's task, and the guard that counts the call.
+type Opened<'a, S> = (CallTask<'a, Connection<S>>, CallPlan, OnHoldGuard<'a>);
 
-async fn open<S: Stream>(call_control: &CallControl, stream: S) -> Result<Opened<'_, S>, NoCall> {
+async fn open<S: Stream>(
+    call_control: &CallControl,
+    stream: S,
+) -> Result<Opened<'_, S>, OpenError> {
     let began = Instant::now();
-    let widgets = call_control.widgets.load_full();
+    let tasks = call_control.tasks.load_full();
     let mut opening = Opening::connect(call_control, stream).await?;
-    let (counted, room) = OnHold::enter(call_control);
+    let (on_hold, room) = OnHoldGuard::enter(call_control);
     let deadline = call_control.options.connect_deadline;
-    let decision = timeout(deadline, opening.decide(&widgets, room))
+    let decision = timeout(deadline, opening.decide(&tasks, room))
         .await
-        .map_err(|_| NoCall::Silent(deadline))??;
+        .map_err(|_| OpenError::Timeout(deadline))??;
     let Opening {
         connection,
         channel,
         ..
     } = opening;
-    let (held, task) = CallTask::new(call_control, widgets, connection, channel, decision, began);
-    Ok((held, task, counted))
+    let (call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    Ok((call, task, on_hold))
 }
 
-/// Takes over a parked call that is spoken to over `wire`.
-pub(crate) async fn perform_parked<W: Wire>(
+/// Holds a parked call over `connection` until it leaves.
+pub(crate) async fn run_parked<C: CallConnection>(
     call_control: &CallControl,
-    widgets: Arc<WebhookTasks>,
-    wire: W,
+    tasks: Arc<WebhookTasks>,
+    connection: C,
     channel: Channel,
-    (decision, tape): (Decision, Option<CallRecording>),
+    (decision, recording): (Decision, Option<CallRecording>),
 ) -> CallReport {
     let began = Instant::now();
-    let (mut held, task) = CallTask::new(call_control, widgets, wire, channel, decision, began);
-    held.tape = tape;
-    held.run(Input::Connected(task)).await;
-    held.report()
+    let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    call.recording = recording;
+    call.run(Input::Connected(task)).await;
+    call.report()
 }
 
-/// A call on hold, with as little of it as waiting takes.
-struct CallTask<'a, W> {
+/// A call on hold. Holds little, because thousands may wait at once.
+struct CallTask<'a, C> {
     call_control: &'a CallControl,
-    widgets: Arc<WebhookTasks>,
-    widget: Option<Arc<WebhookTask>>,
-    wire: W,
+    tasks: Arc<WebhookTasks>,
+    task: Option<Arc<WebhookTask>>,
+    connection: C,
     channel: Channel,
     state: State,
-    alarm: Pin<Box<Sleep>>,
-    alarm_means: Input,
-    request: Option<Asked>,
-    /// What was asked, as a person may see it.
-    sent: Option<Box<str>>,
-    /// Of a call that is recorded.
-    tape: Option<CallRecording>,
-    /// For its spans, when there are any.
-    noted: Option<Box<Noted>>,
-    asking: Option<BoxFuture<'static, Outcome>>,
+    timer: Pin<Box<Sleep>>,
+    timer_input: Input,
+    request: Option<TaskRequest>,
+    /// The request line that was sent, without secrets.
+    request_line: Option<Box<str>>,
+    /// The recording, if the call is recorded.
+    recording: Option<CallRecording>,
+    /// What its spans need, if there is a trace collector.
+    spans: Option<Box<CallSpans>>,
+    pending_outcome: Option<BoxFuture<'static, Outcome>>,
     outcome: Option<Outcome>,
-    /// On the board, while it waits for the webhook.
-    place: Option<ActiveCallGuard<'a>>,
-    /// Something was started on the channel that must be broken off.
-    played: bool,
+    /// The entry in the list of live calls while the webhook is asked.
+    live_call: Option<ActiveCallGuard<'a>>,
+    /// Whether something was started on the channel that must be broken off.
+    music_started: bool,
     ending: Ending,
     began: Instant,
-    left: Instant,
+    left_at: Instant,
 }
 
-impl<'a, W: Wire> CallTask<'a, W> {
+impl<'a, C: CallConnection> CallTask<'a, C> {
     fn new(
         call_control: &'a CallControl,
-        widgets: Arc<WebhookTasks>,
-        wire: W,
+        tasks: Arc<WebhookTasks>,
+        connection: C,
         channel: Channel,
         decision: Decision,
         began: Instant,
-    ) -> (Self, Task) {
+    ) -> (Self, CallPlan) {
         let (request, outcome) = match decision.request {
             Ok(request) => (Some(request), None),
             Err(failure) => (None, Some(Outcome::unsent(failure))),
         };
-        let noted = Noted::begin(call_control.options.traces.now(), &channel, began);
-        let held = Self {
+        let spans = CallSpans::begin(call_control.options.traces.now(), &channel, began);
+        let call = Self {
             call_control,
-            widgets,
-            widget: decision.widget,
-            wire,
+            tasks,
+            task: decision.webhook_task,
+            connection,
             channel,
             state: State::Connecting,
-            alarm: Box::pin(sleep(Duration::ZERO)),
-            alarm_means: Input::Deadline,
+            timer: Box::pin(sleep(Duration::ZERO)),
+            timer_input: Input::Deadline,
             request,
-            sent: None,
-            tape: None,
-            noted,
-            asking: None,
+            request_line: None,
+            recording: None,
+            spans,
+            pending_outcome: None,
             outcome,
-            place: None,
-            played: false,
+            live_call: None,
+            music_started: false,
             ending: Ending::Lost,
             began,
-            left: began,
+            left_at: began,
         };
-        (held, decision.task)
+        (call, decision.task)
     }
 
     async fn run(&mut self, mut input: Input) {
         loop {
             let (next, actions) = self.state.step(input);
-            self.note(input);
+            self.note_ending(input);
             self.state = next;
             for action in actions {
-                self.act(*action).await;
+                self.perform(*action).await;
             }
             if self.state == State::Over {
                 return;
@@ -182,8 +177,8 @@ impl<'a, W: Wire> CallTask<'a, W> {
         }
     }
 
-    /// How the call ends when this input ends it.
-    fn note(&mut self, input: Input) {
+    /// Notes how the call ends, if this input ends it.
+    fn note_ending(&mut self, input: Input) {
         let holding = matches!(self.state, State::Holding { .. } | State::Connecting);
         let ending = match input {
             Input::HungUp | Input::Goodbye => Ending::HungUp,
@@ -193,14 +188,14 @@ impl<'a, W: Wire> CallTask<'a, W> {
         };
         if holding {
             self.ending = ending;
-            self.left = Instant::now();
+            self.left_at = Instant::now();
         }
     }
 
-    async fn act(&mut self, action: Action) {
+    async fn perform(&mut self, action: Action) {
         match action {
             Action::Ask => self.ask(),
-            // Boxed: a call that waits has no room for what comes before and after.
+            // Boxed: a waiting call has no room for this future.
             Action::AskInBackground => Box::pin(self.ask_in_background()).await,
             Action::StartMusic => self.start_music(),
             Action::Cancel => self.cancel(),
@@ -209,121 +204,12 @@ impl<'a, W: Wire> CallTask<'a, W> {
         }
     }
 
-    /// Who confirms that there is such a call. A parked one is told by the switch itself.
-    fn verifier(&self) -> Option<Arc<dyn call_verifier::CallVerifier>> {
-        match self.channel.way {
-            Way::Socket { .. } => self.call_control.verifier.clone(),
-            Way::Parked(_) => None,
-        }
-    }
-
-    fn ask(&mut self) {
-        let (Some(widget), Some(mut request)) = (self.widget.clone(), self.request.take()) else {
-            return;
-        };
-        self.wake_after(self.call_control.options.music_after, Input::Waiting);
-        let question = match self.call_control.options.breakers.ask(&self.channel.widget) {
-            Ok(question) => question,
-            Err(rests) => {
-                self.asking = Some(Box::pin(ready(Outcome::unsent(rests))));
-                return;
-            }
-        };
-        if let Asked::Request(request) = &request {
-            self.sent = Some(request.line().into_boxed_str());
-        }
-        recording_session::asked(self.tape.as_ref(), &request);
-        if let Some(noted) = &mut self.noted {
-            noted.asks(&mut request);
-        }
-        let until = self.began + widget.timeout();
-        self.place = Some(self.shown(until));
-        let widgets = Arc::clone(&self.widgets);
-        let (verifier, uuid) = (self.verifier(), self.channel.uuid.clone());
-        self.asking = Some(match self.tape.clone() {
-            Some(tape) => Box::pin(async move {
-                let mut answered = Answered::default();
-                let outcome = match call_verifier::confirm(verifier, &uuid).await {
-                    Ok(()) => {
-                        let note = Some(&mut answered);
-                        widget.ask_noting(&widgets.client, request, note).await
-                    }
-                    Err(stranger) => Outcome::unsent(stranger),
-                };
-                question.ended(&outcome);
-                tape.answered(&outcome, &answered);
-                outcome
-            }),
-            None => Box::pin(async move {
-                let outcome = match call_verifier::confirm(verifier, &uuid).await {
-                    Ok(()) => widget.ask(&widgets.client, request).await,
-                    Err(stranger) => Outcome::unsent(stranger),
-                };
-                question.ended(&outcome);
-                outcome
-            }),
-        });
-    }
-
-    fn shown(&self, until: Instant) -> ActiveCallGuard<'a> {
-        let Channel {
-            uuid,
-            caller,
-            destination,
-            widget,
-            account,
-            ..
-        } = &self.channel;
-        let account = account.as_deref().unwrap_or_default();
-        let texts = [uuid.as_str(), caller, destination, widget, account];
-        self.call_control
-            .options
-            .live_calls
-            .hold(texts, self.began, until)
-    }
-
-    async fn ask_in_background(&mut self) {
-        // Only a webhook is asked in the background.
-        let Some(Asked::Request(request)) = self.request.take() else {
-            return;
-        };
-        let verifier = self.verifier();
-        if let Some(tape) = &self.tape {
-            tape.asked(&request);
-        }
-        if let Err(stranger) = call_verifier::confirm(verifier, &self.channel.uuid).await {
-            self.outcome = Some(Outcome::unsent(stranger));
-            return;
-        }
-        let request = BackgroundRequest {
-            id: store::new_id(),
-            webhook: self.channel.widget.clone(),
-            call: self.channel.uuid.clone(),
-            flow: self.channel.flow.clone(),
-            request: *request,
-        };
-        if let Some(noted) = &mut self.noted {
-            noted.leaves(&request);
-        }
-        let stored = self.call_control.persistence.send_later(request);
-        let uuid = &self.channel.uuid;
-        match timeout(STORE_DEADLINE, stored).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                warn!(call_uuid = %uuid, error, "the request in the background was not stored")
-            }
-            Err(_) => {
-                warn!(call_uuid = %uuid, "the store is slow; the call goes on without waiting for it")
-            }
-        }
-    }
-
-    /// Clears what an earlier widget mapped (the hook did the rest) and plays.
+    /// Clears what an earlier webhook mapped (the hook clears the rest) and starts the music.
     fn start_music(&mut self) {
-        let Some(widget) = self.widget.clone() else {
+        let Some(task) = self.task.clone() else {
             return;
         };
-        let mapped = widget.plan.mapped_names();
+        let mapped = task.plan.mapped_names();
         let left = mapped.filter(|name| self.channel.may_have(name));
         for name in left.collect::<Vec<_>>() {
             self.queue(release::assign(
@@ -331,12 +217,12 @@ impl<'a, W: Wire> CallTask<'a, W> {
                 &Assignment { name, value: None },
             ));
         }
-        match widget
+        match task
             .hold
-            .start(self.channel.answered, self.channel.addressed())
+            .start(self.channel.answered, self.channel.command_uuid())
         {
             Ok(commands) => {
-                self.played = !commands.is_empty();
+                self.music_started = !commands.is_empty();
                 commands
                     .into_iter()
                     .for_each(|command| self.queue(Ok(command)));
@@ -344,36 +230,38 @@ impl<'a, W: Wire> CallTask<'a, W> {
             Err(error) => warn!(call_uuid = %self.channel.uuid, %error, "no hold music"),
         }
         let waited = self.call_control.options.music_after;
-        let deadline = widget.timeout().saturating_sub(waited) + GRACE;
-        self.wake_after(deadline, Input::Deadline);
+        let deadline = task.timeout().saturating_sub(waited) + GRACE;
+        self.set_timer(deadline, Input::Deadline);
     }
 
-    /// Dropping the future closes the request's connection or stream.
+    /// Cancels the request: dropping the future closes its connection or stream.
     fn cancel(&mut self) {
-        self.asking = None;
+        self.pending_outcome = None;
     }
 
     fn queue(&mut self, command: Result<Command, CommandError>) {
         match command {
-            Ok(command) => self.wire.queue(command),
-            Err(error) => warn!(call_uuid = %self.channel.uuid, %error, "a command was left out"),
+            Ok(command) => self.connection.queue(command),
+            Err(error) => {
+                warn!(call_uuid = %self.channel.uuid, %error, "a command cannot be sent and is left out");
+            }
         }
     }
 
-    fn wake_after(&mut self, time: Duration, means: Input) {
-        self.alarm.as_mut().reset(Instant::now() + time);
-        self.alarm_means = means;
+    fn set_timer(&mut self, time: Duration, input: Input) {
+        self.timer.as_mut().reset(Instant::now() + time);
+        self.timer_input = input;
     }
 
     fn report(self) -> CallReport {
         CallReport {
-            known: self.widget.is_some(),
+            known: self.task.is_some(),
             channel: self.channel,
             ending: self.ending,
             outcome: self.outcome,
-            sent: self.sent,
-            held: self.left - self.began,
-            noted: self.noted,
+            request_line: self.request_line,
+            hold_time: self.left_at - self.began,
+            spans: self.spans,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the switch says of a channel when it gives it to us.
+//! A channel as the switch describes it when it hands the call over.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -7,83 +7,84 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono_tz::Tz;
 use memchr::memchr;
 
+use crate::event_headers::EventHeaders;
 use eslclient::Event;
 use switchhook_core::headers::Headers;
 use switchhook_core::tenants::{self, Tenants};
 use switchhook_core::variables::JSON_KEYS;
 
-/// Set by the hook before it hands the call over to a socket, unset by its way out.
+/// Set by the hook before it hands the call to a socket; unset by the hook's way out.
 const RESUMES: &str = "socket_resume";
-/// The webhook that a parked call asks; unset when it is let go, and by the way out.
-pub(crate) const ASKS: &str = "flow.webhook";
-/// The number of the hook's way out, which unsets it.
+/// The webhook that a parked call asks; unset when the call is released, and by the way out.
+pub(crate) const WEBHOOK: &str = "flow.webhook";
+/// The task number of the hook's scheduled way out, which unsets it.
 pub(crate) const WAY_OUT: &str = "flow.way_out";
 
 /// How a call was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// By the `socket` application.
+pub enum HandOver {
+    /// With the `socket` application.
     Socket {
-        /// The dialplan goes on by itself when the socket ends (`socket_resume`).
+        /// Whether the dialplan continues when the socket ends (`socket_resume`).
         resumes: bool,
     },
-    /// By parking it.
-    Parked(Lines),
+    /// By parking the call.
+    Parked(LineExtensions),
 }
 
-/// Where a parked call goes on: `NAME-line-0` or `NAME-line-1` of a context of the XML
-/// dialplan. Both are words.
+/// The extensions that a parked call continues at: `NAME-line-0` and `NAME-line-1` in a context
+/// of the XML dialplan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines {
-    /// What stands before `-line-`.
+pub struct LineExtensions {
+    /// The part before `-line-`.
     pub name: String,
-    /// The context.
+    /// The dialplan context.
     pub context: String,
 }
 
-/// What is kept of a channel while it waits: little, for there may be many.
+/// What is kept of a channel while it waits. Thousands may wait at once, so it is little.
 #[derive(Debug, Clone)]
 pub struct Channel {
     /// Its Unique-ID.
     pub uuid: String,
-    /// The webhook that the dialplan asked for, or else the call's route.
-    pub widget: String,
+    /// The webhook that the dialplan names, or else the call's route.
+    pub webhook: String,
     /// Its `flow.name`, or else its route's.
     pub flow: Option<String>,
-    /// Its account, when it is not the default one.
+    /// Its account, if it is not the default one.
     pub account: Option<String>,
-    /// Variables that its route says and it did not have, to be written when it is let go.
+    /// Variables that its route sets and the channel did not have; written at the release.
     pub given: Box<[(&'static str, String)]>,
     /// The caller's number, for the log.
     pub caller: String,
     /// The number that was dialled, for the log.
     pub destination: String,
-    /// The call is answered: media flows both ways.
+    /// Whether the call is answered, so that media flows both ways.
     pub answered: bool,
-    /// The scheduled way out of the hook, cancelled when we leave.
+    /// The task number of the hook's way out, cancelled at the release.
     pub way_out: Option<u64>,
-    /// How it was handed over.
-    pub way: Way,
-    /// [`JSON_KEYS`] as it stands.
+    /// How the call was handed over.
+    pub hand_over: HandOver,
+    /// The present value of [`JSON_KEYS`].
     pub json_keys: Option<String>,
-    /// The flow's variables that it has, of a parked call: others need not be unset. All
-    /// parked calls share a connection, on which each command takes the switch its time.
-    pub has: Option<Box<[String]>>,
+    /// The `flow.` variables that a parked channel has; others need not be unset. All parked calls
+    /// share one connection, on which each command costs the switch time.
+    pub flow_variables: Option<Box<[String]>>,
 }
 
 impl Channel {
-    /// Reads a `connect` reply; `None` when it names no channel.
+    /// Reads a `connect` reply. Returns `None` if it names no channel.
     ///
-    /// As it came: what is in doubt here is not worth a round trip, for a number that
-    /// begins with `+` is.
+    /// Ambiguous values are taken as they came: a number that begins with `+` is one, and that is
+    /// not worth a round trip.
     pub fn read(reply: &ConnectReply) -> Option<Self> {
-        let headers = &reply.as_it_came();
+        let headers = &reply.raw_headers();
         let resumes = headers.variable(RESUMES).as_deref() == Some("true");
-        Self::of(headers, "socket_path", Way::Socket { resumes })
+        Self::of(headers, "socket_path", HandOver::Socket { resumes })
     }
 
-    /// The channel of these headers, whose variable `asks` names the webhook.
-    pub fn of(headers: &dyn Headers, asks: &str, way: Way) -> Option<Self> {
+    /// Reads a channel from headers. The variable `webhook_variable` names its webhook.
+    pub fn of(headers: &dyn Headers, webhook_variable: &str, hand_over: HandOver) -> Option<Self> {
         let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
         let variable = |name| headers.variable(name).map(Cow::into_owned);
         Some(Self {
@@ -91,77 +92,82 @@ impl Channel {
                 .get("Unique-ID")
                 .filter(|uuid| !uuid.is_empty())?
                 .into_owned(),
-            widget: variable(asks).unwrap_or_default(),
+            webhook: variable(webhook_variable).unwrap_or_default(),
             flow: variable(tenants::FLOW),
             account: variable(tenants::ACCOUNT),
             given: Box::default(),
             caller: text("Caller-Caller-ID-Number"),
             destination: text("Caller-Destination-Number"),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
-            way_out: task(headers, WAY_OUT),
+            way_out: task_number(headers, WAY_OUT),
             json_keys: variable(JSON_KEYS),
-            has: matches!(way, Way::Parked(_)).then(|| flow_variables(headers)),
-            way,
+            flow_variables: matches!(hand_over, HandOver::Parked(_))
+                .then(|| flow_variables(headers)),
+            hand_over,
         })
     }
 
-    /// Finds out whose the call is, and what it asks when the dialplan does not say; the time
-    /// zone of its account.
-    pub fn settle(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
+    /// Sets the call's account, flow and webhook from the configuration's routes where the dialplan
+    /// does not set them. Returns the time zone of its account.
+    pub fn apply_tenant(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
         let text = |text: Option<&str>| text.map(str::to_owned);
-        tenants::belong(tenants, headers, |belongs| {
-            self.given = tenants::given(&belongs, headers).into();
+        tenants::match_channel(tenants, headers, |belongs| {
+            self.given = tenants::route_variables(&belongs, headers).into();
             self.account = text(belongs.account);
             self.flow = text(belongs.flow);
-            if self.widget.is_empty() {
-                self.widget = text(belongs.webhook).unwrap_or_default();
+            if self.webhook.is_empty() {
+                self.webhook = text(belongs.webhook).unwrap_or_default();
             }
             belongs.of.unwrap_or(&tenants.default).time_zone
         })
     }
 
-    /// Its headers with what it is given.
-    pub fn with<'a>(&'a self, headers: &'a dyn Headers) -> tenants::With<'a> {
-        tenants::With {
+    /// Returns the headers with the variables that the route gives the channel.
+    pub fn with_route_variables<'a>(
+        &'a self,
+        headers: &'a dyn Headers,
+    ) -> tenants::WithVariables<'a> {
+        tenants::WithVariables {
             headers,
             given: &self.given,
         }
     }
 
-    /// Whether a variable may be there. The switch compares names without case.
+    /// Returns whether the channel may have a variable. The switch ignores the case of names.
     pub(crate) fn may_have(&self, name: &str) -> bool {
         let has = |names: &[String]| names.iter().any(|has| has.eq_ignore_ascii_case(name));
-        self.has.as_deref().is_none_or(has)
+        self.flow_variables.as_deref().is_none_or(has)
     }
 
-    /// The channel as a command of the session must name it; `None` on its own socket.
-    pub fn addressed(&self) -> Option<&str> {
-        match self.way {
-            Way::Socket { .. } => None,
-            Way::Parked(_) => Some(&self.uuid),
+    /// Returns the Unique-ID that commands must name; `None` on the channel's own socket.
+    pub fn command_uuid(&self) -> Option<&str> {
+        match self.hand_over {
+            HandOver::Socket { .. } => None,
+            HandOver::Parked(_) => Some(&self.uuid),
         }
     }
 
-    /// The variable that the hook's way out unsets: whether it has taken the call on.
-    /// `None` when nothing can have.
-    pub fn sign(&self) -> Option<&'static str> {
-        match self.way {
-            Way::Socket { resumes } => resumes.then_some(RESUMES),
-            Way::Parked(_) => Some(WAY_OUT),
+    /// Returns the variable that the hook's way out unsets when it takes the call; `None` if no way
+    /// out can take it.
+    pub fn hand_over_variable(&self) -> Option<&'static str> {
+        match self.hand_over {
+            HandOver::Socket { resumes } => resumes.then_some(RESUMES),
+            HandOver::Parked(_) => Some(WAY_OUT),
         }
     }
 
-    /// Whether the call is still where it was handed over, by the value of [`Channel::sign`].
-    /// A parked one has the number of this very way out: it may be parked anew by now.
-    pub(crate) fn is_where_it_was(&self, sign: Option<&str>) -> bool {
-        match self.way {
-            Way::Socket { .. } => sign.is_some(),
-            Way::Parked(_) => sign.and_then(number) == self.way_out,
+    /// Returns whether the call is still where it was handed over, by the value of
+    /// [`Channel::hand_over_variable`]. For a parked call the value must be the number of this way
+    /// out, since the call may be parked anew by now.
+    pub(crate) fn is_still_held(&self, value: Option<&str>) -> bool {
+        match self.hand_over {
+            HandOver::Socket { .. } => value.is_some(),
+            HandOver::Parked(_) => value.and_then(parse_task) == self.way_out,
         }
     }
 }
 
-/// The names of the variables that a widget may write.
+/// Returns the names of the channel's variables that a webhook may write.
 fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
     let mut names = Vec::new();
     headers.visit(&mut |header, _| {
@@ -174,65 +180,65 @@ fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
     names.into_boxed_slice()
 }
 
-/// The scheduled task that a variable holds.
-pub(crate) fn task(headers: &dyn Headers, variable: &str) -> Option<u64> {
-    headers.variable(variable).as_deref().and_then(number)
+/// Returns the scheduled task's number that a variable holds.
+pub(crate) fn task_number(headers: &dyn Headers, variable: &str) -> Option<u64> {
+    headers.variable(variable).as_deref().and_then(parse_task)
 }
 
-/// A scheduled task's number, as FreeSWITCH counts them (switch_scheduler.c: from 1, `uint32_t`
-/// read back with `atoi`).
-fn number(text: &str) -> Option<u64> {
+/// Parses a scheduled task's number. FreeSWITCH counts from 1 in a `uint32_t` and reads it back
+/// with `atoi` (switch_scheduler.c).
+fn parse_task(text: &str) -> Option<u64> {
     text.parse::<u32>()
         .ok()
         .filter(|task| i32::try_from(*task).is_ok_and(|task| task > 0))
         .map(u64::from)
 }
 
-/// The `connect` reply's headers, and what was asked of the switch again.
+/// The headers of a `connect` reply, with the values that were read again.
 ///
-/// The reply leaves `%XX` in a stored value unescaped, so that its text is in doubt
-/// wherever the wire has a `%`: a stored `100%25` arrives as `%25`. Headers in doubt
-/// that were read are noted, to be read again with `api uuid_getvar`.
+/// The reply does not escape `%XX` in a stored value, so that a value is ambiguous wherever the
+/// wire has a `%`: a stored `100%25` arrives as `%25`. Ambiguous headers that are read are noted,
+/// so that `api uuid_getvar` can read their exact text.
 pub struct ConnectReply {
     event: Event,
     exact: BTreeMap<String, String>,
-    doubtful: RefCell<BTreeSet<String>>,
+    ambiguous: RefCell<BTreeSet<String>>,
 }
 
 impl ConnectReply {
-    /// The headers as they came.
+    /// Takes the reply's headers.
     pub fn new(event: Event) -> Self {
         Self {
             event,
             exact: BTreeMap::new(),
-            doubtful: RefCell::default(),
+            ambiguous: RefCell::default(),
         }
     }
 
-    /// The headers, with nothing noted.
-    pub fn as_it_came(&self) -> AsItCame<'_> {
-        AsItCame(&self.event)
+    /// Returns the headers as they came; reading them notes nothing.
+    pub(crate) fn raw_headers(&self) -> EventHeaders<'_> {
+        EventHeaders(&self.event)
     }
 
-    /// The headers that were read and are in doubt: name of the header, and of the
-    /// channel variable that holds its exact text.
-    pub(crate) fn doubtful(&self) -> Vec<(String, String)> {
-        let doubtful = self.doubtful.borrow();
-        doubtful
+    /// Returns the ambiguous headers that were read: the name of each, and of the channel variable
+    /// that holds its exact text.
+    pub(crate) fn ambiguous(&self) -> Vec<(String, String)> {
+        let ambiguous = self.ambiguous.borrow();
+        ambiguous
             .iter()
             .filter_map(|header| Some((header.clone(), variable_of(header)?.to_owned())))
             .collect()
     }
 
-    /// Replaces a header by its exact text.
-    pub fn correct(&mut self, header: String, text: String) {
+    /// Sets the exact text of a header.
+    pub fn set_exact(&mut self, header: String, text: String) {
         self.exact.insert(header, text);
     }
 
-    /// What an event holds of a header; noted when that is in doubt.
+    /// Returns a header's value, and notes the header if it is ambiguous.
     fn read<'a>(&self, name: &str, (raw, value): (&[u8], Cow<'a, str>)) -> Cow<'a, str> {
         if memchr(b'%', raw).is_some() {
-            self.doubtful.borrow_mut().insert(name.to_owned());
+            self.ambiguous.borrow_mut().insert(name.to_owned());
         }
         value
     }
@@ -257,7 +263,7 @@ impl Headers for ConnectReply {
                 visit(&name, exact);
                 continue;
             }
-            // A document reads the flow's variables, and of the rest only by name.
+            // A document reads all flow variables, and others only by name.
             if name.starts_with("variable_flow.")
                 && let Some(found) = self.event.raw_and_decoded(&name)
             {
@@ -268,24 +274,9 @@ impl Headers for ConnectReply {
     }
 }
 
-/// The headers of an event, with nothing noted.
-pub struct AsItCame<'a>(pub &'a Event);
-
-impl Headers for AsItCame<'_> {
-    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.0.get(name)
-    }
-
-    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.0.iter() {
-            visit(&name, &value);
-        }
-    }
-}
-
-/// The variable that `uuid_getvar` knows a header's value by
-/// (FreeSWITCH: switch_channel.c `switch_channel_get_variable_dup` looks into the
-/// caller profile for what is no variable).
+/// Returns the variable that `uuid_getvar` reads a header's value by. For a name that is no
+/// variable, FreeSWITCH looks into the caller profile (switch_channel.c
+/// `switch_channel_get_variable_dup`).
 fn variable_of(header: &str) -> Option<&str> {
     match header {
         "Caller-Caller-ID-Name" => Some("caller_id_name"),

@@ -1,86 +1,89 @@
-//! Which webhook a call asks, and what is to be sent.
+//! Decides which webhook a call asks, and what is sent.
 
 use std::sync::Arc;
 
 use super::channel::Channel;
-use super::{Asked, WebhookTask, WebhookTasks};
+use super::{TaskRequest, WebhookTask, WebhookTasks};
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::{Failure, Reason};
-use switchhook_core::session::Task;
+use switchhook_core::session::CallPlan;
 
-/// What is to be done with a call.
+/// What the session is to do with a call.
 pub(crate) struct Decision {
-    pub task: Task,
-    pub widget: Option<Arc<WebhookTask>>,
-    pub request: Result<Asked, Failure>,
+    pub task: CallPlan,
+    pub webhook_task: Option<Arc<WebhookTask>>,
+    pub request: Result<TaskRequest, Failure>,
 }
 
 impl Decision {
-    /// For a channel with these headers. With no `room`, nothing is asked.
-    pub(super) fn of(
+    /// Decides for a channel with these headers. Without `room`, nothing is asked.
+    pub(super) fn for_channel(
         channel: &mut Channel,
         headers: &dyn Headers,
-        widgets: &WebhookTasks,
+        tasks: &WebhookTasks,
         room: bool,
     ) -> Self {
-        let zone = channel.settle(headers, &widgets.tenants);
-        let widget = match find(channel, widgets, room) {
-            Ok(widget) => widget,
+        let zone = channel.apply_tenant(headers, &tasks.tenants);
+        let task = match find_task(channel, tasks, room) {
+            Ok(task) => task,
             Err(refused) => return *refused,
         };
-        let request = widget.prepare(&channel.with(headers), zone);
-        Self::with(widget, request)
+        let request = task.prepare(&channel.with_route_variables(headers), zone);
+        Self::for_request(task, request)
     }
 
-    /// For a request that was made, or could not be.
-    pub(super) fn with(widget: Arc<WebhookTask>, request: Result<Asked, Failure>) -> Self {
+    /// Decides for a request that was rendered, or failed to be.
+    pub(super) fn for_request(
+        webhook_task: Arc<WebhookTask>,
+        request: Result<TaskRequest, Failure>,
+    ) -> Self {
         let task = match &request {
-            Ok(_) if !widget.wait_for_response => Task::AskInBackground,
-            Ok(_) => Task::Ask,
-            Err(_) => Task::Refuse,
+            Ok(_) if !webhook_task.wait_for_response => CallPlan::AskInBackground,
+            Ok(_) => CallPlan::Ask,
+            Err(_) => CallPlan::Refuse,
         };
         Self {
             task,
-            widget: Some(widget),
+            webhook_task: Some(webhook_task),
             request,
         }
     }
 
-    fn refusal(widget: Option<Arc<WebhookTask>>, failure: Failure) -> Box<Self> {
+    fn refusal(webhook_task: Option<Arc<WebhookTask>>, failure: Failure) -> Box<Self> {
         Box::new(Self {
-            task: Task::Refuse,
-            widget,
+            task: CallPlan::Refuse,
+            webhook_task,
             request: Err(failure),
         })
     }
 }
 
-/// The webhook that a channel asks, or what is to be done without.
+/// Returns the webhook that a channel asks.
 ///
 /// # Errors
-/// An unknown webhook, or no `room`.
-pub(crate) fn find(
+/// The decision for an unknown webhook, or for a call without `room`.
+pub(crate) fn find_task(
     channel: &Channel,
-    widgets: &WebhookTasks,
+    tasks: &WebhookTasks,
     room: bool,
 ) -> Result<Arc<WebhookTask>, Box<Decision>> {
-    let name = channel.widget.as_str();
-    match widgets.by_name.get(name).cloned() {
-        None if name.is_empty() => Err(Decision::refusal(None, routeless(channel))),
+    let name = channel.webhook.as_str();
+    match tasks.by_name.get(name).cloned() {
+        None if name.is_empty() => Err(Decision::refusal(None, no_route(channel))),
         None => Err(Decision::refusal(None, unknown(name))),
-        Some(widget) if !room => Err(Decision::refusal(Some(widget), overloaded())),
-        Some(widget) => Ok(widget),
+        Some(task) if !room => Err(Decision::refusal(Some(task), overloaded())),
+        Some(task) => Ok(task),
     }
 }
 
 fn unknown(name: &str) -> Failure {
     let detail = format!(
-        "no webhook is named \"{name}\"; the hook in the dialplan names one of the config's"
+        "no webhook is named \"{name}\"; name one of the configuration's in the dialplan's hook"
     );
     Failure::new(Reason::InvalidRequest, detail)
 }
 
-fn routeless(channel: &Channel) -> Failure {
+fn no_route(channel: &Channel) -> Failure {
     let detail = format!(
         "the dialplan names no webhook, and no route with one fits this call to \"{}\"; add [[routes]], \
          or name a webhook in the dialplan",

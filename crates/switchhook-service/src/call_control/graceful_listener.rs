@@ -1,9 +1,9 @@
-//! A port is closed and no connection is lost with it.
+//! Closes a port without losing a connection.
 //!
-//! The dialplan asks its next host when connecting fails, and only then: a switch whose
-//! connection the kernel took and nobody accepted holds its caller until the way out. Two
-//! kinds of them are there when a listener closes: those in its queue, and those whose
-//! handshake is half done, which hear nothing at all (Linux: `inet_csk_listen_stop`).
+//! The dialplan tries its next host only if connecting fails: a switch whose connection the kernel
+//! took and no program accepted holds its caller until the way out. When a listener closes there are
+//! two kinds of these: connections in its queue, and half-done handshakes, which get no reply at
+//! all (Linux: `inet_csk_listen_stop`).
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::debug;
 
-/// What is left to a handshake that has begun: one way to the switch and back, on any
-/// network that a call is steered over.
+/// The time left to a handshake that has begun: one round trip to the switch, on any network that
+/// calls are controlled over.
 const HANDSHAKE: Duration = Duration::from_millis(100);
-/// Between attempts that fail.
+/// The pause after a failed attempt.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Closes `listener` after everything that it had begun to take was given to `take`.
+/// Closes `listener` after passing every connection that had begun to `take`.
 ///
-/// Meanwhile new switches are not refused but not heard: their kernel asks again after a
-/// second, is refused then, and they go on to their next host.
+/// Meanwhile new connections get no reply. The switch's kernel tries again after a second, is
+/// refused then, and the dialplan goes on to its next host.
 pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
-    if let Err(error) = begin_no_more(&listener) {
-        debug!(%error, "the port is closed with handshakes under way");
+    if let Err(error) = drop_new_handshakes(&listener) {
+        debug!(%error, "the port is closed with handshakes under way; their calls wait for the way out");
     }
     let end = Instant::now() + HANDSHAKE;
     while let Ok(accepted) = timeout_at(end, listener.accept()).await {
@@ -36,7 +36,7 @@ pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream,
             }
         }
     }
-    // Asked of the kernel itself: tokio knows only what its last look has told it.
+    // Accepts directly: tokio knows only what its last poll showed.
     let Ok(listener) = listener.into_std() else {
         return;
     };
@@ -48,12 +48,12 @@ pub(crate) async fn close(listener: TcpListener, mut take: impl FnMut(TcpStream,
     }
 }
 
-/// Has the kernel drop every segment that opens a connection.
+/// Makes the kernel drop every segment that opens a connection.
 ///
 /// # Errors
-/// Where the kernel takes no filter.
+/// The kernel refuses the filter.
 #[cfg(target_os = "linux")]
-fn begin_no_more(listener: &TcpListener) -> std::io::Result<()> {
+fn drop_new_handshakes(listener: &TcpListener) -> std::io::Result<()> {
     use socket2::{SockFilter, SockRef};
 
     // Classic BPF, which sees a segment from its TCP header on (Linux: tcp_ipv4.c `tcp_filter`).
@@ -70,8 +70,8 @@ fn begin_no_more(listener: &TcpListener) -> std::io::Result<()> {
     ])
 }
 
-/// Elsewhere those that connect in the last moment are lost to the way out.
+/// On other systems, connections of the last moment are left to the way out.
 #[cfg(not(target_os = "linux"))]
-fn begin_no_more(_: &TcpListener) -> std::io::Result<()> {
+fn drop_new_handshakes(_: &TcpListener) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())
 }

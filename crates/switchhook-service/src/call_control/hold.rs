@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use eslclient::{Command, CommandError, Execute};
+use eslclient::{Command, CommandError, ExecuteOptions};
 
-/// The sound of waiting.
+/// The music on hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldMusic {
-    /// None.
+    /// No music.
     Silence,
-    /// The switch's own: its variable `hold_music`.
+    /// The switch's own music: its variable `hold_music`.
     OfSwitch,
-    /// Any file or stream that FreeSWITCH's `playback` takes.
+    /// A file or stream that FreeSWITCH's `playback` takes.
     Stream(String),
 }
 
@@ -23,33 +23,32 @@ pub enum BeforeAnswer {
     /// Music as early media (183): `playback` on an unanswered channel starts it
     /// and does not answer.
     EarlyMedia,
-    /// Whatever it hears already, usually ringing.
+    /// Nothing new; the caller usually hears ringing.
     Silence,
     /// A 200 OK, then music.
     Answer,
 }
 
-/// What callers of one widget hear.
+/// What callers of one webhook hear.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// The sound.
+    /// The music.
     pub music: HoldMusic,
     /// What an unanswered caller gets.
     pub before_answer: BeforeAnswer,
 }
 
 impl Hold {
-    /// The commands that start the hold for a channel that is answered or not;
-    /// empty when the caller is to hear nothing new. `uuid` names the channel where the
-    /// connection is not its own.
+    /// Returns the commands that start the hold; none if the caller is to hear nothing new.
+    /// `uuid` names the channel on a connection that is not its own.
     ///
     /// # Errors
-    /// When the stream's name cannot be sent to a switch.
+    /// The stream's name cannot be sent to a switch.
     pub fn start(&self, answered: bool, uuid: Option<&str>) -> Result<Vec<Command>, CommandError> {
         let mut commands = Vec::with_capacity(2);
-        let once = Execute {
+        let once = ExecuteOptions {
             uuid,
-            ..Execute::default()
+            ..ExecuteOptions::default()
         };
         if !answered {
             match self.before_answer {
@@ -59,9 +58,9 @@ impl Hold {
             }
         }
         if let Some(stream) = self.stream() {
-            // FreeSWITCH: switch_ivr.c `switch_ivr_parse_event` repeats until the break,
-            // and gives up on a file that ends within half a second (a missing one).
-            let forever = Execute {
+            // FreeSWITCH repeats until the break, and gives up on a file that ends within half a
+            // second, as a missing one does (switch_ivr.c `switch_ivr_parse_event`).
+            let forever = ExecuteOptions {
                 loops: Some(-1),
                 ..once
             };

@@ -1,16 +1,19 @@
-//! Calls that a dialplan hands over: on hold until their webhook has answered.
+//! Calls that a dialplan hands over, on hold until their webhook has answered.
 //!
-//! They come two ways. `socket` accepts the connections of FreeSWITCH's `socket` application,
-//! one for each call, and `opening` reads their channel. [`park`] hears over port 8021 which
-//! calls were parked for us, and steers all of them on that one connection. From there on it
-//! is one way: `decision` finds who answers ([`Answerer`], or an HTTP webhook) and makes the request; `call_task` performs the table
-//! of [`switchhook_core::session`] over a `wire`; `hold` is what the caller hears; `release` is
-//! the one write that lets the call go; `on_hold` counts; `report` is the line in the log.
+//! They arrive in two ways. `socket` accepts the connections of FreeSWITCH's `socket` application,
+//! one for each call, and `opening` reads their channel. [`park`] learns over port 8021 which calls
+//! are parked for this service, and controls all of them on that one connection. Both then share
+//! `decision` (which webhook, or which [`Answerer`]), `call_task` (the table of
+//! [`switchhook_core::session`], run over a `call_connection`), `hold` (what the caller hears),
+//! `release` (the commands that let the call go), and `report` (log, metrics, spans).
 
 mod answerer;
+mod call_connection;
+mod call_report;
 mod call_task;
-mod call_verifier;
 mod channel;
+mod confirm;
+mod connection_log;
 mod decision;
 mod graceful_listener;
 mod hold;
@@ -21,9 +24,9 @@ mod recording_session;
 mod release;
 mod report;
 mod socket;
+mod span_export;
 mod spans;
 pub mod webhook_test;
-mod wire;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,47 +39,47 @@ use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_admin::live_calls::LiveCalls;
-use switchhook_core::details::Format;
+use switchhook_core::details::DocumentFormat;
 use switchhook_core::mask::Mask;
 use switchhook_core::tenants::Tenants;
-use switchhook_core::variables::Plan;
+use switchhook_core::variables::VariablePlan;
 use switchhook_webhook::breakers::Breakers;
 
+use crate::follow::CallVerifier;
 use crate::recorder::Recorder;
 use crate::traces;
 use switchhook_webhook::{Client, Prepared};
 
-pub use answerer::{Answer, Answerer, Asked, BadName, Question, Source};
-pub use call_verifier::{CallVerifier, Confirmation};
+pub use answerer::{Answer, AnswerSource, Answerer, InvalidVariableName, Question, TaskRequest};
+pub use call_report::{CallReport, Ending};
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
-pub use report::{CallReport, Ending};
 
-/// Limits and times of every call.
+/// Limits, deadlines and shared services of all calls.
 #[derive(Debug, Clone)]
 pub struct CallControlOptions {
-    /// Calls on hold at once; one more is released to line 1 with `OVERLOADED`.
+    /// Calls on hold at once; a further one is released to line 1 with `OVERLOADED`.
     pub calls_on_hold: usize,
-    /// Connections at once; the next waits in the kernel's queue until one ends.
+    /// Connections at once; a further one waits in the kernel's queue until one ends.
     pub connections: usize,
-    /// From the connection to the `connect` reply.
+    /// The time allowed from the connection until the `connect` reply.
     pub connect_deadline: Duration,
-    /// From the leaving to the switch's goodbye.
+    /// The time allowed from the release until the switch's goodbye.
     pub goodbye_deadline: Duration,
-    /// An answer within this time comes without a blip of music before it.
+    /// The delay before the music starts, so that a quick answer comes without a blip of music.
     pub music_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
-    /// Where it is shown who is on hold, and what became of the last calls.
+    /// The list of calls on hold and of recent calls.
     pub live_calls: Arc<LiveCalls>,
-    /// Which webhooks are left alone.
+    /// The webhooks' circuit breakers.
     pub breakers: Arc<Breakers>,
-    /// How numbers are logged.
+    /// Whether phone numbers are masked in the log.
     pub mask: Mask,
-    /// Records some of the calls.
+    /// The recorder of Event Socket traffic, if calls are recorded.
     pub recorder: Option<Recorder>,
-    /// Where it is told what calls went through.
+    /// The handle that spans are sent to.
     pub traces: traces::TracesHandle,
-    /// Who may connect; empty: everybody.
+    /// The networks that may connect; empty allows every address.
     pub allow: Vec<IpNet>,
 }
 
@@ -99,43 +102,44 @@ impl Default for CallControlOptions {
     }
 }
 
-/// A webhook in the middle of a call, or what answers in its place.
+/// One webhook in the middle of a call: its source, its hold, and what its answer writes.
 #[derive(Debug)]
 pub struct WebhookTask {
-    /// Who is asked.
-    pub source: Source,
+    /// The HTTP webhook, or the Rust code that answers in its place.
+    pub source: AnswerSource,
     /// What the caller hears meanwhile.
     pub hold: Hold,
-    /// What is written on the channel.
-    pub plan: Plan,
-    /// How the predefined document shows the call so far, in the time zone of the default account.
-    pub so_far: Format,
+    /// The variables that are written to the channel.
+    pub plan: VariablePlan,
+    /// The format of the predefined document of a call in progress, in the default account's time
+    /// zone.
+    pub document_format: DocumentFormat,
     /// Whether the call waits for the answer.
     pub wait_for_response: bool,
-    /// Whether the answer is kept for reports.
+    /// Whether the answer is stored for reports.
     pub persist_response: bool,
-    /// Its part of the configuration, for recordings: without what it is asked with.
+    /// Its part of the configuration without secrets, for recordings.
     pub settings: String,
 }
 
-/// What the config says of widgets; replaced as a whole by a reload.
+/// All webhooks of a configuration; a reload replaces them as a whole.
 pub struct WebhookTasks {
     /// By the name that the dialplan gives as the socket's path.
     pub by_name: HashMap<String, Arc<WebhookTask>>,
     /// The webhooks' HTTP client, with its egress rule.
     pub client: Client,
-    /// Whose a call is.
+    /// The accounts and routes that calls belong to.
     pub tenants: Arc<Tenants>,
-    /// As [`WebhookTask::settings`], of calls that ask none of these, or Rust code.
+    /// The [`WebhookTask::settings`] of calls that ask none of these webhooks, or Rust code.
     pub settings: String,
-    /// As [`WebhookTask::so_far`], of what Rust code is asked.
-    pub so_far: Format,
+    /// The [`WebhookTask::document_format`] of Rust code.
+    pub document_format: DocumentFormat,
 }
 
-/// A request that nobody waits for, to be sent at least once.
+/// A request that no call waits for, to be sent at least once.
 #[derive(Debug)]
 pub struct BackgroundRequest {
-    /// The id under which it is sent (`webhook-id`).
+    /// The id that it is sent with (`webhook-id`).
     pub id: String,
     /// The webhook's name.
     pub webhook: String,
@@ -147,7 +151,7 @@ pub struct BackgroundRequest {
     pub request: Prepared,
 }
 
-/// An answer to keep for reports.
+/// An answer to be stored for reports.
 #[derive(Debug)]
 pub struct KeptAnswer {
     /// Unique-ID of the call.
@@ -156,40 +160,39 @@ pub struct KeptAnswer {
     pub flow: Option<String>,
     /// The webhook's name.
     pub webhook: String,
-    /// Full name and exact text of each variable.
+    /// The full name and exact text of each variable.
     pub variables: Vec<(String, String)>,
 }
 
-/// Where a call leaves what must outlast it.
+/// Stores what must outlast a call. The service stores it in its database; a replay discards it.
 pub trait CallPersistence: Send + Sync {
-    /// Returns once the request is stored, so that it is sent at least once. It goes on
-    /// storing it when the future is dropped.
+    /// Stores the request, so that it is sent at least once. Goes on trying if the future is dropped.
     fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>>;
-    /// Returns once the answer is stored.
+    /// Stores the answer.
     fn keep(&self, answer: KeptAnswer) -> BoxFuture<'static, Result<(), String>>;
 }
 
-/// Takes calls over until it is told to stop.
+/// Holds calls until it is stopped.
 pub struct CallControl {
     options: CallControlOptions,
-    widgets: ArcSwap<WebhookTasks>,
+    tasks: ArcSwap<WebhookTasks>,
     persistence: Arc<dyn CallPersistence>,
-    verifier: Option<Arc<dyn CallVerifier>>,
+    verifier: Option<Arc<CallVerifier>>,
     on_hold: AtomicUsize,
     release_all: CancellationToken,
 }
 
 impl CallControl {
-    /// A service that takes no call yet.
+    /// Returns a call control that takes no call yet.
     #[must_use]
     pub fn new(
         options: CallControlOptions,
-        widgets: WebhookTasks,
+        tasks: WebhookTasks,
         persistence: Arc<dyn CallPersistence>,
     ) -> Self {
         Self {
             options,
-            widgets: ArcSwap::from_pointee(widgets),
+            tasks: ArcSwap::from_pointee(tasks),
             persistence,
             verifier: None,
             on_hold: AtomicUsize::new(0),
@@ -197,37 +200,37 @@ impl CallControl {
         }
     }
 
-    /// Asks for each call whether a switch has it, before its webhook is asked.
+    /// Verifies each socket's call with a switch before its webhook is asked.
     #[must_use]
-    pub(crate) fn confirmed_by(mut self, verifier: Option<Arc<dyn CallVerifier>>) -> Self {
+    pub(crate) fn with_verifier(mut self, verifier: Option<Arc<CallVerifier>>) -> Self {
         self.verifier = verifier;
         self
     }
 
-    /// The widgets of calls that come from now on; calls on hold keep theirs.
-    pub fn reload(&self, widgets: WebhookTasks) {
-        self.widgets.store(Arc::new(widgets));
+    /// Replaces the webhooks for new calls; calls on hold keep theirs.
+    pub fn reload(&self, tasks: WebhookTasks) {
+        self.tasks.store(Arc::new(tasks));
     }
 
-    /// Who records calls, if anybody.
+    /// Returns the recorder, if calls are recorded.
     #[must_use]
     pub fn recorder(&self) -> Option<&Recorder> {
         self.options.recorder.as_ref()
     }
 
-    /// What the configuration says of widgets now.
+    /// Returns the present webhooks.
     #[must_use]
-    pub fn widgets(&self) -> Arc<WebhookTasks> {
-        self.widgets.load_full()
+    pub fn tasks(&self) -> Arc<WebhookTasks> {
+        self.tasks.load_full()
     }
 
-    /// Calls on hold now.
+    /// Returns the number of calls on hold.
     #[must_use]
     pub fn on_hold(&self) -> usize {
         self.on_hold.load(Ordering::Relaxed)
     }
 
-    /// Gives every call on hold back on line 1, as if its deadline had come.
+    /// Releases every call on hold to line 1, as if its deadline had passed.
     pub fn release_all(&self) {
         self.release_all.cancel();
     }

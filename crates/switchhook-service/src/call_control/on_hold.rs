@@ -1,4 +1,4 @@
-//! How many calls are on hold, and whether there is room for one more.
+//! Counts the calls on hold against the limit `calls_on_hold`.
 
 use std::sync::atomic::Ordering;
 
@@ -9,12 +9,11 @@ use switchhook_core::metric_names;
 
 use super::CallControl;
 
-/// Counts a call for as long as it lives. A connection that has not said which call it is
-/// takes nobody's place.
-pub(super) struct OnHold<'a>(&'a CallControl);
+/// Counts a call while the guard lives. A connection that has not named its call is not counted.
+pub(super) struct OnHoldGuard<'a>(&'a CallControl);
 
-impl<'a> OnHold<'a> {
-    /// Counts one more; whether there is room for it.
+impl<'a> OnHoldGuard<'a> {
+    /// Counts one more call. Returns whether there is room for it.
     pub(super) fn enter(call_control: &'a CallControl) -> (Self, bool) {
         let before = call_control.on_hold.fetch_add(1, Ordering::Relaxed);
         gauge!(metric_names::ON_HOLD).increment(1.0);
@@ -26,7 +25,7 @@ impl<'a> OnHold<'a> {
     }
 }
 
-impl Drop for OnHold<'_> {
+impl Drop for OnHoldGuard<'_> {
     fn drop(&mut self) {
         self.0.on_hold.fetch_sub(1, Ordering::Relaxed);
         gauge!(metric_names::ON_HOLD).decrement(1.0);

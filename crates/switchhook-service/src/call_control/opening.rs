@@ -1,4 +1,4 @@
-//! The start of a call on a socket: who is it, which webhook, what is to be sent.
+//! The start of a call on a socket: reads the channel and renders the webhook's request.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use switchhook_core::outcome::Failure;
 
 use super::channel::{Channel, ConnectReply};
 use super::decision::{self, Decision};
-use super::{Asked, CallControl, WebhookTask, WebhookTasks};
+use super::{CallControl, TaskRequest, WebhookTask, WebhookTasks};
 
 /// Why a connection did not become a call.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoCall {
-    /// The peer broke the protocol, or said nothing in time.
+pub(crate) enum OpenError {
+    /// The peer broke the protocol, or sent nothing in time.
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Protocol(#[from] eslclient::Error),
     /// A reply to `connect` without a `Unique-ID`.
@@ -24,26 +24,26 @@ pub(crate) enum NoCall {
         "the peer's reply to `connect` names no channel; only FreeSWITCH's socket application should connect here"
     )]
     NoChannel,
-    /// The channel's values were asked for, and nothing came.
-    #[error("the switch did not tell the channel's variables within {0:?}")]
-    Silent(Duration),
+    /// The switch did not answer the requests for channel variables.
+    #[error("the switch did not send the channel's variables within {0:?}")]
+    Timeout(Duration),
     /// The connection ended while the channel was read.
     #[error("the connection ended before the call could be held")]
     Ended,
 }
 
-impl NoCall {
-    /// The setting of `[limits]` that ended the connection, if one did.
+impl OpenError {
+    /// Returns the setting of `[limits]` that ended the connection, if one did.
     pub(super) fn limit(&self) -> Option<&'static str> {
         match self {
             Self::Protocol(error) => limits::setting_for(error),
-            Self::Silent(_) => Some("connect_deadline"),
+            Self::Timeout(_) => Some("connect_deadline"),
             Self::NoChannel | Self::Ended => None,
         }
     }
 }
 
-/// A call whose channel was read.
+/// A connection whose channel was read.
 pub(crate) struct Opening<S> {
     pub connection: Connection<S>,
     pub channel: Channel,
@@ -51,13 +51,16 @@ pub(crate) struct Opening<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
-    /// Sends `connect` and reads the channel.
-    pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, NoCall> {
+    /// Sends `connect` and reads the channel from the reply.
+    ///
+    /// # Errors
+    /// The peer is not FreeSWITCH, sends nothing in time, or names no channel.
+    pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, OpenError> {
         let options = &call_control.options;
         let (connection, event) =
             eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
         let reply = ConnectReply::new(event);
-        let channel = Channel::read(&reply).ok_or(NoCall::NoChannel)?;
+        let channel = Channel::read(&reply).ok_or(OpenError::NoChannel)?;
         Ok(Self {
             connection,
             channel,
@@ -65,43 +68,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         })
     }
 
-    /// Finds the webhook and makes its request. With no `room`, nothing is asked.
+    /// Finds the webhook and renders its request. Without `room`, nothing is asked.
+    ///
+    /// # Errors
+    /// The connection ended meanwhile.
     pub(super) async fn decide(
         &mut self,
-        widgets: &WebhookTasks,
+        tasks: &WebhookTasks,
         room: bool,
-    ) -> Result<Decision, NoCall> {
+    ) -> Result<Decision, OpenError> {
         let zone = self
             .channel
-            .settle(&self.reply.as_it_came(), &widgets.tenants);
-        let widget = match decision::find(&self.channel, widgets, room) {
-            Ok(widget) => widget,
+            .apply_tenant(&self.reply.raw_headers(), &tasks.tenants);
+        let task = match decision::find_task(&self.channel, tasks, room) {
+            Ok(task) => task,
             Err(refused) => return Ok(*refused),
         };
-        let request = self.prepare(&widget, zone).await?;
-        Ok(Decision::with(widget, request))
+        let request = self.prepare(&task, zone).await?;
+        Ok(Decision::for_request(task, request))
     }
 
-    /// Renders the request; once more when it rests on values that are in doubt.
+    /// Renders the request. If it uses ambiguous values, reads those again and renders it anew.
     async fn prepare(
         &mut self,
-        widget: &WebhookTask,
+        task: &WebhookTask,
         zone: Tz,
-    ) -> Result<Result<Asked, Failure>, NoCall> {
-        let first = widget.prepare(&self.channel.with(&self.reply), zone);
-        let doubtful = self.reply.doubtful();
-        if doubtful.is_empty() {
+    ) -> Result<Result<TaskRequest, Failure>, OpenError> {
+        let first = task.prepare(&self.channel.with_route_variables(&self.reply), zone);
+        let ambiguous = self.reply.ambiguous();
+        if ambiguous.is_empty() {
             return Ok(first);
         }
-        self.read_again(doubtful).await?;
-        Ok(widget.prepare(&self.channel.with(&self.reply), zone))
+        self.read_again(ambiguous).await?;
+        Ok(task.prepare(&self.channel.with_route_variables(&self.reply), zone))
     }
 
-    /// Asks for the exact text of `doubtful` headers, all in one write.
-    async fn read_again(&mut self, doubtful: Vec<(String, String)>) -> Result<(), NoCall> {
-        let mut waiting = Vec::with_capacity(doubtful.len());
-        for (header, variable) in doubtful {
-            // A name that cannot be asked for keeps the text it came with.
+    /// Reads the exact text of `ambiguous` headers (header, variable), requested in one write.
+    async fn read_again(&mut self, ambiguous: Vec<(String, String)>) -> Result<(), OpenError> {
+        let mut waiting = Vec::with_capacity(ambiguous.len());
+        for (header, variable) in ambiguous {
+            // A variable whose name cannot be sent keeps its ambiguous text.
             if let Ok(command) = Command::get_variable(&self.channel.uuid, &variable) {
                 waiting.push((self.connection.queue(&command), header));
             }
@@ -109,15 +115,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
         while !waiting.is_empty() {
             match self.connection.next().await? {
                 Incoming::Reply(ticket, reply) => {
-                    let Some(at) = waiting.iter().position(|(asked, _)| *asked == ticket) else {
+                    let Some(at) = waiting.iter().position(|(sent, _)| *sent == ticket) else {
                         continue;
                     };
                     let (_, header) = waiting.swap_remove(at);
                     if let Ok(Some(text)) = reply.variable() {
-                        self.reply.correct(header, text);
+                        self.reply.set_exact(header, text);
                     }
                 }
-                Incoming::Notice(_) => return Err(NoCall::Ended),
+                Incoming::Notice(_) => return Err(OpenError::Ended),
                 Incoming::Event(_)
                 | Incoming::Rejection(_)
                 | Incoming::AuthRequest

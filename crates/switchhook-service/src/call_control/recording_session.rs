@@ -1,4 +1,4 @@
-//! What becomes of a call's tape ([`crate::recorder`]).
+//! The recording of one call on hold ([`crate::recorder`]).
 
 use std::time::Duration;
 
@@ -6,102 +6,105 @@ use crate::recorder::{CallRecording, Code, Header, VERSION};
 use eslclient::{Command, Event, Reply};
 use switchhook_core::clock;
 
-use super::answerer::{Asked, Source};
-use super::channel::Way;
-use super::report::CallReport;
+use super::answerer::{AnswerSource, TaskRequest};
+use super::call_report::CallReport;
+use super::channel::HandOver;
+
 use super::{CallControl, WebhookTask};
 
-/// A call that is recorded.
+/// The recording of a call in progress.
 pub(crate) struct RecordingSession {
-    pub(crate) tape: CallRecording,
+    pub(crate) recording: CallRecording,
     began_ms: i64,
 }
 
 impl RecordingSession {
-    /// For the call that begins now, when it is to be recorded.
+    /// Begins the recording of a call; `None` if this call is not recorded.
     pub(super) fn begin(call_control: &CallControl) -> Option<Self> {
-        let tape = call_control.options.recorder.as_ref()?.begin()?;
+        let recording = call_control.options.recorder.as_ref()?.begin()?;
         Some(Self {
-            tape,
+            recording,
             began_ms: clock::now_ms(),
         })
     }
 
-    /// The call is over.
+    /// Ends the recording and passes it to the recorder.
     pub(super) fn end(self, call_control: &CallControl, report: &CallReport) {
         let Some(recorder) = &call_control.options.recorder else {
             return;
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let widgets = call_control.widgets.load();
-        let widget = widgets.by_name.get(&report.channel.widget);
-        let code = widget.and_then(|widget| code(widget));
-        let webhook = widget.filter(|_| code.is_none());
+        let tasks = call_control.tasks.load();
+        let task = tasks.by_name.get(&report.channel.webhook);
+        let code = task.and_then(|task| code(task));
+        let webhook = task.filter(|_| code.is_none());
         let header = Header {
             switchhook: "recording".into(),
             version: VERSION,
             program: env!("CARGO_PKG_VERSION").into(),
             began_ms: self.began_ms,
             uuid: report.channel.uuid.clone(),
-            webhook: report.channel.widget.clone(),
-            parked: matches!(report.channel.way, Way::Parked(_)),
+            webhook: report.channel.webhook.clone(),
+            parked: matches!(report.channel.hand_over, HandOver::Parked(_)),
             music_after_us: micros(call_control.options.music_after),
             goodbye_us: micros(call_control.options.goodbye_deadline),
             config: webhook
-                .map_or(&widgets.settings, |webhook| &webhook.settings)
+                .map_or(&tasks.settings, |webhook| &webhook.settings)
                 .clone(),
             code,
         };
-        recorder.keep(&self.tape, header, report.end());
+        recorder.keep(&self.recording, header, report.end());
     }
 }
 
-/// What is known of the Rust code that answers, where it does.
-fn code(widget: &WebhookTask) -> Option<Code> {
-    let Source::Own(answerer) = &widget.source else {
+/// Returns what a replay needs of the Rust code that answers; `None` for an HTTP webhook.
+fn code(task: &WebhookTask) -> Option<Code> {
+    let AnswerSource::Answerer(answerer) = &task.source else {
         return None;
     };
     Some(Code {
         names: answerer.names(),
-        hold: serde_json::to_value(&widget.hold).unwrap_or_default(),
+        hold: serde_json::to_value(&task.hold).unwrap_or_default(),
     })
 }
 
-/// What the call asks.
-pub(crate) fn asked(tape: Option<&CallRecording>, asked: &Asked) {
-    match (tape, asked) {
-        (Some(tape), Asked::Request(request)) => tape.asked(request),
-        (Some(tape), Asked::Question(question)) => tape.questioned(&question.json()),
+/// Records the webhook's request.
+pub(crate) fn record_request(recording: Option<&CallRecording>, request: &TaskRequest) {
+    match (recording, request) {
+        (Some(recording), TaskRequest::Request(request)) => recording.asked(request),
+        (Some(recording), TaskRequest::Question(question)) => {
+            recording.questioned(&question.json())
+        }
         (None, _) => {}
     }
 }
 
-/// What was heard of a call on a connection that it shares with others.
-pub(crate) fn heard(tape: Option<&CallRecording>, event: &Event) {
-    if let (Some(tape), Some(json)) = (tape, event.json()) {
-        tape.event(json);
+/// Records an event of a call on a shared connection.
+pub(crate) fn record_event(recording: Option<&CallRecording>, event: &Event) {
+    if let (Some(recording), Some(json)) = (recording, event.json()) {
+        recording.event(json);
     }
 }
 
-/// The channel of the call left: as much of the event as is read of it.
-pub(crate) fn left(tape: &CallRecording, name: &str) {
-    tape.event(&serde_json::json!({ "Event-Name": name }).to_string());
+/// Records the event with which a channel left its park: only its name, since no more is read.
+pub(crate) fn record_exit(recording: &CallRecording, name: &str) {
+    recording.event(&serde_json::json!({ "Event-Name": name }).to_string());
 }
 
-/// What was said for a call.
-pub(crate) fn said(tape: Option<&CallRecording>, commands: &[Command]) {
-    if let Some(tape) = tape {
+/// Records the commands that were sent for a call.
+pub(crate) fn record_commands(recording: Option<&CallRecording>, commands: &[Command]) {
+    if let Some(recording) = recording {
         commands
             .iter()
-            .for_each(|command| tape.said(command.as_bytes()));
+            .for_each(|command| recording.said(command.as_bytes()));
     }
 }
 
-/// And what was answered.
-pub(crate) fn answered(tape: Option<&CallRecording>, replies: &[Reply]) {
-    if let Some(tape) = tape {
+/// Records the replies to these commands.
+pub(crate) fn record_replies(recording: Option<&CallRecording>, replies: &[Reply]) {
+    if let Some(recording) = recording {
         replies
             .iter()
-            .for_each(|reply| tape.heard(reply.frame().as_bytes()));
+            .for_each(|reply| recording.heard(reply.frame().as_bytes()));
     }
 }

@@ -9,23 +9,23 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::recorder::{Taped, What as End};
+use crate::recorder::{RecordedEvent as End, RecordedStream};
 
+use super::call_report::CallReport;
 use super::graceful_listener;
-use super::opening::NoCall;
+use super::opening::OpenError;
 use super::recording_session::RecordingSession;
-use super::report::CallReport;
-use super::{CallControl, call_task, report};
+use super::{CallControl, call_task, connection_log};
 
 impl CallControl {
-    /// Takes calls until `stop`, then stops listening (the dialplan's next host gets
-    /// the next call) and returns when the last call has left.
+    /// Takes calls until `stop`. Then it stops listening, so that the dialplan's next host gets the
+    /// next call, and returns when the last call has left.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let calls = TaskTracker::new();
-        let places = Arc::new(Semaphore::new(self.options.connections));
+        let slots = Arc::new(Semaphore::new(self.options.connections));
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.accept(&listener, &calls, &places) => {}
+            () = self.accept(&listener, &calls, &slots) => {}
         }
         graceful_listener::close(listener, |stream, peer| {
             if self.allows(peer) {
@@ -45,19 +45,19 @@ impl CallControl {
         self: &Arc<Self>,
         listener: &TcpListener,
         calls: &TaskTracker,
-        places: &Arc<Semaphore>,
+        slots: &Arc<Semaphore>,
     ) {
         loop {
-            if places.available_permits() == 0 {
-                report::full();
+            if slots.available_permits() == 0 {
+                connection_log::at_limit();
             }
             // The semaphore is never closed.
-            let Ok(place) = Arc::clone(places).acquire_owned().await else {
+            let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
                 return;
             };
             match listener.accept().await {
-                Ok((_, peer)) if !self.allows(peer) => report::stranger(peer),
-                Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(place)),
+                Ok((_, peer)) if !self.allows(peer) => connection_log::rejected(peer),
+                Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(slot)),
                 Err(error) => self.accept_failed(&error).await,
             }
         }
@@ -70,7 +70,8 @@ impl CallControl {
         allow.is_empty() || allow.iter().any(|net| net.contains(&ip))
     }
 
-    /// Out of descriptors, most likely: those in use come back as calls end.
+    /// Waits before the next attempt. Most likely no file descriptor is left; calls that end free
+    /// some.
     async fn accept_failed(&self, error: &std::io::Error) {
         warn!(%error, "cannot accept a call; trying again");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -81,50 +82,55 @@ impl CallControl {
         calls: &TaskTracker,
         stream: TcpStream,
         peer: SocketAddr,
-        place: Option<tokio::sync::OwnedSemaphorePermit>,
+        slot: Option<tokio::sync::OwnedSemaphorePermit>,
     ) {
         let call_control = Arc::clone(self);
         calls.spawn(async move {
             call_control.take(stream, peer).await;
-            drop(place);
+            drop(slot);
         });
     }
 
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
-        // Commands are small and their replies are waited for.
+        // Commands are small, and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
-            return report::no_call(peer, &eslclient::Error::Io(error).into());
+            return connection_log::not_a_call(peer, &eslclient::Error::Io(error).into());
         }
-        let performed = match RecordingSession::begin(self) {
-            None => call_task::perform(self, stream, None).await,
-            // Boxed: the others' future has no room for it.
-            Some(taping) => Box::pin(self.recorded(stream, taping)).await,
+        let result = match RecordingSession::begin(self) {
+            None => call_task::run(self, stream, None).await,
+            // Boxed: the future of a call that is not recorded has no room for it.
+            Some(session) => Box::pin(self.recorded(stream, session)).await,
         };
-        match performed {
+        match result {
             Ok(report) => report.publish(&self.options),
-            Err(error) => report::no_call(peer, &error),
+            Err(error) => connection_log::not_a_call(peer, &error),
         }
     }
 
     async fn recorded(
         &self,
         stream: TcpStream,
-        taping: RecordingSession,
-    ) -> Result<CallReport, NoCall> {
-        let tape = taping.tape.clone();
-        let report = call_task::perform(self, Taped::new(stream, tape.clone()), Some(tape)).await?;
-        taping.end(self, &report);
+        session: RecordingSession,
+    ) -> Result<CallReport, OpenError> {
+        let recording = session.recording.clone();
+        let report = call_task::run(
+            self,
+            RecordedStream::new(stream, recording.clone()),
+            Some(recording),
+        )
+        .await?;
+        session.end(self, &report);
         Ok(report)
     }
 
-    /// Takes over the call behind `stream`, which need not come from a port; nobody is told
-    /// what became of it but the caller. For a call that is played again.
+    /// Holds the call behind `stream`, which need not be a socket. For replays: the call is neither
+    /// logged nor counted.
     ///
     /// # Errors
-    /// Why it is no call, in a sentence.
+    /// Why it is not a call, in one sentence.
     pub async fn play(&self, stream: impl call_task::Stream) -> Result<End, String> {
-        let performed = call_task::perform(self, stream, None).await;
-        let report = performed.map_err(|error| error.to_string())?;
+        let result = call_task::run(self, stream, None).await;
+        let report = result.map_err(|error| error.to_string())?;
         Ok(report.end())
     }
 }

@@ -1,73 +1,74 @@
-//! One widget without a call: what is asked for given variables, and what an answer would write.
+//! Runs one webhook without a call: the request for given variables, and what its answer would
+//! write.
 
 use std::collections::BTreeMap;
 
 use switchhook_core::outcome::{Failure, Outcome};
-use switchhook_core::tenants::{self, With};
+use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
-use switchhook_webhook::Answered;
+use switchhook_webhook::ResponseMeta;
 
-use super::{Asked, WebhookTask, WebhookTasks};
+use super::{TaskRequest, WebhookTask, WebhookTasks};
 
-/// A widget, and what a channel with some variables would ask it.
+/// A webhook, and the request that a channel with some variables would send.
 pub struct WebhookTest<'w> {
-    widgets: &'w WebhookTasks,
-    widget: &'w WebhookTask,
-    /// What is sent; or why nothing is.
-    pub asked: Result<Asked, Failure>,
+    tasks: &'w WebhookTasks,
+    task: &'w WebhookTask,
+    /// The request; or why there is none.
+    pub request: Result<TaskRequest, Failure>,
 }
 
-/// What came of it.
+/// The result of a test.
 #[derive(Debug)]
 pub struct TestOutcome {
     /// The webhook's outcome.
     pub outcome: Outcome,
-    /// How its answer came.
-    pub answered: Answered,
-    /// The variables that a channel is given, the line last; those that would be unset are not
-    /// among them.
+    /// How the answer arrived.
+    pub answered: ResponseMeta,
+    /// The variables that would be set on the channel, the line last. Variables that would be unset
+    /// are left out.
     pub variables: Vec<(String, String)>,
-    /// Where the call would go on.
+    /// The line that the call would take.
     pub line: Line,
 }
 
 impl<'w> WebhookTest<'w> {
-    /// Makes the request of the webhook `name`; `None` when there is none of this name.
+    /// Renders the request of the webhook `name`. Returns `None` if there is no such webhook.
     #[must_use]
-    pub fn of(
-        widgets: &'w WebhookTasks,
+    pub fn prepare(
+        tasks: &'w WebhookTasks,
         name: &str,
         headers: &BTreeMap<String, String>,
     ) -> Option<Self> {
-        let widget = widgets.by_name.get(name)?;
-        let tenants = &widgets.tenants;
-        let (given, zone) = tenants::belong(tenants, headers, |belongs| {
+        let task = tasks.by_name.get(name)?;
+        let tenants = &tasks.tenants;
+        let (given, zone) = tenants::match_channel(tenants, headers, |belongs| {
             let zone = belongs.of.unwrap_or(&tenants.default).time_zone;
-            (tenants::given(&belongs, headers), zone)
+            (tenants::route_variables(&belongs, headers), zone)
         });
-        let with = With {
+        let with = WithVariables {
             headers,
             given: &given,
         };
         Some(Self {
-            widgets,
-            widget,
-            asked: widget.prepare(&with, zone),
+            tasks,
+            task,
+            request: task.prepare(&with, zone),
         })
     }
 
-    /// Sends it, and waits for the outcome.
-    pub async fn ask(self) -> TestOutcome {
-        let mut answered = Answered::default();
-        let outcome = match self.asked {
+    /// Sends the request and waits for the outcome.
+    pub async fn run(self) -> TestOutcome {
+        let mut answered = ResponseMeta::default();
+        let outcome = match self.request {
             Err(failure) => Outcome::unsent(failure),
-            Ok(asked) => {
-                let client = &self.widgets.client;
-                let note = Some(&mut answered);
-                self.widget.ask_noting(client, asked, note).await
+            Ok(request) => {
+                let client = &self.tasks.client;
+                let details = Some(&mut answered);
+                self.task.ask_with_details(client, request, details).await
             }
         };
-        let rows = self.widget.plan.assignments(&outcome, None).into_iter();
+        let rows = self.task.plan.assignments(&outcome, None).into_iter();
         let set = |row: Assignment| Some((row.name, row.value?));
         TestOutcome {
             variables: rows.filter_map(set).collect(),
@@ -78,10 +79,10 @@ impl<'w> WebhookTest<'w> {
     }
 }
 
-/// The headers of an answered inbound channel with these variables. What begins with a capital
-/// letter is no variable but a header, by which `call.*` is given: `Caller-Caller-ID-Number`.
+/// Returns the headers of an answered inbound channel with these variables. A name that begins with
+/// a capital letter is a header, such as `Caller-Caller-ID-Number`, which `call.*` is read from.
 #[must_use]
-pub fn channel<N: Into<String>>(
+pub fn channel_headers<N: Into<String>>(
     vars: impl IntoIterator<Item = (N, N)>,
 ) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::from([
@@ -94,9 +95,10 @@ pub fn channel<N: Into<String>>(
     for (name, value) in vars {
         let (name, value): (String, String) = (name.into(), value.into());
         let is_header = name.starts_with(|c: char| c.is_ascii_uppercase());
-        let name = match is_header {
-            true => name,
-            false => format!("variable_{name}"),
+        let name = if is_header {
+            name
+        } else {
+            format!("variable_{name}")
         };
         headers.insert(name, value);
     }

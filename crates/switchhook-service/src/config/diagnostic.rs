@@ -1,22 +1,22 @@
-//! What is wrong with a configuration, and what cures it.
+//! Faults and warnings of a configuration, each with its cure.
 
 use std::fmt;
 
-/// One thing that is wrong, or, among the warnings, worth a look.
+/// One fault or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// Line of the file, from 1; `None` when it is about the file as a whole.
+    /// The line in the file, from 1; `None` when the diagnostic is about the whole file.
     pub line: Option<usize>,
-    /// The key with its whole path, `webhooks.lookup.timeout`; empty for the file as a whole.
+    /// The key's full path (`webhooks.lookup.timeout`); empty for the whole file.
     pub key: String,
-    /// What is wrong; never shows a secret.
+    /// What is wrong. Holds no secret.
     pub what: String,
-    /// What to do about it.
+    /// How to correct it.
     pub help: String,
 }
 
 impl Diagnostic {
-    /// A fault of the file as a whole.
+    /// Makes a diagnostic about the whole file.
     pub(super) fn of_file(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             line: None,
@@ -26,7 +26,7 @@ impl Diagnostic {
         }
     }
 
-    /// The fault as one line, beginning with the file it is in and, if any, a `label`.
+    /// Returns one line: the file, the line, `label` if any, the key, what is wrong, and the cure.
     #[must_use]
     pub fn in_file(&self, origin: &str, label: &str) -> String {
         let mut text = match self.line {
@@ -42,7 +42,7 @@ impl Diagnostic {
     }
 }
 
-/// Everything that is wrong with one file, in the order of its lines.
+/// Every fault of one file, in the order of its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostics {
     origin: String,
@@ -50,7 +50,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// The faults of the file `origin`, put in the order of its lines.
+    /// Sorts `faults` of the file `origin` by line.
     #[must_use]
     pub fn new(origin: impl Into<String>, mut faults: Vec<Diagnostic>) -> Self {
         faults.sort_by_key(|fault| fault.line);
@@ -60,7 +60,7 @@ impl Diagnostics {
         }
     }
 
-    /// The faults, in the order of the file's lines.
+    /// Returns the faults in the order of the file's lines.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.faults.iter()
     }

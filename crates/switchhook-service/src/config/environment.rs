@@ -1,40 +1,40 @@
-//! What a configuration reads besides its file.
+//! The environment variables and secret files that a configuration refers to.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// Bytes read of a secret's file.
+/// Largest file of a secret, in bytes.
 const SECRET_FILE_LIMIT: u64 = 64 * 1024;
 
-/// Environment variables and the files of secrets.
+/// Gives environment variables and the contents of secret files.
 pub trait Environment {
-    /// The environment variable `name`; `None` when it is unset or not UTF-8.
+    /// Returns the environment variable `name`; `None` when it is unset or not UTF-8.
     fn variable(&self, name: &str) -> Option<String>;
 
-    /// The text of a secret's file.
+    /// Returns the text of a secret's file.
     ///
     /// # Errors
-    /// When the file cannot be read, is no UTF-8, or is larger than 64 KiB.
+    /// Returns an error when the file cannot be read, is not UTF-8, or is larger than 64 KiB.
     fn file(&self, path: &Path) -> io::Result<String>;
 
-    /// What the store's password is taken from, when not from the same.
-    fn of_the_store(&self) -> Option<&'static dyn Environment> {
+    /// Returns another environment for the store's password, or `None` to use this one.
+    fn for_store(&self) -> Option<&'static dyn Environment> {
         None
     }
 
-    /// What the key of the uploads' target is taken from, when not from the same.
-    fn of_the_target(&self) -> Option<&'static dyn Environment> {
+    /// Returns another environment for the upload target's key, or `None` to use this one.
+    fn for_upload_target(&self) -> Option<&'static dyn Environment> {
         None
     }
 
-    /// Whether what comes back can be used.
-    fn has_secrets(&self) -> bool {
+    /// Whether the secrets are real; `false` for placeholders.
+    fn has_real_secrets(&self) -> bool {
         true
     }
 }
 
-/// Those of this process.
+/// The environment of this process.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ProcessEnvironment;
 
@@ -48,17 +48,17 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// A place without secrets but the store's: whoever asks gets one that opens nothing.
+/// Gives a placeholder for every secret but the store's password.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NoSecrets {
-    /// And that of the uploads' target.
-    pub(super) has_target: bool,
+pub(super) struct PlaceholderSecrets {
+    /// The upload target's key is real as well.
+    pub(super) real_target_key: bool,
 }
 
-/// Has the form of a signing key too, which is the strictest there is.
+/// Has the form of a signing key, the strictest form of all secrets.
 const PLACEHOLDER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-impl Environment for NoSecrets {
+impl Environment for PlaceholderSecrets {
     fn variable(&self, _name: &str) -> Option<String> {
         Some(PLACEHOLDER.to_owned())
     }
@@ -67,20 +67,20 @@ impl Environment for NoSecrets {
         Ok(PLACEHOLDER.to_owned())
     }
 
-    fn of_the_store(&self) -> Option<&'static dyn Environment> {
+    fn for_store(&self) -> Option<&'static dyn Environment> {
         Some(&ProcessEnvironment)
     }
 
-    fn of_the_target(&self) -> Option<&'static dyn Environment> {
-        self.has_target.then_some(&ProcessEnvironment)
+    fn for_upload_target(&self) -> Option<&'static dyn Environment> {
+        self.real_target_key.then_some(&ProcessEnvironment)
     }
 
-    fn has_secrets(&self) -> bool {
+    fn has_real_secrets(&self) -> bool {
         false
     }
 }
 
-/// Reads a text file of at most `limit` bytes.
+/// Reads a UTF-8 file of at most `limit` bytes.
 pub(super) fn read_limited(path: &Path, limit: u64) -> io::Result<String> {
     let mut text = String::new();
     let read = File::open(path)?

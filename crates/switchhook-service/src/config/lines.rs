@@ -1,10 +1,10 @@
-//! Where each key of the file stands.
+//! Finds the line of each key.
 
 use std::collections::BTreeMap;
 
 use toml_edit::{Document, Item, Key, TableLike, Value};
 
-/// The line of every key, by its whole path (`webhooks.lookup.timeout`, `freeswitch[0].address`).
+/// The line of every key by full path (`webhooks.lookup.timeout`, `freeswitch[0].address`).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Lines {
     starts: Vec<usize>,
@@ -12,14 +12,14 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Walks the whole document once.
+    /// Indexes all keys of the document.
     pub(super) fn of(document: &Document<&str>) -> Self {
         let mut lines = Self::in_text(document.raw());
         lines.walk(document.as_table(), "");
         lines
     }
 
-    /// Knows where lines begin, but no keys.
+    /// Indexes the line starts of `text` only, without keys.
     pub(super) fn in_text(text: &str) -> Self {
         let starts = text.match_indices('\n').map(|(at, _)| at + 1).collect();
         Self {
@@ -28,12 +28,12 @@ impl Lines {
         }
     }
 
-    /// The line, from 1, of a byte of the text.
+    /// Returns the line, from 1, of the byte at `offset`.
     pub(super) fn at(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset) + 1
     }
 
-    /// The line of a key, or of the nearest of its parents that is in the file.
+    /// Returns the line of a key, or of its nearest parent in the file.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
         let mut path = key;
         loop {
@@ -94,7 +94,7 @@ impl Lines {
     }
 }
 
-/// The path of a key below `path`, quoted as TOML would have it.
+/// Returns the path of the key `name` below `path`, quoted as in TOML.
 pub(super) fn join(path: &str, name: &str) -> String {
     let bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let name = if !name.is_empty() && name.chars().all(bare) {
@@ -109,7 +109,7 @@ pub(super) fn join(path: &str, name: &str) -> String {
     }
 }
 
-/// The path of an element of the list at `path`.
+/// Returns the path of an element of the list at `path`.
 pub(super) fn element(path: &str, index: usize) -> String {
     format!("{path}[{index}]")
 }

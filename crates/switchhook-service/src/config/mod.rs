@@ -1,16 +1,18 @@
-//! `switchhook.toml`: from its text to a [`Config`], or to every fault it has.
+//! Reads `switchhook.toml` into a [`Config`], or reports every fault in it.
 //!
-//! `section` takes keys from the document, `value` is what a value can be, `reader`
-//! remembers what is wrong, `sections`, `webhook` and `response` read the file's
-//! sections into the plain values of `settings`, `validate` compares them. Every
-//! key and its default is in `reference.toml`, which a test holds against the code.
+//! A `Section` gives the keys of one table, `value` parses a key's value, and `ReadContext`
+//! collects the faults. `sections`, `webhook` and `response` turn the file's sections into the
+//! plain values of `settings`; `validate` compares them with each other. `reference.toml` lists
+//! every key with its default, and a test compares it with the code.
 
+mod collector;
 mod diagnostic;
 mod environment;
+mod folder;
 mod keep;
 mod lines;
 mod per_webhook;
-mod reader;
+mod read_context;
 mod recordings;
 mod response;
 mod schema;
@@ -22,7 +24,6 @@ mod store;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod tracing;
 mod upload;
 mod validate;
 mod value;
@@ -37,11 +38,11 @@ use toml_edit::{Document, TomlError};
 use crate::recorder;
 use crate::traces;
 pub use diagnostic::{Diagnostic, Diagnostics};
-use environment::NoSecrets;
+use environment::PlaceholderSecrets;
 pub use environment::{Environment, ProcessEnvironment};
 use lines::Lines;
-use reader::{Findings, Reader};
-pub use recordings::{Recordings, Serve};
+use read_context::{ReadContext, ReadReport};
+pub use recordings::{Recordings, ServeOptions};
 pub use schema::schema;
 use section::Section;
 pub use settings::{
@@ -49,103 +50,109 @@ pub use settings::{
     Store, Switch,
 };
 use switchhook_core::tenants::Route;
-use switchhook_store::Keep;
+use switchhook_store::Retention;
 pub use tenants::Tenant;
-pub use webhook::{Delivery, Webhook, Widget};
+pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");
 
-/// Bytes of a configuration file.
+/// Largest configuration file, in bytes.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 
-/// Everything that the file says.
+/// Everything that a configuration file says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Where this program is reached.
+    /// The addresses that this program listens on.
     pub listen: Listen,
-    /// The switches that are followed.
+    /// The switches whose events are followed.
     pub freeswitch: Vec<Switch>,
-    /// Where documents wait.
+    /// The database for documents and responses.
     pub store: Store,
-    /// How long what is over is kept.
-    pub keep: Keep,
-    /// How much is taken on at once.
+    /// How long finished calls and documents are kept.
+    pub keep: Retention,
+    /// Limits on calls, connections, frames and times.
     pub limits: Limits,
-    /// "Webhook for Account" and the time zone.
+    /// "Webhook for Account", the time zone and number masking.
     pub account: Account,
-    /// Further accounts by name, `flow.account`.
+    /// Further accounts by name (`flow.account`).
     pub accounts: BTreeMap<String, Tenant>,
-    /// Which number or context is whose, in the order of the file.
+    /// Which account, flow and webhook a number or context gets, in the order of the file.
     pub routes: Vec<Route>,
-    /// By `flow.name`; [`DEFAULT_FLOW`] for a call that names none.
+    /// Flows by `flow.name`; [`DEFAULT_FLOW`] is for a call that names none.
     pub flows: BTreeMap<String, Flow>,
-    /// By the name that is the path of the `socket` application.
+    /// Webhooks by name. The name is also the path of the `socket` application.
     pub webhooks: BTreeMap<String, Webhook>,
-    /// What webhooks may reach.
+    /// The addresses that webhooks may reach.
     pub egress: Egress,
-    /// Where recordings are published.
+    /// How recordings are published.
     pub recordings: Recordings,
-    /// Which calls on hold are recorded, as bytes and words.
+    /// Which calls on hold the flight recorder records, and where.
     pub recorder: recorder::RecorderOptions,
-    /// Where it is told what calls went through.
+    /// The collector for spans.
     pub traces: traces::TraceOptions,
-    /// What is allowed and worth a look.
+    /// Settings that are allowed but deserve a look.
     pub warnings: Vec<Diagnostic>,
-    source: Source,
+    source: SourceFile,
 }
 
-/// The file itself: its name and where its keys stand.
+/// The file's name, the lines of its keys, and its excerpts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Source {
+struct SourceFile {
     origin: String,
     lines: Lines,
-    /// What each webhook says, as a configuration of its own.
-    webhooks: BTreeMap<String, String>,
+    /// Each webhook's part of the file, as a configuration of its own.
+    webhook_excerpts: BTreeMap<String, String>,
 }
 
 impl Config {
-    /// Reads the file at `path`, and what it refers to.
+    /// Reads the file at `path` and the secrets it refers to.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Returns every fault in the file.
     pub fn load(path: &Path) -> Result<Self, Diagnostics> {
         Self::load_in(path, &ProcessEnvironment)
     }
 
-    /// Reads the file at `path` for a command that uses no secret but the store's: no other
-    /// needs to be there, and those of the environment and of files are placeholders in what
-    /// comes back.
+    /// Reads the file at `path` for a command that needs no secret but the store's password.
+    ///
+    /// No other secret has to exist: secrets of the environment and of files become placeholders.
     ///
     /// # Errors
-    /// Everything else that is wrong with it.
+    /// Returns every other fault in the file.
     pub fn load_without_secrets(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets::default())
+        Self::load_in(path, &PlaceholderSecrets::default())
     }
 
-    /// The same with the key of the uploads' target, which has to be there.
+    /// Reads the file as [`Config::load_without_secrets`] does, and also the upload target's key,
+    /// which has to exist.
     ///
     /// # Errors
-    /// Everything else that is wrong with it.
+    /// Returns every other fault in the file.
     pub fn load_with_target(path: &Path) -> Result<Self, Diagnostics> {
-        Self::load_in(path, &NoSecrets { has_target: true })
+        Self::load_in(
+            path,
+            &PlaceholderSecrets {
+                real_target_key: true,
+            },
+        )
     }
 
     /// Reads `text` as [`Config::load_without_secrets`] reads a file.
     ///
     /// # Errors
-    /// Everything else that is wrong with it.
+    /// Returns every other fault in the text.
     pub fn parse_without_secrets(text: &str, origin: &str) -> Result<Self, Diagnostics> {
-        Self::parse_in(text, origin, &NoSecrets::default())
+        Self::parse_in(text, origin, &PlaceholderSecrets::default())
     }
 
-    fn load_in(path: &Path, surroundings: &dyn Environment) -> Result<Self, Diagnostics> {
+    fn load_in(path: &Path, environment: &dyn Environment) -> Result<Self, Diagnostics> {
         let origin = path.display().to_string();
         match environment::read_limited(path, FILE_LIMIT) {
-            Ok(text) => Self::parse_in(&text, &origin, surroundings),
+            Ok(text) => Self::parse_in(&text, &origin, environment),
             Err(error) => {
                 let what = format!("cannot be read: {error}");
-                let help = "name another with --config";
+                let help = "name another file with --config";
                 Err(Diagnostics::new(
                     origin,
                     vec![Diagnostic::of_file(what, help)],
@@ -154,39 +161,40 @@ impl Config {
         }
     }
 
-    /// Reads `text`; messages call it `origin`.
+    /// Reads `text`; `origin` is its name in messages.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Returns every fault in the text.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Diagnostics> {
         Self::parse_in(text, origin, &ProcessEnvironment)
     }
 
-    /// Reads `text`, with secrets from `environment`.
+    /// Reads `text` with the secrets of `environment`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Returns every fault in the text.
     pub fn parse_in(
         text: &str,
         origin: &str,
-        surroundings: &dyn Environment,
+        environment: &dyn Environment,
     ) -> Result<Self, Diagnostics> {
-        let (config, findings) = read(text, origin, surroundings);
-        if findings.faults.is_empty() {
+        let (config, report) = read(text, origin, environment);
+        if report.faults.is_empty() {
             Ok(config)
         } else {
-            Err(Diagnostics::new(origin, findings.faults))
+            Err(Diagnostics::new(origin, report.faults))
         }
     }
 
-    /// The line of a key, `webhooks.lookup.response.map.queue`, or of the nearest
-    /// of its parents that is in the file.
+    /// Returns the line of a key such as `webhooks.lookup.response.map.queue`, or of its nearest
+    /// parent in the file.
     #[must_use]
     pub fn locate(&self, key: &str) -> Option<usize> {
         self.source.lines.find(key)
     }
 
-    /// A fault that another part found in the setting `key`, with its line.
+    /// Makes a diagnostic with the line of the setting `key`, for a fault found outside this
+    /// module.
     #[must_use]
     pub fn fault(&self, key: &str, what: impl Into<String>, help: impl Into<String>) -> Diagnostic {
         Diagnostic {
@@ -197,10 +205,10 @@ impl Config {
         }
     }
 
-    /// `Ok` when there are no faults; those that other parts found, otherwise.
+    /// Returns `Ok` when `faults` is empty.
     ///
     /// # Errors
-    /// The faults given, in the order of the file.
+    /// Returns the given faults in the order of the file.
     pub fn accept(&self, faults: Vec<Diagnostic>) -> Result<(), Diagnostics> {
         if faults.is_empty() {
             Ok(())
@@ -209,68 +217,71 @@ impl Config {
         }
     }
 
-    /// The faults of this file that other parts found.
+    /// Wraps faults found outside this module, with the file's name.
     #[must_use]
     pub fn refuse(&self, faults: Vec<Diagnostic>) -> Diagnostics {
         Diagnostics::new(self.source.origin.clone(), faults)
     }
 
-    /// What the file says of a webhook, as a configuration of its own; without that which it
-    /// is asked with (`auth`, `signing`, `tls`). With an empty `name`: what it says of calls that
-    /// ask none of its webhooks.
+    /// Returns a webhook's part of the file as a configuration of its own, without its credentials
+    /// (`auth`, `signing`, `tls`). An empty `name` gives the part for calls that use none of the
+    /// file's webhooks.
     #[must_use]
-    pub(crate) fn webhook_text(&self, name: &str) -> &str {
-        self.source.webhooks.get(name).map_or("", String::as_str)
+    pub(crate) fn webhook_excerpt(&self, name: &str) -> &str {
+        self.source
+            .webhook_excerpts
+            .get(name)
+            .map_or("", String::as_str)
     }
 
-    /// The name of the file, as messages have it.
+    /// Returns the file's name as messages show it.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.source.origin
     }
 }
 
-fn read(text: &str, origin: &str, surroundings: &dyn Environment) -> (Config, Findings) {
+fn read(text: &str, origin: &str, environment: &dyn Environment) -> (Config, ReadReport) {
     let document = match Document::parse(text) {
         Ok(document) => document,
-        Err(error) => return (Config::default(), syntax(text, &error)),
+        Err(error) => return (Config::default(), syntax_fault(text, &error)),
     };
     let lines = Lines::of(&document);
-    let reader = Reader::new(&lines, surroundings);
-    let mut config = take(&reader, &document);
-    validate::check(&config, &reader);
-    let mut findings = reader.finish();
-    findings.warnings.sort_by_key(|warning| warning.line);
-    config.warnings.clone_from(&findings.warnings);
-    config.source = Source {
+    let context = ReadContext::new(&lines, environment);
+    let mut config = read_sections(&context, &document);
+    validate::validate(&config, &context);
+    let mut report = context.into_report();
+    report.warnings.sort_by_key(|warning| warning.line);
+    config.warnings.clone_from(&report.warnings);
+    config.source = SourceFile {
         origin: origin.to_owned(),
         lines,
-        webhooks: per_webhook::of_webhooks(document, &config),
+        webhook_excerpts: per_webhook::excerpts(document, &config),
     };
-    (config, findings)
+    (config, report)
 }
 
-fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
-    let mut root = Section::root(reader, document.as_table());
-    let accounts = root.named("accounts", None).into_iter();
-    let flows = root.named("flows", None).into_iter();
-    let webhooks = root.named("webhooks", None).into_iter();
+fn read_sections(context: &ReadContext<'_>, document: &Document<&str>) -> Config {
+    let mut root = Section::root(context, document.as_table());
+    let accounts = root.named_sections("accounts", None).into_iter();
+    let flows = root.named_sections("flows", None).into_iter();
+    let webhooks = root.named_sections("webhooks", None).into_iter();
     Config {
-        listen: sections::listen(root.section("listen")),
+        listen: sections::listen(root.subsection("listen")),
         freeswitch: root
-            .list("freeswitch")
+            .sections("freeswitch")
             .into_iter()
             .map(sections::switch)
             .collect(),
-        store: store::store(root.section("store")),
-        keep: keep::keep(root.section("keep")),
-        limits: sections::limits(root.section("limits")),
-        account: sections::account(root.section("account")),
+        store: store::store(root.subsection("store")),
+        keep: keep::keep(root.subsection("keep")),
+        limits: sections::limits(root.subsection("limits")),
+        account: sections::account(root.subsection("account")),
         accounts: accounts
             .map(|(name, section)| (name.clone(), tenants::tenant(&name, section)))
             .collect(),
         routes: root
-            .list("routes")
+            .sections("routes")
             .into_iter()
             .map(tenants::route)
             .collect(),
@@ -280,25 +291,25 @@ fn take(reader: &Reader<'_>, document: &Document<&str>) -> Config {
         webhooks: webhooks
             .map(|(name, section)| (name.clone(), webhook::webhook(&name, section)))
             .collect(),
-        egress: sections::egress(root.section("egress")),
-        recordings: recordings::recordings(root.section("recordings")),
-        recorder: sections::recorder(root.section("recorder")),
-        traces: tracing::traces(root.section("traces")),
+        egress: sections::egress(root.subsection("egress")),
+        recordings: recordings::recordings(root.subsection("recordings")),
+        recorder: sections::recorder(root.subsection("recorder")),
+        traces: collector::traces(root.subsection("traces")),
         warnings: Vec::new(),
-        source: Source::default(),
+        source: SourceFile::default(),
     }
 }
 
-/// The parser stops at the first error, so there is one.
-fn syntax(text: &str, error: &TomlError) -> Findings {
+/// Returns the one syntax fault: the parser stops at the first error.
+fn syntax_fault(text: &str, error: &TomlError) -> ReadReport {
     let line = error.span().map(|span| Lines::in_text(text).at(span.start));
     let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
     let fault = Diagnostic {
         line,
         ..Diagnostic::of_file(what, "correct this line; the rest was not read")
     };
-    Findings {
+    ReadReport {
         faults: vec![fault],
-        ..Findings::default()
+        ..ReadReport::default()
     }
 }

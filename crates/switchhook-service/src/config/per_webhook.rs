@@ -1,4 +1,5 @@
-//! A webhook's part of the file as a configuration of its own, to stand in a recording.
+//! Makes an excerpt of the file for each webhook: a configuration of its own, for recordings of
+//! calls.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +8,28 @@ use toml_edit::{ArrayOfTables, Document, DocumentMut, Item, Table, value};
 use super::Config;
 use switchhook_core::tenants::{Pattern, Route};
 
-/// What says how the webhook knows us: secrets, and files of this machine.
+/// Sections that hold secrets or paths of this machine; an excerpt leaves them out.
 const LEFT_OUT: [&str; 3] = ["auth", "signing", "tls"];
 
-/// By the webhook's name; under the empty one what is said of calls that ask none of them.
-pub(super) fn of_webhooks(document: Document<&str>, config: &Config) -> BTreeMap<String, String> {
+/// Returns the excerpts by webhook name. The empty name is the excerpt for calls that use none of
+/// the file's webhooks.
+pub(super) fn excerpts(document: Document<&str>, config: &Config) -> BTreeMap<String, String> {
     let document = document.into_mut();
     let webhooks = document.get("webhooks").and_then(Item::as_table_like);
     let webhooks = webhooks.into_iter().flat_map(|webhooks| webhooks.iter());
     let excerpts = webhooks.map(|(name, item)| {
-        let mut own = common(config, Some(name));
-        own.insert("webhooks", named([(name, without_secrets(item))]));
+        let mut own = shared_settings(config, Some(name));
+        own.insert(
+            "webhooks",
+            implicit_table([(name, without_credentials(item))]),
+        );
         (name.to_owned(), own.to_string())
     });
-    let of_none = (String::new(), common(config, None).to_string());
+    let of_none = (String::new(), shared_settings(config, None).to_string());
     excerpts.chain([of_none]).collect()
 }
 
-fn without_secrets(item: &Item) -> Item {
+fn without_credentials(item: &Item) -> Item {
     let mut item = item.clone();
     if let Some(table) = item.as_table_like_mut() {
         for key in LEFT_OUT {
@@ -37,8 +42,9 @@ fn without_secrets(item: &Item) -> Item {
     }
 }
 
-/// What finds a call's account and flow; `webhook` is the only one that is there.
-fn common(config: &Config, webhook: Option<&str>) -> DocumentMut {
+/// Returns the settings that find a call's account and flow. `webhook` is the only webhook of the
+/// excerpt.
+fn shared_settings(config: &Config, webhook: Option<&str>) -> DocumentMut {
     let mut own = DocumentMut::new();
     own.insert("listen", Item::Table(Table::new()));
     let zone = |zone: chrono_tz::Tz| {
@@ -51,14 +57,14 @@ fn common(config: &Config, webhook: Option<&str>) -> DocumentMut {
         let own_zone = tenant.time_zone.unwrap_or(config.account.time_zone);
         (name.as_str(), zone(own_zone))
     });
-    own.insert("accounts", named(accounts));
+    own.insert("accounts", implicit_table(accounts));
     let flows = config
         .routes
         .iter()
         .filter_map(|route| route.flow.as_deref());
     own.insert(
         "flows",
-        named(flows.map(|name| (name, Item::Table(Table::new())))),
+        implicit_table(flows.map(|name| (name, Item::Table(Table::new())))),
     );
     let routes = config.routes.iter().map(|it| route(it, webhook));
     let says = |route: &Table| {
@@ -73,8 +79,8 @@ fn common(config: &Config, webhook: Option<&str>) -> DocumentMut {
     own
 }
 
-/// A call that asked this webhook came by no route that names another, so that the name does
-/// not matter there; that it is a route does.
+/// Copies a route. A route that names a webhook names the excerpt's webhook instead: a call for
+/// this webhook came by no other such route, so only the route's presence matters.
 fn route(route: &Route, webhook: Option<&str>) -> Table {
     let text = |pattern: &Option<Pattern>| pattern.as_ref().map(ToString::to_string);
     let named = route.webhook.as_ref().and(webhook).map(str::to_owned);
@@ -90,7 +96,7 @@ fn route(route: &Route, webhook: Option<&str>) -> Table {
         .collect()
 }
 
-fn named<'n>(entries: impl IntoIterator<Item = (&'n str, Item)>) -> Item {
+fn implicit_table<'n>(entries: impl IntoIterator<Item = (&'n str, Item)>) -> Item {
     let mut table = Table::new();
     table.set_implicit(true);
     for (name, item) in entries {

@@ -1,17 +1,17 @@
-//! `[recordings]`: where recordings can be fetched.
+//! `[recordings]`: how recordings are published.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use toml_edit::Value;
 use url::Url;
 
+use super::folder::{DAY, folders};
 use super::secrets::secret;
 use super::section::Section;
 use super::sections::socket_address;
 use super::upload::upload;
-use super::value::{Read, Wrong, duration, one_line, optional, shown};
+use super::value::{Parsed, Problem, display, duration, one_line, optional};
 use crate::recordings::{Folder, TargetOptions};
 use switchhook_core::secret::Secret;
 
@@ -20,11 +20,11 @@ use switchhook_core::secret::Secret;
 pub struct Recordings {
     /// Template of `recordedFilePublicPath`.
     pub public_url: Option<String>,
-    /// They are served by this program.
-    pub serve: Option<Serve>,
-    /// They are uploaded.
+    /// Serve recordings from this program.
+    pub serve: Option<ServeOptions>,
+    /// Upload recordings to a target.
     pub upload: Option<TargetOptions>,
-    /// The longest that documents wait for those that are served or uploaded.
+    /// The longest time that documents wait for recordings to be served or uploaded.
     pub wait: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Default for Recordings {
 }
 
 impl Recordings {
-    /// What links are signed or uploads authorized with.
+    /// Returns the secret that signs links or authorizes uploads.
     #[must_use]
     pub fn secret(&self) -> Option<&Secret> {
         let served = self.serve.as_ref().map(|serve| &serve.secret);
@@ -48,88 +48,64 @@ impl Recordings {
     }
 }
 
-/// `recordings.serve`: links of ours.
+/// `recordings.serve`: recordings behind signed links of this program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Serve {
-    /// Where recordings are.
+pub struct ServeOptions {
+    /// The folder of recordings.
     pub folder: Folder,
-    /// What links begin with.
+    /// The URL that links begin with.
     pub url: String,
-    /// What they are signed with.
+    /// The secret that signs links.
     pub secret: Secret,
-    /// Where they lead to in the end.
+    /// The address that this program serves links on.
     pub listen: SocketAddr,
-    /// How long one holds.
+    /// How long a link is valid.
     pub expires: Duration,
 }
 
-/// A secret that is shorter can be guessed.
+/// Shortest secret: a shorter one can be guessed.
 const SECRET_LEAST: usize = 16;
-pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
-    section.only_one(&["public_url", "serve", "upload"]);
+    section.at_most_one(&["public_url", "serve", "upload"]);
     let default = Recordings::default();
     let least = Duration::from_secs(1);
     Recordings {
         public_url: section.get("public_url", optional(one_line)).flatten(),
-        serve: serve(section.section("serve")),
-        upload: upload(section.section("upload")),
+        serve: serve(section.subsection("serve")),
+        upload: upload(section.subsection("upload")),
         wait: section.get_or("wait", default.wait, duration(least..=7 * DAY)),
     }
 }
 
-fn serve(mut section: Section<'_>) -> Option<Serve> {
-    if !section.is_there() {
+fn serve(mut section: Section<'_>) -> Option<ServeOptions> {
+    if !section.is_present() {
         return None;
     }
     let keys = ["secret", "secret_env", "secret_file"];
     let help = "add secret_env, secret_file or secret, such as `openssl rand -base64 32` makes";
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 8087));
     let minute = Duration::from_secs(60);
-    let serve = Serve {
+    let serve = ServeOptions {
         folder: folders(&mut section),
-        url: section.need("url", "add url = \"https://rec.example\"", base),
+        url: section.require("url", "add url = \"https://rec.example\"", link_base),
         secret: secret(&mut section, &keys, help),
         listen: section.get_or("listen", listen, socket_address),
         expires: section.get_or("expires", 30 * DAY, duration(minute..=3650 * DAY)),
     };
     let length = serve.secret.reveal().len();
     if (1..SECRET_LEAST).contains(&length) {
-        let what = format!("has {length} characters, and {SECRET_LEAST} are the least");
+        let what = format!("has {length} characters, fewer than the minimum of {SECRET_LEAST}");
         let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
         section.fault(
             given,
-            Wrong::new(what, "make one with `openssl rand -base64 32`"),
+            Problem::new(what, "make one with `openssl rand -base64 32`"),
         );
     }
     Some(serve)
 }
 
-/// `folder`, and `switch_folder` where the switch calls it otherwise.
-pub(super) fn folders(section: &mut Section<'_>) -> Folder {
-    let help = "add folder = \"/var/lib/freeswitch/recordings\"";
-    let here = section.need("folder", help, folder);
-    Folder {
-        switch: section.get_or("switch_folder", here.clone(), folder),
-        here,
-    }
-}
-
-/// A whole path: the working directory of a service is nobody's guess.
-fn folder(value: &Value) -> Read<PathBuf> {
-    let path = PathBuf::from(one_line(value)?);
-    if path.is_absolute() && path.parent().is_some() {
-        return Ok(path);
-    }
-    let what = format!(
-        "{} is not the whole path of a folder of its own",
-        shown(value)
-    );
-    Err(Wrong::new(what, "write it from its / on"))
-}
-
-fn base(value: &Value) -> Read<String> {
+fn link_base(value: &Value) -> Parsed<String> {
     let text = one_line(value)?;
     let url = text.parse::<Url>().ok();
     let fits = |url: &Url| {
@@ -141,7 +117,7 @@ fn base(value: &Value) -> Read<String> {
     }
     let what = format!(
         "{} is not an address that links can begin with",
-        shown(value)
+        display(value)
     );
-    Err(Wrong::new(what, "write it as \"https://rec.example\""))
+    Err(Problem::new(what, "write it as \"https://rec.example\""))
 }

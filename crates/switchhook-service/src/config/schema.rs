@@ -1,22 +1,21 @@
-//! A JSON Schema of `switchhook.toml`, for editors: made from the reference, so that it has
-//! every key with its description. It knows kinds of values and no more; what a value may
-//! be, and what goes with what, is said by [`super::Config::load`].
+//! A JSON Schema of `switchhook.toml` for editors, made from the reference: it has every key with
+//! its description. It checks types only; [`super::Config::load`] checks values and combinations.
 
 use serde_json::{Value, json};
 use toml_edit::{DocumentMut, Item};
 
 use super::REFERENCE;
 
-/// Sections that hold one section for each name: `[webhooks.lookup]`.
+/// Matches the names of sections such as `[webhooks.lookup]`.
 const ANY_NAME: &str = "^[^.]+$";
 
-/// The schema, as a JSON object (JSON Schema 2020-12).
+/// Returns the schema as a JSON object (JSON Schema 2020-12).
 #[must_use]
 pub fn schema() -> Value {
-    let mut root = object();
+    let mut root = object_schema();
     root["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     root["title"] = json!("switchhook.toml");
-    let mut place = Vec::new();
+    let mut path = Vec::new();
     let mut comment = String::new();
     for line in REFERENCE.lines() {
         let setting = line.strip_prefix('#').unwrap_or(line);
@@ -26,104 +25,105 @@ pub fn schema() -> Value {
         } else if setting.is_empty() {
             comment.clear();
         } else if let Some(header) = setting.strip_prefix('[') {
-            place = opened(header);
-            describe(at(&mut root, &place), &comment);
+            path = section_path(header);
+            set_description(schema_at(&mut root, &path), &comment);
             comment.clear();
         } else {
-            add(at(&mut root, &place), setting, &comment);
+            add_key(schema_at(&mut root, &path), setting, &comment);
             comment.clear();
         }
     }
     root
 }
 
-/// A step on the way from the root to a section.
-enum Step<'t> {
+/// A step on the path from the root to a section.
+enum PathStep<'t> {
     Key(&'t str),
-    /// One of any name.
+    /// A section of any name.
     Named,
-    /// One of a list.
+    /// An element of a list.
     Listed,
 }
 
-/// The way to the section of a header, whose first bracket was taken off.
-fn opened(header: &str) -> Vec<Step<'_>> {
+/// Returns the path to the section of a header without its first bracket.
+fn section_path(header: &str) -> Vec<PathStep<'_>> {
     let listed = header.starts_with('[');
     let name = header.trim_start_matches('[');
     let name = name.split_once(']').map_or(name, |(name, _)| name);
     let mut steps = match name.split_once('.') {
-        Some((kind, _)) => vec![Step::Key(kind), Step::Named],
-        None => vec![Step::Key(name)],
+        Some((kind, _)) => vec![PathStep::Key(kind), PathStep::Named],
+        None => vec![PathStep::Key(name)],
     };
     if listed {
-        steps.push(Step::Listed);
+        steps.push(PathStep::Listed);
     }
     steps
 }
 
-/// The schema of a section, made when it is not there.
-fn at<'s>(root: &'s mut Value, steps: &[Step<'_>]) -> &'s mut Value {
+/// Returns the schema of a section, and creates it if necessary.
+fn schema_at<'s>(root: &'s mut Value, steps: &[PathStep<'_>]) -> &'s mut Value {
     steps.iter().fold(root, |section, step| match step {
-        Step::Key(key) => child(section, "properties", key),
-        Step::Named => child(section, "patternProperties", ANY_NAME),
-        Step::Listed => {
+        PathStep::Key(key) => child_schema(section, "properties", key),
+        PathStep::Named => child_schema(section, "patternProperties", ANY_NAME),
+        PathStep::Listed => {
             if section["items"].is_null() {
-                *section = json!({"type": "array", "items": object()});
+                *section = json!({"type": "array", "items": object_schema()});
             }
             &mut section["items"]
         }
     })
 }
 
-fn child<'s>(section: &'s mut Value, among: &str, key: &str) -> &'s mut Value {
+fn child_schema<'s>(section: &'s mut Value, among: &str, key: &str) -> &'s mut Value {
     let found = &mut section[among][key];
     if found.is_null() {
-        *found = object();
+        *found = object_schema();
     }
     found
 }
 
-fn describe(known: &mut Value, comment: &str) {
+fn set_description(known: &mut Value, comment: &str) {
     if !comment.is_empty() {
         known["description"] = json!(comment.trim_end());
     }
 }
 
-/// Only what is named is allowed.
-fn object() -> Value {
+/// Returns the schema of a table that allows named keys only.
+fn object_schema() -> Value {
     json!({"type": "object", "properties": {}, "additionalProperties": false})
 }
 
-/// A line such as `response.limit = "64 KiB"`; one key may have several, each another form.
-fn add(section: &mut Value, line: &str, comment: &str) {
-    // The reference is read by the tests as TOML: each of its lines parses.
+/// Adds a line such as `response.limit = "64 KiB"`. A key may have several lines, each in another
+/// form.
+fn add_key(section: &mut Value, line: &str, comment: &str) {
+    // Tests read the reference as TOML, so each of its lines parses.
     let Ok(document) = line.parse::<DocumentMut>() else {
         return;
     };
     let mut table = document.as_table();
-    let mut place = section;
+    let mut schema = section;
     loop {
         let Some((key, item)) = table.iter().next() else {
             return;
         };
         match item {
             Item::Table(inner) if inner.is_dotted() => {
-                place = child(place, "properties", key);
+                schema = child_schema(schema, "properties", key);
                 table = inner;
             }
             Item::Table(_) | Item::Value(_) | Item::ArrayOfTables(_) | Item::None => {
-                return put(&mut place["properties"][key], item, comment);
+                return merge_value(&mut schema["properties"][key], item, comment);
             }
         }
     }
 }
 
-fn put(known: &mut Value, item: &Item, comment: &str) {
+fn merge_value(known: &mut Value, item: &Item, comment: &str) {
     if known.is_null() {
         *known = json!({"type": []});
     }
-    describe(known, comment);
-    for kind in kinds(item) {
+    set_description(known, comment);
+    for kind in json_types(item) {
         if let Some(types) = known["type"].as_array_mut()
             && !types.iter().any(|one| one == kind)
         {
@@ -131,14 +131,14 @@ fn put(known: &mut Value, item: &Item, comment: &str) {
         }
     }
     if known["default"].is_null() && is_default(item) {
-        known["default"] = plain(item);
+        known["default"] = json_default(item);
     }
 }
 
-/// JSON's words for what a value may be.
-fn kinds(item: &Item) -> &'static [&'static str] {
+/// Returns the JSON types of a value.
+fn json_types(item: &Item) -> &'static [&'static str] {
     match item.as_str() {
-        // A size is a number of bytes, too.
+        // A size may also be a number of bytes.
         Some(text) if text.ends_with("iB") => &["string", "integer"],
         Some(_) => &["string"],
         None if item.is_bool() => &["boolean"],
@@ -148,15 +148,15 @@ fn kinds(item: &Item) -> &'static [&'static str] {
     }
 }
 
-/// A line that is not marked as an example or as required.
+/// Whether the line is marked neither as an example nor as required.
 fn is_default(item: &Item) -> bool {
     let suffix = item.as_value().and_then(|value| value.decor().suffix());
     let note = suffix.and_then(|suffix| suffix.as_str());
     note.is_none_or(|note| !note.contains('#'))
 }
 
-/// A default: a text, a number, a truth, an empty list or an empty table.
-fn plain(item: &Item) -> Value {
+/// Returns a default as JSON. Lists and tables have an empty default.
+fn json_default(item: &Item) -> Value {
     if let Some(text) = item.as_str() {
         json!(text)
     } else if let Some(truth) = item.as_bool() {

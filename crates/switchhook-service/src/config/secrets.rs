@@ -1,4 +1,5 @@
-//! Passwords, tokens and signing keys: in place, from the environment, or from a file.
+//! Passwords, tokens and signing keys: in the file, from the environment, or from a file of their
+//! own.
 
 use std::path::Path;
 
@@ -9,121 +10,126 @@ use zeroize::Zeroizing;
 
 use super::environment::Environment;
 use super::section::Section;
-use super::value::{Read, Wrong, filled, list};
+use super::value::{Parsed, Problem, list, non_empty};
 use switchhook_core::secret::Secret;
 
-/// Bytes of a Standard Webhooks key.
+/// Allowed length of a Standard Webhooks key, in bytes.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// The keys of a password.
+/// The three keys of a password.
 pub(super) const PASSWORD: [&str; 3] = ["password", "password_env", "password_file"];
 
-/// The secret that one of three keys gives: in place, the name of an
-/// environment variable, or the path of a file. It must be there.
+/// Reads a required secret from one of three keys: the secret itself, the name of an environment
+/// variable, or the path of a file.
 pub(super) fn secret(section: &mut Section<'_>, keys: &[&'static str; 3], help: &str) -> Secret {
-    section.need_one(keys, help);
-    given(section, keys).unwrap_or_else(|| Secret::new(""))
+    section.require_one_of(keys, help);
+    read_secret(section, keys).unwrap_or_else(|| Secret::new(""))
 }
 
-/// The same where there need not be one.
+/// Reads a secret as [`secret`] does, where it may be absent.
 pub(super) fn optional_secret(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
 ) -> Option<Secret> {
-    section.only_one(keys);
-    given(section, keys)
+    section.at_most_one(keys);
+    read_secret(section, keys)
 }
 
-/// One that a command needs which has no other: from `of` of the surroundings, where they have
-/// that ([`Environment::of_the_store`], [`Environment::of_the_target`]).
-pub(super) fn apart(
+/// Reads a secret that a command may need when it needs no other. It comes from the environment
+/// that `of` returns ([`Environment::for_store`], [`Environment::for_upload_target`]), or else from
+/// the usual one.
+pub(super) fn secret_from(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
     of: fn(&dyn Environment) -> Option<&'static dyn Environment>,
 ) -> Option<Secret> {
-    section.only_one(keys);
-    let around = section.reader.surroundings;
-    given_in(section, keys, of(around).unwrap_or(around))
+    section.at_most_one(keys);
+    let environment = section.context.environment;
+    read_secret_in(section, keys, of(environment).unwrap_or(environment))
 }
 
-fn given(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
-    let around = section.reader.surroundings;
-    given_in(section, keys, around)
+fn read_secret(section: &mut Section<'_>, keys: &[&'static str; 3]) -> Option<Secret> {
+    let environment = section.context.environment;
+    read_secret_in(section, keys, environment)
 }
 
-fn given_in(
+fn read_secret_in(
     section: &mut Section<'_>,
     keys: &[&'static str; 3],
-    around: &dyn Environment,
+    environment: &dyn Environment,
 ) -> Option<Secret> {
     let [in_place, env, file] = *keys;
-    let in_place = section.get(in_place, |value| filled(value).map(Zeroizing::new));
-    let env = section.get(env, |value| from_env(value, around));
-    let file = section.get(file, |value| from_file(value, around));
+    let in_place = section.get(in_place, |value| non_empty(value).map(Zeroizing::new));
+    let env = section.get(env, |value| from_env(value, environment));
+    let file = section.get(file, |value| from_file(value, environment));
     let secret = in_place.or(env).or(file)?;
     Some(Secret::new(&**secret))
 }
 
-/// `signing`: Standard Webhooks keys, those in place first, then those of the
-/// environment, then those of files. The first one signs first.
-pub(super) fn signing(mut section: Section<'_>) -> Vec<Secret> {
-    let around = section.reader.surroundings;
+/// Reads `signing`: Standard Webhooks keys from the file, then from the environment, then from
+/// files. The first key signs first.
+pub(super) fn signing_keys(mut section: Section<'_>) -> Vec<Secret> {
+    let environment = section.context.environment;
     let in_place = section.get_or(
         "secrets",
         Vec::new(),
-        list(|value| key(Zeroizing::new(filled(value)?))),
+        list(|value| signing_key(Zeroizing::new(non_empty(value)?))),
     );
-    let env = |value: &Value| key(from_env(value, around)?);
+    let env = |value: &Value| signing_key(from_env(value, environment)?);
     let env = section.get_or("secrets_env", Vec::new(), list(env));
-    let file = |value: &Value| key(from_file(value, around)?);
+    let file = |value: &Value| signing_key(from_file(value, environment)?);
     let file = section.get_or("secrets_file", Vec::new(), list(file));
     in_place.into_iter().chain(env).chain(file).collect()
 }
 
-/// The text of a file of certificates or of a key; `None` where no secret is to be had, for
-/// no other text would do in its place.
-pub(super) fn pem(value: &Value, around: &dyn Environment) -> Read<Option<Zeroizing<String>>> {
-    match around.has_secrets() {
-        true => from_file(value, around).map(Some),
-        false => filled(value).map(|_| None),
+/// Reads a PEM file of certificates or of a key. Returns `None` where secrets are placeholders,
+/// because a placeholder is no PEM.
+pub(super) fn pem(
+    value: &Value,
+    environment: &dyn Environment,
+) -> Parsed<Option<Zeroizing<String>>> {
+    if environment.has_real_secrets() {
+        from_file(value, environment).map(Some)
+    } else {
+        non_empty(value).map(|_| None)
     }
 }
 
-fn from_env(value: &Value, around: &dyn Environment) -> Read<Zeroizing<String>> {
-    let name = filled(value)?;
-    let secret = around.variable(&name).map(Zeroizing::new);
+fn from_env(value: &Value, environment: &dyn Environment) -> Parsed<Zeroizing<String>> {
+    let name = non_empty(value)?;
+    let secret = environment.variable(&name).map(Zeroizing::new);
     let secret = secret.filter(|secret| !secret.is_empty());
-    let wrong = || {
+    let problem = || {
         let what = format!("the environment variable {name} is not set");
-        Wrong::new(what, format!("set {name} where switchhook is started"))
+        Problem::new(what, format!("set {name} where switchhook is started"))
     };
-    secret.ok_or_else(wrong)
+    secret.ok_or_else(problem)
 }
 
-fn from_file(value: &Value, around: &dyn Environment) -> Read<Zeroizing<String>> {
-    let path = filled(value)?;
-    let wrong = |why: String| {
+fn from_file(value: &Value, environment: &dyn Environment) -> Parsed<Zeroizing<String>> {
+    let path = non_empty(value)?;
+    let problem = |why: String| {
         let what = format!("the secret's file {path} cannot be used: {why}");
-        Wrong::new(what, "write the secret into it, readable for switchhook")
+        Problem::new(what, "write the secret into it, readable by switchhook")
     };
-    let text = around
+    let text = environment
         .file(Path::new(&path))
         .map(Zeroizing::new)
-        .map_err(|error| wrong(error.to_string()))?;
-    // An editor ends a file with a line break; it is no part of the secret.
+        .map_err(|error| problem(error.to_string()))?;
+    // Editors end a file with a line break; it is not part of the secret.
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(wrong("it is empty".into()));
+        return Err(problem("it is empty".into()));
     }
     Ok(Zeroizing::new(secret.to_owned()))
 }
 
-fn key(text: Zeroizing<String>) -> Read<Secret> {
+fn signing_key(text: Zeroizing<String>) -> Parsed<Secret> {
     let key = text.strip_prefix("whsec_");
     let decoded = key.map(|key| STANDARD.decode(key).map(Zeroizing::new));
     match decoded {
         Some(Ok(key)) if KEY_BYTES.contains(&key.len()) => Ok(Secret::new(&**text)),
-        Some(_) | None => Err(Wrong::new(
+        Some(_) | None => Err(Problem::new(
             "is not a Standard Webhooks secret",
             "write whsec_ and 24 to 64 random bytes as base64: \
              echo whsec_$(openssl rand -base64 32)",

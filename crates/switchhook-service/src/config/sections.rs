@@ -1,4 +1,4 @@
-//! How each section of the file is read into its settings.
+//! Reads each section of the file into its settings.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -15,27 +15,27 @@ use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
 };
 use super::value::{
-    Read, Wrong, bytes, duration, filled, flag, host_and_port, list, nearest, number, one_line,
-    one_of, optional, shown, text, word,
+    Parsed, Problem, boolean, byte_size, closest_match, display, duration, host_and_port,
+    identifier, list, non_empty, number, one_line, one_of, optional, text,
 };
 
 use crate::recorder;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-/// Characters of a name that the operator chooses.
+/// Most characters of a webhook's name.
 const NAME_LIMIT: usize = 64;
 
 pub(super) fn listen(mut section: Section<'_>) -> Listen {
-    if !section.is_there() {
-        let what = "is missing, and is the one section that must be there";
-        section.fault("", Wrong::new(what, "add a line [listen]"));
+    if !section.is_present() {
+        let what = "is missing: this section is required";
+        section.fault("", Problem::new(what, "add a line [listen]"));
     }
     let default = Listen::default();
     Listen {
         esl: section.get_or("esl", default.esl, socket_address),
         allow: section.get_or("allow", Vec::new(), list(addresses)),
-        confirm_calls: section.get_or("confirm_calls", default.confirm_calls, flag),
+        confirm_calls: section.get_or("confirm_calls", default.confirm_calls, boolean),
         http: section.get_or("http", default.http, socket_address),
         http_hosts: section.get_or("http_hosts", Vec::new(), list(host_name)),
         http_token: optional_secret(&mut section, &HTTP_TOKEN),
@@ -44,83 +44,94 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
 
 const HTTP_TOKEN: [&str; 3] = ["http_token", "http_token_env", "http_token_file"];
 
-/// A name as a browser sends it, without its port.
-fn host_name(value: &Value) -> Read<String> {
+/// Parses a host name as a browser sends it, without its port.
+fn host_name(value: &Value) -> Parsed<String> {
     let name = one_line(value)?;
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.chars().all(fits) {
         return Ok(name.to_ascii_lowercase());
     }
-    let what = format!("{} is not the name of a host", shown(value));
-    Err(Wrong::new(
+    let what = format!("{} is not the name of a host", display(value));
+    Err(Problem::new(
         what,
         "write it without port, such as \"switchhook.example\"",
     ))
 }
 
-pub(super) fn socket_address(value: &Value) -> Read<SocketAddr> {
+pub(super) fn socket_address(value: &Value) -> Parsed<SocketAddr> {
     let help = "write it as \"127.0.0.1:8084\" or \"[::1]:8084\"";
-    let what = || format!("{} is not an IP address with its port", shown(value));
-    text(value)?.parse().map_err(|_| Wrong::new(what(), help))
+    let what = || format!("{} is not an IP address with its port", display(value));
+    text(value)?.parse().map_err(|_| Problem::new(what(), help))
 }
 
 pub(super) fn switch(mut section: Section<'_>) -> Switch {
     let example = "add address = \"127.0.0.1:8021\"";
     let help = "add password_env, password_file or password, as in event_socket.conf.xml";
     Switch {
-        address: section.need("address", example, host_and_port),
+        address: section.require("address", example, host_and_port),
         password: secret(&mut section, &PASSWORD, help),
         name: section.get("name", optional(one_line)).flatten(),
-        park_service: section.get("park_service", optional(word)).flatten(),
+        park_service: section.get("park_service", optional(identifier)).flatten(),
         json_cdr_dir: section.get("json_cdr_dir", directory).flatten(),
-        json_cdr_post: section.get_or("json_cdr_post", false, flag),
-        json_cdr_auth: credentials(section.section("json_cdr_auth")),
+        json_cdr_post: section.get_or("json_cdr_post", false, boolean),
+        json_cdr_auth: credentials(section.subsection("json_cdr_auth")),
     }
 }
 
 fn credentials(mut section: Section<'_>) -> Option<Credentials> {
     let help = "add password_env, password_file or password";
-    section.is_there().then(|| Credentials {
-        username: section.need("username", "add username = \"…\"", one_line),
+    section.is_present().then(|| Credentials {
+        username: section.require("username", "add username = \"…\"", one_line),
         password: secret(&mut section, &PASSWORD, help),
     })
 }
 
 pub(super) fn limits(mut section: Section<'_>) -> Limits {
-    let all = Limits::default();
+    let default = Limits::default();
     let second = Duration::from_secs(1);
-    // The switch waits 25 s for our `connect`, so there is no use in waiting longer for its reply.
+    // The switch waits 25 s for our `connect`, so a longer deadline for its reply is useless.
     let connect = Duration::from_millis(100)..=25 * second;
     let reply = Duration::from_millis(100)..=60 * second;
     let drain = Duration::ZERO..=3600 * second;
     let details = Duration::from_millis(100)..=3600 * second;
-    let take = &mut section;
     Limits {
-        calls_on_hold: take.get_or("calls_on_hold", all.calls_on_hold, number(1..=1_000_000)),
-        connections: take.get_or("connections", all.connections, number(1..=1_100_000)),
-        frame_header_bytes: take.get_or(
+        calls_on_hold: section.get_or(
+            "calls_on_hold",
+            default.calls_on_hold,
+            number(1..=1_000_000),
+        ),
+        connections: section.get_or("connections", default.connections, number(1..=1_100_000)),
+        frame_header_bytes: section.get_or(
             "frame_header_bytes",
-            all.frame_header_bytes,
-            bytes(16 * KIB..=4 * MIB),
+            default.frame_header_bytes,
+            byte_size(16 * KIB..=4 * MIB),
         ),
-        frame_headers: take.get_or("frame_headers", all.frame_headers, number(200..=16_384)),
-        frame_body_bytes: take.get_or(
+        frame_headers: section.get_or("frame_headers", default.frame_headers, number(200..=16_384)),
+        frame_body_bytes: section.get_or(
             "frame_body_bytes",
-            all.frame_body_bytes,
-            bytes(64 * KIB..=256 * MIB),
+            default.frame_body_bytes,
+            byte_size(64 * KIB..=256 * MIB),
         ),
-        connect_deadline: take.get_or("connect_deadline", all.connect_deadline, duration(connect)),
-        reply_deadline: take.get_or("reply_deadline", all.reply_deadline, duration(reply)),
-        drain_deadline: take.get_or("drain_deadline", all.drain_deadline, duration(drain)),
-        details_deadline: take.get_or("details_deadline", all.details_deadline, duration(details)),
-        deliveries_in_flight: take.get_or(
+        connect_deadline: section.get_or(
+            "connect_deadline",
+            default.connect_deadline,
+            duration(connect),
+        ),
+        reply_deadline: section.get_or("reply_deadline", default.reply_deadline, duration(reply)),
+        drain_deadline: section.get_or("drain_deadline", default.drain_deadline, duration(drain)),
+        details_deadline: section.get_or(
+            "details_deadline",
+            default.details_deadline,
+            duration(details),
+        ),
+        deliveries_in_flight: section.get_or(
             "deliveries_in_flight",
-            all.deliveries_in_flight,
+            default.deliveries_in_flight,
             number(1..=10_000),
         ),
-        calls_remembered: take.get_or(
+        calls_remembered: section.get_or(
             "calls_remembered",
-            all.calls_remembered,
+            default.calls_remembered,
             number(0..=1_000_000),
         ),
     }
@@ -131,26 +142,32 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     Account {
         default_webhook: section.get("default_webhook", optional(text)).flatten(),
         time_zone: section.get_or("time_zone", default.time_zone, time_zone),
-        mask_numbers: section.get_or("mask_numbers", default.mask_numbers, flag),
+        mask_numbers: section.get_or("mask_numbers", default.mask_numbers, boolean),
     }
 }
 
-pub(super) fn time_zone(value: &Value) -> Read<Tz> {
+pub(super) fn time_zone(value: &Value) -> Parsed<Tz> {
     let name = text(value)?;
-    let wrong = |_| {
-        let meant = nearest(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+    let problem = |_| {
+        let meant = closest_match(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
         let help = match meant {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "write a name of the time zone database, such as \"Asia/Kolkata\"".into(),
         };
-        Wrong::new(format!("{} is not a time zone", shown(value)), help)
+        Problem::new(format!("{} is not a time zone", display(value)), help)
     };
-    name.parse().map_err(wrong)
+    name.parse().map_err(problem)
 }
 
 pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
     if name.is_empty() || name.chars().any(char::is_control) {
-        section.fault("", Wrong::new("is not a name for a flow", "choose another"));
+        section.fault(
+            "",
+            Problem::new(
+                "is not a name for a flow",
+                "write a name without control characters",
+            ),
+        );
     }
     let default = Flow::default();
     let legs = &[("all", LegChoice::All), ("connected", LegChoice::Connected)];
@@ -159,25 +176,25 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
         ("s", DurationUnit::Seconds),
     ];
     Flow {
-        webhook: section.get_or("webhook", default.webhook, flag),
-        after: section.get_or("after", default.after, list(filled)),
+        webhook: section.get_or("webhook", default.webhook, boolean),
+        after: section.get_or("after", default.after, list(non_empty)),
         legs: section.get_or("legs", default.legs, one_of(legs)),
         duration_unit: section.get_or("duration_unit", default.duration_unit, one_of(units)),
         uuid_key: section.get_or("uuid_key", default.uuid_key, uuid_key),
-        keys_raw: section.get_or("keys_raw", default.keys_raw, flag),
+        keys_raw: section.get_or("keys_raw", default.keys_raw, boolean),
         learnt_key: section.get("learnt_key", learnt_key).flatten(),
     }
 }
 
-fn learnt_key(value: &Value) -> Read<Option<String>> {
+fn learnt_key(value: &Value) -> Parsed<Option<String>> {
     match optional(one_line)(value)? {
         Some(_) => uuid_key(value).map(Some),
         None => Ok(None),
     }
 }
 
-/// A key of the document that is not already one of its own.
-fn uuid_key(value: &Value) -> Read<String> {
+/// Parses a key of the document that does not clash with the document's own keys.
+fn uuid_key(value: &Value) -> Parsed<String> {
     let key = one_line(value)?;
     let taken = [
         "callDetails",
@@ -188,14 +205,17 @@ fn uuid_key(value: &Value) -> Read<String> {
     ];
     if taken.contains(&key.as_str()) {
         let what = format!("{key:?} is already a key of the document");
-        return Err(Wrong::new(what, "choose another, such as \"phonon-uuid\""));
+        return Err(Problem::new(
+            what,
+            "choose another, such as \"phonon-uuid\"",
+        ));
     }
     Ok(key)
 }
 
 pub(super) fn egress(mut section: Section<'_>) -> Egress {
     let default = Egress::default();
-    let plain = section.get_or("allow_plain_http", default.allow_plain_http, flag);
+    let plain = section.get_or("allow_plain_http", default.allow_plain_http, boolean);
     Egress {
         allow_plain_http: plain,
         allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
@@ -203,44 +223,44 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
     }
 }
 
-/// A range of addresses, or one address.
-fn addresses(value: &Value) -> Read<IpNet> {
+/// Parses a range of addresses, or one address.
+fn addresses(value: &Value) -> Parsed<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let help = "write a range such as \"10.0.0.0/8\", or one address";
-    let wrong = || {
-        Wrong::new(
-            format!("{} is not a range of addresses", shown(value)),
+    let problem = || {
+        Problem::new(
+            format!("{} is not a range of addresses", display(value)),
             help,
         )
     };
-    text.parse().ok().or_else(one).ok_or_else(wrong)
+    text.parse().ok().or_else(one).ok_or_else(problem)
 }
 
-fn proxy(value: &Value) -> Read<Url> {
+fn proxy(value: &Value) -> Parsed<Url> {
     let help = "write it as \"http://proxy.example:3128\"";
     http_url(value, "an HTTP proxy", help)
 }
 
-/// An address of HTTP without user and password: it is shown in logs.
-pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Read<Url> {
-    let wrong = || Wrong::new(format!("is not the address of {of}"), help);
-    let url: Url = text(value)?.parse().map_err(|_| wrong())?;
+/// Parses an HTTP URL without user and password, because logs show it.
+pub(super) fn http_url(value: &Value, of: &str, help: &str) -> Parsed<Url> {
+    let problem = || Problem::new(format!("is not the address of {of}"), help);
+    let url: Url = text(value)?.parse().map_err(|_| problem())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(wrong());
+        return Err(problem());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        let what = "has a user or password, which are not kept secret there";
-        return Err(Wrong::new(what, help));
+        let what = "has a user or password, which logs would show";
+        return Err(Problem::new(what, help));
     }
     Ok(url)
 }
 
-fn directory(value: &Value) -> Read<Option<PathBuf>> {
+fn directory(value: &Value) -> Parsed<Option<PathBuf>> {
     Ok(optional(one_line)(value)?.map(PathBuf::from))
 }
 
-/// Whether `name` can be a webhook's name: it is the path of a socket application.
+/// Whether `name` may be a webhook's name: it is also the path of a `socket` application.
 pub(super) fn is_webhook_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     !name.is_empty() && name.len() <= NAME_LIMIT && name.chars().all(allowed)
@@ -249,39 +269,38 @@ pub(super) fn is_webhook_name(name: &str) -> bool {
 pub(super) fn recorder(mut section: Section<'_>) -> recorder::RecorderOptions {
     let default = recorder::RecorderOptions::default();
     let all = 1024 * 1024 * MIB;
-    let take = &mut section;
     recorder::RecorderOptions {
-        share: take.get_or("share", default.share, share),
-        failures_only: take.get_or("failures_only", default.failures_only, flag),
-        folder: take
+        share: section.get_or("share", default.share, share),
+        failures_only: section.get_or("failures_only", default.failures_only, boolean),
+        folder: section
             .get("folder", directory)
             .flatten()
             .unwrap_or(default.folder),
-        files: take.get_or("files", default.files, number(1..=1_000_000)),
-        bytes: take
-            .get("bytes", bytes(MIB..=all))
+        files: section.get_or("files", default.files, number(1..=1_000_000)),
+        bytes: section
+            .get("bytes", byte_size(MIB..=all))
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or(default.bytes),
     }
 }
 
-/// A number from 0 to 1, in millionths.
+/// Parses a number from 0 to 1 and returns it in millionths.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "it is from 0 to 1"
 )]
-pub(super) fn share(value: &Value) -> Read<u32> {
+pub(super) fn share(value: &Value) -> Parsed<u32> {
     let whole = || value.as_integer().and_then(|one| i32::try_from(one).ok());
     let share = value.as_float().or_else(|| whole().map(f64::from));
-    let wrong = || {
-        let what = format!("{} is not a share", shown(value));
-        Wrong::new(
+    let problem = || {
+        let what = format!("{} is not a share", display(value));
+        Problem::new(
             what,
             "write a number from 0 (none) to 1 (all), such as 0.01",
         )
     };
     let share = share.filter(|share| (0.0..=1.0).contains(share));
-    let millionths = |share: f64| (share * f64::from(recorder::ALL)).round() as u32;
-    share.map(millionths).ok_or_else(wrong)
+    let millionths = |share: f64| (share * f64::from(recorder::ALL_CALLS)).round() as u32;
+    share.map(millionths).ok_or_else(problem)
 }

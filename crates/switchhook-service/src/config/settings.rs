@@ -1,4 +1,4 @@
-//! The settings that are not of one webhook: sections of the file as plain values.
+//! Settings that belong to no single webhook, as plain values.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,20 +10,20 @@ use url::Url;
 
 use switchhook_core::secret::Secret;
 
-/// `[listen]`: where this program is reached.
+/// `[listen]`: the addresses that this program listens on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// FreeSWITCH's `socket` application connects here.
     pub esl: SocketAddr,
-    /// The only addresses that may connect there; empty: all.
+    /// The only addresses that may connect to `esl`; empty allows all.
     pub allow: Vec<IpNet>,
-    /// Before a call's webhook is asked, the switches that are followed are asked for the call.
+    /// Confirm that a call exists on a followed switch before its webhook is called.
     pub confirm_calls: bool,
     /// Health, metrics and the operator's page.
     pub http: SocketAddr,
-    /// The names, besides addresses and `localhost`, by which it is called.
+    /// Host names that HTTP requests may use, besides addresses and `localhost`.
     pub http_hosts: Vec<String>,
-    /// What allows to change something over HTTP; without it nobody may.
+    /// The token for changes over HTTP; without one, nobody can change anything.
     pub http_token: Option<Secret>,
 }
 
@@ -45,35 +45,34 @@ impl Default for Listen {
 pub struct Switch {
     /// Host and port.
     pub address: String,
-    /// Password of the Event Socket.
+    /// The Event Socket's password.
     pub password: Secret,
-    /// The switch's name in `cdrId`; `None` takes the name that the switch gives itself.
+    /// The switch's name in `cdrId`; `None` uses the name that the switch reports.
     pub name: Option<String>,
-    /// Under what name calls that its dialplan parks are given to us (`flow.service`);
-    /// `None`: none are taken.
+    /// The `flow.service` of parked calls that this program takes over; `None`: it takes none.
     pub park_service: Option<String>,
-    /// Where mod_json_cdr writes, to learn what ended while nobody followed.
+    /// The folder that mod_json_cdr writes to, for calls that ended while nobody followed.
     pub json_cdr_dir: Option<PathBuf>,
-    /// mod_json_cdr may post to `listen.http`, too.
+    /// mod_json_cdr may post to `listen.http`.
     pub json_cdr_post: bool,
-    /// What it says then (`cred`); `None` admits whoever reaches the port.
+    /// The credentials of those posts (`cred`); `None` admits every client that reaches the port.
     pub json_cdr_auth: Option<Credentials>,
 }
 
-/// A user and a password that somebody else has to say.
+/// A user name and password that a client has to present.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user.
+    /// The user name.
     pub username: String,
     /// The password.
     pub password: Secret,
 }
 
-/// `[store]`: where documents wait and responses are kept.
+/// `[store]`: the database for documents and responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
-    /// `sqlite:PATH`, relative to the working directory, or `postgres://USER@HOST/DATABASE`;
-    /// without a password.
+    /// `sqlite:PATH`, relative to the working directory, or `postgres://USER@HOST/DATABASE`. Holds
+    /// no password.
     pub url: String,
     /// PostgreSQL's password.
     pub password: Option<Secret>,
@@ -88,14 +87,14 @@ impl Default for Store {
     }
 }
 
-/// `[limits]`: how much is taken on at once, and how long the switch may take.
+/// `[limits]`: how much is handled at once, and how long the switch may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls that wait for a webhook; a call above it is taken, given line 1
-    /// (`OVERLOADED`) and given back.
+    /// Calls that wait for a webhook. A call above the limit goes on at once, on line 1 with
+    /// `OVERLOADED`.
     pub calls_on_hold: usize,
-    /// Connections at `listen.esl`, those above `calls_on_hold` included; at the
-    /// limit no more are accepted until one closes.
+    /// Connections at `listen.esl`, including those above `calls_on_hold`. At the limit, no
+    /// connection is accepted until one closes.
     pub connections: usize,
     /// Bytes of the header block of one frame from the switch.
     pub frame_header_bytes: usize,
@@ -107,13 +106,14 @@ pub struct Limits {
     pub connect_deadline: Duration,
     /// From a command to the switch's reply.
     pub(crate) reply_deadline: Duration,
-    /// From the signal to stop until calls still on hold are given back on line 1.
+    /// From the signal to stop until calls still on hold leave on line 1.
     pub drain_deadline: Duration,
-    /// From a call's seeming end until its document is made without what the switch still owes.
+    /// From the apparent end of a call until its document is built without missing data of the
+    /// switch.
     pub(crate) details_deadline: Duration,
-    /// Documents being posted at once, over all webhooks.
+    /// Documents in flight at a time, over all webhooks.
     pub(crate) deliveries_in_flight: usize,
-    /// Runs of widgets that are kept in memory for the operator's page.
+    /// Webhook tasks that are kept in memory for the operator's page.
     pub calls_remembered: usize,
 }
 
@@ -138,12 +138,12 @@ impl Default for Limits {
 /// `[account]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// "Webhook for Account": gets the document of every call whose flow has its
-    /// webhook enabled. `None` is *Not Configured*.
+    /// "Webhook for Account": receives the document of every call whose flow enables its webhook.
+    /// `None` is *Not Configured*.
     pub default_webhook: Option<String>,
-    /// Whose offset the times of documents and reports have.
+    /// The time zone of times in documents and reports.
     pub time_zone: Tz,
-    /// Numbers are shown by their last three digits on the page and in logs.
+    /// Show only the last three digits of numbers on the page and in logs.
     pub mask_numbers: bool,
 }
 
@@ -160,23 +160,23 @@ impl Default for Account {
 /// The flow of a call that names no flow.
 pub const DEFAULT_FLOW: &str = "default";
 
-/// `[flows.NAME]`: what happens when a call whose `flow.name` is NAME is over.
+/// `[flows.NAME]`: what happens after a call whose `flow.name` is NAME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {
     /// "Enable Webhook for Flow".
     pub webhook: bool,
-    /// Webhooks that get a document of their own format afterwards, in this order;
-    /// independent of `webhook`.
+    /// Webhooks that receive a document of their own format afterwards, in this order. Does not
+    /// depend on `webhook`.
     pub after: Vec<String>,
-    /// Which legs the document has.
+    /// The legs in the document.
     pub legs: LegChoice,
-    /// Unit of `duration` in the document.
+    /// The unit of `duration` in the document.
     pub duration_unit: DurationUnit,
-    /// Name of the document's key that holds the call's UUID.
+    /// The document's key for the call's UUID.
     pub uuid_key: String,
-    /// The document's `keys` contain `response_raw` too.
+    /// Include `response_raw` in the document's `keys`.
     pub keys_raw: bool,
-    /// Name of the document's key that says how the call was learnt; `None`: it does not say.
+    /// The document's key that says how the call was learnt; `None` leaves it out.
     pub learnt_key: Option<String>,
 }
 
@@ -194,16 +194,16 @@ impl Default for Flow {
     }
 }
 
-/// Which legs a document has.
+/// The legs in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LegChoice {
-    /// Every leg of the call, an agent who never answered included.
+    /// Every leg of the call, including an agent's leg that never answered.
     All,
-    /// The first leg and those that answered.
+    /// The first leg and the legs that were answered.
     Connected,
 }
 
-/// Unit of `duration` in a document.
+/// The unit of `duration` in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DurationUnit {
     /// `"15962"`, as in the format's samples.
@@ -212,13 +212,13 @@ pub enum DurationUnit {
     Seconds,
 }
 
-/// `[egress]`: what webhooks may reach.
+/// `[egress]`: the addresses that webhooks may reach.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Egress {
-    /// `http://` is allowed beside `https://`.
+    /// Allow `http://` besides `https://`.
     pub allow_plain_http: bool,
     /// Private ranges that are allowed.
     pub allow_addresses: Vec<IpNet>,
-    /// The proxy for every request; never one of the environment.
+    /// The proxy of every request; the environment's proxy is never used.
     pub proxy: Option<Url>,
 }

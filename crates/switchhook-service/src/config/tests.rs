@@ -1,13 +1,14 @@
-//! The reference against the code: what is read is written down, and the other way round.
+//! Compares the reference with the code: every key that is read is listed, and every key that is
+//! listed is read.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use super::environment::Environment;
-use super::{Config, Findings, REFERENCE, Source, read};
+use super::{Config, REFERENCE, ReadReport, SourceFile, read};
 
-/// Every variable is set and every file is there, each with a valid signing key.
+/// Every variable is set and every file exists, each with a valid signing key.
 struct Everything;
 
 const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -32,7 +33,7 @@ enum Line<'t> {
 }
 
 impl<'t> Line<'t> {
-    /// A line of the reference; `None` for what explains.
+    /// Parses a line of the reference; returns `None` for prose.
     fn of(line: &'t str) -> Option<Self> {
         let setting = line.strip_prefix('#').unwrap_or(line);
         if setting.is_empty() || setting.starts_with([' ', '#']) {
@@ -58,7 +59,7 @@ impl<'t> Line<'t> {
         }
     }
 
-    /// The key, without what says where a secret is.
+    /// Returns the key without the suffix for the source of a secret.
     fn base(self) -> &'t str {
         let key = self.text().split(" =").next().unwrap_or_default();
         let key = key.strip_suffix("_env").unwrap_or(key);
@@ -70,25 +71,25 @@ fn lines() -> Vec<Line<'static>> {
     REFERENCE.lines().filter_map(Line::of).collect()
 }
 
-/// Reads those lines of the reference that `wanted` takes, which must be without a fault.
-fn read_lines(wanted: impl Fn(&Line<'static>) -> bool) -> (Config, Findings) {
+/// Reads the lines of the reference that `wanted` accepts; they must have no fault.
+fn read_lines(wanted: impl Fn(&Line<'static>) -> bool) -> (Config, ReadReport) {
     let lines = lines().into_iter().filter(wanted).map(Line::text);
     let text = lines.collect::<Vec<_>>().join("\n");
-    let (mut config, findings) = read(&text, "reference.toml", &Everything);
-    assert!(findings.faults.is_empty(), "{:?}\n{text}", findings.faults);
-    config.source = Source::default();
+    let (mut config, report) = read(&text, "reference.toml", &Everything);
+    assert!(report.faults.is_empty(), "{:?}\n{text}", report.faults);
+    config.source = SourceFile::default();
     config.warnings = Vec::new();
-    (config, findings)
+    (config, report)
 }
 
-/// Whether an example is another way to give that required key.
+/// Whether `example` is another form of the required key.
 fn stands_in(example: Line<'static>, required: Line<'static>) -> bool {
     matches!(required, Line::Required(_))
         && required.base() == example.base()
         && section_of(required) == section_of(example)
 }
 
-/// The header above this line.
+/// Returns the header above this line.
 fn section_of(wanted: Line<'static>) -> Option<Line<'static>> {
     let above = lines().into_iter().take_while(|line| *line != wanted);
     let headers = above.filter(|line| matches!(line, Line::Header(_)));
@@ -99,9 +100,9 @@ fn is_skeleton(line: &Line<'_>) -> bool {
     matches!(line, Line::Header(_) | Line::Required(_))
 }
 
-/// Reads an example among headers and required keys. It stands in for a
-/// required key that it is another way to give.
-fn read_example(example: Line<'static>) -> (Config, Findings) {
+/// Reads an example among headers and required keys. The example replaces the required key of which
+/// it is another form.
+fn read_example(example: Line<'static>) -> (Config, ReadReport) {
     let stands_in = |line: &Line<'static>| stands_in(example, *line);
     read_lines(|line| *line == example || is_skeleton(line) && !stands_in(line))
 }
@@ -117,7 +118,7 @@ fn the_reference_as_printed_is_the_empty_configuration() {
     let printed = Config::parse(REFERENCE, "switchhook.toml");
     let settings = |config: Result<Config, _>| {
         config.map(|config| Config {
-            source: Source::default(),
+            source: SourceFile::default(),
             ..config
         })
     };
@@ -139,7 +140,7 @@ fn every_example_of_the_reference_is_without_a_fault_and_changes_something() {
     for example in examples() {
         let (config, _) = read_example(example);
         let same = config == skeleton;
-        // Every secret here has the same value, wherever it comes from.
+        // Every secret here has the same value, whatever its source.
         let is_required = lines().into_iter().any(|line| stands_in(example, line));
         let from_file = example.text().starts_with("password_file");
         assert_eq!(same, from_file && is_required, "{}", example.text());
@@ -148,15 +149,15 @@ fn every_example_of_the_reference_is_without_a_fault_and_changes_something() {
 
 #[test]
 fn every_key_that_is_read_is_in_the_reference() {
-    let mut asked = BTreeSet::new();
-    let mut found = BTreeSet::new();
+    let mut known = BTreeSet::new();
+    let mut present = BTreeSet::new();
     let (_, all) = read_lines(|line| is_skeleton(line) || matches!(line, Line::Default(_)));
     let readings = examples().map(|example| read_example(example).1);
-    for findings in readings.chain([all]) {
-        asked.extend(findings.asked);
-        found.extend(findings.found);
+    for report in readings.chain([all]) {
+        known.extend(report.known_keys);
+        present.extend(report.present_keys);
     }
-    assert!(asked.contains("webhooks.NAME.response.map.NAME.as"));
-    let missing: Vec<_> = asked.difference(&found).collect();
+    assert!(known.contains("webhooks.NAME.response.map.NAME.as"));
+    let missing: Vec<_> = known.difference(&present).collect();
     assert!(missing.is_empty(), "not in the reference: {missing:?}");
 }

@@ -1,4 +1,4 @@
-//! `recordings.upload`: where recordings are uploaded to.
+//! `recordings.upload`: the target that recordings are uploaded to.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use toml_edit::Value;
 use url::Url;
 
-use super::recordings::{DAY, folders};
-use super::secrets::apart;
+use super::folder::{DAY, folders};
+use super::secrets::secret_from;
 use super::section::Section;
 use super::sections::http_url;
-use super::value::{Read, Wrong, bytes, duration, number, one_line, optional, shown};
+use super::value::{Parsed, Problem, byte_size, display, duration, number, one_line, optional};
 use crate::recordings::{TargetKind, TargetOptions};
 use switchhook_core::secret::Secret;
 
 const MIB: usize = 1024 * 1024;
-/// What a signed link may hold for: S3 and Google allow no more.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// Longest validity of a signed link: S3 and Google allow no more.
+const MAX_LINK_LIFETIME: Duration = Duration::from_secs(7 * 24 * 3_600);
 const KEYS: [&str; 3] = ["key", "key_env", "key_file"];
 
-/// A target's scheme, the name in its place, and what follows it.
+/// The parts of `to`: scheme, bucket or container, and path.
 #[derive(Default)]
-struct To {
-    scheme: Scheme,
-    name: String,
-    rest: String,
+struct Destination {
+    scheme: DestinationScheme,
+    bucket: String,
+    path: String,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Scheme {
+enum DestinationScheme {
     #[default]
     File,
     S3,
@@ -37,25 +37,27 @@ enum Scheme {
 }
 
 pub(super) fn upload(mut section: Section<'_>) -> Option<TargetOptions> {
-    if !section.is_there() {
+    if !section.is_present() {
         return None;
     }
     let minute = Duration::from_secs(60);
-    let to: To = section.need("to", "add to = \"s3://bucket/recordings\"", to);
+    let to: Destination = section.require("to", "add to = \"s3://bucket/recordings\"", destination);
     let public_url = section.get("public_url", optional(one_line)).flatten();
-    if to.scheme == Scheme::File && public_url.is_none() && section.has("to") {
+    if to.scheme == DestinationScheme::File && public_url.is_none() && section.has("to") {
         let help = "add public_url = \"https://rec.example/{{ key }}\"";
-        let what = "is missing: a folder signs no links";
-        section.fault("public_url", Wrong::new(what, help));
+        let what = "is missing: links to a folder are never signed";
+        section.fault("public_url", Problem::new(what, help));
     }
     let options = TargetOptions {
         folder: folders(&mut section),
         prefix: match to.scheme {
-            Scheme::File => String::new(),
-            Scheme::S3 | Scheme::Azure | Scheme::Google => to.rest.clone(),
+            DestinationScheme::File => String::new(),
+            DestinationScheme::S3 | DestinationScheme::Azure | DestinationScheme::Google => {
+                to.path.clone()
+            }
         },
-        kind: kind(&mut section, to),
-        expires: section.get_or("expires", LONGEST, duration(minute..=7 * DAY)),
+        kind: target_kind(&mut section, to),
+        expires: section.get_or("expires", MAX_LINK_LIFETIME, duration(minute..=7 * DAY)),
         bytes: size(&mut section),
         at_once: section.get_or("at_once", 4, number(1..=64)),
         public_url,
@@ -64,121 +66,135 @@ pub(super) fn upload(mut section: Section<'_>) -> Option<TargetOptions> {
 }
 
 fn size(section: &mut Section<'_>) -> u64 {
-    let size = section.get_or("bytes", 512 * MIB, bytes(1..=64 * 1024 * MIB));
+    let size = section.get_or("bytes", 512 * MIB, byte_size(1..=64 * 1024 * MIB));
     u64::try_from(size).unwrap_or(u64::MAX)
 }
 
-/// Each key is known whatever the scheme; what it has no use for is a fault.
-fn kind(section: &mut Section<'_>, to: To) -> TargetKind {
+/// Reads the target's keys. Every key is known for every scheme; a key that the scheme does not use
+/// is a fault.
+fn target_kind(section: &mut Section<'_>, to: Destination) -> TargetKind {
     let endpoint = section.get("endpoint", endpoint);
     let region = section.get("region", one_line);
     let key_id = section.get("key_id", one_line);
-    let key = apart(section, &KEYS, |around| around.of_the_target());
+    let key = secret_from(section, &KEYS, |environment| {
+        environment.for_upload_target()
+    });
     let has_key = KEYS.into_iter().find(|key| section.has(key));
     let (needs_id, needs_key) = match to.scheme {
-        Scheme::File => (false, false),
-        Scheme::S3 | Scheme::Azure => (true, true),
-        Scheme::Google => (false, true),
+        DestinationScheme::File => (false, false),
+        DestinationScheme::S3 | DestinationScheme::Azure => (true, true),
+        DestinationScheme::Google => (false, true),
     };
-    let cloud = to.scheme != Scheme::File;
+    let cloud = to.scheme != DestinationScheme::File;
     for (name, is_given, is_of_use) in [
         ("endpoint", section.has("endpoint"), cloud),
-        ("region", section.has("region"), to.scheme == Scheme::S3),
+        (
+            "region",
+            section.has("region"),
+            to.scheme == DestinationScheme::S3,
+        ),
         ("key_id", section.has("key_id"), needs_id),
         (has_key.unwrap_or("key"), has_key.is_some(), needs_key),
     ] {
         if is_given && !is_of_use {
-            section.fault(name, Wrong::new("is of no use there", "take it away"));
+            section.fault(
+                name,
+                Problem::new("is not used by this kind of target", "remove it"),
+            );
         }
     }
     if needs_id && !section.has("key_id") {
         let help = "add the access key's ID (s3) or the storage account's name (az)";
-        section.fault("key_id", Wrong::new("is missing", help));
+        section.fault("key_id", Problem::new("is missing", help));
     }
     if needs_key && has_key.is_none() {
         let help = "add key_env, key_file or key: a secret access key (s3), an account's key \
                     (az), or a service account's JSON (gs)";
-        section.fault("key", Wrong::new("is missing", help));
+        section.fault("key", Problem::new("is missing", help));
     }
     let key_id = key_id.unwrap_or_default();
     let key = key.unwrap_or_else(|| Secret::new(""));
-    let To { scheme, name, rest } = to;
+    let Destination {
+        scheme,
+        bucket,
+        path,
+    } = to;
     match scheme {
-        Scheme::File => TargetKind::Folder {
-            path: PathBuf::from(rest),
+        DestinationScheme::File => TargetKind::Folder {
+            path: PathBuf::from(path),
         },
-        Scheme::S3 => TargetKind::S3 {
-            bucket: name,
+        DestinationScheme::S3 => TargetKind::S3 {
+            bucket,
             region: region.unwrap_or_else(|| "us-east-1".into()),
             endpoint,
             key_id,
             key,
         },
-        Scheme::Azure => TargetKind::Azure {
-            container: name,
+        DestinationScheme::Azure => TargetKind::Azure {
+            container: bucket,
             endpoint,
             key_id,
             key,
         },
-        Scheme::Google => TargetKind::Google {
-            bucket: name,
+        DestinationScheme::Google => TargetKind::Google {
+            bucket,
             endpoint,
             key,
         },
     }
 }
 
-fn to(value: &Value) -> Read<To> {
+fn destination(value: &Value) -> Parsed<Destination> {
     let text = one_line(value)?;
     let help = "write it as \"s3://bucket/prefix\", \"az://container/prefix\", \
                 \"gs://bucket/prefix\" or \"file:///srv/recordings\"";
-    let wrong = || {
-        let what = format!("{} is no place to upload to", shown(value));
-        Wrong::new(what, help)
+    let problem = || {
+        let what = format!("{} is not a target for uploads", display(value));
+        Problem::new(what, help)
     };
-    let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
+    let (scheme, rest) = text.split_once("://").ok_or_else(problem)?;
     let scheme = match scheme {
-        "file" => Scheme::File,
-        "s3" => Scheme::S3,
-        "az" => Scheme::Azure,
-        "gs" => Scheme::Google,
-        _ => return Err(wrong()),
+        "file" => DestinationScheme::File,
+        "s3" => DestinationScheme::S3,
+        "az" => DestinationScheme::Azure,
+        "gs" => DestinationScheme::Google,
+        _ => return Err(problem()),
     };
-    if scheme == Scheme::File {
+    if scheme == DestinationScheme::File {
         let path = PathBuf::from(rest);
         let is_own = path.is_absolute() && path.parent().is_some();
-        return match is_own && !rest.split('/').any(|part| part == "..") {
-            true => Ok(To {
-                scheme,
-                name: String::new(),
-                rest: rest.to_owned(),
-            }),
-            false => Err(wrong()),
-        };
+        if !is_own || rest.split('/').any(|part| part == "..") {
+            return Err(problem());
+        }
+        return Ok(Destination {
+            scheme,
+            bucket: String::new(),
+            path: rest.to_owned(),
+        });
     }
-    let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let is_plain = |part: &str| part != "." && part != ".." && !part.contains(['?', '#', '%']);
-    let rest = rest.trim_end_matches('/');
-    let plain = rest.is_empty()
-        || rest
+    let path = path.trim_end_matches('/');
+    let plain = path.is_empty()
+        || path
             .split('/')
             .all(|part| !part.is_empty() && is_plain(part));
-    if name.is_empty() || !name.chars().all(fits) || !plain {
-        return Err(wrong());
+    if bucket.is_empty() || !bucket.chars().all(fits) || !plain {
+        return Err(problem());
     }
-    Ok(To {
+    Ok(Destination {
         scheme,
-        name: name.to_owned(),
-        rest: rest.to_owned(),
+        bucket: bucket.to_owned(),
+        path: path.to_owned(),
     })
 }
 
-fn endpoint(value: &Value) -> Read<Url> {
+fn endpoint(value: &Value) -> Parsed<Url> {
     let help = "write it as \"https://s3.example\"";
     let url = http_url(value, "a service", help)?;
-    match url.query().is_none() && url.fragment().is_none() {
-        true => Ok(url),
-        false => Err(Wrong::new("has a query or a fragment", help)),
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Problem::new("has a query or a fragment", help));
     }
+    Ok(url)
 }

@@ -1,4 +1,4 @@
-//! `[webhooks.NAME]`: the request, what the caller gets meanwhile, what is kept.
+//! `[webhooks.NAME]`: the request, what the caller gets meanwhile, and what is kept.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,58 +6,59 @@ use std::time::Duration;
 use toml_edit::Value;
 
 use super::response;
-use super::secrets::{PASSWORD, pem, secret, signing};
+use super::secrets::{PASSWORD, pem, secret, signing_keys};
 use super::section::Section;
 use super::sections::is_webhook_name;
 use super::value::{
-    Read, Wrong, duration, filled, flag, is, number, one_line, one_of, optional, text,
+    Parsed, Problem, boolean, duration, found_type, non_empty, number, one_line, one_of, optional,
+    text,
 };
 use super::variables::variables;
 use crate::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
-use switchhook_core::variables::Names;
+use switchhook_core::variables::VariableNames;
 use switchhook_webhook::options::{
-    Auth, Body, Entry, Identity, OAuth2, Tls, TlsVersion, WebhookOptions,
+    Auth, Body, Identity, NamedTemplate, OAuth2, Tls, TlsVersion, WebhookOptions,
 };
 
-/// Above it no widget may keep a caller waiting.
+/// No webhook may keep a caller waiting longer than this.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
 const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
 
-/// One webhook with everything that its section says.
+/// One webhook: everything that its section says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Webhook {
-    /// The HTTP request and how its response is read.
+    /// The HTTP request, and how its response is read.
     pub request: WebhookOptions,
-    /// What a call gets that waits for it.
-    pub widget: Widget,
-    /// Standard Webhooks keys (`whsec_…`), the first one signs first; empty: unsigned.
+    /// What happens to a call meanwhile, and what is written to it.
+    pub task: TaskOptions,
+    /// Standard Webhooks keys (`whsec_…`); the first signs first. Empty: unsigned.
     pub signing: Vec<Secret>,
     /// How fast documents are posted to it.
-    pub delivery: Delivery,
-    /// When calls leave it alone; `None`: never.
+    pub delivery: DeliveryLimits,
+    /// When its circuit opens; `None`: never.
     pub breaker: Option<breaker::BreakerOptions>,
 }
 
-/// The widget's settings that are not of its request.
+/// A webhook's settings beyond its request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Widget {
-    /// Off: the request goes out in the background and the call goes on at once.
+pub struct TaskOptions {
+    /// Off: the request is sent in the background and the call goes on at once.
     pub wait_for_response: bool,
-    /// What the caller hears meanwhile.
+    /// What the caller hears while waiting.
     pub hold_music: HoldMusic,
-    /// What a caller gets who is not answered yet.
+    /// What an unanswered caller gets while waiting.
     pub before_answer: BeforeAnswer,
-    /// The response's variables are kept for reports.
+    /// Keep the response's variables for reports.
     pub persist_response: bool,
-    /// The variable `response_raw` is written at all.
+    /// Write the variable `response_raw`.
     pub response_raw: bool,
     /// The names of the variables that it writes.
-    pub variables: Names,
+    pub variables: VariableNames,
 }
 
-impl Default for Widget {
+impl Default for TaskOptions {
     fn default() -> Self {
         Self {
             wait_for_response: true,
@@ -65,21 +66,21 @@ impl Default for Widget {
             before_answer: BeforeAnswer::EarlyMedia,
             persist_response: false,
             response_raw: true,
-            variables: Names::default(),
+            variables: VariableNames::default(),
         }
     }
 }
 
 /// How fast documents are posted to one webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivery {
-    /// Documents a second.
+pub struct DeliveryLimits {
+    /// Documents per second.
     pub rate: u32,
-    /// Documents whose answer is waited for at once.
+    /// Documents in flight at a time.
     pub in_flight: usize,
 }
 
-impl Default for Delivery {
+impl Default for DeliveryLimits {
     fn default() -> Self {
         Self {
             rate: 50,
@@ -91,15 +92,15 @@ impl Default for Delivery {
 pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
     if !is_webhook_name(name) {
         let help = "choose one of at most 64 letters, digits, _ and -";
-        section.fault("", Wrong::new("is not a name for a webhook", help));
+        section.fault("", Problem::new("is not a name for a webhook", help));
     }
-    let mut response = section.section("response");
+    let mut response = section.subsection("response");
     Webhook {
         request: request(&mut section, &mut response),
-        widget: widget(&mut section, &mut response),
-        signing: signing(section.section("signing")),
-        delivery: delivery(section.section("delivery")),
-        breaker: breaker(section.section("breaker")),
+        task: task_options(&mut section, &mut response),
+        signing: signing_keys(section.subsection("signing")),
+        delivery: delivery(section.subsection("delivery")),
+        breaker: breaker(section.subsection("breaker")),
     }
 }
 
@@ -109,19 +110,19 @@ fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOpti
     let timeout = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
     WebhookOptions {
         method: method.map_or(default.method, str::to_owned),
-        url: section.need("url", "add url = \"https://…\"", one_line),
+        url: section.require("url", "add url = \"https://…\"", one_line),
         query: entries(section, "query"),
         headers: entries(section, "headers"),
-        body: body(section.section("body")),
-        auth: auth(section.section("auth")),
-        tls: tls(section.section("tls")),
+        body: body(section.subsection("body")),
+        auth: auth(section.subsection("auth")),
+        tls: tls(section.subsection("tls")),
         timeout: section.get_or("timeout", default.timeout, timeout),
         http2_streams: section.get_or("http2_streams", default.http2_streams, number(1..=10_000)),
         response: response::options(response),
     }
 }
 
-/// CONNECT and TRACE are no way to ask a webhook.
+/// The allowed methods. CONNECT and TRACE make no sense for a webhook.
 const METHODS: [(&str, &str); 7] = [
     ("POST", "POST"),
     ("GET", "GET"),
@@ -132,35 +133,35 @@ const METHODS: [(&str, &str); 7] = [
     ("OPTIONS", "OPTIONS"),
 ];
 
-/// A table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`, or, where a
-/// name occurs twice, a list of `{ name, value, mandatory }`.
-fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<Entry> {
+/// Reads a table `{ NAME = "value" }` or `{ NAME = { value, mandatory } }`. A list of `{ name,
+/// value, mandatory }` is for names that occur twice.
+fn entries(section: &mut Section<'_>, key: &'static str) -> Vec<NamedTemplate> {
     if section.is_list(key) {
         let entry = |mut section: Section<'_>| {
-            let name = section.need("name", "add name = \"…\"", one_line);
+            let name = section.require("name", "add name = \"…\"", one_line);
             entry(name, section)
         };
-        return section.list(key).into_iter().map(entry).collect();
+        return section.sections(key).into_iter().map(entry).collect();
     }
-    let entries = section.named(key, Some("value")).into_iter();
+    let entries = section.named_sections(key, Some("value")).into_iter();
     entries
         .map(|(name, section)| entry(name, section))
         .collect()
 }
 
-fn entry(name: String, mut section: Section<'_>) -> Entry {
-    Entry {
+fn entry(name: String, mut section: Section<'_>) -> NamedTemplate {
+    NamedTemplate {
         name,
-        value: section.need("value", "add value = \"…\"", text),
-        mandatory: section.get_or("mandatory", false, flag),
+        value: section.require("value", "add value = \"…\"", text),
+        mandatory: section.get_or("mandatory", false, boolean),
     }
 }
 
 fn body(mut section: Section<'_>) -> Body {
-    section.only_one(&["json", "xml", "form", "text"]);
-    let json = section.get("json", filled).map(Body::Json);
-    let xml = section.get("xml", filled).map(Body::Xml);
-    let text = section.get("text", filled).map(Body::Text);
+    section.at_most_one(&["json", "xml", "form", "text"]);
+    let json = section.get("json", non_empty).map(Body::Json);
+    let xml = section.get("xml", non_empty).map(Body::Xml);
+    let text = section.get("text", non_empty).map(Body::Text);
     let form = section.has("form");
     let fields = entries(&mut section, "form");
     let form = form.then_some(Body::Form(fields));
@@ -168,15 +169,15 @@ fn body(mut section: Section<'_>) -> Body {
 }
 
 fn auth(mut section: Section<'_>) -> Auth {
-    section.only_one(&["basic", "bearer", "oauth2"]);
-    let basic = section.section("basic");
-    let bearer = section.section("bearer");
-    let oauth2 = section.section("oauth2");
-    if basic.is_there() {
+    section.at_most_one(&["basic", "bearer", "oauth2"]);
+    let basic = section.subsection("basic");
+    let bearer = section.subsection("bearer");
+    let oauth2 = section.subsection("oauth2");
+    if basic.is_present() {
         self::basic(basic)
-    } else if bearer.is_there() {
+    } else if bearer.is_present() {
         self::bearer(bearer)
-    } else if oauth2.is_there() {
+    } else if oauth2.is_present() {
         self::oauth2(oauth2)
     } else {
         Auth::None
@@ -186,7 +187,7 @@ fn auth(mut section: Section<'_>) -> Auth {
 pub(super) fn basic(mut section: Section<'_>) -> Auth {
     let help = "add password_env, password_file or password";
     Auth::Basic {
-        username: section.need("username", "add username = \"…\"", one_line),
+        username: section.require("username", "add username = \"…\"", one_line),
         password: secret(&mut section, &PASSWORD, help),
     }
 }
@@ -201,19 +202,19 @@ fn oauth2(mut section: Section<'_>) -> Auth {
     let help = "add client_secret_env, client_secret_file or client_secret";
     let keys = ["client_secret", "client_secret_env", "client_secret_file"];
     Auth::OAuth2(OAuth2 {
-        token_url: section.need("token_url", "add token_url = \"https://…\"", one_line),
-        client_id: section.need("client_id", "add client_id = \"…\"", one_line),
+        token_url: section.require("token_url", "add token_url = \"https://…\"", one_line),
+        client_id: section.require("client_id", "add client_id = \"…\"", one_line),
         client_secret: secret(&mut section, &keys, help),
         scope: section.get("scope", optional(one_line)).flatten(),
     })
 }
 
 fn tls(mut section: Section<'_>) -> Tls {
-    let around = section.reader.surroundings;
+    let environment = section.context.environment;
     let versions = &[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
     let read = |value: &Value| match value.as_str() {
         Some("") => Ok(None),
-        Some(_) | None => pem(value, around),
+        Some(_) | None => pem(value, environment),
     };
     let ca = section.get("ca_file", read).flatten();
     let certificate = section.get("client_cert_file", read).flatten();
@@ -225,8 +226,8 @@ fn tls(mut section: Section<'_>) -> Tls {
         (Some(_), Some(_)) | (None, None) => None,
     };
     if let Some((there, missing)) = lonely.filter(|(_, missing)| !section.has(missing)) {
-        let what = format!("is of no use without {missing}");
-        section.fault(there, Wrong::new(what, format!("add {missing}")));
+        let what = format!("has no effect without {missing}");
+        section.fault(there, Problem::new(what, format!("add {missing}")));
     }
     Tls {
         ca: ca.map(|ca| ca.to_string()),
@@ -238,51 +239,51 @@ fn tls(mut section: Section<'_>) -> Tls {
     }
 }
 
-fn widget(section: &mut Section<'_>, response: &mut Section<'_>) -> Widget {
-    let default = Widget::default();
+fn task_options(section: &mut Section<'_>, response: &mut Section<'_>) -> TaskOptions {
+    let default = TaskOptions::default();
     let before_answer = &[
         ("early_media", BeforeAnswer::EarlyMedia),
         ("silence", BeforeAnswer::Silence),
         ("answer", BeforeAnswer::Answer),
     ];
-    Widget {
-        wait_for_response: section.get_or("wait_for_response", default.wait_for_response, flag),
+    TaskOptions {
+        wait_for_response: section.get_or("wait_for_response", default.wait_for_response, boolean),
         hold_music: section.get_or("hold_music", default.hold_music, hold_music),
         before_answer: section.get_or(
             "before_answer",
             default.before_answer,
             one_of(before_answer),
         ),
-        persist_response: section.get_or("persist_response", default.persist_response, flag),
-        response_raw: response.get_or("raw", default.response_raw, flag),
-        variables: variables(section.section("variables")),
+        persist_response: section.get_or("persist_response", default.persist_response, boolean),
+        response_raw: response.get_or("raw", default.response_raw, boolean),
+        variables: variables(section.subsection("variables")),
     }
 }
 
-fn hold_music(value: &Value) -> Read<HoldMusic> {
+fn hold_music(value: &Value) -> Parsed<HoldMusic> {
     match value.as_bool() {
         Some(true) => Ok(HoldMusic::OfSwitch),
         Some(false) => Ok(HoldMusic::Silence),
         None if value.is_str() => Ok(HoldMusic::Stream(one_line(value)?)),
-        None => Err(Wrong::new(
-            is(value),
+        None => Err(Problem::new(
+            found_type(value),
             "write true, false, or a file or stream such as \"local_stream://moh\"",
         )),
     }
 }
 
-fn delivery(mut section: Section<'_>) -> Delivery {
-    let default = Delivery::default();
-    Delivery {
+fn delivery(mut section: Section<'_>) -> DeliveryLimits {
+    let default = DeliveryLimits::default();
+    DeliveryLimits {
         rate: section.get_or("rate", default.rate, number(1..=100_000)),
         in_flight: section.get_or("in_flight", default.in_flight, number(1..=10_000)),
     }
 }
 
-/// The pause of a breaker that says none: as long as the usual timeout, which the call that
-/// tries the webhook then may wait for.
+/// Default pause of a breaker: the default timeout, which is the longest wait of the one call that
+/// then tries the webhook again.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Less is no rest, more an outage that nobody remembers.
+/// Allowed pauses: a shorter one gives the webhook no time to recover, and a longer one outlasts the outage.
 const PAUSES: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
@@ -292,7 +293,7 @@ fn breaker(mut section: Section<'_>) -> Option<breaker::BreakerOptions> {
         let help = "add breaker.failures, for example 5";
         section.fault(
             "pause",
-            Wrong::new("is of no use without breaker.failures", help),
+            Problem::new("has no effect without breaker.failures", help),
         );
     }
     let failures = failures.filter(|failures| *failures > 0)?;

@@ -1,41 +1,42 @@
-//! The CDRs of one switch as its books use them: what was ordered, and whose they may be.
+//! The CDRs of one switch as its tracker uses them: pending reader commands, and whose CDRs
+//! they are.
 
 use std::collections::VecDeque;
 
 use tokio::sync::watch;
 
-use super::cdrs::{Came, Order, Sources};
+use super::cdrs::{CdrInput, CdrSources, ReaderCommand};
 use switchhook_core::cdr::Cdr;
 
-/// The reader and the inlet of one switch.
+/// The folder reader and the inbox of one switch.
 pub(crate) struct CdrRecovery {
-    sources: Sources,
-    /// When what is not answered yet was ordered, µs since 1970.
-    ordered_us: VecDeque<i64>,
-    /// The names that the switch goes by.
+    sources: CdrSources,
+    /// When each command that is not completed was sent, µs since 1970.
+    pending_us: VecDeque<i64>,
+    /// The names by which the switch may be addressed.
     names: watch::Sender<Vec<String>>,
-    /// The name that the switch gives itself.
+    /// The name that the switch reports for itself.
     own: Option<String>,
 }
 
 impl CdrRecovery {
-    /// Of a switch with these names.
-    pub(super) const fn new(sources: Sources, names: watch::Sender<Vec<String>>) -> Self {
+    /// Returns the recovery for a switch with these names.
+    pub(super) const fn new(sources: CdrSources, names: watch::Sender<Vec<String>>) -> Self {
         Self {
             sources,
-            ordered_us: VecDeque::new(),
+            pending_us: VecDeque::new(),
             names,
             own: None,
         }
     }
 
-    /// There is a folder.
-    pub(super) const fn reads(&self) -> bool {
-        self.sources.reads()
+    /// Returns whether a folder of CDR files is configured.
+    pub(super) const fn has_folder(&self) -> bool {
+        self.sources.has_folder()
     }
 
-    /// The switch goes by this name, too.
-    pub(super) fn is_called(&mut self, name: &str) {
+    /// Adds a name by which the switch may be addressed.
+    pub(super) fn add_name(&mut self, name: &str) {
         self.names.send_if_modified(|names| {
             let new = !names.iter().any(|known| known == name);
             if new {
@@ -45,37 +46,38 @@ impl CdrRecovery {
         });
     }
 
-    /// The switch gives itself this name: what others wrote is none of its own.
-    pub(super) fn calls_itself(&mut self, name: &str) {
-        self.is_called(name);
+    /// Sets the name that the switch reports for itself, by which foreign CDRs are recognized.
+    pub(super) fn set_own_name(&mut self, name: &str) {
+        self.add_name(name);
         self.own = Some(name.to_owned());
     }
 
-    /// Whether the record is of another switch: several may write to one folder.
+    /// Returns whether the CDR is another switch's: several may write to one folder.
     pub(super) fn is_foreign(&self, cdr: &Cdr) -> bool {
         let writer = cdr.switch();
         self.own.as_ref().is_some_and(|own| *own != writer)
     }
 
-    /// Gives the reader an order.
-    pub(super) fn order(&mut self, order: Order, now_us: i64) {
-        if self.sources.order(order) {
-            self.ordered_us.push_back(now_us);
+    /// Sends the reader a command, at `now_us` (µs since 1970).
+    pub(super) fn request(&mut self, command: ReaderCommand, now_us: i64) {
+        if self.sources.request(command) {
+            self.pending_us.push_back(now_us);
         }
     }
 
-    /// An order is carried out.
-    pub(super) fn is_answered(&mut self) {
-        self.ordered_us.pop_front();
+    /// Notes that the oldest command is completed.
+    pub(super) fn command_done(&mut self) {
+        self.pending_us.pop_front();
     }
 
-    /// Since when something is ordered that is not read yet: what may lie unread is not missing.
-    pub(super) fn unread_since(&self) -> Option<i64> {
-        self.ordered_us.front().copied()
+    /// Returns since when a command is pending, µs since 1970: a CDR that may lie unread is not
+    /// missing.
+    pub(super) fn pending_since(&self) -> Option<i64> {
+        self.pending_us.front().copied()
     }
 
-    /// The next CDRs.
-    pub(super) async fn next(&mut self) -> Came {
+    /// Waits for the next CDRs. Cancel safe.
+    pub(super) async fn next(&mut self) -> CdrInput {
         self.sources.next().await
     }
 }

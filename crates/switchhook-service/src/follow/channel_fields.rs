@@ -1,15 +1,14 @@
-//! What the switch says of a channel, as the ledger reads it.
+//! The fields of a channel as the ledger reads them.
 
 use std::borrow::Cow;
 
-use eslclient::Event;
 use switchhook_core::headers::Headers;
 
-/// An event, a CDR or a dump, with the switch's name as the operator gave it.
+/// An event, a CDR or a dump, with the switch's configured name in place of its own.
 pub(crate) struct ChannelFields<'a, H> {
-    /// What the switch said.
-    pub told: H,
-    /// The name; `None` for the one in it.
+    /// What the switch sent.
+    pub source: H,
+    /// The configured name; `None` keeps the one in `source`.
     pub switch: Option<&'a str>,
 }
 
@@ -19,7 +18,7 @@ impl<H: Headers> Headers for ChannelFields<'_, H> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.switch {
             Some(switch) if name == SWITCH => Some(Cow::Borrowed(switch)),
-            Some(_) | None => self.told.get(name),
+            Some(_) | None => self.source.get(name),
         }
     }
 
@@ -28,7 +27,7 @@ impl<H: Headers> Headers for ChannelFields<'_, H> {
     }
 
     fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        self.told
+        self.source
             .visit_those(wanted, &mut |name, value| match self.switch {
                 Some(switch) if name == SWITCH => visit(name, switch),
                 Some(_) | None => visit(name, value),
@@ -36,29 +35,6 @@ impl<H: Headers> Headers for ChannelFields<'_, H> {
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.told.variable(name)
-    }
-}
-
-/// An event.
-pub(crate) struct OfEvent<'a>(pub &'a Event);
-
-impl Headers for OfEvent<'_> {
-    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.0.get(name)
-    }
-
-    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit_those(&mut |_| true, visit);
-    }
-
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.0.iter_those(wanted) {
-            visit(&name, &value);
-        }
-    }
-
-    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.0.variable(name)
+        self.source.variable(name)
     }
 }

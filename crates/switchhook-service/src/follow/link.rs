@@ -1,4 +1,7 @@
-//! A connection that was subscribed, and what was asked on it.
+//! One connection to a switch's port 8021: its subscription, and the requests that are open on it.
+//!
+//! Replies come in the order of the commands, between events; a ticket tells which command a reply
+//! answers.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -10,10 +13,10 @@ use tokio::time::Instant;
 use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
 
-use super::call_query::Question;
-use super::call_tracker;
+use super::call_verifier::VerifyRequest;
+use super::now_us;
 
-/// The events that legs, calls and recordings are learnt from, and no other.
+/// The events that legs, calls and recordings are learnt from. No other is subscribed.
 const EVENTS: [&str; 14] = [
     "CHANNEL_CREATE",
     "CHANNEL_ORIGINATE",
@@ -31,77 +34,81 @@ const EVENTS: [&str; 14] = [
     "sofia::transferee",
 ];
 
-/// Dumps of channels that are asked for at once.
+/// Channel dumps that are requested at once.
 const DUMPS: usize = 32;
-/// Between two lists of channels.
+/// The time between two lists of channels.
 const LIST_EVERY: Duration = Duration::from_secs(300);
 
-/// A switch that says nothing for this long after a question is taken for gone.
+/// A switch that does not answer for this long counts as gone.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
-/// How often it is asked.
+/// The silence after which the switch is asked for a sign of life.
 const QUESTION_EVERY: Duration = Duration::from_secs(20);
 
-/// Why a connection is of no use any more.
+/// Why a connection cannot be used any more.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Lost {
-    /// The connection itself.
+pub(crate) enum LinkError {
+    /// The connection failed.
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
-    /// The switch does not do what nothing goes without.
+    /// The switch refused a command that following needs.
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
     Refused {
         /// The command.
         command: &'static str,
-        /// What it said.
+        /// Its reply.
         text: String,
     },
 }
 
-/// What the switch said, as far as a follower wants it.
+/// What a follower reads from its connection.
 pub(crate) enum LinkEvent {
     /// An event.
     Event(Box<eslclient::Event>),
-    /// Its name; before any event. What it said instead when it would not tell.
+    /// The switch's name, before any event; or its reply if it refused the command.
     Name(Result<String, String>),
-    /// Events come from now on.
+    /// The subscription is in force: events follow.
     Subscribed,
-    /// `show channels as json`.
+    /// The answer to `show channels as json`.
     Channels(String),
-    /// Of the channels in doubt, those that are gone; all were asked for.
+    /// The channels that no longer exist, once every open check is answered.
     Gone(HashSet<String>),
-    /// `uuid_dump` of a channel that nothing was known of.
+    /// The `uuid_dump` of a channel that was unknown or had a gap.
     Dump(String),
-    /// It refused a command that can be done without.
+    /// The switch refused a command that is not needed.
     Refusal(String),
-    /// Nothing new.
+    /// Nothing of interest.
     Nothing,
 }
 
-/// A connection with its questions.
+/// A subscribed connection and its open requests.
 pub(crate) struct Link {
     connection: Connection<TcpStream>,
     name: Ticket,
     events: Ticket,
     channels: Ticket,
-    /// Channels that are not in the list, being asked for one by one.
-    doubts: HashMap<Ticket, String>,
+    /// Channels missing from the list, each asked for with `uuid_exists`.
+    existence_checks: HashMap<Ticket, String>,
     gone: HashSet<String>,
-    /// Calls that others ask for.
-    asked: HashMap<Ticket, oneshot::Sender<bool>>,
-    /// Channels in the list of which nothing is known: those that are being dumped, and the rest.
+    /// Calls that the call control wants verified.
+    verifications: HashMap<Ticket, oneshot::Sender<bool>>,
+    /// Open `uuid_dump` requests.
     dumps: HashSet<Ticket>,
-    undumped: VecDeque<String>,
-    /// When `show channels` was asked, µs since 1970.
-    pub asked_us: i64,
-    listed: Instant,
-    heard: Instant,
-    questioned: Instant,
+    /// Channels whose dump is still to be requested.
+    waiting_for_dump: VecDeque<String>,
+    /// When `show channels` was sent, µs since 1970.
+    pub listed_at_us: i64,
+    last_list: Instant,
+    last_read: Instant,
+    last_question: Instant,
 }
 
 impl Link {
-    /// The name first, so that the calls of before are there when the first event comes;
-    /// then events, so that no channel falls between them and the list.
-    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, Lost> {
+    /// Subscribes. Asks for the name first, so that stored calls are loaded before the first event;
+    /// then for events, then for the list, so that no channel falls between the two.
+    ///
+    /// # Errors
+    /// A command cannot be built.
+    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, LinkError> {
         let name = connection.queue(&api("switchname", "")?);
         let events = Command::event(Format::Json, EVENTS).map_err(eslclient::Error::from)?;
         let events = connection.queue(&events);
@@ -112,22 +119,25 @@ impl Link {
             name,
             events,
             channels,
-            doubts: HashMap::new(),
+            existence_checks: HashMap::new(),
             gone: HashSet::new(),
-            asked: HashMap::new(),
+            verifications: HashMap::new(),
             dumps: HashSet::new(),
-            undumped: VecDeque::new(),
-            asked_us: call_tracker::now_us(),
-            listed: now,
-            heard: now,
-            questioned: now,
+            waiting_for_dump: VecDeque::new(),
+            listed_at_us: now_us(),
+            last_list: now,
+            last_read: now,
+            last_question: now,
         })
     }
 
-    /// The next thing that the switch says.
-    pub(super) async fn next(&mut self) -> Result<LinkEvent, Lost> {
+    /// Waits for the next message. Cancel safe.
+    ///
+    /// # Errors
+    /// The connection ended, or the switch refuses a command that following needs.
+    pub(super) async fn next(&mut self) -> Result<LinkEvent, LinkError> {
         let incoming = self.connection.next().await?;
-        self.heard = Instant::now();
+        self.last_read = Instant::now();
         match incoming {
             Incoming::Event(event) => Ok(LinkEvent::Event(Box::new(event))),
             Incoming::Reply(ticket, reply) => self.reply(ticket, &reply),
@@ -138,7 +148,7 @@ impl Link {
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, Lost> {
+    fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, LinkError> {
         if ticket == self.name {
             return Ok(LinkEvent::Name(reply.result()));
         }
@@ -149,59 +159,61 @@ impl Link {
         if ticket == self.channels {
             return Ok(LinkEvent::Channels(reply.text().into_owned()));
         }
-        if let Some(uuid) = self.doubts.remove(&ticket) {
-            return Ok(self.doubt(uuid, reply));
+        if let Some(uuid) = self.existence_checks.remove(&ticket) {
+            return Ok(self.existence_reply(uuid, reply));
         }
-        if let Some(answer) = self.asked.remove(&ticket) {
-            confirmed(answer, reply);
+        if let Some(answer) = self.verifications.remove(&ticket) {
+            answer_verification(answer, reply);
             return Ok(LinkEvent::Nothing);
         }
         if self.dumps.remove(&ticket) {
-            self.dump();
-            // A channel that is gone by now has its events.
-            return Ok(match reply.is_ok() {
-                true => LinkEvent::Dump(reply.text().into_owned()),
-                false => LinkEvent::Nothing,
+            self.send_dump_requests();
+            // Of a channel that is gone by now, the events tell.
+            return Ok(if reply.is_ok() {
+                LinkEvent::Dump(reply.text().into_owned())
+            } else {
+                LinkEvent::Nothing
             });
         }
         let refusal = reply.refusal();
         Ok(refusal.map_or(LinkEvent::Nothing, LinkEvent::Refusal))
     }
 
-    /// FreeSWITCH: mod_commands.c `uuid_exists` answers `true` or `false`.
-    fn doubt(&mut self, uuid: String, reply: &Reply) -> LinkEvent {
+    /// Takes the reply to `uuid_exists`, which is `true` or `false` (FreeSWITCH: mod_commands.c).
+    fn existence_reply(&mut self, uuid: String, reply: &Reply) -> LinkEvent {
         if reply.text().trim() == "false" {
             self.gone.insert(uuid);
         }
-        match self.doubts.is_empty() {
-            true => LinkEvent::Gone(std::mem::take(&mut self.gone)),
-            false => LinkEvent::Nothing,
+        if self.existence_checks.is_empty() {
+            LinkEvent::Gone(std::mem::take(&mut self.gone))
+        } else {
+            LinkEvent::Nothing
         }
     }
 
-    /// Asks for each of these channels whether it lives. `show channels` reads a table that
-    /// the switch writes a little later (FreeSWITCH: switch_core_sqldb.c), so its word that
-    /// a channel is not there is not enough.
-    pub(super) fn ask_for(&mut self, uuids: Vec<String>) {
+    /// Asks of each channel whether it exists. A channel missing from `show channels` may live:
+    /// that command reads a table which the switch writes a little later (FreeSWITCH:
+    /// switch_core_sqldb.c).
+    pub(super) fn check_existence(&mut self, uuids: Vec<String>) {
         for uuid in uuids {
-            // A Unique-ID that is no argument of a command cannot be asked for.
+            // A Unique-ID that cannot be an argument of a command cannot be checked.
             if let Ok(command) = Command::api("uuid_exists", &uuid) {
                 let ticket = self.connection.queue(&command);
-                self.doubts.insert(ticket, uuid);
+                self.existence_checks.insert(ticket, uuid);
             }
         }
     }
 
-    /// Asks for what there is to know of these channels, a few at a time: of each the switch
-    /// sends some 10 KB, and events come in between.
-    pub(super) fn ask_about(&mut self, uuids: Vec<String>) {
-        self.undumped.extend(uuids);
-        self.dump();
+    /// Requests a dump of each channel, a few at a time, so that events come in between. A dump
+    /// is about 10 KB.
+    pub(super) fn request_dumps(&mut self, uuids: Vec<String>) {
+        self.waiting_for_dump.extend(uuids);
+        self.send_dump_requests();
     }
 
-    fn dump(&mut self) {
+    fn send_dump_requests(&mut self) {
         while self.dumps.len() < DUMPS {
-            let Some(uuid) = self.undumped.pop_front() else {
+            let Some(uuid) = self.waiting_for_dump.pop_front() else {
                 return;
             };
             if let Ok(command) = Command::api("uuid_dump", &format!("{uuid} json")) {
@@ -210,57 +222,61 @@ impl Link {
         }
     }
 
-    /// Asks for the list of channels once more, now and again: the switch drops events for a
-    /// client that reads too slowly, and says nothing of up to 500 of them.
-    pub(super) fn list_again(&mut self) -> Result<(), Lost> {
-        let idle = self.doubts.is_empty() && self.dumps.is_empty();
-        if idle && self.listed.elapsed() >= LIST_EVERY {
-            self.listed = Instant::now();
-            self.asked_us = call_tracker::now_us();
+    /// Requests the list of channels again every few minutes: the switch drops events for a client
+    /// that reads too slowly, and does not report up to 500 of
+    /// them.
+    ///
+    /// # Errors
+    /// A command cannot be built.
+    pub(super) fn repeat_list(&mut self) -> Result<(), LinkError> {
+        let idle = self.existence_checks.is_empty() && self.dumps.is_empty();
+        if idle && self.last_list.elapsed() >= LIST_EVERY {
+            self.last_list = Instant::now();
+            self.listed_at_us = now_us();
             self.channels = self.connection.queue(&api("show", "channels as json")?);
         }
         Ok(())
     }
 
-    /// Asks for a call that its events have not told of yet.
-    pub(super) fn confirm(&mut self, question: Question) {
-        match Command::api("uuid_exists", &question.uuid) {
+    /// Asks the switch for a call of which no event was read yet.
+    pub(super) fn verify(&mut self, request: VerifyRequest) {
+        match Command::api("uuid_exists", &request.uuid) {
             Ok(command) => {
                 let ticket = self.connection.queue(&command);
-                self.asked.insert(ticket, question.answer);
+                self.verifications.insert(ticket, request.answer);
             }
-            // No switch has a call whose name cannot be asked for.
-            Err(_) => drop(question.answer.send(false)),
+            // No switch has a call whose Unique-ID cannot be sent.
+            Err(_) => drop(request.answer.send(false)),
         }
     }
 
-    /// We did something else for so long, and could not hear the switch meanwhile.
-    pub(super) fn pardon(&mut self, busy: Duration) {
-        self.heard += busy;
+    /// Leaves out a time in which the connection was not read from the switch's silence.
+    pub(super) fn exclude_busy_time(&mut self, busy: Duration) {
+        self.last_read += busy;
     }
 
-    /// Asks a switch that has been silent whether it is there.
+    /// Asks a silent switch for a sign of life.
     ///
     /// # Errors
-    /// When it has not answered for too long.
-    pub(super) fn keep_alive(&mut self) -> Result<(), Lost> {
-        let silent = self.heard.elapsed();
+    /// The switch has not answered for too long.
+    pub(super) fn keep_alive(&mut self) -> Result<(), LinkError> {
+        let silent = self.last_read.elapsed();
         if silent > QUESTION_EVERY + ANSWER_DEADLINE {
-            return Err(Lost::Link(eslclient::Error::Timeout {
+            return Err(LinkError::Link(eslclient::Error::Timeout {
                 doing: "the switch's answer",
                 within: ANSWER_DEADLINE,
             }));
         }
-        if silent > QUESTION_EVERY && self.questioned.elapsed() > QUESTION_EVERY {
-            self.questioned = Instant::now();
+        if silent > QUESTION_EVERY && self.last_question.elapsed() > QUESTION_EVERY {
+            self.last_question = Instant::now();
             self.connection.queue(&api("switchname", "")?);
         }
         Ok(())
     }
 }
 
-/// FreeSWITCH: mod_commands.c `uuid_exists`. Any other answer is none.
-fn confirmed(answer: oneshot::Sender<bool>, reply: &Reply) {
+/// Passes on the reply to `uuid_exists` (FreeSWITCH: mod_commands.c). Any other text is no answer.
+fn answer_verification(answer: oneshot::Sender<bool>, reply: &Reply) {
     match reply.text().trim() {
         "true" => drop(answer.send(true)),
         "false" => drop(answer.send(false)),
@@ -268,10 +284,10 @@ fn confirmed(answer: oneshot::Sender<bool>, reply: &Reply) {
     }
 }
 
-fn api(name: &str, arguments: &str) -> Result<Command, Lost> {
+fn api(name: &str, arguments: &str) -> Result<Command, LinkError> {
     Ok(Command::api(name, arguments).map_err(eslclient::Error::from)?)
 }
 
-fn refused(command: &'static str) -> impl FnOnce(String) -> Lost {
-    move |text| Lost::Refused { command, text }
+fn refused(command: &'static str) -> impl FnOnce(String) -> LinkError {
+    move |text| LinkError::Refused { command, text }
 }

@@ -5,59 +5,61 @@ use tracing::{debug, warn};
 use switchhook_core::leg::Leg;
 use switchhook_store::{Store, StoreError};
 
-use super::call_tracker::{CallTracker, now_us, read};
+use super::call_tracker::CallTracker;
+use super::{now_us, restore};
 
 impl CallTracker {
-    /// Before calls that wait are closed: what other instances ended is not ended once more,
-    /// and what they know of a call that lacks something is taken. `false` when the store
-    /// cannot say; then nothing is to be closed yet.
-    pub(super) async fn hear_others(&mut self, store: &Store) -> bool {
-        match self.ask_others(store).await {
+    /// Reads what other instances have stored. Called before waiting calls are closed: a call
+    /// that another instance finished is not finished again, and what others know of an
+    /// incomplete call is taken over. Returns `false` if the store cannot be read; then no call
+    /// may be closed yet.
+    pub(super) async fn sync_with_peers(&mut self, store: &Store) -> bool {
+        match self.read_peers(store).await {
             Ok(()) => true,
             Err(error) => {
-                // The writer and `/readyz` say it louder.
-                debug!(%error, "what other instances know cannot be read");
+                // The writer and `/readyz` report the store itself.
+                debug!(%error, "cannot read what other instances have stored");
                 false
             }
         }
     }
 
-    async fn ask_others(&mut self, store: &Store) -> Result<(), StoreError> {
+    async fn read_peers(&mut self, store: &Store) -> Result<(), StoreError> {
         let Some(switch) = self.switch().map(str::to_owned) else {
             return Ok(());
         };
         let began_us = now_us();
-        let Some(ended) = store.finished_since(&switch, self.heard_of).await? else {
+        let Some(ended) = store.finished_since(&switch, self.peer_position).await? else {
             return Ok(());
         };
-        // What the switch said meanwhile lies unread.
-        self.unread_since(began_us);
-        self.heard_of = ended.until;
+        // Events that the switch sent meanwhile lie unread.
+        self.lag.reading_paused(began_us, now_us());
+        self.peer_position = ended.until;
         let channels = ended.channels.into_iter();
         let channels: Vec<_> = channels.map(|one| (one.uuid, one.created_us)).collect();
         let calls = self.ledger.ended_elsewhere(&channels);
         if calls > 0 {
-            debug!(switch, calls, "another instance ended calls first");
+            debug!(switch, calls, "another instance finished calls first");
         }
-        let until_us = self.heard_until(now_us());
+        let until_us = self.lag.complete_until(now_us());
         if !self.ledger.is_in_doubt(until_us) {
             return Ok(());
         }
         let rows = store.load_legs().await?.into_iter();
-        self.unread_since(began_us);
+        self.lag.reading_paused(began_us, now_us());
         let legs: Vec<Leg> = rows
             .filter(|row| row.switch == switch)
-            .filter_map(read)
+            .filter_map(restore::decode)
             .collect();
         let effects = self.ledger.learn_from_others(legs, until_us, now_us());
         if !effects.is_empty() {
             let legs = effects.len();
             warn!(
                 switch,
-                legs, "legs whose end was not seen here are taken from another instance"
+                legs, "took legs whose end was not seen here from another instance"
             );
         }
-        self.carry_out(effects).await;
+        self.apply_effects(effects).await;
         Ok(())
     }
 }

@@ -1,27 +1,27 @@
-//! One attempt: stamped, signed, sent, and what follows from how it went.
+//! One delivery attempt: signs the request, sends it, and stores the outcome.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint_limiter::Ended;
+use super::endpoint_limiter::AttemptEnd;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
-use crate::retry::{self, Next, Outcome};
-use switchhook_store::{AttemptReport, Claimed, Clock, Settled, Store};
+use crate::retry::{self, AttemptFailure, NextStep};
+use switchhook_store::{AttemptResult, ClaimedDocument, Clock, DeliveryOutcome, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
-/// The longest error text kept; a receiver's text may be in it.
+/// Longest error text that is stored, in bytes; it may contain text of the receiver.
 const ERROR_BYTES: usize = 500;
 
 const GONE: u16 = 410;
 
-/// Sends `claimed` once and stores what came of it.
+/// Sends `claimed` once and stores the outcome.
 pub(super) async fn attempt<D: Deliver>(
     store: Store,
     deliver: &D,
     endpoint: &Endpoint,
-    claimed: Claimed,
-) -> Ended {
+    claimed: ClaimedDocument,
+) -> AttemptEnd {
     let begun = Instant::now();
     let clock = store.clock();
     let delivery = prepare(&claimed, endpoint, clock);
@@ -29,17 +29,17 @@ pub(super) async fn attempt<D: Deliver>(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {:?}", endpoint.timeout)),
     };
-    let verdict = judge(&answer, claimed.attempt, claimed.since_first, clock);
-    let report = report(&answer, begun.elapsed());
-    tell(&claimed, &verdict, &report);
+    let decision = decide(&answer, claimed.attempt, claimed.since_first, clock);
+    let report = attempt_report(&answer, begun.elapsed());
+    record_outcome(&claimed, &decision, &report);
     if answer.is_ok_and(|reply| reply.status == GONE) {
         pause(&store, &claimed.endpoint).await;
     }
-    settle(&store, &claimed, verdict.settled, report, begun + LEASE).await;
-    verdict.ended
+    settle(&store, &claimed, decision.settled, report, begun + LEASE).await;
+    decision.ended
 }
 
-fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
+fn prepare(claimed: &ClaimedDocument, endpoint: &Endpoint, clock: Clock) -> Delivery {
     let now_s = i64::try_from(clock.since_1970().as_secs()).unwrap_or(i64::MAX);
     let mut headers = vec![
         (ID_HEADER, claimed.webhook_id.clone()),
@@ -60,68 +60,68 @@ fn prepare(claimed: &Claimed, endpoint: &Endpoint, clock: Clock) -> Delivery {
     }
 }
 
-struct Verdict {
-    settled: Settled,
-    ended: Ended,
+struct Decision {
+    settled: DeliveryOutcome,
+    ended: AttemptEnd,
 }
 
-fn judge(
+fn decide(
     answer: &Result<Reply, String>,
     attempt: u32,
     since_first: Duration,
     clock: Clock,
-) -> Verdict {
+) -> Decision {
     if matches!(answer, Ok(reply) if (200..300).contains(&reply.status)) {
-        return Verdict {
-            settled: Settled::Delivered,
-            ended: Ended::Delivered,
+        return Decision {
+            settled: DeliveryOutcome::Delivered,
+            ended: AttemptEnd::Delivered,
         };
     }
-    let asked = asked_wait(answer, clock);
-    let outcome = asked.map_or(Outcome::Failed, Outcome::RetryAfter);
-    let settled = match retry::next(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
-        Next::At(wait) => Settled::Again {
+    let requested = requested_wait(answer, clock);
+    let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
+    let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
+        NextStep::RetryIn(wait) => DeliveryOutcome::Again {
             wait,
-            not_before: retry::least_gap(attempt).max(asked.unwrap_or_default()),
+            not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
-        Next::Dead => Settled::Dead,
+        NextStep::Dead => DeliveryOutcome::Dead,
     };
-    let ended = match (answer, asked) {
+    let ended = match (answer, requested) {
         (
             Ok(Reply {
                 status: 429 | 503, ..
             }),
             Some(wait),
-        ) => Ended::Busy(wait),
-        (Ok(_) | Err(_), _) => Ended::Failed,
+        ) => AttemptEnd::RetryAfter(wait),
+        (Ok(_) | Err(_), _) => AttemptEnd::Failed,
     };
-    Verdict { settled, ended }
+    Decision { settled, ended }
 }
 
-fn asked_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> {
+fn requested_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> {
     let value = answer.as_ref().ok()?.retry_after.as_deref()?;
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn report(answer: &Result<Reply, String>, took: Duration) -> AttemptReport {
+fn attempt_report(answer: &Result<Reply, String>, took: Duration) -> AttemptResult {
     let (status, error) = match answer {
         Ok(reply) => (Some(reply.status), None),
-        Err(text) => (None, Some(clip(text))),
+        Err(text) => (None, Some(truncate(text))),
     };
-    AttemptReport {
+    AttemptResult {
         took,
         status,
         error,
     }
 }
 
-fn clip(text: &str) -> String {
+fn truncate(text: &str) -> String {
     let end = text.floor_char_boundary(ERROR_BYTES);
     text[..end].to_owned()
 }
 
-fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
-    let Claimed {
+fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &AttemptResult) {
+    let ClaimedDocument {
         webhook_id,
         endpoint,
         call_uuid,
@@ -130,8 +130,8 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
     } = claimed;
     let (status, error) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
-    let outcome = match verdict.settled {
-        Settled::Delivered => {
+    let outcome = match decision.settled {
+        DeliveryOutcome::Delivered => {
             tracing::info!(
                 webhook_id,
                 endpoint,
@@ -143,7 +143,7 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
             );
             "delivered"
         }
-        Settled::Again { wait, .. } => {
+        DeliveryOutcome::Again { wait, .. } => {
             let next_s = wait.as_secs();
             tracing::debug!(
                 webhook_id,
@@ -154,11 +154,11 @@ fn tell(claimed: &Claimed, verdict: &Verdict, report: &AttemptReport) {
                 error,
                 took_ms,
                 next_s,
-                "not delivered, tried again later"
+                "delivery failed, retried later"
             );
             "failed"
         }
-        Settled::Dead => {
+        DeliveryOutcome::Dead => {
             tracing::error!(
                 webhook_id,
                 endpoint,
@@ -184,21 +184,21 @@ async fn pause(store: &Store, endpoint: &str) {
          `switchhook outbox resume {endpoint}`"
     );
     if let Err(error) = store.pause(endpoint, reason).await {
-        // The next attempt is answered 410 again and pauses it then.
+        // The next attempt gets 410 again and pauses the endpoint then.
         tracing::warn!(endpoint, %error, "the pause was not stored");
     }
 }
 
-/// Stores the outcome, trying for as long as the lease lasts; after that the
-/// document is sent once more under the same id.
+/// Stores the outcome, and tries for as long as the lease lasts. After that the document is sent
+/// once more under the same id.
 async fn settle(
     store: &Store,
-    claimed: &Claimed,
-    settled: Settled,
-    report: AttemptReport,
+    claimed: &ClaimedDocument,
+    settled: DeliveryOutcome,
+    report: AttemptResult,
     until: Instant,
 ) {
-    let Claimed {
+    let ClaimedDocument {
         lease,
         webhook_id,
         call_uuid,
@@ -208,11 +208,9 @@ async fn settle(
         let Err(error) = store.settle(lease.clone(), settled, report.clone()).await else {
             return;
         };
-        let waited = match error.is_recoverable() {
-            true => timeout_at(until, store.recovered()).await.is_ok(),
-            false => false,
-        };
-        if !waited {
+        let recovered =
+            error.is_recoverable() && timeout_at(until, store.recovered()).await.is_ok();
+        if !recovered {
             tracing::warn!(webhook_id, call_uuid, %error,
                 "the outcome of an attempt was not stored");
             return;

@@ -1,19 +1,18 @@
-//! A request as the outbox keeps it, and a document's keys as the variables that they were.
+//! Converts a request into what the store keeps, and a document's keys into channel variables.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use switchhook_store::Content;
+use switchhook_store::RequestContent;
 use switchhook_webhook::Prepared;
 
-/// What is stored of a request: all of it but its secrets, which are added at every
-/// attempt.
-pub fn content(request: &Prepared) -> Content {
+/// Returns the stored form of a request: everything but its secrets, which every attempt adds anew.
+pub fn content(request: &Prepared) -> RequestContent {
     let headers = request
         .headers
         .iter()
         .filter(|(_, value)| !value.is_sensitive());
-    Content {
+    RequestContent {
         method: Some(request.method.to_string()),
         url: Some(request.url.to_string()),
         headers: headers
@@ -28,7 +27,7 @@ pub fn content(request: &Prepared) -> Content {
     }
 }
 
-/// A document's `keys` as the channel variables that they were.
+/// Returns a document's `keys` as the channel variables they came from.
 pub fn flow_variables(document: &Value) -> BTreeMap<String, String> {
     let keys = document
         .get("keys")

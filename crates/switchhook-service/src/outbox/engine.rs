@@ -1,4 +1,5 @@
-//! The loop: looks what is due, begins what the lanes allow, waits for news.
+//! The delivery loop: claims due documents, starts the attempts that the limiters allow, and waits
+//! for the next event.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,21 +11,22 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
-use super::endpoint_limiter::{Change, Ended, EndpointLimiter};
+use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
+use super::housekeeping::housekeeping;
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{Claimed, Lease, Store, StoreError, Want};
+use switchhook_store::{ClaimedDocument, Lease, Store, StoreError, ClaimRequest};
 
-/// What a task of the engine did, for the endpoint of that name.
-enum Done {
-    Attempt(String, Ended),
+/// The result of a task, with its endpoint's name.
+enum TaskResult {
+    Attempt(String, AttemptEnd),
     Pulled(String, Result<u64, StoreError>),
-    Housekept,
+    HousekeepingDone,
 }
 
-/// What is known of a task from outside.
+/// What the engine knows about a running task.
 #[derive(Default)]
 struct Task {
     endpoint: String,
@@ -32,16 +34,17 @@ struct Task {
     lease: Option<Lease>,
 }
 
-/// What one endpoint may begin now.
-struct Share {
-    want: Want,
-    /// The endpoint had room for more.
+/// How much one endpoint may claim now.
+struct ClaimShare {
+    want: ClaimRequest,
+    /// The endpoint had room for more than its share.
     is_cut: bool,
 }
 
-impl Share {
-    /// Whether all of it was taken, and more could be: others may have left some.
-    fn has_more(&self, claimed: &[Claimed]) -> bool {
+impl ClaimShare {
+    /// Whether the share was used up and there was room for more: other endpoints may have left
+    /// some.
+    fn has_more(&self, claimed: &[ClaimedDocument]) -> bool {
         let own = claimed
             .iter()
             .filter(|claimed| claimed.endpoint == self.want.endpoint);
@@ -56,11 +59,11 @@ pub(super) struct Engine<D> {
     deliver: Arc<D>,
     options: OutboxOptions,
     health: watch::Sender<Health>,
-    lanes: HashMap<String, (Endpoint, EndpointLimiter)>,
-    running: JoinSet<Done>,
+    limiters: HashMap<String, (Endpoint, EndpointLimiter)>,
+    running: JoinSet<TaskResult>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
-    /// Which endpoint is first when room is shared.
+    /// Which endpoint comes first when the shared room is divided.
     turn: usize,
 }
 
@@ -73,7 +76,7 @@ impl<D: Deliver> Engine<D> {
             deliver: outbox.deliver,
             options: outbox.options,
             health: outbox.health,
-            lanes: HashMap::new(),
+            limiters: HashMap::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
             housekeeping_at: Some(Instant::now()),
@@ -84,58 +87,58 @@ impl<D: Deliver> Engine<D> {
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         self.read_endpoints();
         while !shutdown.is_cancelled() {
-            // Registered before looking: what comes in while we look wakes us.
+            // Marked before the claim, so that a document inserted meanwhile wakes the loop.
             self.inserted.mark_unchanged();
             self.pull_backlogs();
-            self.keep_house();
-            if let Err(StoreError::Closed) = self.begin_what_is_due().await {
+            self.housekeeping();
+            if let Err(StoreError::Closed) = self.start_due_attempts().await {
                 tracing::error!("the store was closed before the outbox");
                 break;
             }
             let wake = self.wake_at();
             tokio::select! {
                 () = shutdown.cancelled() => {}
-                Some(done) = self.running.join_next_with_id() => self.take(done),
+                Some(done) = self.running.join_next_with_id() => self.task_ended(done),
                 Ok(()) = self.inserted.changed() => {}
                 Ok(()) = self.endpoints.changed() => self.read_endpoints(),
                 () = sleep_until(wake) => {}
             }
             while let Some(done) = self.running.try_join_next_with_id() {
-                self.take(done);
+                self.task_ended(done);
             }
         }
         self.drain().await;
     }
 
-    /// Endpoints that stay keep their lane's state.
+    /// Applies new endpoints; those that stay keep the state of their limiter.
     fn read_endpoints(&mut self) {
         let endpoints = self.endpoints.borrow_and_update().clone();
-        self.lanes.retain(|name, _| endpoints.contains_key(name));
+        self.limiters.retain(|name, _| endpoints.contains_key(name));
         for (name, endpoint) in endpoints.iter() {
-            match self.lanes.get_mut(name) {
+            match self.limiters.get_mut(name) {
                 Some((options, _)) => *options = endpoint.clone(),
                 None => {
-                    let lane = (endpoint.clone(), EndpointLimiter::new(endpoint));
-                    self.lanes.insert(name.clone(), lane);
+                    let limiter = (endpoint.clone(), EndpointLimiter::new(endpoint));
+                    self.limiters.insert(name.clone(), limiter);
                 }
             }
         }
         self.housekeeping_at = Some(Instant::now());
     }
 
-    async fn begin_what_is_due(&mut self) -> Result<(), StoreError> {
+    async fn start_due_attempts(&mut self) -> Result<(), StoreError> {
         loop {
             let now = Instant::now();
-            let asked = self.shares(now);
-            if asked.is_empty() {
+            let shares = self.shares(now);
+            if shares.is_empty() {
                 return Ok(());
             }
-            let wants = asked.iter().map(|share| share.want.clone()).collect();
-            // An error is the store's to report; we look again at the next turn.
+            let wants = shares.iter().map(|share| share.want.clone()).collect();
+            // The store reports its errors itself; the loop tries again in its next turn.
             let claimed = self.store.claim(wants, LEASE).await?;
-            let again = asked.iter().any(|share| share.has_more(&claimed));
+            let again = shares.iter().any(|share| share.has_more(&claimed));
             for claimed in claimed {
-                self.begin(claimed, now);
+                self.start_attempt(claimed, now);
             }
             if !again {
                 return Ok(());
@@ -143,20 +146,20 @@ impl<D: Deliver> Engine<D> {
         }
     }
 
-    /// What is left of [`OutboxOptions::in_flight`], shared among the endpoints with room; each
-    /// turn another one is first, so that none waits for ever. An endpoint with nothing under
-    /// way may always begin one: others that never answer must not take its turn.
-    fn shares(&mut self, now: Instant) -> Vec<Share> {
+    /// Divides what is left of [`OutboxOptions::in_flight`] among the endpoints with room. Another
+    /// endpoint comes first each turn, so that none waits for ever. An endpoint with nothing in
+    /// flight may always start one attempt: endpoints that never answer must not take its turn.
+    fn shares(&mut self, now: Instant) -> Vec<ClaimShare> {
         let under_way = self.tasks.values().filter(|task| task.lease.is_some());
         let mut left = self
             .options
             .in_flight
             .max(1)
             .saturating_sub(under_way.count());
-        let lanes = self.lanes.iter_mut();
-        let rooms = lanes.map(|(name, (options, lane))| {
-            let least = usize::from(lane.is_idle());
-            (name, lane.room(options, now), least)
+        let limiters = self.limiters.iter_mut();
+        let rooms = limiters.map(|(name, (options, limiter))| {
+            let least = usize::from(limiter.is_idle());
+            (name, limiter.room(options, now), least)
         });
         let mut rooms: Vec<_> = rooms.filter(|&(_, room, _)| room > 0).collect();
         if !rooms.is_empty() {
@@ -171,16 +174,16 @@ impl<D: Deliver> Engine<D> {
             lanes_left -= 1;
             left = left.saturating_sub(given);
             let is_cut = given < room;
-            shares.extend(want(name, given).map(|want| Share { want, is_cut }));
+            shares.extend(want_of(name, given).map(|want| ClaimShare { want, is_cut }));
         }
         shares
     }
 
-    fn begin(&mut self, claimed: Claimed, now: Instant) {
-        let Some((options, lane)) = self.lanes.get_mut(&claimed.endpoint) else {
-            return; // Not asked for; its lease ends by itself.
+    fn start_attempt(&mut self, claimed: ClaimedDocument, now: Instant) {
+        let Some((options, limiter)) = self.limiters.get_mut(&claimed.endpoint) else {
+            return; // Removed since the claim; the lease expires.
         };
-        lane.begin(now);
+        limiter.begin(now);
         let (store, deliver) = (self.store.clone(), self.deliver.clone());
         let (options, name) = (options.clone(), claimed.endpoint.clone());
         let task = Task {
@@ -189,56 +192,56 @@ impl<D: Deliver> Engine<D> {
             lease: Some(claimed.lease.clone()),
         };
         self.spawn(task, async move {
-            Done::Attempt(name, attempt(store, &*deliver, &options, claimed).await)
+            TaskResult::Attempt(name, attempt(store, &*deliver, &options, claimed).await)
         });
     }
 
-    fn spawn(&mut self, task: Task, work: impl Future<Output = Done> + Send + 'static) {
+    fn spawn(&mut self, task: Task, work: impl Future<Output = TaskResult> + Send + 'static) {
         let id = self.running.spawn(work).id();
         self.tasks.insert(id, task);
     }
 
-    fn take(&mut self, done: Result<(Id, Done), JoinError>) {
+    fn task_ended(&mut self, done: Result<(Id, TaskResult), JoinError>) {
         let now = Instant::now();
         match done {
             Ok((id, done)) => {
                 self.tasks.remove(&id);
-                self.note(done, now);
+                self.apply(done, now);
             }
             Err(error) => {
-                // A fault in a delivery: the lease ends by itself, then it is tried again.
+                // A panic in a delivery: the lease expires, and then the document is retried.
                 let Some(task) = self.tasks.remove(&error.id()) else {
                     return;
                 };
                 let (endpoint, call_uuid) = (&task.endpoint, &task.call_uuid);
-                tracing::error!(endpoint, call_uuid, %error, "a delivery broke off");
+                tracing::error!(endpoint, call_uuid, %error, "a delivery task failed; its lease expires and it is retried");
                 if task.lease.is_some() {
-                    self.note(Done::Attempt(task.endpoint, Ended::Failed), now);
+                    self.apply(TaskResult::Attempt(task.endpoint, AttemptEnd::Failed), now);
                 }
             }
         }
     }
 
-    fn note(&mut self, done: Done, now: Instant) {
+    fn apply(&mut self, done: TaskResult, now: Instant) {
         match done {
-            Done::Attempt(name, ended) => {
-                if let Some((options, lane)) = self.lanes.get_mut(&name) {
-                    tell(&name, lane.end(ended, options, now));
-                    show(name, lane, now);
+            TaskResult::Attempt(name, ended) => {
+                if let Some((options, limiter)) = self.limiters.get_mut(&name) {
+                    log_change(&name, limiter.end(ended, options, now));
+                    set_gauges(name, limiter, now);
                 }
             }
-            Done::Pulled(endpoint, Ok(0)) => {
+            TaskResult::Pulled(endpoint, Ok(0)) => {
                 tracing::debug!(endpoint, "no backlog");
             }
-            Done::Pulled(endpoint, Ok(documents)) => {
+            TaskResult::Pulled(endpoint, Ok(documents)) => {
                 tracing::info!(endpoint, documents, "the endpoint's backlog is due");
             }
-            Done::Pulled(name, Err(_)) => {
-                if let Some((_, lane)) = self.lanes.get_mut(&name) {
-                    lane.pull_again(now);
+            TaskResult::Pulled(name, Err(_)) => {
+                if let Some((_, limiter)) = self.limiters.get_mut(&name) {
+                    limiter.pull_again(now);
                 }
             }
-            Done::Housekept => {
+            TaskResult::HousekeepingDone => {
                 self.housekeeping_at = Some(now + self.options.housekeeping);
             }
         }
@@ -247,9 +250,9 @@ impl<D: Deliver> Engine<D> {
     fn pull_backlogs(&mut self) {
         let now = Instant::now();
         let due: Vec<String> = self
-            .lanes
+            .limiters
             .iter_mut()
-            .filter_map(|(name, (_, lane))| lane.takes_pull(now).then(|| name.clone()))
+            .filter_map(|(name, (_, limiter))| limiter.takes_pull(now).then(|| name.clone()))
             .collect();
         for name in due {
             let store = self.store.clone();
@@ -259,35 +262,31 @@ impl<D: Deliver> Engine<D> {
             };
             self.spawn(task, async move {
                 let pulled = store.pull_forward(&name).await;
-                Done::Pulled(name, pulled)
+                TaskResult::Pulled(name, pulled)
             });
         }
     }
 
-    fn keep_house(&mut self) {
+    fn housekeeping(&mut self) {
         if self.housekeeping_at.is_none_or(|at| Instant::now() < at) {
             return;
         }
         self.housekeeping_at = None;
-        let (store, health, options) = (
-            self.store.clone(),
-            self.health.clone(),
-            self.options.clone(),
-        );
-        let known: BTreeSet<String> = self.lanes.keys().cloned().collect();
+        let (store, health, keep) = (self.store.clone(), self.health.clone(), self.options.keep);
+        let known: BTreeSet<String> = self.limiters.keys().cloned().collect();
         self.spawn(Task::default(), async move {
-            if let Err(error) = keep_house(&store, &known, &health, &options).await {
-                tracing::debug!(%error, "the outbox was not tidied");
+            if let Err(error) = housekeeping(&store, &known, &health, keep).await {
+                tracing::debug!(%error, "outbox housekeeping failed");
             }
-            Done::Housekept
+            TaskResult::HousekeepingDone
         });
     }
 
     fn wake_at(&self) -> Instant {
         let poll = Instant::now() + self.options.poll;
-        let lanes = self.lanes.values();
-        lanes
-            .flat_map(|(options, lane)| [lane.opens_at(options), lane.pull_at()])
+        let limiters = self.limiters.values();
+        limiters
+            .flat_map(|(options, limiter)| [limiter.opens_at(options), limiter.pull_at()])
             .chain([self.housekeeping_at])
             .flatten()
             .filter(|&at| at > Instant::now())
@@ -297,7 +296,7 @@ impl<D: Deliver> Engine<D> {
     async fn drain(mut self) {
         let until = Instant::now() + self.options.drain;
         while let Ok(Some(done)) = timeout_at(until, self.running.join_next_with_id()).await {
-            self.take(done);
+            self.task_ended(done);
         }
         self.running.shutdown().await;
         let leases: Vec<Lease> = self
@@ -310,74 +309,42 @@ impl<D: Deliver> Engine<D> {
         }
         let documents = leases.len();
         match self.store.release(leases).await {
-            Ok(_) => tracing::info!(documents, "gave back deliveries that took too long to end"),
-            Err(error) => tracing::warn!(documents, %error, "leases stay until they end"),
+            Ok(_) => tracing::info!(documents, "released deliveries that did not end in time"),
+            Err(error) => {
+                tracing::warn!(documents, %error, "deliveries were not released; their leases expire later")
+            }
         }
     }
 }
 
-fn want(name: &str, room: usize) -> Option<Want> {
+fn want_of(name: &str, room: usize) -> Option<ClaimRequest> {
     let limit = u32::try_from(room).unwrap_or(u32::MAX);
-    (limit > 0).then(|| Want {
+    (limit > 0).then(|| ClaimRequest {
         endpoint: name.to_owned(),
         limit,
     })
 }
 
-fn show(endpoint: String, lane: &EndpointLimiter, now: Instant) {
-    let pause = lane.slowed().as_secs_f64();
+fn set_gauges(endpoint: String, limiter: &EndpointLimiter, now: Instant) {
+    let pause = limiter.pause().as_secs_f64();
     gauge!(metric_names::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
-    let resumes = lane.rests(now).map(|left| clock::since_1970() + left);
+    let resumes = limiter
+        .paused_for(now)
+        .map(|left| clock::since_1970() + left);
     let resumes = resumes.unwrap_or_default();
     gauge!(metric_names::DELIVERY_RESUMES, "endpoint" => endpoint).set(resumes.as_secs_f64());
 }
 
-fn tell(endpoint: &str, change: Change) {
+fn log_change(endpoint: &str, change: StateChange) {
     match change {
-        Change::None => {}
-        Change::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
-        Change::Slowed => {
+        StateChange::None => {}
+        StateChange::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
+        StateChange::Slowed => {
             tracing::warn!(
                 endpoint,
-                "deliveries keep failing: the endpoint is sent to slowly"
+                "deliveries keep failing: the endpoint is slowed down"
             );
         }
-        Change::Recovered => tracing::info!(endpoint, "the endpoint takes deliveries again"),
+        StateChange::Recovered => tracing::info!(endpoint, "the endpoint accepts deliveries again"),
     }
-}
-
-async fn keep_house(
-    store: &Store,
-    known: &BTreeSet<String>,
-    health: &watch::Sender<Health>,
-    options: &OutboxOptions,
-) -> Result<(), StoreError> {
-    let mut wrong: Vec<String> = Vec::new();
-    for (endpoint, reason) in store.pauses().await? {
-        wrong.push(format!(
-            "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox resume {endpoint}`"
-        ));
-    }
-    for backlog in store.backlogs().await? {
-        if backlog.waiting > 0 && !known.contains(&backlog.endpoint) {
-            let (waiting, endpoint) = (backlog.waiting, backlog.endpoint);
-            wrong.push(format!(
-                "{waiting} documents wait for [webhooks.{endpoint}], which is not in the configuration; add it again"
-            ));
-        }
-    }
-    let news = if wrong.is_empty() {
-        Health::well()
-    } else {
-        Health::ill(wrong.join(". "))
-    };
-    health.send_if_modified(|health| {
-        let changed = *health != news;
-        if changed && !news.ok {
-            tracing::error!("{}", news.what);
-        }
-        *health = news;
-        changed
-    });
-    store.prune(options.keep).await.map(drop)
 }

@@ -1,18 +1,18 @@
-//! Deliveries: what the store holds is sent to its endpoint until a 2xx comes
-//! back, at least once, whatever happens in between.
+//! Delivers the documents in the store to their endpoints, at least once, until a 2xx arrives.
 //!
 //! ```text
-//! store.claim -> attempt (sign, send) -> retry::next -> store.settle
-//!      ^ lane: in flight, rate, breaker          | first success: the backlog is due
+//! store.claim -> attempt (sign, send) -> retry::next_step -> store.settle
+//!      ^ endpoint_limiter: in flight, rate, pauses    | first success: the backlog is due
 //! ```
 //!
-//! An endpoint has a lane of its own, so one that is down holds up no other. A
-//! lane slows down, it never drops: what is not sent waits in the store.
+//! Each endpoint has a limiter of its own, so an endpoint that is down delays no other. A limiter
+//! slows attempts down and never drops one: what is not sent waits in the store.
 
 mod attempt;
 pub mod content;
 mod endpoint_limiter;
 mod engine;
+mod housekeeping;
 mod operator;
 
 use std::collections::HashMap;
@@ -23,25 +23,25 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::health::Health;
-use switchhook_store::{Content, DeliveryKind, Keep, Store};
+use switchhook_store::{RequestContent, DeliveryKind, Retention, Store};
 use switchhook_webhook::signing::Signer;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
 
-/// How long a claimed document is ours. Longer than any attempt (at most 60 s).
+/// Duration of the lease on a claimed document; longer than any attempt (at most 60 s).
 pub(crate) const LEASE: Duration = Duration::from_secs(90);
 
-/// How one endpoint (a webhook, by its name) is sent to. Its URL and its
-/// authentication are the business of [`Deliver`].
+/// How fast one endpoint (a webhook, by name) receives documents. [`Deliver`] knows its URL and its
+/// credentials.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Attempts begun in any one second.
+    /// Attempts started per second.
     pub rate_per_s: f64,
-    /// Attempts at a time.
+    /// Attempts in flight at a time.
     pub max_in_flight: usize,
-    /// One attempt's time; at most 60 s.
+    /// Timeout of one attempt; at most 60 s.
     pub timeout: Duration,
-    /// Signs what is sent, when the webhook has secrets.
+    /// Signs each attempt, if the webhook has signing keys.
     pub signer: Option<Signer>,
 }
 
@@ -56,62 +56,61 @@ impl Default for Endpoint {
     }
 }
 
-/// Every endpoint, by name.
+/// Every endpoint by name.
 pub type Endpoints = Arc<HashMap<String, Endpoint>>;
 
-/// One attempt, ready to be sent. Of a document, every attempt has the same
-/// `webhook_id` and the same `content`.
+/// One attempt, ready to be sent. Every attempt of a document has the same `webhook_id` and the
+/// same `content`.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// Where it goes.
+    /// The endpoint's name.
     pub endpoint: String,
-    /// What it is.
+    /// A document, or a request of a webhook task.
     pub kind: DeliveryKind,
     /// The document's id.
     pub webhook_id: String,
-    /// The call, for the log.
+    /// The call's Unique-ID, for the log.
     pub call_uuid: String,
-    /// Number of this attempt, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
-    /// Method, URL and headers of its own, where it has them, and the body.
-    pub content: Content,
-    /// `webhook-id`, `webhook-timestamp` and, of an endpoint with secrets,
-    /// `webhook-signature`: sent besides `content.headers`.
+    /// The body, and method, URL and headers if the document has its own.
+    pub content: RequestContent,
+    /// `webhook-id`, `webhook-timestamp` and, if the endpoint has signing keys,
+    /// `webhook-signature`: sent in addition to `content.headers`.
     pub headers: Vec<(&'static str, String)>,
 }
 
-/// What the receiver answered.
+/// The receiver's response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// `Retry-After` as it came.
+    /// `Retry-After` as received.
     pub retry_after: Option<String>,
 }
 
-/// Sends one attempt. Adds authentication; follows the endpoint's egress rules.
+/// Sends one attempt, with the endpoint's credentials and under the egress rules.
 pub trait Deliver: Send + Sync + 'static {
-    /// Sends `delivery` and waits for the status; the reply's body is not wanted.
+    /// Sends `delivery` and waits for the status; the response's body is ignored.
     ///
     /// # Errors
-    /// One sentence for a person, with no secret in it, when no status came.
+    /// Returns one sentence for a person, without secrets, when no status arrived.
     fn deliver(&self, delivery: &Delivery) -> impl Future<Output = Result<Reply, String>> + Send;
 }
 
-/// How the outbox works; the defaults are the ones to use.
+/// How the outbox works; the defaults fit every installation.
 #[derive(Debug, Clone)]
 pub struct OutboxOptions {
-    /// The longest time between two looks at the store: what another process
-    /// replayed is seen then.
+    /// Longest time between two claims: documents that another process replayed are found then.
     pub poll: Duration,
-    /// How long attempts may go on after shutdown began.
+    /// How long attempts may continue after shutdown began.
     pub drain: Duration,
-    /// How long what is over is kept.
-    pub keep: Keep,
-    /// How often what is kept no longer is removed and pauses are looked up.
+    /// How long finished calls and documents are kept.
+    pub keep: Retention,
+    /// How often expired rows are removed and pauses are looked up.
     pub housekeeping: Duration,
-    /// Attempts at a time, over all endpoints; an endpoint with none under way may begin one
-    /// above it.
+    /// Attempts in flight at a time, over all endpoints. An endpoint with nothing in flight may
+    /// start one beyond the limit.
     pub in_flight: usize,
 }
 
@@ -120,7 +119,7 @@ impl Default for OutboxOptions {
         Self {
             poll: Duration::from_secs(1),
             drain: Duration::from_secs(10),
-            keep: Keep::default(),
+            keep: Retention::default(),
             housekeeping: Duration::from_secs(10),
             in_flight: 64,
         }
@@ -138,8 +137,8 @@ pub struct Outbox<D> {
 }
 
 impl<D: Deliver> Outbox<D> {
-    /// An outbox over `store`; a new value in `endpoints` takes effect at once,
-    /// without touching attempts under way.
+    /// Returns an outbox over `store`. A new value in `endpoints` takes effect at once; attempts in
+    /// flight continue.
     #[must_use]
     pub fn new(
         store: Store,
@@ -156,16 +155,16 @@ impl<D: Deliver> Outbox<D> {
         }
     }
 
-    /// Not well while an endpoint is paused (it answered 410 Gone) or documents
-    /// wait for an endpoint that the configuration does not name. Nothing is
-    /// lost then, but somebody has to act.
+    /// Reports unhealthy while an endpoint is paused (it answered 410 Gone) or documents wait for
+    /// an endpoint that the configuration does not name. Nothing is lost then, but an operator has
+    /// to act.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Delivers until `shutdown`, then lets attempts under way end, for
-    /// [`OutboxOptions::drain`] at most, and gives back the rest.
+    /// Delivers until `shutdown`. Attempts in flight then get [`OutboxOptions::drain`] to end, and
+    /// the rest is released.
     pub async fn run(self, shutdown: CancellationToken) {
         engine::Engine::new(self).run(shutdown).await;
     }

@@ -1,17 +1,18 @@
-//! The flight recorder: what was said between a switch, this program and a webhook in one call
-//! on hold, in one file, so that it can be played again elsewhere ([`switchhook_tools::replay`]).
+//! The flight recorder: writes the traffic between a switch, this program and a webhook for one
+//! call on hold into one file, so that [`switchhook_tools::replay`] can replay it.
 //!
-//! A leaf, as [`switchhook_admin::live_calls`] is: `call_control` writes what it hears and says, nothing reads it
-//! while the program runs. A call that is not recorded costs the throw of a die. What a call
-//! says is kept in memory until it is over, bounded, and written then with its secrets masked.
+//! Nothing reads a recording while the program runs: `call_control` writes it, and the call does
+//! not depend on it. A call that is not recorded costs one random number. A recording stays in
+//! memory, within a limit, until the call is over, and is then written with its secrets redacted.
 //!
-//! Of a call on a socket of its own every byte is recorded; of a parked one, which shares its
-//! connection, what was said and answered for it, and the events that told of it.
+//! Of a call on a socket of its own every byte is recorded. A parked call shares its connection:
+//! its own commands and replies are recorded, and the events about it.
 
-mod file;
+mod format;
 mod recording;
 mod redact;
 mod stream;
+mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,26 +20,26 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tracing::warn;
 
-pub use file::{Code, Header, Line, Payload, VERSION, What};
+pub use format::{Code, Header, Line, Payload, RecordedEvent, VERSION};
 pub use recording::CallRecording;
 pub use redact::Secrets;
-pub use stream::Taped;
+pub use stream::RecordedStream;
 
-/// The share that is every call.
-pub(crate) const ALL: u32 = 1_000_000;
+/// The share that selects every call, in millionths.
+pub(crate) const ALL_CALLS: u32 = 1_000_000;
 
-/// What is recorded, and how much of it is kept.
+/// Which calls are recorded, and how many files are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecorderOptions {
-    /// The share of calls, in millionths: from 0 (none) to [`ALL`].
+    /// The share of calls, in millionths, from 0 (none) to [`ALL_CALLS`].
     pub share: u32,
-    /// Only calls that did not go down line 0 are kept.
+    /// Keep only calls that did not leave on line 0.
     pub(crate) failures_only: bool,
-    /// Where files are written, each for one call.
+    /// The folder for the files, one for each call.
     pub folder: PathBuf,
-    /// Files that are kept; the oldest go first.
+    /// Most files; the oldest are removed first.
     pub files: usize,
-    /// Bytes of all files that are kept.
+    /// Most bytes of all files.
     pub bytes: u64,
 }
 
@@ -54,7 +55,7 @@ impl Default for RecorderOptions {
     }
 }
 
-/// Begins tapes and writes them. Clones share it.
+/// Starts and saves recordings. Clones share the state.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     shared: Arc<Shared>,
@@ -64,13 +65,13 @@ pub struct Recorder {
 struct Shared {
     options: RecorderOptions,
     secrets: ArcSwap<Secrets>,
-    /// One file at a time: each looks at what is in the folder.
+    /// Writes one file at a time, because each write also removes old files.
     writing: std::sync::Mutex<()>,
 }
 
 impl Recorder {
-    /// One that keeps `secrets` (of the configuration) out of its files. `None` when nothing is
-    /// to be recorded.
+    /// Returns a recorder that redacts `secrets` in its files; `None` when nothing is to be
+    /// recorded.
     #[must_use]
     pub fn new(options: RecorderOptions, secrets: Secrets) -> Option<Self> {
         let shared = Shared {
@@ -83,37 +84,37 @@ impl Recorder {
         })
     }
 
-    /// Keeps these out of its files too, from now on: another configuration may have other ones, and
-    /// calls that have begun with the one before end later.
-    pub fn learn(&self, secrets: &Secrets) {
-        let all = self.shared.secrets.load().with(secrets);
+    /// Redacts further secrets from now on. Another configuration may have other secrets, and calls
+    /// that began under the previous one end later.
+    pub fn add_secrets(&self, secrets: &Secrets) {
+        let all = self.shared.secrets.load().merged_with(secrets);
         self.shared.secrets.store(Arc::new(all));
     }
 
-    /// A tape for the call that begins now, when it is to have one.
+    /// Starts a recording if the call that begins now is selected.
     #[must_use]
-    pub fn begin(&self) -> Option<CallRecording> {
-        (fastrand::u32(..ALL) < self.shared.options.share).then(CallRecording::new)
+    pub fn start(&self) -> Option<CallRecording> {
+        (fastrand::u32(..ALL_CALLS) < self.shared.options.share).then(CallRecording::new)
     }
 
-    /// Writes the tape of a call that is over, on a thread that may wait for the disk. Whether
-    /// it can be written or not changes nothing for any call.
-    pub fn keep(&self, tape: &CallRecording, header: Header, end: What) {
-        let is_failure = !matches!(&end, What::End { ending, .. } if ending == "line_0");
+    /// Writes the recording of a finished call on a thread that may wait for the disk. A failure is
+    /// logged and does not affect the call.
+    pub fn save(&self, recording: &CallRecording, header: Header, end: RecordedEvent) {
+        let is_failure = !matches!(&end, RecordedEvent::End { ending, .. } if ending == "line_0");
         if self.shared.options.failures_only && !is_failure {
             return;
         }
-        let (shared, lines) = (Arc::clone(&self.shared), tape.take(end));
+        let (shared, lines) = (Arc::clone(&self.shared), recording.finish(end));
         tokio::task::spawn_blocking(move || {
             let Shared {
                 options,
                 secrets,
                 writing,
             } = &*shared;
-            let _turn = writing
+            let _one_at_a_time = writing
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Err(error) = file::write(options, &secrets.load(), &header, lines) {
+            if let Err(error) = writer::write(options, &secrets.load(), &header, lines) {
                 let folder = options.folder.display();
                 warn!(call_uuid = header.uuid, %folder, %error, "the call was not recorded");
             }

@@ -1,20 +1,20 @@
-//! What one call says, in memory until it is over.
+//! The recording of one call, in memory until the call is over.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
 use switchhook_core::outcome::Outcome;
-use switchhook_webhook::{Answered, Prepared};
+use switchhook_webhook::{Prepared, ResponseMeta};
 
-use super::file::{Line, Payload, What};
+use super::format::{Line, Payload, RecordedEvent};
 
-/// Bytes of a call; what goes on after that is not recorded.
-const LIMIT: usize = 8 * 1024 * 1024;
-/// What the switch says within this time is one piece.
-const PIECE_US: u64 = 5_000;
+/// Most bytes of a recording; what happens after that is not recorded.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of one direction within this time become one line.
+const MERGE_WITHIN_US: u64 = 5_000;
 
-/// The tape of one call; clones write on the same.
+/// The recording of one call. Clones write to the same recording.
 #[derive(Debug, Clone)]
 pub struct CallRecording {
     inner: Arc<Inner>,
@@ -23,11 +23,11 @@ pub struct CallRecording {
 #[derive(Debug)]
 struct Inner {
     began: Instant,
-    kept: Mutex<Kept>,
+    buffer: Mutex<Buffer>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Buffer {
     lines: Vec<Line>,
     bytes: usize,
     cut: bool,
@@ -38,97 +38,101 @@ impl CallRecording {
         Self {
             inner: Arc::new(Inner {
                 began: Instant::now(),
-                kept: Mutex::default(),
+                buffer: Mutex::default(),
             }),
         }
     }
 
-    /// Bytes from the switch.
-    pub fn heard(&self, bytes: &[u8]) {
+    /// Records bytes from the switch.
+    pub fn received(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
-            Some(What::Switch(all)) => all.add(bytes),
-            _ => Some(What::Switch(Payload::new(bytes))),
+            Some(RecordedEvent::Switch(all)) => all.add(bytes),
+            _ => Some(RecordedEvent::Switch(Payload::new(bytes))),
         });
     }
 
-    /// An event about a call that shares its connection, as JSON.
+    /// Records an event, as JSON, about a call that shares its connection.
     pub fn event(&self, json: &str) {
         self.add(json.len(), |_| {
-            Some(What::Event(Payload::new(json.as_bytes())))
+            Some(RecordedEvent::Event(Payload::new(json.as_bytes())))
         });
     }
 
-    /// Bytes to the switch.
-    pub fn said(&self, bytes: &[u8]) {
+    /// Records bytes to the switch.
+    pub fn sent(&self, bytes: &[u8]) {
         self.add(bytes.len(), |last| match last {
-            Some(What::Us(all)) => all.add(bytes),
-            _ => Some(What::Us(Payload::new(bytes))),
+            Some(RecordedEvent::Us(all)) => all.add(bytes),
+            _ => Some(RecordedEvent::Us(Payload::new(bytes))),
         });
     }
 
-    /// The switch ended the connection.
+    /// Records that the switch closed the connection.
     pub fn closed(&self) {
-        self.add(0, |_| Some(What::Closed));
+        self.add(0, |_| Some(RecordedEvent::Closed));
     }
 
-    /// The time for the music came before the answer.
+    /// Records that the time for the music came before the response.
     pub fn waited(&self) {
-        self.add(0, |_| Some(What::Waited));
+        self.add(0, |_| Some(RecordedEvent::Waited));
     }
 
-    /// The service stops, and waits for the webhook no longer.
+    /// Records that the service stops and no longer waits for the webhook.
     pub fn stopping(&self) {
-        self.add(0, |_| Some(What::Stopping));
+        self.add(0, |_| Some(RecordedEvent::Stopping));
     }
 
-    /// What the webhook is asked. Credentials that are added to it later are no part of it.
-    pub fn asked(&self, request: &Prepared) {
-        let what = What::request(request);
+    /// Records the request to the webhook. Credentials are added later and are not part of it.
+    pub fn request(&self, request: &Prepared) {
+        let what = RecordedEvent::request(request);
         self.add(request.body.len() + 1_024, |_| Some(what));
     }
 
-    /// What Rust code is asked, a JSON object.
-    pub(crate) fn questioned(&self, json: &str) {
+    /// Records the question to Rust code, a JSON object.
+    pub(crate) fn question(&self, json: &str) {
         self.add(json.len(), |_| {
-            Some(What::Question(Payload::new(json.as_bytes())))
+            Some(RecordedEvent::Question(Payload::new(json.as_bytes())))
         });
     }
 
-    /// What came of it.
-    pub fn answered(&self, outcome: &Outcome, answered: &Answered) {
-        let what = What::outcome(outcome, answered);
+    /// Records the outcome.
+    pub fn outcome(&self, outcome: &Outcome, answered: &ResponseMeta) {
+        let what = RecordedEvent::outcome(outcome, answered);
         self.add(outcome.raw.len() + 256, |_| Some(what));
     }
 
-    /// Everything, with its end.
-    pub(super) fn take(&self, end: What) -> Vec<Line> {
-        let mut kept = self.kept();
-        let cut = kept.cut;
-        let mut lines = std::mem::take(&mut kept.lines);
+    /// Returns all lines, ending with `end`.
+    pub(super) fn finish(&self, end: RecordedEvent) -> Vec<Line> {
+        let mut buffer = self.buffer();
+        let cut = buffer.cut;
+        let mut lines = std::mem::take(&mut buffer.lines);
         let us = self.us();
         if cut {
             lines.push(Line {
                 us,
-                what: What::Cut,
+                what: RecordedEvent::Cut,
             });
         }
         lines.push(Line { us, what: end });
         lines
     }
 
-    /// Adds `bytes` to what is kept: `what` changes the last line, or makes a new one.
-    fn add(&self, bytes: usize, what: impl FnOnce(Option<&mut What>) -> Option<What>) {
+    /// Counts `bytes` more. `what` changes the last line, or returns a new one.
+    fn add(
+        &self,
+        bytes: usize,
+        what: impl FnOnce(Option<&mut RecordedEvent>) -> Option<RecordedEvent>,
+    ) {
         let us = self.us();
-        let mut kept = self.kept();
-        if kept.cut || kept.bytes + bytes > LIMIT {
-            kept.cut = true;
+        let mut buffer = self.buffer();
+        if buffer.cut || buffer.bytes + bytes > MAX_BYTES {
+            buffer.cut = true;
             return;
         }
-        kept.bytes += bytes;
-        let last = kept.lines.last_mut();
-        let last = last.filter(|last| us.saturating_sub(last.us) < PIECE_US);
+        buffer.bytes += bytes;
+        let last = buffer.lines.last_mut();
+        let last = last.filter(|last| us.saturating_sub(last.us) < MERGE_WITHIN_US);
         if let Some(what) = what(last.map(|last| &mut last.what)) {
-            kept.lines.push(Line { us, what });
+            buffer.lines.push(Line { us, what });
         }
     }
 
@@ -136,9 +140,9 @@ impl CallRecording {
         u64::try_from(self.inner.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn buffer(&self) -> MutexGuard<'_, Buffer> {
         self.inner
-            .kept
+            .buffer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,7 @@
-//! Secrets out of a recording. A secret is replaced by as many stars as it has bytes wherever
-//! it stands, in every form in which it is sent, so that what was mapped from an answer is still
-//! what that answer has.
+//! Redacts secrets in a recording. Each secret, in every form in which it may be sent, becomes as
+//! many stars as it has bytes. So a mapped value still equals its part of the redacted response.
 
-mod pairs;
+mod replacements;
 
 use std::collections::BTreeSet;
 
@@ -12,23 +11,23 @@ use serde_json::Value;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::file::{Header, Line, What};
-use switchhook_webhook::redact::sounds_secret;
+use super::format::{Header, Line, RecordedEvent};
+use switchhook_webhook::redact::is_secret_name;
 
-use pairs::Pairs;
+use replacements::Replacements;
 
-/// Secrets of earlier configurations that are still looked for.
-const FORMER: usize = 1_000;
-/// The shortest secret of the configuration that is looked for.
-const LEAST: usize = 4;
-/// The same of what only has the name of one: `auth: yes` is none.
-const LEAST_NAMED: usize = 6;
+/// Secrets of earlier configurations that are still redacted.
+const MAX_FORMER: usize = 1_000;
+/// Shortest secret of the configuration that is redacted, in bytes.
+const MIN_BYTES: usize = 4;
+/// Shortest value that is redacted because of its name: `auth: yes` is no secret.
+const MIN_NAMED_BYTES: usize = 6;
 
-/// Those of the configuration.
+/// The secrets of the configuration.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<Zeroizing<String>>);
 
-/// How many.
+/// Shows only the number of secrets.
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} secrets", self.0.len())
@@ -38,7 +37,7 @@ impl std::fmt::Debug for Secrets {
 impl<S: AsRef<str>> FromIterator<S> for Secrets {
     fn from_iter<I: IntoIterator<Item = S>>(secrets: I) -> Self {
         let all = secrets.into_iter();
-        let long = all.filter(|secret| secret.as_ref().len() >= LEAST);
+        let long = all.filter(|secret| secret.as_ref().len() >= MIN_BYTES);
         Self(
             long.map(|secret| Zeroizing::new(secret.as_ref().to_owned()))
                 .collect(),
@@ -47,158 +46,164 @@ impl<S: AsRef<str>> FromIterator<S> for Secrets {
 }
 
 /// A call without its secrets.
-pub(super) struct Masked {
+pub(super) struct RedactedCall {
     pub header: Header,
     pub lines: Vec<Line>,
 }
 
 impl Secrets {
-    /// These and `more`, which come last; of those that were before, the last [`FORMER`].
-    pub(super) fn with(&self, more: &Self) -> Self {
+    /// Returns these secrets with `more` at the end; of the earlier ones, the last [`MAX_FORMER`]
+    /// stay.
+    pub(super) fn merged_with(&self, more: &Self) -> Self {
         let former = self.0.iter().filter(|one| !more.0.contains(*one));
         let former: Vec<_> = former.cloned().collect();
-        let kept = former.len().saturating_sub(FORMER);
+        let kept = former.len().saturating_sub(MAX_FORMER);
         Self(former[kept..].iter().chain(&more.0).cloned().collect())
     }
 
-    /// Masks these secrets, and what the call says under a name that sounds like one.
-    pub(super) fn mask(&self, header: &Header, lines: Vec<Line>) -> Masked {
+    /// Redacts these secrets, and the values in the call whose name sounds like a secret.
+    pub(super) fn redact(&self, header: &Header, lines: Vec<Line>) -> RedactedCall {
         let mut found: BTreeSet<String> = self.0.iter().map(|one| one.to_string()).collect();
         for line in &lines {
-            named(&line.what, &mut found);
+            collect_named(&line.what, &mut found);
         }
-        let mut pairs = Pairs::default();
+        let mut replacements = Replacements::default();
         for secret in &found {
-            pairs.add(secret);
+            replacements.add(secret);
         }
-        // What was not inert is sent in base64 too, whole.
-        let wholes: Vec<Vec<u8>> = lines.iter().flat_map(|line| wholes(&line.what)).collect();
-        for whole in wholes {
-            let masked = pairs.bytes(&whole);
-            if masked != whole {
-                pairs.push(STANDARD.encode(&whole), STANDARD.encode(masked));
+        // A value that was made inert is also sent as base64 of the whole text.
+        let texts: Vec<Vec<u8>> = lines
+            .iter()
+            .flat_map(|line| base64_candidates(&line.what))
+            .collect();
+        for text in texts {
+            let redacted = replacements.bytes(&text);
+            if redacted != text {
+                replacements.push(STANDARD.encode(&text), STANDARD.encode(redacted));
             }
         }
-        pairs.sort();
+        replacements.sort();
         let header = Header {
-            config: pairs.text(&header.config),
+            config: replacements.text(&header.config),
             ..header.clone()
         };
         let lines = lines.into_iter().map(|line| Line {
-            what: pairs.what(line.what),
+            what: replacements.redact(line.what),
             ..line
         });
-        Masked {
+        RedactedCall {
             lines: lines.collect(),
             header,
         }
     }
 }
 
-/// Texts of a call that may be sent in base64.
-fn wholes(what: &What) -> Vec<Vec<u8>> {
+/// Returns the texts that may also be sent as base64.
+fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
     match what {
-        What::Outcome { body, mapped, .. } => {
+        RecordedEvent::Outcome { body, mapped, .. } => {
             let mapped = mapped.iter().map(|(_, text)| text.clone().into_bytes());
             mapped.chain([body.0.clone()]).collect()
         }
-        What::Switch(_)
-        | What::Event(_)
-        | What::Us(_)
-        | What::Closed
-        | What::Request { .. }
-        | What::Question(_)
-        | What::Waited
-        | What::Stopping
-        | What::Cut
-        | What::End { .. } => Vec::new(),
+        RecordedEvent::Switch(_)
+        | RecordedEvent::Event(_)
+        | RecordedEvent::Us(_)
+        | RecordedEvent::Closed
+        | RecordedEvent::Request { .. }
+        | RecordedEvent::Question(_)
+        | RecordedEvent::Waited
+        | RecordedEvent::Stopping
+        | RecordedEvent::Cut
+        | RecordedEvent::End { .. } => Vec::new(),
     }
 }
 
-/// What has the name of a secret.
-fn named(what: &What, found: &mut BTreeSet<String>) {
+/// Collects values whose name sounds like a secret.
+fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
     match what {
-        What::Switch(text) => of_event(&text.0, found),
-        What::Event(json) => of_json_event(&json.0, found),
-        What::Question(json) => of_body(&json.0, found),
-        What::Request {
+        RecordedEvent::Switch(text) => collect_from_event(&text.0, found),
+        RecordedEvent::Event(json) => collect_from_json_event(&json.0, found),
+        RecordedEvent::Question(json) => collect_from_body(&json.0, found),
+        RecordedEvent::Request {
             url, headers, body, ..
         } => {
             if let Ok(url) = Url::parse(url) {
                 url.query_pairs()
-                    .for_each(|(name, value)| note(&name, &value, found));
+                    .for_each(|(name, value)| insert_named(&name, &value, found));
             }
             headers
                 .iter()
-                .for_each(|(name, value)| note(name, value, found));
-            of_body(&body.0, found);
+                .for_each(|(name, value)| insert_named(name, value, found));
+            collect_from_body(&body.0, found);
         }
-        What::Outcome { body, mapped, .. } => {
-            of_body(&body.0, found);
+        RecordedEvent::Outcome { body, mapped, .. } => {
+            collect_from_body(&body.0, found);
             mapped
                 .iter()
-                .for_each(|(name, text)| note(name, text, found));
+                .for_each(|(name, text)| insert_named(name, text, found));
         }
-        What::Us(_)
-        | What::Closed
-        | What::Waited
-        | What::Stopping
-        | What::Cut
-        | What::End { .. } => {}
+        RecordedEvent::Us(_)
+        | RecordedEvent::Closed
+        | RecordedEvent::Waited
+        | RecordedEvent::Stopping
+        | RecordedEvent::Cut
+        | RecordedEvent::End { .. } => {}
     }
 }
 
-/// Variables and headers of the channel.
-fn of_event(text: &[u8], found: &mut BTreeSet<String>) {
+/// Reads variables and headers of a plain event.
+fn collect_from_event(text: &[u8], found: &mut BTreeSet<String>) {
     for line in String::from_utf8_lossy(text).lines() {
         let Some((name, value)) = line.split_once(": ") else {
             continue;
         };
         let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
-        note(own_name(name), &value, found);
+        insert_named(bare_name(name), &value, found);
     }
 }
 
-fn of_json_event(json: &[u8], found: &mut BTreeSet<String>) {
+fn collect_from_json_event(json: &[u8], found: &mut BTreeSet<String>) {
     let fields = serde_json::from_slice::<serde_json::Map<String, Value>>(json);
     for (name, value) in fields.unwrap_or_default() {
-        of_json(own_name(&name), &value, found);
+        collect_from_json(bare_name(&name), &value, found);
     }
 }
 
-/// A variable's name without what stands before it in an event.
-fn own_name(name: &str) -> &str {
+/// Returns a variable's name without the prefixes it has in an event.
+fn bare_name(name: &str) -> &str {
     let name = name.strip_prefix("variable_").unwrap_or(name);
     name.strip_prefix("flow.key.").unwrap_or(name)
 }
 
-/// JSON or a form; what is neither has no names.
-fn of_body(body: &[u8], found: &mut BTreeSet<String>) {
+/// Reads JSON or a form; other bodies have no names.
+fn collect_from_body(body: &[u8], found: &mut BTreeSet<String>) {
     if let Ok(json) = serde_json::from_slice(body) {
-        return of_json("", &json, found);
+        return collect_from_json("", &json, found);
     }
     for (name, value) in url::form_urlencoded::parse(body) {
-        note(&name, &value, found);
+        insert_named(&name, &value, found);
     }
 }
 
-fn of_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
+fn collect_from_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
     match json {
-        Value::String(text) => note(name, text, found),
-        Value::Array(list) => list.iter().for_each(|one| of_json("", one, found)),
+        Value::String(text) => insert_named(name, text, found),
+        Value::Array(list) => list
+            .iter()
+            .for_each(|one| collect_from_json("", one, found)),
         Value::Object(fields) => fields
             .iter()
-            .for_each(|(name, one)| of_json(name, one, found)),
+            .for_each(|(name, one)| collect_from_json(name, one, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn note(name: &str, value: &str, found: &mut BTreeSet<String>) {
-    if sounds_secret(name) && value.len() >= LEAST_NAMED {
+fn insert_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
+    if is_secret_name(name) && value.len() >= MIN_NAMED_BYTES {
         found.insert(value.to_owned());
-        // "Bearer abc" in one place may be "abc" in another.
+        // "Bearer abc" in one field may be "abc" in another.
         let last = value.rsplit(' ').next().unwrap_or_default();
-        if last.len() >= LEAST_NAMED {
+        if last.len() >= MIN_NAMED_BYTES {
             found.insert(last.to_owned());
         }
     }

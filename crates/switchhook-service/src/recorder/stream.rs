@@ -1,4 +1,4 @@
-//! A connection whose bytes are taped.
+//! A connection whose bytes are recorded.
 
 use std::io;
 use std::pin::Pin;
@@ -8,21 +8,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::CallRecording;
 
-/// Reads and writes as the stream in it, and tapes both.
+/// Reads and writes like the inner stream, and records both directions.
 #[derive(Debug)]
-pub struct Taped<S> {
+pub struct RecordedStream<S> {
     stream: S,
-    tape: CallRecording,
+    recording: CallRecording,
 }
 
-impl<S> Taped<S> {
-    /// Tapes what goes over `stream` from now on.
-    pub fn new(stream: S, tape: CallRecording) -> Self {
-        Self { stream, tape }
+impl<S> RecordedStream<S> {
+    /// Records what goes over `stream` from now on.
+    pub fn new(stream: S, recording: CallRecording) -> Self {
+        Self { stream, recording }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -31,26 +31,26 @@ impl<S: AsyncRead + Unpin> AsyncRead for Taped<S> {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         if read.is_err() {
-            // A reset is an end too.
-            self.tape.closed();
+            // A reset closes the connection as well.
+            self.recording.closed();
         }
         read?;
         match &buf.filled()[before..] {
-            [] => self.tape.closed(),
-            bytes => self.tape.heard(bytes),
+            [] => self.recording.closed(),
+            bytes => self.recording.received(bytes),
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Taped<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RecordedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.tape.said(&bytes[..written]);
+        self.recording.sent(&bytes[..written]);
         Poll::Ready(Ok(written))
     }
 

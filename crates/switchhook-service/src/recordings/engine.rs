@@ -1,4 +1,4 @@
-//! The loop: takes the calls whose recordings are to be looked at, a task each.
+//! The publishing loop: claims calls whose recordings wait, and runs a task for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,59 +10,58 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
 use super::DocumentMaker;
-use super::publish_call::StoreContext;
+use super::publish_call::{LEASE, StoreContext};
 use switchhook_core::health::Health;
 use switchhook_store::{Store, StoreError};
 
-/// How long a claimed call is ours; prolonged while it is seen to.
-pub(super) const LEASE: Duration = Duration::from_secs(90);
-/// Calls that are seen to at once.
-const AT_ONCE: usize = 64;
-/// Between two looks at the store.
-const POLL: Duration = Duration::from_millis(500);
-/// The same where nothing waits but what an earlier configuration left.
-const SELDOM: Duration = Duration::from_secs(10);
+/// Calls that are processed at a time.
+const MAX_CALLS: usize = 64;
+/// Time between two polls of the store.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+/// Time between two polls while nothing is published any more: only calls of an earlier
+/// configuration may wait.
+const POLL_IDLE_EVERY: Duration = Duration::from_secs(10);
 
-/// Sees to the recordings of calls that are over.
+/// Publishes the recordings of finished calls.
 #[derive(Debug)]
-pub struct Engine {
-    desk: StoreContext,
+pub struct PublishEngine {
+    context: StoreContext,
     running: JoinSet<()>,
 }
 
-impl Engine {
-    /// Over `store`; `making` knows what waits.
+impl PublishEngine {
+    /// Returns an engine over `store`; `documents` knows the waiting calls' content.
     #[must_use]
-    pub fn new(store: Store, making: Arc<dyn DocumentMaker>) -> Self {
+    pub fn new(store: Store, documents: Arc<dyn DocumentMaker>) -> Self {
         Self {
-            desk: StoreContext {
+            context: StoreContext {
                 store,
-                making,
+                documents,
                 health: watch::Sender::new(Health::well()),
             },
             running: JoinSet::new(),
         }
     }
 
-    /// Not well while the place that recordings go to does not take them.
+    /// Reports unhealthy while the target of uploads fails.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
-        self.desk.health.subscribe()
+        self.context.health.subscribe()
     }
 
-    /// Sees to them until `stop`; then gives back what it has.
+    /// Publishes until `stop`, then releases the calls it has claimed.
     pub async fn run(mut self, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            match self.begin(&stop).await {
+            match self.start_calls(&stop).await {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(StoreError::Closed) => break,
-                // The store says what is wrong with it.
+                // The store reports its errors itself.
                 Err(error) => debug!(%error, "calls that wait for recordings cannot be read"),
             }
-            let poll = match self.desk.making.publisher() {
-                Some(_) => POLL,
-                None => SELDOM,
+            let poll = match self.context.documents.publisher() {
+                Some(_) => POLL_EVERY,
+                None => POLL_IDLE_EVERY,
             };
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -70,35 +69,35 @@ impl Engine {
             }
         }
         while let Some(ended) = self.running.join_next().await {
-            tell(ended);
+            log_failed_task(ended);
         }
     }
 
-    /// Begins what there is room for; whether there may be more.
-    async fn begin(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
+    /// Starts as many calls as there is room for; returns whether more may be waiting.
+    async fn start_calls(&mut self, stop: &CancellationToken) -> Result<bool, StoreError> {
         while let Some(ended) = self.running.try_join_next() {
-            tell(ended);
+            log_failed_task(ended);
         }
-        let room = AT_ONCE.saturating_sub(self.running.len());
-        // Reading costs no commit.
-        if room == 0 || self.desk.store.unpublished().await? == 0 {
+        let room = MAX_CALLS.saturating_sub(self.running.len());
+        // A read costs no commit, a claim does.
+        if room == 0 || self.context.store.unpublished().await? == 0 {
             return Ok(false);
         }
         let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        let claimed = self.desk.store.claim_unpublished(limit, LEASE).await?;
+        let claimed = self.context.store.claim_unpublished(limit, LEASE).await?;
         let is_full = claimed.len() == room;
         for call in claimed {
-            let (desk, stop) = (self.desk.clone(), stop.clone());
+            let (context, stop) = (self.context.clone(), stop.clone());
             self.running
-                .spawn(async move { desk.see_to(call, &stop).await });
+                .spawn(async move { context.publish_call(call, &stop).await });
         }
         Ok(is_full)
     }
 }
 
-fn tell(ended: Result<(), tokio::task::JoinError>) {
+fn log_failed_task(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        // The lease ends by itself, then it is tried again.
-        error!(%error, "seeing to a call's recordings broke off");
+        // The lease expires, and then the call is processed again.
+        error!(%error, "publishing a call's recordings failed; its lease expires and it is retried");
     }
 }

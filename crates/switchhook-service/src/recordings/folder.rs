@@ -1,5 +1,5 @@
-//! The folder that recordings are in: names come from the switch, and so from callers; a file
-//! counts only when it is there, ours and whole.
+//! The folder of recordings. File names come from the switch, and so from callers: a file counts
+//! only if it exists, is complete, and is inside the folder.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
@@ -9,40 +9,40 @@ use std::time::SystemTime;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::spawn_blocking;
 
-use super::Trouble;
+use super::PublishError;
 
-/// What may stand as it is in a URL's path (RFC 3986 unreserved).
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+/// Characters that stay as they are in a URL's path (RFC 3986, unreserved).
+const URL_UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A folder of recordings, as this machine and the switch know it.
+/// A folder of recordings: its path on this machine and its path on the switch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folder {
-    /// On this machine.
-    pub here: PathBuf,
-    /// What the switch calls it.
-    pub switch: PathBuf,
+    /// The path on this machine.
+    pub local: PathBuf,
+    /// The path on the switch.
+    pub on_switch: PathBuf,
 }
 
-/// A file as it was.
+/// A file's size and modification time at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
-    /// Where it is, without links.
+pub struct FileSnapshot {
+    /// The path with all links resolved.
     pub file: PathBuf,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
     modified: Option<SystemTime>,
 }
 
 impl Folder {
-    /// The place in the folder of a file by its path on the switch, with `/` between its parts;
-    /// `None` when it is not there, or only by way of `..`.
+    /// Returns a file's path within the folder, with `/` between its parts, from its path on the
+    /// switch. Returns `None` for a path outside the folder or with `..` in it.
     #[must_use]
-    pub fn within(&self, path: &str) -> Option<String> {
-        let rest = Path::new(path).strip_prefix(&self.switch).ok()?;
+    pub fn relative_path(&self, path: &str) -> Option<String> {
+        let rest = Path::new(path).strip_prefix(&self.on_switch).ok()?;
         let part = |part: Component<'_>| match part {
             Component::Normal(name) => name.to_str().map(str::to_owned),
             Component::Prefix(_)
@@ -56,79 +56,91 @@ impl Folder {
             .filter(|path| !path.is_empty())
     }
 
-    /// The file at a place in the folder, of at most so many bytes.
+    /// Inspects the file at a path within the folder; `max_bytes` is its largest size in bytes.
     ///
     /// # Errors
-    /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
-        let (here, within) = (self.here.clone(), within.to_owned());
-        let looked = spawn_blocking(move || look(&here, &within, most)).await;
-        looked.unwrap_or_else(|error| Err(Trouble::NotYet(error.to_string())))
+    /// Returns why the file cannot be used: it is absent, incomplete, too large, or outside the
+    /// folder.
+    pub async fn inspect(
+        &self,
+        path_in_folder: &str,
+        max_bytes: Option<u64>,
+    ) -> Result<FileSnapshot, PublishError> {
+        let (local, path_in_folder) = (self.local.clone(), path_in_folder.to_owned());
+        let inspected = spawn_blocking(move || inspect(&local, &path_in_folder, max_bytes)).await;
+        inspected.unwrap_or_else(|error| Err(PublishError::NotReady(error.to_string())))
     }
 }
 
-impl Seen {
-    /// Whether the file is still as it was.
+impl FileSnapshot {
+    /// Checks that the file has not changed.
     ///
     /// # Errors
-    /// It is not.
-    pub(crate) async fn is_unchanged(&self) -> Result<(), Trouble> {
+    /// Returns [`PublishError::NotReady`] when it has changed or is gone.
+    pub(crate) async fn check_unchanged(&self) -> Result<(), PublishError> {
         let found = tokio::fs::metadata(&self.file).await;
         let found = found.map(|metadata| (metadata.len(), metadata.modified().ok()));
-        match found.is_ok_and(|found| found == (self.bytes, self.modified)) {
-            true => Ok(()),
-            false => Err(Trouble::NotYet("it is still being written".into())),
+        if found.is_ok_and(|found| found == (self.bytes, self.modified)) {
+            Ok(())
+        } else {
+            Err(PublishError::NotReady("it is still being written".into()))
         }
     }
 }
 
-fn look(here: &Path, within: &str, most: Option<u64>) -> Result<Seen, Trouble> {
-    let later = |error: io::Error| Trouble::NotYet(format!("it cannot be read: {error}"));
-    let real = fs::canonicalize(here.join(within)).map_err(later)?;
-    let root = fs::canonicalize(here).map_err(later)?;
-    if !real.starts_with(root) {
-        return Err(Trouble::Never("a link leads out of the folder".into()));
+fn inspect(
+    local: &Path,
+    path_in_folder: &str,
+    max_bytes: Option<u64>,
+) -> Result<FileSnapshot, PublishError> {
+    let later = |error: io::Error| PublishError::NotReady(format!("it cannot be read: {error}"));
+    let resolved = fs::canonicalize(local.join(path_in_folder)).map_err(later)?;
+    let root = fs::canonicalize(local).map_err(later)?;
+    if !resolved.starts_with(root) {
+        return Err(PublishError::Permanent(
+            "a link leads out of the folder".into(),
+        ));
     }
-    // A pipe would be waited for when it is opened.
-    let found = fs::symlink_metadata(&real).map_err(later)?;
+    // Opening a named pipe would block.
+    let found = fs::symlink_metadata(&resolved).map_err(later)?;
     if !found.is_file() {
-        return Err(Trouble::Never("it is no file".into()));
+        return Err(PublishError::Permanent("it is not a regular file".into()));
     }
-    is_whole(&real, &found)?;
-    if let Some(most) = most.filter(|most| found.len() > *most) {
+    check_complete(&resolved, &found)?;
+    if let Some(max_bytes) = max_bytes.filter(|max_bytes| found.len() > *max_bytes) {
         let what = format!(
-            "it has {} bytes, and recordings.upload.bytes allows {most}",
+            "it has {} bytes, and recordings.upload.bytes allows {max_bytes}",
             found.len()
         );
-        return Err(Trouble::Never(what));
+        return Err(PublishError::Permanent(what));
     }
-    Ok(Seen {
-        file: real,
+    Ok(FileSnapshot {
+        file: resolved,
         bytes: found.len(),
         modified: found.modified().ok(),
     })
 }
 
-/// As far as one look can tell.
-fn is_whole(file: &Path, found: &Metadata) -> Result<(), Trouble> {
+/// Checks what one look at a file can tell.
+fn check_complete(file: &Path, found: &Metadata) -> Result<(), PublishError> {
     if found.len() == 0 {
-        return Err(Trouble::NotYet("it is empty".into()));
+        return Err(PublishError::NotReady("it is empty".into()));
     }
     let mut head = [0; 12];
     let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
     match read {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(Trouble::NotYet(format!("it cannot be read: {error}")))
-        }
-        Ok(()) if announced(&head).is_some_and(|bytes| bytes > found.len()) => {
-            Err(Trouble::NotYet("its end is not there".into()))
-        }
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(PublishError::NotReady(
+            format!("it cannot be read: {error}"),
+        )),
+        Ok(()) if wav_size(&head).is_some_and(|bytes| bytes > found.len()) => Err(
+            PublishError::NotReady("it is incomplete: its header announces more bytes".into()),
+        ),
         Ok(()) | Err(_) => Ok(()),
     }
 }
 
-/// The size that the head of a WAV file gives it; a stream's has none.
-fn announced(head: &[u8; 12]) -> Option<u64> {
+/// Returns the file size that a WAV header announces; the header of a stream announces none.
+fn wav_size(head: &[u8; 12]) -> Option<u64> {
     let [b'R', b'I', b'F', b'F', a, b, c, d, b'W', b'A', b'V', b'E'] = *head else {
         return None;
     };
@@ -136,12 +148,12 @@ fn announced(head: &[u8; 12]) -> Option<u64> {
     (rest != u32::MAX).then(|| u64::from(rest) + 8)
 }
 
-/// A path as it stands in a URL.
+/// Percent-encodes each part of a path for a URL.
 #[must_use]
-pub fn encoded(path: &str) -> String {
+pub fn encode_path(path: &str) -> String {
     let parts = path.split('/');
     let parts: Vec<String> = parts
-        .map(|part| utf8_percent_encode(part, KEPT).to_string())
+        .map(|part| utf8_percent_encode(part, URL_UNRESERVED).to_string())
         .collect();
     parts.join("/")
 }
@@ -153,8 +165,8 @@ mod tests {
     #[test]
     fn only_what_lies_in_the_folder_is_ours() {
         let folder = Folder {
-            here: "/mnt/rec".into(),
-            switch: "/rec".into(),
+            local: "/mnt/rec".into(),
+            on_switch: "/rec".into(),
         };
         for (path, inside) in [
             ("/rec/a.wav", Some("a.wav")),
@@ -167,53 +179,65 @@ mod tests {
             ("http_cache://x", None),
             ("", None),
         ] {
-            assert_eq!(folder.within(path).as_deref(), inside, "{path}");
+            assert_eq!(folder.relative_path(path).as_deref(), inside, "{path}");
         }
     }
 
     #[test]
     fn a_file_is_whole_when_its_head_does_not_promise_more() {
-        let place = tempfile::tempdir().unwrap();
-        let file = place.path().join("a.wav");
+        let temp = tempfile::tempdir().unwrap();
+        let file = temp.path().join("a.wav");
         let wav = |size: u32| [b"RIFF", &size.to_le_bytes()[..], b"WAVE", b"12345678"].concat();
-        let not_yet = |why: &str| Err(Trouble::NotYet(why.into()));
+        let any_not_ready = |why: &str| Err(PublishError::NotReady(why.into()));
         let cases = [
             (wav(12), Ok(20)),
-            // Not closed by whoever wrote it: nothing is known of its end.
+            // The writer did not fill in the size, so the header tells nothing about the end.
             (wav(0), Ok(20)),
             (wav(u32::MAX), Ok(20)),
-            (wav(13), not_yet("its end is not there")),
-            (Vec::new(), not_yet("it is empty")),
+            (
+                wav(13),
+                any_not_ready("it is incomplete: its header announces more bytes"),
+            ),
+            (Vec::new(), any_not_ready("it is empty")),
             (b"ID3".to_vec(), Ok(3)),
         ];
         for (bytes, expected) in cases {
             fs::write(&file, &bytes).unwrap();
-            let seen = look(place.path(), "a.wav", Some(20)).map(|seen| seen.bytes);
-            assert_eq!(seen, expected, "{bytes:?}");
+            let snapshot = inspect(temp.path(), "a.wav", Some(20)).map(|snapshot| snapshot.bytes);
+            assert_eq!(snapshot, expected, "{bytes:?}");
         }
         fs::write(&file, [b'x'; 21]).unwrap();
-        let seen = look(place.path(), "a.wav", Some(20));
-        assert!(matches!(seen, Err(Trouble::Never(_))), "{seen:?}");
+        let snapshot = inspect(temp.path(), "a.wav", Some(20));
+        assert!(
+            matches!(snapshot, Err(PublishError::Permanent(_))),
+            "{snapshot:?}"
+        );
     }
 
     #[cfg(unix)]
     #[test]
     fn a_link_out_of_the_folder_is_never_followed() {
         use std::os::unix::fs::symlink;
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("rec");
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("rec");
         fs::create_dir_all(folder.join("real")).unwrap();
-        fs::write(place.path().join("secret"), "another's").unwrap();
+        fs::write(temp.path().join("secret"), "another's").unwrap();
         fs::write(folder.join("real/a.wav"), "a call").unwrap();
-        symlink(place.path(), folder.join("up")).unwrap();
-        symlink(place.path().join("secret"), folder.join("b.wav")).unwrap();
+        symlink(temp.path(), folder.join("up")).unwrap();
+        symlink(temp.path().join("secret"), folder.join("b.wav")).unwrap();
         symlink(folder.join("real"), folder.join("today")).unwrap();
         for out in ["up/secret", "b.wav", "real"] {
-            let seen = look(&folder, out, None);
-            assert!(matches!(seen, Err(Trouble::Never(_))), "{out}: {seen:?}");
+            let snapshot = inspect(&folder, out, None);
+            assert!(
+                matches!(snapshot, Err(PublishError::Permanent(_))),
+                "{out}: {snapshot:?}"
+            );
         }
-        assert_eq!(look(&folder, "today/a.wav", None).unwrap().bytes, 6);
-        let seen = look(&folder, "c.wav", None);
-        assert!(matches!(seen, Err(Trouble::NotYet(_))), "{seen:?}");
+        assert_eq!(inspect(&folder, "today/a.wav", None).unwrap().bytes, 6);
+        let snapshot = inspect(&folder, "c.wav", None);
+        assert!(
+            matches!(snapshot, Err(PublishError::NotReady(_))),
+            "{snapshot:?}"
+        );
     }
 }

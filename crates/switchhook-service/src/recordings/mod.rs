@@ -1,26 +1,26 @@
-//! Where others can fetch a call's recordings, and the wait until they can.
+//! Publishes the recordings of finished calls, and lets their documents wait until that is done.
 //!
 //! ```text
-//! call over -> store (the call waits, with what its documents are made of)
-//! engine: claim -> look: there, closed, whole, ours -> serve or upload, look there -> link
-//!             ^ not yet: a little later                                               |
-//!             '-- until the wait is over: no link, and the document says so ----------+
+//! call over -> store (the call waits, with the content of its documents)
+//! engine: claim -> inspect: exists, closed, complete -> serve or upload, check -> link
+//!             ^ not ready: retried a little later                                |
+//!             '-- until the wait is over: no link, the document is incomplete ---+
 //!                                                     store: the call out, its documents in
 //! ```
 //!
-//! A document is made once, when it is known what it can say of its recordings, and frozen then:
-//! so a link is signed when it begins to be of use, and what the wait was in vain for is marked as
-//! anything else that a document lacks (`incomplete`, `recordingUrls[0].recordedFilePublicPath`).
-//! Until then the call waits in the store, in a row of its own that took the place of its legs in
-//! one transaction and is exchanged for its documents in another. Whoever claims it has a lease,
-//! by the store's clock; a service that dies leaves it to the next one. Nothing done twice does
-//! harm: the same recording has the same key in the target, and who comes second finds the row
-//! gone. The outbox knows nothing of all this, and a document in it never waits for a file.
+//! A document is built once, when it is known which recordings have a link, and is frozen then. So
+//! a link is signed when it starts to be useful. A recording that was not ready in time is marked
+//! like other missing data (`incomplete`, `recordingUrls[0].recordedFilePublicPath`). Until then
+//! the call waits in a row of its own. One transaction replaces the call's legs by that row,
+//! another replaces the row by the documents. A claim is a lease by the store's clock, so another
+//! instance continues the work of one that died. Repeating a step does no harm: a recording always
+//! has the same key in the target, and the second to finish finds the row gone. The outbox does not
+//! take part: a document in it never waits for a file.
 //!
-//! What is *closed* is said by the switch (`RECORD_STOP`, or the channel is gone). *Whole* is a
-//! file of the same size and time at two looks, [`SETTLED`] apart, of which a WAV header does not
-//! say that more is to come: it may be on its way here from another machine. *Reachable*: it is in
-//! the served folder, or the target says that it has an object of that size.
+//! *Closed*: the switch reported `RECORD_STOP`, or the channel is gone. *Complete*: the file has
+//! the same size and time at two looks, [`SETTLE_TIME`] apart, and a WAV header does not announce
+//! more bytes; the file may still be on its way from another machine. *PublishedCall*: the file is in
+//! the served folder, or the target reports an object of its size.
 
 mod engine;
 mod folder;
@@ -40,154 +40,154 @@ use std::time::Duration;
 use minijinja::{Environment, UndefinedBehavior};
 use tokio::sync::Semaphore;
 
-use switchhook_store::Published;
+use switchhook_store::PublishedCall;
 
-pub use engine::Engine;
-pub use folder::{Folder, Seen, encoded};
+pub use engine::PublishEngine;
+pub use folder::{FileSnapshot, Folder, encode_path};
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
 
 use signed_links::SignedLinks;
 
-/// Between two looks at a file that is to be whole.
-pub(crate) const SETTLED: Duration = Duration::from_secs(1);
+/// Time between the two looks at a file that has to be complete.
+pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Why a recording cannot be fetched: half a sentence for a person, without secrets.
+/// Why a recording has no link: half a sentence for a person, without secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// It may be, later.
-    NotYet(String),
-    /// So may it, and others cannot either: it is the place that recordings go to.
-    Away(String),
-    /// It never will.
-    Never(String),
+pub enum PublishError {
+    /// The recording may be ready later.
+    NotReady(String),
+    /// The target fails, so other recordings fail as well. It may recover.
+    TargetUnavailable(String),
+    /// The recording can never be published.
+    Permanent(String),
 }
 
-impl fmt::Display for Trouble {
+impl fmt::Display for PublishError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::NotYet(why) | Self::Away(why) | Self::Never(why)) = self;
+        let (Self::NotReady(why) | Self::TargetUnavailable(why) | Self::Permanent(why)) = self;
         f.write_str(why)
     }
 }
 
-/// Of recordings, by their path on the switch: the link, or why there is none.
-pub(crate) type Links = BTreeMap<String, Result<String, Trouble>>;
+/// The link of each recording, or why it has none, by the recording's path on the switch.
+pub(crate) type Links = BTreeMap<String, Result<String, PublishError>>;
 
-/// Knows what waits of a call, and makes its documents.
+/// Knows the content of waiting calls and builds their documents.
 pub trait DocumentMaker: Send + Sync + 'static {
-    /// Who publishes recordings now; `None` when nobody does any more.
+    /// Returns the current publisher, or `None` when recordings are no longer published.
     fn publisher(&self) -> Option<Arc<Publisher>>;
 
-    /// The paths, on the switch, of a waiting call's recordings.
+    /// Returns the paths on the switch of a waiting call's recordings. `json` is the call's stored
+    /// content.
     ///
     /// # Errors
-    /// What waits cannot be read.
+    /// Returns an error when `json` cannot be parsed.
     fn recordings(&self, json: &str) -> Result<Vec<String>, serde_json::Error>;
 
-    /// The call's documents, with these links.
+    /// Builds the call's documents with `links`.
     ///
     /// # Errors
-    /// What waits cannot be read.
-    fn publish(&self, json: &str, links: &Links) -> Result<Published, serde_json::Error>;
+    /// Returns an error when `json` cannot be parsed.
+    fn publish(&self, json: &str, links: &Links) -> Result<PublishedCall, serde_json::Error>;
 }
 
-/// Where recordings become reachable.
+/// How recordings are published.
 #[derive(Debug)]
 pub enum PublishTo {
-    /// Served here.
+    /// Served by this program behind signed links.
     SignedLinks(Arc<SignedLinks>),
-    /// Uploaded.
+    /// Uploaded to a target.
     Target(Box<Target>),
 }
 
-/// Makes recordings reachable.
+/// Publishes recordings.
 #[derive(Debug)]
 pub struct Publisher {
-    place: PublishTo,
+    publish_to: PublishTo,
     wait: Duration,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Publisher {
-    /// To this place; documents wait for it, at most so long.
+    /// Returns a publisher; documents wait for `publish_to` for at most `wait`.
     #[must_use]
-    pub fn new(wait: Duration, place: PublishTo) -> Self {
-        let at_once = match &place {
+    pub fn new(wait: Duration, publish_to: PublishTo) -> Self {
+        let at_once = match &publish_to {
             PublishTo::SignedLinks(_) => Semaphore::MAX_PERMITS,
             PublishTo::Target(target) => target.at_once(),
         };
         Self {
-            place,
+            publish_to,
             wait,
-            places: Arc::new(Semaphore::new(at_once)),
+            permits: Arc::new(Semaphore::new(at_once)),
         }
     }
 
-    /// The longest that a document waits.
+    /// Returns the longest time that a document waits.
     #[must_use]
     pub const fn wait(&self) -> Duration {
         self.wait
     }
 
-    /// Whether a recording, by its path on the switch, is one of those that are published.
+    /// Whether the recording at `path` on the switch is in the published folder.
     #[must_use]
-    pub fn has(&self, path: &str) -> bool {
-        self.folder().within(path).is_some()
+    pub fn covers(&self, path: &str) -> bool {
+        self.folder().relative_path(path).is_some()
     }
 
     fn folder(&self) -> &Folder {
-        match &self.place {
-            PublishTo::SignedLinks(shelf) => shelf.folder(),
+        match &self.publish_to {
+            PublishTo::SignedLinks(links) => links.folder(),
             PublishTo::Target(target) => target.folder(),
         }
     }
 
-    /// A recording of the folder as it is now.
+    /// Inspects a recording of the folder.
     ///
     /// # Errors
-    /// It is not there, not whole, or none of ours.
-    pub async fn look(&self, within: &str) -> Result<Seen, Trouble> {
-        let most = match &self.place {
+    /// Returns why it cannot be published: it is absent, incomplete, too large, or outside the
+    /// folder.
+    pub async fn inspect(&self, path_in_folder: &str) -> Result<FileSnapshot, PublishError> {
+        let max_bytes = match &self.publish_to {
             PublishTo::SignedLinks(_) => None,
             PublishTo::Target(target) => Some(target.limit()),
         };
-        self.folder().look(within, most).await
+        self.folder().inspect(path_in_folder, max_bytes).await
     }
 
-    /// Makes a recording of a call reachable that was seen so; its link.
+    /// Publishes a call's recording that has not changed since `snapshot`; returns its link.
     ///
     /// # Errors
-    /// It is not reachable.
+    /// Returns why the recording has no link.
     pub async fn publish(
         &self,
         call_uuid: &str,
-        within: &str,
-        seen: &Seen,
-    ) -> Result<String, Trouble> {
+        path_in_folder: &str,
+        snapshot: &FileSnapshot,
+    ) -> Result<String, PublishError> {
         // The semaphore is never closed.
-        let _place = self.places.acquire().await;
-        match &self.place {
-            PublishTo::SignedLinks(shelf) => Ok(shelf.link(within)),
-            PublishTo::Target(target) => target.publish(call_uuid, within, seen).await,
+        let _permit = self.permits.acquire().await;
+        match &self.publish_to {
+            PublishTo::SignedLinks(links) => Ok(links.link(path_in_folder)),
+            PublishTo::Target(target) => target.publish(call_uuid, path_in_folder, snapshot).await,
         }
     }
-}
 
-impl Publisher {
-    /// Deletes what was uploaded of a call.
-    async fn take_back(&self, call_uuid: &str) -> Result<(), String> {
-        let PublishTo::Target(target) = &self.place else {
+    /// Deletes the uploads of a call.
+    async fn delete_uploads(&self, call_uuid: &str) -> Result<(), String> {
+        let PublishTo::Target(target) = &self.publish_to else {
             return Ok(());
         };
-        let keys = target.of_call(call_uuid).await?;
+        let keys = target.keys_of_call(call_uuid).await?;
         target.delete(&keys).await
     }
 }
 
-/// A template of links, which must find all that it names.
+/// Compiles a template of links. Rendering fails when a name is undefined.
 ///
 /// # Errors
-/// It is none.
-pub(crate) fn template(
+/// Returns the syntax error of `text`.
+pub(crate) fn strict_template(
     name: &'static str,
     text: String,
 ) -> Result<Environment<'static>, minijinja::Error> {

@@ -1,4 +1,4 @@
-//! One call: its recordings looked at, made reachable, and what follows from it.
+//! Processes one waiting call: inspects its recordings, publishes them, and stores its documents.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,72 +11,73 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::engine::LEASE;
-use super::{DocumentMaker, Links, Publisher, SETTLED, Seen, Trouble};
+use super::{DocumentMaker, FileSnapshot, Links, PublishError, Publisher, SETTLE_TIME};
 use switchhook_core::health::Health;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
-use switchhook_store::{Published, Store, Unpublished};
+use switchhook_store::{PublishedCall, Store, UnpublishedCall};
 
-/// Between two looks: a share of the time that the call has waited, within these.
-const SOONEST: Duration = Duration::from_millis(500);
-const LATEST: Duration = Duration::from_secs(30);
-const SHARE: u32 = 8;
-/// What one look, an upload included, may take beyond the wait: of a call that waited while
-/// nobody was there, too.
-const LAST_TRY: Duration = Duration::from_secs(60);
-/// Before what waits of a call is read again, when that failed.
-const UNREAD: Duration = Duration::from_secs(3_600);
+/// Duration of the lease on a claimed call; renewed while the call is processed.
+pub(super) const LEASE: Duration = Duration::from_secs(90);
+/// Time between two checks of a call: a share of the time it has waited, within these bounds.
+const MIN_RECHECK: Duration = Duration::from_millis(500);
+const MAX_RECHECK: Duration = Duration::from_secs(30);
+const RECHECK_SHARE: u32 = 8;
+/// Least time for one check with its uploads, even if the call waited too long while no instance
+/// was running.
+const LAST_ATTEMPT: Duration = Duration::from_secs(60);
+/// Wait before a call whose stored content cannot be parsed is read again.
+const UNREADABLE_RETRY: Duration = Duration::from_secs(3_600);
 
-/// A place that is away fails for every call.
-static FEW: LogThrottle = LogThrottle::new(20);
+/// A target that is down fails for every call.
+static GIVEN_UP_LOG: LogThrottle = LogThrottle::new(20);
 
-/// What seeing to a call takes.
+/// What processing a call needs.
 #[derive(Clone)]
 pub(super) struct StoreContext {
     pub(super) store: Store,
-    pub(super) making: Arc<dyn DocumentMaker>,
+    pub(super) documents: Arc<dyn DocumentMaker>,
     pub(super) health: watch::Sender<Health>,
 }
 
 impl fmt::Debug for StoreContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Desk")
+        f.write_str("StoreContext")
     }
 }
 
-/// What came of a look at a call.
-enum Looked {
-    /// Its documents can be made.
-    Done(Published),
-    /// Once more, after this.
+/// The result of checking a call once.
+enum CallResult {
+    /// Its documents are built.
+    Done(PublishedCall),
+    /// Check again after this time.
     Again(Duration),
 }
 
-type Files = BTreeMap<String, Result<(String, Seen), Trouble>>;
+type Inspected = BTreeMap<String, Result<(String, FileSnapshot), PublishError>>;
 
 impl StoreContext {
-    /// Looks at a claimed call once, until `stop`.
-    pub(super) async fn see_to(&self, call: Unpublished, stop: &CancellationToken) {
-        let looked = tokio::select! {
+    /// Processes a claimed call once, or until `stop`.
+    pub(super) async fn publish_call(&self, call: UnpublishedCall, stop: &CancellationToken) {
+        let inspected = tokio::select! {
             biased;
-            () = stop.cancelled() => Looked::Again(Duration::ZERO),
-            () = self.lose(&call) => return self.take_back(&call).await,
-            looked = self.look(&call) => looked,
+            () = stop.cancelled() => CallResult::Again(Duration::ZERO),
+            () = self.keep_lease(&call) => return self.delete_uploads(&call).await,
+            inspected = self.process(&call) => inspected,
         };
-        match looked {
-            Looked::Done(published) => self.exchange(call, published).await,
-            Looked::Again(wait) => {
+        match inspected {
+            CallResult::Done(published) => self.store_documents(call, published).await,
+            CallResult::Again(wait) => {
                 if let Err(error) = self.store.postpone(&call, wait).await {
                     let call_uuid = call.call_uuid;
-                    debug!(call_uuid, %error, "a call that waits for recordings keeps its lease");
+                    debug!(call_uuid, %error, "a waiting call was not released; its lease expires later");
                 }
             }
         }
     }
 
-    /// Prolongs the lease; returns when another has it.
-    async fn lose(&self, call: &Unpublished) {
+    /// Renews the lease; returns when another instance has it.
+    async fn keep_lease(&self, call: &UnpublishedCall) {
         loop {
             sleep(LEASE / 3).await;
             if matches!(self.store.postpone(call, LEASE).await, Ok(false)) {
@@ -85,63 +86,63 @@ impl StoreContext {
         }
     }
 
-    async fn look(&self, call: &Unpublished) -> Looked {
+    async fn process(&self, call: &UnpublishedCall) -> CallResult {
         let call_uuid = &call.call_uuid;
-        let paths = match self.making.recordings(&call.json) {
+        let paths = match self.documents.recordings(&call.json) {
             Ok(paths) => paths,
             Err(error) => {
-                error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
-                return Looked::Again(UNREAD);
+                error!(call_uuid, %error, "a waiting call's stored content cannot be parsed; its documents stay in the store");
+                return CallResult::Again(UNREADABLE_RETRY);
             }
         };
-        let end = Instant::now() + call.left.max(LAST_TRY);
-        let links = match self.making.publisher() {
+        let end = Instant::now() + call.left.max(LAST_ATTEMPT);
+        let links = match self.documents.publisher() {
             None => Some(Links::new()),
             Some(publisher) => self.links(&publisher, call, paths, end).await,
         };
         let Some(links) = links else {
             counter!(metric_names::PUBLISHED, "outcome" => "again").increment(1);
-            let wait = (call.since / SHARE).clamp(SOONEST, LATEST);
-            return Looked::Again(wait.min(call.left));
+            let wait = (call.since / RECHECK_SHARE).clamp(MIN_RECHECK, MAX_RECHECK);
+            return CallResult::Again(wait.min(call.left));
         };
-        match self.making.publish(&call.json, &links) {
+        match self.documents.publish(&call.json, &links) {
             Ok(published) => {
-                tell(call_uuid, &links);
-                Looked::Done(published)
+                log_unpublished(call_uuid, &links);
+                CallResult::Done(published)
             }
             Err(error) => {
-                error!(call_uuid, %error, "what waits of a call cannot be read; its documents stay in the store");
-                Looked::Again(UNREAD)
+                error!(call_uuid, %error, "a waiting call's stored content cannot be parsed; its documents stay in the store");
+                CallResult::Again(UNREADABLE_RETRY)
             }
         }
     }
 
-    /// The link of each recording, or why there will be none; `None` when that is still to be seen.
+    /// Returns the link of each recording, or why it has none; `None` when that is not yet known.
     async fn links(
         &self,
         publisher: &Publisher,
-        call: &Unpublished,
+        call: &UnpublishedCall,
         paths: Vec<String>,
         end: Instant,
     ) -> Option<Links> {
         let may_wait = !call.left.is_zero();
-        let files = files(publisher, paths, may_wait).await;
+        let files = inspect_files(publisher, paths, may_wait).await;
         let mut links = Links::new();
-        let waits = |trouble: &Trouble| may_wait && !matches!(trouble, Trouble::Never(_));
+        let waits = |error: &PublishError| may_wait && !matches!(error, PublishError::Permanent(_));
         if files.values().any(|file| file.as_ref().is_err_and(waits)) {
             return None;
         }
         for (path, file) in files {
             let link = match file {
-                Ok((within, seen)) => {
-                    let publish = publisher.publish(&call.call_uuid, &within, &seen);
-                    let late = || Trouble::Away("it took too long".into());
+                Ok((path_in_folder, snapshot)) => {
+                    let publish = publisher.publish(&call.call_uuid, &path_in_folder, &snapshot);
+                    let timed_out = || PublishError::TargetUnavailable("it took too long".into());
                     let link = timeout_at(end, publish).await;
-                    link.unwrap_or_else(|_| Err(late()))
+                    link.unwrap_or_else(|_| Err(timed_out()))
                 }
-                Err(trouble) => Err(trouble),
+                Err(error) => Err(error),
             };
-            self.note(&call.call_uuid, &path, &link);
+            self.update_health(&call.call_uuid, &path, &link);
             if link.as_ref().is_err_and(waits) && Instant::now() < end {
                 return None;
             }
@@ -150,12 +151,14 @@ impl StoreContext {
         Some(links)
     }
 
-    /// Says once that the place is away, and once that it is back.
-    fn note(&self, call_uuid: &str, file: &str, link: &Result<String, Trouble>) {
+    /// Logs once that the target is down, and once that it has recovered.
+    fn update_health(&self, call_uuid: &str, file: &str, link: &Result<String, PublishError>) {
         let health = match link {
             Ok(_) => Health::well(),
-            Err(Trouble::Away(why)) => Health::ill(format!("recordings cannot be uploaded: {why}")),
-            Err(Trouble::NotYet(_) | Trouble::Never(_)) => return,
+            Err(PublishError::TargetUnavailable(why)) => {
+                Health::ill(format!("recordings cannot be uploaded: {why}"))
+            }
+            Err(PublishError::NotReady(_) | PublishError::Permanent(_)) => return,
         };
         self.health.send_if_modified(|known| {
             let changed = known.ok != health.ok;
@@ -172,90 +175,89 @@ impl StoreContext {
         });
     }
 
-    /// Deletes what was uploaded of a call that was forgotten meanwhile: nothing is stored of it, so
-    /// nothing would find it again. What another instance has done or does is left alone.
-    async fn take_back(&self, call: &Unpublished) {
+    /// Deletes the uploads of a call that was forgotten meanwhile: the store has nothing of it, so
+    /// nobody would find them again. The work of other instances is left alone.
+    async fn delete_uploads(&self, call: &UnpublishedCall) {
         let uuid: &str = &call.call_uuid;
         let waits = self.store.unpublished_until(&[uuid]).await;
         let documents = self.store.documents_of(&[uuid]).await;
         let is_forgotten =
             matches!(waits, Ok(None)) && documents.is_ok_and(|documents| documents.is_empty());
-        let publisher = self.making.publisher().filter(|_| is_forgotten);
+        let publisher = self.documents.publisher().filter(|_| is_forgotten);
         let Some(publisher) = publisher else { return };
-        match publisher.take_back(uuid).await {
+        match publisher.delete_uploads(uuid).await {
             Ok(()) => info!(
                 call_uuid = uuid,
                 "a call was forgotten while its recordings were uploaded"
             ),
             Err(error) => error!(
                 call_uuid = uuid,
-                error, "recordings of a forgotten call stay where they were uploaded to"
+                error, "uploads of a forgotten call were not deleted"
             ),
         }
     }
 
-    /// Offers it to the store for as long as the lease lasts; after that another look is taken.
-    async fn exchange(&self, call: Unpublished, published: Published) {
+    /// Stores the documents, and retries for as long as the lease lasts; after that the call is
+    /// checked again.
+    async fn store_documents(&self, call: UnpublishedCall, published: PublishedCall) {
         let until = Instant::now() + LEASE / 3;
         loop {
             let error = match self.store.publish(call.clone(), published.clone()).await {
                 Ok(true) => return,
-                Ok(false) => return self.take_back(&call).await,
+                Ok(false) => return self.delete_uploads(&call).await,
                 Err(error) => error,
             };
-            let waited = match error.is_recoverable() {
-                true => timeout_at(until, self.store.recovered()).await.is_ok(),
-                false => false,
-            };
-            if !waited {
+            let recovered =
+                error.is_recoverable() && timeout_at(until, self.store.recovered()).await.is_ok();
+            if !recovered {
                 let call_uuid = call.call_uuid;
-                warn!(call_uuid, %error, "the documents of a call are not stored yet");
+                warn!(call_uuid, %error, "a call's documents were not stored; they are retried later");
                 return;
             }
         }
     }
 }
 
-/// The recordings that are published, as they are at two looks.
-async fn files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Files {
-    let mut files = Files::new();
+/// Inspects the published recordings at two looks.
+async fn inspect_files(publisher: &Publisher, paths: Vec<String>, may_wait: bool) -> Inspected {
+    let mut files = Inspected::new();
     for path in paths {
-        let Some(within) = publisher.folder().within(&path) else {
+        let Some(path_in_folder) = publisher.folder().relative_path(&path) else {
             continue;
         };
-        let seen = publisher.look(&within).await;
-        files.insert(path, seen.map(|seen| (within, seen)));
+        let snapshot = publisher.inspect(&path_in_folder).await;
+        files.insert(path, snapshot.map(|snapshot| (path_in_folder, snapshot)));
     }
-    let not_yet = files
+    let any_not_ready = files
         .values()
-        .any(|file| matches!(file, Err(Trouble::NotYet(_))));
-    if (may_wait && not_yet) || files.values().all(Result::is_err) {
+        .any(|file| matches!(file, Err(PublishError::NotReady(_))));
+    if (may_wait && any_not_ready) || files.values().all(Result::is_err) {
         return files;
     }
-    sleep(SETTLED).await;
+    sleep(SETTLE_TIME).await;
     for file in files.values_mut() {
-        let Ok((_, seen)) = file else { continue };
-        if let Err(trouble) = seen.is_unchanged().await {
-            *file = Err(trouble);
+        let Ok((_, snapshot)) = file else { continue };
+        if let Err(error) = snapshot.check_unchanged().await {
+            *file = Err(error);
         }
     }
     files
 }
 
-fn tell(call_uuid: &str, links: &Links) {
+fn log_unpublished(call_uuid: &str, links: &Links) {
     for (file, link) in links {
         let Err(why) = link else {
             counter!(metric_names::PUBLISHED, "outcome" => "reachable").increment(1);
             continue;
         };
         counter!(metric_names::PUBLISHED, "outcome" => "given_up").increment(1);
-        FEW.say(|left_out| {
+        GIVEN_UP_LOG.say(|left_out| {
             warn!(
                 call_uuid,
                 file,
                 %why,
                 left_out,
-                "a recording cannot be fetched, and its call's document says so"
+                "a recording was not published; its call's document is marked incomplete"
             );
         });
     }

@@ -1,4 +1,4 @@
-//! What the page shows of the configuration.
+//! The summary of each webhook's configuration that the operator's page shows.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use switchhook_admin::config_summary::{ConfigSummaries, ConfigSummary};
 use switchhook_webhook::options::WebhookOptions;
 use switchhook_webhook::redact;
 
-/// For the page, until a reload replaces it.
+/// Returns the summaries in a cell that a reload replaces.
 pub(super) fn all(config: &Config) -> ConfigSummaries {
     ConfigSummaries::new(ArcSwap::from_pointee(of(config)))
 }
 
-/// Of every webhook, by its name.
+/// Returns the summary of every webhook, by its name.
 pub(super) fn of(config: &Config) -> BTreeMap<String, ConfigSummary> {
     let all = config.webhooks.iter();
-    all.map(|(name, webhook)| (name.clone(), about(config, name, webhook)))
+    all.map(|(name, webhook)| (name.clone(), summary(config, name, webhook)))
         .collect()
 }
 
-fn about(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummary {
+fn summary(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummary {
     let (request, widget) = (&webhook.request, &webhook.widget);
     let streams = request.http2_streams;
     let usual = WebhookOptions::default().http2_streams;
@@ -48,13 +48,16 @@ fn about(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSummar
     }
 }
 
-/// Whose documents it gets.
+/// Lists whose documents a webhook gets.
 fn documents(config: &Config, name: &str) -> Vec<String> {
     let is_it = |webhook: &Option<String>| webhook.as_deref() == Some(name);
     let default = is_it(&config.account.default_webhook);
-    let default = default.then(|| match config.accounts.is_empty() {
-        true => "documents of the calls that are over".to_owned(),
-        false => "documents of the default account".to_owned(),
+    let default = default.then(|| {
+        if config.accounts.is_empty() {
+            "documents of finished calls".to_owned()
+        } else {
+            "documents of the default account".to_owned()
+        }
     });
     let accounts = config.accounts.iter();
     let accounts = accounts.filter(|(_, account)| is_it(&account.default_webhook));

@@ -1,14 +1,14 @@
-//! Open files: the process takes as many as the system lets it, and says when those are few.
+//! Raises the limit of open files, and warns if it is too low for the configuration.
 
 use tracing::warn;
 
-/// Sockets of one call on hold: the switch's and the webhook's.
-const EACH: u64 = 2;
-/// The store, the listeners, the followed switches, deliveries and the log.
-const BESIDES: u64 = 100;
+/// The sockets of one call on hold: the switch's and the webhook's.
+const PER_CONNECTION: u64 = 2;
+/// For the store, the listeners, the followed switches, deliveries and the log.
+const RESERVED: u64 = 100;
 
-/// Raises the process's limit of open files to what the system allows, and warns when
-/// `connections` do not fit under that.
+/// Raises the process's limit of open files to what the system allows. Logs a warning if
+/// `connections` do not fit.
 pub(crate) fn raise(connections: usize) {
     match rlimit::increase_nofile_limit(u64::MAX) {
         Ok(files) => {
@@ -22,7 +22,9 @@ pub(crate) fn raise(connections: usize) {
 
 fn too_few(files: u64, connections: usize) -> Option<String> {
     let connections = u64::try_from(connections).unwrap_or(u64::MAX);
-    let needed = connections.saturating_mul(EACH).saturating_add(BESIDES);
+    let needed = connections
+        .saturating_mul(PER_CONNECTION)
+        .saturating_add(RESERVED);
     (files < needed).then(|| {
         format!(
             "this process may open {files} files, and [limits] connections = {connections} needs \

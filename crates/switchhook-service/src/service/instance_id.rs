@@ -1,14 +1,14 @@
-//! Where this process is, as no other living one: what it has leased in a shared store is
-//! freed by its successor there, and not left to end by itself.
+//! An id that no other running instance has: after a restart, the successor frees the leases of its
+//! predecessor in a shared store instead of waiting until they end.
 
 use std::net::SocketAddr;
 
-/// The start of the machine and the network in it, within which one process alone listens on
-/// `address`; `None` where the system tells neither.
+/// Returns the machine's boot id, its network namespace and `address`: only one process can listen
+/// there. `None` where the system reports neither.
 pub(crate) fn of(address: SocketAddr) -> Option<String> {
-    // Another for each start, and for each machine: proc_sys_kernel(5).
+    // Differs for each boot and each machine: proc_sys_kernel(5).
     let machine = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    // Containers of one machine have networks of their own: namespaces(7).
+    // Containers on one machine have network namespaces of their own: namespaces(7).
     let network = std::fs::read_link("/proc/self/ns/net").ok()?;
     let (machine, network) = (machine.trim(), network.display());
     Some(format!("{machine} {network} {address}"))

@@ -1,4 +1,4 @@
-//! Recordings that this program serves: their port, and the folder behind it.
+//! The port that serves recordings by signed links.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,75 +10,80 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
+use crate::documents::public_url;
 use crate::recordings::signed_links::{self, SharedSignedLinks};
 
-use super::{StartError, bind, local, recordings};
+use super::StartError;
+use super::listeners::{bind, local_address};
 
-/// The port, while it is served.
+/// The recording server, which runs if the configuration asks for it.
 pub(crate) struct RecordingServer {
-    open: Option<Open>,
-    shelves: SharedSignedLinks,
+    listening: Option<Listening>,
+    links: SharedSignedLinks,
 }
 
-struct Open {
+struct Listening {
     address: SocketAddr,
     stop: CancellationToken,
     task: JoinHandle<io::Result<()>>,
 }
 
 impl RecordingServer {
-    /// Listens, when the configuration says so.
+    /// Starts to listen, if the configuration asks for it.
     ///
     /// # Errors
-    /// An address that cannot be listened on.
+    /// The address cannot be listened on.
     pub(super) async fn start(config: &Config) -> Result<Self, StartError> {
-        let shelves: SharedSignedLinks = Arc::new(ArcSwapOption::new(recordings::shelf(config)));
+        let links: SharedSignedLinks =
+            Arc::new(ArcSwapOption::new(public_url::signed_links(config)));
         let Some(serve) = &config.recordings.serve else {
             return Ok(Self {
-                open: None,
-                shelves,
+                listening: None,
+                links,
             });
         };
         let key = "recordings.serve.listen";
         let listener = bind(key, serve.listen).await?;
-        let address = local(&listener, key)?;
+        let address = local_address(&listener, key)?;
         let stop = CancellationToken::new();
-        let task = signed_links::serve(listener, Arc::clone(&shelves), stop.clone());
+        let task = signed_links::serve(listener, Arc::clone(&links), stop.clone());
         info!(%address, "serving recordings");
-        let open = Open {
+        let listening = Listening {
             address,
             stop,
             task: tokio::spawn(task),
         };
         Ok(Self {
-            open: Some(open),
-            shelves,
+            listening: Some(listening),
+            links,
         })
     }
 
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.open.as_ref().map(|open| open.address)
+        self.listening.as_ref().map(|listening| listening.address)
     }
 
-    /// The folder and the secret of another configuration; the address stays.
+    /// Takes the folder and the secret of another configuration; the address stays.
     pub(super) fn replace(&self, config: &Config) {
-        let shelf = recordings::shelf(config);
-        if shelf.is_some() && self.open.is_none() {
-            warn!("recordings.serve is new: its links open nothing before a restart");
+        let links = public_url::signed_links(config);
+        if links.is_some() && self.listening.is_none() {
+            warn!("recordings.serve is new, so its links do not work yet: restart the service");
         }
-        self.shelves.store(shelf);
+        self.links.store(links);
     }
 
-    /// Who is being sent a file is sent the rest of it for as long as the pages have.
+    /// Stops. A download under way may go on for [`super::PAGES_DEADLINE`].
     pub(super) async fn stop(self) {
-        let Some(mut open) = self.open else { return };
-        open.stop.cancel();
-        if tokio::time::timeout(super::PAGES_DEADLINE, &mut open.task)
+        let Some(mut listening) = self.listening else {
+            return;
+        };
+        listening.stop.cancel();
+        if tokio::time::timeout(super::PAGES_DEADLINE, &mut listening.task)
             .await
             .is_err()
         {
-            open.task.abort();
+            listening.task.abort();
         }
     }
 }

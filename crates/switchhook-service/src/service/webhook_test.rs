@@ -1,4 +1,4 @@
-//! Webhooks tried from the page, as they are configured now.
+//! Tests of webhooks from the operator's page, as they are configured now.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,24 +6,24 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::call_control::webhook_test::{WebhookTest, channel};
-use crate::call_control::{Asked, CallControl};
+use crate::call_control::webhook_test::{WebhookTest, channel_headers};
+use crate::call_control::{CallControl, TaskRequest};
 use switchhook_admin::webhook_test::{self, TestWebhook};
 use switchhook_core::outcome::Outcome;
 
-/// Over the webhooks of the calls on hold.
+/// Tests the webhooks that calls on hold use.
 pub(crate) struct WebhookTests(Arc<CallControl>);
 
 impl WebhookTests {
-    /// For the page.
-    pub(super) fn desk(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
+    /// Returns the tester for the page.
+    pub(super) fn tester(call_control: &Arc<CallControl>) -> webhook_test::WebhookTester {
         webhook_test::WebhookTester::new(Arc::new(Self(Arc::clone(call_control))))
     }
 }
 
 impl TestWebhook for WebhookTests {
     fn knows(&self, webhook: &str) -> bool {
-        self.0.widgets().by_name.contains_key(webhook)
+        self.0.tasks().by_name.contains_key(webhook)
     }
 
     fn attempt(
@@ -31,25 +31,27 @@ impl TestWebhook for WebhookTests {
         webhook: String,
         variables: Vec<(String, String)>,
     ) -> BoxFuture<'_, Option<webhook_test::TestResult>> {
-        let widgets = self.0.widgets();
+        let tasks = self.0.tasks();
         async move {
-            let channel = channel(variables);
-            let trial = WebhookTest::of(&widgets, &webhook, &channel)?;
-            let request = match &trial.asked {
-                Ok(Asked::Request(request)) => Some(request.shown()),
-                Ok(Asked::Question(_)) => Some("Rust code of this program is asked.".to_owned()),
+            let channel = channel_headers(variables);
+            let test = WebhookTest::prepare(&tasks, &webhook, &channel)?;
+            let request = match &test.request {
+                Ok(TaskRequest::Request(request)) => Some(request.shown()),
+                Ok(TaskRequest::Question(_)) => {
+                    Some("Rust code of this program answers.".to_owned())
+                }
                 Err(_) => None,
             };
-            let tried = trial.ask().await;
-            let failure = tried.outcome.verdict.as_ref().err();
+            let result = test.run().await;
+            let failure = result.outcome.verdict.as_ref().err();
             Some(webhook_test::TestResult {
                 request,
-                status: tried.outcome.status,
-                phases: phases(&tried.outcome),
-                body: String::from_utf8_lossy(&tried.outcome.raw).into_owned(),
+                status: result.outcome.status,
+                phases: phases(&result.outcome),
+                body: String::from_utf8_lossy(&result.outcome.raw).into_owned(),
                 failure: failure.map(|it| (it.reason.as_str().to_owned(), it.detail.clone())),
-                variables: tried.variables,
-                line: tried.line.as_str(),
+                variables: result.variables,
+                line: result.line.as_str(),
             })
         }
         .boxed()

@@ -1,5 +1,5 @@
-//! Sends spans to the collector, many at a time. One that does not take them is asked again for
-//! a while; meanwhile the queue fills, and what it has no room for is dropped.
+//! Sends spans to the collector in batches. A batch is retried for a while if the collector fails;
+//! meanwhile the queue fills, and spans beyond it are dropped.
 
 use std::time::Duration;
 
@@ -14,50 +14,50 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use super::message::{self, Bundle};
-use super::{CannotStart, TraceOptions};
+use super::message::{self, SpanBatch};
+use super::{ExporterError, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_webhook::client_builder;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
-const TOGETHER: usize = 512;
-/// How long spans may wait for others to go with.
+const MAX_BATCH_SPANS: usize = 512;
+/// How long a span may wait for others of its batch.
 const LINGER: Duration = Duration::from_secs(1);
-/// One request's time.
-const DEADLINE: Duration = Duration::from_secs(10);
-/// Waits between attempts, and how long the same spans are offered.
+/// Timeout of one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Waits between attempts, and how long a batch is retried.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a collector may hold up the end of the service.
-const LAST_WORDS: Duration = Duration::from_secs(3);
-/// Bytes read of an answer.
-const ANSWER: usize = 64 * 1024;
+const MAX_WAIT: Duration = Duration::from_secs(10);
+const RETRY_FOR: Duration = Duration::from_secs(60);
+/// How long the collector may delay the end of the service.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(3);
+/// Most bytes read of a response.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024;
 
-/// Why spans were not taken.
+/// Why the collector did not accept spans.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
-    /// They may be, later.
+enum ExportError {
+    /// It may accept them later.
     #[error("{0}")]
-    Now(String),
-    /// These never will.
+    Retryable(String),
+    /// It will never accept them.
     #[error("{0}")]
-    Ever(String),
+    Permanent(String),
 }
 
-/// Who sends the spans.
+/// Sends spans to the collector.
 #[derive(Debug)]
 pub struct Exporter {
     http: Client,
     url: Url,
-    /// The same without its query, in which a token may stand.
-    shown: String,
+    /// The URL without its query, which may contain a token.
+    display_url: String,
     auth: Auth,
     resource: Resource,
-    waiting: mpsc::Receiver<Span>,
-    batch: Vec<Span>,
+    queue: mpsc::Receiver<Span>,
+    pending: Vec<Span>,
     health: watch::Sender<Health>,
 }
 
@@ -65,74 +65,74 @@ impl Exporter {
     pub(super) fn new(
         url: Url,
         options: &TraceOptions,
-        waiting: mpsc::Receiver<Span>,
-    ) -> Result<Self, CannotStart> {
-        // The collector is the operator's, and not of a call's choosing: [egress] is not asked.
-        let http = client_builder().map_err(|fault| CannotStart(fault.what))?;
+        queue: mpsc::Receiver<Span>,
+    ) -> Result<Self, ExporterError> {
+        // The operator chose the collector, not a call, so the rules of [egress] do not apply.
+        let http = client_builder().map_err(|error| ExporterError(error.what))?;
         let http = http
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .timeout(DEADLINE)
+            .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
-        let mut shown = url.clone();
-        shown.set_query(None);
+        let mut display_url = url.clone();
+        display_url.set_query(None);
         Ok(Self {
-            shown: shown.into(),
-            http: http.map_err(|error| CannotStart(error.to_string()))?,
+            display_url: display_url.into(),
+            http: http.map_err(|error| ExporterError(error.to_string()))?,
             url,
             auth: options.auth.clone(),
             resource: message::resource(&options.service_name),
-            waiting,
-            batch: Vec::with_capacity(TOGETHER),
+            queue,
+            pending: Vec::with_capacity(MAX_BATCH_SPANS),
             health: watch::Sender::new(Health::well()),
         })
     }
 
-    /// Whether the collector takes spans.
+    /// Reports whether the collector accepts spans.
     #[must_use]
     pub(super) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Sends what comes until `stop`; then what is still there, once.
+    /// Sends spans until `stop`, and then once what is left.
     pub async fn run(mut self, stop: CancellationToken) {
         let mut unsent = None;
         while !stop.is_cancelled() {
             tokio::select! {
                 () = stop.cancelled() => break,
-                some = self.gather() => if !some { return },
+                has_spans = self.gather() => if !has_spans { return },
             }
-            let spans = std::mem::take(&mut self.batch);
-            unsent = self.offer(self.bundle(spans), &stop).await;
+            let spans = std::mem::take(&mut self.pending);
+            unsent = self.send_with_retries(self.encode(spans), &stop).await;
         }
-        self.waiting.close();
-        while let Some(span) = self.waiting.recv().await {
-            self.batch.push(span);
+        self.queue.close();
+        while let Some(span) = self.queue.recv().await {
+            self.pending.push(span);
         }
-        let last = std::mem::take(&mut self.batch);
-        let count = last.len() + unsent.as_ref().map_or(0, |bundle| bundle.count);
-        if timeout(LAST_WORDS, self.send_last(unsent, last))
+        let last = std::mem::take(&mut self.pending);
+        let count = last.len() + unsent.as_ref().map_or(0, |batch| batch.count);
+        if timeout(SHUTDOWN_LIMIT, self.send_last(unsent, last))
             .await
             .is_err()
         {
             warn!(
                 spans = count,
-                "the collector was too slow for the last spans"
+                "the collector was too slow: some of the last spans are lost"
             );
         }
     }
 
-    /// Spans that go together; `false` when there will be no more. Safe to cancel.
+    /// Collects a batch; returns `false` when no more spans will come. Cancel safe.
     async fn gather(&mut self) -> bool {
-        let room = TOGETHER.saturating_sub(self.batch.len());
-        if room > 0 && self.waiting.recv_many(&mut self.batch, room).await == 0 {
+        let room = MAX_BATCH_SPANS.saturating_sub(self.pending.len());
+        if room > 0 && self.queue.recv_many(&mut self.pending, room).await == 0 {
             return false;
         }
         let until = Instant::now() + LINGER;
-        while self.batch.len() < TOGETHER {
-            let room = TOGETHER - self.batch.len();
-            let more = timeout_at(until, self.waiting.recv_many(&mut self.batch, room));
+        while self.pending.len() < MAX_BATCH_SPANS {
+            let room = MAX_BATCH_SPANS - self.pending.len();
+            let more = timeout_at(until, self.queue.recv_many(&mut self.pending, room));
             if !matches!(more.await, Ok(count) if count > 0) {
                 break;
             }
@@ -140,54 +140,59 @@ impl Exporter {
         true
     }
 
-    fn bundle(&self, spans: Vec<Span>) -> Bundle {
-        Bundle::new(spans, &self.resource)
+    fn encode(&self, spans: Vec<Span>) -> SpanBatch {
+        SpanBatch::new(spans, &self.resource)
     }
 
-    /// Offers spans until they are taken or given up; gives them back when `stop` comes first.
-    async fn offer(&self, bundle: Bundle, stop: &CancellationToken) -> Option<Bundle> {
-        let until = Instant::now() + PATIENCE;
+    /// Sends a batch until it is accepted or given up. Returns the batch if `stop` comes first.
+    async fn send_with_retries(
+        &self,
+        batch: SpanBatch,
+        stop: &CancellationToken,
+    ) -> Option<SpanBatch> {
+        let until = Instant::now() + RETRY_FOR;
         let mut wait = FIRST_WAIT;
         loop {
-            let sent = tokio::select! {
-                () = stop.cancelled() => return Some(bundle),
-                sent = self.send(&bundle) => sent,
+            let result = tokio::select! {
+                () = stop.cancelled() => return Some(batch),
+                result = self.send(&batch) => result,
             };
-            self.note(sent.as_ref().err());
-            let again = matches!(sent, Err(Refused::Now(_))) && Instant::now() + wait < until;
-            if !again {
-                if sent.is_err() {
-                    counted("dropped", bundle.count);
+            self.update_health(result.as_ref().err());
+            let may_retry =
+                matches!(result, Err(ExportError::Retryable(_))) && Instant::now() + wait < until;
+            if !may_retry {
+                if result.is_err() {
+                    count_spans("dropped", batch.count);
                 }
                 return None;
             }
             tokio::select! {
-                () = stop.cancelled() => return Some(bundle),
+                () = stop.cancelled() => return Some(batch),
                 () = sleep(wait) => {}
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
+            wait = (wait * 2).min(MAX_WAIT);
         }
     }
 
-    async fn send_last(&self, unsent: Option<Bundle>, mut spans: Vec<Span>) {
+    async fn send_last(&self, unsent: Option<SpanBatch>, mut spans: Vec<Span>) {
         let mut next = unsent;
-        while let Some(bundle) = next.take().or_else(|| self.first(&mut spans)) {
-            let sent = self.send(&bundle).await;
-            self.note(sent.as_ref().err());
-            if sent.is_err() {
-                return counted("dropped", bundle.count + spans.len());
+        while let Some(batch) = next.take().or_else(|| self.next_batch(&mut spans)) {
+            let result = self.send(&batch).await;
+            self.update_health(result.as_ref().err());
+            if result.is_err() {
+                return count_spans("dropped", batch.count + spans.len());
             }
         }
     }
 
-    /// Takes as many as go together.
-    fn first(&self, spans: &mut Vec<Span>) -> Option<Bundle> {
-        let rest = spans.split_off(spans.len().min(TOGETHER));
+    /// Takes the next batch from `spans`.
+    fn next_batch(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
+        let rest = spans.split_off(spans.len().min(MAX_BATCH_SPANS));
         let first = std::mem::replace(spans, rest);
-        (!first.is_empty()).then(|| self.bundle(first))
+        (!first.is_empty()).then(|| self.encode(first))
     }
 
-    async fn send(&self, bundle: &Bundle) -> Result<(), Refused> {
+    async fn send(&self, batch: &SpanBatch) -> Result<(), ExportError> {
         let request = self.http.post(self.url.clone());
         let request = match &self.auth {
             Auth::Basic { username, password } => {
@@ -197,62 +202,64 @@ impl Exporter {
             Auth::None | Auth::OAuth2(_) => request,
         };
         let kind = HeaderValue::from_static("application/x-protobuf");
-        let body = bundle.body.clone();
-        let sent = request.header(CONTENT_TYPE, kind).body(body).send();
-        let unreached = |error: reqwest::Error| Refused::Now(because(&error.without_url()));
-        let mut answer = sent.await.map_err(unreached)?;
+        let body = batch.body.clone();
+        let result = request.header(CONTENT_TYPE, kind).body(body).send();
+        let connection_error =
+            |error: reqwest::Error| ExportError::Retryable(root_cause(&error.without_url()));
+        let mut answer = result.await.map_err(connection_error)?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(refusal(status));
+            return Err(status_error(status));
         }
         let mut text = Vec::new();
         while let Ok(Some(chunk)) = answer.chunk().await {
             text.extend_from_slice(&chunk);
-            if text.len() > ANSWER {
+            if text.len() > MAX_RESPONSE_BYTES {
                 break;
             }
         }
-        let rejected = message::rejected(&text, bundle.count);
-        counted("sent", bundle.count - rejected);
-        counted("dropped", rejected);
+        let rejected = message::rejected(&text, batch.count);
+        count_spans("sent", batch.count - rejected);
+        count_spans("dropped", rejected);
         Ok(())
     }
 
-    /// Says each change once, not each attempt.
-    fn note(&self, refused: Option<&Refused>) {
-        let (url, before) = (&self.shown, self.health.borrow().ok);
-        match refused {
+    /// Logs each change once, not each attempt.
+    fn update_health(&self, error: Option<&ExportError>) {
+        let (url, before) = (&self.display_url, self.health.borrow().ok);
+        match error {
             None if before => {}
             None => {
-                info!(%url, "the collector takes spans again");
+                info!(%url, "the collector accepts spans again");
                 self.health.send_replace(Health::well());
             }
-            Some(refused) => {
+            Some(error) => {
                 if before {
-                    warn!(%url, "the collector does not take spans: {refused}; those that do not fit in the queue are dropped");
+                    warn!(%url, "the collector does not accept spans: {error}; spans beyond the queue are dropped");
                 }
                 self.health
-                    .send_replace(Health::ill(format!("{url}: {refused}")));
+                    .send_replace(Health::ill(format!("{url}: {error}")));
             }
         }
     }
 }
 
-/// Which answers mean "later": <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
-fn refusal(status: StatusCode) -> Refused {
+/// Tells errors that may be retried from others:
+/// <https://opentelemetry.io/docs/specs/otlp/#retryable-response-codes>
+fn status_error(status: StatusCode) -> ExportError {
     let what = format!("it answered {status}");
     match status.as_u16() {
-        429 | 502 | 503 | 504 => Refused::Now(what),
-        _ => Refused::Ever(format!("{what}; look at [traces] url and auth")),
+        429 | 502 | 503 | 504 => ExportError::Retryable(what),
+        _ => ExportError::Permanent(format!("{what}; check [traces] url and auth")),
     }
 }
 
-fn counted(outcome: &'static str, spans: usize) {
+fn count_spans(outcome: &'static str, spans: usize) {
     let spans = u64::try_from(spans).unwrap_or(u64::MAX);
     counter!(metric_names::SPANS, "outcome" => outcome).increment(spans);
 }
 
-fn because(error: &reqwest::Error) -> String {
+fn root_cause(error: &reqwest::Error) -> String {
     let mut deepest: &dyn std::error::Error = error;
     while let Some(source) = deepest.source() {
         deepest = source;

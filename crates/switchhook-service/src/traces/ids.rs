@@ -1,4 +1,4 @@
-//! The names of traces and spans, and how a webhook is told them (W3C Trace Context).
+//! Ids of traces and spans, and the header that passes them to a webhook (W3C Trace Context).
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use uuid::Uuid;
 /// <https://www.w3.org/TR/trace-context/#traceparent-header>
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// A span's id; never zero, which is none.
+/// A span's id. Never zero, because zero means none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SpanId([u8; 8]);
 
 impl SpanId {
-    /// One of its own.
+    /// Returns a random id.
     #[must_use]
     pub fn random() -> Self {
         Self(fastrand::u64(1..).to_be_bytes())
     }
 
-    /// The one that belongs to this text.
+    /// Returns the id derived from `text`.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let [id, ..] = words(Sha256::digest(text));
@@ -32,7 +32,7 @@ impl SpanId {
     }
 }
 
-/// As W3C writes it.
+/// Formats the id as W3C Trace Context does.
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hex(f, &self.0)
@@ -54,9 +54,9 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The call's Unique-ID is the trace's id; a hash of it where it is no UUID. Whether it is
-    /// among the `share` (millionths) is decided by its hash, for the bits of a UUID are not
-    /// all random.
+    /// Returns the trace of a call. Its id is the call's Unique-ID, or a hash of it if that is no
+    /// UUID. A hash decides whether the trace is within `share` (millionths), because not all bits
+    /// of a UUID are random.
     pub(super) fn of(call_uuid: &str, share: u32) -> Self {
         let id = match Uuid::try_parse(call_uuid) {
             Ok(uuid) if !uuid.is_nil() => uuid.into_bytes(),
@@ -66,21 +66,21 @@ impl Trace {
                 id.max(1).to_be_bytes()
             }
         };
-        let [root, die, ..] = words(Sha256::new_with_prefix("call").chain_update(id).finalize());
+        let [root, sample, ..] = words(Sha256::new_with_prefix("call").chain_update(id).finalize());
         Self {
             id,
             root: SpanId(root.max(1).to_be_bytes()),
-            sampled: die % u64::from(super::ALL) < u64::from(share),
+            sampled: sample % u64::from(super::ALL_CALLS) < u64::from(share),
         }
     }
 
-    /// The span of the call itself.
+    /// Returns the span of the call itself.
     #[must_use]
     pub const fn root(self) -> SpanId {
         self.root
     }
 
-    /// Whether its spans are sent.
+    /// Whether the trace's spans are sent.
     #[must_use]
     pub(crate) const fn is_sampled(self) -> bool {
         self.sampled
@@ -90,9 +90,9 @@ impl Trace {
         self.id.to_vec()
     }
 
-    /// Tells the receiver of a request that it is below `span`. A `traceparent` that the
-    /// webhook's own settings give stays.
-    pub fn stamp(self, span: SpanId, headers: &mut HeaderMap) {
+    /// Adds `traceparent` with the parent `span` to a request. A `traceparent` from the webhook's
+    /// own settings stays.
+    pub fn write_header(self, span: SpanId, headers: &mut HeaderMap) {
         let flags = u8::from(self.sampled);
         let value = HeaderValue::try_from(format!("00-{self}-{span}-{flags:02x}"));
         if let Ok(value) = value {
@@ -101,7 +101,7 @@ impl Trace {
     }
 }
 
-/// As W3C writes it.
+/// Formats the id as W3C Trace Context does.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         hex(f, &self.id)
@@ -118,7 +118,7 @@ fn hex(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }
 
-/// A digest of 32 bytes as numbers.
+/// Returns a digest of 32 bytes as numbers.
 fn words(digest: impl AsRef<[u8]>) -> [u64; 4] {
     let mut words = [0; 4];
     for (word, bytes) in words.iter_mut().zip(digest.as_ref().chunks_exact(8)) {
@@ -137,12 +137,12 @@ mod tests {
 
     #[test]
     fn a_calls_uuid_is_its_trace_and_what_is_none_has_one_of_its_own() {
-        let trace = Trace::of(UUID, super::super::ALL);
+        let trace = Trace::of(UUID, super::super::ALL_CALLS);
         assert_eq!(trace.to_string(), UUID.replace('-', ""));
-        assert_eq!(trace, Trace::of(UUID, super::super::ALL));
-        let other = Trace::of("call-1", super::super::ALL);
-        assert_eq!(other, Trace::of("call-1", super::super::ALL));
-        assert_ne!(other, Trace::of("call-2", super::super::ALL));
+        assert_eq!(trace, Trace::of(UUID, super::super::ALL_CALLS));
+        let other = Trace::of("call-1", super::super::ALL_CALLS);
+        assert_eq!(other, Trace::of("call-1", super::super::ALL_CALLS));
+        assert_ne!(other, Trace::of("call-2", super::super::ALL_CALLS));
         let nil = Trace::of("00000000-0000-0000-0000-000000000000", 0);
         assert_ne!(nil.id, [0; 16], "which is no trace");
     }
@@ -153,21 +153,22 @@ mod tests {
             let traces = (0..20_000).map(|_| Trace::of(&Uuid::new_v4().to_string(), share));
             traces.filter(|trace| trace.is_sampled()).count()
         };
-        assert_eq!((sampled(0), sampled(super::super::ALL)), (0, 20_000));
-        // 100,000 millionths are 2,000; ten standard deviations are 425.
+        assert_eq!((sampled(0), sampled(super::super::ALL_CALLS)), (0, 20_000));
+        // The expected count of 100,000 millionths is 2,000; ten standard deviations are 425.
         assert!((1_575..2_425).contains(&sampled(100_000)));
     }
 
     #[test]
     fn traceparent_is_as_w3c_writes_it_and_ones_own_stays() {
         let mut headers = HeaderMap::new();
-        Trace::of(UUID, super::super::ALL).stamp(SpanId([0, 1, 2, 3, 4, 5, 6, 255]), &mut headers);
+        Trace::of(UUID, super::super::ALL_CALLS)
+            .write_header(SpanId([0, 1, 2, 3, 4, 5, 6, 255]), &mut headers);
         let whole = "00-9d34878d01a045bab5d66b097ae17611-00010203040506ff-01";
         assert_eq!(headers[TRACEPARENT], whole);
-        Trace::of(UUID, 0).stamp(SpanId::random(), &mut headers);
+        Trace::of(UUID, 0).write_header(SpanId::random(), &mut headers);
         assert_eq!(headers[TRACEPARENT], whole);
         headers.clear();
-        Trace::of(UUID, 0).stamp(SpanId([1; 8]), &mut headers);
+        Trace::of(UUID, 0).write_header(SpanId([1; 8]), &mut headers);
         assert!(
             headers[TRACEPARENT]
                 .as_bytes()

@@ -1,4 +1,4 @@
-//! What is said to the collector, and what it answers: OTLP's messages.
+//! OTLP messages: the request to the collector and its response.
 
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -12,14 +12,14 @@ use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message as _;
 use tracing::warn;
 
-/// Spans that go together, encoded once however often they are offered.
+/// A batch of spans, encoded once for all its attempts.
 #[derive(Debug)]
-pub(super) struct Bundle {
+pub(super) struct SpanBatch {
     pub(super) body: Bytes,
     pub(super) count: usize,
 }
 
-impl Bundle {
+impl SpanBatch {
     pub(super) fn new(spans: Vec<Span>, resource: &Resource) -> Self {
         let count = spans.len();
         let scope = InstrumentationScope {
@@ -27,25 +27,25 @@ impl Bundle {
             version: env!("CARGO_PKG_VERSION").into(),
             ..InstrumentationScope::default()
         };
-        let of_scope = ScopeSpans {
+        let scope_spans = ScopeSpans {
             scope: Some(scope),
             spans,
             ..ScopeSpans::default()
         };
-        let of_resource = ResourceSpans {
+        let resource_spans = ResourceSpans {
             resource: Some(resource.clone()),
-            scope_spans: vec![of_scope],
+            scope_spans: vec![scope_spans],
             ..ResourceSpans::default()
         };
         let request = ExportTraceServiceRequest {
-            resource_spans: vec![of_resource],
+            resource_spans: vec![resource_spans],
         };
         let body = request.encode_to_vec().into();
         Self { body, count }
     }
 }
 
-/// Who tells all this.
+/// Returns the attributes of this service.
 pub(super) fn resource(service_name: &str) -> Resource {
     let attribute = |key: &str, text: String| KeyValue {
         key: key.to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn resource(service_name: &str) -> Resource {
     }
 }
 
-/// How many of `count` spans the collector would not have.
+/// Returns how many of `count` spans the collector rejected.
 pub(super) fn rejected(answer: &[u8], count: usize) -> usize {
     let answer = ExportTraceServiceResponse::decode(answer).unwrap_or_default();
     let partial = answer.partial_success.unwrap_or_default();

@@ -1,18 +1,17 @@
-//! Traces: what a call went through, as OpenTelemetry spans that are sent to a collector
-//! (OTLP over HTTP).
+//! Traces: the path of a call as OpenTelemetry spans, sent to a collector (OTLP over HTTP).
 //!
 //! ```text
-//! call ─┬─ widget ─── request          traceparent of the request to the webhook
+//! call ─┬─ webhook ─── request         traceparent of the request to the webhook
 //!       └─ delivery (each attempt)     traceparent of the delivered document
 //! ```
 //!
-//! A leaf, as [`switchhook_core::metric_names`] is: `call_control` and `service` tell it what is over. The trace and
-//! the span of the call itself are made from the call's Unique-ID, so that what happens hours
-//! later, after a restart or in another instance, has its place without anything being kept.
+//! `call_control` and `service` report what has ended; traces depend on neither. The ids of the
+//! trace and of the call's span are derived from the call's Unique-ID, so spans of later hours,
+//! after a restart or from another instance, find their parent without stored state.
 //!
-//! Without a collector in the configuration there are no [`Traces`], and nothing of this is
-//! done. A collector that is away costs no call anything: spans wait in a bounded queue, and
-//! what it has no room for is counted and forgotten.
+//! Without a collector in the configuration there are no [`Traces`], and no spans are made. A
+//! collector that is down delays no call: spans wait in a bounded queue, and spans beyond it are
+//! dropped and counted.
 
 mod exporter;
 mod ids;
@@ -36,19 +35,19 @@ pub use exporter::Exporter;
 pub use ids::{SpanId, Trace};
 pub use span::{Clock, Span, SpanKind};
 
-/// The share that is every call.
-pub(crate) const ALL: u32 = 1_000_000;
-/// Spans that wait for the collector, about 1 KiB each; one more is dropped.
-const WAITING: usize = 8_192;
+/// The share that selects every call, in millionths.
+pub(crate) const ALL_CALLS: u32 = 1_000_000;
+/// Spans that may wait for the collector, about 1 KiB each; further ones are dropped.
+const QUEUE_SPANS: usize = 8_192;
 
-/// Where spans go, and of which calls.
+/// The collector, and the share of calls it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceOptions {
-    /// The collector's address for traces, with its path; `None`: there are no traces.
+    /// The collector's URL for traces, with its path; `None`: there are no traces.
     pub url: Option<Url>,
-    /// What the collector wants to see: none, a user and password, or a bearer token.
+    /// The collector's credentials: none, user and password, or a bearer token.
     pub auth: Auth,
-    /// The share of calls, in millionths: from 0 (none) to [`ALL`].
+    /// The share of calls, in millionths, from 0 (none) to [`ALL_CALLS`].
     pub share: u32,
     /// The service's name (`service.name`).
     pub service_name: String,
@@ -59,45 +58,46 @@ impl Default for TraceOptions {
         Self {
             url: None,
             auth: Auth::None,
-            share: ALL,
+            share: ALL_CALLS,
             service_name: "switchhook".into(),
         }
     }
 }
 
-/// How spans are made, beside [`TraceOptions`].
+/// How spans are made, besides [`TraceOptions`].
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
+pub struct SpanOptions {
     /// How numbers are shown.
     pub mask: Mask,
-    /// The end of each call is learnt, and with it comes its own span: the others are below it.
+    /// Each call's end is known and yields the call's own span, which is the parent of the others.
     pub(crate) has_calls: bool,
 }
 
-/// The traces could not be set up.
+/// The exporter could not be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the client of the collector cannot start: {0}; look at the system's certificates")]
-pub struct CannotStart(String);
+#[error("the HTTP client for the collector cannot start: {0}; check the system's CA certificates")]
+pub struct ExporterError(String);
 
-/// Where spans go now, if anywhere: a reload changes it. Clones share it.
+/// The current traces, if any; a reload replaces them. Clones share the handle.
 #[derive(Debug, Clone, Default)]
 pub struct TracesHandle(Arc<ArcSwapOption<Traces>>);
 
 impl TracesHandle {
-    /// As of now. Whoever keeps it until something is over tells the collector that was there when
-    /// that began: it is sent to as long as anybody does.
+    /// Returns the current traces. A caller that keeps them until a piece of work ends reports to
+    /// the collector that was configured when it began; that collector is used for as long as
+    /// anybody keeps it.
     #[must_use]
-    pub fn now(&self) -> Option<Traces> {
+    pub fn current(&self) -> Option<Traces> {
         self.0.load().as_deref().cloned()
     }
 
-    /// Spans that are over from now on go there.
+    /// Sends spans that end from now on to `traces`.
     pub fn replace(&self, traces: Option<Traces>) {
         self.0.store(traces.map(Arc::new));
     }
 }
 
-/// Takes spans, never waiting. Clones share the queue.
+/// Accepts spans without waiting. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Traces {
     shared: Arc<Shared>,
@@ -106,61 +106,63 @@ pub struct Traces {
 #[derive(Debug)]
 struct Shared {
     share: u32,
-    manner: Manner,
+    span_options: SpanOptions,
     queue: mpsc::Sender<proto::Span>,
     health: watch::Receiver<Health>,
 }
 
 impl Traces {
-    /// The place for spans, and who sends them on; `None` when there is no collector.
+    /// Returns the queue for spans and the exporter that empties it; `None` without a collector.
     ///
     /// # Errors
-    /// When the HTTP client cannot be made.
+    /// Returns an error when the HTTP client cannot be created.
     pub fn new(
         options: &TraceOptions,
-        manner: Manner,
-    ) -> Result<Option<(Self, Exporter)>, CannotStart> {
+        span_options: SpanOptions,
+    ) -> Result<Option<(Self, Exporter)>, ExporterError> {
         let Some(url) = options.url.clone() else {
             return Ok(None);
         };
-        let (queue, waiting) = mpsc::channel(WAITING);
+        let (queue, waiting) = mpsc::channel(QUEUE_SPANS);
         let exporter = Exporter::new(url, options, waiting)?;
         let shared = Arc::new(Shared {
             share: options.share,
-            manner,
+            span_options,
             queue,
             health: exporter.health(),
         });
         Ok(Some((Self { shared }, exporter)))
     }
 
-    /// The trace of the call with this Unique-ID: the same wherever and whenever it is asked for.
+    /// Returns the trace of the call with this Unique-ID: always the same.
     #[must_use]
     pub fn of(&self, call_uuid: &str) -> Trace {
         Trace::of(call_uuid, self.shared.share)
     }
 
-    /// The span that the call's others are below.
+    /// Returns the span that is the parent of the call's other spans.
     #[must_use]
     pub fn root(&self, trace: Trace) -> Option<SpanId> {
-        self.shared.manner.has_calls.then(|| trace.root())
+        self.shared.span_options.has_calls.then(|| trace.root())
     }
 
-    /// Whether the collector takes spans.
+    /// Reports whether the collector accepts spans.
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.clone()
     }
 
-    /// How numbers are shown.
+    /// Returns how numbers are shown.
     #[must_use]
     pub fn mask(&self) -> Mask {
-        self.shared.manner.mask
+        self.shared.span_options.mask
     }
 
-    /// A span that is over. Not of a call that is not among the share.
+    /// Queues a span that has ended, if its call is within the share.
     pub fn send(&self, span: Span) {
-        let Some(span) = span.told() else { return };
+        let Some(span) = span.into_proto() else {
+            return;
+        };
         if self.shared.queue.try_send(span).is_err() {
             counter!(metric_names::SPANS, "outcome" => "dropped").increment(1);
         }
@@ -178,10 +180,12 @@ mod tests {
             url,
             ..TraceOptions::default()
         };
-        let (traces, _exporter) = Traces::new(&options, Manner::default()).unwrap().unwrap();
+        let (traces, _exporter) = Traces::new(&options, SpanOptions::default())
+            .unwrap()
+            .unwrap();
         let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            for _ in 0..WAITING + 7 {
+            for _ in 0..QUEUE_SPANS + 7 {
                 let trace = traces.of("9d34878d-01a0-45ba-b5d6-6b097ae17611");
                 traces.send(Span::new(trace, SpanId::random(), SpanKind::Internal, "x"));
             }

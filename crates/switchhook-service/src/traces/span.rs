@@ -1,4 +1,4 @@
-//! One span, as it is filled in.
+//! One span and its attributes.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,21 +10,21 @@ use url::Url;
 
 use super::{SpanId, Trace};
 
-/// Characters of a text in a span: some come from the peer.
-const LONGEST: usize = 256;
+/// Most characters of a text in a span: some texts come from the peer.
+const MAX_TEXT_CHARS: usize = 256;
 
-/// What a span is to others.
+/// The role of a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SpanKind {
-    /// Something that the switch brought.
+    /// Work that the switch requested.
     Server,
-    /// A part of it.
+    /// A part of that work.
     Internal,
-    /// A request to somebody else.
+    /// A request to another system.
     Client,
 }
 
-/// What the monotonic clock's times are in the world's.
+/// Converts times of the monotonic clock to Unix times.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Instant,
@@ -32,7 +32,7 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// As it stands now.
+    /// Returns a clock that is set now.
     #[must_use]
     pub fn now() -> Self {
         Self {
@@ -41,9 +41,9 @@ impl Clock {
         }
     }
 
-    /// A time that has passed, ns since 1970.
+    /// Converts a past time to ns since 1970.
     #[must_use]
-    pub fn ns(self, at: Instant) -> u64 {
+    pub fn unix_ns(self, at: Instant) -> u64 {
         let ago = self.now.saturating_duration_since(at);
         let at = self.unix.checked_sub(ago).unwrap_or(UNIX_EPOCH);
         let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -51,7 +51,7 @@ impl Clock {
     }
 }
 
-/// A span. Nothing secret belongs into it, and numbers only as they may be shown.
+/// A span. It must hold no secret, and numbers only as they may be shown.
 #[derive(Debug, Clone)]
 pub struct Span {
     trace: Trace,
@@ -60,7 +60,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span with no parent, no times and nothing to tell.
+    /// Returns a span without parent, times and attributes.
     #[must_use]
     pub fn new(trace: Trace, id: SpanId, kind: SpanKind, name: &str) -> Self {
         let kind = match kind {
@@ -71,7 +71,7 @@ impl Span {
         let span = proto::Span {
             trace_id: trace.bytes(),
             span_id: id.bytes(),
-            name: cut(name),
+            name: truncate(name),
             kind: kind.into(),
             flags: u32::from(trace.is_sampled()),
             ..proto::Span::default()
@@ -79,8 +79,8 @@ impl Span {
         Self { trace, id, span }
     }
 
-    /// A request: what of it is no secret by its nature. Neither path nor query is, for a
-    /// token may stand in them.
+    /// Returns the span of a request, with the parts that are never secret. It leaves out path and
+    /// query: they may contain a token.
     #[must_use]
     pub fn request(trace: Trace, id: SpanId, (method, url): (&Method, &Url)) -> Self {
         let port = url.port_or_known_default().map(i64::from);
@@ -91,54 +91,54 @@ impl Span {
             .number("server.port", port)
     }
 
-    /// Its id.
+    /// Returns the span's id.
     #[must_use]
     pub const fn id(&self) -> SpanId {
         self.id
     }
 
-    /// Its trace.
+    /// Returns the span's trace.
     #[must_use]
     pub const fn trace(&self) -> Trace {
         self.trace
     }
 
-    /// Under another name.
+    /// Changes the name.
     #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        self.span.name = cut(name);
+    pub fn renamed(mut self, name: &str) -> Self {
+        self.span.name = truncate(name);
         self
     }
 
-    /// Below another one.
+    /// Sets the parent.
     #[must_use]
-    pub fn below(mut self, parent: Option<SpanId>) -> Self {
+    pub fn child_of(mut self, parent: Option<SpanId>) -> Self {
         self.span.parent_span_id = parent.map(SpanId::bytes).unwrap_or_default();
         self
     }
 
-    /// Its times, ns since 1970.
+    /// Sets the times, in ns since 1970.
     #[must_use]
-    pub fn between(mut self, began_ns: u64, ended_ns: u64) -> Self {
+    pub fn timed(mut self, began_ns: u64, ended_ns: u64) -> Self {
         self.span.start_time_unix_nano = began_ns;
         self.span.end_time_unix_nano = ended_ns.max(began_ns);
         self
     }
 
-    /// Tells a text; none that is empty.
+    /// Adds a text attribute unless it is empty.
     #[must_use]
     pub fn text(self, key: &str, text: &str) -> Self {
-        let text = (!text.is_empty()).then(|| any_value::Value::StringValue(cut(text)));
+        let text = (!text.is_empty()).then(|| any_value::Value::StringValue(truncate(text)));
         self.attribute(key, text)
     }
 
-    /// Tells a number, if there is one.
+    /// Adds a number attribute if there is a number.
     #[must_use]
     pub fn number(self, key: &str, number: Option<i64>) -> Self {
         self.attribute(key, number.map(any_value::Value::IntValue))
     }
 
-    /// Tells that something is so.
+    /// Adds a boolean attribute.
     #[must_use]
     pub fn flag(self, key: &str, so: bool) -> Self {
         self.attribute(key, Some(any_value::Value::BoolValue(so)))
@@ -153,17 +153,17 @@ impl Span {
         self
     }
 
-    /// It failed: the class of the failure (`error.type`), and a sentence.
+    /// Marks the span as failed, with the class of the failure (`error.type`) and a sentence.
     #[must_use]
     pub fn failed(mut self, class: &str, sentence: &str) -> Self {
         self.span.status = Some(proto::Status {
             code: proto::status::StatusCode::Error.into(),
-            message: cut(sentence),
+            message: truncate(sentence),
         });
         self.text("error.type", class)
     }
 
-    /// Something that happened then, ns since 1970.
+    /// Adds an event at a time in ns since 1970.
     #[must_use]
     pub fn event(mut self, name: &str, at_ns: u64) -> Self {
         self.span.events.push(proto::span::Event {
@@ -174,7 +174,7 @@ impl Span {
         self
     }
 
-    /// Another trace that belongs to it.
+    /// Links a trace that belongs to this one.
     #[must_use]
     pub fn link(mut self, trace: Trace) -> Self {
         self.span.links.push(proto::span::Link {
@@ -185,13 +185,13 @@ impl Span {
         self
     }
 
-    /// What is sent of it; nothing of a trace that is not among the share.
-    pub(super) fn told(self) -> Option<proto::Span> {
+    /// Returns the span to send; `None` when the trace is not within the share.
+    pub(super) fn into_proto(self) -> Option<proto::Span> {
         self.trace.is_sampled().then_some(self.span)
     }
 }
 
-fn cut(text: &str) -> String {
-    let beyond = text.char_indices().nth(LONGEST);
+fn truncate(text: &str) -> String {
+    let beyond = text.char_indices().nth(MAX_TEXT_CHARS);
     text[..beyond.map_or(text.len(), |(at, _)| at)].to_owned()
 }

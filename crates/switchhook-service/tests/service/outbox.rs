@@ -1,4 +1,4 @@
-//! Deliveries: everything arrives, at a rate that the receiver survives.
+//! Deliveries: every document arrives, at a rate that the receiver can handle.
 
 #![allow(
     clippy::expect_used,
@@ -13,7 +13,7 @@ use outbox_bench::{Bench, endpoint, status};
 use store_suite::{again, all, claim, finished, settle};
 use switchhook_core::secret::Secret;
 use switchhook_service::outbox::{self, Endpoint, RetryOptions};
-use switchhook_store::{Filter, NewDocument, State, new_id};
+use switchhook_store::{DocumentFilter, DocumentState, NewDocument, new_id};
 use switchhook_webhook::signing::Signer;
 use tokio::time::Instant;
 
@@ -39,17 +39,17 @@ async fn a_document_is_sent_as_soon_as_it_is_stored_signed_and_stamped() {
     let body = &sent.delivery.content.body;
     official.verify(body, &headers.collect()).expect("accepted");
     assert_eq!(&body[..], br#"{"call":"a","for":"completed"}"#);
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     running.stop().await;
 }
 
 #[tokio::test]
 async fn any_2xx_is_delivered_and_nothing_else() {
     for (code, state) in [
-        (200, State::Delivered),
-        (299, State::Delivered),
-        (300, State::Waiting),
-        (404, State::Waiting),
+        (200, DocumentState::Delivered),
+        (299, DocumentState::Delivered),
+        (300, DocumentState::Waiting),
+        (404, DocumentState::Waiting),
     ] {
         let bench = Bench::new(move |_| status(code)).await;
         let running = bench.run();
@@ -98,7 +98,7 @@ async fn a_receiver_down_for_a_day_gets_everything_at_its_rate() {
         bench.finish(&format!("call-{n}")).await;
         tokio::time::sleep(Duration::from_secs(280)).await;
     }
-    bench.settled(State::Delivered, 300).await;
+    bench.settled(DocumentState::Delivered, 300).await;
     let sent = bench.all_sent();
     assert!(
         sent.len() < 4_000,
@@ -136,7 +136,7 @@ async fn a_document_nobody_takes_for_eight_days_is_kept_and_can_be_replayed() {
     bench.options.poll = Duration::from_secs(300);
     let running = bench.run();
     bench.finish("a").await;
-    bench.settled(State::Dead, 1).await;
+    bench.settled(DocumentState::Dead, 1).await;
     let tried = bench.all_sent();
     let last = tried.last().expect("tried").at - start;
     let (day, eight) = (Duration::from_secs(86_400), Duration::from_secs(8 * 86_400));
@@ -148,7 +148,7 @@ async fn a_document_nobody_takes_for_eight_days_is_kept_and_can_be_replayed() {
     tokio::time::sleep_until(up).await;
     let replayed = outbox::retry(&bench.store, &RetryOptions::default()).await;
     assert_eq!(replayed.expect("replayed").documents, 1);
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     bench.assert_same_bytes_under_each_id();
     running.stop().await;
 }
@@ -167,27 +167,27 @@ async fn an_endpoint_that_is_gone_is_paused_said_and_resumed_by_retry() {
     bench.options.housekeeping = Duration::from_millis(10);
     let (running, mut health) = bench.run_with_health();
     bench.finish("a").await;
-    let ill = health
+    let unhealthy = health
         .wait_for(|health| !health.ok)
         .await
         .expect("running")
         .clone();
     assert!(
-        ill.what.contains("completed") && ill.what.contains("410"),
+        unhealthy.what.contains("completed") && unhealthy.what.contains("410"),
         "{}",
-        ill.what
+        unhealthy.what
     );
-    bench.settled(State::Waiting, 1).await;
+    bench.settled(DocumentState::Waiting, 1).await;
     bench.finish("b").await;
     let waiting = all(&bench.store).await;
     assert!(
-        waiting.iter().all(|d| d.state == State::Waiting),
+        waiting.iter().all(|d| d.state == DocumentState::Waiting),
         "kept, not sent"
     );
     let retry = RetryOptions {
-        filter: Filter {
+        filter: DocumentFilter {
             endpoint: Some("completed".into()),
-            ..Filter::default()
+            ..DocumentFilter::default()
         },
         ..RetryOptions::default()
     };
@@ -208,7 +208,7 @@ async fn an_endpoint_that_is_gone_is_paused_said_and_resumed_by_retry() {
         "a dry run changes nothing"
     );
     outbox::retry(&bench.store, &retry).await.expect("replayed");
-    bench.settled(State::Delivered, 2).await;
+    bench.settled(DocumentState::Delivered, 2).await;
     health
         .wait_for(|health| health.ok)
         .await
@@ -232,7 +232,7 @@ async fn retry_after_holds_the_endpoint_back_for_as_long_as_it_says() {
     bench.finish("a").await;
     bench.tried(1).await;
     bench.finish("b").await;
-    bench.settled(State::Delivered, 2).await;
+    bench.settled(DocumentState::Delivered, 2).await;
     assert_eq!(bench.all_sent().len(), 3, "nothing was sent in between");
     running.stop().await;
 }
@@ -254,7 +254,7 @@ async fn a_document_that_a_healthy_receiver_refuses_is_not_hammered() {
         bench.finish(&format!("call-{n}")).await;
         tokio::time::sleep(Duration::from_secs(10)).await;
     }
-    bench.settled(State::Delivered, 720).await;
+    bench.settled(DocumentState::Delivered, 720).await;
     let bad = bench
         .all_sent()
         .iter()
@@ -283,12 +283,15 @@ async fn no_more_are_under_way_than_the_endpoint_takes_and_others_are_not_held_u
         .finish_call(finished("b", &[], &["other"]))
         .await
         .expect("finished");
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     let rows = all(&bench.store).await;
-    let leased = rows.iter().filter(|row| row.state == State::Leased).count();
+    let leased = rows
+        .iter()
+        .filter(|row| row.state == DocumentState::Leased)
+        .count();
     assert_eq!(leased, 2, "what cannot be sent yet is not claimed");
     bench.receiver.let_go();
-    bench.settled(State::Delivered, 9).await;
+    bench.settled(DocumentState::Delivered, 9).await;
     assert_eq!(bench.receiver.most_under_way("completed"), 2);
     running.stop().await;
 }
@@ -303,7 +306,7 @@ async fn at_shutdown_what_takes_too_long_is_given_back_at_once() {
     bench.receiver.under_way("completed", 1).await;
     running.stop().await;
     let row = all(&bench.store).await.remove(0);
-    assert_eq!(row.state, State::Waiting, "no lease to wait for");
+    assert_eq!(row.state, DocumentState::Waiting, "no lease to wait for");
     let next = claim(&bench.store, "completed", 1).await;
     assert_eq!(next[0].webhook_id, row.webhook_id);
 }
@@ -318,7 +321,7 @@ async fn at_shutdown_what_is_under_way_is_finished() {
     running.shutdown.cancel();
     bench.receiver.let_go();
     running.stop().await;
-    assert_eq!(all(&bench.store).await[0].state, State::Delivered);
+    assert_eq!(all(&bench.store).await[0].state, DocumentState::Delivered);
 }
 
 #[tokio::test(start_paused = true)]
@@ -328,13 +331,13 @@ async fn an_attempt_that_never_ends_is_cut_off_and_tried_again() {
     let running = bench.run();
     bench.finish("a").await;
     bench.receiver.under_way("completed", 1).await;
-    bench.settled(State::Waiting, 1).await;
+    bench.settled(DocumentState::Waiting, 1).await;
     let id = all(&bench.store).await.remove(0).webhook_id;
     let detail = outbox::show(&bench.store, &id).await.expect("there");
     let error = detail.attempts[0].error.as_deref();
     assert_eq!(error, Some("no answer within 10s"));
     bench.receiver.let_go();
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     running.stop().await;
 }
 
@@ -351,7 +354,7 @@ async fn a_delivery_that_panics_is_tried_again_when_its_lease_ends() {
     .await;
     let running = bench.run();
     bench.finish("a").await;
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     let row = all(&bench.store).await.remove(0);
     assert_eq!(row.attempts, 2);
     running.stop().await;
@@ -364,14 +367,18 @@ async fn documents_of_a_webhook_that_was_removed_wait_for_it_and_are_named() {
     bench.set_endpoints([]);
     bench.finish("a").await;
     let (running, mut health) = bench.run_with_health();
-    let ill = health
+    let unhealthy = health
         .wait_for(|health| !health.ok)
         .await
         .expect("running")
         .clone();
-    assert!(ill.what.contains("[webhooks.completed]"), "{}", ill.what);
+    assert!(
+        unhealthy.what.contains("[webhooks.completed]"),
+        "{}",
+        unhealthy.what
+    );
     bench.set_endpoints([("completed", endpoint())]);
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     health
         .wait_for(|health| health.ok)
         .await
@@ -391,7 +398,7 @@ async fn a_backlog_left_by_a_crash_goes_out_after_the_first_success() {
             .expect("settled");
     }
     let running = bench.run();
-    bench.settled(State::Delivered, 5).await;
+    bench.settled(DocumentState::Delivered, 5).await;
     running.stop().await;
 }
 
@@ -401,9 +408,9 @@ async fn an_id_that_is_not_there_replays_nothing() {
     bench.finish("a").await;
     let there = all(&bench.store).await.remove(0).webhook_id;
     let retry = RetryOptions {
-        filter: Filter {
+        filter: DocumentFilter {
             ids: vec![there, "msg_none".into()],
-            ..Filter::default()
+            ..DocumentFilter::default()
         },
         ..RetryOptions::default()
     };
@@ -423,10 +430,10 @@ async fn all_endpoints_together_have_no_more_attempts_under_way_than_the_limit()
         bench.finish(&format!("call-{n}")).await;
     }
     let running = bench.run();
-    // What an idle endpoint leaves is used.
+    // The idle endpoint's share is used by the other one.
     bench.receiver.under_way("completed", 3).await;
     bench.receiver.let_go();
-    bench.settled(State::Delivered, 10).await;
+    bench.settled(DocumentState::Delivered, 10).await;
     assert_eq!(bench.receiver.most_under_way("completed"), 3);
     running.stop().await;
 }
@@ -444,9 +451,9 @@ async fn receivers_that_never_answer_do_not_take_the_turn_of_one_that_does() {
     bench.receiver.under_way("completed", 3).await;
     let other = finished("b", &[], &["other"]);
     bench.store.finish_call(other).await.expect("finished");
-    bench.settled(State::Delivered, 1).await;
+    bench.settled(DocumentState::Delivered, 1).await;
     assert_eq!(bench.receiver.most_under_way("completed"), 3);
     bench.receiver.let_go();
-    bench.settled(State::Delivered, 11).await;
+    bench.settled(DocumentState::Delivered, 11).await;
     running.stop().await;
 }

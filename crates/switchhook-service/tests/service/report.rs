@@ -1,4 +1,4 @@
-//! The report: calls with what their widgets kept, by flow and time.
+//! The report: calls with their kept variables, by flow and time.
 
 #![allow(
     clippy::expect_used,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use store_suite::{finished, summary};
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_service::report::{self, Format, ReportOptions};
-use switchhook_store::{CallFilter, KeptResponse, Role, Store};
+use switchhook_store::{CallFilter, PersistedResponse, Role, Store};
 
 async fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -33,7 +33,7 @@ async fn keep(store: &Store, call: &str, at_s: i64, variables: Value) {
     let Value::Object(variables) = variables else {
         panic!("an object");
     };
-    let response = KeptResponse {
+    let response = PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -51,7 +51,7 @@ async fn text(store: &Store, options: &ReportOptions) -> String {
     String::from_utf8(out).expect("text")
 }
 
-/// An account in India, beside the default one in UTC.
+/// Returns tenants with one account in India, beside the default one in UTC.
 fn india_for(account: &str) -> Arc<Tenants> {
     let india = Account {
         time_zone: chrono_tz::Asia::Kolkata,
@@ -219,7 +219,7 @@ async fn a_report_of_nothing_is_still_well_formed() {
     );
     assert_eq!(
         store
-            .prune(switchhook_store::Keep::default())
+            .prune(switchhook_store::Retention::default())
             .await
             .expect("nothing to remove"),
         0

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::answer::{ANSWER, BODY, Stamps, number_in};
+use super::answer::{ANSWER, Stamps, number_in};
 use super::secure::Identity;
 use crate::receiver::{Request, read_request};
 
@@ -88,6 +88,7 @@ fn number(request: &Request) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answer::BODY;
     use super::*;
 
     #[test]

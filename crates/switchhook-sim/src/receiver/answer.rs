@@ -18,11 +18,11 @@ pub(crate) const TEXT: &str = "name=Anna Müller\nqueue=gold\n";
 /// An answer without the customer that is asked for.
 pub(crate) const PARTIAL: &str = r#"{"queue":"gold"}"#;
 /// What stands in a webhook that wants to harm a switch.
-pub(crate) const HOSTILE: &str = r#"{"code":"${system touch /tmp/switchhook-lab}","global":"$${system id}","open":"cost: $","brace":"{system id}","quotes":"it's \"so\" \\n","lines":"a\r\n\r\nexit\n\n","unload":"unload mod_event_socket","array":"ARRAY::a|:b","percent":"100%25","edges":"  x  "}"#;
+pub(crate) const HOSTILE: &str = r#"{"code":"${strftime(%Y)}","global":"$${uuid}","open":"cost: $","brace":"{uuid}","quotes":"it's \"so\" \\n","lines":"a\r\n\r\nexit\n\n","unload":"unload mod_event_socket","array":"ARRAY::a|:b","percent":"100%25","edges":"  x  "}"#;
 /// A command in two halves.
-pub(crate) const SPLIT: &str = r#"{"first":"a $","second":"{system touch /tmp/switchhook-lab}"}"#;
+pub(crate) const SPLIT: &str = r#"{"first":"a $","second":"{strftime(%Y)}"}"#;
 /// Keys that would be names of variables that the switch executes.
-pub(crate) const KEYS: &str = r#"{"api_hangup_hook":"system touch /tmp/switchhook-lab","${system id}":1,"execute_on_answer":"system id","flow.line":"0\n"}"#;
+pub(crate) const KEYS: &str = r#"{"api_hangup_hook":"strftime %Y","${uuid}":1,"execute_on_answer":"strftime %Y","flow.line":"0\n"}"#;
 /// Bytes of a value that goes to the switch through a channel's queue.
 const LONG: usize = 4096;
 /// No JSON at all.

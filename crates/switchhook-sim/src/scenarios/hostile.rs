@@ -49,10 +49,7 @@ fn split() -> Scenario {
     Scenario::success("hostile_split", "/split")
         .set(r#"response.map = { first = "$.first", second = "$.second" }"#)
         .expecting("first", Is::Text("a $".into()))
-        .expecting(
-            "second",
-            Is::Text("{system touch /tmp/switchhook-lab}".into()),
-        )
+        .expecting("second", Is::Text("{strftime(%Y)}".into()))
         .expecting("response_raw", Is::Text(SPLIT.into()))
 }
 
@@ -75,7 +72,7 @@ fn long() -> Scenario {
 
 /// A caller's name that is a template, and one of ours.
 fn template() -> Scenario {
-    const NAME: &str = "{{ channel['sip_password'] }}{% for x in y %}${system id}";
+    const NAME: &str = "{{ channel['sip_password'] }}{% for x in y %}${uuid}";
     let mut scenario = Scenario::success("hostile_template", "/ok")
         .set(r#"headers = { X-Name = "{{ call.caller_name }}" }"#)
         .raw(OK);

@@ -1,4 +1,4 @@
-//! Where the database is, how it is opened, and what its errors mean.
+//! Where the database is, and how a connection is opened.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -7,15 +7,16 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokio::time::timeout;
 
+use super::error::classify;
 use crate::{Clock, StoreError, StoreOptions};
 
-/// From the connection to the server's first word that it is ready.
+/// From connecting until the server is ready for a statement.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// The oldest server that is known to do what is asked of it, as `server_version_num` has it.
-const OLDEST: i32 = 130_000;
+/// The oldest server that runs our statements, as a `server_version_num`.
+const OLDEST_SERVER: i32 = 130_000;
 
-/// Whether it is the URL of a PostgreSQL database.
+/// Returns whether the URL is that of a PostgreSQL database.
 pub(crate) fn is_url(url: &str) -> bool {
     url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
@@ -34,16 +35,22 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// What is wrong with a URL without a password.
+/// Checks a URL without a password.
+///
+/// # Errors
+/// What is wrong with the URL, for a person.
 pub(crate) fn check_url(url: &str) -> Result<(), String> {
     let options = PgConnectOptions::from_str(url);
     options.map(drop).map_err(|error| error.to_string())
 }
 
 /// Reads the URL.
+///
+/// # Errors
+/// [`StoreError::Url`].
 pub(super) fn location(options: &StoreOptions) -> Result<Location, StoreError> {
     let refuse = |why: String| StoreError::Url {
-        // Without what is between the scheme and the host, which may be a password.
+        // The URL may hold a password.
         url: "postgres://…".into(),
         why,
     };
@@ -55,7 +62,7 @@ pub(super) fn location(options: &StoreOptions) -> Result<Location, StoreError> {
     if base.get_application_name().is_none() {
         base = base.application_name("switchhook");
     }
-    // A pooler in transaction mode knows neither this parameter nor our statements' names.
+    // A pooler in transaction mode supports neither this parameter nor named statements.
     let base = base
         .extra_float_digits(None)
         .statement_cache_capacity(0)
@@ -73,7 +80,7 @@ pub(super) fn location(options: &StoreOptions) -> Result<Location, StoreError> {
 }
 
 impl Location {
-    /// For people; without a password.
+    /// Returns the database's address without a password, for people.
     pub(super) fn shown(&self) -> &str {
         &self.shown
     }
@@ -87,13 +94,13 @@ impl Location {
         .await
     }
 
-    /// A server that does not answer must not hold up everybody for ever.
+    /// Gives up `work` after `deadline`: a server that does not answer must not block for ever.
     pub(super) async fn within<T>(
         &self,
         deadline: Duration,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        // A test's time runs by itself, however busy the server is.
+        // A test's paused time advances while the server works.
         let Clock::Database = self.clock else {
             return work.await;
         };
@@ -106,68 +113,25 @@ impl Location {
         }
     }
 
-    /// Refuses a server that is too old.
+    /// Checks that the server is not too old.
     pub(super) async fn check_version(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let row = sqlx::raw_sql("SELECT current_setting('server_version_num')::int AS version")
             .fetch_one(db)
             .await;
         let version = row.and_then(|row| row.try_get::<i32, _>("version"));
         let version = version.map_err(|error| self.classify(&error))?;
-        if version >= OLDEST {
+        if version >= OLDEST_SERVER {
             return Ok(());
         }
         Err(StoreError::Schema {
             store: self.shown.clone(),
-            why: format!("its PostgreSQL is version {}", version / 10_000),
+            why: format!("the server is PostgreSQL {}", version / 10_000),
             cure: "use PostgreSQL 13 or newer",
         })
     }
 
-    /// What an error of the database means for whoever operates it.
+    /// Returns the store's error for an error of the database.
     pub(super) fn classify(&self, error: &sqlx::Error) -> StoreError {
-        let store = self.shown.clone();
-        let sqlx::Error::Database(database) = error else {
-            let why = error.to_string();
-            return match is_of_the_way(error) {
-                true => StoreError::Unreachable { store, why },
-                false => StoreError::Statement(why),
-            };
-        };
-        let why = database.message().to_owned();
-        let code = database.code().unwrap_or_default();
-        // https://www.postgresql.org/docs/current/errcodes-appendix.html
-        match &*code {
-            "53100" => StoreError::Full { store },
-            // Lock not available, deadlock, serialization failure, statement timeout.
-            "55P03" | "40P01" | "40001" | "57014" => StoreError::Locked { store },
-            // Authorization, no such database, no privilege.
-            "28000" | "28P01" | "3D000" | "42501" => StoreError::Refused { store, why },
-            // Idle in a transaction for too long; a server that only reads.
-            "25P03" | "25006" => StoreError::Unreachable { store, why },
-            "58030" | "58P01" | "58P02" => StoreError::Disk { store, why },
-            "XX001" | "XX002" => StoreError::Damaged { store, why },
-            // No such table: a database that no `serve` has opened.
-            "42P01" => StoreError::NoTables { store },
-            // Connection exceptions (a pooler's too), out of resources, operator intervention.
-            code if ["08", "53", "57", "58"]
-                .iter()
-                .any(|class| code.starts_with(class)) =>
-            {
-                StoreError::Unreachable { store, why }
-            }
-            _ => StoreError::Statement(format!("{why} ({code})")),
-        }
+        classify(&self.shown, error)
     }
-}
-
-/// Whether what failed is the connection, and not what was said over it.
-fn is_of_the_way(error: &sqlx::Error) -> bool {
-    matches!(
-        error,
-        sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::Protocol(_)
-            | sqlx::Error::Configuration(_)
-            | sqlx::Error::WorkerCrashed
-    )
 }

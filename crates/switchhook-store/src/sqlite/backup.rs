@@ -1,60 +1,58 @@
-//! A copy of the file, and the way back.
+//! Backups: a copy of the file, and the rows of a copy into an empty store.
 
 use std::path::Path;
 
-use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, SqlSafeStr as _, SqlStr};
 
 use super::{Sqlite, classify};
 use crate::StoreError;
-use crate::backup::{FREE_LEASES, HOLDS_SOMETHING, TABLES, insert, rows};
+use crate::sql::backup;
+use crate::sql::tables::{TABLES, Table};
 
 impl Sqlite {
-    /// Writes all of it to a new file, as it is at one moment.
+    /// Writes all rows, as they are at one moment, to a new file.
     pub(crate) async fn back_up(&self, to: &Path) -> Result<(), StoreError> {
         let to = to.display().to_string();
         self.read(async |db: &mut SqliteConnection| {
-            // It writes another file, and this one not at all.
+            // VACUUM INTO writes the other file only, and `query_only` refuses it.
             db.execute("PRAGMA query_only = OFF").await?;
-            let into = sqlx::query("VACUUM INTO ?").bind(to);
-            into.execute(db).await.map(drop)
+            let copy = sqlx::query("VACUUM INTO ?").bind(to);
+            copy.execute(db).await.map(drop)
         })
         .await
     }
 
-    /// Takes every row of a copy, all of them or none; only into an empty store.
-    pub(crate) async fn restore(&self, from: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Inserts every row of a copy into an empty store, all of them or none.
+    pub(crate) async fn restore(&self, copy: &mut SqliteConnection) -> Result<(), StoreError> {
         let failed = |error: sqlx::Error| classify(&self.path, &error);
-        let write = self.read_options.clone().pragma("query_only", "OFF");
-        let mut db = write.connect().await.map_err(failed)?;
+        let mut db = self.connect_to_write().await?;
         db.execute("BEGIN IMMEDIATE").await.map_err(failed)?;
-        let taken: bool = sqlx::query_scalar(HOLDS_SOMETHING)
-            .fetch_one(&mut db)
-            .await
-            .map_err(failed)?;
-        if taken {
+        if backup::holds_rows(&mut db).await.map_err(failed)? {
             let store = self.shown();
             return Err(StoreError::NotEmpty { store });
         }
-        // What is not committed goes with the connection.
-        take(&mut db, from).await.map_err(failed)?;
+        // An error drops the connection, which undoes the transaction.
+        copy_rows(copy, &mut db).await.map_err(failed)?;
         db.execute("COMMIT").await.map_err(failed)?;
         db.close().await.map_err(failed)
     }
 }
 
-async fn take(db: &mut SqliteConnection, from: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+async fn copy_rows(
+    copy: &mut SqliteConnection,
+    db: &mut SqliteConnection,
+) -> Result<(), sqlx::Error> {
     for table in &TABLES {
-        let clear = sqlx::AssertSqlSafe(format!("DELETE FROM {}", table.name));
-        sqlx::query(clear).execute(&mut *db).await?;
-        let mut rows = rows(from, table);
-        while let Some(row) = rows.try_next().await? {
-            insert(db, table, row).await?;
-        }
+        backup::clear(db, table).await?;
+        backup::copy_table(copy, db, table, &insert_statement(table)).await?;
     }
-    for free in FREE_LEASES {
-        db.execute(free).await?;
-    }
-    Ok(())
+    backup::free_leases(db).await
+}
+
+/// Returns the statement that inserts a row of a table.
+pub(crate) fn insert_statement(table: &Table) -> SqlStr {
+    let (name, columns, parameters) = (table.name, table.column_list(), table.parameters());
+    let sql = format!("INSERT INTO {name} ({columns}) VALUES ({parameters})");
+    AssertSqlSafe(sql).into_sql_str()
 }

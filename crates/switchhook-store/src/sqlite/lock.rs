@@ -1,5 +1,5 @@
-//! One `serve` for each SQLite file: a lock on a file beside it, which the
-//! operating system frees when its holder dies, however it dies.
+//! One `serve` for each SQLite file: a lock on a file beside it. The operating system frees the
+//! lock when its holder dies, however it dies.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// Held for as long as this lives.
+/// A held lock; dropping it frees the lock.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -15,41 +15,44 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Takes the lock of the database at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] when another process has it, else [`StoreError::Disk`].
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let mut file = File::options()
             .create(true)
             .truncate(false)
             .read(true)
             .write(true)
-            .open(beside(path))
+            .open(lock_file(path))
             .map_err(|error| disk(path, &error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(in_use(path, &mut file)),
             Err(TryLockError::Error(error)) => return Err(disk(path, &error)),
         }
-        sign(&mut file).map_err(|error| disk(path, &error))?;
+        write_process_id(&mut file).map_err(|error| disk(path, &error))?;
         Ok(Self { file })
     }
 }
 
 impl Drop for Lock {
-    /// Closing alone would leave the lock to a child process that was being started just
-    /// now and still has our descriptor.
+    /// Unlocks the file. Closing it is not enough: a child process that is being started may still
+    /// have our descriptor, and with it the lock.
     fn drop(&mut self) {
-        // What cannot be unlocked is when the process ends.
+        // After an error the lock is free when the process ends.
         let _ = self.file.unlock();
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn lock_file(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()
 }
 
-/// Leaves our process number, for the message of whoever comes second.
-fn sign(file: &mut File) -> std::io::Result<()> {
+/// Writes our process id, for the error of the next `serve`.
+fn write_process_id(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     write!(file, "{}", std::process::id())
@@ -57,7 +60,7 @@ fn sign(file: &mut File) -> std::io::Result<()> {
 
 fn in_use(path: &Path, file: &mut File) -> StoreError {
     let mut holder = String::new();
-    // Best effort: the number is for the message only.
+    // Only the message needs the process id, so errors are ignored.
     let read = file.take(20).read_to_string(&mut holder);
     let by = match read {
         Ok(_) if !holder.is_empty() => format!(" (process {})", holder.trim()),

@@ -1,130 +1,112 @@
 //! The embedded database: one writer that commits for many, readers beside it.
+//!
+//! One `serve` has the file, by a lock on a file beside it; commands may open it as well. Every
+//! commit is synced before it is acknowledged.
 
 mod backup;
-mod calls;
-mod channels;
-mod claims;
+mod caller_data;
 mod connect;
-mod database;
-mod forget;
+mod connection;
+mod error;
+mod identity;
+mod legs;
 mod lock;
-mod operator;
-mod prune;
-mod recent_calls;
-mod report;
-mod unpublished;
+mod outbox;
+mod writer;
 
 use std::path::PathBuf;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
-use tokio::sync::{Semaphore, watch};
 
-use super::ops::Write;
-use super::writer::Handle;
-use super::{Clock, Role, StoreError, StoreOptions};
-use claims::FreeAll;
-use connect::classify;
-use database::Database;
-use switchhook_core::health::Health;
+use super::writer::WriterHandle;
+use super::{Role, StoreError, StoreOptions};
+pub(super) use backup::insert_statement;
+use error::classify;
+use identity::FileIdentity;
+use outbox::FreePredecessorsLeases;
+use writer::FileWriter;
 
-/// What is wrong with a URL.
+/// Checks a URL.
+///
+/// # Errors
+/// What is wrong with the URL, for a person.
 pub(super) fn check_url(url: &str) -> Result<(), String> {
-    let error = connect::location(url).err();
-    match error {
-        Some(StoreError::Url { why, .. }) => Err(why),
-        Some(_) | None => Ok(()),
+    match connect::location(url) {
+        Err(StoreError::Url { why, .. }) => Err(why),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
-
-/// Readers at a time; more wait. Reading is for operators and for restarts.
-const READERS: usize = 4;
 
 /// An open SQLite store.
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
-    clock: Clock,
-    readers: Semaphore,
     read_options: SqliteConnectOptions,
-    writer: Handle<SqliteConnection>,
+    writer: WriterHandle<SqliteConnection>,
 }
 
 impl Sqlite {
-    /// Opens the file, brings its tables up to date (`Role::Serve`) and starts the writer.
+    /// Opens the file and starts the writer; [`Role::Serve`] brings the tables up to date.
     pub(super) async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
-        let at = connect::location(&options.url)?;
+        let location = connect::location(&options.url)?;
+        let path = location.path();
         let lock = match options.role {
-            Role::Serve => Some(lock::Lock::take(at.path())?),
-            Role::Beside => None,
+            Role::Serve => Some(lock::Lock::take(path)?),
+            Role::Command => None,
         };
-        let connection = at.connect(options).await?;
-        let database = Database::new(connect::Identity::of(at.path())?, at.write_options(options));
+        let connection = location.connect(options).await?;
+        let writer = FileWriter::new(FileIdentity::of(path)?, location.write_options(options));
         let opened = Self {
-            path: at.path().to_owned(),
-            clock: options.clock,
-            readers: Semaphore::new(READERS),
-            read_options: at.read_options(options),
-            writer: Handle::start(database, Ok(connection), options.clock, lock),
+            path: path.to_owned(),
+            read_options: location.read_options(options),
+            writer: WriterHandle::start(writer, Ok(connection), options.clock, lock),
         };
         if options.role == Role::Serve {
+            let _held = options.clock.hold_still();
             opened.free_predecessors_leases().await?;
         }
         Ok(opened)
     }
 
     async fn free_predecessors_leases(&self) -> Result<(), StoreError> {
-        let freed = self.write(FreeAll).await?;
+        let freed = self.writer.write(FreePredecessorsLeases).await?;
         if freed > 0 {
             tracing::info!(documents = freed, "freed the leases of a service that died");
         }
         Ok(())
     }
 
-    /// Where it is.
+    /// Returns the file's path, for people.
     pub(super) fn shown(&self) -> String {
         self.path.display().to_string()
     }
 
-    /// Hands `write` to the writer; returns when it is on the disk.
-    pub(super) async fn write<W>(&self, write: W) -> Result<W::Output, StoreError>
-    where
-        W: Write<SqliteConnection>,
-    {
-        let _held = self.clock.hold_still();
-        self.writer.write(write).await
-    }
-
-    /// A connection of its own for each read: it costs a millisecond, and no
-    /// broken connection is ever kept.
-    async fn read<T>(
+    /// Runs a query over a connection of its own: that costs a millisecond, and no broken
+    /// connection is kept.
+    pub(super) async fn read<T>(
         &self,
         query: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, StoreError> {
-        let _held = self.clock.hold_still();
-        let _permit = self
-            .readers
-            .acquire()
-            .await
-            .map_err(|_| StoreError::Closed)?;
         let failed = |error: sqlx::Error| classify(&self.path, &error);
         let mut connection = self.read_options.connect().await.map_err(failed)?;
-        let rows = query(&mut connection).await.map_err(failed)?;
+        let result = query(&mut connection).await.map_err(failed)?;
         connection.close().await.map_err(failed)?;
-        Ok(rows)
+        Ok(result)
     }
 
-    /// How the writer is.
-    pub(super) fn health(&self) -> watch::Receiver<Health> {
-        self.writer.health()
+    /// Opens a connection that writes, beside the writer.
+    async fn connect_to_write(&self) -> Result<SqliteConnection, StoreError> {
+        let options = self.read_options.clone().pragma("query_only", "OFF");
+        let connected = options.connect().await;
+        connected.map_err(|error| classify(&self.path, &error))
     }
 
-    /// Changes when a document was inserted by this process.
-    pub(super) fn inserted(&self) -> watch::Receiver<u64> {
-        self.writer.inserted()
+    pub(super) const fn writer(&self) -> &WriterHandle<SqliteConnection> {
+        &self.writer
     }
 
-    /// Writes what is queued, then lets go of the file and its lock.
+    /// Writes what is queued, then closes the file and frees its lock.
     pub(super) async fn close(&self) {
         self.writer.close().await;
     }

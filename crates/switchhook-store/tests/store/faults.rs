@@ -1,8 +1,8 @@
-//! What the store says and does when its disk, its file or its neighbours fail.
+//! The store's errors and recovery when its disk or its file fails, or another program has it.
 
 #![allow(
     clippy::expect_used,
-    reason = "a test that fails says what it expected"
+    reason = "a failed expectation fails the test with its text"
 )]
 
 use test_support::store_suite;
@@ -13,11 +13,11 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Executor as _};
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Filter, Role, Settled, Store, StoreError, StoreOptions};
+use switchhook_store::{DeliveryOutcome, DocumentFilter, Role, Store, StoreError, StoreOptions};
 
-struct Place(tempfile::TempDir);
+struct StoreFolder(tempfile::TempDir);
 
-impl Place {
+impl StoreFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
@@ -38,14 +38,14 @@ impl Place {
         Store::open(self.options(role)).await
     }
 
-    /// A connection of another program.
+    /// Opens a connection as another program would.
     async fn other_program(&self) -> SqliteConnection {
         let options = SqliteConnectOptions::new().filename(self.path());
         options.connect().await.expect("connected")
     }
 }
 
-async fn ill(store: &Store) -> String {
+async fn unhealthy(store: &Store) -> String {
     let mut health = store.health();
     let health = health.wait_for(|health| !health.ok).await.expect("open");
     health.what.clone()
@@ -53,9 +53,9 @@ async fn ill(store: &Store) -> String {
 
 #[tokio::test]
 async fn a_second_serve_is_refused_and_told_who_has_the_file() {
-    let place = Place::new();
-    let first = place.open(Role::Serve).await.expect("opened");
-    let error = place.open(Role::Serve).await.expect_err("refused");
+    let folder = StoreFolder::new();
+    let first = folder.open(Role::Serve).await.expect("opened");
+    let error = folder.open(Role::Serve).await.expect_err("refused");
     assert!(matches!(error, StoreError::InUse { .. }));
     let text = error.to_string();
     let process = format!("process {}", std::process::id());
@@ -68,20 +68,22 @@ async fn a_second_serve_is_refused_and_told_who_has_the_file() {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
     first.close().await;
-    place.open(Role::Serve).await.expect("free again");
+    folder.open(Role::Serve).await.expect("free again");
 }
 
 #[tokio::test]
 async fn commands_open_the_store_beside_a_serve() {
-    let place = Place::new();
-    let serve = place.open(Role::Serve).await.expect("opened");
+    let folder = StoreFolder::new();
+    let serve = folder.open(Role::Serve).await.expect("opened");
     serve
         .finish_call(finished("a", &[], &["completed"]))
         .await
         .expect("finished");
-    let beside = place.open(Role::Beside).await.expect("opened beside");
+    let beside = folder.open(Role::Command).await.expect("opened beside");
     assert_eq!(all(&beside).await.len(), 1);
-    let replayed = beside.replay(Filter::default(), Duration::ZERO).await;
+    let replayed = beside
+        .replay(DocumentFilter::default(), Duration::ZERO)
+        .await;
     assert_eq!(replayed.expect("replayed"), 1);
     serve
         .put_leg(leg("b", "b"))
@@ -91,11 +93,11 @@ async fn commands_open_the_store_beside_a_serve() {
 
 #[tokio::test]
 async fn a_command_makes_no_store_where_there_is_none() {
-    let place = Place::new();
-    let error = place.open(Role::Beside).await.expect_err("refused");
+    let folder = StoreFolder::new();
+    let error = folder.open(Role::Command).await.expect_err("refused");
     assert!(matches!(error, StoreError::NotThere { .. }), "{error}");
     assert!(error.to_string().contains("start `switchhook serve` once"));
-    assert!(!place.path().exists());
+    assert!(!folder.path().exists());
 }
 
 #[tokio::test]
@@ -117,8 +119,8 @@ async fn urls_that_are_no_durable_store_are_refused_with_an_example() {
 
 #[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
-    let place = Place::new();
-    let url = format!("sqlite:{}/none/store.db", place.0.path().display());
+    let folder = StoreFolder::new();
+    let url = format!("sqlite:{}/none/store.db", folder.0.path().display());
     let error = Store::open(StoreOptions::new(url, Role::Serve))
         .await
         .expect_err("refused");
@@ -128,20 +130,25 @@ async fn a_folder_that_is_not_there_is_named() {
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_left_as_it_is() {
-    let place = Place::new();
+    let folder = StoreFolder::new();
     let text = "a letter to my mother, of more than a hundred bytes. ".repeat(30);
-    std::fs::write(place.path(), &text).expect("written");
-    for role in [Role::Serve, Role::Beside] {
-        let error = place.open(role).await.expect_err("refused");
+    std::fs::write(folder.path(), &text).expect("written");
+    for role in [Role::Serve, Role::Command] {
+        let error = folder.open(role).await.expect_err("refused");
         assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     }
-    assert_eq!(std::fs::read_to_string(place.path()).expect("read"), text);
+    assert_eq!(std::fs::read_to_string(folder.path()).expect("read"), text);
 }
 
 #[tokio::test]
 async fn tables_of_a_newer_version_are_not_touched() {
-    let place = Place::new();
-    place.open(Role::Serve).await.expect("opened").close().await;
+    let folder = StoreFolder::new();
+    folder
+        .open(Role::Serve)
+        .await
+        .expect("opened")
+        .close()
+        .await;
     let newer = "INSERT INTO _sqlx_migrations
         VALUES (9999, 'newer', CURRENT_TIMESTAMP, TRUE, x'00', 0)";
     place
@@ -150,23 +157,27 @@ async fn tables_of_a_newer_version_are_not_touched() {
         .execute(newer)
         .await
         .expect("written");
-    for role in [Role::Serve, Role::Beside] {
-        let error = place.open(role).await.expect_err("refused");
+    for role in [Role::Serve, Role::Command] {
+        let error = folder.open(role).await.expect_err("refused");
         assert!(matches!(error, StoreError::Schema { .. }), "{error}");
     }
 }
 
 #[tokio::test]
 async fn a_locked_file_is_said_and_the_store_recovers_by_itself() {
-    let place = Place::new();
-    let store = place.open(Role::Serve).await.expect("opened");
-    let mut other = place.other_program().await;
+    let folder = StoreFolder::new();
+    let store = folder.open(Role::Serve).await.expect("opened");
+    let mut other = folder.other_program().await;
     other.execute("BEGIN EXCLUSIVE").await.expect("locked");
     let call = finished("a", &[], &["completed"]);
     let error = store.finish_call(call.clone()).await.expect_err("locked");
     assert!(matches!(error, StoreError::Locked { .. }), "{error}");
     assert!(error.is_recoverable());
-    assert!(ill(&store).await.contains("is locked by another program"));
+    assert!(
+        unhealthy(&store)
+            .await
+            .contains("is locked by another program")
+    );
     other.execute("ROLLBACK").await.expect("unlocked");
     store.recovered().await;
     assert_eq!(store.finish_call(call).await.expect("finished"), [true]);
@@ -174,10 +185,10 @@ async fn a_locked_file_is_said_and_the_store_recovers_by_itself() {
 
 #[tokio::test]
 async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
-    let place = Place::new();
+    let folder = StoreFolder::new();
     let options = StoreOptions {
         max_bytes: Some(512 * 1024),
-        ..place.options(Role::Serve)
+        ..folder.options(Role::Serve)
     };
     let store = Store::open(options).await.expect("opened");
     let mut stored: u64 = 0;
@@ -191,16 +202,16 @@ async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
     };
     assert!(stored > 5, "{stored} documents fitted");
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
-    assert!(ill(&store).await.contains("free space on its disk"));
+    assert!(unhealthy(&store).await.contains("free space on its disk"));
     assert_eq!(all(&store).await.len() as u64, stored, "all of it is there");
-    let mut other = place.other_program().await;
+    let mut other = folder.other_program().await;
     let free = "DELETE FROM document WHERE id > 4";
     other.execute(free).await.expect("space was freed");
     store.recovered().await;
     let claimed = claim(&store, "completed", 1_000).await;
     assert_eq!(claimed.len(), 4);
     for one in &claimed {
-        settle(&store, one, Settled::Delivered)
+        settle(&store, one, DeliveryOutcome::Delivered)
             .await
             .expect("delivered");
     }
@@ -212,10 +223,10 @@ async fn a_full_disk_is_said_loses_nothing_and_ends_when_there_is_space() {
 
 #[tokio::test]
 async fn one_write_that_does_not_fit_does_not_take_the_others_with_it() {
-    let place = Place::new();
+    let folder = StoreFolder::new();
     let options = StoreOptions {
         max_bytes: Some(512 * 1024),
-        ..place.options(Role::Serve)
+        ..folder.options(Role::Serve)
     };
     let store = Store::open(options).await.expect("opened");
     let mut huge = finished("huge", &[], &["completed"]);
@@ -232,15 +243,15 @@ async fn one_write_that_does_not_fit_does_not_take_the_others_with_it() {
 
 #[tokio::test]
 async fn a_store_that_was_moved_away_takes_no_writes_until_it_is_back() {
-    let place = Place::new();
-    let store = place.open(Role::Serve).await.expect("opened");
+    let folder = StoreFolder::new();
+    let store = folder.open(Role::Serve).await.expect("opened");
     store.put_leg(leg("a", "a")).await.expect("stored");
-    let away = place.0.path().join("away.db");
-    std::fs::rename(place.path(), &away).expect("moved");
+    let away = folder.0.path().join("away.db");
+    std::fs::rename(folder.path(), &away).expect("moved");
     let error = store.put_leg(leg("b", "b")).await.expect_err("gone");
     assert!(matches!(error, StoreError::Gone { .. }), "{error}");
-    assert!(ill(&store).await.contains("put it back"));
-    std::fs::rename(&away, place.path()).expect("moved back");
+    assert!(unhealthy(&store).await.contains("put it back"));
+    std::fs::rename(&away, folder.path()).expect("moved back");
     store.recovered().await;
     store.put_leg(leg("b", "b")).await.expect("stored");
     assert_eq!(store.load_legs().await.expect("legs").len(), 2);
@@ -248,8 +259,8 @@ async fn a_store_that_was_moved_away_takes_no_writes_until_it_is_back() {
 
 #[tokio::test]
 async fn a_closed_store_says_so() {
-    let place = Place::new();
-    let store = place.open(Role::Serve).await.expect("opened");
+    let folder = StoreFolder::new();
+    let store = folder.open(Role::Serve).await.expect("opened");
     store.close().await;
     let error = store.put_leg(leg("a", "a")).await.expect_err("closed");
     assert!(matches!(error, StoreError::Closed));
@@ -257,12 +268,12 @@ async fn a_closed_store_says_so() {
 
 #[tokio::test]
 async fn closing_writes_what_was_handed_over_before() {
-    let place = Place::new();
-    let store = place.open(Role::Serve).await.expect("opened");
+    let folder = StoreFolder::new();
+    let store = folder.open(Role::Serve).await.expect("opened");
     let writes = (0..300).map(|n| store.put_leg(leg("a", &format!("leg-{n}"))));
     let (written, ()) = tokio::join!(futures_util::future::join_all(writes), store.close());
     let stored = written.iter().filter(|w| w.is_ok()).count();
-    let store = place.open(Role::Serve).await.expect("opened");
+    let store = folder.open(Role::Serve).await.expect("opened");
     assert_eq!(
         store.load_legs().await.expect("legs").len(),
         stored,

@@ -1,10 +1,10 @@
-//! A service that is killed at any point delivers, after its restart, the same
-//! bytes under the same id. The service is this test binary, run once more, and
-//! kills itself as `kill -9` would: no destructor, no flush.
+//! A service that is killed at any point delivers the same bytes under the same id after its
+//! restart. The service is this test binary, started again; it aborts, so that no destructor runs
+//! and nothing is flushed.
 
 #![allow(
     clippy::expect_used,
-    reason = "a test that fails says what it expected"
+    reason = "a failed expectation fails the test with its text"
 )]
 
 use test_support::store_suite;
@@ -15,9 +15,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use store_suite::{all, claim, finished, leg, settle};
-use switchhook_store::{Role, Settled, State, Store, StoreOptions};
+use switchhook_store::{DeliveryOutcome, DocumentState, Role, Store, StoreOptions};
 
-/// Where in a call's life the service dies.
+/// The points in a call's life where the service dies.
 const POINTS: [&str; 6] = [
     "after a leg",
     "while finishing",
@@ -27,10 +27,10 @@ const POINTS: [&str; 6] = [
     "while settling",
 ];
 
-/// Instead of a point: a service with much to do, killed from outside.
+/// Instead of a point: a busy service that is killed from outside.
 const BUSY: &str = "at any moment";
 
-/// Before each call that the busy service was told is stored.
+/// Precedes each call in the output of the busy service once it is stored.
 const STORED: &str = "stored: ";
 
 const FOLDER: &str = "SWITCHHOOK_TEST_KILL_FOLDER";
@@ -47,7 +47,7 @@ fn call() -> switchhook_store::FinishedCallRecord {
     finished("a", &["a", "b"], &["completed"])
 }
 
-/// The service: goes through a call's life and dies at its point.
+/// Runs the service: it goes through a call's life and dies at its point.
 async fn live_until(folder: &Path, point: &str) {
     let die_at = |here: &str| {
         if here == point {
@@ -75,13 +75,13 @@ async fn live_until(folder: &Path, point: &str) {
         .expect("settled");
     die_at("after an attempt");
     let claimed = claim(&store, "completed", 1).await;
-    tokio::spawn(async move { settle(&store, &claimed[0], Settled::Delivered).await });
+    tokio::spawn(async move { settle(&store, &claimed[0], DeliveryOutcome::Delivered).await });
     tokio::task::yield_now().await;
     std::process::abort();
 }
 
-/// The busy service: finishes calls, twenty at a time, and says on standard
-/// output which of them it was told are stored, until it is killed.
+/// Runs the busy service: it finishes calls, twenty at a time, and prints each once it is stored,
+/// until it is killed.
 async fn finish_calls_for_ever(folder: &Path) {
     let store = open(folder).await;
     let run = uuid::Uuid::new_v4();
@@ -100,7 +100,7 @@ async fn finish_calls_for_ever(folder: &Path) {
     futures_util::future::join_all(workers).await;
 }
 
-/// Does nothing in a run of the tests; it is what the other tests start.
+/// The other tests start this one as the service. In a normal test run it does nothing.
 #[tokio::test]
 async fn the_service_that_is_killed() {
     let (Ok(folder), Ok(point)) = (std::env::var(FOLDER), std::env::var(POINT)) else {
@@ -121,7 +121,7 @@ fn service(folder: &Path, point: &str) -> Command {
     command
 }
 
-/// Kills the busy service once it has stored `calls`; all that it said to be stored.
+/// Kills the busy service once it has stored `calls` calls; returns the calls that it printed.
 fn stored_before_the_kill(folder: &Path, calls: usize) -> Vec<String> {
     let mut child = service(folder, BUSY)
         .stdout(Stdio::piped())
@@ -154,7 +154,7 @@ async fn a_service_killed_anywhere_still_delivers_the_same_document() {
     for point in POINTS {
         let folder = tempfile::tempdir().expect("a folder");
         run_and_kill(folder.path(), point);
-        // What died is not in the way, and what it stored is there.
+        // The dead service's lock is free, and what it stored is there.
         let store = open(folder.path()).await;
         let legs = store.load_legs().await.expect("legs");
         if !legs.is_empty() {
@@ -179,7 +179,7 @@ async fn a_service_killed_anywhere_still_delivers_the_same_document() {
             assert_eq!(sent, documents[0].webhook_id, "{point}: the same id");
         }
         let due = claim(&store, "completed", 1).await;
-        let delivered = documents[0].state == State::Delivered;
+        let delivered = documents[0].state == DocumentState::Delivered;
         assert_eq!(due.len(), usize::from(!delivered), "{point}: due at once");
     }
 }

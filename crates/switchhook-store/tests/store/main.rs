@@ -1,4 +1,4 @@
-//! The store: one suite over SQLite and PostgreSQL, and what becomes of it when things break.
+//! The store: one conformance suite over SQLite and PostgreSQL, and its behaviour under failures.
 
 mod faults;
 mod kill;

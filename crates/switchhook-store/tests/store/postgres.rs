@@ -1,9 +1,9 @@
-//! The shared store passes the conformance suite, and what only several instances can show.
+//! The PostgreSQL store passes the conformance suite, and works with several instances.
 
 #![allow(
     clippy::expect_used,
     clippy::unwrap_used,
-    reason = "a test that fails says what it expected"
+    reason = "a failed expectation fails the test with its text"
 )]
 
 use test_support::{lossy, postgres, store_suite};
@@ -14,10 +14,11 @@ use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
 use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
 use switchhook_store::{
-    Clock, NewDocument, Role, Settled, State, Store, StoreError, StoreOptions, StoredLeg, new_id,
+    Clock, DeliveryOutcome, DocumentState, NewDocument, Role, Store, StoreError, StoreOptions,
+    StoredLeg, new_id,
 };
 
-/// A database of one test.
+/// A database for one test.
 struct OwnDatabase(Database<'static>);
 
 impl OwnDatabase {
@@ -48,14 +49,15 @@ async fn a_copy_has_everything_and_fits_the_other_database() {
         return;
     };
     store_suite::a_copy_is_restored_into(&one, &other).await;
-    for turn in [true, false] {
+    for to_file in [true, false] {
         let Some(database) = OwnDatabase::new() else {
             return;
         };
         let file = SqliteFile(tempfile::tempdir().unwrap());
-        match turn {
-            true => store_suite::a_copy_is_restored_into(&database, &file).await,
-            false => store_suite::a_copy_is_restored_into(&file, &database).await,
+        if to_file {
+            store_suite::a_copy_is_restored_into(&database, &file).await;
+        } else {
+            store_suite::a_copy_is_restored_into(&file, &database).await;
         }
     }
     let (Some(one), Some(other)) = (OwnDatabase::new(), OwnDatabase::new()) else {
@@ -88,7 +90,7 @@ async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
     let held = claim(&first, "completed", 1).await;
     let second = database.serve().await;
     assert!(claim(&second, "completed", 1).await.is_empty());
-    settle(&first, &held[0], Settled::Delivered)
+    settle(&first, &held[0], DeliveryOutcome::Delivered)
         .await
         .expect("still its own");
 }
@@ -98,14 +100,14 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     let Some(database) = OwnDatabase::new() else {
         return;
     };
-    let at = async |place: &str| {
+    let open_as = async |instance_id: &str| {
         let options = StoreOptions {
-            place: Some(place.into()),
+            instance_id: Some(instance_id.into()),
             ..StoreOptions::new(database.0.url(), Role::Serve)
         };
         Store::open(options).await.expect("opened")
     };
-    let (dead, living) = (at("here").await, at("there").await);
+    let (dead, living) = (open_as("here").await, open_as("there").await);
     for call in ["a", "b", "c"] {
         let call = finished(call, &[], &["completed"]);
         dead.finish_call(call).await.expect("finished");
@@ -121,9 +123,9 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     }
     let somewhere = database.serve().await;
     let of_nobody = claim(&somewhere, "completed", 1).await;
-    let successor = at("here").await;
+    let successor = open_as("here").await;
     let freed = claim(&successor, "completed", 10).await;
-    let ids = |of: &[switchhook_store::Claimed]| -> Vec<_> {
+    let ids = |of: &[switchhook_store::ClaimedDocument]| -> Vec<_> {
         of.iter()
             .map(|one| (one.webhook_id.clone(), one.attempt))
             .collect()
@@ -133,16 +135,16 @@ async fn a_successor_at_the_same_place_frees_what_the_dead_had_leased_and_nothin
     let waits = waits.expect("claimed").into_iter();
     let waits: Vec<String> = waits.map(|call| call.call_uuid).collect();
     assert_eq!(waits, ["x"]);
-    let late = settle(&dead, &of_dead[0], Settled::Delivered).await;
+    let late = settle(&dead, &of_dead[0], DeliveryOutcome::Delivered).await;
     assert!(matches!(late, Err(StoreError::StaleLease { .. })));
     for (store, claimed) in [(&living, of_living), (&somewhere, of_nobody)] {
-        let settled = settle(store, &claimed[0], Settled::Delivered).await;
+        let settled = settle(store, &claimed[0], DeliveryOutcome::Delivered).await;
         settled.expect("still held");
     }
 }
 
-/// A store behind a way that can lose the answer to a commit.
-async fn behind(database: &OwnDatabase) -> (Lossy, Store) {
+/// Opens a store behind a proxy that can lose the answer to a commit.
+async fn open_behind_proxy(database: &OwnDatabase) -> (Lossy, Store) {
     let server = postgres::shared().expect("a server").address();
     let lossy = Lossy::before(server).await;
     let options = StoreOptions::new(lossy.url_of(&database.0.name), Role::Serve);
@@ -150,8 +152,8 @@ async fn behind(database: &OwnDatabase) -> (Lossy, Store) {
     (lossy, store)
 }
 
-/// What this says when the answer to its commit was lost; the store is well again then.
-async fn lost<T: std::fmt::Debug>(
+/// Runs a write whose answer to the commit is lost, and waits until the store has recovered.
+async fn lose_answer<T: std::fmt::Debug>(
     (lossy, store): (&Lossy, &Store),
     write: impl Future<Output = Result<T, StoreError>>,
 ) {
@@ -168,14 +170,14 @@ async fn what_is_stored_again_since_the_answer_was_lost_is_stored_once() {
     let Some(database) = OwnDatabase::new() else {
         return;
     };
-    let (lossy, store) = behind(&database).await;
+    let (lossy, store) = open_behind_proxy(&database).await;
     let request = NewDocument::document("lookup", "inbound", "a", "x=1");
     let id = new_id();
     let put = || store.put_request(&id, request.clone());
-    lost((&lossy, &store), put()).await;
+    lose_answer((&lossy, &store), put()).await;
     assert!(!put().await.expect("stored"), "it was stored before");
     let call = finished("a", &[], &["completed"]);
-    lost((&lossy, &store), store.finish_call(call.clone())).await;
+    lose_answer((&lossy, &store), store.finish_call(call.clone())).await;
     assert_eq!(store.finish_call(call).await.expect("finished"), [false]);
     assert_eq!(all(&store).await.len(), 2);
 }
@@ -185,7 +187,7 @@ async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
     let Some(database) = OwnDatabase::new() else {
         return;
     };
-    let (lossy, store) = behind(&database).await;
+    let (lossy, store) = open_behind_proxy(&database).await;
     let other = database.serve().await;
     for call in ["a", "b"] {
         let call = finished(call, &[], &["completed"]);
@@ -193,15 +195,15 @@ async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
     }
     let of_other = claim(&other, "completed", 1).await;
     let want = || {
-        let want = switchhook_store::Want {
+        let want = switchhook_store::ClaimRequest {
             endpoint: "completed".into(),
             limit: 10,
         };
         store.claim(vec![want], store_suite::LEASE)
     };
-    lost((&lossy, &store), want()).await;
+    lose_answer((&lossy, &store), want()).await;
     let leased = all(&store).await;
-    assert!(leased.iter().all(|row| row.state == State::Leased));
+    assert!(leased.iter().all(|row| row.state == DocumentState::Leased));
     let claimed = want().await.expect("claimed");
     assert_eq!(claimed.len(), 1, "the other's is the other's");
     assert_eq!(claimed[0].attempt, 1, "none was begun before");
@@ -224,8 +226,8 @@ async fn of_legs_that_are_stored_at_once_each_channel_keeps_what_is_known_best()
             ..leg("call", uuid)
         })
     };
-    // One transaction takes all of them: they wait for the first, which is a round trip.
-    let told = [
+    // While the first write makes its round trip, the others gather into one transaction.
+    let legs = [
         ("a", 1, 1, "a1"),
         ("a", 1, 5, "a5"),
         ("a", 1, 3, "a3"),
@@ -233,7 +235,7 @@ async fn of_legs_that_are_stored_at_once_each_channel_keeps_what_is_known_best()
         ("b", 2, 1, "b1"),
         ("c", 1, 1, "c1"),
     ];
-    let stored = futures_util::future::join_all(told.map(put)).await;
+    let stored = futures_util::future::join_all(legs.map(put)).await;
     stored.into_iter().for_each(|one| one.expect("stored"));
     let legs = store.load_legs().await.expect("legs");
     let legs: Vec<_> = legs.iter().map(|leg| leg.json.as_str()).collect();
@@ -294,7 +296,7 @@ async fn everything_works_through_a_pooler_in_transaction_mode() {
         return;
     };
     let server = postgres::shared().unwrap();
-    // Fewer connections than clients: each transaction gets another one.
+    // With fewer connections than clients, each transaction gets another one.
     let Some(pooler) = Pooler::start(server, 2) else {
         return;
     };
@@ -312,7 +314,7 @@ async fn everything_works_through_a_pooler_in_transaction_mode() {
             let over = finished(&call, &[&call], &["completed"]);
             assert_eq!(store.finish_call(over).await.expect("finished"), [true]);
             for claimed in claim(store, "completed", 2).await {
-                settle(store, &claimed, Settled::Delivered)
+                settle(store, &claimed, DeliveryOutcome::Delivered)
                     .await
                     .expect("settled");
             }
@@ -323,7 +325,7 @@ async fn everything_works_through_a_pooler_in_transaction_mode() {
     assert_eq!(all(&stores[0]).await.len(), 80);
 }
 
-async fn ill(store: &Store) -> String {
+async fn unhealthy(store: &Store) -> String {
     let mut health = store.health();
     let health = health.wait_for(|health| !health.ok).await.expect("open");
     health.what.clone()
@@ -344,7 +346,7 @@ async fn a_server_that_is_gone_is_said_and_the_store_recovers_by_itself() {
     let error = store.finish_call(call.clone()).await.expect_err("gone");
     assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
     assert!(error.is_recoverable());
-    let what = ill(&store).await;
+    let what = unhealthy(&store).await;
     assert!(
         what.contains("cannot be reached") && what.contains(&database.name),
         "{what}"
@@ -368,10 +370,10 @@ async fn a_service_opens_its_store_while_the_server_is_away_and_writes_once_it_i
     let database = server.database();
     server.stop(Stop::Fast);
     let options = |role| StoreOptions::new(database.url(), role);
-    let beside = Store::open(options(Role::Beside)).await;
+    let beside = Store::open(options(Role::Command)).await;
     assert!(matches!(beside, Err(StoreError::Unreachable { .. })));
     let store = Store::open(options(Role::Serve)).await.expect("opened");
-    assert!(ill(&store).await.contains("cannot be reached"));
+    assert!(unhealthy(&store).await.contains("cannot be reached"));
     let written = store.put_leg(leg("a", "a")).await.expect_err("away");
     let read = store.load_legs().await.expect_err("away");
     assert!(written.is_recoverable() && read.is_recoverable());
@@ -394,8 +396,8 @@ async fn a_server_that_comes_late_and_does_not_fit_is_told_and_tried_again() {
     let store = Store::open(options()).await.expect("opened");
     server.start();
     let mut health = store.health();
-    let told = health.wait_for(|health| health.what.contains("other tables than this version"));
-    drop(told.await.expect("open"));
+    let refused = health.wait_for(|health| health.what.contains("other tables than this version"));
+    drop(refused.await.expect("open"));
     let refused = store.put_leg(leg("a", "a")).await.expect_err("not yet");
     assert!(refused.is_recoverable(), "{refused}");
     database.run("DELETE FROM switchhook_migration WHERE version = 9999");
@@ -426,7 +428,7 @@ async fn an_instance_that_stands_still_in_a_transaction_holds_up_others_for_seco
         return;
     };
     let store = database.serve().await;
-    // What an instance does, that then stands still.
+    // Another instance hangs in a transaction.
     let mut other = database.0.connect().await;
     let beginning = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 300; LOCK TABLE leg";
     sqlx::raw_sql(beginning)
@@ -444,14 +446,14 @@ async fn tables_of_a_newer_version_are_not_touched() {
     let Some(database) = OwnDatabase::new() else {
         return;
     };
-    let error = Store::open(StoreOptions::new(database.0.url(), Role::Beside)).await;
+    let error = Store::open(StoreOptions::new(database.0.url(), Role::Command)).await;
     let error = error.expect_err("no tables yet");
     assert!(error.to_string().contains("switchhook serve"), "{error}");
     database.serve().await.close().await;
     database
         .0
         .run("INSERT INTO switchhook_migration VALUES (9999, '\\x00')");
-    for role in [Role::Serve, Role::Beside] {
+    for role in [Role::Serve, Role::Command] {
         let error = Store::open(StoreOptions::new(database.0.url(), role)).await;
         let error = error.expect_err("refused");
         assert!(matches!(error, StoreError::Schema { .. }), "{error}");
@@ -468,16 +470,16 @@ async fn what_is_wrong_with_the_url_the_user_or_the_database_is_said_without_the
     let nobody = format!("postgres://nobody:hunter2@{host}:{port}/postgres");
     let nowhere = format!("postgres://a:hunter2@127.0.0.1:{}/b", postgres::free_port());
     let wrong = "postgres://a:hunter2@b:notaport/c".to_owned();
-    for (url, role, said) in [
+    for (url, role, expected) in [
         (missing, Role::Serve, "refuses us"),
         (nobody, Role::Serve, "refuses us"),
-        (nowhere, Role::Beside, "cannot be reached"),
+        (nowhere, Role::Command, "cannot be reached"),
         (wrong, Role::Serve, "store url"),
     ] {
         let options = StoreOptions::new(&url, role);
         assert!(!format!("{options:?}").contains("hunter2"));
         let error = Store::open(options).await.expect_err("refused");
-        assert!(error.to_string().contains(said), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
         assert!(
             !format!("{error} {error:?}").contains("hunter2"),
             "{error:?}"
@@ -508,7 +510,7 @@ async fn a_full_queue_waits_and_is_written_once_the_server_is_back() {
         }
     };
     let all = tokio::spawn(futures_util::future::join_all((0..3_000).map(put)));
-    assert!(!ill(&store).await.is_empty());
+    assert!(!unhealthy(&store).await.is_empty());
     server.start();
     all.await.expect("all stored");
     assert_eq!(store.load_legs().await.expect("legs").len(), 3_000);

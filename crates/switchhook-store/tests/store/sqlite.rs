@@ -1,8 +1,8 @@
-//! The embedded store passes the conformance suite.
+//! The SQLite store passes the conformance suite.
 
 #![allow(
     clippy::expect_used,
-    reason = "a test that fails says what it expected"
+    reason = "a failed expectation fails the test with its text"
 )]
 
 use test_support::store_suite;
@@ -51,8 +51,8 @@ async fn a_copy_has_everything() {
     store_suite::what_was_being_tried_waits_in_a_copy(&SqliteFile::new(), &SqliteFile::new()).await;
 }
 
-/// A store as a program made it that had no later migration than `version`.
-async fn of_version(url: &str, version: i64) -> SqliteConnection {
+/// Creates a store with the migrations up to `version`, as an older program did.
+async fn create_with_version(url: &str, version: i64) -> SqliteConnection {
     let mut database = SqliteConnectOptions::from_str(url)
         .expect("a URL")
         .create_if_missing(true)
@@ -72,7 +72,7 @@ async fn of_version(url: &str, version: i64) -> SqliteConnection {
 #[tokio::test]
 async fn a_store_of_an_older_version_keeps_its_calls_and_documents() {
     let file = SqliteFile::new();
-    let mut older = of_version(&file.url(), 2).await;
+    let mut older = create_with_version(&file.url(), 2).await;
     let rows = "INSERT INTO call (switch, call_uuid, flow, started_ms, ended_ms, talk_ms, caller,
                                   called, legs, hangup_cause, incomplete)
                 VALUES ('pbx-1', 'a', 'outbound', 1000, 2000, 0, '1', '2', 1, '16', 0);

@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::replay::{Difference, again, by_name};
 use switchhook_core::outcome::{Outcome, Reason};
-use switchhook_core::variables::{FLOW_KEY, Names};
+use switchhook_core::variables::{FLOW_KEY, VariableNames};
 use switchhook_service::call_control::WebhookTask;
-use switchhook_service::recorder::{Payload, What};
-use switchhook_store::KeptResponse;
+use switchhook_service::recorder::{Payload, RecordedEvent};
+use switchhook_store::PersistedResponse;
 use switchhook_webhook::{Prepared, Webhook};
 
 use super::Backtest;
@@ -21,7 +21,7 @@ const NO_BODY: &str = "its body was not kept (response.raw was off, or had anoth
 
 impl Backtest<'_> {
     /// Judges a kept answer anew, unless a recording has told of it.
-    pub fn answer(&mut self, kept: &KeptResponse) {
+    pub fn answer(&mut self, kept: &PersistedResponse) {
         let name = &kept.webhook;
         let call = (kept.call_uuid.clone(), name.clone());
         if !self.wants(name) || self.told.contains(&call) {
@@ -75,7 +75,7 @@ struct Was {
 
 impl Was {
     /// By the names that the webhook writes under now.
-    fn of(kept: &KeptResponse, names: &Names) -> Self {
+    fn of(kept: &PersistedResponse, names: &VariableNames) -> Self {
         let text = |name: &str| {
             kept.variables
                 .get(name)
@@ -103,8 +103,8 @@ impl Was {
         }
     }
 
-    fn answer(&self) -> Result<What, &'static str> {
-        let reason = self.reason.as_deref().map(Reason::named);
+    fn answer(&self) -> Result<RecordedEvent, &'static str> {
+        let reason = self.reason.as_deref().map(Reason::from_word);
         let Some(status) = self.status else {
             return Err(NO_ANSWER);
         };
@@ -121,7 +121,7 @@ impl Was {
         if (200..300).contains(&status) && self.body.is_empty() && !self.values.is_empty() {
             return Err(NO_BODY);
         }
-        Ok(What::Outcome {
+        Ok(RecordedEvent::Outcome {
             status: Some(status),
             content_type: None,
             whole: true,

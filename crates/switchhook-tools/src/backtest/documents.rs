@@ -1,4 +1,4 @@
-//! Documents of calls that are over, made anew as their webhooks would now. What they are made
+//! Documents of calls that are over, made anew as their webhooks would now. RecordedEvent they are made
 //! of is taken from the call's predefined document and from what the page tells of it.
 
 use std::collections::BTreeMap;
@@ -10,19 +10,19 @@ use crate::replay::{by_name, request};
 use switchhook_core::call_history::CallHistory;
 use switchhook_service::call_control::WebhookTask;
 use switchhook_service::outbox::content::{content, flow_variables};
-use switchhook_service::recorder::{Payload, What};
-use switchhook_store::{Content, RecentCall};
+use switchhook_service::recorder::{Payload, RecordedEvent};
+use switchhook_store::{RecentCall, RequestContent};
 use switchhook_webhook as webhook;
 
 use super::Backtest;
 
-/// What a template may read that is not kept of a call.
+/// RecordedEvent a template may read that is not kept of a call.
 const NOT_KEPT: [&str; 3] = ["caller_name", "ring_ms", "response_raw"];
 const NO_DOCUMENT: &str = "no predefined document of the call is kept to make it of";
 
 impl Backtest<'_> {
     /// Makes the documents of one call anew: `sent` are the webhooks and what was frozen for each.
-    pub fn documents(&mut self, call: &RecentCall, sent: &[(String, Content)]) {
+    pub fn documents(&mut self, call: &RecentCall, sent: &[(String, RequestContent)]) {
         let base = sent
             .iter()
             .find_map(|(_, content)| predefined(&content.body));
@@ -52,7 +52,7 @@ impl Backtest<'_> {
         call: &RecentCall,
         widget: &WebhookTask,
         name: &str,
-        was: &Content,
+        was: &RequestContent,
         document: &Value,
         bytes: &Bytes,
     ) {
@@ -61,7 +61,7 @@ impl Backtest<'_> {
         };
         let mut with_call = document.clone();
         with_call["call"] = values(call, document);
-        let made = webhook.prepare(&webhook::Call {
+        let made = webhook.prepare(&webhook::CallContext {
             headers: &headers(call, document),
             document: Some(&with_call),
             predefined: &|| bytes.to_vec(),
@@ -77,8 +77,8 @@ impl Backtest<'_> {
     }
 }
 
-fn parts(content: &Content) -> BTreeMap<String, String> {
-    request(&What::Request {
+fn parts(content: &RequestContent) -> BTreeMap<String, String> {
+    request(&RecordedEvent::Request {
         method: content.method.clone().unwrap_or_default(),
         url: content.url.clone().unwrap_or_default(),
         headers: content.headers.clone(),

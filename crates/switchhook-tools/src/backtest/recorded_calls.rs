@@ -1,7 +1,7 @@
 //! Recorded calls, played again with the webhook as it would be.
 
 use crate::replay::{self, Recording};
-use switchhook_service::recorder::What;
+use switchhook_service::recorder::RecordedEvent;
 
 use super::Backtest;
 
@@ -27,7 +27,7 @@ impl Backtest<'_> {
         let webhook = widget.and_then(|widget| widget.webhook());
         if let (
             Some(webhook),
-            Some(What::Outcome {
+            Some(RecordedEvent::Outcome {
                 status: Some(200..=299),
                 content_type,
                 whole: true,

@@ -1,12 +1,12 @@
 //! PostgreSQL's server, as it says it is.
 
 use super::finding::Findings;
-use switchhook_store::Server;
+use switchhook_store::DatabaseServer;
 
 /// Clocks farther apart than this make the times in logs hard to compare.
 const APART_MS: u64 = 2_000;
 
-pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
+pub(super) fn judge(found: &DatabaseServer, now_ms: i64, findings: &mut Findings) {
     findings.ok("server", format!("PostgreSQL {}", found.version));
     if found.is_standby {
         findings.fault(
@@ -38,7 +38,7 @@ pub(super) fn judge(found: &Server, now_ms: i64, findings: &mut Findings) {
     }
 }
 
-fn durability(found: &Server, findings: &mut Findings) {
+fn durability(found: &DatabaseServer, findings: &mut Findings) {
     let commit = &found.synchronous_commit;
     if !found.syncs {
         findings.warn(
@@ -62,8 +62,8 @@ mod tests {
     use super::*;
     use crate::doctor::Level;
 
-    fn server() -> Server {
-        Server {
+    fn server() -> DatabaseServer {
+        DatabaseServer {
             version: "15.1".into(),
             synchronous_commit: "on".into(),
             syncs: true,
@@ -73,7 +73,7 @@ mod tests {
         }
     }
 
-    fn worst(found: &Server) -> Option<(&'static str, Level)> {
+    fn worst(found: &DatabaseServer) -> Option<(&'static str, Level)> {
         let mut findings = Findings::about("store");
         judge(found, 1_000, &mut findings);
         let list = findings.list();
@@ -84,27 +84,27 @@ mod tests {
     #[test]
     fn a_server_that_forgets_or_refuses_is_said() {
         assert_eq!(worst(&server()).map(|(_, level)| level), Some(Level::Ok));
-        let off = Server {
+        let off = DatabaseServer {
             synchronous_commit: "off".into(),
             ..server()
         };
         assert_eq!(worst(&off), Some(("durability", Level::Warning)));
-        let no_sync = Server {
+        let no_sync = DatabaseServer {
             syncs: false,
             ..server()
         };
         assert_eq!(worst(&no_sync), Some(("durability", Level::Warning)));
-        let standby = Server {
+        let standby = DatabaseServer {
             is_standby: true,
             ..server()
         };
         assert_eq!(worst(&standby), Some(("server", Level::Fault)));
-        let closed = Server {
+        let closed = DatabaseServer {
             closed_tables: vec!["leg".into()],
             ..server()
         };
         assert_eq!(worst(&closed), Some(("privileges", Level::Fault)));
-        let late = Server {
+        let late = DatabaseServer {
             now_ms: 9_000,
             ..server()
         };

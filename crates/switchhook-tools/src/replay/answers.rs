@@ -9,24 +9,24 @@ use tokio::time::{Instant, sleep_until};
 
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
-use switchhook_service::recorder::{Code, What};
-use switchhook_webhook::{self as webhook, Answered, Prepared, Script, Webhook};
+use switchhook_service::recorder::{Code, RecordedEvent};
+use switchhook_webhook::{self as webhook, OutcomeSource, Prepared, ResponseMeta, Webhook};
 
-/// What was asked last.
-pub(super) type Asked = Arc<std::sync::Mutex<Option<What>>>;
+/// RecordedEvent was asked last.
+pub(super) type Asked = Arc<std::sync::Mutex<Option<RecordedEvent>>>;
 
 /// The webhook, or the Rust code in its place.
 pub(super) struct Answers {
     pub began: Instant,
-    /// What came, and when.
-    pub outcome: Option<(Duration, What)>,
+    /// RecordedEvent came, and when.
+    pub outcome: Option<(Duration, RecordedEvent)>,
     pub asked: Asked,
     pub code: Code,
 }
 
 impl Answers {
-    /// What came, when it did.
-    async fn outcome(&self) -> &What {
+    /// RecordedEvent came, when it did.
+    async fn outcome(&self) -> &RecordedEvent {
         let Some((at, what)) = &self.outcome else {
             return std::future::pending().await;
         };
@@ -35,9 +35,9 @@ impl Answers {
     }
 }
 
-impl Script for Answers {
+impl OutcomeSource for Answers {
     fn answer<'a>(&'a self, webhook: &'a Webhook, request: Prepared) -> BoxFuture<'a, Outcome> {
-        note(&self.asked, What::request(&request));
+        note(&self.asked, RecordedEvent::request(&request));
         async move { again(webhook, &request, self.outcome().await) }.boxed()
     }
 }
@@ -48,7 +48,7 @@ impl Answerer for Answers {
     }
 
     fn answer(self: Arc<Self>, question: Question) -> Answer {
-        note(&self.asked, What::Question(question.json().into()));
+        note(&self.asked, RecordedEvent::Question(question.json().into()));
         async move { code_answered(self.outcome().await) }.boxed()
     }
 
@@ -65,15 +65,15 @@ impl Answerer for Answers {
     }
 }
 
-pub(super) fn note(asked: &Asked, what: What) {
+pub(super) fn note(asked: &Asked, what: RecordedEvent) {
     if let Ok(mut asked) = asked.lock() {
         *asked = Some(what);
     }
 }
 
-/// What code answered.
-fn code_answered(what: &What) -> Result<Vec<Mapped>, Failure> {
-    let What::Outcome {
+/// RecordedEvent code answered.
+fn code_answered(what: &RecordedEvent) -> Result<Vec<Mapped>, Failure> {
+    let RecordedEvent::Outcome {
         reason,
         detail,
         mapped,
@@ -85,7 +85,7 @@ fn code_answered(what: &What) -> Result<Vec<Mapped>, Failure> {
     };
     if let Some(reason) = reason {
         let detail = detail.clone().unwrap_or_default();
-        return Err(Failure::new(Reason::named(reason), detail));
+        return Err(Failure::new(Reason::from_word(reason), detail));
     }
     let mapped = mapped.iter().map(|(name, text)| Mapped {
         name: name.clone(),
@@ -99,10 +99,10 @@ fn no_outcome() -> Failure {
     Failure::new(Reason::ConnectionFailure, "the recording has no outcome")
 }
 
-/// What came of the request, judged anew where an answer was read to its end.
+/// RecordedEvent came of the request, judged anew where an answer was read to its end.
 #[must_use]
-pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
-    let What::Outcome {
+pub fn again(webhook: &Webhook, request: &Prepared, what: &RecordedEvent) -> Outcome {
+    let RecordedEvent::Outcome {
         status,
         content_type,
         whole,
@@ -116,17 +116,19 @@ pub fn again(webhook: &Webhook, request: &Prepared, what: &What) -> Outcome {
         return Outcome::unsent(no_outcome());
     };
     let raw = body.bytes();
-    let answered = Answered {
+    let answered = ResponseMeta {
         content_type: content_type.clone(),
         whole: *whole,
     };
-    let reason = reason.as_deref().map(Reason::named);
+    let reason = reason.as_deref().map(Reason::from_word);
     let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));
     let was_read = |reason: Reason| !matches!(reason, Reason::Timeout | Reason::ConnectionFailure);
     let status_code = status.and_then(|status| http::StatusCode::from_u16(status).ok());
     let verdict = match (failure, status_code) {
         (Some(failure), Some(_)) if !was_read(failure.reason) => Err(failure),
-        (_, Some(status)) => webhook::judge(webhook, (status, &request.url), &answered, &raw),
+        (_, Some(status)) => {
+            webhook::evaluate_response(webhook, (status, &request.url), &answered, &raw)
+        }
         (Some(failure), None) => Err(failure),
         (None, None) => Ok(Vec::new()),
     };

@@ -1,18 +1,18 @@
-//! What was different when a call was played again.
+//! RecordedEvent was different when a call was played again.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use switchhook_service::recorder::{Payload, What};
+use switchhook_service::recorder::{Payload, RecordedEvent};
 
 use super::{Played, Recording};
 
 /// One thing that was one way and is another now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What it is.
+    /// RecordedEvent it is.
     pub what: String,
     /// As it was recorded; none when it was not there.
     pub was: Option<String>,
@@ -62,33 +62,33 @@ pub(crate) fn by_name(all: &mut Vec<Difference>, was: &Named, is: &Named) {
     }
 }
 
-fn end(what: &What) -> [Option<String>; 3] {
+fn end(what: &RecordedEvent) -> [Option<String>; 3] {
     match what {
-        What::End {
+        RecordedEvent::End {
             ending,
             reason,
             detail,
         } => [Some(ending.clone()), reason.clone(), detail.clone()],
-        What::Switch(_)
-        | What::Event(_)
-        | What::Us(_)
-        | What::Closed
-        | What::Request { .. }
-        | What::Question(_)
-        | What::Outcome { .. }
-        | What::Waited
-        | What::Stopping
-        | What::Cut => [None, None, None],
+        RecordedEvent::Switch(_)
+        | RecordedEvent::Event(_)
+        | RecordedEvent::Us(_)
+        | RecordedEvent::Closed
+        | RecordedEvent::Request { .. }
+        | RecordedEvent::Question(_)
+        | RecordedEvent::Outcome { .. }
+        | RecordedEvent::Waited
+        | RecordedEvent::Stopping
+        | RecordedEvent::Cut => [None, None, None],
     }
 }
 
 /// The parts of a request, or of a question to Rust code, by name.
 #[must_use]
-pub(crate) fn request(what: &What) -> Named {
-    if let What::Question(json) = what {
+pub(crate) fn request(what: &RecordedEvent) -> Named {
+    if let RecordedEvent::Question(json) = what {
         return question(&json.0);
     }
-    let What::Request {
+    let RecordedEvent::Request {
         method,
         url,
         headers,

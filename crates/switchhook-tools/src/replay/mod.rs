@@ -23,7 +23,7 @@ use switchhook_service::call_control::{
     WebhookTasks,
 };
 use switchhook_service::config::Config;
-use switchhook_service::recorder::What;
+use switchhook_service::recorder::RecordedEvent;
 use switchhook_service::service;
 use switchhook_webhook::breakers::Breakers;
 
@@ -40,12 +40,12 @@ const PIPE: usize = 1024 * 1024;
 /// How a call went when it was played again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Played {
-    /// What it said to the switch.
+    /// RecordedEvent it said to the switch.
     pub said: String,
-    /// What it asked the webhook.
-    pub request: Option<What>,
+    /// RecordedEvent it asked the webhook.
+    pub request: Option<RecordedEvent>,
     /// How it ended.
-    pub end: What,
+    pub end: RecordedEvent,
 }
 
 /// Why a call cannot be played.
@@ -112,7 +112,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
         by_name.insert(name.clone(), Arc::new(widget));
     }
     let widgets = WebhookTasks {
-        client: widgets.client.clone().scripted(script),
+        client: widgets.client.clone().with_outcome_source(script),
         by_name,
         tenants: Arc::clone(&widgets.tenants),
         settings: widgets.settings.clone(),
@@ -152,7 +152,7 @@ async fn run(recording: &Recording, widgets: &WebhookTasks) -> Result<Played, No
     })
 }
 
-/// What other calls had found out about the webhook.
+/// RecordedEvent other calls had found out about the webhook.
 fn breakers(recording: &Recording) -> Breakers {
     let found = recording.found_it_resting();
     found.map_or_else(Breakers::default, Breakers::refusing)
@@ -162,7 +162,7 @@ async fn taken(
     call_control: &Arc<CallControl>,
     ours: DuplexStream,
     parked: bool,
-) -> Result<What, String> {
+) -> Result<RecordedEvent, String> {
     match parked {
         true => Arc::clone(call_control).play_parked(ours).await,
         false => call_control.play(ours).await,
@@ -174,7 +174,7 @@ struct Nowhere(Asked);
 
 impl CallPersistence for Nowhere {
     fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
-        note(&self.0, What::request(&request.request));
+        note(&self.0, RecordedEvent::request(&request.request));
         std::future::ready(Ok(())).boxed()
     }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use switchhook_core::outcome::{Failure, Reason};
-use switchhook_service::recorder::{Header, Line, VERSION, What};
+use switchhook_service::recorder::{Header, Line, RecordedEvent, VERSION};
 
 use super::switch::{Frame, Script, frames};
 
@@ -43,7 +43,7 @@ impl Recording {
     /// Reads a file.
     ///
     /// # Errors
-    /// What is wrong with it, and the cure.
+    /// RecordedEvent is wrong with it, and the cure.
     pub fn read(path: &Path) -> Result<Self, NoRecording> {
         let wrong = |why: String| NoRecording {
             file: path.to_owned(),
@@ -74,18 +74,25 @@ impl Recording {
         };
         match recording.end() {
             None => Err(wrong("has no end: it was cut off".into())),
-            Some(_) if recording.lines.iter().any(|line| line.what == What::Cut) => Err(wrong(
-                "has not all of its call: it was larger than is recorded".into(),
-            )),
+            Some(_)
+                if recording
+                    .lines
+                    .iter()
+                    .any(|line| line.what == RecordedEvent::Cut) =>
+            {
+                Err(wrong(
+                    "has not all of its call: it was larger than is recorded".into(),
+                ))
+            }
             Some(_) => Ok(recording),
         }
     }
 
     /// How the call ended.
     #[must_use]
-    pub fn end(&self) -> Option<&What> {
+    pub fn end(&self) -> Option<&RecordedEvent> {
         let last = &self.lines.last()?.what;
-        matches!(last, What::End { .. }).then_some(last)
+        matches!(last, RecordedEvent::End { .. }).then_some(last)
     }
 
     /// Whether other calls had every place on hold.
@@ -100,32 +107,32 @@ impl Recording {
     }
 
     fn failed_with(&self, wanted: Reason) -> Option<&str> {
-        let Some(What::End { reason, detail, .. }) = self.end() else {
+        let Some(RecordedEvent::End { reason, detail, .. }) = self.end() else {
             return None;
         };
         let is_it = reason.as_deref() == Some(wanted.as_str());
         is_it.then(|| detail.as_deref().unwrap_or_default())
     }
 
-    /// What was said to the switch.
+    /// RecordedEvent was said to the switch.
     #[must_use]
     pub fn said(&self) -> String {
         let mut all = Vec::new();
         for line in &self.lines {
-            if let What::Us(bytes) = &line.what {
+            if let RecordedEvent::Us(bytes) = &line.what {
                 all.extend_from_slice(&bytes.0);
             }
         }
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// What the webhook was asked, or the Rust code in its place.
+    /// RecordedEvent the webhook was asked, or the Rust code in its place.
     #[must_use]
-    pub fn request(&self) -> Option<&What> {
+    pub fn request(&self) -> Option<&RecordedEvent> {
         self.find(is_asked).map(|(_, what)| what)
     }
 
-    fn find(&self, is: impl Fn(&What) -> bool) -> Option<(usize, &What)> {
+    fn find(&self, is: impl Fn(&RecordedEvent) -> bool) -> Option<(usize, &RecordedEvent)> {
         let lines = self.lines.iter().enumerate();
         let mut lines = lines.map(|(at, line)| (at, &line.what));
         lines.find(|(_, what)| is(what))
@@ -136,7 +143,7 @@ impl Recording {
     pub(super) fn times(&self) -> Times {
         let mut last = 0;
         let time = |line: &Line| {
-            if !matches!(line.what, What::Us(_)) && !is_asked(&line.what) {
+            if !matches!(line.what, RecordedEvent::Us(_)) && !is_asked(&line.what) {
                 last = line.us.div_ceil(1_000).max(last + 1);
             }
             Duration::from_millis(last)
@@ -148,7 +155,7 @@ impl Recording {
     /// that is later than it should be.
     pub(super) fn music_after(&self, times: &Times) -> Duration {
         let meant = Duration::from_micros(self.header.music_after_us);
-        let waited = self.find(|what| *what == What::Waited);
+        let waited = self.find(|what| *what == RecordedEvent::Waited);
         let asked = self.find(is_asked);
         match (waited, asked) {
             (Some((waited, _)), Some((asked, _))) => times[waited].saturating_sub(times[asked]),
@@ -157,45 +164,45 @@ impl Recording {
         }
     }
 
-    /// What the webhook answers, and when.
-    pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, What)> {
-        let (at, what) = self.find(|what| matches!(what, What::Outcome { .. }))?;
+    /// RecordedEvent the webhook answers, and when.
+    pub(super) fn outcome(&self, times: &Times) -> Option<(Duration, RecordedEvent)> {
+        let (at, what) = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }))?;
         Some((times[at], what.clone()))
     }
 
-    /// What came of the request.
+    /// RecordedEvent came of the request.
     #[must_use]
-    pub fn answer(&self) -> Option<&What> {
-        let found = self.find(|what| matches!(what, What::Outcome { .. }));
+    pub fn answer(&self) -> Option<&RecordedEvent> {
+        let found = self.find(|what| matches!(what, RecordedEvent::Outcome { .. }));
         found.map(|(_, what)| what)
     }
 
     /// When the service stopped.
     pub(super) fn stopping(&self, times: &Times) -> Option<Duration> {
-        let (at, _) = self.find(|what| *what == What::Stopping)?;
+        let (at, _) = self.find(|what| *what == RecordedEvent::Stopping)?;
         Some(times[at])
     }
 
-    /// What the switch says.
+    /// RecordedEvent the switch says.
     pub(super) fn switch(&self, times: &Times) -> Script {
         let (mut heard, mut marks) = (Vec::new(), Vec::new());
         let (mut closed, mut events) = (None, VecDeque::new());
         for (line, time) in self.lines.iter().zip(times) {
             match &line.what {
-                What::Switch(bytes) => {
+                RecordedEvent::Switch(bytes) => {
                     heard.extend_from_slice(&bytes.0);
                     marks.push((heard.len(), *time));
                 }
-                What::Event(json) => events.push_back(event(*time, &json.0)),
-                What::Closed => closed = Some(*time),
-                What::Us(_)
-                | What::Request { .. }
-                | What::Question(_)
-                | What::Outcome { .. }
-                | What::Waited
-                | What::Stopping
-                | What::Cut
-                | What::End { .. } => {}
+                RecordedEvent::Event(json) => events.push_back(event(*time, &json.0)),
+                RecordedEvent::Closed => closed = Some(*time),
+                RecordedEvent::Us(_)
+                | RecordedEvent::Request { .. }
+                | RecordedEvent::Question(_)
+                | RecordedEvent::Outcome { .. }
+                | RecordedEvent::Waited
+                | RecordedEvent::Stopping
+                | RecordedEvent::Cut
+                | RecordedEvent::End { .. } => {}
             }
         }
         let at = |end: usize| {
@@ -221,8 +228,11 @@ impl Recording {
     }
 }
 
-fn is_asked(what: &What) -> bool {
-    matches!(what, What::Request { .. } | What::Question(_))
+fn is_asked(what: &RecordedEvent) -> bool {
+    matches!(
+        what,
+        RecordedEvent::Request { .. } | RecordedEvent::Question(_)
+    )
 }
 
 fn event(at: Duration, json: &[u8]) -> Frame {

@@ -1,4 +1,4 @@
-//! Reads a response's body, within a limit.
+//! Reads a response's body up to a limit.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
@@ -7,10 +7,10 @@ use url::Url;
 use crate::error;
 use switchhook_core::outcome::Failure;
 
-/// What was read of a body, decompressed.
+/// The part of a body that was read, decompressed.
 pub(super) enum Body {
     Whole(Bytes),
-    /// There was more than the limit; this is the part within it.
+    /// The body is longer than the limit; this is the part within it.
     Cut(Bytes),
 }
 
@@ -27,8 +27,8 @@ pub(super) async fn read(
     limit: usize,
     url: &Url,
 ) -> Result<Body, Failure> {
-    let chunk = |error: reqwest::Error| error::of_error(&error, url);
-    // Most answers are one chunk, which is kept as it is.
+    let chunk = |error: reqwest::Error| error::client_failure(&error, url);
+    // Most bodies are one chunk, which is not copied.
     let Some(first) = response.chunk().await.map_err(chunk)? else {
         return Ok(Body::Whole(Bytes::new()));
     };

@@ -1,4 +1,4 @@
-//! Sends one request: over which connections, and with whose token.
+//! Sends one request over the right connections and with the right token.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,44 +10,43 @@ use url::Url;
 use super::ClientError;
 use super::body::read;
 use super::client_factory::ClientFactory;
-use super::connecting::Watch;
+use super::connection_watch::ConnectionWatch;
 use super::h2_pool::{H2Pool, Permit};
 use crate::compile::Webhook;
 use crate::egress::Egress;
 use crate::error;
-use crate::request::Prepared;
-use crate::resolve::{Guard, Names};
-use crate::tls::Secured;
+use crate::prepared::Prepared;
+use crate::resolve::{EgressResolver, NameLookup};
+use crate::tls::CompiledTls;
 use crate::token::{self, Token, Tokens};
 use switchhook_core::outcome::{Failure, Reason};
 
 /// The connections to all webhooks.
 pub(super) struct Connections {
     egress: Arc<Egress>,
-    guard: Arc<Guard>,
-    /// Those with the system's TLS settings.
-    plain: Arc<H2Pool>,
-    /// Those of webhooks with TLS settings of their own.
-    secured: Mutex<Vec<(Secured, Arc<H2Pool>)>>,
+    resolver: Arc<EgressResolver>,
+    /// Connections with the system's TLS settings.
+    system_tls: Arc<H2Pool>,
+    /// Connections with TLS settings of webhooks.
+    own_tls: Mutex<Vec<(CompiledTls, Arc<H2Pool>)>>,
 }
 
-/// A response whose body is still to be read. It is given up before its place on the
-/// connection is.
-pub(super) struct Reply {
+/// A response whose body is still unread. Fields drop in order: the response before its permit.
+pub(super) struct PendingResponse {
     pub(super) response: Response,
-    seat: Permit,
+    permit: Permit,
 }
 
 impl Connections {
-    pub(super) fn new(egress: Egress, names: Arc<dyn Names>) -> Result<Self, ClientError> {
+    pub(super) fn new(egress: Egress, names: Arc<dyn NameLookup>) -> Result<Self, ClientError> {
         let egress = Arc::new(egress);
-        let guard = Arc::new(Guard::new(Arc::clone(&egress), names));
-        let plain = Arc::new(H2Pool::new(ClientFactory::new(&egress, &guard, None)?)?);
+        let resolver = Arc::new(EgressResolver::new(Arc::clone(&egress), names));
+        let system_tls = Arc::new(H2Pool::new(ClientFactory::new(&egress, &resolver, None)?)?);
         Ok(Self {
             egress,
-            guard,
-            plain,
-            secured: Mutex::default(),
+            resolver,
+            system_tls,
+            own_tls: Mutex::default(),
         })
     }
 
@@ -56,89 +55,94 @@ impl Connections {
     }
 
     pub(super) fn prepare_for(&self, webhook: &Webhook) -> Result<(), ClientError> {
-        self.lanes(webhook).map(drop)
+        self.pool(webhook).map(drop)
     }
 
-    fn lanes(&self, webhook: &Webhook) -> Result<Arc<H2Pool>, ClientError> {
-        let Some(wanted) = webhook.secured() else {
-            return Ok(Arc::clone(&self.plain));
+    fn pool(&self, webhook: &Webhook) -> Result<Arc<H2Pool>, ClientError> {
+        let Some(wanted) = webhook.own_tls() else {
+            return Ok(Arc::clone(&self.system_tls));
         };
-        let mut secured = self.secured.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, lanes)) = secured.iter().find(|(known, _)| known == wanted) {
-            return Ok(Arc::clone(lanes));
+        let mut own_tls = self.own_tls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, pool)) = own_tls.iter().find(|(known, _)| known == wanted) {
+            return Ok(Arc::clone(pool));
         }
-        let maker = ClientFactory::new(&self.egress, &self.guard, Some(wanted))?;
-        let lanes = Arc::new(H2Pool::new(maker)?);
-        secured.push((wanted.clone(), Arc::clone(&lanes)));
-        Ok(lanes)
+        let factory = ClientFactory::new(&self.egress, &self.resolver, Some(wanted))?;
+        let pool = Arc::new(H2Pool::new(factory)?);
+        own_tls.push((wanted.clone(), Arc::clone(&pool)));
+        Ok(pool)
     }
 
-    fn seat(&self, webhook: &Webhook, url: &Url) -> Result<Permit, Failure> {
-        let lanes = self.lanes(webhook).map_err(unready)?;
-        lanes.take(url, webhook.http2_streams).map_err(unready)
+    fn permit(&self, webhook: &Webhook, url: &Url) -> Result<Permit, Failure> {
+        let pool = self.pool(webhook).map_err(client_failed)?;
+        pool.acquire(url, webhook.http2_streams)
+            .map_err(client_failed)
     }
 
-    /// Sends a request, which says in its errors that it went to `url`.
+    /// Sends a request. Errors name the host of `url`.
     pub(super) async fn send(
         &self,
         webhook: &Webhook,
         prepared: Box<Prepared>,
         url: &Url,
-    ) -> Result<Reply, Failure> {
-        let seat = self.seat(webhook, url)?;
+    ) -> Result<PendingResponse, Failure> {
+        let permit = self.permit(webhook, url)?;
         match &webhook.tokens {
-            None => execute(seat, prepared, url).await,
-            // Boxed: a request without a token has no room for what this may need.
+            None => execute(permit, prepared, url).await,
+            // Boxed, so that requests without a token do not reserve its space.
             Some(tokens) => {
-                Box::pin(self.send_with_token((webhook, tokens), seat, prepared, url)).await
+                Box::pin(self.send_with_token((webhook, tokens), permit, prepared, url)).await
             }
         }
     }
 
-    /// Once more with a new token when the one that was there is not taken.
+    /// Sends the request again with a new token if the cached one is refused.
     async fn send_with_token(
         &self,
         (webhook, tokens): (&Webhook, &Tokens),
-        seat: Permit,
+        permit: Permit,
         prepared: Box<Prepared>,
         url: &Url,
-    ) -> Result<Reply, Failure> {
-        let fetch = || self.fetch(webhook, tokens);
-        let (token, was_there) = tokens.get(fetch).await?;
-        if !was_there {
-            return execute(seat, with(&token, prepared), url).await;
+    ) -> Result<PendingResponse, Failure> {
+        let fetch_token = || self.fetch_token(webhook, tokens);
+        let (token, was_cached) = tokens.get(fetch_token).await?;
+        if !was_cached {
+            return execute(permit, with(&token, prepared), url).await;
         }
-        let reply = execute(seat, with(&token, prepared.clone()), url).await?;
+        let reply = execute(permit, with(&token, prepared.clone()), url).await?;
         if reply.response.status() != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
-        let Reply { response, seat } = reply;
+        let PendingResponse { response, permit } = reply;
         drop(response);
         tokens.forget(&token).await;
-        let (token, _) = tokens.get(fetch).await?;
-        execute(seat, with(&token, prepared), url).await
+        let (token, _) = tokens.get(fetch_token).await?;
+        execute(permit, with(&token, prepared), url).await
     }
 
-    async fn fetch(
+    async fn fetch_token(
         &self,
         webhook: &Webhook,
         tokens: &Tokens,
     ) -> Result<(HeaderValue, Duration), Failure> {
         let url = tokens.url();
         self.egress.check_url(url)?;
-        let seat = self.seat(webhook, url)?;
-        // Another server's connection than the request's.
-        let asked = Watch::default().over(execute(seat, tokens.request().into(), url));
-        let mut reply = asked.await?;
-        let body = read(&mut reply.response, token::ANSWER, url).await?;
+        let permit = self.permit(webhook, url)?;
+        // Observed separately: this is the token endpoint's connection, not the webhook's.
+        let sent = ConnectionWatch::default().watch(execute(permit, tokens.request().into(), url));
+        let mut reply = sent.await?;
+        let body = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }
 }
 
-async fn execute(seat: Permit, prepared: Box<Prepared>, url: &Url) -> Result<Reply, Failure> {
-    let sent = seat.http.execute(request(prepared)).await;
-    let response = sent.map_err(|error| error::of_error(&error, url))?;
-    Ok(Reply { response, seat })
+async fn execute(
+    permit: Permit,
+    prepared: Box<Prepared>,
+    url: &Url,
+) -> Result<PendingResponse, Failure> {
+    let sent = permit.http.execute(request(prepared)).await;
+    let response = sent.map_err(|error| error::client_failure(&error, url))?;
+    Ok(PendingResponse { response, permit })
 }
 
 fn with(token: &Token, mut prepared: Box<Prepared>) -> Box<Prepared> {
@@ -147,7 +151,7 @@ fn with(token: &Token, mut prepared: Box<Prepared>) -> Box<Prepared> {
     prepared
 }
 
-fn unready(error: ClientError) -> Failure {
+fn client_failed(error: ClientError) -> Failure {
     Failure::new(Reason::ConnectionFailure, error.to_string())
 }
 

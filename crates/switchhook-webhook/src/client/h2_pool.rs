@@ -1,16 +1,14 @@
-//! Which connections a request goes over.
+//! Spreads HTTP/2 requests over several clients, and so over several connections per host.
 //!
-//! The HTTP client keeps one HTTP/2 connection to a host, and what is more than the server's
-//! `SETTINGS_MAX_CONCURRENT_STREAMS` waits there for others to be answered, although the
-//! server would take another connection (hyper#2197, reqwest#976). So there are several
-//! clients, the *lanes*: the first takes the first N requests to a host that are in flight,
-//! the next the next N. A request takes the lowest lane with room, so that the higher ones
-//! run empty, are idle, and are dropped.
+//! The HTTP client keeps one HTTP/2 connection per host. Requests beyond the server's
+//! `SETTINGS_MAX_CONCURRENT_STREAMS` wait there for earlier responses, although the server would
+//! accept another connection (hyper#2197, reqwest#976). So the pool holds several clients. A
+//! request takes the first client with fewer than N requests to its host in flight, so that the
+//! last clients become idle and are dropped.
 //!
-//! N is the webhook's own setting: what the server allows is not to be learnt from the
-//! client, and comes after the first requests. Over HTTP/1.1 a request has its connection
-//! for itself in whatever lane; without TLS nothing but HTTP/1.1 is spoken, so these are
-//! not counted.
+//! N is a setting of the webhook, because the client does not tell the server's limit, and the
+//! limit arrives after the first requests. Over HTTP/1.1 each request has a connection of its own
+//! on any client; without TLS only HTTP/1.1 is used, so those requests are not counted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,76 +17,82 @@ use tokio::time::Instant;
 use url::{Position, Url};
 
 use super::ClientError;
-use super::client_factory::{ClientFactory, KEPT};
+use super::client_factory::{ClientFactory, IDLE_TIMEOUT};
 
-/// The lanes of one kind of connections.
+/// The clients for one kind of connections.
 pub(super) struct H2Pool {
-    maker: ClientFactory,
-    /// Always there.
+    factory: ClientFactory,
+    /// Never dropped.
     first: reqwest::Client,
     shared: Mutex<Shared>,
 }
 
-/// No more than the requests in flight need, and what they needed a moment ago.
+/// Clients beyond the first, and the requests on all clients. Bounded by the requests in flight
+/// and by those of the last moments.
 #[derive(Default)]
 struct Shared {
-    /// The second lane and those above it.
-    further: Vec<Lane>,
-    /// Requests in flight to each host, on each lane up to the last that has some.
-    taken: HashMap<Arc<str>, Vec<usize>>,
+    /// The second client and further ones.
+    extra: Vec<PoolClient>,
+    /// Requests in flight to each host, by client, up to the last client with any.
+    in_flight_by_host: HashMap<Arc<str>, Vec<usize>>,
 }
 
-struct Lane {
+struct PoolClient {
     http: reqwest::Client,
     in_flight: usize,
-    /// When its last request was over.
-    left: Instant,
+    /// When its last request ended.
+    last_used: Instant,
 }
 
-/// A request's place; given back when dropped.
+/// A request's place on a client; released when dropped.
 pub(super) struct Permit {
     pub(super) http: reqwest::Client,
-    place: Option<PermitSlot>,
+    slot: Option<PermitSlot>,
 }
 
 struct PermitSlot {
-    lanes: Arc<H2Pool>,
+    pool: Arc<H2Pool>,
     host: Arc<str>,
-    lane: usize,
+    index: usize,
 }
 
 impl H2Pool {
-    pub(super) fn new(maker: ClientFactory) -> Result<Self, ClientError> {
+    pub(super) fn new(factory: ClientFactory) -> Result<Self, ClientError> {
         Ok(Self {
-            first: maker.make()?,
-            maker,
+            first: factory.build()?,
+            factory,
             shared: Mutex::default(),
         })
     }
 
-    /// A place for a request to `url`, on a lane with fewer than `at_once` to its host.
-    pub(super) fn take(self: &Arc<Self>, url: &Url, at_once: usize) -> Result<Permit, ClientError> {
+    /// Returns a place for a request to `url`, on the first client with fewer than `per_client`
+    /// requests to its host.
+    pub(super) fn acquire(
+        self: &Arc<Self>,
+        url: &Url,
+        per_client: usize,
+    ) -> Result<Permit, ClientError> {
         if url.scheme() != "https" {
-            let (http, place) = (self.first.clone(), None);
-            return Ok(Permit { http, place });
+            let (http, slot) = (self.first.clone(), None);
+            return Ok(Permit { http, slot });
         }
         let mut shared = self.shared();
-        let idle = shared.idle(Instant::now());
+        let idle = shared.take_idle(Instant::now());
         let host = &url[Position::BeforeHost..Position::BeforePath];
-        let lane = shared.lowest(host, at_once);
-        let http = match lane.checked_sub(1) {
+        let index = shared.lowest_with_room(host, per_client);
+        let http = match index.checked_sub(1) {
             None => self.first.clone(),
-            Some(further) => shared.enter(further, &self.maker)?,
+            Some(extra) => shared.use_client(extra, &self.factory)?,
         };
-        let place = Some(PermitSlot {
-            host: shared.count(host, lane),
-            lanes: Arc::clone(self),
-            lane,
+        let slot = Some(PermitSlot {
+            host: shared.count(host, index),
+            pool: Arc::clone(self),
+            index,
         });
         drop(shared);
-        // Their connections are closed without the lock.
+        // Connections close without the lock held.
         drop(idle);
-        Ok(Permit { http, place })
+        Ok(Permit { http, slot })
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -97,71 +101,74 @@ impl H2Pool {
 }
 
 impl Shared {
-    /// Takes away the highest lanes, as long as they were not used for so long that their
-    /// connections are closed anyway.
-    fn idle(&mut self, now: Instant) -> Vec<Lane> {
-        let used = |lane: &Lane| lane.in_flight > 0 || now.duration_since(lane.left) < KEPT;
-        let keep = self.further.iter().rposition(used);
-        self.further.split_off(keep.map_or(0, |last| last + 1))
+    /// Removes the last clients that were idle for so long that their connections are closed
+    /// anyway.
+    fn take_idle(&mut self, now: Instant) -> Vec<PoolClient> {
+        let used = |client: &PoolClient| {
+            client.in_flight > 0 || now.duration_since(client.last_used) < IDLE_TIMEOUT
+        };
+        let keep = self.extra.iter().rposition(used);
+        self.extra.split_off(keep.map_or(0, |last| last + 1))
     }
 
-    fn lowest(&self, host: &str, at_once: usize) -> usize {
-        let taken = self.taken.get(host).map_or(&[][..], Vec::as_slice);
-        let with_room = taken.iter().position(|&taken| taken < at_once);
-        with_room.unwrap_or(taken.len())
+    fn lowest_with_room(&self, host: &str, per_client: usize) -> usize {
+        let by_client = self.in_flight_by_host.get(host);
+        let by_client = by_client.map_or(&[][..], Vec::as_slice);
+        let with_room = by_client.iter().position(|&count| count < per_client);
+        with_room.unwrap_or(by_client.len())
     }
 
-    /// One more request on this lane, which is there or the next to be made.
-    fn enter(
+    /// Counts one more request on an extra client; builds the client if it is the next one.
+    fn use_client(
         &mut self,
-        further: usize,
-        maker: &ClientFactory,
+        extra: usize,
+        factory: &ClientFactory,
     ) -> Result<reqwest::Client, ClientError> {
-        if further == self.further.len() {
-            self.further.push(Lane {
-                http: maker.make()?,
+        if extra == self.extra.len() {
+            self.extra.push(PoolClient {
+                http: factory.build()?,
                 in_flight: 0,
-                left: Instant::now(),
+                last_used: Instant::now(),
             });
         }
-        let lane = &mut self.further[further];
-        lane.in_flight += 1;
-        Ok(lane.http.clone())
+        let client = &mut self.extra[extra];
+        client.in_flight += 1;
+        Ok(client.http.clone())
     }
 
-    fn count(&mut self, host: &str, lane: usize) -> Arc<str> {
-        let known = self.taken.get_key_value(host);
+    fn count(&mut self, host: &str, index: usize) -> Arc<str> {
+        let known = self.in_flight_by_host.get_key_value(host);
         let host = known.map_or_else(|| host.into(), |(known, _)| Arc::clone(known));
-        let taken = self.taken.entry(Arc::clone(&host)).or_default();
-        if lane == taken.len() {
-            taken.push(0);
+        let by_client = self.in_flight_by_host.entry(Arc::clone(&host)).or_default();
+        if index == by_client.len() {
+            by_client.push(0);
         }
-        taken[lane] += 1;
+        by_client[index] += 1;
         host
     }
 
-    fn leave(&mut self, host: &str, lane: usize) {
-        if let Some(further) = lane.checked_sub(1) {
-            let lane = &mut self.further[further];
-            lane.in_flight -= 1;
-            lane.left = Instant::now();
+    fn release(&mut self, host: &str, index: usize) {
+        if let Some(extra) = index.checked_sub(1) {
+            let client = &mut self.extra[extra];
+            client.in_flight -= 1;
+            client.last_used = Instant::now();
         }
-        let Some(taken) = self.taken.get_mut(host) else {
+        let Some(by_client) = self.in_flight_by_host.get_mut(host) else {
             return;
         };
-        taken[lane] -= 1;
-        let last = taken.iter().rposition(|&taken| taken > 0);
-        taken.truncate(last.map_or(0, |last| last + 1));
-        if taken.is_empty() {
-            self.taken.remove(host);
+        by_client[index] -= 1;
+        let last = by_client.iter().rposition(|&count| count > 0);
+        by_client.truncate(last.map_or(0, |last| last + 1));
+        if by_client.is_empty() {
+            self.in_flight_by_host.remove(host);
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if let Some(PermitSlot { lanes, host, lane }) = &self.place {
-            lanes.shared().leave(host, *lane);
+        if let Some(PermitSlot { pool, host, index }) = &self.slot {
+            pool.shared().release(host, *index);
         }
     }
 }
@@ -169,66 +176,66 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SystemNames;
+    use crate::SystemLookup;
     use crate::egress::Egress;
-    use crate::resolve::Guard;
+    use crate::resolve::EgressResolver;
     use std::time::Duration;
 
-    fn lanes() -> Arc<H2Pool> {
+    fn pool() -> Arc<H2Pool> {
         let egress = Egress::default();
-        let guard = Guard::new(Arc::new(egress.clone()), Arc::new(SystemNames));
-        let maker = ClientFactory::new(&egress, &Arc::new(guard), None).unwrap();
-        Arc::new(H2Pool::new(maker).unwrap())
+        let resolver = EgressResolver::new(Arc::new(egress.clone()), Arc::new(SystemLookup));
+        let factory = ClientFactory::new(&egress, &Arc::new(resolver), None).unwrap();
+        Arc::new(H2Pool::new(factory).unwrap())
     }
 
-    fn take(lanes: &Arc<H2Pool>, url: &str, at_once: usize) -> Permit {
-        lanes.take(&url.parse().unwrap(), at_once).unwrap()
+    fn acquire(pool: &Arc<H2Pool>, url: &str, per_client: usize) -> Permit {
+        pool.acquire(&url.parse().unwrap(), per_client).unwrap()
     }
 
-    fn lane(seat: &Permit) -> usize {
-        seat.place.as_ref().unwrap().lane
+    fn index(permit: &Permit) -> usize {
+        permit.slot.as_ref().unwrap().index
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_lowest_lane_with_room_is_taken_and_hosts_are_counted_by_themselves() {
-        let lanes = lanes();
-        let one = |at_once| take(&lanes, "https://one.example/callers?a=1", at_once);
-        let mut seats: Vec<Permit> = (0..7).map(|_| one(3)).collect();
-        let taken: Vec<usize> = seats.iter().map(lane).collect();
-        assert_eq!(taken, [0, 0, 0, 1, 1, 1, 2]);
-        assert_eq!(lane(&take(&lanes, "https://two.example/", 3)), 0);
-        assert_eq!(lane(&take(&lanes, "https://one.example:8443/", 3)), 0);
-        assert_eq!(lane(&one(1)), 3, "another webhook of the same host");
-        drop(seats.remove(1));
-        assert_eq!(lane(&one(3)), 0);
+        let pool = pool();
+        let one = |per_client| acquire(&pool, "https://one.example/callers?a=1", per_client);
+        let mut permits: Vec<Permit> = (0..7).map(|_| one(3)).collect();
+        let indexes: Vec<usize> = permits.iter().map(index).collect();
+        assert_eq!(indexes, [0, 0, 0, 1, 1, 1, 2]);
+        assert_eq!(index(&acquire(&pool, "https://two.example/", 3)), 0);
+        assert_eq!(index(&acquire(&pool, "https://one.example:8443/", 3)), 0);
+        assert_eq!(index(&one(1)), 3, "another webhook of the same host");
+        drop(permits.remove(1));
+        assert_eq!(index(&one(3)), 0);
     }
 
     #[tokio::test(start_paused = true)]
     async fn lanes_are_dropped_when_idle_and_nothing_of_a_host_stays() {
-        let lanes = lanes();
-        let one = |_| take(&lanes, "https://one.example/", 1);
-        let mut seats: Vec<Permit> = (0..5).map(one).collect();
-        let further = || lanes.shared().further.len();
-        assert_eq!(further(), 4);
-        let kept = seats.remove(2);
-        drop(seats);
-        tokio::time::advance(KEPT - Duration::from_millis(1)).await;
+        let pool = pool();
+        let one = |_| acquire(&pool, "https://one.example/", 1);
+        let mut permits: Vec<Permit> = (0..5).map(one).collect();
+        let extra = || pool.shared().extra.len();
+        assert_eq!(extra(), 4);
+        let kept = permits.remove(2);
+        drop(permits);
+        tokio::time::advance(IDLE_TIMEOUT - Duration::from_millis(1)).await;
         drop(one(0));
-        assert_eq!(further(), 4, "used a moment ago");
+        assert_eq!(extra(), 4, "used a moment ago");
         tokio::time::advance(Duration::from_millis(1)).await;
         drop(one(0));
-        assert_eq!(further(), 2, "up to the one that is in use");
+        assert_eq!(extra(), 2, "up to the one that is in use");
         drop(kept);
-        tokio::time::advance(KEPT).await;
+        tokio::time::advance(IDLE_TIMEOUT).await;
         drop(one(0));
-        assert_eq!(further(), 0);
-        assert!(lanes.shared().taken.is_empty());
+        assert_eq!(extra(), 0);
+        assert!(pool.shared().in_flight_by_host.is_empty());
     }
 
     #[tokio::test]
     async fn what_has_no_http_2_is_not_counted() {
-        let lanes = lanes();
-        let seat = take(&lanes, "http://one.example/", 1);
-        assert!(seat.place.is_none() && lanes.shared().taken.is_empty());
+        let pool = pool();
+        let permit = acquire(&pool, "http://one.example/", 1);
+        assert!(permit.slot.is_none() && pool.shared().in_flight_by_host.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! The compiler: one function a setting, each adding its faults.
+//! Compiles a webhook, one function per setting; each adds its errors.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -10,17 +10,18 @@ use http::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-use super::{BodyPlan, CompileError, Field, LONGEST_TIMEOUT, UrlPlan, Webhook, sample};
-use crate::answer::Answer;
+use super::{BodyPlan, Field, MAX_TIMEOUT, UrlPlan, Webhook, sample};
+use crate::compile_error::CompileError;
 use crate::context::Scope;
-use crate::names::Names;
-use crate::options::{Auth, Body, Entry, WebhookOptions};
-use crate::template::{Handle, TemplatePlace, Templates};
-use crate::tls::Secured;
+use crate::options::{Auth, Body, NamedTemplate, WebhookOptions};
+use crate::response::ResponseParser;
+use crate::template::{TemplateId, TemplatePlace, Templates};
+use crate::template_names::TemplateNames;
+use crate::tls::CompiledTls;
 use crate::token::Tokens;
 use crate::url as address;
 
-/// Headers that belong to the connection and not to the operator.
+/// Headers that the connection sets and the operator may not.
 const FRAMING: [&str; 8] = [
     "connection",
     "content-length",
@@ -32,16 +33,16 @@ const FRAMING: [&str; 8] = [
     "upgrade",
 ];
 
-/// Gathers faults while it compiles.
+/// Collects errors while it compiles.
 #[derive(Default)]
 pub(super) struct Compiler {
-    pub(super) faults: Vec<CompileError>,
-    names: Names,
+    pub(super) errors: Vec<CompileError>,
+    names: TemplateNames,
 }
 
 impl Compiler {
-    fn fault(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
-        self.faults.push(CompileError::new(key, what, help));
+    fn error(&mut self, key: &str, what: impl Into<String>, help: impl Into<String>) {
+        self.errors.push(CompileError::new(key, what, help));
     }
 
     pub(super) fn webhook(&mut self, name: &str, options: &WebhookOptions) -> Option<Webhook> {
@@ -58,20 +59,24 @@ impl Compiler {
         let body = self.body(&mut templates, &options.body, method.as_ref());
         let authorization = self.authorization(&options.auth);
         let tokens = match &options.auth {
-            Auth::OAuth2(oauth2) => Tokens::compile(oauth2, &mut self.faults),
+            Auth::OAuth2(oauth2) => Tokens::compile(oauth2, &mut self.errors),
             Auth::None | Auth::Basic { .. } | Auth::Bearer(_) => None,
         };
-        let secured = Secured::compile(&options.tls, &mut self.faults);
+        let own_tls = CompiledTls::compile(&options.tls, &mut self.errors);
         self.timeout(options.timeout);
         if options.http2_streams == 0 {
-            let help = "say how many requests a connection carries at once, such as 100";
-            self.fault("http2_streams", "no request could be sent", help);
+            let help = "set how many requests a connection carries at once, such as 100";
+            self.error(
+                "http2_streams",
+                "it is 0, so no request could be sent",
+                help,
+            );
         }
-        let answer = Answer::compile(&options.response, &mut self.faults);
+        let answer = ResponseParser::compile(&options.response, &mut self.errors);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
         if let Some(UrlPlan::Template(url)) = &url {
-            self.sampled(sample(&templates, url, &branches));
+            self.check_sample(sample(&templates, url, &branches));
         }
         Some(Webhook {
             name: name.to_owned(),
@@ -83,7 +88,7 @@ impl Compiler {
             body: body?,
             authorization,
             tokens,
-            secured,
+            own_tls,
             timeout: options.timeout,
             http2_streams: options.http2_streams,
             answer,
@@ -105,7 +110,7 @@ impl Compiler {
         let upper = method.to_ascii_uppercase();
         let found = known.into_iter().find(|known| known.as_str() == upper);
         if found.is_none() {
-            self.fault(
+            self.error(
                 "method",
                 format!("{method:?} is not a method that a webhook can have"),
                 "use GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS",
@@ -116,15 +121,15 @@ impl Compiler {
 
     fn url(&mut self, templates: &mut Templates, source: &str) -> Option<UrlPlan> {
         if source.is_empty() {
-            self.fault(
+            self.error(
                 "url",
                 "it is not set",
-                "say whom to ask: url = \"https://…\"",
+                "set the webhook's URL: url = \"https://…\"",
             );
             return None;
         }
         if let Err((what, help)) = address::check_template(source) {
-            self.fault("url", what, help);
+            self.error("url", what, help);
         }
         // Every tag of a template begins with a brace.
         if source.contains('{') {
@@ -134,20 +139,20 @@ impl Compiler {
         match address::finish(source) {
             Ok(url) => Some(UrlPlan::Fixed(url)),
             unfit @ Err(_) => {
-                self.sampled(Some(unfit));
+                self.check_sample(Some(unfit));
                 None
             }
         }
     }
 
-    fn sampled(&mut self, sampled: Option<Result<Url, address::Unfit>>) {
-        let what = match sampled {
+    fn check_sample(&mut self, check_sample: Option<Result<Url, address::UrlError>>) {
+        let what = match check_sample {
             None | Some(Ok(_)) => return,
-            Some(Err(address::Unfit::Value(what))) => what.to_owned(),
-            Some(Err(address::Unfit::Url(what))) => format!("this is no URL: {what}"),
+            Some(Err(address::UrlError::Value(what))) => what.to_owned(),
+            Some(Err(address::UrlError::Url(what))) => format!("this is not a URL: {what}"),
         };
-        if !self.faults.iter().any(|fault| fault.key == "url") {
-            self.fault(
+        if !self.errors.iter().any(|error| error.key == "url") {
+            self.error(
                 "url",
                 what,
                 "write a URL such as https://crm.example/callers",
@@ -161,7 +166,7 @@ impl Compiler {
         place: TemplatePlace,
         key: &str,
         source: &str,
-    ) -> Option<Handle> {
+    ) -> Option<TemplateId> {
         match templates.add(place, key, source) {
             Ok(handle) => {
                 let (names, source) = templates.reads(&handle);
@@ -173,25 +178,25 @@ impl Compiler {
             }
             Err(what) => {
                 let help = "write values as {{ flow.key.NAME }}, see minijinja's syntax";
-                self.fault(key, format!("the template is not valid: {what}"), help);
+                self.error(key, format!("the template is not valid: {what}"), help);
                 None
             }
         }
     }
 
-    fn probe(&mut self, templates: &Templates, key: &str, handle: &Handle) {
+    fn probe(&mut self, templates: &Templates, key: &str, handle: &TemplateId) {
         let scope = Scope::probe(Arc::new(self.names.branches.clone()));
         if let Some(what) = templates.unknown(handle, &scope.root()) {
             let help = "use minijinja's filters, tests and functions; every value is escaped for \
                         its place without one";
-            self.fault(key, format!("the template cannot work: {what}"), help);
+            self.error(key, format!("the template cannot work: {what}"), help);
         }
     }
 
     fn unknown(&mut self, key: &str, root: &str) {
-        self.fault(
+        self.error(
             key,
-            format!("a template knows nothing by the name {root:?}"),
+            format!("templates have no value named {root:?}"),
             "use flow.key.NAME, call.NAME or channel[\"NAME\"]; after the call also callDetails, \
              keys, recordingUrls and document",
         );
@@ -202,30 +207,30 @@ impl Compiler {
         templates: &mut Templates,
         section: &str,
         place: TemplatePlace,
-        entries: &[Entry],
+        entries: &[NamedTemplate],
     ) -> Vec<Field> {
         let mut fields = Vec::with_capacity(entries.len());
         for (index, entry) in entries.iter().enumerate() {
             let key = format!("{section}.{}", entry.name);
             if entry.name.is_empty() {
-                self.fault(
+                self.error(
                     section,
                     "an entry has no name",
                     "give it one, or take it out",
                 );
                 continue;
             }
-            // The index keeps two entries of one name apart.
+            // The index tells apart two entries of one name.
             let unique = format!("{key}#{index}");
             let place = if entry.mandatory {
                 TemplatePlace::Entry
             } else {
                 place
             };
-            let before = self.faults.len();
+            let before = self.errors.len();
             let value = self.template(templates, place, &unique, &entry.value);
-            for fault in &mut self.faults[before..] {
-                fault.key.clone_from(&key);
+            for error in &mut self.errors[before..] {
+                error.key.clone_from(&key);
             }
             fields.extend(value.map(|value| Field {
                 name: entry.name.clone(),
@@ -242,18 +247,18 @@ impl Compiler {
             let key = format!("headers.{}", entry.name);
             let lower = entry.name.to_ascii_lowercase();
             if HeaderName::from_bytes(entry.name.as_bytes()).is_err() {
-                self.fault(
+                self.error(
                     &key,
                     "this is not a header's name",
                     "use letters, digits and -",
                 );
             } else if FRAMING.contains(&lower.as_str()) {
-                self.fault(&key, "this header belongs to the connection", "take it out");
+                self.error(&key, "this header belongs to the connection", "take it out");
             } else if lower == "authorization" && options.auth != Auth::None {
-                self.fault(&key, "auth sets this header too", "keep one of the two");
+                self.error(&key, "auth sets this header too", "keep one of the two");
             }
             if !seen.insert(lower) {
-                self.fault(&key, "this header is set twice", "keep one of the two");
+                self.error(&key, "this header is set twice", "keep one of the two");
             }
         }
         self.fields(templates, "headers", TemplatePlace::Entry, &options.headers)
@@ -297,7 +302,7 @@ impl Compiler {
             Auth::Basic { username, password } => {
                 if username.contains(':') {
                     let help = "use a user name without one (RFC 7617)";
-                    self.fault("auth.basic.username", "it contains a colon", help);
+                    self.error("auth.basic.username", "it contains a colon", help);
                 }
                 let pair = format!("{username}:{}", password.reveal());
                 ("auth.basic", format!("Basic {}", STANDARD.encode(pair)))
@@ -311,7 +316,7 @@ impl Compiler {
             }
             Err(_) => {
                 let help = "look for a line break at the end of the secret's file or variable";
-                self.fault(
+                self.error(
                     key,
                     "the secret contains a character no header can carry",
                     help,
@@ -322,9 +327,9 @@ impl Compiler {
     }
 
     fn timeout(&mut self, timeout: Duration) {
-        if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+        if timeout.is_zero() || timeout > MAX_TIMEOUT {
             let what = format!("{timeout:?} is not between 1 ms and 60 s");
-            self.fault("timeout", what, "a caller waits at most 60s");
+            self.error("timeout", what, "a caller waits at most 60s");
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Which headers stand behind a name.
+//! The headers behind the names of templates.
 
 use super::{EXACT, FLOW_KEY, VARIABLE};
 
-/// The header behind `call.FIELD`, where it is one header as it stands.
+/// Returns the header behind `call.FIELD`; `None` if the field is not one header.
 ///
-/// FreeSWITCH: `switch_channel.c` `switch_channel_event_set_basic_data`,
-/// `switch_caller.c` `switch_caller_profile_event_set_data`.
+/// FreeSWITCH: `switch_channel.c` `switch_channel_event_set_basic_data`, `switch_caller.c`
+/// `switch_caller_profile_event_set_data`.
 pub(crate) fn call_header(field: &str) -> Option<&'static str> {
     Some(match field {
         "uuid" => "Unique-ID",
@@ -33,7 +33,7 @@ pub(crate) fn call_header(field: &str) -> Option<&'static str> {
     })
 }
 
-/// The headers that the lookup of a channel variable may read.
+/// Returns the headers that the lookup of a channel variable may read.
 pub(crate) fn variable_headers(name: &str) -> Vec<String> {
     let mut headers = vec![format!("{VARIABLE}{name}")];
     if name.starts_with(FLOW_KEY) {
@@ -42,7 +42,7 @@ pub(crate) fn variable_headers(name: &str) -> Vec<String> {
     headers
 }
 
-/// The headers that `channel["name"]` may read.
+/// Returns the headers that `channel["name"]` may read.
 pub(crate) fn channel_headers(name: &str) -> [String; 2] {
     [format!("{VARIABLE}{name}"), name.to_owned()]
 }

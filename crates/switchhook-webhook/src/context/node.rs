@@ -1,4 +1,4 @@
-//! The tree of names as the template engine walks it.
+//! The tree of names for the template engine.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use minijinja::value::{Enumerator, Object, Value};
 
 use super::{EXACT, Scope, VARIABLE};
 
-/// The root of the names of `scope`.
+/// Returns the root of the names of `scope`.
 pub(super) fn root(scope: Arc<Scope>) -> Value {
     Value::from_object(Node {
         scope,
@@ -15,7 +15,7 @@ pub(super) fn root(scope: Arc<Scope>) -> Value {
     })
 }
 
-/// Where in the tree of names a node stands.
+/// The position of a node in the tree.
 #[derive(Debug)]
 enum At {
     Root,
@@ -25,7 +25,7 @@ enum At {
     Dotted(String),
 }
 
-/// One place in the tree.
+/// One node of the tree.
 #[derive(Debug)]
 struct Node {
     scope: Arc<Scope>,
@@ -62,7 +62,7 @@ impl Node {
         self.scope.note(|| full, value)
     }
 
-    /// The names below a dotted prefix, without the exact forms of others.
+    /// Returns the names below a dotted prefix, without the variables of exact bytes.
     fn names_below(&self, prefix: &str) -> Vec<String> {
         let start = format!("{VARIABLE}{prefix}.");
         let all = self.scope.names();
@@ -105,7 +105,7 @@ impl Object for Node {
         Enumerator::Values(names.into_iter().map(Value::from).collect())
     }
 
-    /// A name that is both a variable and a prefix of others reads as the variable.
+    /// A name that is both a variable and a prefix of others prints as the variable.
     fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.at {
             At::Dotted(name) => f.write_str(&self.scope.variable(name).unwrap_or_default()),
@@ -114,8 +114,8 @@ impl Object for Node {
     }
 }
 
-/// What a branch reads as where it is printed: the variable of its own name, there or
-/// not. `None` for everything else, `flow.key` as a whole too.
+/// Returns the value that a prefix prints as: the variable of its own name, or undefined. `None`
+/// for other values, and for `flow.key` itself.
 pub(crate) fn own_value(value: &Value) -> Option<Value> {
     let node = value.downcast_object_ref::<Node>()?;
     let At::Dotted(name) = &node.at else {

@@ -1,4 +1,4 @@
-//! Which headers were read.
+//! Records which headers are read.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 
 use switchhook_core::headers::Headers;
 
-/// Headers that notes which names were read, for whoever must read some of them again
+/// Headers that record the names read from them, for a caller that must fetch some values again
 /// (FreeSWITCH leaves `%XX` unescaped in plain replies; see [`crate::Webhook::headers_read`]).
-pub struct Recorder<'a> {
+pub struct HeaderRecorder<'a> {
     inner: &'a dyn Headers,
     read: RefCell<BTreeSet<String>>,
 }
 
-impl<'a> Recorder<'a> {
-    /// Notes what is read from `inner`.
+impl<'a> HeaderRecorder<'a> {
+    /// Records reads of `inner`.
     pub fn new(inner: &'a dyn Headers) -> Self {
         Self {
             inner,
@@ -22,13 +22,13 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The headers that were read and are there, `variable_` included, sorted.
+    /// Returns the headers that were read and exist, `variable_` included, sorted.
     pub fn read(self) -> Vec<String> {
         self.read.into_inner().into_iter().collect()
     }
 }
 
-impl Headers for Recorder<'_> {
+impl Headers for HeaderRecorder<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let value = self.inner.get(name)?;
         self.read.borrow_mut().insert(name.to_owned());

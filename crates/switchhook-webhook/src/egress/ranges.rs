@@ -1,10 +1,11 @@
-//! The addresses that are not for everybody: tables of RFC 6890 and its registries.
+//! Tables of special-purpose addresses (RFC 6890 and its registries).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 
-/// Link-local, and where the clouds keep their machines' credentials.
+/// Returns whether the address is link-local or a cloud metadata service, where clouds keep
+/// credentials of machines.
 pub(super) fn is_never(address: IpAddr) -> bool {
     const METADATA_V4: [Ipv4Addr; 3] = [
         Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud
@@ -22,15 +23,15 @@ pub(super) fn is_never(address: IpAddr) -> bool {
     }
 }
 
-/// The IPv4 addresses that an IPv6 one may stand for: mapped, compatible, translated
-/// (RFC 2765), NAT64 (RFC 6052), 6to4, Teredo (the client's, inverted, and its server's),
-/// ISATAP (RFC 5214), and all that a local NAT64 prefix (RFC 8215) may mean.
+/// Returns the IPv4 addresses that an IPv6 address may stand for: mapped, compatible, translated
+/// (RFC 2765), NAT64 (RFC 6052), 6to4, Teredo (the client's, inverted, and its server's), ISATAP
+/// (RFC 5214), and all readings of a local NAT64 prefix (RFC 8215).
 pub(super) fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     let last = v4(g, h);
     let found = match (a, b, c, d, e, f) {
-        // `::` and `::1` are themselves.
+        // `::` and `::1` are ordinary IPv6 addresses.
         (0, 0, 0, 0, 0, 0) if g == 0 && h <= 1 => [None; 4],
         (0, 0, 0, 0, 0, 0 | 0xffff) | (0, 0, 0, 0, 0xffff, 0) => [Some(last), None, None, None],
         (0x64, 0xff9b, 1, ..) => at_every_length(address).map(Some),
@@ -43,8 +44,8 @@ pub(super) fn embedded(address: Ipv6Addr) -> impl Iterator<Item = Ipv4Addr> {
     found.into_iter().flatten()
 }
 
-/// RFC 6052, 2.2: where an address stands behind a prefix of 48, 56, 64 and 96 bits; the
-/// ninth byte is left out.
+/// RFC 6052, 2.2: the IPv4 address behind a prefix of 48, 56, 64 and 96 bits; the ninth byte is
+/// skipped.
 fn at_every_length(address: Ipv6Addr) -> [Ipv4Addr; 4] {
     let bytes = address.octets();
     let v4 = |at: [usize; 4]| Ipv4Addr::from(at.map(|at| bytes[at]));
@@ -64,7 +65,7 @@ pub(super) fn is_local_nat64(address: IpAddr) -> bool {
 pub(super) fn is_special(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => SPECIAL_V4.iter().any(|net| net.contains(&v4)),
-        // Only 2000::/3 is given out as unicast.
+        // Only 2000::/3 is assigned as unicast.
         IpAddr::V6(v6) => {
             v6.segments()[0] >> 13 != 1 || SPECIAL_V6.iter().any(|net| net.contains(&v6))
         }
@@ -98,7 +99,7 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
     v4(224, 0, 0, 0, 3),     // multicast, reserved, broadcast
 ];
 
-/// Within 2000::/3.
+/// Special-purpose ranges within 2000::/3.
 const SPECIAL_V6: [Ipv6Net; 4] = [
     v6(0x2001, 0, 23),     // IETF protocol assignments, Teredo, ORCHID, benchmarking
     v6(0x2001, 0xdb8, 32), // documentation

@@ -1,4 +1,4 @@
-//! Answers of a webhook that wants to do harm: each is refused in time, and within bounds.
+//! Harmful responses are refused within time and size limits.
 
 use std::io::Write as _;
 
@@ -8,13 +8,13 @@ use switchhook_webhook::options::{
 };
 use tokio::io::AsyncWriteExt as _;
 
-use crate::secure::{Authority, Setup, ask_secure, trusting};
+use crate::secure::{Authority, Setup, send_secure, trusting_ca};
 use crate::support::*;
 
 const TYPES: [ResponseType; 3] = [ResponseType::Json, ResponseType::Xml, ResponseType::Text];
 
-async fn ask_for(kind: ResponseType, path: &str, bytes: Vec<u8>) -> Outcome {
-    let address = sends(bytes).await;
+async fn send_for(kind: ResponseType, path: &str, bytes: Vec<u8>) -> Outcome {
+    let address = server_sending(bytes).await;
     let options = WebhookOptions {
         response: ResponseOptions {
             kind,
@@ -28,7 +28,7 @@ async fn ask_for(kind: ResponseType, path: &str, bytes: Vec<u8>) -> Outcome {
         },
         ..options(format!("http://{address}/callers"), PATIENT)
     };
-    ask_as(open(), options).await
+    send_with(open(), options).await
 }
 
 fn mapped(outcome: &Outcome) -> &Mapped {
@@ -45,13 +45,13 @@ async fn what_is_nested_without_end_is_an_invalid_response() {
         (ResponseType::Json, "$..x", "[".repeat(1 << 20)),
         (ResponseType::Xml, "//x", "<a>".repeat(300_000)),
     ] {
-        let outcome = ask_for(kind, path, answer("200 OK", "", &body)).await;
+        let outcome = send_for(kind, path, answer("200 OK", "", &body)).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, Reason::InvalidResponse, "{failure}");
     }
-    // Elements that are all closed are XML; nothing that walks them may recurse without end.
+    // Closed elements are valid XML; no code may recurse once per level.
     let whole = deep("<a>", "</a>");
-    let outcome = ask_for(ResponseType::Xml, "//x", answer("200 OK", "", &whole)).await;
+    let outcome = send_for(ResponseType::Xml, "//x", answer("200 OK", "", &whole)).await;
     let failure = outcome.verdict.unwrap_err();
     let is_fair = matches!(
         failure.reason,
@@ -62,17 +62,16 @@ async fn what_is_nested_without_end_is_an_invalid_response() {
 
 #[tokio::test]
 async fn entities_of_xml_are_neither_unfolded_nor_fetched() {
-    let laughs: String = (1..10)
-        .map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10)))
-        .collect();
-    let laughs = format!("<!DOCTYPE a [<!ENTITY l0 \"lol\">{laughs}]><a><x>&l9;</x></a>");
-    let outside = "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a><x>&x;</x></a>";
+    let nested =
+        "<!DOCTYPE a [<!ENTITY one \"x\"><!ENTITY two \"&one;&one;\">]><a><x>&two;</x></a>";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let outside = format!("<!DOCTYPE a [<!ENTITY x SYSTEM \"file://{file}\">]><a><x>&x;</x></a>");
     let parameter = "<!DOCTYPE a [<!ENTITY % p SYSTEM \"http://127.0.0.1:1/\">%p;]><a><x>y</x></a>";
-    for body in [laughs.as_str(), outside, parameter] {
-        let outcome = ask_for(ResponseType::Xml, "/a/x", answer("200 OK", "", body)).await;
+    for body in [nested, outside.as_str(), parameter] {
+        let outcome = send_for(ResponseType::Xml, "/a/x", answer("200 OK", "", body)).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, Reason::InvalidResponse, "{failure}");
-        assert!(!failure.detail.contains("root:"), "{failure}");
+        assert!(!failure.detail.contains("[package]"), "{failure}");
     }
 }
 
@@ -85,11 +84,11 @@ async fn a_million_headers_are_not_read() {
     let one = server(|mut stream, _| async move {
         let _ = stream.write_all(&head).await;
     });
-    let outcome = ask(one.await).await;
+    let outcome = send(one.await).await;
     failed(
         &outcome,
         Reason::InvalidResponse,
-        "more headers than we read",
+        "more headers than the limit",
     );
 
     let authority = Authority::new();
@@ -98,7 +97,7 @@ async fn a_million_headers_are_not_read() {
         headers: 100_000,
         ..Setup::of(authority.issue("localhost", 2200))
     };
-    let outcome = ask_secure(setup.serve().await, "localhost", trusting(&authority)).await;
+    let outcome = send_secure(setup.serve().await, "localhost", trusting_ca(&authority)).await;
     let failure = outcome.verdict.unwrap_err();
     let is_fair = matches!(
         failure.reason,
@@ -114,7 +113,7 @@ async fn two_lengths_are_no_answer() {
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\ncontent-length: 2\r\n\r\n{body}",
         body.len()
     );
-    let outcome = ask(sends(twice).await).await;
+    let outcome = send(server_sending(twice).await).await;
     failed(&outcome, Reason::InvalidResponse, "not HTTP");
 }
 
@@ -135,18 +134,18 @@ async fn bytes_that_are_not_what_they_are_said_to_be_are_refused_or_marked() {
             b"{\"queue\":\"\xff\xfe\"}",
         ),
     ] {
-        let outcome = ask_for(ResponseType::Json, "$.queue", body).await;
+        let outcome = send_for(ResponseType::Json, "$.queue", body).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, Reason::InvalidResponse, "{failure}");
     }
-    let text = |kind: &str, body: &[u8]| ask_for(ResponseType::Text, "q=(.*)", with(kind, body));
+    let text = |kind: &str, body: &[u8]| send_for(ResponseType::Text, "q=(.*)", with(kind, body));
     let outcome = text("text/plain; charset=iso-8859-1", b"q=M\xfcller").await;
     assert_eq!(mapped(&outcome).text, "Müller");
     let outcome = text("text/plain", b"q=M\xfcller").await;
     assert_eq!(mapped(&outcome).text, "M\u{fffd}ller");
-    // Marked as text it would be; as XML it is refused.
+    // As text the byte would be replaced; XML is refused.
     let xml = with("text/xml", b"<a>M\xfcller</a>");
-    let outcome = ask_for(ResponseType::Xml, "/a", xml).await;
+    let outcome = send_for(ResponseType::Xml, "/a", xml).await;
     assert_eq!(outcome.verdict.unwrap_err().reason, Reason::InvalidResponse);
 }
 
@@ -162,7 +161,7 @@ async fn no_bytes_at_random_do_more_than_fail() {
         };
         let kind = TYPES[round / 3 % 3];
         let path = ["$..x", "//x", "x(.*)"][round / 3 % 3];
-        let outcome = ask_for(kind, path, whole).await;
+        let outcome = send_for(kind, path, whole).await;
         if let Err(failure) = outcome.verdict {
             assert!(!failure.detail.contains('\n'), "{failure}");
         }

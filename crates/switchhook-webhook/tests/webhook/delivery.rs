@@ -1,4 +1,4 @@
-//! Deliveries: the status counts, the reply's body does not.
+//! Deliveries: the status counts, the response's body does not.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ async fn a_delivery_tells_the_status_and_when_to_come_again() {
         client.deliver(&webhook, prepare(&webhook), deadline).await
     };
     let busy = answer("503 Service Unavailable", "retry-after: 120\r\n", "later");
-    let delivery = deliver(sends(busy).await, PATIENT).await.unwrap();
+    let delivery = deliver(server_sending(busy).await, PATIENT).await.unwrap();
     assert_eq!(delivery.status, 503);
     assert_eq!(delivery.retry_after.as_deref(), Some("120"));
 

@@ -1,4 +1,4 @@
-//! Where a request may go, and the proxy.
+//! The egress rule, and the proxy.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -45,11 +45,11 @@ async fn an_address_that_is_not_allowed_is_never_connected_to() {
         ),
         (open(), format!("http://169.254.169.254:{port}/"), "never"),
     ] {
-        let outcome = ask_as(egress, options(url, PATIENT)).await;
+        let outcome = send_with(egress, options(url, PATIENT)).await;
         failed(&outcome, Reason::BlockedAddress, words);
         assert_eq!((outcome.status, outcome.duration), (None, None));
     }
-    // Whoever had connected would be waiting here.
+    // A connection would be waiting here.
     assert!(timeout(Duration::ZERO, listener.accept()).await.is_err());
 }
 
@@ -60,29 +60,29 @@ async fn with_a_proxy_it_is_the_proxy_that_is_asked() {
         allow_plain_http: true,
         ..Egress::default()
     };
-    let (tell, told) = oneshot::channel();
+    let (report, received) = oneshot::channel();
     let proxy = server(move |mut stream, request| async move {
-        tell.send(request).unwrap();
+        report.send(request).unwrap();
         let bytes = answer("200 OK", "", "{\"queue\":\"a\"}");
         stream.write_all(&bytes).await.unwrap();
     })
     .await;
     let url = "http://crm.example/callers".to_owned();
-    let outcome = ask_as(through(proxy), options(url, PATIENT)).await;
+    let outcome = send_with(through(proxy), options(url, PATIENT)).await;
     assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
-    let request = told.await.unwrap();
+    let request = received.await.unwrap();
     assert!(
         request.starts_with("POST http://crm.example/callers"),
         "{request}"
     );
     assert!(!format!("{:?}", through(proxy)).contains(SECRET));
 
-    let unwilling = sends(answer("407 Proxy Authentication Required", "", "")).await;
+    let unwilling = server_sending(answer("407 Proxy Authentication Required", "", "")).await;
     let url = "https://crm.example/callers".to_owned();
-    let outcome = ask_as(through(unwilling), options(url, PATIENT)).await;
+    let outcome = send_with(through(unwilling), options(url, PATIENT)).await;
     failed(&outcome, Reason::AuthenticationFailure, "proxy");
 
     let url = "http://10.0.0.1/callers".to_owned();
-    let outcome = ask_as(through(unwilling), options(url, PATIENT)).await;
+    let outcome = send_with(through(unwilling), options(url, PATIENT)).await;
     failed(&outcome, Reason::BlockedAddress, "10.0.0.1");
 }

@@ -1,15 +1,15 @@
-//! Webhooks: what is asked, where, and what becomes of the answer.
+//! Tests requests, addresses, connections and responses of webhooks.
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail by panicking, as it does
 
-mod answers;
 mod attacks;
+mod compile_errors;
 mod delivery;
 mod egress;
-mod faults;
 mod rebinding;
 mod rendering;
 mod request;
+mod responses;
 mod secure;
 mod streams;
 mod support;

@@ -1,5 +1,5 @@
-//! Addresses that are meant to slip through: every spelling of one that is not allowed, and
-//! names whose address changes between the check and the connection.
+//! The egress rule holds for every form of an address, and for names whose addresses change
+//! between lookups.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,19 +10,19 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_core::outcome::Reason;
 use switchhook_webhook::egress::Egress;
-use switchhook_webhook::{Client, Names, Webhook};
+use switchhook_webhook::{Client, NameLookup, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::support::*;
 
-/// Counts whoever connects, and answers as a good webhook.
-struct Door {
+/// Counts connections, and answers like a healthy webhook.
+struct CountingServer {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
 }
 
-impl Door {
+impl CountingServer {
     async fn open(at: SocketAddr) -> Self {
         let listener = TcpListener::bind(at).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -49,7 +49,7 @@ impl Door {
     }
 }
 
-/// One address in all the ways that a URL's host may spell it.
+/// Returns the forms of one address that a URL's host may have.
 fn spellings(of: Ipv4Addr) -> Vec<String> {
     let [a, b, c, d] = of.octets().map(u32::from);
     let whole = of.to_bits();
@@ -75,9 +75,12 @@ fn spellings(of: Ipv4Addr) -> Vec<String> {
         .map(|b| format!("%{b:02X}"))
         .collect();
     let wide = |text: &str, of: char, to: u32| -> String {
-        let turned = |c: char| match c.is_ascii_digit() {
-            true => char::from_u32(u32::from(c) - u32::from('0') + to),
-            false => Some(if c == '.' { of } else { c }),
+        let turned = |c: char| {
+            if c.is_ascii_digit() {
+                char::from_u32(u32::from(c) - u32::from('0') + to)
+            } else {
+                Some(if c == '.' { of } else { c })
+            }
         };
         text.chars().filter_map(turned).collect()
     };
@@ -93,7 +96,7 @@ fn spellings(of: Ipv4Addr) -> Vec<String> {
     all
 }
 
-/// The IPv6 addresses that lead to an IPv4 one.
+/// Returns the IPv6 addresses that lead to an IPv4 one.
 fn six(of: Ipv4Addr) -> [Ipv6Addr; 11] {
     let bits = of.to_bits();
     let (high, low) = ((bits >> 16) as u16, (bits & 0xffff) as u16);
@@ -116,14 +119,14 @@ fn six(of: Ipv4Addr) -> [Ipv6Addr; 11] {
 
 #[tokio::test]
 async fn hundreds_of_spellings_of_forbidden_addresses_connect_to_nobody() {
-    let door = Door::open("[::]:0".parse().unwrap()).await;
+    let door = CountingServer::open("[::]:0".parse().unwrap()).await;
     let port = door.address.port();
     let strict = Egress {
         allow_plain_http: true,
         ..Egress::default()
     };
     let client = Client::new(strict).unwrap();
-    let (mut asked, mut refused) = (0, 0);
+    let (mut requests, mut refused) = (0, 0);
     for forbidden in [
         Ipv4Addr::LOCALHOST,
         Ipv4Addr::new(127, 8, 9, 10),
@@ -139,15 +142,15 @@ async fn hundreds_of_spellings_of_forbidden_addresses_connect_to_nobody() {
             let Ok(webhook) = Webhook::compile("lookup", options(url, PATIENT)) else {
                 continue; // No URL at all, which check says.
             };
-            asked += 1;
-            let outcome = client.ask(&webhook, prepare(&webhook)).await;
+            requests += 1;
+            let outcome = client.send(&webhook, prepare(&webhook)).await;
             let failure = outcome.verdict.unwrap_err();
             assert_eq!(failure.reason, Reason::BlockedAddress, "{host}: {failure}");
             assert_eq!(outcome.duration, None, "{host}: something was sent");
             refused += usize::from(failure.detail.contains("[egress]"));
         }
     }
-    assert!(asked >= 200, "{asked} spellings");
+    assert!(requests >= 200, "{requests} spellings");
     assert!(refused >= 150, "the cure is named {refused} times");
     assert_eq!(door.count(), 0);
 }
@@ -170,23 +173,23 @@ async fn metadata_is_refused_in_every_spelling_though_everything_is_listed() {
             let Ok(url) = format!("https://{host}/").parse() else {
                 continue;
             };
-            let said = everything.check_url(&url).unwrap_err().to_string();
-            assert!(said.contains("never"), "{host}: {said}");
+            let message = everything.check_url(&url).unwrap_err().to_string();
+            assert!(message.contains("never"), "{host}: {message}");
             refused += 1;
         }
     }
     assert!(refused >= 100, "{refused}");
 }
 
-/// Answers with the first address, then the second, and so on around.
-struct Turning {
+/// Returns each result in turn, over and over.
+struct RotatingLookup {
     answers: Vec<Vec<IpAddr>>,
-    asked: AtomicUsize,
+    requests: AtomicUsize,
 }
 
-impl Names for Turning {
+impl NameLookup for RotatingLookup {
     fn look_up(&self, _: String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
-        let turn = self.asked.fetch_add(1, Ordering::SeqCst) % self.answers.len();
+        let turn = self.requests.fetch_add(1, Ordering::SeqCst) % self.answers.len();
         let found = self.answers[turn].iter().map(|ip| SocketAddr::new(*ip, 0));
         let found = found.collect();
         async move {
@@ -197,13 +200,13 @@ impl Names for Turning {
     }
 }
 
-/// The allowed door and the forbidden one, on one port of two addresses.
-async fn doors() -> (Door, Door) {
+/// An allowed and a refused server, on one port of two addresses.
+async fn two_servers() -> (CountingServer, CountingServer) {
     loop {
-        let good = Door::open("127.0.0.2:0".parse().unwrap()).await;
+        let good = CountingServer::open("127.0.0.2:0".parse().unwrap()).await;
         let bad = SocketAddr::new([127, 0, 0, 3].into(), good.address.port());
         if TcpListener::bind(bad).await.is_ok() {
-            return (good, Door::open(bad).await);
+            return (good, CountingServer::open(bad).await);
         }
     }
 }
@@ -211,9 +214,9 @@ async fn doors() -> (Door, Door) {
 #[tokio::test]
 async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it() {
     const RACES: usize = 1_000;
-    let (good, bad) = doors().await;
+    let (good, bad) = two_servers().await;
     let (to_good, to_bad) = (good.address.ip(), bad.address.ip());
-    let names = Turning {
+    let names = RotatingLookup {
         answers: vec![
             vec![to_good],
             vec![to_bad],
@@ -222,7 +225,7 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
             vec![to_good],
             vec!["169.254.169.254".parse().unwrap()],
         ],
-        asked: AtomicUsize::new(0),
+        requests: AtomicUsize::new(0),
     };
     let egress = Egress {
         allow_plain_http: true,
@@ -234,12 +237,12 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
     let mut races = tokio::task::JoinSet::new();
     let (mut answered, mut blocked) = (0, 0);
     for race in 0..RACES {
-        // Some share a name, so that they race for its look-up too.
+        // Four requests share a name, so that they share its lookup too.
         let url = format!("http://crm{}.example:{port}/", race / 4);
         let client = client.clone();
         races.spawn(async move {
             let webhook = Webhook::compile("lookup", options(url, PATIENT)).unwrap();
-            client.ask(&webhook, prepare(&webhook)).await.verdict
+            client.send(&webhook, prepare(&webhook)).await.verdict
         });
         if races.len() < 16 && race + 1 < RACES {
             continue;

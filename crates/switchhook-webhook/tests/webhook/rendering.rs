@@ -1,11 +1,11 @@
-//! Short ways to a rendered request.
+//! Helpers that render requests.
 
 use std::collections::BTreeMap;
 
 use switchhook_core::headers::Headers;
 use switchhook_core::outcome::Failure;
-use switchhook_webhook::options::{Body, Entry, WebhookOptions};
-use switchhook_webhook::{Call, Prepared, Webhook};
+use switchhook_webhook::options::{Body, NamedTemplate, WebhookOptions};
+use switchhook_webhook::{CallContext, Prepared, Webhook};
 
 pub type Channel = BTreeMap<String, String>;
 
@@ -16,8 +16,8 @@ pub fn channel(headers: &[(&str, &str)]) -> Channel {
         .collect()
 }
 
-pub fn entry(name: &str, value: &str, mandatory: bool) -> Entry {
-    Entry {
+pub fn entry(name: &str, value: &str, mandatory: bool) -> NamedTemplate {
+    NamedTemplate {
         name: name.into(),
         value: value.into(),
         mandatory,
@@ -40,7 +40,7 @@ pub fn prepare_with(
     headers: &dyn Headers,
     document: Option<&serde_json::Value>,
 ) -> Result<Prepared, Failure> {
-    compile(options).prepare(&Call {
+    compile(options).prepare(&CallContext {
         headers,
         document,
         predefined: &|| b"{\"callDetails\":[]}".to_vec(),

@@ -1,11 +1,11 @@
-//! What a request is made of: templates over a call.
+//! Requests from templates over a call.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::Call;
-use switchhook_webhook::context::Recorder;
+use switchhook_webhook::CallContext;
+use switchhook_webhook::context::HeaderRecorder;
 use switchhook_webhook::options::{Body, WebhookOptions};
 
 use crate::rendering::*;
@@ -159,10 +159,10 @@ fn after_the_call_its_document_joins_the_names() {
     };
     let headers = channel(&[
         ("variable_flow.key.leadid", "HFC123"),
-        ("variable_flow.key.bill", "%{system x}"),
+        ("variable_flow.key.bill", "%{strftime(%Y)}"),
         (
             "variable_flow.key.bill_b64",
-            &STANDARD.encode("${system x}"),
+            &STANDARD.encode("${strftime(%Y)}"),
         ),
         ("Caller-Caller-ID-Number", "9198"),
     ]);
@@ -171,7 +171,7 @@ fn after_the_call_its_document_joins_the_names() {
     let expected = json!({
         "lead": "HFC123", "talk_ms": 15962, "uuid": "first", "number": "9198", "in": true,
         "all": [{"duration": "15962", "incoming": true}], "names": ["$flow.key.leadid"],
-        "id": "9d34", "flow": {"leadid": "HFC123", "bill": "${system x}"},
+        "id": "9d34", "flow": {"leadid": "HFC123", "bill": "${strftime(%Y)}"},
     });
     assert_eq!(found, expected);
 }
@@ -210,8 +210,8 @@ fn what_a_webhook_reads_is_known_before_and_recorded() {
         ("variable_ab", "3"),
         ("variable_other", "4"),
     ]);
-    let recorder = Recorder::new(&headers);
-    let call = Call {
+    let recorder = HeaderRecorder::new(&headers);
+    let call = CallContext {
         headers: &recorder,
         document: None,
         predefined: &Vec::new,

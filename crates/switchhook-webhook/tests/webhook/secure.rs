@@ -1,5 +1,5 @@
-//! TLS with settings of its own, against a server that has them too: HTTP/1.1, HTTP/2, and
-//! every way in which the two do not agree.
+//! TLS settings of webhooks against servers with their own: HTTP/1.1, HTTP/2, and every way in
+//! which the two do not agree.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::support::*;
 
 const GOOD: &str = "{\"queue\":\"a\"}";
 
-/// An authority of our own.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
@@ -39,7 +39,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for `name`, until the end of `year`.
+    /// Issues a certificate for `name`, valid until the end of `year`.
     pub fn issue(&self, name: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_after = date_time_ymd(year, 12, 31);
@@ -58,13 +58,13 @@ impl Authority {
     }
 }
 
-/// How a server is set up.
+/// A server's settings.
 pub struct Setup {
     pub identity: Identity,
     pub clients: Option<RootCertStore>,
     pub only_tls12: bool,
     pub alpn: &'static str,
-    /// Headers of an answer over HTTP/2.
+    /// Number of headers in a response over HTTP/2.
     pub headers: usize,
 }
 
@@ -83,9 +83,10 @@ impl Setup {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions: &[&rustls::SupportedProtocolVersion] = match self.only_tls12 {
-            true => &[&version::TLS12],
-            false => &[&version::TLS13, &version::TLS12],
+        let versions: &[&rustls::SupportedProtocolVersion] = if self.only_tls12 {
+            &[&version::TLS12]
+        } else {
+            &[&version::TLS13, &version::TLS12]
         };
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(versions)
@@ -115,11 +116,12 @@ impl Setup {
         let acceptor = self.acceptor();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            // Whatever fails is what the other side is asked about.
+            // The client's side of a failure is what the test checks.
             if let Ok(stream) = acceptor.accept(stream).await {
-                match http2 {
-                    true => two(stream, headers).await,
-                    false => one(stream).await,
+                if http2 {
+                    two(stream, headers).await
+                } else {
+                    one(stream).await
                 }
             }
         });
@@ -150,16 +152,16 @@ async fn two(stream: TlsStream<TcpStream>, headers: usize) {
     }
 }
 
-pub async fn ask_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
+pub async fn send_secure(address: SocketAddr, host: &str, tls: Tls) -> Outcome {
     let url = format!("https://{host}:{}/callers", address.port());
     let options = WebhookOptions {
         tls,
         ..options(url, PATIENT)
     };
-    ask_as(open(), options).await
+    send_with(open(), options).await
 }
 
-pub fn trusting(authority: &Authority) -> Tls {
+pub fn trusting_ca(authority: &Authority) -> Tls {
     Tls {
         ca: Some(authority.pem()),
         ..Tls::default()
@@ -176,7 +178,8 @@ async fn an_authority_of_our_own_is_trusted_over_http_1_and_http_2() {
                 only_tls12,
                 ..Setup::of(authority.issue("localhost", 2200))
             };
-            let outcome = ask_secure(setup.serve().await, "localhost", trusting(&authority)).await;
+            let outcome =
+                send_secure(setup.serve().await, "localhost", trusting_ca(&authority)).await;
             assert!(outcome.verdict.is_ok(), "{alpn}: {:?}", outcome.verdict);
             assert_eq!(&outcome.raw[..], GOOD.as_bytes());
         }
@@ -195,22 +198,22 @@ async fn a_server_that_cannot_show_who_it_is_gets_no_request() {
         ),
         (
             good(),
-            trusting(&other),
+            trusting_ca(&other),
             "TLS failed: invalid peer certificate",
         ),
         (
             authority.issue("elsewhere.example", 2200),
-            trusting(&authority),
+            trusting_ca(&authority),
             "not valid for",
         ),
         (
             authority.issue("localhost", 2001),
-            trusting(&authority),
+            trusting_ca(&authority),
             "expired",
         ),
     ] {
         let address = Setup::of(identity).serve().await;
-        let outcome = ask_secure(address, "localhost", tls).await;
+        let outcome = send_secure(address, "localhost", tls).await;
         failed(&outcome, Reason::ConnectionFailure, words);
         assert_eq!(outcome.status, None);
     }
@@ -223,18 +226,18 @@ async fn a_server_that_wants_a_certificate_gets_the_one_that_we_have() {
         clients: Some(authority.roots()),
         ..Setup::of(authority.issue("localhost", 2200))
     };
-    let bare = ask_secure(strict().serve().await, "localhost", trusting(&authority)).await;
+    let bare = send_secure(strict().serve().await, "localhost", trusting_ca(&authority)).await;
     failed(&bare, Reason::ConnectionFailure, "localhost");
-    let stranger = Authority::new().issue("switch", 2200);
+    let untrusted = Authority::new().issue("switch", 2200);
     let ours = authority.issue("switch", 2200);
-    for (identity, accepted) in [(stranger, false), (ours, true)] {
+    for (identity, accepted) in [(untrusted, false), (ours, true)] {
         let key = identity.key.reveal().to_owned();
         let tls = Tls {
             identity: Some(identity),
-            ..trusting(&authority)
+            ..trusting_ca(&authority)
         };
         assert!(!format!("{tls:?}").contains(&key[30..60]));
-        let outcome = ask_secure(strict().serve().await, "localhost", tls).await;
+        let outcome = send_secure(strict().serve().await, "localhost", tls).await;
         assert_eq!(outcome.verdict.is_ok(), accepted, "{:?}", outcome.verdict);
     }
 }
@@ -244,17 +247,18 @@ async fn tls_1_2_is_refused_when_1_3_is_the_least() {
     let authority = Authority::new();
     let tls = || Tls {
         min_version: TlsVersion::V1_3,
-        ..trusting(&authority)
+        ..trusting_ca(&authority)
     };
     for only_tls12 in [true, false] {
         let setup = Setup {
             only_tls12,
             ..Setup::of(authority.issue("localhost", 2200))
         };
-        let outcome = ask_secure(setup.serve().await, "localhost", tls()).await;
-        match only_tls12 {
-            true => failed(&outcome, Reason::ConnectionFailure, "TLS failed"),
-            false => assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict),
+        let outcome = send_secure(setup.serve().await, "localhost", tls()).await;
+        if only_tls12 {
+            failed(&outcome, Reason::ConnectionFailure, "TLS failed")
+        } else {
+            assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A server on loopback that does one thing, and a webhook that asks it.
+//! Servers on loopback that do one thing, and webhooks that send to them.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -8,19 +8,19 @@ use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
 use switchhook_webhook::options::{
-    Auth, Body, Entry, Mapping, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
+    Auth, Body, Mapping, NamedTemplate, ResponseOptions, ResponseType, ValueKind, WebhookOptions,
 };
-use switchhook_webhook::{Call, Client, Prepared, Webhook};
+use switchhook_webhook::{CallContext, Client, Prepared, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 /// In every request; in no sentence.
 pub const SECRET: &str = "correct-horse";
 
-/// For what is there at once: never reached.
+/// For responses that come at once: never reached.
 pub const PATIENT: Duration = Duration::from_secs(30);
 
-/// For what never comes.
+/// For responses that never come.
 pub const SHORT: Duration = Duration::from_millis(300);
 
 pub const LIMIT: usize = 1000;
@@ -34,7 +34,7 @@ where
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        // Closed: whoever asks again is refused.
+        // Closed, so that a second connection is refused.
         drop(listener);
         let request = read_request(&mut stream).await;
         act(stream, request).await;
@@ -65,12 +65,12 @@ pub async fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// A server that sends `bytes` and closes.
-pub async fn sends(bytes: impl Into<Vec<u8>>) -> SocketAddr {
+pub async fn server_sending(bytes: impl Into<Vec<u8>>) -> SocketAddr {
     let bytes = bytes.into();
     server(|mut stream, _| async move {
         let _ = stream.write_all(&bytes).await;
         let _ = stream.shutdown().await;
-        // Until the client is done, so that nothing is reset under it.
+        // Waits for the client, so that the connection is not reset under it.
         let _ = stream.read(&mut [0; 16]).await;
     })
     .await
@@ -88,7 +88,7 @@ pub fn answer(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
 pub fn options(url: String, timeout: Duration) -> WebhookOptions {
     WebhookOptions {
         url,
-        query: vec![Entry {
+        query: vec![NamedTemplate {
             name: "token".into(),
             value: SECRET.into(),
             mandatory: false,
@@ -120,7 +120,7 @@ pub fn open() -> Egress {
 
 pub fn prepare(webhook: &Webhook) -> Prepared {
     let headers = BTreeMap::from([("Caller-Caller-ID-Number".to_owned(), "+4930".to_owned())]);
-    let call = Call {
+    let call = CallContext {
         headers: &headers,
         document: None,
         predefined: &Vec::new,
@@ -128,25 +128,25 @@ pub fn prepare(webhook: &Webhook) -> Prepared {
     webhook.prepare(&call).unwrap()
 }
 
-pub async fn ask_as(egress: Egress, options: WebhookOptions) -> Outcome {
+pub async fn send_with(egress: Egress, options: WebhookOptions) -> Outcome {
     let webhook = Webhook::compile("lookup", options).unwrap();
     let client = Client::new(egress).unwrap();
-    client.ask(&webhook, prepare(&webhook)).await
+    client.send(&webhook, prepare(&webhook)).await
 }
 
-pub async fn ask(address: SocketAddr) -> Outcome {
-    ask_as(
+pub async fn send(address: SocketAddr) -> Outcome {
+    send_with(
         open(),
         options(format!("http://{address}/callers"), PATIENT),
     )
     .await
 }
 
-pub async fn ask_short(address: SocketAddr) -> Outcome {
-    ask_as(open(), options(format!("http://{address}/callers"), SHORT)).await
+pub async fn send_short(address: SocketAddr) -> Outcome {
+    send_with(open(), options(format!("http://{address}/callers"), SHORT)).await
 }
 
-/// The failure is of this class, its sentence has these words, and no secret.
+/// Checks the reason of the failure and words of its sentence, and that it has no secret.
 #[track_caller]
 pub fn failed(outcome: &Outcome, reason: Reason, words: &str) {
     let failure = outcome.verdict.as_ref().unwrap_err();

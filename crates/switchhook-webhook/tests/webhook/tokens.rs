@@ -1,4 +1,5 @@
-//! OAuth 2.0 client credentials: one token for all, within the deadline, behind the rule.
+//! OAuth 2.0 client credentials: one token for all calls, within the deadline, under the egress
+//! rule.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -14,9 +15,9 @@ use tokio::sync::Notify;
 
 use crate::support::*;
 
-/// A token endpoint and a webhook in one: `/token` gives `token-1`, `token-2`, …; the webhook
-/// takes only the one named here.
-struct Both {
+/// A token endpoint and a webhook in one. `/token` returns `token-1`, `token-2`, …; the webhook
+/// accepts only the token in `accepted`.
+struct TokenServer {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
     accepted: Arc<Mutex<String>>,
@@ -31,7 +32,7 @@ fn token(number: usize) -> Vec<u8> {
     answer("200 OK", "", body)
 }
 
-impl Both {
+impl TokenServer {
     async fn open(accepted: &str, give: Give, gate: Option<Arc<Notify>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -53,15 +54,15 @@ impl Both {
                             return;
                         }
                         let number = note(&seen, &request);
-                        let said = if request.starts_with("POST /token") {
+                        let response = if request.starts_with("POST /token") {
                             if let Some(gate) = &gate {
                                 gate.notified().await;
                             }
                             give(number)
                         } else {
-                            judged(&request, &accepted.lock().unwrap())
+                            webhook_response(&request, &accepted.lock().unwrap())
                         };
-                        let _ = stream.write_all(&said).await;
+                        let _ = stream.write_all(&response).await;
                     }
                 });
             }
@@ -89,7 +90,7 @@ impl Both {
         }
     }
 
-    /// How many requests of this beginning there were.
+    /// Returns how many requests start like this.
     fn count(&self, start: &str) -> usize {
         let seen = self.seen.lock().unwrap();
         seen.iter()
@@ -98,7 +99,7 @@ impl Both {
     }
 }
 
-/// Remembers a request; how many of the same path there are now.
+/// Remembers a request. Returns the number of token requests so far.
 fn note(seen: &Mutex<Vec<String>>, request: &str) -> usize {
     let mut seen = seen.lock().unwrap();
     seen.push(request.to_owned());
@@ -106,22 +107,23 @@ fn note(seen: &Mutex<Vec<String>>, request: &str) -> usize {
     tokens.count()
 }
 
-fn judged(request: &str, accepted: &str) -> Vec<u8> {
-    match request.contains(&format!("authorization: Bearer {accepted}\r\n")) {
-        true => answer("200 OK", "", "{\"queue\":\"a\"}"),
-        false => answer("401 Unauthorized", "", ""),
+fn webhook_response(request: &str, accepted: &str) -> Vec<u8> {
+    if request.contains(&format!("authorization: Bearer {accepted}\r\n")) {
+        answer("200 OK", "", "{\"queue\":\"a\"}")
+    } else {
+        answer("401 Unauthorized", "", "")
     }
 }
 
 #[tokio::test]
 async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
     let gate = Arc::new(Notify::new());
-    let both = Both::open("token-1", token, Some(Arc::clone(&gate))).await;
+    let both = TokenServer::open("token-1", token, Some(Arc::clone(&gate))).await;
     let (client, webhook) = (Client::new(open()).unwrap(), Arc::new(both.webhook()));
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (client, webhook) = (client.clone(), Arc::clone(&webhook));
-        calls.spawn(async move { client.ask(&webhook, prepare(&webhook)).await });
+        calls.spawn(async move { client.send(&webhook, prepare(&webhook)).await });
     }
     gate.notify_one();
     while let Some(outcome) = calls.join_next().await {
@@ -130,47 +132,47 @@ async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
     }
     assert!(
         client
-            .ask(&webhook, prepare(&webhook))
+            .send(&webhook, prepare(&webhook))
             .await
             .verdict
             .is_ok()
     );
     assert_eq!(both.count("POST /token"), 1);
     let seen = both.seen.lock().unwrap();
-    let asked = seen
+    let token_request = seen
         .iter()
         .find(|one| one.starts_with("POST /token"))
         .unwrap();
     // RFC 6749, 2.3.1: `swi:tch` is form-encoded before it is joined with the secret.
     assert!(
-        asked.contains("authorization: Basic c3dpJTNBdGNoOmNvcnJlY3QtaG9yc2U="),
-        "{asked}"
+        token_request.contains("authorization: Basic c3dpJTNBdGNoOmNvcnJlY3QtaG9yc2U="),
+        "{token_request}"
     );
     assert!(
-        asked.ends_with("grant_type=client_credentials&scope=calls+read"),
-        "{asked}"
+        token_request.ends_with("grant_type=client_credentials&scope=calls+read"),
+        "{token_request}"
     );
 }
 
 #[tokio::test]
 async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
-    let both = Both::open("token-1", token, None).await;
+    let both = TokenServer::open("token-1", token, None).await;
     let (client, webhook) = (Client::new(open()).unwrap(), both.webhook());
     assert!(
         client
-            .ask(&webhook, prepare(&webhook))
+            .send(&webhook, prepare(&webhook))
             .await
             .verdict
             .is_ok()
     );
     *both.accepted.lock().unwrap() = "token-2".into();
-    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
     assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
     assert_eq!(both.count("POST /token"), 2);
-    // None is good: two requests, and no more.
+    // No token is accepted: two requests, and no more.
     *both.accepted.lock().unwrap() = "none".into();
     let before = both.count("POST /callers");
-    let outcome = client.ask(&webhook, prepare(&webhook)).await;
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
     failed(
         &outcome,
         Reason::AuthenticationFailure,
@@ -178,7 +180,7 @@ async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
     );
     assert_eq!(both.count("POST /callers"), before + 2);
     assert_eq!(outcome.status, Some(401));
-    // A document's delivery goes the same way.
+    // The delivery of a document renews the token too.
     *both.accepted.lock().unwrap() = "token-4".into();
     let delivered = client.deliver(&webhook, prepare(&webhook), PATIENT).await;
     assert_eq!(delivered.unwrap().status, 200);
@@ -211,7 +213,7 @@ async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
         (
             |_| answer("200 OK", "", "<html>"),
             InvalidResponse,
-            "is no JSON",
+            "is not JSON",
         ),
         (
             |_| answer("200 OK", "", "{\"access_token\":\"a\\nb\"}"),
@@ -227,32 +229,32 @@ async fn an_endpoint_that_gives_no_token_fails_the_call_and_shows_nothing() {
                 )
             },
             InvalidResponse,
-            "no bearer",
+            "not a bearer",
         ),
     ];
     for (give, reason, words) in gives {
-        let both = Both::open("token-1", give, None).await;
+        let both = TokenServer::open("token-1", give, None).await;
         let webhook = both.webhook();
         let client = Client::new(open()).unwrap();
-        let outcome = client.ask(&webhook, prepare(&webhook)).await;
+        let outcome = client.send(&webhook, prepare(&webhook)).await;
         let failure = outcome.verdict.unwrap_err();
         assert_eq!(failure.reason, reason, "{failure}");
         assert!(failure.detail.contains(words), "{failure}");
         assert!(!failure.detail.contains("horse"), "{failure}");
-        assert_eq!(both.count("POST /callers"), 0, "asked without a token");
+        assert_eq!(both.count("POST /callers"), 0, "sent without a token");
     }
 }
 
 #[tokio::test]
 async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
     let never = Arc::new(Notify::new());
-    let both = Both::open("token-1", token, Some(never)).await;
+    let both = TokenServer::open("token-1", token, Some(never)).await;
     let patient = both.options(&format!("http://{}/token", both.address));
     let short = WebhookOptions {
         timeout: SHORT,
         ..patient
     };
-    let outcome = ask_as(open(), short).await;
+    let outcome = send_with(open(), short).await;
     failed(&outcome, Reason::Timeout, "no answer");
     assert_eq!(both.count("POST /callers"), 0);
 
@@ -266,7 +268,7 @@ async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
         format!("http://127.0.0.2:{port}/token"),
         format!("http://169.254.169.254:{port}/token"),
     ] {
-        let outcome = ask_as(only_webhook.clone(), both.options(&token_url)).await;
+        let outcome = send_with(only_webhook.clone(), both.options(&token_url)).await;
         failed(&outcome, Reason::BlockedAddress, "address");
     }
     assert_eq!(both.count("POST /token"), before);

@@ -1,4 +1,4 @@
-//! Whatever a caller's name is, it stays one value in its place.
+//! A caller's name stays one value in its place, whatever it contains.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -8,7 +8,7 @@ use switchhook_webhook::options::{Body, WebhookOptions};
 
 use crate::rendering::*;
 
-/// Any text, with what breaks formats more often than chance would have it.
+/// Any text, often with characters that have a meaning in URL, JSON, XML or headers.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(String::from),
@@ -25,7 +25,7 @@ fn hostile() -> impl Strategy<Value = String> {
         .prop_filter("an empty value is a missing one", |text| !text.is_empty())
 }
 
-/// What XML 1.0 can carry of a text.
+/// Returns the text as XML 1.0 can carry it.
 fn in_xml(text: &str) -> String {
     let fits = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     text.chars()

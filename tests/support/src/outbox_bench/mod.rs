@@ -10,7 +10,7 @@ use switchhook_core::health::Health;
 use switchhook_service::outbox::{
     Deliver, Delivery, Endpoint, Endpoints, Outbox, OutboxOptions, Reply,
 };
-use switchhook_store::{Clock, Role, State, Store};
+use switchhook_store::{Clock, DocumentState, Role, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -212,14 +212,14 @@ impl Bench {
     /// Waits for so many attempts to be in the store's history.
     pub async fn tried(&self, count: u32) {
         self.until(|rows| {
-            let settled = rows.iter().filter(|row| row.state != State::Leased);
+            let settled = rows.iter().filter(|row| row.state != DocumentState::Leased);
             settled.map(|row| row.attempts).sum::<u32>() >= count
         })
         .await;
     }
 
     /// Waits for so many documents, no more, to be in `state` after an attempt.
-    pub async fn settled(&self, state: State, count: usize) {
+    pub async fn settled(&self, state: DocumentState, count: usize) {
         self.until(|rows| {
             let so = |row: &&switchhook_store::DocumentRow| row.state == state && row.attempts > 0;
             rows.iter().filter(so).count() == count

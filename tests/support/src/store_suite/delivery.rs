@@ -1,4 +1,4 @@
-//! From a leg to a delivered document: what is stored, claimed and settled.
+//! Legs, finished calls, claims and outcomes.
 
 use super::*;
 
@@ -34,7 +34,7 @@ pub async fn a_finished_call_swaps_its_legs_for_its_documents(factory: &impl Fac
     assert!(
         documents
             .iter()
-            .all(|d| d.state == State::Waiting && d.attempts == 0)
+            .all(|d| d.state == DocumentState::Waiting && d.attempts == 0)
     );
 }
 
@@ -76,14 +76,17 @@ pub async fn a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_c
 
 pub async fn how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back(factory: &impl Factory) {
     let store = serve(factory).await;
-    assert_eq!(store.cdr_read("pbx-1").await.expect("read"), None);
+    assert_eq!(store.cdr_progress("pbx-1").await.expect("read"), None);
     for until_us in [5, 7, 6] {
-        store.put_cdr_read("pbx-1", until_us).await.expect("noted");
+        store
+            .put_cdr_progress("pbx-1", until_us)
+            .await
+            .expect("noted");
     }
     store.close().await;
     let store = serve(factory).await;
-    assert_eq!(store.cdr_read("pbx-1").await.expect("read"), Some(7));
-    assert_eq!(store.cdr_read("pbx-2").await.expect("read"), None);
+    assert_eq!(store.cdr_progress("pbx-1").await.expect("read"), Some(7));
+    assert_eq!(store.cdr_progress("pbx-2").await.expect("read"), None);
 }
 
 pub async fn a_widgets_requests_are_all_kept_with_their_own_content(factory: &impl Factory) {
@@ -122,7 +125,7 @@ pub async fn every_attempt_has_the_same_id_and_bytes(factory: &impl Factory) {
 
 pub async fn two_claimers_never_get_the_same_document(factory: &impl Factory) {
     let store = serve(factory).await;
-    let beside = factory.open(Role::Beside, Clock::Database).await;
+    let beside = factory.open(Role::Command, Clock::Database).await;
     for n in 0..60 {
         let call = finished(&format!("call-{n}"), &[], &["completed"]);
         store.finish_call(call).await.expect("finished");
@@ -149,7 +152,7 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
     let store = serve(factory).await;
     let call = finished("a", &[], &["completed"]);
     store.finish_call(call).await.expect("finished");
-    let want = Want {
+    let want = ClaimRequest {
         endpoint: "completed".into(),
         limit: 1,
     };
@@ -157,7 +160,7 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
     let old = store.claim(vec![want], ended).await.expect("claim");
     let new = claim(&store, "completed", 1).await;
     assert_eq!(new.len(), 1, "the lease had ended");
-    let refused = settle(&store, &old[0], Settled::Delivered).await;
+    let refused = settle(&store, &old[0], DeliveryOutcome::Delivered).await;
     assert!(
         matches!(refused, Err(StoreError::StaleLease { webhook_id }) if webhook_id == new[0].webhook_id)
     );
@@ -168,10 +171,10 @@ pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
             .expect("asked"),
         0
     );
-    settle(&store, &new[0], Settled::Delivered)
+    settle(&store, &new[0], DeliveryOutcome::Delivered)
         .await
         .expect("the holder settles");
-    let twice = settle(&store, &new[0], Settled::Delivered).await;
+    let twice = settle(&store, &new[0], DeliveryOutcome::Delivered).await;
     assert!(matches!(twice, Err(StoreError::StaleLease { .. })));
 }
 
@@ -202,5 +205,9 @@ pub async fn a_predecessors_leases_are_freed_at_the_start(factory: &impl Factory
     let store = serve(factory).await;
     let found = claim(&store, "completed", 1).await;
     assert_eq!(found[0].webhook_id, lost[0].webhook_id);
-    assert!(settle(&store, &lost[0], Settled::Delivered).await.is_err());
+    assert!(
+        settle(&store, &lost[0], DeliveryOutcome::Delivered)
+            .await
+            .is_err()
+    );
 }

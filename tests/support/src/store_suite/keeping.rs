@@ -1,11 +1,11 @@
-//! What is kept, forgotten, copied.
+//! A caller's data, and backups.
 
 use super::*;
 
 const NUMBER: &str = "+4930555123";
 
-fn kept(call: &str, value: &str) -> KeptResponse {
-    KeptResponse {
+fn kept(call: &str, value: &str) -> PersistedResponse {
+    PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -14,12 +14,12 @@ fn kept(call: &str, value: &str) -> KeptResponse {
     }
 }
 
-/// A call of these numbers with a document, a kept answer and a story.
-async fn call_of(store: &Store, call: &str, caller: &str, story: &str) {
+/// Stores a finished call with a document, a persisted response and a history.
+async fn call_of(store: &Store, call: &str, caller: &str, history: &str) {
     let leg = format!("{call}-leg");
     store.persist_response(kept(&leg, "x")).await.expect("kept");
     let over = FinishedCallRecord {
-        story: story.into(),
+        history: history.into(),
         summary: Some(CallSummary {
             caller: caller.into(),
             ..summary("outbound", 1_000)
@@ -69,8 +69,8 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
     let found = store.find_caller(&caller).await.expect("found");
     let calls: Vec<_> = found.calls.iter().map(|call| &*call.call_uuid).collect();
     assert_eq!(calls, ["theirs", "rang"]);
-    assert_eq!(found.answers(), 3);
-    assert_eq!(found.documents(State::Waiting), 4);
+    assert_eq!(found.responses(), 3);
+    assert_eq!(found.documents(DocumentState::Waiting), 4);
     assert_eq!(found.unpublished(), 1);
     assert_eq!(found.legs, 1, "of a call that is not over");
     assert_eq!(all(&store).await.len(), 6, "nothing is changed by looking");
@@ -95,8 +95,8 @@ pub async fn a_caller_is_found_and_forgotten_everywhere(factory: &impl Factory) 
     assert_eq!(store.load_legs().await.expect("legs").len(), 1);
 }
 
-/// What a store has, as far as its users can see.
-async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug + use<> {
+/// Returns everything that the store's methods return.
+async fn contents(store: &Store) -> impl PartialEq + std::fmt::Debug + use<> {
     let documents = all(store).await;
     let mut details = Vec::new();
     for row in &documents {
@@ -112,18 +112,21 @@ async fn seen(store: &Store) -> impl PartialEq + std::fmt::Debug + use<> {
             .expect("page")
             .0,
         store
-            .kept_names(&CallFilter::default())
+            .persisted_names(&CallFilter::default())
             .await
             .expect("names"),
         store.finished_channels("pbx-1").await.expect("channels"),
-        store.switch_at("127.0.0.1:8021").await.expect("switch"),
-        store.cdr_read("pbx-1").await.expect("read"),
+        store
+            .switch_name_at("127.0.0.1:8021")
+            .await
+            .expect("switch"),
+        store.cdr_progress("pbx-1").await.expect("read"),
         store.unpublished_until(&["waits"]).await.expect("read"),
     )
 }
 
-/// Copies `from` into the empty `to`: all that can be seen is the same, what waited and what
-/// was being tried is delivered.
+/// Restores a backup of `from` into the empty `to`: all contents are equal, and waiting and leased
+/// documents are delivered.
 pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
     let store = serve(from).await;
     for call in ["a", "b", "c", "d"] {
@@ -135,10 +138,10 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         .await
         .expect("paused");
     store
-        .put_switch("127.0.0.1:8021", "pbx-1")
+        .put_switch_name("127.0.0.1:8021", "pbx-1")
         .await
         .expect("noted");
-    store.put_cdr_read("pbx-1", 7).await.expect("noted");
+    store.put_cdr_progress("pbx-1", 7).await.expect("noted");
     let gone = FinishedCallRecord {
         channels: vec![FinishedChannel {
             uuid: "e-leg".into(),
@@ -153,7 +156,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
     settle(&store, &claimed[0], again(0))
         .await
         .expect("settled");
-    settle(&store, &claimed[1], Settled::Dead)
+    settle(&store, &claimed[1], DeliveryOutcome::Dead)
         .await
         .expect("settled");
 
@@ -163,14 +166,14 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
     let restored = serve(to).await;
     restored.restore(&file).await.expect("restored");
     assert_eq!(
-        format!("{:?}", seen(&restored).await),
-        format!("{:?}", seen(&store).await)
+        format!("{:?}", contents(&restored).await),
+        format!("{:?}", contents(&store).await)
     );
 
     let free = restored.claim_unpublished(1, LEASE).await.expect("claimed");
     assert_eq!(free[0].json, leased[0].json, "nobody has it there");
 
-    // One that is being tried when the copy is made waits in the copy.
+    // A document that is leased during the backup waits in the backup.
     let held = claim(&store, "completed", 1).await;
     let second = folder.path().join("second.db");
     store.back_up(&second).await.expect("copied");
@@ -193,7 +196,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
         assert_eq!(same.attempt, attempt, "the history goes on");
     }
     for one in &delivered {
-        settle(&restored, one, Settled::Delivered)
+        settle(&restored, one, DeliveryOutcome::Delivered)
             .await
             .expect("settled");
     }
@@ -205,7 +208,7 @@ pub async fn a_copy_is_restored_into(from: &impl Factory, to: &impl Factory) {
     );
 }
 
-/// A copy of a document that was being tried is due at once.
+/// A document that was leased during the backup is due at once after the restore.
 pub async fn what_was_being_tried_waits_in_a_copy(from: &impl Factory, to: &impl Factory) {
     let store = serve(from).await;
     call_of(&store, "a", NUMBER, "{}").await;

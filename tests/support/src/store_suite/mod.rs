@@ -1,5 +1,7 @@
-//! What every driver of the store must do. Written once, over a factory; a
-//! driver's test file names itself with `conformance!`.
+//! The store's conformance suite: what every driver must do.
+//!
+//! Each requirement is a function over a [`Factory`]. A driver's test file makes them its tests
+//! with [`conformance!`](crate::conformance).
 
 mod delivery;
 mod keeping;
@@ -12,15 +14,16 @@ pub use delivery::*;
 pub use keeping::*;
 pub use operation::*;
 use switchhook_store::{
-    AttemptReport, CallFilter, CallSearch, CallSummary, Caller, Claimed, Clock, Filter,
-    FinishedCallRecord, FinishedChannel, Keep, KeptResponse, NewDocument, ReportCursor, Role,
-    Settled, State, Store, StoreError, StoredLeg, Want, new_id,
+    AttemptResult, CallFilter, CallSearch, CallSummary, Caller, ClaimRequest, ClaimedDocument,
+    Clock, DeliveryOutcome, DocumentFilter, DocumentState, FinishedCallRecord, FinishedChannel,
+    NewDocument, PersistedResponse, ReportCursor, Retention, Role, Store, StoreError, StoredLeg,
+    new_id,
 };
 pub use unpublished::*;
 
-/// Makes stores that share one database.
+/// Opens stores on one database.
 pub trait Factory: Send + Sync {
-    /// Another handle on it, as another process would have.
+    /// Opens the store once more, as another process would.
     fn open(&self, role: Role, clock: Clock) -> impl Future<Output = Store> + Send;
 }
 
@@ -37,7 +40,7 @@ pub fn leg(call: &str, leg: &str) -> StoredLeg {
     }
 }
 
-/// A call with a document for each of `webhooks`.
+/// Returns a finished call with a document for each of `webhooks`.
 pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCallRecord {
     let body = |webhook: &&str| format!("{{\"call\":\"{call}\",\"for\":\"{webhook}\"}}");
     FinishedCallRecord {
@@ -51,7 +54,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCallRec
             .map(|webhook| NewDocument::document(webhook, "outbound", call, body(webhook)))
             .collect(),
         summary: Some(summary("outbound", 1_000)),
-        story: String::new(),
+        history: String::new(),
         unpublished: None,
     }
 }
@@ -72,8 +75,8 @@ pub fn summary(flow: &str, started_ms: i64) -> CallSummary {
     }
 }
 
-pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
-    let want = Want {
+pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<ClaimedDocument> {
+    let want = ClaimRequest {
         endpoint: endpoint.into(),
         limit,
     };
@@ -82,15 +85,19 @@ pub async fn claim(store: &Store, endpoint: &str, limit: u32) -> Vec<Claimed> {
 
 pub async fn all(store: &Store) -> Vec<switchhook_store::DocumentRow> {
     store
-        .documents(&Filter::default(), 1_000_000)
+        .documents(&DocumentFilter::default(), 1_000_000)
         .await
         .expect("list")
 }
 
-pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Result<(), StoreError> {
-    let report = AttemptReport {
+pub async fn settle(
+    store: &Store,
+    claimed: &ClaimedDocument,
+    settled: DeliveryOutcome,
+) -> Result<(), StoreError> {
+    let report = AttemptResult {
         took: Duration::from_millis(20),
-        status: Some(if settled == Settled::Delivered {
+        status: Some(if settled == DeliveryOutcome::Delivered {
             200
         } else {
             500
@@ -100,8 +107,8 @@ pub async fn settle(store: &Store, claimed: &Claimed, settled: Settled) -> Resul
     store.settle(claimed.lease.clone(), settled, report).await
 }
 
-pub fn again(wait_s: u64) -> Settled {
-    Settled::Again {
+pub fn again(wait_s: u64) -> DeliveryOutcome {
+    DeliveryOutcome::Retry {
         wait: Duration::from_secs(wait_s),
         not_before: Duration::ZERO,
     }
@@ -111,7 +118,7 @@ async fn serve(factory: &impl Factory) -> Store {
     factory.open(Role::Serve, Clock::Database).await
 }
 
-/// A test for each requirement, over the store that the factory makes; `None` skips them.
+/// Makes a test of each requirement. The factory is an `Option`; `None` skips the tests.
 #[macro_export]
 macro_rules! conformance {
     ($factory:expr) => {
@@ -150,7 +157,7 @@ macro_rules! conformance {
     };
 }
 
-/// These tests.
+/// Makes tests of these requirements.
 #[macro_export]
 macro_rules! tests_of {
     (#[$test:meta] $factory:expr; $($name:ident)*) => {$(

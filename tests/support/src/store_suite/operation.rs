@@ -1,4 +1,4 @@
-//! What an operator sees and does, and what is cleaned up.
+//! What an operator sees and does, and what is removed after its time.
 
 use super::*;
 
@@ -11,14 +11,22 @@ pub async fn what_was_settled_is_in_the_list_and_the_history(factory: &impl Fact
             .expect("finished");
     }
     let claimed = claim(&store, "completed", 3).await;
-    for (one, how) in claimed
-        .iter()
-        .zip([Settled::Delivered, again(60), Settled::Dead])
+    for (one, how) in
+        claimed
+            .iter()
+            .zip([DeliveryOutcome::Delivered, again(60), DeliveryOutcome::Dead])
     {
         settle(&store, one, how).await.expect("settled");
     }
     let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
-    assert_eq!(states, [State::Delivered, State::Waiting, State::Dead]);
+    assert_eq!(
+        states,
+        [
+            DocumentState::Delivered,
+            DocumentState::Waiting,
+            DocumentState::Dead
+        ]
+    );
     let detail = store.document(&claimed[2].webhook_id).await.expect("there");
     assert_eq!(detail.attempts.len(), 1);
     assert_eq!(detail.attempts[0].status, Some(500));
@@ -44,7 +52,7 @@ pub async fn the_history_keeps_the_last_fifty_attempts(factory: &impl Factory) {
         .await
         .expect("finished");
     let other = claim(&store, "other", 1).await;
-    settle(&store, &other[0], Settled::Dead)
+    settle(&store, &other[0], DeliveryOutcome::Dead)
         .await
         .expect("settled");
     for _ in 0..55 {
@@ -73,13 +81,19 @@ pub async fn a_backlog_is_pulled_forward_but_not_before_its_time(factory: &impl 
     settle(&store, &claimed[0], again(3_600))
         .await
         .expect("settled");
-    let asked = Settled::Again {
+    let asked = DeliveryOutcome::Retry {
         wait: Duration::from_secs(3_600),
         not_before: Duration::from_secs(60),
     };
     settle(&store, &claimed[1], asked).await.expect("settled");
-    assert_eq!(store.pull_forward("completed").await.expect("pulled"), 2);
-    assert_eq!(store.pull_forward("completed").await.expect("pulled"), 0);
+    assert_eq!(
+        store.make_backlog_due("completed").await.expect("pulled"),
+        2
+    );
+    assert_eq!(
+        store.make_backlog_due("completed").await.expect("pulled"),
+        0
+    );
     assert_eq!(claim(&store, "completed", 5).await.len(), 2);
     tokio::time::advance(Duration::from_secs(60)).await;
     let late = claim(&store, "completed", 5).await;
@@ -120,13 +134,15 @@ pub async fn replay_gives_a_fresh_schedule_at_a_rate(factory: &impl Factory) {
     }
     let claimed = claim(&store, "completed", 4).await;
     for one in &claimed[..3] {
-        settle(&store, one, Settled::Dead).await.expect("settled");
+        settle(&store, one, DeliveryOutcome::Dead)
+            .await
+            .expect("settled");
     }
     store.pause("completed", "gone").await.expect("paused");
-    let dead = Filter {
-        states: vec![State::Dead],
+    let dead = DocumentFilter {
+        states: vec![DocumentState::Dead],
         endpoint: Some("completed".into()),
-        ..Filter::default()
+        ..DocumentFilter::default()
     };
     assert_eq!(store.count_replayable(&dead).await.expect("count"), 3);
     let gap = Duration::from_secs(10);
@@ -150,23 +166,24 @@ pub async fn a_filter_finds_by_id_state_endpoint_and_time(factory: &impl Factory
         tokio::time::advance(Duration::from_secs(10)).await;
     }
     let documents = all(&store).await;
-    let count = async |filter: Filter| store.documents(&filter, 100).await.expect("list").len();
-    let nothing = Filter::default();
-    let id = Filter {
+    let count =
+        async |filter: DocumentFilter| store.documents(&filter, 100).await.expect("list").len();
+    let nothing = DocumentFilter::default();
+    let id = DocumentFilter {
         ids: vec![documents[1].webhook_id.clone()],
         ..nothing.clone()
     };
-    let to = Filter {
+    let to = DocumentFilter {
         endpoint: Some("two".into()),
         ..nothing.clone()
     };
-    let time = Filter {
+    let time = DocumentFilter {
         from_ms: Some(1_005_000),
         until_ms: Some(1_015_000),
         ..nothing.clone()
     };
-    let state = Filter {
-        states: vec![State::Dead, State::Leased],
+    let state = DocumentFilter {
+        states: vec![DocumentState::Dead, DocumentState::Leased],
         ..nothing.clone()
     };
     let found = [
@@ -190,29 +207,33 @@ pub async fn only_what_was_delivered_long_ago_is_removed(factory: &impl Factory)
             .expect("finished");
     }
     let claimed = claim(&store, "completed", 2).await;
-    settle(&store, &claimed[0], Settled::Delivered)
+    settle(&store, &claimed[0], DeliveryOutcome::Delivered)
         .await
         .expect("settled");
-    settle(&store, &claimed[1], Settled::Dead)
+    settle(&store, &claimed[1], DeliveryOutcome::Dead)
         .await
         .expect("settled");
-    let keep = Keep {
+    let keep = Retention {
         delivered: Some(Duration::from_secs(60)),
-        ..Keep::FOR_EVER
+        ..Retention::FOR_EVER
     };
     assert_eq!(store.prune(keep).await.expect("pruned"), 0);
     tokio::time::advance(Duration::from_secs(61)).await;
-    assert_eq!(store.prune(Keep::FOR_EVER).await.expect("pruned"), 0);
+    assert_eq!(store.prune(Retention::FOR_EVER).await.expect("pruned"), 0);
     assert_eq!(store.prune(keep).await.expect("pruned"), 1);
     let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
-    assert_eq!(states, [State::Dead, State::Waiting]);
-    let keep = Keep {
+    assert_eq!(states, [DocumentState::Dead, DocumentState::Waiting]);
+    let keep = Retention {
         dead: Some(Duration::from_secs(60)),
-        ..Keep::FOR_EVER
+        ..Retention::FOR_EVER
     };
     assert_eq!(store.prune(keep).await.expect("pruned"), 1);
     let states: Vec<_> = all(&store).await.iter().map(|d| d.state).collect();
-    assert_eq!(states, [State::Waiting], "what waits is never removed");
+    assert_eq!(
+        states,
+        [DocumentState::Waiting],
+        "what waits is never removed"
+    );
 }
 
 pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Factory) {
@@ -235,7 +256,7 @@ pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Fact
         store.finish_call(call).await.expect("finished");
     }
     for at_ms in [939_999, 940_001] {
-        let kept = KeptResponse {
+        let kept = PersistedResponse {
             call_uuid: format!("answered-{at_ms}"),
             flow: "outbound".into(),
             webhook: "lookup".into(),
@@ -245,10 +266,10 @@ pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Fact
         store.persist_response(kept).await.expect("kept");
     }
     let minute = Some(Duration::from_secs(60));
-    let keep = Keep {
+    let keep = Retention {
         calls: minute,
-        answers: minute,
-        ..Keep::FOR_EVER
+        responses: minute,
+        ..Retention::FOR_EVER
     };
     assert_eq!(store.prune(keep).await.expect("pruned"), 2);
     let all = CallFilter::default();
@@ -264,7 +285,7 @@ pub async fn calls_and_answers_are_removed_when_they_are_old(factory: &impl Fact
 
 pub async fn a_kept_response_belongs_to_the_call_of_its_leg(factory: &impl Factory) {
     let store = serve(factory).await;
-    let response = |call: &str, at_ms| KeptResponse {
+    let response = |call: &str, at_ms| PersistedResponse {
         call_uuid: call.into(),
         flow: "outbound".into(),
         webhook: "lookup".into(),
@@ -303,7 +324,7 @@ pub async fn who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_f
         store.finish_call(finished).await.expect("finished");
     }
     for (call, at_ms) in [("second", 2_000), ("first", 1_500), ("second", 1_000)] {
-        let kept = KeptResponse {
+        let kept = PersistedResponse {
             call_uuid: call.into(),
             flow: "outbound".into(),
             webhook: "lookup".into(),
@@ -327,15 +348,18 @@ pub async fn who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_f
         .collect();
     let expected = ["second", "third"].map(|call| (call, "+4930123", "7000"));
     assert_eq!(told, expected);
-    let answers = store.answers_of(&["second", "third"]).await.expect("read");
-    let told: Vec<_> = answers
+    let responses = store
+        .responses_of(&["second", "third"])
+        .await
+        .expect("read");
+    let told: Vec<_> = responses
         .iter()
         .map(|it| (it.call_uuid.as_str(), it.at_ms, &it.variables["queue"]))
         .collect();
     let queue = serde_json::Value::from("second");
     assert_eq!(told, [("second", 1_000, &queue), ("second", 2_000, &queue)]);
     assert_eq!(store.parties(&[]).await.expect("read"), []);
-    assert_eq!(store.answers_of(&[]).await.expect("read"), []);
+    assert_eq!(store.responses_of(&[]).await.expect("read"), []);
 }
 
 pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &impl Factory) {
@@ -357,12 +381,12 @@ pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &im
 pub async fn calls_are_told_the_newest_first_and_found_by_their_story(factory: &impl Factory) {
     let store = serve(factory).await;
     for (call, key) in [("a", "HFC_123"), ("b", "HFCX123"), ("c", "100%")] {
-        let story = format!(
+        let history = format!(
             "{{\"keys\":[[\"leadid\",\"{key}\"]],\"runs\":[{{\"ending\":\"line_{}\"}}]}}",
             u8::from(call == "b")
         );
         let call = FinishedCallRecord {
-            story,
+            history,
             ..finished(call, &[call], &["completed"])
         };
         store.finish_call(call).await.expect("finished");
@@ -435,13 +459,13 @@ pub async fn text_with_a_nul_is_stored_and_found_again(factory: &impl Factory) {
     assert!(store.load_legs().await.expect("legs").is_empty());
     assert_eq!(store.finish_call(call).await.expect("again"), [false]);
     let claimed = claim(&store, "completed", 1).await;
-    let report = AttemptReport {
+    let report = AttemptResult {
         error: Some("the receiver said \0".into()),
-        ..AttemptReport::default()
+        ..AttemptResult::default()
     };
     let lease = claimed[0].lease.clone();
     store
-        .settle(lease, Settled::Dead, report)
+        .settle(lease, DeliveryOutcome::Dead, report)
         .await
         .expect("settled");
 }

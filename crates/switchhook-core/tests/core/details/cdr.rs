@@ -1,6 +1,6 @@
-//! CDR files of mod_json_cdr as the only witness of a call, and as one more.
+//! CDR files of mod_json_cdr as the only source of a call, and beside its events.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use crate::details::events::{Event, captures, of_capture};
 use crate::details::ledgers::{calls, documents, over};
 use serde_json::{Value, json};
-use switchhook_core::cdr::{Cdr, Error};
+use switchhook_core::cdr::{Cdr, CdrError};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Ledger, LedgerOptions};
 
-/// The CDRs of every captured call, by capture.
+/// Returns the CDRs of every captured call, by capture.
 fn files() -> BTreeMap<String, Vec<Cdr>> {
     let mut captured: BTreeMap<String, Vec<Cdr>> = BTreeMap::new();
     for file in std::fs::read_dir(captures().join("json_cdr")).unwrap() {
@@ -27,7 +27,7 @@ fn files() -> BTreeMap<String, Vec<Cdr>> {
     captured
 }
 
-/// Events of the same run: the first captures' CDRs are of the plain ones.
+/// Returns the events of the same run: the first captures' CDRs belong to the plain ones.
 fn events_of(capture: &str) -> Vec<Event> {
     let plain = captures().join(format!("{capture}.esl"));
     of_capture(if plain.exists() { "" } else { "json_events" }, capture)
@@ -38,7 +38,7 @@ fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
     documents.into_iter().map(|one| (id(&one), one)).collect()
 }
 
-/// The calls of CDRs that are read together from the folder.
+/// Returns the calls of CDRs that are read together.
 fn repaired(cdrs: &[Cdr]) -> Vec<FinishedCall> {
     let mut ledger = Ledger::new(LedgerOptions {
         has_cdrs: true,
@@ -46,7 +46,7 @@ fn repaired(cdrs: &[Cdr]) -> Vec<FinishedCall> {
     });
     let all: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
     assert_eq!(
-        over(ledger.repair(&all, 0)),
+        over(ledger.apply_all(&all, 0)),
         [],
         "the events may still come"
     );
@@ -55,8 +55,8 @@ fn repaired(cdrs: &[Cdr]) -> Vec<FinishedCall> {
     calls
 }
 
-/// Recorded with `uuid_record`, and several times, each file with another end: a CDR tells that there
-/// was a recording, not where.
+/// Recorded with `uuid_record`, and several times with different ends: the CDR shows that there
+/// was a recording, but not its path.
 const UNTOLD: [&str; 2] = [
     "inbound-recorded-on-agent-leg-from-the-middle",
     "inbound-recordings-discarded",
@@ -115,10 +115,10 @@ fn legs_lost_in_a_gap_are_told_by_their_cdrs() {
     for event in &events[..half] {
         found.extend(over(ledger.apply(event, 0)));
     }
-    ledger.lose("fs1", &|_| false, 1, 1);
+    ledger.mark_lost("fs1", &|_| false, 1, 1);
     let cdrs = files().remove(capture).unwrap();
     let cdrs: Vec<&dyn Headers> = cdrs.iter().map(|cdr| cdr as &dyn Headers).collect();
-    assert_eq!(over(ledger.repair(&cdrs, 2)), []);
+    assert_eq!(over(ledger.apply_all(&cdrs, 2)), []);
     found.extend(over(
         ledger.expire(2 + LedgerOptions::default().cdr_patience_us),
     ));
@@ -140,8 +140,8 @@ fn values_that_the_switch_encoded_are_decoded() {
 #[test]
 fn a_file_that_is_no_cdr_is_refused() {
     for file in [&b"{"[..], b"[]", b"{}", b"{\"variables\":[]}"] {
-        assert!(matches!(Cdr::parse(file), Err(Error::Shape(_))));
+        assert!(matches!(Cdr::parse(file), Err(CdrError::Shape(_))));
     }
     let nobody = Cdr::parse(b"{\"variables\":{}}");
-    assert!(matches!(nobody, Err(Error::NoUuid)));
+    assert!(matches!(nobody, Err(CdrError::NoUuid)));
 }

@@ -1,11 +1,12 @@
-//! The document of every further call that was captured on a real switch: transfers, intercept,
-//! conference, loopback, hunt, cancel, queues, two calls at once, failing originates, the agent
-//! dialled first.
+//! The documents of further calls captured on a real switch: transfers, intercept, conference,
+//! loopback, hunt, cancel, queues, two calls at once, failing originates, the agent dialled
+//! first.
 //!
-//! Beside the whole documents (`tests/golden/further`) stands what the telephones of those calls
-//! saw (`tests/golden/phones.txt`): which legs make which call, who is who, how long each talked, who hung up.
+//! Besides the whole documents (`tests/golden/further`), `tests/golden/phones.txt` has what the
+//! telephones of those calls saw: which legs make a call, the part of each, how long each talked,
+//! which side hung up.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use crate::details::facts::{holds_the_facts, is_golden, uuid_of};
 use crate::details::ledgers::{calls, documents};
 use serde_json::{Value, json};
 
-/// What one telephone saw.
+/// The view of one telephone.
 struct Party {
     leg: &'static str,
     callee_type: &'static str,
@@ -23,7 +24,7 @@ struct Party {
     ended_by: &'static str,
 }
 
-/// By capture, its calls, each with its parties.
+/// Returns the calls of each capture, each with its parties.
 fn phones() -> BTreeMap<&'static str, Vec<Vec<Party>>> {
     let mut captures: BTreeMap<_, Vec<Vec<Party>>> = BTreeMap::new();
     let mut name = "";
@@ -49,7 +50,7 @@ fn phones() -> BTreeMap<&'static str, Vec<Vec<Party>>> {
     captures
 }
 
-/// The documents of a capture, after all checks.
+/// Returns the documents of a capture, after all checks.
 fn shows(name: &str) -> Vec<Value> {
     let events = of_capture("json_events", name);
     let documents = documents(&calls(&events));
@@ -67,7 +68,7 @@ fn shows(name: &str) -> Vec<Value> {
     documents
 }
 
-/// The document says what the telephones saw.
+/// Checks a document against the telephones' view.
 fn agrees(document: &Value, parties: &[Party]) {
     let entries = document["callDetails"].as_array().unwrap();
     assert_eq!(entries.len(), parties.len());
@@ -87,7 +88,7 @@ fn agrees(document: &Value, parties: &[Party]) {
     }
 }
 
-/// The switch learns of a BYE within two ticks of its clock and some more under load.
+/// The switch learns of a BYE within two ticks of its clock, and later under load.
 fn talked(entry: &Value, party: &Party) {
     let duration: i64 = entry["duration"].as_str().unwrap().parse().unwrap();
     let Some(talk_ms) = party.talk_ms else {
@@ -101,7 +102,7 @@ fn talked(entry: &Value, party: &Party) {
     );
 }
 
-/// `calleeNumber` and whether it was answered, of each leg.
+/// Returns `calleeNumber` of each leg, and whether it was answered.
 fn talkers(document: &Value) -> Vec<(&str, bool)> {
     let entries = document["callDetails"].as_array().unwrap();
     let talkers = entries.iter();
@@ -156,7 +157,7 @@ fn an_attended_transfer_joins_the_consultation_with_the_call() {
     ] {
         let documents = shows(name);
         assert_eq!(talkers(&documents[0]), parties);
-        // The consultation came in from the agent's telephone: whom it called is its own.
+        // The consultation came from the agent's telephone, so its number is the one it dialled.
         assert_eq!(documents[0]["callDetails"][2]["didNumber"], "1002");
         assert_eq!(documents[0]["callDetails"][3]["didNumber"], "7101");
     }
@@ -340,7 +341,7 @@ fn a_recording_is_listed_whichever_leg_it_is_of() {
 
 #[test]
 fn a_recording_that_the_switch_deleted_is_not_in_the_document() {
-    // Too short, kept, and empty: the switch keeps the file of the second.
+    // Too short, kept, and empty: the switch keeps the second file.
     let documents = shows("inbound-recordings-discarded");
     let urls = documents[0]["recordingUrls"].as_array().unwrap();
     let names = urls

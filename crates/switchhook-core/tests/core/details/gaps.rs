@@ -1,7 +1,7 @@
-//! Events that nobody heard: a document that does not say that it lacks something, lacks nothing.
+//! Missed events: a document that does not claim to lack something lacks nothing.
 //!
-//! Of every captured call, and of gaps of several lengths at every place in it: after the gap the
-//! switch is asked for the channels that live (`show channels`, `uuid_dump`), as `follow` does.
+//! Tests every captured call with gaps of several lengths at every place. After the gap the
+//! switch lists its living channels (`show channels`, `uuid_dump`), as `follow` requests it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,10 +12,10 @@ use crate::details::ledgers::{calls, documents, over};
 use serde_json::Value;
 use switchhook_core::ledger::{Ledger, LedgerOptions};
 
-/// Events that a gap swallows; the last is all that follow.
+/// Events lost in a gap; the last length loses all that follow.
 const LENGTHS: [usize; 9] = [1, 2, 3, 4, 6, 9, 14, 20, usize::MAX];
 
-/// Legs of the same tick are in the order of their CHANNEL_CREATE, which may be lost.
+/// Legs of one tick are sorted by their CHANNEL_CREATE, which may be lost.
 fn by_start(mut document: Value) -> Value {
     let entries = document["callDetails"].as_array_mut().unwrap();
     entries.sort_by_key(|entry| format!("{} {}", entry["startTime"], entry["cdrId"]));
@@ -28,7 +28,7 @@ fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
     documents.map(|one| (id(&one), one)).collect()
 }
 
-/// What `uuid_dump` would show of the channels that live after these events.
+/// Returns the `uuid_dump` of each channel that lives after these events.
 fn dumps(events: &[Event]) -> BTreeMap<&str, Event> {
     let mut dumps = BTreeMap::new();
     for event in events {
@@ -44,18 +44,18 @@ fn dumps(events: &[Event]) -> BTreeMap<&str, Event> {
     dumps
 }
 
-/// The documents of a call of which the events from `start` to `end` were not heard. When it is
-/// not `dumped`, the rest came faster than the switch's answers.
+/// Returns the documents of a call without the events from `start` to `end`. If not `dumped`, the
+/// later events came before the switch's lists.
 fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<Value> {
     let mut ledger = Ledger::new(LedgerOptions::default());
     let mut calls = Vec::new();
     for event in &events[..start] {
         calls.extend(over(ledger.apply(event, 0)));
     }
-    calls.extend(over(ledger.was_deaf()));
+    calls.extend(over(ledger.note_gap()));
     let alive = dumps(&events[..end]);
     let lives = |uuid: &str| alive.contains_key(uuid);
-    calls.extend(over(ledger.lose("fs1", &lives, 1, 1)));
+    calls.extend(over(ledger.mark_lost("fs1", &lives, 1, 1)));
     for dump in alive.values().filter(|_| dumped) {
         calls.extend(over(ledger.apply(dump, 1)));
     }
@@ -69,14 +69,14 @@ fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<V
     documents(&calls)
 }
 
-/// Gaps, and documents after one that claim to be whole.
+/// Counts the gaps, and the documents after one that claim to be whole.
 fn play(name: &str) -> (usize, usize) {
     let events = of_capture("json_events", name);
     let expected = by_call(documents(&calls(&events)));
     let (mut gaps, mut whole) = (0, 0);
     for start in 0..events.len() {
         let ends = LENGTHS.map(|length| start.saturating_add(length).min(events.len()));
-        // Where there is most to miss, of every length.
+        // Every length where most can be missed.
         let every = (start + 1..=events.len()).filter(|_| name.contains("recordings"));
         let ends = every.chain(ends).collect::<BTreeSet<_>>().into_iter();
         for (end, dumped) in ends.flat_map(|end| [(end, true), (end, false)]) {

@@ -1,11 +1,11 @@
-//! The document of every call that was captured on a real switch, as whole JSON.
+//! The document of every call captured on a real switch, as whole JSON.
 //!
-//! Each golden file was read against its capture by hand. What the eye checked is checked by
-//! [`facts`] too, from the raw events and not through the code under test: every leg
-//! once, its numbers those of CHANNEL_CREATE, its talk time that of the switch (`billmsec`,
-//! within its 20 ms tick), the right end that hung up, the right cause.
+//! Each golden file was read against its capture by hand. [`facts`] checks the same from the raw
+//! events and not through the code under test: every leg once, its numbers those of
+//! CHANNEL_CREATE, its talk time the switch's (`billmsec`, within its 20 ms tick), the right end
+//! that hung up, the right cause.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use crate::details::events::of_capture;
@@ -13,7 +13,7 @@ use crate::details::facts::{holds_the_facts, is_golden};
 use crate::details::ledgers::{calls, documents};
 use serde_json::{Value, json};
 
-/// One capture: its documents as whole JSON, and the facts.
+/// Checks one capture: its documents as whole JSON, and the facts.
 fn shows(folder: &str, events_folder: &str, name: &str) -> Vec<Value> {
     let events = of_capture(events_folder, name);
     let documents = documents(&calls(&events));
@@ -26,7 +26,7 @@ fn both(name: &str) -> [Vec<Value>; 2] {
     [shows("json", "json_events", name), shows("plain", "", name)]
 }
 
-/// `calleeType` of each leg, `-` where there is none.
+/// Returns `calleeType` of each leg, `-` if it has none.
 fn types(document: &Value) -> Vec<&str> {
     let entries = document["callDetails"].as_array().unwrap();
     let types = entries.iter().map(|entry| entry["calleeType"].as_str());

@@ -1,6 +1,6 @@
-//! What the ledger does when something is missing, late, twice, or renamed.
+//! The ledger with events that are missing, late, repeated or renamed.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use crate::details::ledgers::{documents, over};
@@ -231,7 +231,7 @@ fn an_older_event_that_comes_late_does_not_bring_old_variables_back() {
     );
     let leg = ledger.leg("customer").unwrap();
     assert_eq!(leg.flow.keys, [("leadid".to_owned(), "new".to_owned())]);
-    assert!(leg.numbers.sure());
+    assert!(leg.numbers.is_reliable());
 }
 
 #[test]
@@ -274,9 +274,13 @@ fn legs_that_a_switch_no_longer_has_are_lost_and_those_it_spoke_of_since_are_not
         ..CUSTOMER
     };
     ledger.apply(&other.create(), 5);
-    assert!(ledger.lose("another switch", &|_| false, 4, 6).is_empty());
-    assert!(ledger.lose("pbx-9", &|_| true, 4, 6).is_empty());
-    let effects = ledger.lose("pbx-9", &|_| false, 4, 6);
+    assert!(
+        ledger
+            .mark_lost("another switch", &|_| false, 4, 6)
+            .is_empty()
+    );
+    assert!(ledger.mark_lost("pbx-9", &|_| true, 4, 6).is_empty());
+    let effects = ledger.mark_lost("pbx-9", &|_| false, 4, 6);
     assert_eq!(effects, [Effect::Store("customer".into())]);
     assert_eq!(ledger.leg("customer").unwrap().phase, Phase::Lost);
     let document = only(ledger.expire(6 + PATIENCE));
@@ -295,7 +299,7 @@ fn legs_that_a_switch_no_longer_has_are_lost_and_those_it_spoke_of_since_are_not
 fn a_lost_leg_that_speaks_lives() {
     let mut ledger = ledger();
     ledger.apply(&CUSTOMER.create(), 1);
-    ledger.lose("pbx-9", &|_| false, 2, 2);
+    ledger.mark_lost("pbx-9", &|_| false, 2, 2);
     ledger.apply(&CUSTOMER.answer(), 3);
     assert_eq!(ledger.leg("customer").unwrap().phase, Phase::Up);
     assert!(ledger.expire(10 * PATIENCE).is_empty());
@@ -367,7 +371,7 @@ fn a_rename_that_was_half_stored_leaves_one_leg() {
     assert_eq!(after.calls(), 0);
 }
 
-/// One call a second; of every other the details never come, so it waits a minute.
+/// One call a second. Half of them never get their details, so they wait a minute.
 #[test]
 fn what_is_over_takes_no_memory() {
     let options = LedgerOptions {
@@ -389,6 +393,6 @@ fn what_is_over_takes_no_memory() {
         };
         ledger.apply(&gone, call * SECOND);
         ledger.expire(call * SECOND);
-        assert!(ledger.held() <= 100 + 2 * 31);
+        assert!(ledger.tracked_uuids() <= 100 + 2 * 31);
     }
 }

@@ -1,4 +1,4 @@
-//! From events, or the records of mod_json_cdr, to the document of a call.
+//! From events or records of mod_json_cdr to the document of a call.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -8,8 +8,8 @@ mod cdr;
 mod further;
 mod gaps;
 mod goldens;
+mod history;
 mod ledger;
 mod orders;
 mod samples;
 mod so_far;
-mod story;

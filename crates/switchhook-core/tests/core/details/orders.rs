@@ -1,7 +1,7 @@
-//! Whatever order the events of different channels come in, and however often, the
-//! documents are the same; nothing that a switch could send makes the ledger panic or grow.
+//! The documents are the same in whatever order, and however often, the events of different
+//! channels come. No event that a switch can send makes the ledger panic or grow.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ fn recorded() -> &'static [(String, Vec<Event>)] {
     })
 }
 
-/// The event without what nobody reads: thousands of runs are to be quick.
+/// Returns the event without unused headers, so that thousands of runs are fast.
 fn slim(event: &Event) -> Event {
     let noise = [
         "rtp_", "sip_full", "sip_via", "switch_r", "switch_m", "Codec", "IPv",
@@ -42,7 +42,7 @@ fn slim(event: &Event) -> Event {
     Event(headers.cloned().collect())
 }
 
-/// The documents by the call's UUID.
+/// Returns the documents by the call's UUID.
 fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
     let id = |document: &Value| document["phonon-uuid"].as_str().unwrap().to_owned();
     documents.into_iter().map(|one| (id(&one), one)).collect()
@@ -52,7 +52,7 @@ fn as_captured(events: &[Event]) -> BTreeMap<String, Value> {
     by_call(documents(&calls(events)))
 }
 
-/// The events in another order that keeps each channel's own, and some of them again later.
+/// Returns the events in another order that keeps each channel's own, with some repeated later.
 fn shuffled(events: &[Event], picks: &[Index], again: &[(Index, Index)]) -> Vec<Event> {
     let mut channels: BTreeMap<&str, Vec<&Event>> = BTreeMap::new();
     for event in events.iter().rev() {
@@ -71,8 +71,8 @@ fn shuffled(events: &[Event], picks: &[Index], again: &[(Index, Index)]) -> Vec<
     with_repeats(order, again)
 }
 
-/// The events as they came, but for some that come later than others of other channels: each
-/// may overtake as far as no leg's end comes before the creation of another that it knew.
+/// Returns the events with some delayed behind those of other channels. No leg's end moves before
+/// the creation of another leg that it knew.
 fn delayed(events: &[Event], picks: &[Index], again: &[(Index, Index)]) -> Vec<Event> {
     let mut order: Vec<&Event> = events.iter().collect();
     for (turn, pick) in picks.iter().enumerate() {
@@ -102,8 +102,8 @@ fn with_repeats(order: Vec<&Event>, again: &[(Index, Index)]) -> Vec<Event> {
     order
 }
 
-/// An agent who is rung by a queue and not taken is known to the call by its own events alone:
-/// they may not come after the call's end.
+/// An agent who is rung by a queue without answering is linked to the call by its own events
+/// alone, so they must not come after the call's end.
 fn names_every_leg(name: &str) -> bool {
     !name.contains("abandons") && !name.contains("misses")
 }
@@ -165,15 +165,15 @@ proptest! {
         for event in &events {
             calls.extend(over(ledger.apply(event, 0)));
         }
-        over(ledger.lose("fs1", &|_| false, 1, 1));
+        over(ledger.mark_lost("fs1", &|_| false, 1, 1));
         calls.extend(over(ledger.expire(options.patience_us + 1)));
         documents(&calls);
         prop_assert_eq!((ledger.legs(), ledger.calls()), (0, 0));
-        prop_assert!(ledger.held() <= 4);
+        prop_assert!(ledger.tracked_uuids() <= 4);
     }
 }
 
-/// A ledger with what was stored, as text, before the service died.
+/// Returns a ledger restored from what was stored, as text, before the service stopped.
 fn restarted(store: &BTreeMap<String, String>, finished: &[(String, Option<i64>)]) -> Ledger {
     let mut ledger = Ledger::new(LedgerOptions::default());
     for (uuid, created_us) in finished {
@@ -187,7 +187,7 @@ fn restarted(store: &BTreeMap<String, String>, finished: &[(String, Option<i64>)
     ledger
 }
 
-/// Does what the effects say.
+/// Carries out the effects.
 fn keep(
     ledger: &Ledger,
     effects: Vec<Effect>,
@@ -216,7 +216,7 @@ fn keep(
     }
 }
 
-/// Events of a few channels that name each other in every way, in no order at all.
+/// Events of a few channels that name each other in every way, in random order.
 fn soup() -> impl Strategy<Value = Vec<Event>> {
     let names = [
         "CHANNEL_CREATE",

@@ -1,13 +1,13 @@
-//! The contract's own sample documents come out field for field from legs with their values.
+//! Legs with the values of the contract's sample documents give those documents, field for field.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use crate::details::events::Event;
 use crate::details::ledgers::{calls, documents, format};
 use crate::details::made::Made;
 use serde_json::{Value, json};
-use switchhook_core::details::{DurationUnit, Format, Legs, document};
+use switchhook_core::details::{DocumentFormat, DurationUnit, LegFilter, document};
 
 const ONE_LEG: Made<'_> = Made {
     uuid: "9d34878d-01a0-45ba-b5d6-6b097ae17611",
@@ -53,7 +53,7 @@ const AGENT: Made<'_> = Made {
     headers: &[("variable_originator", CUSTOMER.uuid)],
 };
 
-/// One leg, as the contract shows it.
+/// The sample of one leg.
 fn one_leg_sample() -> Value {
     json!({"callDetails":[{"calleeNumber":"919879072567","connectTime":"2022-01-17T18:07:28.889+05:30","didNumber":"912243690284",
       "duration":"15962","endTime":"2022-01-17T18:07:44.851+05:30","hangupCause":"16","incoming":true,
@@ -63,7 +63,7 @@ fn one_leg_sample() -> Value {
      "recordingUrls":[{"recordedFileName":"a.wav","recordedFilePublicPath":"https://rec.example/a.wav"}]})
 }
 
-/// Customer and agent, as the product's documentation shows it (its missing quote put back).
+/// The sample of customer and agent in the product's documentation, with its missing quote added.
 fn two_legs_sample() -> Value {
     json!({
     "callDetails" : [
@@ -136,7 +136,7 @@ fn the_sample_of_one_leg_comes_out_field_for_field() {
     assert_eq!(documents(&calls(&one_leg())), [one_leg_sample()]);
 }
 
-/// The sample's `phonon-uuid` is neither `cdrId`'s: the first leg had it when it was created.
+/// The sample's `phonon-uuid` is in neither `cdrId`: the first leg had it at its creation.
 #[test]
 fn the_sample_of_two_legs_comes_out_field_for_field() {
     let created_as = Made {
@@ -168,10 +168,10 @@ fn the_text_has_its_keys_in_the_order_of_the_samples() {
 
 #[test]
 fn seconds_another_name_for_the_uuid_and_connected_legs_are_settings() {
-    let asked = Format {
+    let custom = DocumentFormat {
         duration_unit: DurationUnit::Seconds,
         uuid_key: "call_id".into(),
-        legs: Legs::Connected,
+        legs: LegFilter::Connected,
         ..format()
     };
     let unanswered = Made {
@@ -183,7 +183,7 @@ fn seconds_another_name_for_the_uuid_and_connected_legs_are_settings() {
     events.insert(4, unanswered.create());
     events.insert(5, unanswered.complete());
     let calls = calls(&events);
-    let document = document(&calls[0], &asked, &|_| None);
+    let document = document(&calls[0], &custom, &|_| None);
     assert_eq!(document["call_id"], CUSTOMER.uuid);
     assert_eq!(document.get("phonon-uuid"), None);
     let entries = document["callDetails"].as_array().unwrap();
@@ -211,7 +211,7 @@ fn the_raw_response_is_shown_only_when_it_is_asked_for() {
     };
     let calls = calls(&[leg.create(), leg.complete()]);
     let names = |keys_raw| {
-        let format = Format {
+        let format = DocumentFormat {
             keys_raw,
             ..format()
         };

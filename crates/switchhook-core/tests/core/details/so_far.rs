@@ -1,6 +1,6 @@
-//! What a webhook in the middle of a call is told of it, and what templates may use.
+//! The document of a call in progress, and the values that templates may use.
 
-// What is not as a test's helper needs it is to fail the test.
+// A helper that lacks its input fails the test.
 #![allow(clippy::unwrap_used)]
 
 use crate::details::events::{connect_reply, of_capture};
@@ -133,7 +133,8 @@ fn templates_have_the_values_of_a_call_that_is_over() {
     );
 }
 
-/// First with agent 1 for 1.66 s, then with agent 2 for 2.22 s, the customer's end 20 ms after.
+/// First with agent 1 for 1.66 s, then with agent 2 for 2.22 s; the customer's leg ends 20 ms
+/// later.
 #[test]
 fn talk_time_adds_up_over_a_transfer_and_counts_nothing_twice() {
     let talk_ms = |name: &str| {

@@ -1,92 +1,93 @@
-//! What happens to a call on hold.
+//! What a call on hold waits for.
 
 use std::future::pending;
 
 use futures_util::future::BoxFuture;
 use tracing::{debug, warn};
 
-use crate::call_control::report::Ending;
-use crate::call_control::wire::{SwitchMessage, Wire};
+use crate::call_control::call_connection::{CallConnection, SwitchMessage};
+use crate::call_control::call_report::Ending;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::session::{Input, State};
 use switchhook_core::variables;
 
 use super::CallTask;
 
-impl<W: Wire> CallTask<'_, W> {
+impl<C: CallConnection> CallTask<'_, C> {
+    /// Waits for the next input of the session.
     pub(super) async fn wait(&mut self) -> Input {
         loop {
             tokio::select! {
-                heard = self.wire.next() => match heard {
-                    Ok(heard) => if let Some(input) = self.heard(heard) { return input },
+                message = self.connection.next() => match message {
+                    Ok(message) => if let Some(input) = self.input_for(message) { return input },
                     Err(error) => {
-                        debug!(call_uuid = %self.channel.uuid, %error, "the switch's connection broke");
+                        debug!(call_uuid = %self.channel.uuid, %error, "the connection to the switch ended");
                         return Input::Lost;
                     }
                 },
-                outcome = answer(&mut self.asking) => {
-                    self.asking = None;
+                outcome = outcome(&mut self.pending_outcome) => {
+                    self.pending_outcome = None;
                     let line = variables::line(&outcome);
                     self.outcome = Some(outcome);
                     return Input::Answered(line);
                 }
-                () = self.alarm.as_mut() => return self.alarmed(),
-                () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.evicted(),
+                () = self.timer.as_mut() => return self.on_timer(),
+                () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.on_release_all(),
             }
         }
     }
 
-    fn alarmed(&mut self) -> Input {
-        if self.is_holding() && self.alarm_means == Input::Deadline {
+    fn on_timer(&mut self) -> Input {
+        if self.is_holding() && self.timer_input == Input::Deadline {
             let detail = "the webhook gave no whole answer in time";
-            self.give_up(Failure::new(Reason::Timeout, detail));
+            self.fail_with(Failure::new(Reason::Timeout, detail));
         }
-        if let (Some(tape), Input::Waiting) = (&self.tape, self.alarm_means) {
-            tape.waited();
+        if let (Some(recording), Input::Waiting) = (&self.recording, self.timer_input) {
+            recording.waited();
         }
-        self.alarm_means
+        self.timer_input
     }
 
     fn is_holding(&self) -> bool {
         matches!(self.state, State::Holding { .. })
     }
 
-    /// The service stops and waited long enough.
-    fn evicted(&mut self) -> Input {
-        if let Some(tape) = &self.tape {
-            tape.stopping();
+    /// The service stops, and the drain deadline has passed.
+    fn on_release_all(&mut self) -> Input {
+        if let Some(recording) = &self.recording {
+            recording.stopping();
         }
         let detail = "the service stopped before the webhook had answered";
-        self.give_up(Failure::new(Reason::ConnectionFailure, detail));
+        self.fail_with(Failure::new(Reason::ConnectionFailure, detail));
         Input::Deadline
     }
 
-    /// The outcome of a request that was sent and is not waited for any longer.
-    fn give_up(&mut self, failure: Failure) {
+    /// Sets the outcome of a request that was sent and is not waited for any longer.
+    fn fail_with(&mut self, failure: Failure) {
         self.outcome = Some(Outcome {
             duration: Some(self.began.elapsed()),
             ..Outcome::unsent(failure)
         });
     }
 
-    /// What was heard means this to the session; `None` for what changes nothing.
-    fn heard(&mut self, heard: SwitchMessage) -> Option<Input> {
+    /// Returns the session's input for a message, if it has one.
+    fn input_for(&mut self, message: SwitchMessage) -> Option<Input> {
         let leaving = self.state == State::Leaving;
-        match heard {
-            SwitchMessage::Over if leaving => Some(Input::Goodbye),
-            SwitchMessage::Over => Some(Input::HungUp),
+        match message {
+            SwitchMessage::CallEnded if leaving => Some(Input::Goodbye),
+            SwitchMessage::CallEnded => Some(Input::HungUp),
             SwitchMessage::MovedOn => Some(Input::MovedOn),
-            SwitchMessage::Done => leaving.then_some(Input::Goodbye),
-            SwitchMessage::Refused(error) => {
-                self.refused(&error);
+            SwitchMessage::AllAnswered => leaving.then_some(Input::Goodbye),
+            SwitchMessage::CommandRefused(error) => {
+                self.handle_refusal(&error);
                 None
             }
-            SwitchMessage::Nothing => None,
+            SwitchMessage::Ignored => None,
         }
     }
 
-    /// The switch refused a command: most likely the caller is gone already.
-    fn refused(&mut self, error: &str) {
+    /// Handles a refused command: most likely the caller is gone already.
+    fn handle_refusal(&mut self, error: &str) {
         let gone = error.contains("No such channel") || error.contains("invalid session id");
         if gone && self.state == State::Leaving {
             self.ending = Ending::HungUp;
@@ -96,9 +97,9 @@ impl<W: Wire> CallTask<'_, W> {
     }
 }
 
-async fn answer(asking: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
-    match asking {
-        Some(asking) => asking.await,
+async fn outcome(pending_outcome: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
+    match pending_outcome {
+        Some(outcome) => outcome.await,
         None => pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! One parked call, as it comes and played again.
+//! One parked call, live or replayed from a recording.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -6,76 +6,83 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::EVENTS;
-use super::hook::{self, Hook, SERVICE};
-use super::shared::{Departure, Shared};
+use super::hook::{self, ParkedHook, SERVICE};
+use super::shared_connection::{ParkExit, SharedConnection};
+use crate::call_control::call_connection::CallConnection as _;
+use crate::call_control::call_report::CallReport;
 use crate::call_control::call_task::{self, Stream};
-use crate::call_control::channel::AsItCame;
 use crate::call_control::decision::Decision;
-use crate::call_control::on_hold::OnHold;
-use crate::call_control::report::CallReport;
-use crate::call_control::wire::Wire as _;
+use crate::call_control::on_hold::OnHoldGuard;
 use crate::call_control::{CallControl, recording_session};
-use crate::recorder::{CallRecording, What};
+use crate::event_headers::EventHeaders;
+use crate::recorder::{CallRecording, RecordedEvent};
 use eslclient::{Client, Command, Connection, Event};
 
-/// One call, from the park to its line.
-pub(crate) async fn hold(
+/// Holds one call from its park until it goes to its line.
+pub(crate) async fn run(
     call_control: Arc<CallControl>,
-    hook: Hook,
+    hook: ParkedHook,
     event: Event,
-    mut wire: Shared,
-    tape: Option<CallRecording>,
+    mut connection: SharedConnection,
+    recording: Option<CallRecording>,
 ) -> CallReport {
-    recording_session::heard(tape.as_ref(), &event);
-    let (_counted, room) = OnHold::enter(&call_control);
-    let widgets = call_control.widgets.load_full();
-    let Hook {
+    recording_session::record_event(recording.as_ref(), &event);
+    let (_on_hold, room) = OnHoldGuard::enter(&call_control);
+    let tasks = call_control.tasks.load_full();
+    let ParkedHook {
         mut channel,
         untaken,
     } = hook;
-    let decision = Decision::of(&mut channel, &AsItCame(&event), &widgets, room);
+    let decision = Decision::for_channel(&mut channel, &EventHeaders(&event), &tasks, room);
     drop(event);
     if let Some(Ok(cancel)) = untaken.map(Command::sched_del) {
-        wire.queue(cancel);
+        connection.queue(cancel);
     }
-    call_task::perform_parked(&call_control, widgets, wire, channel, (decision, tape)).await
+    call_task::run_parked(
+        &call_control,
+        tasks,
+        connection,
+        channel,
+        (decision, recording),
+    )
+    .await
 }
 
 impl CallControl {
-    /// Takes over the call that parks first on `stream`, which is another end than a switch's; nobody
-    /// is told what became of it but the caller. For a call that is played again.
+    /// Holds the first call that parks on `stream`, which need not be a switch. For replays: the
+    /// call is neither logged nor counted.
     ///
     /// # Errors
-    /// Why it is no call, in a sentence.
+    /// Why it is not a call, in one sentence.
     pub async fn play_parked(
         self: Arc<Self>,
         stream: impl Stream + 'static,
-    ) -> Result<What, String> {
+    ) -> Result<RecordedEvent, String> {
         let connection = Connection::new(stream, self.options.frames);
         let (client, mut events) = Client::start(connection, EVENTS);
         let park = events.next().await.map_err(|error| error.to_string())?;
-        // Whoever's it was, it was taken.
+        // The recording is of a call that was taken, whatever its service's name.
         let service = park.variable(SERVICE).unwrap_or_default().into_owned();
         let hook = hook::read(&park, &service).map_err(|error| error.to_string())?;
-        let hook = hook.ok_or("its first event parks no call for a service")?;
-        let (tell, told) = oneshot::channel();
-        let mut tell = Some(tell);
-        let mut held = pin!(hold(
+        let hook = hook.ok_or("the first event does not park a call for a service")?;
+        let (exit, exited) = oneshot::channel();
+        let mut exit = Some(exit);
+        let mut call = pin!(run(
             self,
             hook,
             park,
-            Shared::new(client, told, None),
+            SharedConnection::new(client, exited, None),
             None
         ));
         loop {
             tokio::select! {
-                report = &mut held => return Ok(report.end()),
-                event = events.next(), if tell.is_some() => {
-                    let event = event.map(|event| Departure::of(&event.name()));
-                    match (event, tell.take()) {
-                        (Ok(Some(how)), Some(call)) => drop(call.send(how)),
-                        (Ok(None), waiting) => tell = waiting,
-                        // Nobody tells it anything any more.
+                report = &mut call => return Ok(report.end()),
+                event = events.next(), if exit.is_some() => {
+                    let event = event.map(|event| ParkExit::from_event(&event.name()));
+                    match (event, exit.take()) {
+                        (Ok(Some(how)), Some(sender)) => drop(sender.send(how)),
+                        (Ok(None), sender) => exit = sender,
+                        // The dropped sender tells the call that its connection ended.
                         (Ok(Some(_)), None) | (Err(_), _) => {}
                     }
                 }

@@ -1,22 +1,22 @@
-//! Parked calls of one switch, all steered over one connection to its port 8021.
+//! Parked calls of one switch, all controlled over one connection to its port 8021.
 //!
-//! A call costs the switch a thread and more than a megabyte in its `socket` application,
-//! and almost nothing in `park`. The hook in the dialplan names the webhook and the service,
-//! schedules two ways out and parks: the first takes a call to line 1 that nobody took
-//! within a few seconds, the second one whose service died. `CHANNEL_PARK` tells us; we
-//! cancel the first way out and hold the call, then let it go in one write.
+//! In its `socket` application a call costs the switch a thread and more than a megabyte; in
+//! `park` it costs almost nothing. The hook in the dialplan names the webhook and the service,
+//! schedules two ways out to line 1, and parks. The first way out is for a call that no service
+//! takes within a few seconds, the second for one whose service died. On `CHANNEL_PARK` Switchhook
+//! cancels the first and holds the call; it releases the call in one write.
 //!
-//! The connection is not the follower's: that one is read only as fast as the store takes
-//! legs, and a slow store must not keep a caller. A filter (`flow.service`) lets through
-//! nothing but the calls that are given to this service.
+//! The connection is not the follower's: that one is read only as fast as the store takes legs,
+//! and a slow store must not keep a caller. A filter on `flow.service` admits only the calls for
+//! this service.
 //!
-//! Two services may not have the same name: both would take each call. When the connection
-//! is lost, the calls on hold are left to their second way out, also when it comes back:
-//! what happened to them meanwhile is not known.
+//! Two services must not have the same name: both would take each call. If the connection is
+//! lost, its calls are left to their second way out, even if it comes back: what happened to them
+//! meanwhile is not known.
 
 mod call;
 mod hook;
-mod shared;
+mod shared_connection;
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -39,17 +39,18 @@ use switchhook_core::secret::Secret;
 
 use super::CallControl;
 use super::recording_session::RecordingSession;
-use shared::{Departure, Shared};
+use shared_connection::{ParkExit, SharedConnection};
 
-/// Waits between attempts to reach a switch. Until then its parked calls take line 1.
+/// The shortest and the longest wait between two attempts to reach a switch. Meanwhile its parked
+/// calls take line 1.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Events that may wait for us; more, and the switch keeps them.
+/// Events that may wait to be read; the switch keeps further ones.
 const EVENTS: usize = 1024;
-/// How often the switch is asked whether it is there, and how long it may take.
-const QUESTION_EVERY: Duration = Duration::from_secs(20);
-/// How often calls that are over are forgotten.
-const TIDY_EVERY: Duration = Duration::from_secs(1);
+/// How often the switch is asked for a sign of life, and how long it may take to answer.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+/// How often finished calls are removed.
+const CLEANUP_EVERY: Duration = Duration::from_secs(1);
 
 const NAMES: [&str; 3] = ["CHANNEL_PARK", "CHANNEL_UNPARK", "CHANNEL_HANGUP"];
 
@@ -60,36 +61,36 @@ pub(crate) struct ParkOptions {
     pub address: String,
     /// Its password.
     pub password: Secret,
-    /// Our name in its dialplan: calls whose `flow.service` it is are ours.
+    /// This service's name in the dialplan (`flow.service`).
     pub service: String,
     /// Limits on what it sends.
     pub frames: Limits,
-    /// From the connection to the subscription.
+    /// The time allowed from the connection until the subscription is in force.
     pub connect_deadline: Duration,
 }
 
-/// Why the connection is of no use any more.
+/// Why a connection cannot be used any more.
 #[derive(Debug, thiserror::Error)]
-enum Lost {
+enum ConnectionError {
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
     #[error(transparent)]
-    Gone(#[from] eslclient::Gone),
+    Gone(#[from] eslclient::Disconnected),
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
     Refused { command: &'static str, text: String },
     #[error("the switch did not answer within {0:?}")]
-    Silent(Duration),
+    Timeout(Duration),
 }
 
-/// Takes the parked calls of one switch until it is told to stop.
-pub(crate) struct Parking {
+/// Takes the parked calls of one switch until it is stopped.
+pub(crate) struct ParkListener {
     call_control: Arc<CallControl>,
     options: ParkOptions,
     health: watch::Sender<Health>,
 }
 
-impl Parking {
-    /// Not connected yet.
+impl ParkListener {
+    /// Returns a listener that is not connected yet.
     #[must_use]
     pub(crate) fn new(call_control: Arc<CallControl>, options: ParkOptions) -> Self {
         let health = Health::ill(format!("{} was not reached yet", options.address));
@@ -100,14 +101,14 @@ impl Parking {
         }
     }
 
-    /// Whether parked calls are taken, and what is wrong when they are not.
+    /// Returns whether parked calls are taken, and if not, why.
     #[must_use]
     pub(crate) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
     }
 
-    /// Connects, again and again. After `stop` it takes no more calls (the hook's first way
-    /// out, or another service, has them) and returns when the last has left.
+    /// Connects and reconnects until `stop`. Then it takes no more calls (the hook's first way out or
+    /// another service does) and returns when the last has left.
     pub(crate) async fn run(self, stop: CancellationToken) {
         let mut wait = FIRST_WAIT;
         loop {
@@ -116,11 +117,11 @@ impl Parking {
                 connection = self.connect() => connection,
             };
             let ended = match ended {
-                Ok(connection) => self.steer(connection, &stop, &mut wait).await,
+                Ok(connection) => self.serve_connection(connection, &stop, &mut wait).await,
                 Err(error) => Err(error.into()),
             };
-            let Err(lost) = ended else { return };
-            self.unreached(&lost);
+            let Err(error) = ended else { return };
+            self.report_disconnected(&error);
             let jitter = wait.mul_f64(fastrand::f64() / 2.0);
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -141,54 +142,59 @@ impl Parking {
         eslclient::open_inbound(address, password.reveal(), *frames, *connect_deadline).await
     }
 
-    /// Until everything was let go after `stop`; or why the connection is over.
-    async fn steer(
+    /// Takes calls until `stop`, and returns when all have left.
+    ///
+    /// # Errors
+    /// Why the connection cannot be used any more.
+    async fn serve_connection(
         &self,
         connection: Connection<TcpStream>,
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), Lost> {
+    ) -> Result<(), ConnectionError> {
         let (client, mut events) = Client::start(connection, EVENTS);
         self.subscribe(&client).await?;
         *wait = FIRST_WAIT;
-        self.reached();
+        self.report_connected();
         let mut calls = Calls::default();
-        let ended = self.listen(&client, &mut events, &mut calls, stop).await;
-        // Each of them notices that nobody tells it anything any more.
-        calls.departures.clear();
+        let ended = self
+            .read_events(&client, &mut events, &mut calls, stop)
+            .await;
+        // The dropped senders tell each call that the connection ended.
+        calls.exits.clear();
         calls.tracker.close();
         calls.tracker.wait().await;
         ended
     }
 
-    async fn listen(
+    async fn read_events(
         &self,
         client: &Client,
         events: &mut Events,
         calls: &mut Calls,
         stop: &CancellationToken,
-    ) -> Result<(), Lost> {
-        let mut silence = pin!(silence(client));
-        let mut tidy = interval(TIDY_EVERY);
-        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ) -> Result<(), ConnectionError> {
+        let mut unresponsive = pin!(until_unresponsive(client));
+        let mut cleanup = interval(CLEANUP_EVERY);
+        cleanup.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let tracker = calls.tracker.clone();
         let mut stopping = false;
         loop {
             tokio::select! {
-                event = events.next() => self.event(event?, client, calls, stopping),
-                lost = &mut silence => return Err(lost),
+                event = events.next() => self.handle(event?, client, calls, stopping),
+                error = &mut unresponsive => return Err(error),
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     tracker.close();
                 }
                 () = tracker.wait(), if stopping => return Ok(()),
-                _ = tidy.tick() => calls.departures.retain(|_, call| !call.is_closed()),
+                _ = cleanup.tick() => calls.exits.retain(|_, call| !call.is_closed()),
             }
         }
     }
 
-    /// The filter first: nothing of other calls comes between.
-    async fn subscribe(&self, client: &Client) -> Result<(), Lost> {
+    /// Subscribes. Sends the filter first, so that no event of another call comes through.
+    async fn subscribe(&self, client: &Client) -> Result<(), ConnectionError> {
         let service = format!("variable_{}", hook::SERVICE);
         let filter = Command::filter(&service, &self.options.service);
         let commands =
@@ -197,40 +203,46 @@ impl Parking {
         let within = self.options.connect_deadline;
         let replies = timeout(within, client.together(commands))
             .await
-            .map_err(|_| Lost::Silent(within))??;
+            .map_err(|_| ConnectionError::Timeout(within))??;
         for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {
             reply
                 .result()
-                .map_err(|text| Lost::Refused { command, text })?;
+                .map_err(|text| ConnectionError::Refused { command, text })?;
         }
         Ok(())
     }
 
-    fn event(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
+    fn handle(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
         let name = event.name().into_owned();
         let uuid = event.get("Unique-ID").unwrap_or_default().into_owned();
-        match (name.as_str(), Departure::of(&name)) {
-            ("CHANNEL_PARK", _) if !stopping => self.parked(event, uuid, client, calls),
-            (_, Some(how)) => calls.depart(&uuid, how),
+        match (name.as_str(), ParkExit::from_event(&name)) {
+            ("CHANNEL_PARK", _) if !stopping => self.take(event, uuid, client, calls),
+            (_, Some(how)) => calls.exit(&uuid, how),
             (_, None) => {}
         }
     }
 
-    fn parked(&self, event: Event, uuid: String, client: &Client, calls: &mut Calls) {
+    fn take(&self, event: Event, uuid: String, client: &Client, calls: &mut Calls) {
         match hook::read(&event, &self.options.service) {
             Ok(Some(hook)) => {
                 counter!(metric_names::PARKED, "outcome" => "taken").increment(1);
-                let (tell, told) = oneshot::channel();
-                calls.departures.insert(uuid, tell);
+                let (exit, exited) = oneshot::channel();
+                calls.exits.insert(uuid, exit);
                 let call_control = Arc::clone(&self.call_control);
-                let taping = RecordingSession::begin(&call_control);
-                let tape = taping.as_ref().map(|taping| taping.tape.clone());
-                let wire = Shared::new(client.clone(), told, tape.clone());
+                let session = RecordingSession::begin(&call_control);
+                let recording = session.as_ref().map(|session| session.recording.clone());
+                let connection = SharedConnection::new(client.clone(), exited, recording.clone());
                 calls.tracker.spawn(async move {
-                    let report =
-                        call::hold(Arc::clone(&call_control), hook, event, wire, tape).await;
-                    if let Some(taping) = taping {
-                        taping.end(&call_control, &report);
+                    let report = call::run(
+                        Arc::clone(&call_control),
+                        hook,
+                        event,
+                        connection,
+                        recording,
+                    )
+                    .await;
+                    if let Some(session) = session {
+                        session.end(&call_control, &report);
                     }
                     report.publish(&call_control.options);
                 });
@@ -238,12 +250,12 @@ impl Parking {
             Ok(None) => {}
             Err(why) => {
                 counter!(metric_names::PARKED, "outcome" => "unusable").increment(1);
-                warn!(call_uuid = %uuid, "a parked call is left to its schedule: {why}");
+                warn!(call_uuid = %uuid, "a parked call cannot be taken and is left to its schedule: {why}");
             }
         }
     }
 
-    fn reached(&self) {
+    fn report_connected(&self) {
         let ParkOptions {
             address, service, ..
         } = &self.options;
@@ -253,9 +265,9 @@ impl Parking {
         }
     }
 
-    /// Says it once for each change, not at every attempt.
-    fn unreached(&self, lost: &Lost) {
-        let what = format!("{}: {lost}; trying again", self.options.address);
+    /// Logs a lost connection at each change, not at every attempt.
+    fn report_disconnected(&self, error: &ConnectionError) {
+        let what = format!("{}: {error}; trying again", self.options.address);
         gauge!(metric_names::PARK_CONNECTED, "switch" => self.options.address.clone()).set(0.0);
         let before = self.health.send_replace(Health::ill(what.clone()));
         if before.what == what {
@@ -266,18 +278,18 @@ impl Parking {
     }
 }
 
-/// Returns when the switch does not answer any more.
-async fn silence(client: &Client) -> Lost {
+/// Returns when the switch no longer answers.
+async fn until_unresponsive(client: &Client) -> ConnectionError {
     loop {
-        sleep(QUESTION_EVERY).await;
-        let question = match Command::api("switchname", "") {
-            Ok(question) => question,
-            Err(error) => return Lost::Link(error.into()),
+        sleep(KEEP_ALIVE).await;
+        let command = match Command::api("switchname", "") {
+            Ok(command) => command,
+            Err(error) => return ConnectionError::Link(error.into()),
         };
-        match timeout(QUESTION_EVERY, client.command(question)).await {
+        match timeout(KEEP_ALIVE, client.command(command)).await {
             Ok(Ok(_)) => {}
             Ok(Err(gone)) => return gone.into(),
-            Err(_) => return Lost::Silent(QUESTION_EVERY),
+            Err(_) => return ConnectionError::Timeout(KEEP_ALIVE),
         }
     }
 }
@@ -285,16 +297,16 @@ async fn silence(client: &Client) -> Lost {
 /// The calls of one connection.
 #[derive(Default)]
 struct Calls {
-    /// By Unique-ID: who is to be told when the channel leaves.
-    departures: HashMap<String, oneshot::Sender<Departure>>,
+    /// By Unique-ID: the sender that tells the call how its channel left.
+    exits: HashMap<String, oneshot::Sender<ParkExit>>,
     tracker: TaskTracker,
 }
 
 impl Calls {
-    fn depart(&mut self, uuid: &str, how: Departure) {
-        if let Some(call) = self.departures.remove(uuid) {
-            // A call that is over needs no word.
-            let _ = call.send(how);
+    fn exit(&mut self, uuid: &str, how: ParkExit) {
+        if let Some(sender) = self.exits.remove(uuid) {
+            // Fails only if the call has ended.
+            let _ = sender.send(how);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the switch records of a leg after its end: files of mod_json_cdr, and what it posts.
+//! The CDRs that a switch makes of ended legs: files of mod_json_cdr, and those it posts.
 
 mod folder;
 mod reader;
@@ -10,132 +10,133 @@ use tokio::sync::{mpsc, watch};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::health::Health;
 
-use reader::Reader;
-pub(super) use reader::{Batch, OVERLAP_US, Order};
+use reader::CdrReader;
+pub(super) use reader::{CdrBatch, OVERLAP_US, ReaderCommand};
 
-/// Posted CDRs that wait for the ledger; the one who posts more waits.
-const POSTED: usize = 64;
+/// Posted CDRs that may wait for the tracker; a further post waits.
+const QUEUE_CAPACITY: usize = 64;
 
-/// A CDR that was posted, with whoever waits until it is stored.
-pub(crate) struct Posted {
+/// A CDR that was posted, and where to send the answer.
+pub(crate) struct PostedCdr {
     /// The leg.
     pub cdr: Cdr,
-    /// Told when it is stored, or why it is not; dropped when it will not be.
-    pub stored: mpsc::Sender<Result<(), NotTaken>>,
+    /// Takes the answer: stored, or why not. Dropping it means not stored.
+    pub stored: mpsc::Sender<Result<(), CdrRejection>>,
 }
 
-/// Takes the CDRs that one switch posts.
+/// Takes the CDRs that one switch posts to Switchhook.
 #[derive(Debug, Clone)]
-pub struct Inlet {
-    posts: mpsc::Sender<Posted>,
+pub struct CdrInbox {
+    posts: mpsc::Sender<PostedCdr>,
     names: watch::Receiver<Vec<String>>,
 }
 
-/// Why a CDR was not taken.
+/// Why a posted CDR was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
-    /// Not now: the switch or the store was not reached yet, or the service stops.
+pub enum CdrRejection {
+    /// The switch or the store was not reached yet, or the service stops; it may be posted again.
     #[error(
         "not stored: the service stops, or has not reached its store or the switch yet; see /readyz"
     )]
     NotNow,
-    /// It is of another switch.
-    #[error("the record is of another switch; post it under the name of that one")]
+    /// The CDR is of another switch.
+    #[error("the record is of another switch; post it under that switch's name")]
     Foreign,
 }
 
-impl Inlet {
-    /// Whether `name` is one of the switch's: that in documents, its own, or its address.
+impl CdrInbox {
+    /// Returns whether `name` is one of the switch's: that in documents, its own, or its address.
     #[must_use]
     pub fn is_of(&self, name: &str) -> bool {
         self.names.borrow().iter().any(|known| known == name)
     }
 
-    /// Hands a CDR over; returns when what it told is stored.
+    /// Hands a CDR to the tracker. Returns when it is stored.
     ///
     /// # Errors
-    /// [`NotTaken`]; it may be offered again.
-    pub async fn take(&self, cdr: Cdr) -> Result<(), NotTaken> {
+    /// See [`CdrRejection`].
+    pub async fn take(&self, cdr: Cdr) -> Result<(), CdrRejection> {
         let (stored, mut answer) = mpsc::channel(1);
-        let posted = self.posts.send(Posted { cdr, stored }).await;
-        posted.map_err(|_| NotTaken::NotNow)?;
-        answer.recv().await.unwrap_or(Err(NotTaken::NotNow))
+        let posted = self.posts.send(PostedCdr { cdr, stored }).await;
+        posted.map_err(|_| CdrRejection::NotNow)?;
+        answer.recv().await.unwrap_or(Err(CdrRejection::NotNow))
     }
 }
 
-/// Where CDRs come from.
-pub(crate) struct Sources {
-    posts: mpsc::Receiver<Posted>,
-    files: Option<Files>,
+/// The sources of one switch's CDRs.
+pub(crate) struct CdrSources {
+    posts: mpsc::Receiver<PostedCdr>,
+    files: Option<FileReader>,
 }
 
-struct Files {
-    orders: mpsc::Sender<Order>,
-    batches: mpsc::Receiver<Batch>,
+struct FileReader {
+    commands: mpsc::Sender<ReaderCommand>,
+    batches: mpsc::Receiver<CdrBatch>,
 }
 
-/// CDRs that came.
-pub(crate) enum Came {
-    /// One that was posted.
-    Posted(Posted),
-    /// Some that were read.
-    Read(Batch),
+/// CDRs from one of the sources.
+pub(crate) enum CdrInput {
+    /// One CDR that was posted.
+    Posted(PostedCdr),
+    /// A batch that was read from the folder.
+    Read(CdrBatch),
 }
 
-/// Where CDRs are read.
+/// The folder of a switch's CDR files.
 #[derive(Debug, Clone)]
 pub struct CdrOptions {
     /// The folder.
     pub folder: PathBuf,
-    /// The largest file that is read.
+    /// The size of the largest file that is read, in bytes.
     pub bytes: u64,
 }
 
-/// The inlet, and what becomes of it.
-pub(crate) fn inlet(names: watch::Receiver<Vec<String>>) -> (Inlet, mpsc::Receiver<Posted>) {
-    let (posts, posted) = mpsc::channel(POSTED);
-    (Inlet { posts, names }, posted)
+/// Returns an inbox, and the CDRs posted to it.
+pub(crate) fn inbox(names: watch::Receiver<Vec<String>>) -> (CdrInbox, mpsc::Receiver<PostedCdr>) {
+    let (posts, posted) = mpsc::channel(QUEUE_CAPACITY);
+    (CdrInbox { posts, names }, posted)
 }
 
-impl Sources {
-    /// Starts a reader, when there is a folder. It ends with the sources.
+impl CdrSources {
+    /// Starts a folder reader if a folder is configured. The reader ends when the sources are
+    /// dropped.
     pub(super) fn open(
         options: Option<&CdrOptions>,
         switch: &str,
-        posts: mpsc::Receiver<Posted>,
+        posts: mpsc::Receiver<PostedCdr>,
         health: watch::Sender<Health>,
     ) -> Self {
         let files = options.map(|options| {
-            let (ordering, orders) = mpsc::channel(16);
-            let (sending, batches) = mpsc::channel(1);
+            let (command_sender, commands) = mpsc::channel(16);
+            let (batch_sender, batches) = mpsc::channel(1);
             let options = reader::CdrReaderOptions {
                 folder: options.folder.clone(),
                 bytes: options.bytes,
                 switch: switch.to_owned(),
             };
-            tokio::spawn(Reader::new(options, sending, health).run(orders));
-            Files {
-                orders: ordering,
+            tokio::spawn(CdrReader::new(options, batch_sender, health).run(commands));
+            FileReader {
+                commands: command_sender,
                 batches,
             }
         });
         Self { posts, files }
     }
 
-    /// There is a folder.
-    pub(super) const fn reads(&self) -> bool {
+    /// Returns whether a folder is configured.
+    pub(super) const fn has_folder(&self) -> bool {
         self.files.is_some()
     }
 
-    /// Gives the reader an order; whether it will be answered. Not when it has enough to do:
-    /// what is ordered then is ordered again later.
-    pub(super) fn order(&self, order: Order) -> bool {
+    /// Sends the reader a command. Returns whether it will be completed: not if the reader has
+    /// enough to do, since whatever is left out is requested again later.
+    pub(super) fn request(&self, command: ReaderCommand) -> bool {
         let files = self.files.as_ref();
-        files.is_some_and(|files| files.orders.try_send(order).is_ok())
+        files.is_some_and(|files| files.commands.try_send(command).is_ok())
     }
 
-    /// The next that comes. Cancel safe.
-    pub(super) async fn next(&mut self) -> Came {
+    /// Waits for the next CDRs. Cancel safe.
+    pub(super) async fn next(&mut self) -> CdrInput {
         let posted = async {
             match self.posts.recv().await {
                 Some(posted) => posted,
@@ -155,8 +156,8 @@ impl Sources {
             }
         };
         tokio::select! {
-            posted = posted => Came::Posted(posted),
-            batch = read => Came::Read(batch),
+            posted = posted => CdrInput::Posted(posted),
+            batch = read => CdrInput::Read(batch),
         }
     }
 }

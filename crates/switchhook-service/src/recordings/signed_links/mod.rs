@@ -1,5 +1,5 @@
-//! Recordings behind links that are signed and expire, at a port of their own: whoever has a
-//! link may fetch that one file until then, with ranges, and nothing else.
+//! Serves recordings behind signed links that expire, on a port of its own. A link opens one file,
+//! with ranges, until it expires, and nothing else.
 
 mod link;
 mod permit_body;
@@ -22,59 +22,62 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 
-use super::folder::{Folder, encoded};
-use link::Key;
-pub(crate) use link::Refused;
+use super::folder::{Folder, encode_path};
+pub(crate) use link::LinkError;
+use link::LinkKey;
 use permit_body::PermitBody;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
-/// Where links lead to, below the address that others know.
-const PLACE: &str = "/recordings/";
-/// Files that are sent at once; a slow reader keeps one place.
-const AT_ONCE: usize = 64;
+/// The path of links, below the address that other systems know.
+const PATH_PREFIX: &str = "/recordings/";
+/// Downloads at a time; a slow reader holds one permit.
+const MAX_DOWNLOADS: usize = 64;
 
-/// A folder of recordings, and who may fetch them.
+/// A folder of recordings, and the links to its files.
 #[derive(Debug)]
 pub struct SignedLinks {
     folder: Folder,
     url: String,
-    key: Key,
+    key: LinkKey,
     expires: Duration,
 }
 
 impl SignedLinks {
-    /// The files of `folder`; links begin with `url`, are signed with `secret` and hold for
-    /// `expires`.
+    /// Serves the files of `folder`. Links begin with `url`, are signed with `secret` and are valid
+    /// for `expires`.
     #[must_use]
     pub fn new(folder: Folder, url: &str, secret: &Secret, expires: Duration) -> Self {
         Self {
             folder,
             url: url.trim_end_matches('/').to_owned(),
-            key: Key::new(secret),
+            key: LinkKey::new(secret),
             expires,
         }
     }
 
-    /// What is served.
+    /// Returns the folder.
     #[must_use]
     pub const fn folder(&self) -> &Folder {
         &self.folder
     }
 
-    /// The link to a file at this place of the folder, from now on.
+    /// Returns the link to the file at a path within the folder, valid from now on.
     #[must_use]
-    pub fn link(&self, within: &str) -> String {
+    pub fn link(&self, path_in_folder: &str) -> String {
         let until = now().saturating_add(self.expires.as_secs());
-        let (encoded, query) = (encoded(within), self.key.query(within, until));
-        format!("{}{PLACE}{encoded}?{query}", self.url)
+        let (encoded, query) = (
+            encode_path(path_in_folder),
+            self.key.query(path_in_folder, until),
+        );
+        format!("{}{PATH_PREFIX}{encoded}?{query}", self.url)
     }
 
-    fn admits(&self, path: &str, query: &str) -> Result<(), Refused> {
-        let path = path.strip_prefix(PLACE).ok_or(Refused::Nothing)?;
-        let within = percent_decode_str(path).decode_utf8();
-        let within = within.map_err(|_| Refused::Nothing)?;
-        self.key.admits(&within, query, now())
+    fn verify(&self, path: &str, query: &str) -> Result<(), LinkError> {
+        let path = path.strip_prefix(PATH_PREFIX).ok_or(LinkError::NotFound)?;
+        let path_in_folder = percent_decode_str(path).decode_utf8();
+        let path_in_folder = path_in_folder.map_err(|_| LinkError::NotFound)?;
+        self.key.verify(&path_in_folder, query, now())
     }
 }
 
@@ -83,38 +86,38 @@ fn now() -> u64 {
     since.unwrap_or_default().as_secs()
 }
 
-/// The shelf as it is configured now; another after a reload.
+/// The links of the current configuration; a reload replaces them.
 pub(crate) type SharedSignedLinks = Arc<ArcSwapOption<SignedLinks>>;
 
 #[derive(Clone)]
 struct LinkContext {
-    shelves: SharedSignedLinks,
-    places: Arc<Semaphore>,
+    links: SharedSignedLinks,
+    permits: Arc<Semaphore>,
 }
 
 /// Serves until `stop` is cancelled.
 ///
 /// # Errors
-/// What the listener's socket says when it fails.
+/// Returns the error of the listener's socket.
 pub(crate) async fn serve(
     listener: TcpListener,
-    shelves: SharedSignedLinks,
+    links: SharedSignedLinks,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    let desk = LinkContext {
-        shelves,
-        places: Arc::new(Semaphore::new(AT_ONCE)),
+    let context = LinkContext {
+        links,
+        permits: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
     };
     let app = Router::new()
         .fallback(fetch)
-        .layer(from_fn_with_state(desk.clone(), guard))
-        .with_state(desk);
+        .layer(from_fn_with_state(context.clone(), guard))
+        .with_state(context);
     axum::serve(listener, app)
         .with_graceful_shutdown(stop.cancelled_owned())
         .await
 }
 
-/// What a browser is not to make of a file.
+/// Headers that keep a browser from caching or running a file.
 const HEADERS: [(&str, &str); 4] = [
     ("cache-control", "private, no-store"),
     ("content-security-policy", "default-src 'none'; sandbox"),
@@ -122,19 +125,19 @@ const HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
 ];
 
-/// Before everything: who may, and how many at once.
-async fn guard(State(desk): State<LinkContext>, request: Request, next: Next) -> Response {
-    let mut response = match admitted(&desk, &request) {
-        Err(refused) => {
-            counter!(metric_names::RECORDINGS, "outcome" => refused.word()).increment(1);
-            (refused.status(), format!("{refused}\n")).into_response()
+/// Checks each request's link, and limits the downloads at a time.
+async fn guard(State(context): State<LinkContext>, request: Request, next: Next) -> Response {
+    let mut response = match check_request(&context, &request) {
+        Err(error) => {
+            counter!(metric_names::RECORDINGS, "outcome" => error.outcome()).increment(1);
+            (error.status(), format!("{error}\n")).into_response()
         }
-        Ok(()) => match Arc::clone(&desk.places).try_acquire_owned() {
+        Ok(()) => match Arc::clone(&context.permits).try_acquire_owned() {
             Err(_) => {
                 counter!(metric_names::RECORDINGS, "outcome" => "busy").increment(1);
                 (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
             }
-            Ok(place) => {
+            Ok(permit) => {
                 let response = next.run(request).await;
                 let outcome = if response.status().is_success() {
                     "sent"
@@ -142,7 +145,7 @@ async fn guard(State(desk): State<LinkContext>, request: Request, next: Next) ->
                     "absent"
                 };
                 counter!(metric_names::RECORDINGS, "outcome" => outcome).increment(1);
-                response.map(|body| Body::new(PermitBody::new(body, place)))
+                response.map(|body| Body::new(PermitBody::new(body, permit)))
             }
         },
     };
@@ -155,33 +158,33 @@ async fn guard(State(desk): State<LinkContext>, request: Request, next: Next) ->
     response
 }
 
-fn admitted(desk: &LinkContext, request: &Request) -> Result<(), Refused> {
+fn check_request(context: &LinkContext, request: &Request) -> Result<(), LinkError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Err(Refused::Nothing);
+        return Err(LinkError::NotFound);
     }
-    let shelf = desk.shelves.load();
-    let shelf = shelf.as_ref().ok_or(Refused::Nothing)?;
+    let links = context.links.load();
+    let links = links.as_ref().ok_or(LinkError::NotFound)?;
     let uri = request.uri();
-    shelf.admits(uri.path(), uri.query().unwrap_or_default())
+    links.verify(uri.path(), uri.query().unwrap_or_default())
 }
 
-/// The file, or the part of it that is asked for. The library takes no `..` and no whole path.
-async fn fetch(State(desk): State<LinkContext>, mut request: Request) -> Response {
-    let shelf = desk.shelves.load_full();
+/// Sends the file, or the requested range. The library refuses `..` and absolute paths.
+async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Response {
+    let links = context.links.load_full();
     let path = request
         .uri()
         .path()
-        .strip_prefix(PLACE)
+        .strip_prefix(PATH_PREFIX)
         .map(|path| format!("/{path}"));
     let uri = path.and_then(|path| path.parse().ok());
-    let (Some(shelf), Some(uri)) = (shelf, uri) else {
+    let (Some(links), Some(uri)) = (links, uri) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     *request.uri_mut() = uri;
-    let mut files = ServeDir::new(&shelf.folder.here).append_index_html_on_directories(false);
+    let mut files = ServeDir::new(&links.folder.local).append_index_html_on_directories(false);
     match files.try_call(request).await {
         Ok(response) => response.map(Body::new),
-        // What the system says of a file is nothing for strangers.
+        // Clients do not see the system's error.
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }

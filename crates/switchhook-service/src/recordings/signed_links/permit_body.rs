@@ -1,4 +1,4 @@
-//! A body that keeps a place until it was sent, or its reader left.
+//! A response body that holds a permit until it was sent or its reader left.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,17 +7,17 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// A body and its place.
+/// A body and its permit.
 pub(crate) struct PermitBody {
     body: Body,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl PermitBody {
-    pub(super) const fn new(body: Body, place: OwnedSemaphorePermit) -> Self {
+    pub(super) const fn new(body: Body, permit: OwnedSemaphorePermit) -> Self {
         Self {
             body,
-            _place: place,
+            _permit: permit,
         }
     }
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-fn shelf() -> SignedLinks {
+fn links() -> SignedLinks {
     let secret = Secret::new("correct horse battery");
     let day = Duration::from_secs(86_400);
     SignedLinks::new(Folder::default(), "https://rec.example/", &secret, day)
@@ -15,12 +15,12 @@ fn parts(link: &str) -> (String, String) {
 
 #[test]
 fn a_link_opens_its_own_file_and_no_other() {
-    let shelf = shelf();
-    let (path, query) = parts(&shelf.link("2026/a b#?%.wav"));
+    let links = links();
+    let (path, query) = parts(&links.link("2026/a b#?%.wav"));
     assert_eq!(path, "/recordings/2026/a%20b%23%3F%25.wav");
-    assert_eq!(shelf.admits(&path, &query), Ok(()));
+    assert_eq!(links.verify(&path, &query), Ok(()));
     let later = query.replace("expires=", "expires=9");
-    let (_, other) = parts(&shelf.link("2026/b.wav"));
+    let (_, other) = parts(&links.link("2026/b.wav"));
     for (path, query) in [
         ("/recordings/2026/b.wav", query.as_str()),
         (&path, &later),
@@ -31,26 +31,29 @@ fn a_link_opens_its_own_file_and_no_other() {
         (&path, &query.to_ascii_uppercase()),
     ] {
         assert_eq!(
-            shelf.admits(path, query),
-            Err(Refused::Forged),
+            links.verify(path, query),
+            Err(LinkError::Forged),
             "{path} {query}"
         );
     }
-    assert_eq!(shelf.admits("/2026/b.wav", &query), Err(Refused::Nothing));
+    assert_eq!(
+        links.verify("/2026/b.wav", &query),
+        Err(LinkError::NotFound)
+    );
     let another = SignedLinks::new(
         Folder::default(),
         "x",
         &Secret::new("another secret, as long"),
         Duration::MAX,
     );
-    assert_eq!(another.admits(&path, &query), Err(Refused::Forged));
+    assert_eq!(another.verify(&path, &query), Err(LinkError::Forged));
 }
 
 #[test]
 fn a_link_holds_until_it_expires() {
-    let key = Key::new(&Secret::new("correct horse battery"));
+    let key = LinkKey::new(&Secret::new("correct horse battery"));
     let query = key.query("a.wav", 1_000);
-    assert_eq!(key.admits("a.wav", &query, 999), Ok(()));
-    assert_eq!(key.admits("a.wav", &query, 1_000), Err(Refused::Expired));
-    assert!(!format!("{:?}", shelf()).contains("horse"));
+    assert_eq!(key.verify("a.wav", &query, 999), Ok(()));
+    assert_eq!(key.verify("a.wav", &query, 1_000), Err(LinkError::Expired));
+    assert!(!format!("{:?}", links()).contains("horse"));
 }

@@ -1,8 +1,8 @@
-//! Where recordings are uploaded to: an object for each, checked when it is there.
+//! The target of uploads: one object for each recording, checked after the upload.
 //!
-//! Its key is the prefix, the call's Unique-ID and the file's place in the folder: a file name that
-//! is used again for another call does not take the place of this one's, and all objects of a call
-//! are found by its Unique-ID. What is not safe in a key is percent-encoded by the library.
+//! An object's key is the prefix, the call's Unique-ID and the file's path within the folder. So a
+//! file name that another call uses again does not replace this call's object, and a call's objects
+//! are found by its Unique-ID. The library percent-encodes what is not safe in a key.
 
 mod open;
 mod options;
@@ -24,26 +24,26 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 pub use options::{TargetError, TargetKind, TargetOptions};
 
-use super::{Folder, Seen, Trouble, encoded};
+use super::{FileSnapshot, Folder, PublishError, encode_path};
 
-/// Bytes of one part of an object, and of memory for each upload; S3 allows 10,000 parts.
-const PART: usize = 8 * 1024 * 1024;
-/// Longest key that every target takes, bytes.
-const KEY: usize = 1024;
-/// Characters of what a target says.
-const SAID: usize = 300;
-/// The template of links.
-const LINK: &str = "recordings.upload.public_url";
+/// Bytes of one part of an object, and of memory for each upload. S3 allows 10,000 parts.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Longest key that every target accepts, in bytes.
+const MAX_KEY_BYTES: usize = 1024;
+/// Most characters of a target's error text.
+const MAX_ERROR_CHARS: usize = 300;
+/// The name of the template of links.
+const LINK_TEMPLATE: &str = "recordings.upload.public_url";
 
-/// How an object is fetched by others.
+/// How others fetch an object.
 enum Link {
-    /// At an address of the operator's.
+    /// At an address of the operator's choice.
     Template(Box<Environment<'static>>),
-    /// By a link that is signed.
+    /// By a signed link of the target.
     Signed(Arc<dyn Signer>),
 }
 
-/// Where recordings are uploaded to.
+/// The target of uploads.
 pub struct Target {
     options: TargetOptions,
     store: Arc<dyn ObjectStore>,
@@ -51,14 +51,14 @@ pub struct Target {
     link: Link,
 }
 
-/// Without secrets.
+/// Shows no secrets.
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Target({self})")
     }
 }
 
-/// Where it is.
+/// Shows the target's URL with the prefix.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.options.kind)?;
@@ -70,52 +70,54 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// The folder that recordings are taken from.
+    /// Returns the folder that recordings are read from.
     #[must_use]
     pub const fn folder(&self) -> &Folder {
         &self.options.folder
     }
 
-    /// Bytes that a recording may have.
+    /// Returns the largest recording, in bytes.
     #[must_use]
     pub const fn limit(&self) -> u64 {
         self.options.bytes
     }
 
-    /// Uploads at once.
+    /// Returns the number of uploads at a time.
     #[must_use]
     pub const fn at_once(&self) -> usize {
         self.options.at_once
     }
 
-    /// Uploads a recording that was seen so, and looks whether it is there; its link.
+    /// Uploads a recording, checks that the object exists, and returns its link.
     ///
     /// # Errors
-    /// It is not there, or not whole.
+    /// Returns why the recording has no link: for example, it has changed since `snapshot`, or the
+    /// target fails.
     pub(super) async fn publish(
         &self,
         call_uuid: &str,
-        within: &str,
-        seen: &Seen,
-    ) -> Result<String, Trouble> {
-        let key = self.key(call_uuid, within)?;
-        self.is_there()?;
-        self.put(&key, seen).await?;
-        let there = self.store.head(&key).await.map_err(away)?;
-        seen.is_unchanged().await?;
-        if there.size != seen.bytes {
-            let what = format!("{} of its {} bytes arrived", there.size, seen.bytes);
-            return Err(Trouble::Away(what));
+        path_in_folder: &str,
+        snapshot: &FileSnapshot,
+    ) -> Result<String, PublishError> {
+        let key = self.key(call_uuid, path_in_folder)?;
+        self.check_folder()?;
+        self.upload(&key, snapshot).await?;
+        let there = self.store.head(&key).await.map_err(unavailable)?;
+        snapshot.check_unchanged().await?;
+        if there.size != snapshot.bytes {
+            let what = format!("{} of its {} bytes arrived", there.size, snapshot.bytes);
+            return Err(PublishError::TargetUnavailable(what));
         }
         self.link(&key).await
     }
 
-    /// A folder that is not there is not made: it may be one that is not mounted.
-    fn is_there(&self) -> Result<(), Trouble> {
+    /// Checks that a target folder exists. It is not created: it may be a file system that is not
+    /// mounted.
+    fn check_folder(&self) -> Result<(), PublishError> {
         match &self.options.kind {
             TargetKind::Folder { path } if !path.is_dir() => {
-                let what = format!("the folder {} is not there", path.display());
-                Err(Trouble::Away(what))
+                let what = format!("the folder {} does not exist", path.display());
+                Err(PublishError::TargetUnavailable(what))
             }
             TargetKind::Folder { .. }
             | TargetKind::S3 { .. }
@@ -124,29 +126,29 @@ impl Target {
         }
     }
 
-    fn key(&self, call_uuid: &str, within: &str) -> Result<Path, Trouble> {
-        let file = within.split('/').map(PathPart::from);
+    fn key(&self, call_uuid: &str, path_in_folder: &str) -> Result<Path, PublishError> {
+        let file = path_in_folder.split('/').map(PathPart::from);
         let own = std::iter::once(PathPart::from(call_uuid)).chain(file);
         let key: Path = self.prefix.parts().chain(own).collect();
-        match key.as_ref().len() > KEY || call_uuid.is_empty() {
-            true => Err(Trouble::Never("its name is too long".into())),
-            false => Ok(key),
+        if key.as_ref().len() > MAX_KEY_BYTES || call_uuid.is_empty() {
+            return Err(PublishError::Permanent("its name is too long".into()));
         }
+        Ok(key)
     }
 
-    async fn put(&self, key: &Path, seen: &Seen) -> Result<(), Trouble> {
-        let file = File::open(&seen.file).await.map_err(unread)?;
-        // What grows meanwhile is found out afterwards, and is not to be more than allowed.
-        let mut file = file.take(seen.bytes);
-        let attributes = self.attributes(&seen.file);
-        if seen.bytes <= PART as u64 {
+    async fn upload(&self, key: &Path, snapshot: &FileSnapshot) -> Result<(), PublishError> {
+        let file = File::open(&snapshot.file).await.map_err(unreadable)?;
+        // A file that grows meanwhile is noticed later, and must not exceed the allowed size.
+        let mut file = file.take(snapshot.bytes);
+        let attributes = self.attributes(&snapshot.file);
+        if snapshot.bytes <= PART_BYTES as u64 {
             let options = PutOptions {
                 attributes,
                 ..PutOptions::default()
             };
-            let all = part(&mut file).await?;
+            let all = read_part(&mut file).await?;
             let put = self.store.put_opts(key, all.into(), options).await;
-            return put.map(drop).map_err(away);
+            return put.map(drop).map_err(unavailable);
         }
         let options = PutMultipartOptions {
             attributes,
@@ -156,25 +158,25 @@ impl Target {
             .store
             .put_multipart_opts(key, options)
             .await
-            .map_err(away)?;
+            .map_err(unavailable)?;
         let sent = async {
             loop {
-                let next = part(&mut file).await?;
+                let next = read_part(&mut file).await?;
                 if next.is_empty() {
-                    break upload.complete().await.map(drop).map_err(away);
+                    break upload.complete().await.map(drop).map_err(unavailable);
                 }
-                upload.put_part(next.into()).await.map_err(away)?;
+                upload.put_part(next.into()).await.map_err(unavailable)?;
             }
         };
-        let sent: Result<(), Trouble> = sent.await;
+        let sent: Result<(), PublishError> = sent.await;
         if sent.is_err() {
-            // Parts that are left are the target's to clean up: it has rules for that.
+            // The target's own rules clean up parts that stay.
             drop(upload.abort().await);
         }
         sent
     }
 
-    /// A folder has none.
+    /// Returns an object's attributes; a file in a folder has none.
     fn attributes(&self, file: &std::path::Path) -> Attributes {
         let end = file
             .extension()
@@ -195,26 +197,26 @@ impl Target {
         }
     }
 
-    async fn link(&self, key: &Path) -> Result<String, Trouble> {
+    async fn link(&self, key: &Path) -> Result<String, PublishError> {
         match &self.link {
             Link::Template(template) => {
-                let template = template.get_template(LINK);
-                let key = encoded(key.as_ref());
+                let template = template.get_template(LINK_TEMPLATE);
+                let key = encode_path(key.as_ref());
                 let rendered = template.and_then(|template| template.render(context! { key }));
-                rendered.map_err(|error| Trouble::Never(error.to_string()))
+                rendered.map_err(|error| PublishError::Permanent(error.to_string()))
             }
             Link::Signed(signer) => {
                 let signed = signer.signed_url(Method::GET, key, self.options.expires);
-                signed.await.map(Into::into).map_err(away)
+                signed.await.map(Into::into).map_err(unavailable)
             }
         }
     }
 
-    /// The keys of a call's objects.
+    /// Returns the keys of a call's objects.
     ///
     /// # Errors
-    /// What the target says.
-    pub async fn of_call(&self, call_uuid: &str) -> Result<Vec<String>, String> {
+    /// Returns the target's error text.
+    pub async fn keys_of_call(&self, call_uuid: &str) -> Result<Vec<String>, String> {
         let Ok(key) = self.key(call_uuid, "x") else {
             return Ok(Vec::new());
         };
@@ -222,13 +224,13 @@ impl Target {
         let folder: Path = parts[..parts.len() - 1].iter().cloned().collect();
         let found = self.store.list(Some(&folder));
         let keys = found.map_ok(|object| object.location.to_string());
-        keys.try_collect().await.map_err(|error| said(&error))
+        keys.try_collect().await.map_err(|error| error_text(&error))
     }
 
-    /// Deletes objects by their keys; one that is gone is no fault.
+    /// Deletes objects by key; an absent object is not an error.
     ///
     /// # Errors
-    /// What the target says; some may be deleted then.
+    /// Returns the target's error text; some objects may be deleted then.
     pub async fn delete(&self, keys: &[String]) -> Result<(), String> {
         let keys = keys.iter().map(|key| Path::parse(key).map_err(Into::into));
         let keys: Vec<object_store::Result<Path>> = keys.collect();
@@ -236,63 +238,66 @@ impl Target {
         while let Some(one) = deleted.next().await {
             match one {
                 Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(said(&error)),
+                Err(error) => return Err(error_text(&error)),
             }
         }
         Ok(())
     }
 
-    /// Puts a small object, looks whether it is there, and deletes it.
+    /// Writes a small object, checks that it exists, and deletes it.
     ///
     /// # Errors
-    /// What could not be done, and what the target says.
+    /// Returns what failed, and the target's error text.
     pub async fn probe(&self) -> Result<(), String> {
         let name = format!("switchhook-doctor-{}", uuid::Uuid::new_v4().simple());
         let key: Path = self.prefix.parts().chain([PathPart::from(name)]).collect();
-        let told = |what: &'static str| {
-            move |error: object_store::Error| format!("{what}: {}", said(&error))
+        let failed = |what: &'static str| {
+            move |error: object_store::Error| format!("{what}: {}", error_text(&error))
         };
-        self.is_there().map_err(|trouble| trouble.to_string())?;
+        self.check_folder().map_err(|error| error.to_string())?;
         let bytes = Bytes::from_static(b"switchhook");
         let put = self.store.put(&key, bytes.clone().into()).await;
-        put.map_err(told("nothing can be written"))?;
+        put.map_err(failed("nothing can be written"))?;
         let found = self.store.head(&key).await;
         let deleted = self.store.delete(&key).await;
-        let found = found.map_err(told("what was written cannot be looked at"))?;
-        deleted.map_err(told("what was written cannot be deleted, as forget would"))?;
-        match found.size == bytes.len() as u64 {
-            true => Ok(()),
-            false => Err(format!("of {} bytes {} arrived", bytes.len(), found.size)),
+        let found = found.map_err(failed("the written object cannot be found"))?;
+        deleted.map_err(failed(
+            "the written object cannot be deleted, which `switchhook forget` needs",
+        ))?;
+        if found.size == bytes.len() as u64 {
+            Ok(())
+        } else {
+            Err(format!("{} of {} bytes arrived", found.size, bytes.len()))
         }
     }
 }
 
-/// The next bytes of a file, as many as a part has; none at its end.
-async fn part(file: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, Trouble> {
+/// Reads the next part of a file; empty at its end.
+async fn read_part(file: &mut (impl AsyncRead + Unpin)) -> Result<Bytes, PublishError> {
     let mut bytes = Vec::new();
-    file.take(PART as u64)
+    file.take(PART_BYTES as u64)
         .read_to_end(&mut bytes)
         .await
-        .map_err(unread)?;
+        .map_err(unreadable)?;
     Ok(bytes.into())
 }
 
-fn unread(error: std::io::Error) -> Trouble {
-    Trouble::NotYet(format!("it cannot be read: {error}"))
+fn unreadable(error: std::io::Error) -> PublishError {
+    PublishError::NotReady(format!("it cannot be read: {error}"))
 }
 
-fn away(error: object_store::Error) -> Trouble {
-    Trouble::Away(said(&error))
+fn unavailable(error: object_store::Error) -> PublishError {
+    PublishError::TargetUnavailable(error_text(&error))
 }
 
-/// In one short line: a target's words come from outside.
-fn said(error: &object_store::Error) -> String {
+/// Returns the error in one short line: a target's text comes from outside.
+fn error_text(error: &object_store::Error) -> String {
     let text = error.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words.join(" ");
     let end = plain
         .char_indices()
-        .nth(SAID)
+        .nth(MAX_ERROR_CHARS)
         .map_or(plain.len(), |(at, _)| at);
     plain[..end].to_owned()
 }

@@ -1,4 +1,4 @@
-//! From what the configuration says to a target that can be written to.
+//! Opens a target from its options.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,36 +16,37 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect;
 use url::Url;
 
-use super::{LINK, Link, Target, TargetError, TargetKind, TargetOptions, said};
-use crate::recordings::template;
+use super::{LINK_TEMPLATE, Link, Target, TargetError, TargetKind, TargetOptions, error_text};
+use crate::recordings::strict_template;
 use switchhook_webhook::client_builder;
 
-/// To connect, TLS included.
-const CONNECT: Duration = Duration::from_secs(10);
-/// One request: a part of an object over a slow line.
-const REQUEST: Duration = Duration::from_secs(120);
-/// A target that fails is asked again at once; then later, with other calls in between.
-const RETRIES: usize = 2;
-const RETRY: Duration = Duration::from_secs(10);
+/// Time to connect, including TLS.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time of one request: a part of an object over a slow line.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+/// The library retries a failed request a few times at once; later retries are for the call's next
+/// check.
+const MAX_RETRIES: usize = 2;
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A target of either kind: some sign links.
-type Opened = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
+/// An opened store, and its signer if it can sign links.
+type OpenedStore = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
 
 impl Target {
-    /// A target; nothing is asked of it yet.
+    /// Opens a target without sending a request.
     ///
     /// # Errors
-    /// A setting that cannot be used.
+    /// Returns the setting that cannot be used.
     pub fn open(options: &TargetOptions) -> Result<Self, TargetError> {
-        let (store, signer) = opened(&options.kind)?;
+        let (store, signer) = open_store(&options.kind)?;
         let link = match (&options.public_url, signer) {
-            (Some(text), _) => Link::Template(Box::new(link(text)?)),
+            (Some(text), _) => Link::Template(Box::new(link_template(text)?)),
             (None, Some(signer)) => Link::Signed(signer),
             (None, None) => {
                 return Err(TargetError {
                     key: "public_url",
-                    what: "is missing: a folder signs no links".into(),
-                    cure: "add public_url = \"https://rec.example/{{ key }}\"",
+                    what: "is missing: links to a folder are never signed".into(),
+                    help: "add public_url = \"https://rec.example/{{ key }}\"",
                 });
             }
         };
@@ -58,21 +59,21 @@ impl Target {
     }
 }
 
-fn link(text: &str) -> Result<minijinja::Environment<'static>, TargetError> {
-    let made = template(LINK, text.to_owned()).and_then(|environment| {
+fn link_template(text: &str) -> Result<minijinja::Environment<'static>, TargetError> {
+    let made = strict_template(LINK_TEMPLATE, text.to_owned()).and_then(|environment| {
         environment
-            .get_template(LINK)?
+            .get_template(LINK_TEMPLATE)?
             .render(context! { key => "uuid/a.wav" })?;
         Ok(environment)
     });
     made.map_err(|error| TargetError {
         key: "public_url",
         what: error.to_string(),
-        cure: "write it as https://rec.example/{{ key }}",
+        help: "write it as https://rec.example/{{ key }}",
     })
 }
 
-/// The library's builders have this in common, but no trait.
+/// The library's builders share these methods, but no trait.
 macro_rules! over_http {
     ($builder:expr, $endpoint:expr) => {
         $builder
@@ -82,9 +83,9 @@ macro_rules! over_http {
     };
 }
 
-fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
+fn open_store(kind: &TargetKind) -> Result<OpenedStore, TargetError> {
     match kind {
-        TargetKind::Folder { path } => folder(path),
+        TargetKind::Folder { path } => open_folder(path),
         TargetKind::S3 {
             bucket,
             region,
@@ -99,10 +100,10 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_secret_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                Some(endpoint) => builder.with_endpoint(base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
         TargetKind::Azure {
             container,
@@ -116,10 +117,10 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_access_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_endpoint(base(endpoint)),
+                Some(endpoint) => builder.with_endpoint(base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
         TargetKind::Google {
             bucket,
@@ -131,79 +132,79 @@ fn opened(kind: &TargetKind) -> Result<Opened, TargetError> {
                 .with_service_account_key(key.reveal());
             let builder = over_http!(builder, endpoint);
             let builder = match endpoint {
-                Some(endpoint) => builder.with_base_url(&base(endpoint)),
+                Some(endpoint) => builder.with_base_url(&base_url(endpoint)),
                 None => builder,
             };
-            both(builder.build())
+            with_signer(builder.build())
         }
     }
 }
 
-/// What is in it is on the disk before a document says so.
-fn folder(path: &std::path::Path) -> Result<Opened, TargetError> {
+/// Opens a folder. A file is synced to the disk before a document links to it.
+fn open_folder(path: &std::path::Path) -> Result<OpenedStore, TargetError> {
     let root = Path::from_absolute_path(path).map_err(|error| TargetError {
         key: "to",
         what: error.to_string(),
-        cure: "write it as \"file:///srv/recordings\"",
+        help: "write it as \"file:///srv/recordings\"",
     })?;
     let disk = LocalFileSystem::new().with_fsync(true);
     Ok((Arc::new(PrefixStore::new(disk, root)), None))
 }
 
-fn both<S>(built: object_store::Result<S>) -> Result<Opened, TargetError>
+fn with_signer<S>(built: object_store::Result<S>) -> Result<OpenedStore, TargetError>
 where
     S: ObjectStore + Signer,
 {
     let store = built.map_err(|error| TargetError {
         key: "key",
-        what: said(&error),
-        cure: "see [recordings] upload in the reference",
+        what: error_text(&error),
+        help: "see [recordings] upload in the reference",
     })?;
     let store = Arc::new(store);
     Ok((Arc::clone(&store) as Arc<dyn ObjectStore>, Some(store)))
 }
 
-/// As the library joins it with a bucket.
-fn base(endpoint: &Url) -> String {
+/// Returns the URL without a final `/`, because the library appends the bucket.
+fn base_url(endpoint: &Url) -> String {
     endpoint.as_str().trim_end_matches('/').to_owned()
 }
 
-/// Plain HTTP only where the operator wrote it.
-fn is_plain(endpoint: Option<&Url>) -> bool {
+/// Plain HTTP is used only if the operator wrote `http://`.
+fn is_plain_http(endpoint: Option<&Url>) -> bool {
     endpoint.is_some_and(|endpoint| endpoint.scheme() == "http")
 }
 
 fn client_options(endpoint: Option<&Url>) -> ClientOptions {
-    ClientOptions::new().with_allow_http(is_plain(endpoint))
+    ClientOptions::new().with_allow_http(is_plain_http(endpoint))
 }
 
 fn retries() -> RetryConfig {
     RetryConfig {
         backoff: BackoffConfig::default(),
-        max_retries: RETRIES,
-        retry_timeout: RETRY,
+        max_retries: MAX_RETRIES,
+        retry_timeout: RETRY_TIMEOUT,
     }
 }
 
-/// Gives the library a client of ours: no redirect, and no proxy of the environment.
+/// Gives the library a client without redirects and without the environment's proxy.
 #[derive(Debug)]
 struct Connector(reqwest::Client);
 
 impl Connector {
     fn new(endpoint: Option<&Url>) -> Result<Self, TargetError> {
-        // The target is the operator's, and not of a call's choosing: [egress] is not asked.
+        // The operator chose the target, not a call, so the rules of [egress] do not apply.
         let failed = |what| TargetError {
             key: "to",
             what,
-            cure: "see whether the system has certificates of authorities",
+            help: "check the system's CA certificates",
         };
-        let builder = client_builder().map_err(|fault| failed(fault.what))?;
+        let builder = client_builder().map_err(|error| failed(error.what))?;
         let client = builder
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
-            .https_only(!is_plain(endpoint))
-            .connect_timeout(CONNECT)
-            .timeout(REQUEST)
+            .https_only(!is_plain_http(endpoint))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
         client.map(Self).map_err(|error| failed(error.to_string()))

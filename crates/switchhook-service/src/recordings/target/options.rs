@@ -1,4 +1,4 @@
-//! What an upload needs to know.
+//! The options of an upload target.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,35 +9,35 @@ use url::Url;
 use crate::recordings::Folder;
 use switchhook_core::secret::Secret;
 
-/// Where to, which files, and how others fetch them.
+/// The target, the folder to upload from, and how others fetch the objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetOptions {
-    /// The folder that recordings are taken from.
+    /// The folder that recordings are read from.
     pub folder: Folder,
-    /// Where to.
+    /// The kind of target and its address.
     pub kind: TargetKind,
-    /// What every key begins with.
+    /// The beginning of every key.
     pub prefix: String,
-    /// Template of links (`{{ key }}`); without one they are signed.
+    /// Template of links (`{{ key }}`); without one, links are signed.
     pub public_url: Option<String>,
-    /// How long a signed link holds.
+    /// How long a signed link is valid.
     pub expires: Duration,
-    /// Bytes that a recording may have.
+    /// Largest recording, in bytes.
     pub bytes: u64,
-    /// Uploads at once.
+    /// Uploads at a time.
     pub at_once: usize,
 }
 
 /// Why a target cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {cure}")]
+#[error("{key}: {what}; {help}")]
 pub struct TargetError {
     /// The setting, without its section.
     pub key: &'static str,
     /// What is wrong with it.
     pub what: String,
-    /// What to do.
-    pub cure: &'static str,
+    /// How to correct it.
+    pub help: &'static str,
 }
 
 /// A kind of target.
@@ -45,27 +45,27 @@ pub struct TargetError {
 pub enum TargetKind {
     /// A folder of this machine.
     Folder {
-        /// Its path.
+        /// The folder's path.
         path: PathBuf,
     },
-    /// S3, or what speaks like it.
+    /// Amazon S3, or a compatible service.
     S3 {
-        /// Bucket.
+        /// The bucket.
         bucket: String,
-        /// Region.
+        /// The region.
         region: String,
-        /// `None`: Amazon's.
+        /// The service's address; `None` for Amazon's.
         endpoint: Option<Url>,
         /// Access key ID.
         key_id: String,
         /// Secret access key.
         key: Secret,
     },
-    /// Azure's blobs.
+    /// Azure Blob Storage.
     Azure {
-        /// Container.
+        /// The container.
         container: String,
-        /// `None`: Microsoft's.
+        /// The service's address; `None` for Microsoft's.
         endpoint: Option<Url>,
         /// Storage account.
         key_id: String,
@@ -74,9 +74,9 @@ pub enum TargetKind {
     },
     /// Google Cloud Storage.
     Google {
-        /// Bucket.
+        /// The bucket.
         bucket: String,
-        /// `None`: Google's.
+        /// The service's address; `None` for Google's.
         endpoint: Option<Url>,
         /// The JSON of a service account's key.
         key: Secret,
@@ -84,7 +84,7 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    /// Its secret.
+    /// Returns the secret of the target, if it has one.
     #[must_use]
     pub const fn key(&self) -> Option<&Secret> {
         match self {
@@ -94,7 +94,7 @@ impl TargetKind {
     }
 }
 
-/// Without secrets.
+/// Shows the target's URL without secrets.
 impl fmt::Display for TargetKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, name, endpoint) = match self {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use switchhook_core::secret::Secret;
 
-/// Azure's is base64.
+/// A key in base64, which Azure requires.
 const KEY: &str = "c2VjcmV0IGtleSBvZiB0aGUgdGVzdHM=";
 
 fn options(kind: TargetKind) -> TargetOptions {
@@ -40,16 +40,19 @@ fn azure() -> TargetKind {
 #[test]
 fn a_key_is_the_calls_own_whatever_the_name_is() {
     let target = Target::open(&options(s3())).unwrap();
-    for (call, within, key) in [
+    for (call, path_in_folder, key) in [
         ("u1", "2026/a b.wav", "calls/pbx/u1/2026/a b.wav"),
         ("u1", "a%2e#?*.wav", "calls/pbx/u1/a%252e%23%3F%2A.wav"),
         ("../u2", "x\\..\\a.wav", "calls/pbx/..%2Fu2/x%5C..%5Ca.wav"),
         ("..", "a\n.wav", "calls/pbx/%2E%2E/a%0A.wav"),
     ] {
-        assert_eq!(target.key(call, within).unwrap().as_ref(), key);
+        assert_eq!(target.key(call, path_in_folder).unwrap().as_ref(), key);
     }
-    for (call, within) in [("u1", "x".repeat(1_024)), ("", "a.wav".to_owned())] {
-        assert!(matches!(target.key(call, &within), Err(Trouble::Never(_))));
+    for (call, path_in_folder) in [("u1", "x".repeat(1_024)), ("", "a.wav".to_owned())] {
+        assert!(matches!(
+            target.key(call, &path_in_folder),
+            Err(PublishError::Permanent(_))
+        ));
     }
 }
 
@@ -89,7 +92,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
     let folder = TargetKind::Folder {
         path: "/srv/recordings".into(),
     };
-    let wrong = TargetKind::Azure {
+    let bad_key = TargetKind::Azure {
         container: "acme".into(),
         endpoint: None,
         key_id: "acme".into(),
@@ -106,7 +109,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
     };
     for (options, key) in [
         (options(folder), "public_url"),
-        (options(wrong), "key"),
+        (options(bad_key), "key"),
         (options(json), "key"),
         (template, "public_url"),
     ] {
@@ -118,45 +121,48 @@ fn what_cannot_be_is_said_before_the_first_recording() {
 
 #[tokio::test]
 async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_and_deleted() {
-    let place = tempfile::tempdir().unwrap();
-    let file = place.path().join("rec.wav");
-    let bytes: Vec<u8> = (0..2 * PART + 7).map(|at| (at % 251) as u8).collect();
+    let temp = tempfile::tempdir().unwrap();
+    let file = temp.path().join("rec.wav");
+    let bytes: Vec<u8> = (0..2 * PART_BYTES + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     let options = TargetOptions {
         folder: Folder {
-            here: place.path().into(),
-            switch: "/rec".into(),
+            local: temp.path().into(),
+            on_switch: "/rec".into(),
         },
         public_url: Some("https://rec.example/{{ key }}".into()),
         prefix: String::new(),
         ..options(TargetKind::Folder {
-            path: place.path().join("public"),
+            path: temp.path().join("public"),
         })
     };
     let target = Target::open(&options).unwrap();
     assert!(target.probe().await.is_err(), "the folder is not there");
-    std::fs::create_dir(place.path().join("public")).unwrap();
+    std::fs::create_dir(temp.path().join("public")).unwrap();
     target.probe().await.unwrap();
-    let seen = target.folder().look("rec.wav", None).await.unwrap();
-    for (call, within) in [
+    let snapshot = target.folder().inspect("rec.wav", None).await.unwrap();
+    for (call, path_in_folder) in [
         ("u1", "rec.wav"),
         ("u1", "2026/rec.wav"),
         ("u10", "rec.wav"),
     ] {
-        let link = target.publish(call, within, &seen).await.unwrap();
-        assert_eq!(link, format!("https://rec.example/{call}/{within}"));
-        let there = place.path().join("public").join(call).join(within);
-        assert!(std::fs::read(there).unwrap() == bytes);
+        let link = target
+            .publish(call, path_in_folder, &snapshot)
+            .await
+            .unwrap();
+        assert_eq!(link, format!("https://rec.example/{call}/{path_in_folder}"));
+        let uploaded = temp.path().join("public").join(call).join(path_in_folder);
+        assert!(std::fs::read(uploaded).unwrap() == bytes);
     }
-    let mut keys = target.of_call("u1").await.unwrap();
+    let mut keys = target.keys_of_call("u1").await.unwrap();
     keys.sort();
     assert_eq!(keys, ["u1/2026/rec.wav", "u1/rec.wav"]);
     target.delete(&keys).await.unwrap();
     target.delete(&keys).await.unwrap();
-    assert!(target.of_call("u1").await.unwrap().is_empty());
-    assert_eq!(target.of_call("u10").await.unwrap().len(), 1);
-    // What has changed since it was seen is not vouched for.
+    assert!(target.keys_of_call("u1").await.unwrap().is_empty());
+    assert_eq!(target.keys_of_call("u10").await.unwrap().len(), 1);
+    // A file that has changed since the snapshot is not published.
     std::fs::write(&file, "other").unwrap();
-    let late = target.publish("u2", "rec.wav", &seen).await;
-    assert!(late.is_err(), "{late:?}");
+    let result = target.publish("u2", "rec.wav", &snapshot).await;
+    assert!(result.is_err(), "{result:?}");
 }

@@ -32,7 +32,7 @@ impl Target {
                 "{} cannot be used: this program was built without uploads",
                 options.kind
             ),
-            cure: "build it with the cargo feature `uploads`, or remove upload",
+            help: "build it with the cargo feature `uploads`, or remove upload",
         })
     }
 

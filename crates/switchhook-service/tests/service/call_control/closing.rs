@@ -1,4 +1,4 @@
-//! How the port is closed.
+//! How the Event Socket port is closed.
 
 use std::io::{ErrorKind, Read as _};
 use std::net::TcpStream;
@@ -11,10 +11,10 @@ use super::running::Calls;
 
 const PORTS: usize = 20;
 const SWITCHES: usize = 4;
-/// Who hears nothing for so long hears nothing at all.
+/// A connection without a byte for this long gets none at all.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// The dialplan's next host is asked only when connecting fails.
+/// The dialplan tries its next host only if connecting fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switch_that_could_connect_is_spoken_to_also_while_the_port_closes() {
     let mut switches = JoinSet::new();
@@ -30,7 +30,7 @@ async fn a_switch_that_could_connect_is_spoken_to_also_while_the_port_closes() {
     }
 }
 
-/// How many connections were made and heard nothing; the port closes when calls arrive.
+/// Connects until the port is closed. Returns how many connections got no byte.
 fn connect_until_refused(calls: &Calls) -> usize {
     let mut unanswered = 0;
     for count in 1.. {

@@ -1,4 +1,4 @@
-//! What happens while a call waits.
+//! A call while it waits for its webhook.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn lookup(more: &str) -> String {
     )
 }
 
-/// A call on hold: its music was asked for, its request is open.
+/// Returns a call on hold: its music has started, and its request is open.
 async fn on_hold(calls: &Calls, channel: Channel) -> (Peer, Vec<String>, Request) {
     let mut peer = Peer::call(calls.esl, channel).await;
     let (music, request) = tokio::join!(peer.read(), calls.receiver.next());
@@ -20,7 +20,7 @@ async fn on_hold(calls: &Calls, channel: Channel) -> (Peer, Vec<String>, Request
     (peer, lines(&music), request)
 }
 
-/// What a waiting caller is given, besides the variables that are cleared.
+/// Returns what is executed for a waiting caller, without the variables that are cleared.
 async fn heard(more: &str, channel: Channel) -> Vec<String> {
     let calls = Calls::slow(&lookup(more)).await;
     let (mut peer, said, mut request) = on_hold(&calls, channel).await;
@@ -77,7 +77,7 @@ async fn the_music_repeats_and_comes_after_what_an_earlier_widget_left_is_cleare
 async fn a_caller_who_hangs_up_cancels_the_request_and_takes_no_line() {
     let calls = Calls::slow(&lookup("")).await;
     let (peer, _, request) = on_hold(&calls, Channel::to("lookup")).await;
-    // Asserts that nothing more is said.
+    // `hang_up` asserts that no further command comes.
     peer.hang_up().await;
     request.cancelled().await;
     calls.idle().await;

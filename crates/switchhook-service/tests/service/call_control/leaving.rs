@@ -1,4 +1,4 @@
-//! How a call is let go.
+//! How a call is released.
 
 use super::peer::{Channel, Peer, lines};
 use super::running::Calls;
@@ -6,7 +6,7 @@ use super::running::Calls;
 const LOOKUP: &str = "[webhooks.lookup]\nurl = \"{receiver}/callers\"\n\
                       response.map = { name = \"$.name\" }\n";
 
-/// The commands of a leaving without the variables that it writes.
+/// Returns the commands of a release without the variables that it writes.
 fn beside_variables(all: &[String]) -> Vec<&str> {
     let lines = all.iter().map(String::as_str);
     lines
@@ -19,7 +19,7 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
     let calls = Calls::quick(LOOKUP).await;
     let mut peer = Peer::call(calls.esl, Channel::to("lookup")).await;
     calls.receiver.answer(200, "{\"name\": \"Ann\"}").await;
-    // Not one of the commands is answered before the last of them is there.
+    // No command is answered before the last of them has arrived.
     let leaving = peer.read().await;
     assert_eq!(peer.reads, 2, "connect, and the whole leaving in one read");
     let said = lines(&leaving);
@@ -142,7 +142,7 @@ async fn every_failure_takes_line_1_with_its_reason_and_a_sentence() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_webhook_takes_line_1_and_is_named() {
     let calls = Calls::quick(LOOKUP).await;
-    // Who names none, and has no route, is told of the number that found none.
+    // For a call without a webhook and a route, the sentence names the number.
     let cases = [
         ("lokup", "lokup"),
         ("", "7000"),
@@ -170,7 +170,7 @@ async fn a_channel_whose_name_no_command_can_carry_is_still_let_go() {
     channel.uuid = "odd/name".into();
     let mut peer = Peer::call(calls.esl, channel).await;
     calls.receiver.answer(200, "{\"name\": \"Ann\"}").await;
-    // On with the dialplan, where the hook has set line 1.
+    // The call goes on in the dialplan, where the hook has set line 1.
     assert_eq!(
         lines(&peer.until_exit().await),
         ["api sched_del 6", "resume", "exit"]

@@ -1,5 +1,5 @@
-//! Calls taken over on real sockets: the test is FreeSWITCH on one side and the webhook
-//! on the other.
+//! Call control on real sockets: the test plays FreeSWITCH on one side and the webhook on the
+//! other.
 
 use test_support::{peer, receiver, running};
 

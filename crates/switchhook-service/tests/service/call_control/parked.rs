@@ -1,4 +1,4 @@
-//! Parked calls, on the lab's switch: what one connection for all of them must stand.
+//! Parked calls on the simulated switch, all over one connection.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,7 +26,7 @@ timeout = "60s"
 "#;
 
 /// A switch, its port 8021, and a service that takes its parked calls.
-struct Place {
+struct Setup {
     switch: Arc<Switch>,
     port: Option<Inbound>,
     address: SocketAddr,
@@ -40,8 +40,8 @@ fn sections(address: SocketAddr, more: &str) -> String {
     )
 }
 
-impl Place {
-    async fn set(more: &str) -> Self {
+impl Setup {
+    async fn start(more: &str) -> Self {
         let switch = Switch::new("fs1", Pace::Ticked);
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let port = switch.listen(any, "ClueCon").await.unwrap();
@@ -90,10 +90,10 @@ fn right(record: &CallRecord, line: u8, left: Left) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_at_once_takes_the_call_on_with_its_variables() {
-    let place = Place::set("").await;
+    let setup = Setup::start("").await;
     for _ in 0..50 {
-        let call = place.place(parked("lookup", "one", 15));
-        let mut request = place.running.receiver.next().await;
+        let call = setup.place(parked("lookup", "one", 15));
+        let mut request = setup.running.receiver.next().await;
         request.answer(200, "{\"name\": \"Ann\"}").await;
         let record = call.await.unwrap();
         right(&record, 0, Left::Released);
@@ -104,12 +104,12 @@ async fn an_answer_at_once_takes_the_call_on_with_its_variables() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_for_another_service_is_left_to_its_schedule() {
-    let place = Place::set("").await;
-    let other = place.place(parked("lookup", "two", 15)).await.unwrap();
+    let setup = Setup::start("").await;
+    let other = setup.place(parked("lookup", "two", 15)).await.unwrap();
     right(&other, 1, Left::Rescued);
-    // Of all requests this one is the first.
-    let call = place.place(parked("slow", "one", 15));
-    let mut request = place.running.receiver.next().await;
+    // This request is the first of all.
+    let call = setup.place(parked("slow", "one", 15));
+    let mut request = setup.running.receiver.next().await;
     assert!(request.head.contains("/slow"), "{}", request.head);
     request.answer(200, "{}").await;
     right(&call.await.unwrap(), 0, Left::Released);
@@ -117,29 +117,29 @@ async fn a_call_for_another_service_is_left_to_its_schedule() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_cancels_the_request_and_the_schedule_has_the_call() {
-    let mut place = Place::set("").await;
-    let call = place.place(parked("slow", "one", 3));
-    let request = place.running.receiver.next().await;
-    let again = place.switch.followed_by(2);
-    drop(place.port.take());
+    let mut setup = Setup::start("").await;
+    let call = setup.place(parked("slow", "one", 3));
+    let request = setup.running.receiver.next().await;
+    let again = setup.switch.followed_by(2);
+    drop(setup.port.take());
     request.cancelled().await;
     right(&call.await.unwrap(), 1, Left::Rescued);
-    // The next call finds it again.
-    place.port = Some(place.switch.listen(place.address, "ClueCon").await.unwrap());
+    // The next call is taken again.
+    setup.port = Some(setup.switch.listen(setup.address, "ClueCon").await.unwrap());
     again.await;
-    let call = place.place(parked("slow", "one", 15));
-    let mut request = place.running.receiver.next().await;
+    let call = setup.place(parked("slow", "one", 15));
+    let mut request = setup.running.receiver.next().await;
     request.answer(200, "{}").await;
     right(&call.await.unwrap(), 0, Left::Released);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
-    let place = Place::set("").await;
-    let call = place.place(parked("slow", "one", 30));
-    let mut request = place.running.receiver.next().await;
+    let setup = Setup::start("").await;
+    let call = setup.place(parked("slow", "one", 30));
+    let mut request = setup.running.receiver.next().await;
     let stopped = CancellationToken::new();
-    let (esl, service) = (place.running.esl(), place.running.service);
+    let (esl, service) = (setup.running.esl(), setup.running.service);
     let stopping = tokio::spawn({
         let stopped = stopped.clone();
         async move {
@@ -147,11 +147,11 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
             stopped.cancel();
         }
     });
-    // Both ways are closed in one go.
+    // The port and the parked calls are closed together.
     while tokio::net::TcpStream::connect(esl).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    let switch = Arc::clone(&place.switch);
+    let switch = Arc::clone(&setup.switch);
     let late = switch.place(parked("lookup", "one", 15)).await;
     right(&late, 1, Left::Rescued);
     assert!(!stopped.is_cancelled(), "it waits for the call on hold");
@@ -162,10 +162,10 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_was_moved_by_somebody_else_is_let_alone() {
-    let place = Place::set("").await;
-    // Its way out comes while it is on hold: nobody but the service has cancelled it.
-    let call = place.place(parked("slow", "one", 1));
-    let request = place.running.receiver.next().await;
+    let setup = Setup::start("").await;
+    // Its way out comes while it is on hold; only the service would have cancelled it.
+    let call = setup.place(parked("slow", "one", 1));
+    let request = setup.running.receiver.next().await;
     right(&call.await.unwrap(), 1, Left::Rescued);
     request.cancelled().await;
 }

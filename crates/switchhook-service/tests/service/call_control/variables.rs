@@ -1,4 +1,4 @@
-//! What a dialplan finds on the channel afterwards.
+//! The channel variables that the dialplan finds after the release.
 
 use switchhook_core::variables::JSON_KEYS;
 
@@ -15,7 +15,7 @@ url = "{receiver}/route"
 response.map = { queue = { path = "$.queue", as = "word", default = "main" }, score = { path = "$.score", required = false } }
 "#;
 
-/// One widget: the channel goes in, the webhook answers, the channel comes out.
+/// Runs one webhook: takes the channel before, answers the request, returns the channel after.
 async fn through(calls: &Calls, channel: Channel, status: u16, body: &str) -> Channel {
     let mut peer = Peer::call(calls.esl, channel).await;
     let (_, commands) = tokio::join!(calls.receiver.answer(status, body), peer.until_exit());
@@ -39,7 +39,7 @@ async fn a_failed_widget_leaves_nothing_of_its_own_success_before() {
         assert!(channel.get(&format!("flow.key.{name}")).is_some(), "{name}");
     }
     assert_eq!(channel.get(JSON_KEYS), Some("vip"));
-    // Not even without a hook that clears anything.
+    // Even without a hook that clears variables, nothing is left.
     channel
         .variables
         .insert("socket_path".into(), "lookup".into());
@@ -87,7 +87,7 @@ async fn a_second_widget_leaves_the_first_ones_answer_and_nothing_of_its_outcome
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_answers_are_inert_and_have_their_bytes_beside_them() {
     let calls = Calls::quick(LOOKUPS).await;
-    let name = "line\none\r\n\nexit\n\n${system(id)} $100 \\$ 'x' \t";
+    let name = "line\none\r\n\nexit\n\n${uuid} $100 \\$ 'x' \t";
     let note = format!("{}mod_event_socket unload", "\\\\$$'".repeat(700));
     let body = serde_json::json!({"name": name, "vip": "ARRAY::a|:b", "note": note}).to_string();
     let channel = through(&calls, Channel::to("lookup"), 200, &body).await;

@@ -1,14 +1,14 @@
-//! Files with faults: each is said with its line, what is wrong, and the cure.
+//! Files with faults: each fault is reported with its line, what is wrong, and the cure.
 
 use proptest::prelude::*;
 use switchhook_service::config::Config;
 
-use super::{read, read_in, said, webhook};
+use super::{messages, read, read_in, webhook};
 
 #[test]
 fn a_fault_names_file_line_key_what_is_wrong_and_the_cure() {
     assert_eq!(
-        said(webhook("timeout = \"90s\"")),
+        messages(webhook("timeout = \"90s\"")),
         "switchhook.toml:4: webhooks.lookup.timeout: \"90s\" is above the limit of 60s; \
          choose at most \"60s\""
     );
@@ -40,16 +40,16 @@ fn five_faults_are_reported_at_once_in_the_order_of_the_file() {
 #[test]
 fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
     assert_eq!(
-        said(webhook("response.tpye = \"json\"")),
+        messages(webhook("response.tpye = \"json\"")),
         "switchhook.toml:4: webhooks.lookup.response.tpye: is not a key of \
          webhooks.lookup.response; did you mean type?"
     );
     assert!(
-        said(read("[webhook.lookup]"))
+        messages(read("[webhook.lookup]"))
             .contains("webhook: is not a section of this file; did you mean webhooks?")
     );
     assert!(
-        said(read("[egress]\nfirewall = true"))
+        messages(read("[egress]\nfirewall = true"))
             .contains("remove it; known here: allow_plain_http, allow_addresses, proxy")
     );
 }
@@ -67,31 +67,31 @@ fn a_required_key_that_is_misspelt_is_one_fault() {
 
 #[test]
 fn text_that_is_not_toml_is_one_fault_with_its_line() {
-    let said = said(read_in(
+    let messages = messages(read_in(
         "[listen]\nesl = \"127.0.0.1:8084\"\nhttp = \n[limits]\n",
         &[],
     ));
     assert!(
-        said.starts_with("switchhook.toml:3: this is not TOML: "),
-        "{said}"
+        messages.starts_with("switchhook.toml:3: this is not TOML: "),
+        "{messages}"
     );
-    assert_eq!(said.lines().count(), 1);
+    assert_eq!(messages.lines().count(), 1);
     let twice = read_in("[listen]\n[limits]\n[listen]\n", &[]).unwrap_err();
     assert_eq!(twice.iter().next().unwrap().line, Some(3));
 }
 
 #[test]
 fn a_file_without_listen_says_so() {
-    let said = said(read_in("", &[]));
-    assert!(said.contains("listen: is missing"), "{said}");
-    assert!(said.contains("add a line [listen]"), "{said}");
+    let messages = messages(read_in("", &[]));
+    assert!(messages.contains("listen: is missing"), "{messages}");
+    assert!(messages.contains("add a line [listen]"), "{messages}");
 }
 
 #[test]
 fn a_flows_webhook_without_one_for_the_account_is_not_configured() {
-    let said = said(read("[flows.outbound]\nwebhook = true"));
+    let messages = messages(read("[flows.outbound]\nwebhook = true"));
     assert_eq!(
-        said,
+        messages,
         "switchhook.toml:3: flows.outbound.webhook: is enabled, but \"Webhook for Account\" is \
          Not Configured; name one: [account] default_webhook = \"…\", described in [webhooks.…]"
     );
@@ -101,47 +101,50 @@ fn a_flows_webhook_without_one_for_the_account_is_not_configured() {
 fn a_webhook_that_is_not_there_is_named_wherever_it_is_meant() {
     let text = "[account]\ndefault_webhook = \"lokup\"\n[flows.x]\nafter = [\"other\"]\n\
                 [webhooks.lookup]\nurl = \"https://crm.example\"";
-    let said = said(read(text));
+    let messages = messages(read(text));
     assert!(
-        said.contains(
+        messages.contains(
             ":3: account.default_webhook: there is no webhook \"lokup\"; did you mean \"lookup\"?"
         ),
-        "{said}"
+        "{messages}"
     );
     assert!(
-        said.contains(":5: flows.x.after: there is no webhook \"other\"; add [webhooks.other]"),
-        "{said}"
+        messages.contains(":5: flows.x.after: there is no webhook \"other\"; add [webhooks.other]"),
+        "{messages}"
     );
 }
 
 #[test]
 fn a_time_needs_a_unit() {
     assert!(
-        said(webhook("timeout = 10"))
+        messages(webhook("timeout = 10"))
             .ends_with("is a whole number; write a text with its unit, such as \"10s\"")
     );
-    assert!(said(webhook("timeout = \"soon\"")).contains("\"soon\" is not a time"));
-    assert!(said(webhook("timeout = \"1ms\"")).contains("below the least of 100ms"));
+    assert!(messages(webhook("timeout = \"soon\"")).contains("\"soon\" is not a time"));
+    assert!(messages(webhook("timeout = \"1ms\"")).contains("below the minimum of 100ms"));
 }
 
 #[test]
 fn what_excludes_one_another_is_refused_together() {
-    let body = said(webhook("body.json = \"{}\"\nbody.text = \"x\""));
+    let body = messages(webhook("body.json = \"{}\"\nbody.text = \"x\""));
     assert!(
-        body.contains(":5: webhooks.lookup.body.text: stands beside json"),
+        body.contains(":5: webhooks.lookup.body.text: conflicts with json"),
         "{body}"
     );
-    let auth = said(webhook(
+    let auth = messages(webhook(
         "auth.basic = { username = \"u\", password = \"p\" }\nauth.bearer = { token = \"t\" }",
     ));
     assert!(
-        auth.contains("webhooks.lookup.auth.bearer: stands beside basic"),
+        auth.contains("webhooks.lookup.auth.bearer: conflicts with basic"),
         "{auth}"
     );
-    let required = said(webhook(
+    let required = messages(webhook(
         "response.map = { q = { path = \"$.q\", required = true, default = \"x\" } }",
     ));
-    assert!(required.contains("stands beside a default"), "{required}");
+    assert!(
+        required.contains("conflicts with the default"),
+        "{required}"
+    );
 }
 
 #[test]
@@ -167,8 +170,8 @@ fn values_of_the_wrong_kind_are_refused() {
         ),
         ("delivery.rate = 0", "0 is outside 1 to"),
     ] {
-        let said = said(webhook(keys));
-        assert!(said.contains(what), "{keys}: {said}");
+        let messages = messages(webhook(keys));
+        assert!(messages.contains(what), "{keys}: {messages}");
     }
 }
 
@@ -226,7 +229,7 @@ fn sections_refuse_what_they_cannot_use() {
         ),
         (
             "[limits]\nconnections = 10000",
-            "leaves no room beside 10000 calls on hold",
+            "10000 is not above limits.calls_on_hold (10000)",
         ),
         ("[freeswitch]\naddress = \"x:1\"", "write [[freeswitch]]"),
         (
@@ -238,12 +241,12 @@ fn sections_refuse_what_they_cannot_use() {
             "with its port",
         ),
     ] {
-        let said = said(read(text));
-        assert!(said.contains(what), "{text}: {said}");
-        assert!(!said.contains("pw@"), "{said}");
+        let messages = messages(read(text));
+        assert!(messages.contains(what), "{text}: {messages}");
+        assert!(!messages.contains("pw@"), "{messages}");
     }
     let twice = "[[freeswitch]]\naddress = \"a:1\"\npassword = \"x\"\n".repeat(2);
-    assert!(said(read(&twice)).contains("freeswitch[1].address: a:1 is there twice"));
+    assert!(messages(read(&twice)).contains("freeswitch[1].address: a:1 occurs twice"));
 }
 
 #[test]
@@ -259,10 +262,10 @@ fn templates_and_paths_are_told_with_all_the_rest() {
         ":5: webhooks.lookup.headers.X-Lead: ",
         ":7: webhooks.lookup.response.map.queue: ",
     ];
-    let told: Vec<&str> = text.lines().collect();
-    assert_eq!(told.len(), wanted.len(), "{text}");
-    for (told, wanted) in told.iter().zip(wanted) {
-        assert!(told.contains(wanted), "{told} lacks {wanted}");
+    let found: Vec<&str> = text.lines().collect();
+    assert_eq!(found.len(), wanted.len(), "{text}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert!(found.contains(wanted), "{found} lacks {wanted}");
     }
 }
 
@@ -276,7 +279,7 @@ fn other_parts_add_faults_with_the_line_of_their_key() {
     assert_eq!(config.locate("webhooks.lookup.response.map.queue"), Some(6));
     assert_eq!(config.locate("webhooks.lookup.query.lead"), Some(8));
     assert_eq!(config.locate("webhooks.lookup.query[0].value"), Some(8));
-    // A key that is not in the file is where its nearest parent is.
+    // A key that is not in the file has the line of its nearest parent.
     assert_eq!(
         config.locate("webhooks.lookup.response.map.other.path"),
         Some(5)
@@ -300,16 +303,16 @@ fn other_parts_add_faults_with_the_line_of_their_key() {
 fn a_file_that_is_not_there_or_not_text_is_a_fault() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("switchhook.toml");
-    let said = |path| Config::load(path).unwrap_err().to_string();
-    assert!(said(&path).contains("cannot be read: "));
-    assert!(said(&path).ends_with("name another with --config"));
+    let messages = |path| Config::load(path).unwrap_err().to_string();
+    assert!(messages(&path).contains("cannot be read: "));
+    assert!(messages(&path).ends_with("name another file with --config"));
     std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
-    assert!(said(&path).contains("UTF-8"));
+    assert!(messages(&path).contains("UTF-8"));
 }
 
 proptest! {
-    /// A shipped file cut anywhere, with anything put in its place, is read or
-    /// refused with faults whose lines are in it.
+    /// A shipped file with any part replaced by any text is read, or refused with faults whose
+    /// lines are in it.
     #[test]
     fn no_text_is_read_without_an_answer(
         at in 0usize..2_000,
@@ -333,10 +336,10 @@ proptest! {
 
 #[test]
 fn a_breaker_is_counted_in_failures_and_rests_for_a_while() {
-    let fault = |settings| said(webhook(settings));
+    let fault = |settings| messages(webhook(settings));
     assert!(
         fault("breaker = { pause = \"5s\" }")
-            .contains("webhooks.lookup.breaker.pause: is of no use without breaker.failures; add")
+            .contains("webhooks.lookup.breaker.pause: has no effect without breaker.failures; add")
     );
     assert!(
         fault("breaker.failures = 2000").contains("breaker.failures: 2000 is outside 0 to 1000")

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchhook_service::call_control::{BeforeAnswer, HoldMusic};
 use switchhook_service::config::{Config, DurationUnit, LegChoice, Limits, Listen, Store};
-use switchhook_webhook::options::{Auth, Body, Entry, Mapping, ResponseType, ValueKind};
+use switchhook_webhook::options::{Auth, Body, Mapping, NamedTemplate, ResponseType, ValueKind};
 
 use super::{lookup, read, read_in, webhook};
 
@@ -12,17 +12,17 @@ const COMPLETE: &str = include_str!("complete.toml");
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 fn complete() -> Config {
-    let around = [
+    let environment = [
         ("FREESWITCH_PASSWORD", "ClueCon"),
         ("CRM_PASSWORD", "secret"),
         ("COMPLETED_SECRET", SECRET),
         ("COMPLETED_SECRET_OLD", SECRET),
     ];
-    read_in(COMPLETE, &around).expect("without a fault")
+    read_in(COMPLETE, &environment).expect("without a fault")
 }
 
-fn entry(name: &str, value: &str, mandatory: bool) -> Entry {
-    Entry {
+fn entry(name: &str, value: &str, mandatory: bool) -> NamedTemplate {
+    NamedTemplate {
         name: name.into(),
         value: value.into(),
         mandatory,
@@ -94,7 +94,7 @@ fn a_webhook_is_read_with_its_request_and_its_map() {
     assert_eq!(request.response.map[0].name, "customer_name");
     assert_eq!(request.response.map[0].default, None);
     assert_eq!(request.response.map[1], queue);
-    assert!(lookup.widget.persist_response);
+    assert!(lookup.task.persist_response);
     assert_eq!(config.webhooks["completed"].signing.len(), 2);
     assert!(matches!(
         &config.webhooks["crm_extra"].request.body,
@@ -110,20 +110,20 @@ fn a_webhook_with_nothing_but_its_url_has_the_defaults_of_the_contract() {
     assert_eq!(webhook.request.timeout, Duration::from_secs(10));
     assert_eq!(webhook.request.response.kind, ResponseType::Json);
     assert_eq!(webhook.request.response.limit, 64 * 1024);
-    assert!(webhook.widget.wait_for_response);
-    assert!(!webhook.widget.persist_response);
-    assert!(webhook.widget.response_raw);
-    assert_eq!(webhook.widget.hold_music, HoldMusic::OfSwitch);
-    assert_eq!(webhook.widget.before_answer, BeforeAnswer::EarlyMedia);
+    assert!(webhook.task.wait_for_response);
+    assert!(!webhook.task.persist_response);
+    assert!(webhook.task.response_raw);
+    assert_eq!(webhook.task.hold_music, HoldMusic::OfSwitch);
+    assert_eq!(webhook.task.before_answer, BeforeAnswer::EarlyMedia);
     assert!(webhook.signing.is_empty());
-    let names = webhook.widget.variables;
+    let names = webhook.task.variables;
     assert_eq!(names.response_status, "flow.key.response_status");
     assert_eq!(names.line, "flow.line");
 }
 
 #[test]
 fn hold_music_is_off_the_switchs_own_or_a_stream() {
-    let music = |text: &str| lookup(&format!("hold_music = {text}")).widget.hold_music;
+    let music = |text: &str| lookup(&format!("hold_music = {text}")).task.hold_music;
     assert_eq!(music("false"), HoldMusic::Silence);
     assert_eq!(music("true"), HoldMusic::OfSwitch);
     assert_eq!(
@@ -195,7 +195,7 @@ fn values_mapped_as_text_are_warned_of_and_others_are_not() {
     assert_eq!(config.warnings.len(), 1);
     let warning = config.warnings[0].in_file("switchhook.toml", "warning: ");
     assert!(warning.starts_with(
-        "switchhook.toml:4: warning: webhooks.lookup.response.map.who: is any text: "
+        "switchhook.toml:4: warning: webhooks.lookup.response.map.who: accepts any text: "
     ));
     assert!(warning.contains("never in transfer, bridge, playback"));
 }

@@ -1,4 +1,4 @@
-//! The configuration: what a file is read into, and what is said of one that is wrong.
+//! The configuration: what a file is read into, and the messages about a faulty one.
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
 mod faults;
@@ -17,9 +17,9 @@ use switchhook_service::config::{Config, Diagnostics, Environment};
 
 /// Environment variables, and files whose path is a name here.
 #[derive(Default)]
-struct Around(BTreeMap<&'static str, &'static str>);
+struct TestEnvironment(BTreeMap<&'static str, &'static str>);
 
-impl Environment for Around {
+impl Environment for TestEnvironment {
     fn variable(&self, name: &str) -> Option<String> {
         self.0.get(name).map(|value| (*value).to_owned())
     }
@@ -30,30 +30,33 @@ impl Environment for Around {
     }
 }
 
-fn read_in(text: &str, around: &[(&'static str, &'static str)]) -> Result<Config, Diagnostics> {
-    let around = Around(around.iter().copied().collect());
-    Config::parse_in(text, "switchhook.toml", &around)
+fn read_in(
+    text: &str,
+    environment: &[(&'static str, &'static str)],
+) -> Result<Config, Diagnostics> {
+    let environment = TestEnvironment(environment.iter().copied().collect());
+    Config::parse_in(text, "switchhook.toml", &environment)
 }
 
-/// Reads `text` after the section that must be there.
+/// Reads `text` after the required section.
 fn read(text: &str) -> Result<Config, Diagnostics> {
     read_in(&format!("[listen]\n{text}"), &[])
 }
 
-/// Reads a webhook `lookup` with these further keys; `url` is line 3, they begin at line 4.
+/// Reads a webhook `lookup` with these further keys; `url` is line 3, and they begin at line 4.
 fn webhook(keys: &str) -> Result<Config, Diagnostics> {
     read(&format!(
         "[webhooks.lookup]\nurl = \"https://crm.example/\"\n{keys}"
     ))
 }
 
-/// All that is said of a file with faults.
+/// Returns all messages about a file with faults.
 #[track_caller]
-fn said(result: Result<Config, Diagnostics>) -> String {
+fn messages(result: Result<Config, Diagnostics>) -> String {
     result.expect_err("a file with faults").to_string()
 }
 
-/// The one webhook of [`webhook`].
+/// Returns the one webhook of [`webhook`].
 #[track_caller]
 fn lookup(keys: &str) -> switchhook_service::config::Webhook {
     let config = webhook(keys).expect("a file without faults");

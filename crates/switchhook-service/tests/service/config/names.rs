@@ -1,13 +1,13 @@
-//! The names of the variables that a widget writes.
+//! The names of the variables that a webhook task writes.
 
-use super::{lookup, said, webhook};
+use super::{lookup, messages, webhook};
 
 #[test]
 fn a_variable_can_be_given_another_name_under_flow() {
     let names = lookup(
         "variables = { response_status = \"flow.key.crm_status\", line = \"flow.crm_line\" }",
     )
-    .widget
+    .task
     .variables;
     assert_eq!(names.response_status, "flow.key.crm_status");
     assert_eq!(names.line, "flow.crm_line");
@@ -18,8 +18,8 @@ fn a_variable_can_be_given_another_name_under_flow() {
 #[test]
 fn a_name_outside_the_prefix_or_the_alphabet_is_refused() {
     for (name, what) in [
-        ("api_hangup_hook", "is outside flow."),
-        ("key.status", "is outside flow."),
+        ("api_hangup_hook", "does not begin with flow."),
+        ("key.status", "does not begin with flow."),
         ("flow.a b", "is not a name for a variable"),
         ("flow.${x}", "is not a name for a variable"),
         ("flow.é", "is not a name for a variable"),
@@ -27,24 +27,24 @@ fn a_name_outside_the_prefix_or_the_alphabet_is_refused() {
         ("flow.way_out", "that the dialplan sets"),
         ("flow.NAME", "that the dialplan sets"),
     ] {
-        let said = said(webhook(&format!("variables.response_status = \"{name}\"")));
-        assert!(said.contains(what), "{name}: {said}");
+        let messages = messages(webhook(&format!("variables.response_status = \"{name}\"")));
+        assert!(messages.contains(what), "{name}: {messages}");
     }
-    // One more than what is left for it beside the `_b64` of its exact bytes.
+    // One character more than fits beside the suffix `_b64`.
     let long = "x".repeat(120);
-    let said = said(webhook(&format!("variables.line = \"flow.{long}\"")));
-    assert!(said.contains("at most 124"), "{said}");
+    let messages = messages(webhook(&format!("variables.line = \"flow.{long}\"")));
+    assert!(messages.contains("at most 124"), "{messages}");
 }
 
 #[test]
 fn a_mapped_name_is_held_to_the_same_alphabet() {
     for name in ["\"a b\"", "\"\"", "\"x${y}\"", "\"a\\nb\"", "\"a:b\""] {
-        let said = said(webhook(&format!("response.map = {{ {name} = \"$.x\" }}")));
+        let messages = messages(webhook(&format!("response.map = {{ {name} = \"$.x\" }}")));
         assert!(
-            said.contains("webhooks.lookup.response.map."),
-            "{name}: {said}"
+            messages.contains("webhooks.lookup.response.map."),
+            "{name}: {messages}"
         );
-        assert_eq!(said.lines().count(), 1, "{said}");
+        assert_eq!(messages.lines().count(), 1, "{messages}");
     }
 }
 
@@ -57,9 +57,12 @@ fn no_two_variables_have_one_name_whatever_the_case() {
         "variables.error_reason = \"flow.key.error_detail\"",
         "variables.line = \"flow.key.queue\"\nresponse.map = { queue = \"$.x\" }",
     ] {
-        let said = said(webhook(keys));
-        assert!(said.contains("is also the variable of"), "{keys}: {said}");
-        assert!(said.contains("choose another name"), "{said}");
+        let messages = messages(webhook(keys));
+        assert!(
+            messages.contains("is also the variable of"),
+            "{keys}: {messages}"
+        );
+        assert!(messages.contains("choose another name"), "{messages}");
     }
 }
 
@@ -70,10 +73,13 @@ fn no_variable_is_the_exact_bytes_of_another() {
         "response.map = { queue_b64 = \"$.x\", queue = \"$.y\" }",
         "response.map = { response_raw_B64 = \"$.x\" }",
     ] {
-        let said = said(webhook(keys));
-        assert!(said.contains("the exact bytes of"), "{keys}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let messages = messages(webhook(keys));
+        assert!(
+            messages.contains("the exact bytes of"),
+            "{keys}: {messages}"
+        );
+        assert_eq!(messages.lines().count(), 1, "{messages}");
     }
-    // With nothing else of that name it is a name like any other.
+    // Without a `photo` it is a name like any other.
     lookup("response.map = { photo_b64 = \"$.photo\" }");
 }

@@ -1,4 +1,4 @@
-//! The schema for editors, held against the shipped files.
+//! The schema for editors, compared with the shipped files.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use switchhook_service::config::{REFERENCE, schema};
 use toml_edit::{DocumentMut, Item};
 
-/// A TOML file as the JSON that an editor validates.
+/// Converts a TOML file into the JSON that an editor validates.
 fn as_json(text: &str) -> Value {
     let document: DocumentMut = text.parse().expect("TOML");
     item(document.as_item())
@@ -37,7 +37,7 @@ fn item(of: &Item) -> Value {
     found.unwrap_or_else(|| panic!("no kind of value of ours: {of:?}"))
 }
 
-/// What an editor would mark, by the few words of JSON Schema that ours has.
+/// Returns what an editor would mark, for the few JSON Schema keywords that the schema uses.
 fn faults(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     validate(&as_json(text), &schema(), "", &mut found);
@@ -94,7 +94,7 @@ fn it_takes_every_shipped_configuration() {
     assert!(seen > 0);
 }
 
-/// Each line by itself, so that the forms of one key do not collide.
+/// Checks each line by itself, so that the forms of one key do not clash.
 #[test]
 fn it_takes_every_line_of_the_reference() {
     let (mut header, mut seen) = (String::new(), 0);

@@ -1,9 +1,9 @@
-//! Secrets: in place, from the environment, from a file; and never shown.
+//! Secrets from the file, the environment or a file of their own; none is ever shown.
 
 use switchhook_core::secret::Secret;
 use switchhook_webhook::options::Auth;
 
-use super::{lookup, read_in, said, webhook};
+use super::{lookup, messages, read_in, webhook};
 
 const OLD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEW: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -14,12 +14,12 @@ fn with(keys: &str) -> String {
 
 #[test]
 fn a_secret_comes_from_the_environment_a_file_or_its_place() {
-    for (key, around) in [
+    for (key, environment) in [
         ("token = \"s3cret\"", ("X", "")),
         ("token_env = \"TOKEN\"", ("TOKEN", "s3cret")),
         ("token_file = \"/run/token\"", ("/run/token", "s3cret\r\n")),
     ] {
-        let config = read_in(&with(&format!("auth.bearer = {{ {key} }}")), &[around]).unwrap();
+        let config = read_in(&with(&format!("auth.bearer = {{ {key} }}")), &[environment]).unwrap();
         let auth = &config.webhooks["lookup"].request.auth;
         assert_eq!(auth, &Auth::Bearer(Secret::new("s3cret")), "{key}");
     }
@@ -28,24 +28,24 @@ fn a_secret_comes_from_the_environment_a_file_or_its_place() {
 #[test]
 fn a_secret_that_is_not_there_is_named_with_its_line() {
     assert_eq!(
-        said(webhook("auth.bearer = { token_env = \"CRM_TOKEN\" }")),
+        messages(webhook("auth.bearer = { token_env = \"CRM_TOKEN\" }")),
         "switchhook.toml:4: webhooks.lookup.auth.bearer.token_env: the environment variable \
          CRM_TOKEN is not set; set CRM_TOKEN where switchhook is started"
     );
-    let file = said(webhook("auth.bearer = { token_file = \"/run/token\" }"));
+    let file = messages(webhook("auth.bearer = { token_file = \"/run/token\" }"));
     assert!(
         file.contains("the secret's file /run/token cannot be used"),
         "{file}"
     );
-    let none = said(webhook("auth.bearer = {}"));
+    let none = messages(webhook("auth.bearer = {}"));
     assert!(
         none.contains("token: is missing; add token_env, token_file or token"),
         "{none}"
     );
-    let two = said(webhook(
+    let two = messages(webhook(
         "auth.bearer = { token = \"x\", token_file = \"y\" }",
     ));
-    assert!(two.contains("token_file: stands beside token"), "{two}");
+    assert!(two.contains("token_file: conflicts with token"), "{two}");
 }
 
 #[test]
@@ -61,14 +61,14 @@ fn signing_keys_keep_their_order_so_that_the_first_signs_first() {
 #[test]
 fn a_signing_key_that_is_none_is_refused_without_showing_it() {
     for key in ["hunter2hunter2", "whsec_c2hvcnQ=", "whsec_!!!!"] {
-        let said = said(webhook(&format!(
+        let messages = messages(webhook(&format!(
             "signing.secrets = [\"{OLD}\", \"{key}\"]"
         )));
         assert!(
-            said.contains("element 2: is not a Standard Webhooks secret"),
-            "{said}"
+            messages.contains("element 2: is not a Standard Webhooks secret"),
+            "{messages}"
         );
-        assert!(!said.contains(key), "{said}");
+        assert!(!messages.contains(key), "{messages}");
     }
 }
 
@@ -85,8 +85,8 @@ fn no_secret_is_shown_by_a_configuration_or_by_its_faults() {
         "auth.bearer = { token = 'hunter2' 'x' }",
         "signing.secrets = \"hunter2\"",
     ] {
-        let said = said(webhook(keys));
-        assert!(!said.contains("hunter2"), "{said}");
+        let messages = messages(webhook(keys));
+        assert!(!messages.contains("hunter2"), "{messages}");
     }
 }
 
@@ -125,13 +125,13 @@ fn oauth2_and_tls_are_read_with_their_files() {
         ),
         (
             "tls.client_cert_file = \"/run/ca\"",
-            "is of no use without client_key_file",
+            "has no effect without client_key_file",
         ),
         ("tls.min_version = \"1.1\"", "write \"1.2\" or \"1.3\""),
     ] {
-        let around = [("/run/ca", "no pem"), ("/run/pem", PEM)];
-        let told = said(read_in(&with(keys), &around));
-        assert!(told.contains(words), "{keys}: {told}");
+        let environment = [("/run/ca", "no pem"), ("/run/pem", PEM)];
+        let found = messages(read_in(&with(keys), &environment));
+        assert!(found.contains(words), "{keys}: {found}");
     }
 }
 
@@ -144,6 +144,6 @@ fn who_may_connect_and_what_http_is_called_are_read() {
     assert!(!listen.confirm_calls && !format!("{listen:?}").contains("s3cret"));
     assert_eq!(listen.http_hosts, ["hook.example"]);
     assert_eq!(listen.http_token, Some(Secret::new("s3cret")));
-    let wrong = said(read_in("[listen]\nhttp_hosts = [\"a:80\"]", &[]));
+    let wrong = messages(read_in("[listen]\nhttp_hosts = [\"a:80\"]", &[]));
     assert!(wrong.contains("write it without port"), "{wrong}");
 }

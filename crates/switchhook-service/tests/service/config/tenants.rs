@@ -1,15 +1,15 @@
-//! Accounts and routes, and what is said of those that cannot be.
+//! Accounts and routes, and the messages about invalid ones.
 
 use switchhook_core::tenants::{Pattern, Route};
 
-use super::{read, said};
+use super::{messages, read};
 
 const BASE: &str = "[accounts.acme]\ndefault_webhook = \"completed\"\ntime_zone = \"Asia/Kolkata\"\n\
                     [flows.support]\n[webhooks.completed]\nurl = \"https://crm.example/\"\n";
 
-/// The faults of these routes, which begin at line 8.
+/// Returns the faults of these routes, which begin at line 8.
 fn faults(routes: &str) -> String {
-    said(read(&format!("{BASE}{routes}")))
+    messages(read(&format!("{BASE}{routes}")))
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn two_routes_for_the_same_calls_are_a_fault_with_both_lines() {
                  [[routes]]\ndid = \"+4930*\"\nflow = \"support\"\n";
     assert_eq!(
         faults(twice),
-        "switchhook.toml:11: routes[1]: fits the same calls as the route of line 8; \
-         make one of them more exact, or make them one"
+        "switchhook.toml:11: routes[1]: matches the same calls as the route at line 8; \
+         make one of them more exact, or merge them"
     );
-    // A longer beginning, the whole number and a context besides are each more exact.
+    // A longer prefix, the whole number and a further context are each more exact.
     for other in [
         "did = \"49301*\"",
         "did = \"4930\"",
@@ -62,23 +62,23 @@ fn a_route_fits_something_and_says_something_that_is_there() {
     for (route, what) in [
         (
             "account = \"acme\"",
-            ":8: routes[0]: fits every call; add did, context or both",
+            ":8: routes[0]: matches every call; add did, context or both",
         ),
         (
             "did = \"1\"",
-            ":8: routes[0]: says nothing; add account, flow or webhook",
+            ":8: routes[0]: has no effect; add account, flow or webhook",
         ),
         (
             "did = \"*\"\naccount = \"acme\"",
-            ":9: routes[0].did: \"*\" fits everything",
+            ":9: routes[0].did: \"*\" matches everything",
         ),
         (
             "did = \"+\"\naccount = \"acme\"",
-            ":9: routes[0].did: \"+\" fits everything",
+            ":9: routes[0].did: \"+\" matches everything",
         ),
         (
             "did = \"1*2\"\naccount = \"acme\"",
-            ":9: routes[0].did: \"1*2\" is no number or name",
+            ":9: routes[0].did: \"1*2\" is neither a number or name",
         ),
         (
             "did = \"1\"\naccount = \"acne\"",
@@ -97,9 +97,9 @@ fn a_route_fits_something_and_says_something_that_is_there() {
             "did you mean account?",
         ),
     ] {
-        let said = faults(&format!("[[routes]]\n{route}\n"));
-        assert!(said.contains(what), "{route}: {said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
+        let messages = faults(&format!("[[routes]]\n{route}\n"));
+        assert!(messages.contains(what), "{route}: {messages}");
+        assert_eq!(messages.lines().count(), 1, "{messages}");
     }
 }
 
@@ -108,17 +108,17 @@ fn a_document_is_never_left_without_a_receiver_silently() {
     let unset = "[accounts.acme]\n[flows.support]\nwebhook = true\n[[routes]]\ndid = \"1\"\n\
                  account = \"acme\"\nflow = \"support\"\n[account]\ndefault_webhook = \"completed\"\n\
                  [webhooks.completed]\nurl = \"https://crm.example/\"\n";
-    let said_of = said(read(unset));
+    let text = messages(read(unset));
     assert!(
-        said_of.contains(":8: routes[0].flow: posts documents"),
-        "{said_of}"
+        text.contains(":8: routes[0].flow: posts documents"),
+        "{text}"
     );
-    assert!(said_of.contains("Not Configured for acme"), "{said_of}");
+    assert!(text.contains("Not Configured for acme"), "{text}");
     let warned = read(&unset.replace("account = \"acme\"\n", ""))
         .unwrap()
         .warnings;
     assert_eq!(warned[0].key, "accounts.acme");
-    // Some account has one: then the flow may post.
+    // Some account has a webhook, so the flow may post.
     let named = BASE.replace("[flows.support]", "[flows.support]\nwebhook = true");
     let warned = read(&named).unwrap().warnings;
     assert_eq!(warned.len(), 1, "{warned:?}");
@@ -127,13 +127,13 @@ fn a_document_is_never_left_without_a_receiver_silently() {
 
 #[test]
 fn an_accounts_name_can_stand_in_a_variable_and_its_webhook_is_there() {
-    let name = said(read("[accounts.\"a b\"]\n"));
+    let name = messages(read("[accounts.\"a b\"]\n"));
     assert!(name.contains("is not a name for an account"), "{name}");
-    let webhook = said(read("[accounts.a]\ndefault_webhook = \"nosuch\"\n"));
+    let webhook = messages(read("[accounts.a]\ndefault_webhook = \"nosuch\"\n"));
     assert!(
         webhook.contains("accounts.a.default_webhook: there is no webhook \"nosuch\""),
         "{webhook}"
     );
-    let zone = said(read("[accounts.a]\ntime_zone = \"Asia/Kolkatta\"\n"));
+    let zone = messages(read("[accounts.a]\ntime_zone = \"Asia/Kolkatta\"\n"));
     assert!(zone.contains("did you mean \"Asia/Kolkata\"?"), "{zone}");
 }

@@ -1,4 +1,4 @@
-//! A service that starts while its PostgreSQL is away.
+//! A service that starts while its PostgreSQL server is unreachable.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

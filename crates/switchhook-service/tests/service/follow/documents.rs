@@ -1,4 +1,4 @@
-//! What is posted for a call: to the default webhook, and to those after.
+//! The documents of a call: for the default webhook, and for the flow's further webhooks.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -85,7 +85,7 @@ body.text = "{{ call.uuid }};{{ call.caller_number }};{{ call.flow }}"
     service.stop().await;
 }
 
-/// The call of a flow that posts nothing, then one of a flow that posts.
+/// Plays a call of a flow that posts nothing, then one of a flow that posts.
 async fn posts_only_the_second(rest: &str) -> Vec<Post> {
     let stage = Stage::new().await;
     let service = stage.serve(&stage.own_settings(rest)).await;
@@ -93,7 +93,7 @@ async fn posts_only_the_second(rest: &str) -> Vec<Post> {
     stage.switch.play(&bodies(RECORDED));
     stage.switch.play(&bodies("inbound-caller-hangs-up"));
     stage.inbox.wait(1).await;
-    // All that is to be posted is posted before the service ends.
+    // Everything that is due is posted before the service ends.
     service.stop().await;
     stage.inbox.posts()
 }
@@ -137,7 +137,7 @@ async fn a_flow_that_nobody_knows_posts_nothing_and_is_said_once() {
     let subscriber = tracing_subscriber::fmt()
         .with_writer(move || writer.clone())
         .finish();
-    // The runtime of a test has one thread, so this sees all of the service.
+    // A test's runtime has one thread, so this captures the log of the whole service.
     let guard = tracing::subscriber::set_default(subscriber);
     let posts = posts_only_the_second(DEFAULT_ON).await;
     drop(guard);
@@ -158,7 +158,7 @@ fn a_flow_cannot_be_enabled_while_the_webhook_for_the_account_is_not_configured(
     assert!(faults.contains("Not Configured"), "{faults}");
 }
 
-/// Whether the receiver's library takes it.
+/// Returns whether the Standard Webhooks library accepts the request.
 fn verifies(post: &Post, secret: &str) -> bool {
     let verifier = Webhook::new(secret).unwrap();
     verifier.verify(&post.body, &post.headers).is_ok()
@@ -181,7 +181,7 @@ async fn documents_are_signed_with_every_key() {
     service.stop().await;
 }
 
-/// The document of a capture under a flow with these settings.
+/// Returns the document of a capture under a flow with these settings.
 async fn document_of(name: &str, flow: &str, options: &str) -> Value {
     let stage = Stage::new().await;
     let settings = stage.own_settings(&format!(
@@ -294,6 +294,6 @@ async fn a_template_for_recordings_that_is_none_is_refused_with_its_line() {
     let faults = service.map(drop).unwrap_err().to_string();
     assert!(faults.contains("recordings.public_url"), "{faults}");
     assert!(refused.is_err(), "`check` says so too");
-    // What is right starts.
+    // The valid configuration starts.
     start(&stage.settings("")).await.stop().await;
 }

@@ -1,4 +1,4 @@
-//! What is made of calls that ended while nobody listened.
+//! Documents of calls that ended while the switch was not connected.
 
 use serde_json::{Value, json};
 use switchhook_service::config::Config;
@@ -11,10 +11,10 @@ use crate::follow::stage::Stage;
 
 const CALL: &str = "outbound-customer-then-agent-recorded";
 
-/// Calls whose missing parts do not come are given up after this.
+/// How long a call waits for its missing parts.
 const IMPATIENT: &str = "[limits]\ndetails_deadline = \"100ms\"";
 
-/// The events of a call as far as its legs live, and the rest.
+/// Returns the events of a call while its legs live, and the rest.
 pub fn talking(name: &str) -> (Vec<String>, Vec<String>) {
     let mut bodies = bodies(name);
     let down = |body: &String| body.contains("\"Event-Name\":\"CHANNEL_HANGUP\"");
@@ -30,7 +30,7 @@ pub fn uuids(bodies: &[String]) -> Vec<String> {
     uuids
 }
 
-/// It is the golden document as far as it could be learnt.
+/// Asserts that the document is the golden one, without what could not be learnt.
 fn says_what_it_lacks(document: &Value, golden: &Value) {
     assert_eq!(document["incomplete"], true);
     assert_eq!(document["phonon-uuid"], golden["phonon-uuid"]);
@@ -68,7 +68,7 @@ async fn a_switch_that_dies_with_calls_up_leaves_documents_that_say_so() {
     let posts = stage.inbox.wait(1).await;
     says_what_it_lacks(&posts[0].json(), &golden::documents(CALL)[0]);
 
-    // Who lives goes on, however long the other has been given up.
+    // A call that lives goes on, however long ago the other was given up.
     stage.switch.play(&kept[2..]);
     let posts = stage.inbox.wait(2).await;
     let golden = renewed(&golden::text("inbound-caller-hangs-up"), &new);
@@ -93,7 +93,7 @@ async fn a_channel_that_the_switch_does_not_list_yet_is_not_lost() {
     stage.switch.unlisted(&uuids);
     stage.switch.cut();
     stage.switch.followed(2).await;
-    // The other call is given up; this one would have been by then.
+    // The other call is given up. This one would have been by then.
     stage.inbox.wait(1).await;
     stage.switch.play(&after);
     let posts = stage.inbox.wait(2).await;
@@ -107,7 +107,7 @@ async fn calls_that_end_while_the_service_is_away_have_their_documents_after_its
     let settings = stage.settings(IMPATIENT);
     let service = stage.serve(&settings).await;
     stage.switch.play(&talking(CALL).0);
-    // Followed by a call that is over: then the legs before are stored.
+    // Followed by a finished call: once that is stored, so are the legs before it.
     stage.switch.play(&bodies("inbound-caller-hangs-up"));
     stage.inbox.wait(1).await;
     service.stop().await;
@@ -145,7 +145,7 @@ async fn calls_of_a_switch_that_never_comes_back_are_not_kept_for_ever() {
     let service = stage.serve(&settings).await;
     let (before, after) = talking(CALL);
     stage.switch.play(&before);
-    // Both legs hung up, and nothing more is heard.
+    // Both legs hung up, and no further event comes.
     let hangups = after
         .iter()
         .filter(|body| body.contains("\"Event-Name\":\"CHANNEL_HANGUP\""));
@@ -187,7 +187,7 @@ async fn a_recording_that_fell_into_a_gap_is_missing() {
     service.stop().await;
 }
 
-/// Only `uuid_dump` shows it: when the next recording ends, nothing is left of it on the channel.
+/// Only `uuid_dump` shows this recording: once the next one ends, the channel holds no trace of it.
 #[tokio::test]
 async fn one_of_several_recordings_that_fell_into_a_gap_is_missing() {
     let stage = Stage::new().await;
@@ -216,7 +216,7 @@ async fn one_of_several_recordings_that_fell_into_a_gap_is_missing() {
     service.stop().await;
 }
 
-/// Nothing on the caller names an agent whom a queue rang and who did not answer.
+/// The caller's channel does not name an agent whom a queue rang and who did not answer.
 #[tokio::test]
 async fn who_waited_in_a_queue_during_a_gap_may_lack_agents() {
     let stage = Stage::new().await;

@@ -25,7 +25,7 @@ const CALL: &str = "inbound-caller-hangs-up";
 #[tokio::test]
 async fn the_service_starts_without_a_switch_and_says_so() {
     let mut stage = Stage::new().await;
-    // A port where nobody listens yet.
+    // A port that no program listens on yet.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = port.local_addr().unwrap();
     let settings = stage
@@ -121,10 +121,10 @@ async fn a_wrong_password_is_said_without_showing_it() {
     service.stop().await;
 }
 
-/// Posts nothing.
-struct Nobody;
+/// Builds no document.
+struct NoDocuments;
 
-impl FinishCall for Nobody {
+impl FinishCall for NoDocuments {
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
         panic!("no call is over: {}", call.id)
     }
@@ -141,7 +141,7 @@ pub struct Alone {
 }
 
 impl Alone {
-    /// It follows. The store gives up a lock after `busy_timeout`.
+    /// Starts a follower that is connected. Its store gives up on a lock after `busy_timeout`.
     pub async fn new(busy_timeout: Duration) -> Self {
         let switch = Port8021::start().await;
         let folder = tempfile::tempdir().unwrap();
@@ -160,7 +160,7 @@ impl Alone {
             patience: Duration::from_secs(60),
             cdrs: None,
         };
-        let follower = Follower::new(options, store.clone(), Arc::new(Nobody));
+        let follower = Follower::new(options, store.clone(), Arc::new(NoDocuments));
         let mut health = follower.health();
         let stop = CancellationToken::new();
         let running = tokio::spawn(follower.run(stop.clone()));
@@ -183,7 +183,7 @@ impl Alone {
     }
 }
 
-// In these the clock is paused: it runs ahead whenever everybody waits.
+// In these tests the clock is paused: it advances whenever every task waits.
 
 #[tokio::test]
 async fn a_switch_that_falls_silent_is_asked_and_then_given_up() {
@@ -212,7 +212,7 @@ async fn a_switch_that_is_only_quiet_is_kept() {
     alone.stop().await;
 }
 
-/// Every document once.
+/// Asserts that every document was posted once.
 pub fn ids(posts: &[Post]) -> Vec<String> {
     let mut ids: Vec<String> = posts.iter().map(|post| post.id().to_owned()).collect();
     ids.sort();

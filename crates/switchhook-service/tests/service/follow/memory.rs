@@ -1,4 +1,4 @@
-//! A call that is over stays over.
+//! A late event of a finished call starts no new call.
 
 use crate::follow::anew::anew;
 use crate::follow::events::bodies;
@@ -6,10 +6,10 @@ use crate::follow::link::{ids, uuid};
 use crate::follow::repair::metric;
 use crate::follow::stage::Stage;
 
-/// The queue dials the agent on a channel without an originator.
+/// In this capture the queue dials the agent on a channel without an originator.
 const CALL: &str = "inbound-queue-callcenter";
 
-/// The events of a call without the destruction of the agent's channel, and that.
+/// Returns the events of a call without the destruction of the agent's channel, and that event.
 fn without_destruction() -> (Vec<String>, String) {
     let mut call = bodies(CALL);
     let first = uuid(&call[0]);
@@ -32,7 +32,7 @@ async fn what_comes_late_makes_no_second_document_also_after_a_restart() {
 
     let service = stage.serve(&settings).await;
     stage.switch.play(std::slice::from_ref(&late));
-    // The same of a call that nobody knows becomes a document, and not earlier.
+    // The same event of an unknown call becomes a document, and not earlier.
     stage.switch.play(&anew(&[late]).0);
     let posts = stage.inbox.wait(2).await;
     assert_eq!(posts[1].json()["incomplete"], true);

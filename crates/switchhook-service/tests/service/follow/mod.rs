@@ -1,7 +1,7 @@
-//! From port 8021 of a switch to the documents at the webhooks: the whole service, with a
-//! switch that plays what was captured on a real one.
+//! From port 8021 of a switch to the documents at the webhooks: the whole service, with a switch
+//! that plays captures of a real one.
 
-// What is not as a test needs it is to fail the test.
+// A failed precondition must fail the test.
 #![allow(clippy::unwrap_used)]
 
 use test_support::{anew, events, golden, inbox, log, made, port8021, postgres, s3, settings};

@@ -1,4 +1,4 @@
-//! Recordings that the service serves itself: the document's link, and what it opens.
+//! Recordings that the service serves: the link in the document, and what the link opens.
 
 use std::fs;
 
@@ -8,10 +8,10 @@ use switchhook_service::config::Config;
 use crate::follow::made::Made;
 use crate::follow::stage::Stage;
 
-/// A whole WAV file, as far as its head tells.
+/// A complete WAV file, by its header.
 pub const SOUND: &[u8] = b"RIFF\x12\0\0\0WAVEfmt 0123456789";
 
-/// The settings with links in place of the template; the switch knows the folder as `/rec`.
+/// Returns the settings with signed links. The switch's path of the folder is `/rec`.
 fn settings(stage: &Stage, secret: &str) -> String {
     let serve = format!(
         "serve = {{ FOLDER, url = \"https://rec.example/pbx\", secret = \"{secret}\", \
@@ -20,7 +20,7 @@ fn settings(stage: &Stage, secret: &str) -> String {
     published(stage, &serve)
 }
 
-/// The settings with these in place of the template; `FOLDER` is that of the recordings.
+/// Returns the settings with this `[recordings]` section, in which `FOLDER` stands for the folder.
 pub fn published(stage: &Stage, keys: &str) -> String {
     let folder = stage.folder.path().join("rec");
     fs::create_dir_all(&folder).unwrap();
@@ -34,7 +34,7 @@ pub fn published(stage: &Stage, keys: &str) -> String {
     text.replace(template, &keys.replace("FOLDER", &folder))
 }
 
-/// A call that was recorded to this path; what its document says of the recording.
+/// Plays a call that was recorded to this path. Returns its document's entry for the recording.
 pub async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Value {
     let before = stage.inbox.posts().len();
     play(stage, uuid, &[path]);
@@ -42,7 +42,7 @@ pub async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Valu
     posts[before].json()["recordingUrls"][0].clone()
 }
 
-/// A call that was recorded to these paths begins and ends.
+/// Plays a call that was recorded to these paths.
 pub fn play(stage: &Stage, uuid: &str, paths: &[&str]) {
     let leg = Made {
         uuid,
@@ -79,7 +79,7 @@ async fn a_documents_link_opens_its_recording_in_parts_too_and_nothing_else() {
     assert_eq!(entry["recordedFileName"], "a b#1.wav");
     let link = entry["recordedFilePublicPath"].as_str().unwrap();
     let local = format!("http://{}", service.recordings.unwrap());
-    // As a proxy leads it here.
+    // The same link as a proxy forwards it.
     let here = link.replace("https://rec.example/pbx", &local);
     assert!(
         here.starts_with(&format!("{local}/recordings/2026/a%20b%231.wav?expires=")),
@@ -124,10 +124,10 @@ async fn a_documents_link_opens_its_recording_in_parts_too_and_nothing_else() {
             .status(),
         404
     );
-    // What is gone is not there for the right link either.
+    // A deleted file is not found with a valid link either.
     fs::remove_file(folder.join("a b#1.wav")).unwrap();
     assert_eq!(get(&here).await.0, 404);
-    // A file that the switch keeps elsewhere has no link, and no way out of the folder either.
+    // A file outside the folder gets no link, however its path is written.
     for (uuid, path) in [("two", "/tmp/x.wav"), ("three", "/rec/../outside.wav")] {
         let entry = recorded(&stage, uuid, path).await;
         assert!(entry["recordedFilePublicPath"].is_null(), "{entry}");

@@ -1,4 +1,4 @@
-//! What ended while nobody listened, from the records that the switch keeps of it.
+//! Documents of calls that ended while the switch was not connected, from its CDRs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const CALL: &str = "inbound-recorded-on-agent-leg";
 const OTHER: &str = "inbound-attended-transfer-refer-replaces";
 const SIMPLE: &str = "inbound-caller-hangs-up";
 
-/// A stage whose switch has a folder of records.
+/// A stage whose switch has a folder of CDRs.
 struct Repair {
     stage: Stage,
     cdrs: PathBuf,
@@ -34,7 +34,8 @@ impl Repair {
         Self { stage, cdrs }
     }
 
-    /// Documents say how they were learnt; who waits for details is impatient.
+    /// Returns settings in which documents say where their legs come from, and calls wait only briefly
+    /// for details.
     fn settings(&self) -> String {
         let folder = format!("json_cdr_dir = \"{}\"\n[store]", self.cdrs.display());
         let settings = self
@@ -49,7 +50,7 @@ impl Repair {
         self.stage.serve(&self.settings()).await
     }
 
-    /// The switch writes the records of a capture, with and without `prefix-a-leg`.
+    /// Writes the CDRs of a capture as the switch does, with and without `prefix-a-leg`.
     fn record(&self, capture: &str) {
         for (at, (uuid, bytes)) in records(capture).into_iter().enumerate() {
             let prefix = ["", "a_"][at % 2];
@@ -61,14 +62,14 @@ impl Repair {
         fs::write(self.cdrs.join(name), bytes).unwrap();
     }
 
-    /// Plays a call to its end and waits for its document: then what was played before is stored.
+    /// Plays a whole call and waits for its document: by then everything played before is stored.
     async fn another(&self, posts: usize) -> Vec<Post> {
         self.stage.switch.play(&anew(&bodies(SIMPLE)).0);
         self.stage.inbox.wait(posts).await
     }
 }
 
-/// The records of a capture: Unique-ID and file.
+/// Returns the CDRs of a capture: Unique-ID and file.
 fn records(capture: &str) -> Vec<(String, Vec<u8>)> {
     let folder = fs::read_dir(captures().join("json_cdr")).unwrap();
     let files = folder.map(|entry| entry.unwrap().path());
@@ -86,7 +87,7 @@ fn records(capture: &str) -> Vec<(String, Vec<u8>)> {
     files.into_iter().map(record).collect()
 }
 
-/// The golden documents of a capture, as they are when they were learnt so.
+/// Returns the golden documents of a capture, as they are if the legs come from this source.
 fn golden(capture: &str, learnt: &str) -> Vec<Value> {
     let mut documents = golden::documents(capture);
     for document in &mut documents {
@@ -114,7 +115,7 @@ pub async fn metric(service: &Service, line: &str) -> u64 {
 async fn calls_that_end_while_the_service_is_away_have_the_documents_of_their_events() {
     let repair = Repair::new().await;
     let service = repair.serve().await;
-    // One call was heard of, the other begins and ends while nobody listens.
+    // One call's events were read; the other begins and ends without a connection.
     repair.stage.switch.play(&talking(CALL).0);
     repair.another(1).await;
     service.stop().await;
@@ -136,7 +137,7 @@ async fn a_switch_that_cannot_be_reached_is_known_by_its_records() {
     repair.another(1).await;
     service.stop().await;
     repair.record(CALL);
-    // Whatever is asked there is refused, so it is not followed.
+    // This switch refuses every command, so it is not followed.
     repair.stage.switch.refuse(Some("event json"));
     let service = start(&repair.settings()).await;
     let posts = repair.stage.inbox.wait(2).await;
@@ -149,7 +150,7 @@ async fn legs_that_end_while_the_connection_is_lost_are_found_by_name() {
     let repair = Repair::new().await;
     let service = repair.serve().await;
     repair.stage.switch.play(&talking(CALL).0);
-    // So old that no listing reads them: they are looked for.
+    // Too old to be listed: these files are looked for by name.
     repair.record(CALL);
     for file in fs::read_dir(&repair.cdrs).unwrap() {
         let file = fs::File::options().write(true).open(file.unwrap().path());
@@ -170,7 +171,7 @@ async fn records_beside_the_events_change_nothing_in_whatever_order_they_come() 
     let call = bodies(CALL);
     let ended = |body: &String| body.contains("\"Event-Name\":\"CHANNEL_HANGUP_COMPLETE\"");
     let first = call.iter().position(ended).unwrap();
-    // The records come before the first leg's end, and all is read again after a restart.
+    // The CDRs come before the first leg's end, and all are read again after a restart.
     repair.stage.switch.play(&call[..first]);
     repair.record(CALL);
     repair.stage.switch.play(&call[first..]);
@@ -205,7 +206,7 @@ async fn what_was_in_the_folder_before_the_first_start_is_no_news() {
 async fn what_is_no_record_is_refused_and_holds_up_none() {
     let repair = Repair::new().await;
     let service = repair.serve().await;
-    // From here on records are news.
+    // From here on the CDRs are new.
     repair.another(1).await;
     service.stop().await;
     let outside = repair.stage.folder.path().join("outside.cdr.json");
@@ -231,7 +232,7 @@ async fn what_is_no_record_is_refused_and_holds_up_none() {
         repair.stage.switch.address
     );
     while metric(&service, &refused).await < 1 {
-        // The huge one may be looked at after the call was told.
+        // The large file may be read after the call's document is posted.
     }
     let left = fs::read_dir(&repair.cdrs).unwrap().count();
     assert_eq!(left, 9, "the files are the operator's");
@@ -315,7 +316,7 @@ async fn a_unique_id_that_is_given_again_has_a_document_for_each_call() {
     let second: Vec<String> = first.iter().map(|body| body.replace(old, &new)).collect();
     stage.switch.play(&first);
     stage.switch.play(&second);
-    // What the switch says late of the first channel ends no later call.
+    // A late event of the first channel must not end a later call.
     stage.switch.play(&first[first.len() - 1..]);
     let posts = stage.inbox.wait(2).await;
     let golden = &golden::documents(SIMPLE)[0];
@@ -359,7 +360,7 @@ async fn a_channel_that_began_in_a_gap_is_dumped_and_has_a_whole_document() {
     service.stop().await;
 }
 
-/// mod_json_cdr's request.
+/// Sends the request that mod_json_cdr makes.
 async fn post(
     service: &Service,
     switch: &str,
@@ -401,7 +402,7 @@ async fn a_posted_record_is_stored_before_it_is_answered() {
         let (status, text) = post(&service, name, record.clone(), Some("secret")).await;
         assert_eq!((status, text.as_str()), (200, "stored\n"));
     }
-    // What it answered is in its store.
+    // A CDR that it accepted is in its store.
     service.stop().await;
     let service = start(&settings).await;
     let posts = repair.stage.inbox.wait(1).await;
@@ -416,7 +417,7 @@ async fn a_record_that_cannot_be_stored_is_asked_for_again() {
         .stage
         .settings("")
         .replace("[store]", "json_cdr_post = true\n[store]");
-    // The switch was never reached, so its name is not known.
+    // The switch was never reached, so its name is unknown.
     repair.stage.switch.refuse(Some("auth"));
     let service = start(&settings).await;
     let address = repair.stage.switch.address.to_string();

@@ -1,4 +1,4 @@
-//! Two services in the dialplan's list, of which one is replaced while calls keep coming.
+//! Two services in the dialplan's list of hosts; one is replaced while calls keep coming.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::follow::inbox::Inbox;
 use crate::follow::settings;
 use crate::follow::stage::start;
 
-/// The switch, where it records the legs that ended, and the calls on it.
+/// The switch, its folder of CDRs, and its calls.
 struct Traffic {
     switch: Arc<Switch>,
     hosts: Vec<String>,
@@ -24,7 +24,7 @@ struct Traffic {
 }
 
 impl Traffic {
-    /// More calls, each of which is asked about and talks for a moment.
+    /// Starts further calls; each asks a webhook and talks for a moment.
     fn arrives(&mut self, calls: u64) {
         for call in 0..calls {
             let switch = Arc::clone(&self.switch);
@@ -37,7 +37,7 @@ impl Traffic {
         }
     }
 
-    /// Waits until that many are over; of each leg there is a record then.
+    /// Waits until that many calls are finished and each leg has a CDR.
     async fn ends(&mut self, calls: usize, folder: &Path) -> BTreeSet<String> {
         let mut ended = BTreeSet::new();
         while ended.len() < calls {
@@ -53,7 +53,7 @@ impl Traffic {
     }
 }
 
-/// As mod_json_cdr has it.
+/// Returns a leg's CDR as mod_json_cdr writes it.
 fn record(leg: &LegRecord) -> String {
     let mut variables = json!(leg.variables);
     variables["uuid"] = json!(leg.uuid);
@@ -78,7 +78,7 @@ fn record(leg: &LegRecord) -> String {
     record.to_string()
 }
 
-/// The one that follows the switch.
+/// Returns the settings of the service that follows the switch.
 async fn following(
     folder: &Path,
     port: SocketAddr,
@@ -102,7 +102,7 @@ fn lookup(inbox: &Inbox) -> String {
     format!("[webhooks.lookup]\nurl = \"{}\"\n", inbox.url("lookup"))
 }
 
-/// The one that stands in: it takes calls over, and follows no switch.
+/// Returns the settings of the standby service: it takes calls and follows no switch.
 async fn stand_in(folder: &Path, inbox: &Inbox) -> Service {
     let head = settings::head(folder, ([127, 0, 0, 1], 9).into());
     let begin = head.find("[[freeswitch]]").unwrap();
@@ -142,8 +142,8 @@ async fn no_call_and_no_document_is_lost_while_one_of_two_services_is_replaced()
         calls,
     };
 
-    // Calls talk and calls are on hold when the first is asked to stop; more come while it stops,
-    // while there is the other one only, and when the new one is there.
+    // Calls talk and wait on hold when the first service is stopped. More come while it stops, while
+    // only the other one runs, and once the new one is up.
     let esl = old.esl;
     traffic.arrives(10);
     let mut over = traffic.ends(4, &cdrs).await;

@@ -1,5 +1,5 @@
-//! Several instances on one PostgreSQL, each with a connection of its own to the switch: one
-//! may see what another does not.
+//! Several instances on one PostgreSQL database, each with its own connection to the switch: one
+//! may read events that another misses.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -21,17 +21,17 @@ use crate::follow::stage::start;
 
 const CALL: &str = "inbound-recorded-on-agent-leg";
 const SIMPLE: &str = "inbound-caller-hangs-up";
-/// What a leg's end is told by.
+/// The events that report a leg's end.
 const ENDS: [&str; 3] = [
     "CHANNEL_HANGUP",
     "CHANNEL_HANGUP_COMPLETE",
     "CHANNEL_DESTROY",
 ];
 
-/// How recordings are published unless a test says otherwise.
+/// The default `[recordings]` section of these tests.
 const TEMPLATE: &str = "public_url = \"https://rec.example/{{ file_name }}\"";
 
-/// Instances on one database, and what each of them sees of the switch.
+/// Instances on one database, each with its own view of the switch.
 struct Several {
     database: Database<'static>,
     inbox: Inbox,
@@ -40,12 +40,12 @@ struct Several {
 }
 
 impl Several {
-    /// `None` where there is no PostgreSQL.
+    /// Starts the instances; `None` without a PostgreSQL server.
     async fn start(instances: usize, more: &str) -> Option<Self> {
         Self::publishing(instances, more, TEMPLATE).await
     }
 
-    /// With this in place of the template of recordings.
+    /// Starts the instances with this `[recordings]` section.
     async fn publishing(instances: usize, more: &str, recordings: &str) -> Option<Self> {
         let database = postgres::shared()?.database();
         let mut several = Self {
@@ -69,8 +69,8 @@ impl Several {
         Some(several)
     }
 
-    /// Each instance sees a call that no other sees, after everything else: once these are
-    /// posted, all before them was looked at. Then all stop; what was posted but for these.
+    /// Plays a call of its own to each instance, after everything else: once their documents are
+    /// posted, everything before was processed. Stops all, and returns the other documents.
     async fn end(self) -> Vec<Post> {
         let mut last = HashSet::new();
         for switch in &self.seen {
@@ -162,7 +162,7 @@ async fn three_instances_that_see_the_same_post_each_call_once() {
     assert_eq!(sorted(&posts), golden::sorted(expected), "each once, whole");
 }
 
-/// The events but those that tell the end of the `nth` leg.
+/// Returns the events without those that report the end of the `nth` leg.
 fn without_end_of(nth: usize, events: &[String]) -> Vec<String> {
     let field = |event: &String, name: &str| {
         let event: Value = serde_json::from_str(event).unwrap();
@@ -213,8 +213,8 @@ async fn a_document_that_is_out_is_not_made_again_by_an_instance_that_saw_less()
     several.seen[1].play(&without_first_leg(&events));
     several.seen[0].play(&events);
     several.inbox.wait(1).await;
-    // Of another such call nobody else knows: when the second gives it up, it has given up
-    // the first one before.
+    // No other instance knows a second such call: once the second instance gives it up, it has given
+    // up the first call before.
     let (other, _) = anew(&bodies(CALL));
     several.seen[1].play(&without_first_leg(&other));
     several.inbox.wait(2).await;
@@ -226,7 +226,7 @@ async fn a_document_that_is_out_is_not_made_again_by_an_instance_that_saw_less()
     assert_eq!(lacking.len(), 1, "{lacking:?}");
 }
 
-/// The events but those of the call's first leg: what is left has another id.
+/// Returns the events without those of the call's first leg; the rest has another call id.
 fn without_first_leg(events: &[String]) -> Vec<String> {
     let own = format!("\"Unique-ID\":\"{}\"", uuid(&events[0]));
     let rest = events.iter().filter(|event| !event.contains(&own));
@@ -243,7 +243,7 @@ async fn what_lies_unread_while_the_database_is_slow_is_not_missing() {
     let (down, unread) = events.split_at(events.iter().rposition(is_hangup).unwrap() + 1);
     several.seen[0].play(down);
     let mut slow = several.database.connect().await;
-    // Read what came, or the test proves less.
+    // Wait until the events are read, or the test proves less.
     tokio::time::sleep(Duration::from_millis(300)).await;
     slow.execute("BEGIN; LOCK TABLE finished_channel IN ACCESS EXCLUSIVE MODE")
         .await
@@ -252,7 +252,7 @@ async fn what_lies_unread_while_the_database_is_slow_is_not_missing() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     several.seen[0].play(unread);
-    // Longer than the call may wait for its details.
+    // Longer than a call waits for its details.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     slow.execute("ROLLBACK").await.unwrap();
     let posts = several.inbox.wait(1).await;
@@ -260,7 +260,7 @@ async fn what_lies_unread_while_the_database_is_slow_is_not_missing() {
     assert_eq!(several.end().await.len(), 1);
 }
 
-/// Whether the instance waits for what another program has locked.
+/// Returns whether the instance waits for a lock that another program holds.
 async fn waits(database: &Database<'_>) -> bool {
     let mut db = database.connect().await;
     let waiting = "SELECT FROM pg_stat_activity

@@ -1,4 +1,4 @@
-//! A switch, a receiver, and the service between them.
+//! A switch, a webhook receiver, and the service between them.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::follow::inbox::Inbox;
 use crate::follow::port8021::Port8021;
 use crate::follow::settings;
 
-/// All that a test needs.
+/// Everything that a test needs.
 pub struct Stage {
     pub switch: Port8021,
     pub inbox: Inbox,
@@ -27,7 +27,7 @@ impl Stage {
         }
     }
 
-    /// The settings that post every call's document, and further ones.
+    /// Returns settings that post every call's document, with further ones.
     pub fn settings(&self, more: &str) -> String {
         let mut text =
             settings::all_to(self.folder.path(), self.switch.address, self.inbox.address);
@@ -35,14 +35,14 @@ impl Stage {
         text
     }
 
-    /// The common settings with `rest`, in which `INBOX` stands for the receiver's URL.
+    /// Returns the common settings with `rest`, in which `INBOX` stands for the receiver's URL.
     pub fn own_settings(&self, rest: &str) -> String {
         let head = settings::head(self.folder.path(), self.switch.address);
         let inbox = format!("http://{}", self.inbox.address);
         head + &rest.replace("INBOX", &inbox)
     }
 
-    /// The service, when it follows the switch.
+    /// Starts the service and waits until it follows the switch.
     pub async fn serve(&self, settings: &str) -> Service {
         let times = self.switch.times();
         let service = start(settings).await;
@@ -56,7 +56,7 @@ pub async fn start(settings: &str) -> Service {
     Service::start(&config).await.unwrap()
 }
 
-/// `/readyz`: the status, and the check of that name.
+/// Reads `/readyz`: returns the status, and the check of that name.
 pub async fn check(service: &Service, name: &str) -> (u16, Value) {
     let url = format!("http://{}/readyz", service.http);
     let answer = test_support::http::get(url).await.unwrap();
@@ -69,7 +69,7 @@ pub async fn check(service: &Service, name: &str) -> (u16, Value) {
     (status, found.unwrap().clone())
 }
 
-/// Asks `/readyz` until the check is so.
+/// Reads `/readyz` until the check has this state.
 pub async fn until(service: &Service, name: &str, ok: bool) -> (u16, Value) {
     loop {
         let (status, found) = check(service, name).await;

@@ -27,7 +27,7 @@ async fn while_the_store_is_locked_events_wait_and_then_all_is_posted() {
     let mut lock = other(stage.folder.path()).await;
     lock.execute("BEGIN IMMEDIATE").await.unwrap();
     let mut golden = 0;
-    // More than may wait between the ledger and the store.
+    // More than the queue between the ledger and the store holds.
     for _ in 0..4 {
         for name in names() {
             stage.switch.play(&anew(&bodies(&name)).0);
@@ -51,7 +51,7 @@ async fn while_the_store_is_locked_events_wait_and_then_all_is_posted() {
     service.stop().await;
 }
 
-/// The events of so many calls of one leg: first all that come before COMPLETE, then those.
+/// Returns the events of several calls of one leg: first all before HANGUP_COMPLETE, then those.
 fn in_two_waves(calls: usize) -> [Vec<String>; 2] {
     let call = bodies(CALL);
     let old = uuid(&call[0]);
@@ -107,7 +107,7 @@ async fn a_switch_that_was_not_listened_to_for_long_is_not_taken_for_silent() {
     alone.switch.play(&events);
     let mut store = alone.store.health();
     store.wait_for(|health| !health.ok).await.unwrap();
-    // A minute of the paused clock, which goes on when everybody waits for the store.
+    // One minute of the paused clock, which advances while every task waits for the store.
     tokio::time::pause();
     tokio::time::sleep(Duration::from_secs(60)).await;
     tokio::time::resume();
@@ -136,7 +136,7 @@ async fn one_leg_that_the_store_refuses_holds_up_no_other() {
     let golden = &golden::documents("inbound-switch-hangs-up")[0];
     let posts = stage.inbox.wait(2).await;
     assert!(posts.iter().any(|post| post.json() == *golden));
-    // What was refused is the leg alone; its call is over all the same.
+    // Only the leg was refused; its call is finished in any case.
     assert!(
         posts
             .iter()

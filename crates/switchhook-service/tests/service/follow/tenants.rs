@@ -1,4 +1,4 @@
-//! Several accounts on one switch: whose a call is, and that nobody else is told of it.
+//! Several accounts on one switch: each call's document goes only to its own account.
 
 use switchhook_service::config::Config;
 
@@ -39,7 +39,7 @@ url = "INBOX/desk"
 body.text = "{{ call.account }} {{ call.flow }} {{ flow.account }} {{ call.did_number }}"
 "#;
 
-/// A call of one leg: its Unique-ID, the number, the context, and a variable of its dialplan.
+/// Plays a call of one leg with this Unique-ID, number, context, and dialplan variable.
 type Call = (
     &'static str,
     &'static str,
@@ -65,7 +65,7 @@ fn play(stage: &Stage, (uuid, number, context, variable): Call) {
         ],
         ..Made::default()
     };
-    // A transfer has another number and context, of which the document knows nothing.
+    // A transfer has another number and context, which the document must not use.
     let moved = leg
         .answer()
         .with("Caller-Destination-Number", "talk")
@@ -76,7 +76,7 @@ fn play(stage: &Stage, (uuid, number, context, variable): Call) {
         .play(&[leg.create(), moved, leg.complete()].map(|event| event.json()));
 }
 
-/// Where the documents of a call were posted, and when it began by them.
+/// Returns where a call's documents were posted, and its start time by them.
 fn of<'a>(posts: &'a [Post], uuid: &str) -> Vec<(&'a str, Option<String>)> {
     let documents = posts.iter().filter(|post| post.path != "/desk");
     let theirs = documents.filter_map(|post| {
@@ -104,7 +104,7 @@ async fn a_call_is_its_accounts_by_number_context_or_the_dialplans_word() {
         ("context", "1000", "from-acme-trunk", NONE),
         ("number", "+49301234567", "public", NONE),
         ("number and context", "49301234567", "from-acme", NONE),
-        // The number is above the context: the default account, and a flow that is off.
+        // The number's route wins over the context's: the default account, and a flow that is off.
         ("prefix", "49301230000", "from-acme", NONE),
         (
             "own word",
@@ -135,7 +135,7 @@ async fn a_call_is_its_accounts_by_number_context_or_the_dialplans_word() {
         play(&stage, call);
     }
     let posts = stage.inbox.wait(8).await;
-    // All that is to be posted is posted before the service ends.
+    // Everything that is due is posted before the service ends.
     service.stop().await;
     assert_eq!(stage.inbox.posts().len(), posts.len());
     assert_eq!(of(&posts, "nobodys"), at("/own", KOLKATA));

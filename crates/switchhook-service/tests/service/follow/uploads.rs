@@ -1,5 +1,5 @@
-//! Documents that wait for their recordings: until these are closed, whole, and where others
-//! can fetch them; not for ever.
+//! Documents wait for their recordings until these are closed, complete and reachable, but not for
+//! ever.
 
 use std::fs;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ use crate::follow::inbox::Post;
 use crate::follow::recordings::{SOUND, play, published, recorded};
 use crate::follow::stage::Stage;
 
-/// To a folder of its own; the switch knows that of the recordings as `/rec`.
+/// Returns settings that upload to a folder. The switch's path of the recordings is `/rec`.
 fn to_a_folder(stage: &Stage, more: &str) -> String {
     let target = stage.folder.path().join("public");
     fs::create_dir_all(&target).unwrap();
@@ -32,7 +32,7 @@ fn recording(stage: &Stage, name: &str) -> PathBuf {
     file
 }
 
-/// How often a look at a call's recordings ended with another one later, in this process.
+/// Returns how often, in this process, a call's recordings were checked and not ready.
 async fn looks(service: &Service) -> u64 {
     let url = format!("http://{}/metrics", service.http);
     let page = test_support::http::get(url)
@@ -47,7 +47,7 @@ async fn looks(service: &Service) -> u64 {
     value.unwrap().parse().unwrap()
 }
 
-/// Waits for some of them.
+/// Waits for that many further checks.
 async fn looked(service: &Service, times: u64) {
     let before = looks(service).await;
     while looks(service).await < before + times {
@@ -64,7 +64,7 @@ async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_li
     let stage = Stage::new().await;
     let service = stage.serve(&to_a_folder(&stage, "")).await;
     play(&stage, "one", &["/rec/2026/a b#1.wav"]);
-    // Not there yet; then its head says that more is to come.
+    // First the file is missing; then its header says that more follows.
     looked(&service, 2).await;
     let file = recording(&stage, "2026/a b#1.wav");
     fs::write(&file, &SOUND[..20]).unwrap();
@@ -86,7 +86,7 @@ async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_li
     assert_eq!(entry["recordedFileName"], "a b#1.wav");
     let link = entry["recordedFilePublicPath"].as_str().unwrap();
     assert_eq!(link, "https://rec.example/one/2026/a%20b%25231.wav");
-    // What a web server finds there.
+    // The files that a web server would find.
     let public = stage.folder.path().join("public/one/2026/a b%231.wav");
     assert_eq!(fs::read(public).unwrap(), SOUND);
     service.stop().await;
@@ -117,7 +117,7 @@ async fn a_file_that_grows_is_waited_for() {
     service.stop().await;
 }
 
-/// What such a document says: the file's name, no link, and that it lacks one.
+/// Asserts that a document names the file, has no link, and says that the link is missing.
 fn lacks_its_link(document: &Value) {
     let entry = &document["recordingUrls"][0];
     assert!(entry["recordedFileName"].is_string(), "{document}");
@@ -171,7 +171,7 @@ async fn what_can_never_be_published_is_not_waited_for() {
         recorded(&stage, uuid, path).await;
         lacks_its_link(&stage.inbox.posts()[before].json());
     }
-    // Others' files are none of ours: no link, and nothing that is missing.
+    // A file outside the folder gets no link, and the document is not incomplete.
     let entry = recorded(&stage, "three", "/tmp/x.wav").await;
     assert!(entry["recordedFilePublicPath"].is_null(), "{entry}");
     whole(stage.inbox.posts().last().unwrap());

@@ -1,4 +1,4 @@
-//! Recordings that go to S3: in parts, after failures, checked when they are there.
+//! Recordings that are uploaded to S3: in parts, retried, and checked after the upload.
 
 use std::fs;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::follow::recordings::{SOUND, play, published, recorded};
 use crate::follow::s3::{KEY_ID, S3};
 use crate::follow::stage::{Stage, until};
 
-/// Nowhere but in the configuration.
+/// The secret; it must appear only in the configuration.
 const KEY: &str = "a-secret-access-key-of-the-tests";
 
 fn settings(stage: &Stage, s3: &S3) -> String {
@@ -31,7 +31,7 @@ async fn a_large_recording_arrives_in_parts_after_failures_and_its_signed_link_o
     let log = Log::of_this_process();
     let (stage, s3) = (Stage::new().await, S3::start().await);
     let service = stage.serve(&settings(&stage, &s3)).await;
-    // A part and a bit.
+    // A little more than one part.
     let sound: Vec<u8> = (0..8 * 1024 * 1024 + 7)
         .map(|at: u32| (at % 251) as u8)
         .collect();
@@ -57,7 +57,7 @@ async fn a_large_recording_arrives_in_parts_after_failures_and_its_signed_link_o
         .await
         .unwrap();
     assert!(opened == sound);
-    // Small ones go in one piece.
+    // Small files are uploaded in one request.
     fs::write(stage.folder.path().join("rec/b.wav"), SOUND).unwrap();
     let before = s3.requests().len();
     recorded(&stage, "two", "/rec/b.wav").await;
@@ -66,7 +66,7 @@ async fn a_large_recording_arrives_in_parts_after_failures_and_its_signed_link_o
         asked,
         ["PUT acme/calls/two/b.wav", "HEAD acme/calls/two/b.wav"]
     );
-    // What it says of itself has no secret.
+    // Its pages and documents hold no secret.
     for place in ["readyz", "metrics", "calls/one"] {
         let url = format!("http://{}/{place}", service.http);
         let text = test_support::http::get(url)
@@ -144,7 +144,7 @@ async fn a_target_is_tried_and_a_calls_objects_are_deleted() {
     assert_eq!(s3.objects(), ["acme/calls/u1-2/b.wav"]);
 }
 
-/// Of a caller who is forgotten while a recording is on its way nothing is left there either.
+/// If a caller is erased while a recording is uploaded, the target keeps nothing of it either.
 #[tokio::test]
 async fn what_is_uploaded_of_a_caller_who_is_forgotten_meanwhile_is_taken_back() {
     let log = Log::of_this_process();

@@ -1,4 +1,4 @@
-//! What fuzzing ever found, tried again; and a little of what it starts from.
+//! Every input that fuzzing found, tested again, and variations of its corpus.
 
 #[path = "../../../../../fuzz/harness/answer.rs"]
 mod answer;
@@ -38,7 +38,7 @@ fn what_fuzzing_found_is_found_no_more() {
             known.push(name);
         }
     }
-    // A folder of another name would be tried by nobody.
+    // A folder with an unknown name would not be tested.
     for folder in fs::read_dir(&findings).into_iter().flatten() {
         let name = folder.unwrap().file_name();
         assert!(
@@ -83,7 +83,7 @@ fn every_target_holds_for_random_changes_of_a_seed() {
     }
 }
 
-/// Some bytes are others, a piece is taken out or there twice.
+/// Changes some bytes, removes a piece, or repeats one.
 fn changed(seed: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for _ in 0..random.usize(1..5) {

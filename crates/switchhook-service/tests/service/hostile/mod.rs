@@ -1,13 +1,13 @@
 //! A million hostile values on their way from a webhook's answer to the switch.
 //!
-//! What the crate makes of them is held against models of the switch of their own
-//! (`support/switch.rs`), not against the crate's helpers.
+//! The results are checked against an independent model of the switch (`support/switch.rs`), not
+//! against the crate's own helpers.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "what is not as it must be fails the test"
 )]
-// What is fuzzed brings the model of the switch along.
+// The fuzz harness includes the model of the switch too.
 #![allow(clippy::duplicate_mod)]
 
 use test_support::switch;
@@ -23,20 +23,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use eslclient::{Command, CommandError};
 use switchhook_core::outcome::{Mapped, Outcome, Phases};
-use switchhook_core::variables::{Names, Plan};
+use switchhook_core::variables::{VariableNames, VariablePlan};
 
 use values::Values;
 
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
-/// Answers, and values of each: nineteen mapped ones and the body.
+/// The number of answers, and the values of each: nineteen mapped ones and the body.
 const ANSWERS: usize = 50_000;
 const MAPPED: [&str; 19] = [
     "a", "b", "c", "d", "e", "f.g", "h_i", "J", "k9", "l", "m", "n", "o", "p", "q", "r", "s", "t",
     "u",
 ];
 
-/// Answers that share a seed, so that one can be made again.
+/// The number of answers that share a seed, so that a failure can be repeated.
 const PORTION: usize = 500;
 
 #[test]
@@ -61,7 +61,7 @@ fn claim(next: &AtomicUsize) -> Option<usize> {
     (portion < ANSWERS / PORTION).then_some(portion)
 }
 
-/// One answer of ten values, from the outcome to what the channel holds.
+/// Takes one answer of twenty values from the outcome to the variables on the channel.
 fn answer(values: &mut Values) {
     let mapped = MAPPED.map(|name| Mapped {
         name: name.into(),
@@ -74,8 +74,8 @@ fn answer(values: &mut Values) {
         .map(|value| (key(&value.name), value.text.clone().into_bytes()))
         .chain([(key("response_raw"), raw.clone())])
         .collect();
-    // Each twentieth: what is not made inert goes the same way through the commands.
-    as_it_came(&mapped[0].text);
+    // One value in twenty is not made inert and passes through the commands as it is.
+    raw_value(&mapped[0].text);
     let channel = channel_after(Outcome {
         verdict: Ok(mapped.into()),
         status: Some(200),
@@ -96,7 +96,11 @@ fn key(name: &str) -> String {
 
 /// Sends every assignment of an answer to the model of the switch.
 fn channel_after(outcome: Outcome) -> BTreeMap<String, String> {
-    let plan = Plan::new(Names::default(), true, MAPPED.map(str::to_owned).into());
+    let plan = VariablePlan::new(
+        VariableNames::default(),
+        true,
+        MAPPED.map(str::to_owned).into(),
+    );
     let mut channel = BTreeMap::new();
     for assignment in plan.assignments(&outcome, None) {
         let name = assignment.name;
@@ -114,8 +118,8 @@ fn channel_after(outcome: Outcome) -> BTreeMap<String, String> {
     channel
 }
 
-/// What the channel holds is harmless, is otherwise what came, and has its exact bytes
-/// beside it just when it differs.
+/// Asserts that a variable is harmless and otherwise unchanged, and that its exact bytes are beside
+/// it if and only if it differs.
 fn is_kept(channel: &BTreeMap<String, String>, name: &str, bytes: &[u8]) {
     let b64 = channel.get(&format!("{name}_b64"));
     let Some(text) = channel.get(name) else {
@@ -130,7 +134,8 @@ fn is_kept(channel: &BTreeMap<String, String>, name: &str, bytes: &[u8]) {
     is_otherwise_the_same(text, &String::from_utf8_lossy(bytes));
 }
 
-/// Only `$` with no letter or digit behind it, NUL and the mark of an array may change.
+/// Asserts that only three things changed: a `$` with no letter or digit behind it, NUL, and the
+/// mark of an array.
 fn is_otherwise_the_same(text: &str, came: &str) {
     if text == came {
         return;
@@ -138,9 +143,10 @@ fn is_otherwise_the_same(text: &str, came: &str) {
     let marked = came
         .get(..7)
         .is_some_and(|start| start.eq_ignore_ascii_case("ARRAY::"));
-    let text = match marked {
-        true => text.replacen("%::", "::", 1),
-        false => text.to_owned(),
+    let text = if marked {
+        text.replacen("%::", "::", 1)
+    } else {
+        text.to_owned()
     };
     assert_eq!(text.chars().count(), came.chars().count());
     let mut behind = came.chars().skip(1);
@@ -155,7 +161,7 @@ fn is_otherwise_the_same(text: &str, came: &str) {
     }
 }
 
-/// However a dialplan writes them one after the other.
+/// Asserts that values stay harmless when a dialplan writes them one after the other.
 fn side_by_side<'a>(texts: impl Iterator<Item = &'a String>) {
     let mut before: Option<&String> = None;
     for text in texts {
@@ -167,8 +173,8 @@ fn side_by_side<'a>(texts: impl Iterator<Item = &'a String>) {
     }
 }
 
-/// A value that nobody made inert is stored as it is or refused: it forges no frame.
-fn as_it_came(text: &str) {
+/// Asserts that a value that is not inert is stored unchanged or refused: it forges no frame.
+fn raw_value(text: &str) {
     match Command::set_variable(UUID, "flow.key.x", text) {
         Ok(command) => {
             let stored = switch::stored(command.as_bytes(), UUID, "flow.key.x");

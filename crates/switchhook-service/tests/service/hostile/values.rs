@@ -1,6 +1,6 @@
-//! Values made of the pieces that are dangerous somewhere; the same in every run.
+//! Values made of pieces that have a meaning somewhere; the same in every run.
 
-/// One seed's values.
+/// The values of one seed.
 pub struct Values(fastrand::Rng);
 
 const PIECES: [&str; 64] = [
@@ -38,9 +38,9 @@ const PIECES: [&str; 64] = [
     "array::",
     "|:",
     "^^:",
-    "${system(id)}",
-    "$${system(id)}",
-    "${lua(x)}",
+    "${uuid}",
+    "$${uuid}",
+    "${strftime(%Y)}",
     "@{x}",
     "%24%7B",
     "%",
@@ -48,7 +48,7 @@ const PIECES: [&str; 64] = [
     "reload",
     "mod_event_socket",
     "UNLOAD",
-    "\n\napi system id\n\n",
+    "\n\napi status\n\n",
     "\nContent-Length: 7\n\n",
     "exit\n\n",
     "+OK",
@@ -75,7 +75,7 @@ impl Values {
         Self(fastrand::Rng::with_seed(seed))
     }
 
-    /// A few pieces; now and then a long run of one, beyond what goes on a line.
+    /// Returns a few pieces; now and then a long run of one, longer than a line may be.
     pub fn text(&mut self) -> String {
         let mut text = String::new();
         for _ in 0..self.0.usize(..9) {
@@ -90,7 +90,7 @@ impl Values {
         text
     }
 
-    /// The same, at times not even UTF-8.
+    /// Returns such a text as bytes, at times not even UTF-8.
     pub fn bytes(&mut self) -> Vec<u8> {
         let mut bytes = self.text().into_bytes();
         if self.0.u32(..4) == 0 {

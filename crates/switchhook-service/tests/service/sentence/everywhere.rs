@@ -1,4 +1,4 @@
-//! Why a caller took line 1 reads the same wherever it is told, and of whom is told by one name.
+//! The reason for line 1 reads the same in every place, and each place names the call the same way.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ async fn a_failures_sentence_is_the_same_wherever_it_is_told() {
         assert_eq!(lines[0]["fields"]["reason"], reason.as_str());
         assert_eq!(lines[0]["fields"]["detail"], sentence.as_str());
 
-        // Of a webhook that is not known nobody said that it is to be kept.
+        // An unknown webhook has no `persist_response`.
         if webhook != "unknown" {
             let kept = kept(&store, &call.uuid).await;
             assert_eq!(kept["flow.key.error_reason"], reason.as_str());
@@ -88,7 +88,7 @@ fn key<'d>(document: &'d Value, name: &str) -> &'d str {
     found.unwrap()["value"].as_str().unwrap()
 }
 
-/// The call's own view, its entities as the characters that they are.
+/// Returns the call's page, its HTML entities decoded.
 async fn page(service: &Service, uuid: &str) -> String {
     let url = format!("http://{}/calls/{uuid}", service.http);
     let page = test_support::http::get(url)
@@ -110,7 +110,7 @@ async fn page(service: &Service, uuid: &str) -> String {
         })
 }
 
-/// What is kept of the call's answer, once it is.
+/// Returns the stored answer of the call, once it is stored.
 async fn kept(store: &Store, uuid: &str) -> serde_json::Map<String, Value> {
     loop {
         let of = CallFilter::default();
@@ -123,7 +123,7 @@ async fn kept(store: &Store, uuid: &str) -> serde_json::Map<String, Value> {
     }
 }
 
-/// Fields of a line in the log by which a call or a leg of it could be named.
+/// The log fields that could name a call or a leg.
 #[test]
 fn every_line_of_the_log_names_a_call_by_the_same_field() {
     let fields = regex::Regex::new(r#"(?s)\b(?:trace|debug|info|warn|error)!\(([^";]*)"#).unwrap();

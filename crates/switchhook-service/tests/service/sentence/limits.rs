@@ -1,4 +1,4 @@
-//! Whoever reads the log learns which limit was hit, and so does the counter of that limit.
+//! The log names the limit that was reached, and the limit's counter rises.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -13,8 +13,8 @@ async fn with(limits: &str) -> Running {
     Running::start(&format!("[limits]\n{limits}\n{LOOKUP}")).await
 }
 
-/// Waits until the log and the metrics tell of the limit.
-async fn is_told(running: &Running, limit: &str) {
+/// Waits until the log and the metrics show the limit.
+async fn is_reported(running: &Running, limit: &str) {
     Log::of_this_process()
         .says(&format!("[limits] {limit}"))
         .await;
@@ -24,7 +24,7 @@ async fn is_told(running: &Running, limit: &str) {
     assert!(!page.contains(&none), "{limit} was not counted");
 }
 
-/// A peer that says this and listens until it is left.
+/// A peer that sends these bytes and reads until it is disconnected.
 async fn say(running: &Running, text: &str) {
     let mut stream = TcpStream::connect(running.esl()).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
@@ -47,7 +47,7 @@ async fn what_is_too_much_of_a_switch_names_its_limit() {
         ("", "connect_deadline"),
     ] {
         say(&running, text).await;
-        is_told(&running, limit).await;
+        is_reported(&running, limit).await;
     }
     running.service.stop().await;
 }
@@ -59,7 +59,7 @@ async fn too_many_calls_and_connections_name_their_limits() {
     let mut held = Peer::call(running.esl(), Channel::to("lookup")).await;
     let mut request = running.receiver.next().await;
     let mut refused = Peer::call(running.esl(), Channel::to("lookup")).await;
-    is_told(&running, "connections").await;
+    is_reported(&running, "connections").await;
     refused.until_exit().await;
     let uuid = refused.channel.uuid.clone();
     drop(refused);

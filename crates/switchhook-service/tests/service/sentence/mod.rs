@@ -1,5 +1,5 @@
-//! What the log says: why a caller took line 1 reads as everywhere else, a limit that was hit
-//! is named.
+//! What the log says: the reason for line 1 in the same words as elsewhere, and the limit that was
+//! reached.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

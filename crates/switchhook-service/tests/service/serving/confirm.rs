@@ -1,10 +1,10 @@
-//! Whoever connects may claim to be any call: the switches that are followed are asked.
+//! Any program that connects may claim to be any call, so the followed switches are asked.
 
 use super::peer::{Channel, Peer};
 use super::port8021::{PASSWORD, Port8021};
 use super::running::Running;
 
-/// Follows `switch`, with one webhook that waits and one that does not.
+/// Returns settings that follow `switch`, with one webhook that waits and one in the background.
 async fn following(switch: &Port8021, more: &str) -> Running {
     let address = switch.address;
     let running = Running::start(&format!(
@@ -18,7 +18,7 @@ async fn following(switch: &Port8021, more: &str) -> Running {
     running
 }
 
-/// One call, and the line that it took.
+/// Makes one call. Returns the line that it took.
 async fn call(running: &Running, uuid: &str, webhook: &str) -> Peer {
     let mut channel = Channel::to(webhook);
     channel.uuid = uuid.into();
@@ -41,7 +41,7 @@ async fn a_call_that_no_switch_has_is_let_go_politely_and_asks_no_webhook() {
         for webhook in ["lookup", "later"] {
             let peer = call(&running, uuid, webhook).await;
             if uuid.contains(' ') {
-                // Nothing can be written to such a channel; it is let go all the same.
+                // No variable can be written to such a channel; it is released in any case.
                 continue;
             }
             let get = |name| peer.channel.get(name);
@@ -51,7 +51,7 @@ async fn a_call_that_no_switch_has_is_let_go_politely_and_asks_no_webhook() {
             assert!(detail.contains("confirm_calls"), "{detail}");
         }
     }
-    // The first request that comes is that of a call which is there.
+    // The first request belongs to a call that exists.
     let known = "11111111-1111-1111-1111-111111111111";
     switch.alive(&[known]);
     let (request, peer) = tokio::join!(
@@ -67,14 +67,14 @@ async fn a_call_that_no_switch_has_is_let_go_politely_and_asks_no_webhook() {
 async fn while_the_switch_cannot_say_calls_are_served() {
     let switch = Port8021::start().await;
     let running = following(&switch, "").await;
-    // It is there and does not answer that.
+    // The switch is connected and does not answer that command.
     switch.refuse(Some("api uuid_exists"));
     let (_, peer) = tokio::join!(
         running.receiver.answer(200, "{}"),
         call(&running, "22222222-1111-1111-1111-111111111111", "lookup")
     );
     assert_eq!(peer.channel.get("flow.line"), Some("0"));
-    // It is there no more, and says nothing for as long as a caller could wait.
+    // The switch is gone, and gives no reply for as long as a caller could wait.
     switch.vanish();
     let (_, peer) = tokio::join!(
         running.receiver.answer(200, "{}"),

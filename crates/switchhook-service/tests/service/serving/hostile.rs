@@ -1,4 +1,4 @@
-//! What does not belong on the ports disturbs nobody.
+//! Peers that do not belong on the ports do not disturb calls.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -10,7 +10,7 @@ use super::running::Running;
 const LOOKUP: &str = "[webhooks.lookup]\nurl = \"{receiver}/x\"\nbefore_answer = \"silence\"\n\
                       response.map = { name = \"$.name\" }\n";
 
-/// Everything a peer may say that is no FreeSWITCH.
+/// Sends what a peer other than FreeSWITCH may send.
 async fn rubbish(to: std::net::SocketAddr, kind: usize) {
     let mut stream = TcpStream::connect(to).await.unwrap();
     let mut random = fastrand::Rng::with_seed(kind as u64);
@@ -46,7 +46,7 @@ async fn rubbish(to: std::net::SocketAddr, kind: usize) {
             .await
         }
     }
-    // Until the service has had enough; it may reset what it did not read.
+    // Until the service closes the connection; it may reset one with unread bytes.
     let mut buffer = [0; 1024];
     while matches!(stream.read(&mut buffer).await, Ok(read) if read > 0) {}
 }
@@ -64,14 +64,14 @@ async fn two_hundred_peers_of_rubbish_do_not_disturb_a_call() {
     (0..200).for_each(|kind| {
         peers.spawn(rubbish(running.esl(), kind));
     });
-    // One more, in the middle of it.
+    // One real call among them.
     let mut another = Peer::call(running.esl(), Channel::to("lookup")).await;
     let (_, _) = tokio::join!(
         running.receiver.answer(200, "{\"name\": 2}"),
         another.until_exit()
     );
     assert_eq!(another.channel.get("flow.key.name"), Some("2"));
-    // Each of them is shown the door, also those that say nothing.
+    // Every one of them is disconnected, also those that send nothing.
     while let Some(ended) = peers.join_next().await {
         ended.unwrap();
     }
@@ -108,7 +108,7 @@ async fn a_gigabyte_is_not_read_to_its_end() {
     running.service.stop().await;
 }
 
-/// Bytes that went out before the other side closed; a gigabyte at most.
+/// Returns the bytes that were sent before the other side closed; at most a gigabyte.
 async fn stream_until_cut(stream: &mut TcpStream, head: &str) -> usize {
     write(stream, head.as_bytes()).await;
     let (piece, mut sent) = (vec![b' '; 64 * 1024], 0);

@@ -9,7 +9,8 @@ use super::peer::{Channel, Peer};
 use super::receiver::Receiver;
 use super::running::Running;
 
-/// Callers who ring hear nothing, so that a slow machine's music disturbs no test.
+/// Returns the webhook `lookup`. Ringing callers hear no music, so that a slow machine does not
+/// disturb a test.
 fn lookup(path: &str) -> String {
     format!(
         "[webhooks.lookup]\nurl = \"{{receiver}}/{path}\"\nbefore_answer = \"silence\"\n\
@@ -60,7 +61,7 @@ async fn an_edit_takes_effect_on_new_calls_and_leaves_those_on_hold_alone() {
     running.service.stop().await;
 }
 
-/// Asks `lookup`, which must not be reached, and gives the reason and the sentence.
+/// Calls `lookup`, whose receiver must not be reached. Returns the reason and the sentence.
 async fn refused(running: &Running) -> String {
     let mut peer = Peer::call(running.esl(), Channel::to("lookup")).await;
     peer.until_exit().await;
@@ -72,7 +73,7 @@ async fn refused(running: &Running) -> String {
     format!("{}: {}", key("error_reason"), key("error_detail"))
 }
 
-/// Asks `lookup`, which answers so; the line that the call takes.
+/// Calls `lookup`, which answers with this body. Returns the line that the call takes.
 async fn answered(running: &Running, status: u16) -> Option<String> {
     let mut peer = Peer::call(running.esl(), Channel::to("lookup")).await;
     running.receiver.answer(status, ANN).await;
@@ -125,7 +126,7 @@ async fn a_stopping_service_refuses_calls_first_and_lets_those_on_hold_end() {
     stopping.await.unwrap();
 }
 
-/// Waits until nobody listens any more.
+/// Waits until no program listens on the port.
 async fn refuses(address: std::net::SocketAddr) {
     loop {
         match TcpStream::connect(address).await {
@@ -155,7 +156,7 @@ async fn a_call_that_outlasts_the_drain_goes_to_line_1() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_in_the_background_outlives_a_receiver_that_is_down() {
-    // A port where nobody listens yet.
+    // A port that no program listens on yet.
     let later = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = later.local_addr().unwrap();
     drop(later);
@@ -222,7 +223,7 @@ async fn a_kept_answer_is_in_the_store_for_reports() {
     service.stop().await;
 }
 
-/// All pages.
+/// The paths of all pages.
 async fn reported(store: &Store, filter: &CallFilter) -> Vec<ReportedCall> {
     let (mut all, mut cursor) = (Vec::new(), Some(ReportCursor::default()));
     while let Some(at) = cursor {

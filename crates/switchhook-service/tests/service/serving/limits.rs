@@ -1,4 +1,4 @@
-//! Each limit, reached: what is counted, and that the caller goes on, on line 1.
+//! Each limit when it is reached: it is counted, and the caller goes on, on line 1.
 
 use super::peer::{Channel, Peer};
 use super::running::Running;
@@ -10,7 +10,7 @@ async fn with(limits: &str, webhook: &str) -> Running {
     Running::start(&format!("[limits]\n{limits}\n{LOOKUP}{webhook}\n")).await
 }
 
-/// The number behind a metric; other tests of this process may raise it too.
+/// Returns the value of a metric; other tests of this process may raise it too.
 async fn count(running: &Running, metric: &str) -> f64 {
     let page = running.get("/metrics").await;
     let line = page.lines().find(|line| line.starts_with(metric));
@@ -26,7 +26,7 @@ fn failed(reason: &str) -> String {
     format!("switchhook_lookups_total{{webhook=\"lookup\",reason=\"{reason}\"}}")
 }
 
-/// The variables that a hostile or huge channel brings.
+/// The variables of a hostile or very large channel.
 fn laden(variables: usize, bytes: usize) -> Channel {
     (0..variables).fold(Channel::to("lookup"), |channel, number| {
         channel.set(&format!("sip_h_X-{number}"), &"a".repeat(bytes))
@@ -43,7 +43,7 @@ async fn a_switchs_message_above_a_limit_ends_that_connection_and_no_other() {
         let before = count(&running, PROTOCOL).await;
         let mut peer = Peer::call(running.esl(), channel).await;
         assert!(peer.until_exit().await.is_empty(), "{limits}");
-        // What the hook in the dialplan has set before it handed over stands.
+        // The variables that the hook set before the hand-over stay.
         assert_eq!(peer.channel.get("flow.line"), Some("1"));
         assert_eq!(peer.channel.get("flow.key.response_status"), Some("FAILED"));
         assert!(count(&running, PROTOCOL).await > before, "{limits}");
@@ -114,7 +114,7 @@ async fn a_call_above_the_calls_on_hold_is_counted_and_one_above_the_connections
     );
     let mut held = Peer::call(running.esl(), Channel::to("lookup")).await;
     let mut request = running.receiver.next().await;
-    // It has its place and does not leave by itself.
+    // This call is on hold and does not leave by itself.
     let second = tokio::net::TcpStream::connect(running.esl()).await.unwrap();
     while count(&running, &limit("connections")).await <= connections_before {
         tokio::task::yield_now().await;

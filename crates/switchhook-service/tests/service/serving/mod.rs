@@ -1,4 +1,4 @@
-//! The whole service on real sockets: limits, rubbish, edits, its end, what it keeps.
+//! The whole service on real sockets: limits, hostile peers, reloads, the end, traces.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

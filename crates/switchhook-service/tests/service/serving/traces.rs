@@ -1,4 +1,4 @@
-//! What a call went through, as a collector of spans and a webhook are told it.
+//! The spans of a call, at the trace collector and in the webhook's headers.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use super::place::{Place, request};
 
 const SERVER: i32 = 2;
 const CLIENT: i32 = 3;
-/// In the URL, in a header, and of the collector.
+/// Secrets: in the URL, in a header, and the collector's.
 const SECRETS: [&str; 3] = ["url-t0ken-9f8e", "webh00k-pass", "collect0r-pass"];
 
-/// The webhooks of these calls, and what else is set.
+/// Returns the webhooks of these calls, with further settings.
 fn sections(more: &str) -> String {
     let webhook = |name: &str, path: &str, more: &str| {
         let [token, password, _] = SECRETS;
@@ -38,7 +38,7 @@ fn sections(more: &str) -> String {
     .concat()
 }
 
-/// Whether the receiver of a request was told that it is below this span.
+/// Asserts that a request's `traceparent` header names this span.
 fn is_below(request: &Request, span: &Told) {
     let parent = format!("00-{}-{}-01", span.trace, span.id);
     assert_eq!(request.header("traceparent"), Some(parent.as_str()));
@@ -70,32 +70,32 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
     let delivered = request(&place.documents, "/completed", &call.uuid).await;
     let failed = place.place(&service, "broken", true).await;
     request(&place.documents, "/completed", &failed.uuid).await;
-    let told = place.place(&service, "tell", true).await;
-    let background = request(&place.webhooks, "/tell", &told.uuid).await;
-    request(&place.documents, "/completed", &told.uuid).await;
+    let background_call = place.place(&service, "tell", true).await;
+    let background = request(&place.webhooks, "/tell", &background_call.uuid).await;
+    request(&place.documents, "/completed", &background_call.uuid).await;
     service.stop().await;
 
     let spans = collector.trace(&call.uuid, 4).await;
-    let [root, delivery, widget, post] = named(
+    let [root, delivery, run, post] = named(
         &spans,
         ["call", "deliver completed", "webhook lookup", "POST"],
     );
     assert_eq!(root.parent, "");
     assert_eq!(
-        [root.kind, widget.kind, post.kind, delivery.kind],
+        [root.kind, run.kind, post.kind, delivery.kind],
         [SERVER, SERVER, CLIENT, CLIENT]
     );
-    assert_eq!((&widget.parent, &delivery.parent), (&root.id, &root.id));
-    is_within(post, widget);
+    assert_eq!((&run.parent, &delivery.parent), (&root.id, &root.id));
+    is_within(post, run);
     is_below(&asked, post);
     is_below(&delivered, delivery);
     for (span, key, value) in [
         (root, "switchhook.call_uuid", call.uuid.as_str()),
         (root, "switchhook.caller", "•••887"),
         (root, "switchhook.switch", "fs1"),
-        (widget, "switchhook.ending", "line_0"),
-        (widget, "switchhook.way", "socket"),
-        (widget, "switchhook.called", "7000"),
+        (run, "switchhook.ending", "line_0"),
+        (run, "switchhook.way", "socket"),
+        (run, "switchhook.called", "7000"),
         (post, "server.address", "127.0.0.1"),
         (post, "http.response.status_code", "200"),
         (delivery, "switchhook.attempt", "1"),
@@ -112,21 +112,21 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
         );
     }
 
-    // The sentence is the caller's own.
+    // The sentence is the one that the caller's channel has.
     let spans = collector.trace(&failed.uuid, 4).await;
-    let [widget, post] = named(&spans, ["webhook broken", "POST"]);
+    let [run, post] = named(&spans, ["webhook broken", "POST"]);
     assert_eq!(
-        widget.failure.as_ref(),
+        run.failure.as_ref(),
         failed.variables.get("flow.key.error_detail")
     );
-    assert_eq!(widget.attributes["error.type"], "HTTP_STATUS");
-    assert_eq!(widget.attributes["switchhook.way"], "park");
-    is_within(post, widget);
+    assert_eq!(run.attributes["error.type"], "HTTP_STATUS");
+    assert_eq!(run.attributes["switchhook.way"], "park");
+    is_within(post, run);
 
-    // Nobody waited for it, and all the same it is below the widget that asked.
-    let spans = collector.trace(&told.uuid, 4).await;
-    let [root, widget, tell] = named(&spans, ["call", "webhook tell", "deliver tell"]);
-    assert_eq!((&widget.parent, &tell.parent), (&root.id, &widget.id));
+    // No call waited for it, and its span still belongs to the webhook run that asked.
+    let spans = collector.trace(&background_call.uuid, 4).await;
+    let [root, run, tell] = named(&spans, ["call", "webhook tell", "deliver tell"]);
+    assert_eq!((&run.parent, &tell.parent), (&root.id, &run.id));
     is_below(&background, tell);
 
     assert_eq!(collector.resource()["service.name"], "pbx");
@@ -160,14 +160,14 @@ async fn a_caller_who_hangs_up_on_hold_leaves_a_request_that_was_cancelled() {
         ..Call::default()
     };
     let call = place.play(&service, call).await;
-    // A follower that is stopped now may not have heard of the end yet.
+    // A follower that is stopped now may not have read the call's end yet.
     let spans = collector.trace(&call.uuid, 3).await;
     service.stop().await;
-    let [widget, post] = named(&spans, ["webhook slow", "POST"]);
-    assert_eq!(widget.attributes["switchhook.ending"], "hung_up");
-    assert_eq!(widget.failure, None);
+    let [run, post] = named(&spans, ["webhook slow", "POST"]);
+    assert_eq!(run.attributes["switchhook.ending"], "hung_up");
+    assert_eq!(run.failure, None);
     assert_eq!(post.attributes["error.type"], "cancelled");
-    is_within(post, widget);
+    is_within(post, run);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +224,7 @@ async fn a_collector_that_is_away_costs_a_call_nothing_and_gets_its_spans_when_i
     service.stop().await;
 }
 
-/// `/readyz` of a service that serves, once the collector is so.
+/// Returns `/readyz` of a running service once the collector has this state.
 async fn ready(service: &Service, well: bool) -> String {
     loop {
         let answer = test_support::http::get(format!("http://{}/readyz", service.http))
@@ -282,7 +282,7 @@ async fn a_reload_takes_another_collector_and_the_one_that_was_gets_what_had_beg
         (call.uuid, asked)
     };
     let (first, _) = call().await;
-    // What is told of the first call has not been sent yet.
+    // The first call's spans are not sent yet.
     let auth = "auth.bearer = { token = \"an0ther\" }\nservice_name = \"pbx\"\n";
     service.reload(&config(&(after.section() + auth))).unwrap();
     let (second, _) = call().await;
@@ -290,7 +290,7 @@ async fn a_reload_takes_another_collector_and_the_one_that_was_gets_what_had_beg
     assert_eq!(after.trace(&second, 4).await.len(), 4);
     assert_eq!(after.headers()["authorization"], "Bearer an0ther");
     assert_eq!(after.resource()["service.name"], "pbx");
-    // Fewer calls, and none.
+    // First a sampling share of 0, then no collector.
     service
         .reload(&config(&(after.section() + "share = 0\n")))
         .unwrap();

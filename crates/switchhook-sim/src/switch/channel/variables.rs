@@ -141,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn what_would_hurt_a_switch_is_noted() {
         let mut channel = channel();
-        channel.write("flow.key.a", "${system x}");
+        channel.write("flow.key.a", "${strftime(%Y)}");
         channel.write("api_hangup_hook", "x");
         channel.write("flow.key.b", "ARRAY::x");
         assert_eq!(channel.violations.len(), 3);

@@ -1,0 +1,64 @@
+//! Why a command cannot be built.
+
+/// An input that a command cannot carry.
+///
+/// The text says how to fix the input. It never repeats the input, which may be a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// The input holds a line end or NUL where the command has one line.
+    #[error(
+        "{what} holds a line end or NUL at byte {at}: the switch would read a second command there; remove it"
+    )]
+    LineBreak {
+        /// The name of the input.
+        what: &'static str,
+        /// The position of the line end or NUL, in bytes.
+        at: usize,
+    },
+    /// A required input is empty.
+    #[error("{what} is empty: give a value")]
+    Empty {
+        /// The name of the input.
+        what: &'static str,
+    },
+    /// The input holds a character that is not allowed in its place.
+    #[error("{what} holds a character that is not allowed: remove it")]
+    BadCharacter {
+        /// The name of the input.
+        what: &'static str,
+    },
+    /// The input is longer than the switch accepts, or reads in reasonable time.
+    #[error("{what} is longer than {limit} bytes: shorten it")]
+    TooLong {
+        /// The name of the input.
+        what: &'static str,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// More commands than the switch queues for one channel.
+    #[error("{what}: more than {limit} at once, and the switch closes the connection; send fewer")]
+    TooMany {
+        /// The name of the input.
+        what: &'static str,
+        /// The limit, in commands.
+        limit: usize,
+    },
+    /// The switch would take words of the command for an order to unload Event Socket.
+    #[error(
+        "the switch would take words of this text for an order to unload Event Socket: remove the name of that module"
+    )]
+    UnloadsModule,
+    /// The switch executes the value of a variable with this name.
+    #[error(
+        "the switch executes the value of this variable: set it in the dialplan, or choose another name"
+    )]
+    Executes,
+    /// The switch would split the value into an array.
+    #[error("the value begins with ARRAY:: and would be stored as an array: put text before it")]
+    Array,
+    /// The value needs the `set` application, which would expand it.
+    #[error(
+        "the value is too long for a line and the switch would expand its $ and {{: remove them or shorten it"
+    )]
+    Expandable,
+}

@@ -1,0 +1,145 @@
+//! Opens a connection in either direction.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::codec::{Event, Limits};
+use crate::command::Command;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::incoming::{Incoming, Notice};
+use crate::reply::Reply;
+
+/// Opens an outbound socket, on which the switch connected to this program.
+///
+/// Sends `connect` and returns the channel's data at that moment. A real switch replies within
+/// 4 ms (measured).
+///
+/// # Errors
+/// * [`Error::Timeout`] if the reply takes longer than `within`.
+/// * [`Error::Handshake`] if the peer does not begin as FreeSWITCH does.
+/// * [`Error::Refused`] if the switch refuses `connect`.
+/// * The errors of [`Connection::next`].
+pub async fn open_outbound<S>(
+    stream: S,
+    limits: Limits,
+    within: Duration,
+) -> Result<(Connection<S>, Event), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut connection = Connection::new(stream, limits);
+    connection.queue(&Command::connect());
+    let reply = with_timeout(within, "the reply to connect", first_reply(&mut connection)).await?;
+    if let Some(text) = reply.refusal() {
+        return Err(Error::Refused { text });
+    }
+    let channel = reply
+        .into_channel_data(&limits)
+        .map_err(|_| Error::Handshake {
+            expected: "the channel's data",
+        })?;
+    Ok((connection, channel))
+}
+
+/// Connects to port 8021 of a switch and authenticates.
+///
+/// `address` is `HOST:PORT`. `password` is the one in `event_socket.conf.xml`, `ClueCon` in a
+/// default configuration.
+///
+/// # Errors
+/// * [`Error::Connect`] if the TCP connection fails.
+/// * [`Error::Timeout`] if all steps together take longer than `within`.
+/// * The errors of [`authenticate`].
+pub async fn open_inbound(
+    address: &str,
+    password: &str,
+    limits: Limits,
+    within: Duration,
+) -> Result<Connection<TcpStream>, Error> {
+    with_timeout(
+        within,
+        "connecting to the switch and authenticating",
+        async {
+            let stream = TcpStream::connect(address)
+                .await
+                .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+                .map_err(|source| Error::Connect {
+                    address: address.to_owned(),
+                    source,
+                })?;
+            authenticate(stream, password, limits).await
+        },
+    )
+    .await
+}
+
+/// Authenticates on a stream to port 8021.
+///
+/// This function has no time limit; [`open_inbound`] has one. Use it for streams that are not
+/// TCP, such as TLS to a proxy before the switch.
+///
+/// # Errors
+/// * [`Error::Command`] if the password cannot be sent.
+/// * [`Error::Denied`] if the switch's ACL refuses the client's address.
+/// * [`Error::BadPassword`] if the switch rejects the password.
+/// * [`Error::Handshake`] if the peer does not begin as FreeSWITCH does.
+/// * The errors of [`Connection::next`].
+pub async fn authenticate<S>(
+    stream: S,
+    password: &str,
+    limits: Limits,
+) -> Result<Connection<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let auth = Command::auth(password)?;
+    let mut connection = Connection::new(stream, limits);
+    match connection.next().await? {
+        Incoming::AuthRequest => {}
+        Incoming::Rejection(text) => return Err(Error::Denied { text }),
+        Incoming::Reply(..) | Incoming::Event(_) | Incoming::Notice(_) | Incoming::Other(_) => {
+            return Err(Error::Handshake {
+                expected: "auth/request",
+            });
+        }
+    }
+    connection.queue(&auth);
+    if first_reply(&mut connection).await?.is_ok() {
+        Ok(connection)
+    } else {
+        Err(Error::BadPassword)
+    }
+}
+
+/// Receives the reply to the only outstanding command. No other frame may precede it.
+async fn first_reply<S>(connection: &mut Connection<S>) -> Result<Reply, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match connection.next().await? {
+        Incoming::Reply(_, reply) => Ok(reply),
+        Incoming::Rejection(text) => Err(Error::Denied { text }),
+        Incoming::Notice(Notice::Disconnected { .. } | Notice::Linger { .. }) => {
+            Err(Error::Closed {
+                unanswered: connection.outstanding(),
+            })
+        }
+        Incoming::Event(_) | Incoming::AuthRequest | Incoming::Other(_) => Err(Error::Handshake {
+            expected: "a reply",
+        }),
+    }
+}
+
+async fn with_timeout<T>(
+    within: Duration,
+    doing: &'static str,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    timeout(within, work)
+        .await
+        .unwrap_or(Err(Error::Timeout { doing, within }))
+}

@@ -1,0 +1,142 @@
+//! The frame of every view: head, menu, search, failing components, footer.
+
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use maud::{DOCTYPE, Markup, html};
+
+use crate::state::{AdminState, Check};
+
+use super::{assets, components};
+
+/// Nothing from another host, nothing inline, no frame around the page.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The views, in the order of the menu.
+const MENU: [(&str, &str); 5] = [
+    ("/", "Now"),
+    ("/calls", "Calls"),
+    ("/webhooks", "Webhooks"),
+    ("/outbox", "Outbox"),
+    ("/switches", "Switches"),
+];
+
+/// One view.
+pub(crate) struct View<'a> {
+    /// The title, before the service's name.
+    title: &'a str,
+    /// Its address in the menu.
+    menu: &'a str,
+    /// The text in the search field.
+    search: &'a str,
+    body: Markup,
+}
+
+impl<'a> View<'a> {
+    /// Makes a view with an empty search field. `menu`: the entry of the menu that is current.
+    pub(crate) const fn new(title: &'a str, menu: &'a str, body: Markup) -> Self {
+        Self {
+            title,
+            menu,
+            search: "",
+            body,
+        }
+    }
+
+    /// Sets the text in the search field.
+    pub(crate) const fn search(mut self, text: &'a str) -> Self {
+        self.search = text;
+        self
+    }
+
+    /// Responds with the whole page.
+    pub(crate) fn respond(self, state: &AdminState, status: StatusCode) -> Response {
+        let readiness = state.readiness();
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (self.title) " · Switchhook" }
+                    link rel="icon" href=(assets::url("icon.svg")) type="image/svg+xml";
+                    link rel="stylesheet" href=(assets::url("page.css"));
+                    script src=(assets::url("page.js")) defer {}
+                }
+                body {
+                    a.skip href="#main" { "Skip to the content" }
+                    (self.header(readiness.ready))
+                    main #main tabindex="-1" {
+                        (failing_checks(&readiness.checks))
+                        (self.body)
+                    }
+                    footer {
+                        a href="/metrics" { "Metrics" } " "
+                        a href="/readyz" { "Readiness" } " "
+                        a href="/healthz" { "Health" }
+                        span.quiet { "Times are those of " (state.time_zone.name()) }
+                        span.quiet { "Switchhook " (env!("CARGO_PKG_VERSION")) }
+                        span #live.quiet {}
+                    }
+                }
+            }
+        };
+        let headers = [
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        (status, headers, Html(page.into_string())).into_response()
+    }
+
+    fn header(&self, ready: bool) -> Markup {
+        html! {
+            header {
+                a.brand href="/" aria-label="Switchhook" {
+                    (assets::mark())
+                    span { "Switchhook" }
+                }
+                nav aria-label="Views" {
+                    @for (address, name) in MENU {
+                        a href=(address) aria-current=[(address == self.menu).then_some("page")] { (name) }
+                    }
+                }
+                form.search role="search" action="/calls" {
+                    label.hidden for="q" { "Find a call" }
+                    input #q type="search" name="q" value=(self.search) autocomplete="off"
+                        placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
+                    button { "Find" }
+                }
+                @if ready {
+                    a.pill.good href="/readyz" { span.wide { "service " } "ready" }
+                } @else {
+                    a.pill.bad href="/readyz" { span.wide { "service " } "not ready" }
+                }
+            }
+        }
+    }
+}
+
+/// Lists the components that are not healthy, each with the cure.
+fn failing_checks(checks: &[Check]) -> Markup {
+    let failing: Vec<&Check> = checks.iter().filter(|check| !check.ok).collect();
+    html! {
+        @if !failing.is_empty() {
+            section.notice aria-label="Failing components" {
+                @for check in failing {
+                    p { b { (check.name) } " " (components::prose(&check.detail)) }
+                }
+            }
+        }
+    }
+}
+
+/// Responds 404 with a sentence.
+pub(crate) fn not_found(state: &AdminState, sentence: &str) -> Response {
+    let body = html! {
+        h1 { "Not found" }
+        p { (sentence) }
+        p { a.button href="/" { "To the current calls" } }
+    };
+    View::new("Not found", "", body).respond(state, StatusCode::NOT_FOUND)
+}

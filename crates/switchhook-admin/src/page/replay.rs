@@ -1,0 +1,161 @@
+//! The page that sends documents again: first a dry run with the number, then the replay.
+//!
+//! Only the POST changes something. The guard before all routes requires the token for it.
+
+use std::time::Duration;
+
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use maud::{Markup, html};
+use serde::Deserialize;
+use tracing::info;
+
+use switchhook_store::{DocumentFilter, StoreError};
+
+use crate::state::AdminState;
+
+use super::components::NEEDS_TOKEN;
+use super::layout::View;
+use super::outbox;
+
+/// The documents to send again.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ReplaySelection {
+    /// The `webhook-id` of one document; empty for those that the filter matches.
+    id: String,
+    #[serde(flatten)]
+    filter: SelectionParams,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SelectionParams {
+    state: String,
+    webhook: String,
+}
+
+impl ReplaySelection {
+    fn filter(&self) -> DocumentFilter {
+        if !self.id.is_empty() {
+            return DocumentFilter {
+                ids: vec![self.id.clone()],
+                ..DocumentFilter::default()
+            };
+        }
+        let query = outbox::OutboxParams {
+            state: self.filter.state.clone(),
+            webhook: self.filter.webhook.clone(),
+            from: None,
+        };
+        query.filter()
+    }
+}
+
+/// Responds with the dry run: the number of documents.
+pub(crate) async fn dry_run_page(
+    State(state): State<AdminState>,
+    Query(selection): Query<ReplaySelection>,
+) -> Response {
+    let count = state.store.count_replayable(&selection.filter()).await;
+    let body = html! {
+        h1 { "Send again" }
+        @match &count {
+            Err(error) => p.notice { (error) },
+            Ok(0) => p.empty { "No document matches. Documents that are being sent right now are not sent again." },
+            Ok(count) => {
+                p { b { (count) (if *count == 1 { " document" } else { " documents" }) } " "
+                    @if !selection.filter.webhook.is_empty() { "to " b { (selection.filter.webhook) } " " }
+                    "would be sent again, with the same id and the same bytes. A paused webhook is resumed. Nothing is changed yet." }
+                (form(&state, &selection, &format!("Send {count} again")))
+            },
+        }
+        p { a href="/outbox" { "Back to the outbox" } }
+    };
+    View::new("Send again", "/outbox", body).respond(&state, StatusCode::OK)
+}
+
+/// Makes the button for one document.
+pub(crate) fn button(state: &AdminState, id: &str) -> Markup {
+    let selection = ReplaySelection {
+        id: id.to_owned(),
+        ..ReplaySelection::default()
+    };
+    form(state, &selection, "Send again")
+}
+
+/// Makes the form. The page's script sends it and adds the token, which no browser does by itself.
+fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
+    if !state.changes_allowed {
+        return html! {
+            p.replay {
+                button disabled aria-describedby="why" { (name) }
+                span #why.quiet { (NEEDS_TOKEN) " On the command line: " code { (command(selection)) } }
+            }
+        };
+    }
+    html! {
+        form.replay method="post" action="/outbox/replay" data-token {
+            input type="hidden" name="id" value=(selection.id);
+            input type="hidden" name="state" value=(selection.filter.state);
+            input type="hidden" name="webhook" value=(selection.filter.webhook);
+            label for="token" { "Token" }
+            input #token type="password" autocomplete="off" required;
+            button { (name) }
+            noscript { p { "This needs scripts. On the command line: " code { (command(selection)) } } }
+            p.result role="status" {}
+        }
+    }
+}
+
+fn command(selection: &ReplaySelection) -> String {
+    let mut command = String::from("switchhook outbox retry");
+    let options = [
+        ("", &selection.id),
+        ("--webhook ", &selection.filter.webhook),
+        ("--state ", &selection.filter.state),
+    ];
+    for (option, value) in options.iter().filter(|(_, value)| !value.is_empty()) {
+        command = format!("{command} {option}{value}");
+    }
+    command
+}
+
+/// Sends the documents again and responds with a sentence.
+pub(crate) async fn send(
+    State(state): State<AdminState>,
+    Form(selection): Form<ReplaySelection>,
+) -> Response {
+    if !state.changes_allowed {
+        let message = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
+        return (StatusCode::FORBIDDEN, message).into_response();
+    }
+    let (status, message) = match replay(&state, &selection).await {
+        Ok(count) => {
+            info!(
+                documents = count,
+                id = selection.id,
+                webhook = selection.filter.webhook,
+                "documents are sent again from the page"
+            );
+            let word = if count == 1 { "document" } else { "documents" };
+            (
+                StatusCode::OK,
+                format!("{count} {word} will be sent again."),
+            )
+        }
+        Err(error @ StoreError::NoSuchDocument { .. }) => {
+            (StatusCode::NOT_FOUND, error.to_string())
+        }
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+    };
+    (status, message).into_response()
+}
+
+async fn replay(state: &AdminState, selection: &ReplaySelection) -> Result<u64, StoreError> {
+    if !selection.id.is_empty() {
+        state.store.document(&selection.id).await?;
+    }
+    state.store.replay(selection.filter(), Duration::ZERO).await
+}

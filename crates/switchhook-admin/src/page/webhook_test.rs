@@ -1,0 +1,157 @@
+//! The page that tests a webhook: a form for the values of a call, and the result.
+//!
+//! Only the form's button sends a request. The guard before all routes requires the token for it.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse as _, Response};
+use maud::{Markup, html};
+use tracing::info;
+
+use crate::format;
+use crate::state::AdminState;
+use crate::webhook_tester::{MAX_TESTS, TestResult};
+
+use super::components::NEEDS_TOKEN;
+use super::layout::{View, not_found};
+use super::test_form::{PrefillParams, TestForm, command};
+
+/// Bytes that the form may have.
+pub(crate) const FORM_BYTES: usize = 64 * 1024;
+/// Characters of a value that are shown.
+const SHOWN: usize = 16 * 1024;
+
+/// Responds with the form.
+pub(crate) async fn form_page(
+    State(state): State<AdminState>,
+    Path(webhook): Path<String>,
+    Query(prefill): Query<PrefillParams>,
+) -> Response {
+    if !state.webhook_tester.webhooks.knows(&webhook) {
+        return not_found(&state, "No webhook of the configuration has this name.");
+    }
+    let filled = TestForm::prefilled(&state, &prefill).await;
+    let body = html! {
+        h1 { "Try " (webhook) }
+        p { "Sends one real request when you press the button, as a call with these variables would. Shows the request, the \
+             answer, and the variables that the dialplan would get." }
+        (form(&state, &webhook, &filled))
+        p { a href="/webhooks" { "Back to the webhooks" } }
+    };
+    View::new("Try a webhook", "/webhooks", body).respond(&state, StatusCode::OK)
+}
+
+/// Makes the form. The page's script sends it and adds the token, which no browser does by itself.
+fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
+    let command = command(webhook, filled);
+    html! {
+        form.try method="post" action={ "/webhooks/" (webhook) "/try" } data-token {
+            label for="caller" { "Caller's number" }
+            input #caller name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
+            label for="called" { "Number that was dialled" }
+            input #called name="called" inputmode="tel" autocomplete="off" value=(filled.called);
+            label for="variables" { "Channel variables, one a line" }
+            textarea #variables name="variables" rows="5" spellcheck="false"
+                placeholder="flow.key.leadid=HFC123" { (filled.variables) }
+            @if state.changes_allowed {
+                label for="token" { "Token" }
+                input #token type="password" autocomplete="off" required;
+                button { "Send the request" }
+                noscript { p { "This needs scripts." } }
+            } @else {
+                button disabled aria-describedby="why" { "Send the request" }
+                p #why.quiet { (NEEDS_TOKEN) }
+            }
+            div.result role="status" {}
+        }
+        h2 { "On the command line" }
+        pre tabindex="0" aria-label="Command line of this test" { (command) }
+    }
+}
+
+/// Sends the request and responds with the result.
+pub(crate) async fn send(
+    State(state): State<AdminState>,
+    Path(webhook): Path<String>,
+    form: Result<Form<TestForm>, FormRejection>,
+) -> Response {
+    if !state.changes_allowed {
+        let message = "nothing can be sent over HTTP; set [listen] http_token_env to allow it";
+        return (StatusCode::FORBIDDEN, message).into_response();
+    }
+    let form = match form {
+        Ok(Form(form)) => form,
+        Err(rejection) => return rejection.into_response(),
+    };
+    let variables = match form.pairs() {
+        Ok(variables) => variables,
+        Err(message) => return (StatusCode::BAD_REQUEST, message).into_response(),
+    };
+    let tester = &state.webhook_tester;
+    let Ok(_permit) = tester.permits.try_acquire() else {
+        let message =
+            format!("{MAX_TESTS} webhooks are being tested already; nothing was sent; try again");
+        return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+    };
+    match tester.webhooks.attempt(webhook.clone(), variables).await {
+        None => {
+            let message = "no webhook of the configuration has this name; nothing was sent";
+            (StatusCode::NOT_FOUND, message).into_response()
+        }
+        Some(result) => {
+            info!(
+                webhook,
+                line = result.line,
+                "a webhook was tested from the page"
+            );
+            Html(result_markup(&state, &result).into_string()).into_response()
+        }
+    }
+}
+
+fn result_markup(state: &AdminState, result: &TestResult) -> Markup {
+    let text = |text: &str| {
+        let cut = text
+            .char_indices()
+            .nth(SHOWN)
+            .map_or(text.len(), |(at, _)| at);
+        state.mask.text(&text[..cut])
+    };
+    html! {
+        p {
+            @match &result.failure {
+                None => span.pill.good { "line " (result.line) },
+                Some((reason, _)) => span.pill.bad { "line " (result.line) " · " (reason) },
+            }
+            @if let Some(status) = result.status { " HTTP " (status) }
+            @for (name, us) in &result.phases { " · " (name) " " (format::duration(*us)) }
+        }
+        @if let Some((reason, sentence)) = &result.failure {
+            p.why { (text(sentence)) }
+            p.quiet { b { "What to do: " } (format::reason_text(reason).cure) }
+        }
+        h2 { "Request" }
+        @match &result.request {
+            None => p.empty { "Nothing was sent." },
+            Some(request) => pre tabindex="0" aria-label="Request" { (text(request)) },
+        }
+        h2 { "Answer" }
+        @if result.body.is_empty() {
+            p.empty { "No body." }
+        } @else {
+            pre tabindex="0" aria-label="Body of the answer" { (text(&result.body)) }
+        }
+        h2 { "Variables that the dialplan would get" }
+        div.scroll tabindex="0" role="region" aria-label="Variables" {
+            table {
+                thead { tr { th scope="col" { "Variable" } th scope="col" { "Value" } } }
+                tbody {
+                    @for (name, value) in &result.variables {
+                        tr { th scope="row" { (name) } td.id { (text(value)) } }
+                    }
+                }
+            }
+        }
+    }
+}

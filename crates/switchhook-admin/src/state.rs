@@ -1,0 +1,95 @@
+//! What every handler of the HTTP interface reads.
+//!
+//! The service fills it once at its start. A handler changes nothing in it: what changes is
+//! behind the handles.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Serialize;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use switchhook_core::mask::Mask;
+use switchhook_store::Store;
+use switchhook_webhook::breakers::Breakers;
+
+use crate::config_summary::{ConfigSummaries, ConfigSummary};
+use crate::live_calls::LiveCalls;
+use crate::webhook_tester::WebhookTester;
+
+/// Open pages that get updates; a further one is refused, and stays as it is until a reload.
+const MAX_STREAMS: usize = 64;
+
+/// The state of one component that the service needs.
+#[derive(Debug, Clone, Serialize, PartialEq, Eq)]
+pub struct Check {
+    /// Short name: `esl`, `store`, `switch fs1`.
+    pub name: String,
+    /// Whether the component is healthy.
+    pub ok: bool,
+    /// Whether the service can serve no calls without it; otherwise a failure only warns.
+    pub vital: bool,
+    /// One sentence: the state, and the cure if it is not healthy.
+    pub detail: String,
+}
+
+/// What the handlers and the pages read.
+#[derive(Clone)]
+pub struct AdminState {
+    /// Returns the state of the components; called for `/readyz`, `/metrics` and every page.
+    pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
+    /// The settings of the webhooks.
+    pub config_summaries: ConfigSummaries,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// The calls on hold, and the last lookups.
+    pub live_calls: Arc<LiveCalls>,
+    /// The circuit breakers of the webhooks.
+    pub breakers: Arc<Breakers>,
+    /// Finished calls and documents.
+    pub store: Store,
+    /// The time zone of the page.
+    pub time_zone: Tz,
+    /// How numbers are shown.
+    pub mask: Mask,
+    /// Whether a token is configured that allows changes.
+    pub changes_allowed: bool,
+    /// Sends test requests to webhooks.
+    pub webhook_tester: WebhookTester,
+    /// Permits of the pages that get updates.
+    pub sse_permits: Arc<Semaphore>,
+    /// Ends the streams of open pages when the service stops.
+    pub stop: CancellationToken,
+}
+
+impl AdminState {
+    /// Returns the settings of a webhook, if the configuration has it.
+    pub(crate) fn config_summary(&self, webhook: &str) -> Option<ConfigSummary> {
+        self.config_summaries.load().get(webhook).cloned()
+    }
+
+    /// Returns the state of all components now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        let checks = (self.checks)();
+        Readiness {
+            ready: checks.iter().all(|check| check.ok || !check.vital),
+            checks,
+        }
+    }
+}
+
+/// Returns the permits of the pages that get updates.
+#[must_use]
+pub fn sse_permits() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_STREAMS))
+}
+
+/// The body of `/readyz`.
+#[derive(Serialize)]
+pub(crate) struct Readiness {
+    /// Whether every vital component is healthy.
+    pub(crate) ready: bool,
+    pub(crate) checks: Vec<Check>,
+}

@@ -1,0 +1,233 @@
+//! Updates a leg from events and CDRs.
+
+use super::{ChannelEventKind, Direction, Leg, LegLimits, Phase};
+use crate::cdr;
+use crate::flow_vars::FlowVars;
+use crate::headers::{Headers, non_empty};
+use crate::links;
+use crate::numbers::{NumberSource, Numbers};
+use crate::recording::Recording;
+
+impl Leg {
+    /// Applies one event. Known facts stay; variables follow the newest event until the leg is
+    /// down. A repeated or late event changes nothing.
+    pub(crate) fn apply(
+        &mut self,
+        kind: ChannelEventKind,
+        event: &dyn Headers,
+        limits: &LegLimits,
+    ) {
+        let newest = self.is_newest(event) && self.phase != Phase::Down;
+        let merges = kind == ChannelEventKind::Cdr && self.phase == Phase::Down && self.needs_cdr();
+        self.fill(kind, event);
+        links::collect(event, &mut self.links, &mut self.hints, limits.links);
+        self.links.remove(&self.uuid);
+        self.hints.remove(&self.uuid);
+        self.update_numbers(kind, event);
+        if newest {
+            self.update_latest(event, limits);
+        }
+        self.record(kind, event, limits);
+        self.queued = self.queued || waits_in_a_queue(event);
+        self.apply_bridge(event);
+        self.advance_phase(kind);
+        self.cdr_merged |= merges;
+    }
+
+    /// Applies the headers that a document of a call in progress shows.
+    pub(super) fn apply_snapshot(&mut self, headers: &dyn Headers, limits: &LegLimits) {
+        self.fill(ChannelEventKind::Other, headers);
+        self.update_numbers(ChannelEventKind::Other, headers);
+        self.update_latest(headers, limits);
+    }
+
+    /// Fills in facts that never change.
+    fn fill(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
+        let first = self.created_us.is_none();
+        if first || kind == ChannelEventKind::Create {
+            fill(&mut self.originator, || {
+                non_empty(event, "variable_originator")
+            });
+        }
+        if self.switch.is_empty() {
+            self.switch = non_empty(event, "FreeSWITCH-Switchname").unwrap_or_default();
+        }
+        if self.channel_name.is_empty() {
+            self.channel_name = non_empty(event, "Channel-Name").unwrap_or_default();
+        }
+        if self.direction == Direction::Unknown {
+            self.direction = Direction::of(event);
+        }
+        fill(&mut self.created_us, || time(event, "Created"));
+        fill(&mut self.answered_us, || time(event, "Answered"));
+        fill(&mut self.ended_us, || time(event, "Hangup"));
+        fill(&mut self.loopback_peer, || {
+            non_empty(event, "variable_other_loopback_leg_uuid")
+        });
+        fill(&mut self.q850, || {
+            event.variable("hangup_cause_q850")?.parse().ok()
+        });
+        fill(&mut self.cause, || non_empty(event, "Hangup-Cause"));
+    }
+
+    fn update_numbers(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
+        if kind == ChannelEventKind::Create {
+            self.numbers.replace_if_better(Numbers::of_create(event));
+            fill(&mut self.create_sequence, || count(event, "Event-Sequence"));
+        } else if self.numbers.source < NumberSource::Beginning {
+            let inbound = self.direction == Direction::Inbound;
+            self.numbers
+                .replace_if_better(Numbers::of_later(event, inbound));
+        }
+    }
+
+    /// Updates values that follow the newest event.
+    fn update_latest(&mut self, event: &dyn Headers, limits: &LegLimits) {
+        if let Some(flow) = FlowVars::read(event, &limits.keys) {
+            self.flow = flow;
+            self.flow.truncated |= event.get(cdr::KEYS_CUT).is_some();
+        }
+        if let Some(disposition) = non_empty(event, "variable_sip_hangup_disposition") {
+            self.disposition = Some(disposition);
+        }
+        if let Some(code) = non_empty(event, "variable_accountcode") {
+            self.account_code = Some(code);
+        }
+    }
+
+    fn record(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &LegLimits) {
+        let sequence = count(event, "Event-Sequence").unwrap_or(0);
+        let path = || non_empty(event, "Record-File-Path");
+        if kind == ChannelEventKind::RecordStop {
+            self.marks.stopped(event, limits.recordings);
+        } else if kind != ChannelEventKind::Custom {
+            self.marks.observe(event, limits.recordings);
+        }
+        match kind {
+            ChannelEventKind::RecordStart => {
+                self.cdr_merged = false;
+                if let Some(recording) = self.recording(path(), limits) {
+                    recording.started = recording.started.max(sequence);
+                }
+            }
+            ChannelEventKind::RecordStop => {
+                if let Some(recording) = self.recording(path(), limits) {
+                    recording.stop(
+                        sequence,
+                        non_empty(event, "Record-Completion-Cause").as_deref(),
+                    );
+                }
+            }
+            // The channel is gone, and its recordings with it.
+            ChannelEventKind::Destroy => self.close_recordings(),
+            ChannelEventKind::Cdr => {
+                let cause = event.variable("record_completion_cause");
+                self.merge_recording_from_cdr(path(), cause.as_deref(), limits);
+                self.close_recordings();
+            }
+            ChannelEventKind::Create
+            | ChannelEventKind::Hangup
+            | ChannelEventKind::Complete
+            | ChannelEventKind::Other
+            | ChannelEventKind::Custom => {}
+        }
+    }
+
+    fn close_recordings(&mut self) {
+        for recording in &mut self.recordings {
+            recording.close();
+        }
+    }
+
+    /// Takes the file of a recording whose end was not seen from the CDR, if it was the only
+    /// recording.
+    fn merge_recording_from_cdr(
+        &mut self,
+        path: Option<String>,
+        cause: Option<&str>,
+        limits: &LegLimits,
+    ) {
+        let Some(path) = path.filter(|_| !self.recordings_known()) else {
+            return;
+        };
+        if self.recordings.iter().any(|known| known.path != path) {
+            return;
+        }
+        if let Some(recording) = self.recording(Some(path), limits) {
+            if !recording.is_closed() {
+                recording.stop(recording.started, cause);
+            }
+            self.marks.mark_complete();
+            self.cdr_merged = true;
+        }
+    }
+
+    fn recording(&mut self, path: Option<String>, limits: &LegLimits) -> Option<&mut Recording> {
+        let path = path?;
+        let known = self.recordings.iter().position(|one| one.path == path);
+        let index = match known {
+            Some(index) => index,
+            None if self.recordings.len() >= limits.recordings => {
+                self.recordings_unknown = true;
+                return None;
+            }
+            None => {
+                self.recordings.push(Recording::new(path));
+                self.recordings.len() - 1
+            }
+        };
+        self.recordings.get_mut(index)
+    }
+
+    fn advance_phase(&mut self, kind: ChannelEventKind) {
+        match kind {
+            ChannelEventKind::Complete | ChannelEventKind::Destroy => self.phase = Phase::Down,
+            ChannelEventKind::Cdr => self.phase = self.phase.max(Phase::CdrSeen),
+            ChannelEventKind::Hangup => self.phase = self.phase.max(Phase::HangingUp),
+            // It sent an event, so it was not lost.
+            _ if self.phase == Phase::Lost => self.phase = Phase::Up,
+            ChannelEventKind::Create
+            | ChannelEventKind::RecordStart
+            | ChannelEventKind::RecordStop
+            | ChannelEventKind::Other
+            | ChannelEventKind::Custom => {}
+        }
+    }
+
+    /// Returns whether this is the newest event so far, and remembers it.
+    fn is_newest(&mut self, event: &dyn Headers) -> bool {
+        let Some(sequence) = count(event, "Event-Sequence") else {
+            return true;
+        };
+        let core = event.get("Core-UUID").unwrap_or_default();
+        if self.core != core {
+            self.core = core.into_owned();
+            self.sequence = 0;
+        }
+        let newest = sequence >= self.sequence;
+        self.sequence = self.sequence.max(sequence);
+        newest
+    }
+}
+
+fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
+    if slot.is_none() {
+        *slot = value();
+    }
+}
+
+/// FreeSWITCH: mod_callcenter.c and mod_fifo.c set these on waiting callers.
+fn waits_in_a_queue(event: &dyn Headers) -> bool {
+    event.variable("cc_side").as_deref() == Some("member")
+        || event.variable("fifo_push_timestamp").is_some()
+}
+
+/// Reads a time of the caller profile, in µs; the switch writes 0 for what has not happened.
+fn time(event: &dyn Headers, what: &str) -> Option<i64> {
+    let value = event.get(&format!("Caller-Channel-{what}-Time"))?;
+    value.parse().ok().filter(|us| *us > 0)
+}
+
+fn count(event: &dyn Headers, name: &str) -> Option<u64> {
+    event.get(name)?.parse().ok()
+}

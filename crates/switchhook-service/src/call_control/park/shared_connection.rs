@@ -1,0 +1,170 @@
+//! One parked call's share of the connection that all parked calls of a switch use.
+
+use std::future::pending;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+
+use crate::call_control::call_connection::{CallConnection, SwitchMessage};
+use crate::call_control::recording_session;
+use crate::recorder::CallRecording;
+use eslclient::{Client, Command, Disconnected, Error, Reply};
+
+/// How a channel left its park.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ParkExit {
+    /// It was hung up.
+    HungUp,
+    /// It was moved, by this service or by another program.
+    MovedOn,
+}
+
+impl ParkExit {
+    /// Returns the exit that an event of this name reports.
+    pub(super) fn from_event(name: &str) -> Option<Self> {
+        match name {
+            "CHANNEL_HANGUP" => Some(Self::HungUp),
+            "CHANNEL_UNPARK" => Some(Self::MovedOn),
+            _ => None,
+        }
+    }
+
+    const fn event_name(self) -> &'static str {
+        match self {
+            Self::HungUp => "CHANNEL_HANGUP",
+            Self::MovedOn => "CHANNEL_UNPARK",
+        }
+    }
+}
+
+/// Sends and receives for one call over the shared connection.
+pub(crate) struct SharedConnection {
+    client: Client,
+    pending: Vec<Command>,
+    /// The batch that was sent and is not answered yet. Further commands wait for it, so that none
+    /// overtakes; the replies take milliseconds.
+    in_flight: Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+    refusals: Vec<String>,
+    /// Whether every command is answered and [`SwitchMessage::AllAnswered`] is still due.
+    answered: bool,
+    /// `None` once the exit is reported.
+    exit: Option<oneshot::Receiver<ParkExit>>,
+    /// The recording, if the call is recorded.
+    recording: Option<CallRecording>,
+}
+
+impl SharedConnection {
+    pub(super) fn new(
+        client: Client,
+        exit: oneshot::Receiver<ParkExit>,
+        recording: Option<CallRecording>,
+    ) -> Self {
+        Self {
+            client,
+            pending: Vec::new(),
+            in_flight: None,
+            refusals: Vec::new(),
+            answered: false,
+            exit: Some(exit),
+            recording,
+        }
+    }
+
+    fn record_exit(&self, exit: Option<ParkExit>) {
+        match (&self.recording, exit) {
+            (None, _) => {}
+            (Some(recording), None) => recording.closed(),
+            (Some(recording), Some(how)) => {
+                recording_session::record_exit(recording, how.event_name())
+            }
+        }
+    }
+
+    fn send_pending(&mut self) {
+        if self.in_flight.is_none() && !self.pending.is_empty() {
+            let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
+            recording_session::record_commands(self.recording.as_ref(), &commands);
+            self.in_flight = Some(Box::pin(async move { client.together(commands).await }));
+        }
+    }
+
+    fn handle_replies(&mut self, replies: &[Reply]) {
+        recording_session::record_replies(self.recording.as_ref(), replies);
+        let refusals = replies.iter().rev().filter_map(|reply| reply.refusal());
+        self.refusals.extend(refusals);
+        self.answered = self.pending.is_empty();
+    }
+}
+
+impl CallConnection for SharedConnection {
+    fn queue(&mut self, command: Command) {
+        self.pending.push(command);
+        // Earlier replies do not answer this command.
+        self.answered = false;
+    }
+
+    async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
+        if let Some(in_flight) = &mut self.in_flight {
+            let replies = in_flight.await;
+            self.in_flight = None;
+            self.handle_replies(&replies?);
+        }
+        let mut commands = std::mem::take(&mut self.pending);
+        commands.push(command);
+        recording_session::record_commands(self.recording.as_ref(), &commands);
+        let mut replies = self.client.together(commands).await?;
+        recording_session::record_replies(self.recording.as_ref(), &replies);
+        replies.pop().ok_or(Disconnected)
+    }
+
+    async fn next(&mut self) -> Result<SwitchMessage, Error> {
+        loop {
+            if let Some(refusal) = self.refusals.pop() {
+                return Ok(SwitchMessage::CommandRefused(refusal));
+            }
+            if std::mem::take(&mut self.answered) {
+                return Ok(SwitchMessage::AllAnswered);
+            }
+            self.send_pending();
+            tokio::select! {
+                biased;
+                exit = exited(&mut self.exit) => {
+                    self.exit = None;
+                    self.record_exit(exit.as_ref().ok().copied());
+                    return match exit {
+                        Ok(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
+                        Ok(ParkExit::MovedOn) => Ok(SwitchMessage::MovedOn),
+                        Err(_) => Err(connection_ended()),
+                    };
+                }
+                replies = batch_replies(&mut self.in_flight) => {
+                    self.in_flight = None;
+                    self.handle_replies(&replies.map_err(|Disconnected| connection_ended())?);
+                }
+            }
+        }
+    }
+}
+
+async fn exited(
+    exit: &mut Option<oneshot::Receiver<ParkExit>>,
+) -> Result<ParkExit, oneshot::error::RecvError> {
+    match exit {
+        Some(exit) => exit.await,
+        None => pending().await,
+    }
+}
+
+async fn batch_replies(
+    in_flight: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+) -> Result<Vec<Reply>, Disconnected> {
+    match in_flight {
+        Some(in_flight) => in_flight.await,
+        None => pending().await,
+    }
+}
+
+/// The error of a call whose connection ended; the listener reports why.
+fn connection_ended() -> Error {
+    Error::Closed { unanswered: 0 }
+}

@@ -1,0 +1,87 @@
+//! Warnings about a webhook's settings that are allowed but deserve a look.
+
+use std::time::Duration;
+
+use switchhook_webhook::options::{Mapping, ValueKind};
+
+use crate::config::Config;
+use crate::config::lines::join;
+use crate::config::read_context::ReadContext;
+use crate::config::value::Problem;
+use crate::config::webhook::Webhook;
+
+/// Bytes in a frame for one byte of `response_raw`: three, because FreeSWITCH percent-encodes
+/// non-ASCII bytes (`switch_event.c`: `switch_url_encode`), and the base64 of `_b64`, a third more.
+const FRAME_BYTES: usize = 5;
+
+/// The longest timeout that fits in the shipped dialplan's schedule of 15 s.
+const SHIPPED_TIMEOUT: Duration = Duration::from_secs(10);
+/// Seconds that the dialplan's schedule lasts beyond the timeout.
+const SCHEDULE_MORE_S: u64 = 5;
+
+/// Adds the warnings about the webhook `name` at `path`.
+pub(super) fn webhook(
+    name: &str,
+    path: &str,
+    webhook: &Webhook,
+    config: &Config,
+    context: &ReadContext<'_>,
+) {
+    mapped_text(path, webhook, context);
+    unread_response(path, webhook, context);
+    large_response(path, webhook, config.limits.frame_header_bytes, context);
+    long_timeout(name, path, webhook, context);
+}
+
+/// FreeSWITCH: `transfer`, `bridge` and similar applications parse their argument with a grammar of
+/// their own, so text without any `$` is not safe there either.
+fn mapped_text(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
+    let map = join(&join(path, "response"), "map");
+    let texts = |mapping: &&Mapping| mapping.kind == ValueKind::Text;
+    for mapping in webhook.request.response.map.iter().filter(texts) {
+        let what = "accepts any text: safe in log, set and export, never in transfer, bridge, \
+                    playback, execute_extension or originate";
+        let help = "map it as = \"word\" or \"digits\" if a dialplan gives it to one of those";
+        context.warn(&join(&map, &mapping.name), Problem::new(what, help));
+    }
+}
+
+fn unread_response(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
+    let maps = !webhook.request.response.map.is_empty();
+    if maps && !webhook.task.wait_for_response {
+        let what = "is never read, because wait_for_response is off";
+        let path = join(&join(path, "response"), "map");
+        context.warn(
+            &path,
+            Problem::new(what, "remove it, or wait for the response"),
+        );
+    }
+}
+
+/// The switch sends every variable in the header block of the call's next connection.
+fn large_response(path: &str, webhook: &Webhook, frame: usize, context: &ReadContext<'_>) {
+    let limit = webhook.request.response.limit;
+    let needed = limit.saturating_mul(FRAME_BYTES);
+    let is_written = webhook.task.response_raw && webhook.task.wait_for_response;
+    if !is_written || needed <= frame {
+        return;
+    }
+    let what = format!(
+        "lets response_raw take {needed} bytes of a message from the switch, and \
+         limits.frame_header_bytes is {frame}: the call's next webhook would fail"
+    );
+    let help = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
+    let path = join(&join(path, "response"), "limit");
+    context.warn(&path, Problem::new(what, help));
+}
+
+fn long_timeout(name: &str, path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
+    let timeout = webhook.request.timeout;
+    if !webhook.task.wait_for_response || timeout <= SHIPPED_TIMEOUT {
+        return;
+    }
+    let seconds = timeout.as_secs_f64().ceil() as u64 + SCHEDULE_MORE_S;
+    let what = "is too long for the hook in the dialplan, which waits 15s by default";
+    let help = format!("hand calls over as ask-{name}-within-{seconds} (or park-…)");
+    context.warn(&join(path, "timeout"), Problem::new(what, help));
+}

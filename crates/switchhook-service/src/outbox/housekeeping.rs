@@ -1,0 +1,53 @@
+//! Removes expired rows, and reports what an operator has to act on.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::watch;
+
+use switchhook_core::health::Health;
+use switchhook_store::{Retention, Store, StoreError};
+
+/// Updates `health` with paused and unknown endpoints, then removes what `keep` no longer keeps.
+///
+/// # Errors
+/// Returns [`StoreError`] when the store cannot be read or written.
+pub(super) async fn housekeeping(
+    store: &Store,
+    known: &BTreeSet<String>,
+    health: &watch::Sender<Health>,
+    keep: Retention,
+) -> Result<(), StoreError> {
+    let problems = problems(store, known).await?;
+    let found = if problems.is_empty() {
+        Health::well()
+    } else {
+        Health::ill(problems.join(". "))
+    };
+    health.send_if_modified(|health| {
+        let changed = *health != found;
+        if changed && !found.ok {
+            tracing::error!("{}", found.what);
+        }
+        *health = found;
+        changed
+    });
+    store.prune(keep).await.map(drop)
+}
+
+async fn problems(store: &Store, known: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
+    let mut problems: Vec<String> = Vec::new();
+    for (endpoint, reason) in store.pauses().await? {
+        problems.push(format!(
+            "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox resume {endpoint}`"
+        ));
+    }
+    for backlog in store.backlogs().await? {
+        if backlog.waiting > 0 && !known.contains(&backlog.endpoint) {
+            let (waiting, endpoint) = (backlog.waiting, backlog.endpoint);
+            problems.push(format!(
+                "{waiting} documents wait for [webhooks.{endpoint}], which is not in the configuration; add it again"
+            ));
+        }
+    }
+    Ok(problems)
+}

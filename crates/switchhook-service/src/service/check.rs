@@ -1,0 +1,40 @@
+//! Checks a configuration beyond what its reading checks.
+
+use std::sync::Arc;
+
+use tracing::warn;
+
+use crate::call_control::WebhookTasks;
+use crate::config::{Config, Diagnostic, Diagnostics};
+use crate::documents::{DocumentBuilder, public_url};
+
+use super::compile::{blocked_webhooks, compile};
+use super::options;
+
+/// Checks everything in `config` that `serve` would refuse, and returns the warnings.
+///
+/// # Errors
+/// Every fault that `serve` would refuse it for, each with its line.
+pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
+    let tasks = compile(config)?;
+    options::endpoints(config)?;
+    DocumentBuilder::new(config, &tasks, Arc::default())?;
+    let mut warnings = config.warnings.clone();
+    warnings.extend(self::warnings(config, &tasks));
+    warnings.sort_by_key(|warning| warning.line);
+    Ok(warnings)
+}
+
+/// Returns the warnings that need the compiled webhooks or the file system.
+fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
+    let missing_folder = public_url::missing_folder_warning(config);
+    let blocked = blocked_webhooks(config, tasks).into_iter();
+    blocked.chain(missing_folder).collect()
+}
+
+/// Logs the warnings of a configuration that is about to run.
+pub(super) fn log_warnings(config: &Config, tasks: &WebhookTasks) {
+    for warning in warnings(config, tasks) {
+        warn!("{}", warning.in_file(config.origin(), ""));
+    }
+}

@@ -1,0 +1,173 @@
+//! The background tasks of the service, each started as the configuration says.
+
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::call_control::CallControl;
+use crate::call_control::park::ParkListener;
+use crate::config::{Config, Diagnostics};
+use crate::documents::DocumentBuilder;
+use crate::follow::{CallVerifier, FinishCall, Follower, Password};
+use crate::outbox::{Endpoints, Outbox};
+use crate::recordings::Engine;
+use switchhook_admin::http::CdrEndpoint;
+use switchhook_store::Store;
+
+use super::cdr_receiver::PostedCdrs;
+use super::delivery::WebhookSender;
+use super::{Health, options};
+
+/// The running deliveries, with their settings and health.
+pub(super) struct Deliveries {
+    pub(super) endpoints: watch::Sender<Endpoints>,
+    pub(super) health: Health,
+    pub(super) task: JoinHandle<()>,
+}
+
+/// Starts delivering what waits in the store.
+///
+/// # Errors
+/// A signing secret that is invalid.
+pub(super) fn start_deliveries(
+    config: &Config,
+    store: &Store,
+    webhooks: &Arc<WebhookSender>,
+    stop: &CancellationToken,
+) -> Result<Deliveries, Diagnostics> {
+    let (endpoints, watched) = watch::channel(options::endpoints(config)?);
+    let webhooks = Arc::clone(webhooks);
+    let outbox = Outbox::new(store.clone(), watched, webhooks, options::outbox(config));
+    Ok(Deliveries {
+        endpoints,
+        health: outbox.health(),
+        task: tokio::spawn(outbox.run(stop.clone())),
+    })
+}
+
+/// The task that publishes recordings of finished calls.
+pub(super) struct RecordingPublisher {
+    is_configured: bool,
+    health: Health,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+/// Starts publishing recordings. Runs without a configuration too, for calls that wait since an
+/// earlier one.
+pub(super) fn start_publishing(
+    config: &Config,
+    store: &Store,
+    documents: &Arc<DocumentBuilder>,
+) -> RecordingPublisher {
+    let engine = Engine::new(store.clone(), Arc::clone(documents));
+    let (health, stop) = (engine.health(), CancellationToken::new());
+    RecordingPublisher {
+        is_configured: config.recordings.upload.is_some(),
+        health,
+        task: tokio::spawn(engine.run(stop.clone())),
+        stop,
+    }
+}
+
+impl RecordingPublisher {
+    /// Returns the health of the upload target, if there is one.
+    pub(super) fn health(&self) -> Option<(String, Health)> {
+        self.is_configured
+            .then(|| ("recordings".into(), self.health.clone()))
+    }
+
+    /// Stops, and releases the calls it has claimed.
+    pub(super) async fn stop(self) -> Result<(), tokio::task::JoinError> {
+        self.stop.cancel();
+        self.task.await
+    }
+}
+
+/// The followers of all switches, with what other components take from them.
+#[derive(Default)]
+pub(super) struct Followers {
+    pub(super) tasks: Vec<JoinHandle<()>>,
+    pub(super) health: Vec<(String, Health)>,
+    pub(super) verifier: CallVerifier,
+    /// By the switch's address.
+    pub(super) passwords: Vec<(String, Password)>,
+    pub(super) posted_cdrs: PostedCdrs,
+}
+
+/// Starts a follower for each switch.
+pub(super) fn start_followers(
+    config: &Config,
+    store: &Store,
+    documents: &Arc<DocumentBuilder>,
+    stop: &CancellationToken,
+) -> Followers {
+    let mut all = Followers::default();
+    for (switch, options) in config.freeswitch.iter().zip(options::followers(config)) {
+        let address = options.address.clone();
+        let has_cdr_folder = options.cdrs.is_some();
+        let documents = Arc::clone(documents) as Arc<dyn FinishCall>;
+        let follower = Follower::new(options, store.clone(), documents);
+        let health = &mut all.health;
+        health.push((format!("switch {address}"), follower.health()));
+        if has_cdr_folder {
+            health.push((format!("json_cdr {address}"), follower.cdrs_health()));
+        }
+        all.posted_cdrs.add(switch, follower.cdr_inbox());
+        all.verifier.merge(follower.verifier());
+        all.passwords.push((address, follower.password()));
+        all.tasks.push(tokio::spawn(follower.run(stop.clone())));
+    }
+    all
+}
+
+impl Followers {
+    /// Returns the verifier of calls; `None` without a switch, or if the configuration turns
+    /// it off.
+    pub(super) fn call_verifier(&self, config: &Config) -> Option<Arc<CallVerifier>> {
+        let is_wanted = config.listen.confirm_calls && !self.verifier.is_empty();
+        is_wanted.then(|| Arc::new(self.verifier.clone()))
+    }
+}
+
+/// Returns the HTTP endpoint that switches post their CDRs to.
+pub(super) fn cdr_posts(config: &Config, posted_cdrs: PostedCdrs) -> CdrEndpoint {
+    CdrEndpoint {
+        records: Arc::new(posted_cdrs),
+        bytes: config.limits.frame_body_bytes,
+    }
+}
+
+/// Returns a listener for each switch that parks calls for this service, and their health.
+pub(super) fn park_listeners(
+    config: &Config,
+    call_control: &Arc<CallControl>,
+) -> (Vec<ParkListener>, Vec<(String, Health)>) {
+    let listeners = options::park(config).into_iter().map(|options| {
+        let name = format!("parked calls of {}", options.address);
+        let listener = ParkListener::new(Arc::clone(call_control), options);
+        let health = listener.health();
+        (listener, (name, health))
+    });
+    listeners.unzip()
+}
+
+/// Takes calls from the socket port and from parking until `stop`. Returns when the last call has
+/// left.
+pub(super) async fn take_calls(
+    call_control: Arc<CallControl>,
+    listener: TcpListener,
+    park_listeners: Vec<ParkListener>,
+    stop: CancellationToken,
+) {
+    let parked = park_listeners
+        .into_iter()
+        .map(|listener| listener.run(stop.clone()));
+    tokio::join!(
+        call_control.serve(listener, stop.clone()),
+        futures_util::future::join_all(parked)
+    );
+}

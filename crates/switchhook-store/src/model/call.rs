@@ -1,0 +1,175 @@
+//! Calls: legs in progress, finished calls, and what the report and the operator's page show.
+
+use super::{NewDocument, NewUnpublishedCall};
+
+/// A leg of a call in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLeg {
+    /// The switch's name.
+    pub switch: String,
+    /// The call that the leg belongs to; changes when calls are joined.
+    pub call_id: String,
+    /// The channel's Unique-ID.
+    pub leg_uuid: String,
+    /// The channel's creation, µs since 1970. It tells channels apart that have the same
+    /// Unique-ID.
+    pub created_us: Option<i64>,
+    /// How much is known of the leg. When several instances store one leg, the highest value
+    /// stays.
+    pub known: i64,
+    /// The leg: JSON in the caller's own format.
+    pub json: String,
+}
+
+/// A finished call, for the report.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallSummary {
+    /// The account's name; empty for the default account.
+    pub account: String,
+    /// The flow's name.
+    pub flow: String,
+    /// Creation of the first leg.
+    pub started_ms: i64,
+    /// Answer of the first leg.
+    pub answered_ms: Option<i64>,
+    /// End of the last leg.
+    pub ended_ms: i64,
+    /// From answer to end of the first leg; 0 when it was never answered.
+    pub talk_ms: i64,
+    /// The caller's number.
+    pub caller: String,
+    /// The dialled number.
+    pub called: String,
+    /// Number of legs.
+    pub legs: u32,
+    /// Hangup cause of the first leg.
+    pub hangup_cause: String,
+    /// Something could not be learnt.
+    pub incomplete: bool,
+}
+
+/// A channel of a finished call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedChannel {
+    /// The channel's Unique-ID.
+    pub uuid: String,
+    /// The channel's creation, µs since 1970: FreeSWITCH may use a Unique-ID again.
+    pub created_us: Option<i64>,
+}
+
+/// A page of the channels whose calls are finished.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FinishedChannelPage {
+    /// The channels, oldest first.
+    pub channels: Vec<FinishedChannel>,
+    /// The `after` argument that reads the next page.
+    pub until: i64,
+}
+
+/// Everything that is written in one transaction when a call is finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedCallRecord {
+    /// The switch's name.
+    pub switch: String,
+    /// Unique-ID of the call's first leg.
+    pub call_uuid: String,
+    /// Creation of that leg, µs since 1970: a later call may have the same Unique-ID.
+    pub created_us: i64,
+    /// Unique-IDs of the legs to remove.
+    pub legs: Vec<String>,
+    /// The call's channels, which are remembered for an hour.
+    pub channels: Vec<FinishedChannel>,
+    /// Documents to deliver; none when the flow's webhook is off.
+    pub documents: Vec<NewDocument>,
+    /// The report's row; none when the call is not reported.
+    pub summary: Option<CallSummary>,
+    /// What the operator's page shows of the call: JSON in the caller's own format.
+    pub history: String,
+    /// Set when the documents are built only once the recordings can be fetched.
+    pub unpublished: Option<NewUnpublishedCall>,
+}
+
+/// A search among the newest finished calls; every condition must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallSearch {
+    /// Text in a number, a Unique-ID, the account or the history.
+    pub text: Option<String>,
+    /// Digits in a number or the history, as an alternative to `text`.
+    pub digits: Option<String>,
+    /// The call's Unique-ID.
+    pub call_uuid: Option<String>,
+    /// Only calls that took line 1.
+    pub line_1: bool,
+    /// Only calls before this [`RecentCall::id`]: the next page.
+    pub before: Option<i64>,
+    /// The most calls to return.
+    pub limit: u32,
+}
+
+/// A finished call with its history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentCall {
+    /// The call's position in the order in which calls finished.
+    pub id: i64,
+    /// The switch's name.
+    pub switch: String,
+    /// Unique-ID of the call's first leg.
+    pub call_uuid: String,
+    /// The report's row.
+    pub summary: CallSummary,
+    /// [`FinishedCallRecord::history`]; empty for calls from before histories were stored.
+    pub history: String,
+}
+
+/// The numbers of a finished call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallParties {
+    /// Unique-ID of the call's first leg.
+    pub call_uuid: String,
+    /// The caller's number.
+    pub caller: String,
+    /// The dialled number.
+    pub called: String,
+}
+
+/// The response of a webhook that has `persist_response`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersistedResponse {
+    /// Unique-ID of the channel that asked; once the call is finished, the call's.
+    pub call_uuid: String,
+    /// The flow's name.
+    pub flow: String,
+    /// The webhook's name.
+    pub webhook: String,
+    /// When the response came.
+    pub at_ms: i64,
+    /// Full variable names and values.
+    pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Which calls a report covers; an empty filter covers every call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// The flow's name.
+    pub flow: Option<String>,
+    /// Calls that began at or after this time.
+    pub from_ms: Option<i64>,
+    /// Calls that began before this time.
+    pub until_ms: Option<i64>,
+    /// Only calls with persisted responses.
+    pub with_responses_only: bool,
+}
+
+/// A call of the report with its persisted responses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedCall {
+    /// Unique-ID of the call's first leg.
+    pub call_uuid: String,
+    /// The flow's name.
+    pub flow: String,
+    /// The switch's name and the summary; `None` while the call is in progress, or when its
+    /// switch is not followed.
+    pub finished: Option<(String, CallSummary)>,
+    /// Persisted responses, in order of time.
+    pub responses: Vec<PersistedResponse>,
+}

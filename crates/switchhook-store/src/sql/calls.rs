@@ -1,0 +1,87 @@
+//! What is written when a call is finished.
+
+use super::{SqlConnection, outbox, statements, unpublished, values};
+use crate::model::{CallSummary, FinishedCallRecord};
+use crate::new_id;
+use crate::operation::{Operation, Write};
+
+/// Removes a call's legs, inserts its documents and its summary.
+///
+/// The output says of each document whether it is new: another instance, or this one before a
+/// crash, may have built it already.
+pub(crate) struct FinishCall(pub(crate) FinishedCallRecord);
+
+impl Operation for FinishCall {
+    type Output = Vec<bool>;
+    const INSERTS: bool = true;
+
+    fn switch(&self) -> Option<&str> {
+        Some(&self.0.switch)
+    }
+}
+
+/// The steps of [`FinishCall`] that each database does in its own way.
+pub(crate) trait FinishSteps: SqlConnection {
+    /// Removes the call's legs and gives their persisted responses to the call: the channel of a
+    /// response may be another leg than the call's first.
+    fn remove_legs_of(
+        &mut self,
+        call: &FinishedCallRecord,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Remembers the call's channels; returns whether another instance had finished the call
+    /// before.
+    fn remember_channels(
+        &mut self,
+        call: &FinishedCallRecord,
+        now_ms: i64,
+    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+}
+
+impl<C: FinishSteps> Write<C> for FinishCall {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Vec<bool>, sqlx::Error> {
+        let call = &self.0;
+        db.remove_legs_of(call).await?;
+        if db.remember_channels(call, now_ms).await? {
+            // The other instance may have seen more legs, and so have used another call UUID.
+            return Ok(vec![false; call.documents.len()]);
+        }
+        if let Some(summary) = &call.summary {
+            insert_summary(db, call, summary).await?;
+        }
+        let mut is_new = Vec::with_capacity(call.documents.len());
+        for document in &call.documents {
+            let of_call = (call.switch.as_str(), call.created_us);
+            let inserted =
+                outbox::insert_document(db, of_call, (&new_id(), document), now_ms).await?;
+            is_new.push(inserted);
+        }
+        unpublished::insert(db, call, now_ms).await?;
+        Ok(is_new)
+    }
+}
+
+async fn insert_summary<C: SqlConnection>(
+    db: &mut C,
+    call: &FinishedCallRecord,
+    summary: &CallSummary,
+) -> Result<(), sqlx::Error> {
+    let values = values![
+        &call.switch,
+        &call.call_uuid,
+        call.created_us,
+        &summary.flow,
+        summary.started_ms,
+        summary.answered_ms,
+        summary.ended_ms,
+        summary.talk_ms,
+        &summary.caller,
+        &summary.called,
+        summary.legs,
+        &summary.hangup_cause,
+        summary.incomplete,
+        &call.history,
+        &summary.account,
+    ];
+    db.run(statements::INSERT_CALL, values).await.map(drop)
+}

@@ -1,0 +1,214 @@
+//! Statements that differ between the databases.
+//!
+//! [`dialect!`] writes those that differ in a fragment only: how a list is searched, how rows
+//! that another instance has locked are skipped, and what orders attempts.
+
+/// The texts of one database. Parameters are numbered alike in both.
+#[derive(Debug)]
+pub(crate) struct Dialect {
+    /// The column that orders attempts.
+    pub(crate) attempt_id: &'static str,
+    /// Every leg of every call in progress.
+    pub(crate) legs: &'static str,
+    /// A persisted response; SQLite ignores the names (`$6`).
+    pub(crate) insert_response: &'static str,
+    /// Leases at most `$5` due documents of endpoint `$4`.
+    pub(crate) claim: &'static str,
+    /// Makes at most `$3` waiting documents of endpoint `$2` due.
+    pub(crate) make_backlog_due: &'static str,
+    /// Leases at most `$4` due calls that wait for recordings.
+    pub(crate) claim_unpublished: &'static str,
+    /// Searches the newest calls.
+    pub(crate) search_calls: &'static str,
+    /// Webhooks and variable names of persisted responses.
+    pub(crate) persisted_names: &'static str,
+    /// Calls with the text `$1` in a number or the history.
+    pub(crate) calls_with_text: &'static str,
+    /// Persisted responses with the text `$1`, or of the channels `$2`.
+    pub(crate) responses_with_text: &'static str,
+    /// Documents with the text `$1`, or of the channels `$2`.
+    pub(crate) documents_with_text: &'static str,
+    /// Waiting calls with the text `$1`, or of the channels `$2`.
+    pub(crate) unpublished_with_text: &'static str,
+    /// Takes `$1` bytes of space.
+    pub(crate) fill_probe: &'static str,
+    /// The oldest `$6` documents of a filter.
+    pub(crate) documents: &'static str,
+    /// The document with a `webhook-id`.
+    pub(crate) document: &'static str,
+    /// The first `$2` documents of the channels `$1`.
+    pub(crate) documents_of_channels: &'static str,
+    /// The attempts of a document, oldest first.
+    pub(crate) attempts: &'static str,
+    /// How many documents of a filter can be replayed.
+    pub(crate) count_replayable: &'static str,
+    /// Paused endpoints of a filter's documents.
+    pub(crate) paused_endpoints: &'static str,
+    /// Replays a filter's documents from `$6`, `$7` ms apart.
+    pub(crate) replay: &'static str,
+    /// The numbers of calls.
+    pub(crate) call_parties: &'static str,
+    /// The first `$2` responses to the channels `$1`.
+    pub(crate) responses_of_channels: &'static str,
+    /// The responses of calls.
+    pub(crate) responses_of_calls: &'static str,
+    /// How many calls wait for recordings, and until when.
+    pub(crate) count_unpublished: &'static str,
+    /// Removes at most `$2` calls, responses, delivered and dead documents that are older than
+    /// `$1`.
+    pub(crate) prune: [&'static str; 4],
+    /// Removes calls, responses, documents and waiting calls by their ids.
+    pub(crate) delete: [&'static str; 4],
+}
+
+/// Selects the columns of [`crate::DocumentRow`].
+macro_rules! select_documents {
+    ($attempt_id:literal) => {
+        concat!(
+            "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, state, attempts,
+                    inserted_ms, due_ms, last_ms, CAST(length(body) AS bigint) AS body_bytes,
+                    (SELECT coalesce(error, 'HTTP ' || status) FROM attempt
+                     WHERE document_id = document.id
+                     ORDER BY attempt.",
+            $attempt_id,
+            " DESC LIMIT 1) AS last_result
+             FROM document "
+        )
+    };
+}
+
+/// The condition of a [`crate::DocumentFilter`], which binds the first five values.
+macro_rules! document_filter {
+    ($in_list:ident) => {
+        concat!(
+            "($1 IS NULL OR webhook_id ",
+            $in_list!("$1"),
+            ") AND ($2 IS NULL OR state ",
+            $in_list!("$2"),
+            ") AND ($3 IS NULL OR endpoint = $3)
+               AND ($4 IS NULL OR inserted_ms >= $4) AND ($5 IS NULL OR inserted_ms < $5) "
+        )
+    };
+}
+
+/// Removes at most `$2` rows of a table that a condition selects.
+macro_rules! prune {
+    ($table:literal, $condition:literal, $skip_locked:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE id IN (SELECT id FROM ",
+            $table,
+            " WHERE ",
+            $condition,
+            " LIMIT $2",
+            $skip_locked,
+            ")"
+        )
+    };
+}
+
+/// Builds a [`Dialect`] from its fragments and from the statements that differ as a whole.
+macro_rules! dialect {
+    (
+        in_list: $in_list:ident,
+        attempt_id: $attempt_id:literal,
+        skip_locked: $skip_locked:literal,
+        $($statement:ident: $text:expr,)*
+    ) => {
+        $crate::sql::Dialect {
+            attempt_id: $attempt_id,
+            documents: concat!(
+                $crate::sql::dialect::select_documents!($attempt_id),
+                "WHERE ",
+                $crate::sql::dialect::document_filter!($in_list),
+                "ORDER BY id LIMIT $6"
+            ),
+            document: concat!(
+                $crate::sql::dialect::select_documents!($attempt_id),
+                "WHERE webhook_id = $1"
+            ),
+            documents_of_channels: concat!(
+                $crate::sql::dialect::select_documents!($attempt_id),
+                "WHERE call_uuid ",
+                $in_list!("$1"),
+                " ORDER BY id LIMIT $2"
+            ),
+            attempts: concat!(
+                "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1
+                 ORDER BY ",
+                $attempt_id
+            ),
+            count_replayable: concat!(
+                "SELECT count(*) AS documents FROM document WHERE state <> 'leased' AND ",
+                $crate::sql::dialect::document_filter!($in_list)
+            ),
+            paused_endpoints: concat!(
+                "SELECT endpoint FROM pause WHERE endpoint IN
+                    (SELECT endpoint FROM document WHERE state <> 'leased' AND ",
+                $crate::sql::dialect::document_filter!($in_list),
+                ")"
+            ),
+            // The last condition is for an instance that has leased a document meanwhile.
+            replay: concat!(
+                "UPDATE document SET state = 'waiting', due_ms = $6 + $7 * chosen.turn,
+                                     attempts = 0, first_ms = NULL, not_before_ms = 0,
+                                     settled_ms = NULL
+                 FROM (SELECT id AS chosen_id, row_number() OVER (ORDER BY id) - 1 AS turn
+                       FROM document WHERE state <> 'leased' AND ",
+                $crate::sql::dialect::document_filter!($in_list),
+                ") AS chosen
+                 WHERE document.id = chosen.chosen_id AND document.state <> 'leased'"
+            ),
+            call_parties: concat!(
+                "SELECT call_uuid, caller, called FROM call WHERE call_uuid ",
+                $in_list!("$1")
+            ),
+            responses_of_channels: concat!(
+                "SELECT call_uuid, flow, webhook, at_ms, variables FROM response
+                 WHERE channel_uuid ",
+                $in_list!("$1"),
+                " ORDER BY at_ms, id LIMIT $2"
+            ),
+            responses_of_calls: concat!(
+                "SELECT call_uuid, flow, webhook, at_ms, variables FROM response
+                 WHERE call_uuid ",
+                $in_list!("$1"),
+                " ORDER BY at_ms, id"
+            ),
+            count_unpublished: concat!(
+                "SELECT count(*) AS calls, min(until_ms) AS until_ms FROM unpublished
+                 WHERE $1 IS NULL OR call_uuid ",
+                $in_list!("$1")
+            ),
+            prune: [
+                // A call without times, of which nothing was learnt, has no age.
+                $crate::sql::dialect::prune!(
+                    "call",
+                    "started_ms < $1 AND ended_ms < $1 AND (started_ms > 0 OR ended_ms > 0)",
+                    $skip_locked
+                ),
+                $crate::sql::dialect::prune!("response", "at_ms < $1", $skip_locked),
+                $crate::sql::dialect::prune!(
+                    "document",
+                    "state = 'delivered' AND settled_ms < $1",
+                    $skip_locked
+                ),
+                $crate::sql::dialect::prune!(
+                    "document",
+                    "state = 'dead' AND settled_ms < $1",
+                    $skip_locked
+                ),
+            ],
+            delete: [
+                concat!("DELETE FROM call WHERE id ", $in_list!("$1")),
+                concat!("DELETE FROM response WHERE id ", $in_list!("$1")),
+                concat!("DELETE FROM document WHERE id ", $in_list!("$1")),
+                concat!("DELETE FROM unpublished WHERE id ", $in_list!("$1")),
+            ],
+            $($statement: $text,)*
+        }
+    };
+}
+
+pub(crate) use {dialect, document_filter, prune, select_documents};

@@ -1,0 +1,26 @@
+//! Removes rows that are older than the retention.
+
+use super::{SqlConnection, values};
+use crate::model::Retention;
+use crate::operation::{CHUNK, Operation, Write};
+
+/// Removes old rows; the output counts them, at most [`CHUNK`] of a kind.
+pub(crate) struct Prune(pub(crate) Retention);
+
+impl Operation for Prune {
+    type Output = u64;
+}
+
+impl<C: SqlConnection> Write<C> for Prune {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<u64, sqlx::Error> {
+        let mut removed = 0;
+        let kinds = C::DIALECT.prune.iter().zip(self.0.oldest_kept_ms(now_ms));
+        for (sql, oldest_kept_ms) in kinds {
+            let Some(oldest_kept_ms) = oldest_kept_ms else {
+                continue;
+            };
+            removed += db.run(sql, values![oldest_kept_ms, CHUNK]).await?;
+        }
+        Ok(removed)
+    }
+}

@@ -1,0 +1,136 @@
+//! Statements that are equal in both databases, by the table that they are about.
+
+/// A finished call's row; a call that is there already stays as it is.
+pub(crate) const INSERT_CALL: &str =
+    "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
+                       talk_ms, caller, called, legs, hangup_cause, incomplete, story, account)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+     ON CONFLICT DO NOTHING";
+
+/// Marks a call incomplete and replaces its history.
+pub(crate) const MARK_CALL_INCOMPLETE: &str = "UPDATE call SET incomplete = true, story = $1
+     WHERE switch = $2 AND call_uuid = $3 AND created_us = $4";
+
+/// A page of the report: calls after `$4`, at most `$5`; with `$6` only those with responses.
+pub(crate) const REPORTED_CALLS: &str =
+    "SELECT * FROM call WHERE id > $4 AND ($1 IS NULL OR flow = $1)
+        AND ($2 IS NULL OR started_ms >= $2) AND ($3 IS NULL OR started_ms < $3)
+        AND (NOT $6 OR EXISTS (SELECT 1 FROM response WHERE response.call_uuid = call.call_uuid))
+     ORDER BY id LIMIT $5";
+
+/// A page of the report: Unique-IDs after `$4` with responses and without a row in `call`.
+pub(crate) const CALLS_WITHOUT_SUMMARY: &str = "SELECT call_uuid, min(flow) AS flow FROM response
+     WHERE call_uuid > $4 AND ($1 IS NULL OR flow = $1)
+       AND ($2 IS NULL OR at_ms >= $2) AND ($3 IS NULL OR at_ms < $3)
+       AND NOT EXISTS (SELECT 1 FROM call WHERE call.call_uuid = response.call_uuid)
+     GROUP BY call_uuid ORDER BY call_uuid LIMIT $5";
+
+/// The channels of a switch's finished calls, oldest first.
+pub(crate) const FINISHED_CHANNELS: &str =
+    "SELECT uuid, created_us FROM finished_channel WHERE switch = $1 ORDER BY id";
+
+/// The name that the switch at an address gave itself.
+pub(crate) const PUT_SWITCH_NAME: &str = "INSERT INTO switch (address, name) VALUES ($1, $2)
+     ON CONFLICT (address) DO UPDATE SET name = excluded.name";
+
+/// Reads that name.
+pub(crate) const SWITCH_NAME: &str = "SELECT name FROM switch WHERE address = $1";
+
+/// How far the CDR files of a switch are read; never less than before.
+pub(crate) const PUT_CDR_PROGRESS: &str = "INSERT INTO cdr_read (switch, until_us) VALUES ($1, $2)
+     ON CONFLICT (switch) DO UPDATE SET until_us = excluded.until_us
+     WHERE cdr_read.until_us < excluded.until_us";
+
+/// Reads that time.
+pub(crate) const CDR_PROGRESS: &str = "SELECT until_us FROM cdr_read WHERE switch = $1";
+
+/// A document that is due at `$11`; one that is there already stays as it is.
+pub(crate) const INSERT_DOCUMENT: &str =
+    "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
+                           headers, body, state, due_ms, inserted_ms, created_us)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11, $11, $12)
+     ON CONFLICT DO NOTHING";
+
+/// Frees what was leased under a token; the attempts never began.
+pub(crate) const FREE_CLAIM: &str =
+    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = $1, attempts = attempts - 1
+     WHERE state = 'leased' AND lease = $2";
+
+/// Ends a document's lease in the state `$1`; the next attempt is `$3` ms from now.
+macro_rules! settle_document {
+    () => {
+        "UPDATE document SET state = $1, lease = NULL, due_ms = $2 + $3, not_before_ms = $2 + $4,
+                             settled_ms = CASE $1 WHEN 'waiting' THEN NULL ELSE $2 END
+         WHERE id = $5 AND state = 'leased' AND lease = $6"
+    };
+}
+
+pub(crate) use settle_document;
+
+/// Gives a leased document back.
+pub(crate) const RELEASE: &str = "UPDATE document SET state = 'waiting', lease = NULL, due_ms = $1
+     WHERE id = $2 AND state = 'leased' AND lease = $3";
+
+/// What a document sends.
+pub(crate) const DOCUMENT_CONTENT: &str =
+    "SELECT method, url, headers, body FROM document WHERE id = $1";
+
+/// The backlog of each endpoint that has something to send, or is paused.
+pub(crate) const BACKLOGS: &str =
+    "SELECT endpoint, CAST(sum(waiting) AS bigint) AS waiting, CAST(sum(leased) AS bigint) AS leased,
+            CAST(sum(dead) AS bigint) AS dead, min(oldest_ms) AS oldest_ms, max(paused) AS paused
+     FROM (
+         SELECT endpoint, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                count(*) FILTER (WHERE state = 'leased') AS leased,
+                0 AS dead, min(inserted_ms) AS oldest_ms, NULL AS paused
+         FROM document WHERE state IN ('waiting', 'leased') GROUP BY endpoint
+         UNION ALL SELECT endpoint, 0, 0, count(*), NULL, NULL
+         FROM document WHERE state = 'dead' GROUP BY endpoint
+         UNION ALL SELECT endpoint, 0, 0, 0, NULL, reason FROM pause) AS parts
+     GROUP BY endpoint ORDER BY endpoint";
+
+/// Pauses an endpoint.
+pub(crate) const PAUSE: &str = "INSERT INTO pause (endpoint, since_ms, reason) VALUES ($1, $2, $3)
+     ON CONFLICT (endpoint)
+     DO UPDATE SET since_ms = excluded.since_ms, reason = excluded.reason";
+
+/// Ends an endpoint's pause.
+pub(crate) const END_PAUSE: &str = "DELETE FROM pause WHERE endpoint = $1";
+
+/// Begins a fresh schedule for an endpoint's backlog.
+pub(crate) const RESTART_SCHEDULES: &str = "UPDATE document SET attempts = 0, first_ms = NULL
+     WHERE endpoint = $1 AND state = 'waiting'";
+
+/// Paused endpoints, each with the reason.
+pub(crate) const PAUSES: &str = "SELECT endpoint, reason FROM pause ORDER BY endpoint";
+
+/// A call that waits for its recordings; not one whose documents are built already.
+pub(crate) const INSERT_UNPUBLISHED: &str =
+    "INSERT INTO unpublished (switch, call_uuid, created_us, inserted_ms, until_ms, due_ms, json)
+     SELECT $1, $2, $3, $4, $4 + $5, $4, $6
+     WHERE NOT EXISTS (SELECT 1 FROM document WHERE kind = 'document' AND switch = $1
+                       AND call_uuid = $2 AND created_us = $3)
+     ON CONFLICT DO NOTHING";
+
+/// Moves the end of a waiting call's lease.
+pub(crate) const POSTPONE: &str =
+    "UPDATE unpublished SET due_ms = $1 + $2 WHERE id = $3 AND lease = $4";
+
+/// Removes a leased call that no longer waits.
+pub(crate) const DELETE_UNPUBLISHED: &str = "DELETE FROM unpublished WHERE id = $1 AND lease = $2";
+
+/// Frees the space that a probe took.
+pub(crate) const CLEAR_PROBE: &str = "DELETE FROM probe";
+
+/// Whether the store holds rows that a restored backup would be mixed with.
+pub(crate) const HOLDS_ROWS: &str =
+    "SELECT EXISTS (SELECT 1 FROM document) OR EXISTS (SELECT 1 FROM call)
+         OR EXISTS (SELECT 1 FROM leg) OR EXISTS (SELECT 1 FROM response)
+         OR EXISTS (SELECT 1 FROM unpublished) AS holds_rows";
+
+/// Frees every lease: no process holds one on the restored store. The attempts stay counted,
+/// since they may have reached the receiver.
+pub(crate) const FREE_ALL_LEASES: [&str; 2] = [
+    "UPDATE document SET state = 'waiting', lease = NULL, due_ms = 0 WHERE state = 'leased'",
+    "UPDATE unpublished SET lease = NULL, due_ms = 0 WHERE lease IS NOT NULL",
+];

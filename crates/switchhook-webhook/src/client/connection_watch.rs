@@ -1,0 +1,167 @@
+//! Observes whether a request that was cut off was still connecting.
+//!
+//! The HTTP client makes connections within the task of the request. If another connection
+//! becomes free first, it moves the unfinished one to a task of its own. A layer around the
+//! connector reports to the request that is being polled, and to no other.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::task::futures::TaskLocalFuture;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::error::ConnectionState;
+
+tokio::task_local! {
+    static WATCH: ConnectionWatch;
+}
+
+/// The observed connection state of one request.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ConnectionWatch(Arc<AtomicU8>);
+
+impl ConnectionWatch {
+    /// Runs the request under observation.
+    pub(super) fn watch<F: Future>(&self, request: F) -> TaskLocalFuture<Self, F> {
+        WATCH.scope(self.clone(), request)
+    }
+
+    /// Returns the current state.
+    pub(super) fn state(&self) -> ConnectionState {
+        match self.0.load(Ordering::Relaxed) {
+            1 => ConnectionState::Connecting,
+            2 => ConnectionState::Connected,
+            _ => ConnectionState::Unknown,
+        }
+    }
+
+    fn set(&self, connection: ConnectionState) {
+        let state = match connection {
+            ConnectionState::Unknown => 0,
+            ConnectionState::Connecting => 1,
+            ConnectionState::Connected => 2,
+        };
+        self.0.store(state, Ordering::Relaxed);
+    }
+
+    /// Returns whether this request is the one being polled.
+    fn is_polled(&self) -> bool {
+        let same = WATCH.try_with(|polled| Arc::ptr_eq(&polled.0, &self.0));
+        same.unwrap_or(false)
+    }
+}
+
+/// Wraps a connector.
+#[derive(Debug, Clone)]
+pub(super) struct ConnectionWatchLayer;
+
+impl<S> Layer<S> for ConnectionWatchLayer {
+    type Service = Connector<S>;
+
+    fn layer(&self, inner: S) -> Connector<S> {
+        Connector(inner)
+    }
+}
+
+/// An observed connector.
+#[derive(Debug, Clone)]
+pub(super) struct Connector<S>(S);
+
+impl<S: Service<R, Future: Unpin>, R> Service<R> for Connector<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = WatchedConnect<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, target: R) -> WatchedConnect<S::Future> {
+        let watch = WATCH.try_with(Clone::clone).ok();
+        if let Some(watch) = &watch {
+            watch.set(ConnectionState::Connecting);
+        }
+        WatchedConnect {
+            inner: self.0.call(target),
+            watch,
+        }
+    }
+}
+
+/// An observed connection attempt.
+pub(super) struct WatchedConnect<F> {
+    inner: F,
+    watch: Option<ConnectionWatch>,
+}
+
+impl<F, C, E> Future for WatchedConnect<F>
+where
+    F: Future<Output = Result<C, E>> + Unpin,
+{
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // The request uses another connection by now.
+        if let Some(watch) = self.watch.take_if(|watch| !watch.is_polled()) {
+            watch.set(ConnectionState::Unknown);
+        }
+        let connected = Pin::new(&mut self.inner).poll(context);
+        if let (Poll::Ready(Ok(_)), Some(watch)) = (&connected, &self.watch) {
+            watch.set(ConnectionState::Connected);
+        }
+        connected
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, poll_fn, ready};
+
+    struct PendingConnector;
+
+    impl Service<()> for PendingConnector {
+        type Response = ();
+        type Error = ();
+        type Future = Pin<Box<dyn Future<Output = Result<(), ()>> + Send>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, (): ()) -> Self::Future {
+            Box::pin(pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_another_task_goes_on_making_says_nothing_of_the_request() {
+        let watch = ConnectionWatch::default();
+        let begun = poll_fn(|_| Poll::Ready(ConnectionWatchLayer.layer(PendingConnector).call(())));
+        let mut making = watch.watch(begun).await;
+        assert_eq!(watch.state(), ConnectionState::Connecting);
+        let once = poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));
+        assert!(watch.watch(once).await);
+        assert_eq!(watch.state(), ConnectionState::Connecting);
+        let elsewhere =
+            poll_fn(|context| Poll::Ready(Pin::new(&mut making).poll(context).is_pending()));
+        assert!(elsewhere.await);
+        assert_eq!(watch.state(), ConnectionState::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_made_is_told_to_its_request_alone() {
+        let (one, other) = (ConnectionWatch::default(), ConnectionWatch::default());
+        let made = async {
+            let inner = ready(Ok::<(), ()>(()));
+            let watch = WATCH.try_with(Clone::clone).ok();
+            WatchedConnect { inner, watch }.await
+        };
+        assert_eq!(one.watch(made).await, Ok(()));
+        assert_eq!(one.state(), ConnectionState::Connected);
+        assert_eq!(other.state(), ConnectionState::Unknown);
+    }
+}

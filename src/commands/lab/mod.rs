@@ -1,0 +1,162 @@
+//! `switchhook lab`: scenarios, load, the null handler, or only a webhook.
+
+mod load;
+mod receiver;
+
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStderr, Command};
+use tokio::time::timeout;
+
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
+use switchhook_sim::switch::Pace;
+use switchhook_sim::{LabOptions, Started};
+
+use crate::cli::lab::Lab;
+
+/// The time for `serve` to start.
+const STARTS: Duration = Duration::from_secs(20);
+
+/// Places a call of each kind through the real service, or puts load on another program.
+///
+/// Exits with 0 if everything was right.
+#[must_use]
+pub fn lab(args: &Lab) -> ExitCode {
+    let asked = std::env::var_os("RUST_LOG");
+    let log = asked.and_then(|_| super::log::start(false));
+    if args.load {
+        return load::table(args);
+    }
+    let done = super::block_on(async {
+        match (args.target.as_slice(), args.receiver, args.null) {
+            ([], Some(address), _) => receiver::answer(address).await,
+            ([], None, Some(address)) => load::null(address, args).await,
+            ([], None, None) => scenarios(args).await,
+            ([target], ..) => load::target(target, args).await,
+            (..) => Err("several --target need --load; give one, or add --load".into()),
+        }
+    });
+    super::exit_logged(log, done)
+}
+
+fn pace(args: &Lab) -> Pace {
+    if args.faithful {
+        Pace::Faithful
+    } else {
+        Pace::default()
+    }
+}
+
+async fn scenarios(args: &Lab) -> Result<bool, String> {
+    let folder = tempfile::tempdir()
+        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let options = LabOptions {
+        only: args.only.clone(),
+        pace: pace(args),
+        progress: !args.json,
+        follow: true,
+        patience: None,
+        config: store_settings(folder.path()),
+    };
+    let service = RealService {
+        folder: folder.path().to_owned(),
+    };
+    let report = switchhook_sim::run(options, service)
+        .await
+        .map_err(|error| error.to_string())?;
+    if args.json {
+        super::write_stdout(&format!("{}\n", report.json()))?;
+    } else {
+        super::write_stdout(&report.table())?;
+    }
+    Ok(report.passed)
+}
+
+/// Returns the settings of a store in a temporary folder: the lab finds and leaves nothing.
+fn store_settings(folder: &Path) -> String {
+    format!(
+        "[store]\nurl = \"sqlite:{}\"",
+        folder.join("lab.db").display()
+    )
+}
+
+/// Starts the real service on free ports: in this process, or in one of its own.
+struct RealService {
+    folder: PathBuf,
+}
+
+impl switchhook_sim::Service for RealService {
+    fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
+        in_process(config).boxed()
+    }
+
+    fn start_process(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
+        as_process(self.folder.join("switchhook.toml"), config).boxed()
+    }
+}
+
+async fn in_process(config: String) -> Result<Started, String> {
+    let config =
+        Config::parse(&config, "the lab's configuration").map_err(|faults| faults.to_string())?;
+    let service = Service::start(&config)
+        .await
+        .map_err(|error| error.to_string())?;
+    Ok(Started {
+        esl: service.esl.to_string(),
+        stop: service.stop().boxed(),
+    })
+}
+
+/// Runs `switchhook serve` with this program's own file.
+async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
+    let cannot = |error: std::io::Error| format!("cannot run `serve` as a process: {error}");
+    tokio::fs::write(&file, config).await.map_err(cannot)?;
+    let mut process = Command::new(std::env::current_exe().map_err(cannot)?)
+        .args(["serve", "--json-logs", "--config"])
+        .arg(&file)
+        // The line with the address has this level.
+        .env("RUST_LOG", "info")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot)?;
+    let log = process
+        .stderr
+        .take()
+        .ok_or("`serve` has no standard error")?;
+    let esl = timeout(STARTS, listening(BufReader::new(log).lines()))
+        .await
+        .map_err(|_| "`serve` did not start within 20 s".to_owned())??;
+    let stop = async move {
+        // SIGKILL; a process that has ended already is fine.
+        let _ = process.kill().await;
+    };
+    Ok(Started {
+        esl,
+        stop: stop.boxed(),
+    })
+}
+
+/// Reads the log until it has the address for calls, then goes on reading, so that a full pipe never
+/// blocks the process.
+async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<String, String> {
+    let mut last = String::new();
+    while let Ok(Some(line)) = log.next_line().await {
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if let (Some("listening"), Some(esl)) = (event["message"].as_str(), event["esl"].as_str()) {
+            let esl = esl.to_owned();
+            tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+            return Ok(esl);
+        }
+        last = line;
+    }
+    Err(format!("`serve` ended: {last}"))
+}

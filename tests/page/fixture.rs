@@ -1,0 +1,216 @@
+//! The service with its page, and what surrounds it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use regex::{Captures, Regex};
+use sqlx::{Connection as _, SqliteConnection};
+use switchhook_service::config::Config;
+use switchhook_service::service::Service;
+use tempfile::TempDir;
+
+use crate::anew::anew;
+use crate::events::bodies;
+use crate::inbox::{Answer, Inbox, Post};
+use crate::peer::{Channel, Peer};
+use crate::port8021::Port8021;
+use crate::receiver::Receiver;
+
+/// The token of the page.
+pub const TOKEN: &str = "horse-battery";
+
+/// The service, a switch, a webhook that answers calls, and one that takes documents.
+pub struct Fixture {
+    pub service: Service,
+    pub switch: Port8021,
+    pub inbox: Inbox,
+    pub receiver: Receiver,
+    folder: TempDir,
+}
+
+impl Fixture {
+    pub async fn new() -> Self {
+        Self::with("").await
+    }
+
+    /// Adds settings to `[account]`, or sections after it.
+    pub async fn with(account: &str) -> Self {
+        Self::with_token(account, Some(TOKEN)).await
+    }
+
+    /// Sets the page's token, or none.
+    pub async fn with_token(account: &str, token: Option<&str>) -> Self {
+        Self::set("completed", account, token).await
+    }
+
+    /// Sends documents to a webhook of this name. The metrics are shared by all tests of the process,
+    /// so a test with a name of its own has them for itself.
+    pub async fn with_document_webhook(documents: &str) -> Self {
+        Self::set(documents, "", Some(TOKEN)).await
+    }
+
+    async fn set(documents: &str, account: &str, token: Option<&str>) -> Self {
+        let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
+        let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+        let token = token.map(|token| format!("http_token = \"{token}\""));
+        let token = token.unwrap_or_default();
+        let settings = format!(
+            r#"
+[listen]
+esl = "127.0.0.1:0"
+http = "127.0.0.1:0"
+{token}
+confirm_calls = false
+[[freeswitch]]
+address = "{}"
+password = "ClueCon"
+[store]
+url = "sqlite:{}/store.db"
+[egress]
+allow_plain_http = true
+allow_addresses = ["127.0.0.0/8"]
+[account]
+default_webhook = "{documents}"
+time_zone = "Asia/Kolkata"
+{account}
+[flows.default]
+webhook = true
+[flows.inbound]
+webhook = true
+[flows.outbound]
+webhook = true
+[webhooks.{documents}]
+url = "http://{}/completed"
+[webhooks.lookup]
+url = "http://{}/callers?api_key=hidden"
+persist_response = true
+before_answer = "silence"
+timeout = "60s"
+response.map = {{ customer_name = "$.customer.name" }}
+"#,
+            switch.address,
+            folder.path().display(),
+            inbox.address,
+            receiver.address,
+        );
+        let config =
+            Config::parse(&settings, "test.toml").unwrap_or_else(|faults| panic!("{faults}"));
+        let service = Service::start(&config).await.unwrap();
+        switch.followed(1).await;
+        Self {
+            service,
+            switch,
+            inbox,
+            receiver,
+            folder,
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.service.http)
+    }
+
+    /// Makes a call that waits for `lookup`.
+    pub async fn hold(&self) -> Peer {
+        Peer::call(self.service.esl, Channel::to("lookup")).await
+    }
+
+    /// Makes a call of an account that waits for `lookup`.
+    pub async fn hold_for_account(&self, account: &str) -> Peer {
+        let channel = Channel::to("lookup").set("flow.account", account);
+        Peer::call(self.service.esl, channel).await
+    }
+
+    async fn answer(&self, mut peer: Peer, status: u16, body: &str) -> Peer {
+        self.receiver.answer(status, body).await;
+        peer.until_exit().await;
+        peer
+    }
+
+    /// Plays a call captured on a real switch, at the current time and on new channels. Its first leg
+    /// asks `lookup`, which gives this answer. Returns when its document is delivered.
+    pub async fn call(&self, capture: &str, status: u16, body: &str) -> String {
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let first = Regex::new("\"Unique-ID\":\"([^\"]+)\"").unwrap();
+        let uuid = first.captures(&bodies[0]).unwrap()[1].to_owned();
+        let mut channel = Channel::to("lookup");
+        channel.uuid.clone_from(&uuid);
+        let peer = Peer::call(self.service.esl, channel).await;
+        let peer = self.answer(peer, status, body).await;
+        drop(peer);
+        let before = self.inbox.posts().len();
+        self.play(&bodies);
+        let taken = |posts: &[Post]| posts.iter().filter(|post| post.taken).count() > before;
+        self.inbox.wait_for(taken).await;
+        uuid
+    }
+
+    /// Sends the events on port 8021.
+    fn play(&self, bodies: &[String]) {
+        for body in bodies {
+            let length = body.len();
+            let frame =
+                format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}");
+            self.switch.send_wire(frame.into_bytes());
+        }
+    }
+
+    /// Plays a call whose document is answered `410 Gone`, which pauses the webhook.
+    pub async fn refused(&self, capture: &str) {
+        self.play_refused(capture, 410).await;
+    }
+
+    async fn play_refused(&self, capture: &str, status: u16) {
+        self.inbox.answers(Answer::Status(status));
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let before = self.inbox.posts().len();
+        self.play(&bodies);
+        self.inbox.wait(before + 1).await;
+    }
+
+    /// Plays a call whose document is answered 500.
+    pub async fn failed(&self, capture: &str) {
+        self.play_refused(capture, 500).await;
+    }
+
+    /// Plays a call whose document was not delivered within eight days: it is dead.
+    pub async fn given_up(&self, capture: &str) {
+        self.play_refused(capture, 500).await;
+        let url = format!("sqlite:{}/store.db", self.folder.path().display());
+        let mut store = SqliteConnection::connect(&url).await.unwrap();
+        // Its first attempt is moved into the past; the next attempt is its last.
+        let long_ago = "UPDATE document SET first_ms = first_ms - 9 * 86400000, due_ms = 0
+                        WHERE state = 'waiting' AND attempts > 0";
+        let dead = "SELECT count(*) FROM document WHERE state = 'dead'";
+        loop {
+            sqlx::query(long_ago).execute(&mut store).await.unwrap();
+            let count: i64 = sqlx::query_scalar(dead)
+                .fetch_one(&mut store)
+                .await
+                .unwrap();
+            if count > 0 {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Moves the times of the events to now.
+fn now(bodies: &[String]) -> Vec<String> {
+    let micros = Regex::new(r"\b1[67]\d{14}\b").unwrap();
+    let found = bodies.iter().flat_map(|body| micros.find_iter(body));
+    let times = found.map(|found| found.as_str().parse::<u128>().unwrap());
+    let first = times.min().unwrap();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_micros();
+    let moved = |found: &Captures<'_>| {
+        let time: u128 = found[0].parse().unwrap();
+        (now + time - first).to_string()
+    };
+    bodies
+        .iter()
+        .map(|body| micros.replace_all(body, moved).into_owned())
+        .collect()
+}

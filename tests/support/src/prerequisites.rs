@@ -1,0 +1,154 @@
+//! The programs that some tests need, how to get each, and what a test does without it.
+//!
+//! A test without its program says `SKIPPED` on standard error and passes. It fails instead if the
+//! program's `…_REQUIRED` variable or `CI=true` is set.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// A program that some tests need.
+#[derive(Debug)]
+pub struct Prerequisite {
+    /// The tests that are skipped without it.
+    pub tests: &'static str,
+    /// The program, by its names.
+    pub program: &'static str,
+    /// How to get it.
+    pub cure: &'static str,
+    /// The variable that turns a skipped test into a failure.
+    pub required_by: &'static str,
+    is_there: fn() -> bool,
+}
+
+/// A server for the tests of the store, or the programs to start one.
+pub const POSTGRESQL: Prerequisite = Prerequisite {
+    tests: "PostgreSQL as a store",
+    program: "initdb and pg_ctl",
+    cure: "apt-get install postgresql, or SWITCHHOOK_POSTGRES=postgres://USER@HOST/postgres with a \
+           user that may create databases",
+    required_by: "SWITCHHOOK_POSTGRES_REQUIRED",
+    is_there: || postgresql_url().is_some() || postgresql_folder().is_some(),
+};
+
+/// A connection pooler in front of PostgreSQL.
+pub const PGBOUNCER: Prerequisite = Prerequisite {
+    tests: "PostgreSQL behind a pooler",
+    program: "pgbouncer",
+    cure: "apt-get install pgbouncer",
+    required_by: "SWITCHHOOK_POSTGRES_REQUIRED",
+    is_there: || pgbouncer().is_some(),
+};
+
+/// A browser and its driver.
+pub const BROWSER: Prerequisite = Prerequisite {
+    tests: "the operator's page in a browser",
+    program: "chromium and chromedriver",
+    cure: "apt-get install chromium chromium-driver",
+    required_by: "SWITCHHOOK_BROWSER_REQUIRED",
+    is_there: || browser().is_some(),
+};
+
+/// The runtime of `receiver.py`.
+pub const PYTHON: Prerequisite = Prerequisite {
+    tests: "the receiver example in Python",
+    program: "python3",
+    cure: "apt-get install python3",
+    required_by: "SWITCHHOOK_RECEIVERS_REQUIRED",
+    is_there: || on_path("python3").is_some(),
+};
+
+/// The runtime of `receiver.mjs`.
+pub const NODE: Prerequisite = Prerequisite {
+    tests: "the receiver example in Node",
+    program: "node",
+    cure: "apt-get install nodejs",
+    required_by: "SWITCHHOOK_RECEIVERS_REQUIRED",
+    is_there: || on_path("node").is_some(),
+};
+
+/// Every prerequisite.
+pub const ALL: [&Prerequisite; 5] = [&POSTGRESQL, &PGBOUNCER, &BROWSER, &PYTHON, &NODE];
+
+impl Prerequisite {
+    /// Returns whether its tests run here.
+    pub fn is_there(&self) -> bool {
+        (self.is_there)()
+    }
+
+    /// Says that tests are skipped, once in a test program. Writes past the test harness, which hides
+    /// what a passing test prints.
+    ///
+    /// # Panics
+    ///
+    /// If the test may not be skipped: `CI=true` or the `…_REQUIRED` variable is set.
+    pub fn skip(&self) {
+        let Self {
+            tests,
+            program,
+            cure,
+            required_by,
+            ..
+        } = self;
+        assert!(
+            !is_set("CI") && !is_set(required_by),
+            "{tests}: {program} not found, and CI or {required_by} is set; {cure}"
+        );
+        static SAID: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+        if SAID.lock().unwrap().insert(tests) {
+            let said = format!("\nSKIPPED: {tests}: {program} not found; {cure}\n");
+            std::io::stderr().write_all(said.as_bytes()).unwrap();
+        }
+    }
+}
+
+/// Returns whether a variable is set to other than nothing, `0` and `false`.
+fn is_set(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
+}
+
+/// The PostgreSQL server that `SWITCHHOOK_POSTGRES` names.
+pub fn postgresql_url() -> Option<String> {
+    let url = std::env::var("SWITCHHOOK_POSTGRES").ok()?;
+    Some(url).filter(|url| !url.is_empty())
+}
+
+/// The folder of PostgreSQL's programs: of the PATH or Debian's.
+pub fn postgresql_folder() -> Option<PathBuf> {
+    let debian = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten();
+    let debian = debian.map(|version| version.unwrap().path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_it =
+        |folder: &PathBuf| folder.join("initdb").exists() && folder.join("pg_ctl").exists();
+    std::env::split_paths(&path).chain(debian).find(has_it)
+}
+
+/// The program `pgbouncer`.
+pub fn pgbouncer() -> Option<PathBuf> {
+    on_path("pgbouncer").or_else(|| first(&["/usr/sbin/pgbouncer"]))
+}
+
+/// A browser and its driver.
+pub fn browser() -> Option<(PathBuf, PathBuf)> {
+    let browser = first(&[
+        "/usr/bin/chromium",
+        "/usr/bin/chromium-browser",
+        "/usr/bin/google-chrome",
+    ])?;
+    let driver = first(&["/usr/bin/chromedriver", "/usr/lib/chromium/chromedriver"])?;
+    Some((browser, driver))
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+    files.find(|file| file.is_file())
+}
+
+fn first(paths: &[&str]) -> Option<PathBuf> {
+    let mut paths = paths.iter().map(Path::new);
+    paths.find(|path| path.exists()).map(Path::to_owned)
+}
