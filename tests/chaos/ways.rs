@@ -534,7 +534,7 @@ fn identity(name: &str) -> Arc<ServerConfig> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls");
     let certificate = CertificateDer::from_pem_file(folder.join(format!("{name}.pem"))).unwrap();
     let key = PrivateKeyDer::from_pem_file(folder.join(format!("{name}.key"))).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()

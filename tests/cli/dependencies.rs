@@ -86,3 +86,38 @@ fn every_package_has_an_allowed_licence_and_comes_from_crates_io() {
         assert!(is_allowed, "{name}: {licence}");
     }
 }
+
+/// Packages with their features, as `cargo tree` resolves them for these arguments.
+fn with_features(arguments: &[&str]) -> BTreeSet<String> {
+    let always = [
+        "tree",
+        "--locked",
+        "--offline",
+        "--target=x86_64-unknown-linux-gnu",
+        "--prefix=none",
+        "--format={p} [{f}]",
+    ];
+    let output = Command::new(env!("CARGO"))
+        .args(always)
+        .args(arguments)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text.lines().map(|line| line.trim_end_matches(" (*)"));
+    lines.map(str::to_owned).collect()
+}
+
+/// A feature that only a dev-dependency wants costs a second build of its crate and of all crates
+/// above it, between `cargo run` and `cargo test`.
+#[test]
+fn the_tests_use_the_dependencies_that_the_program_was_built_with() {
+    let program = with_features(&["--package=switchhook", "--edges=no-dev"]);
+    let all = with_features(&["--workspace", "--edges=all"]);
+    let built_twice: Vec<&String> = program.difference(&all).collect();
+    assert!(
+        built_twice.is_empty(),
+        "see `indexmap` in Cargo.toml: {built_twice:#?}"
+    );
+}

@@ -220,7 +220,7 @@ impl Service {
     /// Returns the body of a 2xx answer.
     async fn get(&self, path: &str) -> Option<String> {
         let url = format!("http://127.0.0.1:{}{path}", self.http);
-        let client = reqwest::Client::builder()
+        let client = test_support::http::builder()
             .no_proxy()
             .build()
             .expect("a client");

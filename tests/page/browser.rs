@@ -44,7 +44,7 @@ impl Browser {
         let profile = tempfile::tempdir().unwrap();
         let mut started = Self {
             driver,
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
+            http: test_support::http::builder().no_proxy().build().unwrap(),
             session: format!("http://127.0.0.1:{port}"),
             _profile: profile,
         };

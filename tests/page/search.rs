@@ -55,7 +55,7 @@ async fn a_call_shows_what_was_asked_and_what_came_back_without_secrets() {
     let uuid = fixture.call(RECORDED, 200, "<html>down").await;
     // The answer is stored a moment later.
     let address = fixture.url(&format!("/calls/{uuid}"));
-    while !reqwest::get(&address)
+    while !test_support::http::get(&address)
         .await
         .unwrap()
         .text()
@@ -171,7 +171,7 @@ async fn a_call_that_asked_no_webhook_says_so() {
     let fixture = Fixture::new().await;
     fixture.failed(RECORDED).await;
     let page = async |path: &str| {
-        let answer = reqwest::get(fixture.url(path)).await.unwrap();
+        let answer = test_support::http::get(fixture.url(path)).await.unwrap();
         answer.text().await.unwrap()
     };
     let link = regex::Regex::new(r"/calls/[0-9a-f-]{36}").unwrap();

@@ -149,7 +149,7 @@ async fn without_scripts_everything_can_be_read() {
     // The store learns of the delivery a moment after the receiver.
     let (headers, text) = loop {
         let url = fixture.url(&format!("/calls/{uuid}"));
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = test_support::http::get(url).await.unwrap();
         let headers = answer.headers().clone();
         let text = answer.text().await.unwrap();
         if !text.contains("being sent") {
@@ -179,7 +179,7 @@ async fn without_scripts_everything_can_be_read() {
 
 /// Returns the page at a path, without a browser.
 async fn read(fixture: &Fixture, path: &str) -> String {
-    let answer = reqwest::get(fixture.url(path)).await.unwrap();
+    let answer = test_support::http::get(fixture.url(path)).await.unwrap();
     answer.text().await.unwrap()
 }
 

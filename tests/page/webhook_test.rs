@@ -71,7 +71,7 @@ async fn post(
     fields: &str,
 ) -> (u16, String) {
     let url = fixture.url(&format!("/webhooks/{webhook}/try"));
-    let mut request = reqwest::Client::new()
+    let mut request = test_support::http::client()
         .post(url)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(fields.to_owned());

@@ -261,7 +261,7 @@ impl Receiver {
             child,
             lines,
             address: address.to_owned(),
-            client: reqwest::Client::builder()
+            client: test_support::http::builder()
                 .no_proxy()
                 .timeout(PATIENCE)
                 .build()

@@ -45,6 +45,7 @@ mod clock;
 mod deliveries;
 mod error;
 mod leases;
+mod migrations;
 mod model;
 mod operation;
 mod options;

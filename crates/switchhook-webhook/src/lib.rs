@@ -47,4 +47,4 @@ pub use compile_error::CompileError;
 pub use prepared::Prepared;
 pub use request::CallContext;
 pub use resolve::{NameLookup, SystemLookup};
-pub use tls::CompiledTls;
+pub use tls::{CompiledTls, client_builder};

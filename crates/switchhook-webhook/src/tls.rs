@@ -50,9 +50,20 @@ impl CompiledTls {
     }
 }
 
+/// Starts an HTTP client that trusts the system's authorities, for requests that are not a
+/// webhook's. reqwest is built without a cryptography provider, so each client is given one: an
+/// embedding program keeps the choice of its own process-wide provider.
+///
+/// # Errors
+/// Returns why the system's authorities cannot be used.
+pub fn client_builder() -> Result<reqwest::ClientBuilder, CompileError> {
+    let config = config(&Tls::default())?;
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(config))
+}
+
 /// Builds the configuration of handshakes, which offers HTTP/2 before HTTP/1.1.
 pub(super) fn config(options: &Tls) -> Result<ClientConfig, CompileError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(options.min_version))
         .map_err(|error| unusable("tls.min_version", &error))?;

@@ -130,7 +130,7 @@ async fn start(config: String, fault: Fault) -> Result<Started, String> {
     let mut settings: DocumentMut = config.parse().unwrap();
     let completed = &mut settings["webhooks"]["completed"];
     let secret = completed["signing"]["secrets"][0].as_str().unwrap();
-    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let http = test_support::http::builder().no_proxy().build().unwrap();
     let relay = Relay {
         to: completed["url"].as_str().unwrap().to_owned(),
         signer: Signer::new(&[Secret::new(secret)]).unwrap(),

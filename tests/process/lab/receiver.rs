@@ -7,7 +7,7 @@ use std::time::Duration;
 use switchhook_sim::receiver::{Receiver, Request, closed_port};
 
 fn client() -> reqwest::Client {
-    reqwest::Client::builder()
+    test_support::http::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .build()

@@ -312,7 +312,7 @@ fn service(fault: Fault) -> impl Fn(String) -> BoxFuture<'static, Result<Started
                 .local_addr()
                 .map_err(|error| error.to_string())?
                 .to_string();
-            let http = reqwest::Client::builder()
+            let http = test_support::http::builder()
                 .no_proxy()
                 .redirect(reqwest::redirect::Policy::none());
             let fake = Fake {

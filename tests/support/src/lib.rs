@@ -9,6 +9,7 @@
 //! | [`peer`], [`switch`], [`port8021`] | a FreeSWITCH on the outbound socket and on port 8021, played by hand |
 //! | [`simulator`] | the simulated switch of the lab |
 //! | [`receiver`], [`inbox`], [`collector`], [`s3`] | what the service sends to |
+//! | [`http`] | requests to the service |
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
 //! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy way to it |
 //! | [`ports`] | ports that nothing else takes |
@@ -31,6 +32,7 @@ pub mod collector;
 pub mod events;
 pub mod facts;
 pub mod golden;
+pub mod http;
 pub mod inbox;
 pub mod ledgers;
 pub mod log;

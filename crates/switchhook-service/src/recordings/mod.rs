@@ -26,6 +26,10 @@ mod engine;
 mod folder;
 mod publish_call;
 pub(crate) mod signed_links;
+#[cfg(feature = "uploads")]
+mod target;
+#[cfg(not(feature = "uploads"))]
+#[path = "target/without.rs"]
 mod target;
 
 use std::collections::BTreeMap;

@@ -18,6 +18,7 @@ use super::message::{self, SpanBatch};
 use super::{ExporterError, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
+use switchhook_webhook::client_builder;
 use switchhook_webhook::options::Auth;
 
 /// Spans of one request.
@@ -67,7 +68,8 @@ impl Exporter {
         queue: mpsc::Receiver<Span>,
     ) -> Result<Self, ExporterError> {
         // The operator chose the collector, not a call, so the rules of [egress] do not apply.
-        let http = Client::builder()
+        let http = client_builder().map_err(|error| ExporterError(error.what))?;
+        let http = http
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .timeout(REQUEST_TIMEOUT)

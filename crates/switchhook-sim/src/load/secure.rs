@@ -41,7 +41,7 @@ impl Identity {
         let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".into()])
             .map_err(io::Error::other)?;
         let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?

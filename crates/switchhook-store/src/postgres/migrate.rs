@@ -4,15 +4,13 @@
 //! sqlx's own runner does not work behind a pooler in transaction mode: its lock belongs to a
 //! session, and its statements have names.
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Executor as _, Row as _};
 
 use super::connect::Location;
 use super::connection::unnamed;
 use crate::StoreError;
-
-static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/postgres");
+use crate::migrations::POSTGRES as MIGRATOR;
 
 /// The migrations that were applied. The name is our own, since other programs may use the
 /// database.

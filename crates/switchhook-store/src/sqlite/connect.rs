@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use sqlx::ConnectOptions as _;
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::error::classify;
+use crate::migrations::SQLITE as MIGRATOR;
 use crate::{Role, StoreError, StoreOptions};
-
-static MIGRATOR: Migrator = sqlx::migrate!("src/migrations/sqlite");
 
 /// SQLite's default page size.
 const PAGE_BYTES: u64 = 4096;

@@ -7,8 +7,10 @@
 
 use test_support::store_suite;
 
+use std::path::Path;
 use std::str::FromStr as _;
 
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use store_suite::Factory;
@@ -57,7 +59,9 @@ async fn create_with_version(url: &str, version: i64) -> SqliteConnection {
         .connect()
         .await
         .expect("made");
-    let mut migrator = sqlx::migrate!("src/migrations/sqlite");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/migrations/sqlite");
+    let migrator = Migrator::new(Path::new(folder)).await;
+    let mut migrator = migrator.expect("sqlx reads the folder");
     let migrations = migrator.migrations.iter();
     let older = migrations.filter(|migration| migration.version <= version);
     migrator.migrations = older.cloned().collect();

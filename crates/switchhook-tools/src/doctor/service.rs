@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::finding::{Finding, Findings};
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
+use switchhook_webhook::client_builder;
 
 /// How the service replied to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,9 @@ fn connectable(address: SocketAddr) -> SocketAddr {
 
 /// Requests a page. Returns how the service replied, and the page's text.
 async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply, String) {
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(within)
-        .build();
-    let Ok(client) = client else {
+    let builder = client_builder().ok();
+    let client = builder.and_then(|builder| builder.no_proxy().timeout(within).build().ok());
+    let Some(client) = client else {
         return (ReadyzReply::NoReply, String::new());
     };
     match client.get(format!("http://{address}/{page}")).send().await {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{GzEncoder, ZlibEncoder};
 use switchhook_core::outcome::{Mapped, Reason};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -246,6 +246,30 @@ async fn a_compressed_answer_is_counted_as_it_unpacks() {
     )
     .await;
     failed(&outcome, Reason::InvalidResponse, "larger");
+}
+
+/// A server that compresses as it was offered is read; it is not offered what is not read.
+#[tokio::test]
+async fn the_encodings_that_are_offered_are_those_that_are_unpacked() {
+    let (tell, told) = oneshot::channel();
+    let address = server(move |mut stream, request| async move {
+        tell.send(request).unwrap();
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"{\"queue\":\"a\"}").unwrap();
+        let body = encoder.finish().unwrap();
+        let bytes = answer("200 OK", "content-encoding: deflate\r\n", body);
+        stream.write_all(&bytes).await.unwrap();
+    })
+    .await;
+    let outcome = ask(address).await;
+    assert_eq!(outcome.raw, "{\"queue\":\"a\"}");
+    assert!(outcome.verdict.is_ok());
+    let request = told.await.unwrap();
+    let offers = |line: &str| line.strip_prefix("accept-encoding: ").map(str::to_owned);
+    let offered = request.lines().find_map(offers).expect(&request);
+    let mut offered: Vec<&str> = offered.split(',').map(str::trim).collect();
+    offered.sort_unstable();
+    assert_eq!(offered, ["deflate", "gzip"], "the test above unpacks gzip");
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ impl Setup {
     pub fn acceptor(self) -> TlsAcceptor {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions: &[&rustls::SupportedProtocolVersion] = if self.only_tls12 {
             &[&version::TLS12]
         } else {

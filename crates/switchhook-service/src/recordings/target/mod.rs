@@ -22,8 +22,7 @@ use object_store::{
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-pub use open::TargetError;
-pub use options::{TargetKind, TargetOptions};
+pub use options::{TargetError, TargetKind, TargetOptions};
 
 use super::{FileSnapshot, Folder, PublishError, encode_path};
 

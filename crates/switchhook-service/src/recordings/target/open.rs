@@ -16,8 +16,9 @@ use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use reqwest::redirect;
 use url::Url;
 
-use super::{LINK_TEMPLATE, Link, Target, TargetKind, TargetOptions, error_text};
+use super::{LINK_TEMPLATE, Link, Target, TargetError, TargetKind, TargetOptions, error_text};
 use crate::recordings::strict_template;
+use switchhook_webhook::client_builder;
 
 /// Time to connect, including TLS.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,18 +28,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 /// check.
 const MAX_RETRIES: usize = 2;
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why a target cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {what}; {help}")]
-pub struct TargetError {
-    /// The setting, without its section.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub what: String,
-    /// How to correct it.
-    pub help: &'static str,
-}
 
 /// An opened store, and its signer if it can sign links.
 type OpenedStore = (Arc<dyn ObjectStore>, Option<Arc<dyn Signer>>);
@@ -204,7 +193,13 @@ struct Connector(reqwest::Client);
 impl Connector {
     fn new(endpoint: Option<&Url>) -> Result<Self, TargetError> {
         // The operator chose the target, not a call, so the rules of [egress] do not apply.
-        let client = reqwest::Client::builder()
+        let failed = |what| TargetError {
+            key: "to",
+            what,
+            help: "check the system's CA certificates",
+        };
+        let builder = client_builder().map_err(|error| failed(error.what))?;
+        let client = builder
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .https_only(!is_plain_http(endpoint))
@@ -212,11 +207,7 @@ impl Connector {
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
-        client.map(Self).map_err(|error| TargetError {
-            key: "to",
-            what: error.to_string(),
-            help: "check the system's CA certificates",
-        })
+        client.map(Self).map_err(|error| failed(error.to_string()))
     }
 }
 

@@ -28,6 +28,18 @@ pub struct TargetOptions {
     pub at_once: usize,
 }
 
+/// Why a target cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}; {help}")]
+pub struct TargetError {
+    /// The setting, without its section.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub what: String,
+    /// How to correct it.
+    pub help: &'static str,
+}
+
 /// A kind of target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetKind {

@@ -18,5 +18,7 @@ mod several;
 mod stage;
 mod storing;
 mod tenants;
+#[cfg(feature = "uploads")]
 mod uploads;
+#[cfg(feature = "uploads")]
 mod uploads_s3;

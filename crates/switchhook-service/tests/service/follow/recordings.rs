@@ -86,11 +86,11 @@ async fn a_documents_link_opens_its_recording_in_parts_too_and_nothing_else() {
         "{here}"
     );
     let get = async |url: &str| {
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = test_support::http::get(url).await.unwrap();
         (answer.status().as_u16(), answer.bytes().await.unwrap())
     };
     assert_eq!(get(&here).await, (200, SOUND.into()));
-    let part = reqwest::Client::new()
+    let part = test_support::http::client()
         .get(&here)
         .header(RANGE, "bytes=16-19");
     let part = part.send().await.unwrap();
@@ -116,7 +116,7 @@ async fn a_documents_link_opens_its_recording_in_parts_too_and_nothing_else() {
         assert_eq!(get(&url).await.0, status, "{url}");
     }
     assert_eq!(
-        reqwest::Client::new()
+        test_support::http::client()
             .post(&here)
             .send()
             .await
@@ -154,7 +154,7 @@ async fn with_another_secret_older_links_open_nothing_and_newer_ones_do() {
     let changed = Config::parse(&settings(&stage, "another secret, as long"), "test.toml").unwrap();
     service.reload(&changed).unwrap();
     let new = here(&recorded(&stage, "two", "/rec/a.wav").await);
-    assert_eq!(reqwest::get(&old).await.unwrap().status(), 403);
-    assert_eq!(reqwest::get(&new).await.unwrap().status(), 200);
+    assert_eq!(test_support::http::get(&old).await.unwrap().status(), 403);
+    assert_eq!(test_support::http::get(&new).await.unwrap().status(), 200);
     service.stop().await;
 }

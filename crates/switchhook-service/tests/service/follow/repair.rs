@@ -101,7 +101,7 @@ fn json_of(posts: &[Post]) -> Vec<Value> {
 }
 
 pub async fn metric(service: &Service, line: &str) -> u64 {
-    let page = reqwest::get(format!("http://{}/metrics", service.http));
+    let page = test_support::http::get(format!("http://{}/metrics", service.http));
     let page = page.await.unwrap().text().await.unwrap();
     let value = page.lines().find_map(|found| found.strip_prefix(line));
     value
@@ -368,7 +368,7 @@ async fn post(
     password: Option<&str>,
 ) -> (u16, String) {
     let url = format!("http://{}/json_cdr/{switch}?uuid=x", service.http);
-    let mut request = reqwest::Client::new().post(url).body(body);
+    let mut request = test_support::http::client().post(url).body(body);
     if let Some(password) = password {
         request = request.basic_auth("fs1", Some(password));
     }

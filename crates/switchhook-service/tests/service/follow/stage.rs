@@ -59,7 +59,7 @@ pub async fn start(settings: &str) -> Service {
 /// Reads `/readyz`: returns the status, and the check of that name.
 pub async fn check(service: &Service, name: &str) -> (u16, Value) {
     let url = format!("http://{}/readyz", service.http);
-    let answer = reqwest::get(url).await.unwrap();
+    let answer = test_support::http::get(url).await.unwrap();
     let status = answer.status().as_u16();
     let body: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
     let checks = body["checks"].as_array().unwrap();

@@ -175,7 +175,7 @@ async fn an_edit_of_the_routes_holds_for_calls_that_end_from_then_on() {
     let posts = stage.inbox.wait(2).await;
     assert_eq!(of(&posts, "before"), at("/own", KOLKATA));
     assert_eq!(of(&posts, "after"), at("/acme", NEW_YORK));
-    let page = reqwest::get(format!("http://{}/calls/after", service.http))
+    let page = test_support::http::get(format!("http://{}/calls/after", service.http))
         .await
         .unwrap();
     let page = String::from_utf8_lossy(&page.bytes().await.unwrap()).into_owned();

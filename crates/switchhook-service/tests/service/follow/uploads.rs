@@ -35,7 +35,12 @@ fn recording(stage: &Stage, name: &str) -> PathBuf {
 /// Returns how often, in this process, a call's recordings were checked and not ready.
 async fn looks(service: &Service) -> u64 {
     let url = format!("http://{}/metrics", service.http);
-    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let page = test_support::http::get(url)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let sample = format!("{}{{outcome=\"again\"}} ", metric_names::PUBLISHED);
     let mut lines = page.lines();
     let value = lines.find_map(|line| line.strip_prefix(&sample));
@@ -66,7 +71,12 @@ async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_li
     looked(&service, 2).await;
     assert!(stage.inbox.posts().is_empty());
     let page = format!("http://{}/calls/one", service.http);
-    let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+    let page = test_support::http::get(page)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let notice = "Its documents wait for its recordings, until ";
     assert!(page.contains(notice), "{page}");
     fs::write(&file, SOUND).unwrap();
@@ -137,7 +147,12 @@ async fn a_recording_that_never_comes_is_waited_for_so_long_and_the_document_say
         recorded(&stage, uuid, "/rec/never.wav").await;
         lacks_its_link(&stage.inbox.posts()[before].json());
         let page = format!("http://{}/calls/{uuid}", service.http);
-        let page = reqwest::get(page).await.unwrap().text().await.unwrap();
+        let page = test_support::http::get(page)
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
         assert!(page.contains("Incomplete"), "{page}");
         service.stop().await;
     }

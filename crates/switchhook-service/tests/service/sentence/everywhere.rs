@@ -91,7 +91,12 @@ fn key<'d>(document: &'d Value, name: &str) -> &'d str {
 /// Returns the call's page, its HTML entities decoded.
 async fn page(service: &Service, uuid: &str) -> String {
     let url = format!("http://{}/calls/{uuid}", service.http);
-    let page = reqwest::get(url).await.unwrap().text().await.unwrap();
+    let page = test_support::http::get(url)
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
     let entities = [
         ("&quot;", "\""),
         ("&lt;", "<"),

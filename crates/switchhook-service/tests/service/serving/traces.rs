@@ -227,7 +227,7 @@ async fn a_collector_that_is_away_costs_a_call_nothing_and_gets_its_spans_when_i
 /// Returns `/readyz` of a running service once the collector has this state.
 async fn ready(service: &Service, well: bool) -> String {
     loop {
-        let answer = reqwest::get(format!("http://{}/readyz", service.http))
+        let answer = test_support::http::get(format!("http://{}/readyz", service.http))
             .await
             .unwrap();
         assert_eq!(answer.status(), 200, "calls do not need a collector");
@@ -299,7 +299,7 @@ async fn a_reload_takes_another_collector_and_the_one_that_was_gets_what_had_beg
     service.reload(&config("")).unwrap();
     let (_, asked) = call().await;
     assert_eq!(asked.header("traceparent"), None);
-    let ready = reqwest::get(format!("http://{}/readyz", service.http));
+    let ready = test_support::http::get(format!("http://{}/readyz", service.http));
     let ready = ready.await.unwrap().text().await.unwrap();
     assert!(!ready.contains("\"name\":\"traces\""), "{ready}");
     service.stop().await;

@@ -1,0 +1,115 @@
+//! The SQL files of both databases, built into the program.
+//!
+//! `sqlx::migrate!` makes the same list, but its macro builds sqlx and SQLite a second time. The
+//! test below compares the list with what sqlx reads from the folders.
+
+use std::sync::LazyLock;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// A migration of a file `VERSION_NAME.sql`. sqlx derives the description from the file name.
+macro_rules! migration {
+    ($folder:literal, $version:literal, $digits:literal, $name:literal) => {
+        Migration::new(
+            $version,
+            $name.into(),
+            MigrationType::Simple,
+            include_str!(concat!(
+                "migrations/",
+                $folder,
+                "/",
+                $digits,
+                "_",
+                $name,
+                ".sql"
+            ))
+            .into_sql_str(),
+            false,
+        )
+    };
+}
+
+pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
+    Migrator::with_migrations(vec![
+        migration!("postgres", 1, "0001", "initial"),
+        migration!("postgres", 2, "0002", "story"),
+        migration!("postgres", 3, "0003", "keep"),
+        migration!("postgres", 4, "0004", "account"),
+        migration!("postgres", 5, "0005", "unpublished"),
+    ])
+});
+
+pub(super) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
+    Migrator::with_migrations(vec![
+        migration!("sqlite", 1, "0001", "initial"),
+        migration!("sqlite", 2, "0002", "channels"),
+        migration!("sqlite", 3, "0003", "again"),
+        migration!("sqlite", 4, "0004", "story"),
+        migration!("sqlite", 5, "0005", "keep"),
+        migration!("sqlite", 6, "0006", "account"),
+        migration!("sqlite", 7, "0007", "unpublished"),
+    ])
+});
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use std::path::Path;
+
+    use super::*;
+
+    /// SHA-384 of each file. A database remembers them and refuses a program with others, so a
+    /// file never changes once it is released.
+    const POSTGRES_CHECKSUMS: [&str; 5] = [
+        "f71c8f6902878d1c6cc1345fb53e35baec82e9ca6ff679da13a5f3684d261a9fcdacd81d56ca349084c6cc4dac69b8ae",
+        "ed493cbba7ee979a08ed5bde3ded51714bd7d9c0df3d5b7ba5346b2e6acc8a5119b6a789eee09180da2683fba92f5fca",
+        "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
+        "2b22693bedbcffedf9180194729330552fda399caa22dfb0b7236e50a40fc05b4c3b3931862c42335a02a635fa06d725",
+        "ffb5edc0e7cca99a8493ae413c244f5e3f0aa1149560f1254887caffb0f0d858ab081f13ccdc13760273df7234c51771",
+    ];
+    const SQLITE_CHECKSUMS: [&str; 7] = [
+        "fe220f35da665c6202dfe22b722d0563f91e6be15ac0fae062aad411088cfbaf68ee6f6e095959f12caf1a51686f65e8",
+        "6fa9e7acd4a925f6f0e3448f7ed2fdba82dfc73de40fb9927fab4918642f0f0bfbe5088501d3f9a654ce9c66c8ece9ec",
+        "44ddc26207d23a188d34571c3117217f0e064374d0c52a7a0eab2abe39402b68168f9558a12ca681c8a7d7464a8c1500",
+        "ed493cbba7ee979a08ed5bde3ded51714bd7d9c0df3d5b7ba5346b2e6acc8a5119b6a789eee09180da2683fba92f5fca",
+        "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
+        "2b22693bedbcffedf9180194729330552fda399caa22dfb0b7236e50a40fc05b4c3b3931862c42335a02a635fa06d725",
+        "8763b0cda29b9ba534b0fff3c2e4e15a5984b56121773656c4be318baef7573b95708cd4924f7515d435782bf5afca81",
+    ];
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[tokio::test]
+    async fn the_built_in_migrations_equal_the_folders_and_their_released_checksums() {
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/migrations");
+        for (name, ours, checksums) in [
+            ("postgres", &*POSTGRES, &POSTGRES_CHECKSUMS[..]),
+            ("sqlite", &*SQLITE, &SQLITE_CHECKSUMS[..]),
+        ] {
+            let read = Migrator::new(folders.join(name)).await.unwrap();
+            let all = |of: &Migrator| -> Vec<_> {
+                let one = |one: &Migration| {
+                    let (kind, sql) = (one.migration_type, one.sql.as_str().to_owned());
+                    let description = one.description.clone().into_owned();
+                    (
+                        one.version,
+                        description,
+                        kind,
+                        sql,
+                        one.no_tx,
+                        hex(&one.checksum),
+                    )
+                };
+                of.iter().map(one).collect()
+            };
+            assert_eq!(all(ours), all(&read), "{name}");
+            let pinned: Vec<String> = ours.iter().map(|one| hex(&one.checksum)).collect();
+            assert_eq!(pinned, checksums, "{name}");
+            assert_eq!(ours.table_name, read.table_name);
+        }
+    }
+}
