@@ -261,7 +261,7 @@ async fn the_encodings_that_are_offered_are_those_that_are_unpacked() {
         stream.write_all(&bytes).await.unwrap();
     })
     .await;
-    let outcome = ask(address).await;
+    let outcome = send(address).await;
     assert_eq!(outcome.raw, "{\"queue\":\"a\"}");
     assert!(outcome.verdict.is_ok());
     let request = told.await.unwrap();
