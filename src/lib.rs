@@ -58,6 +58,8 @@
 //! command `switchhook lab`.
 
 pub use switchhook_core as call;
+/// The name of [`call_control`] in programs that were written before it had this one.
+pub use switchhook_service::call_control as takeover;
 pub use switchhook_service::{call_control, config, service};
 #[cfg(feature = "lab")]
 pub use switchhook_sim as lab;

@@ -124,7 +124,7 @@ fn listed(found: &CallerRecords, times: &Times) -> String {
     let count = |number: usize| number as u64;
     let mut parts = vec![
         counted(count(found.calls.len()), "call", "calls"),
-        counted(count(found.responses()), "kept answer", "kept responses"),
+        counted(count(found.responses()), "kept answer", "kept answers"),
     ];
     for state in DocumentState::ALL {
         let number = count(found.documents(state));

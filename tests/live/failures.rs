@@ -173,14 +173,14 @@ async fn circuit_opens_and_closes(
     let sentence = line.key("error_detail").unwrap_or_default();
     println!("{sentence}");
     assert!(
-        sentence.starts_with("frail is not asked since "),
+        sentence.starts_with("the circuit of frail is open since "),
         "{sentence}"
     );
     assert!(
         sentence.contains("2 failures in a row (the last: no answer from"),
         "{sentence}"
     );
-    assert!(sentence.contains("; it is asked again at "), "{sentence}");
+    assert!(sentence.contains("; it is tried again at "), "{sentence}");
     assert_eq!(
         receiver.count_of("/hold/frail"),
         2,

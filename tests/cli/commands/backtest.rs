@@ -74,8 +74,8 @@ async fn the_same_mapping_changes_nothing_and_says_what_it_could_not_test() {
     assert_eq!(
         out,
         "lookup: 3 kept answers tested, 0 different\n  \
-         1 not tested: its body was not kept (response.raw was off, or had another name)\n  \
-         1 not tested: no answer came that could be read anew\n  \
+         1 not tested: its body was not stored (response.raw was off, or had another name)\n  \
+         1 not tested: no complete answer came that could be judged again\n  \
          never matched in 2 answers: queue = $.queue\n"
     );
 }
@@ -114,12 +114,12 @@ async fn json_tells_the_same_to_programs() {
     let same = workdir.json(&["backtest", "--json"]);
     assert_eq!(same["same"], true);
     assert_eq!(same["changes"], json!([]));
-    let body = "its body was not kept (response.raw was off, or had another name)";
+    let body = "its body was not stored (response.raw was off, or had another name)";
     assert_eq!(
         same["tested"]["lookup"],
         json!({
             "recordings": 0, "answers": 3, "documents": 0, "answers_read": 2,
-            "not_tested": {body: 1, "no answer came that could be read anew": 1},
+            "not_tested": {body: 1, "no complete answer came that could be judged again": 1},
             "paths": [
                 {"name": "customer_name", "path": "$.customer.name", "matched": 2},
                 {"name": "queue", "path": "$.queue", "matched": 0},

@@ -16,7 +16,7 @@ pub(super) fn keep(mut section: Section<'_>) -> Retention {
     let mut read = |key, default| section.get_or(key, default, optional(duration(RANGE)));
     Retention {
         calls: read("calls", default.calls),
-        responses: read("responses", default.responses),
+        responses: read("answers", default.responses),
         delivered: read("delivered", default.delivered),
         dead: read("dead", default.dead),
     }

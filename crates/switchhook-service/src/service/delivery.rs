@@ -196,7 +196,7 @@ mod tests {
         }
         let refused = webhooks.deliver(&delivery(DeliveryKind::Request)).await;
         let said = refused.unwrap_err();
-        assert!(said.starts_with("CIRCUIT_OPEN: crm is not asked since"));
+        assert!(said.starts_with("CIRCUIT_OPEN: the circuit of crm is open since"));
         assert!(said.contains("(the last: it answered 503)"), "{said}");
         assert_eq!(receiver.count(), 2);
         let document = webhooks.deliver(&delivery(DeliveryKind::Document)).await;

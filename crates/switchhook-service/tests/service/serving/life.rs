@@ -98,7 +98,7 @@ async fn an_edit_gives_a_webhook_a_breaker_keeps_its_rest_and_ends_it_when_the_w
     );
     let first = refused(&running).await;
     assert!(
-        first.starts_with("CIRCUIT_OPEN: lookup is not asked since "),
+        first.starts_with("CIRCUIT_OPEN: the circuit of lookup is open since "),
         "{first}"
     );
     assert!(first.contains(", after a failure (127.0.0.1:"), "{first}");
