@@ -192,7 +192,7 @@ async fn a_target_that_is_away_is_tried_until_it_is_back_and_readyz_says_so() {
     let (status, check) = crate::follow::stage::until(&service, "recordings", false).await;
     assert_eq!(status, 200, "calls do not depend on it");
     let detail = check["detail"].as_str().unwrap();
-    assert!(detail.contains("public is not there"), "{detail}");
+    assert!(detail.contains("public does not exist"), "{detail}");
     assert!(stage.inbox.posts().is_empty());
     fs::create_dir(&target).unwrap();
     whole(&stage.inbox.wait(1).await[0]);
