@@ -1,7 +1,7 @@
 //! The built-in laboratory: everything around the service, in one process.
 //!
 //! [`switch`] plays a FreeSWITCH, [`receiver`] a webhook; between them stands the
-//! real service, on real sockets. [`run`] places a call of every kind and says what
+//! real service, on real sockets. [`run()`] places a call of every kind and says what
 //! each caller heard, which line it took, what its dialplan was told, and whether the
 //! document that it left behind was delivered as it must be.
 //!

@@ -2,7 +2,7 @@
 //! databases) names, or one of our own, in a folder that goes with the test whatever
 //! happens to it.
 //!
-//! Without either, the tests are skipped as [`prerequisites`](crate::prerequisites) says.
+//! Without either, the tests are skipped as [`crate::prerequisites`] says.
 
 use std::net::TcpListener;
 use std::os::unix::fs::chown;

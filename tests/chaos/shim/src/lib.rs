@@ -3,9 +3,9 @@
 //!
 //! | Environment | What it does |
 //! |---|---|
-//! | `CHAOS_KILL` | `kill -9` at a system call: see [`kill`] |
-//! | `CHAOS_RECORD` | a file that gets every change of every file, and every sync: see [`record`] |
-//! | `CHAOS_CONTROL` | a file whose bytes say what fails now: see [`control`] |
+//! | `CHAOS_KILL` | `kill -9` at a system call: see `kill` |
+//! | `CHAOS_RECORD` | a file that gets every change of every file, and every sync: see `record` |
+//! | `CHAOS_CONTROL` | a file whose bytes say what fails now: see `control` |
 //!
 //! Every function here does its system call itself, so that nothing has to be looked up.
 //! `unsafe` is what an interposer is made of; it is a crate of its own for that reason.
