@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::documents::{self, ACCOUNT, FLOW};
+use super::documents;
+use super::names::{ACCOUNT, FLOW};
 use super::scenarios::Scenario;
 
 /// A `switchhook.toml` with one webhook for each scenario, all at the receiver.

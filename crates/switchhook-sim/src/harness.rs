@@ -14,7 +14,7 @@ use super::receiver::{Receiver, Request, closed_port};
 use super::report::CallReport;
 use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
-use super::{config, documents};
+use super::{config, documents, names};
 
 /// Calls at once: enough to be quick, few enough that none waits for a processor.
 const AT_ONCE: usize = 6;
@@ -47,7 +47,7 @@ pub(super) struct Played<'s> {
 
 impl Harness {
     pub(super) async fn set(options: LabOptions, calls: usize) -> Result<Self, LabError> {
-        let switch = Switch::new(documents::SWITCH, options.pace);
+        let switch = Switch::new(names::SWITCH, options.pace);
         let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
         let port = match options.follow {
             true => Some(switch.listen(any_port, PASSWORD).await?),
@@ -113,7 +113,7 @@ impl Harness {
     /// Plays one.
     pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
         let mut call = scenario.call.clone();
-        let flow = ("flow.name".to_owned(), documents::FLOW.to_owned());
+        let flow = ("flow.name".to_owned(), names::FLOW.to_owned());
         if scenario.routed.is_none() {
             call.variables.insert(0, flow);
         }

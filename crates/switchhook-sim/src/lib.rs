@@ -15,6 +15,7 @@ mod config;
 mod documents;
 mod harness;
 pub mod load;
+mod names;
 mod options;
 mod outages;
 pub mod receiver;

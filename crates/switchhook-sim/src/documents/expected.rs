@@ -6,7 +6,8 @@ use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde_json::{Map, Value, json};
 
-use super::{RECORDINGS, SWITCH, ZONE};
+use super::RECORDINGS;
+use crate::names::{SWITCH, ZONE};
 use crate::scenarios::{Is, Scenario};
 use crate::switch::{CallRecord, LegRecord};
 

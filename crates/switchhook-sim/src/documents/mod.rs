@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use serde_json::Value;
 
+use super::names::{ACCOUNT, FLOW, ZONE};
 use super::receiver::{Receiver, Request};
 use super::report::CallReport;
 use super::scenarios::Scenario;
@@ -22,14 +22,6 @@ use super::switch::CallRecord;
 
 /// Where documents are posted; no scenario is called so.
 const PATH: &str = "/documents";
-/// The flow that every call of the lab belongs to.
-pub(super) const FLOW: &str = "lab";
-/// The account of calls that are routed to it, beside that of all others.
-pub(super) const ACCOUNT: &str = "acme";
-/// Its time zone.
-pub(super) const ZONE: Tz = Tz::America__New_York;
-/// The name of the switch, which stands in `cdrId`.
-pub(super) const SWITCH: &str = "lab";
 /// How long a document may take when nothing is in its way. Generous: a disk that is busy with
 /// what others write takes 10 s and more to sync, which is no fault of the service.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use chrono::{DateTime, Offset as _};
 
 use super::success::mapped;
 use super::{Is, Scenario};
-use crate::documents::{ACCOUNT, FLOW, ZONE};
+use crate::names::{ACCOUNT, FLOW, ZONE};
 use crate::receiver::{OK, Request};
 
 pub(super) fn all() -> Vec<Scenario> {

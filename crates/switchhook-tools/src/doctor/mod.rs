@@ -10,6 +10,7 @@
 //! request unless [`DoctorOptions::send_head`] is set. An upload target gets one object, which is
 //! deleted again. Judging is a pure function of the answers.
 
+mod answers;
 mod dialplan;
 mod finding;
 mod net;

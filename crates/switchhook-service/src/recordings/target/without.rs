@@ -8,7 +8,7 @@ use std::fmt;
 
 pub use options::{TargetError, TargetKind, TargetOptions};
 
-use super::{Folder, Seen, Trouble};
+use super::{FileSnapshot, Folder, PublishError};
 
 /// Where recordings are uploaded to: nowhere.
 #[derive(Debug)]
@@ -55,7 +55,12 @@ impl Target {
     }
 
     #[allow(clippy::unused_async, reason = "a target's is")]
-    pub(super) async fn publish(&self, _: &str, _: &str, _: &Seen) -> Result<String, Trouble> {
+    pub(super) async fn publish(
+        &self,
+        _: &str,
+        _: &str,
+        _: &FileSnapshot,
+    ) -> Result<String, PublishError> {
         match self.0 {}
     }
 
@@ -64,7 +69,7 @@ impl Target {
     /// # Errors
     /// None.
     #[allow(clippy::unused_async, reason = "a target's is")]
-    pub async fn of_call(&self, _: &str) -> Result<Vec<String>, String> {
+    pub async fn keys_of_call(&self, _: &str) -> Result<Vec<String>, String> {
         match self.0 {}
     }
 

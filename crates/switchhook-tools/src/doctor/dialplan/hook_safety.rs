@@ -8,8 +8,8 @@ use super::hosts::{Host, hosts, variables};
 use super::routes::{WebhookCall, resolve_routed};
 use super::socket_action::Socket;
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::is_true;
 use crate::doctor::finding::Findings;
-use crate::doctor::switch::is_true;
 
 /// Seconds until the shipped hook's way out if the dialplan names none.
 const SHIPPED_WITHIN: u64 = 15;

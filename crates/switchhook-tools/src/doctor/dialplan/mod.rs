@@ -14,8 +14,8 @@ mod text_values;
 
 use std::collections::BTreeSet;
 
+use super::answers::Answers;
 use super::finding::Findings;
-use super::switch::Answers;
 use super::{ExpectedSetup, Switch};
 
 /// The query for the whole dialplan.

@@ -8,8 +8,8 @@ use super::hosts::variables;
 use super::routes::{WebhookCall, resolve_routed};
 use super::socket_action::expanded;
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::Answers;
 use crate::doctor::finding::Findings;
-use crate::doctor::switch::Answers;
 
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";

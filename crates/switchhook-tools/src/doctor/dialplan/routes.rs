@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::DIALPLAN;
 use super::extensions::Extension;
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::Answers;
 use crate::doctor::finding::Findings;
-use crate::doctor::switch::Answers;
 
 /// A webhook that the dialplan calls, and the seconds until the way out. An empty name stands for
 /// the webhooks that routes name.

@@ -2,7 +2,7 @@
 
 use super::extensions::{Action, Extension};
 use super::hosts::variables;
-use crate::doctor::switch::Answers;
+use crate::doctor::answers::Answers;
 
 /// A `socket` action and its position.
 #[derive(Clone, Copy)]

@@ -7,8 +7,8 @@ use super::hook_safety::HookCheck;
 use super::hosts::{HostLocation, hosts, locate, variables};
 use super::socket_action::sockets;
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::Answers;
 use crate::doctor::finding::Findings;
-use crate::doctor::switch::Answers;
 
 const COPY: &str =
     "copy freeswitch-conf/dialplan/switchhook.xml, which does all of it, and reloadxml";

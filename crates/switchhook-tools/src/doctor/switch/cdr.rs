@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::answers::{Answers, global_query};
 use super::modules::load;
 use super::settings::Settings;
 use crate::doctor::Switch;
+use crate::doctor::answers::{Answers, global_query};
 use crate::doctor::finding::Findings;
 
 /// The path of the service that records are posted to.

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::answers::{Answers, Reply};
 use super::modules::{MODULES, load};
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::{Answers, Reply};
 use crate::doctor::finding::Findings;
 
 /// The oldest release that Switchhook was tested with.

@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::answers::Answers;
 use super::settings::Settings;
+use crate::doctor::answers::Answers;
 use crate::doctor::finding::Findings;
 
 /// The query for the module's configuration.

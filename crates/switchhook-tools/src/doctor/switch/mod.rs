@@ -1,6 +1,5 @@
 //! Checks one switch over its port 8021: first whether it admits us, then what it reports.
 
-mod answers;
 mod cdr;
 mod core;
 mod event_socket;
@@ -16,13 +15,11 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::answers::{Answers, Reply};
 use super::finding::{Finding, Findings};
 use super::net::{self, millis};
 use super::{ExpectedSetup, Switch, dialplan};
 use eslclient::{Command, Connection, Error, Incoming, authenticate};
-
-pub(super) use answers::{Answers, Reply};
-pub(super) use settings::is_true;
 
 /// Most queries to one switch, whatever its dialplan says.
 const MAX_QUERIES: usize = 200;

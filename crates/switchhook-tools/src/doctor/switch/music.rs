@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::answers::{Answers, global_query};
 use super::modules::load;
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::{Answers, global_query};
 use crate::doctor::finding::Findings;
 use switchhook_service::call_control::HoldMusic;
 

@@ -1,9 +1,9 @@
 //! Chooses the next query from the answers so far. It is a pure function, so that tests drive
 //! queries and judging with one table of canned answers.
 
-use super::answers::{Answers, global_query};
 use super::modules::MODULES;
 use super::{cdr, event_socket, music, recordings};
+use crate::doctor::answers::{Answers, global_query};
 use crate::doctor::{ExpectedSetup, Switch, dialplan};
 
 /// Sent to every switch in this order, after the queries for modules. The dialplan is last because it

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::answers::{Answers, global_query};
 use crate::doctor::ExpectedSetup;
+use crate::doctor::answers::{Answers, global_query};
 use crate::doctor::finding::Findings;
 
 /// The variables that name the dialplan's recording folder: the shipped configuration's, then the

@@ -2,6 +2,8 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use crate::doctor::answers::is_true;
+
 /// The `<param name value>` elements of a configuration, in order.
 pub(super) struct Settings {
     params: Vec<(String, String)>,
@@ -38,13 +40,6 @@ impl Settings {
     pub(super) fn is_on(&self, name: &str) -> bool {
         self.get(name).is_some_and(is_true)
     }
-}
-
-/// Tells whether FreeSWITCH reads a value as true (switch_utils.h `switch_true`).
-pub(in crate::doctor) fn is_true(value: &str) -> bool {
-    let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
-    let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));
-    is_word || value.parse::<i64>().is_ok_and(|number| number != 0)
 }
 
 fn param(node: Node<'_, '_>) -> Option<(String, String)> {

@@ -100,6 +100,14 @@ impl Answers {
     }
 
     /// Returns canned answers for tests.
+
+    /// Tells whether FreeSWITCH reads a value as true (switch_utils.h `switch_true`).
+    pub(in crate::doctor) fn is_true(value: &str) -> bool {
+        let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+        let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));
+        is_word || value.parse::<i64>().is_ok_and(|number| number != 0)
+    }
+
     #[cfg(test)]
     pub(in crate::doctor) fn canned(of: &[(&str, &str)]) -> Self {
         let mut answers = Self::new(true);
