@@ -100,14 +100,6 @@ impl Answers {
     }
 
     /// Returns canned answers for tests.
-
-    /// Tells whether FreeSWITCH reads a value as true (switch_utils.h `switch_true`).
-    pub(in crate::doctor) fn is_true(value: &str) -> bool {
-        let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
-        let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));
-        is_word || value.parse::<i64>().is_ok_and(|number| number != 0)
-    }
-
     #[cfg(test)]
     pub(in crate::doctor) fn canned(of: &[(&str, &str)]) -> Self {
         let mut answers = Self::new(true);
@@ -127,4 +119,11 @@ impl Answers {
 /// Returns the query for a global variable.
 pub(in crate::doctor) fn global_query(name: &str) -> String {
     format!("global_getvar {name}")
+}
+
+/// Tells whether FreeSWITCH reads a value as true (switch_utils.h `switch_true`).
+pub(in crate::doctor) fn is_true(value: &str) -> bool {
+    let words = ["yes", "on", "true", "t", "enabled", "active", "allow"];
+    let is_word = words.iter().any(|word| value.eq_ignore_ascii_case(word));
+    is_word || value.parse::<i64>().is_ok_and(|number| number != 0)
 }
