@@ -32,7 +32,7 @@ pub(super) const SWITCH: &str = "lab";
 /// Time limit for a document when nothing delays it. The limit is generous: a sync on a disk that
 /// is busy with other programs' writes takes 10 s and more, which is no fault of the service.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Base URL under which the lab's documents link recordings.
+/// Base URL from which the lab's recordings would be fetched.
 const RECORDINGS: &str = "https://rec.example/";
 
 /// Returns the tables of `switchhook.toml` that turn on documents.

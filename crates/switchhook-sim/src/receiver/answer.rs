@@ -162,7 +162,8 @@ async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await
 }
 
-/// Completes when the client has left. A client never sends more before it has its answer.
+/// Completes when the client has left. The client is expected to send nothing before it has its
+/// answer.
 async fn gone(stream: &mut TcpStream) {
     let mut byte = [0_u8; 1];
     // Any result other than bytes, be it an end or an error, means that the client left.

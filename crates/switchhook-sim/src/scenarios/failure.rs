@@ -183,7 +183,7 @@ fn lost() -> Vec<Scenario> {
     ]
 }
 
-/// Plays a call whose hook schedule is shorter than the webhook's response time. The caller is on
+/// Returns a call whose hook schedule is shorter than the webhook's response time. The caller is on
 /// line 1 by then, and the answer must not move the call.
 fn too_late() -> Scenario {
     let mut scenario = Scenario::failure(

@@ -26,8 +26,8 @@ pub(super) fn all() -> Vec<Scenario> {
     ]
 }
 
-/// Plays an answer with harmful values. Each must arrive in an inert form, with its exact bytes in
-/// a second variable.
+/// Returns an answer with harmful values. Each must arrive in an inert form, with its exact bytes
+/// in a second variable.
 fn answer() -> Scenario {
     let values: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(HOSTILE).unwrap_or_default();
@@ -45,7 +45,7 @@ fn answer() -> Scenario {
     scenario
 }
 
-/// Plays an answer with a template in two halves, which a dialplan may write one after the other.
+/// Returns an answer with a template in two halves, which a dialplan may write one after the other.
 fn split() -> Scenario {
     Scenario::success("hostile_split", "/split")
         .set(r#"response.map = { first = "$.first", second = "$.second" }"#)
@@ -54,7 +54,7 @@ fn split() -> Scenario {
         .expecting("response_raw", Is::Text(SPLIT.into()))
 }
 
-/// Plays an answer with harmful keys. The service writes only the variables that the operator
+/// Returns an answer with harmful keys. The service writes only the variables that the operator
 /// mapped, so a webhook's own keys never become names.
 fn keys() -> Scenario {
     Scenario::success("hostile_keys", "/keys")
@@ -62,7 +62,7 @@ fn keys() -> Scenario {
         .expecting("response_raw", Is::Text(KEYS.into()))
 }
 
-/// Plays an answer with more long values than the queue can take. The service must write none of
+/// Returns an answer with more long values than the queue can take. The service must write none of
 /// them.
 fn long() -> Scenario {
     let map: Vec<String> = (0..MANY).map(|n| format!("v{n} = \"$.v\"")).collect();
@@ -73,7 +73,7 @@ fn long() -> Scenario {
     ))
 }
 
-/// Plays a call whose caller name contains templates of the switch and of Switchhook.
+/// Returns a call whose caller name contains templates of the switch and of Switchhook.
 fn template() -> Scenario {
     const NAME: &str = "{{ channel['sip_password'] }}{% for x in y %}${uuid}";
     let mut scenario = Scenario::success("hostile_template", "/ok")
@@ -94,7 +94,7 @@ fn dollars() -> Scenario {
         .raw(OK)
 }
 
-/// Plays a call whose caller name and lead must not break a URL or a document.
+/// Returns a call whose caller name and lead must not break a URL or a document.
 fn caller() -> Scenario {
     let mut scenario = Scenario::success("hostile_caller", "/ok/{{ flow.key.leadid }}")
         .set(r#"query = [{ name = "lead", value = "{{ flow.key.leadid }}" }]"#)
@@ -135,8 +135,8 @@ fn key(request: &Request, name: &str) -> Result<serde_json::Value, String> {
         .ok_or_else(|| format!("the body lacks the key {name}"))
 }
 
-/// Plays a call with a percent sign in a variable. It must arrive as stored, although plain events
-/// lose it.
+/// Returns a call with a percent sign in a variable. It must arrive as stored, although plain
+/// events lose it.
 fn percent() -> Scenario {
     let mut scenario = Scenario::success("percent_exact", "/ok").raw(OK);
     scenario.call.variables = vec![("flow.key.discount".into(), DISCOUNT.into())];

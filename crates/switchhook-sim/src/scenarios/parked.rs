@@ -66,7 +66,7 @@ pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
     scenario
 }
 
-/// Plays a call that no service takes. The variables that the hook sets must remain.
+/// Returns a call that no service takes. The variables that the hook sets must remain.
 fn untaken() -> Scenario {
     let mut scenario = parked("parked_for_nobody", &absent("parked_for_nobody"));
     if let Some(parked) = &mut scenario.call.parked {
@@ -76,7 +76,7 @@ fn untaken() -> Scenario {
     scenario
 }
 
-/// Plays a call whose way out the service could not cancel. The service leaves the call to that
+/// Returns a call whose way out the service could not cancel. The service leaves the call to that
 /// way out.
 fn unknown_service() -> Scenario {
     let mut scenario = parked("parked_without_way_out", &absent("parked_without_way_out"));

@@ -26,8 +26,8 @@ pub(super) fn routed(name: &'static str, number: &'static str) -> Scenario {
     scenario
 }
 
-/// Plays a call to a number with a more specific route: the whole number outranks its beginning,
-/// which leads to another webhook.
+/// Returns a call that matches the route of a prefix. The route of a whole number outranks it and
+/// leads to another webhook.
 fn most_exact() -> Scenario {
     let mut scenario = routed("routed_by_prefix", "91224900000");
     scenario.call.destination = "+912249000002".to_owned();

@@ -98,7 +98,7 @@ fn second_host() -> Scenario {
     }
 }
 
-/// Plays a call that was parked for the service earlier and is on a socket now.
+/// Returns a call that was parked for the service earlier and is on a socket now.
 fn after_a_park() -> Scenario {
     let mut scenario = mapped("after_a_park", "/ok").raw(OK);
     let hook = [
@@ -111,8 +111,8 @@ fn after_a_park() -> Scenario {
     scenario
 }
 
-/// Plays a call with `wait_for_response` off. It takes line 0 at once, and the service still sends
-/// the request.
+/// Returns a call with `wait_for_response` off. It takes line 0 at once, and the service still
+/// sends the request.
 fn background() -> Scenario {
     let mut scenario = Scenario::success("background", "/slow/800")
         .set("wait_for_response = false")
@@ -125,7 +125,7 @@ fn large() -> Scenario {
     Scenario::success("large_response_raw", "/large").raw(&crate::receiver::large())
 }
 
-/// Plays a call whose data for the document arrives only 2 s after the hang-up.
+/// Returns a call whose data for the document arrives only 2 s after the hang-up.
 fn late_report() -> Scenario {
     let mut scenario = mapped("late_report", "/ok").raw(OK);
     scenario.call.reports_after = Duration::from_secs(2);
