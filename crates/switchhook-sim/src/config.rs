@@ -1,4 +1,4 @@
-//! The configuration that the lab gives to the service under test.
+//! Writes the configuration that the lab gives to the service under test.
 
 use std::net::SocketAddr;
 
@@ -6,8 +6,10 @@ use super::documents;
 use super::names::{ACCOUNT, FLOW};
 use super::scenarios::Scenario;
 
-/// A `switchhook.toml` with one webhook for each scenario, all at the receiver.
-/// Documents go to `documents`. `closed` is a port on which nobody listens, `room` the calls it may hold at once.
+/// Returns a `switchhook.toml` with one webhook for each scenario, all at the receiver.
+///
+/// Documents go to `documents`. `closed` is a port without a listener, and `room` is the number of
+/// calls that the service may hold at once.
 pub(super) fn text(
     scenarios: &[&Scenario],
     receiver: SocketAddr,
@@ -42,7 +44,8 @@ pub(super) fn text(
     text
 }
 
-/// The scenario's name ends each path, so that its requests are told from the others'.
+/// Returns the URL of a scenario's webhook. The path ends with the scenario's name, so that the
+/// lab can tell its requests from those of other scenarios.
 fn url(scenario: &Scenario, receiver: SocketAddr, closed: u16) -> String {
     let base = scenario.url.replace("{closed}", &closed.to_string());
     let base = base.replace("{receiver}", &receiver.to_string());

@@ -1,4 +1,4 @@
-//! What every call needs: the switch, the receivers, a service that has been started.
+//! Provides what every call needs: the switch, the receivers and a started service.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,29 +16,30 @@ use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
 use super::{config, documents, names};
 
-/// Calls at once: enough to be quick, few enough that none waits for a processor.
+/// Number of concurrent calls: enough for a quick run, few enough that no call waits for a
+/// processor.
 const AT_ONCE: usize = 6;
-/// The password that every FreeSWITCH is delivered with.
+/// The default password of every FreeSWITCH.
 const PASSWORD: &str = "ClueCon";
-/// A service that follows the switch and takes its parked calls has two connections.
+/// Number of connections from a service that follows the switch and takes its parked calls.
 const CLIENTS: u64 = 2;
-/// How long after a call its request may still be on its way.
+/// Time after a call within which its request may still arrive.
 pub(super) const SETTLE: Duration = Duration::from_secs(3);
-/// A service that is to follow the switch is there within this time.
+/// Time within which a service must connect to the switch that it follows.
 const FOLLOWS: Duration = Duration::from_secs(20);
 
-/// One switch, its receiver, and the calls that are played between them.
+/// One switch, its receiver, and the calls between them.
 pub(super) struct Harness {
     pub switch: Arc<Switch>,
     pub receiver: Receiver,
     closed: u16,
-    /// Port 8021 of the switch, when the service is to follow it.
+    /// Port 8021 of the switch, if the service follows it.
     port: Option<Inbound>,
     bar: ProgressBar,
     options: LabOptions,
 }
 
-/// A call that is over, before its document was looked at.
+/// A finished call whose document is not yet checked.
 pub(super) struct Played<'s> {
     pub scenario: &'s Scenario,
     pub record: CallRecord,
@@ -63,7 +64,7 @@ impl Harness {
         })
     }
 
-    /// The configuration for these calls, with room for so many on hold.
+    /// Returns the configuration for these calls, with room for a number of calls on hold.
     pub(super) fn config(
         &self,
         scenarios: &[&Scenario],
@@ -82,7 +83,7 @@ impl Harness {
         config::text(scenarios, widgets, documents, self.closed, room, &extra)
     }
 
-    /// Waits until a service is there, and follows the switch when it is to.
+    /// Waits until a service runs and, if it follows the switch, is connected to it.
     pub(super) async fn started(
         &self,
         starting: BoxFuture<'_, Result<Started, String>>,
@@ -98,19 +99,19 @@ impl Harness {
         Ok(started)
     }
 
-    /// Plays all of them, some at a time.
+    /// Plays all scenarios, several at a time.
     pub(super) async fn play_all(&self, scenarios: &[Scenario], esl: &str) -> Vec<CallReport> {
         let calls = stream::iter(scenarios).map(|scenario| self.play(scenario, esl));
         calls.buffered(AT_ONCE).collect().await
     }
 
-    /// Plays one and looks at its document at the common receiver.
+    /// Plays one scenario and checks its document at the common receiver.
     pub(super) async fn play(&self, scenario: &Scenario, esl: &str) -> CallReport {
         let played = self.place(scenario, esl).await;
         self.judge(played, &self.receiver).await
     }
 
-    /// Plays one.
+    /// Plays one scenario without a check of its document.
     pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
         let mut call = scenario.call.clone();
         let flow = ("flow.name".to_owned(), names::FLOW.to_owned());
@@ -132,7 +133,7 @@ impl Harness {
         }
     }
 
-    /// What was wrong with a call, its document included.
+    /// Returns the report of a call with every problem, including those of its document.
     pub(super) async fn judge(&self, played: Played<'_>, documents: &Receiver) -> CallReport {
         let Played {
             scenario,
@@ -157,7 +158,7 @@ impl Harness {
         report
     }
 
-    /// The scenario's requests, once their fate is known.
+    /// Returns the scenario's requests once their outcome is known.
     async fn settled(&self, scenario: &Scenario) -> Vec<Request> {
         let name = format!("/{}", scenario.name);
         if scenario.requests != Requests::None {

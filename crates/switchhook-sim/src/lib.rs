@@ -1,13 +1,13 @@
-//! The built-in laboratory: everything around the service, in one process.
+//! Runs the built-in laboratory: everything around the service, in one process.
 //!
-//! [`switch`] plays a FreeSWITCH, [`receiver`] a webhook; between them stands the
-//! real service, on real sockets. [`run()`] places a call of every kind and says what
-//! each caller heard, which line it took, what its dialplan was told, and whether the
-//! document that it left behind was delivered as it must be.
+//! [`switch`] plays a FreeSWITCH and [`receiver`] plays a webhook. Between them runs the real
+//! service, on real sockets. [`run()`] places a call of every kind. It reports what each caller
+//! heard, which line the call took, which variables its dialplan saw, and whether the service
+//! delivered its document as required.
 //!
-//! A document is due for every call whose end the switch tells on port 8021. That is every
-//! call here: where the connection of `socket` breaks (`switch_resets`, `switch_closes`)
-//! the switch itself lives on, and so does what it says of the caller's end.
+//! The service owes a document for every call whose end the switch reports on port 8021. That is
+//! every call here. When the connection of `socket` breaks (`switch_resets`, `switch_closes`), the
+//! switch itself lives on and still reports the caller's end.
 
 #![warn(unreachable_pub)]
 

@@ -2,11 +2,11 @@
 
 use chrono_tz::Tz;
 
-/// The flow that every call of the lab belongs to.
+/// Flow to which every call of the lab belongs.
 pub(super) const FLOW: &str = "lab";
-/// The account of calls that are routed to it, beside that of all others.
+/// Account of the calls that are routed to it. All other calls have another account.
 pub(super) const ACCOUNT: &str = "acme";
-/// Its time zone.
+/// Time zone of [`ACCOUNT`].
 pub(super) const ZONE: Tz = Tz::America__New_York;
-/// The name of the switch, which stands in `cdrId`.
+/// Name of the switch, which is part of `cdrId`.
 pub(super) const SWITCH: &str = "lab";

@@ -1,4 +1,4 @@
-//! How the lab is run, and the service that it starts.
+//! Defines the options of the lab and the service that it starts.
 
 use std::io;
 use std::time::Duration;
@@ -7,43 +7,45 @@ use futures_util::future::BoxFuture;
 
 use super::switch::Pace;
 
-/// Room that a service under test is given for its calls.
+/// Number of concurrent calls that the service under test may hold.
 pub(super) const ROOM: usize = 100;
 
-/// How the lab is run.
+/// The options of a lab run.
 #[derive(Debug, Clone, Default)]
 pub struct LabOptions {
-    /// Only scenarios whose name contains one of these; empty means all.
+    /// Parts of scenario names. Only scenarios that contain one of them run; an empty list means
+    /// all.
     pub only: Vec<String>,
-    /// How closely the switch's slowness is played.
+    /// How closely the simulated switch reproduces a real switch's delays.
     pub pace: Pace,
-    /// Show what is going on, on standard error: a bar on a terminal, else a line a call.
+    /// Whether to show progress on standard error: a bar on a terminal, otherwise one line per
+    /// call.
     pub progress: bool,
-    /// Give the service a `[[freeswitch]]` too, so that it sees every call's events, and
-    /// check the document of every call.
+    /// Whether to give the service a `[[freeswitch]]` too. The service then sees every call's
+    /// events, and the lab checks the document of every call.
     pub follow: bool,
-    /// How long a document may take before it counts as lost; a minute, where it is not said.
+    /// Time after which a document counts as lost; a minute by default.
     pub patience: Option<Duration>,
-    /// Further tables for `switchhook.toml`, a store for example.
+    /// Further tables for `switchhook.toml`, for example a store.
     pub config: String,
 }
 
-/// A service that has been started.
+/// A service that has started.
 pub struct Started {
-    /// `HOST:PORT` where it takes calls.
+    /// `HOST:PORT` on which it accepts calls.
     pub esl: String,
-    /// Completes when it has stopped.
+    /// Future that stops the service and completes when it has stopped.
     pub stop: BoxFuture<'static, ()>,
 }
 
 /// The service under test.
 pub trait Service: Send + Sync {
-    /// Starts it with this `switchhook.toml` and waits until it takes calls.
+    /// Starts the service with this `switchhook.toml` and waits until it accepts calls.
     fn start(&self, config: String) -> BoxFuture<'_, Result<Started, String>>;
 
-    /// The same as a process of its own; [`Started::stop`] then kills it as `kill -9` does.
+    /// Starts the service as its own process, which [`Started::stop`] kills as `kill -9` does.
     ///
-    /// Without one, whatever `stop` does stands for the kill.
+    /// Without such a process, `stop` stands in for the kill.
     fn start_process(&self, config: String) -> BoxFuture<'_, Result<Started, String>> {
         self.start(config)
     }
@@ -58,16 +60,16 @@ where
     }
 }
 
-/// Why the lab could not be run at all.
+/// The reasons why the lab cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
-    /// No loopback socket.
+    /// The lab cannot listen on a loopback socket.
     #[error("the lab cannot listen on 127.0.0.1: {0}. Allow it loopback sockets.")]
     Socket(#[from] io::Error),
-    /// The service refused the lab's configuration or died.
+    /// The service refused the lab's configuration or ended.
     #[error("the service under test did not start: {0}")]
     Service(String),
-    /// `only` fits none of the scenarios.
+    /// `only` matches no scenario.
     #[error("no scenario is called like {0:?}. `switchhook lab --json` lists them all.")]
     NoScenario(Vec<String>),
 }

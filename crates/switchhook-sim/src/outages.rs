@@ -1,4 +1,4 @@
-//! Something is away when a call ends: the receiver of its document, or the service itself.
+//! Plays calls while the receiver of documents, a webhook or the service itself is unavailable.
 
 use std::time::Duration;
 
@@ -13,16 +13,18 @@ use super::report::CallReport;
 use super::scenarios::{Killed, ReceiverDown, Rests, Scenario};
 use super::switch::Switch;
 
-/// What is waited for comes within this time, or the calls show that it did not.
+/// Time limit of each wait. If the expected event does not come, the affected calls show it.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// A caller whose service died is on line 1 within this time.
+/// Time within which a caller must be on line 1 after the service died.
 const RESCUED: Duration = Duration::from_secs(2);
 
-/// The calls that were played, and what was wrong beside them.
+/// The calls that were played, and the problems that belong to no call.
 pub(super) type Outcome = Result<(Vec<CallReport>, Vec<String>), LabError>;
 
-/// A webhook that does not answer: two callers wait for it, two are sent on at once, and when it
-/// answers again one call after the pause finds it so.
+/// Plays calls for a webhook that does not answer.
+///
+/// Two callers wait for it, and the open circuit sends two to line 1 at once. After the pause, one
+/// call finds that the webhook answers again.
 pub(super) async fn rests(stage: &Harness, calls: &Rests, service: &impl Service) -> Outcome {
     let documents = Receiver::start().await?;
     let config = stage.config(&calls.all(), &documents, ROOM);
@@ -35,7 +37,7 @@ pub(super) async fn rests(stage: &Harness, calls: &Rests, service: &impl Service
     let [third, fourth] = place(&calls.rests).await;
     stage.receiver.answer();
     sleep_until(failed + Rests::pause()).await;
-    // One after the other: the second finds what the first has found out.
+    // The calls run one after the other, because the second uses the result of the first.
     let [probe, last] = &calls.heals;
     let heals = [stage.place(probe, esl).await, stage.place(last, esl).await];
     let played = [first, second, third, fourth].into_iter().chain(heals);
@@ -46,14 +48,16 @@ pub(super) async fn rests(stage: &Harness, calls: &Rests, service: &impl Service
     Ok((reports, strays))
 }
 
-/// Does two things at once.
+/// Runs an operation on both elements at once.
 async fn both<'t, T, D: Future>(two: &'t [T; 2], does: impl Fn(&'t T) -> D) -> [D::Output; 2] {
     let [one, other] = two;
     tokio::join!(does(one), does(other)).into()
 }
 
-/// The first call ends while its receiver is down; the second is on hold meanwhile, and
-/// ends when the receiver is back: its document brings the first one's along.
+/// Plays two calls while the receiver of documents is down.
+///
+/// The first call ends while the receiver is down. The second is on hold meanwhile and ends after
+/// the receiver is back. Its delivery triggers the delivery of the first one's document.
 pub(super) async fn receiver_down(
     stage: &Harness,
     calls: &ReceiverDown,
@@ -84,8 +88,10 @@ pub(super) async fn receiver_down(
     Ok((reports, strays))
 }
 
-/// The service is killed while one caller talks, one is on hold, and a third's document is
-/// on its way to a receiver that has not answered yet; then it is started again.
+/// Kills the service and starts it again.
+///
+/// At the kill, one caller talks, two are on hold (one of them parked), and the document of
+/// another is on its way to a receiver that has not answered yet.
 pub(super) async fn killed(stage: &Harness, calls: &Killed, service: &impl Service) -> Outcome {
     let documents = Receiver::start().await?;
     documents.hold_answers();
@@ -96,14 +102,15 @@ pub(super) async fn killed(stage: &Harness, calls: &Killed, service: &impl Servi
         wait(bridged).await;
         let asked = request(stage, &calls.on_hold).await;
         let parked = request(stage, &calls.parked).await;
-        // What came before it is stored by then: the service writes in order.
+        // The service writes in order, so everything before this call is stored once the call is
+        // over.
         let over = stage.place(&calls.over, &started.esl).await;
         documents::wait_for_attempt(&documents, &over.record.uuid).await;
         let at = Instant::now();
         started.stop.await;
         documents.answer();
         let again = stage.started(service.start_process(config)).await;
-        // The parked one is on its line only when its way out has come, and then ends.
+        // The parked call reaches its line only when its way out is due, and ends after that.
         for call in [request(stage, &calls.talks).await, asked, parked] {
             end(&stage.switch, &call);
         }
@@ -131,7 +138,7 @@ pub(super) async fn killed(stage: &Harness, calls: &Killed, service: &impl Servi
     Ok((reports, strays))
 }
 
-/// The caller on hold was left there for too long.
+/// Returns a problem if the caller stayed on hold for too long after the kill.
 fn late(held: &Played<'_>, killed: Instant) -> Option<String> {
     let waited = held.record.ended?.saturating_duration_since(killed);
     (waited > RESCUED).then(|| {
@@ -141,17 +148,17 @@ fn late(held: &Played<'_>, killed: Instant) -> Option<String> {
 }
 
 async fn wait<T>(what: impl Future<Output = T>) {
-    // What did not come shows in the calls that needed it.
+    // A missing event shows in the calls that needed it.
     let _ = timeout(PATIENCE, what).await;
 }
 
-/// The request of a call's webhook.
+/// Waits for the request of a call's webhook.
 async fn request(stage: &Harness, scenario: &Scenario) -> Option<Request> {
     let path = format!("/{}", scenario.name);
     stage.receiver.wait(&path, SETTLE, |_| true).await
 }
 
-/// The conversation of the call that asked this ends.
+/// Ends the conversation of the call that sent this request.
 fn end(switch: &Switch, asked: &Option<Request>) {
     let body = asked.as_ref().map(|request| request.body.as_slice());
     let body: serde_json::Value =

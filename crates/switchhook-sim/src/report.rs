@@ -1,4 +1,4 @@
-//! What the lab found, for people and for programs.
+//! Reports the lab's results for people and for programs.
 
 use std::collections::BTreeMap;
 
@@ -9,44 +9,45 @@ use serde_json::Value;
 use super::scenarios::Scenario;
 use super::switch::CallRecord;
 
-/// A line below the headings and none between the rows.
+/// A table style with a line below the headings and no lines between the rows.
 const HEADED: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Letters of a value that the table shows; `--json` has all of it.
+/// Number of characters of a value that the table shows; `--json` has the full value.
 const SHOWN: usize = 24;
 
-/// One call of the lab. Its field names are a contract.
+/// The result of one call of the lab. Its field names are a contract.
 #[derive(Debug, Clone, Serialize)]
 pub struct CallReport {
     /// The scenario's name.
     pub scenario: String,
-    /// What the caller heard, `music 1.2 s` for example.
+    /// The audio that the caller got, for example `music 1.2 s`.
     pub heard: String,
-    /// The line that the dialplan took; `null` when it took none.
+    /// The line that the dialplan took; `null` if it took none.
     pub line: Option<u8>,
     /// The `flow.` variables that the dialplan saw.
     pub variables: BTreeMap<String, String>,
-    /// The sentence of the failure; empty when there was none.
+    /// The sentence that describes the failure; empty if there was none.
     pub sentence: String,
-    /// Everything was as it must be.
+    /// Whether everything was as expected.
     pub passed: bool,
-    /// What was not as it must be, in words.
+    /// Descriptions of everything that was not as expected.
     pub problems: Vec<String>,
-    /// Times that the service wrote to the switch.
+    /// Number of times that the service wrote to the switch.
     pub writes: usize,
-    /// Times that it waited for an answer of the switch before it wrote again, and the first.
+    /// Number of times that the service waited for an answer of the switch before it wrote again,
+    /// plus one for the first write.
     pub(crate) round_trips: usize,
-    /// Requests that reached the webhook.
+    /// Number of requests that reached the webhook.
     pub requests: usize,
-    /// The document that was delivered when the call was over; `null` when none was.
+    /// The document that was delivered after the call; `null` if there was none.
     pub document: Option<Value>,
-    /// How often it was delivered.
+    /// Number of deliveries of the document.
     pub deliveries: usize,
-    /// Unique-IDs of its legs, the caller's first.
+    /// Unique-IDs of the call's legs, the caller's first.
     #[serde(skip)]
     pub(super) legs: Vec<String>,
-    /// Its document must be delivered more than once.
+    /// Whether the document must be delivered more than once.
     #[serde(skip)]
     pub(super) repeats: bool,
 }
@@ -65,7 +66,8 @@ impl CallReport {
             .into_iter()
             .filter(|(name, _)| name.starts_with("flow."));
         let variables: BTreeMap<String, String> = flow.collect();
-        // Without a line, what stands there is what the dialplan set before it handed over.
+        // Without a line, the variable still holds the value that the dialplan set before the
+        // hand-over.
         let sentence = record.line.and(variables.get("flow.key.error_detail"));
         Self {
             scenario: scenario.name.to_owned(),
@@ -85,13 +87,13 @@ impl CallReport {
         }
     }
 
-    /// Adds what was found later.
+    /// Adds a problem that was found later.
     pub(super) fn fail(&mut self, problem: Option<String>) {
         self.problems.extend(problem);
         self.passed = self.problems.is_empty();
     }
 
-    /// The document in a few words.
+    /// Returns a short description of the document.
     fn delivered(&self) -> String {
         let Some(document) = &self.document else {
             return "none".into();
@@ -111,14 +113,14 @@ impl CallReport {
     }
 }
 
-/// All calls of one run.
+/// The results of all calls in one run.
 #[derive(Debug, Clone, Serialize)]
 pub struct LabReport {
-    /// In the order of the table.
+    /// Results in the order of the table.
     pub calls: Vec<CallReport>,
-    /// Every one of them passed, and there was one, and nothing else was wrong.
+    /// Whether there was at least one call, every call passed, and there was no other problem.
     pub passed: bool,
-    /// What was wrong beside the calls, in words.
+    /// Descriptions of the problems that belong to no call.
     pub problems: Vec<String>,
 }
 
@@ -132,16 +134,16 @@ impl LabReport {
         }
     }
 
-    /// One JSON object.
+    /// Returns the report as one JSON object.
     #[must_use]
     pub fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_else(|error| {
-            // Strings and numbers always serialize; say it rather than panic.
+            // Strings and numbers always serialize. An error text is still better than a panic.
             format!(r#"{{"calls":[],"passed":false,"problems":["{error}"]}}"#)
         })
     }
 
-    /// A table, then every problem, then the sum.
+    /// Returns a table, then every problem, then the totals.
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
@@ -205,7 +207,7 @@ fn row(call: &CallReport) -> Vec<Cell> {
     ]
 }
 
-/// The status, and the variables that are not about the request itself.
+/// Returns the status and the variables that do not describe the request itself.
 fn answered(variables: &BTreeMap<String, String>) -> String {
     let status = variables.get("flow.key.response_status").cloned();
     let keys = variables

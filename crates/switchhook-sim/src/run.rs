@@ -6,7 +6,7 @@ use super::report::{CallReport, LabReport};
 use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario};
 use super::{documents, outages};
 
-/// Everything that may be placed.
+/// The scenarios that this run places.
 struct Chosen {
     main: Vec<Scenario>,
     overload: Option<(Scenario, Scenario)>,
@@ -22,13 +22,14 @@ impl Chosen {
         };
         let any = |scenarios: &[&Scenario]| scenarios.iter().any(|scenario| chosen(scenario.name));
         let mut main = scenarios::all();
-        // Who does not follow the switch is given no parked calls.
+        // Parked calls need a service that follows the switch.
         main.retain(|scenario| {
             chosen(scenario.name) && (options.follow || scenario.call.parked.is_none())
         });
         let (first, second) = scenarios::overload();
         let overload = any(&[&first, &second]).then_some((first, second));
-        // These are about documents and parked calls, which come only to who follows the switch.
+        // These scenarios check documents and parked calls, which need a service that follows the
+        // switch.
         let (rests, down, killed) = (Rests::new(), ReceiverDown::new(), Killed::new());
         let rests_chosen = any(&rests.all());
         let (down_chosen, killed_chosen) = (any(&down.all()), any(&killed.all()));
@@ -50,10 +51,10 @@ impl Chosen {
     }
 }
 
-/// Places every call and tells whether each was right.
+/// Places every call and reports whether it was correct.
 ///
 /// # Errors
-/// When the lab itself cannot be set up; a call that went wrong is no error but a
+/// Returns an error if the lab itself cannot be set up. A failed call is no error but a
 /// [`CallReport`] that did not pass.
 pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport, LabError> {
     let chosen = Chosen::of(&options);
@@ -101,7 +102,7 @@ async fn main(
     Ok(reports)
 }
 
-/// A service with room for one call gets two.
+/// Plays two calls to a service with room for one.
 async fn overload(
     stage: &Harness,
     first: &Scenario,
@@ -111,7 +112,7 @@ async fn overload(
     let config = stage.config(&[first, second], &stage.receiver, 1);
     let started = stage.started(service.start(config)).await?;
     let then = async {
-        // Its request shows that the first call is on hold.
+        // The request shows that the first call is on hold.
         stage.receiver.wait(first.name, SETTLE, |_| true).await;
         stage.play(second, &started.esl).await
     };

@@ -1,9 +1,11 @@
-//! The second legs of the simulated switch against those of a real one: the events of port
-//! 8021 in the order of the capture, the agent's compared header by header, the caller's as
-//! far as they are not its phone's (another one took the captures that its own events are from).
+//! Compares the second legs of the simulated switch with those of a real one.
 //!
-//! Normalised: UUIDs, moments and durations (zero stays zero), ports, and what phones make up
-//! (tags, Call-ID, SDP).
+//! The events of port 8021 must come in the order of the capture. The agent's events are compared
+//! header by header. The caller's are compared except for the headers of its phone, because
+//! another phone took the captures that the simulated caller's events are from.
+//!
+//! Normalised: UUIDs, times and durations (zero stays zero), ports, and values that phones
+//! generate (tags, Call-ID, SDP).
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -21,7 +23,7 @@ fn get<'e>(event: &'e Event, name: &str) -> &'e str {
     header.map_or("", |(_, value)| value)
 }
 
-/// A call whose service is not there: its dialplan takes line 0 by itself.
+/// Returns a call whose service is absent; its dialplan takes line 0 by itself.
 fn call(destination: &str, dial: Dial) -> Call {
     Call {
         hosts: vec![format!("127.0.0.1:{}", closed_port().unwrap())],
@@ -54,7 +56,7 @@ fn dial(agents: &[&str], answers: usize, end: End) -> Dial {
     }
 }
 
-/// Plays `call` until its first leg is destroyed.
+/// Plays `call` until its first leg is destroyed and returns its events.
 async fn events_of(call: Call) -> Vec<Event> {
     let (switch, port) = switch().await;
     let mut client = Client::of(&port).await;
@@ -73,7 +75,7 @@ async fn events_of(call: Call) -> Vec<Event> {
     events
 }
 
-/// Which leg each event is of (0 is the first that appeared), and its name.
+/// Returns each event's leg (0 is the first that appeared) and name.
 fn order(events: &[Event]) -> Vec<(usize, String)> {
     let mut legs: Vec<&str> = Vec::new();
     let mut place = |uuid| {
@@ -127,7 +129,7 @@ fn normal(event: &Event) -> Event {
         .collect()
 }
 
-/// What the caller's phone, its media and its dialplan put there.
+/// Returns whether the caller's phone, its media or its dialplan sets this header.
 fn is_of_the_phone(name: &str) -> bool {
     let bare = name.trim_start_matches("variable_");
     let starts = [
@@ -151,7 +153,7 @@ fn is_of_the_phone(name: &str) -> bool {
         .contains(&name)
 }
 
-/// What a bridge and a transfer make of a caller that was not yet answered.
+/// Returns whether a bridge or a transfer sets this header on a caller that was not yet answered.
 fn is_of_the_bridge(name: &str) -> bool {
     const NAMES: [&str; 16] = [
         "Caller-Destination-Number",
@@ -174,14 +176,14 @@ fn is_of_the_bridge(name: &str) -> bool {
     NAMES.contains(&name) || name.starts_with("Bridge-") || name.starts_with("Other-")
 }
 
-/// The caller's headers that are to be compared, in the order of names.
+/// Returns the caller's headers for the comparison, sorted by name.
 fn of_the_caller(event: &Event, wanted: &Event, compared: fn(&str) -> bool) -> Event {
     let there = |name: &str| wanted.iter().any(|(wanted, _)| wanted == name);
     let mut kept: Event = normal(event)
         .into_iter()
         .filter(|(name, _)| there(name) && compared(name))
         .collect();
-    // The order of variables is compared on the calls that both have in common (`inbound`).
+    // The `inbound` test compares the order of variables, on calls that both switches share.
     kept.sort();
     kept
 }
@@ -217,7 +219,7 @@ async fn a_recorded_call_whose_agent_hangs_up_looks_like_the_captured_one() {
         ..dial(&["agent1"], 0, End::Agent)
     };
     let ours = events_of(call("7123", dial)).await;
-    // The file is named after the call, theirs after their call.
+    // The file is named after the call, and the captured call has another UUID.
     let uuid = get(&captured[0], "Unique-ID").to_owned();
     let own = get(&ours[0], "Unique-ID").to_owned();
     let renamed = ours.iter().map(|event| {
@@ -229,7 +231,7 @@ async fn a_recorded_call_whose_agent_hangs_up_looks_like_the_captured_one() {
     compare(&ours, &captured, |name| !is_of_the_phone(name));
 }
 
-/// What the last RECORD_STOP says of its recording.
+/// Returns the headers of the last RECORD_STOP that describe its recording.
 fn end_of_recording(events: &[Event]) -> Event {
     let mut stops = events
         .iter()
@@ -266,7 +268,7 @@ async fn a_recording_to_which_nothing_was_written_ends_like_the_captured_one() {
 async fn a_transferred_call_whose_caller_hangs_up_looks_like_the_captured_one() {
     let mut call = call("7000", dial(&["agent1"], 0, End::Caller));
     call.hand_over.transfer = true;
-    // Theirs was answered with the bridge, ours before it.
+    // The captured call was answered with the bridge, the simulated one before it.
     let not_answered = |event: &Event| {
         get(event, "Event-Name") != "CHANNEL_ANSWER" || get(event, "Call-Direction") == "outbound"
     };
@@ -275,13 +277,13 @@ async fn a_transferred_call_whose_caller_hangs_up_looks_like_the_captured_one() 
     ours.retain(not_answered);
     captured.retain(not_answered);
     for event in ours.iter_mut().chain(&mut captured) {
-        // A hook deeper in the dialplan is another hop.
+        // A hook deeper in the dialplan adds another hop.
         event.retain(|(name, _)| name != "variable_max_forwards");
     }
     compare(&ours, &captured, is_of_the_bridge);
 }
 
-/// The events of the agent that was dialled first, from its hang-up on.
+/// Returns the events of the first dialled agent from its hang-up on.
 fn refusal(events: &[Event]) -> Vec<Event> {
     let first = events
         .iter()
@@ -303,7 +305,8 @@ async fn an_agent_who_refuses_a_multicast_looks_like_the_captured_one() {
     let agents = ["agent1", "agent2", "agent3"];
     let ours = events_of(call("7000", dial(&agents, 1, End::Agent))).await;
     let captured = captured("outbound-multicast-one-of-three-agents-answers");
-    // Its caller was dialled itself, and by another release; what concerns the agent is the same.
+    // The captured caller was dialled itself, by another release. The headers about the agent are
+    // equal.
     let concerns = |name: &str| {
         let bare = name.trim_start_matches("variable_");
         let starts = [

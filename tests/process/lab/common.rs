@@ -1,6 +1,6 @@
-//! What differs from one captured call to the next.
+//! Identifies the headers that differ from one captured call to the next.
 
-/// Values that are another in every call.
+/// Returns whether a header's value differs in every call.
 pub fn is_per_call(name: &str) -> bool {
     const NAMES: [&str; 20] = [
         "Core-UUID",
@@ -29,7 +29,7 @@ pub fn is_per_call(name: &str) -> bool {
         || name.starts_with("variable_rtp_audio_out_")
 }
 
-/// Moments and durations.
+/// Returns whether a header holds a time or a duration.
 pub fn is_time(name: &str) -> bool {
     let duration = ["duration", "billsec", "billmsec", "billusec"];
     name.ends_with("-Time") && name != "Linger-Time"

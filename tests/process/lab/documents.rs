@@ -1,6 +1,7 @@
-//! The lab against a service whose documents are tampered with on their way: the real
-//! service, and between it and the lab's receiver a relay that does one thing wrong (and
-//! signs it anew, so that the signature is not what gives it away).
+//! Runs the lab against the real service while a relay alters its documents.
+//!
+//! The relay is between the service and the lab's receiver and does one thing wrong. It signs the
+//! document anew, so that the signature does not reveal the change.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -22,7 +23,7 @@ use switchhook_webhook::signing::Signer;
 use tokio::net::TcpListener;
 use toml_edit::DocumentMut;
 
-/// What happens to documents.
+/// What the relay does to documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -47,7 +48,7 @@ struct Relay {
 }
 
 impl Relay {
-    /// Starts one; where it listens.
+    /// Starts the relay and returns its URL.
     async fn start(self) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -125,7 +126,7 @@ async fn take(State(relay): State<Arc<Relay>>, headers: HeaderMap, body: Bytes) 
     StatusCode::OK
 }
 
-/// The real service, its documents sent through a relay.
+/// Starts the real service and sends its documents through a relay.
 async fn start(config: String, fault: Fault) -> Result<Started, String> {
     let mut settings: DocumentMut = config.parse().unwrap();
     let completed = &mut settings["webhooks"]["completed"];
@@ -214,9 +215,9 @@ async fn documents_that_are_wrong_are_told_from_right_ones() {
         ),
         (Fault::Unsigned, "success_json", "is not the document's"),
     ];
-    // Each waits for documents that may still come: all of them at once.
+    // Each lab waits for documents that may still come, so all labs run at once.
     let told = wrong.map(|(fault, scenario, problem)| {
-        // Boxed: nine labs are more than a test's stack holds.
+        // Boxed, because nine labs do not fit on a test's stack.
         Box::pin(async move {
             let report = lab(fault, scenario).await;
             let problems = report.calls[0].problems.join("; ");
@@ -235,7 +236,7 @@ async fn a_document_of_no_call_is_told() {
     assert!(report.table().contains("a document of no call"));
 }
 
-/// With the program itself, which is killed and started again as a process.
+/// Runs the program itself, because the lab kills and restarts it as a process.
 #[tokio::test]
 async fn outages_lose_no_document() {
     let program = tokio::process::Command::new(env!("CARGO_BIN_EXE_switchhook"))

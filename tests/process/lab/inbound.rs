@@ -1,9 +1,11 @@
-//! Port 8021 of the simulated switch against a real one: the JSON events of a call
-//! whose caller hangs up, header by header, in the order of the capture.
+//! Compares port 8021 of the simulated switch with a real one.
 //!
-//! Beyond what the replay of the `socket-*` captures normalises: the application that
-//! the call was in (`park` there, `socket` here). What only our call has (the
-//! variables of a hand-over) is left out.
+//! The test compares the JSON events of a call whose caller hangs up, header by header, in the
+//! order of the capture.
+//!
+//! It normalises what the replay of the `socket-*` captures normalises, and also the application
+//! of the call (`park` in the capture, `socket` here). Headers that only the simulated call has
+//! (the variables of a hand-over) are left out.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -34,7 +36,7 @@ fn normal(event: &[(String, String)], wanted: &[(String, String)]) -> Vec<(Strin
         .collect()
 }
 
-/// A call whose service is not there: it ends when its caller has talked on line 1.
+/// Returns a call whose service is absent. It ends after its caller has talked on line 1.
 fn call() -> Call {
     Call {
         hosts: vec![format!("127.0.0.1:{}", closed_port().unwrap())],

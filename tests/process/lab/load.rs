@@ -1,4 +1,4 @@
-//! The load generator against a handler of canned bytes.
+//! Tests the load generator against a handler of canned bytes.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -12,7 +12,7 @@ use switchhook_sim::load::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What stands behind `marker` up to the end of its line, once it has been read.
+/// Reads up to the end of the line with `marker` and returns the text after the marker.
 async fn value(stream: &mut TcpStream, read: &mut String, marker: &str) -> String {
     loop {
         let found = read
@@ -89,7 +89,7 @@ async fn every_call_is_timed_from_the_webhooks_answer_to_its_commands() {
     ] {
         assert_eq!(quantiles.count(), 60);
     }
-    // The whole call includes the webhook's 100 ms; what follows its answer does not.
+    // The whole call includes the webhook's 100 ms; the commands after its answer do not.
     assert!(report.whole_call.micros(0.0) > Some(100_000));
     assert!(report.answer_to_first_command.micros(0.0) < Some(100_000));
     assert!(report.calls_per_s > 0.0 && report.process.is_some());
@@ -129,7 +129,8 @@ async fn options_that_mean_nothing_are_refused_with_the_cure() {
     assert!(refused.to_string().contains("Give the pid"));
 }
 
-/// A load that every handler of ours must carry, and what its calls come back with.
+/// Returns a load that each of the project's handlers must carry, with the variables that its
+/// calls must have at the end.
 fn mapped(target: SocketAddr, webhook: SocketAddr) -> LoadOptions {
     let variables = [
         ("flow.key.customer_name", "Anna"),
@@ -147,7 +148,7 @@ fn mapped(target: SocketAddr, webhook: SocketAddr) -> LoadOptions {
     }
 }
 
-/// A free address for a webhook that starts later.
+/// Returns a free address for a webhook that starts later.
 async fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     listener.local_addr().unwrap()
@@ -206,7 +207,7 @@ async fn the_null_handler_gives_the_switch_the_commands_that_the_service_gives()
         assert_eq!((report.errors, wrong), (0, 0), "{:?}", report.problems);
         assert_eq!(report.answer_to_last_command.count(), 40);
         assert_eq!(report.commands, reports[0].commands);
-        // The length of the seconds in response_duration may differ, and nothing else.
+        // Only the length of the seconds in response_duration may differ.
         assert!(report.bytes.abs_diff(reports[0].bytes) <= 40 * 3);
     }
 }

@@ -1,4 +1,4 @@
-//! The lab itself: its switch is as a real one, its checks find what is wrong.
+//! Tests the lab itself: its switch behaves like a real one, and its checks find what is wrong.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

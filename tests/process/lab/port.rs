@@ -1,4 +1,5 @@
-//! A client of the simulated switch's port 8021, and the captured events of a real one.
+//! Provides a client for the simulated switch's port 8021 and the captured events of a real
+//! switch.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,7 +14,7 @@ pub const EVENTS: &str = "event json CHANNEL_CREATE CHANNEL_ANSWER CHANNEL_BRIDG
     CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE CHANNEL_DESTROY CHANNEL_ORIGINATE RECORD_START \
     RECORD_STOP CHANNEL_UUID CUSTOM sofia::transferor sofia::transferee\n\n";
 
-/// A JSON object with its order.
+/// A JSON object that keeps its order.
 #[derive(Debug)]
 pub struct Ordered(pub Vec<(String, String)>);
 
@@ -54,7 +55,7 @@ impl Client {
         client
     }
 
-    /// What comes back for a command: the header block and the body.
+    /// Sends a command and returns the header block and the body of the reply.
     pub async fn ask(&mut self, text: &str) -> (String, String) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
         self.frame().await
@@ -85,7 +86,7 @@ impl Client {
     }
 }
 
-/// The events of a capture in `tests/captures/json_events`, without its ending.
+/// Returns the events of a capture in `tests/captures/json_events`; `name` has no file extension.
 pub fn captured(name: &str) -> Vec<Vec<(String, String)>> {
     let folder = concat!(
         env!("CARGO_MANIFEST_DIR"),

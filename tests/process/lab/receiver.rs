@@ -1,4 +1,4 @@
-//! The lab's webhook receiver, asked by an independent HTTP client.
+//! Tests the lab's webhook receiver with an independent HTTP client.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -1,5 +1,6 @@
-//! The lab against scripted services: it passes one that does everything right and
-//! fails one for each thing that it does wrong.
+//! Tests the lab against scripted services.
+//!
+//! The lab passes a service that does everything right and fails a service for each single fault.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -16,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use toml_edit::DocumentMut;
 
-/// What a service does wrong.
+/// The fault of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
@@ -33,7 +34,7 @@ enum Fault {
     UnknownCommand,
 }
 
-/// A service that can do what the scenarios of this test need, and no more.
+/// A service with only the features that this test's scenarios need.
 #[derive(Clone)]
 struct Fake {
     config: Arc<DocumentMut>,
@@ -41,7 +42,7 @@ struct Fake {
     fault: Fault,
 }
 
-/// What came of the webhook: the variables to write, and whether it failed.
+/// The outcome of the webhook: the variables to write, and whether it failed.
 type Outcome = Vec<(String, String)>;
 
 impl Fake {
@@ -72,7 +73,7 @@ impl Fake {
             self.clone()
                 .ask(settings.clone(), header("variable_flow.key.leadid: ")),
         );
-        // Not even a timeout of nothing: an answer may be quicker.
+        // Even a zero timeout is wrong here, because an answer may arrive sooner.
         let quick = match self.fault == Fault::Blip {
             true => None,
             false => timeout(Duration::from_millis(150), &mut asked).await.ok(),
@@ -368,7 +369,7 @@ async fn a_service_that_does_it_right_passes() {
     ];
     let report = lab(Fault::None, &can).await;
     let wrong: Vec<_> = report.calls.iter().filter(|call| !call.passed).collect();
-    // Room for one call is more than this service knows about.
+    // This service does not limit the number of calls, so the call beyond the limit fails.
     assert!(
         wrong.iter().all(|call| call.scenario == "overloaded"),
         "{wrong:#?}"

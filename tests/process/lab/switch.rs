@@ -1,4 +1,4 @@
-//! What a real switch does to a peer, and what its caller suffers, in the simulation.
+//! Tests how the simulated switch treats a peer as a real one does, and the effects on its caller.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-/// A peer that the switch has connected to.
+/// A peer to which the switch has connected.
 struct Peer {
     stream: TcpStream,
     read: String,
@@ -47,7 +47,7 @@ impl Peer {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
 
-    /// Says API commands about the channel, `@` being its UUID.
+    /// Sends API commands about the channel; `@` stands for its UUID.
     async fn api(&mut self, commands: &[&str]) {
         let lines = commands
             .iter()
@@ -144,7 +144,7 @@ async fn a_silent_service_loses_the_caller_to_the_way_out() {
     assert!(read.contains("CHANNEL_HANGUP_COMPLETE"));
 }
 
-/// The Channel-State of each event of a capture of port 8021, in order.
+/// Returns the Channel-State of each event of a capture of port 8021, in order.
 fn states(capture: &str) -> Vec<&str> {
     let name = "\"Channel-State\":\"";
     let after = capture.split(name).skip(1);
@@ -175,7 +175,7 @@ async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
             .any(|what| what.contains("CS_RESET"));
         assert_eq!(said, stranded, "{says:?}: {:?}", record.violations);
     }
-    // On a real switch nothing moves that call any more, until somebody hangs it up.
+    // On a real switch, that call stays in its state until it is hung up.
     let captured = states(include_str!(
         "../../../crates/eslclient/tests/captures/states-resume-after-the-way-out.esl"
     ));

@@ -1,12 +1,14 @@
-//! The simulated switch against the wire of a real one: the client's side of each
-//! `socket-*` capture is played to it over a real loopback socket, and every frame
-//! that comes back is compared with the capture, header by header, in order.
+//! Compares the simulated switch with the wire of a real one.
 //!
-//! Normalised, because it differs from call to call: UUIDs; moments and durations
-//! (zero stays zero); `Event-Sequence` and `session_id`; the port of the service;
-//! what the phones made up (Call-ID, tags, Via branch), ports and SSRC of media;
-//! counters of media packets; the length of an event, which follows from these.
-//! Everything else is compared byte for byte, still percent-encoded.
+//! The test plays the client's side of each `socket-*` capture to the simulated switch over a real
+//! loopback socket. It compares every frame that comes back with the capture, header by header, in
+//! order.
+//!
+//! The test normalises values that differ from call to call: UUIDs; times and durations (zero
+//! stays zero); `Event-Sequence` and `session_id`; the port of the service; values that the phones
+//! generate (Call-ID, tags, Via branch); ports and SSRC of media; counters of media packets; the
+//! length of an event, which follows from these. It compares everything else byte for byte, still
+//! percent-encoded.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -41,7 +43,8 @@ fn header_lines(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The frame at the start of `text` and what follows; `None` when it is not whole.
+/// Returns the frame at the start of `text` and the text after it, or `None` if the frame is
+/// incomplete.
 fn frame(text: &str) -> Option<(Frame, &str)> {
     let end = text.find("\n\n")? + 2;
     let headers = header_lines(&text[..end]);
@@ -146,7 +149,7 @@ fn value_of(frame: &Frame, name: &str) -> Option<String> {
         .map(|(_, value)| value.clone())
 }
 
-/// Line by line, so that a failure names the header.
+/// Compares line by line, so that a failure names the header.
 fn compare(got: &Frame, expected: &Frame) {
     let lines = |frame: &Frame| -> Vec<(String, String)> {
         frame.headers.iter().chain(&frame.body).cloned().collect()

@@ -1,12 +1,12 @@
-//! Two documents side by side: every difference in words.
+//! Compares two documents and describes every difference in words.
 
 use chrono::DateTime;
 use serde_json::Value;
 
-/// Rounding may differ by so much where the switch counts microseconds.
+/// Allowed rounding difference in milliseconds, because the switch counts microseconds.
 const ROUNDING_MS: i64 = 1;
 
-/// Where `actual` is not as `expected` says, each with its path.
+/// Returns every difference between `expected` and `actual`, each with its path.
 pub(super) fn differences(expected: &Value, actual: &Value) -> Vec<String> {
     let mut actual = actual.clone();
     if let Some(keys) = actual["keys"].as_array_mut() {
@@ -48,7 +48,7 @@ fn compare(path: &str, expected: &Value, actual: &Value, found: &mut Vec<String>
     }
 }
 
-/// Keys are known by their names.
+/// Returns the path of an array element. Keys are identified by their names.
 fn element(path: &str, at: usize, wanted: &Value) -> String {
     match wanted["name"].as_str() {
         Some(name) => format!("{path}[{name}]"),
@@ -83,7 +83,7 @@ fn same(path: &str, expected: &Value, actual: &Value) -> bool {
     wanted == there || near.is_some_and(|(a, b)| (a - b).abs() <= ROUNDING_MS)
 }
 
-/// Milliseconds since 1970 of a time in the account's zone with exactly three decimals.
+/// Parses a time in the account's zone with exactly three decimals into milliseconds since 1970.
 fn moment(text: &str) -> Option<i64> {
     let shaped = text.len() == "2022-01-17T18:07:28.889+05:30".len() && text.ends_with("+05:30");
     let time = DateTime::parse_from_rfc3339(text).ok().filter(|_| shaped)?;

@@ -1,4 +1,4 @@
-//! The document that a call must leave behind, worked out from what the switch knows.
+//! Derives the document that a call must produce from the switch's own record of the call.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,8 @@ use crate::switch::{CallRecord, LegRecord};
 
 const KEY: &str = "flow.key.";
 
-/// Keys are in the order of names: the contract leaves it open.
+/// Returns the expected document. Its keys are sorted by name, because the contract leaves their
+/// order open.
 pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
     let legs = &record.legs;
     let called = legs.first().map_or("", |leg| leg.destination.as_str());
@@ -83,8 +84,8 @@ fn time(us: u64, zone: Tz) -> Value {
     text.into()
 }
 
-/// Every `flow.key.` variable that the dialplan saw in the end, but the raw response and
-/// what stands beside another name.
+/// Returns every `flow.key.` variable that the dialplan saw at the end, except the raw response
+/// and variables that only accompany another name.
 fn keys(scenario: &Scenario, record: &CallRecord) -> Vec<Value> {
     let Some(first) = record.legs.first() else {
         return Vec::new();
@@ -104,7 +105,7 @@ fn keys(scenario: &Scenario, record: &CallRecord) -> Vec<Value> {
     keys.into_iter().map(entry).collect()
 }
 
-/// The text as it came over HTTP, with the type that it had there.
+/// Returns the text that came over HTTP as a JSON value of its type in the response.
 fn value(scenario: &Scenario, leg: &LegRecord, variable: &str, text: &str) -> Value {
     let name = variable.trim_start_matches(KEY);
     let typed = scenario.typed.iter().find(|(typed, _)| *typed == name);

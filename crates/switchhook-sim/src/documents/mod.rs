@@ -1,8 +1,7 @@
-//! The documents that calls leave behind: what each must say, and that it came once.
+//! Checks the documents that calls produce: their content and the number of deliveries.
 //!
-//! What is expected is worked out from what the switch knows of each call, and the
-//! signature is verified here: a check that shared the service's code would share its
-//! mistakes.
+//! The lab derives the expected content from the switch's record of each call and verifies
+//! signatures with its own code. A check that shared the service's code would share its mistakes.
 
 mod compare;
 mod expected;
@@ -20,15 +19,15 @@ use super::report::CallReport;
 use super::scenarios::Scenario;
 use super::switch::CallRecord;
 
-/// Where documents are posted; no scenario is called so.
+/// Path to which documents are posted. No scenario has this name.
 const PATH: &str = "/documents";
-/// How long a document may take when nothing is in its way. Generous: a disk that is busy with
-/// what others write takes 10 s and more to sync, which is no fault of the service.
+/// Time limit for a document when nothing delays it. The limit is generous: a sync on a disk that
+/// is busy with other programs' writes takes 10 s and more, which is no fault of the service.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
-/// Where the recordings of the lab would be fetched.
+/// Base URL from which the lab's recordings would be fetched.
 const RECORDINGS: &str = "https://rec.example/";
 
-/// The tables of `switchhook.toml` that ask for documents.
+/// Returns the tables of `switchhook.toml` that turn on documents.
 pub(super) fn config(receiver: SocketAddr) -> String {
     format!(
         "\n[account]\ndefault_webhook = \"completed\"\ntime_zone = \"Asia/Kolkata\"\n\n\
@@ -40,7 +39,7 @@ pub(super) fn config(receiver: SocketAddr) -> String {
     )
 }
 
-/// A document as it was delivered.
+/// A document in the form in which it was delivered.
 #[derive(Debug, Clone)]
 pub(super) struct Delivery {
     request: Request,
@@ -62,7 +61,8 @@ impl Delivery {
     }
 }
 
-/// Waits until a document of this call was answered, at most so long; every delivery of it so far.
+/// Waits up to `patience` for an answered delivery of this call's document. Returns every delivery
+/// of it so far.
 pub(super) async fn wait(receiver: &Receiver, call: &str, patience: Duration) -> Vec<Delivery> {
     let named = |request: &Request| memchr::memmem::find(&request.body, call.as_bytes()).is_some();
     let answered = |request: &Request| request.answered.is_some() && named(request);
@@ -72,7 +72,7 @@ pub(super) async fn wait(receiver: &Receiver, call: &str, patience: Duration) ->
     deliveries
 }
 
-/// Waits until the document of this call is being posted, answered or not.
+/// Waits until the service posts this call's document, whether or not the receiver answers.
 pub(super) async fn wait_for_attempt(receiver: &Receiver, call: &str) {
     let named = |request: &Request| memchr::memmem::find(&request.body, call.as_bytes()).is_some();
     receiver.wait(PATH, PATIENCE, named).await;
@@ -83,7 +83,7 @@ fn all(receiver: &Receiver) -> Vec<Delivery> {
     requests.into_iter().map(Delivery::read).collect()
 }
 
-/// What is not as it must be with the document of one call.
+/// Returns every problem with the document of one call.
 pub(super) fn problems(
     scenario: &Scenario,
     record: &CallRecord,
@@ -103,8 +103,8 @@ pub(super) fn problems(
     problems
 }
 
-/// What is wrong with all deliveries together, once the service has stopped: the calls'
-/// problems are added to them, what belongs to no call is returned.
+/// Checks all deliveries together after the service has stopped. Adds each call's problems to its
+/// report and returns the problems that belong to no call.
 pub(super) fn recheck(receiver: &Receiver, calls: &mut [CallReport]) -> Vec<String> {
     let mut by_call: BTreeMap<String, Vec<Delivery>> = BTreeMap::new();
     for delivery in all(receiver) {
@@ -128,7 +128,8 @@ pub(super) fn recheck(receiver: &Receiver, calls: &mut [CallReport]) -> Vec<Stri
     strays
 }
 
-/// A repeat is the same bytes under the same id, and only where one is due.
+/// Checks that a repeated delivery has identical bytes and the same id, and that it occurs only
+/// when due.
 fn repeated(deliveries: &[Delivery], due: bool) -> Option<String> {
     let [first, rest @ ..] = deliveries else {
         return None;
@@ -154,7 +155,7 @@ fn repeated(deliveries: &[Delivery], due: bool) -> Option<String> {
     }
 }
 
-/// The document that is shown for a call.
+/// Returns the document that the report shows for a call.
 pub(super) fn shown(deliveries: &[Delivery]) -> Option<Value> {
     deliveries.first().map(|delivery| delivery.body.clone())
 }

@@ -1,4 +1,4 @@
-//! Verifies Standard Webhooks signatures, without the code that makes them.
+//! Verifies Standard Webhooks signatures without the code that creates them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,13 @@ use sha2::Sha256;
 
 use super::Delivery;
 
-/// The secret of the lab's documents.
+/// Secret with which the service signs the lab's documents.
 pub(super) const SECRET: &str = "whsec_bGFiLWxhYi1sYWItbGFiLWxhYi1sYWItbGFi";
-/// A timestamp may be so far from now; receivers are told to allow five minutes.
+/// Largest allowed difference between a timestamp and now, in seconds. The documentation
+/// recommends five minutes to receivers.
 const TOLERANCE_S: i64 = 300;
 
-/// What is wrong with the three headers of one delivery.
+/// Returns what is wrong with the three signature headers of one delivery.
 pub(super) fn problem(delivery: &Delivery) -> Option<String> {
     let header = |name: &str| delivery.request.header(name).unwrap_or_default();
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));

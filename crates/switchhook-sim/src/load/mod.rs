@@ -1,9 +1,10 @@
-//! An honest load generator for any outbound-socket program: calls arrive when they
-//! are due, however late the program is, and one clock in this process stamps both
-//! the webhook's answer and the commands that follow from it.
+//! Generates honest load for any outbound-socket program.
 //!
-//! `null` is a handler of canned bytes, what the machine can do at most; `table` lets the
-//! service, the null handler and others take turns; `secure` is the webhook over HTTP/2.
+//! Calls arrive when they are due, however late the program is. One clock in this process stamps
+//! both the webhook's answer and the commands that follow from it.
+//!
+//! `null` is a handler of canned bytes, which shows the most that the machine can do. `table` runs
+//! the service, the null handler and others in turns. `secure` is the webhook over HTTP/2.
 
 mod answer;
 mod null;
@@ -32,37 +33,38 @@ pub use self::process::Usage;
 pub use self::report::{LoadReport, Quantiles};
 pub use self::table::{Handler, LoadTable, TableError, TableOptions, keep_off_first, run_table};
 
-/// Calls that may be up at once; each costs a socket of ours and one of the target's.
+/// Largest number of concurrent calls. Each call takes a socket here and one in the target.
 const AT_ONCE: usize = 30_000;
-/// How often the target's memory is looked at.
+/// Interval between samples of the target's memory.
 const SAMPLE: Duration = Duration::from_millis(100);
 
-/// What is asked of the target.
+/// The load for the target.
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     /// `HOST:PORT` of the program under load.
     pub target: String,
-    /// The path behind it, which names the webhook.
+    /// The path after the address, which names the webhook.
     pub path: String,
-    /// How many calls.
+    /// The number of calls.
     pub calls: u64,
     /// Calls per second.
     pub rate: f64,
-    /// How closely the switch's own slowness is played.
+    /// How closely the simulated switch reproduces a real switch's delays.
     pub pace: Pace,
-    /// Where our own webhook listens, when the target is to ask it; port 0 for a free one.
+    /// The address of the built-in webhook, if the target sends its requests there; port 0 picks a
+    /// free port.
     pub webhook: Option<SocketAddr>,
-    /// How long our webhook takes to answer.
+    /// How long the built-in webhook takes to answer.
     pub delay: Duration,
-    /// The target's process, to tell its memory and processor time.
+    /// The target's process, whose memory and processor time are measured.
     pub pid: Option<u32>,
     /// The line that every call must take.
     pub line: u8,
-    /// What a channel variable must hold when the call comes back: name and value.
+    /// Name and value of each channel variable that the call must have when it comes back.
     pub expected: Vec<(String, String)>,
-    /// A call that takes longer is broken off and counts as an error.
+    /// The time limit of a call. A longer call is aborted and counts as an error.
     pub patience: Duration,
-    /// Show how far it is, on standard error: a bar on a terminal, else ten lines.
+    /// Whether to show progress on standard error: a bar on a terminal, otherwise ten lines.
     pub progress: bool,
 }
 
@@ -85,43 +87,43 @@ impl Default for LoadOptions {
     }
 }
 
-/// Why no load could be made.
+/// The reasons why a load cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// A rate or a count that means nothing.
+    /// A rate or a count is out of range.
     #[error(
         "--rate {rate} with --calls {calls}: both must be above 0, the rate at most 1,000,000."
     )]
     Options {
-        /// Calls per second asked for.
+        /// The requested calls per second.
         rate: f64,
-        /// Calls asked for.
+        /// The requested number of calls.
         calls: u64,
     },
-    /// Our webhook's address is not free.
+    /// The built-in webhook's address is in use.
     #[error("the webhook cannot listen on {address}: {source}. Choose a free port.")]
     Webhook {
-        /// Where it was to listen.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// `--pid` names no process that we may look at.
+    /// `--pid` names no process that this process may inspect.
     #[error("process {pid} cannot be watched: {source}. Give the pid of the running target.")]
     Process {
-        /// The pid given.
+        /// The given pid.
         pid: u32,
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
 }
 
-/// The number of a call, as it stands in its variables and comes back in its request.
+/// Returns the text form of a call's number, which its variables and its request carry.
 pub(super) fn token(number: u64) -> String {
     format!("lab-{number}")
 }
 
-/// A load that is ready: its webhook listens.
+/// A load that is ready to run: its webhook listens.
 #[derive(Debug)]
 pub struct Load {
     options: LoadOptions,
@@ -130,10 +132,11 @@ pub struct Load {
 }
 
 impl Load {
-    /// Checks the options, looks at the idle target and starts the webhook.
+    /// Checks the options, measures the idle target and starts the webhook.
     ///
     /// # Errors
-    /// When an option means nothing, the webhook's port is taken or the process is not there.
+    /// Returns an error if an option is out of range, the webhook's port is in use or the process
+    /// does not exist.
     pub async fn prepare(options: LoadOptions) -> Result<Self, LoadError> {
         let webhook = match options.webhook {
             None => None,
@@ -147,7 +150,7 @@ impl Load {
         Self::with_webhook(options, webhook)
     }
 
-    /// The same with a webhook that runs already and that no other load uses now.
+    /// Prepares a load with a running webhook that no other load uses now.
     fn with_webhook(
         options: LoadOptions,
         webhook: Option<Arc<Webhook>>,
@@ -169,13 +172,13 @@ impl Load {
         })
     }
 
-    /// Where our webhook listens, when there is one.
+    /// Returns the built-in webhook's address, if there is one.
     #[must_use]
     pub fn webhook(&self) -> Option<SocketAddr> {
         self.webhook.as_ref().map(|webhook| webhook.address())
     }
 
-    /// Places all calls and tells how they went.
+    /// Places all calls and returns the report.
     pub async fn run(mut self) -> LoadReport {
         let switch = Switch::new("lab", self.options.pace);
         let bar = progress(&self.options);
@@ -229,7 +232,7 @@ impl Load {
         }
     }
 
-    /// When a call is due, whatever became of those before it.
+    /// Returns when a call is due, independent of the calls before it.
     fn due(&self, start: Instant, number: u64) -> Instant {
         let after = number as f64 / self.options.rate;
         start + Duration::from_secs_f64(after)

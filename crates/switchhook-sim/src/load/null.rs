@@ -1,9 +1,11 @@
-//! The null handler: the bytes of a call and nothing else. What it reaches is what the
-//! machine can do; every other handler is a share of it.
+//! Implements the null handler, which sends the bytes of a call and does nothing else.
 //!
-//! It writes what the service writes, on the same sockets, with the same HTTP exchange and
-//! hold music. It parses nothing: of the channel it copies out the three texts that no
-//! canned byte can know.
+//! Its result is the most that the machine can do. The result of every other handler is a share of
+//! it.
+//!
+//! It writes what the service writes, on the same sockets, with the same HTTP exchange and hold
+//! music. It parses nothing: it only copies from the channel the three texts that canned bytes
+//! cannot contain.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,26 +19,27 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::ANSWER;
 
-/// The service plays music when no answer came within this time.
+/// The service starts music if no answer arrives within this time.
 const MUSIC_AFTER: Duration = Duration::from_millis(100);
-/// Connections kept for the next request, as many as the service keeps.
+/// Number of connections kept for later requests, equal to the service's number.
 const KEPT: usize = 64;
-/// As long as the predefined document that the service sends of a call so far.
+/// A body as long as the predefined document that the service sends during a call.
 const BODY: &str = r#"{"callDetails":[{"calleeNumber":"919822003887","connectTime":"2026-11-23T19:24:52.232+00:00","didNumber":"7000","duration":"0","incoming":true,"startTime":"2026-11-23T19:24:52.232+00:00"}],"keys":[{"name":"$flow.key.leadid","value":"lab-1000"}],"phonon-uuid":"9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe"}"#;
 
-/// How the null handler speaks HTTP.
+/// The null handler's HTTP implementation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Http {
-    /// Canned bytes on sockets of its own.
+    /// Canned bytes on its own sockets.
     Canned,
-    /// With the service's HTTP client: what a waiting call takes beyond this is the service's own.
+    /// The service's HTTP client. Memory that a waiting call takes beyond this is the service's
+    /// own.
     Client,
 }
 
-/// Answers calls that come to `listener` with what the webhook at `webhook` says, until dropped.
+/// Handles calls on `listener` with the answers of the webhook at `webhook`, until dropped.
 ///
 /// # Errors
-/// When the HTTP client cannot start.
+/// Returns an error if the HTTP client cannot start.
 pub async fn handle(listener: TcpListener, webhook: SocketAddr, http: Http) -> io::Result<()> {
     let asks = match http {
         Http::Canned => Asks::Canned(webhook, Mutex::default()),
@@ -45,16 +48,16 @@ pub async fn handle(listener: TcpListener, webhook: SocketAddr, http: Http) -> i
     let asks = Arc::new(asks);
     loop {
         match listener.accept().await {
-            // A call that breaks off shows in the load generator's count.
+            // The load generator counts an aborted call, so its error is not needed here.
             Ok((stream, _)) => drop(tokio::spawn(call(stream, Arc::clone(&asks)))),
-            // Out of descriptors, most likely: let some be closed.
+            // The process is most likely out of descriptors: wait until some are closed.
             Err(_) => sleep(Duration::from_millis(10)).await,
         }
     }
 }
 
 fn client() -> io::Result<reqwest::Client> {
-    // It asks a webhook on loopback without TLS, yet reqwest wants a configuration.
+    // The webhook is on loopback without TLS, but reqwest requires a configuration.
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -132,11 +135,11 @@ async fn call(mut stream: TcpStream, asks: Arc<Asks>) -> io::Result<()> {
     stream
         .write_all(leaving(&uuid, &way_out, played).as_bytes())
         .await?;
-    // Boxed: while it waits, a call does not hold what it reads into at its end.
+    // Boxed, so that a waiting call does not hold the read buffer that only its end needs.
     Box::pin(end(stream)).await
 }
 
-/// Replies and the goodbye, read as they come.
+/// Reads the replies and the goodbye as they arrive.
 async fn end(mut stream: TcpStream) -> io::Result<()> {
     while stream.read(&mut [0; 8192]).await? > 0 {}
     Ok(())
@@ -164,7 +167,7 @@ impl Channel {
     }
 }
 
-/// The rest of the line behind `marker`; empty when there is none.
+/// Returns the rest of the line after `marker`, or an empty string if there is no marker.
 fn after(read: &[u8], marker: &[u8]) -> String {
     let start = memchr::memmem::find(read, marker).map_or(read.len(), |at| at + marker.len());
     let rest = &read[start..];
@@ -172,7 +175,7 @@ fn after(read: &[u8], marker: &[u8]) -> String {
     String::from_utf8_lossy(&rest[..end]).into_owned()
 }
 
-/// Clears what an earlier webhook may have mapped, and plays.
+/// Returns the commands that clear variables of an earlier webhook and start music.
 fn music(uuid: &str) -> String {
     let mut text = String::with_capacity(512);
     for name in MAPPED {
@@ -185,7 +188,8 @@ fn music(uuid: &str) -> String {
     text
 }
 
-/// The variables that the service writes for this answer, in the same commands.
+/// Returns the commands that set the variables for this answer, grouped as the service groups
+/// them.
 fn leaving(uuid: &str, way_out: &str, played: bool) -> String {
     let mut text = String::with_capacity(2048);
     if played {

@@ -1,4 +1,4 @@
-//! Memory and processor time of a process, from `/proc`.
+//! Reads the memory and processor time of a process from `/proc`.
 
 use std::fs;
 use std::io;
@@ -6,27 +6,27 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// `/proc/PID/stat` counts in hundredths of a second on every Linux (`USER_HZ`).
+/// Unit of `/proc/PID/stat`, a hundredth of a second on every Linux (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// What a process used.
+/// The resources that a process used.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Usage {
     /// Resident memory before the load, KiB.
     pub(crate) idle_kib: u64,
-    /// Most resident memory seen, KiB.
+    /// Highest resident memory seen, KiB.
     pub(crate) peak_kib: u64,
-    /// Most calls up when the memory was looked at.
+    /// Highest number of concurrent calls at a memory sample.
     pub(crate) peak_calls: u64,
-    /// Memory above idle for each of those calls, KiB; `null` without any.
+    /// Memory above idle for each of those calls, KiB; `null` without calls.
     pub(crate) kib_per_call: Option<f64>,
-    /// The same of what TCP's buffers took in the kernel, all programs' together, KiB.
+    /// Kernel memory of TCP buffers for each of those calls, of all programs together, KiB.
     pub(crate) kernel_kib_per_call: Option<f64>,
-    /// Processor time used meanwhile, milliseconds.
+    /// Processor time used during the load, milliseconds.
     pub cpu_ms: u64,
 }
 
-/// A process that is being watched.
+/// A process under observation.
 #[derive(Debug)]
 pub(super) struct Watched {
     pid: u32,
@@ -53,9 +53,9 @@ impl Watched {
         })
     }
 
-    /// Looks at the memory while `calls` are up.
+    /// Samples the memory while `calls` calls are up.
     pub(super) fn sample(&mut self, calls: u64) {
-        // A process that ended meanwhile shows in the calls that fail.
+        // If the process has ended, its failing calls show it.
         if let Ok(kib) = resident(self.pid) {
             self.peak_kib = self.peak_kib.max(kib);
             self.peak_calls = self.peak_calls.max(calls);
@@ -89,7 +89,7 @@ fn resident(pid: u32) -> io::Result<u64> {
 
 fn processor(pid: u32) -> io::Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The second field is a name in brackets that may hold spaces; utime is the 14th.
+    // The second field is a name in brackets that may contain spaces; utime is the 14th field.
     let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
     let fields: Vec<&str> = after.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<u32>().ok());
@@ -99,8 +99,8 @@ fn processor(pid: u32) -> io::Result<Duration> {
     }
 }
 
-/// What TCP's buffers take in the kernel, KiB; it counts in pages of 4 KiB. 0 where it does
-/// not say.
+/// Returns the kernel memory of TCP buffers in KiB, or 0 if the kernel does not report it. The
+/// kernel counts in pages of 4 KiB.
 fn tcp_buffers() -> u64 {
     let text = fs::read_to_string("/proc/net/sockstat").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("TCP:"));

@@ -1,4 +1,4 @@
-//! What a load showed.
+//! Reports the results of a load.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::process::Usage;
 use super::{LoadOptions, Pace};
 use crate::switch::CallRecord;
 
-/// Calls later than this were held up by us, not by the target.
+/// Delay above which the load generator, not the target, held a call up.
 const LATE: Duration = Duration::from_millis(5);
-/// Different problems shown.
+/// Number of different problems that the report shows.
 const SHOWN: usize = 5;
 
-/// A distribution of times; serialized in microseconds.
+/// A distribution of times, serialized in microseconds.
 #[derive(Debug, Clone, Default)]
 pub struct Quantiles(Option<Histogram<u64>>);
 
@@ -25,7 +25,8 @@ impl Quantiles {
     fn record(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         if self.0.is_none() {
-            // One microsecond to ten minutes, three digits; refused only for bounds that make no sense.
+            // The range is one microsecond to ten minutes with three digits. Only invalid bounds
+            // are refused.
             self.0 = Histogram::new_with_bounds(1, 600_000_000, 3).ok();
         }
         if let Some(histogram) = &mut self.0 {
@@ -33,23 +34,23 @@ impl Quantiles {
         }
     }
 
-    /// These times besides its own.
+    /// Adds the times of another distribution to this one.
     pub(super) fn add(&mut self, others: &Self) {
         match (&mut self.0, &others.0) {
-            // Both have the same bounds.
+            // Both have the same bounds, so the addition cannot fail.
             (Some(own), Some(others)) => drop(own.add(others)),
             (None, others) => self.0.clone_from(others),
             (Some(_), None) => {}
         }
     }
 
-    /// How many times were recorded.
+    /// Returns the number of recorded times.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.0.as_ref().map_or(0, Histogram::len)
     }
 
-    /// The time below which this share of them lies, in microseconds.
+    /// Returns the time in microseconds below which this share of the times lies.
     #[must_use]
     pub fn micros(&self, share: f64) -> Option<u64> {
         let histogram = self.0.as_ref().filter(|histogram| !histogram.is_empty())?;
@@ -79,7 +80,7 @@ impl Serialize for Quantiles {
     }
 }
 
-/// The result of one load. Times are in microseconds.
+/// The result of one load, with times in microseconds.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadReport {
     /// The program under load.
@@ -88,43 +89,46 @@ pub struct LoadReport {
     pub pace: &'static str,
     /// Calls placed.
     pub calls: u64,
-    /// Calls per second asked for.
+    /// Requested calls per second.
     pub rate: f64,
-    /// Calls that came back, per second of the whole run.
+    /// Calls per second that came back, over the whole run.
     pub calls_per_s: f64,
-    /// Calls that were not given back to their dialplan.
+    /// Calls that the target did not return to their dialplan.
     pub errors: u64,
-    /// Calls that took another line than they should.
+    /// Calls that took a line other than the expected one.
     pub wrong_lines: u64,
-    /// Calls that came back with another variable than they should.
+    /// Calls that came back with an unexpected variable.
     pub wrong_variables: u64,
-    /// Calls in which the target did something that hurts a switch or a caller.
+    /// Calls in which the target did something that harms a switch or a caller.
     pub violations: u64,
-    /// Some of what went wrong, in words.
+    /// Descriptions of some of the problems.
     pub problems: Vec<String>,
-    /// Connection accepted to first command byte.
+    /// Time from the accepted connection to the first command byte.
     pub to_first_command: Quantiles,
-    /// Our webhook's last byte out to the next command byte in.
+    /// Time from the last byte of the webhook's answer to the next command byte.
     pub answer_to_first_command: Quantiles,
-    /// Our webhook's last byte out to the last command byte in.
+    /// Time from the last byte of the webhook's answer to the last command byte.
     pub answer_to_last_command: Quantiles,
-    /// Connection accepted to the dialplan going on.
+    /// Time from the accepted connection until the dialplan continues.
     pub whole_call: Quantiles,
-    /// Calls begun later than they were due.
+    /// Delay between a call's due time and its start.
     pub late: Quantiles,
-    /// The load generator was itself the bottleneck: the figures say nothing of the target.
+    /// Whether the load generator itself was the bottleneck; the figures then say nothing about
+    /// the target.
     pub(crate) bottleneck: bool,
-    /// What the target's process used, when its pid was given.
+    /// Resources that the target's process used, if its pid was given.
     pub process: Option<Usage>,
     /// Processor time of the load generator, milliseconds.
     pub(crate) own_cpu_ms: Option<u64>,
-    /// Bytes that the target wrote to the switch, of all calls.
+    /// Bytes that the target wrote to the switch in all calls.
     pub bytes: u64,
-    /// Commands that the target gave the switch, of all calls.
+    /// Commands that the target sent to the switch in all calls.
     pub commands: u64,
-    /// Most times that a call's target wrote after it had every reply to what it wrote before.
+    /// Highest number of times in one call that the target wrote after it had every reply to its
+    /// earlier writes.
     pub(crate) round_trips: usize,
-    /// No error, no wrong line or variable, no violation, and we kept up.
+    /// Whether there were no errors, wrong lines, wrong variables or violations, and the load
+    /// generator kept up.
     pub passed: bool,
     #[serde(skip)]
     pub(super) back: u64,
@@ -167,7 +171,7 @@ impl LoadReport {
         self.late.record(time);
     }
 
-    /// A call that we could not even place.
+    /// Counts a call that could not be placed.
     pub(super) fn not_placed(&mut self) {
         self.errors += 1;
         self.problem("a call could not be placed: too many are up".into());
@@ -184,7 +188,7 @@ impl LoadReport {
         self.wrong_lines += 1;
     }
 
-    /// What the channel has to hold, and does not.
+    /// Counts a call whose channel lacks an expected variable.
     pub(super) fn wrong_variables(&mut self, record: &CallRecord, expected: &[(String, String)]) {
         let wrong = expected
             .iter()
@@ -210,7 +214,7 @@ impl LoadReport {
         }
     }
 
-    /// A call that came back, and when its webhook's answer was written.
+    /// Records a call that came back, with the time at which its webhook's answer was written.
     pub(super) fn call(&mut self, record: &CallRecord, answered: Option<Instant>) {
         self.back += 1;
         self.violated(record);
@@ -250,13 +254,13 @@ impl LoadReport {
         self.passed = self.errors + wrong == 0 && !self.bottleneck;
     }
 
-    /// One JSON object.
+    /// Returns the report as one JSON object.
     #[must_use]
     pub fn json(&self) -> String {
         one_line(self)
     }
 
-    /// A table for people.
+    /// Returns the report as a table for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
@@ -292,7 +296,7 @@ impl LoadReport {
             let each = usage
                 .kib_per_call
                 .map_or("-".into(), |kib| format!("{kib:.1}"));
-            // Writing to a string does not fail.
+            // A write to a string cannot fail.
             let _ = writeln!(
                 text,
                 "target: {} KiB idle, {} KiB at most, {each} KiB a waiting call (of {}), {} ms of processor.",
@@ -311,10 +315,10 @@ impl LoadReport {
     }
 }
 
-/// One JSON object.
+/// Returns a report as one JSON object.
 pub(super) fn one_line(report: &impl Serialize) -> String {
     serde_json::to_string(report).unwrap_or_else(|error| {
-        // Numbers and strings always serialize; say it rather than panic.
+        // Numbers and strings always serialize. An error text is still better than a panic.
         format!(r#"{{"passed":false,"error":"{error}"}}"#)
     })
 }

@@ -1,4 +1,5 @@
-//! The same webhook over TLS and HTTP/2: a request in flight is a stream, not a connection.
+//! Serves the webhook over TLS and HTTP/2, where a request in flight is a stream and not a
+//! connection.
 
 use std::convert::Infallible;
 use std::io;
@@ -19,14 +20,15 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answer::{BODY, Stamps, number_in};
 
-/// Requests that one connection may have in flight: as with many servers (nginx 128, Apache 100).
+/// Limit of concurrent requests on one connection, similar to common servers (nginx 128, Apache
+/// 100).
 const STREAMS: u32 = 100;
 
-/// A certificate of one's own for 127.0.0.1, good for this process.
+/// A self-signed certificate for 127.0.0.1, valid for this process.
 #[derive(Clone)]
 pub(super) struct Identity {
     acceptor: TlsAcceptor,
-    /// What a client has to trust.
+    /// Certificate that a client must trust.
     pub(super) pem: String,
 }
 
@@ -55,7 +57,7 @@ impl Identity {
         })
     }
 
-    /// One connection, until its client leaves.
+    /// Serves one connection until its client leaves.
     pub(super) fn serve(
         &self,
         stream: TcpStream,
@@ -64,14 +66,14 @@ impl Identity {
         let acceptor = self.acceptor.clone();
         async move {
             let Ok(stream) = acceptor.accept(stream).await else {
-                // The client says what it does not like of us; its call fails.
+                // The client reports the TLS error, and its call fails.
                 return;
             };
             let answering = service_fn(move |request| answer(request, Arc::clone(&stamps)));
             let served = http2::Builder::new(TokioExecutor::new())
                 .max_concurrent_streams(STREAMS)
                 .serve_connection(TokioIo::new(stream), answering);
-            // However it ends: calls that it had are counted where they are placed.
+            // The result does not matter here: the load generator counts the connection's calls.
             drop(served.await);
         }
     }

@@ -1,4 +1,4 @@
-//! A webhook that answers after a fixed time, in one write, and stamps it.
+//! Serves a webhook that answers after a fixed time, in one write, and stamps that write.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use super::answer::{ANSWER, Stamps, number_in};
 use super::secure::Identity;
 use crate::receiver::{Request, read_request};
 
-/// The running webhook; it takes no connection any more when dropped.
+/// The running webhook, which accepts no further connections once dropped.
 #[derive(Debug)]
 pub(super) struct Webhook {
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub(super) struct Webhook {
 }
 
 impl Webhook {
-    /// Listens at `address`; with an identity, over TLS and HTTP/2.
+    /// Starts the webhook at `address`. With an identity, it uses TLS and HTTP/2.
     pub(super) async fn start(address: SocketAddr, identity: Option<Identity>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -37,7 +37,7 @@ impl Webhook {
         })
     }
 
-    /// From now on: another run, on whichever connections are open.
+    /// Begins a new run on all connections, including those that are open.
     pub(super) fn begin(&self, calls: u64, delay: Duration) {
         self.stamps.store(Arc::new(Stamps::new(calls, delay)));
     }
@@ -46,7 +46,7 @@ impl Webhook {
         self.address
     }
 
-    /// When the last byte of a call's answer was written.
+    /// Returns when the last byte of a call's answer was written.
     pub(super) fn answered(&self, number: u64) -> Option<Instant> {
         self.stamps.load().written(usize::try_from(number).ok()?)
     }
@@ -59,7 +59,7 @@ async fn serve(listener: TcpListener, identity: Option<Identity>, stamps: Arc<Ar
             (Ok((stream, _)), Some(identity)) => {
                 drop(tokio::spawn(identity.serve(stream, Arc::clone(&stamps))));
             }
-            // Out of descriptors, most likely: let some be closed.
+            // The process is most likely out of descriptors: wait until some are closed.
             (Err(_), _) => sleep(Duration::from_millis(10)).await,
         }
     }
@@ -77,7 +77,7 @@ async fn connection(mut stream: TcpStream, stamps: Arc<ArcSwap<Stamps>>) {
     }
 }
 
-/// The call's number, wherever in its request the program put it.
+/// Returns the call's number from any part of the request.
 fn number(request: &Request) -> Option<usize> {
     let headers = request.headers.iter().map(|(_, value)| value.as_bytes());
     let mut places = std::iter::once(request.target.as_bytes())

@@ -1,4 +1,4 @@
-//! The ways in which the receiver answers.
+//! Defines the ways in which the receiver answers.
 
 use std::io;
 use std::time::Duration;
@@ -9,66 +9,66 @@ use tokio::time::sleep;
 
 use super::Request;
 
-/// What a good webhook says.
+/// Body of a valid answer.
 pub(crate) const OK: &str = r#"{"customer":{"name":"Anna Müller","tier":7,"vip":true},"queue":"gold","number":"+919822003887","amount":"$100"}"#;
-/// The same as XML.
+/// Body of a valid answer as XML.
 pub(crate) const XML: &str = "<?xml version=\"1.0\"?><answer><customer tier=\"7\"><name>Anna &amp; Sons</name></customer><queue>gold</queue></answer>";
-/// The same as text.
+/// Body of a valid answer as text.
 pub(crate) const TEXT: &str = "name=Anna Müller\nqueue=gold\n";
-/// An answer without the customer that is asked for.
+/// Valid body without the customer that the call requires.
 pub(crate) const PARTIAL: &str = r#"{"queue":"gold"}"#;
-/// What stands in a webhook that wants to harm a switch.
+/// Body with values that a switch would expand.
 pub(crate) const HOSTILE: &str = r#"{"code":"${strftime(%Y)}","global":"$${uuid}","open":"cost: $","brace":"{uuid}","quotes":"it's \"so\" \\n","lines":"a\r\n\r\nexit\n\n","unload":"unload mod_event_socket","array":"ARRAY::a|:b","percent":"100%25","edges":"  x  "}"#;
-/// A command in two halves.
+/// Body with a template in two halves.
 pub(crate) const SPLIT: &str = r#"{"first":"a $","second":"{strftime(%Y)}"}"#;
-/// Keys that would be names of variables that the switch executes.
+/// Body whose keys would be names of variables that the switch executes.
 pub(crate) const KEYS: &str = r#"{"api_hangup_hook":"strftime %Y","${uuid}":1,"execute_on_answer":"strftime %Y","flow.line":"0\n"}"#;
-/// Bytes of a value that goes to the switch through a channel's queue.
+/// Size in bytes of a value that goes to the switch through a channel's queue.
 const LONG: usize = 4096;
-/// No JSON at all.
+/// Body that is not JSON.
 pub(crate) const RUBBISH: &str = "{\"customer\": <!doctype html> \u{1}";
-/// Bytes of a body that is just within the default limit.
+/// Size in bytes of a body that just fits the default limit.
 pub(crate) const LARGE: usize = 64 * 1024;
 
-/// Most that a flood sends before it gives up: 1 GiB.
+/// Largest size of an endless body: 1 GiB.
 const FLOOD: usize = 1024 * 1024 * 1024;
-/// Most that a compressed flood sends; it would be 1.2 GiB when unpacked.
+/// Largest size of a compressed endless body, which would be 1.2 GiB when unpacked.
 const BOMB: usize = 8 * 1024 * 1024;
-/// How long a silent answer keeps its connection.
+/// How long a silent answer keeps its connection open.
 const SILENCE: Duration = Duration::from_secs(120);
 
-/// How one request is answered.
+/// The answer to one request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// A status, a content type and a body.
     Plain(u16, &'static str, String),
-    /// The same after a while.
+    /// Another answer after a delay.
     Slow(Duration, Box<Answer>),
-    /// A byte at a time, with a pause after each.
+    /// Single bytes with a pause after each.
     Drip(Duration),
     /// A TCP reset in the middle of the body.
     Reset,
-    /// Nothing at all.
+    /// No bytes at all.
     Silent,
-    /// A body that does not end.
+    /// An endless body.
     Flood,
     /// A small body that unpacks to a huge one.
     Bomb,
 }
 
-/// How giving an answer ended.
+/// How the answer to a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// All of it was written; the connection goes on.
+    /// The receiver wrote all of it; the connection stays open.
     Complete,
-    /// Broken off on our side, as meant.
+    /// The receiver broke off, as intended.
     Broken,
-    /// The client was gone first.
+    /// The client left first.
     Abandoned,
 }
 
 impl Answer {
-    /// What the path asks for; see the module's table of paths.
+    /// Returns the answer that the request's path selects.
     pub(crate) fn of(request: &Request) -> Self {
         let mut words = request.path().trim_start_matches('/').split('/');
         let word = words.next().unwrap_or_default();
@@ -130,7 +130,7 @@ fn status(number: u16) -> Answer {
     )
 }
 
-/// Exactly [`LARGE`] bytes of JSON.
+/// Returns exactly [`LARGE`] bytes of JSON.
 pub(crate) fn large() -> String {
     let (head, tail) = (r#"{"customer":{"name":"Anna"},"padding":""#, "\"}");
     format!(
@@ -139,7 +139,8 @@ pub(crate) fn large() -> String {
     )
 }
 
-/// A redirection leads to the same path, so that whoever follows it is seen there again.
+/// Returns the bytes of a complete answer. A redirection leads to its own path with another query,
+/// so that a client that follows it shows up at this path again.
 fn whole(status: u16, kind: &str, body: &str) -> Vec<u8> {
     let reason = http::StatusCode::from_u16(status)
         .ok()
@@ -161,10 +162,11 @@ async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await
 }
 
-/// Ends when the client is gone. A client that says more before it has its answer is none of ours.
+/// Completes when the client has left. The client is expected to send nothing before it has its
+/// answer.
 async fn gone(stream: &mut TcpStream) {
     let mut byte = [0_u8; 1];
-    // A read of anything else than bytes, an end or an error, is the client leaving.
+    // Any result other than bytes, be it an end or an error, means that the client left.
     while matches!(stream.read(&mut byte).await, Ok(1)) {}
 }
 
@@ -197,7 +199,7 @@ async fn reset(stream: &mut TcpStream) -> End {
     let answer = whole(200, "application/json", OK);
     let half = answer.len() - OK.len() / 2;
     let sent = write_all(stream, &answer[..half]).await;
-    // The client has to have the first half, or the reset overtakes it.
+    // The client needs the first half before the reset, which would otherwise overtake it.
     sleep(Duration::from_millis(20)).await;
     if sent.is_err() || stream.set_zero_linger().is_err() {
         return End::Abandoned;
@@ -213,25 +215,25 @@ async fn flood(stream: &mut TcpStream) -> io::Result<()> {
     repeat(stream, &[b' '; 64 * 1024], FLOOD).await
 }
 
-/// gzip whose every 13 bytes unpack to 2064: fixed Huffman codes, eight copies of
-/// 258 bytes at distance 1 (RFC 1951, 3.2.6).
+/// Sends gzip data in fixed Huffman codes whose every 13 bytes unpack to 2064: eight copies of 258
+/// bytes at distance 1 (RFC 1951, 3.2.6).
 async fn bomb(stream: &mut TcpStream) -> io::Result<()> {
     let head = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {BOMB}\r\n\r\n"
     );
     write_all(stream, head.as_bytes()).await?;
     let mut start = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-    // Not the last block, fixed codes, a literal space, one copy: 24 bits.
+    // The 24 bits are: not the last block, fixed codes, a literal space, one copy.
     start.extend(packed(&format!("01001010000{COPY}")));
     write_all(stream, &start).await?;
     let copies = packed(&COPY.repeat(8)).repeat(1000);
     repeat(stream, &copies, BOMB - start.len()).await
 }
 
-/// Length 258 (symbol 285), then distance 1 (symbol 0).
+/// Code for length 258 (symbol 285) and distance 1 (symbol 0).
 const COPY: &str = "1100010100000";
 
-/// Bits in the order of the stream, the first in the lowest place of its byte.
+/// Packs bits in stream order, with the first in the lowest place of its byte.
 fn packed(bits: &str) -> Vec<u8> {
     let byte = |bits: &[u8]| {
         let ones = bits.iter().enumerate().filter(|(_, bit)| **bit == b'1');

@@ -1,8 +1,7 @@
-//! A webhook on loopback that answers in every way a webhook can, chosen by path,
-//! and keeps every request for the checks.
+//! Runs a webhook on loopback that answers in every way a webhook can.
 //!
-//! Written on raw sockets: half of its answers are faults that an HTTP library
-//! would not send.
+//! The path selects the answer, and the receiver keeps every request for the checks. It uses raw
+//! sockets, because half of its answers are faults that an HTTP library would not send.
 
 mod answer;
 mod request;
@@ -22,15 +21,16 @@ use self::answer::{Answer, End};
 pub(crate) use self::answer::{HOSTILE, KEYS, OK, PARTIAL, RUBBISH, SPLIT, TEXT, XML, large};
 pub(crate) use self::request::read_request;
 
-/// Requests kept; the oldest are not dropped, later ones are not recorded.
+/// Number of requests kept. The receiver keeps the oldest and does not record later ones.
 const KEPT: usize = 100_000;
-/// Requests that wait to be read by who watches; then their connections wait.
+/// Number of requests queued for a watching reader. When the queue is full, their connections
+/// wait.
 const WATCHED: usize = 64;
 
-/// One request as it arrived.
+/// One request in the form in which it arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// `POST` and so on.
+    /// The method, for example `POST`.
     pub method: String,
     /// Path and query as sent.
     pub target: String,
@@ -38,31 +38,31 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, decoded from chunks.
     pub body: Vec<u8>,
-    /// When its last byte was read.
+    /// Time at which the last byte was read.
     pub arrived: Instant,
-    /// When the answer's last byte was written.
+    /// Time at which the last byte of the answer was written.
     pub answered: Option<Instant>,
-    /// When the client was gone before its answer was complete.
+    /// Time at which the client left before its answer was complete.
     pub abandoned: Option<Instant>,
 }
 
 impl Request {
-    /// A header's value; `name` in lower case.
+    /// Returns a header's value; `name` must be in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(key, _)| key == name);
         header.map(|(_, value)| value.as_str())
     }
 
-    /// The path without the query.
+    /// Returns the path without the query.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
     }
 }
 
-/// The requests, and a signal at each change; or, when somebody watches, each request once
-/// and none kept.
+/// The requests, with a signal at each change. With a watching reader, the reader gets each
+/// request once and the ledger keeps none.
 #[derive(Debug, Default)]
 struct Ledger {
     requests: Mutex<Vec<Request>>,
@@ -85,7 +85,7 @@ impl Ledger {
         Some(requests.len() - 1)
     }
 
-    /// The request that was kept `at` there has ended so.
+    /// Records how the request kept at index `at` has ended.
     async fn ended(&self, at: Option<usize>, mut request: Request, end: End) {
         let now = Some(Instant::now());
         match end {
@@ -93,7 +93,7 @@ impl Ledger {
             End::Abandoned => request.abandoned = now,
         }
         if let Some(watched) = &self.watched {
-            // Who watches may have left; nobody needs it then.
+            // The watching reader may have left, and then nothing needs the request.
             drop(watched.send(request).await);
         } else if let Some(at) = at {
             self.lock()[at] = request;
@@ -102,33 +102,33 @@ impl Ledger {
     }
 }
 
-/// A running receiver; it ends when dropped.
+/// A running receiver, which ends when dropped.
 #[derive(Debug)]
 pub struct Receiver {
     address: SocketAddr,
     ledger: Arc<Ledger>,
     up: watch::Sender<bool>,
-    /// It is bound: connections are taken.
+    /// Whether the receiver is bound and accepts connections.
     bound: watch::Receiver<bool>,
     answers: watch::Sender<bool>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Receiver {
-    /// Listens on a free loopback port.
+    /// Starts a receiver on a free loopback port.
     ///
     /// # Errors
-    /// When no port can be bound.
+    /// Returns an error if no port can be bound.
     pub async fn start() -> io::Result<Self> {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
         Self::on(loopback, Ledger::default()).await
     }
 
-    /// Listens at `address` and keeps no request: each can be read once, when its answer
-    /// has ended.
+    /// Starts a receiver at `address` that keeps no requests. Each request can be read once, after
+    /// its answer has ended.
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    /// Returns an error if the address cannot be bound.
     pub async fn watched(address: SocketAddr) -> io::Result<(Self, mpsc::Receiver<Request>)> {
         let (sender, requests) = mpsc::channel(WATCHED);
         let ledger = Ledger {
@@ -162,25 +162,25 @@ impl Receiver {
         })
     }
 
-    /// Where it listens.
+    /// Returns the receiver's address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of a path, which begins with a slash.
+    /// Returns the URL of a path, which begins with a slash.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.ledger.lock().clone()
     }
 
-    /// Waits until a request whose path ends with `suffix` is as `wanted`, at most `limit`.
+    /// Waits up to `limit` for a request whose path ends with `suffix` and that meets `wanted`.
     pub async fn wait(
         &self,
         suffix: &str,
@@ -206,7 +206,7 @@ impl Receiver {
         }
     }
 
-    /// The requests whose path ends with `suffix`.
+    /// Returns the requests whose path ends with `suffix`.
     #[must_use]
     pub(crate) fn requests_of(&self, suffix: &str) -> Vec<Request> {
         let requests = self.ledger.lock();
@@ -217,54 +217,54 @@ impl Receiver {
             .collect()
     }
 
-    /// How many requests there were.
+    /// Returns the number of requests.
     #[must_use]
     pub fn count(&self) -> usize {
         self.ledger.lock().len()
     }
 
-    /// Refuses connections and drops those that are open, until [`Receiver::up`].
+    /// Refuses new connections and drops open ones until [`Receiver::up`].
     pub fn down(&self) {
         self.up.send_replace(false);
     }
 
-    /// Answers again, on the same port.
+    /// Accepts connections again on the original port.
     pub fn up(&self) {
         self.up.send_replace(true);
     }
 
-    /// Completes when connections are taken (again).
+    /// Completes when the receiver accepts connections (again).
     pub async fn listens(&self) {
-        // The task that binds lives as long as we do.
+        // The task that binds the port lives as long as this receiver.
         drop(self.bound.clone().wait_for(|bound| *bound).await);
     }
 
-    /// Completes when connections are refused.
+    /// Completes when the receiver refuses connections.
     pub async fn refuses(&self) {
         drop(self.bound.clone().wait_for(|bound| !*bound).await);
     }
 
-    /// Takes requests and answers none, until [`Receiver::answer`].
+    /// Accepts requests without an answer until [`Receiver::answer`].
     pub fn hold_answers(&self) {
         self.answers.send_replace(false);
     }
 
-    /// Answers again, also what waits.
+    /// Answers again, including the waiting requests.
     pub fn answer(&self) {
         self.answers.send_replace(true);
     }
 }
 
-/// A loopback port on which nobody listens; it stays so with all likelihood.
+/// Returns a loopback port without a listener. It most likely stays free.
 ///
 /// # Errors
-/// When no port can be bound to find one.
+/// Returns an error if no port can be bound to find one.
 pub fn closed_port() -> io::Result<u16> {
     let socket = std::net::TcpListener::bind("127.0.0.1:0")?;
     Ok(socket.local_addr()?.port())
 }
 
-/// What connections need.
+/// State that connections share.
 struct House {
     address: SocketAddr,
     ledger: Arc<Ledger>,
@@ -286,7 +286,7 @@ impl House {
         }
     }
 
-    /// Accepts until the receiver goes down, then closes everything.
+    /// Accepts connections until the receiver goes down, then closes all of them.
     async fn accept(&self, listener: TcpListener, up: &mut watch::Receiver<bool>) {
         let mut connections = tokio::task::JoinSet::new();
         loop {
@@ -296,7 +296,8 @@ impl House {
                         let (ledger, answers) = (Arc::clone(&self.ledger), self.answers.clone());
                         connections.spawn(connection(stream, ledger, answers));
                     } else {
-                        // Out of descriptors, most likely: let some be closed.
+                        // The process is most likely out of descriptors: wait until some are
+                        // closed.
                         sleep(Duration::from_millis(10)).await;
                     }
                 }
@@ -307,7 +308,7 @@ impl House {
     }
 }
 
-/// Ends when the receiver is to be down, or is dropped.
+/// Completes when the receiver must go down or is dropped.
 async fn goes_down(up: &mut watch::Receiver<bool>) {
     drop(up.wait_for(|up| !*up).await);
 }
@@ -315,7 +316,7 @@ async fn goes_down(up: &mut watch::Receiver<bool>) {
 async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
     for _ in 0..50 {
         let socket = TcpSocket::new_v4().ok()?;
-        // Without it the port is taken by connections that are still ending.
+        // Without this option, connections that are still closing block the port.
         socket.set_reuseaddr(true).ok()?;
         if socket.bind(address).is_ok() {
             return socket.listen(1024).ok();
@@ -325,7 +326,7 @@ async fn bind_again(address: SocketAddr) -> Option<TcpListener> {
     None
 }
 
-/// Requests of one connection, one after another, until a fault or the client ends it.
+/// Serves the requests of one connection in order, until a fault or the client ends it.
 async fn connection(
     mut stream: TcpStream,
     ledger: Arc<Ledger>,
@@ -348,7 +349,7 @@ async fn connection(
     }
 }
 
-/// Waits until answers are given; `false` when the client was gone first.
+/// Waits until the receiver may answer. Returns `false` if the client left first.
 async fn may_answer(stream: &TcpStream, answers: &mut watch::Receiver<bool>) -> bool {
     let mut byte = [0];
     tokio::select! {

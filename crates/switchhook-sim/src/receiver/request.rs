@@ -1,4 +1,4 @@
-//! Reading one HTTP/1.1 request from a socket, within bounds.
+//! Reads one HTTP/1.1 request from a socket, within bounds.
 
 use std::io;
 
@@ -11,7 +11,8 @@ use super::Request;
 const MAX_HEAD: usize = 256 * 1024;
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// The next request; `None` when the client has closed between two.
+/// Reads the next request. Returns `None` if the client closed the connection between two
+/// requests.
 pub(crate) async fn read_request(
     stream: &mut TcpStream,
     buffer: &mut Vec<u8>,

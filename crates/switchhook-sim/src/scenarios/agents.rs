@@ -1,4 +1,4 @@
-//! Calls that go on to people: two legs, a multicast ring, a recording.
+//! Defines calls that go on to agents: two legs, a multicast ring, a recording.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) fn all() -> Vec<Scenario> {
     ]
 }
 
-/// Line 0 leads to people.
+/// Makes line 0 dial agents.
 pub(super) fn talks(mut scenario: Scenario, agents: &[&str], end: End) -> Scenario {
     scenario.call.talks = Duration::from_millis(300);
     scenario.call.dial = Some(Dial {

@@ -1,4 +1,4 @@
-//! What must be, and every way in which it is not.
+//! Defines what a call must produce and reports every difference.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use super::Scenario;
 use crate::receiver::Request;
 use crate::switch::CallRecord;
 
-/// What a variable must be.
+/// The expected value of a variable.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Is {
-    /// Exactly this, with nothing beside it.
+    /// Exactly this text, without a `NAME_b64` variable.
     Exactly(String),
     /// This text, or an inert form of it with the exact bytes in `NAME_b64`.
     Text(String),
     /// A number of seconds in this range.
     Seconds(f64, f64),
-    /// A sentence for a person, with these words in it.
+    /// A sentence for a person that contains these words.
     Sentence(&'static str),
-    /// Anything, or unset: the contract leaves it open.
+    /// Any value or none, because the contract leaves it open.
     Maybe,
 }
 
@@ -72,7 +72,7 @@ fn shown(value: Option<&str>) -> String {
     }
 }
 
-/// The exact bytes stand beside an inert form, which is not empty either.
+/// Returns whether an inert form exists together with the exact bytes.
 fn has_bytes(name: &str, text: &str, variables: &BTreeMap<String, String>) -> bool {
     let encoded = variables.get(&format!("{name}_b64"));
     let decoded = encoded.and_then(|encoded| STANDARD.decode(encoded).ok());
@@ -83,12 +83,12 @@ fn is_sentence(value: &str, part: &str) -> bool {
     value.contains(part) && value.split_whitespace().count() >= 3 && !value.contains(['\n', '\r'])
 }
 
-/// What the caller must hear.
+/// The audio that the caller must get.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ExpectedAudio {
-    /// No music, not even a blip.
+    /// No music, not even for a moment.
     NoMusic,
-    /// This file and no other, at least so many seconds.
+    /// Only this file, for at least this many seconds.
     Music(&'static str, f64),
 }
 
@@ -113,22 +113,22 @@ impl ExpectedAudio {
     }
 }
 
-/// What must become of the webhook's request.
+/// The expected outcome of the webhook's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Requests {
-    /// None is sent.
+    /// No request.
     None,
-    /// Exactly one.
+    /// Exactly one request.
     One,
-    /// Exactly one, maybe after the call is over.
+    /// Exactly one request, possibly after the end of the call.
     Eventually,
-    /// Exactly one, given up as soon as it is of no use.
+    /// Exactly one request, which is cancelled as soon as its result is useless.
     Cancelled,
-    /// Exactly one, whose answer is given up because it is too much.
+    /// Exactly one request, whose answer is dropped because it is too large.
     Cut,
 }
 
-/// A request is given up within this time after its call is lost.
+/// Time within which a request must be cancelled after its call is lost.
 const CANCEL: Duration = Duration::from_millis(200);
 
 impl Requests {
@@ -164,7 +164,8 @@ fn late(record: &CallRecord, request: &Request) -> Option<String> {
     })
 }
 
-/// Variables that the dialplan set itself, which the service may leave as they are.
+/// Returns whether the dialplan itself set the variable. The service may leave such variables
+/// unchanged.
 fn is_ours(scenario: &Scenario, name: &str) -> bool {
     let hook = ["flow.service", "flow.lines", "flow.lines_context"];
     let parked = scenario.call.parked.is_some() && (hook.contains(&name) || name == "flow.untaken");
@@ -179,7 +180,7 @@ fn is_ours(scenario: &Scenario, name: &str) -> bool {
             .any(|(given, value)| given == name && value != "Earlier")
 }
 
-/// Everything that is not as the scenario says, in words.
+/// Describes every difference from the scenario.
 pub(crate) fn problems(
     scenario: &Scenario,
     record: &CallRecord,

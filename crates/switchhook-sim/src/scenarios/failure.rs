@@ -1,4 +1,4 @@
-//! Calls that go to line 1, or nowhere, each for its own reason.
+//! Defines calls that go to line 1, or to no line, each for its own reason.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{ExpectedAudio, Host, Is, Requests, Scenario};
 use crate::receiver::{OK, PARTIAL, RUBBISH, Request};
 use crate::switch::{Caller, Cause, Left, Vanish};
 
-/// An address that no operator may open: cloud metadata.
+/// Address of the cloud metadata service, which no operator may allow.
 const METADATA: &str = "http://169.254.169.254/latest/meta-data";
-/// A password that must never be seen again.
+/// Password that must not appear in any output.
 const PASSWORD: &str = "lab-secret-81d2";
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -117,7 +117,7 @@ fn responses() -> Vec<Scenario> {
     let mut stale = read("missing_required_path", "/partial", "INVALID_RESPONSE_MAP")
         .set(required)
         .raw(PARTIAL);
-    // Left by an earlier widget: a failure must not leave it to the dialplan.
+    // An earlier webhook left this variable. A failure must not pass it on to the dialplan.
     stale
         .call
         .variables
@@ -160,7 +160,7 @@ fn connections() -> Vec<Scenario> {
     ]
 }
 
-/// Calls that end before an answer is there.
+/// Returns calls that end before an answer arrives.
 fn lost() -> Vec<Scenario> {
     let lost = |name, behaviour, left| {
         let mut scenario = Scenario::success(name, "/slow/6000").requests(Requests::Cancelled);
@@ -183,8 +183,8 @@ fn lost() -> Vec<Scenario> {
     ]
 }
 
-/// The hook's schedule was shorter than the webhook's answer: the answer must not move the
-/// caller, who is on line 1 by then.
+/// Returns a call whose hook schedule is shorter than the webhook's response time. The caller is on
+/// line 1 by then, and the answer must not move the call.
 fn too_late() -> Scenario {
     let mut scenario = Scenario::failure(
         "answer_after_the_way_out",

@@ -1,16 +1,16 @@
-//! Values that would run on the switch, break a frame, a URL or a document.
+//! Defines calls with values that would run on the switch or break a frame, a URL or a document.
 
 use percent_encoding::percent_decode_str;
 
 use super::{Is, Scenario};
 use crate::receiver::{HOSTILE, KEYS, OK, Request, SPLIT};
 
-/// A lead that wants to be an attribute, a path and a query at once.
+/// Lead with the special characters of an attribute, a path and a query.
 const LEAD: &str = "a/b?c&d=\"e\" ü";
-/// What a plain event would not carry faithfully.
+/// Value that a plain event does not carry faithfully.
 const DISCOUNT: &str = "100%25 off";
 
-/// More than a channel's private queue has room for (FreeSWITCH: 256).
+/// Number of values above the capacity of a channel's private queue (FreeSWITCH: 256).
 const MANY: usize = 257;
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -26,7 +26,8 @@ pub(super) fn all() -> Vec<Scenario> {
     ]
 }
 
-/// Every value of an answer that wants to do harm comes out harmless, its bytes beside it.
+/// Returns an answer with harmful values. Each must arrive in an inert form, with its exact bytes
+/// in a second variable.
 fn answer() -> Scenario {
     let values: serde_json::Map<String, serde_json::Value> =
         serde_json::from_str(HOSTILE).unwrap_or_default();
@@ -44,7 +45,7 @@ fn answer() -> Scenario {
     scenario
 }
 
-/// A command in two halves, which a dialplan may write one after the other.
+/// Returns an answer with a template in two halves, which a dialplan may write one after the other.
 fn split() -> Scenario {
     Scenario::success("hostile_split", "/split")
         .set(r#"response.map = { first = "$.first", second = "$.second" }"#)
@@ -53,14 +54,16 @@ fn split() -> Scenario {
         .expecting("response_raw", Is::Text(SPLIT.into()))
 }
 
-/// The webhook's own keys never become names: only what the operator mapped is written.
+/// Returns an answer with harmful keys. The service writes only the variables that the operator
+/// mapped, so a webhook's own keys never become names.
 fn keys() -> Scenario {
     Scenario::success("hostile_keys", "/keys")
         .set(r#"response.map = { all = { path = "$.absent", required = false } }"#)
         .expecting("response_raw", Is::Text(KEYS.into()))
 }
 
-/// More long values than the queue has room for: none is written.
+/// Returns an answer with more long values than the queue can take. The service must write none of
+/// them.
 fn long() -> Scenario {
     let map: Vec<String> = (0..MANY).map(|n| format!("v{n} = \"$.v\"")).collect();
     let scenario = Scenario::failure("hostile_long", "/long", "INVALID_RESPONSE");
@@ -70,7 +73,7 @@ fn long() -> Scenario {
     ))
 }
 
-/// A caller's name that is a template, and one of ours.
+/// Returns a call whose caller name contains templates of the switch and of Switchhook.
 fn template() -> Scenario {
     const NAME: &str = "{{ channel['sip_password'] }}{% for x in y %}${uuid}";
     let mut scenario = Scenario::success("hostile_template", "/ok")
@@ -91,7 +94,7 @@ fn dollars() -> Scenario {
         .raw(OK)
 }
 
-/// A caller's name and lead can break neither a URL nor a document.
+/// Returns a call whose caller name and lead must not break a URL or a document.
 fn caller() -> Scenario {
     let mut scenario = Scenario::success("hostile_caller", "/ok/{{ flow.key.leadid }}")
         .set(r#"query = [{ name = "lead", value = "{{ flow.key.leadid }}" }]"#)
@@ -121,7 +124,7 @@ fn carries_the_lead(request: &Request) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of one key in the predefined document.
+/// Returns the value of one key in the predefined document.
 fn key(request: &Request, name: &str) -> Result<serde_json::Value, String> {
     let body: serde_json::Value = serde_json::from_slice(&request.body)
         .map_err(|error| format!("the body is not JSON: {error}"))?;
@@ -132,7 +135,8 @@ fn key(request: &Request, name: &str) -> Result<serde_json::Value, String> {
         .ok_or_else(|| format!("the body lacks the key {name}"))
 }
 
-/// A percent sign arrives as it was stored, though plain events lose it.
+/// Returns a call with a percent sign in a variable. It must arrive as stored, although plain
+/// events lose it.
 fn percent() -> Scenario {
     let mut scenario = Scenario::success("percent_exact", "/ok").raw(OK);
     scenario.call.variables = vec![("flow.key.discount".into(), DISCOUNT.into())];

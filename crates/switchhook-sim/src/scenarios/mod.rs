@@ -1,4 +1,4 @@
-//! The calls that the lab places, and what must become of each.
+//! Defines the calls that the lab places and the expected outcome of each.
 
 mod agents;
 mod expect;
@@ -19,54 +19,56 @@ use super::switch::{Call, Left};
 
 pub(super) use self::expect::{ExpectedAudio, Is, Requests, problems};
 
-/// Where the call is to be placed.
+/// The address at which the call is placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Host {
     /// The service under test.
     Service,
-    /// A port on which nobody listens.
+    /// A port without a listener.
     Nobody,
-    /// First a port on which nobody listens, then the service.
+    /// First a port without a listener, then the service.
     SecondOfTwo,
 }
 
-/// Looks at a request and says what is wrong with it.
+/// Checks a request and returns what is wrong with it.
 type Check = fn(&Request) -> Result<(), String>;
 
-/// One call and what must become of it.
+/// One call and its expected outcome.
 #[derive(Debug, Clone)]
 pub(super) struct Scenario {
-    /// Its name, which is its webhook's too.
+    /// Name of the scenario and of its webhook.
     pub name: &'static str,
-    /// Path at the receiver, or a whole URL, with `{receiver}` and `{closed}` for the addresses of one.
+    /// Path at the receiver, or a whole URL. `{receiver}` and `{closed}` stand for the address of
+    /// the receiver and of a port without a listener.
     pub url: String,
     /// Lines of the webhook's table in `switchhook.toml`, without `url`.
     pub settings: String,
-    /// The config has no webhook of this name.
+    /// Whether the config lacks a webhook of this name.
     pub unknown: bool,
     pub host: Host,
     pub call: Call,
     /// The line that the dialplan must take.
     pub line: Option<u8>,
-    /// How the call must leave the service.
+    /// The way in which the call must leave the service.
     pub left: Left,
-    /// Every `flow.` variable that must be there; no other may be.
+    /// Every `flow.` variable that must exist; no other may.
     pub variables: Vec<(String, Is)>,
     pub heard: ExpectedAudio,
-    /// Whether the caller must be answered in the end.
+    /// Whether the caller must be answered at the end.
     pub answered: bool,
     pub requests: Requests,
-    /// Keys of the document that are not text, without `flow.key.`.
+    /// Keys of the document that are not text, named without `flow.key.`.
     pub typed: Vec<(&'static str, Value)>,
-    /// The document must be delivered again, the same under the same id.
+    /// Whether the document must be delivered again, with equal bytes and an equal id.
     pub(crate) repeats: bool,
-    /// What the request itself must be like.
+    /// The check of the request itself.
     pub request: Option<Check>,
-    /// The number by which the call finds account, flow and webhook: its dialplan names none.
+    /// The number by which the service finds account, flow and webhook. The call's dialplan names
+    /// none of them.
     pub routed: Option<&'static str>,
 }
 
-/// Variables that a failure without an HTTP status leaves.
+/// Variables that a failure without an HTTP status sets.
 const FAILED: [(&str, &str); 3] = [
     ("response_status", "FAILED"),
     ("response_error", "true"),
@@ -74,7 +76,7 @@ const FAILED: [(&str, &str); 3] = [
 ];
 
 impl Scenario {
-    /// A call that is answered at once with JSON and succeeds.
+    /// Creates a call that gets JSON at once and succeeds.
     fn success(name: &'static str, path: &str) -> Self {
         Self {
             name,
@@ -107,7 +109,7 @@ impl Scenario {
         }
     }
 
-    /// A call that fails with `reason`, without an HTTP status.
+    /// Creates a call that fails with `reason`, without an HTTP status.
     fn failure(name: &'static str, path: &str, reason: &str) -> Self {
         let mut variables: Vec<_> = FAILED
             .iter()
@@ -122,7 +124,7 @@ impl Scenario {
         }
     }
 
-    /// The same with an HTTP status.
+    /// Adds an HTTP status to a failure.
     fn with_status(self, code: &str, kind: &str) -> Self {
         self.expecting("response_status_code", Is::exactly(code))
             .expecting("response_status_type", Is::exactly(kind))
@@ -136,7 +138,7 @@ impl Scenario {
         self
     }
 
-    /// Expects a variable; a later word replaces an earlier one.
+    /// Expects a variable. A later expectation replaces an earlier one.
     fn expecting(mut self, name: &str, is: Is) -> Self {
         let (name, is) = variable(name, is);
         self.variables.retain(|(known, _)| *known != name);
@@ -149,7 +151,7 @@ impl Scenario {
         self.expecting("response_raw", Is::exactly(body))
     }
 
-    /// The document has this key with this JSON type.
+    /// Expects a key with this JSON type in the document.
     fn typed(mut self, name: &'static str, value: Value) -> Self {
         self.typed.push((name, value));
         self
@@ -166,7 +168,7 @@ impl Scenario {
     }
 }
 
-/// A variable's full name: those without a dot are `flow.key.` ones.
+/// Returns a variable's full name. A name without a dot gets the prefix `flow.key.`.
 fn variable(name: &str, is: Is) -> (String, Is) {
     let full = if name.contains('.') {
         name.to_owned()
@@ -176,7 +178,7 @@ fn variable(name: &str, is: Is) -> (String, Is) {
     (full, is)
 }
 
-/// Every scenario for a service with room for all of them.
+/// Returns every scenario for a service with room for all of them.
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = success::all();
     all.extend(failure::all());
@@ -187,13 +189,13 @@ pub(super) fn all() -> Vec<Scenario> {
     all
 }
 
-/// The service that takes the parked calls of the lab.
+/// Name of the service that takes the lab's parked calls.
 pub(super) const PARK_SERVICE: &str = "lab";
 
 pub(super) use self::outage::{Killed, ReceiverDown};
 pub(super) use self::resting::Rests;
 
-/// Two calls for a service with room for one: the first holds, the second is sent on.
+/// Returns two calls for a service with room for one: it holds the first and sends the second on.
 pub(super) fn overload() -> (Scenario, Scenario) {
     failure::overload()
 }

@@ -1,4 +1,4 @@
-//! Calls while something that they need is away.
+//! Defines calls during which something that they need is unavailable.
 
 use std::time::Duration;
 
@@ -9,14 +9,16 @@ use super::{ExpectedAudio, FAILED, Is, Requests, Scenario, variable};
 use crate::receiver::OK;
 use crate::switch::{End, Left};
 
-/// Until it is told to end, in any case.
+/// A duration longer than any of these calls, which the lab ends explicitly.
 const LONG: Duration = Duration::from_secs(60);
 
-/// The way out of a parked call whose service dies: late enough to be on hold by then.
+/// Time until the way out of a parked call whose service dies. The call is on hold by then.
 const PARKED_WAY_OUT: Duration = Duration::from_secs(6);
 
-/// The receiver of documents is down when the first call ends, and comes back while the
-/// second, which was on hold meanwhile, talks.
+/// The calls during an outage of the receiver of documents.
+///
+/// The receiver is down when the first call ends. It comes back while the second call, which was
+/// on hold meanwhile, talks.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceiverDown {
     pub ends: Scenario,
@@ -41,8 +43,10 @@ impl ReceiverDown {
     }
 }
 
-/// `kill -9` while one caller talks, two are on hold (one of them parked), and the document
-/// of another is on its way.
+/// The calls during a `kill -9` of the service.
+///
+/// At that moment one caller talks, two are on hold (one of them parked), and the document of
+/// another is on its way.
 #[derive(Debug, Clone)]
 pub(crate) struct Killed {
     pub talks: Scenario,
@@ -71,7 +75,8 @@ impl Killed {
     }
 }
 
-/// Nobody resumes a parked call: the hook's schedule takes it.
+/// Returns a parked call on hold. No service resumes it, so the hook's schedule takes it to line
+/// 1.
 fn parked_on_hold() -> Scenario {
     let mut scenario = parked("killed_while_parked", &on_hold());
     scenario.call.hand_over.way_out = Some(PARKED_WAY_OUT);
@@ -79,7 +84,8 @@ fn parked_on_hold() -> Scenario {
     scenario
 }
 
-/// The dialplan's own preset takes a caller to line 1 whose service died.
+/// Returns a call on hold whose service dies. The dialplan's own preset takes the caller to line
+/// 1.
 fn on_hold() -> Scenario {
     let mut scenario = Scenario::success("killed_on_hold", "/slow/60000")
         .set("timeout = \"60s\"")

@@ -1,5 +1,7 @@
-//! Calls that the dialplan parks: what becomes of them is what becomes of the same call on
-//! a socket, but for a service that is not there.
+//! Defines calls that the dialplan parks.
+//!
+//! Their outcome equals that of the corresponding call on a socket, except when the service is
+//! absent.
 
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use super::routed::routed;
 use super::{ExpectedAudio, FAILED, Is, PARK_SERVICE, Requests, Scenario, variable};
 use crate::switch::{Left, Parked};
 
-/// Parked and on a socket.
+/// Names of parked scenarios, each with its socket scenario.
 const SAME: [(&str, &str); 24] = [
     ("parked_success_json", "success_json"),
     ("parked_success_empty", "success_empty"),
@@ -35,7 +37,7 @@ const SAME: [(&str, &str); 24] = [
     ("parked_recording", "recording"),
 ];
 
-/// How long a call that nobody takes waits here; the shipped hook says 3 s.
+/// How long a call that no service takes waits in the lab; the shipped hook says 3 s.
 const UNTAKEN: Duration = Duration::from_secs(3);
 
 pub(super) fn all(sockets: &[Scenario]) -> Vec<Scenario> {
@@ -47,7 +49,7 @@ pub(super) fn all(sockets: &[Scenario]) -> Vec<Scenario> {
     same.chain([untaken(), unknown_service(), routed]).collect()
 }
 
-/// The same call, parked.
+/// Returns the parked variant of a socket scenario.
 pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
     let mut scenario = socket.clone();
     scenario.name = name;
@@ -64,7 +66,7 @@ pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
     scenario
 }
 
-/// What the hook sets holds for a call that nobody took.
+/// Returns a call that no service takes. The variables that the hook sets must remain.
 fn untaken() -> Scenario {
     let mut scenario = parked("parked_for_nobody", &absent("parked_for_nobody"));
     if let Some(parked) = &mut scenario.call.parked {
@@ -74,7 +76,8 @@ fn untaken() -> Scenario {
     scenario
 }
 
-/// A way out that nobody could cancel: the service leaves the call to it.
+/// Returns a call whose way out the service could not cancel. The service leaves the call to that
+/// way out.
 fn unknown_service() -> Scenario {
     let mut scenario = parked("parked_without_way_out", &absent("parked_without_way_out"));
     scenario.call.hand_over.way_out = None;
@@ -84,7 +87,8 @@ fn unknown_service() -> Scenario {
     scenario
 }
 
-/// On line 1 by the hook's own schedule, with what the hook had set.
+/// Returns a call that reaches line 1 by the hook's own schedule, with the variables that the hook
+/// set.
 pub(super) fn absent(name: &'static str) -> Scenario {
     let mut scenario = Scenario::success(name, "/ok")
         .requests(Requests::None)

@@ -1,4 +1,4 @@
-//! Calls for a webhook that does not answer for a while, and has a breaker.
+//! Defines calls for a webhook with a breaker that does not answer for a while.
 
 use std::time::Duration;
 
@@ -6,11 +6,13 @@ use super::parked::parked;
 use super::{ExpectedAudio, Is, Requests, Scenario};
 use crate::receiver::OK;
 
-/// Long enough that both callers come who find it resting.
+/// Pause of the breaker, long enough for both calls that find the circuit open.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// Two callers wait in vain, the next two are on line 1 at once; it answers again, and a call
-/// that asks it after the pause makes it so for all.
+/// The calls before, during and after an open circuit.
+///
+/// Two callers wait in vain, and the next two are on line 1 at once. The webhook answers again,
+/// and a call that reaches it after the pause closes the circuit for all.
 #[derive(Debug, Clone)]
 pub(crate) struct Rests {
     pub fails: [Scenario; 2],
@@ -18,7 +20,7 @@ pub(crate) struct Rests {
     pub(crate) heals: [Scenario; 2],
 }
 
-/// The first call's webhook is everybody's: told apart by a variable in its URL.
+/// Webhook of the first call, which all calls share. A variable in its URL tells them apart.
 const WEBHOOK: &str = "breaker_fails";
 
 impl Rests {
@@ -35,7 +37,7 @@ impl Rests {
         }
     }
 
-    /// From when it rests until a call may ask it.
+    /// Returns the time from the opening of the circuit until a call may try the webhook.
     pub(crate) fn pause() -> Duration {
         PAUSE
     }
@@ -54,7 +56,8 @@ fn fails(name: &'static str) -> Scenario {
     theirs(scenario)
 }
 
-/// No music, no request, no time on hold: a sentence that says since when and why.
+/// Returns a call that finds the circuit open: no music, no request, no time on hold. Its sentence
+/// states since when and why.
 fn resting(name: &'static str) -> Scenario {
     Scenario::failure(name, "", "CIRCUIT_OPEN")
         .expecting(
@@ -64,7 +67,7 @@ fn resting(name: &'static str) -> Scenario {
         .requests(Requests::None)
 }
 
-/// Of the one webhook, under a path of its own.
+/// Directs a scenario to the shared webhook, under a path of its own.
 fn theirs(mut scenario: Scenario) -> Scenario {
     scenario.unknown = scenario.name != WEBHOOK;
     scenario.url = "http://{receiver}/ok/{{ flow.key.call }}".into();

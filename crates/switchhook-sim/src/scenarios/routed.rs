@@ -1,5 +1,6 @@
-//! Calls whose dialplan names neither webhook nor flow nor account: the service finds all three
-//! by the number that was dialled.
+//! Defines calls whose dialplan names neither webhook nor flow nor account.
+//!
+//! The service finds all three by the dialled number.
 
 use chrono::{DateTime, Offset as _};
 
@@ -12,7 +13,7 @@ pub(super) fn all() -> Vec<Scenario> {
     vec![routed("routed", "912249000001"), most_exact()]
 }
 
-/// A call to a number that leads to the webhook of its name.
+/// Returns a call to a number that leads to the webhook of its name.
 pub(super) fn routed(name: &'static str, number: &'static str) -> Scenario {
     let mut scenario = mapped(name, "/ok")
         .raw(OK)
@@ -25,7 +26,8 @@ pub(super) fn routed(name: &'static str, number: &'static str) -> Scenario {
     scenario
 }
 
-/// The whole number is above its beginning, which leads to another webhook.
+/// Returns a call that matches the route of a prefix. The route of a whole number outranks it and
+/// leads to another webhook.
 fn most_exact() -> Scenario {
     let mut scenario = routed("routed_by_prefix", "91224900000");
     scenario.call.destination = "+912249000002".to_owned();
@@ -33,7 +35,8 @@ fn most_exact() -> Scenario {
     scenario
 }
 
-/// A webhook on hold is shown the times of the account, which are not those of the others.
+/// Checks that a request during a call has times in the account's zone, which differs from the
+/// default zone.
 fn has_the_accounts_time(request: &Request) -> Result<(), String> {
     let body: serde_json::Value = serde_json::from_slice(&request.body)
         .map_err(|error| format!("the body is not JSON: {error}"))?;

@@ -1,4 +1,4 @@
-//! Calls that go to line 0, and the ways in which they wait.
+//! Defines calls that go to line 0, and the ways in which they wait.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::switch::Call;
 
 const JSON_MAP: &str = r#"response.map = { customer_name = "$.customer.name", tier = "$.customer.tier", vip = "$.customer.vip", queue = { path = "$.queue", as = "word" }, number = { path = "$.number", as = "digits" }, group = { path = "$.nowhere", default = "main" } }"#;
 
-/// A tone that no other scenario plays.
+/// Tone that no other scenario plays.
 const TONE: &str = "tone_stream://%(200,0,440);loops=-1";
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -49,7 +49,8 @@ pub(super) fn mapped(name: &'static str, path: &str) -> Scenario {
         .typed("vip", true.into())
 }
 
-/// Without a body of its own, a webhook is sent the document as far as the call has come.
+/// Checks for the predefined body. A webhook without a body of its own gets the document of the
+/// call so far.
 fn is_predefined(request: &Request) -> Result<(), String> {
     let body: serde_json::Value = serde_json::from_slice(&request.body)
         .map_err(|error| format!("the body is not JSON: {error}"))?;
@@ -97,7 +98,7 @@ fn second_host() -> Scenario {
     }
 }
 
-/// The call was parked for us before, and is on a socket now.
+/// Returns a call that was parked for the service earlier and is on a socket now.
 fn after_a_park() -> Scenario {
     let mut scenario = mapped("after_a_park", "/ok").raw(OK);
     let hook = [
@@ -110,7 +111,8 @@ fn after_a_park() -> Scenario {
     scenario
 }
 
-/// `wait_for_response` off: line 0 at once, the request is sent all the same.
+/// Returns a call with `wait_for_response` off. It takes line 0 at once, and the service still
+/// sends the request.
 fn background() -> Scenario {
     let mut scenario = Scenario::success("background", "/slow/800")
         .set("wait_for_response = false")
@@ -123,7 +125,7 @@ fn large() -> Scenario {
     Scenario::success("large_response_raw", "/large").raw(&crate::receiver::large())
 }
 
-/// The switch says what the document needs only 2 s after the hang-up.
+/// Returns a call whose data for the document arrives only 2 s after the hang-up.
 fn late_report() -> Scenario {
     let mut scenario = mapped("late_report", "/ok").raw(OK);
     scenario.call.reports_after = Duration::from_secs(2);
@@ -168,7 +170,7 @@ fn waiting() -> Vec<Scenario> {
     ]
 }
 
-/// Callers that the dialplan has not answered: never a 200 OK by accident.
+/// Returns calls that the dialplan has not answered. They must never get a 200 OK by accident.
 fn unanswered() -> Vec<Scenario> {
     let waits = |name, before: &str, heard| {
         let mut scenario = mapped(name, "/slow/700")

@@ -1,4 +1,4 @@
-//! Handlers as processes of their own, so that each one's memory and processor time are its own.
+//! Runs each handler as its own process, so that its memory and processor time are its own.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,22 +13,22 @@ use tokio::time::{sleep, timeout};
 use super::TableError;
 use super::cores;
 
-/// A handler says where it listens within this time.
+/// Time within which a handler must log its address.
 const STARTS: Duration = Duration::from_secs(20);
-/// How often it is looked whether it has.
+/// Interval between checks of the handler's log.
 const LOOKS: Duration = Duration::from_millis(1);
 
-/// A running handler; it is killed when dropped.
+/// A running handler, which is killed when dropped.
 #[derive(Debug)]
 pub(super) struct Child {
     _process: Process,
     pub(super) pid: u32,
     pub(super) address: String,
-    /// From its start until it listened.
+    /// Time from the start of the process until it listened.
     pub(super) started_in: Duration,
 }
 
-/// Where children come from and where they may write.
+/// The program that children run and the folder that they may write to.
 #[derive(Debug)]
 pub(super) struct ChildProcesses<'a> {
     pub(super) program: &'a Path,
@@ -37,7 +37,8 @@ pub(super) struct ChildProcesses<'a> {
 }
 
 impl ChildProcesses<'_> {
-    /// The service, whose one webhook is `url`. It trusts the certificate in `trusted` alone.
+    /// Starts the service with `url` as its only webhook. It trusts only the certificate in
+    /// `trusted`.
     pub(super) async fn service(
         &self,
         url: &str,
@@ -53,12 +54,12 @@ impl ChildProcesses<'_> {
         if let Some(trusted) = trusted {
             command.env("SSL_CERT_FILE", trusted);
         }
-        // As it runs by default, its log included.
+        // The service runs with its default settings, its log included.
         command.env_remove("RUST_LOG");
         self.start(command, &name, r#""esl":""#).await
     }
 
-    /// A null handler, which asks the webhook at `webhook`.
+    /// Starts a null handler that sends its requests to the webhook at `webhook`.
     pub(super) async fn null(
         &self,
         webhook: SocketAddr,
@@ -75,7 +76,8 @@ impl ChildProcesses<'_> {
         self.start(command, &name, "null handler on ").await
     }
 
-    /// Its log goes to a file: to read along would cost us processor time.
+    /// Starts a child. Its log goes to a file, because reading it along would cost this process
+    /// processor time.
     async fn start(
         &self,
         mut command: Command,
@@ -119,7 +121,7 @@ fn log_text(log: &PathBuf) -> String {
     std::fs::read_to_string(log).unwrap_or_default()
 }
 
-/// The address behind `before` in the log, once it is there.
+/// Waits for the address after `before` in the log and returns it.
 async fn listening(log: &PathBuf, before: &str) -> String {
     loop {
         let text = log_text(log);
@@ -133,7 +135,7 @@ async fn listening(log: &PathBuf, before: &str) -> String {
     }
 }
 
-/// The defaults, and what nothing goes without.
+/// Returns a configuration of the defaults and the required settings.
 fn settings(store: &Path, url: &str) -> String {
     format!(
         r#"# Written by `switchhook lab --load`.

@@ -1,9 +1,10 @@
-//! One core for the handler under test, the others for everything else: a figure "on one
-//! core" is then one, and the load generator does not take part of it away.
+//! Reserves one core for the handler under test and leaves the others to everything else.
+//!
+//! A figure "on one core" then really is one, and the load generator takes no part of that core.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The first core that this process may use; `None` when it is the only one.
+/// Returns the first core that this process may use, or `None` if it is the only one.
 fn first() -> Option<usize> {
     let ours = sched_getaffinity(None).ok()?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));
@@ -11,7 +12,7 @@ fn first() -> Option<usize> {
     cores.next().map(|_| first)
 }
 
-/// Keeps this thread, and those that it starts, off the first core; says which that is.
+/// Keeps this thread and the threads that it starts off the first core. Returns that core.
 pub fn keep_off_first() -> Option<usize> {
     let first = first()?;
     let mut others = sched_getaffinity(None).ok()?;
@@ -19,13 +20,14 @@ pub fn keep_off_first() -> Option<usize> {
     sched_setaffinity(None, &others).ok().map(|()| first)
 }
 
-/// Runs `work` on a thread that has `core` to itself; processes that it starts stay there.
+/// Runs `work` on a thread that has `core` to itself. Processes that it starts stay on that core.
 pub(super) fn on<T: Send>(core: Option<usize>, work: impl FnOnce() -> T + Send) -> Option<T> {
     let pinned = move || {
         if let Some(core) = core {
             let mut only = CpuSet::new();
             only.set(core);
-            // Refused, it stays where we are: slower, and the table's cores say so.
+            // If the system refuses, the thread stays on its cores. That is slower, and the
+            // table's cores show it.
             let _ = sched_setaffinity(None, &only);
         }
         work()

@@ -1,5 +1,7 @@
-//! What a waiting call takes: fresh processes, many calls, a webhook that does not answer
-//! until all of them wait.
+//! Measures the memory of a waiting call.
+//!
+//! Each measurement uses a fresh process, many calls, and a webhook that does not answer until all
+//! of them wait.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,26 +14,27 @@ use crate::load::secure::Identity;
 use crate::load::webhook::Webhook;
 use crate::load::{Load, LoadError, LoadOptions, LoadReport, Usage};
 
-/// Calls that come in a second.
+/// Calls per second while the waiting calls arrive.
 const RATE: f64 = 1250.0;
-/// How much of a turn is left to look at their memory once the last of them waits.
+/// Share of a turn that remains for the memory samples after the last call waits.
 const LOOK: f64 = 0.4;
-/// Calls beforehand, so that code and tables that are used once are not counted as calls'.
+/// Number and rate of the calls before the measurement. They keep code and tables that are used
+/// once out of the calls' figures.
 const WARM_UP: (u64, f64) = (20, 100.0);
 
-/// Memory of one waiting call in KiB, of the handler's process.
+/// Memory of one waiting call in KiB, measured in the handler's process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
-    /// The null handler, its HTTP canned.
+    /// The null handler with canned HTTP.
     pub(super) null: Option<f64>,
     /// The null handler with the service's HTTP client.
     pub(super) client: Option<f64>,
     /// The service over HTTP/1.1.
     pub(super) service: Option<f64>,
-    /// The service over HTTP/2 (and TLS).
+    /// The service over HTTP/2 with TLS.
     pub(super) http2: Option<f64>,
-    /// What the kernel's TCP buffers took for each call of the service over HTTP/1.1, the
-    /// switch's and the webhook's ends included.
+    /// Kernel memory of TCP buffers for each call of the service over HTTP/1.1, including the
+    /// switch's and the webhook's ends.
     pub(super) kernel: Option<f64>,
     pub(super) calls: u64,
     pub(super) problems: Vec<String>,
@@ -92,7 +95,7 @@ impl Memory {
         Ok(taken.and_then(|usage| usage.kib_per_call))
     }
 
-    /// Lets calls wait at `child`, and ends it.
+    /// Lets calls wait at `child`, measures its memory and ends it.
     async fn take(
         &mut self,
         options: &TableOptions,

@@ -1,5 +1,7 @@
-//! The whole table: the service, the null handler and others, each a process of its own,
-//! taking turns under the same calls, so that every figure is a ratio within one run.
+//! Measures the whole table: the service, the null handler and others.
+//!
+//! Each handler is its own process and takes its turn under identical calls, so every figure is a
+//! ratio within one run.
 
 mod child;
 mod cores;
@@ -21,48 +23,48 @@ use super::webhook::Webhook;
 pub use self::cores::keep_off_first;
 pub use self::result::LoadTable;
 
-/// What the table is to show.
+/// The settings of a table.
 #[derive(Debug, Clone)]
 pub struct TableOptions {
-    /// This program, to run `serve` and the null handler.
+    /// This program, which runs `serve` and the null handler.
     pub program: PathBuf,
     /// A folder for configurations, stores and logs.
     pub folder: PathBuf,
     /// Cores of this machine.
     pub cores: usize,
-    /// The core that handlers get; `None` when there is one for all.
+    /// The core that handlers get; `None` if all share one core.
     pub core: Option<usize>,
-    /// Other handlers, running already.
+    /// Other handlers that run already.
     pub others: Vec<Handler>,
-    /// Where the lab's webhook listens; a port of its own choice when nobody else asks it.
+    /// Address of the lab's webhook. The lab picks the port if no other handler uses the webhook.
     pub webhook: SocketAddr,
-    /// Calls that wait at once while memory is measured.
+    /// Number of calls that wait at once during the memory measurement.
     pub waiting: u64,
-    /// How often each handler has its turn.
+    /// Number of turns for each handler.
     pub rounds: u32,
-    /// How long a turn lasts.
+    /// Duration of a turn.
     pub turn: Duration,
-    /// Say on standard error what is being done.
+    /// Whether to report progress on standard error.
     pub progress: bool,
 }
 
 /// A handler of calls.
 #[derive(Debug, Clone)]
 pub struct Handler {
-    /// What the table calls it.
+    /// The handler's name in the table.
     pub name: String,
     /// `HOST:PORT`.
     pub address: String,
-    /// The path behind it.
+    /// The path after the address.
     pub path: String,
-    /// Its process; without it nothing is known of its processor time.
+    /// The handler's process. Without it, the processor time is unknown.
     pub pid: Option<u32>,
-    /// Whether it maps the answer's variables, as ours do.
+    /// Whether the handler maps the answer's variables, as the service and the null handler do.
     pub(super) maps: bool,
 }
 
 impl Handler {
-    /// A program that listens at `address` already.
+    /// Describes a program that listens at `address` already.
     #[must_use]
     pub fn other(address: &str, path: &str, pid: Option<u32>) -> Self {
         Self {
@@ -85,7 +87,7 @@ impl Handler {
     }
 }
 
-/// Why there is no table.
+/// The reasons why a table cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
     /// A process could not be started.
@@ -93,24 +95,24 @@ pub enum TableError {
         "a handler cannot run as a process: {source}; is the folder for temporary files writable?"
     )]
     Child {
-        /// What the system says.
+        /// The operating system's error.
         source: io::Error,
     },
-    /// It did not say where it listens.
+    /// A handler did not log its address.
     #[error("a handler did not start within 20 s; it said: {log}")]
     Silent {
-        /// Its log.
+        /// The handler's log.
         log: String,
     },
-    /// One load.
+    /// A load failed.
     #[error(transparent)]
     Load(#[from] LoadError),
 }
 
-/// Measures all handlers; takes about two minutes.
+/// Measures all handlers, which takes about two minutes.
 ///
 /// # Errors
-/// When a handler cannot be started or the webhook's port is taken.
+/// Returns an error if a handler cannot start or the webhook's port is in use.
 pub async fn run_table(options: &TableOptions) -> Result<LoadTable, TableError> {
     let webhook = start(options.webhook).await?;
     let nursery = ChildProcesses {
@@ -143,7 +145,7 @@ async fn start(address: SocketAddr) -> Result<Arc<Webhook>, LoadError> {
     })?))
 }
 
-/// What is being done, for who waits.
+/// Reports progress to the user.
 fn say(options: &TableOptions, text: &str) {
     if options.progress {
         eprintln!("{text}");

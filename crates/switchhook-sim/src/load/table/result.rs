@@ -1,4 +1,4 @@
-//! The table itself, for people and as one JSON object.
+//! Renders the table for people and as one JSON object.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,46 +12,47 @@ use super::rounds::Row;
 use crate::load::Quantiles;
 use crate::load::report::one_line;
 
-/// Two points of a distribution, microseconds.
+/// Two points of a distribution in microseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Points {
-    /// Half of the calls were below.
+    /// Half of the calls were below this time.
     pub p50: i64,
-    /// Of a hundred calls, one was above.
+    /// One call in a hundred was above this time.
     pub p99: i64,
 }
 
-/// What one handler showed.
+/// The results of one handler.
 #[derive(Debug, Clone, Serialize)]
 pub struct HandlerRow {
-    /// What it is.
+    /// The handler's name.
     pub name: String,
-    /// Calls per second that one core carries: 1 over the processor time of one call.
+    /// Calls per second that one core carries: 1 divided by the processor time of one call.
     pub calls_per_s: Option<f64>,
-    /// That, of the null handler's.
+    /// `calls_per_s` as a share of the null handler's.
     pub share_of_null: Option<f64>,
-    /// Processor time of a call, microseconds.
+    /// Processor time of one call in microseconds.
     pub(crate) cpu_us: Option<f64>,
-    /// How busy its core was.
+    /// Share of time in which the handler's core was busy.
     pub busy: Option<f64>,
-    /// Webhook's last byte out to first command byte in.
+    /// Time from the last byte of the webhook's answer to the first command byte.
     pub answer_to_first_command: Quantiles,
-    /// The same to the last command byte.
+    /// Time from the last byte of the webhook's answer to the last command byte.
     pub answer_to_last_command: Quantiles,
-    /// Connection accepted to the dialplan going on; 200 ms are the webhook's.
+    /// Time from the accepted connection until the dialplan continues. The webhook takes 200 ms of
+    /// it.
     pub whole_call: Quantiles,
-    /// Commands of a call.
+    /// Commands in one call.
     pub commands: f64,
-    /// Bytes of them.
+    /// Bytes of those commands.
     pub bytes: f64,
-    /// Round trips of the call that had most.
+    /// Highest number of round trips in one call.
     pub(crate) round_trips: usize,
 }
 
-/// Memory of one waiting call, KiB of the handler's process.
+/// Memory of one waiting call in KiB, measured in the handler's process.
 #[derive(Debug, Clone, Serialize)]
 pub struct MemoryRow {
-    /// Calls that waited.
+    /// Number of waiting calls.
     pub calls: u64,
     /// The null handler.
     pub null: Option<f64>,
@@ -61,39 +62,39 @@ pub struct MemoryRow {
     pub(crate) http1: Option<f64>,
     /// The service over HTTP/2.
     pub http2: Option<f64>,
-    /// TCP's buffers in the kernel, both ends of both connections.
+    /// Kernel memory of TCP buffers at both ends of both connections.
     pub(crate) kernel_buffers: Option<f64>,
 }
 
 /// The whole table.
 #[derive(Debug, Clone, Serialize)]
 pub struct LoadTable {
-    /// Cores, system, architecture.
+    /// Cores, operating system and architecture.
     pub machine: String,
-    /// All calls were right and the load generator kept up.
+    /// Whether all calls were correct and the load generator kept up.
     pub passed: bool,
-    /// The load generator was itself late: the figures say little.
+    /// Whether the load generator itself was late; the figures then say little.
     pub(crate) bottleneck: bool,
-    /// Calls that went wrong in any way.
+    /// Number of calls with any problem.
     pub wrong: u64,
-    /// Some of it, in words.
+    /// Descriptions of some of the problems.
     pub problems: Vec<String>,
-    /// The service's calls per second on one core, of the null handler's.
+    /// Service's calls per second on one core as a share of the null handler's.
     pub share_of_null: Option<f64>,
-    /// What the service adds to the null handler's time from answer to first command.
+    /// Time that the service adds to the null handler's time from answer to first command.
     pub added_us: Points,
-    /// Memory of a waiting call with its HTTP/1.1 request in flight.
+    /// Memory of one waiting call with its HTTP/1.1 request in flight.
     pub kib_per_waiting_call: Option<f64>,
-    /// Of that, what the HTTP client and the sockets do not take.
+    /// Part of that memory that the HTTP client and the sockets do not take.
     pub own_kib_per_waiting_call: Option<f64>,
     /// Calls per second that one core carries.
     pub calls_per_s: Option<f64>,
-    /// From the start of `serve` until it listens, milliseconds.
+    /// Time from the start of `serve` until it listens, in milliseconds.
     pub(crate) starts_in_ms: f64,
-    /// Calls per second of every turn: what keeps the service's core busy half of the time, or
-    /// what the load generator can place.
+    /// Calls per second in every turn: the rate that keeps the service's core busy half of the
+    /// time, or the highest rate that the load generator can place.
     pub rate: f64,
-    /// Each handler.
+    /// Results of each handler.
     pub handlers: Vec<HandlerRow>,
     /// Memory of a waiting call.
     pub memory: MemoryRow,
@@ -148,13 +149,13 @@ impl LoadTable {
         }
     }
 
-    /// One JSON object.
+    /// Returns the table as one JSON object.
     #[must_use]
     pub fn json(&self) -> String {
         one_line(self)
     }
 
-    /// A table for people.
+    /// Returns the table as text for people.
     #[must_use]
     pub fn table(&self) -> String {
         let mut table = Table::new();
@@ -179,7 +180,7 @@ impl LoadTable {
     fn summary(&self) -> String {
         let mut text = String::new();
         let memory = &self.memory;
-        // Writing to a string does not fail.
+        // A write to a string cannot fail.
         let _ = writeln!(
             text,
             "At {} calls/s the service adds {} µs (p50) and {} µs (p99) to the null handler's time from answer to \

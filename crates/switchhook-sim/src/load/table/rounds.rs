@@ -1,4 +1,4 @@
-//! Rounds: each handler gets the same calls, one after the other, several times.
+//! Runs the rounds, in which every handler in turn gets identical calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use crate::load::webhook::Webhook;
 use crate::load::{Load, LoadOptions};
 use crate::switch::Pace;
 
-/// How long the webhook takes: longer than the service waits with its music, so that every
-/// call has some.
+/// Response time of the webhook. It is longer than the service waits before its music, so that
+/// every call has music.
 const DELAY: Duration = Duration::from_millis(200);
-/// Calls per second before anything counts, for as long as a look: connections are opened,
-/// memory is touched, caches are warm.
+/// Calls per second before the measurement, for the duration of a look. They open connections,
+/// touch memory and warm caches.
 const WARM_UP: f64 = 150.0;
-/// A load that most machines carry, to learn what one call costs.
+/// Calls per second that most machines carry, for a first estimate of one call's cost.
 const FIRST_LOOK: f64 = 800.0;
-/// How much of a turn such a look lasts.
+/// Share of a turn that such a look lasts.
 const LOOK: f64 = 0.4;
-/// A turn in which the load generator itself was late is taken again so often.
+/// Number of repeats of a turn in which the load generator itself was late.
 const AGAIN: u32 = 2;
-/// So often a rate that the load generator cannot keep is lowered, and to what part of it.
+/// Number of times that a rate is lowered if the load generator cannot keep it, and the factor.
 const LOWER: (u32, f64) = (4, 0.8);
 
-/// What a handler showed in all its turns.
+/// The results of a handler over all its turns.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sum {
     pub(super) calls: u64,
@@ -58,20 +58,20 @@ impl Sum {
         self.problems.extend(report.problems);
     }
 
-    /// Processor time of one call; `None` when the process is not known.
+    /// Returns the processor time of one call, or `None` if the process is unknown.
     pub(super) fn cpu_us(&self) -> Option<f64> {
         (self.cpu_ms > 0 && self.calls > 0).then(|| self.cpu_ms as f64 * 1e3 / self.calls as f64)
     }
 }
 
-/// A handler with what it showed.
+/// A handler with its results.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     pub(super) handler: Handler,
     pub(super) sum: Sum,
 }
 
-/// The handlers and what they are given.
+/// The handlers and the load for them.
 pub(super) struct Rounds<'a> {
     options: &'a TableOptions,
     webhook: &'a Arc<Webhook>,
@@ -91,9 +91,11 @@ impl<'a> Rounds<'a> {
         }
     }
 
-    /// Warms all handlers up, and finds the rate at which the service has its core busy half
-    /// of the time; less, when another handler does not carry twice that, or when we cannot
-    /// place calls that fast.
+    /// Warms up all handlers and finds the rate at which the service's core is busy half of the
+    /// time.
+    ///
+    /// The rate is lower if another handler does not carry twice that rate, or if the load
+    /// generator cannot place calls that fast.
     pub(super) async fn find_rate(&self) -> Result<f64, TableError> {
         say(self.options, "warming up");
         let null = &self.handlers[0];
@@ -106,7 +108,7 @@ impl<'a> Rounds<'a> {
             }
         }
         let mut rate = carries.min(FIRST_LOOK);
-        // A call costs less the more there are, so that a second look knows better.
+        // A call costs less at a higher rate, so a second look is more exact.
         for _ in 0..2 {
             rate = self.half_of(slowest, rate).await?.unwrap_or(rate);
         }
@@ -124,8 +126,8 @@ impl<'a> Rounds<'a> {
         Ok(rate)
     }
 
-    /// Half of what a core carries of this handler, by what its calls take at `rate`; `None`
-    /// when its process is not known.
+    /// Returns half of the rate that a core carries with this handler, based on the cost of its
+    /// calls at `rate`. Returns `None` if its process is unknown.
     async fn half_of(&self, handler: &Handler, rate: f64) -> Result<Option<f64>, TableError> {
         let mut look = Sum::default();
         look.add(self.look(handler, rate).await?);
@@ -159,7 +161,7 @@ impl<'a> Rounds<'a> {
         Ok(rows)
     }
 
-    /// A turn, and again when it was our own fault that it says nothing.
+    /// Runs a turn, and repeats it if the load generator itself was late.
     async fn turn(&self, handler: &Handler, rate: f64) -> Result<LoadReport, TableError> {
         let calls = (rate * self.options.turn.as_secs_f64()) as u64;
         let mut report = self.load(handler, calls, rate).await?;
@@ -190,7 +192,7 @@ impl<'a> Rounds<'a> {
     }
 }
 
-/// Calls for this handler, and what they must come back with.
+/// Returns the load for this handler and the variables that its calls must have at the end.
 pub(super) fn load_options(handler: &Handler) -> LoadOptions {
     let mapped = [
         ("flow.key.customer_name", "Anna"),
