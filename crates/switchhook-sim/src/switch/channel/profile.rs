@@ -70,8 +70,8 @@ impl Channel {
         self.set("call_uuid", self.uuid.clone());
     }
 
-    /// Returns this channel's profile as the other leg's events carry it. The profile of a channel
-    /// that dials comes without its times.
+    /// Returns this channel's profile as the other leg's events carry it. The times of an
+    /// originator are 0.
     pub(in crate::switch) fn as_other(&self, kind: &'static str) -> Vec<(Text, Text)> {
         let dials = kind == "originator";
         let moments = ["created", "profile_created", "answered", "progress"];
