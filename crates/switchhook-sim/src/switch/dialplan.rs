@@ -256,7 +256,7 @@ pub(super) fn check_tasks(channel: &mut Channel, hand_over: &HandOver) {
     }
 }
 
-/// Checks that no two written values expand only when a dialplan puts them side by side.
+/// Checks that no two written values expand once a dialplan puts them side by side.
 pub(super) fn check_neighbours(channel: &mut Channel) {
     let opens = |value: &&String| value.trim_end_matches('\\').ends_with('$');
     let goes_on = |value: &&String| value.trim_start_matches('\\').starts_with('{');

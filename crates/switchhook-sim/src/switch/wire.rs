@@ -51,7 +51,7 @@ impl Command {
     }
 }
 
-/// The connection cannot go on.
+/// The error of a connection that cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused;
 
@@ -68,7 +68,7 @@ impl Reader {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Returns whether no incomplete command waits for its rest.
+    /// Returns whether no bytes of an incomplete command are left.
     pub(super) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
