@@ -15,7 +15,7 @@ pub fn documents(name: &str) -> Vec<Value> {
     serde_json::from_str(&text(name)).unwrap()
 }
 
-/// Returns the documents in a fixed order, which does not depend on the order of delivery.
+/// Returns the documents sorted by `phonon-uuid`, because their order of delivery varies.
 pub fn sorted(mut documents: Vec<Value>) -> Vec<Value> {
     documents.sort_by_key(|document| document["phonon-uuid"].to_string());
     documents

@@ -49,7 +49,7 @@ pub enum Answer {
     Hold,
 }
 
-/// The webhook.
+/// A webhook that records its requests.
 pub struct Inbox {
     pub address: SocketAddr,
     posts: watch::Receiver<Vec<Post>>,

@@ -244,7 +244,8 @@ impl Programs {
     }
 }
 
-/// Returns the user and group to run as, because PostgreSQL refuses to run as root.
+/// Returns the user and group for PostgreSQL's programs if this process runs as root, because
+/// PostgreSQL refuses root; otherwise `None`.
 fn unprivileged() -> Option<(u32, u32)> {
     let id = |args: &[&str]| {
         let said = Command::new("id").args(args).output().ok()?;

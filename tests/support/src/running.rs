@@ -152,12 +152,12 @@ impl Calls {
         }
     }
 
-    /// Starts call control without music, for tests whose answers come at once.
+    /// Starts call control that plays no music, as if every answer came at once.
     pub async fn quick(sections: &str) -> Self {
         Self::start(NEVER, sections).await
     }
 
-    /// Starts call control for tests whose answers take their time.
+    /// Starts call control that plays music at once, as if every answer were slow.
     pub async fn slow(sections: &str) -> Self {
         Self::start(Duration::ZERO, sections).await
     }

@@ -103,7 +103,7 @@ fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
     if query.contains("X-Amz-Signature=") {
         return query.contains(&format!("X-Amz-Credential={KEY_ID}"));
     }
-    // Azure's links and requests, Google's links and requests.
+    // Azure and Google sign their links and their requests in ways of their own.
     let azure = query.contains("sig=") || header("authorization").starts_with("SharedKey acme:");
     let google =
         query.contains("X-Goog-Signature=") || header("authorization").starts_with("Bearer ");

@@ -110,7 +110,7 @@ impl AudioRecorder {
         }
     }
 
-    /// Notes that the caller hears `sound` from now on.
+    /// Records `sound` from now on.
     pub(super) fn hears(&mut self, sound: Sound) {
         if self.closed || sound == self.now {
             return;

@@ -295,7 +295,7 @@ impl Session {
         }
     }
 
-    /// Passes on to the recorder what the caller hears now.
+    /// Updates the audio recorder with the sound that plays now.
     fn listen(&self, channel: &mut Channel) {
         let playing = self
             .running

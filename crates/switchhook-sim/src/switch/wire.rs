@@ -15,7 +15,7 @@ const MAX_BLOCK: usize = 10 * 1024 * 1024;
 const MAX_BODY: i64 = 10 * 1024 * 1024;
 /// The time after which a peer that does not read counts as lost.
 const STUCK: Duration = Duration::from_secs(5);
-/// Arrivals remembered; a call needs two or three.
+/// Arrivals remembered of a connection; a call needs two or three.
 const STAMPS: usize = 64;
 
 /// One command of the peer.

@@ -28,7 +28,7 @@ impl Leg {
         }
     }
 
-    /// Locks the channel for a moment; never hold the lock across an `await`.
+    /// Locks the channel. Do not hold the lock across an `await`.
     pub(in crate::switch) fn lock(&self) -> MutexGuard<'_, Channel> {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -38,7 +38,7 @@ impl Default for Profile {
 pub(in crate::switch) struct Peer {
     pub uuid: String,
     pub name: String,
-    /// The number that was dialled.
+    /// The dialled number.
     pub number: String,
     /// The values of `originated_legs` and `originate_causes`.
     pub legs: String,
