@@ -1,5 +1,5 @@
-//! Shares the test support: captured calls and their documents, peers that play a switch, a receiver
-//! or a collector, a service in this process, and a PostgreSQL server for the tests.
+//! Supports the tests: captured calls and their documents, peers that play a switch, a receiver or a
+//! collector, a service in this process, and a PostgreSQL server for the tests.
 //!
 //! | Module | For |
 //! |---|---|

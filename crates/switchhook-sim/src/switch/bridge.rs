@@ -26,7 +26,7 @@ use super::template::{
     RECORDED,
 };
 
-/// The hangup cause of a phone that is not registered.
+/// The hangup cause of a phone that cannot be reached.
 const REFUSED: &str = "NORMAL_TEMPORARY_FAILURE";
 /// The time that the switch needs to write the end of a recording.
 const CLOSING: Duration = Duration::from_millis(150);

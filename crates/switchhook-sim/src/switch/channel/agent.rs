@@ -54,7 +54,7 @@ impl Channel {
         self.apply(&AGENT_ANSWERS);
     }
 
-    /// Ends the leg because its phone refuses or is not registered.
+    /// Ends the leg because its phone refuses or cannot be reached.
     pub(in crate::switch) fn refuses(&mut self, cause: Cause) {
         self.running = State::ConsumeMedia;
         self.state = State::Hangup;

@@ -240,8 +240,8 @@ impl Channel {
         }
     }
 
-    /// Deletes the recording that was just closed: nothing was written to it (switch_ivr_async.c
-    /// `record_callback`).
+    /// Marks the recording that was just closed as deleted: nothing was written to it
+    /// (switch_ivr_async.c `record_callback`).
     pub(super) fn discard(&mut self) {
         let told = [
             ("record_file_size", "44"),
