@@ -1,4 +1,4 @@
-//! The same call once more, on other channels.
+//! Gives a captured call new channels, so that a test can play it again.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use regex::{Captures, Regex};
 
 const UUID: &str = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}";
 
-/// The events with a new UUID for each that is in them, and which became which.
+/// Returns the events with a new UUID for each UUID in them, and the map from old to new.
 pub fn anew(bodies: &[String]) -> (Vec<String>, HashMap<String, String>) {
     let uuid = Regex::new(UUID).unwrap();
     let mut new: HashMap<String, String> = HashMap::new();
@@ -23,7 +23,7 @@ pub fn anew(bodies: &[String]) -> (Vec<String>, HashMap<String, String>) {
     (bodies, new)
 }
 
-/// The text with every UUID replaced as in `new`.
+/// Returns the text with every UUID replaced as in `new`.
 pub fn renewed(text: &str, new: &HashMap<String, String>) -> String {
     let uuid = Regex::new(UUID).unwrap();
     let renewed = uuid.replace_all(text, |found: &Captures<'_>| {

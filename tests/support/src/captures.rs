@@ -1,19 +1,18 @@
 //! Reads the captures under `tests/captures`: the wire of real calls.
 //!
-//! A capture is a row of entries, each a line `>>> TIME` and what the client
-//! sent, or `<<< TIME` and a frame as it came. Where an entry ends only its
-//! Content-Length says: a JSON body ends without a newline, an API answer may
-//! hold anything.
+//! A capture is a list of entries. Each entry is a line `>>> TIME` and the client's bytes, or a
+//! line `<<< TIME` and a frame from the switch. Only its Content-Length says where an entry ends: a
+//! JSON body ends without a newline, and an API answer may hold anything.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Who sent the bytes.
+/// Which side sent the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// The client, to the switch.
+    /// The client sent them to the switch.
     Sent,
-    /// The switch.
+    /// The switch sent them.
     Received,
 }
 
@@ -23,11 +22,11 @@ pub struct Entry {
     pub direction: Direction,
     /// Seconds since the epoch.
     pub time: f64,
-    /// One command or frame (several when they went out together), exact.
+    /// The exact bytes of one command or frame, or of several that went out together.
     pub bytes: Vec<u8>,
 }
 
-/// Every `.esl` file under `tests/captures`, in order of name.
+/// Returns every `.esl` file under `tests/captures`, in order of name.
 pub fn all() -> Vec<PathBuf> {
     let root = crate::captures_folder();
     let mut found = Vec::new();
@@ -44,7 +43,7 @@ pub fn all() -> Vec<PathBuf> {
     found
 }
 
-/// The entries of a capture.
+/// Returns the entries of a capture.
 pub fn load(path: impl AsRef<Path>) -> Vec<Entry> {
     let path = path.as_ref();
     let bytes = fs::read(path).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
@@ -69,7 +68,7 @@ pub fn load(path: impl AsRef<Path>) -> Vec<Entry> {
     entries
 }
 
-/// What the switch sent, frame by frame.
+/// Returns the switch's bytes, frame by frame.
 pub fn received(path: impl AsRef<Path>) -> Vec<Vec<u8>> {
     load(path)
         .into_iter()
@@ -78,7 +77,7 @@ pub fn received(path: impl AsRef<Path>) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The entry's first line, if the bytes begin with one.
+/// Parses the entry's first line, if the bytes begin with one.
 fn marker(bytes: &[u8]) -> Option<(Direction, f64, &[u8])> {
     let (direction, rest) = match bytes.get(..4)? {
         b">>> " => (Direction::Sent, &bytes[4..]),
@@ -90,7 +89,7 @@ fn marker(bytes: &[u8]) -> Option<(Direction, f64, &[u8])> {
     Some((direction, time, &rest[end + 1..]))
 }
 
-/// Bytes of the head, its blank line and the body at the front.
+/// Returns the length of the frame at the front: head, blank line and body.
 fn frame(bytes: &[u8]) -> usize {
     let head = bytes
         .windows(2)

@@ -1,4 +1,4 @@
-//! A collector of spans, as OpenTelemetry's: OTLP over HTTP, protobuf.
+//! Collects spans as an OpenTelemetry collector does: OTLP over HTTP, protobuf.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What was sent so far.
+/// What the collector has received so far.
 #[derive(Clone, Default)]
 struct Heard {
     told: Arc<Mutex<Vec<Told>>>,
@@ -26,12 +26,12 @@ struct Heard {
     changed: watch::Sender<()>,
 }
 
-/// A span, as it is compared.
+/// A span in the form that tests compare.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
     pub trace: String,
     pub id: String,
-    /// Empty: none.
+    /// The parent span; empty if there is none.
     pub parent: String,
     pub name: String,
     pub kind: i32,
@@ -39,9 +39,9 @@ pub struct Told {
     pub ended_ns: u64,
     /// Every attribute as text.
     pub attributes: BTreeMap<String, String>,
-    /// The sentence of a failure.
+    /// The failure's message.
     pub failure: Option<String>,
-    /// The traces that it links to.
+    /// The traces to which the span links.
     pub links: Vec<String>,
 }
 
@@ -65,32 +65,32 @@ impl Collector {
         Self { address, heard }
     }
 
-    /// The section that sends spans here.
+    /// Returns the configuration section that sends spans here.
     pub fn section(&self) -> String {
         section(self.address)
     }
 
-    /// Everything that was sent, as bytes.
+    /// Returns every received request body, joined.
     pub fn bytes(&self) -> Vec<u8> {
         self.heard.bytes.lock().unwrap().clone()
     }
 
-    /// The headers of the first request.
+    /// Returns the headers of the first request.
     pub fn headers(&self) -> HeaderMap {
         self.heard.headers.lock().unwrap()[0].clone()
     }
 
-    /// What the last request said of who sends.
+    /// Returns the resource attributes of the last request, which name the sender.
     pub fn resource(&self) -> BTreeMap<String, String> {
         self.heard.resource.lock().unwrap().clone()
     }
 
-    /// Everything that was sent.
+    /// Returns every received span.
     pub fn spans(&self) -> Vec<Told> {
         self.heard.told.lock().unwrap().clone()
     }
 
-    /// The spans of a trace by name, once they are so many.
+    /// Waits until a trace has `count` spans and returns them by name.
     pub async fn trace(&self, uuid: &str, count: usize) -> BTreeMap<String, Told> {
         let trace = uuid.replace('-', "");
         let mut changed = self.heard.changed.subscribe();
@@ -107,7 +107,7 @@ impl Collector {
     }
 }
 
-/// The section that sends spans to `address`.
+/// Returns the configuration section that sends spans to `address`.
 pub fn section(address: SocketAddr) -> String {
     format!("[traces]\nurl = \"http://{address}/v1/traces\"\n")
 }

@@ -1,4 +1,4 @@
-//! Reads the capture files: the events that a real switch sent, as headers.
+//! Reads the capture files into events: the headers that a real switch sent.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -25,46 +25,46 @@ impl Headers for Event {
 }
 
 impl Event {
-    /// An event of these headers.
+    /// Returns an event with these headers.
     pub fn of(headers: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Self(headers.iter().map(owned).collect())
     }
 
-    /// The same event with one header set.
+    /// Returns the event with one header set.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.0.retain(|(header, _)| header != name);
         self.0.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The body of an `event json`.
+    /// Returns the body that `event json` would send.
     pub fn json(&self) -> String {
         let headers = self.0.iter();
         let headers = headers.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         Value::Object(headers.collect()).to_string()
     }
 
-    /// A header's text, empty when it is not there.
+    /// Returns a header's text, or an empty text if the header is missing.
     pub fn text(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(header, _)| header == name);
         found.map_or("", |(_, value)| value)
     }
 }
 
-/// The folder of the captures.
+/// Returns the folder of the captures.
 pub fn captures() -> PathBuf {
     crate::captures_folder()
 }
 
-/// The channel events of a capture, `folder` being `""` (plain events) or `"json_events"`.
+/// Returns the channel events of a capture. `folder` is `""` (plain events) or `"json_events"`.
 pub fn of_capture(folder: &str, name: &str) -> Vec<Event> {
     let path = captures().join(folder).join(format!("{name}.esl"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     frames(&bytes).into_iter().filter_map(event).collect()
 }
 
-/// The `connect` reply of a capture of an outbound socket.
+/// Returns the `connect` reply in a capture of an outbound socket.
 pub fn connect_reply(name: &str) -> Event {
     let bytes = std::fs::read(captures().join(format!("{name}.esl"))).unwrap();
     let reply = frames(&bytes).into_iter().map(|(head, _)| plain(&head));
@@ -72,7 +72,7 @@ pub fn connect_reply(name: &str) -> Event {
     channels.next().unwrap()
 }
 
-/// The frames that came from the switch: head and body.
+/// Returns the switch's frames as heads and bodies.
 fn frames(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut frames = Vec::new();
     let mut rest = bytes;
@@ -113,7 +113,8 @@ fn plain(text: &str) -> Event {
     )
 }
 
-/// JSON objects of the switch are flat; a channel variable that is an array is one of strings.
+/// Parses an event's JSON. A switch's JSON objects are flat; a channel variable that is an array is
+/// an array of strings.
 fn json(body: &[u8]) -> Event {
     let text = String::from_utf8(body.to_vec()).unwrap();
     let object: Value = serde_json::from_str(&text).unwrap();
@@ -127,7 +128,7 @@ fn json(body: &[u8]) -> Event {
             (name.clone(), text)
         })
         .collect();
-    // serde_json sorts the names: back to the order of the wire.
+    // serde_json sorts the names: restore the order of the wire.
     pairs.sort_by_cached_key(|(name, _)| text.find(&format!("\"{name}\":")));
     Event(pairs)
 }
@@ -136,7 +137,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-/// The events of a JSON capture, as the switch wrote each.
+/// Returns the events of a JSON capture, each as the switch wrote it.
 pub fn bodies(name: &str) -> Vec<String> {
     let path = captures().join("json_events").join(format!("{name}.esl"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -147,7 +148,7 @@ pub fn bodies(name: &str) -> Vec<String> {
         .collect()
 }
 
-/// Every JSON capture.
+/// Returns the name of every JSON capture.
 pub fn names() -> Vec<String> {
     let files = std::fs::read_dir(captures().join("json_events")).unwrap();
     let mut names: Vec<String> = files

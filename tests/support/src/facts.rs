@@ -1,4 +1,4 @@
-//! What a capture says by itself, read without the code under test, and the golden files.
+//! Checks documents against a capture, without the code under test, and against the golden files.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::events::Event;
 
-/// Compares with `tests/golden/FOLDER/NAME.json`, to the byte. With `BLESS_GOLDEN=1` in the
-/// environment it writes that file instead: read it before you commit it.
+/// Compares the documents with `tests/golden/FOLDER/NAME.json`, to the byte. With `BLESS_GOLDEN=1`
+/// in the environment it writes that file instead: read the file before you commit it.
 pub fn is_golden(folder: &str, name: &str, documents: &[Value]) {
     let path = format!("tests/golden/{folder}/{name}.json");
     let path = crate::root().join(path);
@@ -19,7 +19,7 @@ pub fn is_golden(folder: &str, name: &str, documents: &[Value]) {
     assert_eq!(golden, text, "{}", path.display());
 }
 
-/// The last event of each channel that is not loopback, by Unique-ID, and its first.
+/// Returns each channel's first and last event by Unique-ID, without loopback channels.
 fn ends(events: &[Event]) -> BTreeMap<&str, (&Event, &Event)> {
     let real = |event: &&Event| !event.text("Channel-Name").starts_with("loopback/");
     let named = |name: &'static str| {
@@ -37,7 +37,7 @@ fn ends(events: &[Event]) -> BTreeMap<&str, (&Event, &Event)> {
         .collect()
 }
 
-/// The Unique-ID of an entry's leg.
+/// Returns the Unique-ID of an entry's leg.
 pub fn uuid_of<'a>(document: &'a Value, entry: &'a Value) -> &'a str {
     let id = entry["cdrId"]
         .as_str()
@@ -45,7 +45,7 @@ pub fn uuid_of<'a>(document: &'a Value, entry: &'a Value) -> &'a str {
     id.unwrap_or_else(|| document["phonon-uuid"].as_str().unwrap())
 }
 
-/// Every leg of the events stands in one of the documents, as it was.
+/// Checks that every leg of the events is in one of the documents, with its values.
 pub fn holds_the_facts(events: &[Event], documents: &[Value]) {
     let mut ends = ends(events);
     for document in documents {

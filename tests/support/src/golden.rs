@@ -1,8 +1,8 @@
-//! The golden documents, as a receiver gets them.
+//! Reads the golden documents, as a receiver gets them.
 
 use serde_json::Value;
 
-/// The text of the golden file of a JSON capture.
+/// Returns the text of the golden file of a JSON capture.
 pub fn text(name: &str) -> String {
     let golden = crate::root().join("tests/golden");
     let files = ["json", "further"].map(|folder| golden.join(folder).join(format!("{name}.json")));
@@ -10,12 +10,12 @@ pub fn text(name: &str) -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-/// Its documents.
+/// Returns the documents in that file.
 pub fn documents(name: &str) -> Vec<Value> {
     serde_json::from_str(&text(name)).unwrap()
 }
 
-/// In an order of their own.
+/// Returns the documents sorted by `phonon-uuid`, because their order of delivery varies.
 pub fn sorted(mut documents: Vec<Value>) -> Vec<Value> {
     documents.sort_by_key(|document| document["phonon-uuid"].to_string());
     documents

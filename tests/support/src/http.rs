@@ -1,5 +1,5 @@
-//! HTTP requests of tests. reqwest is built without a cryptography provider, so a client gets the
-//! service's.
+//! Sends the tests' HTTP requests. reqwest is built without a cryptography provider, so a client
+//! uses the service's provider.
 
 use reqwest::{Client, ClientBuilder, IntoUrl, Response};
 

@@ -1,4 +1,4 @@
-//! A webhook that keeps what is posted to it.
+//! Plays a webhook that keeps every request posted to it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// For what is sure to come.
+/// The timeout for requests that must arrive.
 const PATIENT: Duration = Duration::from_secs(90);
 
 /// One request.
@@ -21,7 +21,7 @@ pub struct Post {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// It was answered with a 2xx.
+    /// Whether the request was answered with a 2xx status.
     pub taken: bool,
 }
 
@@ -41,15 +41,15 @@ impl Post {
     }
 }
 
-/// How requests are answered.
+/// How the inbox answers requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Status(u16),
-    /// Not before it is another.
+    /// Holds requests until the answer changes.
     Hold,
 }
 
-/// The webhook.
+/// A webhook that records its requests.
 pub struct Inbox {
     pub address: SocketAddr,
     posts: watch::Receiver<Vec<Post>>,
@@ -62,12 +62,12 @@ struct Kept {
 }
 
 impl Inbox {
-    /// Listens on a free port and takes everything.
+    /// Listens on a free port and accepts everything.
     pub async fn start() -> Self {
         Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap())
     }
 
-    /// Listens there.
+    /// Serves requests on `listener`.
     pub fn on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let (posts_out, posts) = watch::channel(Vec::new());
@@ -89,22 +89,22 @@ impl Inbox {
         format!("http://{}/{path}", self.address)
     }
 
-    /// From now on.
+    /// Sets the answer to requests from now on.
     pub fn answers(&self, answer: Answer) {
         self.answer.send_replace(answer);
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn posts(&self) -> Vec<Post> {
         self.posts.borrow().clone()
     }
 
-    /// Every request, when there are so many.
+    /// Waits for `count` requests and returns every request.
     pub async fn wait(&self, count: usize) -> Vec<Post> {
         self.wait_for(|posts| posts.len() >= count).await
     }
 
-    /// Every request, when they are so.
+    /// Waits until the requests satisfy `done` and returns every request.
     pub async fn wait_for(&self, done: impl Fn(&[Post]) -> bool) -> Vec<Post> {
         let mut posts = self.posts.clone();
         let waited = timeout(PATIENT, posts.wait_for(|posts| done(posts))).await;
@@ -115,7 +115,7 @@ impl Inbox {
     }
 }
 
-/// Noted before it is answered: who asked may be gone by then.
+/// Records a request before it is answered, because the client may be gone afterwards.
 async fn take(
     State(kept): State<Arc<Kept>>,
     uri: Uri,

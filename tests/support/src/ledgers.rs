@@ -1,4 +1,4 @@
-//! From events over the ledger to calls and their documents.
+//! Turns events into calls and their documents, through the ledger.
 
 use chrono_tz::Tz;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::recording::Recording;
 
-/// The account of the contract's samples.
+/// Returns the document format of the contract's samples.
 pub fn format() -> DocumentFormat {
     DocumentFormat {
         time_zone: Tz::Asia__Kolkata,
@@ -16,12 +16,12 @@ pub fn format() -> DocumentFormat {
     }
 }
 
-/// The template of the contract's samples.
+/// Returns a recording's URL by the template of the contract's samples.
 pub fn url_of(recording: &Recording) -> Option<String> {
     Some(format!("https://rec.example/{}", recording.file_name()))
 }
 
-/// The calls that are over after these events; no call is left waiting.
+/// Returns the calls that these events end, and checks that no call still waits.
 pub fn calls<E: Headers>(events: &[E]) -> Vec<FinishedCall> {
     let mut ledger = Ledger::new(LedgerOptions::default());
     let mut calls = Vec::new();
@@ -36,7 +36,7 @@ pub fn calls<E: Headers>(events: &[E]) -> Vec<FinishedCall> {
     calls
 }
 
-/// The calls among some effects.
+/// Returns the finished calls among some effects.
 pub fn over(effects: Vec<Effect>) -> Vec<FinishedCall> {
     let calls = effects.into_iter().filter_map(|effect| match effect {
         Effect::Over(call) => Some(*call),
@@ -45,7 +45,7 @@ pub fn over(effects: Vec<Effect>) -> Vec<FinishedCall> {
     calls.collect()
 }
 
-/// Their documents.
+/// Returns the documents of some calls.
 pub fn documents(calls: &[FinishedCall]) -> Vec<Value> {
     let format = format();
     calls

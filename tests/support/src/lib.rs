@@ -1,21 +1,21 @@
-//! What the tests share: captured calls and what is made of them, peers that play a switch, a
-//! receiver or a collector, a service in this process, a PostgreSQL server of the tests' own.
+//! Supports the tests: captured calls and their documents, peers that play a switch, a receiver or a
+//! collector, a service in this process, and a PostgreSQL server for the tests.
 //!
 //! | Module | For |
 //! |---|---|
 //! | [`captures`], [`events`], [`switch_reader`] | the wire of real calls, as frames and as events |
-//! | [`anew`], [`made`] | captured events under other identities; events made by a test |
-//! | [`facts`], [`golden`], [`ledgers`] | documents that must come out, to the byte |
-//! | [`peer`], [`switch`], [`port8021`] | a FreeSWITCH on the outbound socket and on port 8021, played by hand |
+//! | [`anew`], [`made`] | captured events with new UUIDs; events that a test builds |
+//! | [`facts`], [`golden`], [`ledgers`] | the documents that the service must build, to the byte |
+//! | [`peer`], [`switch`], [`port8021`] | a scripted FreeSWITCH on the outbound socket and on port 8021 |
 //! | [`simulator`] | the simulated switch of the lab |
-//! | [`receiver`], [`inbox`], [`collector`], [`s3`] | what the service sends to |
-//! | [`http`] | requests to the service |
+//! | [`receiver`], [`inbox`], [`collector`], [`s3`] | the endpoints to which the service sends |
+//! | [`http`] | HTTP requests to the service |
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
-//! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy way to it |
-//! | [`ports`] | ports that nothing else takes |
-//! | [`prerequisites`] | programs that some tests need, and what a test does without them |
-//! | [`store_suite`], [`outbox_bench`] | what every store must do; an outbox with a receiver that a test scripts |
-//! | [`work`] | pieces of work that benchmarks measure |
+//! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy connection to it |
+//! | [`ports`] | ports that no other program takes |
+//! | [`prerequisites`] | programs that some tests need, and how a test behaves without them |
+//! | [`store_suite`], [`outbox_bench`] | the tests that every store must pass; an outbox with a receiver that a test scripts |
+//! | [`work`] | the work that benchmarks measure |
 
 #![allow(
     missing_docs,
@@ -56,12 +56,12 @@ pub mod work;
 
 pub use switchhook_sim::switch as simulator;
 
-/// The folder of the repository.
+/// Returns the folder of the repository.
 pub fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The folder of the captured calls.
+/// Returns the folder of the captured calls.
 pub fn captures_folder() -> PathBuf {
     root().join("crates/eslclient/tests/captures")
 }

@@ -1,4 +1,4 @@
-//! The log of this process, as JSON, kept to be read.
+//! Keeps this process's log, as JSON, so that tests can read it.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -10,7 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// What everything in this process logs from now on; one for all of its tests.
+    /// Captures everything that this process logs from now on. All tests of a process share one
+    /// log.
     pub fn of_this_process() -> Self {
         static LOG: OnceLock<Log> = OnceLock::new();
         LOG.get_or_init(|| {
@@ -22,7 +23,7 @@ impl Log {
         .clone()
     }
 
-    /// The lines so far that hold `text`.
+    /// Returns the lines so far that contain `text`.
     pub fn lines_with(&self, text: &str) -> Vec<Value> {
         let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         let lines = all.lines().filter(|line| line.contains(text));
@@ -31,7 +32,7 @@ impl Log {
             .collect()
     }
 
-    /// Waits for a line that holds `text`; there may be one already.
+    /// Waits for a line that contains `text`, unless there already is such a line.
     pub async fn says(&self, text: &str) {
         while self.lines_with(text).is_empty() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;

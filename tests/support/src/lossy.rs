@@ -1,4 +1,4 @@
-//! Between a program and its PostgreSQL: passes everything on, until it is told to lose the
+//! Sits between a program and its PostgreSQL. It forwards everything until a test makes it lose the
 //! answer to a commit.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The way to a server.
+/// A lossy connection to a server.
 pub struct Lossy {
     port: u16,
     loses: Arc<AtomicBool>,
@@ -22,24 +22,24 @@ impl Lossy {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(server.clone()).await.unwrap();
-                // Either side may leave at any moment.
+                // Either side may close at any moment.
                 tokio::spawn(pass(client, server, Arc::clone(&shared)));
             }
         });
         Self { port, loses }
     }
 
-    /// The URL of a database behind it.
+    /// Returns the URL of a database behind it.
     pub fn url_of(&self, database: &str) -> String {
         format!("postgres://switchhook@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The next commit is carried out, and its connection ends instead of an answer.
+    /// Makes the next commit lose its answer: the server commits, and the connection ends.
     pub fn lose_an_answer(&self) {
         self.loses.store(true, Ordering::SeqCst);
     }
 
-    /// Whether that has happened.
+    /// Returns whether a commit's answer has been lost.
     pub fn has_lost(&self) -> bool {
         !self.loses.load(Ordering::SeqCst)
     }

@@ -1,10 +1,10 @@
-//! Events of legs that no capture has: as the switch would write them, from a few values.
+//! Builds events of legs that no capture has, as the switch would write them, from a few values.
 
 use chrono::DateTime;
 
 use crate::events::Event;
 
-/// One leg to be told in events. Times are RFC 3339, empty for what does not happen.
+/// One leg, described by values. Times are RFC 3339, empty for what does not happen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Made<'a> {
     pub uuid: &'a str,
@@ -20,7 +20,7 @@ pub struct Made<'a> {
 }
 
 impl Made<'_> {
-    /// An event as far as the leg has come then.
+    /// Returns an event with the values that the leg has at that point.
     pub fn event(&self, name: &str) -> Event {
         let direction = if self.inbound { "inbound" } else { "outbound" };
         let created = micros(self.created);
@@ -41,18 +41,18 @@ impl Made<'_> {
         event
     }
 
-    /// `CHANNEL_CREATE`.
+    /// Returns the `CHANNEL_CREATE` event.
     pub fn create(&self) -> Event {
         self.event("CHANNEL_CREATE")
     }
 
-    /// `CHANNEL_ANSWER`.
+    /// Returns the `CHANNEL_ANSWER` event.
     pub fn answer(&self) -> Event {
         let event = self.event("CHANNEL_ANSWER");
         event.with("Caller-Channel-Answered-Time", &micros(self.answered))
     }
 
-    /// `CHANNEL_HANGUP`.
+    /// Returns the `CHANNEL_HANGUP` event.
     pub fn hangup(&self) -> Event {
         let event = self.event("CHANNEL_HANGUP");
         event
@@ -60,7 +60,7 @@ impl Made<'_> {
             .with("Hangup-Cause", "NORMAL_CLEARING")
     }
 
-    /// `CHANNEL_HANGUP_COMPLETE`.
+    /// Returns the `CHANNEL_HANGUP_COMPLETE` event.
     pub fn complete(&self) -> Event {
         let event = self.hangup().with("Event-Name", "CHANNEL_HANGUP_COMPLETE");
         event
@@ -69,7 +69,7 @@ impl Made<'_> {
             .with("variable_sip_hangup_disposition", self.disposition)
     }
 
-    /// `RECORD_START` or `RECORD_STOP`.
+    /// Returns the `RECORD_START` or `RECORD_STOP` event.
     pub fn record(&self, name: &str, path: &str) -> Event {
         self.event(name).with("Record-File-Path", path)
     }

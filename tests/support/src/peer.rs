@@ -1,7 +1,7 @@
-//! A scripted FreeSWITCH: one call of its `socket` application, on a real connection.
+//! Plays a scripted FreeSWITCH: one call of its `socket` application, on a real connection.
 //!
-//! It says what a real switch said (`tests/captures`), with the channel's variables
-//! replaced, and keeps what it is told by the rules of `support/switch.rs`.
+//! It sends what a real switch sent (`tests/captures`), with the channel's variables replaced. It
+//! applies the commands that it receives by the rules of `support/switch.rs`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::switch::{self, Packet};
 const RINGING: &str =
     include_str!("../../../crates/eslclient/tests/captures/socket-7000-hook-then-line-0.esl");
 
-/// What the hook in the dialplan sets before it hands over.
+/// The variables that the hook in the dialplan sets before it hands the call over.
 const HOOK: [(&str, &str); 5] = [
     ("flow.key.response_status", "FAILED"),
     ("flow.key.response_error", "true"),
@@ -32,7 +32,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Ringing, behind the hook, on its way to a webhook.
+    /// Returns a ringing channel behind the hook, on its way to a webhook.
     pub fn to(webhook: &str) -> Self {
         let mut channel = Self {
             uuid: uuid::Uuid::new_v4().to_string(),
@@ -58,7 +58,8 @@ impl Channel {
         self
     }
 
-    /// Through the hook once more, to another webhook: what it knows of is cleared.
+    /// Passes through the hook again, to another webhook. The hook clears the variables that it
+    /// knows.
     pub fn hook(&mut self, webhook: &str) {
         let known = ["flow.key.response_", "flow.key.error_"];
         self.variables
@@ -73,7 +74,7 @@ impl Channel {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// The variables under `flow.` that are set and are not those of the hook.
+    /// Returns the variables under `flow.` that are set, without those of the hook.
     pub fn flow(&self) -> BTreeMap<&str, &str> {
         let flow = self.variables.iter().filter(|(name, _)| {
             name.starts_with("flow.") && *name != "flow.way_out" && *name != "flow.name"
@@ -82,7 +83,7 @@ impl Channel {
             .collect()
     }
 
-    /// The reply to `connect`: a real one with this channel's state and variables.
+    /// Returns the reply to `connect`: a real reply with this channel's state and variables.
     fn data(&self) -> String {
         let start = RINGING.find("Event-Name: CHANNEL_DATA").unwrap();
         let end = start + RINGING[start..].find("\n\n").unwrap();
@@ -117,7 +118,8 @@ impl Channel {
     }
 }
 
-/// FreeSWITCH: `switch_utils.c` `switch_url_encode`; what looks encoded stays as it is.
+/// Encodes a value as `switch_url_encode` does (FreeSWITCH `switch_utils.c`): what looks encoded
+/// stays unchanged.
 fn encoded(value: &str) -> String {
     let bytes = value.as_bytes();
     let hex = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
@@ -138,7 +140,7 @@ fn encoded(value: &str) -> String {
 pub struct Peer {
     stream: TcpStream,
     pub channel: Channel,
-    /// Reads that brought something.
+    /// The number of reads that returned bytes.
     pub reads: usize,
     unread: Vec<u8>,
 }
@@ -161,7 +163,7 @@ impl Peer {
         peer
     }
 
-    /// What the next read brings, in whole commands; none at the end. Nothing is answered.
+    /// Returns the complete commands of the next read, none at the end. Answers nothing.
     pub async fn read(&mut self) -> Vec<Packet> {
         if !self.fill().await {
             return Vec::new();
@@ -171,8 +173,8 @@ impl Peer {
         commands
     }
 
-    /// Obeys and answers until the service is silent for good or has said `exit`; all
-    /// that it said, in order.
+    /// Obeys and answers commands until the service closes or sends `exit`. Returns every command
+    /// in order.
     pub async fn until_exit(&mut self) -> Vec<Packet> {
         let mut all = Vec::new();
         loop {
@@ -203,7 +205,7 @@ impl Peer {
         commands
     }
 
-    /// Does what it is told and answers as the switch does.
+    /// Runs the commands and answers as the switch does.
     pub async fn obey(&mut self, commands: &[Packet]) {
         for command in commands {
             let answer = self.answer(command);
@@ -221,7 +223,7 @@ impl Peer {
         let first = command.lines[0].as_str();
         let asked = format!("api uuid_getvar {} ", self.channel.uuid);
         if let Some(name) = first.strip_prefix(&asked) {
-            // As the captured reply to `connect` has it.
+            // The captured reply to `connect` has this value.
             let given = (name == "socket_resume").then_some("true");
             return api(self.channel.get(name).or(given).unwrap_or("_undef_"));
         }
@@ -237,7 +239,7 @@ impl Peer {
         }
     }
 
-    /// The caller hangs up: the switch says so and closes.
+    /// Hangs the caller up: the switch sends the notice and closes.
     pub async fn hang_up(mut self) {
         let notice = format!(
             "Content-Type: text/disconnect-notice\nControlled-Session-UUID: {}\n\
@@ -252,18 +254,18 @@ impl Peer {
         );
     }
 
-    /// The switch vanishes: the connection just ends.
+    /// Vanishes as a switch does: the connection just ends.
     pub async fn vanish(mut self) {
         let _ = self.stream.shutdown().await;
         assert!(self.until_exit().await.is_empty());
     }
 
-    /// The switch vanishes with a reset.
+    /// Vanishes with a TCP reset.
     pub fn reset(self) {
         self.stream.set_zero_linger().unwrap();
     }
 
-    /// A peer's own words; lost when the service is gone already.
+    /// Sends raw text; it is lost if the service has already closed.
     pub async fn say(&mut self, text: &str) {
         let _ = self.stream.write_all(text.as_bytes()).await;
     }
@@ -278,7 +280,7 @@ fn api(text: &str) -> String {
     format!("Content-Type: api/response\nContent-Length: {length}\n\n{text}")
 }
 
-/// The first lines of the commands, an application's name in place of `sendmsg`.
+/// Returns the first lines of the commands, with the application's name in place of `sendmsg`.
 pub fn lines(commands: &[Packet]) -> Vec<String> {
     let line = |command: &Packet| match command.application() {
         Some(application) => format!("execute {application}"),

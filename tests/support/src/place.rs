@@ -1,4 +1,4 @@
-//! The lab's switch with its port 8021, two webhooks, and a service between them.
+//! Sets up the lab's switch with its port 8021, two receivers, and a service between them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use switchhook_sim::receiver::{Receiver, Request};
 use switchhook_sim::switch::{Call, CallRecord, Inbound, Pace, Parked, Switch};
 use tempfile::TempDir;
 
-/// Never reached; a test that waits this long is broken.
+/// A time that no working test reaches.
 const LONG: Duration = Duration::from_secs(3_600);
 
 pub struct Place {
     pub switch: Arc<Switch>,
     pub port: Inbound,
-    /// Answers calls.
+    /// Answers the lookups of calls.
     pub webhooks: Receiver,
-    /// Takes the documents of all of them, at `/completed`.
+    /// Receives every call's document, at `/completed`.
     pub documents: Receiver,
     pub folder: TempDir,
 }
@@ -36,8 +36,8 @@ impl Place {
         }
     }
 
-    /// A configuration that ends with `sections`, the first lines of which are of `[account]`.
-    /// `{webhooks}` stands for the URL of those.
+    /// Returns a configuration that ends with `sections`. Their first lines belong to `[account]`,
+    /// and `{webhooks}` in them stands for the webhooks' URL.
     pub fn config(&self, sections: &str) -> Config {
         let text = format!(
             "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\
@@ -55,7 +55,7 @@ impl Place {
         Config::parse(&text, "test.toml").unwrap_or_else(|faults| panic!("{faults}\n{text}"))
     }
 
-    /// A service that follows the switch and takes its parked calls.
+    /// Starts a service that follows the switch and takes its parked calls.
     pub async fn serve(&self, config: &Config) -> Service {
         let followed = self.switch.followed_by(2);
         let service = Service::start(config).await.unwrap();
@@ -63,7 +63,7 @@ impl Place {
         service
     }
 
-    /// A call that asks the webhook `path`, as it went.
+    /// Plays a call to the webhook `path` and returns its record.
     pub async fn place(&self, service: &Service, path: &str, parked: bool) -> CallRecord {
         let park = Parked {
             service: "one".into(),
@@ -88,7 +88,7 @@ impl Place {
     }
 }
 
-/// The request about a call, once it is answered.
+/// Returns the request about a call, once it is answered.
 pub async fn request(receiver: &Receiver, suffix: &str, uuid: &str) -> Request {
     let of_call = |request: &Request| {
         let body = String::from_utf8_lossy(&request.body);

@@ -1,5 +1,5 @@
-//! Port 8021 of a switch that only plays: it answers what a follower asks, and sends the
-//! events that a test gives it.
+//! Plays port 8021 of a switch: it answers a follower's commands and sends the events that a test
+//! supplies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -14,35 +14,35 @@ use tokio::time::timeout;
 
 /// The switch's name, as in the captures.
 pub const NAME: &str = "fs1";
-/// For what is sure to come; longer than any paused clock runs ahead.
+/// The timeout for what must happen; no paused clock runs this far ahead.
 const PATIENT: Duration = Duration::from_secs(3_600);
-/// Its password.
+/// The password of the port.
 pub const PASSWORD: &str = "ClueCon";
 
-/// What a test makes of a connection.
+/// What a test does to a connection.
 enum Order {
     Send(Vec<u8>),
     Cut,
-    /// Reads no more and says no more, as a host that is gone.
+    /// Stops reading and writing, as a vanished host does.
     Vanish,
 }
 
-/// The switch. Its port stays open when a follower goes.
+/// The switch. Its port stays open when a follower disconnects.
 pub struct Port8021 {
-    /// Where it listens.
+    /// The address on which it listens.
     pub address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 struct Shared {
     alive: Mutex<BTreeSet<String>>,
-    /// Of these, what its list does not show yet.
+    /// The live channels that `show channels` does not list yet.
     unlisted: Mutex<BTreeSet<String>>,
-    /// What `uuid_dump` shows of a channel.
+    /// What `uuid_dump` shows of each channel.
     dumps: Mutex<BTreeMap<String, String>>,
     refused: Mutex<Option<&'static str>>,
     asked: watch::Sender<Vec<String>>,
-    /// How many connections asked for everything so far, and the newest.
+    /// How many connections have subscribed to all events so far, and the newest of them.
     followed: watch::Sender<(usize, Option<mpsc::UnboundedSender<Order>>)>,
 }
 
@@ -53,7 +53,7 @@ impl Port8021 {
         Self::on(listener)
     }
 
-    /// Listens on that port.
+    /// Serves connections on `listener`.
     pub fn on(listener: TcpListener) -> Self {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -73,32 +73,32 @@ impl Port8021 {
         Self { address, shared }
     }
 
-    /// Waits until so many connections, one after the other, were subscribed.
+    /// Waits until `times` connections, one after the other, have subscribed.
     pub async fn followed(&self, times: usize) {
         let mut followed = self.shared.followed.subscribe();
         let done = followed.wait_for(|(count, _)| *count >= times);
         timeout(PATIENT, done).await.unwrap().unwrap();
     }
 
-    /// How often it was subscribed to.
+    /// Returns how many connections have subscribed.
     pub fn times(&self) -> usize {
         self.shared.followed.borrow().0
     }
 
-    /// The channels that live, for `show channels` and `uuid_exists`.
+    /// Sets the live channels, for `show channels` and `uuid_exists`.
     pub fn alive(&self, uuids: &[&str]) {
         let uuids = uuids.iter().map(|uuid| (*uuid).to_owned());
         *self.shared.alive.lock().unwrap() = uuids.collect();
     }
 
-    /// Of these, the channels that `show channels` does not list: it reads a table that the
-    /// switch writes a little later.
+    /// Sets the live channels that `show channels` does not list. A real switch lists channels from
+    /// a table that it writes a little later.
     pub fn unlisted(&self, uuids: &[&str]) {
         let uuids = uuids.iter().map(|uuid| (*uuid).to_owned());
         *self.shared.unlisted.lock().unwrap() = uuids.collect();
     }
 
-    /// What `uuid_dump` shows of a channel: the event, as data.
+    /// Sets what `uuid_dump` shows of a channel: the event, as data.
     pub fn dumps(&self, uuid: &str, body: &str) {
         let mut dump: serde_json::Value = serde_json::from_str(body).unwrap();
         let fields = dump.as_object_mut().unwrap();
@@ -107,12 +107,12 @@ impl Port8021 {
         dumps.insert(uuid.to_owned(), dump.to_string());
     }
 
-    /// Refuses commands that begin so.
+    /// Refuses commands that begin with `command`.
     pub fn refuse(&self, command: Option<&'static str>) {
         *self.shared.refused.lock().unwrap() = command;
     }
 
-    /// Waits until it was asked this.
+    /// Waits until a follower has sent this command.
     pub async fn asked(&self, command: &str) {
         let mut asked = self.shared.asked.subscribe();
         let heard = |asked: &Vec<String>| asked.iter().any(|one| one == command);
@@ -120,30 +120,30 @@ impl Port8021 {
         timeout(PATIENT, done).await.unwrap().unwrap();
     }
 
-    /// How often it was asked its name.
+    /// Returns how often a follower has requested the switch's name.
     pub fn questions(&self) -> usize {
         let asked = self.shared.asked.borrow();
         asked.iter().filter(|one| *one == "api switchname").count()
     }
 
-    /// Sends one event to the newest connection; whether there is one.
+    /// Sends one event to the newest connection. Returns whether there is a connection.
     pub fn send(&self, body: &str) -> bool {
         self.order(Order::Send(wire(body)))
     }
 
-    /// Sends what is ready for the wire.
+    /// Sends bytes that are already in wire format.
     pub fn send_wire(&self, bytes: Vec<u8>) {
         assert!(self.order(Order::Send(bytes)), "nobody follows");
     }
 
-    /// Sends several.
+    /// Sends several events.
     pub fn play(&self, bodies: &[String]) {
         for body in bodies {
             assert!(self.send(body), "nobody follows");
         }
     }
 
-    /// Sends the first half of an event and closes.
+    /// Sends the first half of an event and closes the connection.
     pub fn cut_within(&self, body: &str) {
         let frame = wire(body);
         assert!(self.order(Order::Send(frame[..frame.len() / 2].to_vec())));
@@ -155,7 +155,7 @@ impl Port8021 {
         assert!(self.order(Order::Cut));
     }
 
-    /// Says nothing more on it, and leaves it open.
+    /// Stops sending on the newest connection and leaves it open.
     pub fn vanish(&self) {
         assert!(self.order(Order::Vanish));
     }
@@ -167,7 +167,7 @@ impl Port8021 {
     }
 }
 
-/// An event on the wire, made now.
+/// Returns an event in wire format, with the current time.
 pub fn wire(body: &str) -> Vec<u8> {
     const STAMP: &str = "\"Event-Date-Timestamp\":\"";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -179,7 +179,7 @@ pub fn wire(body: &str) -> Vec<u8> {
     format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}").into_bytes()
 }
 
-/// One follower: its commands are answered in order, orders come in between.
+/// Serves one follower: answers its commands in order, and runs the test's orders in between.
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let (mut read, mut write) = stream.into_split();
     let (link, mut orders) = mpsc::unbounded_channel();
@@ -218,7 +218,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-/// Until the other side gives up.
+/// Waits until the other side closes.
 async fn gone(mut read: tokio::net::tcp::OwnedReadHalf) {
     while matches!(read.read(&mut [0; 1024]).await, Ok(1..)) {}
 }

@@ -1,12 +1,12 @@
-//! Ports for whoever must be called by nobody but his own callers.
+//! Reserves ports on which only the intended clients connect.
 
 use std::net::SocketAddr;
 
 use tokio::net::TcpSocket;
 
-/// Bound to none of the ports that the system gives out (Linux: 32768 to 60999): whoever gave
-/// one of those back may still be called there by a program that does not know, and whoever
-/// calls here must not reach another test when this one is over.
+/// Returns a socket bound outside the range of ports that the system assigns (Linux: 32768 to
+/// 60999). A program may still call a port that the system assigned earlier. A client of this port
+/// must not reach another test after this one ends.
 pub fn bound() -> (TcpSocket, SocketAddr) {
     loop {
         let address = SocketAddr::from(([127, 0, 0, 1], fastrand::u16(10_000..32_000)));

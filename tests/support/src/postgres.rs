@@ -1,6 +1,6 @@
-//! A PostgreSQL for tests: the one that `SWITCHHOOK_POSTGRES` (a URL whose user may make
-//! databases) names, or one of our own, in a folder that goes with the test whatever
-//! happens to it.
+//! Provides a PostgreSQL server for tests: the server in `SWITCHHOOK_POSTGRES` (a URL whose user
+//! may create databases), or one that the tests start. Its folder is removed when the test process
+//! ends, however that happens.
 //!
 //! Without either, the tests are skipped as [`crate::prerequisites`] says.
 
@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::prerequisites;
 
-/// The server that the tests of one file share; `None` where there is none.
+/// Returns the server that the tests of one file share; `None` if there is no server.
 pub fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
     SHARED.get_or_init(|| Server::find(&[])).as_ref()
@@ -26,7 +26,7 @@ pub fn shared() -> Option<&'static Server> {
 
 /// A server.
 pub struct Server {
-    /// Of its administrator, any database.
+    /// The administrator's URL, of any database.
     url: Url,
     own: Option<Own>,
 }
@@ -36,21 +36,21 @@ struct Own {
     programs: Programs,
     folder: PathBuf,
     port: u16,
-    /// While its standard input is open, the server and its folder stay.
+    /// Keeps the server and its folder while its standard input is open.
     _reaper: Child,
 }
 
-/// How a server ends.
+/// How a server stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stop {
-    /// Connections are cut, what is committed is written down.
+    /// Cuts connections and writes what is committed.
     Fast,
-    /// As in a crash: it recovers when it starts again.
+    /// Stops as in a crash: the server recovers at its next start.
     Immediate,
 }
 
 impl Server {
-    /// The server that is named, or one of our own with these settings.
+    /// Returns the server in `SWITCHHOOK_POSTGRES`, or starts one with these settings.
     pub fn find(settings: &[&str]) -> Option<Self> {
         if let Some(url) = prerequisites::postgresql_url() {
             let url = Url::parse(&url).expect("SWITCHHOOK_POSTGRES is a URL");
@@ -59,9 +59,9 @@ impl Server {
         Self::own(settings)
     }
 
-    /// One of our own, which can be stopped and started; `None` where PostgreSQL is not
-    /// installed. It does not sync (a crash of the machine is not what is tested), unless
-    /// `settings` (`name=value`) says so.
+    /// Starts a server that a test can stop and start; `None` if PostgreSQL is not installed. It
+    /// does not sync, because no test crashes the machine, unless `settings` (`name=value`) says
+    /// so.
     pub fn own(settings: &[&str]) -> Option<Self> {
         let Some(programs) = Programs::find() else {
             prerequisites::POSTGRESQL.skip();
@@ -92,41 +92,41 @@ impl Server {
             .expect("a server of our own, not SWITCHHOOK_POSTGRES")
     }
 
-    /// Ends it; only one of our own.
+    /// Stops the server, which this process must have started.
     pub fn stop(&self, how: Stop) {
         self.started_here().stop(how);
     }
 
-    /// Starts it again, at the same address.
+    /// Starts the server again, at its earlier address.
     pub fn start(&self) {
         self.started_here().start();
     }
 
-    /// Stops and starts it.
+    /// Stops and starts the server.
     pub fn restart(&self, how: Stop) {
         self.stop(how);
         self.start();
     }
 
-    /// Its host and port.
+    /// Returns the server's host and port.
     pub fn address(&self) -> (String, u16) {
         let host = self.url.host_str().expect("a host").to_owned();
         (host, self.url.port().unwrap_or(5432))
     }
 
-    /// The URL of a database on it, for its administrator.
+    /// Returns the URL of a database on the server, for its administrator.
     pub fn url_of(&self, database: &str) -> String {
         let mut url = self.url.clone();
         url.set_path(database);
         url.into()
     }
 
-    /// Does something as its administrator, outside any database of a test.
+    /// Runs a statement as the administrator, outside every test's database.
     pub fn administer(&self, statement: &str) {
         self.run("postgres", statement);
     }
 
-    /// Does something in a database.
+    /// Runs a statement in a database.
     pub fn run(&self, database: &str, statement: &str) {
         let (url, statement) = (self.url_of(database), statement.to_owned());
         blocking(async move {
@@ -135,7 +135,7 @@ impl Server {
         });
     }
 
-    /// An empty database of its own for one test.
+    /// Creates an empty database for one test.
     pub fn database(&self) -> Database<'_> {
         let name = format!("test_{}", uuid::Uuid::new_v4().simple());
         self.administer(&format!("CREATE DATABASE {name}"));
@@ -143,29 +143,29 @@ impl Server {
     }
 }
 
-/// A database that goes with this.
+/// A database that is dropped with this value.
 pub struct Database<'a> {
     server: &'a Server,
     pub name: String,
 }
 
 impl Database<'_> {
-    /// For `store.url`.
+    /// Returns the URL for `store.url`.
     pub fn url(&self) -> String {
         self.server.url_of(&self.name)
     }
 
-    /// Another program's connection.
+    /// Opens a further connection, as another program would.
     pub async fn connect(&self) -> PgConnection {
         connect(&self.url()).await
     }
 
-    /// Does something in it.
+    /// Runs a statement in the database.
     pub fn run(&self, statement: &str) {
         self.server.run(&self.name, statement);
     }
 
-    /// Cuts every connection to it.
+    /// Cuts every connection to the database.
     pub fn cut(&self) {
         self.server.administer(&format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'",
@@ -192,7 +192,7 @@ async fn connect(url: &str) -> PgConnection {
         .unwrap()
 }
 
-/// From a test with or without a runtime, of whatever time.
+/// Runs `work` to its end, from a test with or without a runtime, even with paused time.
 fn blocking(work: impl Future<Output = ()> + Send + 'static) {
     let done = std::thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -211,7 +211,7 @@ pub fn free_port() -> u16 {
         .port()
 }
 
-/// PostgreSQL's programs, run as somebody who is not root.
+/// PostgreSQL's programs, run as a user other than root.
 pub struct Programs {
     folder: PathBuf,
     user: Option<(u32, u32)>,
@@ -226,7 +226,7 @@ impl Programs {
         })
     }
 
-    /// A command as that user.
+    /// Returns a command that runs as that user.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(self.folder.join(program));
         if let Some((user, group)) = self.user {
@@ -236,7 +236,7 @@ impl Programs {
         command
     }
 
-    /// Makes `path` that user's.
+    /// Makes that user the owner of `path`.
     pub fn give(&self, path: &Path) {
         if let Some((user, group)) = self.user {
             chown(path, Some(user), Some(group)).unwrap();
@@ -244,7 +244,8 @@ impl Programs {
     }
 }
 
-/// PostgreSQL refuses to run as root.
+/// Returns the user and group for PostgreSQL's programs if this process runs as root, because
+/// PostgreSQL refuses root; otherwise `None`.
 fn unprivileged() -> Option<(u32, u32)> {
     let id = |args: &[&str]| {
         let said = Command::new("id").args(args).output().ok()?;
@@ -321,8 +322,8 @@ fn succeed(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// Stops the server and removes its folder once its standard input is closed, which it is
-/// when this process ends in whatever way.
+/// Starts a process that stops the server and removes its folder when its standard input closes.
+/// That happens when this process ends in any way.
 fn reaper(programs: &Programs, folder: &Path) -> Child {
     let script =
         "trap '' INT TERM HUP; read _; \"$0\" -D \"$1/data\" -m immediate stop; rm -rf \"$1\"";
@@ -343,7 +344,7 @@ fn reaper(programs: &Programs, folder: &Path) -> Child {
     reaper.spawn().unwrap()
 }
 
-/// A pooler in transaction mode before a server; `None` where pgbouncer is not installed.
+/// A pooler in transaction mode in front of a server.
 pub struct Pooler {
     child: Child,
     folder: PathBuf,
@@ -351,7 +352,7 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// Starts one that has `connections` to each database.
+    /// Starts a pooler with `connections` to each database; `None` if pgbouncer is not installed.
     pub fn start(server: &Server, connections: usize) -> Option<Self> {
         let Some(program) = prerequisites::pgbouncer() else {
             prerequisites::PGBOUNCER.skip();
@@ -395,7 +396,7 @@ impl Pooler {
         }
     }
 
-    /// The URL of a database behind it.
+    /// Returns the URL of a database behind the pooler.
     pub fn url_of(&self, database: &Database<'_>) -> String {
         format!(
             "postgres://switchhook@127.0.0.1:{}/{}",

@@ -1,7 +1,7 @@
-//! The programs that some tests need, how to get each, and what a test does without it.
+//! Lists the programs that some tests need, how to install each, and what a test does without it.
 //!
-//! A test without its program says `SKIPPED` on standard error and passes. It fails instead if the
-//! program's `…_REQUIRED` variable or `CI=true` is set.
+//! A test without its program prints `SKIPPED` on standard error and passes. It fails instead if
+//! the program's `…_REQUIRED` variable or `CI=true` is set.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -15,7 +15,7 @@ pub struct Prerequisite {
     pub tests: &'static str,
     /// The program, by its names.
     pub program: &'static str,
-    /// How to get it.
+    /// How to install it.
     pub cure: &'static str,
     /// The variable that turns a skipped test into a failure.
     pub required_by: &'static str,
@@ -72,17 +72,17 @@ pub const NODE: Prerequisite = Prerequisite {
 pub const ALL: [&Prerequisite; 5] = [&POSTGRESQL, &PGBOUNCER, &BROWSER, &PYTHON, &NODE];
 
 impl Prerequisite {
-    /// Returns whether its tests run here.
+    /// Returns whether the program is there, so that its tests run.
     pub fn is_there(&self) -> bool {
         (self.is_there)()
     }
 
-    /// Says that tests are skipped, once in a test program. Writes past the test harness, which hides
-    /// what a passing test prints.
+    /// Reports skipped tests, once in a test program. Writes past the test harness, which hides a
+    /// passing test's output.
     ///
     /// # Panics
     ///
-    /// If the test may not be skipped: `CI=true` or the `…_REQUIRED` variable is set.
+    /// Panics if the test may not be skipped: `CI=true` or the `…_REQUIRED` variable is set.
     pub fn skip(&self) {
         let Self {
             tests,
@@ -103,18 +103,18 @@ impl Prerequisite {
     }
 }
 
-/// Returns whether a variable is set to other than nothing, `0` and `false`.
+/// Returns whether a variable is set to anything but an empty text, `0` or `false`.
 fn is_set(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|value| !matches!(value.as_str(), "" | "0" | "false"))
 }
 
-/// The PostgreSQL server that `SWITCHHOOK_POSTGRES` names.
+/// Returns the URL of the PostgreSQL server that `SWITCHHOOK_POSTGRES` names.
 pub fn postgresql_url() -> Option<String> {
     let url = std::env::var("SWITCHHOOK_POSTGRES").ok()?;
     Some(url).filter(|url| !url.is_empty())
 }
 
-/// The folder of PostgreSQL's programs: of the PATH or Debian's.
+/// Returns the folder of PostgreSQL's programs, from the PATH or Debian's.
 pub fn postgresql_folder() -> Option<PathBuf> {
     let debian = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -126,12 +126,12 @@ pub fn postgresql_folder() -> Option<PathBuf> {
     std::env::split_paths(&path).chain(debian).find(has_it)
 }
 
-/// The program `pgbouncer`.
+/// Returns the path of the program `pgbouncer`.
 pub fn pgbouncer() -> Option<PathBuf> {
     on_path("pgbouncer").or_else(|| first(&["/usr/sbin/pgbouncer"]))
 }
 
-/// A browser and its driver.
+/// Returns the paths of a browser and its driver.
 pub fn browser() -> Option<(PathBuf, PathBuf)> {
     let browser = first(&[
         "/usr/bin/chromium",

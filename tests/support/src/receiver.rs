@@ -1,11 +1,12 @@
-//! A webhook that the test plays itself: it sees each request and answers when it likes.
+//! Plays a webhook that the test controls: it sees each request and answers at a time of its
+//! choice.
 
 use std::net::SocketAddr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Listens on a free port of loopback.
+/// A webhook on a free port of loopback.
 pub struct Receiver {
     listener: TcpListener,
     pub address: SocketAddr,
@@ -22,7 +23,7 @@ impl Receiver {
         Self { listener, address }
     }
 
-    /// The next request, with its body.
+    /// Returns the next request, with its body.
     pub async fn next(&self) -> Request {
         let (mut stream, _) = self.listener.accept().await.unwrap();
         let (mut text, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
@@ -40,7 +41,7 @@ impl Receiver {
         }
     }
 
-    /// Takes the next request and answers it.
+    /// Answers the next request and returns it.
     pub async fn answer(&self, status: u16, body: &str) -> Request {
         let mut request = self.next().await;
         request.answer(status, body).await;
@@ -87,7 +88,7 @@ impl Request {
         }
     }
 
-    /// The first line.
+    /// Returns the request line.
     pub fn line(&self) -> &str {
         self.head.lines().next().unwrap_or_default()
     }

@@ -1,5 +1,4 @@
-//! The service, and the part of it that takes calls over, between a scripted switch and
-//! a scripted webhook.
+//! Runs the service, or only its call control, between a scripted switch and a scripted webhook.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::receiver::Receiver;
 
-/// Never reached; a test that waits this long is broken.
+/// A time that no working test reaches.
 pub const NEVER: Duration = Duration::from_secs(3_600);
 
-/// A configuration of these sections, with a store in `folder`. `{receiver}` stands for
-/// the receiver's address.
+/// Returns a configuration of these sections, with a store in `folder`. `{receiver}` stands for the
+/// receiver's address.
 pub fn config(folder: &Path, receiver: SocketAddr, sections: &str) -> Config {
     let store = folder.join("store.db");
     let text = format!(
@@ -59,7 +58,7 @@ impl Running {
         self.service.esl
     }
 
-    /// Waits until the check whose name begins so is well (`/readyz`).
+    /// Waits until the check whose name begins with `name` is healthy (`/readyz`).
     pub async fn is_well(&self, name: &str) {
         let well = format!("\"name\":\"{name}");
         loop {
@@ -72,7 +71,7 @@ impl Running {
         }
     }
 
-    /// The answer at a path of its HTTP.
+    /// Returns the response at a path of the service's HTTP port.
     pub async fn get(&self, path: &str) -> String {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let mut stream = tokio::net::TcpStream::connect(self.service.http)
@@ -86,20 +85,20 @@ impl Running {
         answer
     }
 
-    /// A reload after an edit of the file.
+    /// Reloads the service with an edited configuration.
     pub fn reload(&self, sections: &str) {
         let config = config(self.folder.path(), self.receiver.address, sections);
         self.service.reload(&config).unwrap();
     }
 }
 
-/// The calls alone, with what they leave behind.
+/// The call control alone, with what its calls leave behind.
 pub struct Calls {
     pub esl: SocketAddr,
     pub receiver: Receiver,
     pub call_control: Arc<CallControl>,
     pub left: UnboundedReceiver<Left>,
-    /// Ends the listening.
+    /// Stops the listener.
     pub stop: CancellationToken,
     _folder: TempDir,
 }
@@ -126,7 +125,7 @@ impl CallPersistence for Desk {
 }
 
 impl Calls {
-    /// Music starts for answers that take longer than this.
+    /// Starts call control; music begins for answers that take longer than `music_after`.
     pub async fn start(music_after: Duration, sections: &str) -> Self {
         let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
         let config = config(folder.path(), receiver.address, sections);
@@ -153,12 +152,12 @@ impl Calls {
         }
     }
 
-    /// No music: every answer is at once.
+    /// Starts call control that plays no music, as if every answer came at once.
     pub async fn quick(sections: &str) -> Self {
         Self::start(NEVER, sections).await
     }
 
-    /// Every answer takes its time.
+    /// Starts call control that plays music at once, as if every answer were slow.
     pub async fn slow(sections: &str) -> Self {
         Self::start(Duration::ZERO, sections).await
     }

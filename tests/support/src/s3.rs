@@ -1,5 +1,5 @@
-//! A service that speaks S3, and Azure's and Google's ways where they are alike, as far as uploads
-//! need it: objects in memory, by path.
+//! Plays a service that speaks S3, and Azure's and Google's protocols where they are alike, as far
+//! as uploads need it. Objects stay in memory, by path.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use percent_encoding::percent_decode_str;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-/// The one account.
+/// The key id of the only account.
 pub const KEY_ID: &str = "AKIA0EXAMPLE";
 
 /// A service for one test.
@@ -30,15 +30,15 @@ type Shared = (Arc<Mutex<Kept>>, watch::Receiver<bool>);
 #[derive(Default)]
 struct Kept {
     objects: BTreeMap<String, Bytes>,
-    /// Of the object that is being put together.
+    /// Parts of the object that is being put together.
     parts: BTreeMap<u32, Bytes>,
-    /// Requests that are still answered with 503.
+    /// The number of requests that are still answered with 503.
     failing: usize,
-    /// Bytes of each object that get lost.
+    /// The number of bytes that each object loses.
     short: usize,
-    /// Method and path of each, in order.
+    /// The method and path of each request, in order.
     requests: Vec<String>,
-    /// Under way now, and the most that ever were.
+    /// The requests under way now, and the greatest number ever under way.
     under_way: (usize, usize),
 }
 
@@ -60,17 +60,17 @@ impl S3 {
         }
     }
 
-    /// Requests are noted and not answered before this ends.
+    /// Holds requests: they are recorded, and not answered before the hold ends.
     pub fn holds(&self, holds: bool) {
         self.held.send_replace(holds);
     }
 
-    /// The next requests are answered with 503.
+    /// Answers the next `times` requests with 503.
     pub fn fails(&self, times: usize) {
         self.kept.lock().unwrap().failing = times;
     }
 
-    /// Of each object these bytes get lost, though it was taken with 200.
+    /// Loses this many bytes of each object, although the upload is answered with 200.
     pub fn loses(&self, bytes: usize) {
         self.kept.lock().unwrap().short = bytes;
     }
@@ -83,7 +83,7 @@ impl S3 {
         self.kept.lock().unwrap().objects.keys().cloned().collect()
     }
 
-    /// Requests that were ever under way together.
+    /// Returns the greatest number of requests that were under way together.
     pub fn most_at_once(&self) -> usize {
         self.kept.lock().unwrap().under_way.1
     }
@@ -93,7 +93,7 @@ impl S3 {
     }
 }
 
-/// Whoever asks shows who it is; that the signature is the right one is the library's to see to.
+/// Returns whether the request carries a signature. Its correctness is the library's concern.
 fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
     let header = |name: &str| {
         headers
@@ -103,7 +103,7 @@ fn is_signed(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
     if query.contains("X-Amz-Signature=") {
         return query.contains(&format!("X-Amz-Credential={KEY_ID}"));
     }
-    // Azure's links and requests, Google's links and requests.
+    // Azure and Google sign their links and their requests in ways of their own.
     let azure = query.contains("sig=") || header("authorization").starts_with("SharedKey acme:");
     let google =
         query.contains("X-Goog-Signature=") || header("authorization").starts_with("Bearer ");
@@ -143,7 +143,7 @@ async fn answer(
         .push(format!("{method} {path}"));
     begun(&kept);
     drop(held.wait_for(|held| !held).await);
-    // Time for others to come.
+    // Give other requests time to arrive.
     tokio::time::sleep(Duration::from_millis(20)).await;
     let mut kept = kept.lock().unwrap();
     kept.under_way.0 -= 1;

@@ -1,9 +1,9 @@
-//! The configuration of a service that follows one switch and posts to one receiver.
+//! Builds the configuration of a service that follows one switch and posts to one receiver.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-/// What is the same in every test.
+/// Returns the configuration that every test shares.
 pub fn head(folder: &Path, switch: SocketAddr) -> String {
     let store = folder.join("store.db");
     format!(
@@ -26,7 +26,7 @@ public_url = "https://rec.example/{{{{ file_name }}}}"
     )
 }
 
-/// Every call's document to the default webhook at `inbox`.
+/// Returns a configuration that sends every call's document to the default webhook at `inbox`.
 pub fn all_to(folder: &Path, switch: SocketAddr, inbox: SocketAddr) -> String {
     let head = head(folder, switch);
     format!(

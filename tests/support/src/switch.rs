@@ -1,7 +1,7 @@
-//! What FreeSWITCH makes of the bytes of a command, after its sources and told apart
-//! from the crate: `mod_event_socket.c` `read_packet` and `parse_command`,
-//! `switch_utils.c` `switch_separate_string`, `switch_channel.c`
-//! `switch_channel_expand_variables_check`, `mod_dptools.c` `base_set`.
+//! Interprets the bytes of a command as FreeSWITCH does, written from its sources and independent
+//! of the crate: `mod_event_socket.c` `read_packet` and `parse_command`, `switch_utils.c`
+//! `switch_separate_string`, `switch_channel.c` `switch_channel_expand_variables_check`,
+//! `mod_dptools.c` `base_set`.
 
 /// One command as `read_packet` takes it from the stream.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub struct Packet {
     pub body: String,
 }
 
-/// Reads exactly one command; what is left over, or missing, is an error.
+/// Reads exactly one command. Bytes that are left over or missing are an error.
 pub fn read(stream: &[u8]) -> Result<Packet, &'static str> {
     match next(stream)? {
         Some((packet, length)) if length == stream.len() => Ok(packet),
@@ -19,7 +19,7 @@ pub fn read(stream: &[u8]) -> Result<Packet, &'static str> {
     }
 }
 
-/// The first command of the stream and how long it is; `None` while it is not all there.
+/// Returns the first command of the stream and its length; `None` while it is incomplete.
 pub fn next(stream: &[u8]) -> Result<Option<(Packet, usize)>, &'static str> {
     if matches!(stream.first(), Some(b'\n' | b'\r')) {
         return Err("begins with a line end");
@@ -60,7 +60,7 @@ fn header<'a>(lines: &'a [String], name: &'a str) -> impl Iterator<Item = &'a st
 }
 
 fn orders_unloading(block: &str) -> bool {
-    // Rare, and lower-casing is not free.
+    // Such a block is rare, and lower-casing costs time.
     let suspicious = block.bytes().any(|byte| matches!(byte, b'o' | b'O'));
     let words = suspicious.then(|| block.to_ascii_lowercase());
     words.is_some_and(|block| {
@@ -68,7 +68,7 @@ fn orders_unloading(block: &str) -> bool {
     })
 }
 
-/// What the channel's variable is after the command; empty when it is unset.
+/// Returns the channel's variable after the command; empty if it is unset.
 pub fn stored(command: &[u8], uuid: &str, name: &str) -> String {
     let packet = read(command).unwrap_or_else(|what| {
         panic!("{what}: {:?}", String::from_utf8_lossy(command));
@@ -79,8 +79,8 @@ pub fn stored(command: &[u8], uuid: &str, name: &str) -> String {
 }
 
 impl Packet {
-    /// The name and the text, empty when it is unset, that the command gives a variable
-    /// of this channel; `None` when it is about something else.
+    /// Returns the name and the text that the command gives a variable of this channel. The text is
+    /// empty if the command unsets it. Returns `None` for any other command.
     pub fn assignment(&self, uuid: &str) -> Option<(String, String)> {
         if let Some(rest) = self.lines[0].strip_prefix("api uuid_setvar ") {
             assert!(self.lines.len() == 1 && self.body.is_empty());
@@ -101,18 +101,18 @@ impl Packet {
         Some((name.to_owned(), expand(value)))
     }
 
-    /// The application that the command executes.
+    /// Returns the application that the command executes.
     pub fn application(&self) -> Option<&str> {
         header(&self.lines, "execute-app-name").next()
     }
 
-    /// Whether the command has the header once and with this value.
+    /// Returns whether the command has the header once and with this value.
     pub fn is(&self, name: &str, value: &str) -> bool {
         header(&self.lines, name).eq([value])
     }
 }
 
-/// The last of the arguments that a blank separates, with quotes and escapes undone.
+/// Returns the last of the arguments that a blank separates, with quotes and escapes undone.
 fn last_argument(text: &str) -> String {
     let text = text.trim_start_matches(' ').as_bytes();
     let (mut out, mut end, mut quoted, mut at) = (Vec::new(), 0, false, 0);
@@ -145,7 +145,7 @@ fn last_argument(text: &str) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
 
-/// Expansion of text in which nothing can be expanded: escapes still vanish.
+/// Expands text in which nothing can be expanded: escapes still vanish.
 fn expand(text: &str) -> String {
     assert!(!has_variable(text), "{text:?} is expanded");
     let bytes = text.as_bytes();
@@ -177,7 +177,8 @@ fn expand(text: &str) -> String {
     String::from_utf8(out).expect("UTF-8")
 }
 
-/// `switch_utils.h` `switch_string_var_check`: `$`, any `\`, then `{`.
+/// Returns whether `switch_utils.h` `switch_string_var_check` finds a variable: `$`, any `\`, then
+/// `{`.
 fn has_variable(text: &str) -> bool {
     let mut dollar = false;
     for byte in text.bytes() {
@@ -191,8 +192,8 @@ fn has_variable(text: &str) -> bool {
     false
 }
 
-/// Whether the switch could expand something here, now or once a dialplan has read the
-/// value (which strips `\` and quotes) or has written another one behind it.
+/// Returns whether the switch could expand something here: now, once a dialplan has read the value
+/// (which strips `\` and quotes), or once it has written another value behind it.
 pub fn could_expand(text: &str) -> bool {
     if !text.contains('$') {
         return false;

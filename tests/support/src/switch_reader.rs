@@ -1,6 +1,5 @@
-//! What FreeSWITCH understands of the bytes of commands: a reader of our own
-//! that follows `read_packet` of mod_event_socket.c, and what `uuid_setvar` and
-//! `set` make of a value.
+//! Reads the bytes of commands as FreeSWITCH does: an independent reader that follows `read_packet`
+//! of mod_event_socket.c, and the effect of `uuid_setvar` and `set` on a value.
 
 /// One command as the switch understood it.
 #[derive(Debug, Default, PartialEq)]
@@ -12,12 +11,12 @@ pub struct Read {
 }
 
 impl Read {
-    /// The command itself.
+    /// Returns the command itself.
     pub fn first(&self) -> &str {
         self.block.split('\n').next().unwrap()
     }
 
-    /// A header that must not stand there twice.
+    /// Returns a header, which must not occur twice.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|header| header.0 == name);
         let value = found.next().map(|header| header.1.as_str());
@@ -26,9 +25,9 @@ impl Read {
     }
 }
 
-/// Reads as the switch does: skips line ends before a block, takes bytes up to
-/// two line ends in a row (`\r` between them does not count), then as many as a
-/// content-length says. A NUL ends every C string.
+/// Reads commands as the switch does. It skips line ends before a block, takes bytes up to two line
+/// ends in a row (`\r` between them does not count), then as many bytes as a content-length says. A
+/// NUL ends every C string.
 pub fn read_all(bytes: &[u8]) -> Vec<Read> {
     let mut rest = bytes;
     let mut commands = Vec::new();
@@ -59,7 +58,7 @@ pub fn read_all(bytes: &[u8]) -> Vec<Read> {
                 .to_owned(),
             ..Read::default()
         };
-        // It looks for a `\r` anywhere first, then for a `\n`.
+        // The switch looks for a `\r` anywhere first, then for a `\n`.
         for line in read.block.split(['\r', '\n']).skip(1) {
             let Some((name, value)) = line.split_once(':') else {
                 continue;
@@ -77,8 +76,8 @@ pub fn read_all(bytes: &[u8]) -> Vec<Read> {
     }
 }
 
-/// The third word and all behind it, as `switch_separate_string` gives it to
-/// `uuid_setvar`: quotes and escapes undone, spaces at the edges off.
+/// Returns the third word and everything after it, as `switch_separate_string` passes it to
+/// `uuid_setvar`: quotes and escapes undone, spaces at the edges removed.
 pub fn third_argument(arguments: &str) -> String {
     let text = arguments.splitn(3, ' ').nth(2).unwrap();
     let text = text.trim_start_matches(' ');
@@ -112,8 +111,8 @@ pub fn third_argument(arguments: &str) -> String {
     out
 }
 
-/// What `switch_channel_expand_variables` makes of text without `${`: nothing
-/// unless it has an escape, else pairs of `\` and of `$` become one, `\'` vanishes.
+/// Expands text without `${` as `switch_channel_expand_variables` does. Text without an escape
+/// stays unchanged. Otherwise pairs of `\` and of `$` become one, and `\'` vanishes.
 pub fn expanded(text: &str) -> String {
     let escapes = ["\\\\", "\\n", "\\s", "\\t", "\\'"];
     if !escapes.iter().any(|escape| text.contains(escape)) {

@@ -1,5 +1,5 @@
-//! What is measured: pieces of work on what a real switch sent, the same for the benches
-//! and for the counting of instructions.
+//! Defines the work that is measured, on a real switch's bytes. The benchmarks and the instruction
+//! counts share it.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -11,14 +11,14 @@ use switchhook_core::sanitize::inert;
 /// A capture of a recorded call of two legs.
 const CALL: &str = "outbound-customer-then-agent-recorded";
 
-/// The event of a hang-up, which has most headers, as it stood on the wire.
+/// Returns the event of a hang-up, which has most headers, in wire format.
 pub fn hangup(json: bool) -> Vec<u8> {
     let frames = captured(json, CALL).into_iter();
     let hangups = frames.filter(|frame| has(frame, "CHANNEL_HANGUP_COMPLETE"));
     hangups.max_by_key(Vec::len).expect("a call hangs up")
 }
 
-/// The event of another call's creation: one of the smaller, with 128 headers.
+/// Returns the event of another call's creation: one of the smaller events, with 128 headers.
 pub fn creation(json: bool) -> Vec<u8> {
     let frames = captured(json, "inbound-caller-hangs-up").into_iter();
     let mut creations = frames.filter(|frame| has(frame, "CHANNEL_CREATE"));
@@ -37,7 +37,7 @@ fn captured(json: bool, call: &str) -> Vec<Vec<u8>> {
 
 fn has(frame: &[u8], event: &str) -> bool {
     let text = String::from_utf8_lossy(frame);
-    // Not the reply that names what was subscribed to.
+    // This skips the reply that names the subscribed events.
     text.contains(event) && text.contains("text/event-")
 }
 
@@ -48,7 +48,7 @@ pub fn decode(bytes: &[u8]) -> Event {
     frame.into_event(&Limits::default()).unwrap()
 }
 
-/// What a reader of every header costs besides.
+/// Decodes an event and reads every header, to measure the cost of reading.
 pub fn decode_and_read(bytes: &[u8]) -> usize {
     decode(bytes)
         .iter()
@@ -56,13 +56,13 @@ pub fn decode_and_read(bytes: &[u8]) -> usize {
         .sum()
 }
 
-/// The way of crates that leave JSON to serde_json (eslrs, freeswitch-esl).
+/// Decodes JSON as crates do that leave it to serde_json (eslrs, freeswitch-esl).
 pub fn serde_json_of(bytes: &[u8]) -> serde_json::Value {
     let body = bytes.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
     serde_json::from_slice(&bytes[body..]).unwrap()
 }
 
-/// The commands with which a call leaves, as bytes.
+/// Returns the commands with which a call leaves, as bytes.
 pub fn encode() -> Vec<u8> {
     let uuid = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
     let mut out = Vec::new();
@@ -80,7 +80,7 @@ pub fn encode() -> Vec<u8> {
     out
 }
 
-/// A kilobyte that needs nothing, and one that needs much.
+/// Returns a kilobyte that needs no escapes, and a kilobyte that needs many.
 pub fn values() -> [String; 2] {
     [
         "Anna Müller, Köln; $100. ".repeat(40),
@@ -88,7 +88,7 @@ pub fn values() -> [String; 2] {
     ]
 }
 
-/// All documents of the captured call, from its decoded events.
+/// Builds all documents of the captured call from its decoded events.
 pub fn documents(events: &[events::Event]) -> usize {
     ledgers::documents(&ledgers::calls(events)).len()
 }
@@ -97,10 +97,10 @@ pub fn call_events() -> Vec<events::Event> {
     events::of_capture("json_events", CALL)
 }
 
-/// A piece of work by its name, to be done again and again.
+/// A piece of work that can be repeated.
 pub type Work = Box<dyn FnMut()>;
 
-/// All of them, for counting.
+/// Returns all pieces of work by name, for counting.
 pub fn all() -> BTreeMap<&'static str, Work> {
     let mut all: BTreeMap<&'static str, Work> = BTreeMap::new();
     for json in [false, true] {
@@ -148,7 +148,7 @@ pub fn all() -> BTreeMap<&'static str, Work> {
     all
 }
 
-/// Headers of the two events and their bytes, for who reads the figures.
+/// Returns the header counts and sizes of the two events, to read the figures by.
 pub fn sizes() -> String {
     let size = |bytes: Vec<u8>| {
         let headers = decode(&bytes).len();

@@ -1,4 +1,4 @@
-//! API commands, as mod_commands.c answers them.
+//! Answers API commands as mod_commands.c does.
 
 use super::Switch;
 use super::channel::{Cause, Channel};
@@ -8,7 +8,7 @@ use super::text::{split_at, split_words};
 const NO_CHANNEL: &str = "-ERR No such channel!\n";
 
 impl Switch {
-    /// Runs one API command line and gives its answer.
+    /// Runs one API command line and returns its answer.
     pub(super) fn api(&self, line: &str) -> String {
         let (name, argument) = line.split_once(' ').unwrap_or((line, ""));
         match name {
@@ -32,7 +32,7 @@ impl Switch {
         }
     }
 
-    /// Does `work` to the channel with this UUID and wakes its call.
+    /// Runs `work` on the channel with this UUID and wakes its call.
     fn with(&self, uuid: &str, work: impl FnOnce(&mut Channel) -> String) -> String {
         let Some(leg) = self.leg(uuid) else {
             return NO_CHANNEL.into();
@@ -84,7 +84,7 @@ impl Switch {
         })
     }
 
-    /// With `all`, what is queued is thrown away, a `set` included.
+    /// Breaks the running application. `all` also drops every queued command, `set` included.
     fn break_media(&self, argument: &str) -> String {
         let (uuid, flag) = argument.split_once(' ').unwrap_or((argument, ""));
         self.with(uuid, |channel| {
@@ -99,8 +99,8 @@ impl Switch {
         })
     }
 
-    /// `UUID [-bleg|-both] EXTENSION [DIALPLAN] [CONTEXT]`; nobody here has a use for the
-    /// options.
+    /// Transfers a call: `UUID [-bleg|-both] EXTENSION [DIALPLAN] [CONTEXT]`. The options are
+    /// ignored: no peer needs them here.
     fn move_on(&self, argument: &str) -> String {
         let Some((uuid, destination)) = argument.split_once(' ') else {
             return "-USAGE: <uuid> [-bleg|-both] <dest-exten> [<dialplan>] [<context>]\n".into();
@@ -134,7 +134,7 @@ impl Switch {
         })
     }
 
-    /// A number cancels one task, anything else every task of that channel.
+    /// Cancels one task if `which` is a number, else every task of that channel.
     fn sched_del(&self, which: &str) -> String {
         let owner = match which.parse() {
             Ok(task) => self.owners().remove(&task),
@@ -169,7 +169,7 @@ fn is_set(command: &super::wire::Command) -> bool {
     )
 }
 
-/// One row of `show channels as json`, with the columns of a real one.
+/// Returns one row of `show channels as json`, with the columns of a real switch.
 fn row(channel: &Channel, switch: &str) -> serde_json::Value {
     let text = |name: &str| channel.field(name).unwrap_or_default();
     serde_json::json!({

@@ -1,10 +1,10 @@
-//! A call's second legs: the dialplan records the caller, rings agents, bridges the one
-//! who answers (mod_dptools.c `audio_bridge_function`, switch_ivr_originate.c,
+//! Plays a call's second legs: the dialplan records the caller, rings agents and bridges the agent
+//! that answers (mod_dptools.c `audio_bridge_function`, switch_ivr_originate.c,
 //! switch_ivr_bridge.c).
 //!
-//! The order of events is that of the captures `inbound-recording-outlasts-the-bridge`
-//! (the agent hangs up), `inbound-7000-through-hook-and-transfer` (the caller does) and
-//! `outbound-multicast-one-of-three-agents-answers` (those who refuse).
+//! The order of events follows the captures `inbound-recording-outlasts-the-bridge` (the agent
+//! hangs up), `inbound-7000-through-hook-and-transfer` (the caller hangs up) and
+//! `outbound-multicast-one-of-three-agents-answers` (agents that refuse).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,14 +26,14 @@ use super::template::{
     RECORDED,
 };
 
-/// What a phone that is not there makes of a call.
+/// The hangup cause of a phone that cannot be reached.
 const REFUSED: &str = "NORMAL_TEMPORARY_FAILURE";
-/// The switch takes so long to write the end of a recording.
+/// The time that the switch needs to write the end of a recording.
 const CLOSING: Duration = Duration::from_millis(150);
 
 impl Switch {
-    /// Line 0 with people at its end; what became of their legs. The caller's leg hangs up
-    /// here and goes down elsewhere.
+    /// Plays line 0 with agents and returns what became of their legs. The caller's leg hangs up
+    /// here; its last events follow elsewhere.
     pub(super) async fn connect_agents(
         &self,
         caller: &Leg,
@@ -77,7 +77,7 @@ impl Switch {
         announce_end(self, caller, "record_session", path, &id);
     }
 
-    /// The channel goes down: what it was recorded to is closed.
+    /// Closes the recording of a channel that goes down.
     pub(super) fn close_recording(&self, channel: &mut Channel) {
         let Some(path) = channel.recording.clone() else {
             return;
@@ -112,7 +112,7 @@ impl Switch {
         ringing.collect()
     }
 
-    /// Everybody but one refuses at once; that one rings.
+    /// Refuses the call at once on every agent's phone but one, which rings.
     fn refuse(&self, agents: &[Arc<Leg>], but: usize) {
         for (at, agent) in agents.iter().enumerate() {
             let mut agent = agent.lock();
@@ -133,7 +133,7 @@ impl Switch {
         self.table().remove(&channel.uuid);
     }
 
-    /// The caller is gone before anybody answered.
+    /// Cancels an agent's leg because the caller hung up before any answer.
     fn cancel(&self, agent: &Leg) {
         let mut agent = agent.lock();
         let cause = Cause {
@@ -232,13 +232,13 @@ impl Switch {
     }
 }
 
-/// The other leg is gone: the call is its own.
+/// Makes the channel a call of its own after the other leg is gone.
 fn alone(channel: &mut Channel) {
     channel.call_uuid.clone_from(&channel.uuid);
     channel.set("call_uuid", channel.uuid.clone());
 }
 
-/// One value as it is, several as the switch's array.
+/// Returns a single value unchanged, and several values as the switch's array.
 fn array(values: &[String]) -> String {
     match values {
         [one] => one.clone(),
@@ -246,7 +246,7 @@ fn array(values: &[String]) -> String {
     }
 }
 
-/// Waits so long, or until the channel is hung up; whether it was.
+/// Waits for `time` or until the channel hangs up. Returns whether it hung up.
 pub(super) async fn until_down(leg: &Leg, time: Duration) -> bool {
     let until = Instant::now() + time;
     while leg.lock().is_up() {
@@ -264,7 +264,7 @@ fn records(legs: &[Arc<Leg>]) -> Vec<LegRecord> {
 }
 
 impl LegRecord {
-    /// What is left of a channel that is down.
+    /// Records the final state of a channel that is down.
     pub(super) fn of(channel: &Channel) -> Self {
         let cause = channel.cause.as_ref();
         Self {

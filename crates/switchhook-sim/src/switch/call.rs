@@ -1,4 +1,4 @@
-//! One call, from entering the dialplan to its end.
+//! Plays one call, from entering the dialplan to its end.
 
 mod ending;
 mod parked;
@@ -22,13 +22,13 @@ use super::record::{CallRecord, Left, LegRecord};
 use super::session::Session;
 use super::wire::{Traffic, Wire};
 
-/// The switch gives a peer this long to say `connect` (mod_event_socket.c).
+/// The time in which a peer must send `connect` (mod_event_socket.c).
 const CONNECT: Duration = Duration::from_secs(25);
-/// How long a vanished switch watches whether the peer lets go.
+/// How long a vanished switch watches whether the peer closes its connection.
 const WATCH: Duration = Duration::from_secs(3);
 
 impl Switch {
-    /// Plays `call` and tells what became of it.
+    /// Plays `call` and returns its record.
     pub async fn place(self: &Arc<Self>, call: Call) -> CallRecord {
         let mut play = Play::begin(Arc::clone(self), call);
         if play.call.parked.is_some() {
@@ -56,10 +56,10 @@ struct Play {
     traffic: Traffic,
     line: Option<u8>,
     agents: Vec<LegRecord>,
-    /// Taken when the caller leaves the service: what the dialplan sees.
+    /// The variables that the dialplan sees, copied when the caller leaves the service.
     variables: Option<BTreeMap<String, String>>,
     left: Option<Left>,
-    /// It was the caller who hung up.
+    /// Whether the caller hung up.
     by_caller: bool,
 }
 
@@ -83,7 +83,7 @@ impl Play {
         if call.answered {
             channel.set("current_application", "answer");
             channel.open_media(true);
-            // The switch's clock moves once a tick: both happen in the same.
+            // The switch's clock advances once a tick, so both times fall into one tick.
             channel.times.answered = channel.times.created;
             switch.fire(&mut channel, ANSWER, &[]);
             channel.media_is_open();
@@ -113,7 +113,7 @@ impl Play {
         }
     }
 
-    /// The first host that takes a connection.
+    /// Connects to the first host that accepts.
     async fn connect(&mut self) -> Option<Wire> {
         for host in self.call.hosts.clone() {
             self.note_host(&host);
@@ -133,7 +133,7 @@ impl Play {
         channel.set("socket_host", bare.to_owned());
     }
 
-    /// The connection from its first byte to its last.
+    /// Runs the connection from its first byte to its last.
     async fn converse(&mut self, mut wire: Wire) -> Left {
         let mut listener = Listener::outbound(Arc::clone(&self.leg));
         loop {
@@ -168,10 +168,10 @@ impl Play {
         }
     }
 
-    /// When something has to be done even if nobody says anything.
+    /// Returns when the call must act next if the peer sends nothing.
     fn next_moment(&self, listener: &Listener) -> Instant {
         if self.left.is_some() && !self.leg.lock().is_up() {
-            // Down, and lingering: everything has been told.
+            // The channel is down and lingers: every event has been sent.
             return self.lingers_until(listener);
         }
         let unconnected = (!listener.connected).then(|| self.entered + CONNECT);
@@ -198,7 +198,7 @@ impl Play {
         }
     }
 
-    /// Does the commands that have arrived; `false` ends the connection.
+    /// Runs the commands that have arrived. Returns `false` if the connection must end.
     async fn obey(&mut self, wire: &mut Wire, listener: &mut Listener) -> bool {
         let mut out = Vec::new();
         loop {
@@ -211,7 +211,7 @@ impl Play {
             let flow = listener.handle(&self.switch, &command, &mut out);
             if fresh && listener.connected {
                 self.session.park();
-                // The phone acknowledges the dialplan's answer about now.
+                // The phone acknowledges the dialplan's answer at about this time.
                 self.leg.lock().acknowledged();
             }
             let sent = wire.send(&out).await.is_ok();
@@ -231,7 +231,7 @@ impl Play {
         wire.send(&out).await.is_ok()
     }
 
-    /// A moment has come: ticks, timers, the caller; `false` ends the connection.
+    /// Handles ticks, timers and the caller's actions. Returns `false` if the connection must end.
     async fn pass(&mut self, wire: &mut Wire, listener: &mut Listener) -> bool {
         let now = Instant::now();
         if self.left.is_some() && !self.leg.lock().is_up() {
@@ -274,7 +274,7 @@ impl Play {
         }
     }
 
-    /// Scheduled tasks that are due.
+    /// Runs the scheduled tasks that are due.
     fn tasks(&mut self, now: Instant) {
         let leg = Arc::clone(&self.leg);
         let mut channel = leg.lock();
@@ -286,7 +286,7 @@ impl Play {
         match task.deed {
             TaskAction::WayOut => {
                 channel.times.transferred = micros();
-                // The hook's extension `way-out-NAME`.
+                // The hook's extension `way-out-NAME` does this.
                 channel.unset("flow.way_out");
                 channel.unset("socket_resume");
                 channel.set("flow.line", "1");
@@ -304,7 +304,7 @@ impl Play {
         }
     }
 
-    /// The caller is no longer with the service: what the dialplan sees is fixed now.
+    /// Fixes what the dialplan sees, because the caller has left the service.
     fn leave(&mut self, left: Left) {
         if self.left.is_none() {
             let mut channel = self.leg.lock();
@@ -315,7 +315,7 @@ impl Play {
         }
     }
 
-    /// The channel has hung up: its last events, and it is gone from the switch.
+    /// Sends the last events of a channel that has hung up and removes it from the switch.
     fn go_down(&mut self) {
         if self.left.is_none() {
             self.session.leave();
@@ -350,7 +350,7 @@ impl Play {
         wire.send(&out).await.is_ok() && wire.flush().await.is_ok()
     }
 
-    /// The switch goes away in the middle of the call.
+    /// Makes the switch vanish in the middle of the call.
     async fn vanish(&mut self, mut wire: Wire) -> Left {
         self.leave(Left::Vanished);
         let Caller::Vanishes(_, how) = self.call.behaviour else {
@@ -369,11 +369,11 @@ impl Play {
         Left::Vanished
     }
 
-    /// The connection is over, whoever ended it.
+    /// Closes the connection after either side ended it.
     async fn close(&mut self, mut wire: Wire, listener: Listener) -> Left {
         let flushed = wire.send(&goodbye(Some(&self.leg.uuid))).await;
         if flushed.is_ok() {
-            // The peer may be gone already; it said goodbye first then.
+            // The peer may have closed already, after its own goodbye.
             let _ = wire.flush().await;
         }
         self.traffic = std::mem::take(&mut wire.traffic);
@@ -399,7 +399,8 @@ impl Play {
         Left::Released
     }
 
-    /// Takes what the connection noted; whether the call is up and goes on in the dialplan.
+    /// Collects what the connection recorded. Returns whether the call is up and whether it goes on
+    /// in the dialplan.
     fn disconnected(&self, listener: &Listener) -> (bool, bool) {
         let mut channel = self.leg.lock();
         for what in &listener.violations {

@@ -1,4 +1,4 @@
-//! The dialplan around the `socket` application: what it sets before, the line after.
+//! Models the dialplan around `socket` and `park`: the actions before it and the line after it.
 
 use std::time::Duration;
 
@@ -8,38 +8,38 @@ use super::channel::{Cause, Channel, TaskAction};
 /// What the caller does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Caller {
-    /// Waits until a line is taken.
+    /// Waits until the dialplan takes a line.
     #[default]
     Waits,
-    /// Hangs up so long after entering the dialplan.
+    /// Hangs up this long after it enters the dialplan.
     HangsUp(Duration, Cause),
-    /// The switch goes away so long after it connected.
+    /// Stays, but the switch vanishes this long after it connected.
     Vanishes(Duration, Vanish),
 }
 
-/// How a switch goes away.
+/// How a switch vanishes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vanish {
-    /// A TCP reset.
+    /// Sends a TCP reset.
     Reset,
-    /// Nothing comes any more, the connection stays.
+    /// Sends nothing more and keeps the connection open.
     Silent,
-    /// The connection ends without a disconnect notice.
+    /// Ends the connection without a disconnect notice.
     Eof,
 }
 
 /// What the dialplan does before it calls the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandOver {
-    /// `set socket_resume=true`.
+    /// Runs `set socket_resume=true`.
     pub resume: bool,
-    /// Sets the failure of an absent service: line 1 unless somebody says otherwise.
+    /// Presets the failure of an absent service: line 1, unless the service decides otherwise.
     pub preset: bool,
-    /// `sched_transfer` to line 1 after so long, its number in `flow.way_out`.
+    /// Runs `sched_transfer` to line 1 after this time, with the task's number in `flow.way_out`.
     pub way_out: Option<Duration>,
-    /// The dialplan's author also scheduled a hang-up, which is not the service's to touch.
+    /// Schedules a hang-up of the dialplan author's own. The service must not cancel it.
     pub own_timer: bool,
-    /// `transfer PATH-line-${flow.line} XML flows` after it.
+    /// Runs `transfer PATH-line-${flow.line} XML flows` afterwards.
     pub transfer: bool,
 }
 
@@ -55,17 +55,17 @@ impl Default for HandOver {
     }
 }
 
-/// The dialplan parks the call instead of giving it a socket.
+/// How the dialplan parks a call instead of giving it a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parked {
-    /// The service that is to take it, as `flow.service` has it.
+    /// The service that must take the call, as in `flow.service`.
     pub service: String,
-    /// `sched_transfer` to line 1 after so long, its number in `flow.untaken`: for a call
-    /// that nobody takes.
+    /// The time after which `sched_transfer` moves an untaken call to line 1. The task's number is
+    /// in `flow.untaken`.
     pub untaken: Duration,
 }
 
-/// Who ends a conversation.
+/// Which side ends a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// The caller hangs up.
@@ -74,20 +74,20 @@ pub enum End {
     Agent,
 }
 
-/// What the dialplan does on line 0: it rings agents, all at once.
+/// How the dialplan rings agents on line 0, all at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
-    /// Their numbers.
+    /// The agents' numbers.
     pub agents: Vec<String>,
-    /// Which of them answers; the others refuse at once.
+    /// The index of the agent that answers; the others refuse at once.
     pub answers: usize,
-    /// For how long the phones ring.
+    /// How long the phones ring.
     pub rings: Duration,
-    /// Who hangs up after [`Call::talks`].
+    /// The side that hangs up after [`Call::talks`].
     pub end: End,
-    /// `record_session` of the caller, from before the ringing to the end.
+    /// The file of the caller's `record_session`, from before the ringing to the end.
     pub record: Option<String>,
-    /// The switch deletes that file when it closes it, since nothing was written to it.
+    /// Whether the switch deletes that file when it closes it, because nothing was written to it.
     pub discards: bool,
 }
 
@@ -96,7 +96,7 @@ pub struct Dial {
 pub struct Call {
     /// `HOST:PORT` of the services, tried in order.
     pub hosts: Vec<String>,
-    /// The path behind the port: the webhook's name; empty: none is named.
+    /// The path behind the port, which names the webhook; empty if the dialplan names none.
     pub path: String,
     /// The caller's name as the phone shows it.
     pub caller_name: String,
@@ -104,23 +104,23 @@ pub struct Call {
     pub caller: String,
     /// The number called.
     pub destination: String,
-    /// Variables that the dialplan sets before it hands over.
+    /// Variables that the dialplan sets before it hands the call over.
     pub variables: Vec<(String, String)>,
-    /// The dialplan answers first.
+    /// Whether the dialplan answers first.
     pub answered: bool,
     /// What else the dialplan does first.
     pub hand_over: HandOver,
-    /// Handed over by `park`; `None`: by `socket`.
+    /// Hands the call over by `park`; with `None`, by `socket`.
     pub parked: Option<Parked>,
     /// What the caller does.
     pub behaviour: Caller,
-    /// Whom the caller talks to on line 0.
+    /// The agents that the dialplan rings on line 0.
     pub dial: Option<Dial>,
     /// How long the caller talks on its line before it hangs up.
     pub talks: Duration,
-    /// `CHANNEL_HANGUP_COMPLETE` comes so long after the hang-up of a call that took a line.
+    /// The delay of `CHANNEL_HANGUP_COMPLETE` after the hang-up of a call that took a line.
     pub reports_after: Duration,
-    /// A call that takes longer is broken off and said to be stranded.
+    /// The time after which the call is broken off and recorded as stranded.
     pub patience: Duration,
 }
 
@@ -145,10 +145,10 @@ impl Default for Call {
     }
 }
 
-/// A hang-up that the dialplan's author scheduled, far away.
+/// The delay of the hang-up that the dialplan's author scheduled: longer than any call.
 const OWN_TIMER: Duration = Duration::from_secs(3600);
 
-/// The failure of a service that is not there, as the shipped include sets it.
+/// The failure of an absent service, as the shipped include sets it.
 const ABSENT: [(&str, &str); 4] = [
     ("flow.key.response_status", "FAILED"),
     ("flow.key.response_error", "true"),
@@ -157,7 +157,7 @@ const ABSENT: [(&str, &str); 4] = [
 ];
 
 impl Call {
-    /// What stands behind `socket` in the dialplan.
+    /// Returns the argument of `socket` in the dialplan.
     pub(super) fn socket_data(&self) -> String {
         let host = |host: &String| match self.path.as_str() {
             "" => host.clone(),
@@ -167,8 +167,8 @@ impl Call {
         format!("{} async full", hosts.join("|"))
     }
 
-    /// What stands before `-line-0` and `-line-1`: the webhook, or what the shipped hook says
-    /// for a call that names none.
+    /// Returns the text before `-line-0` and `-line-1`: the webhook's name, or the shipped hook's
+    /// default for a call that names none.
     pub(super) fn lines(&self) -> &str {
         match self.path.as_str() {
             "" => "routed",
@@ -176,7 +176,7 @@ impl Call {
         }
     }
 
-    /// The actions before `socket` or `park`.
+    /// Runs the actions before `socket` or `park`.
     pub(super) fn enter(&self, switch: &Switch, channel: &mut Channel) {
         if self.hand_over.resume && self.parked.is_none() {
             channel.set("socket_resume", "true");
@@ -207,7 +207,7 @@ impl Call {
         }
     }
 
-    /// Who is to take a parked call, what it asks, where it goes on.
+    /// Sets the variables of a parked call: the service that takes it, its webhook and its lines.
     fn give(&self, parked: &Parked, switch: &Switch, channel: &mut Channel) {
         channel.set("flow.service", parked.service.clone());
         if !self.path.is_empty() {
@@ -222,14 +222,14 @@ impl Call {
     }
 }
 
-/// What the way out of a parked call unsets, so that nobody moves it any more.
+/// Unsets what the way out of a parked call unsets, so that no service moves the call any more.
 pub(super) fn forget_park(channel: &mut Channel) {
     for name in ["flow.way_out", "flow.untaken", "flow.webhook"] {
         channel.unset(name);
     }
 }
 
-/// `transfer lookup-line-${flow.line}`: the line that the dialplan goes on with.
+/// Returns the line on which the dialplan goes on: `transfer lookup-line-${flow.line}`.
 pub(super) fn line(channel: &mut Channel) -> Option<u8> {
     match channel.variable("flow.line").map(str::to_owned).as_deref() {
         Some("0") => Some(0),
@@ -243,7 +243,8 @@ pub(super) fn line(channel: &mut Channel) -> Option<u8> {
     }
 }
 
-/// What is wrong once the service has left: the way out must be gone, other tasks must not.
+/// Checks the scheduled tasks once the service has left: the way out must be gone, all other tasks
+/// must remain.
 pub(super) fn check_tasks(channel: &mut Channel, hand_over: &HandOver) {
     let left = |deed: TaskAction| channel.tasks.iter().any(|task| task.deed == deed);
     let (way_out, own) = (left(TaskAction::WayOut), left(TaskAction::Hangup));
@@ -255,7 +256,7 @@ pub(super) fn check_tasks(channel: &mut Channel, hand_over: &HandOver) {
     }
 }
 
-/// Two values that a dialplan may put side by side, which expand only together.
+/// Checks that no two written values expand once a dialplan puts them side by side.
 pub(super) fn check_neighbours(channel: &mut Channel) {
     let opens = |value: &&String| value.trim_end_matches('\\').ends_with('$');
     let goes_on = |value: &&String| value.trim_start_matches('\\').starts_with('{');

@@ -1,4 +1,4 @@
-//! Events of a channel: their headers as a real switch orders them.
+//! Fires a channel's events, with their headers in a real switch's order.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -141,7 +141,7 @@ pub(super) const JOB: EventSource =
 pub(super) type Extra = (&'static str, String);
 
 impl Switch {
-    /// Fires an event of `channel` to whoever listens.
+    /// Fires an event of `channel` to every listener.
     pub(super) fn fire(&self, channel: &mut Channel, kind: EventSource, extras: &[Extra]) {
         let watched = self.bus.receiver_count() > 0;
         if !channel.heeded && !watched {
@@ -174,7 +174,7 @@ impl Switch {
             .headers
             .extend(extras.iter().map(|(name, value)| header(name, value)));
         if watched {
-            // Nobody may be there any more by now; that is theirs to notice.
+            // Sending fails if there is no listener any more, which is no fault of the switch.
             let _ = self.bus.send(Arc::new(event.clone()));
         }
         if channel.heeded {
@@ -182,7 +182,7 @@ impl Switch {
         }
     }
 
-    /// The reply to `connect`: the channel as headers.
+    /// Returns the reply to `connect`: the channel as headers.
     pub(super) fn connect_reply(&self, channel: &Channel) -> Vec<u8> {
         let mut event = self.head(DATA);
         event
@@ -202,14 +202,14 @@ impl Switch {
         event.plain()
     }
 
-    /// What `uuid_dump` says of a channel.
+    /// Returns what `uuid_dump` shows of a channel.
     pub(super) fn dump(&self, channel: &Channel) -> Event {
         let mut event = self.head(DUMP);
         self.describe(channel, &mut event);
         event
     }
 
-    /// `BACKGROUND_JOB`: what a `bgapi` answered.
+    /// Returns the `BACKGROUND_JOB` event with a `bgapi` command's answer.
     pub(super) fn job(&self, id: &str, command: &str, answer: String) -> Event {
         let mut event = self.head(JOB);
         let (name, argument) = command.split_once(' ').unwrap_or((command, ""));

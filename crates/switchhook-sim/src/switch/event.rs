@@ -1,26 +1,27 @@
-//! One event of the switch and its two forms on the wire.
+//! Models one event of the switch and its two forms on the wire.
 
 use std::borrow::Cow;
 
 use super::text::url_encode;
 
-/// A header's name or value: most of them are the same in every call.
+/// A header's name or value; borrowed, because most are equal in every call.
 pub(super) type Text = Cow<'static, str>;
 
-/// How a listener wants its events.
+/// The format in which a listener receives its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Format {
-    /// `text/event-plain`, values percent-encoded.
+    /// `text/event-plain`, with percent-encoded values.
     #[default]
     Plain,
     /// `text/event-json`.
     Json,
-    /// `text/event-xml`; we know nobody who asks for it, so it is noted and sent as plain.
+    /// `text/event-xml`. No known client requests it, so the request is noted and events are sent
+    /// as plain.
     Xml,
 }
 
 impl Format {
-    /// The word of `event` and `myevents`.
+    /// Parses the format's word in `event` and `myevents`.
     pub(super) fn parse(word: &str) -> Option<Self> {
         match word.to_ascii_lowercase().as_str() {
             "plain" => Some(Self::Plain),
@@ -30,7 +31,7 @@ impl Format {
         }
     }
 
-    /// As the reply to `event` names it.
+    /// Returns the format's name in the reply to `event`.
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -43,16 +44,16 @@ impl Format {
 /// An event: its name and its headers in the order of the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Event {
-    /// `CHANNEL_HANGUP` and so on.
+    /// The event's name, for example `CHANNEL_HANGUP`.
     pub name: &'static str,
     /// All headers, `Event-Name` included.
     pub headers: Vec<(Text, Text)>,
-    /// A body, as `BACKGROUND_JOB` has one.
+    /// The body of an event that has one, such as `BACKGROUND_JOB`.
     pub body: Option<String>,
 }
 
 impl Event {
-    /// The value of a header, whatever the case of its name.
+    /// Returns a header's value; the case of its name does not matter.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let header = |(key, _): &&(Text, Text)| key.eq_ignore_ascii_case(name);
         self.headers
@@ -61,7 +62,7 @@ impl Event {
             .map(|(_, value)| value.as_ref())
     }
 
-    /// `switch_event_serialize` with encoding: header lines, an empty line, the body.
+    /// Encodes the event as `switch_event_serialize` does: header lines, an empty line, the body.
     pub(super) fn plain(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 * 1024);
         for (name, value) in &self.headers {
@@ -78,7 +79,8 @@ impl Event {
         out
     }
 
-    /// `switch_event_serialize_json`: one object, values as they are.
+    /// Encodes the event as `switch_event_serialize_json` does: one object, with the values
+    /// unencoded.
     pub(super) fn json(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 * 1024);
         out.push(b'{');
@@ -108,7 +110,7 @@ impl Event {
         out
     }
 
-    /// The frame in which a listener gets this event.
+    /// Returns the frame in which a listener gets this event.
     pub(super) fn frame(&self, format: Format) -> Vec<u8> {
         let (kind, payload) = match format {
             Format::Json => ("json", self.json()),
@@ -124,7 +126,7 @@ impl Event {
     }
 }
 
-/// A variable that is an array is one in JSON too (switch_event.c).
+/// Encodes a variable that is an array as a JSON array (switch_event.c).
 fn array(list: &str) -> String {
     serde_json::Value::from(list.split("|:").collect::<Vec<_>>()).to_string()
 }

@@ -1,5 +1,5 @@
-//! Port 8021 of the simulated switch: clients that authenticate, subscribe, and see
-//! the events of every call that it plays.
+//! Serves port 8021 of the simulated switch. Clients authenticate, subscribe, and receive the
+//! events of every call that it plays.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,10 +15,10 @@ use super::event::Event;
 use super::listener::{Flow, Listener, goodbye};
 use super::wire::Wire;
 
-/// A client has this long to authenticate (mod_event_socket.c).
+/// The time in which a client must authenticate (mod_event_socket.c).
 const AUTHENTICATE: Duration = Duration::from_secs(25);
 
-/// A listening port 8021; it closes, with its connections, when dropped.
+/// A listening port 8021. Dropping it closes the port and its connections.
 #[derive(Debug)]
 pub struct Inbound {
     address: SocketAddr,
@@ -26,7 +26,7 @@ pub struct Inbound {
 }
 
 impl Inbound {
-    /// Where it listens.
+    /// Returns the address on which the port listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -34,11 +34,12 @@ impl Inbound {
 }
 
 impl Switch {
-    /// Listens like port 8021, at `address` (port 0 for a free one), for clients that
-    /// know `password`.
+    /// Listens like port 8021 at `address` (port 0 for a free port), for clients that know
+    /// `password`.
     ///
     /// # Errors
-    /// When the address cannot be bound.
+    ///
+    /// Fails if the address cannot be bound.
     pub async fn listen(
         self: &Arc<Self>,
         address: SocketAddr,
@@ -62,7 +63,7 @@ async fn accept(switch: Arc<Switch>, listener: TcpListener, password: String) {
                 Ok((stream, _)) => {
                     connections.spawn(client(Arc::clone(&switch), stream, password.clone()));
                 }
-                // Out of descriptors, most likely: let some be closed.
+                // The process is most likely out of descriptors: wait until some are closed.
                 Err(_) => sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -70,13 +71,13 @@ async fn accept(switch: Arc<Switch>, listener: TcpListener, password: String) {
     }
 }
 
-/// One client; a connection that breaks needs no further word.
+/// Serves one client. A broken connection only ends it.
 async fn client(switch: Arc<Switch>, stream: TcpStream, password: String) {
     let mut wire = Wire::new(stream, switch.pace.bytewise());
     let listener = Listener::inbound(password);
     if serve(&switch, &mut wire, listener).await.is_ok() {
         let said = wire.send(&goodbye(None)).await;
-        // The client asked to go; whether it still reads is its own affair.
+        // The client asked to leave, so it does not matter whether it still reads.
         let _ = said.and(wire.flush().await);
     }
 }
@@ -84,7 +85,7 @@ async fn client(switch: Arc<Switch>, stream: TcpStream, password: String) {
 async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::Result<()> {
     wire.send(b"Content-Type: auth/request\n\n").await?;
     wire.flush().await?;
-    // From here on: events between a client's subscription and ours would be lost.
+    // Subscribe first: events between the client's subscription and this one would be lost.
     let mut bus = switch.bus.subscribe();
     while !listener.is_authenticated() {
         let filled = timeout(AUTHENTICATE, wire.fill()).await?;

@@ -1,5 +1,5 @@
-//! One Event Socket connection as the switch sees it (mod_event_socket.c
-//! `parse_command`): outbound with a channel of its own, or a client of port 8021.
+//! Models one Event Socket connection from the switch's side (mod_event_socket.c `parse_command`):
+//! outbound with a channel of its own, or a client of port 8021.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +13,15 @@ use super::subscription::Subscription;
 use super::text::atoi;
 use super::wire::Command;
 
-/// The switch answers a command from a buffer of this size.
+/// The size of the buffer from which the switch answers a command.
 const REPLY: usize = 511;
 
 /// Whether the connection goes on after a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flow {
-    /// Read the next one.
+    /// Reads the next command.
     Go,
-    /// `exit`, a wrong password, or a full queue.
+    /// Closes after `exit`, a wrong password, or a full queue.
     Close,
 }
 
@@ -30,9 +30,9 @@ pub(super) enum Flow {
 pub(super) enum Linger {
     /// Closes at once.
     No,
-    /// This long.
+    /// Stays this long.
     For(Duration),
-    /// Until the peer closes.
+    /// Stays until the peer closes.
     Open,
 }
 
@@ -41,25 +41,25 @@ pub(super) enum Linger {
 pub(super) struct Listener {
     /// The channel that an outbound connection controls.
     leg: Option<Arc<Leg>>,
-    /// Set until an 8021 client has said it.
+    /// The password that an 8021 client must still send; `None` once it has.
     password: Option<String>,
     pub(super) subscription: Subscription,
     pub(super) linger: Linger,
-    /// `connect` was answered.
+    /// Whether `connect` was answered.
     pub(super) connected: bool,
     /// Answers of `bgapi` that are still to be delivered.
     pub(super) jobs: Vec<Event>,
-    /// Commands no switch knows, or that hurt one.
+    /// Commands that no switch knows, or that harm a switch.
     pub(super) violations: Vec<String>,
 }
 
 impl Listener {
-    /// A connection of the `socket` application, `async full`.
+    /// Returns a connection of the `socket` application, `async full`.
     pub(super) fn outbound(leg: Arc<Leg>) -> Self {
         Self::new(Some(leg), None)
     }
 
-    /// A client of port 8021 that must know `password`.
+    /// Returns a client of port 8021 that must know `password`.
     pub(super) fn inbound(password: String) -> Self {
         Self::new(None, Some(password))
     }
@@ -76,12 +76,12 @@ impl Listener {
         }
     }
 
-    /// The client of port 8021 has said the password, or needs none.
+    /// Returns whether the client of port 8021 has sent the password, or needs none.
     pub(super) fn is_authenticated(&self) -> bool {
         self.password.is_none()
     }
 
-    /// Does one command and appends what the switch sends back to `out`.
+    /// Runs one command and appends the switch's reply to `out`.
     pub(super) fn handle(&mut self, switch: &Switch, command: &Command, out: &mut Vec<u8>) -> Flow {
         self.violations.extend(command.faults.iter().cloned());
         if command.faults.iter().any(|fault| fault.contains("unload")) {
@@ -119,7 +119,7 @@ impl Listener {
         if known { Flow::Close } else { Flow::Go }
     }
 
-    /// Commands that touch a channel of this connection.
+    /// Runs a command on a channel of this connection.
     fn session_command(
         &mut self,
         switch: &Switch,
@@ -163,7 +163,8 @@ impl Listener {
         Some(Flow::Go)
     }
 
-    /// `+OK` means queued, not done; a full queue closes the connection without a word.
+    /// Queues a `sendmsg`. `+OK` means queued, not done; a full queue closes the connection without
+    /// a reply.
     fn sendmsg(
         &mut self,
         switch: &Switch,
@@ -197,7 +198,7 @@ impl Listener {
         Flow::Go
     }
 
-    /// Commands of every connection.
+    /// Runs a command that every connection may send.
     fn common_command(&mut self, switch: &Switch, command: &Command, out: &mut Vec<u8>) {
         if let Some(rest) = command.after("filter ") {
             reply(out, &self.subscription.filter(rest));
@@ -271,7 +272,7 @@ impl Listener {
         self.jobs.push(switch.job(&job, line, answer));
     }
 
-    /// Appends the frame of `event` when this connection wants it.
+    /// Appends the frame of `event` if this connection wants it.
     pub(super) fn deliver(&self, event: &Event, out: &mut Vec<u8>) {
         if self.subscription.wants(event) {
             out.extend(event.frame(self.subscription.format()));
@@ -279,7 +280,7 @@ impl Listener {
     }
 }
 
-/// `command/reply` with one line, cut where the switch's buffer ends.
+/// Appends a `command/reply` with one line, cut where the switch's buffer ends.
 fn reply(out: &mut Vec<u8>, text: &str) {
     let mut end = text.len().min(REPLY);
     while !text.is_char_boundary(end) {
@@ -294,7 +295,7 @@ fn shortened(line: &str) -> String {
     line.chars().take(60).collect()
 }
 
-/// The last frame of a connection that controlled `uuid`, or of a client of port 8021.
+/// Returns the last frame of a connection that controlled `uuid`, or of a client of port 8021.
 pub(super) fn goodbye(uuid: Option<&str>) -> Vec<u8> {
     let controlled = uuid.map_or_else(String::new, |uuid| {
         format!("Controlled-Session-UUID: {uuid}\nContent-Disposition: disconnect\n")
@@ -305,7 +306,7 @@ pub(super) fn goodbye(uuid: Option<&str>) -> Vec<u8> {
         .into_bytes()
 }
 
-/// The notice that the channel is gone and the connection stays a while.
+/// Returns the notice that the channel is gone and the connection lingers.
 pub(super) fn linger_notice(uuid: &str, name: &str, linger: Linger) -> Vec<u8> {
     let seconds = match linger {
         Linger::For(time) => i64::try_from(time.as_secs()).unwrap_or(i64::MAX),

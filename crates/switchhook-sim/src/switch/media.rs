@@ -1,4 +1,4 @@
-//! What the caller hears, moment by moment.
+//! Records what the caller hears, moment by moment.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use tokio::time::Instant;
 /// One kind of sound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sound {
-    /// The caller's own phone rings: not answered, no media from the switch.
+    /// The caller's own phone rings: the call is not answered, and the switch sends no media.
     Ringing,
-    /// Media, and nothing in it.
+    /// Media without any sound.
     Silence,
-    /// A file or stream, by the name it was played under.
+    /// A file or stream, by the name under which it was played.
     Music(String),
 }
 
 impl Sound {
-    /// What `playback` of `file` sounds like; `silence_stream://` is silence.
+    /// Returns the sound of `playback` of `file`; `silence_stream://` is silence.
     pub(super) fn of(file: &str) -> Self {
         if file.starts_with("silence_stream://") {
             Self::Silence
@@ -26,7 +26,7 @@ impl Sound {
         }
     }
 
-    /// `ringing`, `silence` or `music`.
+    /// Returns `ringing`, `silence` or `music`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -37,40 +37,40 @@ impl Sound {
     }
 }
 
-/// A sound and how long it lasted.
+/// A sound and its duration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeardSound {
-    /// What it was.
+    /// The sound.
     pub sound: Sound,
-    /// For how long.
+    /// Its duration.
     pub(crate) lasted: Duration,
 }
 
 /// What one caller heard from entering the dialplan until a line was taken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
-    /// In order; neighbours differ.
+    /// The sounds in order; neighbours differ.
     pub parts: Vec<HeardSound>,
 }
 
-/// Shorter parts are the switch's own tick, not something a person hears.
+/// The shortest part that a person hears. Shorter parts come from the switch's own tick.
 const AUDIBLE: Duration = Duration::from_millis(60);
 
 impl Timeline {
-    /// How long music played, whichever.
+    /// Returns how long music played in all.
     #[must_use]
     pub fn music(&self) -> Duration {
         self.total("music")
     }
 
-    /// How long one kind of sound lasted in all.
+    /// Returns how long one kind of sound lasted in all.
     #[must_use]
     pub fn total(&self, kind: &str) -> Duration {
         let of_kind = self.parts.iter().filter(|part| part.sound.kind() == kind);
         of_kind.map(|part| part.lasted).sum()
     }
 
-    /// The names of what was played, in order.
+    /// Returns the names of what was played, in order.
     pub fn played(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match &part.sound {
             Sound::Music(name) => Some(name.as_str()),
@@ -90,7 +90,7 @@ impl fmt::Display for Timeline {
     }
 }
 
-/// Builds a [`Timeline`] while the call goes on.
+/// Builds a [`Timeline`] during the call.
 #[derive(Debug)]
 pub(super) struct AudioRecorder {
     now: Sound,
@@ -100,7 +100,7 @@ pub(super) struct AudioRecorder {
 }
 
 impl AudioRecorder {
-    /// Starts listening.
+    /// Starts recording with `sound`.
     pub(super) fn new(sound: Sound) -> Self {
         Self {
             now: sound,
@@ -110,7 +110,7 @@ impl AudioRecorder {
         }
     }
 
-    /// From now on the caller hears `sound`.
+    /// Records `sound` from now on.
     pub(super) fn hears(&mut self, sound: Sound) {
         if self.closed || sound == self.now {
             return;
@@ -119,7 +119,7 @@ impl AudioRecorder {
         self.now = sound;
     }
 
-    /// The call is over or has gone its way; nothing later counts.
+    /// Stops recording, because the call is over or has moved on.
     pub(super) fn close(&mut self) {
         if !self.closed {
             self.keep();
@@ -141,7 +141,7 @@ impl AudioRecorder {
         }
     }
 
-    /// All that was heard.
+    /// Returns everything that was heard.
     pub(super) fn timeline(mut self) -> Timeline {
         self.close();
         self.timeline

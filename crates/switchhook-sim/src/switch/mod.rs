@@ -1,9 +1,9 @@
-//! A simulated FreeSWITCH on real sockets: it plays calls into the `socket`
-//! application of a dialplan and notes what their callers hear.
+//! Simulates a FreeSWITCH on real sockets. It plays calls into the `socket` application of a
+//! dialplan and records what their callers hear.
 //!
-//! Headers, replies and their order are those of a real switch, captured on the
-//! wire. It reads what a peer sends with its own parser: a simulation that shared
-//! the client's code would share its mistakes.
+//! Headers, replies and their order are those of a real switch, captured on the wire. The
+//! simulation reads a peer's bytes with its own parser: with the client's code it would share the
+//! client's mistakes.
 
 mod api;
 mod bridge;
@@ -43,15 +43,15 @@ pub use self::wire::Traffic;
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).
 const BUS: usize = 4096;
 
-/// How closely the switch's own slowness is played.
+/// How closely the simulation follows the switch's own slowness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// Everything happens at once: measures the peer, not the switch.
+    /// Does everything at once: this measures the peer, not the switch.
     Wire,
-    /// What is queued happens at the next tick of 20 ms.
+    /// Runs queued commands at the next tick of 20 ms.
     #[default]
     Ticked,
-    /// Ticks, one byte a read, one segment a reply, as the real switch does it.
+    /// Ticks, reads one byte at a time and sends one segment per reply, as the real switch does.
     Faithful,
 }
 
@@ -61,7 +61,7 @@ impl Pace {
     }
 }
 
-/// One simulated switch; calls and listeners share it.
+/// One simulated switch, shared by its calls and listeners.
 #[derive(Debug)]
 pub struct Switch {
     name: String,
@@ -70,16 +70,16 @@ pub struct Switch {
     sequence: AtomicU64,
     sessions: AtomicU64,
     tasks: AtomicU32,
-    /// Whose a scheduled task is, by its number.
+    /// The channel that owns each scheduled task, by the task's number.
     owners: Mutex<HashMap<u32, String>>,
     legs: Mutex<HashMap<String, Arc<Leg>>>,
     bus: broadcast::Sender<Arc<Event>>,
-    /// How often a client of port 8021 has asked for events.
+    /// How often a client of port 8021 has subscribed to events.
     subscriptions: watch::Sender<u64>,
 }
 
 impl Switch {
-    /// A switch called `name`, with nothing on it.
+    /// Returns a switch called `name`, without calls.
     #[must_use]
     pub fn new(name: &str, pace: Pace) -> Arc<Self> {
         Arc::new(Self {
@@ -96,24 +96,23 @@ impl Switch {
         })
     }
 
-    /// Calls that are up now.
+    /// Returns how many calls are up now.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.table().len()
     }
 
-    /// Completes when so many clients of port 8021 have asked for events that have not
-    /// asked yet.
+    /// Completes when `clients` further clients of port 8021 have subscribed to events.
     pub fn followed_by(&self, clients: u64) -> impl Future<Output = ()> + use<> {
         let mut asked = self.subscriptions.subscribe();
         let before = *asked.borrow();
         async move {
-            // The switch outlives whoever waits for this.
+            // The switch outlives every task that waits for this.
             drop(asked.wait_for(|count| *count >= before + clients).await);
         }
     }
 
-    /// Completes at the next event of this name of a channel that asks the webhook `path`.
+    /// Completes at the next event called `name` of a channel whose webhook is `path`.
     pub fn event(&self, name: &str, path: &str) -> impl Future<Output = ()> + use<> {
         let (name, path) = (name.to_owned(), path.to_owned());
         let mut bus = self.bus.subscribe();
@@ -127,7 +126,7 @@ impl Switch {
         }
     }
 
-    /// The conversation of this channel has lasted long enough.
+    /// Ends this channel's conversation, as if it had lasted long enough.
     pub fn end_talk(&self, uuid: &str) {
         if let Some(leg) = self.leg(uuid) {
             leg.enough.notify_one();
@@ -146,7 +145,7 @@ impl Switch {
         self.table().values().cloned().collect()
     }
 
-    /// A global variable, as `$${name}` reads it.
+    /// Returns a global variable, as `$${name}` reads it.
     fn global(&self, name: &str) -> Option<&str> {
         match name {
             "hold_music" => Some("local_stream://moh"),
@@ -157,7 +156,7 @@ impl Switch {
         }
     }
 
-    /// The number of a task of this channel.
+    /// Returns a number for a new task of this channel.
     fn next_task(&self, uuid: &str) -> u32 {
         let task = self.tasks.fetch_add(1, Ordering::Relaxed);
         self.owners().insert(task, uuid.to_owned());

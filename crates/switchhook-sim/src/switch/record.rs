@@ -1,4 +1,4 @@
-//! What became of a call.
+//! Records the outcome of a call.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,67 +11,67 @@ use super::wire::Traffic;
 /// How a call left the `socket` application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// The service gave the caller back, or closed, and the dialplan went on.
+    /// The service gave the caller back or closed the connection, and the dialplan went on.
     Released,
-    /// No service took the connection; the dialplan went on.
+    /// No service took the connection, and the dialplan went on.
     NoService,
-    /// The way out that the dialplan scheduled took the caller to line 1.
+    /// The way out that the dialplan scheduled moved the caller to line 1.
     Rescued,
     /// The caller hung up.
     HungUp,
     /// The service hung the caller up.
     HungUpByService,
-    /// The switch itself went away.
+    /// The switch itself vanished.
     Vanished,
-    /// Nobody gave the caller back.
+    /// The caller was never given back.
     Stranded,
 }
 
-/// What the switch knew of one leg when it was gone.
+/// The switch's data of one leg at its end.
 #[derive(Debug, Clone)]
 pub struct LegRecord {
-    /// Unique-ID.
+    /// The leg's Unique-ID.
     pub uuid: String,
-    /// The switch dialled it.
+    /// Whether the switch dialled the leg.
     pub outbound: bool,
-    /// Caller id number when it was created.
+    /// The caller id number at the leg's creation.
     pub caller: String,
-    /// Destination number when it was created.
+    /// The destination number at the leg's creation.
     pub destination: String,
-    /// µs since 1970.
+    /// When the leg was created; µs since 1970.
     pub created_us: u64,
-    /// µs since 1970; 0 when nobody answered.
+    /// When the leg was answered; µs since 1970, 0 if it was not.
     pub answered_us: u64,
-    /// µs since 1970.
+    /// When the leg ended; µs since 1970.
     pub ended_us: u64,
-    /// Q.850 number of the cause.
+    /// The Q.850 number of the hangup cause.
     pub q850: u16,
-    /// The far end hung up.
+    /// Whether the far end hung up.
     pub(crate) by_far_end: bool,
-    /// Channel variables without `variable_`, as they were in the end.
+    /// Channel variables without `variable_`, with their last values.
     pub variables: BTreeMap<String, String>,
-    /// The file it was recorded to, and when that was closed.
+    /// The file to which the leg was recorded, and when that file was closed.
     pub recording: Option<(String, Instant)>,
 }
 
-/// What one call was like.
+/// The outcome of one call.
 #[derive(Debug, Clone)]
 pub struct CallRecord {
     /// The channel's Unique-ID.
     pub uuid: String,
-    /// How it left the service.
+    /// How the call left the service.
     pub left: Left,
-    /// The line that the dialplan took; `None` when it took none.
+    /// The line that the dialplan took; `None` if it took none.
     pub line: Option<u8>,
-    /// What the caller heard until then.
+    /// What the caller heard until the call left the service.
     pub heard: Timeline,
-    /// Channel variables without `variable_`, as they were then.
+    /// Channel variables without `variable_`, as the call left the service.
     pub variables: BTreeMap<String, String>,
-    /// What the peer did that a real switch, caller or dialplan would suffer from.
+    /// What the peer did that would harm a real switch, caller or dialplan.
     pub violations: Vec<String>,
-    /// The caller was answered, by the dialplan or by the service.
+    /// Whether the caller was answered, by the dialplan or by the service.
     pub answered: bool,
-    /// Early media was opened for an unanswered caller.
+    /// Whether early media was opened for an unanswered caller.
     pub early_media: bool,
     /// How the peer used the wire.
     pub traffic: Traffic,
@@ -79,8 +79,8 @@ pub struct CallRecord {
     pub connected: Option<Instant>,
     /// When the caller left the service or was lost.
     pub ended: Option<Instant>,
-    /// Its legs in the order of their start, the caller's first.
+    /// The call's legs in the order of their start, the caller's first.
     pub legs: Vec<LegRecord>,
-    /// How long after a hang-up, or after the switch vanished, the peer kept its connection.
+    /// How long the peer kept its connection after a hang-up, or after the switch vanished.
     pub kept: Option<Duration>,
 }

@@ -1,6 +1,6 @@
-//! The session thread of a channel inside `socket … async full`: parked, doing
-//! what `sendmsg` queued, one tick after another (switch_ivr.c `switch_ivr_park`
-//! and `switch_ivr_parse_event`, switch_core_session.c `switch_core_session_exec`).
+//! Runs the session thread of a channel inside `socket … async full`. The channel is parked and
+//! runs what `sendmsg` queued, one tick after another (switch_ivr.c `switch_ivr_park` and
+//! `switch_ivr_parse_event`, switch_core_session.c `switch_core_session_exec`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use super::{Pace, Switch};
 
 /// The switch's tick.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-/// How long a file or a finite tone plays here: short, so that a peer that does not
-/// loop its music shows.
+/// How long a file or a finite tone plays here. It is short, so that music which a peer does not
+/// loop is noticed.
 const FILE: Duration = Duration::from_secs(3);
 
 /// An application that is being executed.
@@ -30,11 +30,11 @@ struct Running {
     data: String,
     uuid: String,
     since: Instant,
-    /// When it ends by itself.
+    /// When the application ends by itself.
     until: Option<Instant>,
-    /// How often it is still to be repeated; negative: for ever.
+    /// How often the application is still to be repeated; negative for ever.
     loops: i64,
-    /// `event-lock: true`: nothing else is taken from the queue meanwhile.
+    /// Whether `event-lock: true` keeps the queue waiting until the application ends.
     locked: bool,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Session {
     leg: Arc<Leg>,
     running: Vec<Running>,
     started: Instant,
-    /// `socket` or `park`, its data, and the UUID of its execution.
+    /// The name `socket` or `park`, its data, and the UUID of its execution.
     entered: (&'static str, String, String),
 }
 
@@ -70,12 +70,12 @@ impl Session {
         }
     }
 
-    /// The channel is parked: at once, or when the peer of a socket says `connect`.
+    /// Parks the channel: at once, or when the peer of a socket sends `connect`.
     pub(super) fn park(&self) {
         self.switch.fire(&mut self.leg.lock(), PARK, &[]);
     }
 
-    /// When there is something to do next; `None` while the call only waits.
+    /// Returns when the session must run next; `None` while the call only waits.
     pub(super) fn next(&self) -> Option<Instant> {
         let channel = self.leg.lock();
         let free = self.running.last().is_none_or(|top| !top.locked);
@@ -92,7 +92,7 @@ impl Session {
             .min()
     }
 
-    /// The next moment at which the session thread runs.
+    /// Returns the next moment at which the session thread runs.
     pub(super) fn next_tick(&self) -> Instant {
         let now = Instant::now();
         if self.switch.pace == Pace::Wire {
@@ -102,7 +102,7 @@ impl Session {
         self.started + TICK * u32::try_from(ticks).unwrap_or(u32::MAX)
     }
 
-    /// One tick: a break first, then what ended, then the queue.
+    /// Runs one tick: first a break, then what has ended, then the queue.
     pub(super) fn tick(&mut self) {
         let leg = Arc::clone(&self.leg);
         let mut channel = leg.lock();
@@ -123,8 +123,8 @@ impl Session {
         self.listen(&mut channel);
     }
 
-    /// Leaves the application: everything ends. `socket` still does what is queued; a `park`
-    /// leaves it undone.
+    /// Leaves the application and ends everything that runs. `socket` still runs the queued
+    /// commands; `park` drops them.
     pub(super) fn leave(&mut self) {
         let leg = Arc::clone(&self.leg);
         let mut channel = leg.lock();
@@ -187,7 +187,7 @@ impl Session {
         self.start(channel, running);
     }
 
-    /// The argument as the application gets it; code in it is a violation.
+    /// Returns the argument as the application gets it. Code in it counts as a violation.
     fn expanded(&self, channel: &mut Channel, argument: &str) -> String {
         let variable = |name: &str| {
             let own = channel.variable(name).map(str::to_owned);
@@ -229,7 +229,7 @@ impl Session {
         end(&self.switch, channel, &app);
     }
 
-    /// Applications that take no time.
+    /// Runs an application that takes no time.
     fn run_now(&self, channel: &mut Channel, name: &str, data: &str) {
         match name {
             "answer" if channel.times.answered == 0 => {
@@ -260,7 +260,8 @@ impl Session {
         }
     }
 
-    /// mod_dptools.c `base_set` expands what was expanded already when the application began.
+    /// Sets a variable. mod_dptools.c `base_set` expands the pair again, after the expansion at the
+    /// application's start.
     fn set(&self, channel: &mut Channel, pair: &str) {
         let pair = self.expanded(channel, pair);
         set(channel, &pair);
@@ -294,7 +295,7 @@ impl Session {
         }
     }
 
-    /// Tells the ear what is to be heard now.
+    /// Updates the audio recorder with the sound that plays now.
     fn listen(&self, channel: &mut Channel) {
         let playing = self
             .running
@@ -309,7 +310,7 @@ impl Session {
         channel.ear.hears(sound);
     }
 
-    /// The channel goes down: the states and events after a hang-up.
+    /// Takes the channel down, with the states and events after a hang-up.
     pub(super) fn go_down(&self) {
         let mut channel = self.leg.lock();
         self.switch.go_down(&mut channel);
@@ -317,7 +318,7 @@ impl Session {
 }
 
 impl Switch {
-    /// The states of a channel that hangs up, with their events.
+    /// Moves a channel that hangs up through its states, with their events.
     pub(super) fn go_down(&self, channel: &mut Channel) {
         channel.running = State::Hangup;
         self.fire(channel, STATE, &[]);
@@ -332,7 +333,7 @@ impl Switch {
     }
 }
 
-/// How long one round of an application plays; `None` for ever.
+/// Returns how long one round of an application plays; `None` for ever.
 fn plays_for(app: &Running) -> Option<Duration> {
     let endless = app.application == "endless_playback"
         || app.data.starts_with("local_stream://")

@@ -1,10 +1,10 @@
-//! Which events a connection gets: `event`, `myevents`, `filter`, `nixevent`.
+//! Decides which events a connection gets: `event`, `myevents`, `filter`, `nixevent`.
 
 use std::collections::BTreeSet;
 
 use super::event::{Event, Format};
 
-/// What `myevents` subscribes to (mod_event_socket.c), of the events that we fire.
+/// The simulated events to which `myevents` subscribes (mod_event_socket.c).
 const MINE: [&str; 12] = [
     "CHANNEL_ANSWER",
     "CHANNEL_CREATE",
@@ -19,34 +19,34 @@ const MINE: [&str; 12] = [
     "CHANNEL_STATE",
     "CHANNEL_UNPARK",
 ];
-/// Names remembered for one connection; FreeSWITCH knows fewer than 100.
+/// Event names remembered for one connection; FreeSWITCH knows fewer than 100.
 const NAMES: usize = 200;
 /// Filters remembered for one connection.
 const FILTERS: usize = 1000;
 
-/// The events that one connection asked for.
+/// The events to which one connection has subscribed.
 #[derive(Debug, Default)]
 pub(super) struct Subscription {
     names: BTreeSet<String>,
     all: bool,
-    /// Only events of this channel.
+    /// The channel whose events the connection gets alone, if `myevents` named one.
     mine: Option<String>,
     filters: Vec<(String, String)>,
     format: Format,
 }
 
 impl Subscription {
-    /// How the events are to be written.
+    /// Returns the format of the events.
     pub(super) fn format(&self) -> Format {
         self.format
     }
 
-    /// Whether anything was asked for.
+    /// Returns whether the connection has subscribed to any event.
     pub(super) fn is_on(&self) -> bool {
         self.all || !self.names.is_empty()
     }
 
-    /// `myevents`; the reply.
+    /// Runs `myevents` and returns the reply.
     pub(super) fn mine(&mut self, uuid: &str, rest: &str) -> &'static str {
         if self.mine.is_some() {
             return "-ERR aready enabled.";
@@ -59,7 +59,7 @@ impl Subscription {
         "+OK Events Enabled"
     }
 
-    /// `event FORMAT NAME…`; the reply.
+    /// Runs `event FORMAT NAME…` and returns the reply.
     pub(super) fn add(&mut self, rest: &str) -> String {
         let mut count = 0;
         for (at, word) in rest.split_whitespace().enumerate() {
@@ -77,7 +77,7 @@ impl Subscription {
         format!("+OK event listener enabled {}", self.format.as_str())
     }
 
-    /// `nixevent NAME…`; the reply.
+    /// Runs `nixevent NAME…` and returns the reply.
     pub(super) fn remove(&mut self, rest: &str) -> &'static str {
         for word in rest.split_whitespace() {
             self.names.remove(&word.to_ascii_uppercase());
@@ -86,7 +86,7 @@ impl Subscription {
         "+OK events nixed"
     }
 
-    /// `noevents`; the reply.
+    /// Runs `noevents` and returns the reply.
     pub(super) fn clear(&mut self) -> &'static str {
         if !self.is_on() {
             return "-ERR not listening for events";
@@ -96,7 +96,7 @@ impl Subscription {
         "+OK no longer listening for events"
     }
 
-    /// `filter NAME VALUE` and `filter delete …`; the reply.
+    /// Runs `filter NAME VALUE` or `filter delete …` and returns the reply.
     pub(super) fn filter(&mut self, rest: &str) -> String {
         let Some((name, value)) = rest.trim_start().split_once(' ') else {
             return "-ERR invalid syntax".into();
@@ -123,7 +123,7 @@ impl Subscription {
         format!("+OK filter deleted. [{name}][{value}]")
     }
 
-    /// Whether this connection gets `event`.
+    /// Returns whether this connection gets `event`.
     pub(super) fn wants(&self, event: &Event) -> bool {
         let named = self.all || self.names.contains(event.name);
         named && self.passes_filters(event) && self.is_mine(event)

@@ -1,6 +1,8 @@
-//! Headers as a real switch sent them, with places for what differs from call to
-//! call. Values stand percent-encoded, as on the wire; `{name}` is a place. A
-//! line whose place has no value is left out.
+//! Reads header templates: headers from a real switch, with placeholders for what differs from call
+//! to call.
+//!
+//! Values are percent-encoded, as on the wire; `{name}` is a placeholder. A line whose placeholder
+//! has no value is left out.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -21,7 +23,7 @@ pub(super) static CHANNEL: LazyLock<Template> =
 /// Variables of a call that has just entered the dialplan.
 pub(super) static VARIABLES: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/variables.txt"), "variable_"));
-/// Variables that media adds, with an answer or before one.
+/// Variables that media adds, with an answer or before it.
 pub(super) static MEDIA: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/answer.txt"), "variable_"));
 /// Variables that the caller's ACK sets again.
@@ -30,36 +32,36 @@ pub(super) static ACK: LazyLock<Template> =
 /// The other leg's profile, under `Other-Leg-`.
 pub(super) static OTHER_PROFILE: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/profile.txt"), "Other-Leg-"));
-/// Variables of a leg that was dialled.
+/// Variables of a dialled leg.
 pub(super) static AGENT: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/agent/create.txt"), "variable_"));
-/// What its answer adds.
+/// Variables that a dialled leg's answer adds.
 pub(super) static AGENT_ANSWERS: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/agent/answer.txt"), "variable_"));
-/// What it says when it refuses.
+/// Variables that a dialled leg's refusal adds.
 pub(super) static AGENT_REFUSES: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/agent/refuses.txt"), "variable_"));
-/// What its own hang-up in a bridge adds.
+/// Variables that a dialled leg's own hang-up in a bridge adds.
 pub(super) static AGENT_HANGS_UP: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/agent/hangs_up.txt"), "variable_"));
-/// What the other's hang-up adds to it.
+/// Variables that the caller's hang-up adds to a dialled leg.
 pub(super) static AGENT_HUNG_UP: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/agent/hung_up.txt"), "variable_"));
-/// What a bridge adds to the leg that dialled.
+/// Variables that a bridge adds to the leg that dialled.
 pub(super) static CALLER_BRIDGED: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/caller/bridge.txt"), "variable_"));
-/// What its own hang-up in a bridge adds.
+/// Variables that the caller's own hang-up in a bridge adds.
 pub(super) static CALLER_HANGS_UP: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/caller/hangs_up.txt"), "variable_"));
-/// The bridge that it ended is over.
+/// Variables of the caller after a bridge that the caller ended.
 pub(super) static CALLER_UNBRIDGED: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/caller/unbridge.txt"), "variable_"));
-/// The bridge that the other ended is over.
+/// Variables of the caller after a bridge that the agent ended.
 pub(super) static CALLER_LEFT: LazyLock<Template> = LazyLock::new(|| {
     let text = include_str!("templates/caller/unbridge_after_agent.txt");
     Template::read(text, "variable_")
 });
-/// What a closed recording adds.
+/// Variables that a closed recording adds.
 pub(super) static RECORDED: LazyLock<Template> = LazyLock::new(|| {
     Template::read(
         include_str!("templates/caller/record_stop.txt"),
@@ -69,7 +71,7 @@ pub(super) static RECORDED: LazyLock<Template> = LazyLock::new(|| {
 /// Variables that are known once the call is down.
 pub(super) static REPORT: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/report.txt"), "variable_"));
-/// Counters of media, of a call that had any.
+/// Counters of a call that had media.
 pub(super) static MEDIA_REPORT: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("templates/media_report.txt"), "variable_"));
 
@@ -85,7 +87,7 @@ struct Line {
     pieces: Vec<Piece>,
 }
 
-/// Header lines with places.
+/// Header lines with placeholders.
 #[derive(Debug)]
 pub(super) struct Template(Vec<Line>);
 
@@ -102,7 +104,7 @@ impl Template {
         )
     }
 
-    /// The headers with every place filled in by `field`.
+    /// Returns the headers with every placeholder filled in by `field`.
     pub(super) fn render(
         &'static self,
         field: &dyn Fn(&str) -> Option<String>,

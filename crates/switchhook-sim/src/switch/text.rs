@@ -1,9 +1,10 @@
-//! The switch's own rules for text: splitting, escapes, expansion, encoding.
-//! Written from FreeSWITCH's behaviour (switch_utils.c, switch_channel.c), not
-//! from our client, so that a mistake there shows here.
+//! Implements the switch's own rules for text: splitting, escapes, expansion, encoding.
+//!
+//! They follow FreeSWITCH's behaviour (switch_utils.c, switch_channel.c), not the client's code, so
+//! that the simulation shows a mistake in the client.
 
-/// Splits as `switch_separate_string(buf, ' ', argv, limit)` does: quotes protect
-/// spaces, backslashes escape, and the last piece keeps the rest of the line.
+/// Splits text as `switch_separate_string(buf, ' ', argv, limit)` does. Quotes protect spaces,
+/// backslashes escape, and the last piece keeps the rest of the line.
 pub(super) fn split_words(text: &str, limit: usize) -> Vec<String> {
     let bytes = text.as_bytes();
     let (mut words, mut at) = (Vec::new(), 0);
@@ -39,7 +40,7 @@ fn end_of_word(bytes: &[u8], mut at: usize) -> usize {
     at.min(bytes.len())
 }
 
-/// Splits at another delimiter, as `uuid_setvar_multi` does at `;`.
+/// Splits text at another delimiter, as `uuid_setvar_multi` does at `;`.
 pub(super) fn split_at(text: &str, delimiter: u8, limit: usize) -> Vec<String> {
     let bytes = text.as_bytes();
     let (mut pieces, mut start, mut at, mut quoted) = (Vec::new(), 0, 0, false);
@@ -61,7 +62,7 @@ pub(super) fn split_at(text: &str, delimiter: u8, limit: usize) -> Vec<String> {
     pieces
 }
 
-/// `cleanup_separated_string`: quotes, edge spaces and escapes.
+/// Cleans a piece as `cleanup_separated_string` does: quotes, edge spaces and escapes.
 fn clean(piece: &[u8], delimiter: Option<u8>) -> String {
     let start = piece.iter().take_while(|byte| **byte == b' ').count();
     let (mut out, mut end, mut quoted, mut at) = (Vec::new(), None, false, start);
@@ -104,7 +105,7 @@ fn escaped(piece: &[u8], at: usize, delimiter: Option<u8>) -> Option<u8> {
     }
 }
 
-/// `switch_string_var_check`: a `$`, any backslashes, then `{`.
+/// Returns whether `switch_string_var_check` finds a variable: a `$`, any backslashes, then `{`.
 pub(super) fn is_expandable(text: &str) -> bool {
     let mut dollar = false;
     for byte in text.bytes() {
@@ -133,7 +134,7 @@ fn has_escapes(text: &str) -> bool {
     false
 }
 
-/// What expanding a text gave, and what it would have run on the switch.
+/// The result of an expansion, and the API commands that it would have run on the switch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Expanded {
     /// The text with every variable filled in.
@@ -142,11 +143,11 @@ pub(super) struct Expanded {
     pub ran: Vec<String>,
 }
 
-/// Deeper than any text needs; the switch stops at 100.
+/// The greatest depth of expansion, more than any text needs; the switch stops at 100.
 const DEPTH: u8 = 16;
 
-/// `switch_channel_expand_variables`: `${name}`, `$${name}`, `${api args}`,
-/// recursive; a doubled backslash becomes one.
+/// Expands text as `switch_channel_expand_variables` does: `${name}`, `$${name}` and `${api args}`,
+/// recursively. A doubled backslash becomes a single backslash.
 pub(super) fn expand(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Expanded {
     let mut expanded = Expanded::default();
     expanded.text = expand_into(text, variable, &mut expanded.ran, 0);
@@ -187,7 +188,8 @@ fn expand_into(
     out
 }
 
-/// A backslash sequence or a `$` that opens nothing; `None` when `rest` opens a variable.
+/// Copies a backslash sequence, or a `$` that opens nothing, to `out`. Returns `None` if `rest`
+/// opens a variable.
 fn literal<'a>(rest: &'a str, out: &mut String) -> Option<&'a str> {
     if let Some(after) = rest.strip_prefix("\\$") {
         out.push('$');
@@ -230,11 +232,11 @@ fn as_api(name: &str) -> Option<String> {
     name.contains([' ', '(']).then(|| name.to_owned())
 }
 
-/// Everything that `switch_url_encode` writes as `%XX`, besides control and non-ASCII bytes.
+/// The characters that `switch_url_encode` writes as `%XX`, besides control and non-ASCII bytes.
 const UNSAFE: &[u8] = b"\r\n #%&+:;<=>?@[\\]^`{|}\"";
 
-/// `switch_url_encode`: as it stands in plain events. A `%` before two upper-case
-/// hexadecimal digits stays as it is, which loses what was stored.
+/// Encodes a value of a plain event as `switch_url_encode` does. A `%` before two upper-case
+/// hexadecimal digits stays unchanged, so the original text is lost.
 pub(super) fn url_encode(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let bytes = text.as_bytes();
@@ -255,7 +257,7 @@ pub(super) fn url_encode(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// C's `atoi`: leading spaces, a sign, digits; 0 for anything else.
+/// Parses a number as C's `atoi` does: leading spaces, a sign, digits; 0 for anything else.
 pub(super) fn atoi(text: &str) -> i64 {
     let text = text.trim_start();
     let (sign, digits) = match text.strip_prefix('-') {

@@ -1,4 +1,4 @@
-//! Commands as the switch reads them from a socket (mod_event_socket.c `read_packet`).
+//! Reads commands from a socket as the switch does (mod_event_socket.c `read_packet`).
 
 use std::io;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use tokio::time::{Instant, timeout};
 
 use super::text::atoi;
 
-/// The switch takes a longer header block as complete.
+/// The length above which the switch takes a header block as complete.
 const MAX_BLOCK: usize = 10 * 1024 * 1024;
-/// Content-Length above this closes the connection.
+/// The greatest Content-Length; a greater value closes the connection.
 const MAX_BODY: i64 = 10 * 1024 * 1024;
-/// A peer that does not read for this long is lost.
+/// The time after which a peer that does not read counts as lost.
 const STUCK: Duration = Duration::from_secs(5);
-/// Arrivals remembered; a call needs two or three.
+/// Arrivals remembered of a connection; a call needs two or three.
 const STAMPS: usize = 64;
 
 /// One command of the peer.
@@ -25,14 +25,14 @@ pub(super) struct Command {
     pub line: String,
     /// Header lines, in order.
     pub headers: Vec<(String, String)>,
-    /// The last body; the switch reads one for each Content-Length.
+    /// The last body; the switch reads a body for each Content-Length.
     pub body: Option<String>,
-    /// What this command does that no honest client does.
+    /// What this command does that a correct client never does.
     pub faults: Vec<String>,
 }
 
 impl Command {
-    /// The value of a header, whatever the case of its name.
+    /// Returns a header's value; the case of its name does not matter.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         let header = self
             .headers
@@ -41,8 +41,8 @@ impl Command {
         header.map(|(_, value)| value.as_str())
     }
 
-    /// What follows `word` at the start of the line; the switch compares no further
-    /// than the word and takes any case.
+    /// Returns the text after `word` at the start of the line. The switch compares only the word's
+    /// length and ignores case.
     pub(super) fn after(&self, word: &str) -> Option<&str> {
         let start = self.line.get(..word.len())?;
         start
@@ -51,11 +51,11 @@ impl Command {
     }
 }
 
-/// Why a connection cannot go on.
+/// The error of a connection that cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused;
 
-/// Bytes to commands.
+/// Decodes bytes into commands.
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     buffer: Vec<u8>,
@@ -68,12 +68,12 @@ impl Reader {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Whether part of a command is waiting for its rest.
+    /// Returns whether no bytes of an incomplete command are left.
     pub(super) fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }
 
-    /// The next whole command.
+    /// Returns the next complete command.
     pub(super) fn next(&mut self) -> Result<Option<Command>, Refused> {
         self.skip_empty_lines();
         let Some(end) = self.end_of_block() else {
@@ -107,7 +107,7 @@ impl Reader {
         }
     }
 
-    /// Where the block ends: two line feeds with nothing but carriage returns between.
+    /// Returns where the block ends: two line feeds with nothing but carriage returns between them.
     fn end_of_block(&mut self) -> Option<usize> {
         let mut feeds = 0;
         let from = self.scanned.saturating_sub(3);
@@ -165,7 +165,7 @@ fn find_faults(block: &str, command: &mut Command) {
     }
 }
 
-/// Every Content-Length in order; -1 for one that the switch refuses.
+/// Returns every Content-Length in order; -1 for a value that the switch refuses.
 fn content_lengths(command: &Command) -> Vec<i64> {
     let headers = command.headers.iter();
     headers
@@ -178,25 +178,26 @@ fn content_lengths(command: &Command) -> Vec<i64> {
 /// How the peer used the wire.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
-    /// Times that bytes arrived in one piece: what the peer wrote in one go arrives
-    /// so on a loopback socket, unless it is larger than a socket buffer.
+    /// How often bytes arrived in one piece. On a loopback socket, a piece is what the peer wrote
+    /// at once, unless that is larger than a socket buffer.
     pub writes: usize,
-    /// Times that the peer wrote again after it had every reply to what it wrote before.
+    /// How often the peer wrote again after it had every reply to its earlier commands.
     pub(crate) round_trips: usize,
     /// Commands read.
     pub commands: usize,
     /// Bytes read.
     pub bytes: usize,
-    /// When each piece arrived, the first of them 64.
+    /// When each piece arrived, for the first 64 pieces.
     pub(crate) arrivals: Vec<Instant>,
 }
 
-/// A connection to the peer, counted.
+/// A connection to the peer that counts its traffic.
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: TcpStream,
     reader: Reader,
-    /// One byte a read, and every reply its own segment, as the real switch does.
+    /// Whether to read one byte at a time and send every reply as its own segment, as the real
+    /// switch does.
     faithful: bool,
     out: Vec<u8>,
     replied: bool,
@@ -217,7 +218,7 @@ impl Wire {
         }
     }
 
-    /// Waits for bytes and takes them; `false` when the peer has closed.
+    /// Waits for bytes and takes them. Returns `false` if the peer has closed.
     pub(super) async fn fill(&mut self) -> io::Result<bool> {
         self.stream.readable().await?;
         let mut chunk = [0_u8; 16 * 1024];
@@ -258,7 +259,7 @@ impl Wire {
         }
     }
 
-    /// The next whole command that has arrived.
+    /// Returns the next complete command that has arrived.
     pub(super) fn command(&mut self) -> Result<Option<Command>, Refused> {
         let command = self.reader.next()?;
         self.traffic.commands += usize::from(command.is_some());
@@ -275,7 +276,7 @@ impl Wire {
         }
     }
 
-    /// Writes what is queued.
+    /// Writes the queued bytes.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
@@ -288,11 +289,11 @@ impl Wire {
 
     /// Ends the connection with a TCP reset.
     pub(super) fn reset(self) {
-        // Without it the peer sees an orderly end: the same call, less rudely.
+        // If this fails, the peer sees an orderly end, which also ends the call.
         let _ = self.stream.set_zero_linger();
     }
 
-    /// Reads and drops what still comes, answering nothing, until the peer closes.
+    /// Reads and drops the peer's bytes without an answer, until the peer closes.
     pub(super) async fn swallow(&mut self) {
         let mut chunk = [0_u8; 4096];
         while self.stream.readable().await.is_ok() {

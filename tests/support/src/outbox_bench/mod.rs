@@ -1,4 +1,4 @@
-//! An outbox on a temporary store, and a receiver that does what a test says.
+//! Runs an outbox on a temporary store, with a receiver that a test scripts.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -36,7 +36,7 @@ pub struct Sent {
     pub delivery: Delivery,
 }
 
-/// What the receiver has seen; a watch, so that tests wait for it.
+/// What the receiver has seen; a watch, so that tests can wait for it.
 #[derive(Debug, Default)]
 struct Seen {
     sent: Vec<Sent>,
@@ -82,7 +82,7 @@ impl Deliver for Receiver {
     }
 }
 
-/// Also when the attempt is cut off.
+/// Marks the end of an attempt, even if the attempt is cut off.
 struct Leaves<'a>(&'a Receiver, String);
 
 impl Drop for Leaves<'_> {
@@ -96,7 +96,7 @@ impl Drop for Leaves<'_> {
 }
 
 impl Receiver {
-    /// Attempts at this endpoint wait until [`Receiver::let_go`].
+    /// Makes attempts at this endpoint wait until [`Receiver::let_go`].
     pub fn hold(&self, endpoint: &str) {
         self.held.send_replace(Some(endpoint.to_owned()));
     }
@@ -125,16 +125,16 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// A bench with one endpoint, `completed`.
+    /// Returns a bench with one endpoint, `completed`.
     pub async fn new(answer: impl Fn(&Delivery) -> Answer + Send + Sync + 'static) -> Self {
         Self::with_clock(Clock::Database, Box::new(answer)).await
     }
 
-    /// The same with a store whose clock is tokio's, for paused time.
+    /// Returns a bench with one endpoint and a store on tokio's clock, for paused time.
     pub async fn paused(answer: impl Fn(&Delivery) -> Answer + Send + Sync + 'static) -> Self {
         let epoch = Duration::from_secs(1_700_000_000);
         let mut bench = Self::with_clock(Clock::tokio(epoch), Box::new(answer)).await;
-        // Days pass: every ten seconds would take minutes.
+        // Days pass in these tests: housekeeping every ten seconds would take minutes.
         bench.options.housekeeping = Duration::from_secs(3_600);
         bench
     }
@@ -186,20 +186,20 @@ impl Bench {
         (Running { shutdown, task }, health)
     }
 
-    /// A call with a document for `completed`.
+    /// Stores a call with a document for `completed`.
     pub async fn finish(&self, call: &str) {
         let call = finished(call, &[], &["completed"]);
         self.store.finish_call(call).await.expect("finished");
     }
 
-    /// Waits for so many attempts to have reached the receiver.
+    /// Waits for `count` attempts to reach the receiver and returns them.
     pub async fn sent(&self, count: usize) -> Vec<Sent> {
         let mut seen = self.receiver.seen.subscribe();
         let enough = seen.wait_for(|seen| seen.sent.len() >= count).await;
         enough.expect("the receiver lives").sent.clone()
     }
 
-    /// How many attempts have reached this endpoint.
+    /// Returns how many attempts have reached this endpoint.
     pub fn sent_to(&self, endpoint: &str) -> usize {
         let seen = self.receiver.seen.borrow();
         seen.sent_to.get(endpoint).copied().unwrap_or_default()
@@ -209,7 +209,7 @@ impl Bench {
         self.receiver.seen.borrow().sent.clone()
     }
 
-    /// Waits for so many attempts to be in the store's history.
+    /// Waits for `count` attempts in the store's history.
     pub async fn tried(&self, count: u32) {
         self.until(|rows| {
             let settled = rows.iter().filter(|row| row.state != DocumentState::Leased);
@@ -218,7 +218,7 @@ impl Bench {
         .await;
     }
 
-    /// Waits for so many documents, no more, to be in `state` after an attempt.
+    /// Waits for exactly `count` documents in `state` after an attempt.
     pub async fn settled(&self, state: DocumentState, count: usize) {
         self.until(|rows| {
             let so = |row: &&switchhook_store::DocumentRow| row.state == state && row.attempts > 0;
@@ -227,15 +227,15 @@ impl Bench {
         .await;
     }
 
-    /// Every document in the store.
+    /// Returns every document in the store.
     pub async fn rows(&self) -> Vec<switchhook_store::DocumentRow> {
         all(&self.store).await
     }
 
-    /// The store tells nobody of a settled document, so this one looks again and again.
+    /// Polls until the documents satisfy `enough`: the store does not announce a settled document.
     async fn until(&self, enough: impl Fn(&[switchhook_store::DocumentRow]) -> bool) {
         while !enough(&all(&self.store).await) {
-            // A day of paused time has few looks; real time is short.
+            // In paused time a day costs few polls; real time is short.
             let paused = !matches!(self.store.clock(), Clock::Database);
             let look = if paused {
                 self.options.poll

@@ -1,4 +1,4 @@
-//! A call after the service: its line, whom it talks to, and what is left of it.
+//! Plays a call after the service: its line, its conversation and its record.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::switch::media::{AudioRecorder, Sound};
 use crate::switch::record::{CallRecord, Left, LegRecord};
 
 impl Play {
-    /// The dialplan after the service, and the end of the call.
+    /// Plays the dialplan after the service, up to the end of the call.
     pub(super) async fn finish(mut self, left: Left) -> CallRecord {
         self.leave(left);
         let left = self.left.unwrap_or(left);
@@ -36,7 +36,7 @@ impl Play {
         self.record(left)
     }
 
-    /// The caller is on its line until it has talked enough or somebody hangs it up.
+    /// Keeps the caller on its line until the conversation is over or another party hangs up.
     async fn talk(&self) {
         if !until_down(&self.leg, self.call.talks).await {
             self.switch.hang_up(&self.leg, Cause::by_caller());

@@ -1,4 +1,4 @@
-//! A call that waits in `park`, steered over port 8021.
+//! Plays a call that waits in `park`, controlled over port 8021.
 
 use tokio::time::{Instant, sleep_until};
 
@@ -8,9 +8,9 @@ use crate::switch::dialplan::line;
 use crate::switch::record::Left;
 
 impl Play {
-    /// Until somebody moves the call, its way out takes it, or it is hung up.
+    /// Waits until the call is transferred, taken by its way out, or hung up.
     pub(super) async fn wait_in_park(&mut self) -> Left {
-        // Who looks for a call by its webhook finds it as on a socket.
+        // A search by webhook finds a parked call as it finds a call on a socket.
         self.note_host("");
         self.session.park();
         self.connected = Some(Instant::now());
@@ -49,7 +49,7 @@ impl Play {
         self.leg.lock().moved.take()
     }
 
-    /// `NAME-line-N XML CONTEXT`, and the N that `flow.line` says.
+    /// Checks that the destination is `NAME-line-N XML CONTEXT`, with the N of `flow.line`.
     fn check_destination(&self, destination: &str) {
         let mut channel = self.leg.lock();
         let Some(line) = line(&mut channel) else {

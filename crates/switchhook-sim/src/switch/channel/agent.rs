@@ -1,11 +1,11 @@
-//! A channel that the switch dials.
+//! Models a channel that the switch dials.
 
 use super::{CallState, Cause, Channel, Party, Peer, Profile, State, micros};
 use crate::switch::media::{AudioRecorder, Sound};
 use crate::switch::template::{AGENT, AGENT_ANSWERS, AGENT_REFUSES};
 
 impl Channel {
-    /// A leg that `caller` dials: nobody has answered yet.
+    /// Returns a leg that `caller` dials and that is not answered yet.
     pub(in crate::switch) fn dialled(
         uuid: String,
         number: &str,
@@ -35,7 +35,7 @@ impl Channel {
         channel
     }
 
-    /// Its phone rings.
+    /// Marks the leg's phone as ringing.
     pub(in crate::switch) fn rings(&mut self) {
         self.state = State::ConsumeMedia;
         self.running = State::ConsumeMedia;
@@ -48,13 +48,13 @@ impl Channel {
         }
     }
 
-    /// Somebody takes it.
+    /// Answers the leg.
     pub(in crate::switch) fn answers(&mut self) {
         self.times.answered = micros();
         self.apply(&AGENT_ANSWERS);
     }
 
-    /// Its phone refuses, or is not there.
+    /// Ends the leg because its phone refuses or cannot be reached.
     pub(in crate::switch) fn refuses(&mut self, cause: Cause) {
         self.running = State::ConsumeMedia;
         self.state = State::Hangup;
@@ -62,8 +62,8 @@ impl Channel {
         self.apply(&AGENT_REFUSES);
     }
 
-    /// Codecs were agreed on: at once on a channel that calls in, with the answer on one
-    /// that is dialled.
+    /// Returns whether codecs are agreed on. An incoming channel agrees at once, a dialled channel
+    /// with its answer.
     pub(super) fn has_codec(&self) -> bool {
         !self.profile.outbound || self.times.answered > 0
     }

@@ -1,6 +1,6 @@
-//! States of a channel, and why it went down.
+//! Names a channel's states and its hangup causes.
 
-/// Where a channel stands in the switch's state machine.
+/// A channel's place in the switch's state machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::switch) enum State {
     Init,
@@ -37,7 +37,7 @@ impl State {
     }
 }
 
-/// What the call is to its caller.
+/// The state of the call as its caller sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::switch) enum CallState {
     Down,
@@ -59,17 +59,17 @@ impl CallState {
     }
 }
 
-/// Why a channel went down, and which end did it.
+/// Why a channel went down, and which end hung up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// The switch's name, `NORMAL_CLEARING` for example.
+    /// The switch's name of the cause, for example `NORMAL_CLEARING`.
     pub name: String,
     /// `sip_hangup_disposition`: `recv_bye` when the caller hung up.
     pub disposition: &'static str,
 }
 
 impl Cause {
-    /// The caller hung up.
+    /// Returns the cause of a caller's hang-up.
     #[must_use]
     pub fn by_caller() -> Self {
         Self {
@@ -78,7 +78,7 @@ impl Cause {
         }
     }
 
-    /// The switch hung up.
+    /// Returns the cause of a hang-up by the switch.
     #[must_use]
     pub(crate) fn by_switch(name: &str) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Cause {
         }
     }
 
-    /// The party that was called refused, or could not be reached.
+    /// Returns the cause of a called party that refused or could not be reached.
     #[must_use]
     pub fn refused(name: &str) -> Self {
         Self {
@@ -96,13 +96,13 @@ impl Cause {
         }
     }
 
-    /// The far end did it, as the switch says.
+    /// Returns whether the far end hung up, by the switch's account.
     #[must_use]
     pub(crate) fn by_far_end(&self) -> bool {
         self.disposition.starts_with("recv_")
     }
 
-    /// Its Q.850 number (switch_types.h; a cancelled originate counts as 16).
+    /// Returns the cause's Q.850 number (switch_types.h; a cancelled originate counts as 16).
     #[must_use]
     pub fn q850(&self) -> u16 {
         match self.name.as_str() {

@@ -1,11 +1,11 @@
-//! What a channel puts into the places of a template.
+//! Fills a template's placeholders from a channel.
 
 use chrono::{DateTime, Utc};
 
 use super::Channel;
 
 impl Channel {
-    /// The value of a place in a template.
+    /// Returns the value of a placeholder in a template.
     pub(in crate::switch) fn field(&self, name: &str) -> Option<String> {
         let times = &self.times;
         Some(match name {
@@ -43,7 +43,8 @@ impl Channel {
         })
     }
 
-    /// Values that the phones and media make up; any will do, the same for one call.
+    /// Returns a value that phones and media choose. Any value will do, if it stays constant within
+    /// one call.
     fn sip_field(&self, name: &str) -> String {
         let seed = self.session;
         match name {
@@ -86,7 +87,7 @@ impl Channel {
         })
     }
 
-    /// The channel's name, as mod_sofia makes it.
+    /// Returns the channel's name, in mod_sofia's form.
     pub(in crate::switch) fn name(&self) -> String {
         if self.profile.outbound {
             return format!("sofia/lab/{}@127.0.0.1:5191", self.party.destination);
@@ -94,7 +95,7 @@ impl Channel {
         format!("sofia/lab/{}@127.0.0.1:5080", self.party.caller)
     }
 
-    /// Who hung up, unless it was noted before.
+    /// Returns which end hung up, unless that was noted before.
     fn late_disposition(&self) -> Option<&'static str> {
         let noted = self.variable("sip_hangup_disposition").is_some();
         self.cause

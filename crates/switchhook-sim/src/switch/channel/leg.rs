@@ -1,4 +1,4 @@
-//! A channel shared by its call and everybody who steers it.
+//! Shares a channel between its call and the connections that control it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,12 +9,12 @@ use super::Channel;
 /// A channel that several connections may reach.
 #[derive(Debug)]
 pub(in crate::switch) struct Leg {
-    /// Its Unique-ID.
+    /// The channel's Unique-ID.
     pub uuid: String,
     channel: Mutex<Channel>,
-    /// Somebody else did something to the channel.
+    /// Wakes the call after another connection changed the channel.
     pub wake: Notify,
-    /// Its conversation has lasted long enough.
+    /// Ends the conversation, which has lasted long enough.
     pub enough: Notify,
 }
 
@@ -28,7 +28,7 @@ impl Leg {
         }
     }
 
-    /// The channel, for a moment; never across a wait.
+    /// Locks the channel. Do not hold the lock across an `await`.
     pub(in crate::switch) fn lock(&self) -> MutexGuard<'_, Channel> {
         self.channel.lock().unwrap_or_else(PoisonError::into_inner)
     }

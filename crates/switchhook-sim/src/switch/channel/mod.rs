@@ -1,4 +1,4 @@
-//! One channel: its identity, state, variables and what waits to be done to it.
+//! Models one channel: its identity, state, variables and queued commands.
 
 mod agent;
 mod cause;
@@ -22,15 +22,15 @@ pub(super) use self::cause::{CallState, State};
 pub(super) use self::leg::Leg;
 pub(super) use self::profile::{Peer, Profile};
 
-/// The switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
+/// The length of the switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
 pub(super) const QUEUE: usize = 256;
 
 /// What a scheduled task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TaskAction {
-    /// `sched_transfer` to line 1.
+    /// Runs the dialplan's `sched_transfer` to line 1.
     WayOut,
-    /// A hang-up that the dialplan's author scheduled; not ours to touch.
+    /// Hangs up, scheduled by the dialplan's author. The service must not cancel it.
     Hangup,
 }
 
@@ -42,12 +42,12 @@ pub(super) struct Task {
     pub(crate) deed: TaskAction,
 }
 
-/// Moments in microseconds since 1970; 0 when it has not happened.
+/// Times in microseconds since 1970; 0 if the event has not happened.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Times {
     pub created: u64,
     pub answered: u64,
-    /// The far end rings (of a channel that dials: the first that it dialled).
+    /// When the far end began to ring. On a channel that dials, the first phone that it dialled.
     pub progress: u64,
     pub early_media: u64,
     pub bridged: u64,
@@ -55,7 +55,7 @@ pub(super) struct Times {
     pub(crate) hungup: u64,
 }
 
-/// Microseconds since 1970.
+/// Returns the current time in microseconds since 1970.
 pub(super) fn micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -63,7 +63,7 @@ pub(super) fn micros() -> u64 {
     })
 }
 
-/// Who calls whom.
+/// The caller and the called number of a channel.
 #[derive(Debug, Clone)]
 pub(super) struct Party {
     pub caller_name: String,
@@ -76,12 +76,12 @@ pub(super) struct Party {
 pub(super) struct Channel {
     pub uuid: String,
     pub party: Party,
-    /// Number of the destination when it was created.
+    /// The destination number at the channel's creation.
     pub(crate) first_destination: String,
     pub profile: Profile,
-    /// `Channel-Call-UUID`.
+    /// The header `Channel-Call-UUID`.
     pub call_uuid: String,
-    /// The profile of the other leg, once there is one.
+    /// The other leg's profile, once there is another leg.
     pub other: Vec<(Text, Text)>,
     pub peer: Option<Peer>,
     pub session: u64,
@@ -92,39 +92,39 @@ pub(super) struct Channel {
     pub cause: Option<Cause>,
     pub times: Times,
     variables: Vec<(Text, Text)>,
-    /// `sendmsg` that waits for the session's next tick.
+    /// Commands of `sendmsg` that wait for the session's next tick.
     pub queue: VecDeque<Command>,
-    /// `uuid_break` was called (CF_BREAK).
+    /// Whether `uuid_break` was called (`CF_BREAK`).
     pub broken: bool,
     pub tasks: Vec<Task>,
-    /// Where `uuid_transfer` or `transfer` sends it: `EXTENSION DIALPLAN CONTEXT`.
+    /// Where `uuid_transfer` or `transfer` sends the call: `EXTENSION DIALPLAN CONTEXT`.
     pub moved: Option<String>,
-    /// Somebody listens: events are worth building.
+    /// Whether anything listens, so that events are worth building.
     pub(crate) heeded: bool,
     pub(crate) fired: Vec<Event>,
     pub ear: AudioRecorder,
-    /// The file that it is recorded to.
+    /// The file to which the channel is recorded.
     pub recording: Option<String>,
     /// When that file was closed, if it was kept.
     pub recorded: Option<Instant>,
-    /// It will be deleted instead.
+    /// Whether the switch deletes the recording instead of keeping it.
     pub discards: bool,
-    /// Variables that are set last of all.
+    /// Variables that the switch sets last.
     pub(crate) parting: Vec<(&'static str, String)>,
     pub violations: Vec<String>,
-    /// Variables that a peer wrote, for the checks at the end.
+    /// Variables that a peer wrote, kept for the checks at the end.
     pub written: BTreeMap<String, String>,
 }
 
 impl Channel {
-    /// A call that has just arrived, its phone ringing.
+    /// Returns a call that has just arrived, its phone ringing.
     pub(super) fn new(uuid: String, party: Party, session: u64, ear: AudioRecorder) -> Self {
         let mut channel = Self::bare(uuid, party, session, ear);
         channel.set_all(&VARIABLES);
         channel
     }
 
-    /// Without variables.
+    /// Returns a channel without variables.
     fn bare(uuid: String, party: Party, session: u64, ear: AudioRecorder) -> Self {
         Self {
             call_uuid: uuid.clone(),
@@ -160,7 +160,7 @@ impl Channel {
         }
     }
 
-    /// Nobody has hung up.
+    /// Returns whether the channel is up: neither end has hung up.
     pub(super) fn is_up(&self) -> bool {
         self.state < State::Hangup
     }
@@ -169,7 +169,7 @@ impl Channel {
         self.times.answered > 0 || self.times.early_media > 0
     }
 
-    /// The dialplan begins: the call rings.
+    /// Begins the dialplan, with the call ringing.
     pub(super) fn begin(&mut self) {
         self.state = State::Execute;
         self.running = State::Execute;
@@ -177,8 +177,8 @@ impl Channel {
         self.set("call_uuid", self.uuid.clone());
     }
 
-    /// Answers, or opens early media; the media's variables appear once. The event
-    /// belongs between this and [`Channel::media_is_open`].
+    /// Answers, or opens early media. The media's variables appear once. Fire the event between
+    /// this call and [`Channel::media_is_open`].
     pub(super) fn open_media(&mut self, answer: bool) {
         if !self.has_media() {
             self.set_all(&MEDIA);
@@ -190,7 +190,7 @@ impl Channel {
         }
     }
 
-    /// What follows the event of an answer or of early media.
+    /// Applies what follows the event of an answer or of early media.
     pub(super) fn media_is_open(&mut self) {
         let answered = self.times.answered > 0;
         self.call_state = if answered {
@@ -204,24 +204,24 @@ impl Channel {
         );
     }
 
-    /// The caller's phone acknowledged the answer.
+    /// Notes that the caller's phone acknowledged the answer.
     pub(super) fn acknowledged(&mut self) {
         if self.times.answered > 0 && self.variable("sip_cseq").is_none() {
             self.set_all(&ACK);
         }
     }
 
-    /// The caller's phone ended the call: what mod_sofia notes of it.
+    /// Applies the variables that mod_sofia sets when the caller's phone ends the call.
     pub(super) fn ended_by_phone(&mut self) {
         self.set("sip_term_status", "200");
         self.set("proto_specific_hangup_cause", "sip:200");
         self.set("sip_term_cause", "16");
     }
 
-    /// The variables that only a finished call has.
+    /// Sets the variables that only a finished call has.
     pub(super) fn report(&mut self) {
         let disposition = self.cause.as_ref().map(|cause| cause.disposition);
-        // A phone that ended the call is noted at once, the switch's own end later.
+        // The switch notes a phone's hang-up at once and its own later.
         let noted = self.variable("sip_hangup_disposition").is_some();
         if let Some(disposition) =
             disposition.filter(|disposition| disposition.starts_with("recv") && !noted)
@@ -240,7 +240,7 @@ impl Channel {
         }
     }
 
-    /// The recording that was just closed is deleted: nothing was written to it
+    /// Marks the recording that was just closed as deleted: nothing was written to it
     /// (switch_ivr_async.c `record_callback`).
     pub(super) fn discard(&mut self) {
         let told = [
@@ -256,7 +256,8 @@ impl Channel {
         }
     }
 
-    /// Cancels one task by its number, or all of them by the channel's UUID; how many went.
+    /// Cancels one task by its number, or every task by the channel's UUID. Returns the count of
+    /// cancelled tasks.
     pub(super) fn cancel_tasks(&mut self, which: &str) -> usize {
         let before = self.tasks.len();
         match which.parse::<u32>() {
@@ -266,7 +267,7 @@ impl Channel {
         before - self.tasks.len()
     }
 
-    /// The next task that is due, and when.
+    /// Returns when the next task is due.
     pub(super) fn next_task(&self) -> Option<Instant> {
         self.tasks.iter().map(|task| task.at).min()
     }
@@ -281,9 +282,9 @@ impl Channel {
     }
 }
 
-/// The switch's clock for tasks has whole seconds: `+2` is due when the second after the next
-/// begins, 1 to 2 s from now (switch_scheduler.c). A shorter delay than a second, which no
-/// dialplan can give, is left as it is.
+/// Rounds a delay as the switch's scheduler does, whose clock has whole seconds. `+2` is due when
+/// the second after the next begins, 1 to 2 s from now (switch_scheduler.c). A delay below one
+/// second, which no dialplan can give, stays unchanged.
 fn whole_seconds(delay: Duration, now_us: u64) -> Duration {
     let begun = Duration::from_micros(now_us % 1_000_000);
     delay
@@ -318,7 +319,7 @@ pub(super) mod tests {
     #[test]
     fn tasks_are_due_when_a_second_begins() {
         let after = |delay, now_us| whole_seconds(Duration::from_millis(delay), now_us).as_millis();
-        // In the capture states-resume-after-the-way-out: +2 at 0.49 s.
+        // In the capture states-resume-after-the-way-out, +2 fell at 0.49 s.
         assert_eq!(after(2000, 1_795_602_946_490_000), 1510);
         assert_eq!(after(2000, 1_795_602_946_000_000), 2000);
         assert_eq!(after(200, 1_795_602_946_900_000), 200);

@@ -1,21 +1,21 @@
-//! Who a channel is to others: its caller profile, and the other leg.
+//! Holds a channel's caller profile and its other leg's.
 
 use super::{Channel, Text};
 use crate::switch::template::OTHER_PROFILE;
 
-/// What a transfer, a dial or a bridge changes of a caller profile.
+/// The parts of a caller profile that a transfer, a dial or a bridge changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::switch) struct Profile {
-    /// The switch dialled this channel.
+    /// Whether the switch dialled this channel.
     pub outbound: bool,
-    /// Counts profiles: a transfer makes a new one.
+    /// The profile's number: a transfer makes a new profile.
     pub index: u8,
-    /// When it was made, if not with the channel; µs since 1970.
+    /// When the profile was made, if not with the channel; µs since 1970.
     pub created: Option<u64>,
     pub context: &'static str,
     pub rdnis: Option<String>,
     pub(crate) transfer_source: Option<String>,
-    /// Who was called, once somebody was.
+    /// The number that was called, once the call has a callee.
     pub callee: Option<String>,
 }
 
@@ -33,23 +33,23 @@ impl Default for Profile {
     }
 }
 
-/// The leg at the other end of a bridge, or that dialled this one.
+/// The leg at the other end of a bridge, or the leg that dialled this one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::switch) struct Peer {
     pub uuid: String,
     pub name: String,
-    /// The number that was dialled.
+    /// The dialled number.
     pub number: String,
-    /// `originated_legs`, and `originate_causes`.
+    /// The values of `originated_legs` and `originate_causes`.
     pub legs: String,
     pub causes: String,
 }
 
-/// What a dialled leg is called (switch_ivr_originate.c).
+/// The callee name of a dialled leg (switch_ivr_originate.c).
 const CALLEE_NAME: &str = "Outbound Call";
 
 impl Channel {
-    /// `transfer DESTINATION XML flows`: a new caller profile (switch_ivr.c
+    /// Applies `transfer DESTINATION XML flows`, which makes a new caller profile (switch_ivr.c
     /// `switch_ivr_session_transfer`).
     pub(in crate::switch) fn transfer(&mut self, destination: &str, job: &str) {
         let now = super::micros();
@@ -70,8 +70,8 @@ impl Channel {
         self.set("call_uuid", self.uuid.clone());
     }
 
-    /// This channel's profile as another one's events carry it. One that dials is shown
-    /// without its moments.
+    /// Returns this channel's profile as the other leg's events carry it. The times of an
+    /// originator are 0.
     pub(in crate::switch) fn as_other(&self, kind: &'static str) -> Vec<(Text, Text)> {
         let dials = kind == "originator";
         let moments = ["created", "profile_created", "answered", "progress"];

@@ -1,4 +1,4 @@
-//! A channel's variables, and what one that a peer writes would do to a switch.
+//! Holds a channel's variables and checks those that a peer writes.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,12 +9,12 @@ use crate::switch::template::Template;
 use crate::switch::text::is_expandable;
 
 impl Channel {
-    /// All variables with their `variable_` prefix, in the switch's order.
+    /// Returns all variables with their `variable_` prefix, in the switch's order.
     pub(in crate::switch) fn variables(&self) -> &[(Text, Text)] {
         &self.variables
     }
 
-    /// A variable by name; the switch compares names without case.
+    /// Returns a variable by name; the switch ignores the case of names.
     pub(in crate::switch) fn variable(&self, name: &str) -> Option<&str> {
         let at = self.position(name)?;
         Some(self.variables[at].1.as_ref())
@@ -50,7 +50,7 @@ impl Channel {
         self.set(name, "");
     }
 
-    /// A peer writes a variable: what a switch would suffer from it is noted.
+    /// Writes a variable for a peer and notes any harm that the value would do to a switch.
     pub(in crate::switch) fn write(&mut self, name: &str, value: &str) {
         if executes(name) {
             self.violation(format!("the variable {name} executes what it holds"));
@@ -73,7 +73,7 @@ impl Channel {
         }
     }
 
-    /// Sets every variable of a template; what was there is dropped first, as the switch does.
+    /// Sets every variable of a template. The switch drops the old values first, and so does this.
     pub(super) fn set_all(&mut self, template: &'static Template) {
         let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
         self.variables
@@ -81,7 +81,7 @@ impl Channel {
         self.variables.extend(headers);
     }
 
-    /// Does to the variables what a template says, in its order; `-` deletes.
+    /// Applies a template's lines to the variables in order; `-` deletes a variable.
     pub(in crate::switch) fn apply(&mut self, template: &'static Template) {
         let headers: Vec<_> = template.render(&|field| self.field(field)).collect();
         for (name, value) in headers {
@@ -90,7 +90,7 @@ impl Channel {
         }
     }
 
-    /// Every variable by name, without the prefix.
+    /// Returns every variable by name, without the prefix.
     pub(in crate::switch) fn all_variables(&self) -> BTreeMap<String, String> {
         let bare = |name: &Text| name.trim_start_matches("variable_").to_owned();
         self.variables
@@ -100,7 +100,7 @@ impl Channel {
     }
 }
 
-/// The core's variables that execute what they hold (switch_types.h).
+/// Returns whether the switch executes the value of this core variable (switch_types.h).
 fn executes(name: &str) -> bool {
     const PREFIXES: [&str; 4] = [
         "execute_on_",
