@@ -210,7 +210,7 @@ impl Fake {
         } else if self.fault == Fault::ForgetsVariable {
             all.remove("flow.key.response_status_code");
         } else if self.fault == Fault::WritesCode {
-            all.insert("flow.key.note".into(), "${system x}".into());
+            all.insert("flow.key.note".into(), "${strftime x}".into());
         }
         let escaped = |value: &str| {
             value

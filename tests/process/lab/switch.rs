@@ -270,13 +270,16 @@ async fn the_257th_message_closes_the_connection() {
 async fn what_hurts_a_switch_or_a_caller_is_said() {
     for (text, problem) in [
         (execute("dance", ""), "unknown application"),
-        (execute("set", "a=${system x}"), "executed code! system x"),
         (
-            "api uuid_setvar @ a ${system x}\n\n".into(),
+            execute("set", "a=${strftime x}"),
+            "executed code! strftime x",
+        ),
+        (
+            "api uuid_setvar @ a ${strftime x}\n\n".into(),
             "executed code!",
         ),
         (
-            "api uuid_setvar @ a cost $\n\napi uuid_setvar @ b {system x}\n\n".into(),
+            "api uuid_setvar @ a cost $\n\napi uuid_setvar @ b {strftime x}\n\n".into(),
             "side by side",
         ),
         (
