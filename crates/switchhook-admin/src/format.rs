@@ -104,10 +104,8 @@ pub(crate) struct ReasonText {
 
 /// Returns the explanation of a reason. A word of another version is explained as unknown.
 pub(crate) fn reason_text(word: &str) -> ReasonText {
-    let reason = Reason::ALL
-        .into_iter()
-        .find(|reason| reason.as_str() == word);
-    let (because, cure) = reason.map_or(
+    let reason = Reason::ALL.iter().find(|reason| reason.as_str() == word);
+    let (because, cure) = reason.copied().map_or(
         (
             "of a reason that this version does not know",
             "Read the sentence above.",

@@ -6,76 +6,66 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-/// Why a webhook call failed and the call takes line 1. The words are the contract's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
+/// Writes the enum, the list of all its variants and their words from one table, so that a new
+/// reason is in all three.
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $word:literal,)+) => {
+        /// Why a webhook call failed and the call takes line 1. The words are the contract's.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[doc = $doc])+ $variant,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the contract.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// Returns the word written to `flow.key.error_reason`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
     /// 401 or 407.
-    AuthenticationFailure,
+    AuthenticationFailure = "AUTHENTICATION_FAILURE",
     /// The deadline passed.
-    Timeout,
+    Timeout = "TIMEOUT",
     /// A mandatory flow variable is missing or cannot be used.
-    InvalidFlowVar,
+    InvalidFlowVar = "INVALID_FLOW_VAR",
     /// URL or header not valid at run time, or an unknown webhook.
-    InvalidRequest,
+    InvalidRequest = "INVALID_REQUEST",
     /// The body does not parse as its type, or is larger than the limit.
-    InvalidResponse,
+    InvalidResponse = "INVALID_RESPONSE",
     /// A bad or unmatched path.
-    InvalidResponseMap,
+    InvalidResponseMap = "INVALID_RESPONSE_MAP",
     /// DNS, connect, TLS, reset, or no service.
-    ConnectionFailure,
+    ConnectionFailure = "CONNECTION_FAILURE",
     /// Any other status than 2xx.
-    HttpStatus,
+    HttpStatus = "HTTP_STATUS",
     /// The egress rule refuses the address.
-    BlockedAddress,
+    BlockedAddress = "BLOCKED_ADDRESS",
     /// The circuit is open: the webhook failed too often and gets no requests for a while.
-    CircuitOpen,
+    CircuitOpen = "CIRCUIT_OPEN",
     /// One of Switchhook's own limits was reached.
-    Overloaded,
+    Overloaded = "OVERLOADED",
 }
 
 impl Reason {
-    /// Every reason, in the order of the contract.
-    pub const ALL: [Self; 11] = [
-        Self::AuthenticationFailure,
-        Self::Timeout,
-        Self::InvalidFlowVar,
-        Self::InvalidRequest,
-        Self::InvalidResponse,
-        Self::InvalidResponseMap,
-        Self::ConnectionFailure,
-        Self::HttpStatus,
-        Self::BlockedAddress,
-        Self::CircuitOpen,
-        Self::Overloaded,
-    ];
-
     /// The word that metrics, logs and pages show for a success.
     pub const SUCCESS: &str = "SUCCESS";
-
-    /// Returns the word written to `flow.key.error_reason`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AuthenticationFailure => "AUTHENTICATION_FAILURE",
-            Self::Timeout => "TIMEOUT",
-            Self::InvalidFlowVar => "INVALID_FLOW_VAR",
-            Self::InvalidRequest => "INVALID_REQUEST",
-            Self::InvalidResponse => "INVALID_RESPONSE",
-            Self::InvalidResponseMap => "INVALID_RESPONSE_MAP",
-            Self::ConnectionFailure => "CONNECTION_FAILURE",
-            Self::HttpStatus => "HTTP_STATUS",
-            Self::BlockedAddress => "BLOCKED_ADDRESS",
-            Self::CircuitOpen => "CIRCUIT_OPEN",
-            Self::Overloaded => "OVERLOADED",
-        }
-    }
 
     /// Returns the reason of a word. A word that this version does not know counts as a
     /// connection failure.
     #[must_use]
     pub fn from_word(word: &str) -> Self {
-        let found = Self::ALL.into_iter().find(|reason| reason.as_str() == word);
-        found.unwrap_or(Self::ConnectionFailure)
+        let found = Self::ALL.iter().find(|reason| reason.as_str() == word);
+        found.copied().unwrap_or(Self::ConnectionFailure)
     }
 }
 

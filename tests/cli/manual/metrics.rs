@@ -7,21 +7,15 @@ use regex::Regex;
 
 use super::{Page, assert_none, manual, root};
 
-/// The file of the metrics' names; one of these.
-const SOURCES: [&str; 2] = [
-    "crates/switchhook-core/src/metric_names.rs",
-    "crates/switchhook-core/src/meter.rs",
-];
+/// The file of the metrics' names.
+const SOURCE: &str = "crates/switchhook-core/src/metric_names.rs";
 
 /// Names in the manual that look like a metric's: a global variable of the dialplan.
 const OTHERS: [&str; 1] = ["switchhook_service"];
 
 /// Returns every metric of the program.
 fn metrics() -> BTreeSet<String> {
-    let source = SOURCES
-        .iter()
-        .find_map(|path| fs::read_to_string(root().join(path)).ok());
-    let source = source.expect("one of SOURCES; name the file that has the metrics now");
+    let source = fs::read_to_string(root().join(SOURCE)).unwrap();
     let constants =
         Regex::new(r#"pub const [A-Z_]+: &str =\s*"(switchhook_[a-z0-9_]+)";"#).unwrap();
     names(&constants, &source)

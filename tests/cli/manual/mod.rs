@@ -11,6 +11,7 @@ mod commands;
 mod examples;
 mod links;
 mod metrics;
+mod reasons;
 mod settings;
 mod words;
 
