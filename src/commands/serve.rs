@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use metrics::gauge;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use switchhook_core::metric_names;
 use switchhook_service::config::Config;
 use switchhook_service::service::Service;
 
@@ -44,6 +46,7 @@ fn reload(service: &Service, path: &Path) {
     match reloaded {
         Ok(()) => info!("reloaded the configuration"),
         Err(message) => {
+            gauge!(metric_names::RELOAD_SUCCESSFUL).set(0.0);
             error!("the new configuration has errors; the old one stays in force");
             message.lines().for_each(|fault| warn!("{fault}"));
         }

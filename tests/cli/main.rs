@@ -1,5 +1,6 @@
 //! The program from outside: its commands, its package, and the rules for its dependencies.
 
+mod alerts;
 mod architecture;
 mod check;
 mod commands;

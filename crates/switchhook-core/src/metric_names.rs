@@ -68,6 +68,12 @@ pub const DELIVERY_PAUSE: &str = "switchhook_delivery_pause_seconds";
 /// paused.
 pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_seconds";
 
+/// 1 while an `endpoint` that answered 410 Gone waits to be resumed, else 0.
+pub const ENDPOINT_PAUSED: &str = "switchhook_endpoint_paused";
+/// Always 1; the label `version` is the program's.
+pub const BUILD_INFO: &str = "switchhook_build_info";
+/// 1 if the last reload of the configuration succeeded or none was asked for, else 0.
+pub const RELOAD_SUCCESSFUL: &str = "switchhook_config_last_reload_successful";
 /// 1 if a `component` of the service is healthy, as in `/readyz`, else 0.
 pub const COMPONENT_UP: &str = "switchhook_component_up";
 
@@ -190,6 +196,9 @@ pub fn start_at_zero<'a>(
     for component in ["esl", "store", "deliveries"] {
         gauge!(COMPONENT_UP, "component" => component).increment(0.0);
     }
+    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    // This runs at the start and after each reload that succeeded.
+    gauge!(RELOAD_SUCCESSFUL).set(1.0);
     drop(histogram!(OVERHEAD_SECONDS));
     drop(histogram!(STORE_COMMIT));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
@@ -214,6 +223,7 @@ fn webhook_at_zero(webhook: &str) {
     }
     gauge!(OLDEST_DOCUMENT, "endpoint" => webhook.to_owned()).increment(0.0);
     gauge!(DELIVERY_PAUSE, "endpoint" => webhook.to_owned()).increment(0.0);
+    gauge!(ENDPOINT_PAUSED, "endpoint" => webhook.to_owned()).increment(0.0);
     gauge!(DELIVERY_RESUMES, "endpoint" => webhook.to_owned()).increment(0.0);
 }
 
@@ -269,6 +279,15 @@ fn describe() {
         DELIVERY_RESUMES,
         Unit::Seconds,
         "When deliveries to a paused endpoint resume, since 1970"
+    );
+    describe_gauge!(
+        ENDPOINT_PAUSED,
+        "Whether an endpoint that answered 410 Gone waits to be resumed"
+    );
+    describe_gauge!(BUILD_INFO, "1, with the program's version");
+    describe_gauge!(
+        RELOAD_SUCCESSFUL,
+        "Whether the last reload of the configuration succeeded"
     );
     describe_gauge!(
         COMPONENT_UP,

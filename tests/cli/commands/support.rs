@@ -374,6 +374,19 @@ impl RunningService {
         answer
     }
 
+    /// Waits until `/metrics` has a line.
+    pub fn wait_for_metric(&self, line: &str) {
+        let began = Instant::now();
+        loop {
+            let metrics = self.get("/metrics");
+            if metrics.lines().any(|each| each == line) {
+                return;
+            }
+            assert!(began.elapsed() < TIMEOUT, "no {line:?} in\n{metrics}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends SIGTERM.
     pub fn request_stop(&self) {
         self.signal("TERM");

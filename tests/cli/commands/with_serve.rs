@@ -104,6 +104,7 @@ async fn a_paused_webhook_is_resumed_under_the_service_that_runs() {
     let serving = RunningService::start(&workdir);
     let waits = workdir.json(&["outbox", "list", "--state", "waiting", "--json"]);
     assert_eq!(waits[0]["paused"], "it answered 410 Gone");
+    serving.wait_for_metric("switchhook_endpoint_paused{endpoint=\"completed\"} 1");
     workdir.run(&["outbox", "resume", "completed"]).done();
     assert!(receiver.next().contains("call-3"));
     receiver.is_idle();
@@ -131,4 +132,26 @@ async fn sigterm_lets_a_delivery_under_way_end() {
     let waiting = workdir.json(&["outbox", "list", "--state", "waiting", "--json"]);
     assert_eq!(waiting[0]["call"], "call-2", "due in an hour");
     receiver.is_idle();
+}
+
+#[tokio::test]
+async fn a_refused_reload_is_a_metric_until_one_succeeds() {
+    const SUCCEEDED: &str = "switchhook_config_last_reload_successful 1";
+    let receiver = TestReceiver::start();
+    let workdir = workdir_with_dead_documents(&receiver).await;
+    let serving = RunningService::start(&workdir);
+    serving.wait_for_metric(SUCCEEDED);
+    let version = env!("CARGO_PKG_VERSION");
+    serving.wait_for_metric(&format!("switchhook_build_info{{version=\"{version}\"}} 1"));
+
+    let path = workdir.folder.path().join("switchhook.toml");
+    let good = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{good}\n[webhooks.broken]\nurl = 5\n")).unwrap();
+    serving.reload();
+    serving.wait_for_metric("switchhook_config_last_reload_successful 0");
+
+    std::fs::write(&path, good).unwrap();
+    serving.reload();
+    serving.wait_for_metric(SUCCEEDED);
+    assert_eq!(serving.terminate(), Some(0));
 }

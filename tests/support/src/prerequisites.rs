@@ -68,8 +68,17 @@ pub const NODE: Prerequisite = Prerequisite {
     is_there: || on_path("node").is_some(),
 };
 
+/// Prometheus' own test of alert rules.
+pub const PROMTOOL: Prerequisite = Prerequisite {
+    tests: "a story for each alert",
+    program: "promtool",
+    cure: "apt-get install prometheus",
+    required_by: "SWITCHHOOK_PROMTOOL_REQUIRED",
+    is_there: || promtool().is_some(),
+};
+
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 5] = [&POSTGRESQL, &PGBOUNCER, &BROWSER, &PYTHON, &NODE];
+pub const ALL: [&Prerequisite; 6] = [&POSTGRESQL, &PGBOUNCER, &BROWSER, &PYTHON, &NODE, &PROMTOOL];
 
 impl Prerequisite {
     /// Returns whether the program is there, so that its tests run.
@@ -129,6 +138,11 @@ pub fn postgresql_folder() -> Option<PathBuf> {
 /// Returns the path of the program `pgbouncer`.
 pub fn pgbouncer() -> Option<PathBuf> {
     on_path("pgbouncer").or_else(|| first(&["/usr/sbin/pgbouncer"]))
+}
+
+/// Returns the path of the program `promtool`.
+pub fn promtool() -> Option<PathBuf> {
+    on_path("promtool")
 }
 
 /// Returns the paths of a browser and its driver.

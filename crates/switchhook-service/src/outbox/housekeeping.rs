@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use metrics::gauge;
 use tokio::sync::watch;
 
 use switchhook_core::health::Health;
+use switchhook_core::metric_names;
 use switchhook_store::{Retention, Store, StoreError};
 
 /// Updates `health` with paused and unknown endpoints, then removes what `keep` no longer keeps.
@@ -36,7 +38,13 @@ pub(super) async fn housekeeping(
 
 async fn problems(store: &Store, known: &BTreeSet<String>) -> Result<Vec<String>, StoreError> {
     let mut problems: Vec<String> = Vec::new();
-    for (endpoint, reason) in store.pauses().await? {
+    let pauses = store.pauses().await?;
+    for endpoint in known {
+        let paused = pauses.iter().any(|(paused, _)| paused == endpoint);
+        let value = if paused { 1.0 } else { 0.0 };
+        gauge!(metric_names::ENDPOINT_PAUSED, "endpoint" => endpoint.clone()).set(value);
+    }
+    for (endpoint, reason) in pauses {
         problems.push(format!(
             "endpoint {endpoint} is paused: {reason}; when it is back: `switchhook outbox resume {endpoint}`"
         ));

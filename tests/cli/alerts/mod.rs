@@ -1,0 +1,67 @@
+//! The alert rules that the program prints: each has a story that fires it, and a page that says
+//! what to do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a helper that fails fails its test"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use regex::Regex;
+use test_support::prerequisites::{self, PROMTOOL};
+
+const STORIES: &str = include_str!("stories.yml");
+
+/// Returns the rules as the program prints them.
+fn rules() -> String {
+    let mut printing = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+    let printed = printing.args(["metrics", "--alerts"]).output().unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    String::from_utf8(printed.stdout).unwrap()
+}
+
+fn found<'a>(pattern: &str, text: &'a str) -> Vec<&'a str> {
+    let pattern = Regex::new(pattern).unwrap();
+    let found = pattern.captures_iter(text);
+    found.map(|found| found.get(1).unwrap().as_str()).collect()
+}
+
+#[test]
+fn every_alert_fires_in_its_story_and_not_before() {
+    let Some(promtool) = prerequisites::promtool() else {
+        PROMTOOL.skip();
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("alerts.yml"), rules()).unwrap();
+    fs::write(folder.path().join("stories.yml"), STORIES).unwrap();
+    for arguments in [
+        ["check", "rules", "alerts.yml"],
+        ["test", "rules", "stories.yml"],
+    ] {
+        let mut run = Command::new(&promtool);
+        let run = run.args(arguments).current_dir(folder.path());
+        let output = run.output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    }
+}
+
+#[test]
+fn no_alert_lacks_a_story_or_a_page() {
+    let rules = rules();
+    let alerts = found(r"- alert: (\w+)", &rules);
+    assert!(!alerts.is_empty());
+    assert_eq!(alerts, found(r"- name: (\w+)", STORIES), "stories.yml");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md");
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!(alerts, found(r"(?m)^## (\w+)$", &page), "docs/alerts.md");
+    let runbooks: Vec<String> = alerts
+        .iter()
+        .map(|alert| format!("docs/alerts.md#{}", alert.to_lowercase()))
+        .collect();
+    assert_eq!(runbooks, found(r#"runbook: "([^"]+)""#, &rules));
+}
