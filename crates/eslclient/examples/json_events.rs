@@ -28,7 +28,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "CHANNEL_BRIDGE",
         "CHANNEL_HANGUP_COMPLETE",
     ];
-    client.command(Command::event(Format::Json, names)?).await?;
+    let subscription = Command::event(Format::Json, names)?;
+    client.command(subscription).await?.result()?;
     println!("subscribed");
 
     // An error ends the loop: the connection is over. A service would connect again here.

@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connection = open_inbound(&address, &password, Limits::default(), within).await?;
     let (client, mut events) = Client::start(connection, 1000);
     let subscription = Command::event(Format::Json, ["CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE"])?;
-    client.command(subscription).await?;
+    client.command(subscription).await?.result()?;
     println!("waiting for parked calls");
 
     loop {

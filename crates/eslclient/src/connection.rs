@@ -5,6 +5,7 @@
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -37,7 +38,7 @@ pub struct Connection<S> {
     /// Whether the stream may still buffer written bytes.
     unflushed: bool,
     /// The error that ended writing. Frames that the switch sent before are still read.
-    write_error: Option<Box<std::io::Error>>,
+    write_error: Option<Arc<std::io::Error>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -100,7 +101,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         ready!(self.poll_write(cx));
         Poll::Ready(match &self.write_error {
-            Some(error) => Err(Error::from_io(error)),
+            Some(error) => Err(Error::Io(Arc::clone(error))),
             None => Ok(()),
         })
     }
@@ -154,7 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             return Poll::Ready(());
         }
         if let Err(error) = ready!(self.poll_write_out(cx)) {
-            self.write_error = Some(Box::new(error));
+            self.write_error = Some(Arc::new(error));
             self.out = Vec::new();
             self.written = 0;
         }
@@ -223,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     fn end_of_stream(&self) -> Error {
         match (&self.write_error, self.decoder.pending()) {
-            (Some(error), _) => Error::from_io(error),
+            (Some(error), _) => Error::Io(Arc::clone(error)),
             (None, 0) => Error::Closed {
                 unanswered: self.outstanding(),
             },

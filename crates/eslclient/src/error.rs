@@ -1,17 +1,38 @@
-//! How a connection fails.
+//! How a connection or a command fails.
 
+use std::borrow::Cow;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::codec::DecodeError;
 use crate::command::CommandError;
+use crate::hangup_cause::HangupCause;
+use crate::refusal::Refusal;
 
-/// Why a connection cannot be opened, or why it ended.
-#[derive(Debug, thiserror::Error)]
+/// Everything that can fail in this crate.
+///
+/// The text says what failed, with which value, and how to cure it. [`Error::retry`] says whether
+/// another attempt makes sense. An error can be cloned: when a connection ends, every call that
+/// waits on it learns why.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// The switch closed the connection between two frames, the normal end.
+    /// The switch closed the connection between two frames, without a word.
+    ///
+    /// FreeSWITCH does so when it stops, and when a client reads so slowly that more than 500 of
+    /// its events were lost (`mod_event_socket.c`).
     #[error("the switch closed the connection with {unanswered} commands unanswered")]
     Closed {
+        /// The number of commands without a reply.
+        unanswered: u64,
+    },
+    /// The switch announced the end of the connection and closed it, as it does after `exit`, at
+    /// the end of an outbound socket's call, and when it unloads the module.
+    #[error(
+        "the switch said goodbye and closed the connection with {unanswered} commands unanswered"
+    )]
+    Goodbye {
         /// The number of commands without a reply.
         unanswered: u64,
     },
@@ -23,7 +44,7 @@ pub enum Error {
     },
     /// A read or a write failed.
     #[error("the connection failed: {0}")]
-    Io(#[from] io::Error),
+    Io(#[source] Arc<io::Error>),
     /// The peer does not speak Event Socket, or sent a frame beyond the limits.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -38,13 +59,13 @@ pub enum Error {
         /// The expected frame.
         expected: &'static str,
     },
-    /// The connection could not be opened in time.
+    /// Something was not done in time.
     #[error(
         "{doing} took longer than {within:?}: is the switch overloaded, or is a firewall in between?"
     )]
     Timeout {
-        /// The step that took too long.
-        doing: &'static str,
+        /// What took too long.
+        doing: Cow<'static, str>,
         /// The time that was allowed.
         within: Duration,
     },
@@ -56,7 +77,7 @@ pub enum Error {
         /// The address.
         address: String,
         /// The error of the operating system.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// The switch's ACL refuses the client's address.
     #[error(
@@ -69,20 +90,110 @@ pub enum Error {
     /// The password is wrong.
     #[error("the switch rejects the password: use the one in event_socket.conf")]
     BadPassword,
-    /// The switch refused `connect`.
-    #[error("the switch refused connect: {text}")]
-    Refused {
-        /// The switch's text.
-        text: String,
-    },
-    /// The password cannot be sent, such as one with a line end.
+    /// The switch refused a command with `-ERR …` or `-USAGE …`.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The command cannot be built from its inputs.
     #[error(transparent)]
     Command(#[from] CommandError),
+    /// The connection ended before the reply. The switch may have run the command.
+    #[error("the connection to the switch ended before the reply: {cause}; connect again")]
+    Lost {
+        /// Why the connection ended.
+        cause: Arc<Self>,
+    },
+    /// The switch sent nothing for too long, although it was asked for a sign of life.
+    #[error(
+        "the switch sent nothing for {within:?} although it was asked: is it stopped, or is the network down?"
+    )]
+    Silent {
+        /// The time that was allowed.
+        within: Duration,
+    },
+    /// Events wait that nobody reads, and the reply is behind them. The switch may have run the
+    /// command.
+    #[error(
+        "{waiting} events wait that the program does not read, and the reply is behind them: read or drop `Events`, or choose `WhenFull::Lose`"
+    )]
+    EventsNotRead {
+        /// The number of events that wait.
+        waiting: usize,
+    },
+    /// The channel was hung up before what the program waited for.
+    #[error("the channel was hung up{}", cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
+    HungUp {
+        /// Why, if the switch said so.
+        cause: Option<HangupCause>,
+    },
+}
+
+/// Whether another attempt makes sense, from [`Error::retry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retry {
+    /// The same attempt fails again. The text of the error says what to change.
+    No,
+    /// The connection is well. The same command may succeed later.
+    Later,
+    /// The connection is gone. A new one may succeed.
+    Reconnect,
 }
 
 impl Error {
-    /// Copies a stored error, because [`io::Error`] cannot be cloned.
-    pub(crate) fn from_io(kept: &io::Error) -> Self {
-        Self::Io(io::Error::new(kept.kind(), kept.to_string()))
+    /// Returns whether another attempt makes sense.
+    ///
+    /// A command whose reply is missing may have run. Repeat it only if running it twice does no
+    /// harm.
+    ///
+    /// ```
+    /// use eslclient::{Error, Retry};
+    ///
+    /// assert_eq!(Error::BadPassword.retry(), Retry::No);
+    /// assert_eq!(Error::Closed { unanswered: 0 }.retry(), Retry::Reconnect);
+    /// ```
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Lost { cause } => cause.retry(),
+            Self::Decode(error) if error.is_limit() => Retry::No,
+            Self::BadPassword
+            | Self::Denied { .. }
+            | Self::Refused(_)
+            | Self::Command(_)
+            | Self::HungUp { .. } => Retry::No,
+            Self::Timeout { .. } | Self::EventsNotRead { .. } => Retry::Later,
+            Self::Closed { .. }
+            | Self::Goodbye { .. }
+            | Self::Cut { .. }
+            | Self::Io(_)
+            | Self::Decode(_)
+            | Self::UnexpectedReply
+            | Self::Handshake { .. }
+            | Self::Connect { .. }
+            | Self::Silent { .. } => Retry::Reconnect,
+        }
+    }
+
+    /// Returns the switch's refusal, if that is the error.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        if let Self::Refused(refusal) = self {
+            Some(refusal)
+        } else {
+            None
+        }
+    }
+
+    /// Wraps why a connection ended for a call that waits on it.
+    pub(crate) fn lost(cause: &Arc<Self>) -> Self {
+        Self::Lost {
+            cause: Arc::clone(cause),
+        }
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(Arc::new(error))
     }
 }

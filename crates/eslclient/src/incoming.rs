@@ -11,6 +11,8 @@ pub struct Ticket(pub(crate) u64);
 
 /// One frame from the switch.
 #[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "a reply may be a refusal, and a notice may be the end"]
 pub enum Incoming {
     /// The reply to the command with this ticket. Replies arrive in the order of the commands.
     Reply(Ticket, Reply),
@@ -28,6 +30,7 @@ pub enum Incoming {
 
 /// The content of a `text/disconnect-notice`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notice {
     /// The call was hung up. The socket stays open for the last events.
     Linger {

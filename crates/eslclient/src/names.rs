@@ -22,6 +22,21 @@ macro_rules! named_enum {
             /// Every variant that has a name of its own.
             const KNOWN: &[Self] = &[$( Self::$variant, )+];
 
+            /// Finds the variant with this name in any case; `None` for a name that this crate
+            /// does not know.
+            #[must_use]
+            pub fn known(name: &str) -> Option<Self> {
+                let mut known = Self::KNOWN.iter();
+                known
+                    .find(|known| known.as_str().eq_ignore_ascii_case(name))
+                    .cloned()
+            }
+
+            /// Returns every name that this crate knows, in the order of FreeSWITCH's own list.
+            pub fn all() -> impl Iterator<Item = Self> {
+                Self::KNOWN.iter().cloned()
+            }
+
             /// Returns FreeSWITCH's name.
             #[must_use]
             pub fn as_str(&self) -> &str {
@@ -35,11 +50,7 @@ macro_rules! named_enum {
         impl From<&str> for $type {
             /// Finds the variant with this name in any case, as FreeSWITCH does.
             fn from(name: &str) -> Self {
-                Self::KNOWN
-                    .iter()
-                    .find(|known| known.as_str().eq_ignore_ascii_case(name))
-                    .cloned()
-                    .unwrap_or_else(|| Self::Other(name.into()))
+                Self::known(name).unwrap_or_else(|| Self::Other(name.into()))
             }
         }
 

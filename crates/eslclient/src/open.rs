@@ -1,5 +1,6 @@
 //! Opens a connection in either direction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -34,8 +35,8 @@ where
     let mut connection = Connection::new(stream, limits);
     connection.queue(&Command::connect());
     let reply = with_timeout(within, "the reply to connect", first_reply(&mut connection)).await?;
-    if let Some(text) = reply.refusal() {
-        return Err(Error::Refused { text });
+    if let Some(refusal) = reply.refusal() {
+        return Err(refusal.of("connect").into());
     }
     let channel = reply
         .into_channel_data(&limits)
@@ -69,7 +70,7 @@ pub async fn open_inbound(
                 .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
                 .map_err(|source| Error::Connect {
                     address: address.to_owned(),
-                    source,
+                    source: Arc::new(source),
                 })?;
             authenticate(stream, password, limits).await
         },
@@ -124,7 +125,7 @@ where
         Incoming::Reply(_, reply) => Ok(reply),
         Incoming::Rejection(text) => Err(Error::Denied { text }),
         Incoming::Notice(Notice::Disconnected { .. } | Notice::Linger { .. }) => {
-            Err(Error::Closed {
+            Err(Error::Goodbye {
                 unanswered: connection.outstanding(),
             })
         }
@@ -139,7 +140,8 @@ async fn with_timeout<T>(
     doing: &'static str,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    timeout(within, work)
-        .await
-        .unwrap_or(Err(Error::Timeout { doing, within }))
+    timeout(within, work).await.unwrap_or(Err(Error::Timeout {
+        doing: doing.into(),
+        within,
+    }))
 }

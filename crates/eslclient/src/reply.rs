@@ -1,11 +1,15 @@
 //! The reply to a command.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::codec::{ContentType, DecodeError, Event, Frame, Limits};
+use crate::refusal::Refusal;
+use crate::shortened::Shortened;
 
-/// The reply to a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The reply to a command, which may be a refusal: [`Reply::result`] makes that an error.
+#[derive(Clone, PartialEq, Eq)]
+#[must_use = "the switch may have refused the command"]
 pub struct Reply {
     frame: Frame,
 }
@@ -33,22 +37,22 @@ impl Reply {
         !refuses(&self.text())
     }
 
-    /// Returns the text of a refusal without its line end; `None` if the switch accepted.
+    /// Returns the refusal; `None` if the switch accepted.
     #[must_use]
-    pub fn refusal(&self) -> Option<String> {
+    pub fn refusal(&self) -> Option<Refusal> {
         let text = self.text();
-        refuses(&text).then(|| text.trim_end().to_owned())
+        refuses(&text).then(|| Refusal::new(text.trim_end().to_owned()))
     }
 
     /// Returns the text without its line end.
     ///
     /// # Errors
-    /// Returns the text of a refusal as the error.
-    pub fn result(&self) -> Result<String, String> {
+    /// Returns the refusal as the error.
+    pub fn result(&self) -> Result<String, Refusal> {
         let text = self.text();
         let trimmed = text.trim_end().to_owned();
         if refuses(&text) {
-            Err(trimmed)
+            Err(Refusal::new(trimmed))
         } else {
             Ok(trimmed)
         }
@@ -61,11 +65,11 @@ impl Reply {
     /// as unset. A value that begins like a refusal and ends with a line end reads as one.
     ///
     /// # Errors
-    /// Returns the text of a refusal as the error: the channel has ended.
-    pub fn variable(&self) -> Result<Option<String>, String> {
+    /// Returns the refusal as the error: the channel has ended.
+    pub fn variable(&self) -> Result<Option<String>, Refusal> {
         let text = self.text();
         if refuses(&text) && text.ends_with('\n') {
-            return Err(text.trim_end().to_owned());
+            return Err(Refusal::new(text.trim_end().to_owned()));
         }
         Ok((text != "_undef_").then(|| text.into_owned()))
     }
@@ -88,6 +92,15 @@ impl Reply {
     /// Returns [`DecodeError::NotAnEvent`] for any other reply.
     pub fn into_channel_data(self, limits: &Limits) -> Result<Event, DecodeError> {
         self.frame.into_event(limits)
+    }
+}
+
+/// Shows the text of the reply, of which an `api` command may return megabytes, up to a limit.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reply")
+            .field(&Shortened(&self.text()))
+            .finish()
     }
 }
 

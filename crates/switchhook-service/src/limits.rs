@@ -26,7 +26,8 @@ pub(crate) fn setting_for(error: &Error) -> Option<&'static str> {
         | DecodeError::BadHeader
         | DecodeError::CutEvent
         | DecodeError::BadJson { .. }
-        | DecodeError::NotAnEvent => None,
+        | DecodeError::NotAnEvent
+        | _ => None,
     }
 }
 

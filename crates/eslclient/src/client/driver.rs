@@ -9,12 +9,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
+use super::end::End;
 use super::lag::Lag;
 use super::request::Request;
 use crate::codec::Event;
 use crate::connection::Connection;
 use crate::error::Error;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, Notice};
 use crate::reply::Reply;
 
 /// The unwritten bytes above which the driver accepts no more commands.
@@ -32,10 +33,15 @@ pub(super) struct Driver<S> {
     /// The batches without all their replies, in the order of the commands.
     batches: VecDeque<Batch>,
     /// `None` after the receiver of events was dropped.
-    events: Option<mpsc::Sender<Result<Event, Error>>>,
+    events: Option<mpsc::Sender<Event>>,
     /// Events for which the receiver has no room.
     backlog: VecDeque<Event>,
     lag: Arc<Lag>,
+    end: Arc<End>,
+    /// Whether the switch said goodbye.
+    goodbye: bool,
+    /// The switch's text if its ACL refuses the client.
+    rejection: Option<String>,
 }
 
 /// Commands that went out in one write.
@@ -59,8 +65,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(super) fn new(
         connection: Connection<S>,
         requests: mpsc::Receiver<Request>,
-        events: mpsc::Sender<Result<Event, Error>>,
-        lag: Arc<Lag>,
+        events: mpsc::Sender<Event>,
+        (lag, end): (Arc<Lag>, Arc<End>),
     ) -> Self {
         Self {
             connection,
@@ -69,6 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             events: Some(events),
             backlog: VecDeque::new(),
             lag,
+            end,
+            goodbye: false,
+            rejection: None,
         }
     }
 
@@ -140,9 +149,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.backlog.push_back(event);
                 self.deliver();
             }
-            // The end of the connection follows a notice and reports the same.
-            Incoming::Notice(_)
-            | Incoming::Rejection(_)
+            // The end of the connection follows.
+            Incoming::Notice(Notice::Disconnected { .. }) => self.goodbye = true,
+            Incoming::Rejection(text) => self.rejection = Some(text),
+            Incoming::Notice(Notice::Linger { .. })
             | Incoming::AuthRequest
             | Incoming::Other(_) => {}
         }
@@ -170,15 +180,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return;
         };
         while let Some(event) = self.backlog.pop_front() {
-            match events.try_send(Ok(event)) {
+            match events.try_send(event) {
                 Ok(()) => {}
-                Err(TrySendError::Full(Ok(event))) => {
+                Err(TrySendError::Full(event)) => {
                     self.backlog.push_front(event);
                     return;
                 }
-                Err(TrySendError::Full(Err(_)) | TrySendError::Closed(_)) => {
-                    return self.drop_events();
-                }
+                Err(TrySendError::Closed(_)) => return self.drop_events(),
             }
         }
     }
@@ -190,16 +198,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Ends all outstanding commands at once, and the events after the last one.
     async fn finish(self, error: Error) {
+        self.end.set(match (error, self.rejection) {
+            (_, Some(text)) => Error::Denied { text },
+            (Error::Closed { unanswered }, None) if self.goodbye => Error::Goodbye { unanswered },
+            (error, None) => error,
+        });
         drop(self.batches);
         drop(self.requests);
         let Some(events) = self.events else { return };
         for event in self.backlog {
-            if events.send(Ok(event)).await.is_err() {
+            if events.send(event).await.is_err() {
                 return;
             }
         }
-        // The receiver may have been dropped.
-        let _ = events.send(Err(error)).await;
     }
 }
 
@@ -211,7 +222,7 @@ async fn receive(requests: Option<&mut mpsc::Receiver<Request>>) -> Option<Reque
 }
 
 /// Waits until the receiver has room for a blocked event, or until it is dropped.
-async fn room(events: Option<&mpsc::Sender<Result<Event, Error>>>, blocked: bool) -> Step {
+async fn room(events: Option<&mpsc::Sender<Event>>, blocked: bool) -> Step {
     match events {
         Some(events) if blocked => match events.reserve().await {
             Ok(_room) => Step::Room,

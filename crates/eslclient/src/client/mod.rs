@@ -1,6 +1,7 @@
 //! One connection that many callers share.
 
 mod driver;
+mod end;
 mod lag;
 mod request;
 
@@ -16,16 +17,12 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::reply::Reply;
 use driver::Driver;
+use end::End;
 use lag::Lag;
 use request::Request;
 
 /// The requests that wait for the driver. A caller beyond them waits for room.
 const REQUESTS: usize = 256;
-
-/// The connection has ended, so no command gets a reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the connection to the switch has ended: connect again")]
-pub struct Disconnected;
 
 /// A handle to a connection that a task drives. Clones share the connection.
 ///
@@ -33,13 +30,15 @@ pub struct Disconnected;
 #[derive(Debug, Clone)]
 pub struct Client {
     requests: mpsc::Sender<Request>,
+    end: Arc<End>,
     lag: Arc<Lag>,
 }
 
 /// The events of a connection, complete and in order.
 #[derive(Debug)]
 pub struct Events {
-    receiver: mpsc::Receiver<Result<Event, Error>>,
+    receiver: mpsc::Receiver<Event>,
+    end: Arc<End>,
     lag: Arc<Lag>,
 }
 
@@ -56,13 +55,15 @@ impl Client {
     {
         let (requests, incoming) = mpsc::channel(REQUESTS);
         let (sender, receiver) = mpsc::channel(capacity.max(1));
-        let lag = Arc::new(Lag::new());
-        tokio::spawn(Driver::new(connection, incoming, sender, Arc::clone(&lag)).run());
+        let (lag, end) = (Arc::new(Lag::new()), Arc::new(End::default()));
+        let shared = (Arc::clone(&lag), Arc::clone(&end));
+        tokio::spawn(Driver::new(connection, incoming, sender, shared).run());
         let client = Self {
             requests,
+            end: Arc::clone(&end),
             lag: Arc::clone(&lag),
         };
-        (client, Events { receiver, lag })
+        (client, Events { receiver, end, lag })
     }
 
     /// Sends a command and waits for its reply.
@@ -71,10 +72,23 @@ impl Client {
     /// command.
     ///
     /// # Errors
-    /// Returns [`Disconnected`] if the connection ended before the reply arrived.
-    pub async fn command(&self, command: Command) -> Result<Reply, Disconnected> {
+    /// Returns [`Error::Lost`] if the connection ended before the reply arrived. A refusal is a
+    /// [`Reply`]; [`Reply::result`] makes it an error.
+    pub async fn command(&self, command: Command) -> Result<Reply, Error> {
         let replies = self.send_batch(vec![command]).await?;
-        replies.into_iter().next().ok_or(Disconnected)
+        replies.into_iter().next().ok_or_else(|| self.end.lost())
+    }
+
+    /// Runs an API command and returns its output without the line end.
+    ///
+    /// # Errors
+    /// Returns [`Error::Refused`] if the output begins with `-ERR` or `-USAGE`,
+    /// [`Error::Command`] if a line cannot carry the input, and the errors of
+    /// [`Client::command`].
+    pub async fn api(&self, name: &str, args: &str) -> Result<String, Error> {
+        let reply = self.command(Command::api(name, args)?).await?;
+        let result = reply.result();
+        result.map_err(|refusal| refusal.of(format!("api {name}")).into())
     }
 
     /// Sends commands in one write and waits for their replies, in the same order.
@@ -83,8 +97,8 @@ impl Client {
     /// other callers. The switch may still run the commands.
     ///
     /// # Errors
-    /// Returns [`Disconnected`] if the connection ended before the last reply arrived.
-    pub async fn send_batch(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Disconnected> {
+    /// Returns [`Error::Lost`] if the connection ended before the last reply arrived.
+    pub async fn send_batch(&self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         if commands.is_empty() {
             return Ok(Vec::new());
         }
@@ -96,8 +110,8 @@ impl Client {
         self.requests
             .send(request)
             .await
-            .map_err(|_| Disconnected)?;
-        replies.await.map_err(|_| Disconnected)
+            .map_err(|_| self.end.lost())?;
+        replies.await.map_err(|_| self.end.lost())
     }
 
     /// Returns for how long the socket has not been read because the receiver is slow.
@@ -112,12 +126,10 @@ impl Events {
     ///
     /// # Errors
     /// Returns why the connection ended, after every event that arrived before. Every later
-    /// call returns [`Error::Closed`].
+    /// call returns the same.
     pub async fn next(&mut self) -> Result<Event, Error> {
-        self.receiver
-            .recv()
-            .await
-            .unwrap_or(Err(Error::Closed { unanswered: 0 }))
+        let event = self.receiver.recv().await;
+        event.ok_or_else(|| self.end.cause().as_ref().clone())
     }
 
     /// Returns the number of events that were read from the socket and not yet taken.

@@ -5,6 +5,7 @@
 /// Either the peer does not speak Event Socket, or a frame is larger than
 /// [`Limits`](crate::Limits) allows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DecodeError {
     /// A head is longer than [`Limits::header_bytes`](crate::Limits::header_bytes).
     #[error(
@@ -55,4 +56,15 @@ pub enum DecodeError {
     /// The frame does not carry an event.
     #[error("the frame does not carry an event")]
     NotAnEvent,
+}
+
+impl DecodeError {
+    /// Returns whether a limit of [`Limits`](crate::Limits) was passed.
+    #[must_use]
+    pub fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } | Self::BodyTooLong { .. }
+        )
+    }
 }

@@ -11,6 +11,7 @@ use super::{escape, json, plain, text};
 
 /// The format of events on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// `Name: value` lines with percent-encoded values.
     ///

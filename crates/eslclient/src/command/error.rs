@@ -4,6 +4,7 @@
 ///
 /// The text says how to fix the input. It never repeats the input, which may be a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The input holds a line end or NUL where the command has one line.
     #[error(

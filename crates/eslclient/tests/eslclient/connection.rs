@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use eslclient::{
-    Command, Connection, Error, ExecuteOptions, Incoming, Limits, Notice, Reply, Ticket,
+    Command, Connection, Error, ExecuteOptions, Incoming, Limits, Notice, Refusal, Reply, Ticket,
 };
 use proptest::prelude::*;
 use tokio::io::{
@@ -304,11 +304,11 @@ async fn replies_tell_whether_the_switch_refused() {
         send(&mut switch, &wire).await;
         let (_, reply) = reply(&mut connection).await;
         assert_eq!(reply.is_ok(), result.is_ok());
-        assert_eq!(reply.result().as_deref().map_err(String::as_str), result);
+        assert_eq!(reply.result().as_deref().map_err(Refusal::text), result);
         if wire.contains("api/response") {
             let found = reply.variable();
             assert_eq!(
-                found.as_ref().map(Option::as_deref).map_err(String::as_str),
+                found.as_ref().map(Option::as_deref).map_err(Refusal::text),
                 variable
             );
         }

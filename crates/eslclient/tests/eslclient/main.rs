@@ -11,6 +11,7 @@ mod client;
 mod codec;
 mod command;
 mod connection;
+mod errors;
 mod examples;
 mod far_end;
 mod names;

@@ -48,7 +48,7 @@ async fn a_silent_peer_and_a_peer_that_is_not_a_switch_are_different_errors() {
         Error::Handshake { .. }
     ));
     let refused = "Content-Type: command/reply\nReply-Text: -ERR no\n\n";
-    assert!(matches!(open(refused).await, Error::Refused { text } if text == "-ERR no"));
+    assert!(matches!(open(refused).await, Error::Refused(no) if no.text() == "-ERR no"));
     let no_channel = "Content-Type: command/reply\nReply-Text: +OK\n\n";
     assert!(matches!(open(no_channel).await, Error::Handshake { .. }));
     assert!(matches!(
@@ -58,7 +58,7 @@ async fn a_silent_peer_and_a_peer_that_is_not_a_switch_are_different_errors() {
     let notice = "Content-Type: text/disconnect-notice\nContent-Length: 0\n\n";
     assert!(matches!(
         open(notice).await,
-        Error::Closed { unanswered: 1 }
+        Error::Goodbye { unanswered: 1 }
     ));
     // A slow peer has the same time as a silent one.
     let (near, mut switch) = duplex(4096);

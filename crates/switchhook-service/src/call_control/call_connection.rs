@@ -3,7 +3,7 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use eslclient::{Command, Connection, Disconnected, Error, Incoming, Reply};
+use eslclient::{Command, Connection, Error, Incoming, Refusal, Reply};
 
 /// A message from the switch that concerns one call.
 #[derive(Debug)]
@@ -30,8 +30,7 @@ pub(crate) trait CallConnection: Send {
     ///
     /// # Errors
     /// The call or the connection is gone.
-    fn ask(&mut self, command: Command)
-    -> impl Future<Output = Result<Reply, Disconnected>> + Send;
+    fn ask(&mut self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send;
 
     /// Waits for the next message. Cancel safe.
     ///
@@ -45,13 +44,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
         Self::queue(self, &command);
     }
 
-    async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
+    async fn ask(&mut self, command: Command) -> Result<Reply, Error> {
         let sent = Self::queue(self, &command);
         loop {
             match Self::next(self).await {
                 Ok(Incoming::Reply(ticket, reply)) if ticket == sent => return Ok(reply),
-                Ok(Incoming::Notice(_)) | Err(_) => return Err(Disconnected),
+                Ok(Incoming::Notice(_)) => return Err(Error::Goodbye { unanswered: 1 }),
                 Ok(_) => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -61,11 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
             Incoming::Notice(_) => SwitchMessage::CallEnded,
             Incoming::Reply(_, reply) => reply
                 .refusal()
+                .map(Refusal::into_text)
                 .map_or(SwitchMessage::Ignored, SwitchMessage::CommandRefused),
             Incoming::Event(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
-            | Incoming::Other(_) => SwitchMessage::Ignored,
+            | Incoming::Other(_)
+            | _ => SwitchMessage::Ignored,
         })
     }
 }

@@ -127,7 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
                 Incoming::Event(_)
                 | Incoming::Rejection(_)
                 | Incoming::AuthRequest
-                | Incoming::Other(_) => {}
+                | Incoming::Other(_)
+                | _ => {}
             }
         }
         Ok(())

@@ -94,7 +94,7 @@ impl CallControl {
     async fn take(&self, stream: TcpStream, peer: SocketAddr) {
         // Commands are small, and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
-            return connection_log::not_a_call(peer, &eslclient::Error::Io(error).into());
+            return connection_log::not_a_call(peer, &eslclient::Error::from(error).into());
         }
         let result = match RecordingSession::begin(self) {
             None => call_task::run(self, stream, None).await,

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::limits;
-use eslclient::{self, Command, Connection, Format, Incoming, Reply, Ticket};
+use eslclient::{self, Command, Connection, Format, Incoming, Refusal, Reply, Ticket};
 
 use super::call_verifier::VerifyRequest;
 use super::now_us;
@@ -144,13 +144,14 @@ impl Link {
             Incoming::Notice(_)
             | Incoming::Rejection(_)
             | Incoming::AuthRequest
-            | Incoming::Other(_) => Ok(LinkEvent::Nothing),
+            | Incoming::Other(_)
+            | _ => Ok(LinkEvent::Nothing),
         }
     }
 
     fn reply(&mut self, ticket: Ticket, reply: &Reply) -> Result<LinkEvent, LinkError> {
         if ticket == self.name {
-            return Ok(LinkEvent::Name(reply.result()));
+            return Ok(LinkEvent::Name(reply.result().map_err(Refusal::into_text)));
         }
         if ticket == self.events {
             reply.result().map_err(refused("event json"))?;
@@ -175,7 +176,7 @@ impl Link {
                 LinkEvent::Nothing
             });
         }
-        let refusal = reply.refusal();
+        let refusal = reply.refusal().map(Refusal::into_text);
         Ok(refusal.map_or(LinkEvent::Nothing, LinkEvent::Refusal))
     }
 
@@ -263,7 +264,7 @@ impl Link {
         let silent = self.last_read.elapsed();
         if silent > QUESTION_EVERY + ANSWER_DEADLINE {
             return Err(LinkError::Link(eslclient::Error::Timeout {
-                doing: "the switch's answer",
+                doing: "the switch's answer".into(),
                 within: ANSWER_DEADLINE,
             }));
         }
@@ -288,6 +289,9 @@ fn api(name: &str, arguments: &str) -> Result<Command, LinkError> {
     Ok(Command::api(name, arguments).map_err(eslclient::Error::from)?)
 }
 
-fn refused(command: &'static str) -> impl FnOnce(String) -> LinkError {
-    move |text| LinkError::Refused { command, text }
+fn refused(command: &'static str) -> impl FnOnce(Refusal) -> LinkError {
+    move |refusal| LinkError::Refused {
+        command,
+        text: refusal.into_text(),
+    }
 }

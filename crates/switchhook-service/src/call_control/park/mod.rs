@@ -74,8 +74,6 @@ pub(crate) struct ParkOptions {
 enum ConnectionError {
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
-    #[error(transparent)]
-    Gone(#[from] eslclient::Disconnected),
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
     Refused { command: &'static str, text: String },
     #[error("the switch did not answer within {0:?}")]
@@ -205,9 +203,10 @@ impl ParkListener {
             .await
             .map_err(|_| ConnectionError::Timeout(within))??;
         for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {
-            reply
-                .result()
-                .map_err(|text| ConnectionError::Refused { command, text })?;
+            reply.result().map_err(|refusal| ConnectionError::Refused {
+                command,
+                text: refusal.into_text(),
+            })?;
         }
         Ok(())
     }

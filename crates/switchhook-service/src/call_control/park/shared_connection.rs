@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::recording_session;
 use crate::recorder::CallRecording;
-use eslclient::{Client, Command, Disconnected, Error, Reply};
+use eslclient::{Client, Command, Error, Refusal, Reply};
 
 /// How a channel left its park.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) struct SharedConnection {
     pending: Vec<Command>,
     /// The batch that was sent and is not answered yet. Further commands wait for it, so that none
     /// overtakes; the replies take milliseconds.
-    in_flight: Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
+    in_flight: Option<BoxFuture<'static, Result<Vec<Reply>, Error>>>,
     refusals: Vec<String>,
     /// Whether every command is answered and [`SwitchMessage::AllAnswered`] is still due.
     answered: bool,
@@ -91,7 +91,7 @@ impl SharedConnection {
     fn handle_replies(&mut self, replies: &[Reply]) {
         recording_session::record_replies(self.recording.as_ref(), replies);
         let refusals = replies.iter().rev().filter_map(|reply| reply.refusal());
-        self.refusals.extend(refusals);
+        self.refusals.extend(refusals.map(Refusal::into_text));
         self.answered = self.pending.is_empty();
     }
 }
@@ -103,7 +103,7 @@ impl CallConnection for SharedConnection {
         self.answered = false;
     }
 
-    async fn ask(&mut self, command: Command) -> Result<Reply, Disconnected> {
+    async fn ask(&mut self, command: Command) -> Result<Reply, Error> {
         if let Some(in_flight) = &mut self.in_flight {
             let replies = in_flight.await;
             self.in_flight = None;
@@ -114,7 +114,7 @@ impl CallConnection for SharedConnection {
         recording_session::record_commands(self.recording.as_ref(), &commands);
         let mut replies = self.client.send_batch(commands).await?;
         recording_session::record_replies(self.recording.as_ref(), &replies);
-        replies.pop().ok_or(Disconnected)
+        replies.pop().ok_or_else(connection_ended)
     }
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
@@ -139,7 +139,7 @@ impl CallConnection for SharedConnection {
                 }
                 replies = batch_replies(&mut self.in_flight) => {
                     self.in_flight = None;
-                    self.handle_replies(&replies.map_err(|Disconnected| connection_ended())?);
+                    self.handle_replies(&replies?);
                 }
             }
         }
@@ -156,8 +156,8 @@ async fn exited(
 }
 
 async fn batch_replies(
-    in_flight: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Disconnected>>>,
-) -> Result<Vec<Reply>, Disconnected> {
+    in_flight: &mut Option<BoxFuture<'static, Result<Vec<Reply>, Error>>>,
+) -> Result<Vec<Reply>, Error> {
     match in_flight {
         Some(in_flight) => in_flight.await,
         None => pending().await,

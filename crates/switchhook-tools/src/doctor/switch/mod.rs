@@ -160,7 +160,7 @@ fn refused(error: &Error, findings: &mut Findings) {
             let cure = "set the password of its event_socket.conf; the switch keeps the old one until the module is reloaded";
             findings.fault("password", what, cure);
         }
-        Error::Closed { .. } | Error::Cut { .. } | Error::Io(_) => {
+        Error::Closed { .. } | Error::Goodbye { .. } | Error::Cut { .. } | Error::Io(_) => {
             let what = format!("it accepts the connection and closes it: {error}");
             findings.fault(
                 "reachable",
@@ -174,7 +174,12 @@ fn refused(error: &Error, findings: &mut Findings) {
         | Error::Timeout { .. }
         | Error::Connect { .. }
         | Error::Refused { .. }
-        | Error::Command(_) => {
+        | Error::Command(_)
+        | Error::Lost { .. }
+        | Error::Silent { .. }
+        | Error::EventsNotRead { .. }
+        | Error::HungUp { .. }
+        | _ => {
             let what = format!("it does not speak Event Socket: {error}");
             findings.fault(
                 "reachable",
