@@ -21,6 +21,8 @@ pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
 /// Seconds of a call that Switchhook took and not the webhook.
 pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
+/// Requests that were sent once more, because their kept connection ended before an answer.
+pub const RESENT: &str = "switchhook_requests_resent_total";
 /// Limits that were hit, by `limit`.
 pub const LIMITS: &str = "switchhook_limits_hit_total";
 /// Connections from peers that are not FreeSWITCH or broke its protocol.
@@ -192,6 +194,7 @@ pub fn start_at_zero<'a>(
     counter!(LOG_LINES_LEFT_OUT).absolute(0);
     counter!(REJECTED_CONNECTIONS).absolute(0);
     counter!(PROTOCOL_ERRORS).absolute(0);
+    counter!(RESENT).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
     for component in ["esl", "store", "deliveries"] {
         gauge!(COMPONENT_UP, "component" => component).increment(0.0);
@@ -310,6 +313,10 @@ fn describe() {
     );
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
+    describe_counter!(
+        RESENT,
+        "Requests sent once more because their kept connection ended"
+    );
     describe_gauge!(SWITCH_CONNECTED, "Whether a switch's events are received");
     describe_gauge!(
         SWITCH_LAG,

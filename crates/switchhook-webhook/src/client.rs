@@ -8,6 +8,8 @@ mod client_factory;
 mod connection_watch;
 mod connections;
 mod h2_pool;
+mod host_hints;
+mod pools;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +17,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header;
 use reqwest::{Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
 use super::error::{self, RequestStage};
+use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
 use body::{Body, read};
@@ -154,20 +157,22 @@ impl Client {
         if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
             return Outcome::unsent(blocked.into());
         }
-        let url = prepared.url.clone();
+        let mut prepared = prepared;
+        idempotency_key::add(&mut prepared.headers);
         let started = Instant::now();
+        let until = started + webhook.timeout();
         let (mut progress, watch) = (Progress::default(), ConnectionWatch::default());
         // Boxed, so that the caller's future holds only a pointer to the client's state.
-        let exchange = self.exchange(webhook, (prepared, &url), &mut progress);
+        let exchange = self.exchange(webhook, (&mut prepared, until), &mut progress);
         let exchange = Box::pin(watch.watch(exchange));
-        let verdict = match timeout(webhook.timeout(), exchange).await {
+        let verdict = match timeout_at(until, exchange).await {
             Ok(verdict) => verdict,
             Err(_) => {
                 let stage = match progress.status {
                     Some(_) => RequestStage::Status,
                     None => RequestStage::NoStatus(watch.state()),
                 };
-                Err(error::timed_out(webhook.timeout(), &url, stage))
+                Err(error::timed_out(webhook.timeout(), &prepared.url, stage))
             }
         };
         if let Some(note) = note {
@@ -186,11 +191,12 @@ impl Client {
     async fn exchange(
         &self,
         webhook: &Webhook,
-        (prepared, url): (Box<Prepared>, &Url),
+        (prepared, until): (&mut Prepared, Instant),
         progress: &mut Progress,
     ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
         let started = Instant::now();
-        let mut reply = self.connections.send(webhook, prepared, url).await?;
+        let mut reply = self.connections.send(webhook, prepared, until).await?;
+        let url = &prepared.url;
         let response = &mut reply.response;
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
@@ -222,12 +228,15 @@ impl Client {
         deadline: Duration,
     ) -> Result<Delivery, Failure> {
         self.connections.egress().check_url(&prepared.url)?;
-        let url = prepared.url.clone();
+        let mut prepared = prepared;
+        idempotency_key::add(&mut prepared.headers);
         let started = Instant::now();
+        let until = started + deadline;
         let watch = ConnectionWatch::default();
-        let sending = self.connections.send(webhook, prepared.into(), &url);
-        let sent = timeout(deadline, Box::pin(watch.watch(sending))).await;
-        let late = |_| error::timed_out(deadline, &url, RequestStage::NoStatus(watch.state()));
+        let sending = self.connections.send(webhook, &mut prepared, until);
+        let sent = timeout_at(until, Box::pin(watch.watch(sending))).await;
+        let url = &prepared.url;
+        let late = |_| error::timed_out(deadline, url, RequestStage::NoStatus(watch.state()));
         let mut reply = sent.map_err(late)??;
         let delivery = Delivery {
             status: reply.response.status().as_u16(),
@@ -238,7 +247,7 @@ impl Client {
         let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
         let _ = timeout(
             left,
-            Box::pin(read(&mut reply.response, DISCARD_BYTES, &url)),
+            Box::pin(read(&mut reply.response, DISCARD_BYTES, url)),
         )
         .await;
         Ok(delivery)
@@ -299,8 +308,9 @@ mod tests {
         let waiting = client.send(&webhook, prepared.clone());
         let bytes = size_of_val(&waiting);
         assert!(bytes <= 512, "{bytes}");
-        let (url, mut progress) = (prepared.url.clone(), Progress::default());
-        let exchange = client.exchange(&webhook, (prepared.into(), &url), &mut progress);
+        let (mut prepared, mut progress) = (prepared, Progress::default());
+        let until = Instant::now() + webhook.timeout();
+        let exchange = client.exchange(&webhook, (&mut prepared, until), &mut progress);
         let bytes = size_of_val(&exchange);
         assert!(bytes <= 512, "{bytes}");
     }

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::compile_error::CompileError;
 use super::context::Scope;
-use super::options::{Tls, WebhookOptions};
+use super::options::{ConnectionOptions, Tls, WebhookOptions};
 use super::response::ResponseParser;
 use super::template::{TemplateId, Templates};
 use super::tls::{self, CompiledTls};
@@ -41,6 +41,7 @@ pub struct Webhook {
     pub(super) own_tls: Option<CompiledTls>,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
+    pub(super) connection: ConnectionOptions,
     /// Reads its responses.
     pub answer: ResponseParser,
     pub(super) reads: Vec<String>,

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 use url::Url;
 
 use super::egress::Blocked;
+use super::http2;
 use super::resolve::LookupError;
 use switchhook_core::outcome::{Failure, Reason};
 
@@ -168,6 +169,9 @@ fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {
     {
         return CLOSED.into();
     }
+    if let Some(error) = find::<h2::Error>(causes) {
+        return http2::words(error);
+    }
     let innermost = causes.last().map(ToString::to_string);
     innermost.unwrap_or_else(|| "no reason is known".into())
 }
@@ -197,12 +201,12 @@ const WORDS: [(io::ErrorKind, &str); 8] = [
 const RESET: &str = "the connection was reset";
 const CLOSED: &str = "it was closed before the whole response arrived";
 
-fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {
+pub(super) fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {
     causes.iter().rev().find_map(|cause| cause.downcast_ref())
 }
 
 /// Returns an error's causes, outermost first, including the error inside an `io::Error`.
-fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
+pub(super) fn causes(error: &reqwest::Error) -> Vec<&(dyn Error + 'static)> {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -29,7 +29,10 @@ mod request;
 pub mod response;
 pub mod signing;
 
+mod broken;
 mod error;
+mod http2;
+mod idempotency_key;
 mod json;
 mod prepared;
 mod resolve;

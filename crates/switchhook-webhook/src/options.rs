@@ -139,6 +139,38 @@ pub struct ResponseOptions {
     pub limit: usize,
 }
 
+/// The version of HTTP that a webhook's requests use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HttpVersion {
+    /// HTTP/2 where the server offers it during the TLS handshake, else HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only, without TLS too.
+    Http2,
+}
+
+/// How connections to a webhook are made, and how long they are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    /// The version of HTTP.
+    pub version: HttpVersion,
+    /// How long a connection without requests is kept for the next one; zero keeps none.
+    pub idle: Duration,
+}
+
+impl Default for ConnectionOptions {
+    fn default() -> Self {
+        Self {
+            version: HttpVersion::Auto,
+            // Many servers close after 5 s (Node, uvicorn, hypercorn, Apache). A connection that is
+            // given up first is never used while its server closes it.
+            idle: Duration::from_secs(4),
+        }
+    }
+}
+
 /// The minimum that RFC 9113 (6.5.2) recommends for servers, and a common setting.
 const HTTP2_STREAMS: usize = 100;
 
@@ -164,6 +196,8 @@ pub struct WebhookOptions {
     /// Requests that one HTTP/2 connection carries at once; further requests get another
     /// connection. Above the server's own limit requests wait for each other.
     pub http2_streams: usize,
+    /// How its connections are made and kept.
+    pub connection: ConnectionOptions,
     /// How the response is read.
     pub response: ResponseOptions,
 }
@@ -190,6 +224,7 @@ impl Default for WebhookOptions {
             tls: Tls::default(),
             timeout: Duration::from_secs(10),
             http2_streams: HTTP2_STREAMS,
+            connection: ConnectionOptions::default(),
             response: ResponseOptions::default(),
         }
     }

@@ -19,12 +19,15 @@ use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
 use switchhook_core::variables::VariableNames;
 use switchhook_webhook::options::{
-    Auth, Body, Identity, NamedTemplate, OAuth2, Tls, TlsVersion, WebhookOptions,
+    Auth, Body, ConnectionOptions, HttpVersion, Identity, NamedTemplate, OAuth2, Tls, TlsVersion,
+    WebhookOptions,
 };
 
 /// No webhook may keep a caller waiting longer than this.
 const TIMEOUT_LIMIT: Duration = Duration::from_secs(60);
 const TIMEOUT_LEAST: Duration = Duration::from_millis(100);
+/// The longest time that an idle connection is kept: firewalls forget it after some minutes.
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// One webhook: everything that its section says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,7 +121,25 @@ fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOpti
         tls: tls(section.subsection("tls")),
         timeout: section.get_or("timeout", default.timeout, timeout),
         http2_streams: section.get_or("http2_streams", default.http2_streams, number(1..=10_000)),
+        connection: connection(section),
         response: response::options(response),
+    }
+}
+
+fn connection(section: &mut Section<'_>) -> ConnectionOptions {
+    let default = ConnectionOptions::default();
+    let versions = &[
+        ("auto", HttpVersion::Auto),
+        ("1.1", HttpVersion::Http1),
+        ("2", HttpVersion::Http2),
+    ];
+    ConnectionOptions {
+        version: section.get_or("http_version", default.version, one_of(versions)),
+        idle: section.get_or(
+            "idle_timeout",
+            default.idle,
+            duration(Duration::ZERO..=IDLE_LIMIT),
+        ),
     }
 }
 

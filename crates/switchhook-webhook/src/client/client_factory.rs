@@ -3,31 +3,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Proxy, redirect};
+use reqwest::{ClientBuilder, Proxy, redirect, retry};
 use rustls::ClientConfig;
 
 use super::ClientError;
 use super::connection_watch::ConnectionWatchLayer;
 use crate::egress::Egress;
-use crate::options::Tls;
+use crate::options::{ConnectionOptions, HttpVersion, Tls};
 use crate::resolve::EgressResolver;
 use crate::tls::{self, CompiledTls};
 
-/// How long an idle connection is kept for the next request.
-pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Idle connections kept per host.
 const MAX_IDLE_PER_HOST: usize = 64;
 /// Maximum number of headers in a response over HTTP/1.1.
 const MAX_HEADERS: usize = 100;
 /// Maximum bytes of a response's headers over HTTP/2, including 32 for each (RFC 9113, 6.5.2).
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
+/// How long an HTTP/2 connection with waiting requests may be silent before it is pinged.
+const PING_AFTER: Duration = Duration::from_secs(2);
+/// How long the answer to a ping may take. A server whose only thread is busy answers late, so this
+/// is longer than most servers are busy, and with `PING_AFTER` half of the default timeout.
+const PING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The common settings of a kind of connections: egress rule, proxy, TLS. TLS sessions are shared
 /// too, so that further connections can resume one.
+#[derive(Clone)]
 pub(super) struct ClientFactory {
     resolver: Arc<EgressResolver>,
     proxy: Option<Proxy>,
     tls: ClientConfig,
+    options: ConnectionOptions,
 }
 
 impl ClientFactory {
@@ -46,28 +51,85 @@ impl ClientFactory {
             resolver: Arc::clone(resolver),
             proxy: proxy.map_err(|error| client_error(&error))?,
             tls,
+            options: ConnectionOptions::default(),
         })
+    }
+
+    /// Returns a factory for connections with these options.
+    pub(super) fn with(&self, options: ConnectionOptions) -> Self {
+        Self {
+            options,
+            ..self.clone()
+        }
+    }
+
+    /// Returns how long an idle connection is kept.
+    pub(super) fn idle(&self) -> Duration {
+        self.options.idle
     }
 
     /// Builds a client with its own connections; over HTTP/2 one per host.
     pub(super) fn build(&self) -> Result<reqwest::Client, ClientError> {
-        let mut builder = reqwest::Client::builder()
+        let kept = if self.options.idle.is_zero() {
+            0
+        } else {
+            MAX_IDLE_PER_HOST
+        };
+        let builder = self.builder(self.options.version);
+        let builder = builder.pool_idle_timeout(self.options.idle);
+        built(builder.pool_max_idle_per_host(kept))
+    }
+
+    /// Builds a client that makes a connection for each request and keeps none.
+    pub(super) fn build_unpooled(
+        &self,
+        version: HttpVersion,
+    ) -> Result<reqwest::Client, ClientError> {
+        built(self.builder(version).pool_max_idle_per_host(0))
+    }
+
+    /// Returns the version of HTTP.
+    pub(super) fn version(&self) -> HttpVersion {
+        self.options.version
+    }
+
+    fn builder(&self, version: HttpVersion) -> ClientBuilder {
+        let builder = reqwest::Client::builder()
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
             .referer(false)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
+            // `Connections` resends, so reqwest keeps no copy of each request.
+            .retry(retry::never().max_retries_per_request(0))
             .http1_max_headers(MAX_HEADERS)
             .http2_max_header_list_size(MAX_HEADER_BYTES)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
+            .http2_keep_alive_while_idle(false)
             .connector_layer(ConnectionWatchLayer)
             .dns_resolver(Arc::clone(&self.resolver))
-            .tls_backend_preconfigured(self.tls.clone())
             .no_proxy();
-        if let Some(proxy) = &self.proxy {
-            builder = builder.proxy(proxy.clone());
+        let mut tls = self.tls.clone();
+        let builder = match version {
+            HttpVersion::Auto => builder,
+            HttpVersion::Http1 => {
+                tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+                builder.http1_only()
+            }
+            HttpVersion::Http2 => {
+                tls.alpn_protocols = vec![b"h2".to_vec()];
+                builder.http2_prior_knowledge()
+            }
+        };
+        let builder = builder.tls_backend_preconfigured(tls);
+        match &self.proxy {
+            Some(proxy) => builder.proxy(proxy.clone()),
+            None => builder,
         }
-        builder.build().map_err(|error| client_error(&error))
     }
+}
+
+fn built(builder: ClientBuilder) -> Result<reqwest::Client, ClientError> {
+    builder.build().map_err(|error| client_error(&error))
 }
 
 fn client_error(error: &reqwest::Error) -> ClientError {

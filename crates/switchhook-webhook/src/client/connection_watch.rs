@@ -29,6 +29,12 @@ impl ConnectionWatch {
         WATCH.scope(self.clone(), request)
     }
 
+    /// Returns the state of the request that is being polled.
+    pub(super) fn current() -> ConnectionState {
+        let state = WATCH.try_with(Self::state);
+        state.unwrap_or(ConnectionState::Unknown)
+    }
+
     /// Returns the current state.
     pub(super) fn state(&self) -> ConnectionState {
         match self.0.load(Ordering::Relaxed) {

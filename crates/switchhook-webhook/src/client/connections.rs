@@ -4,7 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::header::{self, HeaderValue};
+use metrics::counter;
 use reqwest::{Request, Response, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use super::ClientError;
@@ -12,13 +14,18 @@ use super::body::read;
 use super::client_factory::ClientFactory;
 use super::connection_watch::ConnectionWatch;
 use super::h2_pool::{H2Pool, Permit};
+use super::host_hints::HostHints;
+use super::pools::Pools;
+use crate::broken::{self, Resend};
 use crate::compile::Webhook;
 use crate::egress::Egress;
 use crate::error;
+use crate::options::HttpVersion;
 use crate::prepared::Prepared;
 use crate::resolve::{EgressResolver, NameLookup};
 use crate::tls::CompiledTls;
 use crate::token::{self, Token, Tokens};
+use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// The connections to all webhooks.
@@ -26,9 +33,10 @@ pub(super) struct Connections {
     egress: Arc<Egress>,
     resolver: Arc<EgressResolver>,
     /// Connections with the system's TLS settings.
-    system_tls: Arc<H2Pool>,
+    system_tls: Pools,
     /// Connections with TLS settings of webhooks.
-    own_tls: Mutex<Vec<(CompiledTls, Arc<H2Pool>)>>,
+    own_tls: Mutex<Vec<(CompiledTls, Arc<Pools>)>>,
+    hints: HostHints,
 }
 
 /// A response whose body is still unread. Fields drop in order: the response before its permit.
@@ -41,12 +49,13 @@ impl Connections {
     pub(super) fn new(egress: Egress, names: Arc<dyn NameLookup>) -> Result<Self, ClientError> {
         let egress = Arc::new(egress);
         let resolver = Arc::new(EgressResolver::new(Arc::clone(&egress), names));
-        let system_tls = Arc::new(H2Pool::new(ClientFactory::new(&egress, &resolver, None)?)?);
+        let system_tls = Pools::new(ClientFactory::new(&egress, &resolver, None)?)?;
         Ok(Self {
             egress,
             resolver,
             system_tls,
             own_tls: Mutex::default(),
+            hints: HostHints::default(),
         })
     }
 
@@ -55,42 +64,51 @@ impl Connections {
     }
 
     pub(super) fn prepare_for(&self, webhook: &Webhook) -> Result<(), ClientError> {
-        self.pool(webhook).map(drop)
+        let options = webhook.connection;
+        match webhook.own_tls() {
+            None => self.system_tls.get(options).map(drop),
+            Some(wanted) => self.own_pools(wanted)?.get(options).map(drop),
+        }
     }
 
-    fn pool(&self, webhook: &Webhook) -> Result<Arc<H2Pool>, ClientError> {
-        let Some(wanted) = webhook.own_tls() else {
-            return Ok(Arc::clone(&self.system_tls));
-        };
+    fn pool(&self, webhook: &Webhook, url: &Url) -> Result<Arc<H2Pool>, ClientError> {
+        let options = self.hints.apply(url, webhook.connection);
+        match webhook.own_tls() {
+            None => self.system_tls.get(options),
+            Some(wanted) => self.own_pools(wanted)?.get(options),
+        }
+    }
+
+    fn own_pools(&self, wanted: &CompiledTls) -> Result<Arc<Pools>, ClientError> {
         let mut own_tls = self.own_tls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, pool)) = own_tls.iter().find(|(known, _)| known == wanted) {
-            return Ok(Arc::clone(pool));
+        if let Some((_, pools)) = own_tls.iter().find(|(known, _)| known == wanted) {
+            return Ok(Arc::clone(pools));
         }
         let factory = ClientFactory::new(&self.egress, &self.resolver, Some(wanted))?;
-        let pool = Arc::new(H2Pool::new(factory)?);
-        own_tls.push((wanted.clone(), Arc::clone(&pool)));
-        Ok(pool)
+        let pools = Arc::new(Pools::new(factory)?);
+        own_tls.push((wanted.clone(), Arc::clone(&pools)));
+        Ok(pools)
     }
 
-    fn permit(&self, webhook: &Webhook, url: &Url) -> Result<Permit, Failure> {
-        let pool = self.pool(webhook).map_err(client_failed)?;
-        pool.acquire(url, webhook.http2_streams)
+    fn permit(&self, webhook: &Webhook, url: &Url, until: Instant) -> Result<Permit, Failure> {
+        let pool = self.pool(webhook, url).map_err(client_failed)?;
+        pool.acquire(url, webhook.http2_streams, until)
             .map_err(client_failed)
     }
 
-    /// Sends a request. Errors name the host of `url`.
+    /// Sends a request whose response is wanted by `until`. Errors name its host.
     pub(super) async fn send(
         &self,
         webhook: &Webhook,
-        prepared: Box<Prepared>,
-        url: &Url,
+        prepared: &mut Prepared,
+        until: Instant,
     ) -> Result<PendingResponse, Failure> {
-        let permit = self.permit(webhook, url)?;
+        let permit = self.permit(webhook, &prepared.url, until)?;
         match &webhook.tokens {
-            None => execute(permit, prepared, url).await,
+            None => self.execute(permit, prepared).await,
             // Boxed, so that requests without a token do not reserve its space.
             Some(tokens) => {
-                Box::pin(self.send_with_token((webhook, tokens), permit, prepared, url)).await
+                Box::pin(self.send_with_token((webhook, tokens), permit, prepared, until)).await
             }
         }
     }
@@ -100,72 +118,104 @@ impl Connections {
         &self,
         (webhook, tokens): (&Webhook, &Tokens),
         permit: Permit,
-        prepared: Box<Prepared>,
-        url: &Url,
+        prepared: &mut Prepared,
+        until: Instant,
     ) -> Result<PendingResponse, Failure> {
-        let fetch_token = || self.fetch_token(webhook, tokens);
+        let fetch_token = || self.fetch_token(webhook, tokens, until);
         let (token, was_cached) = tokens.get(fetch_token).await?;
-        if !was_cached {
-            return execute(permit, with(&token, prepared), url).await;
-        }
-        let reply = execute(permit, with(&token, prepared.clone()), url).await?;
-        if reply.response.status() != StatusCode::UNAUTHORIZED {
+        authorize(prepared, &token);
+        let reply = self.execute(permit, prepared).await?;
+        if !was_cached || reply.response.status() != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
         let PendingResponse { response, permit } = reply;
         drop(response);
         tokens.forget(&token).await;
         let (token, _) = tokens.get(fetch_token).await?;
-        execute(permit, with(&token, prepared), url).await
+        authorize(prepared, &token);
+        self.execute(permit, prepared).await
     }
 
     async fn fetch_token(
         &self,
         webhook: &Webhook,
         tokens: &Tokens,
+        until: Instant,
     ) -> Result<(HeaderValue, Duration), Failure> {
         let url = tokens.url();
         self.egress.check_url(url)?;
-        let permit = self.permit(webhook, url)?;
+        let permit = self.permit(webhook, url, until)?;
+        let request = tokens.request();
         // Observed separately: this is the token endpoint's connection, not the webhook's.
-        let sent = ConnectionWatch::default().watch(execute(permit, tokens.request().into(), url));
+        let sent = ConnectionWatch::default().watch(self.execute(permit, &request));
         let mut reply = sent.await?;
         let body = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }
+
+    /// Sends a request; once more if its connection ended before the server answered.
+    async fn execute(
+        &self,
+        permit: Permit,
+        prepared: &Prepared,
+    ) -> Result<PendingResponse, Failure> {
+        match permit.http.execute(request(prepared)).await {
+            Ok(response) => Ok(self.pending(permit, response, &prepared.url)),
+            // Boxed: it is rare, and a waiting request has no room for it.
+            Err(error) => Box::pin(self.execute_again(permit, prepared, error)).await,
+        }
+    }
+
+    async fn execute_again(
+        &self,
+        permit: Permit,
+        prepared: &Prepared,
+        error: reqwest::Error,
+    ) -> Result<PendingResponse, Failure> {
+        let failed = |error| error::client_failure(&error, &prepared.url);
+        let http1 = match broken::resend(&error, ConnectionWatch::current()) {
+            None => return Err(failed(error)),
+            Some(Resend::Fresh) => false,
+            // The operator chose the version.
+            Some(Resend::Http1) if permit.version() != HttpVersion::Auto => {
+                return Err(failed(error));
+            }
+            Some(Resend::Http1) => {
+                self.hints.note_http1(&prepared.url);
+                true
+            }
+        };
+        let fresh = permit.unpooled(http1).map_err(client_failed)?;
+        drop(permit);
+        counter!(metric_names::RESENT).increment(1);
+        let sent = fresh.http.execute(request(prepared)).await;
+        let response = sent.map_err(failed)?;
+        Ok(self.pending(fresh, response, &prepared.url))
+    }
+
+    fn pending(&self, mut permit: Permit, response: Response, url: &Url) -> PendingResponse {
+        permit.note_response();
+        self.hints
+            .note_headers(url, response.headers(), permit.idle());
+        PendingResponse { response, permit }
+    }
 }
 
-async fn execute(
-    permit: Permit,
-    prepared: Box<Prepared>,
-    url: &Url,
-) -> Result<PendingResponse, Failure> {
-    let sent = permit.http.execute(request(prepared)).await;
-    let response = sent.map_err(|error| error::client_failure(&error, url))?;
-    Ok(PendingResponse { response, permit })
-}
-
-fn with(token: &Token, mut prepared: Box<Prepared>) -> Box<Prepared> {
+fn authorize(prepared: &mut Prepared, token: &Token) {
     let headers = &mut prepared.headers;
     headers.insert(header::AUTHORIZATION, token.header.clone());
-    prepared
 }
 
 fn client_failed(error: ClientError) -> Failure {
     Failure::new(Reason::ConnectionFailure, error.to_string())
 }
 
-fn request(prepared: Box<Prepared>) -> Request {
-    let Prepared {
-        method,
-        url,
-        headers,
-        body,
-    } = *prepared;
-    let mut request = Request::new(method, url);
-    *request.headers_mut() = headers;
-    if !body.is_empty() {
-        *request.body_mut() = Some(body.into());
+/// Returns the request for the HTTP client. The original is kept to be sent once more.
+fn request(prepared: &Prepared) -> Request {
+    let mut request = Request::new(prepared.method.clone(), prepared.url.clone());
+    *request.headers_mut() = prepared.headers.clone();
+    if !prepared.body.is_empty() {
+        *request.body_mut() = Some(prepared.body.clone().into());
     }
     request
 }

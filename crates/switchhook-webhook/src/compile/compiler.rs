@@ -91,6 +91,7 @@ impl Compiler {
             own_tls,
             timeout: options.timeout,
             http2_streams: options.http2_streams,
+            connection: options.connection,
             answer,
             reads: names.headers.into_iter().collect(),
             branches,

@@ -6,6 +6,8 @@ mod attacks;
 mod compile_errors;
 mod delivery;
 mod egress;
+mod hung;
+mod kept;
 mod rebinding;
 mod rendering;
 mod request;

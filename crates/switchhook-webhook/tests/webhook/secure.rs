@@ -80,6 +80,12 @@ impl Setup {
     }
 
     pub fn acceptor(self) -> TlsAcceptor {
+        let alpn = self.alpn;
+        self.acceptor_of(&[alpn])
+    }
+
+    /// Returns an acceptor that offers these protocols.
+    pub fn acceptor_of(self, alpn: &[&str]) -> TlsAcceptor {
         use rustls::pki_types::CertificateDer;
         use rustls::pki_types::pem::PemObject as _;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -104,7 +110,7 @@ impl Setup {
         let mut config = builder
             .with_single_cert(vec![certificate.unwrap()], key.unwrap())
             .unwrap();
-        config.alpn_protocols = vec![self.alpn.as_bytes().to_vec()];
+        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 

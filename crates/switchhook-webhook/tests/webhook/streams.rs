@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_core::outcome::{Outcome, Reason};
-use switchhook_webhook::options::{Tls, WebhookOptions};
+use switchhook_webhook::options::{ConnectionOptions, Tls, WebhookOptions};
 use switchhook_webhook::{Client, NameLookup, Webhook};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -117,6 +117,10 @@ fn webhook(address: SocketAddr, host: &str, tls: Tls, http2_streams: usize) -> A
     let options = WebhookOptions {
         tls,
         http2_streams,
+        connection: ConnectionOptions {
+            idle: PATIENT,
+            ..ConnectionOptions::default()
+        },
         ..options(url, PATIENT)
     };
     Arc::new(Webhook::compile("lookup", options).unwrap())
