@@ -2,11 +2,14 @@
 
 Usage: fake-switch.py RULES.json CLIENT...
 
+With OUTBOUND=1 set it plays the socket application of a call, which asks for no password.
+
 Runs the client with the port's number as its last argument and serves one connection. A rule is [beginning of a command, seconds
 before the answer, frames]; the frames are sent as they stand. As on a real switch, one command is answered after the other.
 """
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -20,7 +23,8 @@ port = socket.create_server(("127.0.0.1", 0))
 
 def serve():
     connection, _ = port.accept()
-    connection.sendall(b"Content-Type: auth/request\n\n")
+    if "OUTBOUND" not in os.environ:
+        connection.sendall(b"Content-Type: auth/request\n\n")
     waiting = b""
     while chunk := connection.recv(65536):
         waiting += chunk

@@ -9,7 +9,7 @@ cd "$work"
 python_packages() {
   python3 -m venv "$work/venv"
   python="$work/venv/bin/python"
-  "$python" -m pip install --quiet --disable-pip-version-check "$@"
+  "$python" -m pip install --quiet --no-compile --disable-pip-version-check "$@"
 }
 
 # Installs packages from npm beside the script.
