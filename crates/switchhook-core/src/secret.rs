@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 /// Printed in place of a secret.
 pub const REDACTED: &str = "[secret]";
 
-/// A password or token. `Debug` and `Display` print [`REDACTED`].
-#[derive(Clone, PartialEq, Eq)]
+/// A password or token; empty by default. `Debug` and `Display` print [`REDACTED`].
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {

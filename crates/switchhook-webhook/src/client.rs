@@ -4,6 +4,7 @@
 //! A waiting request costs one boxed future and its share of a connection.
 
 mod body;
+mod certificate_request;
 mod client_factory;
 mod connection_watch;
 mod connections;
@@ -56,6 +57,8 @@ pub struct Delivery {
     pub status: u16,
     /// The `Retry-After` header as received.
     pub retry_after: Option<String>,
+    /// The failure that the status is; `None` for 2xx.
+    pub failure: Option<Failure>,
     /// From sending to the status.
     pub duration: Duration,
 }
@@ -65,6 +68,8 @@ pub struct Delivery {
 pub struct ResponseMeta {
     /// The `Content-Type` header.
     pub content_type: Option<String>,
+    /// Where a redirect leads, without user, query and fragment.
+    pub redirect: Option<String>,
     /// The body was read to its end, within the limit.
     pub whole: bool,
 }
@@ -203,10 +208,13 @@ impl Client {
         let content_type = response.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok());
         progress.meta.content_type = content_type.map(str::to_owned);
+        progress.meta.redirect = redirect_target(response, url);
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
-        if let (Some(failure), Err(_)) = (error::status_failure(response.status(), url), &read) {
+        let redirect = progress.meta.redirect.as_deref();
+        let refused = error::status_failure(response.status(), url, redirect, &[]);
+        if let (Some(failure), Err(_)) = (refused, &read) {
             return Err(failure);
         }
         let read = read?;
@@ -238,18 +246,21 @@ impl Client {
         let url = &prepared.url;
         let late = |_| error::timed_out(deadline, url, RequestStage::NoStatus(watch.state()));
         let mut reply = sent.map_err(late)??;
-        let delivery = Delivery {
+        let mut delivery = Delivery {
             status: reply.response.status().as_u16(),
             retry_after: retry_after(&reply.response),
+            failure: None,
             duration: started.elapsed(),
         };
-        // The status decides. The body is read only so that the connection can be reused.
+        // The status decides. The body is read so that the connection can be reused, and for the
+        // sentence of a failure.
         let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
-        let _ = timeout(
-            left,
-            Box::pin(read(&mut reply.response, DISCARD_BYTES, url)),
-        )
-        .await;
+        let read = Box::pin(read(&mut reply.response, DISCARD_BYTES, url));
+        let read = timeout(left, read).await.ok().and_then(Result::ok);
+        let body = read.map(Body::into_bytes).unwrap_or_default();
+        let redirect = redirect_target(&reply.response, url);
+        let status = reply.response.status();
+        delivery.failure = error::status_failure(status, url, redirect.as_deref(), &body);
         Ok(delivery)
     }
 }
@@ -264,7 +275,8 @@ pub fn evaluate_response(
     meta: &ResponseMeta,
     body: &[u8],
 ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    if let Some(failure) = error::status_failure(status, url) {
+    let redirect = meta.redirect.as_deref();
+    if let Some(failure) = error::status_failure(status, url, redirect, body) {
         return Err(failure);
     }
     if !meta.whole {
@@ -279,6 +291,24 @@ fn is_unsent(failure: &Failure) -> bool {
         failure.reason,
         Reason::BlockedAddress | Reason::InvalidRequest
     )
+}
+
+/// Characters of a redirect's target that are kept.
+const MAX_TARGET_CHARS: usize = 200;
+
+/// Returns where a redirect leads, without what may be secret: user, query and fragment.
+fn redirect_target(response: &Response, url: &Url) -> Option<String> {
+    if !response.status().is_redirection() {
+        return None;
+    }
+    let location = response.headers().get(header::LOCATION)?;
+    let mut target = url.join(location.to_str().ok()?).ok()?;
+    target.set_query(None);
+    target.set_fragment(None);
+    // Fails only for URLs that have no user.
+    let _ = target.set_username("");
+    let _ = target.set_password(None);
+    Some(target.as_str().chars().take(MAX_TARGET_CHARS).collect())
 }
 
 fn retry_after(response: &Response) -> Option<String> {

@@ -9,7 +9,9 @@ use url::Url;
 
 use super::egress::Blocked;
 use super::http2;
+use super::io_fault;
 use super::resolve::LookupError;
+use super::tls_fault::TlsFault;
 use switchhook_core::outcome::{Failure, Reason};
 
 /// Returns host and port, such as `crm.example:443`.
@@ -66,8 +68,14 @@ pub(super) fn response_too_large(limit: usize) -> Failure {
     Failure::new(Reason::InvalidResponse, detail)
 }
 
-/// Returns the failure of a status; `None` for 2xx.
-pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
+/// Returns the failure of a status; `None` for 2xx. `redirect` is where a redirect leads, and
+/// `body` what was read.
+pub(super) fn status_failure(
+    status: StatusCode,
+    url: &Url,
+    redirect: Option<&str>,
+    body: &[u8],
+) -> Option<Failure> {
     if status.is_success() {
         return None;
     }
@@ -79,16 +87,60 @@ pub(super) fn status_failure(status: StatusCode, url: &Url) -> Option<Failure> {
             Reason::AuthenticationFailure,
             format!("{host_port} does not accept our credentials: {code} {name}"),
         ),
-        300..=399 => (
-            Reason::HttpStatus,
-            format!("{host_port} answered {code} {name}; redirects are not followed"),
-        ),
-        _ => (
-            Reason::HttpStatus,
-            format!("{host_port} answered {code} {name}"),
-        ),
+        300..=399 => {
+            let to =
+                redirect.map_or_else(String::new, |target| format!(", a redirect to {target}"));
+            let detail =
+                format!("{host_port} answered {code} {name}{to}; redirects are not followed");
+            (Reason::HttpStatus, detail)
+        }
+        _ => {
+            let cause = refused_connection(code, body);
+            let cause = cause.map_or_else(String::new, |cause| format!(": {cause}"));
+            let detail = format!("{host_port} answered {code} {name}{cause}");
+            (Reason::HttpStatus, detail)
+        }
     };
     Some(Failure::new(reason, detail))
+}
+
+/// What servers write into a 400 for a connection that they do not accept, and the cure.
+const CONNECTION_WORDS: [(&str, &str); 5] = [
+    (
+        // nginx
+        "No required SSL certificate was sent",
+        "it requires a client certificate; set tls.client_cert_file and tls.client_key_file",
+    ),
+    (
+        // nginx
+        "The SSL certificate error",
+        "it refuses our client certificate; set tls.client_cert_file and tls.client_key_file to \
+         one that it accepts, with its chain",
+    ),
+    (
+        // nginx
+        "The plain HTTP request was sent to HTTPS port",
+        PLAIN_HTTP,
+    ),
+    (
+        // Apache
+        "speaking plain HTTP to an SSL-enabled server port",
+        PLAIN_HTTP,
+    ),
+    (
+        // Go, Caddy
+        "Client sent an HTTP request to an HTTPS server",
+        PLAIN_HTTP,
+    ),
+];
+const PLAIN_HTTP: &str = "the port speaks TLS; write https:// in the URL";
+
+fn refused_connection(code: u16, body: &[u8]) -> Option<&'static str> {
+    let body = (code == 400).then(|| String::from_utf8_lossy(body))?;
+    let known = CONNECTION_WORDS
+        .iter()
+        .find(|(words, _)| body.contains(words));
+    known.map(|(_, cause)| *cause)
 }
 
 /// Returns the failure behind an error of the HTTP client.
@@ -118,6 +170,10 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
     if find::<io::Error>(&causes).is_some_and(is_out_of_files) {
         return Failure::new(Reason::Overloaded, OUT_OF_FILES);
     }
+    if let Some(fault) = tls_fault(error, url, &causes) {
+        let detail = format!("no TLS with {host_port}: {fault}");
+        return Failure::new(Reason::ConnectionFailure, detail);
+    }
     let reason_text = reason_text(&causes);
     let detail = if error.is_connect() {
         format!("could not connect to {host_port}: {reason_text}")
@@ -125,6 +181,20 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
         format!("the connection to {host_port} broke: {reason_text}")
     };
     Failure::new(Reason::ConnectionFailure, detail)
+}
+
+/// Returns what is wrong with TLS. A server may refuse our certificate after the handshake too.
+fn tls_fault(
+    error: &reqwest::Error,
+    url: &Url,
+    causes: &[&(dyn Error + 'static)],
+) -> Option<TlsFault> {
+    let io_errors = || causes.iter().filter_map(|cause| cause.downcast_ref());
+    let fault = io_errors().find_map(TlsFault::find);
+    let is_handshake = error.is_connect() && url.scheme() == "https";
+    // A connection that was not yet made is refused, not closed.
+    let is_closed = || is_handshake && io_errors().any(io_fault::is_closed);
+    fault.or_else(|| is_closed().then(TlsFault::closed))
 }
 
 const OUT_OF_FILES: &str =
@@ -177,28 +247,12 @@ fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {
 }
 
 fn io_reason(error: &io::Error) -> String {
-    let kind = error.kind();
-    if let Some((_, words)) = WORDS.iter().find(|(known, _)| *known == kind) {
-        return (*words).to_owned();
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return CLOSED.into();
     }
-    match error.get_ref() {
-        // For example rustls: "invalid peer certificate: UnknownIssuer".
-        Some(inner) if kind == io::ErrorKind::InvalidData => format!("TLS failed: {inner}"),
-        Some(_) | None => kind.to_string(),
-    }
+    io_fault::describe(error)
 }
 
-const WORDS: [(io::ErrorKind, &str); 8] = [
-    (io::ErrorKind::ConnectionRefused, "connection refused"),
-    (io::ErrorKind::ConnectionReset, RESET),
-    (io::ErrorKind::ConnectionAborted, RESET),
-    (io::ErrorKind::BrokenPipe, RESET),
-    (io::ErrorKind::UnexpectedEof, CLOSED),
-    (io::ErrorKind::TimedOut, "the address did not respond"),
-    (io::ErrorKind::HostUnreachable, "no route to the host"),
-    (io::ErrorKind::NetworkUnreachable, "no route to its network"),
-];
-const RESET: &str = "the connection was reset";
 const CLOSED: &str = "it was closed before the whole response arrived";
 
 pub(super) fn find<'a, E: Error + 'static>(causes: &[&'a (dyn Error + 'static)]) -> Option<&'a E> {

@@ -11,7 +11,8 @@
 //!   `template`, `url`, `json` and `xml` escape each value for its place.
 //! * Network: [`client`] sends; [`egress`] decides which addresses are allowed, `resolve` applies
 //!   that to names; `tls` and `token` add TLS settings and OAuth 2.0 tokens.
-//! * Response: [`response`] maps values to variables; `error` turns faults into sentences.
+//! * Response: [`response`] maps values to variables; `error`, [`io_fault`] and [`TlsFault`] turn faults
+//!   into sentences.
 //! * Also: [`breakers`] stop requests to failing webhooks, [`signing`] signs documents,
 //!   [`redact`] hides secrets from readers.
 
@@ -23,6 +24,7 @@ pub mod compile;
 mod compile_error;
 pub mod context;
 pub mod egress;
+pub mod io_fault;
 pub mod options;
 pub mod redact;
 mod request;
@@ -39,6 +41,7 @@ mod resolve;
 mod template;
 mod template_names;
 mod tls;
+mod tls_fault;
 mod token;
 mod url;
 mod value_marks;
@@ -51,3 +54,4 @@ pub use prepared::Prepared;
 pub use request::CallContext;
 pub use resolve::{NameLookup, SystemLookup};
 pub use tls::{CompiledTls, client_builder};
+pub use tls_fault::TlsFault;

@@ -50,7 +50,7 @@ pub enum Auth {
 }
 
 /// The source of bearer tokens (RFC 6749, 4.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OAuth2 {
     /// The token endpoint.
     pub token_url: String,
@@ -58,8 +58,26 @@ pub struct OAuth2 {
     pub client_id: String,
     /// Our client secret.
     pub client_secret: Secret,
+    /// Where the client id and secret stand in the request.
+    pub secret_in: SecretIn,
     /// The scope to request.
     pub scope: Option<String>,
+    /// The audience to request, as Auth0 and others want it.
+    pub audience: Option<String>,
+    /// The resource to request (RFC 8707).
+    pub resource: Option<String>,
+    /// Further parameters of the request.
+    pub params: Vec<(String, String)>,
+}
+
+/// Where a token request has the client's id and secret (RFC 6749, 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SecretIn {
+    /// `Authorization: Basic`.
+    #[default]
+    Basic,
+    /// The parameters `client_id` and `client_secret`.
+    Body,
 }
 
 /// The minimum TLS version.

@@ -12,6 +12,7 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::egress::Egress;
+use super::io_fault;
 
 /// Looks up names. The result is not trusted: each address is checked.
 pub trait NameLookup: Send + Sync {
@@ -117,12 +118,7 @@ async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Fou
 }
 
 fn unresolved(error: io::Error) -> LookupError {
-    let words = error.to_string();
-    // For example "failed to lookup address information: Name or service not known".
-    let why = words
-        .rsplit_once(": ")
-        .map_or(words.as_str(), |(_, why)| why);
-    LookupError(why.to_lowercase())
+    LookupError(io_fault::describe_lookup(&error))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! A webhook's own TLS settings: trusted authorities, client certificate, minimum version.
 
+mod listed_certificate;
+
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -11,6 +13,7 @@ use rustls_platform_verifier::Verifier;
 
 use super::compile_error::CompileError;
 use super::options::{Identity, Tls, TlsVersion};
+use listed_certificate::ListedCertificates;
 
 /// Compiled TLS settings. They are equal if their options are.
 #[derive(Clone)]
@@ -68,7 +71,11 @@ pub(super) fn config(options: &Tls) -> Result<ClientConfig, CompileError> {
         .with_protocol_versions(versions(options.min_version))
         .map_err(|error| unusable("tls.min_version", &error))?;
     let builder = match &options.ca {
-        Some(ca) => builder.with_webpki_verifier(trusting(ca, provider)?),
+        Some(ca) => {
+            let verifier = trusting(ca, provider)?;
+            let builder = builder.dangerous();
+            builder.with_custom_certificate_verifier(Arc::new(verifier))
+        }
         None => {
             let verifier = Verifier::new(provider).map_err(|error| unusable("tls", &error))?;
             let builder = builder.dangerous();
@@ -96,21 +103,20 @@ fn versions(least: TlsVersion) -> &'static [&'static SupportedProtocolVersion] {
     }
 }
 
-/// Trusts only these authorities, in place of the system's.
-fn trusting(
-    ca: &str,
-    provider: Arc<CryptoProvider>,
-) -> Result<Arc<WebPkiServerVerifier>, CompileError> {
+/// Trusts only these authorities and certificates, in place of the system's.
+fn trusting(ca: &str, provider: Arc<CryptoProvider>) -> Result<ListedCertificates, CompileError> {
     const KEY: &str = "tls.ca_file";
+    let listed = certificates(KEY, ca)?;
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(KEY, ca)? {
+    for certificate in &listed {
         roots
-            .add(certificate)
+            .add(certificate.clone())
             .map_err(|error| unusable(KEY, &error))?;
     }
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+    let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
-        .map_err(|error| unusable(KEY, &error))
+        .map_err(|error| unusable(KEY, &error))?;
+    Ok(ListedCertificates::new(listed, authorities))
 }
 
 type ClientIdentity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

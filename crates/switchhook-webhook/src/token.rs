@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use url::{Url, form_urlencoded};
 
 use super::compile_error::CompileError;
-use super::options::OAuth2;
+use super::options::{OAuth2, SecretIn};
 use super::prepared::Prepared;
 use super::{error, url as address};
 use switchhook_core::outcome::{Failure, Reason};
@@ -31,7 +31,8 @@ const RENEW_BEFORE: Duration = Duration::from_secs(30);
 /// The token endpoint of a webhook, and the cached token.
 pub(super) struct Tokens {
     url: Url,
-    authorization: HeaderValue,
+    /// Absent if the body has the secret.
+    authorization: Option<HeaderValue>,
     body: Bytes,
     cached: Mutex<Cached>,
 }
@@ -64,15 +65,14 @@ impl Tokens {
             errors.push(CompileError::new(key, "this is not a URL", help));
             return None;
         };
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
-        if let Some(scope) = &options.scope {
-            form.append_pair("scope", scope);
-        }
+        let authorization = match options.secret_in {
+            SecretIn::Basic => Some(basic(options)?),
+            SecretIn::Body => None,
+        };
         Some(Self {
             url,
-            authorization: basic(options)?,
-            body: form.finish().into(),
+            authorization,
+            body: form(options).into(),
             cached: Mutex::default(),
         })
     }
@@ -84,7 +84,9 @@ impl Tokens {
     /// Returns the request for a token.
     pub(super) fn request(&self) -> Prepared {
         let mut headers = HeaderMap::with_capacity(3);
-        headers.insert(header::AUTHORIZATION, self.authorization.clone());
+        if let Some(authorization) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
         let form = HeaderValue::from_static("application/x-www-form-urlencoded");
         headers.insert(header::CONTENT_TYPE, form);
         let json = HeaderValue::from_static("application/json");
@@ -166,7 +168,7 @@ impl Tokens {
         };
         let answer = answer.ok_or_else(|| unusable("a response that is not JSON"))?;
         let kind = answer.get("token_type").and_then(Value::as_str);
-        if kind.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
+        if !kind.is_none_or(is_bearer) {
             return Err(unusable("a token that is not a bearer token"));
         }
         let token = answer.get("access_token").and_then(Value::as_str);
@@ -214,6 +216,37 @@ fn bearer(token: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Whether a `token_type` means a bearer token. RFC 6749 (7.1) has no regard for case, and
+/// gateways write `BearerToken` (Apigee), `bearer_token` or `JWT`.
+fn is_bearer(kind: &str) -> bool {
+    let letters = kind.chars().filter(char::is_ascii_alphanumeric);
+    let word: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    matches!(
+        word.as_str(),
+        "" | "bearer" | "bearertoken" | "accesstoken" | "jwt"
+    )
+}
+
+fn form(options: &OAuth2) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials");
+    if options.secret_in == SecretIn::Body {
+        form.append_pair("client_id", &options.client_id);
+        form.append_pair("client_secret", options.client_secret.reveal());
+    }
+    let named = [
+        ("scope", &options.scope),
+        ("audience", &options.audience),
+        ("resource", &options.resource),
+    ];
+    for (name, value) in named {
+        if let Some(value) = value {
+            form.append_pair(name, value);
+        }
+    }
+    form.extend_pairs(&options.params).finish()
+}
+
 /// RFC 6749, 2.3.1: both parts form-encoded, then Basic.
 fn basic(options: &OAuth2) -> Option<HeaderValue> {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -237,7 +270,7 @@ mod tests {
             token_url: "https://login.example/token".into(),
             client_id: "switch".into(),
             client_secret: Secret::new("correct-horse"),
-            scope: None,
+            ..OAuth2::default()
         };
         Tokens::compile(&options, &mut Vec::new()).unwrap()
     }
@@ -273,6 +306,26 @@ mod tests {
             assert!(futures_util::poll!(&mut attempt).is_pending());
         }
         assert_eq!(get(&tokens, 60).await, (1, false));
+    }
+
+    #[test]
+    fn a_bearer_token_is_known_by_the_names_that_gateways_give_it() {
+        for kind in [
+            "Bearer",
+            "bearer",
+            "BEARER",
+            "BearerToken",
+            "Bearer Token",
+            "bearer_token",
+            "JWT",
+            "access_token",
+            "",
+        ] {
+            assert!(is_bearer(kind), "{kind}");
+        }
+        for kind in ["mac", "DPoP", "N_A", "PoP", "Basic"] {
+            assert!(!is_bearer(kind), "{kind}");
+        }
     }
 
     #[test]

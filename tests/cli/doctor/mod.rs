@@ -177,10 +177,29 @@ fn a_certificate_that_nobody_vouches_for_is_a_fault() {
     let ran = workspace.run(&["doctor"]);
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.out.contains("✗ TLS"), "{}", ran.out);
+    for words in ["not trusted (UnknownIssuer)", "tls.ca_file"] {
+        assert!(ran.out.contains(words), "{}", ran.out);
+    }
     let plain = Webhook::plain("200 OK");
     let workspace = Workspace::new("", &plain.url("https", "127.0.0.1"));
     let ran = workspace.run(&["doctor", "--timeout", "300ms"]);
     assert!(ran.out.contains("no handshake within 300ms"), "{}", ran.out);
+}
+
+#[test]
+fn a_server_that_asks_for_a_client_certificate_is_told() {
+    for (is_required, status, words) in [
+        (true, 1, "✗ TLS           no TLS with localhost"),
+        (false, 0, "! TLS           localhost"),
+    ] {
+        let webhook = Webhook::asking_for_certificate(is_required);
+        let workspace = Workspace::new("", &webhook.url("https", "localhost"));
+        let ran = workspace.trusting(&["doctor"]);
+        assert_eq!(ran.status, Some(status), "{ran:?}");
+        for words in [words, "a client certificate", "set tls.client_cert_file"] {
+            assert!(ran.out.contains(words), "{words}: {}", ran.out);
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use rustls::{ConfigBuilder, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// Longest wait for input that should come at once.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +28,22 @@ impl Webhook {
 
     pub fn tls(status: &'static str) -> Self {
         Self::secured(response(status), config())
+    }
+
+    /// Starts a webhook that asks for a client certificate, and may require it.
+    pub fn asking_for_certificate(is_required: bool) -> Self {
+        let mut roots = RootCertStore::empty();
+        let authority = CertificateDer::from_pem_file(folder().join("ca.pem"));
+        roots.add(authority.unwrap()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots));
+        let verifier = if is_required {
+            verifier
+        } else {
+            verifier.allow_unauthenticated()
+        };
+        let builder = ServerConfig::builder();
+        let builder = builder.with_client_cert_verifier(verifier.build().unwrap());
+        Self::secured(response("200 OK"), with_certificate(builder))
     }
 
     /// Starts a webhook that speaks HTTP/2 and sends only its settings.
@@ -100,11 +117,17 @@ fn request(stream: &mut impl Read) -> String {
 }
 
 fn config() -> ServerConfig {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls");
-    let chain = CertificateDer::pem_file_iter(folder.join("server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();
-    ServerConfig::builder()
-        .with_no_client_auth()
+    with_certificate(ServerConfig::builder().with_no_client_auth())
+}
+
+fn with_certificate(builder: ConfigBuilder<ServerConfig, WantsServerCert>) -> ServerConfig {
+    let chain = CertificateDer::pem_file_iter(folder().join("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(folder().join("server.key")).unwrap();
+    builder
         .with_single_cert(chain.map(Result::unwrap).collect(), key)
         .unwrap()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls")
 }

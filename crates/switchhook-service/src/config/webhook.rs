@@ -19,8 +19,8 @@ use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
 use switchhook_core::variables::VariableNames;
 use switchhook_webhook::options::{
-    Auth, Body, ConnectionOptions, HttpVersion, Identity, NamedTemplate, OAuth2, Tls, TlsVersion,
-    WebhookOptions,
+    Auth, Body, ConnectionOptions, HttpVersion, Identity, NamedTemplate, OAuth2, SecretIn, Tls,
+    TlsVersion, WebhookOptions,
 };
 
 /// No webhook may keep a caller waiting longer than this.
@@ -222,12 +222,41 @@ pub(super) fn bearer(mut section: Section<'_>) -> Auth {
 fn oauth2(mut section: Section<'_>) -> Auth {
     let help = "add client_secret_env, client_secret_file or client_secret";
     let keys = ["client_secret", "client_secret_env", "client_secret_file"];
+    let places = &[("basic", SecretIn::Basic), ("body", SecretIn::Body)];
     Auth::OAuth2(OAuth2 {
         token_url: section.require("token_url", "add token_url = \"https://…\"", one_line),
         client_id: section.require("client_id", "add client_id = \"…\"", one_line),
         client_secret: secret(&mut section, &keys, help),
+        secret_in: section.get_or("secret_in", SecretIn::default(), one_of(places)),
         scope: section.get("scope", optional(one_line)).flatten(),
+        audience: section.get("audience", optional(one_line)).flatten(),
+        resource: section.get("resource", optional(one_line)).flatten(),
+        params: token_params(&mut section),
     })
+}
+
+/// The parameters of a token request that have a setting of their own.
+const TOKEN_PARAMS: [(&str, &str); 6] = [
+    ("grant_type", "it is client_credentials"),
+    ("client_id", "use client_id"),
+    ("client_secret", "use client_secret_env and secret_in"),
+    ("scope", "use scope"),
+    ("audience", "use audience"),
+    ("resource", "use resource"),
+];
+
+fn token_params(section: &mut Section<'_>) -> Vec<(String, String)> {
+    let params = section.named_sections("params", Some("value"));
+    let param = |(name, mut section): (String, Section<'_>)| {
+        if let Some((_, help)) = TOKEN_PARAMS.iter().find(|(known, _)| *known == name) {
+            section.fault("", Problem::new("is not a further parameter", *help));
+        }
+        (
+            name,
+            section.require("value", "add value = \"…\"", one_line),
+        )
+    };
+    params.into_iter().map(param).collect()
 }
 
 fn tls(mut section: Section<'_>) -> Tls {

@@ -143,6 +143,9 @@ pub enum RecordedEvent {
         content_type: Option<String>,
         /// The body was read to its end.
         whole: bool,
+        /// Where a redirect leads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        redirect: Option<String>,
         /// The body as far as it was read, decompressed.
         body: Payload,
         /// Why it failed; absent after a success.
@@ -202,6 +205,7 @@ impl RecordedEvent {
             status: outcome.status,
             content_type: answered.content_type.clone(),
             whole: answered.whole,
+            redirect: answered.redirect.clone(),
             body: Payload::new(&outcome.raw),
             reason: failure.map(|failure| failure.reason.as_str().to_owned()),
             detail: failure.map(|failure| failure.detail.clone()),

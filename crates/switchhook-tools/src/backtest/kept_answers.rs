@@ -126,6 +126,7 @@ impl PreviousAnswer {
             status: Some(status),
             content_type: None,
             whole: true,
+            redirect: None,
             body: Payload(self.body.clone().into_bytes()),
             reason: self.reason.clone(),
             detail: self.detail.clone(),

@@ -1,12 +1,13 @@
 //! Looks names up and connects, each with a deadline and with errors in plain words.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::select_ok;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
+
+use switchhook_webhook::io_fault;
 
 /// The value of a successful step, and how long the step took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,9 @@ pub(super) async fn resolve(
     let began = Instant::now();
     let found = timeout(within, lookup_host(authority)).await;
     let found = found.map_err(|_| format!("no name server answered within {within:?}"))?;
-    let found: Vec<_> = found.map_err(|error| describe_lookup(&error))?.collect();
+    let found: Vec<_> = found
+        .map_err(|error| io_fault::describe_lookup(&error))?
+        .collect();
     if found.is_empty() {
         return Err("the name has no address".into());
     }
@@ -34,13 +37,6 @@ pub(super) async fn resolve(
         value: found,
         took: began.elapsed(),
     })
-}
-
-fn describe_lookup(error: &io::Error) -> String {
-    let words = error.to_string();
-    // The system writes "failed to lookup address information: Name or service not known".
-    let why = words.rsplit_once(": ");
-    why.map_or(words.as_str(), |(_, why)| why).to_lowercase()
 }
 
 /// Connects to all addresses at once and returns the first connection.
@@ -60,30 +56,12 @@ pub(super) async fn connect(
             value: stream,
             took: began.elapsed(),
         }),
-        Ok(Err(error)) => Err(describe(&error)),
+        Ok(Err(error)) => Err(io_fault::describe(&error)),
         Err(_) => Err(format!(
             "no answer within {within:?}, as behind a firewall that drops packets"
         )),
     }
 }
-
-/// Returns a system error in plain words if there are some, else its own text.
-pub(super) fn describe(error: &io::Error) -> String {
-    let known = WORDS.iter().find(|(kind, _)| *kind == error.kind());
-    known.map_or_else(|| error.to_string(), |(_, words)| (*words).to_owned())
-}
-
-const WORDS: [(io::ErrorKind, &str); 6] = [
-    (io::ErrorKind::ConnectionRefused, "connection refused"),
-    (io::ErrorKind::ConnectionReset, "the connection was reset"),
-    (io::ErrorKind::UnexpectedEof, "the connection was closed"),
-    (io::ErrorKind::TimedOut, "no answer from that address"),
-    (io::ErrorKind::HostUnreachable, "the host is unreachable"),
-    (
-        io::ErrorKind::NetworkUnreachable,
-        "the network is unreachable",
-    ),
-];
 
 /// Formats a duration as `3.2 ms`.
 pub(super) fn millis(duration: Duration) -> String {

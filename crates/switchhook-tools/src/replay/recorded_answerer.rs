@@ -111,6 +111,7 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
         status,
         content_type,
         whole,
+        redirect,
         body,
         reason,
         detail,
@@ -124,6 +125,7 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
     let answered = ResponseMeta {
         content_type: content_type.clone(),
         whole: *whole,
+        redirect: redirect.clone(),
     };
     let reason = reason.as_deref().map(Reason::from_word);
     let failure = reason.map(|reason| Failure::new(reason, detail.clone().unwrap_or_default()));

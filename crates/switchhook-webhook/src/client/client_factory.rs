@@ -7,6 +7,7 @@ use reqwest::{ClientBuilder, Proxy, redirect, retry};
 use rustls::ClientConfig;
 
 use super::ClientError;
+use super::certificate_request;
 use super::connection_watch::ConnectionWatchLayer;
 use crate::egress::Egress;
 use crate::options::{ConnectionOptions, HttpVersion, Tls};
@@ -42,10 +43,11 @@ impl ClientFactory {
         resolver: &Arc<EgressResolver>,
         own_tls: Option<&CompiledTls>,
     ) -> Result<Self, ClientError> {
-        let tls = match own_tls {
+        let mut tls = match own_tls {
             Some(own_tls) => ClientConfig::clone(own_tls.config()),
             None => tls::config(&Tls::default()).map_err(|error| ClientError(error.what))?,
         };
+        certificate_request::note(&mut tls);
         let proxy = egress.proxy.clone().map(Proxy::all).transpose();
         Ok(Self {
             resolver: Arc::clone(resolver),

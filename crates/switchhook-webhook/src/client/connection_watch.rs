@@ -14,10 +14,18 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::ConnectionState;
+use switchhook_core::outcome::{Failure, Reason};
 
 tokio::task_local! {
     static WATCH: ConnectionWatch;
 }
+
+/// The bits of a connection's state.
+const STATE: u8 = 3;
+/// The server asked for a client certificate, and got none.
+const MISSING: u8 = 4;
+/// The server asked for a client certificate, and got ours.
+const SHOWN: u8 = 8;
 
 /// The observed connection state of one request.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +45,7 @@ impl ConnectionWatch {
 
     /// Returns the current state.
     pub(super) fn state(&self) -> ConnectionState {
-        match self.0.load(Ordering::Relaxed) {
+        match self.0.load(Ordering::Relaxed) & STATE {
             1 => ConnectionState::Connecting,
             2 => ConnectionState::Connected,
             _ => ConnectionState::Unknown,
@@ -50,7 +58,39 @@ impl ConnectionWatch {
             ConnectionState::Connecting => 1,
             ConnectionState::Connected => 2,
         };
-        self.0.store(state, Ordering::Relaxed);
+        self.0.fetch_and(!STATE, Ordering::Relaxed);
+        self.0.fetch_or(state, Ordering::Relaxed);
+    }
+
+    /// Notes for the request that is being polled that the server asks for a client certificate.
+    pub(super) fn note_certificate_request(is_answered: bool) {
+        let bit = if is_answered { SHOWN } else { MISSING };
+        let note = |watch: &Self| watch.0.fetch_or(bit, Ordering::Relaxed);
+        // Another task goes on with a connection that this request no longer needs.
+        let _ = WATCH.try_with(note);
+    }
+
+    /// Adds to a broken connection's failure that the server asked for a client certificate. With
+    /// TLS 1.3 it refuses ours after the handshake, and the connection may break before its alert
+    /// is read.
+    pub(super) fn explain(failure: Failure) -> Failure {
+        let bits = WATCH.try_with(|watch| watch.0.load(Ordering::Relaxed));
+        let bits = bits.unwrap_or_default();
+        if failure.reason != Reason::ConnectionFailure || failure.detail.starts_with("no TLS") {
+            return failure;
+        }
+        let cause = match (bits & MISSING, bits & SHOWN) {
+            (0, 0) => return failure,
+            (0, _) => {
+                "the server asked for a client certificate and may refuse ours; check \
+                       tls.client_cert_file, with its chain"
+            }
+            _ => {
+                "the server asked for a client certificate, and the webhook has none; set \
+                  tls.client_cert_file and tls.client_key_file"
+            }
+        };
+        Failure::new(failure.reason, format!("{}; {cause}", failure.detail))
     }
 
     /// Returns whether this request is the one being polled.

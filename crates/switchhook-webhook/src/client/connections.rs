@@ -172,7 +172,8 @@ impl Connections {
         prepared: &Prepared,
         error: reqwest::Error,
     ) -> Result<PendingResponse, Failure> {
-        let failed = |error| error::client_failure(&error, &prepared.url);
+        let failed =
+            |error| ConnectionWatch::explain(error::client_failure(&error, &prepared.url));
         let http1 = match broken::resend(&error, ConnectionWatch::current()) {
             None => return Err(failed(error)),
             Some(Resend::Fresh) => false,

@@ -15,5 +15,6 @@ mod responses;
 mod secure;
 mod streams;
 mod support;
+mod tls_faults;
 mod tokens;
 mod values;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use switchhook_core::outcome::Reason;
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
-use switchhook_webhook::options::{Auth, OAuth2, WebhookOptions};
+use switchhook_webhook::options::{Auth, OAuth2, SecretIn, WebhookOptions};
 use switchhook_webhook::{Client, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -85,6 +85,7 @@ impl TokenServer {
                 client_id: "swi:tch".into(),
                 client_secret: Secret::new(SECRET),
                 scope: Some("calls read".into()),
+                ..OAuth2::default()
             }),
             ..options(format!("http://{}/callers", self.address), PATIENT)
         }
@@ -152,6 +153,33 @@ async fn calls_at_once_share_one_token_and_later_ones_use_it_again() {
         token_request.ends_with("grant_type=client_credentials&scope=calls+read"),
         "{token_request}"
     );
+}
+
+#[tokio::test]
+async fn the_secret_and_further_parameters_stand_where_the_endpoint_wants_them() {
+    let both = TokenServer::open("token-1", token, None).await;
+    let mut options = both.options(&format!("http://{}/token", both.address));
+    let Auth::OAuth2(oauth2) = &mut options.auth else {
+        unreachable!()
+    };
+    *oauth2 = OAuth2 {
+        secret_in: SecretIn::Body,
+        scope: None,
+        audience: Some("https://crm.example/".into()),
+        resource: Some("urn:calls".into()),
+        params: vec![
+            ("tenant".into(), "a&b".into()),
+            ("tenant".into(), "c".into()),
+        ],
+        ..oauth2.clone()
+    };
+    let outcome = send_with(open(), options).await;
+    assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
+    let seen = both.seen.lock().unwrap();
+    assert!(!seen[0].contains("authorization"), "{}", seen[0]);
+    let body = "grant_type=client_credentials&client_id=swi%3Atch&client_secret=correct-horse\
+                &audience=https%3A%2F%2Fcrm.example%2F&resource=urn%3Acalls&tenant=a%26b&tenant=c";
+    assert!(seen[0].ends_with(body), "{}", seen[0]);
 }
 
 #[tokio::test]

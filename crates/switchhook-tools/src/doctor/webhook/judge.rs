@@ -100,11 +100,18 @@ fn judge_tls(authority: &str, probed: &ProbeResult, findings: &mut Findings) {
                 millis(handshake.took)
             );
             findings.ok("TLS", what);
+            if handshake.lacks_certificate {
+                let what =
+                    format!("{authority} asks for a client certificate, and the webhook has none");
+                let cure = "set tls.client_cert_file and tls.client_key_file, unless it also \
+                            answers without";
+                findings.warn("TLS", what, cure);
+            }
             judge_streams(authority, handshake.streams, probed.streams, findings);
         }
-        Some(Err(why)) => {
-            let what = format!("no TLS with {authority}: {why}");
-            findings.fault("TLS", what, cure_of_tls(why));
+        Some(Err(fault)) => {
+            let what = format!("no TLS with {authority}: {}", fault.what);
+            findings.fault("TLS", what, fault.cure);
         }
         None => {}
     }
@@ -131,20 +138,6 @@ fn judge_streams(authority: &str, allowed: Option<usize>, wanted: usize, finding
     }
 }
 
-/// Returns the cure for a TLS failure, by the words of rustls for it.
-fn cure_of_tls(why: &str) -> &'static str {
-    if why.contains("UnknownIssuer") {
-        "add the authority that signed its certificate to this machine's trusted ones, and make the server send its intermediate certificates"
-    } else if why.contains("xpired") || why.contains("NotValidYet") || why.contains("not valid yet")
-    {
-        "renew its certificate, and check both clocks"
-    } else if why.contains("NotValidForName") || why.contains("not valid for name") {
-        "use a host name of its certificate in the URL"
-    } else {
-        "check that an https server listens at that port"
-    }
-}
-
 fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &mut Findings) {
     let delivery = match answer {
         Ok(delivery) => delivery,
@@ -152,6 +145,7 @@ fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &
     };
     let (status, took) = (delivery.status, millis(delivery.duration));
     let what = format!("{authority} answered HEAD with {status} ({took})");
+    let redirect = delivery.failure.as_ref().map(|failure| &failure.detail);
     match status {
         401 | 403 | 407 => {
             let cure = "correct the webhook's auth: its user, password or token";
@@ -163,7 +157,9 @@ fn judge_answer(authority: &str, answer: &Result<Delivery, Failure>, findings: &
         }
         200..=299 => findings.ok("answer", what),
         300..=399 => {
-            let cure = "set the URL that it redirects to: redirects are not followed";
+            let cure = "set the URL that it redirects to; if it did its work before, and takes \
+                        documents, set delivery.taken";
+            let what = redirect.map_or(what, |redirect| format!("HEAD: {redirect} ({took})"));
             findings.warn("answer", what, cure);
         }
         404 | 405 | 410 | 501 => {
@@ -228,6 +224,7 @@ mod tests {
     use crate::doctor::Level;
     use crate::doctor::net::Timed;
     use crate::doctor::webhook::tls::Handshake;
+    use switchhook_webhook::TlsFault;
     use switchhook_webhook::egress::Blocked;
 
     fn good() -> ProbeResult {
@@ -243,6 +240,7 @@ mod tests {
                 version: "TLS 1.3",
                 took,
                 streams: Some(100),
+                lacks_certificate: false,
             })),
             streams: 100,
             ..ProbeResult::default()
@@ -262,6 +260,7 @@ mod tests {
         let delivery = Delivery {
             status,
             retry_after: None,
+            failure: None,
             duration: Duration::from_millis(20),
         };
         ProbeResult {
@@ -295,39 +294,11 @@ mod tests {
             ),
             (
                 ProbeResult {
-                    tls: Some(Err("invalid peer certificate: UnknownIssuer".into())),
+                    tls: Some(Err(TlsFault::closed())),
                     ..good()
                 },
                 "TLS",
-                "authority",
-            ),
-            (
-                ProbeResult {
-                    tls: Some(Err("invalid peer certificate: Expired".into())),
-                    ..good()
-                },
-                "TLS",
-                "renew",
-            ),
-            (
-                ProbeResult {
-                    tls: Some(Err(
-                        "invalid peer certificate: certificate not valid for name".into(),
-                    )),
-                    ..good()
-                },
-                "TLS",
-                "host name",
-            ),
-            (
-                ProbeResult {
-                    tls: Some(Err(
-                        "received corrupt message of type InvalidContentType".into()
-                    )),
-                    ..good()
-                },
-                "TLS",
-                "https server",
+                "client_cert_file",
             ),
             (
                 ProbeResult {

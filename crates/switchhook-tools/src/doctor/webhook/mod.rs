@@ -14,7 +14,7 @@ use super::net::{self, Timed};
 use switchhook_core::outcome::Failure;
 use switchhook_webhook::client::{Client, Delivery};
 use switchhook_webhook::egress::{Blocked, Egress};
-use switchhook_webhook::{Prepared, Webhook};
+use switchhook_webhook::{Prepared, TlsFault, Webhook};
 
 pub(super) use judge::judge;
 use tls::Handshake;
@@ -30,7 +30,7 @@ pub(super) struct ProbeResult {
     proxy: Option<String>,
     resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
-    tls: Option<Result<Handshake, String>>,
+    tls: Option<Result<Handshake, TlsFault>>,
     /// The webhook's `http2_streams`.
     streams: usize,
     /// The answer to the HEAD request.
