@@ -136,6 +136,15 @@ impl Store {
         read!(self, documents::pauses)
     }
 
+    /// Returns when operators last wanted documents sent again, by endpoint, in milliseconds by
+    /// the store's clock: [`Store::replay`] and [`Store::resume`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retry_requests(&self) -> Result<Vec<(String, i64)>, StoreError> {
+        read!(self, documents::retry_requests)
+    }
+
     /// Removes old rows, up to a thousand of a kind. Returns how many. Waiting documents and
     /// calls in progress are never removed.
     ///

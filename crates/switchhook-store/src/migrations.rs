@@ -37,6 +37,7 @@ pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("postgres", 3, "0003", "keep"),
         migration!("postgres", 4, "0004", "account"),
         migration!("postgres", 5, "0005", "unpublished"),
+        migration!("postgres", 6, "0006", "retry_request"),
     ])
 });
 
@@ -49,6 +50,7 @@ pub(super) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("sqlite", 5, "0005", "keep"),
         migration!("sqlite", 6, "0006", "account"),
         migration!("sqlite", 7, "0007", "unpublished"),
+        migration!("sqlite", 8, "0008", "retry_request"),
     ])
 });
 
@@ -62,14 +64,15 @@ mod tests {
 
     /// SHA-384 of each file. A database remembers them and refuses a program with others, so a
     /// file never changes once it is released.
-    const POSTGRES_CHECKSUMS: [&str; 5] = [
+    const POSTGRES_CHECKSUMS: [&str; 6] = [
         "f71c8f6902878d1c6cc1345fb53e35baec82e9ca6ff679da13a5f3684d261a9fcdacd81d56ca349084c6cc4dac69b8ae",
         "ed493cbba7ee979a08ed5bde3ded51714bd7d9c0df3d5b7ba5346b2e6acc8a5119b6a789eee09180da2683fba92f5fca",
         "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
         "2b22693bedbcffedf9180194729330552fda399caa22dfb0b7236e50a40fc05b4c3b3931862c42335a02a635fa06d725",
         "ffb5edc0e7cca99a8493ae413c244f5e3f0aa1149560f1254887caffb0f0d858ab081f13ccdc13760273df7234c51771",
+        "b93ed0b3b52860eeb3529e28ab65dddec44e3fa76695a2347d74857c0dbd67535b8a99ad6850f58b31bae1d0fe3d2e87",
     ];
-    const SQLITE_CHECKSUMS: [&str; 7] = [
+    const SQLITE_CHECKSUMS: [&str; 8] = [
         "fe220f35da665c6202dfe22b722d0563f91e6be15ac0fae062aad411088cfbaf68ee6f6e095959f12caf1a51686f65e8",
         "6fa9e7acd4a925f6f0e3448f7ed2fdba82dfc73de40fb9927fab4918642f0f0bfbe5088501d3f9a654ce9c66c8ece9ec",
         "44ddc26207d23a188d34571c3117217f0e064374d0c52a7a0eab2abe39402b68168f9558a12ca681c8a7d7464a8c1500",
@@ -77,6 +80,7 @@ mod tests {
         "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
         "2b22693bedbcffedf9180194729330552fda399caa22dfb0b7236e50a40fc05b4c3b3931862c42335a02a635fa06d725",
         "8763b0cda29b9ba534b0fff3c2e4e15a5984b56121773656c4be318baef7573b95708cd4924f7515d435782bf5afca81",
+        "44af5d4e1c2d0425c931dcde2fd3f08323e4827b709ab73659d719b1117f7720ab5d735327852f3b7ff56489ce6c5bdb",
     ];
 
     fn hex(bytes: &[u8]) -> String {

@@ -11,6 +11,7 @@ mod connections;
 mod h2_pool;
 mod host_hints;
 mod pools;
+mod proxy_layer;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,7 +178,8 @@ impl Client {
                     Some(_) => RequestStage::Status,
                     None => RequestStage::NoStatus(watch.state()),
                 };
-                Err(error::timed_out(webhook.timeout(), &prepared.url, stage))
+                let late = error::timed_out(webhook.timeout(), &prepared.url, stage);
+                Err(proxy_layer::named_in(self.egress(), late))
             }
         };
         if let Some(note) = note {
@@ -203,6 +205,9 @@ impl Client {
         let mut reply = self.connections.send(webhook, prepared, until).await?;
         let url = &prepared.url;
         let response = &mut reply.response;
+        if let Some(failure) = proxy_layer::answered(self.egress(), url, response) {
+            return Err(failure);
+        }
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
         let content_type = response.headers().get(header::CONTENT_TYPE);
@@ -244,8 +249,14 @@ impl Client {
         let sending = self.connections.send(webhook, &mut prepared, until);
         let sent = timeout_at(until, Box::pin(watch.watch(sending))).await;
         let url = &prepared.url;
-        let late = |_| error::timed_out(deadline, url, RequestStage::NoStatus(watch.state()));
+        let late = |_| {
+            let late = error::timed_out(deadline, url, RequestStage::NoStatus(watch.state()));
+            proxy_layer::named_in(self.egress(), late)
+        };
         let mut reply = sent.map_err(late)??;
+        if let Some(failure) = proxy_layer::answered(self.egress(), url, &reply.response) {
+            return Err(failure);
+        }
         let mut delivery = Delivery {
             status: reply.response.status().as_u16(),
             retry_after: retry_after(&reply.response),

@@ -16,6 +16,7 @@ use url::{Host, Url};
 
 use ranges::{embedded, is_local_nat64, is_never, is_special};
 use switchhook_core::outcome::{Failure, Reason};
+use switchhook_core::secret::Secret;
 
 /// The operator's egress rule.
 #[derive(Clone, Default)]
@@ -26,6 +27,17 @@ pub struct Egress {
     pub allow_addresses: Vec<IpNet>,
     /// The proxy for every request. Proxy settings of the environment are ignored.
     pub proxy: Option<Url>,
+    /// Our credentials for the proxy.
+    pub proxy_auth: Option<ProxyAuth>,
+}
+
+/// Credentials for the proxy, sent as `Proxy-Authorization: Basic`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyAuth {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
 }
 
 impl fmt::Debug for Egress {
@@ -167,7 +179,7 @@ mod tests {
         Egress {
             allow_plain_http: true,
             allow_addresses: listed.iter().map(|net| net.parse().unwrap()).collect(),
-            proxy: None,
+            ..Egress::default()
         }
     }
 

@@ -10,6 +10,7 @@ use url::Url;
 use super::egress::Blocked;
 use super::http2;
 use super::io_fault;
+use super::proxy_fault::ProxyFault;
 use super::resolve::LookupError;
 use super::tls_fault::TlsFault;
 use switchhook_core::outcome::{Failure, Reason};
@@ -150,6 +151,9 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
     if let Some(blocked) = find::<Blocked>(&causes) {
         return blocked.clone().into();
     }
+    if let Some(fault) = find::<ProxyFault>(&causes) {
+        return fault.into();
+    }
     if let Some(unresolved) = find::<LookupError>(&causes) {
         let host = url.host_str().unwrap_or_default();
         let detail = format!("no address found for {host}: {unresolved}");
@@ -205,15 +209,8 @@ fn is_out_of_files(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// Recognizes responses that are not HTTP, and proxies that want a password.
+/// Recognizes responses that are not HTTP.
 fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Option<Failure> {
-    if causes
-        .iter()
-        .any(|cause| cause.to_string().ends_with(PROXY_AUTH))
-    {
-        let detail = format!("the proxy does not accept our credentials for {host_port}");
-        return Some(Failure::new(Reason::AuthenticationFailure, detail));
-    }
     let hyper = find::<hyper::Error>(causes)?;
     if hyper.is_parse_too_large() {
         let detail = format!("{host_port} sent more headers than the limit");
@@ -225,9 +222,6 @@ fn protocol_failure(causes: &[&(dyn Error + 'static)], host_port: &str) -> Optio
     }
     None
 }
-
-/// hyper-util's `TunnelError::ProxyAuthRequired`, a type that it does not export.
-const PROXY_AUTH: &str = "proxy authorization required";
 
 /// Returns the innermost cause with a message.
 fn reason_text(causes: &[&(dyn Error + 'static)]) -> String {

@@ -37,6 +37,7 @@ mod http2;
 mod idempotency_key;
 mod json;
 mod prepared;
+mod proxy_fault;
 mod resolve;
 mod template;
 mod template_names;

@@ -216,10 +216,20 @@ fn uuid_key(value: &Value) -> Parsed<String> {
 pub(super) fn egress(mut section: Section<'_>) -> Egress {
     let default = Egress::default();
     let plain = section.get_or("allow_plain_http", default.allow_plain_http, boolean);
+    let proxy = section.get("proxy", optional(proxy)).flatten();
+    let proxy_auth = credentials(section.subsection("proxy_auth"));
+    if proxy_auth.is_some() && !section.has("proxy") {
+        let help = "add proxy = \"http://proxy.example:3128\"";
+        section.fault(
+            "proxy_auth",
+            Problem::new("has no effect without proxy", help),
+        );
+    }
     Egress {
         allow_plain_http: plain,
         allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
-        proxy: section.get("proxy", optional(proxy)).flatten(),
+        proxy,
+        proxy_auth,
     }
 }
 

@@ -221,4 +221,6 @@ pub struct Egress {
     pub allow_addresses: Vec<IpNet>,
     /// The proxy of every request; the environment's proxy is never used.
     pub proxy: Option<Url>,
+    /// Credentials for the proxy.
+    pub proxy_auth: Option<Credentials>,
 }

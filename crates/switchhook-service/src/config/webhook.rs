@@ -10,11 +10,12 @@ use super::secrets::{PASSWORD, pem, secret, signing_keys};
 use super::section::Section;
 use super::sections::is_webhook_name;
 use super::value::{
-    Parsed, Problem, boolean, duration, found_type, non_empty, number, one_line, one_of, optional,
-    text,
+    Parsed, Problem, boolean, display, duration, found_type, list, non_empty, number, one_line,
+    one_of, optional, text,
 };
 use super::variables::variables;
 use crate::call_control::{BeforeAnswer, HoldMusic};
+use crate::outbox::TakenStatuses;
 use switchhook_core::breaker;
 use switchhook_core::secret::Secret;
 use switchhook_core::variables::VariableNames;
@@ -75,12 +76,14 @@ impl Default for TaskOptions {
 }
 
 /// How fast documents are posted to one webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryLimits {
     /// Documents per second.
     pub rate: u32,
     /// Documents in flight at a time.
     pub in_flight: usize,
+    /// The statuses that count as delivered.
+    pub taken: TakenStatuses,
 }
 
 impl Default for DeliveryLimits {
@@ -88,6 +91,7 @@ impl Default for DeliveryLimits {
         Self {
             rate: 50,
             in_flight: 8,
+            taken: TakenStatuses::default(),
         }
     }
 }
@@ -327,7 +331,34 @@ fn delivery(mut section: Section<'_>) -> DeliveryLimits {
     DeliveryLimits {
         rate: section.get_or("rate", default.rate, number(1..=100_000)),
         in_flight: section.get_or("in_flight", default.in_flight, number(1..=10_000)),
+        taken: section
+            .get("taken", list(statuses))
+            .map_or(default.taken, TakenStatuses::with),
     }
+}
+
+/// Parses a status such as `"302"`, or a class such as `"2xx"`.
+fn statuses(value: &Value) -> Parsed<RangeInclusive<u16>> {
+    let text = text(value)?;
+    let class = match text.as_str() {
+        "2xx" => Some(200..=299),
+        "3xx" => Some(300..=399),
+        "4xx" => Some(400..=499),
+        "5xx" => Some(500..=599),
+        _ => None,
+    };
+    let status = || text.parse().ok().map(|status: u16| status..=status);
+    let statuses = class
+        .or_else(status)
+        .filter(|range| (200..600).contains(range.start()));
+    let problem = || {
+        let what = format!("{} is not a status of a final answer", display(value));
+        Problem::new(
+            what,
+            "write a status such as \"302\", or a class such as \"2xx\"",
+        )
+    };
+    statuses.ok_or_else(problem)
 }
 
 /// Default pause of a breaker: the default timeout, which is the longest wait of the one call that

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::endpoint_limiter::AttemptEnd;
-use super::{Deliver, Delivery, Endpoint, LEASE, Reply};
+use super::{Deliver, Delivery, Endpoint, LEASE, Reply, TakenStatuses};
 use crate::retry::{self, AttemptFailure, NextStep};
 use switchhook_store::{AttemptResult, ClaimedDocument, Clock, DeliveryOutcome, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
@@ -29,10 +29,10 @@ pub(super) async fn attempt<D: Deliver>(
         Ok(answer) => answer,
         Err(_) => Err(format!("no answer within {:?}", endpoint.timeout)),
     };
-    let decision = decide(&answer, claimed.attempt, claimed.since_first, clock);
-    let report = attempt_report(&answer, begun.elapsed());
+    let decision = decide(&answer, &claimed, &endpoint.taken, clock);
+    let report = attempt_report(&answer, &endpoint.taken, begun.elapsed());
     record_outcome(&claimed, &decision, &report);
-    if answer.is_ok_and(|reply| reply.status == GONE) {
+    if decision.is_gone {
         pause(&store, &claimed.endpoint).await;
     }
     settle(&store, &claimed, decision.settled, report, begun + LEASE).await;
@@ -57,26 +57,30 @@ fn prepare(claimed: &ClaimedDocument, endpoint: &Endpoint, clock: Clock) -> Deli
         attempt: claimed.attempt,
         content: claimed.content.clone(),
         headers,
+        taken: endpoint.taken.clone(),
     }
 }
 
 struct Decision {
     settled: DeliveryOutcome,
     ended: AttemptEnd,
+    is_gone: bool,
 }
 
 fn decide(
     answer: &Result<Reply, String>,
-    attempt: u32,
-    since_first: Duration,
+    claimed: &ClaimedDocument,
+    taken: &TakenStatuses,
     clock: Clock,
 ) -> Decision {
-    if matches!(answer, Ok(reply) if (200..300).contains(&reply.status)) {
+    if matches!(answer, Ok(reply) if taken.contain(reply.status)) {
         return Decision {
             settled: DeliveryOutcome::Delivered,
             ended: AttemptEnd::Delivered,
+            is_gone: false,
         };
     }
+    let (attempt, since_first) = (claimed.attempt, claimed.since_first);
     let requested = requested_wait(answer, clock);
     let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
     let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
@@ -95,7 +99,11 @@ fn decide(
         ) => AttemptEnd::RetryAfter(wait),
         (Ok(_) | Err(_), _) => AttemptEnd::Failed,
     };
-    Decision { settled, ended }
+    Decision {
+        settled,
+        ended,
+        is_gone: matches!(answer, Ok(reply) if reply.status == GONE),
+    }
 }
 
 fn requested_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Duration> {
@@ -103,9 +111,14 @@ fn requested_wait(answer: &Result<Reply, String>, clock: Clock) -> Option<Durati
     retry::parse_retry_after(value, UNIX_EPOCH + clock.since_1970())
 }
 
-fn attempt_report(answer: &Result<Reply, String>, took: Duration) -> AttemptResult {
+fn attempt_report(
+    answer: &Result<Reply, String>,
+    taken: &TakenStatuses,
+    took: Duration,
+) -> AttemptResult {
     let (status, error) = match answer {
-        Ok(reply) => (Some(reply.status), None),
+        Ok(reply) if taken.contain(reply.status) => (Some(reply.status), None),
+        Ok(reply) => (Some(reply.status), reply.failure.as_deref().map(truncate)),
         Err(text) => (None, Some(truncate(text))),
     };
     AttemptResult {

@@ -183,6 +183,13 @@ impl EndpointLimiter {
         }
     }
 
+    /// Lets the next attempt start now, because an operator wants it. The slow-down stays: if that
+    /// attempt fails too, the pauses begin again with the shortest one.
+    pub(super) fn reopen(&mut self) {
+        self.closed_until = None;
+        self.pause = Duration::ZERO;
+    }
+
     /// Whether the backlog is to be made due now; if so, the caller does it.
     pub(super) fn takes_pull(&mut self, now: Instant) -> bool {
         if self.pull_at.is_none_or(|at| now < at) {
@@ -304,6 +311,25 @@ mod tests {
         assert_eq!(limiter.room(&options, now), 2, "one more with each success");
         assert!(limiter.takes_pull(now), "its backlog is due");
         assert!(!limiter.takes_pull(now), "once");
+    }
+
+    #[test]
+    fn an_operator_s_retry_begins_at_once_and_the_shortest_pause_follows_if_it_fails() {
+        let (options, mut now) = (endpoint(), Instant::now());
+        let mut limiter = EndpointLimiter::new(&options);
+        for _ in 0..9 {
+            limiter.begin(now);
+            limiter.end(AttemptEnd::Failed, &options, now);
+            now = limiter.opens_at(&options).unwrap_or(now).max(now);
+        }
+        limiter.begin(now);
+        limiter.end(AttemptEnd::Failed, &options, now);
+        assert_eq!(limiter.room(&options, now), 0);
+        limiter.reopen();
+        assert_eq!(limiter.room(&options, now), 1);
+        limiter.begin(now);
+        limiter.end(AttemptEnd::Failed, &options, now);
+        assert_eq!(limiter.opens_at(&options), Some(now + MIN_PAUSE));
     }
 
     #[test]

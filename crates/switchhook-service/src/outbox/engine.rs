@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::attempt::attempt;
 use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
 use super::housekeeping::housekeeping;
+use super::retry_requests::RetryRequests;
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
@@ -23,6 +24,7 @@ use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError};
 enum TaskResult {
     Attempt(String, AttemptEnd),
     Pulled(String, Result<u64, StoreError>),
+    RetryRequests(Result<Vec<(String, i64)>, StoreError>),
     HousekeepingDone,
 }
 
@@ -63,6 +65,7 @@ pub(super) struct Engine<D> {
     running: JoinSet<TaskResult>,
     tasks: HashMap<Id, Task>,
     housekeeping_at: Option<Instant>,
+    retry_requests: RetryRequests,
     /// Which endpoint comes first when the shared room is divided.
     turn: usize,
 }
@@ -80,6 +83,7 @@ impl<D: Deliver> Engine<D> {
             running: JoinSet::new(),
             tasks: HashMap::new(),
             housekeeping_at: Some(Instant::now()),
+            retry_requests: RetryRequests::default(),
             turn: 0,
         }
     }
@@ -91,6 +95,7 @@ impl<D: Deliver> Engine<D> {
             self.inserted.mark_unchanged();
             self.pull_backlogs();
             self.housekeeping();
+            self.look_for_retry_requests();
             if let Err(StoreError::Closed) = self.start_due_attempts().await {
                 tracing::error!("the store was closed before the outbox");
                 break;
@@ -241,6 +246,13 @@ impl<D: Deliver> Engine<D> {
                     limiter.pull_again(now);
                 }
             }
+            TaskResult::RetryRequests(found) => {
+                for name in self.retry_requests.take(found) {
+                    if let Some((_, limiter)) = self.limiters.get_mut(&name) {
+                        limiter.reopen();
+                    }
+                }
+            }
             TaskResult::HousekeepingDone => {
                 self.housekeeping_at = Some(now + self.options.housekeeping);
             }
@@ -280,6 +292,18 @@ impl<D: Deliver> Engine<D> {
             }
             TaskResult::HousekeepingDone
         });
+    }
+
+    /// Looks whether an operator wants documents sent again, also from another process: an
+    /// endpoint that is slowed down begins at once.
+    fn look_for_retry_requests(&mut self) {
+        let (every, now) = (self.options.poll, Instant::now());
+        if self.retry_requests.begins_look(every, now) {
+            let store = self.store.clone();
+            self.spawn(Task::default(), async move {
+                TaskResult::RetryRequests(store.retry_requests().await)
+            });
+        }
     }
 
     fn wake_at(&self) -> Instant {

@@ -14,6 +14,8 @@ mod endpoint_limiter;
 mod engine;
 mod housekeeping;
 mod operator;
+mod retry_requests;
+mod taken;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 use switchhook_core::health::Health;
 use switchhook_store::{DeliveryKind, RequestContent, Retention, Store};
 use switchhook_webhook::signing::Signer;
+
+pub use taken::TakenStatuses;
 
 pub use operator::{Replayed, RetryOptions, list, resume, retry, show};
 
@@ -43,6 +47,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Signs each attempt, if the webhook has signing keys.
     pub signer: Option<Signer>,
+    /// The statuses that count as delivered.
+    pub taken: TakenStatuses,
 }
 
 impl Default for Endpoint {
@@ -52,6 +58,7 @@ impl Default for Endpoint {
             max_in_flight: 16,
             timeout: Duration::from_secs(10),
             signer: None,
+            taken: TakenStatuses::default(),
         }
     }
 }
@@ -78,6 +85,8 @@ pub struct Delivery {
     /// `webhook-id`, `webhook-timestamp` and, if the endpoint has signing keys,
     /// `webhook-signature`: sent in addition to `content.headers`.
     pub headers: Vec<(&'static str, String)>,
+    /// The statuses that count as delivered.
+    pub taken: TakenStatuses,
 }
 
 /// The receiver's response.
@@ -87,6 +96,8 @@ pub struct Reply {
     pub status: u16,
     /// `Retry-After` as received.
     pub retry_after: Option<String>,
+    /// What the status means, in one sentence; `None` for 2xx.
+    pub failure: Option<String>,
 }
 
 /// Sends one attempt, with the endpoint's credentials and under the egress rules.

@@ -8,7 +8,7 @@ use crate::config::{self, Config, Diagnostic, Diagnostics};
 use crate::documents::format;
 use switchhook_core::tenants::{Account, Routes, Tenants};
 use switchhook_core::variables::{VariableNames, VariablePlan};
-use switchhook_webhook::egress::Egress;
+use switchhook_webhook::egress::{Egress, ProxyAuth};
 use switchhook_webhook::{Client, Webhook};
 
 use super::{Answerers, StartError};
@@ -160,5 +160,9 @@ fn egress(section: &config::Egress) -> Egress {
         allow_plain_http: section.allow_plain_http,
         allow_addresses: section.allow_addresses.clone(),
         proxy: section.proxy.clone(),
+        proxy_auth: section.proxy_auth.as_ref().map(|auth| ProxyAuth {
+            username: auth.username.clone(),
+            password: auth.password.clone(),
+        }),
     }
 }

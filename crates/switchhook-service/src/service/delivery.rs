@@ -89,6 +89,7 @@ impl Deliver for WebhookSender {
             Ok(answer) => Ok(Reply {
                 status: answer.status,
                 retry_after: answer.retry_after,
+                failure: answer.failure.map(|failure| failure.detail).map(with_taken),
             }),
             Err(failure) => Err(failure.detail),
         };
@@ -97,6 +98,15 @@ impl Deliver for WebhookSender {
         }
         answer
     }
+}
+
+/// Adds to the sentence of a redirect what to set for a receiver that did its work before it.
+fn with_taken(failure: String) -> String {
+    if failure.ends_with("redirects are not followed") {
+        let cure = "set the final URL, or delivery.taken if the receiver did its work before it";
+        return format!("{failure}: {cure}");
+    }
+    failure
 }
 
 /// Returns the frozen request with this attempt's headers.
@@ -154,6 +164,7 @@ fn add(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::outbox::TakenStatuses;
     use crate::service::{compile, options};
     use switchhook_sim::receiver::Receiver;
 
@@ -172,6 +183,7 @@ mod tests {
             attempt: 1,
             content,
             headers: Vec::new(),
+            taken: TakenStatuses::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::header::HeaderMap;
 
-use crate::outbox::{Delivery, Reply};
+use crate::outbox::{Delivery, Reply, TakenStatuses};
 use crate::traces::{Span, SpanId, Traces};
 use switchhook_store::DeliveryKind;
 use switchhook_webhook::Prepared;
@@ -14,6 +14,7 @@ pub(super) struct DeliverySpan {
     traces: Traces,
     began_ns: u64,
     span: Option<Span>,
+    taken: TakenStatuses,
 }
 
 impl DeliverySpan {
@@ -39,6 +40,7 @@ impl DeliverySpan {
             traces: traces.clone(),
             began_ns: now_ns(),
             span: Some(span),
+            taken: delivery.taken.clone(),
         }
     }
 
@@ -49,7 +51,7 @@ impl DeliverySpan {
             Ok(reply) => {
                 let status = reply.status;
                 let span = span.number("http.response.status_code", Some(i64::from(status)));
-                if (200..300).contains(&status) {
+                if self.taken.contain(status) {
                     span
                 } else {
                     span.failed(&status.to_string(), "")

@@ -42,6 +42,7 @@ pub(super) fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
             max_in_flight: webhook.delivery.in_flight,
             timeout: webhook.request.timeout,
             signer,
+            taken: webhook.delivery.taken.clone(),
         };
         endpoints.insert(name.clone(), endpoint);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use outbox_bench::{Bench, endpoint, status};
 use store_suite::{again, all, claim, finished, settle};
 use switchhook_core::secret::Secret;
-use switchhook_service::outbox::{self, Endpoint, RetryOptions};
+use switchhook_service::outbox::{self, Endpoint, RetryOptions, TakenStatuses};
 use switchhook_store::{DocumentFilter, DocumentState, NewDocument, new_id};
 use switchhook_webhook::signing::Signer;
 use tokio::time::Instant;
@@ -224,6 +224,7 @@ async fn retry_after_holds_the_endpoint_back_for_as_long_as_it_says() {
         true => Ok(outbox::Reply {
             status: 429,
             retry_after: Some("7200".into()),
+            failure: None,
         }),
         false => status(200),
     })
@@ -234,6 +235,54 @@ async fn retry_after_holds_the_endpoint_back_for_as_long_as_it_says() {
     bench.finish("b").await;
     bench.settled(DocumentState::Delivered, 2).await;
     assert_eq!(bench.all_sent().len(), 3, "nothing was sent in between");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_status_that_counts_as_delivered_is_sent_once_and_another_has_its_sentence() {
+    let bench = Bench::new(|delivery| {
+        let code = if delivery.call_uuid == "b" { 409 } else { 302 };
+        let failure = Some("crm.example:443 answered".to_owned());
+        status(code).map(|reply| outbox::Reply { failure, ..reply })
+    })
+    .await;
+    let taking = Endpoint {
+        taken: TakenStatuses::with(vec![302..=302]),
+        ..endpoint()
+    };
+    bench.set_endpoints([("completed", taking)]);
+    let running = bench.run();
+    bench.finish("a").await;
+    bench.settled(DocumentState::Delivered, 1).await;
+    bench.finish("b").await;
+    bench.tried(2).await;
+    bench.settled(DocumentState::Waiting, 1).await;
+    for row in all(&bench.store).await {
+        let document = bench.store.document(&row.webhook_id).await.expect("kept");
+        let error = document.attempts[0].error.as_deref();
+        let is_taken = row.state == DocumentState::Delivered;
+        assert_eq!(error, (!is_taken).then_some("crm.example:443 answered"));
+    }
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_of_an_endpoint_that_is_slowed_begins_at_once() {
+    let bench = Bench::paused(|_| status(500)).await;
+    let running = bench.run();
+    bench.finish("a").await;
+    // Every further attempt of the document comes much later than the pause of a slowed endpoint.
+    for n in 1..=9 {
+        bench.tried(n).await;
+        bench.finish(&format!("call-{n}")).await;
+    }
+    let (tried, slowed) = (bench.all_sent().len(), Instant::now());
+    let retry = RetryOptions::default();
+    outbox::retry(&bench.store, &retry).await.expect("replayed");
+    bench.sent(tried + 1).await;
+    // Virtual time; the pause of the endpoint is longer by now.
+    let waited = slowed.elapsed();
+    assert!(waited <= bench.options.poll * 2, "{waited:?}");
     running.stop().await;
 }
 

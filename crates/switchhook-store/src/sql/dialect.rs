@@ -44,6 +44,8 @@ pub(crate) struct Dialect {
     pub(crate) count_replayable: &'static str,
     /// Paused endpoints of a filter's documents.
     pub(crate) paused_endpoints: &'static str,
+    /// Endpoints of a filter's documents that can be replayed.
+    pub(crate) replayed_endpoints: &'static str,
     /// Replays a filter's documents from `$6`, `$7` ms apart.
     pub(crate) replay: &'static str,
     /// The numbers of calls.
@@ -148,6 +150,10 @@ macro_rules! dialect {
                     (SELECT endpoint FROM document WHERE state <> 'leased' AND ",
                 $crate::sql::dialect::document_filter!($in_list),
                 ")"
+            ),
+            replayed_endpoints: concat!(
+                "SELECT DISTINCT endpoint FROM document WHERE state <> 'leased' AND ",
+                $crate::sql::dialect::document_filter!($in_list)
             ),
             // The last condition is for an instance that has leased a document meanwhile.
             replay: concat!(

@@ -86,6 +86,14 @@ pub(crate) async fn pauses<C: SqlConnection>(
     db.rows(statements::PAUSES, &[], pause).await
 }
 
+/// Returns when operators last wanted documents sent again, by endpoint.
+pub(crate) async fn retry_requests<C: SqlConnection>(
+    db: &mut C,
+) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let request = |row: &C::Row| Ok((row.text("endpoint")?, row.integer("at_ms")?));
+    db.rows(statements::RETRY_REQUESTS, &[], request).await
+}
+
 /// Counts the documents of a filter, without those whose attempt is in progress.
 pub(crate) async fn count_replayable<C: SqlConnection>(
     db: &mut C,
@@ -115,6 +123,11 @@ impl<C: SqlConnection> Write<C> for Replay {
         let paused = db.rows(sql, &values, |row| row.text("endpoint")).await?;
         for endpoint in &paused {
             outbox::resume(db, endpoint).await?;
+        }
+        let sql = C::DIALECT.replayed_endpoints;
+        let replayed = db.rows(sql, &values, |row| row.text("endpoint")).await?;
+        for endpoint in &replayed {
+            outbox::request_retry(db, endpoint, now_ms).await?;
         }
         let times = [now_ms.into(), millis(self.gap).into()];
         let values = filter_values(&self.filter, times);

@@ -209,9 +209,22 @@ impl Operation for Resume {
 }
 
 impl<C: SqlConnection> Write<C> for Resume {
-    async fn apply(&self, db: &mut C, _: i64) -> Result<bool, sqlx::Error> {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<bool, sqlx::Error> {
+        request_retry(db, &self.0, now_ms).await?;
         resume(db, &self.0).await
     }
+}
+
+/// Notes that an operator wants an endpoint's documents sent again, for services that slowed the
+/// endpoint down.
+pub(crate) async fn request_retry<C: SqlConnection>(
+    db: &mut C,
+    endpoint: &str,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let values = values![endpoint, now_ms];
+    let put = db.run(statements::PUT_RETRY_REQUEST, values).await;
+    put.map(drop)
 }
 
 /// Ends an endpoint's pause and begins a fresh schedule: the pause does not count against the

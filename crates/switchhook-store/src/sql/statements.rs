@@ -104,6 +104,17 @@ pub(crate) const RESTART_SCHEDULES: &str = "UPDATE document SET attempts = 0, fi
 /// Paused endpoints, each with the reason.
 pub(crate) const PAUSES: &str = "SELECT endpoint, reason FROM pause ORDER BY endpoint";
 
+/// Notes that an operator wants an endpoint's documents sent again; each time is later than the
+/// one before.
+pub(crate) const PUT_RETRY_REQUEST: &str =
+    "INSERT INTO retry_request (endpoint, at_ms) VALUES ($1, $2)
+     ON CONFLICT (endpoint) DO UPDATE SET at_ms =
+         CASE WHEN excluded.at_ms > retry_request.at_ms THEN excluded.at_ms
+              ELSE retry_request.at_ms + 1 END";
+
+/// When operators wanted documents sent again, by endpoint.
+pub(crate) const RETRY_REQUESTS: &str = "SELECT endpoint, at_ms FROM retry_request";
+
 /// A call that waits for its recordings; not one whose documents are built already.
 pub(crate) const INSERT_UNPUBLISHED: &str =
     "INSERT INTO unpublished (switch, call_uuid, created_us, inserted_ms, until_ms, due_ms, json)

@@ -9,7 +9,8 @@ use rustls::ClientConfig;
 use super::ClientError;
 use super::certificate_request;
 use super::connection_watch::ConnectionWatchLayer;
-use crate::egress::Egress;
+use super::proxy_layer::ProxyFaultLayer;
+use crate::egress::{Egress, ProxyAuth};
 use crate::options::{ConnectionOptions, HttpVersion, Tls};
 use crate::resolve::EgressResolver;
 use crate::tls::{self, CompiledTls};
@@ -31,7 +32,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub(super) struct ClientFactory {
     resolver: Arc<EgressResolver>,
-    proxy: Option<Proxy>,
+    proxy: Option<(Proxy, ProxyFaultLayer)>,
     tls: ClientConfig,
     options: ConnectionOptions,
 }
@@ -49,9 +50,16 @@ impl ClientFactory {
         };
         certificate_request::note(&mut tls);
         let proxy = egress.proxy.clone().map(Proxy::all).transpose();
+        let proxy = proxy.map_err(|error| client_error(&error))?;
+        let proxy = match &egress.proxy_auth {
+            Some(ProxyAuth { username, password }) => {
+                proxy.map(|proxy| proxy.basic_auth(username, password.reveal()))
+            }
+            None => proxy,
+        };
         Ok(Self {
             resolver: Arc::clone(resolver),
-            proxy: proxy.map_err(|error| client_error(&error))?,
+            proxy: proxy.zip(ProxyFaultLayer::of(egress)),
             tls,
             options: ConnectionOptions::default(),
         })
@@ -124,7 +132,7 @@ impl ClientFactory {
         };
         let builder = builder.tls_backend_preconfigured(tls);
         match &self.proxy {
-            Some(proxy) => builder.proxy(proxy.clone()),
+            Some((proxy, layer)) => builder.proxy(proxy.clone()).connector_layer(layer.clone()),
             None => builder,
         }
     }

@@ -8,6 +8,7 @@ mod delivery;
 mod egress;
 mod hung;
 mod kept;
+mod proxies;
 mod rebinding;
 mod rendering;
 mod request;

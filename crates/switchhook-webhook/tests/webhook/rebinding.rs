@@ -160,7 +160,7 @@ async fn metadata_is_refused_in_every_spelling_though_everything_is_listed() {
     let everything = Egress {
         allow_plain_http: true,
         allow_addresses: vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()],
-        proxy: None,
+        ..Egress::default()
     };
     let mut refused = 0;
     for never in [
@@ -230,7 +230,7 @@ async fn a_thousand_names_that_turn_to_a_forbidden_address_never_connect_to_it()
     let egress = Egress {
         allow_plain_http: true,
         allow_addresses: vec!["127.0.0.2/32".parse().unwrap()],
-        proxy: None,
+        ..Egress::default()
     };
     let client = Client::with_names(egress, Arc::new(names)).unwrap();
     let port = good.address.port();

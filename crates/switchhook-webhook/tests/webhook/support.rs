@@ -114,7 +114,7 @@ pub fn open() -> Egress {
     Egress {
         allow_plain_http: true,
         allow_addresses: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
-        proxy: None,
+        ..Egress::default()
     }
 }
 

@@ -22,6 +22,7 @@ pub fn status(status: u16) -> Answer {
     Ok(Reply {
         status,
         retry_after: None,
+        failure: None,
     })
 }
 
