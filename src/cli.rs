@@ -132,6 +132,10 @@ pub struct Check {
     /// Print a JSON Schema of the file, for editors, and check nothing.
     #[arg(long, conflicts_with_all = ["files", "print_reference"])]
     pub print_schema: bool,
+
+    /// Print every name that templates can use, and check nothing.
+    #[arg(long, conflicts_with_all = ["files", "print_reference", "print_schema"])]
+    pub print_names: bool,
 }
 
 /// `switchhook doctor`.

@@ -28,6 +28,7 @@ pub fn run(data: &[u8]) {
         return; // No configuration with such a map is taken.
     }
     let content_type = std::str::from_utf8(content_type).ok();
+    let _ = answer.fault(content_type, body);
     let verdict = answer.parse(content_type, body);
     if let Ok(mapped) = &verdict {
         assert!(
@@ -57,6 +58,7 @@ fn options(form: u8, path: &str) -> ResponseOptions {
             default: (form & 0x40 != 0).then(|| "none".into()),
         }],
         limit: 64 * 1024,
+        fault: (form & 0x80 != 0).then(|| path.into()),
     }
 }
 

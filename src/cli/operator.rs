@@ -161,6 +161,11 @@ pub struct Report {
     /// Only calls with a kept answer.
     #[arg(long)]
     pub persisted_only: bool,
+
+    /// CSV with values as they are. Without it, a value that a spreadsheet would calculate has an
+    /// apostrophe before it, also a number that begins with +.
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// `switchhook forget`.

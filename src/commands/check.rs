@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use switchhook_service::config::{self, Config, Diagnostic, Diagnostics, REFERENCE};
 use switchhook_service::service;
+use switchhook_webhook::context::{TEMPLATE_NAMES, TemplateName};
 
 use super::counted;
 use crate::cli::Check;
@@ -20,6 +21,8 @@ pub fn check(path: &Path, args: &Check) -> ExitCode {
         out.write_all(REFERENCE.as_bytes()).map(|()| true)
     } else if args.print_schema {
         writeln!(out, "{:#}", config::schema()).map(|()| true)
+    } else if args.print_names {
+        print_names(&mut out).map(|()| true)
     } else if args.files.is_empty() {
         check_file(path, &mut out)
     } else {
@@ -43,6 +46,24 @@ fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
         Ok((config, warnings)) => print_ok(&config, &warnings, out).map(|()| true),
         Err(faults) => print_errors(&faults).map(|()| false),
     }
+}
+
+/// Prints the names that templates can use, and when each has a value.
+fn print_names(out: &mut impl Write) -> io::Result<()> {
+    for TemplateName {
+        name,
+        waiting,
+        after,
+    } in TEMPLATE_NAMES
+    {
+        let when = match (waiting, after) {
+            (true, true) => "while the call waits, and after it",
+            (true, false) => "while the call waits",
+            (false, _) => "after the call",
+        };
+        writeln!(out, "{name:<26}{when}")?;
+    }
+    Ok(())
 }
 
 fn print_ok(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> io::Result<()> {

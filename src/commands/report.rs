@@ -34,6 +34,7 @@ async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
         },
         format: args.format.into(),
         tenants: Arc::clone(&context.tenants),
+        raw: args.raw,
         ..ReportOptions::default()
     };
     let mut out = BufWriter::new(io::stdout());

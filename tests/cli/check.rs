@@ -1,6 +1,7 @@
 //! `switchhook check` as it is run: output and exit status.
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -107,4 +108,57 @@ fn wrong_usage_has_status_2_and_help_shows_an_example() {
     let help = switchhook(&["check", "--help"], folder.path());
     assert_eq!(help.status.code(), Some(0));
     assert!(text(&help.stdout).contains("switchhook check --print-reference > switchhook.toml"));
+}
+
+#[test]
+fn the_names_that_are_printed_are_those_of_the_manual() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = switchhook(&["check", "--print-names"], folder.path());
+    assert_eq!(printed.status.code(), Some(0));
+    let names = |at: &str| -> BTreeSet<String> {
+        let lines = text(&printed.stdout);
+        let of = lines.lines().filter(|line| line.contains(at));
+        of.filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+            .collect()
+    };
+    let manual = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/templates.md"));
+    let manual = manual.unwrap();
+    let table = |heading: &str| -> BTreeSet<String> {
+        let (_, section) = manual.split_once(heading).unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let rows = section.lines().filter_map(|line| line.strip_prefix("| `"));
+        let cells = rows.map(|row| row.split(" | ").next().unwrap());
+        let names = cells.flat_map(|cell| cell.split(", "));
+        names
+            .map(|name| name.trim_matches('`').to_owned())
+            .collect()
+    };
+    let mut waiting = table("## Names while the call waits");
+    // Two of `flow.NAME`.
+    waiting.extend(["flow.name", "flow.account"].map(str::to_owned));
+    assert_eq!(names("while the call waits"), waiting);
+    assert_eq!(names("after "), table("## Names after the call"));
+}
+
+#[test]
+fn names_that_no_call_has_are_errors_with_the_near_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = r#"body.text = "{{ call.caler_number }} {{ flow.kye.x }} {{ call.uuid }}""#;
+    let config = format!("[listen]\n[webhooks.crm]\nurl = \"https://crm.example/\"\n{body}\n");
+    fs::write(folder.path().join("switchhook.toml"), config).unwrap();
+    let output = switchhook(&["check"], folder.path());
+    assert_eq!(output.status.code(), Some(1));
+    let errors = text(&output.stderr);
+    for words in [
+        "switchhook.toml:4: ",
+        "did you mean call.caller_number?",
+        "did you mean flow.key.x?",
+    ] {
+        assert!(errors.contains(words), "{words}: {errors}");
+    }
+    let late = "[listen]\n[webhooks.crm]\nurl = \"https://crm.example/\"\nbody.text = \"{{ call.talk_ms }}\"\n";
+    fs::write(folder.path().join("switchhook.toml"), late).unwrap();
+    let output = switchhook(&["check"], folder.path());
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text(&output.stdout).contains("call.talk_ms exists only after the call"));
 }

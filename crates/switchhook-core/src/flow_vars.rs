@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::headers::Headers;
 use super::sanitize::exact;
@@ -116,8 +116,12 @@ impl FlowVars {
             None => switch_text.to_owned(),
         };
         if self.json_keys.iter().any(|key| key == name)
-            && let Ok(value) = serde_json::from_str(&text)
+            && let Ok(value) = serde_json::from_str::<Value>(&text)
         {
+            // serde_json (1.0) writes the exponent of 1E5 anew.
+            if value.is_number() {
+                return Value::Number(Number::from_string_unchecked(text.trim().to_owned()));
+            }
             return value;
         }
         Value::String(text)

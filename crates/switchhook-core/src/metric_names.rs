@@ -317,6 +317,10 @@ fn describe() {
         RESENT,
         "Requests sent once more because their kept connection ended"
     );
+    describe_switches();
+}
+
+fn describe_switches() {
     describe_gauge!(SWITCH_CONNECTED, "Whether a switch's events are received");
     describe_gauge!(
         SWITCH_LAG,

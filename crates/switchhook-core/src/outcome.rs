@@ -83,6 +83,9 @@ pub struct Failure {
     pub reason: Reason,
     /// The sentence; written to `flow.key.error_detail`.
     pub detail: String,
+    /// The endpoint works and refused this request: its response carries a fault
+    /// (`response.fault`).
+    pub is_fault: bool,
 }
 
 impl Failure {
@@ -91,6 +94,15 @@ impl Failure {
         Self {
             reason,
             detail: detail.into(),
+            is_fault: false,
+        }
+    }
+
+    /// Creates the failure of a response that carries a fault.
+    pub fn fault(reason: Reason, detail: impl Into<String>) -> Self {
+        Self {
+            is_fault: true,
+            ..Self::new(reason, detail)
         }
     }
 }

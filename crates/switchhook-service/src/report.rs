@@ -40,6 +40,8 @@ pub struct ReportOptions {
     pub tenants: Arc<Tenants>,
     /// Most rows of a table.
     pub table_rows: usize,
+    /// Writes values to CSV as they are, also those that a spreadsheet would calculate.
+    pub raw: bool,
 }
 
 impl Default for ReportOptions {
@@ -49,6 +51,7 @@ impl Default for ReportOptions {
             format: Format::Table,
             tenants: Arc::default(),
             table_rows: 1_000,
+            raw: false,
         }
     }
 }
@@ -183,12 +186,28 @@ async fn write_csv(
     let (mut pages, mut count) = (Pages::new(store, options), 0);
     while let Some(calls) = pages.next().await? {
         for call in &calls {
-            csv.write_record(cells(call, &names, options))?;
+            let cells = cells(call, &names, options).into_iter();
+            csv.write_record(cells.map(|cell| if options.raw { cell } else { harmless(cell) }))?;
         }
         count += calls.len();
     }
     csv.flush()?;
     Ok(count)
+}
+
+/// Puts an apostrophe before a value that a spreadsheet would take for a formula (OWASP, "CSV
+/// Injection"). A plain negative number stays a number.
+fn harmless(cell: String) -> String {
+    let is_number = || cell[1..].chars().all(|c| c.is_ascii_digit() || c == '.');
+    let is_formula = match cell.chars().next() {
+        Some('-') => !is_number(),
+        Some(first) => matches!(
+            first,
+            '=' | '+' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
+        ),
+        None => false,
+    };
+    if is_formula { format!("'{cell}") } else { cell }
 }
 
 async fn write_json(

@@ -221,7 +221,11 @@ impl WebhookPermit {
         let Some((breaker, permit)) = self.0.take() else {
             return;
         };
-        let signal = EndpointSignal::of(status, failure.map(|failure| failure.reason));
+        let signal = if failure.is_some_and(|failure| failure.is_fault) {
+            EndpointSignal::Healthy
+        } else {
+            EndpointSignal::of(status, failure.map(|failure| failure.reason))
+        };
         match (failure, status) {
             (Some(failure), _) => breaker.finish(permit, signal, &failure.detail),
             (None, Some(status)) => {

@@ -8,6 +8,7 @@ mod certificate_request;
 mod client_factory;
 mod connection_watch;
 mod connections;
+mod content_coding;
 mod h2_pool;
 mod host_hints;
 mod pools;
@@ -286,14 +287,24 @@ pub fn evaluate_response(
     meta: &ResponseMeta,
     body: &[u8],
 ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    let redirect = meta.redirect.as_deref();
-    if let Some(failure) = error::status_failure(status, url, redirect, body) {
+    let refused = error::status_failure(status, url, meta.redirect.as_deref(), body);
+    let content_type = meta.content_type.as_deref();
+    let fault = meta.whole.then(|| webhook.answer.fault(content_type, body));
+    if let Some(fault) = fault.flatten() {
+        let reason = refused.map_or(Reason::InvalidResponse, |refused| refused.reason);
+        return Err(Failure::fault(reason, fault));
+    }
+    if let Some(failure) = refused {
         return Err(failure);
     }
     if !meta.whole {
         return Err(error::response_too_large(webhook.response_limit()));
     }
-    webhook.answer.parse(meta.content_type.as_deref(), body)
+    // The work is done later (RFC 9110, 15.3.3), so the body is no result.
+    if status == StatusCode::ACCEPTED && webhook.answer.reads_nothing() {
+        return Ok(Vec::new());
+    }
+    webhook.answer.parse(content_type, body)
 }
 
 /// Returns whether the request failed before any connection.

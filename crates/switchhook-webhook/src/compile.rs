@@ -46,6 +46,10 @@ pub struct Webhook {
     pub answer: ResponseParser,
     pub(super) reads: Vec<String>,
     pub(super) branches: Arc<BTreeSet<String>>,
+    /// Names that exist only after the call, each with the setting that reads it.
+    pub(super) after_only: Vec<(String, String)>,
+    /// Flow variables that templates compare with numbers.
+    pub(super) compared: Vec<String>,
 }
 
 impl fmt::Debug for Webhook {
@@ -138,6 +142,12 @@ impl Webhook {
             UrlPlan::Fixed(url) => Some(url.clone()),
             UrlPlan::Template(url) => sample(&self.templates, url, &self.branches)?.ok(),
         }
+    }
+
+    /// Returns the names that exist only after the call, each with the setting that reads it.
+    pub fn names_after_the_call(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = self.after_only.iter();
+        names.map(|(key, name)| (key.as_str(), name.as_str()))
     }
 
     /// Returns its own TLS settings; `None` if it uses the system's.

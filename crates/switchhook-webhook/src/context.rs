@@ -7,6 +7,7 @@
 //! (`template_names`), so second renders are rare, and only headers that are read get decoded.
 
 mod fields;
+mod names;
 mod node;
 mod recorder;
 
@@ -18,13 +19,15 @@ use minijinja::value::Value;
 
 use super::json;
 pub(super) use fields::{call_header, channel_headers, variable_headers};
+pub use names::{TEMPLATE_NAMES, TemplateName};
+pub(super) use names::{is_only_after, misspelt};
 pub(super) use node::own_value;
 use node::root;
 pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
 use switchhook_core::sanitize;
 use switchhook_core::timestamp;
-use switchhook_core::variables::FLOW_KEY;
+use switchhook_core::variables::{FLOW_KEY, JSON_KEYS};
 
 /// Prefix of channel variables among a channel's headers.
 const VARIABLE: &str = "variable_";
@@ -157,6 +160,28 @@ impl Scope {
         let base64 = self.header(&format!("{VARIABLE}{name}{EXACT}"));
         let exact = base64.and_then(|base64| sanitize::exact(&shown, &base64));
         Some(exact.map_or(shown, |bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Returns a flow variable: a number, `true` or `false` if it came as one in JSON, else a text.
+    fn flow_value(&self, name: &str) -> Option<Value> {
+        let text = self.variable(name)?;
+        let typed = json::scalar(&text).filter(|_| !self.probe && self.came_as_json(name));
+        Some(typed.unwrap_or_else(|| Value::from(text)))
+    }
+
+    /// Whether `flow.json_keys` names a flow variable.
+    fn came_as_json(&self, name: &str) -> bool {
+        let Some(name) = name.strip_prefix(FLOW_KEY) else {
+            return false;
+        };
+        let keys = self.header(&format!("{VARIABLE}{JSON_KEYS}"));
+        keys.is_some_and(|keys| keys.split(',').any(|key| key.trim() == name))
+    }
+
+    /// Returns whether a flow variable is there and no number.
+    pub(super) fn is_text(&self, name: &str) -> bool {
+        let value = self.flow_value(name);
+        value.is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
     }
 
     /// Returns the names of all headers, sorted; requests them if they are not fetched yet.

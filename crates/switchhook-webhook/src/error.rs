@@ -166,11 +166,6 @@ pub(super) fn client_failure(error: &reqwest::Error, url: &Url) -> Failure {
     if let Some(failure) = protocol_failure(&causes, &host_port) {
         return failure;
     }
-    // A connection that breaks within a body is a decoding error too.
-    if error.is_decode() && find::<hyper::Error>(&causes).is_none() {
-        let detail = "the response's compression is damaged";
-        return Failure::new(Reason::InvalidResponse, detail);
-    }
     if find::<io::Error>(&causes).is_some_and(is_out_of_files) {
         return Failure::new(Reason::Overloaded, OUT_OF_FILES);
     }

@@ -1,6 +1,9 @@
 //! Converts between template values and JSON, and checks JSON bodies whose values are marked.
 
-use minijinja::value::{Value, ValueKind};
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 
 use super::value_marks::{CLOSE, OPEN};
 
@@ -19,6 +22,9 @@ fn convert(value: &Value, depth: usize) -> serde_json::Value {
     if let Some(text) = value.as_str() {
         return text.into();
     }
+    if let Some(number) = exact_number(value) {
+        return number;
+    }
     let kind = value.kind();
     if kind == ValueKind::Bool {
         value.is_true().into()
@@ -35,15 +41,9 @@ fn convert(value: &Value, depth: usize) -> serde_json::Value {
 }
 
 fn number(value: &Value) -> serde_json::Value {
-    if let Ok(whole) = i64::try_from(value.clone())
-        && value.is_integer()
-    {
-        return whole.into();
-    }
-    if let Ok(whole) = u64::try_from(value.clone())
-        && value.is_integer()
-    {
-        return whole.into();
+    // The engine prints all digits of a whole number.
+    if value.is_integer() {
+        return serde_json::Number::from_string_unchecked(value.to_string()).into();
     }
     f64::try_from(value.clone()).map_or(serde_json::Value::Null, Into::into)
 }
@@ -57,16 +57,63 @@ fn map(value: &Value, depth: usize) -> serde_json::Value {
     serde_json::Value::Object(entries.collect())
 }
 
+/// Returns the value of a text that is a JSON number, `true` or `false`.
+pub(super) fn scalar(text: &str) -> Option<Value> {
+    match text {
+        "true" => Some(Value::from(true)),
+        "false" => Some(Value::from(false)),
+        _ => {
+            let first = text.as_bytes().first()?;
+            if !matches!(first, b'-' | b'0'..=b'9') {
+                return None;
+            }
+            let is_number = serde_json::from_str::<serde_json::Number>(text).is_ok();
+            is_number.then(|| number_value(text))
+        }
+    }
+}
+
+/// Returns a number that prints as its text. It calculates if the engine prints it so anyway.
+fn number_value(text: &str) -> Value {
+    let whole = text.parse::<i128>().ok().map(Value::from);
+    let value = whole.or_else(|| text.parse::<f64>().ok().map(Value::from));
+    let prints_so = |value: &Value| value.to_string() == text;
+    let exact = || Value::from_object(ExactNumber(text.to_owned()));
+    value.filter(prints_so).unwrap_or_else(exact)
+}
+
+/// A number that the engine would print otherwise, such as `1.10` or `1E5`.
+#[derive(Debug)]
+struct ExactNumber(String);
+
+impl Object for ExactNumber {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns the number behind a value that keeps its text.
+fn exact_number(value: &Value) -> Option<serde_json::Value> {
+    let exact = value.downcast_object_ref::<ExactNumber>()?;
+    let number = serde_json::Number::from_string_unchecked(exact.0.clone());
+    Some(serde_json::Value::Number(number))
+}
+
+/// Returns whether a value is a number that keeps its text.
+pub(super) fn is_exact_number(value: &Value) -> bool {
+    value.downcast_object_ref::<ExactNumber>().is_some()
+}
+
 /// Converts JSON to a template value.
 pub(super) fn to_template(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::from(()),
         serde_json::Value::Bool(flag) => Value::from(*flag),
-        serde_json::Value::Number(number) => number
-            .as_i64()
-            .map(Value::from)
-            .or_else(|| number.as_u64().map(Value::from))
-            .unwrap_or_else(|| Value::from(number.as_f64().unwrap_or(f64::NAN))),
+        serde_json::Value::Number(number) => number_value(number.as_str()),
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => {
             Value::from(items.iter().map(to_template).collect::<Vec<_>>())
@@ -198,7 +245,8 @@ mod tests {
 
     #[test]
     fn template_values_and_json_are_the_same_both_ways() {
-        let json = serde_json::json!({"a": [1, 2.5, true, null, "x"], "b": {"c": u64::MAX}});
-        assert_eq!(from_template(&to_template(&json)), json);
+        let text = r#"{"a":[1,2.5,true,null,"x",1.10],"b":{"c":123456789012345678901234567890}}"#;
+        let json: serde_json::Value = serde_json::from_str(text).unwrap();
+        assert_eq!(from_template(&to_template(&json)).to_string(), text);
     }
 }

@@ -155,6 +155,8 @@ pub struct ResponseOptions {
     pub map: Vec<Mapping>,
     /// Bytes of body read, after decompression.
     pub limit: usize,
+    /// A path whose match is a failure, whatever the status.
+    pub fault: Option<String>,
 }
 
 /// The version of HTTP that a webhook's requests use.
@@ -226,6 +228,7 @@ impl Default for ResponseOptions {
             kind: ResponseType::Json,
             map: Vec::new(),
             limit: 64 * 1024,
+            fault: None,
         }
     }
 }

@@ -45,6 +45,7 @@ impl Webhook {
             scope,
             call,
         };
+        render.check_comparisons()?;
         let mut url = render.url()?;
         render.query(&mut url)?;
         let mut headers = render.headers()?;
@@ -66,6 +67,17 @@ struct Render<'a> {
 }
 
 impl Render<'_> {
+    /// A text beside a number would compare by their kinds, so that `"2" > 3`.
+    fn check_comparisons(&self) -> Result<(), Failure> {
+        let mut compared = self.webhook.compared.iter();
+        match compared.find(|name| self.scope.is_text(name)) {
+            None => Ok(()),
+            Some(name) => Err(invalid(format!(
+                "a template compares {name}, which is a text, with a number; write ({name} | int)"
+            ))),
+        }
+    }
+
     fn text(&self, handle: &TemplateId) -> Result<String, RenderError> {
         let root = self.scope.root();
         for _ in 0..MAX_RENDERS {

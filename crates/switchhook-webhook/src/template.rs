@@ -242,10 +242,15 @@ fn write_value(out: &mut Output, state: &mut State, value: &Value) -> Result<(),
 
 /// Returns whether the value keeps its type in JSON, such as a number or a list of a document.
 fn is_typed(value: &Value) -> bool {
-    matches!(
-        value.kind(),
-        ValueKind::Bool | ValueKind::Number | ValueKind::Seq | ValueKind::Map | ValueKind::Iterable
-    )
+    json::is_exact_number(value)
+        || matches!(
+            value.kind(),
+            ValueKind::Bool
+                | ValueKind::Number
+                | ValueKind::Seq
+                | ValueKind::Map
+                | ValueKind::Iterable
+        )
 }
 
 /// Returns the text of a value: a string as it is, nothing if missing, else JSON.

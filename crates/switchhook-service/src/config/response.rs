@@ -3,7 +3,7 @@
 use toml_edit::Value;
 
 use super::section::Section;
-use super::value::{Parsed, Problem, boolean, byte_size, found_type, non_empty, one_of};
+use super::value::{Parsed, Problem, boolean, byte_size, found_type, non_empty, one_of, optional};
 use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 
 /// Allowed limits of a response body, in bytes: a call on hold keeps the body in memory.
@@ -21,6 +21,7 @@ pub(super) fn options(section: &mut Section<'_>) -> ResponseOptions {
         kind: section.get_or("type", default.kind, one_of(types)),
         map: map.map(|(name, section)| mapping(name, section)).collect(),
         limit: section.get_or("limit", default.limit, byte_size(LIMIT)),
+        fault: section.get("fault", optional(non_empty)).flatten(),
     }
 }
 

@@ -171,11 +171,13 @@ fn is_loopback(address: IpAddr) -> bool {
 /// Compiles templates and paths here, so that one run reports every fault.
 fn check_compiles(name: &str, webhook: &Webhook, context: &ReadContext<'_>) {
     let compiled = webhook::Webhook::compile(name, webhook.request.clone());
-    for fault in compiled.err().into_iter().flatten() {
-        let path = format!("webhooks.{name}.{}", fault.key);
-        // A value that could not be read is no template either.
-        if !context.has_fault(&path) {
-            context.fault(&path, Problem::new(fault.what, fault.help));
-        }
+    let faults = compiled.err().into_iter().flatten();
+    let faults = faults.map(|fault| (format!("webhooks.{name}.{}", fault.key), fault));
+    // A value that could not be read is no template either. One template may have several faults.
+    let new: Vec<_> = faults
+        .filter(|(path, _)| !context.has_fault(path))
+        .collect();
+    for (path, fault) in new {
+        context.fault(&path, Problem::new(fault.what, fault.help));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use switchhook_core::variables::JSON_KEYS;
 use switchhook_store::RequestContent;
 use switchhook_webhook::Prepared;
 
@@ -42,5 +43,10 @@ pub fn flow_variables(document: &Value) -> BTreeMap<String, String> {
             .map_or_else(|| value.to_string(), str::to_owned);
         Some((format!("variable_{name}"), text))
     };
-    keys.filter_map(variable).collect()
+    let mut variables: BTreeMap<String, String> = keys.clone().filter_map(variable).collect();
+    let typed = keys.filter(|key| !key["value"].is_string());
+    let typed = typed.filter_map(|key| key.get("name")?.as_str()?.strip_prefix("$flow.key."));
+    let typed: Vec<&str> = typed.collect();
+    variables.insert(format!("variable_{JSON_KEYS}"), typed.join(","));
+    variables
 }

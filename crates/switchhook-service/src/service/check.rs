@@ -8,7 +8,7 @@ use crate::call_control::WebhookTasks;
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::documents::{DocumentBuilder, public_url};
 
-use super::compile::{blocked_webhooks, compile};
+use super::compile::{blocked_webhooks, compile, names_too_early};
 use super::options;
 
 /// Checks everything in `config` that `serve` would refuse, and returns the warnings.
@@ -29,7 +29,8 @@ pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
 fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
     let missing_folder = public_url::missing_folder_warning(config);
     let blocked = blocked_webhooks(config, tasks).into_iter();
-    blocked.chain(missing_folder).collect()
+    let early = names_too_early(config, tasks).into_iter();
+    blocked.chain(early).chain(missing_folder).collect()
 }
 
 /// Logs the warnings of a configuration that is about to run.

@@ -1,6 +1,6 @@
 //! Compiles the webhooks of a configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::call_control::{AnswerSource, Hold, WebhookTask, WebhookTasks};
@@ -150,6 +150,35 @@ pub(super) fn blocked_webhooks(config: &Config, tasks: &WebhookTasks) -> Vec<Dia
             let what = format!("{blocked}: every call takes line 1, BLOCKED_ADDRESS");
             let key = format!("webhooks.{name}.url");
             warnings.push(config.fault(&key, what, "see [egress] in the reference"));
+        }
+    }
+    warnings
+}
+
+/// Returns a warning for each name that exists only after the call, in a webhook that gets no
+/// documents.
+pub(super) fn names_too_early(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
+    let defaults = config
+        .accounts
+        .values()
+        .map(|tenant| &tenant.default_webhook);
+    let defaults = defaults.chain([&config.account.default_webhook]).flatten();
+    let after = config.flows.values().flat_map(|flow| &flow.after);
+    let with_documents: HashSet<&String> = defaults.chain(after).collect();
+    let early = tasks.by_name.iter();
+    let early = early.filter(|(name, _)| !with_documents.contains(name));
+    let mut warnings = Vec::new();
+    for (name, task) in early {
+        for (key, field) in task
+            .webhook()
+            .iter()
+            .flat_map(|one| one.names_after_the_call())
+        {
+            let key = format!("webhooks.{name}.{key}");
+            let what =
+                format!("{field} exists only after the call, and this webhook gets no documents");
+            let help = "take it out, or let a flow's after or a default_webhook name this webhook";
+            warnings.push(config.fault(&key, what, help));
         }
     }
     warnings

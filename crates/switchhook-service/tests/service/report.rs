@@ -93,8 +93,37 @@ async fn csv_has_a_column_for_each_kept_variable_and_quotes_what_needs_it() {
         ..as_format(Format::Csv)
     };
     let expected = "call,flow,account,switch,started,answered,ended,talk_ms,caller,called,legs,hangup_cause,incomplete,over,lookup.name,lookup.vip\r\n\
-        a,outbound,acme,pbx-1,2023-11-15T03:43:20.000+05:30,2023-11-15T03:43:20.500+05:30,2023-11-15T03:43:22.500+05:30,2000,+4930123,7000,2,NORMAL_CLEARING,false,true,\"Meyer, \"\"Bo\"\"\nx\",true\r\n";
+        a,outbound,acme,pbx-1,2023-11-15T03:43:20.000+05:30,2023-11-15T03:43:20.500+05:30,2023-11-15T03:43:22.500+05:30,2000,'+4930123,7000,2,NORMAL_CLEARING,false,true,\"Meyer, \"\"Bo\"\"\nx\",true\r\n";
     assert_eq!(text(&store, &india).await, expected);
+}
+
+#[tokio::test]
+async fn csv_has_no_value_that_a_spreadsheet_would_calculate_unless_it_is_raw() {
+    let (_folder, store) = store().await;
+    finish(&store, "a", "outbound", 1_700_000_000).await;
+    for (value, cell) in [
+        ("=1+2", "'=1+2"),
+        ("+1", "'+1"),
+        ("-1+2", "'-1+2"),
+        ("-1.5", "-1.5"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\u{ff1d}1", "'\u{ff1d}1"),
+        ("1=1", "1=1"),
+    ] {
+        keep(&store, "a", 1_700_000_001, json!({"name": value})).await;
+        for (raw, expected) in [(false, cell), (true, value)] {
+            let options = ReportOptions {
+                raw,
+                ..as_format(Format::Csv)
+            };
+            let csv = text(&store, &options).await;
+            assert!(
+                csv.ends_with(&format!(",{expected}\r\n")),
+                "{value:?}: {csv}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

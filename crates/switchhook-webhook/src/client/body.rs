@@ -1,32 +1,38 @@
-//! Reads a response's body up to a limit.
+//! Reads a response's body up to a limit, and decodes its codings.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 use url::Url;
 
+pub(super) use super::content_coding::Body;
+use super::content_coding::Codings;
 use crate::error;
 use switchhook_core::outcome::Failure;
 
-/// The part of a body that was read, decompressed.
-pub(super) enum Body {
-    Whole(Bytes),
-    /// The body is longer than the limit; this is the part within it.
-    Cut(Bytes),
-}
-
-impl Body {
-    pub(super) fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Whole(bytes) | Self::Cut(bytes) => bytes,
-        }
-    }
-}
-
+/// Reads a body of at most `limit` bytes after decoding.
+///
+/// # Errors
+/// If the connection breaks, or the body cannot be decoded.
 pub(super) async fn read(
     response: &mut Response,
     limit: usize,
     url: &Url,
 ) -> Result<Body, Failure> {
+    let codings = Codings::of(response.headers())?;
+    let encoded_limit = match codings {
+        Some(_) => Codings::encoded_limit(limit),
+        None => limit,
+    };
+    let body = read_encoded(response, encoded_limit, url).await?;
+    match (codings, body) {
+        (None, body) => Ok(body),
+        (Some(codings), Body::Whole(bytes)) => codings.decode(&bytes, limit),
+        // More than the limit even before it is decoded.
+        (Some(_), Body::Cut(_)) => Ok(Body::Cut(Bytes::new())),
+    }
+}
+
+async fn read_encoded(response: &mut Response, limit: usize, url: &Url) -> Result<Body, Failure> {
     let chunk = |error: reqwest::Error| error::client_failure(&error, url);
     // Most bodies are one chunk, which is not copied.
     let Some(first) = response.chunk().await.map_err(chunk)? else {

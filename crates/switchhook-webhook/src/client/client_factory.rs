@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{self, HeaderMap, HeaderValue};
 use reqwest::{ClientBuilder, Proxy, redirect, retry};
 use rustls::ClientConfig;
 
 use super::ClientError;
 use super::certificate_request;
 use super::connection_watch::ConnectionWatchLayer;
+use super::content_coding;
 use super::proxy_layer::ProxyFaultLayer;
 use crate::egress::{Egress, ProxyAuth};
 use crate::options::{ConnectionOptions, HttpVersion, Tls};
@@ -111,6 +113,14 @@ impl ClientFactory {
             // `Connections` resends, so reqwest keeps no copy of each request.
             .retry(retry::never().max_retries_per_request(0))
             .http1_max_headers(MAX_HEADERS)
+            // Folded lines (RFC 9112, 5.2) are read as one.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .default_headers(HeaderMap::from_iter([(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static(content_coding::OFFERED),
+            )]))
+            .no_gzip()
+            .no_deflate()
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_TIMEOUT)

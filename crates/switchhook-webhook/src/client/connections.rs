@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use http::header::{self, HeaderValue};
 use metrics::counter;
 use reqwest::{Request, Response, StatusCode};
@@ -172,8 +173,7 @@ impl Connections {
         prepared: &Prepared,
         error: reqwest::Error,
     ) -> Result<PendingResponse, Failure> {
-        let failed =
-            |error| ConnectionWatch::explain(error::client_failure(&error, &prepared.url));
+        let failed = |error| ConnectionWatch::explain(error::client_failure(&error, &prepared.url));
         let http1 = match broken::resend(&error, ConnectionWatch::current()) {
             None => return Err(failed(error)),
             Some(Resend::Fresh) => false,
@@ -213,10 +213,16 @@ fn client_failed(error: ClientError) -> Failure {
 
 /// Returns the request for the HTTP client. The original is kept to be sent once more.
 fn request(prepared: &Prepared) -> Request {
-    let mut request = Request::new(prepared.method.clone(), prepared.url.clone());
+    let Prepared { method, body, .. } = prepared;
+    let mut request = Request::new(method.clone(), prepared.url.clone());
     *request.headers_mut() = prepared.headers.clone();
-    if !prepared.body.is_empty() {
-        *request.body_mut() = Some(prepared.body.clone().into());
+    if body.is_empty() && matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        // Neither reqwest (0.13) nor hyper (1) says that there is none, and lighttpd answers 411.
+        let headers = request.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    if !body.is_empty() {
+        *request.body_mut() = Some(body.clone().into());
     }
     request
 }

@@ -198,7 +198,7 @@ fn connect_fault(causes: &[&(dyn Error + 'static)]) -> String {
     if let Some(fault) = errors().find_map(TlsFault::find) {
         return fault.to_string();
     }
-    let why = errors().last().map(io_fault::describe);
+    let why = errors().next_back().map(io_fault::describe);
     why.unwrap_or_else(|| "no connection to it".into())
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::{BodyPlan, Field, MAX_TIMEOUT, UrlPlan, Webhook, sample};
 use crate::compile_error::CompileError;
-use crate::context::Scope;
+use crate::context::{Scope, is_only_after, misspelt};
 use crate::options::{Auth, Body, NamedTemplate, WebhookOptions};
 use crate::response::ResponseParser;
 use crate::template::{TemplateId, TemplatePlace, Templates};
@@ -75,6 +75,7 @@ impl Compiler {
         let answer = ResponseParser::compile(&options.response, &mut self.errors);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
+        let compared = names.compared.into_iter().collect();
         if let Some(UrlPlan::Template(url)) = &url {
             self.check_sample(sample(&templates, url, &branches));
         }
@@ -95,6 +96,8 @@ impl Compiler {
             answer,
             reads: names.headers.into_iter().collect(),
             branches,
+            compared,
+            after_only: names.after_only,
         })
     }
 
@@ -174,6 +177,12 @@ impl Compiler {
                 for unknown in self.names.add(&names, &source) {
                     self.unknown(key, &unknown);
                 }
+                for name in &names {
+                    self.check_name(key, name);
+                }
+                for text in self.names.add_comparisons(&source) {
+                    self.text_compared(key, &text);
+                }
                 self.probe(templates, key, &handle);
                 Some(handle)
             }
@@ -192,6 +201,29 @@ impl Compiler {
                         its place without one";
             self.error(key, format!("the template cannot work: {what}"), help);
         }
+    }
+
+    fn check_name(&mut self, key: &str, name: &str) {
+        if let Some(near) = misspelt(name) {
+            let help = match near {
+                Some(near) => format!("did you mean {near}?"),
+                None => "switchhook check --print-names prints every name".to_owned(),
+            };
+            self.error(key, format!("no call has a value named {name}"), help);
+        } else if is_only_after(name) {
+            let setting = key.split('#').next().unwrap_or(key);
+            let found = (setting.to_owned(), name.to_owned());
+            self.names.after_only.push(found);
+        }
+    }
+
+    fn text_compared(&mut self, key: &str, name: &str) {
+        let what = format!("the template compares {name}, which is a text, with a number");
+        self.error(
+            key,
+            what,
+            format!("write ({name} | int), or compare it with a text in quotes"),
+        );
     }
 
     fn unknown(&mut self, key: &str, root: &str) {

@@ -58,7 +58,7 @@ impl Node {
         if full == "flow.key" || self.scope.branches.contains(&full) {
             return Some(self.child(At::Dotted(full)));
         }
-        let value = self.scope.variable(&full).map(Value::from);
+        let value = self.scope.flow_value(&full);
         self.scope.note(|| full, value)
     }
 
@@ -124,6 +124,6 @@ pub(crate) fn own_value(value: &Value) -> Option<Value> {
     if matches!(name.as_str(), "flow" | "flow.key") {
         return None;
     }
-    let own = node.scope.variable(name).map(Value::from);
+    let own = node.scope.flow_value(name);
     Some(node.scope.note(|| name.clone(), own).unwrap_or_default())
 }

@@ -8,19 +8,18 @@
 //!   namespace.
 //! * Text: the one group of a regular expression, or without a group the whole match.
 //!
-//! Bodies are UTF-8. A text or XML body is read as windows-1252, which contains Latin-1, if its
-//! `Content-Type` or XML declaration says `iso-8859-1`, `latin1`, `windows-1252` or `us-ascii`.
-//! Unreadable bytes become U+FFFD in text; JSON and XML with such bytes are refused.
+//! [`charset`] decodes bodies. Unreadable bytes become U+FFFD in text; JSON and XML with such bytes
+//! are refused.
 
+mod charset;
 mod json;
+mod numbers;
+mod surrogates;
 mod text;
 mod xml;
 mod xpath;
 
-use std::borrow::Cow;
-
 use regex::Regex;
-use serde_json_path::JsonPath;
 
 use super::compile_error::CompileError;
 use super::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
@@ -33,7 +32,11 @@ pub struct ResponseParser {
     kind: ResponseType,
     limit: usize,
     map: Vec<CompiledMapping>,
+    fault: Option<CompiledPath>,
 }
+
+/// Characters of a fault's text in a sentence.
+const FAULT_CHARS: usize = 200;
 
 /// A compiled entry of `response.map`.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ struct CompiledMapping {
 /// A compiled path.
 #[derive(Debug)]
 enum CompiledPath {
-    Json(JsonPath),
+    Json(json::Path),
     Xml(XPath),
     Text(Regex),
 }
@@ -67,8 +70,14 @@ impl ResponseParser {
             let help = "set how many bytes of a response are read, such as 65536";
             errors.push(CompileError::new("response.limit", "it is 0", help));
         }
+        let fault = options.fault.as_ref().and_then(|path| {
+            let compiled = CompiledPath::compile(options.kind, path);
+            let error = |(what, help)| CompileError::new("response.fault", what, help);
+            compiled.map_err(|wrong| errors.push(error(wrong))).ok()
+        });
         let map = options.map.iter();
         Self {
+            fault,
             kind: options.kind,
             limit: options.limit,
             map: map
@@ -130,14 +139,44 @@ impl ResponseParser {
         body: &[u8],
     ) -> Result<Vec<Option<FoundValue>>, Failure> {
         let finders = self.map.iter().map(|wanted| &wanted.finder);
+        self.find_all(content_type, body, finders)
+    }
+
+    fn find_all<'a>(
+        &self,
+        content_type: Option<&str>,
+        body: &[u8],
+        finders: impl Iterator<Item = &'a CompiledPath>,
+    ) -> Result<Vec<Option<FoundValue>>, Failure> {
+        let text = charset::decode(content_type, body, self.kind)?;
         match self.kind {
-            ResponseType::Json => json::find(body, finders),
-            ResponseType::Xml => xml::find(&decode(content_type, body, true)?, finders),
-            ResponseType::Text => {
-                let text = decode(content_type, body, false)?;
-                Ok(text::find(&text, finders))
-            }
+            ResponseType::Json => json::find(&text, finders),
+            ResponseType::Xml => xml::find(&text, finders),
+            ResponseType::Text => Ok(text::find(&text, finders)),
         }
+    }
+
+    /// Returns the text of the fault that a response of any status carries; `None` if it carries
+    /// none, or does not parse.
+    #[must_use]
+    pub fn fault(&self, content_type: Option<&str>, body: &[u8]) -> Option<String> {
+        let fault = self.fault.as_ref().filter(|_| !body.is_empty())?;
+        let found = self.find_all(content_type, body, std::iter::once(fault));
+        let text = found.ok()?.into_iter().next().flatten()?.text;
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = words.chars().filter(|c| !c.is_control());
+        let words: String = words.take(FAULT_CHARS).collect();
+        Some(if words.is_empty() {
+            "no text".into()
+        } else {
+            words
+        })
+    }
+
+    /// Whether nothing is read from a response.
+    #[must_use]
+    pub fn reads_nothing(&self) -> bool {
+        self.map.is_empty()
     }
 
     /// Checks kinds, applies defaults, and names every required path that found nothing.
@@ -228,7 +267,7 @@ impl CompiledPath {
     /// What is wrong with it, and the cure.
     fn compile(kind: ResponseType, path: &str) -> Result<Self, (String, String)> {
         match kind {
-            ResponseType::Json => JsonPath::parse(path).map(Self::Json).map_err(|error| {
+            ResponseType::Json => json::Path::parse(path).map(Self::Json).map_err(|error| {
                 let what = format!("{path:?} is not a JSONPath: {error}");
                 (
                     what,
@@ -267,60 +306,6 @@ const fn description(kind: ValueKind) -> &'static str {
         ValueKind::Word => "a word of at most 64 letters, digits, _ . and -",
         ValueKind::Digits => "at most 32 of the digits 0-9 + * #",
     }
-}
-
-/// Decodes a body as the module describes. `exact` refuses unreadable bytes.
-fn decode<'a>(
-    content_type: Option<&str>,
-    body: &'a [u8],
-    exact: bool,
-) -> Result<Cow<'a, str>, Failure> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    let declared = content_type
-        .and_then(charset)
-        .or_else(|| xml::declared(body));
-    if declared.is_some_and(|name| is_latin1(&name)) {
-        return Ok(body.iter().map(|byte| western(*byte)).collect());
-    }
-    match std::str::from_utf8(body) {
-        Ok(text) => Ok(text.into()),
-        Err(_) if exact => Err(invalid("the response is not UTF-8")),
-        Err(_) => Ok(String::from_utf8_lossy(body)),
-    }
-}
-
-fn charset(content_type: &str) -> Option<String> {
-    let parameters = content_type.split(';').skip(1);
-    let mut pairs = parameters.filter_map(|parameter| parameter.split_once('='));
-    let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(value.trim().trim_matches('"').to_ascii_lowercase())
-}
-
-fn is_latin1(charset: &str) -> bool {
-    let names = [
-        "iso-8859-1",
-        "iso8859-1",
-        "latin1",
-        "latin-1",
-        "l1",
-        "windows-1252",
-        "cp1252",
-        "us-ascii",
-    ];
-    names.contains(&charset.to_ascii_lowercase().as_str())
-}
-
-/// Returns the character of a windows-1252 byte, or of a Latin-1 byte where windows-1252 has
-/// none.
-fn western(byte: u8) -> char {
-    const HIGH: [char; 32] = [
-        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
-        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
-        'ž', 'Ÿ',
-    ];
-    let high = byte.checked_sub(0x80).map(usize::from);
-    high.and_then(|at| HIGH.get(at).copied())
-        .unwrap_or(char::from(byte))
 }
 
 fn invalid(detail: impl Into<String>) -> Failure {

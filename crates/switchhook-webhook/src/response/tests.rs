@@ -15,6 +15,7 @@ fn answer(kind: ResponseType, map: Vec<Mapping>) -> ResponseParser {
         kind,
         map,
         limit: 1024,
+        fault: None,
     };
     let answer = ResponseParser::compile(&options, &mut errors);
     assert_eq!(errors, []);
@@ -164,6 +165,7 @@ fn bad_paths_and_deerrors_are_errors_with_their_key() {
             kind,
             map: vec![mapping("queue", path)],
             limit: 1,
+            fault: None,
         };
         let _ = ResponseParser::compile(&options, &mut errors);
         assert_eq!(errors.len(), 1, "{path}");

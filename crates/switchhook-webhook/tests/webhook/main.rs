@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail by panicking, as it does
 
+mod answers;
 mod attacks;
 mod compile_errors;
 mod delivery;
 mod egress;
 mod hung;
 mod kept;
+mod numbers;
 mod proxies;
 mod rebinding;
 mod rendering;

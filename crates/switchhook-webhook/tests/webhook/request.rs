@@ -297,3 +297,31 @@ fn a_value_cannot_walk_through_the_path_or_change_the_host() {
     );
     assert_eq!(host.unwrap(), "https://crm.example/");
 }
+
+#[tokio::test]
+async fn an_empty_body_says_that_it_is_empty_where_one_belongs() {
+    for (method, says) in [
+        ("POST", true),
+        ("PUT", true),
+        ("GET", false),
+        ("DELETE", false),
+    ] {
+        let (report, received) = tokio::sync::oneshot::channel();
+        let address = crate::support::server(|mut stream, request| async move {
+            use tokio::io::AsyncWriteExt as _;
+            report.send(request).unwrap();
+            let bytes = crate::support::answer("204 No Content", "", "");
+            stream.write_all(&bytes).await.unwrap();
+        })
+        .await;
+        let options = WebhookOptions {
+            method: method.into(),
+            body: Body::Text("{{ flow.key.nothing }}".into()),
+            ..options(&format!("http://{address}/"))
+        };
+        let outcome = crate::support::send_with(crate::support::open(), options).await;
+        assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
+        let request = received.await.unwrap();
+        assert_eq!(request.contains("content-length: 0\r\n"), says, "{request}");
+    }
+}

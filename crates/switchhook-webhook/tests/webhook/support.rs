@@ -105,6 +105,7 @@ pub fn options(url: String, timeout: Duration) -> WebhookOptions {
                 default: None,
             }],
             limit: LIMIT,
+            fault: None,
         },
         ..WebhookOptions::default()
     }

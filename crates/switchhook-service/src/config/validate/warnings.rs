@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use switchhook_webhook::options::{Mapping, ValueKind};
+use switchhook_webhook::options::{Body, Mapping, ValueKind};
 
 use crate::config::Config;
 use crate::config::lines::join;
@@ -31,6 +31,39 @@ pub(super) fn webhook(
     unread_response(path, webhook, context);
     large_response(path, webhook, config.limits.frame_header_bytes, context);
     long_timeout(name, path, webhook, context);
+    letters_in_headers(path, webhook, context);
+    signed_body(path, webhook, context);
+}
+
+/// Names that often hold letters outside ASCII.
+const CALLERS: [&str; 2] = ["call.caller_name", "call.callee_name"];
+
+/// RFC 9110 (5.5) leaves bytes outside ASCII open. Node and Python's WSGI read them as Latin-1.
+fn letters_in_headers(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
+    for header in &webhook.request.headers {
+        let has_callers = CALLERS.iter().any(|name| header.value.contains(name));
+        if header.value.is_ascii() && !has_callers {
+            continue;
+        }
+        let what = "may hold letters outside ASCII, which are sent as UTF-8: many receivers read \
+                    them as Latin-1 (\"JosÃ©\" for \"José\"), and some refuse the request";
+        let help = "send it in the query or the body";
+        let key = join(&join(path, "headers"), &header.name);
+        context.warn(&key, Problem::new(what, help));
+    }
+}
+
+/// The `verify` of the libraries standardwebhooks of npm (1.0) and PyPI (1.0) parses the body as
+/// JSON after it checked the signature.
+fn signed_body(path: &str, webhook: &Webhook, context: &ReadContext<'_>) {
+    let is_json = matches!(webhook.request.body, Body::Predefined | Body::Json(_));
+    if webhook.signing.is_empty() || is_json {
+        return;
+    }
+    let what = "signs a body that is not JSON: the verifiers of npm and PyPI (standardwebhooks) \
+                throw on it, although the signature is right";
+    let help = "verify without them, as docs/receivers.md shows, or send JSON";
+    context.warn(&join(path, "signing"), Problem::new(what, help));
 }
 
 /// FreeSWITCH: `transfer`, `bridge` and similar applications parse their argument with a grammar of

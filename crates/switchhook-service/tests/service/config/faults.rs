@@ -49,8 +49,9 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
             .contains("webhook: is not a section of this file; did you mean webhooks?")
     );
     assert!(
-        messages(read("[egress]\nfirewall = true"))
-            .contains("remove it; known here: allow_plain_http, allow_addresses, proxy")
+        messages(read("[egress]\nfirewall = true")).contains(
+            "remove it; known here: allow_plain_http, proxy, proxy_auth, allow_addresses"
+        )
     );
 }
 
@@ -169,6 +170,15 @@ fn values_of_the_wrong_kind_are_refused() {
             "is a list",
         ),
         ("delivery.rate = 0", "0 is outside 1 to"),
+        (
+            "delivery.taken = [\"100\"]",
+            "is not a status of a final answer",
+        ),
+        ("delivery.taken = [409]", "element 1: is a whole number"),
+        (
+            "auth.oauth2 = { token_url = \"https://a.example\", client_id = \"a\", client_secret = \"b\", params = { scope = \"c\" } }",
+            "is not a further parameter; use scope",
+        ),
     ] {
         let messages = messages(webhook(keys));
         assert!(messages.contains(what), "{keys}: {messages}");
@@ -193,6 +203,10 @@ fn sections_refuse_what_they_cannot_use() {
         (
             "[egress]\nproxy = \"http://u:pw@proxy:1\"",
             "has a user or password",
+        ),
+        (
+            "[egress]\nproxy_auth = { username = \"a\", password = \"b\" }",
+            "has no effect without proxy",
         ),
         (
             "[traces]\nurl = \"127.0.0.1:4318\"",

@@ -257,3 +257,34 @@ fn a_webhook_has_a_breaker_only_when_failures_are_given() {
     let both = "breaker = { failures = 1, pause = \"1h\" }";
     assert_eq!(pause_s(both), Some((1, 3_600)));
 }
+
+#[test]
+fn letters_in_headers_and_signatures_of_what_is_not_json_are_warned_about() {
+    let key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let signed = format!("signing.secrets = [\"{key}\"]");
+    for (keys, warned) in [
+        (
+            "headers = { X-Name = \"José\" }".to_owned(),
+            "headers.X-Name",
+        ),
+        (
+            "headers = { X-Name = \"{{ call.caller_name }}\" }".to_owned(),
+            "headers.X-Name",
+        ),
+        (
+            "headers = { X-Lead = \"{{ flow.key.leadid }}\" }".to_owned(),
+            "",
+        ),
+        (format!("{signed}\nbody.xml = \"<a/>\""), "signing"),
+        (format!("{signed}\nbody.json = \"{{}}\""), ""),
+        (signed.clone(), ""),
+        ("body.xml = \"<a/>\"".to_owned(), ""),
+    ] {
+        let text = format!("[webhooks.crm]\nurl = \"https://crm.example/\"\n{keys}\n");
+        let found = read(&text).unwrap().warnings;
+        let found: Vec<&str> = found.iter().map(|warning| warning.key.as_str()).collect();
+        let expected = format!("webhooks.crm.{warned}");
+        let expected: &[&str] = if warned.is_empty() { &[] } else { &[&expected] };
+        assert_eq!(found, expected, "{keys}");
+    }
+}

@@ -15,7 +15,8 @@ use walk::Walk;
 
 /// The supported syntax, in one sentence for people.
 pub(super) const SUBSET: &str = "/a/b, //b, *, ., .., @attr, text(), [2], [last()], [@a], [child], \
-     [@a='v'], [child='v'], [text()='v'], string(…) and normalize-space(…)";
+     [@a='v'], [child='v'], [text()='v'], [local-name()='v'], [namespace-uri()='v'], `and`, \
+     string(…) and normalize-space(…)";
 
 /// A compiled path.
 #[derive(Debug)]
@@ -54,6 +55,10 @@ enum Predicate {
     Last,
     Exists(Path),
     Equals(Path, String),
+    /// `local-name()='v'`, `name()='v'`.
+    Name(String),
+    /// `namespace-uri()='v'`.
+    Namespace(String),
 }
 
 impl XPath {
@@ -126,6 +131,19 @@ mod tests {
             ("normalize-space(/reply/queue)", "main desk"),
             ("//deep//name", "Eve"),
             ("//customer[name/b]/@id", "2"),
+            ("//*[local-name()='name']", "Ann"),
+            (
+                "/*[local-name() = \"reply\"]/*[local-name()='customer'][2]/@id",
+                "2",
+            ),
+            ("//*[name()='r:reply']/@code", "7"),
+            (
+                "//*[local-name()='customer' and namespace-uri()='urn:d']/@id",
+                "1",
+            ),
+            ("//*[namespace-uri()='urn:r']/@code", "7"),
+            ("//@*[local-name()='id']", "1"),
+            ("//customer[@id='2' and vip]/name/b", "B."),
         ] {
             assert_eq!(find(path).as_deref(), Some(expected), "{path}");
         }
@@ -135,6 +153,7 @@ mod tests {
             "//@nothing",
             "/customer",
             "//vip/text()",
+            "//*[local-name()='customer' and namespace-uri()='urn:r']",
         ] {
             assert_eq!(find(path), None, "{path}");
         }
@@ -160,6 +179,9 @@ mod tests {
             "a[/b]",
             "a b",
             "1a",
+            "a[local-name()]",
+            "a[local-name(b)='c']",
+            "a[2 and @b]",
         ] {
             assert!(XPath::parse(path).is_err(), "{path}");
         }

@@ -5,6 +5,19 @@ use super::{Path, Predicate, Step, Test};
 /// Maximum nesting of predicates.
 const DEPTH: usize = 8;
 
+type Function = (&'static str, fn(String) -> Predicate);
+
+/// The functions of predicates.
+const FUNCTIONS: [Function; 3] = [
+    ("local-name()", Predicate::Name),
+    ("name()", |name| {
+        // As everywhere, names have no prefix.
+        let local = name.rsplit_once(':').map(|(_, local)| local.to_owned());
+        Predicate::Name(local.unwrap_or(name))
+    }),
+    ("namespace-uri()", Predicate::Namespace),
+];
+
 /// A parser over the unread rest of a path.
 pub(super) struct Parser<'s> {
     rest: &'s str,
@@ -37,6 +50,15 @@ impl Parser<'_> {
         }
     }
 
+    /// Eats a word, not the beginning of a longer one.
+    fn eat_word(&mut self, word: &str) -> bool {
+        let after = self.rest.trim_start().strip_prefix(word);
+        let is_whole = after.is_some_and(|after| {
+            !after.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'))
+        });
+        is_whole && self.eat(word)
+    }
+
     fn path(&mut self) -> Result<Path, String> {
         let mut path = Path::default();
         let mut anywhere = self.eat("//");
@@ -56,7 +78,7 @@ impl Parser<'_> {
         let test = self.test()?;
         let mut predicates = Vec::new();
         while self.eat("[") {
-            predicates.push(self.predicate()?);
+            predicates.extend(self.predicates()?);
             if !self.eat("]") {
                 return Err("a [ is not closed, or holds more than is understood".into());
             }
@@ -102,7 +124,38 @@ impl Parser<'_> {
         Ok(Some(local.to_owned()))
     }
 
+    /// Parses conditions that `and` joins: an element has to meet each, as if each had brackets of
+    /// its own. That does not hold for positions.
+    fn predicates(&mut self) -> Result<Vec<Predicate>, String> {
+        let mut all = vec![self.predicate()?];
+        while self.eat_word("and") {
+            all.push(self.predicate()?);
+        }
+        let is_position = |one: &Predicate| matches!(one, Predicate::Position(_) | Predicate::Last);
+        if all.len() > 1 && all.iter().any(is_position) {
+            return Err("a position stands in brackets of its own".into());
+        }
+        Ok(all)
+    }
+
+    /// Parses a function without arguments that is compared with a text.
+    fn named(&mut self) -> Result<Option<Predicate>, String> {
+        for (function, predicate) in FUNCTIONS {
+            if !self.eat(function) {
+                continue;
+            }
+            if !self.eat("=") {
+                return Err(format!("{function} stands before = and a value in quotes"));
+            }
+            return Ok(Some(predicate(self.literal()?)));
+        }
+        Ok(None)
+    }
+
     fn predicate(&mut self) -> Result<Predicate, String> {
+        if let Some(named) = self.named()? {
+            return Ok(named);
+        }
         if self.eat("last()") {
             return Ok(Predicate::Last);
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use roxmltree::{Document, Node, NodeType};
+use roxmltree::{Attribute, Document, Node, NodeType};
 
 use super::{Path, Predicate, Step, Test};
 
@@ -18,8 +18,8 @@ pub(in crate::response) struct BudgetExceeded;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Item<'a, 'd> {
     Node(Node<'a, 'd>),
-    /// Its element, its index among the element's attributes, its value.
-    Attribute(u32, usize, &'a str),
+    /// Its element, its index among the element's attributes, itself.
+    Attribute(u32, usize, Attribute<'a, 'd>),
 }
 
 impl Item<'_, '_> {
@@ -31,10 +31,26 @@ impl Item<'_, '_> {
         }
     }
 
+    /// Returns the name without its prefix, of an element or an attribute.
+    fn local_name(&self) -> Option<&str> {
+        match self {
+            Self::Attribute(_, _, attribute) => Some(attribute.name()),
+            Self::Node(node) => node.is_element().then(|| node.tag_name().name()),
+        }
+    }
+
+    fn namespace(&self) -> &str {
+        let namespace = match self {
+            Self::Attribute(_, _, attribute) => attribute.namespace(),
+            Self::Node(node) => node.tag_name().namespace(),
+        };
+        namespace.unwrap_or_default()
+    }
+
     /// Returns the "string-value" of XPath 1.0, section 5.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Attribute(_, _, value) => (*value).to_owned(),
+            Self::Attribute(_, _, attribute) => attribute.value().to_owned(),
             Self::Node(node) => node
                 .descendants()
                 .filter(Node::is_text)
@@ -134,7 +150,7 @@ impl Walk {
                 for (index, attribute) in node.attributes().enumerate() {
                     self.spend()?;
                     if name.as_ref().is_none_or(|name| name == attribute.name()) {
-                        found.push(Item::Attribute(node.id().get(), index, attribute.value()));
+                        found.push(Item::Attribute(node.id().get(), index, attribute));
                     }
                 }
             }
@@ -161,6 +177,14 @@ impl Walk {
             }
             Predicate::Last => Ok(items.pop().into_iter().collect()),
             Predicate::Exists(path) => self.keep(items, path, |_| true),
+            Predicate::Name(name) => {
+                items.retain(|item| item.local_name() == Some(name.as_str()));
+                Ok(items)
+            }
+            Predicate::Namespace(namespace) => {
+                items.retain(|item| item.namespace() == *namespace);
+                Ok(items)
+            }
             Predicate::Equals(path, value) => self.keep(items, path, |item| item.text() == *value),
         }
     }
