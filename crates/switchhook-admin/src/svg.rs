@@ -251,7 +251,11 @@ pub(crate) fn ended(leg: &LegSummary) -> String {
     } else {
         "not answered"
     };
-    format!("{}: {answered}, {}", name(leg), end(leg))
+    let recording = leg.recording_failed.as_deref();
+    let recording = recording.map_or(String::new(), |cause| {
+        format!(", no recording: the switch could not open its file ({cause})")
+    });
+    format!("{}: {answered}, {}{recording}", name(leg), end(leg))
 }
 
 /// Returns the two legs of each talk, in words, and its time in µs.

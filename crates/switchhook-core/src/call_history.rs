@@ -11,6 +11,7 @@ use super::details;
 use super::finished_call::FinishedCall;
 use super::leg::Leg;
 use super::outcome::{Outcome, Reason};
+use super::part::Part;
 
 /// One webhook call in the middle of a call, as it ended. Durations are in µs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +109,8 @@ pub struct LegSummary {
     pub remote_hangup: Option<bool>,
     /// The file names of its recordings.
     pub recordings: Vec<String>,
+    /// Why the switch could not open a recording of it; `None` if it could.
+    pub recording_failed: Option<String>,
 }
 
 /// A conversation of two legs. Times are µs since 1970.
@@ -153,8 +156,9 @@ impl CallHistory {
         Self {
             legs: legs
                 .map(|(leg, (number, part))| told(leg, number, part))
+                .chain(call.parts.iter().map(took_part))
                 .collect(),
-            talks: talks(&parties),
+            talks: talks(&parties, &call.parts),
             runs: Vec::new(),
             keys: keys
                 .filter(|(name, _)| !hidden.contains(name))
@@ -180,11 +184,32 @@ fn told(leg: &Leg, number: String, part: String) -> LegSummary {
             .iter()
             .map(|one| one.file_name().to_owned())
             .collect(),
+        recording_failed: leg.recording_failed.clone(),
+    }
+}
+
+/// Summarizes a leg of another call that took part in this one.
+fn took_part(part: &Part) -> LegSummary {
+    LegSummary {
+        uuid: part.uuid.clone(),
+        number: part.number.clone().unwrap_or_default(),
+        part: details::part_type(part).to_owned(),
+        created_us: Some(part.from_us),
+        answered_us: Some(part.from_us),
+        ended_us: Some(part.until_us),
+        cause: None,
+        remote_hangup: None,
+        recordings: part
+            .recordings
+            .iter()
+            .map(|one| one.file_name().to_owned())
+            .collect(),
+        recording_failed: None,
     }
 }
 
 /// Collects the conversations. Either leg may have recorded one, or both.
-fn talks(parties: &[&Leg]) -> Vec<TalkSummary> {
+fn talks(parties: &[&Leg], parts: &[Part]) -> Vec<TalkSummary> {
     let mut places = HashMap::new();
     for (place, leg) in parties.iter().enumerate() {
         let names = std::iter::once(&leg.uuid).chain(&leg.former_uuids);
@@ -208,6 +233,13 @@ fn talks(parties: &[&Leg]) -> Vec<TalkSummary> {
                 talks.push(talked);
             }
         }
+    }
+    for (place, part) in parts.iter().enumerate() {
+        talks.push(TalkSummary {
+            legs: (0, parties.len() + place),
+            from_us: part.from_us,
+            until_us: part.until_us,
+        });
     }
     talks.sort_by_key(|talk| (talk.from_us, talk.legs));
     talks

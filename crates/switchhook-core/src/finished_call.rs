@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::flow_vars::FlowVars;
-use super::leg::Leg;
+use super::leg::{Heritage, Leg};
+use super::part::Part;
 
 /// A call with all its legs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,25 +19,54 @@ pub struct FinishedCall {
     pub unseen: Vec<String>,
     /// The call's first leg is among the unseen ones.
     pub headless: bool,
+    /// Legs of other calls that took part in this one, in order of their talks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
+    /// What the call has from the agent's leg that dialled its customer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) heritage: Option<Heritage>,
 }
 
 impl FinishedCall {
     /// Builds a call from its legs.
     #[must_use]
-    pub fn new(mut legs: Vec<Leg>) -> Self {
+    pub fn new(legs: Vec<Leg>) -> Self {
+        Self::with_parts(legs, Vec::new(), &|_, _| false)
+    }
+
+    /// Builds a call from its legs and those that took part in it. `elsewhere` says of a leg and
+    /// a Unique-ID that it names whether that channel is known to belong to another call.
+    #[must_use]
+    pub(crate) fn with_parts(
+        mut legs: Vec<Leg>,
+        parts: Vec<Part>,
+        elsewhere: &dyn Fn(&Leg, &str) -> bool,
+    ) -> Self {
         let own: HashSet<String> = legs.iter().flat_map(names).cloned().collect();
         legs.sort_by_cached_key(|leg| order(leg, &own));
-        let links = legs.iter().flat_map(|leg| &leg.links);
-        let unseen: BTreeSet<String> = links.filter(|link| !own.contains(*link)).cloned().collect();
+        let is_part = |uuid: &str| parts.iter().any(|part| part.uuid == uuid);
+        let links = legs.iter().flat_map(|leg| {
+            leg.links
+                .iter()
+                .chain(&leg.flow.part_of)
+                .map(move |link| (leg, link))
+        });
+        let unseen: BTreeSet<String> = links
+            .filter(|(_, link)| !own.contains(*link) && !is_part(link))
+            .filter(|(leg, link)| !elsewhere(leg, link))
+            .map(|(_, link)| link.clone())
+            .collect();
         let mut call = Self {
             id: String::new(),
             legs,
             unseen: unseen.into_iter().collect(),
             headless: false,
+            parts,
+            heritage: None,
         };
         let first = call.parties().next();
-        let head = first.and_then(|leg| leg.originator.clone());
-        call.headless = head.is_some_and(|uuid| !own.contains(&uuid));
+        let head = first.and_then(|leg| leg.originator.as_ref().filter(|_| !leg.went_on));
+        call.headless = head.is_some_and(|uuid| call.unseen.contains(uuid));
         // Never the id of an unseen leg: that leg's own call may still be reported, and a
         // receiver would take the second of two documents with one id for a repeat.
         let first = call.parties().next().map(|leg| leg.first_uuid().to_owned());
@@ -87,13 +117,17 @@ impl FinishedCall {
     /// Returns `flow.name` of the first leg, or else of any leg.
     #[must_use]
     pub(crate) fn flow_name(&self) -> Option<&str> {
+        let inherited = || self.heritage.as_ref()?.flow.as_deref();
         self.first_of(|flow| flow.name.as_deref())
+            .or_else(inherited)
     }
 
     /// Returns `flow.account`, found as by [`FinishedCall::flow_name`].
     #[must_use]
     pub(crate) fn account_name(&self) -> Option<&str> {
+        let inherited = || self.heritage.as_ref()?.account.as_deref();
         self.first_of(|flow| flow.account.as_deref())
+            .or_else(inherited)
     }
 
     fn first_of(&self, get: fn(&FlowVars) -> Option<&str>) -> Option<&str> {
@@ -107,6 +141,20 @@ impl FinishedCall {
         let rest = self.legs.iter();
         let rest = rest.filter(|leg| first.is_none_or(|first| first.uuid != leg.uuid));
         first.into_iter().chain(rest).map(|leg| &leg.flow).collect()
+    }
+
+    /// Returns the call without the outcome that the hook preset under these names (without
+    /// `flow.key.`) on a leg that ended on hold; `None` if there is no such leg.
+    #[must_use]
+    pub fn without_outcome(&self, names: &[String]) -> Option<Self> {
+        if names.is_empty() || !self.legs.iter().any(|leg| leg.flow.on_hold) {
+            return None;
+        }
+        let mut call = self.clone();
+        for leg in &mut call.legs {
+            leg.flow.forget_outcome(names);
+        }
+        Some(call)
     }
 
     /// Returns whether everything is from the events of its legs, from their start to their end.
@@ -126,8 +174,9 @@ fn order(leg: &Leg, own: &HashSet<String>) -> (i64, bool, u64, String) {
     (
         leg.created_us.unwrap_or(i64::MAX),
         leg.originator
-            .as_ref()
-            .is_some_and(|uuid| own.contains(uuid)),
+            .iter()
+            .chain(&leg.flow.part_of)
+            .any(|uuid| *uuid != leg.uuid && own.contains(uuid)),
         leg.create_sequence.unwrap_or(u64::MAX),
         leg.uuid.clone(),
     )

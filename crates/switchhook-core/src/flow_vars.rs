@@ -45,12 +45,19 @@ pub struct FlowVars {
     /// `flow.callee_type`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callee_type: Option<String>,
+    /// `flow.part_of`: Unique-ID of a leg of the call that the channel belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<String>,
     /// `flow.json_keys`: names (without `flow.key.`) whose text is JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub json_keys: Vec<String>,
     /// `flow.key.*` without the prefix, with the switch's text, in the order they were set.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keys: Vec<(String, String)>,
+    /// The channel waits for a webhook: the hook's schedule (`flow.way_out`) and its preset of
+    /// `flow.line` stand, and the application is one in which a call waits.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub on_hold: bool,
     /// Variables were left out at a limit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
@@ -64,6 +71,7 @@ impl FlowVars {
         let mut vars = Self::default();
         let mut any = false;
         let mut bytes = 0;
+        let (mut way_out, mut preset_line) = (false, false);
         let mut wanted = |name: &str| {
             let variable = name.strip_prefix("variable_");
             any |= variable.is_some();
@@ -75,6 +83,9 @@ impl FlowVars {
                 Some("name") => vars.name = Some(value.to_owned()),
                 Some("account") => vars.account = Some(value.to_owned()),
                 Some("callee_type") => vars.callee_type = Some(value.to_owned()),
+                Some("way_out") => way_out = !value.is_empty(),
+                Some("line") => preset_line = value == PRESET_LINE,
+                Some("part_of") => vars.part_of = part_of(value),
                 Some("json_keys") => vars.json_keys = split(value),
                 Some(rest) => {
                     if let Some(key) = rest.strip_prefix("key.") {
@@ -84,6 +95,7 @@ impl FlowVars {
                 None => {}
             },
         );
+        vars.on_hold = way_out && preset_line && waits(event);
         any.then_some(vars)
     }
 
@@ -101,6 +113,14 @@ impl FlowVars {
         self.keys.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Drops what the hook preset under other names than the standard ones, if the channel ended
+    /// on hold. `names` are without `flow.key.`.
+    pub fn forget_outcome(&mut self, names: &[String]) {
+        if self.on_hold {
+            self.keys.retain(|(name, _)| !names.contains(name));
+        }
+    }
+
     fn text(&self, name: &str) -> Option<&str> {
         let (_, text) = self.keys.iter().find(|(key, _)| key == name)?;
         Some(text)
@@ -113,6 +133,7 @@ impl FlowVars {
         let base64 = self.text(&format!("{name}_b64"));
         let text = match base64.and_then(|base64| exact(switch_text, base64)) {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            None if switch_text.starts_with(ARRAY) => return array(switch_text),
             None => switch_text.to_owned(),
         };
         if self.json_keys.iter().any(|key| key == name)
@@ -129,7 +150,8 @@ impl FlowVars {
 }
 
 /// Merges the `flow.key.*` of several channels in the order they were set; the first channel's
-/// value wins. Leaves out the names in `hidden` and the `_b64` companions. A name that ends in
+/// value wins. Leaves out the names in `hidden` and the `_b64` companions, and the outcome of a
+/// webhook from a channel that ended on hold: the hook had preset a failure that never was. A name that ends in
 /// `_b64` without a base name beside it is no companion and stays.
 #[must_use]
 pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
@@ -145,13 +167,56 @@ pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, 
     let mut found = Vec::new();
     for vars in channels {
         for (name, text) in &vars.keys {
-            let shown = !companion(name) && !hidden.contains(name);
+            let preset = vars.on_hold && OUTCOME.contains(&name.as_str());
+            let shown = !companion(name) && !hidden.contains(name) && !preset;
             if shown && seen.insert(name.as_str()) {
                 found.push((name.clone(), vars.value(name, text)));
             }
         }
     }
     found
+}
+
+/// The line that the hook presets.
+const PRESET_LINE: &str = "1";
+
+/// Returns whether the channel is in an application in which a call waits for a webhook: the
+/// socket itself, its hold music, or parked.
+fn waits(event: &dyn Headers) -> bool {
+    let application = event.variable("current_application");
+    matches!(application.as_deref(), Some("socket" | "playback" | "park"))
+}
+
+/// The names, without `flow.key.`, under which webhooks write their outcome. A configuration may
+/// rename them ([`FlowVars::forget_outcome`]).
+const OUTCOME: [&str; 10] = [
+    "response_status",
+    "response_status_code",
+    "response_status_type",
+    "response_duration",
+    "response_raw",
+    "response_raw_b64",
+    "response_error",
+    "response_attempts",
+    "error_reason",
+    "error_detail",
+];
+
+/// How the switch writes a variable that was set several times with `push`.
+const ARRAY: &str = "ARRAY::";
+
+/// Returns the elements of such a variable. A value that came over HTTP never looks like one (see
+/// `sanitize.rs`).
+fn array(text: &str) -> Value {
+    let elements = text.strip_prefix(ARRAY).unwrap_or(text).split("|:");
+    elements.map(Value::from).collect()
+}
+
+/// Returns the Unique-ID in `flow.part_of`, if it can be one.
+fn part_of(value: &str) -> Option<String> {
+    let value = value.trim();
+    let plausible = !value.is_empty() && value.len() <= 256;
+    plausible.then(|| value.to_owned())
 }
 
 fn split(list: &str) -> Vec<String> {
@@ -249,6 +314,29 @@ mod tests {
                 json!("tru")
             ]
         );
+    }
+
+    #[test]
+    fn a_variable_that_was_pushed_to_is_an_array() {
+        let first = vars(&[("colours", "ARRAY::red|:green")], &[]);
+        let keys = merged(&[&first], &[]);
+        assert_eq!(keys, [("colours".into(), json!(["red", "green"]))]);
+    }
+
+    #[test]
+    fn a_caller_who_gave_up_on_hold_has_no_outcome_of_a_webhook() {
+        let keys = [
+            ("leadid", "1"),
+            ("response_status", "FAILED"),
+            ("error_reason", "x"),
+        ];
+        let waiting = FlowVars {
+            on_hold: true,
+            ..vars(&keys, &[])
+        };
+        let left = [("leadid".to_owned(), json!("1"))];
+        assert_eq!(merged(&[&waiting], &[]), left);
+        assert_eq!(merged(&[&vars(&keys, &[])], &[]).len(), 3);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub mod metrics_reader;
 mod numbers;
 pub mod ordered_map;
 pub mod outcome;
+pub mod part;
 pub mod recording;
 pub mod sanitize;
 pub mod secret;

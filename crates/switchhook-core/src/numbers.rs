@@ -27,6 +27,9 @@ pub enum NumberSource {
 pub struct Numbers {
     /// Where they are from.
     pub source: NumberSource,
+    /// The caller asks that the number is not shown (`Privacy: id`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_private: bool,
     /// Caller id number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller: Option<String>,
@@ -36,6 +39,9 @@ pub struct Numbers {
     /// Destination number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
+    /// `rn` of the destination: the number that carriers route by (RFC 4694).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing_number: Option<String>,
     /// The dialplan context that the channel was created in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
@@ -45,11 +51,17 @@ impl Numbers {
     /// Reads the numbers of `CHANNEL_CREATE`.
     #[must_use]
     pub(crate) fn of_create(event: &dyn Headers) -> Self {
+        let outbound = Direction::of(event) == Direction::Outbound;
+        let user = non_empty(event, "variable_dialed_user").filter(|_| outbound);
+        let destination = non_empty(event, "Caller-Destination-Number");
+        let (destination, routing_number) = split(user.or(destination));
         Self {
             source: NumberSource::Create,
-            caller: non_empty(event, "Caller-Caller-ID-Number"),
+            is_private: is_private(event),
+            caller: split(non_empty(event, "Caller-Caller-ID-Number")).0,
             caller_name: non_empty(event, "Caller-Caller-ID-Name"),
-            destination: non_empty(event, "Caller-Destination-Number"),
+            destination,
+            routing_number,
             context: non_empty(event, "Caller-Context"),
         }
     }
@@ -69,21 +81,33 @@ impl Numbers {
             .is_some_and(|index| index == "1");
         let is_reliable = first_profile || invited.is_some();
         let destination = match invited {
-            Some(update_numbers) if !first_profile => Some(update_numbers),
-            Some(_) | None => non_empty(event, "Caller-Destination-Number"),
+            Some(invited) if !first_profile => Some(invited),
+            Some(_) | None => {
+                let user = registered_user(event).filter(|_| !inbound);
+                user.or_else(|| non_empty(event, "Caller-Destination-Number"))
+            }
         };
+        let (destination, routing_number) = split(destination);
         Self {
             source: if is_reliable {
                 NumberSource::Beginning
             } else {
                 NumberSource::Later
             },
-            caller: first_caller(event, inbound),
+            is_private: is_private(event),
+            caller: split(first_caller(event, inbound)).0,
             caller_name: non_empty(event, "Caller-Caller-ID-Name"),
             destination,
+            routing_number,
             // A transfer sets another context, and no header keeps the original.
             context: non_empty(event, "Caller-Context").filter(|_| first_profile),
         }
+    }
+
+    /// Drops the caller's number and name.
+    pub(crate) fn withhold(&mut self) {
+        self.caller = None;
+        self.caller_name = None;
     }
 
     /// Returns our number: the number an inbound caller dialled, or the caller id that a called
@@ -112,6 +136,33 @@ impl Numbers {
     }
 }
 
+/// Returns whether the caller asks that the number is not shown (FreeSWITCH: sofia.c reads
+/// `Privacy`). A channel that another dials has its caller's wish.
+#[must_use]
+pub(crate) fn is_private(event: &dyn Headers) -> bool {
+    event.get("Caller-Privacy-Hide-Number").as_deref() == Some("true")
+}
+
+/// Returns the user whose registered phone this channel dialled: the phone's contact may be any
+/// text (FreeSWITCH: `mod_dptools.c`, `user_outgoing_channel`). The switch sets the variable on the
+/// dialling channel too.
+fn registered_user(event: &dyn Headers) -> Option<String> {
+    let dials = event.variable("originated_legs").is_some();
+    non_empty(event, "variable_dialed_user").filter(|_| !dials)
+}
+
+/// Returns a number without its parameters (`;npdi;rn=…`, RFC 3966), and its `rn`.
+fn split(number: Option<String>) -> (Option<String>, Option<String>) {
+    let Some((plain, parameters)) = number.as_deref().and_then(|it| it.split_once(';')) else {
+        return (number, None);
+    };
+    let routing = parameters
+        .split(';')
+        .find_map(|one| one.strip_prefix("rn="));
+    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (filled(plain), routing.and_then(filled))
+}
+
 /// Returns the caller id from before a bridge changed it. An inbound channel's ANI does not
 /// change (`mod_sofia` takes it from the INVITE).
 fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
@@ -122,4 +173,74 @@ fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
         .or_else(|| non_empty(event, "Caller-Orig-Caller-ID-Number"))
         .or_else(|| non_empty(event, "Caller-ANI").filter(|_| inbound))
         .or_else(|| non_empty(event, "Caller-Caller-ID-Number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn event(headers: &[(&str, &str)]) -> BTreeMap<String, String> {
+        let headers = headers.iter();
+        headers
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn a_number_is_read_without_its_parameters() {
+        for (number, plain, routing) in [
+            ("+4930555000", Some("+4930555000"), None),
+            ("*21#", Some("*21#"), None),
+            ("+4930555000;npdi", Some("+4930555000"), None),
+            (
+                "+4930555000;npdi;rn=+49199",
+                Some("+4930555000"),
+                Some("+49199"),
+            ),
+            (
+                "+4930555000;rn=+49199;npdi",
+                Some("+4930555000"),
+                Some("+49199"),
+            ),
+            (";npdi", None, None),
+            ("4930;rn=", Some("4930"), None),
+        ] {
+            let event = event(&[("Caller-Destination-Number", number)]);
+            let created = Numbers::of_create(&event);
+            assert_eq!(created.destination.as_deref(), plain, "{number}");
+            assert_eq!(created.routing_number.as_deref(), routing, "{number}");
+            let later = Numbers::of_later(&event, true);
+            assert_eq!(later.destination.as_deref(), plain, "{number}");
+        }
+    }
+
+    #[test]
+    fn the_phone_of_a_user_is_called_by_the_user_and_not_by_its_contact() {
+        let contact = [
+            ("Caller-Destination-Number", "1002-0x55cbdcc5dd50"),
+            ("variable_dialed_user", "1002"),
+        ];
+        let dialled = event(&[contact[0], contact[1], ("Call-Direction", "outbound")]);
+        assert_eq!(
+            Numbers::of_create(&dialled).destination.as_deref(),
+            Some("1002")
+        );
+        // The channel that dials has the variable too.
+        let caller = event(&[
+            ("Caller-Destination-Number", "7001"),
+            ("variable_dialed_user", "1002"),
+            ("variable_originated_legs", "a;b;c"),
+            ("Call-Direction", "inbound"),
+        ]);
+        assert_eq!(
+            Numbers::of_create(&caller).destination.as_deref(),
+            Some("7001")
+        );
+        assert_eq!(
+            Numbers::of_later(&caller, false).destination.as_deref(),
+            Some("7001")
+        );
+    }
 }

@@ -10,6 +10,15 @@ pub struct Recording {
     pub path: String,
     /// `Event-Sequence` of the last start; 0 if the start was not seen.
     pub started: u64,
+    /// The last start, µs since 1970; `None` if it was not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_us: Option<i64>,
+    /// The conference that it is of, by its Unique-ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conference: Option<String>,
+    /// It is of a talk with another call's customer, and that call has it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) given: bool,
     /// `Event-Sequence` of the last stop.
     pub stopped: Option<u64>,
     /// The switch deleted the file when it closed it.

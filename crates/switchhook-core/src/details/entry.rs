@@ -38,7 +38,7 @@ impl<'a> Entry<'a> {
         Self {
             leg,
             callee_type: callee_type.to_owned(),
-            callee_number: far_number(leg),
+            callee_number: leg.far_number(),
             did_number: did_of.and_then(Leg::own_number),
             first,
         }
@@ -65,6 +65,9 @@ impl<'a> Entry<'a> {
             if let Some(remote) = leg.remote_hangup() {
                 put("remoteHangup", json!(remote));
             }
+        }
+        if let Some((from, _)) = leg.redirection() {
+            put("redirectedFrom", json!(from));
         }
         if let Some(incoming) = self.incoming().filter(|_| index == 0) {
             put("incoming", json!(incoming));
@@ -141,16 +144,7 @@ fn callee_type<'a>(leg: &'a Leg, call: &'a FinishedCall) -> Option<&'a str> {
     types.find_map(|leg| leg.flow.callee_type.as_deref())
 }
 
-/// Returns the number at the far end: the caller's, or the called party's.
-fn far_number(leg: &Leg) -> Option<&str> {
-    match leg.direction {
-        Direction::Inbound => leg.numbers.caller.as_deref(),
-        Direction::Outbound => leg.numbers.destination.as_deref(),
-        Direction::Unknown => None,
-    }
-}
-
-fn in_unit(millis: i64, format: &DocumentFormat) -> String {
+pub(super) fn in_unit(millis: i64, format: &DocumentFormat) -> String {
     match format.duration_unit {
         DurationUnit::Milliseconds => millis.to_string(),
         DurationUnit::Seconds => (millis / 1000).to_string(),

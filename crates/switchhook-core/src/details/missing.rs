@@ -20,8 +20,12 @@ impl Missing {
         let unsure = !leg.numbers.is_reliable();
         let outbound = leg.direction == Direction::Outbound;
         // A transfer changes an inbound leg's own number, and an outbound leg's far number.
-        let callee = entry.callee_number.is_none() || (unsure && outbound);
-        let did = entry.did_number.is_none() || (unsure && !outbound);
+        // A caller whose From has no user has no number.
+        let nameless = leg.direction == Direction::Inbound && !unsure;
+        let callee = (entry.callee_number.is_none() && !nameless) || (unsure && outbound);
+        // A caller id that its caller withholds is not missing.
+        let withheld = outbound && leg.numbers.is_private;
+        let did = (entry.did_number.is_none() && !withheld) || (unsure && !outbound);
         let ended = leg.ended_us.is_some();
         let lost = !leg.has_ended();
         let gaps = [

@@ -7,6 +7,7 @@
 
 mod entry;
 mod missing;
+mod took_part;
 mod values;
 
 use chrono_tz::Tz;
@@ -16,6 +17,7 @@ use super::finished_call::FinishedCall;
 use super::flow_vars;
 use super::headers::Headers;
 use super::leg::{Leg, LegLimits};
+use super::part::Part;
 use super::recording::Recording;
 
 pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
@@ -56,6 +58,8 @@ pub struct DocumentFormat {
     pub keys_raw: bool,
     /// Names (without `flow.key.`) of the raw responses.
     pub raw_names: Vec<String>,
+    /// The number of a caller who asks for privacy is withheld.
+    pub respect_privacy: bool,
     /// The account's time zone.
     pub time_zone: Tz,
     /// Name of the key that says how complete the sources were; `None` for none.
@@ -70,6 +74,7 @@ impl Default for DocumentFormat {
             uuid_key: "phonon-uuid".into(),
             keys_raw: false,
             raw_names: vec!["response_raw".into()],
+            respect_privacy: true,
             time_zone: Tz::UTC,
             learnt_key: None,
         }
@@ -126,7 +131,11 @@ fn provenance(call: &FinishedCall, whole: bool) -> &'static str {
 /// and no hangup cause; `duration` until the switch wrote the headers.
 #[must_use]
 pub fn document_so_far(headers: &dyn Headers, format: &DocumentFormat) -> Value {
-    let leg = Leg::snapshot(headers, &LegLimits::default());
+    let limits = LegLimits {
+        respect_privacy: format.respect_privacy,
+        ..LegLimits::default()
+    };
+    let leg = Leg::snapshot(headers, &limits);
     let now = headers.get("Event-Date-Timestamp");
     let now_us = now.and_then(|text| text.parse().ok());
     let call = FinishedCall::new(vec![leg]);
@@ -145,20 +154,45 @@ fn own_uuid(call: &FinishedCall) -> &str {
 }
 
 fn details(call: &FinishedCall, format: &DocumentFormat, missing: &mut Missing) -> Vec<Value> {
-    let listed: Vec<Entry<'_>> = entries(call)
-        .into_iter()
-        .enumerate()
-        .filter(|(index, entry)| *index == 0 || format.legs == LegFilter::All || entry.answered())
-        .map(|(_, entry)| entry)
-        .collect();
+    let listed = listed(call, format);
     let alone = listed.len() == 1;
+    let first = call.parties().next();
     let numbered = listed.iter().enumerate();
     numbered
-        .map(|(index, entry)| {
-            missing.of_entry(index, alone, entry);
-            entry.finished(index, alone, format)
+        .map(|(index, listed)| match listed {
+            Listed::Leg(entry) => {
+                missing.of_entry(index, alone, entry);
+                entry.finished(index, alone, format)
+            }
+            Listed::Part(part) => took_part::object(part, first, format),
         })
         .collect()
+}
+
+/// What an object of `callDetails` shows.
+enum Listed<'a> {
+    Leg(Entry<'a>),
+    Part(&'a Part),
+}
+
+/// Returns what a document lists: the legs in order of start, and each leg that took part where its
+/// talk began.
+fn listed<'a>(call: &'a FinishedCall, format: &DocumentFormat) -> Vec<Listed<'a>> {
+    let mut parts = call.parts.iter().peekable();
+    let mut listed: Vec<Listed<'a>> = Vec::new();
+    for (index, entry) in entries(call).into_iter().enumerate() {
+        let start = entry.leg.created_us.unwrap_or(i64::MAX);
+        while index > 0
+            && let Some(part) = parts.next_if(|part| part.from_us < start)
+        {
+            listed.push(Listed::Part(part));
+        }
+        if index == 0 || format.legs == LegFilter::All || entry.answered() {
+            listed.push(Listed::Leg(entry));
+        }
+    }
+    listed.extend(parts.map(Listed::Part));
+    listed
 }
 
 /// Returns the legs of a call with the values they take from each other.
@@ -185,13 +219,36 @@ fn keys(call: &FinishedCall, format: &DocumentFormat) -> Value {
 #[must_use]
 pub fn kept_recordings(call: &FinishedCall) -> Vec<&Recording> {
     let mut kept: Vec<&Recording> = Vec::new();
-    let all = call.legs.iter().flat_map(|leg| &leg.recordings);
+    let whole = call.legs.iter().flat_map(|leg| &leg.recordings);
+    let all = whole.chain(call.parts.iter().flat_map(|part| &part.recordings));
     for recording in all.filter(|one| one.is_closed() && !one.discarded) {
         if !kept.iter().any(|known| known.path == recording.path) {
             kept.push(recording);
         }
     }
     kept
+}
+
+/// Returns the last parts of a recording's path: as many as tell it from the call's other
+/// recordings, which may have the same file name in another folder.
+#[must_use]
+pub fn distinct_name(call: &FinishedCall, recording: &Recording) -> String {
+    let parts: Vec<&str> = recording.path.split(['/', '\\']).collect();
+    let others: Vec<&Recording> = kept_recordings(call)
+        .into_iter()
+        .filter(|other| other.path != recording.path)
+        .collect();
+    let suffix = |count: usize| parts[parts.len().saturating_sub(count)..].join("/");
+    let clashes = |name: &str| {
+        let end = format!("/{name}");
+        others
+            .iter()
+            .any(|other| other.path.replace('\\', "/").ends_with(&end))
+    };
+    let mut names = (1..=parts.len()).map(suffix);
+    names
+        .find(|name| !clashes(name))
+        .unwrap_or_else(|| recording.file_name().to_owned())
 }
 
 fn recordings(call: &FinishedCall, url_of: RecordingUrl<'_>) -> Vec<Value> {
@@ -222,6 +279,12 @@ pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
         (number, entry.callee_type)
     });
     named.collect()
+}
+
+/// Returns the `calleeType` of a leg that took part.
+#[must_use]
+pub(crate) fn part_type(part: &Part) -> &str {
+    took_part::callee_type(part)
 }
 
 /// Returns an object with its keys sorted; of equal keys the later one wins.

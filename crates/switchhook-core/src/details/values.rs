@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::RecordingUrl;
 use super::recordings;
 use crate::finished_call::FinishedCall;
-use crate::flow_vars;
+use crate::flow_vars::{self, FlowVars};
 use crate::headers::Headers;
 use crate::leg::{Direction, Leg, LegLimits};
 use crate::timestamp::millis_between;
@@ -15,7 +15,7 @@ use crate::timestamp::millis_between;
 /// * `uuid`, `switch`, `account`, `flow`, `incoming`, `legs` (their number), `answered` (the
 ///   first leg was)
 /// * `caller_number`, `caller_name`, `destination_number`, `did_number`: of the first leg, as it
-///   was created
+///   was created; `routing_number`: the `rn` of the destination, if it has one
 /// * `hangup_cause` (Q.850 number), `hangup_cause_name`, `remote_hangup`: of the first leg
 /// * `talk_ms`: how long the first leg and at least one other were connected at the same time; of
 ///   a call with one leg, how long that was connected
@@ -56,7 +56,11 @@ pub fn flow_keys(call: &FinishedCall) -> Map<String, Value> {
 #[must_use]
 pub fn flow_keys_so_far(headers: &dyn Headers) -> Map<String, Value> {
     let leg = Leg::snapshot(headers, &LegLimits::default());
-    flow_vars::merged(&[&leg.flow], &[]).into_iter().collect()
+    let flow = FlowVars {
+        on_hold: false,
+        ..leg.flow
+    };
+    flow_vars::merged(&[&flow], &[]).into_iter().collect()
 }
 
 fn first_leg(call: &FinishedCall) -> Map<String, Value> {
@@ -91,12 +95,14 @@ fn first_leg(call: &FinishedCall) -> Map<String, Value> {
         ("hangup_cause", json!(q850.map(|number| number.to_string()))),
         ("hangup_cause_name", json!(of(|leg| leg.cause.as_deref()))),
         ("incoming", json!(incoming)),
-        ("legs", json!(call.parties().count())),
+        ("legs", json!(call.parties().count() + call.parts.len())),
         ("remote_hangup", json!(first.and_then(Leg::remote_hangup))),
         ("switch", json!(call.switch())),
         ("uuid", json!(call.id)),
     ];
-    let values = values.into_iter();
+    let routing = of(|leg| leg.numbers.routing_number.as_deref());
+    let routing = routing.map(|number| ("routing_number", json!(number)));
+    let values = values.into_iter().chain(routing);
     values
         .map(|(name, value)| (name.to_owned(), value))
         .collect()
@@ -109,6 +115,10 @@ fn duration_ms(call: &FinishedCall) -> Option<i64> {
 }
 
 fn ring_ms(call: &FinishedCall) -> Option<i64> {
+    if call.parties().count() == 1 && !call.parts.is_empty() {
+        // It talked with a leg that stood by and did not ring.
+        return Some(0);
+    }
     let several = call.parties().count() > 1;
     let rung: Vec<&Leg> = call.parties().skip(usize::from(several)).collect();
     let start = rung.iter().filter_map(|leg| leg.created_us).min()?;
@@ -124,11 +134,13 @@ fn talk_ms(call: &FinishedCall) -> i64 {
         return 0;
     };
     let others: Vec<&Leg> = parties.collect();
-    if others.is_empty() {
+    if others.is_empty() && call.parts.is_empty() {
         return millis_between(first.0, first.1);
     }
+    let took_part = call.parts.iter().map(|part| (part.from_us, part.until_us));
     let overlaps = others.into_iter().filter_map(connected);
     let mut overlaps: Vec<(i64, i64)> = overlaps
+        .chain(took_part)
         .map(|(from, to)| (from.max(first.0), to.min(first.1)))
         .filter(|(from, to)| from < to)
         .collect();

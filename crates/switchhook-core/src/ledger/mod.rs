@@ -1,9 +1,9 @@
 //! Joins legs into calls: events go in; out come the legs to store and the calls that are over. A
 //! pure state machine without clock or database; the caller passes the time.
 //!
-//! Legs belong together if one names the other (see `links.rs`). A call is over when every
-//! seen leg is down, every recording is closed and every named leg was seen. The last condition
-//! is needed because events of different channels may overtake each other; an early end would
+//! Legs that name each other (see `links.rs`) are a group; `ownership` divides it into calls. A
+//! call is over when each of its legs is down, every recording is closed and every named leg was
+//! seen. The last condition is needed because events of different channels may overtake each other; an early end would
 //! lose the legs that follow. The ledger waits for missing legs only so long
 //! ([`LedgerOptions::patience_us`]).
 //!
@@ -11,20 +11,26 @@
 //! the legs it lacks. No document is changed and none is dropped.
 
 mod completion;
+mod conferences;
 mod finished;
 mod groups;
+mod lent;
+mod ownership;
 mod peers;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use conferences::Conferences;
 use finished::FinishedChannels;
 use groups::Groups;
 
 use super::finished_call::FinishedCall;
 use super::headers::Headers;
 use super::leg::{ChannelEventKind, Leg, LegLimits, Phase};
+use super::tenants::Tenants;
+use completion::Due;
 
 /// The settings of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +60,9 @@ impl Default for LedgerOptions {
     }
 }
 
+/// Links and talks of finished calls that a standing leg may keep.
+const KEPT_LINKS: usize = 32;
+
 /// A step for the caller.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -74,6 +83,11 @@ pub struct Ledger {
     /// Old Unique-IDs to current ones.
     renamed: HashMap<String, String>,
     finished: FinishedChannels,
+    conferences: Conferences,
+    /// Other switches are followed, too.
+    others: bool,
+    /// The accounts: legs of two are never in one document.
+    tenants: Arc<Tenants>,
     options: LedgerOptions,
 }
 
@@ -82,6 +96,8 @@ struct Entry {
     leg: Leg,
     /// The caller's time at the last event of the leg.
     last_seen_us: i64,
+    /// Another ledger has its call.
+    is_lent: bool,
 }
 
 /// How an event's channel relates to the leg with the same Unique-ID.
@@ -115,6 +131,9 @@ impl Ledger {
             groups: Groups::default(),
             renamed: HashMap::new(),
             finished: FinishedChannels::new(options.remembered),
+            conferences: Conferences::default(),
+            others: false,
+            tenants: Arc::default(),
             options,
         }
     }
@@ -134,13 +153,12 @@ impl Ledger {
                 continue;
             }
             uuids.push(leg.uuid.clone());
+            self.conferences.restore(&leg);
             self.insert_leg(leg, now_us);
         }
-        effects.extend(
-            uuids
-                .iter()
-                .filter_map(|uuid| self.take_if_over(uuid, now_us)),
-        );
+        for uuid in &uuids {
+            effects.extend(self.take_if_over(uuid, now_us));
+        }
         effects
     }
 
@@ -159,6 +177,9 @@ impl Ledger {
     /// agent's is still unread.
     pub fn apply_all(&mut self, events: &[&dyn Headers], now_us: i64) -> Vec<Effect> {
         let mut effects = Vec::new();
+        for event in events {
+            effects.extend(self.apply_conference(*event, now_us));
+        }
         let taken = events
             .iter()
             .filter_map(|event| self.apply_event(*event, now_us));
@@ -182,10 +203,7 @@ impl Ledger {
         let former = match self.channel_of(&uuid, created_us(event)) {
             Channel::Same => None,
             Channel::Earlier => return None,
-            Channel::Later => self
-                .groups
-                .of(&uuid)
-                .map(|group| Box::new(self.close(group))),
+            Channel::Later => self.close_call_of(&uuid, now_us),
         };
         if !self.legs.contains_key(&uuid) && !self.creates_leg(&uuid, kind, event) {
             return None;
@@ -216,12 +234,17 @@ impl Ledger {
     /// Closes calls that waited too long by `now_us`. Call it about once a second.
     pub fn expire(&mut self, now_us: i64) -> Vec<Effect> {
         let groups = self.groups.ids();
-        let mut over: Vec<u64> = groups
-            .filter(|group| self.is_over(*group, now_us) || self.is_overdue(*group, now_us))
-            .collect();
-        over.sort_unstable();
-        let calls = over.into_iter().map(|group| self.close(group));
-        calls.map(|call| Effect::Over(Box::new(call))).collect()
+        let ends = |group: &u64| {
+            let mut seen = self.seen(*group).peekable();
+            seen.peek().is_none() || seen.any(|entry| entry.leg.phase != Phase::Up)
+        };
+        let mut ending: Vec<u64> = groups.filter(ends).collect();
+        ending.sort_unstable();
+        let mut effects = Vec::new();
+        for group in ending {
+            effects.extend(self.take_due(group, now_us, Due::AtTick));
+        }
+        effects
     }
 
     /// After a gap: marks the legs of `switch` as lost that were not in its channel list (`show
@@ -248,11 +271,14 @@ impl Ledger {
 
     /// Notes on every living leg that events were missed until now.
     pub fn note_gap(&mut self) -> Vec<Effect> {
+        self.conferences.note_gap();
         let mut effects = Vec::new();
         for (uuid, entry) in &mut self.legs {
             let leg = &mut entry.leg;
             if !leg.has_ended() {
                 leg.gap = true;
+                // A recording of its conference may have begun.
+                leg.recordings_unknown |= leg.conference.is_some();
                 leg.marks.note_gap();
                 effects.push(Effect::Store(uuid.clone()));
             }
@@ -309,6 +335,12 @@ impl Ledger {
         self.options.limits.keys.skip = names;
     }
 
+    /// Sets the accounts by which calls are told apart from now on.
+    pub fn set_tenants(&mut self, tenants: Arc<Tenants>) {
+        self.options.limits.respect_privacy = !tenants.ignore_privacy;
+        self.tenants = tenants;
+    }
+
     /// Returns a leg of a call in progress, by its current Unique-ID.
     #[must_use]
     pub fn leg(&self, uuid: &str) -> Option<&Leg> {
@@ -331,7 +363,8 @@ impl Ledger {
     /// with it.
     #[must_use]
     pub fn tracked_uuids(&self) -> usize {
-        self.legs.len() + self.groups.len() + self.renamed.len() + self.finished.len()
+        let legs = self.legs.len() + self.groups.len() + self.renamed.len();
+        legs + self.finished.len() + self.conferences.len()
     }
 
     fn current_uuid<'a>(&'a self, uuid: &'a str) -> &'a str {
@@ -355,12 +388,14 @@ impl Ledger {
         event: &dyn Headers,
         now_us: i64,
     ) -> bool {
-        let known = self.legs.remove(uuid).map(|entry| entry.leg);
+        let known = self.legs.get(uuid).map(|entry| entry.leg.clone());
         let mut leg = known.clone().unwrap_or_else(|| Leg::new(uuid));
+        self.forget_finished_links(&mut leg);
         if known.is_none() && kind != ChannelEventKind::Create {
             leg.marks.note_gap();
         }
         leg.apply(kind, event, &self.options.limits);
+        self.end_talk_of_the_other(&leg, event);
         let changed = known.is_none_or(|mut known| {
             known.core.clone_from(&leg.core);
             known.sequence = leg.sequence;
@@ -372,19 +407,54 @@ impl Ledger {
 
     /// Inserts the leg and joins it with the legs it names.
     fn insert_leg(&mut self, leg: Leg, now_us: i64) {
+        self.join_named(&leg);
+        for former in &leg.former_uuids {
+            self.renamed.insert(former.clone(), leg.uuid.clone());
+        }
+        let uuid = leg.uuid.clone();
+        let entry = Entry {
+            is_lent: self.legs.get(&uuid).is_some_and(|entry| entry.is_lent),
+            leg,
+            last_seen_us: now_us,
+        };
+        self.legs.insert(uuid, entry);
+    }
+
+    /// Puts the leg into one group with those it names.
+    fn join_named(&mut self, leg: &Leg) {
         self.groups.group_or_new(&leg.uuid);
         for former in &leg.former_uuids {
             self.groups.join(&leg.uuid, former);
-            self.renamed.insert(former.clone(), leg.uuid.clone());
         }
-        for link in leg.links.iter().chain(&leg.hints) {
+        let part_of = leg.flow.part_of.iter().filter(|call| **call != leg.uuid);
+        for link in leg.links.iter().chain(&leg.hints).chain(part_of) {
             if self.legs.contains_key(link) || !self.finished.has(link) {
                 self.groups.join(&leg.uuid, link);
             }
         }
-        let uuid = leg.uuid.clone();
-        let last_seen_us = now_us;
-        self.legs.insert(uuid, Entry { leg, last_seen_us });
+    }
+
+    /// A leg that stands for a shift names every customer whom it served: forgets those whose
+    /// calls are over.
+    fn forget_finished_links(&self, leg: &mut Leg) {
+        let over = |uuid: &str| self.finished.has(uuid) && !self.legs.contains_key(uuid);
+        if leg.went_on && leg.links.len() >= KEPT_LINKS {
+            leg.links.retain(|link| !over(link));
+        }
+        if leg.went_on && leg.talks.len() >= KEPT_LINKS {
+            leg.talks.retain(|talk| !over(&talk.with));
+        }
+    }
+
+    /// The switch may report a talk's beginning for one of its legs and the end for the other.
+    fn end_talk_of_the_other(&mut self, leg: &Leg, event: &dyn Headers) {
+        let Some((with, at_us)) = leg.unbridged(event) else {
+            return;
+        };
+        let with = self.current_uuid(&with).to_owned();
+        if let Some(other) = self.legs.get_mut(&with) {
+            other.leg.end_talk(&leg.uuid, at_us);
+        }
     }
 
     /// Applies `CHANNEL_UUID`, which gives the leg another Unique-ID. Returns the old one.

@@ -10,7 +10,7 @@ impl Ledger {
     /// since 1970). They are remembered like our own. A call without any other leg is forgotten;
     /// a call with one continues, because that leg is in no document yet. Returns the number of
     /// forgotten calls.
-    pub fn finished_by_peer(&mut self, channels: &[(String, Option<i64>)]) -> usize {
+    pub fn finished_by_peer(&mut self, channels: &[(String, Option<i64>)], now_us: i64) -> usize {
         for (uuid, created_us) in channels {
             self.finished.insert(uuid, *created_us);
         }
@@ -18,19 +18,10 @@ impl Ledger {
         let groups: HashSet<u64> = groups
             .filter_map(|(uuid, _)| self.groups.of(uuid))
             .collect();
-        let ended = groups
-            .into_iter()
-            .filter(|group| self.is_finished_by_peer(*group));
-        let ended: Vec<u64> = ended.collect();
-        for group in &ended {
-            drop(self.close(*group));
-        }
-        ended.len()
-    }
-
-    fn is_finished_by_peer(&self, group: u64) -> bool {
-        let mut seen = self.seen(group).map(|entry| &entry.leg);
-        seen.all(|leg| self.finished.has_channel(&leg.uuid, leg.created_us))
+        let groups = groups.into_iter();
+        groups
+            .map(|group| self.forget_finished(group, now_us))
+            .sum()
     }
 
     /// Returns whether [`Ledger::expire`] would close incomplete calls at `now_us`.
@@ -62,11 +53,11 @@ impl Ledger {
         }
         let mut effects = Vec::new();
         for uuid in merged {
-            match self.take_if_over(&uuid, now_us) {
-                Some(over) => effects.push(over),
-                None if self.legs.contains_key(&uuid) => effects.push(Effect::Store(uuid)),
-                None => {}
+            let over = self.take_if_over(&uuid, now_us);
+            if self.legs.contains_key(&uuid) {
+                effects.push(Effect::Store(uuid));
             }
+            effects.extend(over);
         }
         effects
     }

@@ -4,6 +4,7 @@
 //! and unknown fields are ignored.
 
 mod kind;
+mod origin;
 mod recording_marks;
 mod talk;
 mod update;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::flow_vars::{FlowVars, KeyLimits};
 use super::headers::Headers;
 use super::numbers::{NumberSource, Numbers};
+use super::part::Part;
 use super::recording::Recording;
 
 pub use super::direction::Direction;
@@ -49,6 +51,10 @@ pub struct LegLimits {
     pub links: usize,
     /// Its recordings.
     pub recordings: usize,
+    /// The number of a caller who asks for privacy is not kept.
+    pub respect_privacy: bool,
+    /// Legs of other calls that took part in its call.
+    pub parts: usize,
 }
 
 impl Default for LegLimits {
@@ -57,8 +63,22 @@ impl Default for LegLimits {
             keys: KeyLimits::default(),
             links: 1024,
             recordings: 256,
+            respect_privacy: true,
+            parts: 64,
         }
     }
+}
+
+/// What a customer's leg has from the agent's leg that made it, unless it has its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Heritage {
+    /// `flow.name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) flow: Option<String>,
+    /// `flow.account`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
 }
 
 /// One channel.
@@ -95,6 +115,9 @@ pub struct Leg {
     pub ended_us: Option<i64>,
     /// The leg's state.
     pub phase: Phase,
+    /// The user that the far end forwarded the call to with a 302 (`sip_redirected_to`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) redirected_to: Option<String>,
     /// Name of the hangup cause, for example `NORMAL_CLEARING`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -107,6 +130,27 @@ pub struct Leg {
     /// The leg that dialled this one, as known at creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub originator: Option<String>,
+    /// The leg for which this one was made, as known at creation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maker: Option<String>,
+    /// The leg of whose call it tells the switch that it goes to (header `X-Flow-Part-Of`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crosses_for: Option<String>,
+    /// `flow.name` was on it when it was created.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) born_in_flow: bool,
+    /// A queue says that it is an agent's.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) serves_queue: bool,
+    /// It took part in a call that is over, and went on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) went_on: bool,
+    /// An agent's leg, whose call is over, made it: it has a life of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) heritage: Option<Heritage>,
+    /// Legs of calls that are over, which took part in this leg's call.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) parts: Vec<Part>,
     /// Legs of the same call that it names.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub links: BTreeSet<String>,
@@ -124,6 +168,12 @@ pub struct Leg {
     /// Its conversations in order of start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub talks: Vec<Talk>,
+    /// The conference that it is in, by its Unique-ID.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) conference: Option<String>,
+    /// Why the switch could not open a recording's file (`record_completion_cause`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording_failed: Option<String>,
     /// It had more recordings than are kept.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) recordings_unknown: bool,
@@ -133,8 +183,8 @@ pub struct Leg {
     /// Events were missed while it was up.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gap: bool,
-    /// It waited in a queue, which rings agents that no header of this leg names (FreeSWITCH:
-    /// mod_callcenter.c, mod_fifo.c).
+    /// It waited in a queue, or was in a conference, which rings agents that no header of this
+    /// leg names (FreeSWITCH: mod_callcenter.c, mod_fifo.c, mod_conference.c).
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub queued: bool,
     /// A queue may have rung agents that were not seen. Set when the call is over; not stored.
@@ -179,6 +229,28 @@ impl Leg {
     #[must_use]
     pub(crate) fn own_number(&self) -> Option<&str> {
         self.numbers.own(self.direction)
+    }
+
+    /// Returns the number at the far end: the caller's, or the called party's.
+    #[must_use]
+    pub(crate) fn far_number(&self) -> Option<&str> {
+        let redirected = self.redirection().map(|(_, to)| to);
+        redirected.or(match self.direction {
+            Direction::Inbound => self.numbers.caller.as_deref(),
+            Direction::Outbound => self.numbers.destination.as_deref(),
+            Direction::Unknown => None,
+        })
+    }
+
+    /// Returns whom this leg dialled first, and whom instead, if the far end forwarded the call. A
+    /// leg that ended because it was forwarded is of the first one.
+    #[must_use]
+    pub(crate) fn redirection(&self) -> Option<(&str, &str)> {
+        let outbound = self.direction == Direction::Outbound;
+        let to = self.redirected_to.as_deref().filter(|_| outbound)?;
+        let from = self.numbers.destination.as_deref()?;
+        let ended = self.cause.as_deref() == Some("REDIRECTION_TO_NEW_DESTINATION");
+        (!ended && from != to).then_some((from, to))
     }
 
     /// Returns the Unique-ID that the channel was created with.
@@ -235,7 +307,7 @@ impl Leg {
     }
 
     /// Returns whether some of its events were missed.
-    fn had_gap(&self) -> bool {
+    pub(crate) fn had_gap(&self) -> bool {
         self.gap || self.numbers.source != NumberSource::Create
     }
 

@@ -18,6 +18,9 @@ const NAMES: [&str; 4] = [
     "record_ms",
     "record_completion_cause",
 ];
+/// The cause of a recording that the switch could not open: there is no file, no `RECORD_START` and
+/// no `RECORD_STOP` (switch_ivr_async.c `switch_ivr_record_session_event`).
+pub(super) const NOT_OPENED: &str = "uri-failure";
 /// Recordings with a time limit all have the same length.
 const AT_ITS_LIMIT: &str = "record_completion_cause=success-maxtime";
 /// Longest value kept, in bytes; the switch writes numbers and short words.
@@ -99,7 +102,7 @@ impl RecordingMarks {
 
 fn read(event: &dyn Headers) -> impl Iterator<Item = String> + '_ {
     NAMES.iter().filter_map(|name| {
-        let value = event.variable(name)?;
+        let value = event.variable(name).filter(|value| value != NOT_OPENED)?;
         let end = value.floor_char_boundary(VALUE_BYTES);
         Some(format!("{name}={}", &value[..end]))
     })

@@ -45,6 +45,21 @@ impl Leg {
         }
     }
 
+    /// Returns the channel whose talk with this leg the event ends, and when.
+    pub(crate) fn unbridged(&self, event: &dyn Headers) -> Option<(String, i64)> {
+        let name = event.get("Event-Name");
+        if name.as_deref() != Some("CHANNEL_UNBRIDGE") {
+            return None;
+        }
+        let at_us = event.get("Event-Date-Timestamp")?.parse().ok()?;
+        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| non_empty(event, name));
+        let with = named
+            .into_iter()
+            .flatten()
+            .find(|uuid| *uuid != self.uuid)?;
+        Some((with, at_us))
+    }
+
     fn begin_talk(&mut self, with: String, from_us: i64) {
         let known = |talk: &Talk| talk.with == with && talk.from_us == from_us;
         if self.talks.len() < MAX_TALKS && !self.talks.iter().any(known) {
@@ -56,7 +71,8 @@ impl Leg {
         }
     }
 
-    fn end_talk(&mut self, with: &str, at_us: i64) {
+    /// Ends the talk with `with` that was open at that time.
+    pub(crate) fn end_talk(&mut self, with: &str, at_us: i64) {
         let open = |talk: &&mut Talk| {
             talk.with == with && talk.until_us.is_none() && talk.from_us <= at_us
         };

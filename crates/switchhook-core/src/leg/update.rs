@@ -1,5 +1,6 @@
 //! Updates a leg from events and CDRs.
 
+use super::recording_marks::NOT_OPENED;
 use super::{ChannelEventKind, Direction, Leg, LegLimits, Phase};
 use crate::cdr;
 use crate::flow_vars::FlowVars;
@@ -19,16 +20,17 @@ impl Leg {
     ) {
         let newest = self.is_newest(event) && self.phase != Phase::Down;
         let merges = kind == ChannelEventKind::Cdr && self.phase == Phase::Down && self.needs_cdr();
+        self.note_origin(kind, event);
         self.fill(kind, event);
         links::collect(event, &mut self.links, &mut self.hints, limits.links);
         self.links.remove(&self.uuid);
         self.hints.remove(&self.uuid);
-        self.update_numbers(kind, event);
+        self.update_numbers(kind, event, limits);
         if newest {
             self.update_latest(event, limits);
         }
         self.record(kind, event, limits);
-        self.queued = self.queued || waits_in_a_queue(event);
+        self.note_queue(kind, event);
         self.apply_bridge(event);
         self.advance_phase(kind);
         self.cdr_merged |= merges;
@@ -37,7 +39,7 @@ impl Leg {
     /// Applies the headers that a document of a call in progress shows.
     pub(super) fn apply_snapshot(&mut self, headers: &dyn Headers, limits: &LegLimits) {
         self.fill(ChannelEventKind::Other, headers);
-        self.update_numbers(ChannelEventKind::Other, headers);
+        self.update_numbers(ChannelEventKind::Other, headers, limits);
         self.update_latest(headers, limits);
     }
 
@@ -70,7 +72,7 @@ impl Leg {
         fill(&mut self.cause, || non_empty(event, "Hangup-Cause"));
     }
 
-    fn update_numbers(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
+    fn update_numbers(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &LegLimits) {
         if kind == ChannelEventKind::Create {
             self.numbers.replace_if_better(Numbers::of_create(event));
             fill(&mut self.create_sequence, || count(event, "Event-Sequence"));
@@ -78,6 +80,9 @@ impl Leg {
             let inbound = self.direction == Direction::Inbound;
             self.numbers
                 .replace_if_better(Numbers::of_later(event, inbound));
+        }
+        if limits.respect_privacy && self.numbers.is_private {
+            self.numbers.withhold();
         }
     }
 
@@ -90,6 +95,9 @@ impl Leg {
         if let Some(disposition) = non_empty(event, "variable_sip_hangup_disposition") {
             self.disposition = Some(disposition);
         }
+        if let Some(uri) = event.variable("sip_redirected_to") {
+            self.redirected_to = user_of(&uri);
+        }
         if let Some(code) = non_empty(event, "variable_accountcode") {
             self.account_code = Some(code);
         }
@@ -98,6 +106,13 @@ impl Leg {
     fn record(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &LegLimits) {
         let sequence = count(event, "Event-Sequence").unwrap_or(0);
         let path = || non_empty(event, "Record-File-Path");
+        let at = event.get("Event-Date-Timestamp");
+        let at_us = at.and_then(|us| us.parse::<i64>().ok());
+        if let Some(cause) = event.variable("record_completion_cause")
+            && cause == NOT_OPENED
+        {
+            self.recording_failed = Some(cause.into_owned());
+        }
         if kind == ChannelEventKind::RecordStop {
             self.marks.stopped(event, limits.recordings);
         } else if kind != ChannelEventKind::Custom {
@@ -108,6 +123,7 @@ impl Leg {
                 self.cdr_merged = false;
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.started = recording.started.max(sequence);
+                    recording.started_us = at_us.or(recording.started_us);
                 }
             }
             ChannelEventKind::RecordStop => {
@@ -133,10 +149,11 @@ impl Leg {
         }
     }
 
+    /// Closes what the channel itself recorded; a conference records on.
     fn close_recordings(&mut self) {
-        for recording in &mut self.recordings {
-            recording.close();
-        }
+        let own = self.recordings.iter_mut();
+        own.filter(|one| one.conference.is_none())
+            .for_each(Recording::close);
     }
 
     /// Takes the file of a recording whose end was not seen from the CDR, if it was the only
@@ -216,16 +233,17 @@ fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
     }
 }
 
-/// FreeSWITCH: mod_callcenter.c and mod_fifo.c set these on waiting callers.
-fn waits_in_a_queue(event: &dyn Headers) -> bool {
-    event.variable("cc_side").as_deref() == Some("member")
-        || event.variable("fifo_push_timestamp").is_some()
-}
-
 /// Reads a time of the caller profile, in µs; the switch writes 0 for what has not happened.
 fn time(event: &dyn Headers, what: &str) -> Option<i64> {
     let value = event.get(&format!("Caller-Channel-{what}-Time"))?;
     value.parse().ok().filter(|us| *us > 0)
+}
+
+/// Returns the user of a SIP or tel URI.
+fn user_of(uri: &str) -> Option<String> {
+    let (_, address) = uri.split_once(':')?;
+    let user = address.split(['@', '>', ';']).next()?;
+    (!user.is_empty()).then(|| user.to_owned())
 }
 
 fn count(event: &dyn Headers, name: &str) -> Option<u64> {

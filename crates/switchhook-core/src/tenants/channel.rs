@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{ACCOUNT, FLOW, TenantMatch, TenantVariables, Tenants};
 use crate::headers::{Headers, non_empty};
 use crate::leg::Direction;
-use crate::numbers::Numbers;
+use crate::numbers::{self, Numbers};
 
 /// Calls `then` with the account of a channel, found by its variables, its number and its
 /// context.
@@ -29,6 +29,12 @@ pub fn match_channel<T>(
         did: numbers.and_then(|(direction, numbers)| numbers.own(*direction)),
         context: context.as_deref(),
     }))
+}
+
+/// Returns whether the channel's caller must not be shown.
+#[must_use]
+pub fn withholds_caller(tenants: &Tenants, headers: &dyn Headers) -> bool {
+    !tenants.ignore_privacy && numbers::is_private(headers)
 }
 
 /// Returns the account and flow that the route gives a channel without its own. They are written

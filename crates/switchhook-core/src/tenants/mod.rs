@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 
 use super::finished_call::FinishedCall;
 use super::leg::Leg;
-pub use channel::{WithVariables, match_channel, route_variables};
+pub use channel::{WithVariables, match_channel, route_variables, withholds_caller};
 pub use routes::{Pattern, Route, Routes, without_plus};
 
 /// The channel variable with the account; it overrides every route.
@@ -45,6 +45,8 @@ pub struct Tenants {
     pub accounts: BTreeMap<String, Account>,
     /// Routes by number and context.
     pub routes: Routes,
+    /// The number of a caller who asks for privacy is shown all the same.
+    pub ignore_privacy: bool,
 }
 
 /// The values that a call's account is found by.

@@ -111,6 +111,9 @@ impl Channel {
     /// does not set them. Returns the time zone of its account.
     pub fn apply_tenant(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
         let text = |text: Option<&str>| text.map(str::to_owned);
+        if tenants::withholds_caller(tenants, headers) {
+            self.caller.clear();
+        }
         tenants::match_channel(tenants, headers, |belongs| {
             self.given = tenants::route_variables(&belongs, headers).into();
             self.account = text(belongs.account);

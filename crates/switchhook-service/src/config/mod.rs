@@ -47,7 +47,7 @@ pub use schema::schema;
 use section::Section;
 pub use settings::{
     Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
-    Store, Switch,
+    Privacy, Store, Switch,
 };
 use switchhook_core::tenants::Route;
 use switchhook_store::Retention;

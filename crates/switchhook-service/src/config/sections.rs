@@ -12,7 +12,7 @@ use url::Url;
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
 use super::settings::{
-    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Switch,
+    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Privacy, Switch,
 };
 use super::value::{
     Parsed, Problem, boolean, byte_size, closest_match, display, duration, host_and_port,
@@ -143,6 +143,11 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
         default_webhook: section.get("default_webhook", optional(text)).flatten(),
         time_zone: section.get_or("time_zone", default.time_zone, time_zone),
         mask_numbers: section.get_or("mask_numbers", default.mask_numbers, boolean),
+        privacy: section.get_or(
+            "privacy",
+            default.privacy,
+            one_of(&[("respect", Privacy::Respect), ("ignore", Privacy::Ignore)]),
+        ),
     }
 }
 

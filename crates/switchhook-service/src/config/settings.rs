@@ -145,6 +145,17 @@ pub struct Account {
     pub time_zone: Tz,
     /// Show only the last three digits of numbers on the page and in logs.
     pub mask_numbers: bool,
+    /// What happens to the number of a caller who asks for privacy.
+    pub privacy: Privacy,
+}
+
+/// What happens to the number of a caller who asks for privacy (`Privacy: id`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Privacy {
+    /// It is withheld.
+    Respect,
+    /// It is shown.
+    Ignore,
 }
 
 impl Default for Account {
@@ -153,6 +164,7 @@ impl Default for Account {
             default_webhook: None,
             time_zone: Tz::UTC,
             mask_numbers: false,
+            privacy: Privacy::Respect,
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn of_flow(config: &Config, flow: &config::Flow) -> DocumentFormat {
         uuid_key: flow.uuid_key.clone(),
         keys_raw: flow.keys_raw,
         raw_names: raw_names(config),
+        respect_privacy: config.account.privacy == config::Privacy::Respect,
         time_zone: config.account.time_zone,
         learnt_key: flow.learnt_key.clone(),
     }
@@ -33,6 +34,17 @@ pub(crate) fn of_call_in_progress(config: &Config, names: &VariableNames) -> Doc
         raw_names: own.map(str::to_owned).collect(),
         ..of_flow(config, &config::Flow::default())
     }
+}
+
+/// Returns the names, without `flow.key.`, under which webhooks write their outcome.
+pub(crate) fn outcome_names(config: &Config) -> Vec<String> {
+    let webhooks = config.webhooks.values();
+    let names = webhooks.flat_map(|webhook| webhook.task.variables.all());
+    let keys = names.filter_map(|(_, name)| name.strip_prefix(FLOW_KEY));
+    let mut names: Vec<String> = keys.map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 /// Returns the names, without `flow.key.`, under which webhooks write raw responses.

@@ -25,7 +25,7 @@ use call_context::CallContext;
 use public_url::PublicUrl;
 use switchhook_admin::live_calls::LiveCalls;
 use switchhook_core::call_history::{CallHistory, LookupRecord};
-use switchhook_core::details::{DocumentFormat, RecordingUrl};
+use switchhook_core::details::{self, DocumentFormat, RecordingUrl};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
@@ -50,6 +50,7 @@ struct Flows {
     webhooks: HashMap<String, Arc<WebhookTask>>,
     public_url: Option<PublicUrl>,
     unused_keys: Arc<[String]>,
+    outcome_names: Vec<String>,
     /// Unknown flows and accounts that calls named, each logged once.
     unknown: Mutex<HashSet<(&'static str, String)>>,
 }
@@ -95,11 +96,12 @@ impl DocumentBuilder {
 
 impl FinishCall for DocumentBuilder {
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
+        let flows = self.flows.load();
+        let stripped = call.without_outcome(&flows.outcome_names);
+        let call = stripped.as_ref().unwrap_or(call);
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
-        let (record, history) = self
-            .flows
-            .load()
-            .finish(call, self.live_calls.take_lookups(&legs));
+        let (record, history) = flows.finish(call, self.live_calls.take_lookups(&legs));
+        report_recordings_not_opened(&call.id, &history);
         if record.unpublished.is_none() {
             report_missing(&call.id, &history);
         }
@@ -115,6 +117,10 @@ impl FinishCall for DocumentBuilder {
     fn unused_keys(&self) -> Arc<[String]> {
         Arc::clone(&self.flows.load().unused_keys)
     }
+
+    fn tenants(&self) -> Arc<Tenants> {
+        Arc::clone(&self.flows.load().tenants)
+    }
 }
 
 impl Flows {
@@ -128,6 +134,7 @@ impl Flows {
             webhooks: webhook_tasks.by_name.clone(),
             public_url: PublicUrl::new(config)?,
             unused_keys: unused_keys::unused_keys(config).into(),
+            outcome_names: format::outcome_names(config),
             unknown: Mutex::default(),
         })
     }
@@ -187,7 +194,8 @@ impl Flows {
 
     /// Returns where a recording can be fetched, if that is known already.
     fn url_of(&self, call: &FinishedCall, recording: &Recording) -> Option<String> {
-        self.public_url.as_ref()?.of(&call.id, recording)
+        let name = details::distinct_name(call, recording);
+        self.public_url.as_ref()?.of(&call.id, recording, &name)
     }
 
     /// Returns the webhooks that get a document of the call.
@@ -249,6 +257,24 @@ impl Flows {
 
 /// After a gap, thousands of calls may end in one second.
 static LOG_LIMIT: LogThrottle = LogThrottle::new(20);
+
+/// Logs recordings that the switch could not open.
+fn report_recordings_not_opened(call_uuid: &str, history: &CallHistory) {
+    for leg in &history.legs {
+        let Some(cause) = &leg.recording_failed else {
+            continue;
+        };
+        LOG_LIMIT.log(|left_out| {
+            warn!(
+                call_uuid,
+                leg_uuid = leg.uuid,
+                cause,
+                left_out,
+                "the switch could not open a recording's file, so there is none; its folder must exist and be writable for the switch"
+            );
+        });
+    }
+}
 
 /// Counts and logs a document that is incomplete.
 fn report_missing(call_uuid: &str, history: &CallHistory) {

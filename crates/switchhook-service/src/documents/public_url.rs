@@ -52,11 +52,12 @@ impl PublicUrl {
     }
 
     /// Returns the URL of one recording of a call, if it is known without waiting.
-    pub(super) fn of(&self, call_uuid: &str, recording: &Recording) -> Option<String> {
+    /// `name` is its file name, with as many folders as tell it from the call's other recordings.
+    pub(super) fn of(&self, call_uuid: &str, recording: &Recording, name: &str) -> Option<String> {
         let path = &recording.path;
         let url = match self {
             Self::Template(template) => {
-                render(template, recording.file_name(), path).map_err(|error| error.to_string())
+                render(template, name, path).map_err(|error| error.to_string())
             }
             Self::Published(publisher) if publisher.covers(path) => return None,
             Self::Published(_) => Err("it is not in the folder of [recordings]".to_owned()),

@@ -20,6 +20,7 @@ use super::cdr_recovery::CdrRecovery;
 use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
 use super::event_lag::EventLag;
+use super::shared_legs::SharedLegs;
 use super::writer::StoreCommand;
 use super::{FinishCall, FollowOptions, now_us};
 
@@ -45,6 +46,8 @@ pub(crate) struct CallTracker {
     pub(super) peer_position: i64,
     pub(super) cdrs: CdrRecovery,
     cdr_after_us: i64,
+    /// Legs of calls on other switches.
+    pub(super) shared: Arc<SharedLegs>,
 }
 
 impl CallTracker {
@@ -75,7 +78,13 @@ impl CallTracker {
             peer_position: 0,
             cdrs,
             cdr_after_us: CDR_AFTER_US.min(patience_us / 2),
+            shared: Arc::default(),
         }
+    }
+
+    /// Hands legs to, and takes legs from, the trackers of other switches.
+    pub(super) fn sharing(self, shared: Arc<SharedLegs>) -> Self {
+        Self { shared, ..self }
     }
 
     /// Returns the name under which its calls are stored, once there is one.
@@ -92,7 +101,8 @@ impl CallTracker {
         if let Some(made) = made.filter(|_| self.switch.is_some()) {
             self.lag.note(&self.address, made, now);
         }
-        self.update_unused_keys();
+        self.update_settings();
+        self.take_shared_legs().await;
         let fields = ChannelFields {
             source: EventHeaders(event),
             switch: self.configured_name.as_deref(),
@@ -107,10 +117,12 @@ impl CallTracker {
         leg.is_some_and(|leg| leg.created_us.is_some() && leg.ended_us.is_none())
     }
 
-    /// Tells the ledger which keys it need not keep. Called before each input, because a reload
-    /// may change them.
-    pub(super) fn update_unused_keys(&mut self) {
+    /// Tells the ledger which keys it need not keep, and which accounts there are. Called before
+    /// each input, because a reload may change them.
+    pub(super) fn update_settings(&mut self) {
         self.ledger.skip_keys(self.documents.unused_keys());
+        self.ledger.set_tenants(self.documents.tenants());
+        self.ledger.has_other_switches(self.shared.is_shared());
     }
 
     pub(super) fn count(
@@ -126,6 +138,7 @@ impl CallTracker {
 
     /// Closes calls that have waited too long. Called about once a second.
     pub(super) async fn close_overdue(&mut self) {
+        self.release_shared_legs().await;
         let now = now_us();
         let mut complete_us = self.lag.complete_until(now);
         if self.cdrs.has_folder() && self.cdrs.pending_since().is_none() {
@@ -148,7 +161,11 @@ impl CallTracker {
         }
         let began = now_us();
         for effect in effects {
+            self.finish_shared_legs(&effect);
             if let Some(command) = self.command(effect) {
+                if let StoreCommand::Leg(leg) = &command {
+                    self.offer_leg(leg);
+                }
                 self.send(command).await;
             }
         }

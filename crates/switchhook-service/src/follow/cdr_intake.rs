@@ -64,7 +64,7 @@ impl CallTracker {
     }
 
     fn learn(&mut self, cdrs: &[Cdr]) -> Vec<Effect> {
-        self.update_unused_keys();
+        self.update_settings();
         let switch = self.configured_name.as_deref();
         let fields: Vec<_> = cdrs
             .iter()

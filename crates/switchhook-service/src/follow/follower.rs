@@ -23,6 +23,7 @@ use super::call_verifier::{self, CallVerifier, VerifyRequest};
 use super::cdr_recovery::CdrRecovery;
 use super::cdrs::{self, CdrInbox, CdrSources, PostedCdr};
 use super::link::LinkError;
+use super::shared_legs::SharedLegs;
 use super::{FinishCall, FollowOptions, writer};
 
 /// The shortest and the longest wait between two attempts to reach a switch.
@@ -47,6 +48,7 @@ pub struct Follower {
     names: watch::Sender<Vec<String>>,
     cdr_inbox: CdrInbox,
     posts: mpsc::Receiver<PostedCdr>,
+    shared: Arc<SharedLegs>,
 }
 
 impl Follower {
@@ -73,6 +75,17 @@ impl Follower {
             names,
             cdr_inbox,
             posts,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Shares legs of calls on two switches with the followers of the others.
+    #[must_use]
+    pub(crate) fn sharing(self, shared: &Arc<SharedLegs>) -> Self {
+        shared.join();
+        Self {
+            shared: Arc::clone(shared),
+            ..self
         }
     }
 
@@ -127,7 +140,8 @@ impl Follower {
         let health = self.cdrs_health.clone();
         let sources = CdrSources::open(folder, &self.options.address, posts, health);
         let cdrs = CdrRecovery::new(sources, self.names.clone());
-        CallTracker::new(&self.options, Arc::clone(&self.documents), commands, cdrs)
+        let shared = Arc::clone(&self.shared);
+        CallTracker::new(&self.options, Arc::clone(&self.documents), commands, cdrs).sharing(shared)
     }
 
     /// Reports a follower that is of no use any more: without its writer it stores nothing.

@@ -44,7 +44,7 @@ impl CallTracker {
             let switch = self.switch_or("");
             return warn!(switch, "the switch's dump of a channel cannot be read");
         };
-        self.update_unused_keys();
+        self.update_settings();
         let known = self
             .ledger
             .knows(&source.get("Unique-ID").unwrap_or_default());

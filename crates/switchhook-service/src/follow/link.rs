@@ -17,7 +17,7 @@ use super::call_verifier::VerifyRequest;
 use super::now_us;
 
 /// The events that legs, calls and recordings are learnt from. No other is subscribed.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 15] = [
     "CHANNEL_CREATE",
     "CHANNEL_ORIGINATE",
     "CHANNEL_ANSWER",
@@ -32,6 +32,7 @@ const EVENTS: [&str; 14] = [
     "CUSTOM",
     "sofia::transferor",
     "sofia::transferee",
+    "conference::maintenance",
 ];
 
 /// Channel dumps that are requested at once.

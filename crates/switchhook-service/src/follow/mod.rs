@@ -20,8 +20,10 @@ mod event_loop;
 mod follower;
 mod gap_check;
 mod link;
+mod other_switches;
 mod peer_instances;
 mod restore;
+mod shared_legs;
 mod writer;
 
 use std::sync::Arc;
@@ -31,12 +33,14 @@ use eslclient::Limits;
 use switchhook_core::clock;
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::secret::Secret;
+use switchhook_core::tenants::Tenants;
 use switchhook_store::FinishedCallRecord;
 
 pub(crate) use call_verifier::{CallVerifier, Confirmation};
 pub use cdrs::{CdrInbox, CdrOptions, CdrRejection};
 pub use follower::Follower;
 pub(crate) use follower::Password;
+pub(crate) use shared_legs::SharedLegs;
 
 /// The settings of one followed switch.
 #[derive(Debug, Clone)]
@@ -67,6 +71,11 @@ pub trait FinishCall: Send + Sync {
     /// Returns the keys (without `flow.key.`) that no document shows, so that they need not
     /// be kept while the call lasts.
     fn unused_keys(&self) -> Arc<[String]> {
+        Arc::default()
+    }
+
+    /// Returns the accounts by which calls are told apart.
+    fn tenants(&self) -> Arc<Tenants> {
         Arc::default()
     }
 }

@@ -37,7 +37,7 @@ impl CallTracker {
         self.peer_position = ended.until;
         let channels = ended.channels.into_iter();
         let channels: Vec<_> = channels.map(|one| (one.uuid, one.created_us)).collect();
-        let calls = self.ledger.finished_by_peer(&channels);
+        let calls = self.ledger.finished_by_peer(&channels, now_us());
         if calls > 0 {
             debug!(switch, calls, "another instance finished calls first");
         }

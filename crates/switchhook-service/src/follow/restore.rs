@@ -115,6 +115,7 @@ impl CallTracker {
         self.apply_effects(effects).await;
         let effects = self.ledger.note_gap();
         self.apply_effects(effects).await;
+        self.offer_restored_legs();
         Ok(())
     }
 

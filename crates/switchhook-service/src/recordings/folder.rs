@@ -132,11 +132,52 @@ fn check_complete(file: &Path, found: &Metadata) -> Result<(), PublishError> {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(PublishError::NotReady(
             format!("it cannot be read: {error}"),
         )),
-        Ok(()) if wav_size(&head).is_some_and(|bytes| bytes > found.len()) => Err(
-            PublishError::NotReady("it is incomplete: its header announces more bytes".into()),
-        ),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => check_wav(file, &head, found.len()),
     }
+}
+
+/// Checks a WAV file's header. The switch writes the size when it closes the file: one that died
+/// leaves a header that announces almost nothing, or none at all.
+fn check_wav(file: &Path, head: &[u8; 12], bytes: u64) -> Result<(), PublishError> {
+    let not_ready = |why: &str| Err(PublishError::NotReady(why.into()));
+    let is_named_wav = file
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("wav"));
+    match wav_size(head) {
+        // An odd number of bytes is padded.
+        Some(announced) if announced == bytes || announced == bytes + 1 => Ok(()),
+        Some(announced) if announced.checked_add(1) == Some(bytes) => Ok(()),
+        Some(announced) if announced > bytes => {
+            not_ready("it is incomplete: its header announces more bytes")
+        }
+        Some(_) => not_ready(
+            "its header announces fewer bytes: the switch has not closed it, or died; repair the header, see the page Recordings",
+        ),
+        None if is_named_wav && !is_wav(head) => {
+            not_ready("it has no WAV header: the switch has not closed it, or died")
+        }
+        None => Ok(()),
+    }
+}
+
+fn is_wav(head: &[u8; 12]) -> bool {
+    matches!(
+        head,
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F' | b'X',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'A',
+            b'V',
+            b'E'
+        ]
+    ) || head.starts_with(b"RF64")
 }
 
 /// Returns the file size that a WAV header announces; the header of a stream announces none.
@@ -183,31 +224,40 @@ mod tests {
         }
     }
 
+    const UNFINISHED: &str = "its header announces fewer bytes: the switch has not closed it, or died; repair the header, see the page Recordings";
+    const HEADERLESS: &str = "it has no WAV header: the switch has not closed it, or died";
+
     #[test]
-    fn a_file_is_whole_when_its_head_does_not_promise_more() {
+    fn a_file_is_whole_when_its_header_says_so() {
         let temp = tempfile::tempdir().unwrap();
         let file = temp.path().join("a.wav");
         let wav = |size: u32| [b"RIFF", &size.to_le_bytes()[..], b"WAVE", b"12345678"].concat();
         let any_not_ready = |why: &str| Err(PublishError::NotReady(why.into()));
         let cases = [
             (wav(12), Ok(20)),
-            // The writer did not fill in the size, so the header tells nothing about the end.
-            (wav(0), Ok(20)),
+            (wav(11), Ok(20)),
             (wav(u32::MAX), Ok(20)),
+            // The writer did not fill in the size.
+            (wav(0), any_not_ready(UNFINISHED)),
+            (wav(8), any_not_ready(UNFINISHED)),
             (
                 wav(13),
                 any_not_ready("it is incomplete: its header announces more bytes"),
             ),
             (Vec::new(), any_not_ready("it is empty")),
-            (b"ID3".to_vec(), Ok(3)),
+            (b"ID3".to_vec(), any_not_ready(HEADERLESS)),
+            (vec![0; 20], any_not_ready(HEADERLESS)),
         ];
         for (bytes, expected) in cases {
             fs::write(&file, &bytes).unwrap();
             let snapshot = inspect(temp.path(), "a.wav", Some(20)).map(|snapshot| snapshot.bytes);
             assert_eq!(snapshot, expected, "{bytes:?}");
         }
+        let file = temp.path().join("a.mp3");
+        fs::write(&file, b"ID3").unwrap();
+        assert_eq!(inspect(temp.path(), "a.mp3", Some(20)).unwrap().bytes, 3);
         fs::write(&file, [b'x'; 21]).unwrap();
-        let snapshot = inspect(temp.path(), "a.wav", Some(20));
+        let snapshot = inspect(temp.path(), "a.mp3", Some(20));
         assert!(
             matches!(snapshot, Err(PublishError::Permanent(_))),
             "{snapshot:?}"

@@ -132,6 +132,7 @@ pub fn tenants(config: &Config) -> Tenants {
     };
     let accounts = config.accounts.iter();
     Tenants {
+        ignore_privacy: config.account.privacy == config::Privacy::Ignore,
         accounts: accounts
             .map(|(name, tenant)| (name.clone(), account(tenant)))
             .collect(),

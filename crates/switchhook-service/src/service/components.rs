@@ -11,7 +11,7 @@ use crate::call_control::CallControl;
 use crate::call_control::park::ParkListener;
 use crate::config::{Config, Diagnostics};
 use crate::documents::DocumentBuilder;
-use crate::follow::{CallVerifier, FinishCall, Follower, Password};
+use crate::follow::{CallVerifier, FinishCall, Follower, Password, SharedLegs};
 use crate::outbox::{Endpoints, Outbox};
 use crate::recordings::PublishEngine;
 use switchhook_admin::http::CdrEndpoint;
@@ -106,11 +106,12 @@ pub(super) fn start_followers(
     stop: &CancellationToken,
 ) -> Followers {
     let mut all = Followers::default();
+    let shared = Arc::new(SharedLegs::default());
     for (switch, options) in config.freeswitch.iter().zip(options::followers(config)) {
         let address = options.address.clone();
         let has_cdr_folder = options.cdrs.is_some();
         let documents = Arc::clone(documents) as Arc<dyn FinishCall>;
-        let follower = Follower::new(options, store.clone(), documents);
+        let follower = Follower::new(options, store.clone(), documents).sharing(&shared);
         let health = &mut all.health;
         health.push((format!("switch {address}"), follower.health()));
         if has_cdr_folder {

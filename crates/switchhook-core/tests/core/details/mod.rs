@@ -13,3 +13,5 @@ mod ledger;
 mod orders;
 mod samples;
 mod so_far;
+mod two_switches;
+mod ways;

@@ -102,10 +102,18 @@ fn with_repeats(order: Vec<&Event>, again: &[(Index, Index)]) -> Vec<Event> {
     order
 }
 
+/// Whether a leg goes on after its talk, and who was in a conference as it was recorded, is in the
+/// order of events of several channels, which the switch keeps.
+fn needs_the_switchs_order(name: &str) -> bool {
+    ["standing-agent", "goes-on", "conference"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
 /// An agent who is rung by a queue without answering is linked to the call by its own events
 /// alone, so they must not come after the call's end.
 fn names_every_leg(name: &str) -> bool {
-    !name.contains("abandons") && !name.contains("misses")
+    !name.contains("abandons") && !name.contains("misses") && !needs_the_switchs_order(name)
 }
 
 proptest! {
@@ -129,7 +137,9 @@ proptest! {
         picks in proptest::collection::vec(any::<Index>(), 1..400),
         again in proptest::collection::vec(any::<(Index, Index)>(), 0..8),
     ) {
-        let (name, events) = capture.get(recorded());
+        let named: Vec<_> =
+            recorded().iter().filter(|(name, _)| !needs_the_switchs_order(name)).collect();
+        let (name, events) = capture.get(&named);
         prop_assume!(events.len() > 1);
         let delayed = delayed(events, &picks, &again);
         prop_assert_eq!(as_captured(&delayed), as_captured(events), "{}", name);
