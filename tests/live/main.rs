@@ -33,4 +33,5 @@ mod shipped;
 mod sip;
 mod softphones;
 mod speed;
+mod standing;
 mod switch;

@@ -62,6 +62,24 @@ impl Service {
         service
     }
 
+    /// Starts a service that follows two switches, as fs1 and fs2.
+    pub async fn following_two(switches: [&Switch; 2], receiver: &Receiver) -> Self {
+        let followed = |(number, switch): (usize, &&Switch)| {
+            format!(
+                "[[freeswitch]]\nname = \"fs{}\"\naddress = \"127.0.0.1:{}\"\npassword = \"ClueCon\"\n",
+                number + 1,
+                switch.event_socket
+            )
+        };
+        let followed: String = switches.iter().enumerate().map(followed).collect();
+        let more = format!("{FOLLOWING}\n{followed}");
+        let service = Self::start_on_with(switches[0].service, receiver, &more).await;
+        for switch in switches {
+            service.await_following(switch).await;
+        }
+        service
+    }
+
     /// Starts a following service that publishes recordings as this line of `[recordings]` says.
     pub async fn publishing(switch: &Switch, receiver: &Receiver, recordings: &str) -> Self {
         let template = "public_url = \"https://rec.example/{{ file_name }}\"";

@@ -303,7 +303,9 @@ impl Leg {
     /// missed.
     #[must_use]
     pub(crate) fn may_lack_agents(&self) -> bool {
-        self.queued && self.had_gap()
+        // A leg that names itself says that others, which it does not name, are part of its call.
+        let names_itself = self.flow.part_of.as_ref() == Some(&self.uuid);
+        (self.queued || names_itself) && self.had_gap()
     }
 
     /// Returns whether some of its events were missed.

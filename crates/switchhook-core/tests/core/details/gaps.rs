@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::details::events::{Event, names, of_capture};
 use crate::details::ledgers::{calls, documents, over};
+use crate::details::ways::WAYS;
 use serde_json::Value;
 use switchhook_core::ledger::{Ledger, LedgerOptions};
 
@@ -70,8 +71,8 @@ fn with_a_gap(events: &[Event], start: usize, end: usize, dumped: bool) -> Vec<V
 }
 
 /// Counts the gaps, and the documents after one that claim to be whole.
-fn play(name: &str) -> (usize, usize) {
-    let events = of_capture("json_events", name);
+fn play(folder: &str, name: &str) -> (usize, usize) {
+    let events = of_capture(folder, name);
     let expected = by_call(documents(&calls(&events)));
     let (mut gaps, mut whole) = (0, 0);
     for start in 0..events.len() {
@@ -95,11 +96,16 @@ fn play(name: &str) -> (usize, usize) {
     (gaps, whole)
 }
 
+fn ways() -> impl Iterator<Item = String> {
+    WAYS.iter().map(|(name, _)| (*name).to_owned())
+}
+
 #[test]
 fn a_document_after_a_gap_is_whole_or_says_that_it_is_not() {
     let (mut gaps, mut whole) = (0, 0);
-    for name in names() {
-        let played = play(&name);
+    let known = names().into_iter().map(|name| ("json_events", name));
+    for (folder, name) in known.chain(ways().map(|name| ("ways", name))) {
+        let played = play(folder, &name);
         gaps += played.0;
         whole += played.1;
     }

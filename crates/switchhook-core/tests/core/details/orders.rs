@@ -18,17 +18,20 @@ use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 fn recorded() -> &'static [(String, Vec<Event>)] {
     static CAPTURES: std::sync::OnceLock<Vec<(String, Vec<Event>)>> = std::sync::OnceLock::new();
     CAPTURES.get_or_init(|| {
-        let files = std::fs::read_dir(captures().join("json_events")).unwrap();
-        let mut names: Vec<String> = files
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .filter_map(|file| Some(file.strip_suffix(".esl")?.to_owned()))
-            .collect();
-        names.sort();
-        let read = |name: String| {
-            let events = of_capture("json_events", &name);
-            (name, events.iter().map(slim).collect())
+        let read = |folder: &str| {
+            let files = std::fs::read_dir(captures().join(folder)).unwrap();
+            let mut names: Vec<String> = files
+                .map(|file| file.unwrap().file_name().into_string().unwrap())
+                .filter_map(|file| Some(file.strip_suffix(".esl")?.to_owned()))
+                .collect();
+            names.sort();
+            let read = |name: String| {
+                let events = of_capture(folder, &name);
+                (name, events.iter().map(slim).collect())
+            };
+            names.into_iter().map(read).collect::<Vec<_>>()
         };
-        names.into_iter().map(read).collect()
+        [read("json_events"), read("ways")].concat()
     })
 }
 

@@ -63,7 +63,7 @@ fn told(document: &Value) -> String {
 }
 
 /// Each capture, and who is in each of its documents.
-const WAYS: [(&str, &[&str]); 15] = [
+pub(crate) const WAYS: [(&str, &[&str]); 15] = [
     (
         "agent-of-one-customer-goes-on-to-another",
         &["919800000001 agent1~", "919800000002 agent1~", "agent1"],
@@ -148,7 +148,7 @@ const WAYS: [(&str, &[&str]); 15] = [
 fn each_customer_has_a_document_whatever_the_agents_leg_does() {
     let mut wrong = Vec::new();
     for (name, expected) in WAYS {
-        let calls: Vec<FinishedCall> = played(&of_capture("json_events", name))
+        let calls: Vec<FinishedCall> = played(&of_capture("ways", name))
             .into_iter()
             .map(|(_, call)| call)
             .collect();
@@ -167,7 +167,7 @@ fn each_customer_has_a_document_whatever_the_agents_leg_does() {
 #[test]
 fn no_customers_document_waits_for_an_agent_who_goes_on() {
     for (name, _) in WAYS {
-        let events = of_capture("json_events", name);
+        let events = of_capture("ways", name);
         for (at, call) in played(&events) {
             let own = call
                 .legs
@@ -189,8 +189,10 @@ fn no_customers_document_waits_for_an_agent_who_goes_on() {
 /// customer's leg whole.
 #[test]
 fn every_leg_is_whole_in_one_document() {
-    for name in names() {
-        let events = of_capture("json_events", &name);
+    let further = WAYS.map(|(name, _)| ("ways", name.to_owned()));
+    let known = names().into_iter().map(|name| ("json_events", name));
+    for (folder, name) in known.chain(further) {
+        let events = of_capture(folder, &name);
         let created = events
             .iter()
             .filter(|event| event.text("Event-Name") == "CHANNEL_CREATE");
@@ -218,7 +220,7 @@ fn every_leg_is_whole_in_one_document() {
 fn the_keys_of_a_document_are_its_own_customers() {
     let mut seen = BTreeMap::new();
     for (name, _) in WAYS {
-        let events = of_capture("json_events", name);
+        let events = of_capture("ways", name);
         for (_, call) in played(&events) {
             let leads: BTreeSet<String> = call
                 .flows()
