@@ -7,7 +7,7 @@ use reqwest::{ClientBuilder, Proxy, redirect, retry};
 use rustls::ClientConfig;
 
 use super::ClientError;
-use super::connection_watch::ConnectionWatchLayer;
+use crate::connection_watch::ConnectionWatchLayer;
 use crate::egress::Egress;
 use crate::options::{ConnectionOptions, HttpVersion, Tls};
 use crate::resolve::EgressResolver;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail by panicking, as it does
 
+mod addresses;
 mod attacks;
 mod compile_errors;
 mod delivery;
@@ -16,4 +17,5 @@ mod secure;
 mod streams;
 mod support;
 mod tokens;
+mod tries;
 mod values;
