@@ -33,9 +33,12 @@ pub struct Numbers {
     /// Caller id name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caller_name: Option<String>,
-    /// Destination number.
+    /// Destination number, without its parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
+    /// The routing number of the destination (`rn`), to which a ported number belongs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub routing: Option<String>,
     /// The dialplan context that the channel was created in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
@@ -45,11 +48,13 @@ impl Numbers {
     /// Reads the numbers of `CHANNEL_CREATE`.
     #[must_use]
     pub(crate) fn of_create(event: &dyn Headers) -> Self {
+        let (destination, routing) = dialled(non_empty(event, "Caller-Destination-Number"));
         Self {
             source: NumberSource::Create,
             caller: non_empty(event, "Caller-Caller-ID-Number"),
             caller_name: non_empty(event, "Caller-Caller-ID-Name"),
-            destination: non_empty(event, "Caller-Destination-Number"),
+            destination,
+            routing,
             context: non_empty(event, "Caller-Context"),
         }
     }
@@ -72,6 +77,7 @@ impl Numbers {
             Some(update_numbers) if !first_profile => Some(update_numbers),
             Some(_) | None => non_empty(event, "Caller-Destination-Number"),
         };
+        let (destination, routing) = dialled(destination);
         Self {
             source: if is_reliable {
                 NumberSource::Beginning
@@ -81,6 +87,7 @@ impl Numbers {
             caller: first_caller(event, inbound),
             caller_name: non_empty(event, "Caller-Caller-ID-Name"),
             destination,
+            routing,
             // A transfer sets another context, and no header keeps the original.
             context: non_empty(event, "Caller-Context").filter(|_| first_profile),
         }
@@ -112,6 +119,51 @@ impl Numbers {
     }
 }
 
+/// A dialled number as a SIP request carries it: `+4930555000;npdi;rn=+4930999000` (RFC 3966,
+/// RFC 4694).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialledNumber<'a> {
+    /// The number without its parameters.
+    pub number: &'a str,
+    /// The parameter `rn`: the number by which a ported number is routed.
+    pub routing: Option<&'a str>,
+}
+
+impl<'a> DialledNumber<'a> {
+    /// Splits a number from its parameters. Other text, such as a name, stays whole.
+    #[must_use]
+    pub fn of(text: &'a str) -> Self {
+        let whole = Self {
+            number: text,
+            routing: None,
+        };
+        let Some((number, parameters)) = text.split_once(';') else {
+            return whole;
+        };
+        let is_digit = |c: char| c.is_ascii_digit() || "+*#-.()".contains(c);
+        if number.is_empty() || !number.chars().all(is_digit) {
+            return whole;
+        }
+        let mut parameters = parameters.split(';').filter_map(|one| one.split_once('='));
+        let routing = parameters.find(|(name, _)| name.eq_ignore_ascii_case("rn"));
+        let routing = routing.map(|(_, value)| value);
+        Self {
+            number,
+            routing: routing.filter(|value| !value.is_empty()),
+        }
+    }
+}
+
+/// Returns the number and the routing number of a destination.
+fn dialled(destination: Option<String>) -> (Option<String>, Option<String>) {
+    let Some(text) = destination else {
+        return (None, None);
+    };
+    let DialledNumber { number, routing } = DialledNumber::of(&text);
+    let routing = routing.map(str::to_owned);
+    (Some(number.to_owned()), routing)
+}
+
 /// Returns the caller id from before a bridge changed it. An inbound channel's ANI does not
 /// change (`mod_sofia` takes it from the INVITE).
 fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
@@ -122,4 +174,36 @@ fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
         .or_else(|| non_empty(event, "Caller-Orig-Caller-ID-Number"))
         .or_else(|| non_empty(event, "Caller-ANI").filter(|_| inbound))
         .or_else(|| non_empty(event, "Caller-Caller-ID-Number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_loses_its_parameters_and_a_name_keeps_them() {
+        for (text, number, routing) in [
+            ("+4930555000", "+4930555000", None),
+            ("+4930555000;npdi", "+4930555000", None),
+            (
+                "+4930555000;npdi;rn=+4930999000",
+                "+4930555000",
+                Some("+4930999000"),
+            ),
+            (
+                "4930555000;RN=4930999000;rn-context=+49",
+                "4930555000",
+                Some("4930999000"),
+            ),
+            ("4930555000;rn=", "4930555000", None),
+            ("*21#", "*21#", None),
+            ("*21*4930;npdi", "*21*4930", None),
+            ("alice;rn=1", "alice;rn=1", None),
+            (";npdi", ";npdi", None),
+            ("", "", None),
+        ] {
+            let expected = DialledNumber { number, routing };
+            assert_eq!(DialledNumber::of(text), expected, "{text}");
+        }
+    }
 }

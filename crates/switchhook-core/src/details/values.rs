@@ -87,6 +87,10 @@ fn first_leg(call: &FinishedCall) -> Map<String, Value> {
             json!(of(|leg| leg.numbers.destination.as_deref())),
         ),
         ("did_number", json!(of(Leg::own_number))),
+        (
+            "routing_number",
+            json!(of(|leg| leg.numbers.routing.as_deref())),
+        ),
         ("flow", json!(call.flow_name())),
         ("hangup_cause", json!(q850.map(|number| number.to_string()))),
         ("hangup_cause_name", json!(of(|leg| leg.cause.as_deref()))),
