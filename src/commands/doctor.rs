@@ -105,6 +105,7 @@ fn plan(config: &Config) -> ExpectedSetup {
         listen: config.listen.esl,
         calls_on_hold: config.limits.calls_on_hold,
         posts: config.flows.values().any(posts),
+        flows: config.flows.keys().cloned().collect(),
         webhooks: config.webhooks.iter().map(hooked).collect(),
         routed: config.routes.iter().filter_map(routed).collect(),
         contexts: config.routes.iter().filter_map(context).collect(),

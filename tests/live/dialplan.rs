@@ -117,7 +117,7 @@ async fn the_hook_tries_the_services_in_the_order_of_the_list() {
 }
 
 /// Sends `connect` as a service does, and returns the switch's reply.
-async fn connect(stream: &mut TcpStream) -> String {
+pub async fn connect(stream: &mut TcpStream) -> String {
     stream
         .write_all(b"connect\n\n")
         .await

@@ -17,6 +17,7 @@ mod dialplan;
 mod doctor;
 mod documents;
 mod failures;
+mod fetched;
 mod gap;
 mod holding;
 mod hostile;

@@ -282,7 +282,9 @@ async fn a_service_that_wakes_up_late_does_not_move_a_parked_call_that_was_rescu
     }
     receiver.release("/hold/slow");
     service.signal("CONT");
-    // The next call shows that the service runs again and has received these events.
+    // A service that has only just been woken may need longer than a call waits to be taken.
+    service.await_parking(exchange.switch).await;
+    // The next call shows that the service has received these events.
     let next = exchange.dial("park-slow-then-next", "").await;
     assert_eq!(next.line_of("next").await.number, "0");
     service.await_no_call_on_hold().await;

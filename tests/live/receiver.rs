@@ -111,6 +111,15 @@ impl Receiver {
         of_path(&requests).expect("just seen")
     }
 
+    /// Waits until `times` requests of `path` were cancelled.
+    pub async fn all_cancelled(&self, path: &str, times: usize) {
+        let often_enough = |requests: &Requests| {
+            let cancelled = requests.cancelled.iter();
+            cancelled.filter(|(cancelled, _)| cancelled == path).count() >= times
+        };
+        self.wait(&format!("leaving of {path}"), often_enough).await;
+    }
+
     /// Answers all requests that wait at `path`, now and later.
     pub fn release(&self, path: &str) {
         self.shared

@@ -190,6 +190,7 @@ pub(crate) fn ending(word: &str) -> &str {
         "line_0" => "line 0",
         "line_1" => "line 1",
         "hung_up" => "hung up on hold",
+        "fetched" => "fetched from hold by somebody else",
         "lost" => "connection lost",
         "rescued" => "moved to line 1 by the hook's schedule",
         other => other,

@@ -36,6 +36,8 @@ pub struct LookupRecord {
     pub held_us: u64,
     /// How it ended: a word of `metric_names::ENDINGS`.
     pub ending: Cow<'static, str>,
+    /// Who fetched the call, as far as the switch says.
+    pub taken_by: Option<String>,
     /// The webhook's outcome; `None` if there was none, or the call did not wait for it.
     pub outcome: Option<LookupSummary>,
 }

@@ -33,7 +33,7 @@ pub mod log_throttle;
 pub mod mask;
 pub mod metric_names;
 pub mod metrics_reader;
-mod numbers;
+pub mod numbers;
 pub mod ordered_map;
 pub mod outcome;
 pub mod part;

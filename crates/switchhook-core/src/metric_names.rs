@@ -115,10 +115,11 @@ pub(crate) const CDR_OUTCOMES: [&str; 3] = ["taken", "known", "refused"];
 pub const UNKNOWN: &str = "(unknown)";
 
 /// The values of the `ending` label of [`CALLS`].
-pub(crate) const ENDINGS: [&str; 6] = [
+pub(crate) const ENDINGS: [&str; 7] = [
     "line_0",
     "line_1",
     "hung_up",
+    "fetched",
     "lost",
     "rescued",
     "protocol_error",

@@ -151,16 +151,49 @@ fn registered_user(event: &dyn Headers) -> Option<String> {
     non_empty(event, "variable_dialed_user").filter(|_| !dials)
 }
 
-/// Returns a number without its parameters (`;npdi;rn=…`, RFC 3966), and its `rn`.
+/// A dialled number as a SIP request carries it: `+4930555000;npdi;rn=+4930999000` (RFC 3966,
+/// RFC 4694).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DialledNumber<'a> {
+    /// The number without its parameters.
+    pub number: &'a str,
+    /// The parameter `rn`: the number by which a ported number is routed.
+    pub routing: Option<&'a str>,
+}
+
+impl<'a> DialledNumber<'a> {
+    /// Splits a number from its parameters. Other text, such as a name, stays whole.
+    #[must_use]
+    pub fn of(text: &'a str) -> Self {
+        let whole = Self {
+            number: text,
+            routing: None,
+        };
+        let Some((number, parameters)) = text.split_once(';') else {
+            return whole;
+        };
+        let is_digit = |c: char| c.is_ascii_digit() || "+*#-.()".contains(c);
+        if number.is_empty() || !number.chars().all(is_digit) {
+            return whole;
+        }
+        let mut parameters = parameters.split(';').filter_map(|one| one.split_once('='));
+        let routing = parameters.find(|(name, _)| name.eq_ignore_ascii_case("rn"));
+        let routing = routing.map(|(_, value)| value);
+        Self {
+            number,
+            routing: routing.filter(|value| !value.is_empty()),
+        }
+    }
+}
+
+/// Returns a number without its parameters, and its routing number. Parameters alone are no number.
 fn split(number: Option<String>) -> (Option<String>, Option<String>) {
-    let Some((plain, parameters)) = number.as_deref().and_then(|it| it.split_once(';')) else {
-        return (number, None);
+    let Some(text) = number.filter(|text| !text.starts_with(';')) else {
+        return (None, None);
     };
-    let routing = parameters
-        .split(';')
-        .find_map(|one| one.strip_prefix("rn="));
-    let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    (filled(plain), routing.and_then(filled))
+    let DialledNumber { number, routing } = DialledNumber::of(&text);
+    let routing = routing.map(str::to_owned);
+    (Some(number.to_owned()), routing)
 }
 
 /// Returns the caller id from before a bridge changed it. An inbound channel's ANI does not
@@ -242,5 +275,32 @@ mod tests {
             Numbers::of_later(&caller, false).destination.as_deref(),
             Some("7001")
         );
+    }
+
+    #[test]
+    fn a_number_loses_its_parameters_and_a_name_keeps_them() {
+        for (text, number, routing) in [
+            ("+4930555000", "+4930555000", None),
+            ("+4930555000;npdi", "+4930555000", None),
+            (
+                "+4930555000;npdi;rn=+4930999000",
+                "+4930555000",
+                Some("+4930999000"),
+            ),
+            (
+                "4930555000;RN=4930999000;rn-context=+49",
+                "4930555000",
+                Some("4930999000"),
+            ),
+            ("4930555000;rn=", "4930555000", None),
+            ("*21#", "*21#", None),
+            ("*21*4930;npdi", "*21*4930", None),
+            ("alice;rn=1", "alice;rn=1", None),
+            (";npdi", ";npdi", None),
+            ("", "", None),
+        ] {
+            let expected = DialledNumber { number, routing };
+            assert_eq!(DialledNumber::of(text), expected, "{text}");
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The state machine of a call on hold: states x inputs -> actions.
 //!
 //! Every path ends in [`State::Over`]. Every exit from [`State::Holding`] releases the call to a
-//! line or finds no caller to release: no caller stays on hold for ever. `call_control` owns the
-//! socket and the timers; it feeds [`Input`]s and carries out the [`Action`]s in order.
+//! line, lets go of a call that another party moved, or finds no caller to release: no caller stays
+//! on hold for ever, and no talk is broken off. `call_control` owns the socket and the timers; it
+//! feeds [`Input`]s and carries out the [`Action`]s in order.
 
 use super::variables::Line;
 
@@ -48,7 +49,8 @@ pub enum Input {
     Deadline,
     /// The switch closed the socket session, or has done everything of the release.
     Goodbye,
-    /// The call left without us: the hook's schedule or another party moved it.
+    /// The call is no longer where it was handed over: the hook's schedule moved it, or somebody
+    /// fetched it.
     MovedOn,
     /// The connection broke without a notice.
     ConnectionLost,
@@ -67,6 +69,8 @@ pub enum Action {
     CancelRequest,
     /// Write the variables, cancel the scheduled transfer and send the call on, in one write.
     Release(Line),
+    /// Cancel the hook's schedules and leave everything else as the other party wants it.
+    LetGo,
     /// Close the connection.
     Close,
 }
@@ -95,11 +99,10 @@ impl State {
             Input::Connected(CallPlan::Fail) => (Self::Leaving, &[Action::Release(Line::One)]),
             // Without the channel's UUID no variable can be written. The hook in the dialplan set
             // line 1 before, and `socket_resume` continues there.
-            Input::HungUp
-            | Input::Deadline
-            | Input::Goodbye
-            | Input::MovedOn
-            | Input::ConnectionLost => (Self::Over, &[Action::Close]),
+            Input::HungUp | Input::Deadline | Input::Goodbye | Input::ConnectionLost => {
+                (Self::Over, &[Action::Close])
+            }
+            Input::MovedOn => (Self::Over, &[Action::LetGo, Action::Close]),
             Input::Waiting | Input::OutcomeReady(_) => (Self::Connecting, &[]),
         }
     }
@@ -113,9 +116,13 @@ impl State {
                 Self::Leaving,
                 &[Action::CancelRequest, Action::Release(Line::One)],
             ),
-            Input::HungUp | Input::Goodbye | Input::MovedOn | Input::ConnectionLost => {
+            Input::HungUp | Input::Goodbye | Input::ConnectionLost => {
                 (Self::Over, &[Action::CancelRequest, Action::Close])
             }
+            Input::MovedOn => (
+                Self::Over,
+                &[Action::CancelRequest, Action::LetGo, Action::Close],
+            ),
             Input::Waiting | Input::Connected(_) => (Self::Holding { music }, &[]),
         }
     }

@@ -176,6 +176,15 @@ impl VariablePlan {
         standard.table().filter(|name| !is_ours(name)).collect()
     }
 
+    /// Returns the variables of the table and the line, under the hook's names and under this
+    /// plan's: what says how a webhook ended.
+    pub fn outcome_names(&self) -> impl Iterator<Item = String> + '_ {
+        let lines = [self.names.line.clone(), LINE.to_owned()];
+        let custom_line = lines[0] != LINE;
+        let lines = lines.into_iter().skip(usize::from(!custom_line));
+        self.names.table().chain(self.hook_presets()).chain(lines)
+    }
+
     /// Returns the mapped variables and the ones with their exact bytes. The hook in the dialplan
     /// does not know these names, so it cannot clear them.
     pub fn mapped_names(&self) -> impl Iterator<Item = String> + '_ {

@@ -25,6 +25,7 @@ pub(super) use node::own_value;
 use node::root;
 pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
+use switchhook_core::numbers::DialledNumber;
 use switchhook_core::sanitize;
 use switchhook_core::timestamp;
 use switchhook_core::variables::{FLOW_KEY, JSON_KEYS};
@@ -207,11 +208,16 @@ impl Scope {
             return Some(value);
         }
         let text = self.header(call_header(field)?)?;
-        if !matches!(field, "created" | "answered") || self.probe {
-            return Some(text.into());
+        match field {
+            _ if self.probe => Some(text.into()),
+            "destination_number" => Some(DialledNumber::of(&text).number.into()),
+            "routing_number" => DialledNumber::of(&text).routing.map(Value::from),
+            "created" | "answered" => {
+                let micros = text.parse::<i64>().ok().filter(|micros| *micros > 0)?;
+                timestamp::rfc3339_utc(micros).map(Value::from)
+            }
+            _ => Some(text.into()),
         }
-        let micros = text.parse::<i64>().ok().filter(|micros| *micros > 0)?;
-        timestamp::rfc3339_utc(micros).map(Value::from)
     }
 
     fn channel_field(&self, name: &str) -> Option<Value> {

@@ -185,7 +185,7 @@ async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
 }
 
 #[tokio::test]
-async fn accepted_then_closed_goes_on_only_with_socket_resume() {
+async fn accepted_then_closed_unconnected_goes_on_only_with_socket_resume() {
     for (resume, left, line) in [
         (true, Left::Released, Some(1)),
         (false, Left::Stranded, None),

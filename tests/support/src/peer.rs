@@ -223,9 +223,7 @@ impl Peer {
         let first = command.lines[0].as_str();
         let asked = format!("api uuid_getvar {} ", self.channel.uuid);
         if let Some(name) = first.strip_prefix(&asked) {
-            // The captured reply to `connect` has this value.
-            let given = (name == "socket_resume").then_some("true");
-            return api(self.channel.get(name).or(given).unwrap_or("_undef_"));
+            return api(self.channel.get(name).unwrap_or("_undef_"));
         }
         match first {
             "exit" => format!(

@@ -205,6 +205,11 @@ fn headline(lookup: &LookupRecord, reason: Option<&str>) -> Markup {
                 "The caller hung up after " (format::duration(lookup.held_us)) " on hold, before "
                 (components::webhook_link(&lookup.webhook)) " had answered."
             },
+            ("fetched", _) => {
+                "Somebody else fetched the caller after " (format::duration(lookup.held_us)) " on hold"
+                @if let Some(by) = &lookup.taken_by { " (" (by) ")" }
+                ", before " (components::webhook_link(&lookup.webhook)) " had answered. The call went its own way: no line was taken."
+            },
             ("rescued", _) => {
                 "The hook's schedule moved the call to line 1 before " (components::webhook_link(&lookup.webhook)) " had answered."
             },

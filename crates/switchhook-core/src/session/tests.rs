@@ -7,7 +7,7 @@ const MUSIC: State = State::Holding { music: true };
 
 #[test]
 fn the_table() {
-    use Action::{CancelRequest, Close, Release, SendInBackground, SendRequest, StartMusic};
+    use Action::{CancelRequest, Close, LetGo, Release, SendInBackground, SendRequest, StartMusic};
     use Input::{
         Connected, ConnectionLost, Deadline, Goodbye, HungUp, MovedOn, OutcomeReady, Waiting,
     };
@@ -36,7 +36,7 @@ fn the_table() {
         (Connecting, HungUp, Over, &[Close]),
         (Connecting, Deadline, Over, &[Close]),
         (Connecting, Goodbye, Over, &[Close]),
-        (Connecting, MovedOn, Over, &[Close]),
+        (Connecting, MovedOn, Over, &[LetGo, Close]),
         (Connecting, ConnectionLost, Over, &[Close]),
         (HOLDING, Waiting, MUSIC, &[StartMusic]),
         (MUSIC, Waiting, MUSIC, &[]),
@@ -66,7 +66,8 @@ fn the_table() {
         ),
         (MUSIC, HungUp, Over, &[CancelRequest, Close]),
         (MUSIC, Goodbye, Over, &[CancelRequest, Close]),
-        (MUSIC, MovedOn, Over, &[CancelRequest, Close]),
+        (HOLDING, MovedOn, Over, &[CancelRequest, LetGo, Close]),
+        (MUSIC, MovedOn, Over, &[CancelRequest, LetGo, Close]),
         (MUSIC, ConnectionLost, Over, &[CancelRequest, Close]),
         (MUSIC, Connected(CallPlan::SendRequest), MUSIC, &[]),
         (Leaving, Goodbye, Over, &[Close]),
@@ -136,6 +137,15 @@ proptest! {
         prop_assert_eq!(closed == 1, state == State::Over);
         if let Some(release) = actions.iter().position(|action| matches!(action, Action::Release(_))) {
             prop_assert!(!actions[release..].contains(&Action::StartMusic), "music after the release");
+        }
+    }
+
+    #[test]
+    fn a_call_that_was_let_go_is_neither_released_nor_played_music(inputs in prop::collection::vec(any_input(), 0..30)) {
+        let (_, actions) = perform(&inputs);
+        if let Some(let_go) = actions.iter().position(|action| *action == Action::LetGo) {
+            prop_assert_eq!(&actions[let_go + 1..], &[Action::Close]);
+            prop_assert!(!actions.iter().any(|action| matches!(action, Action::Release(_))));
         }
     }
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout};
 use eslclient::Command;
 use switchhook_core::details::{self, DocumentFormat};
 use switchhook_core::headers::Headers;
+use switchhook_core::numbers::DialledNumber;
 use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_core::tenants;
 use switchhook_core::variables::{VariableNames, VariablePlan, flow_key};
@@ -93,7 +94,9 @@ impl Question {
         Self {
             uuid: text("Unique-ID"),
             caller: text("Caller-Caller-ID-Number"),
-            called: text("Caller-Destination-Number"),
+            called: DialledNumber::of(&text("Caller-Destination-Number"))
+                .number
+                .to_owned(),
             account: variable(tenants::ACCOUNT),
             flow: variable(tenants::FLOW),
             keys: details::flow_keys_so_far(headers).into_iter().collect(),

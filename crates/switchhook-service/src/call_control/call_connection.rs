@@ -3,7 +3,10 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use eslclient::{Command, Connection, Error, Incoming, Refusal, Reply};
+use eslclient::{Command, Connection, Error, Event, Incoming, Reply};
+
+use super::unpark::Unpark;
+use crate::event_headers::EventHeaders;
 
 /// A message from the switch that concerns one call.
 #[derive(Debug)]
@@ -12,10 +15,14 @@ pub(crate) enum SwitchMessage {
     CommandRefused(String),
     /// The call was hung up, or the switch said goodbye after the release.
     CallEnded,
-    /// Something else moved the call on.
-    MovedOn,
+    /// The call left its park: we released it, or somebody else moved it.
+    Unparked(Box<Unpark>),
+    /// The call was parked, by this hand-over or elsewhere.
+    Parked,
     /// Every queued command is answered.
     AllAnswered,
+    /// A [`TRANSFER_SOURCE`](super::unpark::TRANSFER_SOURCE), as it was requested.
+    TransferSource(String),
     /// A message of no interest.
     Ignored,
 }
@@ -59,15 +66,33 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
         Ok(match Self::next(self).await? {
             Incoming::Notice(_) => SwitchMessage::CallEnded,
-            Incoming::Reply(_, reply) => reply
-                .refusal()
-                .map(Refusal::into_text)
-                .map_or(SwitchMessage::Ignored, SwitchMessage::CommandRefused),
-            Incoming::Event(_)
-            | Incoming::Rejection(_)
-            | Incoming::AuthRequest
-            | Incoming::Other(_)
-            | _ => SwitchMessage::Ignored,
+            Incoming::Reply(_, reply) => message(&reply),
+            Incoming::Event(event) => parking(&event),
+            Incoming::Rejection(_) | Incoming::AuthRequest | Incoming::Other(_) | _ => {
+                SwitchMessage::Ignored
+            }
         })
+    }
+}
+
+/// Reads a reply. Of the replies on a socket, only a transfer source begins with a digit.
+fn message(reply: &Reply) -> SwitchMessage {
+    if let Some(refusal) = reply.refusal() {
+        return SwitchMessage::CommandRefused(refusal.into_text());
+    }
+    let text = reply.text();
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        SwitchMessage::TransferSource(text.into_owned())
+    } else {
+        SwitchMessage::Ignored
+    }
+}
+
+/// Reads an event of a socket's own channel.
+fn parking(event: &Event) -> SwitchMessage {
+    match &*event.name() {
+        "CHANNEL_UNPARK" => SwitchMessage::Unparked(Box::new(Unpark::read(&EventHeaders(event)))),
+        "CHANNEL_PARK" => SwitchMessage::Parked,
+        _ => SwitchMessage::Ignored,
     }
 }

@@ -16,6 +16,8 @@ pub enum Ending {
     Released(Line),
     /// The caller hung up.
     HungUp,
+    /// Somebody else fetched the caller: transferred, bridged, intercepted or parked the call.
+    Fetched,
     /// The connection broke.
     Lost,
     /// The schedule of the hook took the call to line 1 first.
@@ -30,6 +32,7 @@ impl Ending {
             Self::Released(Line::Zero) => "line_0",
             Self::Released(Line::One) => "line_1",
             Self::HungUp => "hung_up",
+            Self::Fetched => "fetched",
             Self::Lost => "lost",
             Self::Rescued => "rescued",
         }
@@ -45,6 +48,8 @@ pub struct CallReport {
     pub known: bool,
     /// How the call left the hold.
     pub ending: Ending,
+    /// Who fetched the call, as far as the switch says.
+    pub taken_by: Option<Box<str>>,
     /// The webhook's outcome; `None` if the call ended before there was one, or if the request
     /// was sent in the background.
     pub outcome: Option<Outcome>,
@@ -52,7 +57,7 @@ pub struct CallReport {
     pub request_line: Option<Box<str>>,
     /// The time from the connection to the last command, or to the hang-up.
     pub hold_time: Duration,
-    /// RecordedEvent its spans need, if there is a trace collector.
+    /// What its spans need, if there is a trace collector.
     pub(super) spans: Option<Box<CallSpans>>,
 }
 

@@ -1,11 +1,13 @@
 //! One call on hold: runs the table of [`switchhook_core::session`] over a [`CallConnection`].
 //!
-//! `asking` sends the request, `waiting` reads what happens meanwhile, `leaving` lets the call go.
+//! `asking` sends the request, `waiting` reads what happens meanwhile, `leaving` releases the call, and
+//! `letting_go` leaves it to somebody who fetched it.
 //! Queued commands are written while the next message is waited for, so that a peer that does not
 //! read delays only its own call, and that only until its deadline.
 
 mod asking;
 mod leaving;
+mod letting_go;
 mod waiting;
 
 use std::pin::Pin;
@@ -28,13 +30,22 @@ use super::call_connection::CallConnection;
 use super::call_report::{CallReport, Ending};
 use super::channel::Channel;
 use super::decision::Decision;
+use super::fetched_call::FetchedCall;
 use super::on_hold::OnHoldGuard;
 use super::opening::{OpenError, Opening};
 use super::spans::CallSpans;
+use super::unpark::Unpark;
 use super::{CallControl, TaskRequest, WebhookTask, WebhookTasks, release};
 
 /// Added to the webhook's own deadline, for whatever that deadline does not cover.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A call that has left its hold.
+pub(crate) struct EndedCall<C> {
+    pub(crate) report: CallReport,
+    /// What is still to be done if somebody else has the call.
+    pub(crate) fetched: Option<FetchedCall<C>>,
+}
 
 /// Holds the call behind `stream` until it leaves. At the limit of calls it is released at once.
 ///
@@ -44,12 +55,12 @@ pub(crate) async fn run<S: Stream>(
     call_control: &CallControl,
     stream: S,
     recording: Option<CallRecording>,
-) -> Result<CallReport, OpenError> {
+) -> Result<EndedCall<Connection<S>>, OpenError> {
     // Boxed, so that a waiting call does not keep the memory that opening it took.
     let (mut call, task, _on_hold) = Box::pin(open(call_control, stream)).await?;
     call.recording = recording;
     call.run(Input::Connected(task)).await;
-    Ok(call.report())
+    Ok(call.end())
 }
 
 /// A byte stream to a switch.
@@ -88,12 +99,12 @@ pub(crate) async fn run_parked<C: CallConnection>(
     connection: C,
     channel: Channel,
     (decision, recording): (Decision, Option<CallRecording>),
-) -> CallReport {
+) -> EndedCall<C> {
     let began = Instant::now();
     let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
     call.recording = recording;
     call.run(Input::Connected(task)).await;
-    call.report()
+    call.end()
 }
 
 /// A call on hold. Holds little, because thousands may wait at once.
@@ -119,6 +130,12 @@ struct CallTask<'a, C> {
     live_call: Option<ActiveCallGuard<'a>>,
     /// Whether something was started on the channel that must be broken off.
     music_started: bool,
+    is_watched: bool,
+    fetched_while_leaving: bool,
+    /// How the call left its hold, from the event until it is let go.
+    unpark: Option<Box<Unpark>>,
+    taken_by: Option<Box<str>>,
+    is_parked_elsewhere: bool,
     ending: Ending,
     began: Instant,
     left_at: Instant,
@@ -155,6 +172,11 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             outcome,
             live_call: None,
             music_started: false,
+            is_watched: false,
+            fetched_while_leaving: false,
+            unpark: None,
+            taken_by: None,
+            is_parked_elsewhere: false,
             ending: Ending::Lost,
             began,
             left_at: began,
@@ -173,7 +195,10 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             if self.state == State::Over {
                 return;
             }
-            input = self.wait().await;
+            input = match self.ending {
+                Ending::Fetched | Ending::Rescued => Input::MovedOn,
+                Ending::Released(_) | Ending::HungUp | Ending::Lost => self.wait().await,
+            };
         }
     }
 
@@ -182,7 +207,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         let holding = matches!(self.state, State::Holding { .. } | State::Connecting);
         let ending = match input {
             Input::HungUp | Input::Goodbye => Ending::HungUp,
-            Input::MovedOn => Ending::Rescued,
+            Input::MovedOn => Ending::Fetched,
             Input::ConnectionLost => Ending::Lost,
             Input::Connected(_) | Input::Waiting | Input::OutcomeReady(_) | Input::Deadline => {
                 return;
@@ -196,12 +221,17 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
 
     async fn perform(&mut self, action: Action) {
         match action {
-            Action::SendRequest => self.ask(),
+            Action::SendRequest => {
+                self.ask();
+                let first = waiting::watch_after(&self.call_control.options);
+                self.set_timer(first, Input::Waiting);
+            }
             // Boxed: a waiting call has no room for this future.
             Action::SendInBackground => Box::pin(self.ask_in_background()).await,
             Action::StartMusic => self.start_music(),
             Action::CancelRequest => self.cancel(),
             Action::Release(line) => self.release(line).await,
+            Action::LetGo => self.let_go().await,
             Action::Close => {}
         }
     }
@@ -255,15 +285,30 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         self.timer_input = input;
     }
 
-    fn report(self) -> CallReport {
-        CallReport {
+    fn end(self) -> EndedCall<C> {
+        let is_taken = matches!(self.ending, Ending::Fetched | Ending::Rescued);
+        let ending = if self.fetched_while_leaving {
+            Ending::Fetched
+        } else {
+            self.ending
+        };
+        let fetched = is_taken.then(|| FetchedCall {
+            channel: self.channel.clone(),
+            task: self.task.clone(),
+            connection: self.connection,
+            is_parked: self.is_parked_elsewhere,
+            goodbye_deadline: self.call_control.options.goodbye_deadline,
+        });
+        let report = CallReport {
             known: self.task.is_some(),
             channel: self.channel,
-            ending: self.ending,
+            ending,
+            taken_by: self.taken_by,
             outcome: self.outcome,
             request_line: self.request_line,
             hold_time: self.left_at - self.began,
             spans: self.spans,
-        }
+        };
+        EndedCall { report, fetched }
     }
 }

@@ -10,24 +10,29 @@ use memchr::memchr;
 use crate::event_headers::EventHeaders;
 use eslclient::Event;
 use switchhook_core::headers::Headers;
+use switchhook_core::numbers::DialledNumber;
 use switchhook_core::tenants::{self, Tenants};
 use switchhook_core::variables::JSON_KEYS;
 
-/// Set by the hook before it hands the call to a socket; unset by the hook's way out.
-const RESUMES: &str = "socket_resume";
+use super::socket_mode::SocketMode;
+use super::unpark::{TRANSFER_SOURCE, transfer_id};
+
+/// Set by the hook before it hands the call to a socket: then a connection that ends sends the
+/// channel on in the dialplan, wherever the channel is by then.
+pub(crate) const RESUMES: &str = "socket_resume";
 /// The webhook that a parked call asks; unset when the call is released, and by the way out.
 pub(crate) const WEBHOOK: &str = "flow.webhook";
 /// The task number of the hook's scheduled way out, which unsets it.
 pub(crate) const WAY_OUT: &str = "flow.way_out";
 
+/// The header with the number that was dialled.
+const DESTINATION: &str = "Caller-Destination-Number";
+
 /// How a call was handed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HandOver {
     /// With the `socket` application.
-    Socket {
-        /// Whether the dialplan continues when the socket ends (`socket_resume`).
-        resumes: bool,
-    },
+    Socket(SocketMode),
     /// By parking the call.
     Parked(LineExtensions),
 }
@@ -65,6 +70,8 @@ pub struct Channel {
     pub way_out: Option<u64>,
     /// How the call was handed over.
     pub hand_over: HandOver,
+    /// The [`transfer_id`] of the last transfer before the hand-over.
+    pub transfer: Option<Box<str>>,
     /// The present value of [`JSON_KEYS`].
     pub json_keys: Option<String>,
     /// The `flow.` variables that a parked channel has; others need not be unset. All parked calls
@@ -79,8 +86,8 @@ impl Channel {
     /// not worth a round trip.
     pub fn read(reply: &ConnectReply) -> Option<Self> {
         let headers = &reply.raw_headers();
-        let resumes = headers.variable(RESUMES).as_deref() == Some("true");
-        Self::of(headers, "socket_path", HandOver::Socket { resumes })
+        let mode = SocketMode::read(headers);
+        Self::of(headers, "socket_path", HandOver::Socket(mode))
     }
 
     /// Reads a channel from headers. The variable `webhook_variable` names its webhook.
@@ -97,9 +104,13 @@ impl Channel {
             account: variable(tenants::ACCOUNT),
             given: Box::default(),
             caller: text("Caller-Caller-ID-Number"),
-            destination: text("Caller-Destination-Number"),
+            destination: DialledNumber::of(&text("Caller-Destination-Number"))
+                .number
+                .to_owned(),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
             way_out: task_number(headers, WAY_OUT),
+            transfer: variable(TRANSFER_SOURCE)
+                .and_then(|source| transfer_id(&source).map(Into::into)),
             json_keys: variable(JSON_KEYS),
             flow_variables: matches!(hand_over, HandOver::Parked(_))
                 .then(|| flow_variables(headers)),
@@ -145,28 +156,28 @@ impl Channel {
     /// Returns the Unique-ID that commands must name; `None` on the channel's own socket.
     pub fn command_uuid(&self) -> Option<&str> {
         match self.hand_over {
-            HandOver::Socket { .. } => None,
+            HandOver::Socket(_) => None,
             HandOver::Parked(_) => Some(&self.uuid),
         }
     }
 
-    /// Returns the variable that the hook's way out unsets when it takes the call; `None` if no way
-    /// out can take it.
-    pub fn hand_over_variable(&self) -> Option<&'static str> {
+    /// Returns what is wrong with the mode of its socket, with the cure.
+    pub(super) fn mode_fault(&self) -> Option<&'static str> {
         match self.hand_over {
-            HandOver::Socket { resumes } => resumes.then_some(RESUMES),
-            HandOver::Parked(_) => Some(WAY_OUT),
+            HandOver::Socket(mode) => mode.fault(),
+            HandOver::Parked(_) => None,
         }
     }
 
-    /// Returns whether the call is still where it was handed over, by the value of
-    /// [`Channel::hand_over_variable`]. For a parked call the value must be the number of this way
-    /// out, since the call may be parked anew by now.
-    pub(crate) fn is_still_held(&self, value: Option<&str>) -> bool {
-        match self.hand_over {
-            HandOver::Socket { .. } => value.is_some(),
-            HandOver::Parked(_) => value.and_then(parse_task) == self.way_out,
-        }
+    /// Returns whether the call is still where it was handed over, by the present value of
+    /// [`TRANSFER_SOURCE`]: the hook's way out and everybody who fetches the call write it anew.
+    pub(crate) fn is_still_held(&self, source: Option<&str>) -> bool {
+        source.and_then(transfer_id) == self.transfer.as_deref()
+    }
+
+    /// Returns whether this value of [`WAY_OUT`] is the number that the hook of this hand-over set.
+    pub(crate) fn is_own_way_out(&self, value: Option<&str>) -> bool {
+        self.way_out.is_some() && value.and_then(parse_task) == self.way_out
     }
 }
 
@@ -234,8 +245,22 @@ impl ConnectReply {
     }
 
     /// Sets the exact text of a header.
+    ///
+    /// Inside `execute_extension`, as in the shipped hook, `uuid_getvar` gives the extension's name
+    /// for the number that was dialled; the header has the number (measured). So a destination is
+    /// taken only if it can be what the header shows.
     pub fn set_exact(&mut self, header: String, text: String) {
-        self.exact.insert(header, text);
+        if header != DESTINATION || self.shows(&header, &text) {
+            self.exact.insert(header, text);
+        }
+    }
+
+    /// Returns whether the switch writes `text` as this header's value: the decoded value is the
+    /// decoded text, since it leaves `%XX` as it is.
+    fn shows(&self, header: &str, text: &str) -> bool {
+        let decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        let value = self.raw_headers().get(header).map(Cow::into_owned);
+        value.is_some_and(|value| value == decoded)
     }
 
     /// Returns a header's value, and notes the header if it is ambiguous.
@@ -284,7 +309,7 @@ fn variable_of(header: &str) -> Option<&str> {
     match header {
         "Caller-Caller-ID-Name" => Some("caller_id_name"),
         "Caller-Caller-ID-Number" => Some("caller_id_number"),
-        "Caller-Destination-Number" => Some("destination_number"),
+        DESTINATION => Some("destination_number"),
         _ => header.strip_prefix("variable_"),
     }
 }

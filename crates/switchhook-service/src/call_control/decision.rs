@@ -61,14 +61,20 @@ impl Decision {
 /// Returns the webhook that a channel asks.
 ///
 /// # Errors
-/// The decision for an unknown webhook, or for a call without `room`.
+/// The decision for an unknown webhook, a hook that hands over in a mode of no use, or a call without
+/// `room`.
 pub(crate) fn find_task(
     channel: &Channel,
     tasks: &WebhookTasks,
     room: bool,
 ) -> Result<Arc<WebhookTask>, Box<Decision>> {
     let name = channel.webhook.as_str();
-    match tasks.by_name.get(name).cloned() {
+    let task = tasks.by_name.get(name).cloned();
+    if let Some(fault) = channel.mode_fault() {
+        let failure = Failure::new(Reason::InvalidRequest, fault);
+        return Err(Decision::refusal(task, failure));
+    }
+    match task {
         None if name.is_empty() => Err(Decision::refusal(None, no_route(channel))),
         None => Err(Decision::refusal(None, unknown(name))),
         Some(task) if !room => Err(Decision::refusal(Some(task), overloaded())),

@@ -15,6 +15,7 @@ mod channel;
 mod confirm;
 mod connection_log;
 mod decision;
+mod fetched_call;
 mod graceful_listener;
 mod hold;
 mod on_hold;
@@ -24,8 +25,10 @@ mod recording_session;
 mod release;
 mod report;
 mod socket;
+mod socket_mode;
 mod span_export;
 mod spans;
+mod unpark;
 pub mod webhook_test;
 
 use std::collections::HashMap;

@@ -1,10 +1,12 @@
 //! The commands that release a call, sent in one write.
 
-use eslclient::{Command, CommandError};
+use eslclient::{Command, CommandError, ExecuteOptions};
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::variables::{Assignment, Line};
 
-use super::channel::{Channel, HandOver, LineExtensions, WAY_OUT, WEBHOOK};
+use super::channel::{Channel, HandOver, LineExtensions, RESUMES, WAY_OUT, WEBHOOK};
+use super::socket_mode::SocketMode;
+use super::unpark::TRANSFER_SOURCE;
 
 /// The number of large values that a call gets at once. The switch queues 256 messages for a
 /// channel; at one more it closes the connection, which all parked calls share.
@@ -29,8 +31,13 @@ pub(crate) fn commands(
     if music_started {
         commands.push(Command::break_(uuid, true)?);
     }
+    let is_full = !matches!(&channel.hand_over, HandOver::Socket(mode) if !mode.is_full);
     for assignment in assignments {
-        commands.push(assign(uuid, assignment)?);
+        commands.push(if is_full {
+            assign(uuid, assignment)?
+        } else {
+            assign_by_application(assignment)?
+        });
     }
     if commands.iter().filter(|it| it.is_queued()).count() > MAX_QUEUED {
         return Err(CommandError::TooMany {
@@ -39,27 +46,58 @@ pub(crate) fn commands(
         });
     }
     match &channel.hand_over {
-        HandOver::Socket { .. } => leave_socket(&mut commands, channel, music_started)?,
+        HandOver::Socket(mode) if mode.is_full => {
+            leave_socket(&mut commands, channel, music_started)?;
+        }
+        HandOver::Socket(mode) => leave_restricted_socket(&mut commands, channel, *mode)?,
         HandOver::Parked(lines) => leave_park(&mut commands, channel, lines, line)?,
     }
     Ok(commands)
 }
 
 /// Adds the commands that end a socket. The switch runs what is queued before it continues in the
-/// dialplan (mod_event_socket.c `socket_function`). A second break, without `all`, ends a
-/// `playback` that was just beginning at the first.
+/// dialplan (mod_event_socket.c `socket_function`). A `break` in that queue ends a `playback` that
+/// was just beginning at the first break.
+///
+/// A channel whose `socket_resume` is set, or that was told to `resume`, is reset when its socket
+/// ends, also if somebody fetched it a moment ago: that would break off the talk. Unset, the end of
+/// the socket ends its park, a channel on hold continues all the same, and a fetched one stays
+/// where it is (measured).
 fn leave_socket(
     commands: &mut Vec<Command>,
     channel: &Channel,
     music_started: bool,
 ) -> Result<(), CommandError> {
+    let uuid = &channel.uuid;
     if let Some(task) = channel.way_out {
         commands.push(Command::sched_del(task)?);
     }
-    commands.push(Command::resume());
+    commands.push(Command::unset_variable(uuid, RESUMES)?);
     if music_started {
-        commands.push(Command::break_(&channel.uuid, false)?);
+        commands.push(run("break", "")?);
+        // Tells afterwards whether somebody fetched the call meanwhile.
+        commands.push(Command::get_variable(uuid, TRANSFER_SOURCE)?);
     }
+    commands.push(Command::exit());
+    Ok(())
+}
+
+/// Adds the commands that end a socket without `full`, where the switch runs applications and
+/// nothing else. Without `async` it runs each at once, and `resume` would leave the channel in
+/// CS_RESET for ever; with it, it runs them after `resume`.
+fn leave_restricted_socket(
+    commands: &mut Vec<Command>,
+    channel: &Channel,
+    mode: SocketMode,
+) -> Result<(), CommandError> {
+    if let Some(task) = channel.way_out {
+        commands.push(run("sched_cancel", &task.to_string())?);
+    }
+    commands.push(if mode.is_async {
+        Command::resume()
+    } else {
+        run("unset", RESUMES)?
+    });
     commands.push(Command::exit());
     Ok(())
 }
@@ -96,12 +134,14 @@ fn leave_park(
 #[must_use]
 pub(crate) fn minimal_commands(channel: &Channel, music_started: bool) -> Vec<Command> {
     match &channel.hand_over {
-        HandOver::Socket { .. } => {
+        HandOver::Socket(mode) => {
             let way_out = channel.way_out.filter(|_| !music_started);
             let cancel = way_out.and_then(|task| Command::sched_del(task).ok());
+            let resume = mode.is_async.then(Command::resume);
             cancel
                 .into_iter()
-                .chain([Command::resume(), Command::exit()])
+                .chain(resume)
+                .chain([Command::exit()])
                 .collect()
         }
         HandOver::Parked(lines) => {
@@ -124,6 +164,20 @@ pub(crate) fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, Com
         Some(value) => Command::set_variable(uuid, &assignment.name, value),
         None => Command::unset_variable(uuid, &assignment.name),
     }
+}
+
+/// Does what [`assign`] does with applications, for a socket that refuses everything else. `set`
+/// expands the value, which is inert.
+fn assign_by_application(assignment: &Assignment) -> Result<Command, CommandError> {
+    let name = &assignment.name;
+    match &assignment.value {
+        Some(value) => run("set", &format!("{name}={value}")),
+        None => run("unset", name),
+    }
+}
+
+fn run(application: &str, argument: &str) -> Result<Command, CommandError> {
+    Command::execute(application, argument, ExecuteOptions::default())
 }
 
 /// Returns the outcome of an answer that cannot be written to the channel.

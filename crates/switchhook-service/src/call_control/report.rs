@@ -46,6 +46,7 @@ impl CallReport {
             began_ms: clock::now_ms().saturating_sub(hold_ms),
             held_us: micros(self.hold_time),
             ending: self.ending.as_str().into(),
+            taken_by: self.taken_by.map(|by| live_calls::truncate(by.into())),
             outcome: self.outcome.as_ref().map(|outcome| LookupSummary {
                 request: self.request_line.map(String::from),
                 ..LookupSummary::of(outcome)
@@ -88,6 +89,7 @@ impl CallReport {
             caller = mask.number(caller),
             destination = mask.number(destination),
             ending = self.ending.as_str(),
+            taken_by = self.taken_by.as_deref().map(|by| mask.text(by)),
             reason = self.reason(),
             detail,
             status = outcome.and_then(|outcome| outcome.status),

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -10,8 +12,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::recorder::{RecordedEvent as End, RecordedStream};
+use eslclient::Connection;
 
 use super::call_report::CallReport;
+use super::call_task::{EndedCall, Stream};
 use super::graceful_listener;
 use super::opening::OpenError;
 use super::recording_session::RecordingSession;
@@ -86,24 +90,37 @@ impl CallControl {
     ) {
         let call_control = Arc::clone(self);
         calls.spawn(async move {
-            call_control.take(stream, peer).await;
-            drop(slot);
+            // A fetched call may be parked elsewhere for hours; a stop does not wait for it.
+            if let Some(rest) = call_control.take(stream, peer).await {
+                tokio::spawn(async move {
+                    rest.await;
+                    drop(slot);
+                });
+            }
         });
     }
 
-    async fn take(&self, stream: TcpStream, peer: SocketAddr) {
+    /// Holds a call until it leaves. Returns what is to be done afterwards, if somebody else has it.
+    async fn take(&self, stream: TcpStream, peer: SocketAddr) -> Option<BoxFuture<'static, ()>> {
         // Commands are small, and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
-            return connection_log::not_a_call(peer, &eslclient::Error::from(error).into());
+            connection_log::not_a_call(peer, &eslclient::Error::from(error).into());
+            return None;
         }
         let result = match RecordingSession::begin(self) {
-            None => call_task::run(self, stream, None).await,
+            None => call_task::run(self, stream, None).await.map(split),
             // Boxed: the future of a call that is not recorded has no room for it.
             Some(session) => Box::pin(self.recorded(stream, session)).await,
         };
         match result {
-            Ok(report) => report.publish(&self.options),
-            Err(error) => connection_log::not_a_call(peer, &error),
+            Ok((report, rest)) => {
+                report.publish(&self.options);
+                rest
+            }
+            Err(error) => {
+                connection_log::not_a_call(peer, &error);
+                None
+            }
         }
     }
 
@@ -111,16 +128,14 @@ impl CallControl {
         &self,
         stream: TcpStream,
         session: RecordingSession,
-    ) -> Result<CallReport, OpenError> {
+    ) -> Result<Ended, OpenError> {
         let recording = session.recording.clone();
-        let report = call_task::run(
-            self,
-            RecordedStream::new(stream, recording.clone()),
-            Some(recording),
-        )
-        .await?;
+        let stream = RecordedStream::new(stream, recording.clone());
+        let (report, rest) = call_task::run(self, stream, Some(recording))
+            .await
+            .map(split)?;
         session.end(self, &report);
-        Ok(report)
+        Ok((report, rest))
     }
 
     /// Holds the call behind `stream`, which need not be a socket. For replays: the call is neither
@@ -128,9 +143,17 @@ impl CallControl {
     ///
     /// # Errors
     /// Why it is not a call, in one sentence.
-    pub async fn play(&self, stream: impl call_task::Stream) -> Result<End, String> {
+    pub async fn play(&self, stream: impl Stream) -> Result<End, String> {
         let result = call_task::run(self, stream, None).await;
-        let report = result.map_err(|error| error.to_string())?;
-        Ok(report.end())
+        let ended = result.map_err(|error| error.to_string())?;
+        Ok(ended.report.end())
     }
+}
+
+/// The report of a call, and what is to be done afterwards.
+type Ended = (CallReport, Option<BoxFuture<'static, ()>>);
+
+fn split<S: Stream + 'static>(ended: EndedCall<Connection<S>>) -> Ended {
+    let EndedCall { report, fetched } = ended;
+    (report, fetched.map(|call| call.finish().boxed()))
 }

@@ -5,6 +5,7 @@
 //! `peer_instances` (other services on the same store).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::counter;
 use tokio::sync::mpsc;
@@ -152,6 +153,13 @@ impl CallTracker {
         }
         let effects = self.ledger.expire(complete_us);
         self.apply_effects(effects).await;
+    }
+
+    /// Notes that nothing was read for this long, until now.
+    pub(super) fn note_pause(&mut self, pause: Duration) {
+        let now = now_us();
+        let pause_us = i64::try_from(pause.as_micros()).unwrap_or(i64::MAX);
+        self.lag.reading_paused(now.saturating_sub(pause_us), now);
     }
 
     /// Sends what the ledger decided to the writer. The wait counts as time without reading.

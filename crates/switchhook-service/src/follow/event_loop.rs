@@ -60,7 +60,9 @@ impl Follower {
                     tracker.take_cdrs(cdrs).await;
                     link.exclude_busy_time(began.elapsed());
                 }
-                _ = tick.tick() => {
+                due = tick.tick() => {
+                    // If this program did not run for a while, events may lie unread.
+                    tracker.note_pause(due.elapsed());
                     link.keep_alive()?;
                     link.repeat_list()?;
                     let began = Instant::now();

@@ -37,8 +37,14 @@ const EVENTS: [&str; 15] = [
 
 /// Channel dumps that are requested at once.
 const DUMPS: usize = 32;
-/// The time between two lists of channels.
-const LIST_EVERY: Duration = Duration::from_secs(300);
+/// The times between lists of channels, and the last for all further ones. The switch writes the
+/// table behind the list up to some seconds late, so that calls which began just before the
+/// subscription are in a later list only.
+const LIST_AFTER: [Duration; 3] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(300),
+];
 
 /// A switch that does not answer for this long counts as gone.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(20);
@@ -99,6 +105,8 @@ pub(crate) struct Link {
     /// When `show channels` was sent, µs since 1970.
     pub listed_at_us: i64,
     last_list: Instant,
+    /// How many lists followed the first one.
+    lists: usize,
     last_read: Instant,
     last_question: Instant,
 }
@@ -127,6 +135,7 @@ impl Link {
             waiting_for_dump: VecDeque::new(),
             listed_at_us: now_us(),
             last_list: now,
+            lists: 0,
             last_read: now,
             last_question: now,
         })
@@ -224,15 +233,18 @@ impl Link {
         }
     }
 
-    /// Requests the list of channels again every few minutes: the switch drops events for a client
-    /// that reads too slowly, and does not report up to 500 of
-    /// them.
+    /// Requests the list of channels again: soon, for the calls that the first one did not have yet,
+    /// and then every few minutes, since the switch drops events for a client that reads too slowly,
+    /// and does not report up to 500 of them.
     ///
     /// # Errors
     /// A command cannot be built.
     pub(super) fn repeat_list(&mut self) -> Result<(), LinkError> {
         let idle = self.existence_checks.is_empty() && self.dumps.is_empty();
-        if idle && self.last_list.elapsed() >= LIST_EVERY {
+        let [.., last] = LIST_AFTER;
+        let after = LIST_AFTER.get(self.lists).copied().unwrap_or(last);
+        if idle && self.last_list.elapsed() >= after {
+            self.lists += 1;
             self.last_list = Instant::now();
             self.listed_at_us = now_us();
             self.channels = self.connection.queue(&api("show", "channels as json")?);

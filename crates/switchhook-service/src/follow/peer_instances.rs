@@ -29,11 +29,12 @@ impl CallTracker {
             return Ok(());
         };
         let began_us = now_us();
-        let Some(ended) = store.finished_since(&switch, self.peer_position).await? else {
+        let ended = store.finished_since(&switch, self.peer_position).await;
+        // Events that the switch sent meanwhile lie unread, whatever the answer is.
+        self.lag.reading_paused(began_us, now_us());
+        let Some(ended) = ended? else {
             return Ok(());
         };
-        // Events that the switch sent meanwhile lie unread.
-        self.lag.reading_paused(began_us, now_us());
         self.peer_position = ended.until;
         let channels = ended.channels.into_iter();
         let channels: Vec<_> = channels.map(|one| (one.uuid, one.created_us)).collect();
@@ -45,8 +46,9 @@ impl CallTracker {
         if !self.ledger.has_overdue_calls(until_us) {
             return Ok(());
         }
-        let rows = store.load_legs().await?.into_iter();
+        let rows = store.load_legs().await;
         self.lag.reading_paused(began_us, now_us());
+        let rows = rows?.into_iter();
         let legs: Vec<Leg> = rows
             .filter(|row| row.switch == switch)
             .filter_map(restore::decode)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{ExpectedAudio, Host, Is, Requests, Scenario};
 use crate::receiver::{OK, PARTIAL, RUBBISH, Request};
-use crate::switch::{Caller, Cause, Left, Vanish};
+use crate::switch::{Caller, Cause, Fetch, Left, SocketMode, Vanish};
 
 /// Address of the cloud metadata service, which no operator may allow.
 const METADATA: &str = "http://169.254.169.254/latest/meta-data";
@@ -17,6 +17,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(requests());
     all.extend(responses());
     all.extend(connections());
+    all.extend(modes());
     all.extend(lost());
     all.push(too_late());
     all
@@ -160,6 +161,22 @@ fn connections() -> Vec<Scenario> {
     ]
 }
 
+/// Returns calls whose hook hands them over in a mode of no use.
+fn modes() -> Vec<Scenario> {
+    let modes = [
+        ("socket_without_async", false, true),
+        ("socket_without_full", true, false),
+    ];
+    let scenario = |(name, is_async, is_full)| {
+        let mut scenario = Scenario::failure(name, "/ok", "INVALID_REQUEST")
+            .requests(Requests::None)
+            .expecting("error_detail", Is::Sentence("async full"));
+        scenario.call.mode = SocketMode { is_async, is_full };
+        scenario
+    };
+    modes.map(scenario).into()
+}
+
 /// Returns calls that end before an answer arrives.
 fn lost() -> Vec<Scenario> {
     let lost = |name, behaviour, left| {
@@ -172,12 +189,21 @@ fn lost() -> Vec<Scenario> {
     };
     let after = Duration::from_millis(700);
     let vanishes = |how| Caller::Vanishes(after, how);
+    // The hook's schedule comes due in the middle of the talk.
+    let fetched = |name, how| {
+        let mut scenario = lost(name, Caller::IsFetched(after, how), Left::Fetched);
+        scenario.call.hand_over.way_out = Some(Duration::from_secs(2));
+        scenario.call.talks = Duration::from_secs(3);
+        scenario
+    };
     vec![
         lost(
             "hangs_up_on_hold",
             Caller::HangsUp(after, Cause::by_caller()),
             Left::HungUp,
         ),
+        fetched("fetched_from_hold", Fetch::Transferred),
+        fetched("an_operator_parks_the_caller", Fetch::Parked),
         lost("switch_resets", vanishes(Vanish::Reset), Left::Vanished),
         lost("switch_closes", vanishes(Vanish::Eof), Left::Vanished),
     ]

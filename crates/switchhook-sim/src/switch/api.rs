@@ -88,6 +88,9 @@ impl Switch {
     fn break_media(&self, argument: &str) -> String {
         let (uuid, flag) = argument.split_once(' ').unwrap_or((argument, ""));
         self.with(uuid, |channel| {
+            if channel.taken {
+                channel.violation("uuid_break reached a caller whom somebody fetched".into());
+            }
             if flag.contains("all") {
                 if channel.queue.iter().any(is_set) {
                     channel.violation("uuid_break … all discarded a queued set".into());

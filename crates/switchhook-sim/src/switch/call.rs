@@ -1,6 +1,7 @@
 //! Plays one call, from entering the dialplan to its end.
 
 mod ending;
+mod fetched;
 mod parked;
 
 use std::collections::BTreeMap;
@@ -79,6 +80,7 @@ impl Play {
         let mut channel = Channel::new(Uuid::new_v4().to_string(), party, session, ear);
         switch.fire(&mut channel, CREATE, &[]);
         channel.begin();
+        channel.mode = call.mode;
         call.enter(&switch, &mut channel);
         if call.answered {
             channel.set("current_application", "answer");
@@ -157,14 +159,14 @@ impl Play {
     fn vanishes_at(&self) -> Option<Instant> {
         match self.call.behaviour {
             Caller::Vanishes(after, _) => Some(self.connected? + after),
-            Caller::Waits | Caller::HangsUp(..) => None,
+            Caller::Waits | Caller::HangsUp(..) | Caller::IsFetched(..) => None,
         }
     }
 
     fn hangs_up_at(&self) -> Option<Instant> {
         match self.call.behaviour {
             Caller::HangsUp(after, _) => Some(self.entered + after),
-            Caller::Waits | Caller::Vanishes(..) => None,
+            Caller::Waits | Caller::IsFetched(..) | Caller::Vanishes(..) => None,
         }
     }
 
@@ -175,12 +177,14 @@ impl Play {
             return self.lingers_until(listener);
         }
         let unconnected = (!listener.connected).then(|| self.entered + CONNECT);
-        let talked = (self.left == Some(Left::Rescued))
+        let talked = self
+            .has_moved_on()
             .then(|| self.ended.unwrap_or(self.entered) + self.call.talks);
         [
             self.session.next(),
             self.vanishes_at(),
             self.hangs_up_at(),
+            self.fetched_at(),
             unconnected,
             talked,
         ]
@@ -209,6 +213,10 @@ impl Play {
             };
             let fresh = !listener.connected;
             let flow = listener.handle(&self.switch, &command, &mut out);
+            if !self.call.mode.is_async {
+                // The thread of the socket is the channel's own.
+                self.session.tick();
+            }
             if fresh && listener.connected {
                 self.session.park();
                 // The phone acknowledges the dialplan's answer at about this time.
@@ -253,16 +261,20 @@ impl Play {
     }
 
     fn caller_acts(&mut self, now: Instant) {
+        if self.fetched_at().is_some_and(|at| at <= now)
+            && let Caller::IsFetched(_, how) = self.call.behaviour
+        {
+            self.fetch(how);
+        }
         match &self.call.behaviour {
             Caller::HangsUp(after, cause) if now >= self.entered + *after => {
                 self.by_caller = true;
                 self.switch.hang_up(&self.leg, cause.clone());
             }
-            Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {}
+            Caller::HangsUp(..) | Caller::Waits | Caller::IsFetched(..) | Caller::Vanishes(..) => {}
         }
         let stranded = now >= self.entered + self.call.patience;
-        let talked =
-            self.left == Some(Left::Rescued) && now >= self.ended.unwrap_or(now) + self.call.talks;
+        let talked = self.has_moved_on() && now >= self.ended.unwrap_or(now) + self.call.talks;
         if stranded && self.left.is_none() {
             self.leave(Left::Stranded);
             self.leg
@@ -272,6 +284,11 @@ impl Play {
         if stranded || talked {
             self.switch.hang_up(&self.leg, Cause::by_caller());
         }
+    }
+
+    /// Returns whether the call goes on while its socket may still be open.
+    fn has_moved_on(&self) -> bool {
+        matches!(self.left, Some(Left::Rescued | Left::Fetched))
     }
 
     /// Runs the scheduled tasks that are due.
@@ -384,14 +401,23 @@ impl Play {
                 .lock()
                 .violation("resume after the way out: the caller is in CS_RESET for ever".into());
         }
+        if up {
+            self.check_end_of_socket(resumes);
+        }
         if !up || self.left.is_some() {
             self.kept = self.ended.map(|at| at.elapsed());
             return self.left.unwrap_or(Left::HungUp);
         }
-        if !resumes {
-            self.leg
-                .lock()
-                .violation("closed without socket_resume: the caller is parked for ever".into());
+        if resumes && !self.call.mode.is_async {
+            let what = "resume on a socket without async: the caller is in CS_RESET for ever";
+            self.leg.lock().violation(what.into());
+            return Left::Stranded;
+        }
+        // Once connected, the end of the socket also ends the park, and the dialplan goes on
+        // (mod_event_socket.c `listener_run`; measured).
+        if !resumes && !listener.connected {
+            let what = "closed unconnected without socket_resume: the caller is parked for ever";
+            self.leg.lock().violation(what.into());
             return Left::Stranded;
         }
         sleep_until(self.session.next_tick()).await;

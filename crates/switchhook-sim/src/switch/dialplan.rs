@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Switch;
 use super::channel::{Cause, Channel, TaskAction};
+use super::socket_mode::SocketMode;
 
 /// What the caller does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,8 +14,19 @@ pub enum Caller {
     Waits,
     /// Hangs up this long after it enters the dialplan.
     HangsUp(Duration, Cause),
+    /// Is fetched from hold by somebody else this long after it enters the dialplan.
+    IsFetched(Duration, Fetch),
     /// Stays, but the switch vanishes this long after it connected.
     Vanishes(Duration, Vanish),
+}
+
+/// How a caller is fetched from hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetch {
+    /// A program transfers the caller to an agent (`uuid_transfer`).
+    Transferred,
+    /// An operator parks the caller elsewhere (`uuid_park`).
+    Parked,
 }
 
 /// How a switch vanishes.
@@ -110,6 +122,8 @@ pub struct Call {
     pub answered: bool,
     /// What else the dialplan does first.
     pub hand_over: HandOver,
+    /// The mode of the `socket` application.
+    pub mode: SocketMode,
     /// Hands the call over by `park`; with `None`, by `socket`.
     pub parked: Option<Parked>,
     /// What the caller does.
@@ -135,6 +149,7 @@ impl Default for Call {
             variables: Vec::new(),
             answered: true,
             hand_over: HandOver::default(),
+            mode: SocketMode::default(),
             parked: None,
             behaviour: Caller::default(),
             dial: None,
@@ -164,7 +179,10 @@ impl Call {
             path => format!("{host}/{path}"),
         };
         let hosts: Vec<String> = self.hosts.iter().map(host).collect();
-        format!("{} async full", hosts.join("|"))
+        let words = [(self.mode.is_async, " async"), (self.mode.is_full, " full")];
+        let words = words.into_iter().filter(|(is_set, _)| *is_set);
+        let words: String = words.map(|(_, word)| word).collect();
+        format!("{}{words}", hosts.join("|"))
     }
 
     /// Returns the text before `-line-0` and `-line-1`: the webhook's name, or the shipped hook's

@@ -189,11 +189,21 @@ impl Switch {
             .headers
             .extend(CHANNEL_PROFILE.render(&|field| channel.field(field)));
         self.describe(channel, &mut event);
+        let mode = if channel.mode.is_async {
+            "async"
+        } else {
+            "static"
+        };
+        let control = if channel.mode.is_full {
+            "full"
+        } else {
+            "single-channel"
+        };
         for (name, value) in [
             ("Content-Type", "command/reply"),
             ("Reply-Text", "+OK\n"),
-            ("Socket-Mode", "async"),
-            ("Control", "full"),
+            ("Socket-Mode", mode),
+            ("Control", control),
         ] {
             event
                 .headers

@@ -97,8 +97,18 @@ impl Listener {
         if let Some(flow) = self.session_command(switch, command, out) {
             return flow;
         }
-        self.common_command(switch, command, out);
+        if self.is_restricted() {
+            reply(out, "-ERR command not found");
+        } else {
+            self.common_command(switch, command, out);
+        }
         Flow::Go
+    }
+
+    /// Returns whether the connection is a socket without `full`.
+    fn is_restricted(&self) -> bool {
+        let leg = self.leg.as_ref();
+        leg.is_some_and(|leg| !leg.lock().mode.is_full)
     }
 
     fn authenticate(&mut self, command: &Command, out: &mut Vec<u8>) -> Flow {

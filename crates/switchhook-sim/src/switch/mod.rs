@@ -17,6 +17,7 @@ mod listener;
 mod media;
 mod record;
 mod session;
+mod socket_mode;
 mod subscription;
 mod template;
 mod text;
@@ -34,10 +35,11 @@ use self::emit_events::HANGUP;
 use self::event::Event;
 
 pub use self::channel::Cause;
-pub use self::dialplan::{Call, Caller, Dial, End, HandOver, Parked, Vanish};
+pub use self::dialplan::{Call, Caller, Dial, End, Fetch, HandOver, Parked, Vanish};
 pub use self::inbound::Inbound;
 pub use self::media::{HeardSound, Sound, Timeline};
 pub use self::record::{CallRecord, Left, LegRecord};
+pub use self::socket_mode::SocketMode;
 pub use self::wire::Traffic;
 
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).

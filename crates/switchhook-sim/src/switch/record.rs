@@ -17,6 +17,8 @@ pub enum Left {
     NoService,
     /// The way out that the dialplan scheduled moved the caller to line 1.
     Rescued,
+    /// Somebody else fetched the caller.
+    Fetched,
     /// The caller hung up.
     HungUp,
     /// The service hung the caller up.

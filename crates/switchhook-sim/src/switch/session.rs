@@ -242,6 +242,7 @@ impl Session {
             "set" | "export" => self.set(channel, data),
             "multiset" => data.split(' ').for_each(|pair| self.set(channel, pair)),
             "unset" => channel.unset(data),
+            "sched_cancel" => drop(channel.cancel_tasks(data)),
             "transfer" => channel.moved = Some(data.to_owned()),
             "hangup" => {
                 let cause = Some(data).filter(|data| !data.is_empty());
@@ -249,7 +250,9 @@ impl Session {
                 self.switch.hang_up_channel(channel, cause);
             }
             // A channel under control cannot be parked again; the rest has no effect here.
-            "park" | "answer" | "pre_answer" | "log" | "info" | "ring_ready" | "break" => {}
+            // Ends the application inside which it runs.
+            "break" => channel.broken = true,
+            "park" | "answer" | "pre_answer" | "log" | "info" | "ring_ready" => {}
             unknown => {
                 channel.violation(format!(
                     "unknown application {unknown:?} hangs the caller up"

@@ -88,6 +88,8 @@ pub struct ExpectedSetup {
     pub calls_on_hold: usize,
     /// Whether some flow posts documents of its calls.
     pub posts: bool,
+    /// The configured flows by name.
+    pub flows: BTreeSet<String>,
     /// The configured webhooks by name.
     pub webhooks: BTreeMap<String, ExpectedWebhook>,
     /// The webhooks that `[[routes]]` name, for calls that name none.
@@ -200,6 +202,7 @@ mod tests {
             listen: SocketAddr::from(([127, 0, 0, 1], 8084)),
             calls_on_hold: 10_000,
             posts: false,
+            flows: BTreeSet::new(),
             webhooks: BTreeMap::new(),
             routed: BTreeSet::new(),
             contexts: BTreeSet::new(),

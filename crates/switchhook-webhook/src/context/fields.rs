@@ -14,7 +14,7 @@ pub(crate) fn call_header(field: &str) -> Option<&'static str> {
         "caller_name" => "Caller-Caller-ID-Name",
         "callee_number" => "Caller-Callee-ID-Number",
         "callee_name" => "Caller-Callee-ID-Name",
-        "destination_number" => "Caller-Destination-Number",
+        "destination_number" | "routing_number" => "Caller-Destination-Number",
         "ani" => "Caller-ANI",
         "rdnis" => "Caller-RDNIS",
         "username" => "Caller-Username",

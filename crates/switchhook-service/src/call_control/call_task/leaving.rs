@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::call_control::call_connection::CallConnection;
 use crate::call_control::call_report::Ending;
-use crate::call_control::channel::HandOver;
+use crate::call_control::unpark::Unpark;
 use crate::call_control::{KeptAnswer, release};
 use eslclient::{Command, CommandError};
 use switchhook_core::sanitize::inert;
@@ -16,6 +16,7 @@ use switchhook_core::session::Input;
 use switchhook_core::variables::{self, Assignment, Line, VariablePlan};
 
 use super::CallTask;
+use super::letting_go::Unanswered;
 
 /// The hold time from which the hook's schedule may have taken the call (FreeSWITCH counts its
 /// schedules in whole seconds).
@@ -25,8 +26,8 @@ const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 enum Ownership {
     /// Switchhook still holds the call.
     Held,
-    /// The hook's schedule took the call.
-    Rescued,
+    /// The hook's schedule or somebody else took the call.
+    Taken(Unpark),
     /// The call was hung up, or the switch is gone.
     Gone(Ending),
 }
@@ -38,11 +39,9 @@ impl<C: CallConnection> CallTask<'_, C> {
         match self.ownership().await {
             Ownership::Held => self.queue_release(line),
             Ownership::Gone(ending) => self.ending = ending,
-            Ownership::Rescued => {
-                self.ending = Ending::Rescued;
-                if self.channel.command_uuid().is_none() {
-                    self.queue(Ok(Command::exit()));
-                }
+            Ownership::Taken(unpark) => {
+                self.unpark = Some(Box::new(unpark));
+                self.let_go().await;
             }
         }
         self.left_at = Instant::now();
@@ -71,34 +70,25 @@ impl<C: CallConnection> CallTask<'_, C> {
         release::commands(&self.channel, &self.assignments(), line, self.music_started)
     }
 
-    /// Returns whether the hook's schedule took the call: its way out unsets a variable.
+    /// Returns whether the call is still where it was handed over. Events tell, but they are read
+    /// late if this service slept, and 20 ms late in any case.
     ///
-    /// A `resume` after that would leave a socket's call in CS_RESET for ever (FreeSWITCH:
-    /// mod_event_socket.c `listener_run`), and would move a parked call away from where it is.
-    /// The events of a parked call may be read late, so its variable is always read.
+    /// The transfer of a parked call that somebody fetched would break off a talk, so a parked call
+    /// is always asked about. The end of a socket breaks nothing off; but the variables and the
+    /// break of a release do not belong on a line that the hook's schedule chose.
     async fn ownership(&mut self) -> Ownership {
-        let (is_parked, early) = match self.channel.hand_over {
-            HandOver::Socket { .. } => (false, self.began.elapsed() < RESCUE_POSSIBLE),
-            HandOver::Parked(_) => (true, false),
-        };
-        let variable = self.channel.hand_over_variable().filter(|_| !early);
-        let command =
-            variable.and_then(|name| Command::get_variable(&self.channel.uuid, name).ok());
-        let Some(command) = command else {
+        let is_parked = self.channel.command_uuid().is_some();
+        let early = self.began.elapsed() < RESCUE_POSSIBLE || self.channel.mode_fault().is_some();
+        if early && !is_parked {
             return Ownership::Held;
-        };
-        let within = self.call_control.options.goodbye_deadline;
-        let answered = Box::pin(timeout(within, self.connection.ask(command)));
-        match answered
-            .await
-            .map(|reply| reply.map(|reply| reply.variable()))
-        {
-            Ok(Ok(Ok(value))) if self.channel.is_still_held(value.as_deref()) => Ownership::Held,
-            Ok(Ok(Ok(_))) => Ownership::Rescued,
-            Ok(Err(_)) if is_parked => Ownership::Gone(Ending::Lost),
-            Ok(Ok(Err(_)) | Err(_)) => Ownership::Gone(Ending::HungUp),
-            Err(_) if is_parked => Ownership::Rescued,
-            Err(_) => Ownership::Held,
+        }
+        match self.find_unpark().await {
+            Ok(None) => Ownership::Held,
+            Ok(Some(unpark)) => Ownership::Taken(unpark),
+            Err(Unanswered::Gone(_)) if is_parked => Ownership::Gone(Ending::Lost),
+            Err(Unanswered::Gone(_) | Unanswered::NoChannel) => Ownership::Gone(Ending::HungUp),
+            Err(Unanswered::Late(_)) if is_parked => Ownership::Taken(Unpark::default()),
+            Err(Unanswered::Late(_) | Unanswered::Unsendable(_)) => Ownership::Held,
         }
     }
 

@@ -1,10 +1,12 @@
 //! What a call on hold waits for.
 
 use std::future::pending;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tracing::{debug, warn};
 
+use crate::call_control::CallControlOptions;
 use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::call_report::Ending;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
@@ -31,13 +33,23 @@ impl<C: CallConnection> CallTask<'_, C> {
                     self.outcome = Some(outcome);
                     return Input::OutcomeReady(line);
                 }
-                () = self.timer.as_mut() => return self.on_timer(),
+                () = self.timer.as_mut() => if let Some(input) = self.on_timer() { return input },
                 () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.on_release_all(),
             }
         }
     }
 
-    fn on_timer(&mut self) -> Input {
+    /// Returns the input of the timer. The first moment of a hold passes without one.
+    fn on_timer(&mut self) -> Option<Input> {
+        if self.timer_input == Input::Waiting && !self.is_watched {
+            self.watch();
+            let options = &self.call_control.options;
+            let rest = options.music_after - watch_after(options);
+            self.set_timer(rest, Input::Waiting);
+            if !rest.is_zero() {
+                return None;
+            }
+        }
         if self.is_holding() && self.timer_input == Input::Deadline {
             let detail = "the webhook gave no whole answer in time";
             self.fail_with(Failure::new(Reason::Timeout, detail));
@@ -45,7 +57,7 @@ impl<C: CallConnection> CallTask<'_, C> {
         if let (Some(recording), Input::Waiting) = (&self.recording, self.timer_input) {
             recording.waited();
         }
-        self.timer_input
+        Some(self.timer_input)
     }
 
     fn is_holding(&self) -> bool {
@@ -76,14 +88,34 @@ impl<C: CallConnection> CallTask<'_, C> {
         match message {
             SwitchMessage::CallEnded if leaving => Some(Input::Goodbye),
             SwitchMessage::CallEnded => Some(Input::HungUp),
-            SwitchMessage::MovedOn => Some(Input::MovedOn),
+            SwitchMessage::Unparked(_) if leaving => self.on_unpark_while_leaving(),
+            SwitchMessage::Unparked(unpark) => {
+                self.unpark = Some(unpark);
+                Some(Input::MovedOn)
+            }
+            SwitchMessage::TransferSource(source) => self.on_transfer_source(source, leaving),
             SwitchMessage::AllAnswered => leaving.then_some(Input::Goodbye),
             SwitchMessage::CommandRefused(error) => {
                 self.handle_refusal(&error);
                 None
             }
-            SwitchMessage::Ignored => None,
+            SwitchMessage::Parked | SwitchMessage::Ignored => None,
         }
+    }
+
+    fn on_transfer_source(&mut self, source: String, leaving: bool) -> Option<Input> {
+        if !self.was_moved(source) {
+            return None;
+        }
+        if leaving {
+            self.note_fetched_while_leaving();
+        }
+        (!leaving).then_some(Input::MovedOn)
+    }
+
+    /// The release of a parked call is done once it left its park. On a socket the notice follows.
+    fn on_unpark_while_leaving(&self) -> Option<Input> {
+        self.channel.command_uuid().map(|_| Input::MovedOn)
     }
 
     /// Handles a refused command: most likely the caller is gone already.
@@ -95,6 +127,12 @@ impl<C: CallConnection> CallTask<'_, C> {
             warn!(call_uuid = %self.channel.uuid, error, "the switch refused a command");
         }
     }
+}
+
+/// Returns how long a call is on hold before it is watched: too short for a person to fetch it, and
+/// longer than a quick answer takes.
+pub(super) fn watch_after(options: &CallControlOptions) -> Duration {
+    options.music_after / 5
 }
 
 async fn outcome(pending_outcome: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {

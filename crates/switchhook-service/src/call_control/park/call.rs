@@ -9,8 +9,7 @@ use super::EVENTS;
 use super::hook::{self, ParkedHook, SERVICE};
 use super::shared_connection::{ParkExit, SharedConnection};
 use crate::call_control::call_connection::CallConnection as _;
-use crate::call_control::call_report::CallReport;
-use crate::call_control::call_task::{self, Stream};
+use crate::call_control::call_task::{self, EndedCall, Stream};
 use crate::call_control::decision::Decision;
 use crate::call_control::on_hold::OnHoldGuard;
 use crate::call_control::{CallControl, recording_session};
@@ -25,7 +24,7 @@ pub(crate) async fn run(
     event: Event,
     mut connection: SharedConnection,
     recording: Option<CallRecording>,
-) -> CallReport {
+) -> EndedCall<SharedConnection> {
     recording_session::record_event(recording.as_ref(), &event);
     let (_on_hold, room) = OnHoldGuard::enter(&call_control);
     let tasks = call_control.tasks.load_full();
@@ -76,9 +75,9 @@ impl CallControl {
         ));
         loop {
             tokio::select! {
-                report = &mut call => return Ok(report.end()),
+                ended = &mut call => return Ok(ended.report.end()),
                 event = events.next(), if exit.is_some() => {
-                    let event = event.map(|event| ParkExit::from_event(&event.name()));
+                    let event = event.map(|event| ParkExit::from_event(&event));
                     match (event, exit.take()) {
                         (Ok(Some(how)), Some(sender)) => drop(sender.send(how)),
                         (Ok(None), sender) => exit = sender,

@@ -38,6 +38,7 @@ use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
 use super::CallControl;
+use super::call_task::EndedCall;
 use super::recording_session::RecordingSession;
 use shared_connection::{ParkExit, SharedConnection};
 
@@ -212,38 +213,37 @@ impl ParkListener {
     }
 
     fn handle(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {
-        let name = event.name().into_owned();
         let uuid = event.get("Unique-ID").unwrap_or_default().into_owned();
-        match (name.as_str(), ParkExit::from_event(&name)) {
-            ("CHANNEL_PARK", _) if !stopping => self.take(event, uuid, client, calls),
-            (_, Some(how)) => calls.exit(&uuid, how),
-            (_, None) => {}
+        match ParkExit::from_event(&event) {
+            Some(how) => calls.exit(&uuid, how),
+            None if stopping || event.name() != "CHANNEL_PARK" => {}
+            None => self.take(event, uuid, client, calls),
         }
     }
 
     fn take(&self, event: Event, uuid: String, client: &Client, calls: &mut Calls) {
         match hook::read(&event, &self.options.service) {
+            // Somebody fetched the call and parked it elsewhere: the hook did not hand it over anew.
+            Ok(Some(hook)) if calls.had(&uuid, hook.channel.way_out) => {}
             Ok(Some(hook)) => {
                 counter!(metric_names::PARKED, "outcome" => "taken").increment(1);
                 let (exit, exited) = oneshot::channel();
-                calls.exits.insert(uuid, exit);
+                calls.begin(uuid, hook.channel.way_out, exit);
                 let call_control = Arc::clone(&self.call_control);
                 let session = RecordingSession::begin(&call_control);
                 let recording = session.as_ref().map(|session| session.recording.clone());
                 let connection = SharedConnection::new(client.clone(), exited, recording.clone());
                 calls.tracker.spawn(async move {
-                    let report = call::run(
-                        Arc::clone(&call_control),
-                        hook,
-                        event,
-                        connection,
-                        recording,
-                    )
-                    .await;
+                    let control = Arc::clone(&call_control);
+                    let ended = call::run(control, hook, event, connection, recording).await;
+                    let EndedCall { report, fetched } = ended;
                     if let Some(session) = session {
                         session.end(&call_control, &report);
                     }
                     report.publish(&call_control.options);
+                    if let Some(call) = fetched {
+                        Box::pin(call.finish()).await;
+                    }
                 });
             }
             Ok(None) => {}
@@ -298,11 +298,28 @@ async fn until_unresponsive(client: &Client) -> ConnectionError {
 struct Calls {
     /// By Unique-ID: the sender that tells the call how its channel left.
     exits: HashMap<String, oneshot::Sender<ParkExit>>,
+    /// By Unique-ID, until the channel is hung up: the way out of the last hand-over.
+    way_outs: HashMap<String, u64>,
     tracker: TaskTracker,
 }
 
 impl Calls {
+    /// Returns whether this hand-over was taken already.
+    fn had(&self, uuid: &str, way_out: Option<u64>) -> bool {
+        way_out.is_some() && self.way_outs.get(uuid).copied() == way_out
+    }
+
+    fn begin(&mut self, uuid: String, way_out: Option<u64>, exit: oneshot::Sender<ParkExit>) {
+        if let Some(way_out) = way_out {
+            self.way_outs.insert(uuid.clone(), way_out);
+        }
+        self.exits.insert(uuid, exit);
+    }
+
     fn exit(&mut self, uuid: &str, how: ParkExit) {
+        if how == ParkExit::HungUp {
+            self.way_outs.remove(uuid);
+        }
         if let Some(sender) = self.exits.remove(uuid) {
             // Fails only if the call has ended.
             let _ = sender.send(how);

@@ -7,32 +7,34 @@ use tokio::sync::oneshot;
 
 use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::recording_session;
+use crate::call_control::unpark::Unpark;
+use crate::event_headers::EventHeaders;
 use crate::recorder::CallRecording;
-use eslclient::{Client, Command, Error, Refusal, Reply};
+use eslclient::{Client, Command, Error, Event, Refusal, Reply};
 
 /// How a channel left its park.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParkExit {
     /// It was hung up.
     HungUp,
     /// It was moved, by this service or by another program.
-    MovedOn,
+    MovedOn(Unpark),
 }
 
 impl ParkExit {
-    /// Returns the exit that an event of this name reports.
-    pub(super) fn from_event(name: &str) -> Option<Self> {
-        match name {
+    /// Returns the exit that an event reports.
+    pub(super) fn from_event(event: &Event) -> Option<Self> {
+        match &*event.name() {
             "CHANNEL_HANGUP" => Some(Self::HungUp),
-            "CHANNEL_UNPARK" => Some(Self::MovedOn),
+            "CHANNEL_UNPARK" => Some(Self::MovedOn(Unpark::read(&EventHeaders(event)))),
             _ => None,
         }
     }
 
-    const fn event_name(self) -> &'static str {
+    const fn event_name(&self) -> &'static str {
         match self {
             Self::HungUp => "CHANNEL_HANGUP",
-            Self::MovedOn => "CHANNEL_UNPARK",
+            Self::MovedOn(_) => "CHANNEL_UNPARK",
         }
     }
 }
@@ -70,7 +72,7 @@ impl SharedConnection {
         }
     }
 
-    fn record_exit(&self, exit: Option<ParkExit>) {
+    fn record_exit(&self, exit: Option<&ParkExit>) {
         match (&self.recording, exit) {
             (None, _) => {}
             (Some(recording), None) => recording.closed(),
@@ -130,10 +132,10 @@ impl CallConnection for SharedConnection {
                 biased;
                 exit = exited(&mut self.exit) => {
                     self.exit = None;
-                    self.record_exit(exit.as_ref().ok().copied());
+                    self.record_exit(exit.as_ref().ok());
                     return match exit {
                         Ok(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
-                        Ok(ParkExit::MovedOn) => Ok(SwitchMessage::MovedOn),
+                        Ok(ParkExit::MovedOn(unpark)) => Ok(SwitchMessage::Unparked(Box::new(unpark))),
                         Err(_) => Err(connection_ended()),
                     };
                 }

@@ -25,14 +25,19 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
     let said = lines(&leaving);
     assert_eq!(
         beside_variables(&said),
-        ["api sched_del 6", "resume", "exit"],
+        ["api sched_del 6", "exit"],
         "no music, so that nothing is broken off"
     );
-    let line = format!("api uuid_setvar {} flow.line 0", peer.channel.uuid);
+    let uuid = &peer.channel.uuid;
     assert_eq!(
-        said[said.len() - 4],
-        line,
-        "the line comes last of the variables"
+        said[said.len() - 4..],
+        [
+            format!("api uuid_setvar {uuid} flow.line 0").as_str(),
+            "api sched_del 6",
+            format!("api uuid_setvar {uuid} socket_resume").as_str(),
+            "exit",
+        ],
+        "the line comes last of the variables, and the socket's end resets no channel"
     );
     peer.obey(&leaving).await;
     assert!(peer.until_exit().await.is_empty());
@@ -49,7 +54,7 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn music_is_broken_off_before_large_values_are_queued_and_once_more_behind_resume() {
+async fn music_is_broken_off_before_large_values_are_queued_and_once_more_behind_them() {
     let calls = Calls::slow(LOOKUP).await;
     let mut peer = Peer::call(calls.esl, Channel::to("lookup")).await;
     let request = calls.receiver.next();
@@ -62,14 +67,20 @@ async fn music_is_broken_off_before_large_values_are_queued_and_once_more_behind
         peer.reads, 3,
         "connect, music, and the whole leaving in one read"
     );
+    let watch = lines(&music);
+    let own = format!("filter Unique-ID {}", peer.channel.uuid);
+    assert_eq!(
+        watch[..2],
+        [own.as_str(), "event plain CHANNEL_UNPARK CHANNEL_PARK"]
+    );
     let uuid = peer.channel.uuid.clone();
     assert_eq!(
         beside_variables(&lines(&leaving)),
         [
             &format!("api uuid_break {uuid} all"),
             "api sched_del 6",
-            "resume",
-            &format!("api uuid_break {uuid}"),
+            "execute break",
+            &format!("api uuid_getvar {uuid} transfer_source"),
             "exit",
         ]
     );

@@ -161,10 +161,11 @@ async fn a_service_that_stops_lets_its_parked_calls_go_and_takes_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_was_moved_by_somebody_else_is_let_alone() {
+async fn a_call_that_its_way_out_moved_is_let_alone() {
     let setup = Setup::start("").await;
-    // Its way out comes while it is on hold; only the service would have cancelled it.
-    let call = setup.place(parked("slow", "one", 1));
+    // Its way out comes while it is on hold; only the service would have cancelled it. Of `+1` the
+    // switch makes 0 to 1 s: that could be before the service has the call.
+    let call = setup.place(parked("slow", "one", 2));
     let request = setup.running.receiver.next().await;
     right(&call.await.unwrap(), 1, Left::Rescued);
     request.cancelled().await;

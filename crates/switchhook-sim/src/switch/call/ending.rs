@@ -67,6 +67,9 @@ impl Play {
 
     fn record(self, left: Left) -> CallRecord {
         let mut channel = self.leg.lock();
+        if left == Left::Fetched {
+            self.check_fetched(&mut channel);
+        }
         channel.state = State::Destroy;
         let tasks = channel.tasks.iter().map(|task| task.id);
         tasks.for_each(|task| drop(self.switch.owners().remove(&task)));

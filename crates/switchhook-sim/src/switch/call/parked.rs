@@ -39,7 +39,7 @@ impl Play {
     }
 
     fn moment_in_park(&self) -> Instant {
-        [self.session.next(), self.hangs_up_at()]
+        [self.session.next(), self.hangs_up_at(), self.fetched_at()]
             .into_iter()
             .flatten()
             .fold(self.entered + self.call.patience, Instant::min)

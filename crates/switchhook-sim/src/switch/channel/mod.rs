@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::event::{Event, Text};
 use super::media::AudioRecorder;
+use super::socket_mode::SocketMode;
 use super::template::{ACK, MEDIA, MEDIA_REPORT, REPORT, VARIABLES};
 use super::wire::Command;
 
@@ -99,6 +100,10 @@ pub(super) struct Channel {
     pub tasks: Vec<Task>,
     /// Where `uuid_transfer` or `transfer` sends the call: `EXTENSION DIALPLAN CONTEXT`.
     pub moved: Option<String>,
+    /// The mode of its `socket` application.
+    pub mode: SocketMode,
+    /// Whether somebody other than the service has the call.
+    pub taken: bool,
     /// Whether anything listens, so that events are worth building.
     pub(crate) heeded: bool,
     pub(crate) fired: Vec<Event>,
@@ -148,6 +153,8 @@ impl Channel {
             broken: false,
             tasks: Vec::new(),
             moved: None,
+            mode: SocketMode::default(),
+            taken: false,
             heeded: false,
             fired: Vec::new(),
             ear,

@@ -2,16 +2,22 @@
 
 use roxmltree::{Document, Node, ParsingOptions};
 
+use crate::doctor::answers::is_true;
+
 /// Most XML nodes of a dialplan; a larger one is not read.
 const NODES: u32 = 4_000_000;
 
 /// One extension of a context.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Extension {
     pub(super) context: String,
     pub(super) name: String,
     /// The actions and anti-actions of all conditions, in order.
     pub(super) actions: Vec<Action>,
+    /// The patterns that the dialled number must match.
+    pub(super) destinations: Vec<String>,
+    /// Whether the search goes on after it (`continue`).
+    pub(super) continues: bool,
 }
 
 /// One application with its argument, `data`.
@@ -73,7 +79,20 @@ fn extension(node: Node<'_, '_>) -> Extension {
         context: context.unwrap_or_default().to_owned(),
         name: node.attribute("name").unwrap_or_default().to_owned(),
         actions: node.descendants().filter(is_action).map(action).collect(),
+        destinations: node.descendants().filter_map(destination).collect(),
+        continues: node.attribute("continue").is_some_and(is_true),
     }
+}
+
+/// Returns the pattern of a condition on the dialled number.
+fn destination(node: Node<'_, '_>) -> Option<String> {
+    let fields = ["destination_number", "${destination_number}"];
+    let is_one = node.has_tag_name("condition")
+        && node
+            .attribute("field")
+            .is_some_and(|field| fields.contains(&field));
+    let pattern = node.attribute("expression").filter(|_| is_one);
+    pattern.map(str::to_owned)
 }
 
 fn action(node: Node<'_, '_>) -> Action {

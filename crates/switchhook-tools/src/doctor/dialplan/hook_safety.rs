@@ -46,8 +46,9 @@ impl HookCheck<'_, '_> {
         if has("async") && has("full") {
             return;
         }
+        let mode = text.split_once(' ').map_or("", |(_, mode)| mode.trim());
         let what = format!(
-            "{}: socket is not \"async full\", so the service cannot control the call, or the call is stuck when the service stops",
+            "{}: socket is \"{mode}\", not \"async full\": every call takes line 1 with INVALID_REQUEST, or is stuck when the service stops",
             self.location()
         );
         self.findings
@@ -248,21 +249,33 @@ pub(super) fn check_known_webhooks(
 }
 
 /// Tells whether a name has neither a variable nor a part of the dialled number, such as `$1`.
-fn is_literal(name: &str) -> bool {
+pub(super) fn is_literal(name: &str) -> bool {
     !name.contains('$')
 }
 
-/// Returns the webhooks that are called through a shipped hook, `ask[-NAME][-within-S][-then-NAME]`
-/// or `park…` in its context, with the seconds until the way out.
-///
-/// It leaves out extensions that set one of the variables in `given`: they send their calls to
-/// another service.
+/// Returns the webhooks that are called through a shipped hook, with the seconds until the way out.
+/// See [`shipped_calls`].
 pub(super) fn webhooks_called(
     extensions: &[Extension],
     hook: &str,
     context: &str,
     given: &[String],
 ) -> BTreeSet<WebhookCall> {
+    let calls = shipped_calls(extensions, hook, context, given);
+    calls.into_iter().map(parse_call).collect()
+}
+
+/// Returns the calls of a shipped hook, `ask[-NAME][-within-S][-then-NAME]` or `park…` in its
+/// context, each without `ask` or `park`.
+///
+/// It leaves out extensions that set one of the variables in `given`: they send their calls to
+/// another service.
+pub(super) fn shipped_calls<'a>(
+    extensions: &'a [Extension],
+    hook: &str,
+    context: &str,
+    given: &[String],
+) -> BTreeSet<&'a str> {
     let redirects = |action: &Action| {
         let set = action.assignment();
         set.is_some_and(|(name, _)| given.iter().any(|given| given == name))
@@ -276,7 +289,7 @@ pub(super) fn webhooks_called(
             let mut words = action.data.split_whitespace();
             let (rest, to) = (words.next()?.strip_prefix(hook)?, words.nth(1)?);
             let is_hook = rest.is_empty() || rest.starts_with('-');
-            (is_hook && to == context && is_literal(rest)).then(|| parse_call(rest))
+            (is_hook && to == context && is_literal(rest)).then_some(rest)
         })
         .collect()
 }

@@ -4,8 +4,10 @@
 //! Only XML files are seen. Dialplans from mod_xml_curl or a script are not.
 
 mod extensions;
+mod flow_names;
 mod hook_safety;
 mod hosts;
+mod lines;
 mod park_hook;
 mod routes;
 mod socket_action;
@@ -69,6 +71,8 @@ pub(super) fn judge(
     let ours = switch.park_service.as_deref();
     let parked = park_hook::judge(&extensions, answers, ours, expected, findings);
     socket_hook::judge(&extensions, answers, expected, parked, findings);
+    lines::judge(&extensions, answers, findings);
+    flow_names::judge(&extensions, expected, findings);
     routes::judge(&extensions, answers, expected, findings);
     text_values::judge(&extensions, expected, findings);
 }

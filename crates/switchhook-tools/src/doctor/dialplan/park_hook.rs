@@ -40,10 +40,14 @@ impl<'a> Park<'a> {
     }
 
     /// Returns the last value that a variable gets before the call is parked.
-    fn variable(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn variable(&self, name: &str) -> Option<&'a str> {
         let set = self.before().iter().filter_map(Action::assignment);
         let value = set.filter(|(found, _)| *found == name);
         value.map(|(_, value)| value).next_back()
+    }
+
+    pub(super) fn context(&self) -> &'a str {
+        &self.extension.context
     }
 
     /// Returns the name of the service that takes the call.
@@ -159,6 +163,7 @@ mod tests {
             context: context.into(),
             name: "park".into(),
             actions: actions.iter().map(action).collect(),
+            ..Extension::default()
         }
     }
 

@@ -42,6 +42,7 @@ fn extension(context: &str, actions: &[(&str, &str)]) -> Extension {
         context: context.into(),
         name: "ask".into(),
         actions: actions.iter().map(action).collect(),
+        ..Extension::default()
     }
 }
 

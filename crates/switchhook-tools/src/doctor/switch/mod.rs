@@ -3,8 +3,10 @@
 mod cdr;
 mod core;
 mod event_socket;
+mod include_lines;
 mod modules;
 mod music;
+mod profiles;
 mod queries;
 mod recordings;
 mod settings;
@@ -71,6 +73,7 @@ pub(super) async fn examine(
         findings.warn("answers", what, "see the switch's log");
     }
     judge(switch, expected, &answers, &mut findings);
+    include_lines::judge(&include_lines::find(&answers).await, &mut findings);
     findings.list()
 }
 
@@ -84,6 +87,7 @@ fn judge(switch: &Switch, expected: &ExpectedSetup, answers: &Answers, findings:
     core::way_back(answers, expected, findings);
     dialplan::judge(answers, switch, expected, findings);
     music::judge(answers, expected, findings);
+    profiles::judge(answers, expected, findings);
     cdr::judge(answers, switch, findings);
     recordings::judge(answers, expected, findings);
 }

@@ -2,7 +2,7 @@
 //! queries and judging with one table of canned answers.
 
 use super::modules::MODULES;
-use super::{cdr, event_socket, music, recordings};
+use super::{cdr, event_socket, include_lines, music, profiles, recordings};
 use crate::doctor::answers::{Answers, global_query};
 use crate::doctor::{ExpectedSetup, Switch, dialplan};
 
@@ -32,6 +32,7 @@ pub(super) fn next(answers: &Answers, switch: &Switch, expected: &ExpectedSetup)
     further.extend(cdr::queries(answers, switch));
     further.extend(music::queries(answers, expected));
     further.extend(recordings::queries(expected));
+    further.extend([profiles::CONF.to_owned(), include_lines::query()]);
     further.extend(
         dialplan::queries(answers)
             .iter()

@@ -1,0 +1,80 @@
+//! Plays a caller whom somebody fetches from hold.
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Play;
+use crate::switch::channel::{Channel, State, TaskAction};
+use crate::switch::dialplan::{Caller, Fetch};
+use crate::switch::emit_events::PARK;
+use crate::switch::record::Left;
+
+/// What the hook preset, and a document must not show: no webhook failed.
+const PRESET: &str = "flow.key.response_status";
+
+impl Play {
+    /// Returns when the caller is fetched, if it is still on hold then.
+    pub(super) fn fetched_at(&self) -> Option<Instant> {
+        match self.call.behaviour {
+            Caller::IsFetched(after, _) if self.left.is_none() => Some(self.entered + after),
+            Caller::IsFetched(..) | Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {
+                None
+            }
+        }
+    }
+
+    /// Moves the caller as `uuid_transfer` or `uuid_park` does (switch_ivr.c
+    /// `switch_ivr_session_transfer`, `switch_ivr_park_session`). In the captures
+    /// socket-fetched-by-…, the event of the old park comes first.
+    pub(super) fn fetch(&mut self, how: Fetch) {
+        let mut channel = self.leg.lock();
+        match how {
+            Fetch::Transferred => channel.transfer("agents", &Uuid::new_v4().to_string()),
+            Fetch::Parked => channel.state = State::Park,
+        }
+        channel.taken = true;
+        drop(channel);
+        self.session.leave();
+        let mut channel = self.leg.lock();
+        channel.running = channel.state;
+        drop(channel);
+        if how == Fetch::Parked {
+            self.switch.fire(&mut self.leg.lock(), PARK, &[]);
+        }
+        self.leave(Left::Fetched);
+    }
+
+    /// Checks what the end of the socket does to a caller whom somebody else has.
+    pub(super) fn check_end_of_socket(&self, resumes: bool) {
+        if self.left != Some(Left::Fetched) {
+            return;
+        }
+        let mut channel = self.leg.lock();
+        if resumes {
+            channel.violation("the socket's end resets a caller whom somebody fetched".into());
+        } else if channel.running == State::Park {
+            channel.violation("the socket's end unparks a caller whom an operator parked".into());
+        }
+    }
+
+    /// Checks what the service left on the channel, or took from it.
+    pub(super) fn check_fetched(&self, channel: &mut Channel) {
+        let left = |deed: TaskAction| channel.tasks.iter().any(|task| task.deed == deed);
+        let (way_out, own) = (left(TaskAction::WayOut), left(TaskAction::Hangup));
+        if way_out {
+            let what = "the hook's schedule was left behind and breaks off the talk";
+            channel.violation(what.into());
+        }
+        if self.call.hand_over.own_timer && !own {
+            channel
+                .violation("a hang-up that the dialplan's author scheduled was cancelled".into());
+        }
+        if channel.moved.is_some() || channel.broken || !channel.queue.is_empty() {
+            let what = "the service went on steering a caller whom somebody fetched";
+            channel.violation(what.into());
+        }
+        if channel.variable(PRESET).is_some() {
+            channel.violation("the document would say that a webhook failed".into());
+        }
+    }
+}
