@@ -56,6 +56,9 @@ pub struct LookupSummary {
     pub headers_us: Option<u64>,
     /// The part of it from the headers to the end of the body.
     pub body_us: Option<u64>,
+    /// Whether the connection that was begun for this request was made; `None` if the request used
+    /// another one.
+    pub connected: Option<bool>,
 }
 
 impl LookupSummary {
@@ -73,6 +76,7 @@ impl LookupSummary {
             asked_us: outcome.duration.map(micros),
             headers_us: outcome.phases.headers.map(micros),
             body_us: outcome.phases.body.map(micros),
+            connected: outcome.phases.connected,
         }
     }
 }
@@ -152,7 +156,7 @@ impl CallHistory {
         let keys = details::flow_keys(call).into_iter();
         Self {
             legs: legs
-                .map(|(leg, (number, part))| told(leg, number, part))
+                .map(|(leg, (number, part))| leg_summary(leg, number, part))
                 .collect(),
             talks: talks(&parties),
             runs: Vec::new(),
@@ -165,7 +169,7 @@ impl CallHistory {
     }
 }
 
-fn told(leg: &Leg, number: String, part: String) -> LegSummary {
+fn leg_summary(leg: &Leg, number: String, part: String) -> LegSummary {
     LegSummary {
         uuid: leg.uuid.clone(),
         number,

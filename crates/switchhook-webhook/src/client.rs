@@ -25,7 +25,7 @@ use url::Url;
 
 use super::compile::Webhook;
 use super::egress::Egress;
-use super::error::{self, RequestStage};
+use super::error::{self, ConnectionState, RequestStage};
 use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
@@ -182,6 +182,11 @@ impl Client {
                 let late = error::timed_out(webhook.timeout(), &prepared.url, stage);
                 Err(proxy_layer::named_in(self.egress(), late))
             }
+        };
+        progress.phases.connected = match watch.state() {
+            ConnectionState::Unknown => None,
+            ConnectionState::Connecting => Some(false),
+            ConnectionState::Connected => Some(true),
         };
         if let Some(note) = note {
             *note = progress.meta;
