@@ -1,6 +1,6 @@
 //! One span and its attributes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::Method;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{SpanId, Trace};
+use switchhook_core::clock;
 
 /// Most characters of a text in a span: some texts come from the peer.
 const MAX_TEXT_CHARS: usize = 256;
@@ -28,7 +29,7 @@ pub enum SpanKind {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Instant,
-    unix: SystemTime,
+    since_1970: Duration,
 }
 
 impl Clock {
@@ -37,7 +38,7 @@ impl Clock {
     pub fn now() -> Self {
         Self {
             now: Instant::now(),
-            unix: SystemTime::now(),
+            since_1970: clock::since_1970(),
         }
     }
 
@@ -45,8 +46,7 @@ impl Clock {
     #[must_use]
     pub fn unix_ns(self, at: Instant) -> u64 {
         let ago = self.now.saturating_duration_since(at);
-        let at = self.unix.checked_sub(ago).unwrap_or(UNIX_EPOCH);
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self.since_1970.saturating_sub(ago);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
