@@ -17,7 +17,7 @@ pub struct Played {
     pub golden: Value,
 }
 
-/// Calls whose document is told by the first channel that was created, without loopbacks.
+/// Calls whose document is given by the first channel that was created, without loopbacks.
 pub fn playable() -> Vec<String> {
     let fits = |name: &String| {
         let golden = golden::documents(name);

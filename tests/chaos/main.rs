@@ -160,7 +160,7 @@ fn row(
     on(runtime, shared, name, run)
 }
 
-/// The same in time that passes when there is nothing else to do.
+/// A trial under a paused clock, which advances when there is nothing else to do.
 fn paused(
     shared: &Shared,
     name: &'static str,

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_was_made_is_told_to_its_request_alone() {
+    async fn a_new_connection_is_reported_to_its_request_alone() {
         let (one, other) = (ConnectionWatch::default(), ConnectionWatch::default());
         let made = async {
             let inner = ready(Ok::<(), ()>(()));
