@@ -9,9 +9,9 @@ use switchhook_store::{DocumentFilter, DocumentState, Role, Store, StoreOptions,
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playable, uuid};
 use crate::dice;
 use crate::inbox::{Answer, Inbox};
+use crate::played::{Judged, Played, destroyed, each_leg_is_in_one_document, playable, uuid};
 use crate::port8021::Port8021;
 use crate::postgres;
 use crate::program::{self, killed};
