@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eslclient::Limits;
-use switchhook_core::clock;
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::secret::Secret;
 use switchhook_core::tenants::Tenants;
@@ -78,9 +77,4 @@ pub trait FinishCall: Send + Sync {
     fn tenants(&self) -> Arc<Tenants> {
         Arc::default()
     }
-}
-
-/// Returns the time in microseconds since 1970.
-fn now_us() -> i64 {
-    i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX)
 }
