@@ -382,6 +382,8 @@ async fn a_hook_in_a_mode_of_no_use_takes_line_1_and_the_log_says_the_cure() {
         let line = line_of(&service, uuid).await;
         assert!(has(&line, "ending", "line_1"), "{mode}: {line}");
         assert!(line.contains("async full"), "{mode}: {line}");
+        // A cancelled task is there until the scheduler's next second.
+        passes(&exchange.control, Duration::from_secs(2)).await;
         let task = channel["variable_flow.way_out"].as_str().expect("a number");
         let left = exchange.control.api(&format!("sched_del {task}")).await;
         assert!(
