@@ -2,11 +2,11 @@
 //!
 //! [`SharedLegs`]: super::shared_legs::SharedLegs
 
+use switchhook_core::clock::now_us;
 use switchhook_core::ledger::Effect;
 use switchhook_store::StoredLeg;
 
 use super::call_tracker::CallTracker;
-use super::now_us;
 use super::writer::StoreCommand;
 
 impl CallTracker {
