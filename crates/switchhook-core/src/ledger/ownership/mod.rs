@@ -76,6 +76,7 @@ pub(super) fn divide(
         waited,
         open: vec![false; legs.len()],
         serves: vec![false; legs.len()],
+        gaps: vec![false; legs.len()],
     };
     rule.join_customers();
     rule.join_agents();
@@ -91,6 +92,8 @@ struct Rule<'a> {
     open: Vec<bool>,
     /// By a leg of the group: an agent's that serves customers and goes on.
     serves: Vec<bool>,
+    /// By a leg of the group: an agent's whose events were missed for a while.
+    gaps: Vec<bool>,
 }
 
 /// Whether two groups of legs end with their talk.
@@ -159,7 +162,11 @@ impl Rule<'_> {
             };
             let apart = stays || !self.kin.same_account(agent, customer);
             match self.end_of(&[agent], agent, customer) {
-                Ends::Together if !apart => self.kin.join_into(agent, customer),
+                Ends::Together if !apart => {
+                    // It may have talked with others while events were missed.
+                    self.gaps[agent] = self.members(agent).any(|leg| self.legs[leg].gap);
+                    self.kin.join_into(agent, customer)
+                }
                 Ends::Open if !apart => {
                     self.open[customer] = true;
                     self.serves[agent] = true;
@@ -250,6 +257,7 @@ impl Rule<'_> {
             call.legs.push(leg);
             call.is_open |= self.open[leg] || self.kin.is_unsure(leg);
             call.is_agents |= self.serves[leg];
+            call.lacks_talks |= self.gaps[leg];
         }
         for (leg, with) in self.unexplained() {
             for leg in [leg, with] {
