@@ -20,7 +20,7 @@ impl Leg {
     pub(super) fn note_origin(&mut self, kind: ChannelEventKind, event: &dyn Headers) {
         let creates = kind == ChannelEventKind::Create;
         if creates || self.created_us.is_none() {
-            self.maker = maker(event).filter(|maker| *maker != self.uuid);
+            self.maker = maker(creates, event).filter(|maker| *maker != self.uuid);
             let outbound = event.get("Call-Direction").as_deref() == Some("outbound");
             self.crosses_for =
                 non_empty(event, "variable_sip_h_X-Flow-Part-Of").filter(|_| creates && outbound);
@@ -52,10 +52,11 @@ impl Leg {
     }
 }
 
-fn maker(event: &dyn Headers) -> Option<String> {
+fn maker(creates: bool, event: &dyn Headers) -> Option<String> {
     let mut named = MAKERS.iter().filter_map(|name| non_empty(event, name));
     named.next().or_else(|| {
+        // A bridge gives later events another leg, too.
         let dialled = event.get("Other-Type").as_deref() == Some("originator");
-        dialled.then(|| non_empty(event, "Other-Leg-Unique-ID"))?
+        (creates && dialled).then(|| non_empty(event, "Other-Leg-Unique-ID"))?
     })
 }

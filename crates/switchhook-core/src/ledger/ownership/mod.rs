@@ -164,8 +164,8 @@ impl Rule<'_> {
             match self.end_of(&[agent], agent, customer) {
                 Ends::Together if !apart => {
                     // It may have talked with others while events were missed.
-                    let has_gap = self.members(agent).any(|leg| self.legs[leg].gap);
-                    self.gaps[agent] = has_gap;
+                    let had_gap = self.members(agent).any(|leg| self.legs[leg].gap);
+                    self.gaps[agent] = had_gap;
                     self.kin.join_into(agent, customer)
                 }
                 Ends::Open if !apart => {
