@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::direction::Direction;
-use super::leg::Leg;
 use super::recording::Recording;
 
 /// What a call keeps of a leg that took part in it: the talk, and who it was.
@@ -35,25 +34,4 @@ pub struct Part {
     /// Its recordings that began within the talk.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recordings: Vec<Recording>,
-}
-
-impl Part {
-    /// Returns what a call keeps of `leg`, which talked from `from_us` until `until_us`. Of a leg
-    /// of another account (`foreign`) it keeps no number.
-    #[must_use]
-    pub(crate) fn of(leg: &Leg, from_us: i64, until_us: i64, foreign: bool) -> Self {
-        let kept = |number: Option<&str>| number.filter(|_| !foreign).map(str::to_owned);
-        Self {
-            uuid: leg.uuid.clone(),
-            switch: leg.switch.clone(),
-            direction: leg.direction,
-            number: kept(leg.far_number()),
-            did: kept(leg.own_number()),
-            foreign,
-            callee_type: leg.flow.callee_type.clone(),
-            from_us,
-            until_us,
-            recordings: Vec::new(),
-        }
-    }
 }

@@ -22,7 +22,7 @@ pub struct Entry {
     pub direction: Direction,
     /// Seconds since the epoch.
     pub time: f64,
-    /// The exact bytes of one command or frame, or of several that went out together.
+    /// The exact bytes of one frame, or of the commands that went out together.
     pub bytes: Vec<u8>,
 }
 
@@ -55,14 +55,26 @@ pub fn load(path: impl AsRef<Path>) -> Vec<Entry> {
             panic!("{}: no entry begins at {shown:?}", path.display())
         });
         let mut length = 0;
+        let mut from = 0;
         while length == 0 || (length < after.len() && marker(&after[length..]).is_none()) {
             length += frame(&after[length..]);
+            // Frames of one segment are told apart; commands of one write stay together.
+            if direction == Direction::Received {
+                entries.push(Entry {
+                    direction,
+                    time,
+                    bytes: after[from..length].to_vec(),
+                });
+                from = length;
+            }
         }
-        entries.push(Entry {
-            direction,
-            time,
-            bytes: after[..length].to_vec(),
-        });
+        if direction == Direction::Sent {
+            entries.push(Entry {
+                direction,
+                time,
+                bytes: after[..length].to_vec(),
+            });
+        }
         rest = &after[length..];
     }
     entries

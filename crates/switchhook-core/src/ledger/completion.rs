@@ -315,7 +315,7 @@ impl Ledger {
         let leg = self.leg_at(divided, taken.leg)?;
         let with = self.leg_at(divided, taken.with)?;
         let until_us = taken.until_us.or(with.ended_us).unwrap_or(taken.from_us);
-        let mut part = Part::of(leg, taken.from_us, until_us, taken.foreign);
+        let mut part = leg.part_in(taken.from_us, until_us, taken.foreign);
         let recordings = leg
             .recordings
             .iter()

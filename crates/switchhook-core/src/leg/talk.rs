@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Leg;
 use crate::headers::{Headers, non_empty};
+use crate::part::Part;
 
 /// Conversations kept of one leg; a call that is parked and fetched all day has more.
 const MAX_TALKS: usize = 64;
@@ -21,6 +22,24 @@ pub struct Talk {
 }
 
 impl Leg {
+    /// Returns what a call keeps of this leg, which talked from `from_us` until `until_us`. Of a leg
+    /// of another account (`foreign`) it keeps no number.
+    pub(crate) fn part_in(&self, from_us: i64, until_us: i64, foreign: bool) -> Part {
+        let kept = |number: Option<&str>| number.filter(|_| !foreign).map(str::to_owned);
+        Part {
+            uuid: self.uuid.clone(),
+            switch: self.switch.clone(),
+            direction: self.direction,
+            number: kept(self.far_number()),
+            did: kept(self.own_number()),
+            foreign,
+            callee_type: self.flow.callee_type.clone(),
+            from_us,
+            until_us,
+            recordings: Vec::new(),
+        }
+    }
+
     /// Notes a bridge or its end. The switch sends either event for one of the two legs and names
     /// both (FreeSWITCH: switch_ivr_bridge.c `switch_channel_event_set_bridge`).
     pub(super) fn apply_bridge(&mut self, event: &dyn Headers) {

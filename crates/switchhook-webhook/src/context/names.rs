@@ -49,6 +49,7 @@ pub const TEMPLATE_NAMES: &[TemplateName] = &[
     waiting("call.callee_number"),
     waiting("call.callee_name"),
     both("call.destination_number"),
+    both("call.routing_number"),
     waiting("call.ani"),
     waiting("call.rdnis"),
     waiting("call.username"),
