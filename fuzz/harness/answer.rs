@@ -43,6 +43,7 @@ pub fn run(data: &[u8]) {
         duration: None,
         raw: Bytes::copy_from_slice(body),
         phases: Phases::default(),
+        tries: Vec::new(),
     });
 }
 

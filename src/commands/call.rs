@@ -76,6 +76,9 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
             writeln!(out, "{name:<8} {}", millis(duration))?;
         }
     }
+    for (number, one) in outcome.tries.iter().enumerate() {
+        writeln!(out, "try {:<4} {one}", number + 1)?;
+    }
     if !outcome.raw.is_empty() {
         writeln!(
             out,

@@ -31,6 +31,8 @@ pub struct TestResult {
     pub status: Option<u16>,
     /// The phases, each with its end in µs from the beginning.
     pub phases: Vec<(&'static str, u64)>,
+    /// Each try in words, if the webhook may be tried more than once.
+    pub tries: Vec<String>,
     /// The response body.
     pub body: String,
     /// Reason and sentence of a failure.

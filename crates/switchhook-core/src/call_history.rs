@@ -4,13 +4,14 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::details;
 use super::finished_call::FinishedCall;
 use super::leg::Leg;
-use super::outcome::{Outcome, Reason};
+use super::outcome::{Failure, Outcome, Reason, Try};
 
 /// One webhook call in the middle of a call, as it ended. Durations are in µs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +57,69 @@ pub struct LookupSummary {
     pub headers_us: Option<u64>,
     /// The part of it from the headers to the end of the body.
     pub body_us: Option<u64>,
+    /// What was tried, if the webhook may be tried more than once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tries: Vec<TrySummary>,
+}
+
+/// The summary of one of several tries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrySummary {
+    /// The URL, secrets redacted.
+    pub url: String,
+    /// From the first try's beginning to this one's.
+    pub began_us: u64,
+    /// From sending to the outcome; `None` if nothing was sent.
+    pub took_us: Option<u64>,
+    /// The HTTP status; `None` if there was none.
+    pub status: Option<u16>,
+    /// The reason of the failure; `None` for a success.
+    pub reason: Option<Cow<'static, str>>,
+    /// The failure's sentence.
+    pub detail: Option<String>,
+}
+
+impl TrySummary {
+    /// Summarizes a try.
+    #[must_use]
+    pub fn of(one: &Try) -> Self {
+        Self {
+            url: one.url.clone(),
+            began_us: micros(one.began),
+            took_us: one.duration.map(micros),
+            status: one.status,
+            reason: one
+                .failure
+                .as_ref()
+                .map(|failure| Cow::Borrowed(failure.reason.as_str())),
+            detail: one.failure.as_ref().map(|failure| failure.detail.clone()),
+        }
+    }
+
+    /// Returns the try that was summarized.
+    #[must_use]
+    pub fn restored(&self) -> Try {
+        let reason = self.reason.as_deref().map(Reason::from_word);
+        let detail = || self.detail.clone().unwrap_or_default();
+        Try {
+            url: self.url.clone(),
+            began: Duration::from_micros(self.began_us),
+            duration: self.took_us.map(Duration::from_micros),
+            status: self.status,
+            failure: reason.map(|reason| Failure::new(reason, detail())),
+        }
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl LookupSummary {
     /// Summarizes an outcome.
     #[must_use]
     pub fn of(outcome: &Outcome) -> Self {
-        let micros =
-            |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let failure = outcome.verdict.as_ref().err();
         Self {
             reason: failure.map(|failure| Cow::Borrowed(failure.reason.as_str())),
@@ -73,6 +129,7 @@ impl LookupSummary {
             asked_us: outcome.duration.map(micros),
             headers_us: outcome.phases.headers.map(micros),
             body_us: outcome.phases.body.map(micros),
+            tries: outcome.tries.iter().map(TrySummary::of).collect(),
         }
     }
 }

@@ -21,6 +21,8 @@ pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
 /// Seconds of a call that Switchhook took and not the webhook.
 pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
+/// Tries of webhooks that may have several (`retry`, `fallback_urls`), by `webhook` and `reason`.
+pub const TRIES: &str = "switchhook_tries_total";
 /// Requests that were sent once more, because their kept connection ended before an answer.
 pub const RESENT: &str = "switchhook_requests_resent_total";
 /// Limits that were hit, by `limit`.
@@ -216,6 +218,7 @@ fn webhook_at_zero(webhook: &str) {
     for result in results {
         counter!(LOOKUPS, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
         drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
+        counter!(TRIES, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }
     gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned()).increment(0.0);
     for outcome in DELIVERY_OUTCOMES {
@@ -246,9 +249,7 @@ fn switch_at_zero(switch: &str) {
     }
 }
 
-fn describe() {
-    describe_counter!(CALLS, "Calls handed over, by ending");
-    describe_gauge!(ON_HOLD, "Calls on hold now");
+fn describe_webhooks() {
     describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
     describe_histogram!(
         WEBHOOK_SECONDS,
@@ -260,8 +261,19 @@ fn describe() {
         Unit::Seconds,
         "Time of a call that Switchhook took and not the webhook"
     );
-    describe_histogram!(STORE_COMMIT, Unit::Seconds, "Time of one store commit");
     describe_gauge!(CIRCUIT_OPEN, "Whether a webhook's circuit is open");
+    describe_counter!(TRIES, "Tries, by webhook and reason");
+    describe_counter!(
+        RESENT,
+        "Requests sent once more because their kept connection ended"
+    );
+}
+
+fn describe() {
+    describe_webhooks();
+    describe_counter!(CALLS, "Calls handed over, by ending");
+    describe_gauge!(ON_HOLD, "Calls on hold now");
+    describe_histogram!(STORE_COMMIT, Unit::Seconds, "Time of one store commit");
     describe_counter!(
         DELIVERIES,
         "Attempts to deliver a document, by endpoint and outcome"
@@ -313,10 +325,6 @@ fn describe() {
     );
     describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
-    describe_counter!(
-        RESENT,
-        "Requests sent once more because their kept connection ended"
-    );
     describe_switches();
 }
 

@@ -105,6 +105,18 @@ impl Failure {
             ..Self::new(reason, detail)
         }
     }
+
+    /// Says how many tries there were, of which this is the last one's failure.
+    #[must_use]
+    pub fn of_tries(self, tries: &[Try]) -> Self {
+        match sent(tries) {
+            0 | 1 => self,
+            more => Self {
+                detail: format!("{more} tries failed, the last: {}", self.detail),
+                ..self
+            },
+        }
+    }
 }
 
 /// A value that `response.map` found in the response.
@@ -153,6 +165,9 @@ pub struct Outcome {
     pub raw: Bytes,
     /// How `duration` was spent.
     pub phases: Phases,
+    /// What was tried, in order; empty if the webhook is tried once (without `retry` and
+    /// `fallback_urls`).
+    pub tries: Vec<Try>,
 }
 
 impl Outcome {
@@ -165,6 +180,64 @@ impl Outcome {
             duration: None,
             raw: Bytes::new(),
             phases: Phases::default(),
+            tries: Vec::new(),
         }
     }
+
+    /// Returns how many tries were sent; `None` if there was only one.
+    #[must_use]
+    pub fn tries_sent(&self) -> Option<usize> {
+        let sent = sent(&self.tries);
+        (sent > 1).then_some(sent)
+    }
+
+    /// Adds the tries, and says in the failure's sentence how many there were.
+    #[must_use]
+    pub fn with_tries(self, tries: Vec<Try>) -> Self {
+        Self {
+            verdict: self.verdict.map_err(|failure| failure.of_tries(&tries)),
+            tries,
+            ..self
+        }
+    }
+}
+
+/// One of several tries of a request, at the webhook's URL or one of its `fallback_urls`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Try {
+    /// The URL for people, secrets redacted.
+    pub url: String,
+    /// From the beginning of the first try.
+    pub began: Duration,
+    /// From sending to the outcome; `None` if nothing was sent: the URL's circuit is open, or its
+    /// template lacks a variable.
+    pub duration: Option<Duration>,
+    /// The HTTP status; `None` if there was none.
+    pub status: Option<u16>,
+    /// Why it failed; `None` for a success.
+    pub failure: Option<Failure>,
+}
+
+impl fmt::Display for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match (&self.failure, self.status) {
+            (Some(failure), None) => failure.reason.as_str().to_owned(),
+            (Some(failure), Some(status)) => format!("{} {status}", failure.reason),
+            (None, Some(status)) => format!("{} {status}", Reason::SUCCESS),
+            (None, None) => Reason::SUCCESS.to_owned(),
+        };
+        match self.duration {
+            Some(duration) => write!(
+                f,
+                "{}: {word} after {:.3} s",
+                self.url,
+                duration.as_secs_f64()
+            ),
+            None => write!(f, "{}: {word}, not sent", self.url),
+        }
+    }
+}
+
+fn sent(tries: &[Try]) -> usize {
+    tries.iter().filter(|one| one.duration.is_some()).count()
 }

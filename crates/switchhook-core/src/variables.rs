@@ -32,6 +32,8 @@ pub struct VariableNames {
     pub response_status_type: String,
     /// Seconds with two decimals, such as `0.11`.
     pub response_duration: String,
+    /// How many tries were sent, if more than one.
+    pub response_attempts: String,
     /// The body as received.
     pub response_raw: String,
     /// `true` or `false`.
@@ -51,6 +53,7 @@ impl Default for VariableNames {
             response_status_code: flow_key("response_status_code"),
             response_status_type: flow_key("response_status_type"),
             response_duration: flow_key("response_duration"),
+            response_attempts: flow_key("response_attempts"),
             response_raw: flow_key("response_raw"),
             response_error: flow_key("response_error"),
             error_reason: flow_key("error_reason"),
@@ -63,12 +66,13 @@ impl Default for VariableNames {
 impl VariableNames {
     /// Returns each standard name with the name it is written under.
     #[must_use]
-    pub fn all(&self) -> [(&'static str, &str); 9] {
+    pub fn all(&self) -> [(&'static str, &str); 10] {
         [
             ("response_status", &self.response_status),
             ("response_status_code", &self.response_status_code),
             ("response_status_type", &self.response_status_type),
             ("response_duration", &self.response_duration),
+            ("response_attempts", &self.response_attempts),
             ("response_raw", &self.response_raw),
             ("response_error", &self.response_error),
             ("error_reason", &self.error_reason),
@@ -216,6 +220,9 @@ impl VariablePlan {
         }
         if let Some(duration) = outcome.duration {
             writer.set(&self.names.response_duration, seconds(duration));
+        }
+        if let Some(sent) = outcome.tries_sent() {
+            writer.set(&self.names.response_attempts, sent.to_string());
         }
         if self.raw {
             writer.set_untrusted(&self.names.response_raw, &outcome.raw);

@@ -93,17 +93,10 @@ pub(crate) fn min_gap(attempt: u32) -> Duration {
     }
 }
 
-/// Parses `Retry-After` (RFC 9110 §10.2.3): seconds, or a date in one of the three HTTP forms. A
-/// date in the past is a wait of zero; anything else is `None`.
+/// Parses `Retry-After`, up to the limit.
 #[must_use]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        let seconds = value.parse().unwrap_or(u64::MAX);
-        return Some(Duration::from_secs(seconds).min(RETRY_AFTER_LIMIT));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    let wait = date.duration_since(now).unwrap_or_default();
+    let wait = switchhook_webhook::retry_after::parse(value, now)?;
     Some(wait.min(RETRY_AFTER_LIMIT))
 }
 

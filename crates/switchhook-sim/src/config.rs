@@ -6,15 +6,42 @@ use super::documents;
 use super::names::{ACCOUNT, FLOW};
 use super::scenarios::Scenario;
 
-/// Returns a `switchhook.toml` with one webhook for each scenario, all at the receiver.
+/// The addresses that stand in the settings of scenarios.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    /// The receiver of most requests.
+    pub(super) receiver: SocketAddr,
+    /// A receiver whose connections one call uses.
+    pub(super) spare: SocketAddr,
+    /// A webhook whose first connection answers no more than one request.
+    pub(super) stopped: SocketAddr,
+    /// The same, and no ping.
+    pub(super) forgotten: SocketAddr,
+    /// A port without a listener.
+    pub(super) closed: u16,
+}
+
+impl Places {
+    fn fill(&self, text: &str) -> String {
+        let places = [
+            ("{receiver}", self.receiver.to_string()),
+            ("{spare}", self.spare.to_string()),
+            ("{stopped}", self.stopped.to_string()),
+            ("{forgotten}", self.forgotten.to_string()),
+            ("{closed}", self.closed.to_string()),
+        ];
+        let fill = |text: String, (place, address): &(&str, String)| text.replace(place, address);
+        places.iter().fold(text.to_owned(), fill)
+    }
+}
+
+/// Returns a `switchhook.toml` with one webhook for each scenario, all at `places`.
 ///
-/// Documents go to `documents`. `closed` is a port without a listener, and `room` is the number of
-/// calls that the service may hold at once.
+/// Documents go to `documents`. `room` is the number of calls that the service may hold at once.
 pub(super) fn text(
     scenarios: &[&Scenario],
-    receiver: SocketAddr,
+    places: &Places,
     documents: SocketAddr,
-    closed: u16,
     room: usize,
     extra: &str,
 ) -> String {
@@ -29,7 +56,7 @@ pub(super) fn text(
     }
     text.push_str(&documents::config(documents));
     for scenario in scenarios.iter().filter(|scenario| !scenario.unknown) {
-        let url = url(scenario, receiver, closed);
+        let url = url(scenario, places);
         if let Some(number) = scenario.routed {
             let name = scenario.name;
             text.push_str(&format!(
@@ -38,7 +65,8 @@ pub(super) fn text(
         }
         text.push_str(&format!(
             "\n[webhooks.{}]\nurl = {url:?}\n{}",
-            scenario.name, scenario.settings
+            scenario.name,
+            places.fill(&scenario.settings)
         ));
     }
     text
@@ -46,13 +74,12 @@ pub(super) fn text(
 
 /// Returns the URL of a scenario's webhook. The path ends with the scenario's name, so that the
 /// lab can tell its requests from those of other scenarios.
-fn url(scenario: &Scenario, receiver: SocketAddr, closed: u16) -> String {
-    let base = scenario.url.replace("{closed}", &closed.to_string());
-    let base = base.replace("{receiver}", &receiver.to_string());
+fn url(scenario: &Scenario, places: &Places) -> String {
+    let base = places.fill(&scenario.url);
     if base.starts_with("http") {
         return base;
     }
-    format!("http://{receiver}{base}/{}", scenario.name)
+    format!("http://{}{base}/{}", places.receiver, scenario.name)
 }
 
 #[cfg(test)]
@@ -65,11 +92,17 @@ mod tests {
         let all = scenarios::all();
         let listed: Vec<&Scenario> = all.iter().collect();
         let receiver = SocketAddr::from(([127, 0, 0, 1], 4711));
+        let places = Places {
+            receiver,
+            spare: receiver,
+            stopped: receiver,
+            forgotten: receiver,
+            closed: 9,
+        };
         let text = text(
             &listed,
+            &places,
             receiver,
-            receiver,
-            9,
             100,
             "[store]\nurl = \"sqlite::memory:\"",
         );

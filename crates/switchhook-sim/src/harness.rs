@@ -9,8 +9,9 @@ use futures_util::{StreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::time::timeout;
 
+use super::config::Places;
 use super::options::{LabError, LabOptions, Started};
-use super::receiver::{Receiver, Request, closed_port};
+use super::receiver::{Hang, Hanging, Receiver, Request, closed_port};
 use super::report::CallReport;
 use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
@@ -32,6 +33,11 @@ const FOLLOWS: Duration = Duration::from_secs(20);
 pub(super) struct Harness {
     pub switch: Arc<Switch>,
     pub receiver: Receiver,
+    /// A receiver whose connections one call uses.
+    spare: Receiver,
+    /// Webhooks whose first connection hangs.
+    stopped: Hanging,
+    forgotten: Hanging,
     closed: u16,
     /// Port 8021 of the switch, if the service follows it.
     port: Option<Inbound>,
@@ -57,6 +63,9 @@ impl Harness {
         Ok(Self {
             switch,
             receiver: Receiver::start().await?,
+            spare: Receiver::start().await?,
+            stopped: Hanging::start(Hang::NoAnswer).await?,
+            forgotten: Hanging::start(Hang::NoFrame).await?,
             closed: closed_port()?,
             port,
             bar: progress(calls, options.progress),
@@ -79,8 +88,14 @@ impl Harness {
                  park_service = \"{PARK_SERVICE}\"\n"
             ));
         }
-        let (widgets, documents) = (self.receiver.address(), documents.address());
-        config::text(scenarios, widgets, documents, self.closed, room, &extra)
+        let places = Places {
+            receiver: self.receiver.address(),
+            spare: self.spare.address(),
+            stopped: self.stopped.address(),
+            forgotten: self.forgotten.address(),
+            closed: self.closed,
+        };
+        config::text(scenarios, &places, documents.address(), room, &extra)
     }
 
     /// Waits until a service runs and, if it follows the switch, is connected to it.
@@ -161,12 +176,19 @@ impl Harness {
     /// Returns the scenario's requests once their outcome is known.
     async fn settled(&self, scenario: &Scenario) -> Vec<Request> {
         let name = format!("/{}", scenario.name);
-        if scenario.requests != Requests::None {
+        let receiver = if scenario.url.contains("{spare}") {
+            &self.spare
+        } else {
+            &self.receiver
+        };
+        if let Requests::Tries(count) = scenario.requests {
+            receiver.wait_for_all(&name, count, SETTLE).await;
+        } else if scenario.requests != Requests::None {
             let known =
                 |request: &Request| request.answered.is_some() || request.abandoned.is_some();
-            self.receiver.wait(&name, SETTLE, known).await;
+            receiver.wait(&name, SETTLE, known).await;
         }
-        self.receiver.requests_of(&name)
+        receiver.requests_of(&name)
     }
 
     fn tell(&self, report: &CallReport) {

@@ -25,6 +25,8 @@ use switchhook_core::timestamp::time_of_day;
 pub struct BreakerConfig {
     /// The webhook's name.
     pub webhook: String,
+    /// How many `fallback_urls` it has; each has a circuit of its own.
+    pub fallback_urls: usize,
     /// When its circuit opens, and for how long.
     pub options: BreakerOptions,
     /// The webhook's settings as text: if they change, its circuit closes.
@@ -43,7 +45,10 @@ pub struct Breakers {
 #[derive(Debug)]
 struct WebhookBreaker {
     config: BreakerConfig,
+    /// The circuit's name for people: the webhook's, or that of one of its `fallback_urls`.
+    label: String,
     breaker: Mutex<Breaker>,
+    fallback_urls: Vec<Arc<WebhookBreaker>>,
 }
 
 /// An open circuit, for the operator.
@@ -114,10 +119,24 @@ impl Breakers {
     /// # Errors
     /// `CIRCUIT_OPEN` while the circuit is open.
     pub fn acquire(&self, webhook: &str) -> Result<WebhookPermit, Failure> {
+        self.acquire_url(webhook, 0)
+    }
+
+    /// Returns a permit for one request to a webhook's URL (0) or to one of its `fallback_urls`
+    /// (from 1).
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub(crate) fn acquire_url(&self, webhook: &str, url: usize) -> Result<WebhookPermit, Failure> {
         if let Some(refusal) = &self.refusal {
             return Err(refusal.clone());
         }
-        let Some(breaker) = self.by_webhook.load().get(webhook).cloned() else {
+        let found = self.by_webhook.load().get(webhook).cloned();
+        let found = found.and_then(|breaker| match url.checked_sub(1) {
+            None => Some(breaker),
+            Some(fallback) => breaker.fallback_urls.get(fallback).cloned(),
+        });
+        let Some(breaker) = found else {
             return Ok(WebhookPermit(None));
         };
         let permit = breaker.lock().try_acquire(now());
@@ -136,8 +155,28 @@ impl Breakers {
 
 impl WebhookBreaker {
     fn new(config: BreakerConfig) -> Self {
-        let breaker = Mutex::new(Breaker::new(config.options));
-        Self { config, breaker }
+        let fallback = |number| {
+            let label = format!("{} (fallback_urls, number {number})", config.webhook);
+            Arc::new(Self::named(label, config.clone(), Vec::new()))
+        };
+        let fallback_urls = (1..=config.fallback_urls).map(fallback).collect();
+        Self::named(config.webhook.clone(), config, fallback_urls)
+    }
+
+    fn named(label: String, config: BreakerConfig, fallback_urls: Vec<Arc<Self>>) -> Self {
+        Self {
+            label,
+            breaker: Mutex::new(Breaker::new(config.options)),
+            config,
+            fallback_urls,
+        }
+    }
+
+    /// Sets the metric, which is that of the webhook's URL.
+    fn show(&self, open: bool) {
+        if self.label == self.config.webhook {
+            set_gauge(&self.label, open);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Breaker> {
@@ -150,7 +189,7 @@ impl WebhookBreaker {
 
     fn refusal(&self) -> Failure {
         let clock = |ms| time_of_day(ms, self.config.time_zone);
-        let webhook = &self.config.webhook;
+        let webhook = &self.label;
         let detail = match self.status() {
             Some(open_circuit) => {
                 let next_probe = match open_circuit.next_probe {
@@ -177,13 +216,11 @@ impl WebhookBreaker {
 
     fn finish(&self, permit: BreakerPermit, signal: EndpointSignal, last_error: &str) {
         let change = self.lock().record(permit, signal, last_error, now());
-        let BreakerConfig {
-            webhook, options, ..
-        } = &self.config;
+        let (webhook, options) = (&self.label, &self.config.options);
         match change {
             CircuitChange::None | CircuitChange::ProbeFailed => {}
             CircuitChange::Opened => {
-                set_gauge(webhook, true);
+                self.show(true);
                 let (failures, pause_s) = (options.failures, options.pause.as_secs_f64());
                 warn!(
                     webhook,
@@ -194,7 +231,7 @@ impl WebhookBreaker {
                 );
             }
             CircuitChange::Closed => {
-                set_gauge(webhook, false);
+                self.show(false);
                 info!(
                     webhook,
                     "the webhook's circuit closed: it answers, and every call sends its request again"
@@ -271,75 +308,4 @@ fn status(open_circuit: &OpenCircuit) -> CircuitStatus {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    const PAUSE: Duration = Duration::from_secs(10);
-
-    fn config(settings: &str) -> BreakerConfig {
-        BreakerConfig {
-            webhook: "crm".into(),
-            options: BreakerOptions {
-                failures: 2,
-                pause: PAUSE,
-            },
-            settings: settings.into(),
-            time_zone: Tz::UTC,
-        }
-    }
-
-    fn breakers() -> Arc<Breakers> {
-        Breakers::of([config("as it is")].into_iter())
-    }
-
-    fn fail(breakers: &Breakers) {
-        let failure = Failure::new(
-            Reason::Timeout,
-            "no answer from crm.example:443 within 10 s",
-        );
-        breakers
-            .acquire("crm")
-            .unwrap()
-            .record_outcome(&Outcome::unsent(failure));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_is_refused_is_told_since_when_why_and_until_when() {
-        let breakers = breakers();
-        assert!(breakers.acquire("another").is_ok());
-        fail(&breakers);
-        fail(&breakers);
-        let failure = breakers.acquire("crm").unwrap_err();
-        assert_eq!(failure.reason, Reason::CircuitOpen);
-        let shape = regex::Regex::new(
-            r"^the circuit of crm is open since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is tried again at \d\d:\d\d:\d\d$",
-        );
-        assert!(shape.unwrap().is_match(&failure.detail), "{failure}");
-        tokio::time::advance(PAUSE).await;
-        let probe = breakers.acquire("crm").unwrap();
-        let refused = breakers.acquire("crm").unwrap_err();
-        assert!(refused.detail.ends_with("; one call is trying it now"));
-        // The probing call hangs up: the next call probes.
-        drop(probe);
-        let next = breakers
-            .status("crm")
-            .map(|open_circuit| open_circuit.next_probe);
-        assert_eq!(next, Some(NextProbe::NextCall));
-        breakers.acquire("crm").unwrap().record(Some(404), None);
-        assert_eq!(breakers.status("crm"), None);
-        assert!(breakers.acquire("crm").is_ok());
-    }
-
-    #[test]
-    fn a_reload_forgets_the_rest_of_a_webhook_that_was_changed_and_of_no_other() {
-        let breakers = breakers();
-        fail(&breakers);
-        fail(&breakers);
-        breakers.replace([config("as it is")].into_iter());
-        assert!(breakers.acquire("crm").is_err());
-        breakers.replace([config("another URL")].into_iter());
-        assert!(breakers.acquire("crm").is_ok());
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@ use std::io;
 
 use h2::Reason;
 
-use super::error::{ConnectionState, causes, find};
+use super::connection_watch::{ConnectionState, SilentAddress};
+use super::error::{causes, find};
 
 /// How a request is sent once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(super) enum Resend {
     Fresh,
     /// The same, over HTTP/1.1.
     Http1,
+    /// To the next address of its host.
+    NextAddress,
 }
 
 /// Returns how a request that failed with `error` is sent once more; `None` if it is not.
@@ -23,10 +26,13 @@ pub(super) enum Resend {
 /// as libcurl does. A connection that was made for the request is no reason to send it again,
 /// unless the server says that it did not process it (RFC 9113, 8.7).
 pub(super) fn resend(error: &reqwest::Error, connection: ConnectionState) -> Option<Resend> {
+    let causes = causes(error);
+    if find::<SilentAddress>(&causes).is_some() {
+        return Some(Resend::NextAddress);
+    }
     if error.is_connect() || error.is_builder() {
         return None;
     }
-    let causes = causes(error);
     if let Some(http2) = find::<h2::Error>(&causes)
         && let Some(resend) = unprocessed(http2)
     {

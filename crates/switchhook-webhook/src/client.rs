@@ -6,13 +6,13 @@
 mod body;
 mod certificate_request;
 mod client_factory;
-mod connection_watch;
 mod connections;
 mod content_coding;
 mod h2_pool;
 mod host_hints;
 mod pools;
 mod proxy_layer;
+mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,15 @@ use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
+use super::breakers::Breakers;
 use super::compile::Webhook;
+use super::connection_watch::ConnectionWatch;
 use super::egress::Egress;
 use super::error::{self, RequestStage};
 use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
 use body::{Body, read};
-use connection_watch::ConnectionWatch;
 use connections::Connections;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
@@ -76,6 +77,15 @@ pub struct ResponseMeta {
     pub whole: bool,
 }
 
+/// What a request needs besides itself.
+#[derive(Default)]
+pub struct SendContext<'a> {
+    /// The circuit breakers of webhooks with several tries. Without them, every URL is asked.
+    pub breakers: Option<&'a Breakers>,
+    /// Gets properties of the response.
+    pub note: Option<&'a mut ResponseMeta>,
+}
+
 /// Supplies outcomes without a network, to replay recorded calls.
 pub trait OutcomeSource: Send + Sync {
     /// Returns the outcome of a request at the recorded time.
@@ -93,6 +103,25 @@ struct Progress {
     status: Option<u16>,
     phases: Phases,
     raw: Bytes,
+    /// The `Retry-After` header, if another try may follow.
+    retry_after: Option<String>,
+}
+
+/// How one exchange ended.
+struct Exchanged {
+    outcome: Outcome,
+    meta: ResponseMeta,
+    retry_after: Option<String>,
+}
+
+impl Exchanged {
+    fn unsent(failure: Failure) -> Self {
+        Self {
+            outcome: Outcome::unsent(failure),
+            meta: ResponseMeta::default(),
+            retry_after: None,
+        }
+    }
 }
 
 impl Client {
@@ -145,32 +174,52 @@ impl Client {
         webhook: &'a Webhook,
         prepared: impl Into<Box<Prepared>>,
     ) -> impl Future<Output = Outcome> + Send {
-        self.send_with_meta(webhook, prepared.into(), None)
+        self.send_with(webhook, prepared.into(), SendContext::default())
     }
 
-    /// Sends a request like [`Client::send`] and stores properties of the response in `note`.
+    /// Sends a request like [`Client::send`]. A webhook with one try does not use the breakers of
+    /// `context`: its caller does.
     ///
     /// The request is boxed: every future on the way to the network has room for its arguments,
     /// twice.
-    pub async fn send_with_meta(
+    pub async fn send_with(
         &self,
         webhook: &Webhook,
         prepared: Box<Prepared>,
-        note: Option<&mut ResponseMeta>,
+        context: SendContext<'_>,
     ) -> Outcome {
         if let Some(outcome_source) = &self.outcome_source {
             return outcome_source.answer(webhook, *prepared).await;
         }
-        if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
-            return Outcome::unsent(blocked.into());
-        }
         let mut prepared = prepared;
         idempotency_key::add(&mut prepared.headers);
+        if !webhook.is_tried_once() {
+            // Boxed, so that a webhook with one try has no room for it.
+            return Box::pin(tries::send(self, webhook, prepared, context)).await;
+        }
+        let limit = webhook.timeout();
+        let exchanged = self.exchange_within(webhook, &mut prepared, limit).await;
+        if let Some(note) = context.note {
+            *note = exchanged.meta;
+        }
+        exchanged.outcome
+    }
+
+    /// Sends a request to its URL once and waits for the outcome, at most for `limit`.
+    async fn exchange_within(
+        &self,
+        webhook: &Webhook,
+        prepared: &mut Prepared,
+        limit: Duration,
+    ) -> Exchanged {
+        if let Err(blocked) = self.connections.egress().check_url(&prepared.url) {
+            return Exchanged::unsent(blocked.into());
+        }
         let started = Instant::now();
-        let until = started + webhook.timeout();
-        let (mut progress, watch) = (Progress::default(), ConnectionWatch::default());
+        let until = started + limit;
+        let (mut progress, watch) = (Progress::default(), ConnectionWatch::new(until));
         // Boxed, so that the caller's future holds only a pointer to the client's state.
-        let exchange = self.exchange(webhook, (&mut prepared, until), &mut progress);
+        let exchange = self.exchange(webhook, (prepared, until), &mut progress);
         let exchange = Box::pin(watch.watch(exchange));
         let verdict = match timeout_at(until, exchange).await {
             Ok(verdict) => verdict,
@@ -179,20 +228,22 @@ impl Client {
                     Some(_) => RequestStage::Status,
                     None => RequestStage::NoStatus(watch.state()),
                 };
-                let late = error::timed_out(webhook.timeout(), &prepared.url, stage);
+                let late = error::timed_out(limit, &prepared.url, stage);
                 Err(proxy_layer::named_in(self.egress(), late))
             }
         };
-        if let Some(note) = note {
-            *note = progress.meta;
-        }
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
-        Outcome {
-            verdict,
-            status: progress.status,
-            duration: was_sent.then(|| started.elapsed()),
-            raw: progress.raw,
-            phases: progress.phases,
+        Exchanged {
+            outcome: Outcome {
+                verdict,
+                status: progress.status,
+                duration: was_sent.then(|| started.elapsed()),
+                raw: progress.raw,
+                phases: progress.phases,
+                tries: Vec::new(),
+            },
+            meta: progress.meta,
+            retry_after: progress.retry_after,
         }
     }
 
@@ -215,6 +266,9 @@ impl Client {
         let content_type = content_type.and_then(|value| value.to_str().ok());
         progress.meta.content_type = content_type.map(str::to_owned);
         progress.meta.redirect = redirect_target(response, url);
+        if !webhook.is_tried_once() {
+            progress.retry_after = retry_after(response);
+        }
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
@@ -230,24 +284,36 @@ impl Client {
         evaluate_response(webhook, (response.status(), url), meta, raw)
     }
 
-    /// Delivers a document: sends a request and reads only the status of the response.
+    /// Delivers a document: sends a request and reads only the status of the response. Records its
+    /// outcome with the circuit `breakers`, if they are given.
     ///
     /// # Errors
-    /// If no status arrived within `deadline`: the address is refused, the connection failed, or
-    /// time ran out. Any status is a success here.
+    /// If no status arrived within `deadline`: the circuit is open, the address is refused, the
+    /// connection failed, or time ran out. Any status is a success here.
     pub async fn deliver(
         &self,
         webhook: &Webhook,
         prepared: Prepared,
         deadline: Duration,
+        breakers: Option<&Breakers>,
     ) -> Result<Delivery, Failure> {
-        self.connections.egress().check_url(&prepared.url)?;
         let mut prepared = prepared;
         idempotency_key::add(&mut prepared.headers);
+        tries::deliver(self, webhook, prepared, (deadline, breakers)).await
+    }
+
+    /// Delivers to its URL once.
+    async fn deliver_within(
+        &self,
+        webhook: &Webhook,
+        prepared: &mut Prepared,
+        deadline: Duration,
+    ) -> Result<Delivery, Failure> {
+        self.connections.egress().check_url(&prepared.url)?;
         let started = Instant::now();
         let until = started + deadline;
-        let watch = ConnectionWatch::default();
-        let sending = self.connections.send(webhook, &mut prepared, until);
+        let watch = ConnectionWatch::new(until);
+        let sending = self.connections.send(webhook, prepared, until);
         let sent = timeout_at(until, Box::pin(watch.watch(sending))).await;
         let url = &prepared.url;
         let late = |_| {
@@ -354,6 +420,7 @@ mod tests {
         let prepared = Prepared {
             method: http::Method::GET,
             url: "https://crm.example/".parse().unwrap(),
+            fallback_urls: Vec::new(),
             headers: http::HeaderMap::new(),
             body: Bytes::new(),
         };

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::compile_error::CompileError;
 use super::context::Scope;
-use super::options::{ConnectionOptions, Tls, WebhookOptions};
+use super::options::{ConnectionOptions, RetryOptions, Tls, WebhookOptions};
 use super::response::ResponseParser;
 use super::template::{TemplateId, Templates};
 use super::tls::{self, CompiledTls};
@@ -33,6 +33,7 @@ pub struct Webhook {
     pub(super) method: Method,
     pub(super) templates: Templates,
     pub(super) url: UrlPlan,
+    pub(super) fallback_urls: Vec<UrlPlan>,
     pub(super) query: Vec<Field>,
     pub(super) headers: Vec<Field>,
     pub(super) body: BodyPlan,
@@ -42,6 +43,7 @@ pub struct Webhook {
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
     pub(super) connection: ConnectionOptions,
+    pub(super) retry: RetryOptions,
     /// Reads its responses.
     pub answer: ResponseParser,
     pub(super) reads: Vec<String>,
@@ -138,7 +140,17 @@ impl Webhook {
     /// URL.
     #[must_use]
     pub fn sample_url(&self) -> Option<Url> {
-        match &self.url {
+        self.sample_of(&self.url)
+    }
+
+    /// Returns the `fallback_urls` like [`Self::sample_url`].
+    pub fn sample_fallback_urls(&self) -> impl Iterator<Item = Url> {
+        let all = self.fallback_urls.iter();
+        all.filter_map(|url| self.sample_of(url))
+    }
+
+    fn sample_of(&self, url: &UrlPlan) -> Option<Url> {
+        match url {
             UrlPlan::Fixed(url) => Some(url.clone()),
             UrlPlan::Template(url) => sample(&self.templates, url, &self.branches)?.ok(),
         }
@@ -148,6 +160,12 @@ impl Webhook {
     pub fn names_after_the_call(&self) -> impl Iterator<Item = (&str, &str)> {
         let names = self.after_only.iter();
         names.map(|(key, name)| (key.as_str(), name.as_str()))
+    }
+
+    /// Returns whether a request has only one try, at one URL.
+    #[must_use]
+    pub fn is_tried_once(&self) -> bool {
+        self.retry.attempts <= 1 && self.fallback_urls.is_empty()
     }
 
     /// Returns its own TLS settings; `None` if it uses the system's.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use url::Url;
 
+use super::connection_watch::ConnectionState;
 use super::egress::Blocked;
 use super::http2;
 use super::io_fault;
@@ -24,17 +25,6 @@ pub(super) fn host_port(url: &Url) -> String {
     }
 }
 
-/// The state of a request's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ConnectionState {
-    /// The request uses an existing connection, or the state cannot be seen.
-    Unknown,
-    /// It is being made: name lookup, TCP, TLS.
-    Connecting,
-    /// It was made for this request.
-    Connected,
-}
-
 /// How far a request came before its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestStage {
@@ -50,6 +40,10 @@ pub(super) fn timed_out(timeout: Duration, url: &Url, stage: RequestStage) -> Fa
     let within = format!("within {seconds} s");
     let detail = match stage {
         RequestStage::Status => format!("no whole answer from {host_port} {within}"),
+        RequestStage::NoStatus(ConnectionState::Resolving) => {
+            let host = url.host_str().unwrap_or_default();
+            format!("no name server answered for {host} {within}")
+        }
         RequestStage::NoStatus(ConnectionState::Connecting) => {
             format!("could not connect to {host_port} {within}")
         }

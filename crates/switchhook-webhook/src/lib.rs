@@ -29,9 +29,12 @@ pub mod options;
 pub mod redact;
 mod request;
 pub mod response;
+pub mod retry_after;
 pub mod signing;
 
+mod addresses;
 mod broken;
+mod connection_watch;
 mod error;
 mod http2;
 mod idempotency_key;
@@ -48,7 +51,7 @@ mod url;
 mod value_marks;
 mod xml;
 
-pub use client::{Client, OutcomeSource, ResponseMeta, evaluate_response};
+pub use client::{Client, OutcomeSource, ResponseMeta, SendContext, evaluate_response};
 pub use compile::Webhook;
 pub use compile_error::CompileError;
 pub use prepared::Prepared;

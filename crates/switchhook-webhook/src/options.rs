@@ -1,7 +1,9 @@
 //! A webhook's configuration as plain values, not yet compiled.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use switchhook_core::outcome::{Failure, Reason};
 use switchhook_core::secret::Secret;
 
 /// A query parameter, header or form field: a name and a template.
@@ -191,6 +193,64 @@ impl Default for ConnectionOptions {
     }
 }
 
+/// What makes another try follow a failed one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RetryOn {
+    /// DNS, connect, TLS or a reset.
+    Connection,
+    /// No whole answer in time.
+    Timeout,
+    /// An HTTP status within these bounds.
+    Statuses(RangeInclusive<u16>),
+}
+
+/// How often a request is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryOptions {
+    /// Tries at most; each URL has at least one.
+    pub attempts: u32,
+    /// The failures after which another try follows.
+    pub on: Vec<RetryOn>,
+    /// When one try is given up; `None`: the tries share the time that is left.
+    pub attempt_timeout: Option<Duration>,
+}
+
+impl Default for RetryOptions {
+    fn default() -> Self {
+        Self {
+            attempts: 1,
+            on: vec![
+                RetryOn::Connection,
+                RetryOn::Timeout,
+                RetryOn::Statuses(429..=429),
+                RetryOn::Statuses(500..=599),
+            ],
+            attempt_timeout: None,
+        }
+    }
+}
+
+impl RetryOptions {
+    /// Returns whether another try follows one that ended like this.
+    pub(crate) fn applies(&self, status: Option<u16>, failure: Option<&Failure>) -> bool {
+        let reason = failure.map(|failure| failure.reason);
+        self.on.iter().any(|on| match on {
+            RetryOn::Connection => reason == Some(Reason::ConnectionFailure),
+            RetryOn::Timeout => reason == Some(Reason::Timeout),
+            RetryOn::Statuses(statuses) => match (status, reason) {
+                (Some(status), None | Some(Reason::HttpStatus | Reason::AuthenticationFailure)) => {
+                    statuses.contains(&status)
+                }
+                // A token endpoint's, most likely 429 or 5xx.
+                (None, Some(Reason::HttpStatus)) => {
+                    statuses.contains(&429) || *statuses.end() >= 500
+                }
+                (Some(_) | None, Some(_)) | (None, None) => false,
+            },
+        })
+    }
+}
+
 /// The minimum that RFC 9113 (6.5.2) recommends for servers, and a common setting.
 const HTTP2_STREAMS: usize = 100;
 
@@ -201,6 +261,8 @@ pub struct WebhookOptions {
     pub method: String,
     /// Template of the URL.
     pub url: String,
+    /// Templates of further URLs, for tries after a failed one.
+    pub fallback_urls: Vec<String>,
     /// Query parameters, added to those of the URL.
     pub query: Vec<NamedTemplate>,
     /// Headers.
@@ -218,6 +280,8 @@ pub struct WebhookOptions {
     pub http2_streams: usize,
     /// How its connections are made and kept.
     pub connection: ConnectionOptions,
+    /// How often a request is tried.
+    pub retry: RetryOptions,
     /// How the response is read.
     pub response: ResponseOptions,
 }
@@ -238,6 +302,7 @@ impl Default for WebhookOptions {
         Self {
             method: "POST".into(),
             url: String::new(),
+            fallback_urls: Vec::new(),
             query: Vec::new(),
             headers: Vec::new(),
             body: Body::Predefined,
@@ -246,6 +311,7 @@ impl Default for WebhookOptions {
             timeout: Duration::from_secs(10),
             http2_streams: HTTP2_STREAMS,
             connection: ConnectionOptions::default(),
+            retry: RetryOptions::default(),
             response: ResponseOptions::default(),
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use http::Method;
 use http::header::HeaderMap;
+use switchhook_core::outcome::Failure;
 use switchhook_core::secret::REDACTED;
 use url::Url;
 
@@ -20,6 +21,8 @@ pub struct Prepared {
     pub method: Method,
     /// The URL: `http` or `https`, without user name and password.
     pub url: Url,
+    /// The URLs of further tries, or why there is none.
+    pub fallback_urls: Vec<Result<Url, Failure>>,
     /// The headers. The `Authorization` from `auth` is marked sensitive.
     pub headers: HeaderMap,
     /// The body; empty for none.

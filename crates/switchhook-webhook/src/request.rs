@@ -46,14 +46,19 @@ impl Webhook {
             call,
         };
         render.check_comparisons()?;
-        let mut url = render.url()?;
-        render.query(&mut url)?;
+        let url = render.url(&self.url)?;
+        let fallback_urls = self
+            .fallback_urls
+            .iter()
+            .map(|url| render.url(url))
+            .collect();
         let mut headers = render.headers()?;
         let body = render.body(&mut headers)?;
         self.authorize(&mut headers);
         Ok(Prepared {
             method: self.method.clone(),
             url,
+            fallback_urls,
             headers,
             body,
         })
@@ -107,11 +112,17 @@ impl Render<'_> {
         }
     }
 
-    fn url(&self) -> Result<Url, Failure> {
-        let handle = match &self.webhook.url {
-            UrlPlan::Fixed(url) => return Ok(url.clone()),
-            UrlPlan::Template(handle) => handle,
+    /// Renders one URL with its query.
+    fn url(&self, plan: &UrlPlan) -> Result<Url, Failure> {
+        let mut url = match plan {
+            UrlPlan::Fixed(url) => url.clone(),
+            UrlPlan::Template(handle) => self.url_of(handle)?,
         };
+        self.query(&mut url)?;
+        Ok(url)
+    }
+
+    fn url_of(&self, handle: &TemplateId) -> Result<Url, Failure> {
         let text = self.text(handle);
         let text = text.map_err(|failed| self.fail("the URL", failed))?;
         address::finish(&text).map_err(|error| match error {

@@ -11,6 +11,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::addresses::FailedAddresses;
+use super::connection_watch::{ConnectionState, ConnectionWatch};
 use super::egress::Egress;
 use super::io_fault;
 
@@ -37,6 +39,9 @@ impl NameLookup for SystemLookup {
 /// Lookups kept in memory before abandoned ones are removed.
 const REMEMBERED: usize = 64;
 
+/// The system's words for a silent name server, or one that cannot answer (`EAI_AGAIN`).
+const TRY_AGAIN: &str = "temporary failure in name resolution";
+
 /// A name that could not be resolved.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -50,6 +55,7 @@ pub(super) struct EgressResolver {
     egress: Arc<Egress>,
     names: Arc<dyn NameLookup>,
     lookups: Mutex<HashMap<String, WeakShared<Lookup>>>,
+    failed: Arc<FailedAddresses>,
 }
 
 impl EgressResolver {
@@ -58,6 +64,7 @@ impl EgressResolver {
             egress,
             names,
             lookups: Mutex::default(),
+            failed: Arc::default(),
         }
     }
 
@@ -95,16 +102,24 @@ impl EgressResolver {
 impl Resolve for EgressResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let lookup = self.lookup(name.as_str());
+        let (watch, failed) = (ConnectionWatch::current(), Arc::clone(&self.failed));
         let checked = (!self.is_proxy(name.as_str())).then(|| Arc::clone(&self.egress));
         Box::pin(async move {
+            if let Some(watch) = &watch {
+                watch.set(ConnectionState::Resolving);
+            }
             let addresses = lookup.await?;
             if let Some(egress) = checked {
                 for address in addresses.iter() {
                     egress.check_address(name.as_str(), address.ip())?;
                 }
             }
-            let addresses: Vec<SocketAddr> = addresses.to_vec();
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            let (ordered, addresses) = failed.order(addresses.to_vec());
+            if let Some(watch) = &watch {
+                watch.set(ConnectionState::Connecting);
+                watch.set_addresses(addresses);
+            }
+            Ok(Box::new(ordered.into_iter()) as Addrs)
         })
     }
 }
@@ -118,7 +133,11 @@ async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Fou
 }
 
 fn unresolved(error: io::Error) -> LookupError {
-    LookupError(io_fault::describe_lookup(&error))
+    let why = io_fault::describe_lookup(&error);
+    if why == TRY_AGAIN {
+        return LookupError(format!("no name server answered ({TRY_AGAIN})"));
+    }
+    LookupError(why)
 }
 
 #[cfg(test)]

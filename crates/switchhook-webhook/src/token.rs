@@ -94,6 +94,7 @@ impl Tokens {
         Prepared {
             method: Method::POST,
             url: self.url.clone(),
+            fallback_urls: Vec::new(),
             headers,
             body: self.body.clone(),
         }

@@ -29,6 +29,7 @@ pub(crate) fn section(state: &AdminState, call: &CallEntry, kept: &[PersistedRes
                         (heading(state, call, lookup))
                         (request(lookup))
                         (svg::phases(lookup))
+                        (tries(state, lookup))
                         @if runs.len() > 1 { (sentence(lookup)) }
                         (answer(state, lookup, kept_answer(kept, lookup)))
                     }
@@ -65,6 +66,39 @@ fn request(lookup: &LookupRecord) -> Markup {
             p.asked { (if sent { "Asked " } else { "Would have asked " }) code { (request) } }
         } @else if outcome.is_some() && !sent {
             p.asked.quiet { "Nothing was sent." }
+        }
+    }
+}
+
+/// Makes the table of tries, if the webhook may be tried more than once.
+fn tries(state: &AdminState, lookup: &LookupRecord) -> Markup {
+    let tries = lookup.outcome.as_ref().map(|outcome| &*outcome.tries);
+    let tries = tries.unwrap_or_default();
+    html! {
+        @if !tries.is_empty() {
+            div.scroll tabindex="0" role="region" aria-label="Tries" {
+                table {
+                    thead { tr { th scope="col" { "Try" } th scope="col" { "Took" } th scope="col" { "Outcome" } } }
+                    tbody {
+                        @for one in tries {
+                            tr {
+                                td.id { (state.mask.text(&one.url)) }
+                                td {
+                                    @match one.took_us {
+                                        Some(took) => (format::duration(took)),
+                                        None => "not sent",
+                                    }
+                                }
+                                td {
+                                    (one.reason.as_deref().unwrap_or(Reason::SUCCESS))
+                                    @if let Some(status) = one.status { " " (status) }
+                                    @if let Some(detail) = &one.detail { ": " (state.mask.text(detail)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

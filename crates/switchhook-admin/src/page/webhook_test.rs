@@ -127,6 +127,9 @@ fn result_markup(state: &AdminState, result: &TestResult) -> Markup {
             @if let Some(status) = result.status { " HTTP " (status) }
             @for (name, us) in &result.phases { " · " (name) " " (format::duration(*us)) }
         }
+        @if !result.tries.is_empty() {
+            ol aria-label="Tries" { @for one in &result.tries { li.id { (text(one)) } } }
+        }
         @if let Some((reason, sentence)) = &result.failure {
             p.why { (text(sentence)) }
             p.quiet { b { "What to do: " } (format::reason_text(reason).cure) }

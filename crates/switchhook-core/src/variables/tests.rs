@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::*;
-use crate::outcome::{Phases, Reason};
+use crate::outcome::{Phases, Reason, Try};
 
 fn plan() -> VariablePlan {
     called(VariableNames::default())
@@ -25,6 +25,7 @@ fn outcome(
         duration,
         raw: Bytes::from_static(raw.as_bytes()),
         phases: Phases::default(),
+        tries: Vec::new(),
     }
 }
 
@@ -97,6 +98,38 @@ fn failure_writes_reason_sentence_and_class_and_clears_mapped_names() {
             ("flow.line", "1"),
         ])
     );
+}
+
+#[test]
+fn several_tries_are_counted_and_one_is_not() {
+    let one = |sent: bool, failure: Option<Failure>| Try {
+        url: "https://crm.example/".into(),
+        began: Duration::ZERO,
+        duration: sent.then(|| Duration::from_millis(20)),
+        status: None,
+        failure,
+    };
+    let refused = || Failure::new(Reason::ConnectionFailure, "connection refused");
+    let open = || Failure::new(Reason::CircuitOpen, "the circuit is open");
+    for (tries, attempts, detail) in [
+        (vec![one(true, Some(refused()))], None, "connection refused"),
+        (
+            vec![one(false, Some(open())), one(true, Some(refused()))],
+            None,
+            "connection refused",
+        ),
+        (
+            vec![one(true, Some(refused())), one(true, Some(refused()))],
+            Some("2"),
+            "2 tries failed, the last: connection refused",
+        ),
+    ] {
+        let outcome = outcome(Err(refused()), None, "").with_tries(tries);
+        let channel = channel_after(&plan().assignments(&outcome, None));
+        let value = |name: &str| channel.get(name).map(String::as_str);
+        assert_eq!(value("flow.key.response_attempts"), attempts);
+        assert_eq!(value("flow.key.error_detail"), Some(detail));
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
 use switchhook_core::tenants;
 use switchhook_core::variables::{VariableNames, VariablePlan, flow_key};
 use switchhook_webhook::compile::MAX_TIMEOUT;
-use switchhook_webhook::{self as webhook, Client, Prepared, ResponseMeta, Webhook};
+use switchhook_webhook::{self as webhook, Client, Prepared, SendContext, Webhook};
 
 use super::{BeforeAnswer, Hold, HoldMusic, WebhookTask};
 
@@ -233,24 +233,15 @@ impl WebhookTask {
     }
 
     /// Sends the request and waits for the outcome.
-    pub(super) fn ask<'a>(
-        &'a self,
-        client: &'a Client,
-        request: TaskRequest,
-    ) -> impl Future<Output = Outcome> + Send + 'a {
-        self.ask_with_details(client, request, None)
-    }
-
-    /// Sends the request and waits for the outcome. Notes in `details` how a webhook's answer arrived.
-    pub(super) async fn ask_with_details(
+    pub(super) async fn ask(
         &self,
         client: &Client,
         request: TaskRequest,
-        details: Option<&mut ResponseMeta>,
+        context: SendContext<'_>,
     ) -> Outcome {
         match (&self.source, request) {
             (AnswerSource::Webhook(webhook), TaskRequest::Request(request)) => {
-                client.send_with_meta(webhook, request, details).await
+                client.send_with(webhook, request, context).await
             }
             (AnswerSource::Answerer(answerer), TaskRequest::Question(question)) => {
                 let allowed = self.plan.mapped();
@@ -293,6 +284,7 @@ async fn answer(
         duration: Some(began.elapsed()),
         raw: Bytes::new(),
         phases: Phases::default(),
+        tries: Vec::new(),
     }
 }
 

@@ -80,6 +80,7 @@ impl CallReport {
             .and_then(|outcome| outcome.verdict.as_ref().err())
             .map(|failure| mask.text(&failure.detail));
         let phases = outcome.map(|outcome| outcome.phases).unwrap_or_default();
+        let tries = outcome.and_then(|outcome| tries(outcome, mask));
         info!(
             call_uuid = %uuid,
             webhook = %webhook,
@@ -94,10 +95,19 @@ impl CallReport {
             webhook_ms = outcome.and_then(|outcome| outcome.duration).map(millis),
             headers_ms = phases.headers.map(millis),
             body_ms = phases.body.map(millis),
+            tries = tries.as_deref(),
             own_ms = millis(self.overhead()),
             "call"
         );
     }
+}
+
+/// Returns every try with its URL, outcome and duration, if the webhook may be tried more than
+/// once.
+fn tries(outcome: &Outcome, mask: Mask) -> Option<String> {
+    let tries = outcome.tries.iter().map(|one| mask.text(&one.to_string()));
+    let tries: Vec<String> = tries.collect();
+    (!tries.is_empty()).then(|| tries.join("; "))
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::traces::{Clock, Span, SpanKind, Traces};
+use crate::traces::{Clock, Span, SpanId, SpanKind, Traces};
 use switchhook_core::metric_names;
 
 use super::call_report::CallReport;
@@ -20,6 +20,7 @@ pub(super) fn send(spans: CallSpans, report: &CallReport) {
         .as_ref()
         .is_some_and(|it| it.duration.is_none());
     if let Some((at, span)) = spans.request.filter(|_| !unsent) {
+        send_tries(traces, &span, (clock, at), report);
         traces.send(request_span(traces, span, (clock, at, left), report));
     }
     let span = Span::new(spans.trace, spans.span_id, SpanKind::Server, &name(report));
@@ -88,6 +89,27 @@ fn request_span(
     match failure(report) {
         Some((reason, detail)) => span.failed(reason, &traces.mask().text(detail)),
         None => span,
+    }
+}
+
+/// Sends a span for each of several tries, below that of the request.
+fn send_tries(traces: &Traces, request: &Span, (clock, at): (Clock, Instant), report: &CallReport) {
+    let tries = report.outcome.iter().flat_map(|outcome| &outcome.tries);
+    for one in tries {
+        let began = at + one.began;
+        let ended = began + one.duration.unwrap_or_default();
+        let span = Span::new(request.trace(), SpanId::random(), SpanKind::Client, "try")
+            .child_of(Some(request.id()))
+            .timed(clock.unix_ns(began), clock.unix_ns(ended))
+            .text("url.full", &traces.mask().text(&one.url))
+            .number("http.response.status_code", one.status.map(i64::from));
+        traces.send(match &one.failure {
+            Some(failure) => {
+                let detail = traces.mask().text(&failure.detail);
+                span.failed(failure.reason.as_str(), &detail)
+            }
+            None => span,
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use switchhook_core::outcome::{Failure, Outcome};
 use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
-use switchhook_webhook::ResponseMeta;
+use switchhook_webhook::{ResponseMeta, SendContext};
 
 use super::{TaskRequest, WebhookTask, WebhookTasks};
 
@@ -64,8 +64,12 @@ impl<'w> WebhookTest<'w> {
             Err(failure) => Outcome::unsent(failure),
             Ok(request) => {
                 let client = &self.tasks.client;
-                let details = Some(&mut answered);
-                self.task.ask_with_details(client, request, details).await
+                let context = SendContext {
+                    note: Some(&mut answered),
+                    // A test asks also a URL whose circuit is open.
+                    breakers: None,
+                };
+                self.task.ask(client, request, context).await
             }
         };
         let rows = self.task.plan.assignments(&outcome, None).into_iter();

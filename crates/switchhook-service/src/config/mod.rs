@@ -15,6 +15,7 @@ mod per_webhook;
 mod read_context;
 mod recordings;
 mod response;
+mod retry;
 mod schema;
 mod secrets;
 mod section;

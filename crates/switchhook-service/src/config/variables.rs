@@ -30,6 +30,7 @@ pub(super) fn variables(mut section: Section<'_>) -> VariableNames {
         response_raw: read("response_raw", names.response_raw),
         response_error: read("response_error", names.response_error),
         error_reason: read("error_reason", names.error_reason),
+        response_attempts: read("response_attempts", names.response_attempts),
         error_detail: read("error_detail", names.error_detail),
         line: read("line", names.line),
     }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use toml_edit::Value;
 
-use super::response;
 use super::secrets::{PASSWORD, pem, secret, signing_keys};
 use super::section::Section;
 use super::sections::is_webhook_name;
@@ -14,6 +13,7 @@ use super::value::{
     one_of, optional, text,
 };
 use super::variables::variables;
+use super::{response, retry};
 use crate::call_control::{BeforeAnswer, HoldMusic};
 use crate::outbox::TakenStatuses;
 use switchhook_core::breaker;
@@ -114,18 +114,21 @@ pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
 fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOptions {
     let default = WebhookOptions::default();
     let method = section.get("method", one_of(&METHODS));
-    let timeout = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
+    let allowed = duration(TIMEOUT_LEAST..=TIMEOUT_LIMIT);
+    let timeout = section.get_or("timeout", default.timeout, allowed);
     WebhookOptions {
         method: method.map_or(default.method, str::to_owned),
         url: section.require("url", "add url = \"https://…\"", one_line),
+        fallback_urls: section.get_or("fallback_urls", default.fallback_urls, list(one_line)),
         query: entries(section, "query"),
         headers: entries(section, "headers"),
         body: body(section.subsection("body")),
         auth: auth(section.subsection("auth")),
         tls: tls(section.subsection("tls")),
-        timeout: section.get_or("timeout", default.timeout, timeout),
+        timeout,
         http2_streams: section.get_or("http2_streams", default.http2_streams, number(1..=10_000)),
         connection: connection(section),
+        retry: retry::options(section, timeout),
         response: response::options(response),
     }
 }

@@ -7,12 +7,18 @@ use switchhook_core::variables::JSON_KEYS;
 use switchhook_store::RequestContent;
 use switchhook_webhook::Prepared;
 
+/// The name under which a `fallback_urls` entry is stored among the headers. No header can have
+/// it.
+pub(crate) const FALLBACK_URL: &str = ":fallback-url";
+
 /// Returns the stored form of a request: everything but its secrets, which every attempt adds anew.
 pub fn content(request: &Prepared) -> RequestContent {
     let headers = request
         .headers
         .iter()
         .filter(|(_, value)| !value.is_sensitive());
+    let fallback_urls = request.fallback_urls.iter().flatten();
+    let fallback_urls = fallback_urls.map(|url| (FALLBACK_URL.to_owned(), url.to_string()));
     RequestContent {
         method: Some(request.method.to_string()),
         url: Some(request.url.to_string()),
@@ -23,6 +29,7 @@ pub fn content(request: &Prepared) -> RequestContent {
                     String::from_utf8_lossy(value.as_bytes()).into_owned(),
                 )
             })
+            .chain(fallback_urls)
             .collect(),
         body: request.body.clone(),
     }

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use switchhook_core::call_history::TrySummary;
 use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Prepared, ResponseMeta};
 
@@ -159,6 +160,9 @@ pub enum RecordedEvent {
         /// The names of mapped values that were JSON and not text.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         typed: Vec<String>,
+        /// What was tried, if the webhook may be tried more than once.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tries: Vec<TrySummary>,
     },
     /// The time for the music came before the response. Since version 2.
     Waited,
@@ -214,6 +218,7 @@ impl RecordedEvent {
                 .map(|one| (one.name.clone(), one.text.clone()))
                 .collect(),
             typed: typed.map(|one| one.name.clone()).collect(),
+            tries: outcome.tries.iter().map(TrySummary::of).collect(),
         }
     }
 }

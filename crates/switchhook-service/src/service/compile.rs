@@ -145,10 +145,23 @@ pub(super) fn blocked_webhooks(config: &Config, tasks: &WebhookTasks) -> Vec<Dia
     let egress = egress(&config.egress);
     let mut warnings = Vec::new();
     for (name, task) in &tasks.by_name {
-        let url = task.webhook().and_then(Webhook::sample_url);
-        if let Some(Err(blocked)) = url.map(|url| egress.check_url(&url)) {
-            let what = format!("{blocked}: every call takes line 1, BLOCKED_ADDRESS");
-            let key = format!("webhooks.{name}.url");
+        let Some(webhook) = task.webhook() else {
+            continue;
+        };
+        let first = webhook.sample_url().into_iter().map(|url| ("url", url));
+        let further = webhook
+            .sample_fallback_urls()
+            .map(|url| ("fallback_urls", url));
+        for (key, url) in first.chain(further) {
+            let Err(blocked) = egress.check_url(&url) else {
+                continue;
+            };
+            let what = if key == "url" {
+                format!("{blocked}: every call takes line 1, BLOCKED_ADDRESS")
+            } else {
+                format!("{blocked}: a try there fails with BLOCKED_ADDRESS, and none follows")
+            };
+            let key = format!("webhooks.{name}.{key}");
             warnings.push(config.fault(&key, what, "see [egress] in the reference"));
         }
     }

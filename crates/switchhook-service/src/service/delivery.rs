@@ -10,9 +10,10 @@ use serde_json::Value;
 use url::Url;
 
 use crate::call_control::{WebhookTask, WebhookTasks};
-use crate::outbox::content::flow_variables;
+use crate::outbox::content::{FALLBACK_URL, flow_variables};
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
+use switchhook_core::outcome::Reason;
 use switchhook_store::{DeliveryKind, RequestContent};
 use switchhook_webhook::breakers::Breakers;
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
@@ -70,27 +71,24 @@ impl Deliver for WebhookSender {
             .and_then(|task| task.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
-        let permit = match delivery.kind {
-            DeliveryKind::Request => Some(self.breakers.acquire(&delivery.endpoint)),
+        let breakers = match delivery.kind {
+            DeliveryKind::Request => Some(&*self.breakers),
             // No caller waits for a document, and its endpoint has a rate limit of its own.
             DeliveryKind::Document => None,
         };
-        let permit = permit.transpose().map_err(|open| open.to_string())?;
         webhook.authorize(&mut request.headers);
         let traces = self.traces.current();
         let span = traces.map(|traces| DeliverySpan::begin(&traces, delivery, &mut request));
-        let answer = current.client.deliver(webhook, request, webhook.timeout());
+        let client = &current.client;
+        let answer = client.deliver(webhook, request, webhook.timeout(), breakers);
         let answer = answer.await;
-        if let Some(permit) = permit {
-            let status = answer.as_ref().ok().map(|answer| answer.status);
-            permit.record(status, answer.as_ref().err());
-        }
         let answer = match answer {
             Ok(answer) => Ok(Reply {
                 status: answer.status,
                 retry_after: answer.retry_after,
                 failure: answer.failure.map(|failure| failure.detail).map(with_taken),
             }),
+            Err(open) if open.reason == Reason::CircuitOpen => Err(open.to_string()),
             Err(failure) => Err(failure.detail),
         };
         if let Some(span) = span {
@@ -126,12 +124,18 @@ fn frozen(content: &RequestContent, url: &str) -> Result<Prepared, String> {
     let method = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
     let url = Url::parse(url).map_err(|error| format!("the stored URL is not valid: {error}"))?;
     let mut headers = HeaderMap::with_capacity(content.headers.len() + 4);
+    let mut fallback_urls = Vec::new();
     for (name, value) in &content.headers {
-        add(&mut headers, name, value)?;
+        if name == FALLBACK_URL {
+            fallback_urls.extend(Url::parse(value).map(Ok));
+        } else {
+            add(&mut headers, name, value)?;
+        }
     }
     Ok(Prepared {
         method,
         url,
+        fallback_urls,
         headers,
         body: content.body.clone(),
     })

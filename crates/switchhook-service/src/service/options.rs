@@ -56,6 +56,7 @@ pub(super) fn breakers(config: &Config) -> impl Iterator<Item = BreakerConfig> {
     webhooks.filter_map(|(name, webhook)| {
         Some(BreakerConfig {
             webhook: name.clone(),
+            fallback_urls: webhook.request.fallback_urls.len(),
             options: webhook.breaker?,
             settings: config.webhook_excerpt(name).to_owned(),
             time_zone: config.account.time_zone,

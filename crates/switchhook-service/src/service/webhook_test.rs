@@ -48,6 +48,12 @@ impl TestWebhook for WebhookTests {
                 request,
                 status: result.outcome.status,
                 phases: phases(&result.outcome),
+                tries: result
+                    .outcome
+                    .tries
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
                 body: String::from_utf8_lossy(&result.outcome.raw).into_owned(),
                 failure: failure.map(|it| (it.reason.as_str().to_owned(), it.detail.clone())),
                 variables: result.variables,

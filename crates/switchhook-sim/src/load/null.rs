@@ -223,7 +223,7 @@ const MAPPED: [&str; 4] = [
     "flow.key.queue",
 ];
 
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 15] = [
     "flow.key.response_status SUCCESS",
     "flow.key.response_error false",
     "flow.key.customer_name Anna",
@@ -232,6 +232,7 @@ const VARIABLES: [&str; 14] = [
     "flow.key.response_duration 0.20",
     "flow.key.response_raw {\"customer\":{\"name\":\"Anna\"},\"queue\":\"gold\"   }",
     "flow.key.response_status_type",
+    "flow.key.response_attempts",
     "flow.key.error_reason",
     "flow.key.error_detail",
     "flow.key.response_raw_b64",

@@ -42,12 +42,16 @@ const SILENCE: Duration = Duration::from_secs(120);
 pub(crate) enum Answer {
     /// A status, a content type and a body.
     Plain(u16, &'static str, String),
+    /// 429, with the seconds after which the client may come again.
+    Busy(u64),
     /// Another answer after a delay.
     Slow(Duration, Box<Answer>),
     /// Single bytes with a pause after each.
     Drip(Duration),
     /// A TCP reset in the middle of the body.
     Reset,
+    /// The end of the connection in place of an answer.
+    Close,
     /// No bytes at all.
     Silent,
     /// An endless body.
@@ -68,8 +72,9 @@ pub(crate) enum End {
 }
 
 impl Answer {
-    /// Returns the answer that the request's path selects.
-    pub(crate) fn of(request: &Request) -> Self {
+    /// Returns the answer that the request's path selects. `earlier` counts the requests to the
+    /// same target before this one.
+    pub(crate) fn of(request: &Request, earlier: impl Fn() -> usize) -> Self {
         let mut words = request.path().trim_start_matches('/').split('/');
         let word = words.next().unwrap_or_default();
         let number = words
@@ -84,6 +89,14 @@ impl Answer {
             "silent" => Self::Silent,
             "flood" => Self::Flood,
             "bomb" => Self::Bomb,
+            "recovers" if earlier() < usize::try_from(number).unwrap_or(0) => status(503),
+            "recovers" => after_a_while(),
+            "closes" => match earlier() {
+                0 => status(404),
+                1 => Self::Close,
+                _ => after_a_while(),
+            },
+            "busy" if earlier() == 0 => Self::Busy(number),
             "status" => status(u16::try_from(number).unwrap_or(500)),
             "xml" => Self::Plain(200, "application/xml", XML.into()),
             "text" => Self::Plain(200, "text/plain; charset=utf-8", TEXT.into()),
@@ -103,9 +116,11 @@ impl Answer {
     pub(crate) async fn give(&self, stream: &mut TcpStream) -> End {
         let written = match self {
             Self::Plain(status, kind, body) => write_all(stream, &whole(*status, kind, body)).await,
+            Self::Busy(seconds) => write_all(stream, &busy(*seconds)).await,
             Self::Slow(time, then) => return slow(stream, *time, then).await,
             Self::Drip(pause) => drip(stream, *pause).await,
             Self::Reset => return reset(stream).await,
+            Self::Close => return End::Broken,
             Self::Silent => return silent(stream).await,
             Self::Flood => flood(stream).await,
             Self::Bomb => bomb(stream).await,
@@ -116,6 +131,11 @@ impl Answer {
             End::Abandoned
         }
     }
+}
+
+/// Returns an answer for which the caller hears music.
+fn after_a_while() -> Answer {
+    Answer::Slow(Duration::from_millis(400), Box::new(json(OK)))
 }
 
 fn json(body: &str) -> Answer {
@@ -156,6 +176,11 @@ fn whole(status: u16, kind: &str, body: &str) -> Vec<u8> {
         "HTTP/1.1 {status} {reason}\r\nContent-Type: {kind}\r\n{location}Content-Length: {length}\r\n\r\n{body}"
     )
     .into_bytes()
+}
+
+fn busy(seconds: u64) -> Vec<u8> {
+    format!("HTTP/1.1 429 Too Many Requests\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\r\n")
+        .into_bytes()
 }
 
 async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {

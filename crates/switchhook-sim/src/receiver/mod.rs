@@ -4,6 +4,7 @@
 //! sockets, because half of its answers are faults that an HTTP library would not send.
 
 mod answer;
+mod hanging;
 mod request;
 
 use std::io;
@@ -19,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use self::answer::{Answer, End};
 
 pub(crate) use self::answer::{HOSTILE, KEYS, OK, PARTIAL, RUBBISH, SPLIT, TEXT, XML, large};
+pub(crate) use self::hanging::{Hang, Hanging};
 pub(crate) use self::request::read_request;
 
 /// Number of requests kept. The receiver keeps the oldest and does not record later ones.
@@ -83,6 +85,15 @@ impl Ledger {
         requests.push(request.clone());
         self.changed.send_replace(());
         Some(requests.len() - 1)
+    }
+
+    /// Returns the number of requests to the same target so far.
+    fn earlier(&self, request: &Request) -> usize {
+        let requests = self.lock();
+        let same = requests
+            .iter()
+            .filter(|known| known.target == request.target);
+        same.count()
     }
 
     /// Records how the request kept at index `at` has ended.
@@ -204,6 +215,21 @@ impl Receiver {
                 return find();
             }
         }
+    }
+
+    /// Waits up to `limit` until `count` requests whose path ends with `suffix` have ended.
+    pub(crate) async fn wait_for_all(&self, suffix: &str, count: usize, limit: Duration) {
+        let mut changed = self.ledger.changed.subscribe();
+        let until = Instant::now() + limit;
+        let ended = |request: &Request| request.answered.is_some() || request.abandoned.is_some();
+        let all = || {
+            self.requests_of(suffix)
+                .iter()
+                .filter(|it| ended(it))
+                .count()
+                >= count
+        };
+        while !all() && timeout_at(until, changed.changed()).await.is_ok() {}
     }
 
     /// Returns the requests whose path ends with `suffix`.
@@ -336,7 +362,7 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let mut buffer = Vec::new();
     while let Ok(Some(request)) = read_request(&mut stream, &mut buffer).await {
-        let answer = Answer::of(&request);
+        let answer = Answer::of(&request, || ledger.earlier(&request));
         let at = ledger.add(&request);
         let end = match may_answer(&stream, &mut answers).await {
             true => answer.give(&mut stream).await,

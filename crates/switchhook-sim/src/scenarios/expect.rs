@@ -126,6 +126,8 @@ pub(crate) enum Requests {
     Cancelled,
     /// Exactly one request, whose answer is dropped because it is too large.
     Cut,
+    /// So many requests of one question, of which the last is answered.
+    Tries(usize),
 }
 
 /// Time within which a request must be cancelled after its call is lost.
@@ -133,7 +135,11 @@ const CANCEL: Duration = Duration::from_millis(200);
 
 impl Requests {
     fn problems(self, record: &CallRecord, requests: &[Request]) -> Vec<String> {
-        let wanted = usize::from(self != Self::None);
+        let wanted = match self {
+            Self::None => 0,
+            Self::Tries(count) => count,
+            Self::One | Self::Eventually | Self::Cancelled | Self::Cut => 1,
+        };
         if requests.len() != wanted {
             return vec![format!(
                 "{} requests reached the webhook, not {wanted}",
@@ -145,6 +151,7 @@ impl Requests {
                 Some("the request was not given up".to_owned())
             }
             (Self::Cancelled, [request]) => late(record, request),
+            (Self::Tries(_), requests) => tries(requests),
             (Self::Eventually, [request]) if request.answered.is_none() => {
                 Some("the request in the background was given up".to_owned())
             }
@@ -152,6 +159,20 @@ impl Requests {
         };
         problem.into_iter().collect()
     }
+}
+
+/// Checks that a receiver can tell that several requests are one question.
+fn tries(requests: &[Request]) -> Option<String> {
+    let keys: Vec<_> = requests
+        .iter()
+        .map(|request| request.header("idempotency-key"))
+        .collect();
+    let same = keys.windows(2).all(|pair| pair[0] == pair[1]);
+    if !same || keys.contains(&None) {
+        return Some(format!("the tries have the keys {keys:?}"));
+    }
+    let answered = requests.last().is_some_and(|last| last.answered.is_some());
+    (!answered).then(|| "the last try was given up".to_owned())
 }
 
 fn late(record: &CallRecord, request: &Request) -> Option<String> {

@@ -1,6 +1,7 @@
 //! Defines the calls that the lab places and the expected outcome of each.
 
 mod agents;
+mod connections;
 mod expect;
 mod failure;
 mod hostile;
@@ -9,6 +10,7 @@ mod parked;
 mod resting;
 mod routed;
 mod success;
+mod tries;
 
 use std::time::Duration;
 
@@ -39,7 +41,8 @@ pub(super) struct Scenario {
     /// Name of the scenario and of its webhook.
     pub name: &'static str,
     /// Path at the receiver, or a whole URL. `{receiver}` and `{closed}` stand for the address of
-    /// the receiver and of a port without a listener.
+    /// the receiver and of a port without a listener; `{spare}`, `{stopped}` and `{forgotten}` for
+    /// webhooks whose connections no other call uses.
     pub url: String,
     /// Lines of the webhook's table in `switchhook.toml`, without `url`.
     pub settings: String,
@@ -182,6 +185,8 @@ fn variable(name: &str, is: Is) -> (String, Is) {
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = success::all();
     all.extend(failure::all());
+    all.extend(tries::all());
+    all.extend(connections::all());
     all.extend(hostile::all());
     all.extend(agents::all());
     all.extend(routed::all());

@@ -59,6 +59,7 @@ fn unsent_request(webhook: &Webhook) -> Option<Prepared> {
     Some(Prepared {
         method: http::Method::POST,
         url: url.or_else(|| "https://webhook.invalid/".parse().ok())?,
+        fallback_urls: Vec::new(),
         headers: http::HeaderMap::new(),
         body: bytes::Bytes::new(),
     })
@@ -133,6 +134,7 @@ impl PreviousAnswer {
             duration_us: None,
             mapped: Vec::new(),
             typed: Vec::new(),
+            tries: Vec::new(),
         })
     }
 

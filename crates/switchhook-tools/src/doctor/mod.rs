@@ -172,13 +172,18 @@ async fn webhooks(options: &DoctorOptions) -> Vec<finding::Finding> {
             let has_templated_host =
                 webhook_setup.is_some_and(|webhook_setup| webhook_setup.has_templated_host);
             async move {
-                let probed = match task.webhook().filter(|_| !has_templated_host) {
-                    None => webhook::ProbeResult::default(),
-                    Some(hook) => {
-                        webhook::probe(hook, client, options.deadline, options.send_head).await
-                    }
+                let Some(hook) = task.webhook() else {
+                    return webhook::judge(name, task.timeout(), &webhook::ProbeResult::default());
                 };
-                webhook::judge(name, task.timeout(), &probed)
+                let first = hook.sample_url().filter(|_| !has_templated_host);
+                let further = hook.sample_fallback_urls().map(Some);
+                let mut found = Vec::new();
+                for url in std::iter::once(first).chain(further) {
+                    let within = options.deadline;
+                    let probed = webhook::probe((hook, url), client, within, options.send_head);
+                    found.extend(webhook::judge(name, task.timeout(), &probed.await));
+                }
+                found
             }
         })
         .buffered(CONCURRENT_CHECKS);

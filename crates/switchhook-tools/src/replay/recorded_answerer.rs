@@ -8,7 +8,8 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason};
+use switchhook_core::call_history::TrySummary;
+use switchhook_core::outcome::{Failure, Mapped, Outcome, Phases, Reason, Try};
 use switchhook_service::call_control::{Answer, Answerer, BeforeAnswer, Hold, HoldMusic, Question};
 use switchhook_service::recorder::{Code, RecordedEvent};
 use switchhook_webhook::{self as webhook, OutcomeSource, Prepared, ResponseMeta, Webhook};
@@ -116,11 +117,16 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
         reason,
         detail,
         duration_us,
+        tries,
         ..
     } = what
     else {
         return Outcome::unsent(no_outcome());
     };
+    let tries: Vec<Try> = tries.iter().map(TrySummary::restored).collect();
+    let asked = tries.iter().rfind(|one| one.duration.is_some());
+    let asked = asked.and_then(|one| one.url.parse().ok());
+    let url = asked.as_ref().unwrap_or(&request.url);
     let raw = body.bytes();
     let answered = ResponseMeta {
         content_type: content_type.clone(),
@@ -134,7 +140,8 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
     let verdict = match (failure, status_code) {
         (Some(failure), Some(_)) if !was_read(failure.reason) => Err(failure),
         (_, Some(status)) => {
-            webhook::evaluate_response(webhook, (status, &request.url), &answered, &raw)
+            let verdict = webhook::evaluate_response(webhook, (status, url), &answered, &raw);
+            verdict.map_err(|failure| failure.of_tries(&tries))
         }
         (Some(failure), None) => Err(failure),
         (None, None) => Ok(Vec::new()),
@@ -145,5 +152,6 @@ pub fn judge_recorded(webhook: &Webhook, request: &Prepared, what: &RecordedEven
         duration: duration_us.map(Duration::from_micros),
         raw,
         phases: Phases::default(),
+        tries,
     }
 }

@@ -6,7 +6,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, SignatureScheme};
 
-use super::connection_watch::ConnectionWatch;
+use crate::connection_watch::ConnectionWatch;
 
 /// Answers with the webhook's certificate, and notes the request.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use rustls::ClientConfig;
 
 use super::ClientError;
 use super::certificate_request;
-use super::connection_watch::ConnectionWatchLayer;
 use super::content_coding;
 use super::proxy_layer::ProxyFaultLayer;
+use crate::connection_watch::ConnectionWatchLayer;
 use crate::egress::{Egress, ProxyAuth};
 use crate::options::{ConnectionOptions, HttpVersion, Tls};
 use crate::resolve::EgressResolver;

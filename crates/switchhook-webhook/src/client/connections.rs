@@ -13,12 +13,12 @@ use url::Url;
 use super::ClientError;
 use super::body::read;
 use super::client_factory::ClientFactory;
-use super::connection_watch::ConnectionWatch;
 use super::h2_pool::{H2Pool, Permit};
 use super::host_hints::HostHints;
 use super::pools::Pools;
 use crate::broken::{self, Resend};
 use crate::compile::Webhook;
+use crate::connection_watch::ConnectionWatch;
 use crate::egress::Egress;
 use crate::error;
 use crate::options::HttpVersion;
@@ -148,7 +148,7 @@ impl Connections {
         let permit = self.permit(webhook, url, until)?;
         let request = tokens.request();
         // Observed separately: this is the token endpoint's connection, not the webhook's.
-        let sent = ConnectionWatch::default().watch(self.execute(permit, &request));
+        let sent = ConnectionWatch::new(until).watch(self.execute(permit, &request));
         let mut reply = sent.await?;
         let body = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
         tokens.read(reply.response.status(), &body.into_bytes())
@@ -171,11 +171,23 @@ impl Connections {
         &self,
         permit: Permit,
         prepared: &Prepared,
-        error: reqwest::Error,
+        mut error: reqwest::Error,
     ) -> Result<PendingResponse, Failure> {
         let failed = |error| ConnectionWatch::explain(error::client_failure(&error, &prepared.url));
-        let http1 = match broken::resend(&error, ConnectionWatch::current()) {
-            None => return Err(failed(error)),
+        let mut resend = broken::resend(&error, ConnectionWatch::current_state());
+        // Each address gets a share of the time, so this ends with the request's deadline.
+        while resend == Some(Resend::NextAddress) {
+            if let Some(watch) = ConnectionWatch::current() {
+                watch.note_silent();
+            }
+            match permit.http.execute(request(prepared)).await {
+                Ok(response) => return Ok(self.pending(permit, response, &prepared.url)),
+                Err(next) => error = next,
+            }
+            resend = broken::resend(&error, ConnectionWatch::current_state());
+        }
+        let http1 = match resend {
+            None | Some(Resend::NextAddress) => return Err(failed(error)),
             Some(Resend::Fresh) => false,
             // The operator chose the version.
             Some(Resend::Http1) if permit.version() != HttpVersion::Auto => {

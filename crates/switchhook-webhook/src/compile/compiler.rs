@@ -33,6 +33,10 @@ const FRAMING: [&str; 8] = [
     "upgrade",
 ];
 
+const FALLBACK_URLS: &str = "fallback_urls";
+/// A caller waits for all of them in turn.
+const MAX_FALLBACK_URLS: usize = 4;
+
 /// Collects errors while it compiles.
 #[derive(Default)]
 pub(super) struct Compiler {
@@ -48,7 +52,8 @@ impl Compiler {
     pub(super) fn webhook(&mut self, name: &str, options: &WebhookOptions) -> Option<Webhook> {
         let mut templates = Templates::new();
         let method = self.method(&options.method);
-        let url = self.url(&mut templates, &options.url);
+        let url = self.url(&mut templates, ("url", "url"), &options.url);
+        let fallback_urls = self.fallback_urls(&mut templates, &options.fallback_urls);
         let query = self.fields(
             &mut templates,
             "query",
@@ -76,14 +81,18 @@ impl Compiler {
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
         let compared = names.compared.into_iter().collect();
-        if let Some(UrlPlan::Template(url)) = &url {
-            self.check_sample(sample(&templates, url, &branches));
+        let keyed = fallback_urls.iter().map(|url| (FALLBACK_URLS, url));
+        for (key, url) in url.iter().map(|url| ("url", url)).chain(keyed) {
+            if let UrlPlan::Template(url) = url {
+                self.check_sample(key, sample(&templates, url, &branches));
+            }
         }
         Some(Webhook {
             name: name.to_owned(),
             method: method?,
             templates,
             url: url?,
+            fallback_urls,
             query,
             headers,
             body: body?,
@@ -93,6 +102,7 @@ impl Compiler {
             timeout: options.timeout,
             http2_streams: options.http2_streams,
             connection: options.connection,
+            retry: options.retry.clone(),
             answer,
             reads: names.headers.into_iter().collect(),
             branches,
@@ -123,44 +133,63 @@ impl Compiler {
         found
     }
 
-    fn url(&mut self, templates: &mut Templates, source: &str) -> Option<UrlPlan> {
+    /// Compiles the URL of the setting `key`, as the template `name`.
+    fn url(
+        &mut self,
+        templates: &mut Templates,
+        (key, name): (&str, &str),
+        source: &str,
+    ) -> Option<UrlPlan> {
         if source.is_empty() {
             self.error(
-                "url",
+                key,
                 "it is not set",
                 "set the webhook's URL: url = \"https://…\"",
             );
             return None;
         }
         if let Err((what, help)) = address::check_template(source) {
-            self.error("url", what, help);
+            self.error(key, what, help);
         }
         // Every tag of a template begins with a brace.
         if source.contains('{') {
-            let handle = self.template(templates, TemplatePlace::Url, "url", source)?;
-            return Some(UrlPlan::Template(handle));
+            let before = self.errors.len();
+            let handle = self.template(templates, TemplatePlace::Url, name, source);
+            for error in &mut self.errors[before..] {
+                key.clone_into(&mut error.key);
+            }
+            return handle.map(UrlPlan::Template);
         }
         match address::finish(source) {
             Ok(url) => Some(UrlPlan::Fixed(url)),
             unfit @ Err(_) => {
-                self.check_sample(Some(unfit));
+                self.check_sample(key, Some(unfit));
                 None
             }
         }
     }
 
-    fn check_sample(&mut self, check_sample: Option<Result<Url, address::UrlError>>) {
+    fn fallback_urls(&mut self, templates: &mut Templates, sources: &[String]) -> Vec<UrlPlan> {
+        if sources.len() > MAX_FALLBACK_URLS {
+            let what = format!("these are {} URLs", sources.len());
+            let help = format!("keep at most {MAX_FALLBACK_URLS}");
+            self.error(FALLBACK_URLS, what, help);
+        }
+        let compile = |(index, source): (usize, &String)| {
+            let name = format!("{FALLBACK_URLS}#{index}");
+            self.url(templates, (FALLBACK_URLS, &name), source)
+        };
+        sources.iter().enumerate().filter_map(compile).collect()
+    }
+
+    fn check_sample(&mut self, key: &str, check_sample: Option<Result<Url, address::UrlError>>) {
         let what = match check_sample {
             None | Some(Ok(_)) => return,
             Some(Err(address::UrlError::Value(what))) => what.to_owned(),
             Some(Err(address::UrlError::Url(what))) => format!("this is not a URL: {what}"),
         };
-        if !self.errors.iter().any(|error| error.key == "url") {
-            self.error(
-                "url",
-                what,
-                "write a URL such as https://crm.example/callers",
-            );
+        if !self.errors.iter().any(|error| error.key == key) {
+            self.error(key, what, "write a URL such as https://crm.example/callers");
         }
     }
 

@@ -15,7 +15,9 @@ async fn a_delivery_tells_the_status_and_when_to_come_again() {
     let deliver = async |address: SocketAddr, deadline| {
         let webhook = options(format!("http://{address}/calls"), PATIENT);
         let webhook = Webhook::compile("completed", webhook).unwrap();
-        client.deliver(&webhook, prepare(&webhook), deadline).await
+        client
+            .deliver(&webhook, prepare(&webhook), deadline, None)
+            .await
     };
     let busy = answer("503 Service Unavailable", "retry-after: 120\r\n", "later");
     let delivery = deliver(server_sending(busy).await, PATIENT).await.unwrap();
@@ -43,6 +45,8 @@ async fn a_delivery_tells_the_status_and_when_to_come_again() {
     let blocked = Client::new(Egress::default()).unwrap();
     let webhook = options("http://127.0.0.1/calls".into(), PATIENT);
     let webhook = Webhook::compile("completed", webhook).unwrap();
-    let refused = blocked.deliver(&webhook, prepare(&webhook), PATIENT).await;
+    let refused = blocked
+        .deliver(&webhook, prepare(&webhook), PATIENT, None)
+        .await;
     assert_eq!(refused.unwrap_err().reason, Reason::BlockedAddress);
 }

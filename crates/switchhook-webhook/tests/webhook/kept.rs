@@ -140,7 +140,10 @@ async fn a_delivery_is_sent_once_more_under_its_id() {
         let mut request = prepare(&webhook);
         let headers = &mut request.headers;
         headers.insert("webhook-id", id.parse().unwrap());
-        let delivered = client.deliver(&webhook, request, PATIENT).await.unwrap();
+        let delivered = client
+            .deliver(&webhook, request, PATIENT, None)
+            .await
+            .unwrap();
         assert_eq!(delivered.status, 200);
     }
     assert_eq!(connections(&seen), [0, 0, 1]);

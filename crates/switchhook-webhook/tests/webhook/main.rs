@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test's helpers fail by panicking, as it does
 
+mod addresses;
 mod answers;
 mod attacks;
 mod compile_errors;
@@ -20,4 +21,5 @@ mod streams;
 mod support;
 mod tls_faults;
 mod tokens;
+mod tries;
 mod values;

@@ -210,7 +210,9 @@ async fn a_token_that_is_not_taken_any_more_is_renewed_once() {
     assert_eq!(outcome.status, Some(401));
     // The delivery of a document renews the token too.
     *both.accepted.lock().unwrap() = "token-4".into();
-    let delivered = client.deliver(&webhook, prepare(&webhook), PATIENT).await;
+    let delivered = client
+        .deliver(&webhook, prepare(&webhook), PATIENT, None)
+        .await;
     assert_eq!(delivered.unwrap().status, 200);
 }
 

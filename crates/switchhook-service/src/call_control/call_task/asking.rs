@@ -15,7 +15,8 @@ use switchhook_admin::live_calls::ActiveCallGuard;
 use switchhook_core::outcome::Outcome;
 use switchhook_core::session::Input;
 use switchhook_store as store;
-use switchhook_webhook::ResponseMeta;
+use switchhook_webhook::breakers::WebhookPermit;
+use switchhook_webhook::{ResponseMeta, SendContext, Webhook};
 
 use super::CallTask;
 
@@ -29,12 +30,11 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             return;
         };
         self.set_timer(self.call_control.options.music_after, Input::Waiting);
-        let permit = match self
-            .call_control
-            .options
-            .breakers
-            .acquire(&self.channel.webhook)
-        {
+        let breakers = Arc::clone(&self.call_control.options.breakers);
+        // With several tries, each has its own permit.
+        let is_tried_once = task.webhook().is_none_or(Webhook::is_tried_once);
+        let permit = is_tried_once.then(|| breakers.acquire(&self.channel.webhook));
+        let permit = match permit.transpose() {
             Ok(permit) => permit,
             Err(open) => {
                 self.pending_outcome = Some(Box::pin(ready(Outcome::unsent(open))));
@@ -57,21 +57,30 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
                 let mut answered = ResponseMeta::default();
                 let outcome = match confirm::confirm(verifier, &uuid).await {
                     Ok(()) => {
-                        let details = Some(&mut answered);
-                        task.ask_with_details(&tasks.client, request, details).await
+                        let context = SendContext {
+                            breakers: Some(&breakers),
+                            note: Some(&mut answered),
+                        };
+                        task.ask(&tasks.client, request, context).await
                     }
                     Err(unknown) => Outcome::unsent(unknown),
                 };
-                permit.record_outcome(&outcome);
+                record(permit, &outcome);
                 recording.outcome(&outcome, &answered);
                 outcome
             }),
             None => Box::pin(async move {
                 let outcome = match confirm::confirm(verifier, &uuid).await {
-                    Ok(()) => task.ask(&tasks.client, request).await,
+                    Ok(()) => {
+                        let context = SendContext {
+                            breakers: Some(&breakers),
+                            note: None,
+                        };
+                        task.ask(&tasks.client, request, context).await
+                    }
                     Err(unknown) => Outcome::unsent(unknown),
                 };
-                permit.record_outcome(&outcome);
+                record(permit, &outcome);
                 outcome
             }),
         });
@@ -138,5 +147,11 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
                 warn!(call_uuid = %uuid, "the store is slow; the call goes on without waiting for it");
             }
         }
+    }
+}
+
+fn record(permit: Option<WebhookPermit>, outcome: &Outcome) {
+    if let Some(permit) = permit {
+        permit.record_outcome(outcome);
     }
 }

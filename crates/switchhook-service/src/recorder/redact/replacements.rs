@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use switchhook_core::call_history::TrySummary;
 
 use super::MIN_BYTES;
 use crate::recorder::format::{Payload, RecordedEvent};
@@ -114,6 +115,14 @@ impl Replacements {
         Payload(self.bytes(&payload.0))
     }
 
+    fn redact_try(&self, one: TrySummary) -> TrySummary {
+        TrySummary {
+            url: self.text(&one.url),
+            detail: one.detail.map(|detail| self.text(&detail)),
+            ..one
+        }
+    }
+
     /// Returns the event without secrets.
     pub(super) fn redact(&self, what: RecordedEvent) -> RecordedEvent {
         let maybe = |text: Option<String>| text.map(|text| self.text(&text));
@@ -148,6 +157,7 @@ impl Replacements {
                 duration_us,
                 mapped,
                 typed,
+                tries,
             } => RecordedEvent::Outcome {
                 status,
                 content_type,
@@ -159,6 +169,7 @@ impl Replacements {
                 duration_us,
                 mapped: entries(mapped),
                 typed,
+                tries: tries.into_iter().map(|one| self.redact_try(one)).collect(),
             },
             RecordedEvent::End {
                 ending,

@@ -5,6 +5,7 @@ mod faults;
 mod good;
 mod names;
 mod recordings;
+mod retry;
 mod schema;
 mod secrets;
 mod tenants;

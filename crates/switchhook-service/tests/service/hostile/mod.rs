@@ -82,6 +82,7 @@ fn answer(values: &mut Values) {
         duration: None,
         raw: raw.into(),
         phases: Phases::default(),
+        tries: Vec::new(),
     });
     for (name, bytes) in &sent {
         is_kept(&channel, name, bytes);

@@ -77,10 +77,11 @@ fn judge_address(target: &str, probed: &ProbeResult, findings: &mut Findings) {
 
 fn judge_connection(target: &str, probed: &ProbeResult, findings: &mut Findings) {
     match &probed.connected {
-        Some(Ok(took)) => findings.ok(
-            "connect",
-            format!("{target} takes connections ({})", millis(*took)),
-        ),
+        Some(Ok(took)) => {
+            let what = format!("{target} takes connections ({})", millis(*took));
+            findings.ok("connect", what);
+            judge_addresses(target, probed, findings);
+        }
         Some(Err(why)) => {
             let what = format!("cannot connect to {target}: {why}");
             let cure =
@@ -88,6 +89,17 @@ fn judge_connection(target: &str, probed: &ProbeResult, findings: &mut Findings)
             findings.fault("connect", what, cure);
         }
         None => {}
+    }
+}
+
+/// Names the addresses that take no connections although another one does.
+fn judge_addresses(target: &str, probed: &ProbeResult, findings: &mut Findings) {
+    for (address, why) in &probed.failed_addresses {
+        let what =
+            format!("{address}, one of several addresses of {target}, takes no connections: {why}");
+        let cure = "take it out of the name's records, or start its server; meanwhile a call now and then waits \
+                    up to 2 s for it before the next address is tried";
+        findings.warn("connect", what, cure);
     }
 }
 

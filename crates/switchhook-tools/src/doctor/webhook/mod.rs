@@ -3,11 +3,13 @@
 mod judge;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::{HeaderMap, Method};
+use tokio::net::TcpStream;
 use url::{Host, Url};
 
 use super::net::{self, Timed};
@@ -18,6 +20,9 @@ use switchhook_webhook::{Prepared, TlsFault, Webhook};
 
 pub(super) use judge::judge;
 use tls::Handshake;
+
+/// Addresses of one name that are connected to.
+const MOST_ADDRESSES: usize = 16;
 
 /// The result of a probe. A step is `None` if an earlier one failed.
 #[derive(Debug, Default)]
@@ -30,6 +35,8 @@ pub(super) struct ProbeResult {
     proxy: Option<String>,
     resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
     connected: Option<Result<Duration, String>>,
+    /// The addresses that take no connections although another one does, each with the reason.
+    failed_addresses: Vec<(IpAddr, String)>,
     tls: Option<Result<Handshake, TlsFault>>,
     /// The webhook's `http2_streams`.
     streams: usize,
@@ -37,10 +44,10 @@ pub(super) struct ProbeResult {
     answer: Option<Result<Delivery, Failure>>,
 }
 
-/// Looks up the webhook's address, connects and does the TLS handshake. Sends a HEAD request if
+/// Looks up the address of one of the webhook's URLs, connects and does the TLS handshake. Sends a HEAD request if
 /// `send_head` is set. Each step takes at most `within`, and no longer than the webhook's timeout.
 pub(super) async fn probe(
-    webhook: &Webhook,
+    (webhook, url): (&Webhook, Option<Url>),
     client: &Client,
     within: Duration,
     send_head: bool,
@@ -49,7 +56,7 @@ pub(super) async fn probe(
         streams: webhook.http2_streams(),
         ..ProbeResult::default()
     };
-    let Some(url) = webhook.sample_url() else {
+    let Some(url) = url else {
         return probed;
     };
     probed.authority = authority(&url);
@@ -62,7 +69,7 @@ pub(super) async fn probe(
     if is_open && send_head {
         probed.answer = Some(
             client
-                .deliver(webhook, head_request(webhook, url), within)
+                .deliver(webhook, head_request(webhook, url), within, None)
                 .await,
         );
     }
@@ -84,6 +91,7 @@ fn head_request(webhook: &Webhook, url: Url) -> Prepared {
     Prepared {
         method: Method::HEAD,
         url,
+        fallback_urls: Vec::new(),
         headers,
         body: Bytes::new(),
     }
@@ -130,15 +138,8 @@ async fn open(
     within: Duration,
     probed: &mut ProbeResult,
 ) -> bool {
-    let stream = match net::connect(addresses, within).await {
-        Ok(connected) => {
-            probed.connected = Some(Ok(connected.took));
-            connected.value
-        }
-        Err(why) => {
-            probed.connected = Some(Err(why));
-            return false;
-        }
+    let Some(stream) = connect(addresses, within, probed).await else {
+        return false;
     };
     // Behind a proxy TLS begins only with a request.
     if url.scheme() != "https" || probed.proxy.is_some() {
@@ -148,6 +149,38 @@ async fn open(
     let is_ok = handshake.is_ok();
     probed.tls = Some(handshake);
     is_ok
+}
+
+/// Connects to every address. Returns the connection to the first, in the order in which the client
+/// tries them, that takes one.
+async fn connect(
+    addresses: &[SocketAddr],
+    within: Duration,
+    probed: &mut ProbeResult,
+) -> Option<TcpStream> {
+    let addresses = addresses.iter().take(MOST_ADDRESSES);
+    let attempts = addresses.map(async |address| {
+        let connected = net::connect(std::slice::from_ref(address), within).await;
+        (address.ip(), connected)
+    });
+    let (mut stream, mut failed) = (None, Vec::new());
+    for (address, connected) in join_all(attempts).await {
+        match connected {
+            Ok(connected) if stream.is_none() => {
+                probed.connected = Some(Ok(connected.took));
+                stream = Some(connected.value);
+            }
+            Ok(_) => {}
+            Err(why) => failed.push((address, why)),
+        }
+    }
+    if stream.is_none() {
+        let why = failed.into_iter().next().map(|(_, why)| why);
+        probed.connected = Some(Err(why.unwrap_or_default()));
+        return None;
+    }
+    probed.failed_addresses = failed;
+    stream
 }
 
 /// Returns the URL's host for TLS: an IPv6 address has no brackets there.
