@@ -1,11 +1,11 @@
 //! The values of arguments: moments, rates, states, report formats.
 
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use chrono::DateTime;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use switchhook_core::clock;
 use switchhook_service::report;
 use switchhook_store::DocumentState;
 
@@ -28,10 +28,8 @@ impl FromStr for Moment {
         let ago = humantime::parse_duration(text).map_err(|_| {
             "write how long ago, such as 2h or 3days, or a time, such as 2026-07-31T14:00:00+02:00"
         })?;
-        let then = SystemTime::now().checked_sub(ago);
-        let since_1970 = then.and_then(|then| then.duration_since(UNIX_EPOCH).ok());
         // Nothing is older than 1970, so everything matches.
-        let ms = since_1970.map_or(0, |since| since.as_millis());
+        let ms = clock::since_1970().saturating_sub(ago).as_millis();
         Ok(Self {
             ms: i64::try_from(ms).unwrap_or(i64::MAX),
         })

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
+use switchhook_core::clock;
 use switchhook_core::tenants::Tenants;
+use switchhook_core::timestamp;
 use switchhook_service::config::Config;
-use switchhook_service::report;
 use switchhook_service::service::{store_options, tenants};
-use switchhook_store::{Clock, Role, Store};
+use switchhook_store::{Role, Store};
 
 /// The store, and the settings that its commands need.
 pub struct StoreContext {
@@ -76,14 +77,13 @@ pub struct Times {
 
 impl Times {
     fn now(zone: Tz) -> Self {
-        let now = Clock::Database.since_1970().as_millis();
-        let now_ms = i64::try_from(now).unwrap_or(i64::MAX);
+        let now_ms = clock::now_ms();
         Self { zone, now_ms }
     }
 
     /// Returns RFC 3339 with the account's offset.
     pub fn at(&self, ms: i64) -> String {
-        report::rfc3339(ms, self.zone)
+        timestamp::rfc3339_ms(ms, self.zone)
     }
 
     /// Returns the distance from now: `2h 3m ago`, `in 4m 12s`, `now`.

@@ -30,7 +30,7 @@ pub async fn killed() -> Row {
             town.widgets.answer();
             town.serve().await
         };
-        let (round, again) = tokio::join!(town.callers_who_talk(CALLERS, talks), on_hold);
+        let (round, again) = tokio::join!(town.callers_talking(CALLERS, talks), on_hold);
         program = again;
         town.documents(&round).await;
         calls.extend(round);

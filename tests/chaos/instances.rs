@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::calls::{Played, destroyed, each_leg_is_in_one_document, playable};
 use crate::dice;
 use crate::inbox::{Inbox, Post};
+use crate::played::{Played, destroyed, each_leg_is_in_one_document, playable};
 use crate::port8021::Port8021;
 use crate::postgres;
 use crate::program;

@@ -9,9 +9,9 @@ use switchhook_store::{DocumentFilter, DocumentState, Role, Store, StoreOptions,
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::calls::{Judged, Played, destroyed, each_leg_is_in_one_document, playable, uuid};
 use crate::dice;
 use crate::inbox::{Answer, Inbox};
+use crate::played::{Judged, Played, destroyed, each_leg_is_in_one_document, playable, uuid};
 use crate::port8021::Port8021;
 use crate::postgres;
 use crate::program::{self, killed};
@@ -59,7 +59,7 @@ impl Point {
     }
 
     /// What is written to the write-ahead log has the bytes of the row in it, and is synced
-    /// before anybody is told.
+    /// before it is acknowledged.
     fn on_sqlite(self, call: &str, document: &str) -> String {
         match self {
             Self::BeforeALegIsStored => format!("write before {call}"),
@@ -221,7 +221,7 @@ impl Lane {
             let call = Played::new(self.random.choice(&names).unwrap());
             let steps = point.steps(&self.base, call.id());
             let mut program = self.again(&[("CHAOS_KILL", &steps)], &rest, &calls).await;
-            let _told = Told(format!("{point:?} of {} {}", call.name, call.id()));
+            let _told = ReportOnPanic(format!("{point:?} of {} {}", call.name, call.id()));
             rest = self.die(&mut program, &call, point).await;
             calls.push((point, call));
         }
@@ -256,7 +256,7 @@ impl Lane {
         }
         if let Some((point, call)) = last {
             let what = format!("{point:?} of {} {}, lives: {lives}", call.name, call.id());
-            let _told = Told(format!("{what}, with {} more events", rest.len()));
+            let _told = ReportOnPanic(format!("{what}, with {} more events", rest.len()));
             let comes = self.inbox.wait_for(|posts| {
                 let of_call = |post: &crate::inbox::Post| {
                     post.taken && post.json()["phonon-uuid"] == call.id()
@@ -324,10 +324,10 @@ impl Lane {
     }
 }
 
-/// What was under way, told when it goes wrong.
-struct Told(String);
+/// What was under way, printed when the trial fails.
+struct ReportOnPanic(String);
 
-impl Drop for Told {
+impl Drop for ReportOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("{}", self.0);
@@ -348,7 +348,7 @@ pub async fn on_sqlite() -> Row {
     on(what, vec![Base::Sqlite; LANES]).await
 }
 
-/// The same on PostgreSQL; `None` where there is none.
+/// 1,000 kills on PostgreSQL; `None` where there is none.
 pub async fn on_postgres() -> Option<Row> {
     let what = "`kill -9` at eight points of a call's life, PostgreSQL";
     let server = postgres::shared()?;

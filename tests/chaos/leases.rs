@@ -26,7 +26,7 @@ const WORKERS: usize = 10;
 const STOPS: usize = 50;
 /// What the stopped worker claims for.
 const LEASE: Duration = Duration::from_millis(60);
-/// What whoever comes after it claims for.
+/// What the next worker claims for.
 const LONG: Duration = Duration::from_secs(90);
 
 const URL: &str = "CHAOS_STORE";
@@ -56,8 +56,7 @@ async fn next(store: &Store, endpoint: &str, lease: Duration) -> ClaimedDocument
     }
 }
 
-/// The worker: claims when it is told to, acknowledges when it is told to, and says what
-/// came of it.
+/// The worker: claims and acknowledges on orders, and says what came of it.
 pub async fn child() {
     let [url, endpoint] = [URL, ENDPOINT].map(|name| std::env::var(name).unwrap());
     let store = open(&url, Role::Command).await;
@@ -171,7 +170,7 @@ async fn stops(url: String, number: usize, stops: usize) -> usize {
         match (meanwhile, other) {
             (Meanwhile::UnderWay, Some(other)) => {
                 let held = settle(&store, &other, DeliveryOutcome::Delivered).await;
-                held.expect("whoever holds the lease settles");
+                held.expect("the holder of the lease settles");
             }
             (Meanwhile::Failed, _) => {
                 let last = next(&store, &endpoint, LONG).await;

@@ -19,12 +19,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 #![cfg(target_os = "linux")]
 
-use test_support::{
-    anew, events, golden, inbox, outbox_bench, port8021, ports, postgres, settings, store_suite,
-};
+use test_support::{inbox, outbox_bench, played, port8021, ports, postgres, settings, store_suite};
 
 mod callers;
-mod calls;
 mod day;
 mod dice;
 mod instances;
@@ -160,7 +157,7 @@ fn row(
     on(runtime, shared, name, run)
 }
 
-/// The same in time that passes when there is nothing else to do.
+/// A trial under a paused clock, which advances when there is nothing else to do.
 fn paused(
     shared: &Shared,
     name: &'static str,

@@ -147,7 +147,7 @@ pub async fn fail() -> Row {
 }
 
 /// A port that is closed does not notice that it was tried.
-async fn heal_who_refused(store: &Store, cases: &[Case]) {
+async fn heal_refusing(store: &Store, cases: &[Case]) {
     let refuses = cases.iter().find(|case| case.name == REFUSES).unwrap();
     let filter = DocumentFilter {
         endpoint: Some(REFUSES.into()),
@@ -181,7 +181,7 @@ async fn documents(town: &Town, cases: &[Case]) -> (usize, usize) {
         let call = finished(&case.name, &[], &[&case.name]);
         store.finish_call(call).await.unwrap();
     }
-    heal_who_refused(&store, cases).await;
+    heal_refusing(&store, cases).await;
     // Who is gone has to be called back by somebody.
     while !store.resume(GONE).await.unwrap() {
         sleep(Duration::from_millis(20)).await;

@@ -12,7 +12,7 @@ pub struct Row {
     /// What was broken, in words.
     pub what: &'static str,
     pub faults: usize,
-    /// Calls that were played; of the store alone, calls that it was told of.
+    /// Calls that were played; of the store alone, calls that it was given.
     pub calls: usize,
     /// Documents that were due.
     pub documents: usize,

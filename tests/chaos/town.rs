@@ -38,7 +38,7 @@ impl Town {
         Self::with_store(None, more).await
     }
 
-    /// The same with the store of this URL.
+    /// With `more` in the configuration, and the store of this URL.
     pub async fn with_store(url: Option<&str>, more: &str) -> Self {
         let switch = Switch::new("lab", Pace::Ticked);
         let free = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -76,7 +76,7 @@ impl Town {
             .await
     }
 
-    /// The same in this environment.
+    /// The program in this environment, when it follows the switch.
     pub async fn serve_with(&self, environment: &[(&str, &str)]) -> Child {
         let followed = self.switch.followed_by(1);
         let program = program::serve(self.folder.path(), environment);
@@ -105,12 +105,11 @@ impl Town {
 
     /// So many callers at once, each until its line is taken and the call over.
     pub async fn callers(&self, count: usize) -> Vec<CallRecord> {
-        self.callers_who_talk(count, Duration::from_millis(40))
-            .await
+        self.callers_talking(count, Duration::from_millis(40)).await
     }
 
-    /// The same, each of whom stays on its line for so long.
-    pub async fn callers_who_talk(&self, count: usize, talks: Duration) -> Vec<CallRecord> {
+    /// So many callers at once, each of whom stays on its line for so long.
+    pub async fn callers_talking(&self, count: usize, talks: Duration) -> Vec<CallRecord> {
         let place = || {
             let call = Call {
                 hosts: vec![self.esl.clone()],

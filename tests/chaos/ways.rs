@@ -48,7 +48,7 @@ pub enum Way {
     Floods(&'static str, &'static str),
     /// gzip that unpacks to a thousand times of it.
     Bomb,
-    /// The address is https, and whoever listens
+    /// The address is https, and the server
     SaysNothingInTls,
     SpeaksNoTls,
     IsNobodyWeTrust,
@@ -282,10 +282,10 @@ pub struct Faulty {
 struct Inner {
     way: Way,
     /// Connections that still fail.
-    ill: AtomicUsize,
+    failing: AtomicUsize,
     /// Where those come from that were accepted.
     accepted: watch::Sender<HashSet<SocketAddr>>,
-    /// Bytes that whoever asked has taken.
+    /// Bytes that the client has taken.
     taken: AtomicUsize,
     documents: Mutex<Vec<(String, Vec<u8>)>>,
 }
@@ -301,7 +301,7 @@ impl Faulty {
             socket: Mutex::new(Some(socket)),
             inner: Arc::new(Inner {
                 way,
-                ill: AtomicUsize::new(usize::MAX),
+                failing: AtomicUsize::new(usize::MAX),
                 accepted: watch::Sender::default(),
                 taken: AtomicUsize::default(),
                 documents: Mutex::default(),
@@ -319,7 +319,7 @@ impl Faulty {
         tokio::spawn(listen(listener, Arc::clone(&self.inner)));
     }
 
-    /// Who refused listens from now on, and is well.
+    /// Listens from now on, and answers well.
     pub async fn heal(&self) {
         self.fails(0).await;
         self.listen();
@@ -327,16 +327,16 @@ impl Faulty {
 }
 
 impl Faulty {
-    /// It fails so many more times, then it is well.
+    /// Fails so many more times, then answers well.
     pub async fn fails(&self, times: usize) {
         let listens = self.socket.lock().unwrap().is_none();
         if listens {
             self.accept_all().await;
         }
-        self.inner.ill.store(times, Ordering::SeqCst);
+        self.inner.failing.store(times, Ordering::SeqCst);
     }
 
-    /// Waits until whoever has connected was accepted: a caller who gave up at a deadline may
+    /// Waits until every connection was accepted: a caller who gave up at a deadline may
     /// have left a connection that was not, and which would count as the next.
     async fn accept_all(&self) {
         self.inner.accepted.send_modify(HashSet::clear);
@@ -364,13 +364,13 @@ impl Faulty {
 async fn listen(listener: TcpListener, inner: Arc<Inner>) {
     loop {
         let (stream, from) = listener.accept().await.unwrap();
-        let is_ill = inner.takes_one();
+        let fails = inner.takes_one();
         inner.accepted.send_modify(|accepted| {
             accepted.insert(from);
         });
         let inner = Arc::clone(&inner);
-        // Whoever asked may leave at any moment.
-        tokio::spawn(async move { inner.serve(stream, is_ill).await });
+        // The client may leave at any moment.
+        tokio::spawn(async move { inner.serve(stream, fails).await });
     }
 }
 
@@ -378,32 +378,33 @@ impl Inner {
     /// Whether the connection that has just come is one that fails.
     fn takes_one(&self) -> bool {
         let fewer = |left: usize| left.checked_sub(1);
-        let ill = &self.ill;
-        ill.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
+        let failing = &self.failing;
+        failing
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer)
             .is_ok()
     }
 
-    async fn serve(&self, stream: TcpStream, is_ill: bool) -> io::Result<()> {
+    async fn serve(&self, stream: TcpStream, fails: bool) -> io::Result<()> {
         if self.way.is_tls() {
-            return self.serve_tls(stream, is_ill).await;
+            return self.serve_tls(stream, fails).await;
         }
-        if is_ill && self.way == Way::ResetsAtOnce {
+        if fails && self.way == Way::ResetsAtOnce {
             return stream.set_zero_linger();
         }
-        if is_ill && self.way == Way::ClosesAtOnce {
+        if fails && self.way == Way::ClosesAtOnce {
             return Ok(());
         }
-        self.serve_http(stream, is_ill).await
+        self.serve_http(stream, fails).await
     }
 
-    async fn serve_tls(&self, mut stream: TcpStream, is_ill: bool) -> io::Result<()> {
-        if is_ill && self.way != Way::IsNobodyWeTrust {
+    async fn serve_tls(&self, mut stream: TcpStream, fails: bool) -> io::Result<()> {
+        if fails && self.way != Way::IsNobodyWeTrust {
             if self.way == Way::SpeaksNoTls {
                 stream.write_all(WELL.as_bytes()).await?;
             }
             return until_gone(&mut stream).await;
         }
-        let name = if is_ill { "stranger" } else { "server" };
+        let name = if fails { "stranger" } else { "server" };
         let tls = TlsAcceptor::from(identity(name)).accept(stream).await;
         let mut tls = tls?;
         self.read(&mut tls).await?;
@@ -411,9 +412,9 @@ impl Inner {
         tls.flush().await
     }
 
-    async fn serve_http(&self, mut stream: TcpStream, is_ill: bool) -> io::Result<()> {
+    async fn serve_http(&self, mut stream: TcpStream, fails: bool) -> io::Result<()> {
         self.read(&mut stream).await?;
-        if !is_ill {
+        if !fails {
             return stream.write_all(WELL.as_bytes()).await;
         }
         match self.way {
@@ -529,7 +530,7 @@ impl Way {
     }
 }
 
-/// Who we say we are: one whom the program was told to trust, or another.
+/// The server's certificate: one that the program is configured to trust, or another.
 fn identity(name: &str) -> Arc<ServerConfig> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/doctor/tls");
     let certificate = CertificateDer::from_pem_file(folder.join(format!("{name}.pem"))).unwrap();

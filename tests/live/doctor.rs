@@ -129,7 +129,7 @@ async fn what_is_wrong_between_service_and_switch_is_found_with_its_cure() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a FreeSWITCH"]
-async fn the_switchs_own_folder_of_recordings_is_told_from_another() {
+async fn the_switchs_own_folder_of_recordings_is_not_another() {
     let switch = tokio::task::spawn_blocking(Switch::shared)
         .await
         .expect("a switch");

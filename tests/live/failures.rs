@@ -208,7 +208,7 @@ async fn circuit_opens_and_closes(
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
-async fn a_webhook_that_fails_in_a_row_rests_and_one_caller_finds_it_well_again() {
+async fn a_webhook_that_fails_in_a_row_is_paused_until_one_caller_succeeds() {
     let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     let service = Service::start_with(&receiver, FRAIL).await;

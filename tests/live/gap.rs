@@ -200,7 +200,7 @@ async fn a_call_that_begins_while_nobody_follows_is_dumped_and_followed_to_its_e
 
 #[tokio::test]
 #[ignore = "needs a FreeSWITCH"]
-async fn records_that_the_switch_posts_are_stored_and_told() {
+async fn records_that_the_switch_posts_are_stored_and_used() {
     let exchange = Exchange::acquire().await;
     let switch = exchange.switch;
     let receiver = Receiver::start().await;

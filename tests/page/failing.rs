@@ -53,7 +53,7 @@ async fn request(service: &Service) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_webhook_that_rests_says_since_when_and_until_when_until_a_call_finds_it_well() {
+async fn a_paused_webhook_shows_since_when_and_until_when_until_a_call_succeeds() {
     let frail = Inbox::start().await;
     frail.answers(Answer::Hold);
     let settings = format!(

@@ -4,9 +4,8 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used)]
 
-use test_support::{anew, events, golden, inbox, port8021, settings};
+use test_support::{events, golden, inbox, port8021, settings};
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,10 +15,10 @@ use switchhook_store::{DocumentFilter, Role, Store, StoreOptions};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use anew::{anew, renewed};
-use events::{bodies, names};
+use events::bodies;
 use inbox::{Answer, Inbox, Post};
 use port8021::Port8021;
+use test_support::played::{Played, destroyed, each_leg_is_in_one_document, playable};
 
 const CALL: &str = "outbound-customer-then-agent-recorded";
 
@@ -253,64 +252,21 @@ async fn a_second_service_on_the_same_file_is_refused() {
     kill(service).await;
 }
 
-/// One call of the captures with new channel ids.
-struct PlayedCall {
-    bodies: Vec<String>,
-    golden: Value,
-}
-
-/// Returns the calls without loopbacks whose document has the id of the first created channel.
-fn playable() -> Vec<String> {
-    let fits = |name: &String| {
-        let golden = golden::documents(name);
-        let bodies = bodies(name);
-        let [document] = golden.as_slice() else {
-            return false;
-        };
-        let first: Value = serde_json::from_str(&bodies[0]).unwrap();
-        let loopback = bodies.iter().any(|body| body.contains("loopback/"));
-        first["Unique-ID"] == document["phonon-uuid"] && !loopback
-    };
-    names().into_iter().filter(fits).collect()
-}
-
-impl PlayedCall {
-    fn new(name: &str) -> Self {
-        let (bodies, new) = anew(&bodies(name));
-        let golden: Vec<Value> = serde_json::from_str(&renewed(&golden::text(name), &new)).unwrap();
-        Self {
-            bodies,
-            golden: golden[0].clone(),
+/// Waits until the call's first leg or its document is stored.
+async fn is_stored(call: &Played, store: &Store) {
+    let of_call = |id: &str| id == call.id();
+    loop {
+        let legs = store.load_legs().await.unwrap();
+        let documents = store
+            .documents(&DocumentFilter::default(), u32::MAX)
+            .await
+            .unwrap();
+        let leg = legs.iter().any(|leg| of_call(&leg.leg_uuid));
+        if leg || documents.iter().any(|row| of_call(&row.call_uuid)) {
+            return;
         }
+        tokio::task::yield_now().await;
     }
-
-    fn id(&self) -> &str {
-        self.golden["phonon-uuid"].as_str().unwrap()
-    }
-
-    /// Waits until the call's first leg or its document is stored.
-    async fn is_stored(&self, store: &Store) {
-        let of_call = |id: &str| id == self.id();
-        loop {
-            let legs = store.load_legs().await.unwrap();
-            let documents = store
-                .documents(&DocumentFilter::default(), u32::MAX)
-                .await
-                .unwrap();
-            let leg = legs.iter().any(|leg| of_call(&leg.leg_uuid));
-            if leg || documents.iter().any(|row| of_call(&row.call_uuid)) {
-                return;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// Returns the channel that this event destroys.
-fn destroyed(body: &str) -> Option<String> {
-    let event: Value = serde_json::from_str(body).unwrap();
-    let uuid = event["Unique-ID"].as_str().unwrap_or_default().to_owned();
-    (event["Event-Name"] == "CHANNEL_DESTROY").then_some(uuid)
 }
 
 /// Plays a part of a call, kills the service a moment later, and starts it again. The rest of the
@@ -319,7 +275,7 @@ async fn crash(
     harness: &Harness,
     service: Child,
     store: &Store,
-    call: &PlayedCall,
+    call: &Played,
     random: &mut fastrand::Rng,
 ) -> Child {
     let played = random.usize(1..=call.bodies.len());
@@ -331,13 +287,13 @@ async fn crash(
         Answer::Status(200)
     });
     harness.switch.play(before);
-    call.is_stored(store).await;
+    is_stored(call, store).await;
     // A random moment for the kill, not a wait.
     tokio::time::sleep(Duration::from_micros(random.u64(0..LATEST_MICROS))).await;
     kill(service).await;
     harness.inbox.answers(Answer::Status(200));
     let lives = random.bool();
-    let uuids: Vec<String> = after.iter().filter_map(|body| destroyed(body)).collect();
+    let uuids = destroyed(after);
     let uuids: Vec<&str> = uuids.iter().map(String::as_str).collect();
     harness.switch.alive(if lives { &uuids } else { &[] });
     let service = harness.serve().await;
@@ -360,10 +316,10 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
     let mut service = harness.serve().await;
     let store = harness.store().await;
     let names = playable();
-    let mut calls = BTreeMap::new();
+    let mut calls = Vec::new();
     for _ in 0..moments {
         let name = random.choice(&names).unwrap();
-        let call = PlayedCall::new(name);
+        let call = Played::new(name);
         println!("{name} {}", call.id());
         service = crash(&harness, service, &store, &call, &mut random).await;
         let of_call = |post: &Post| post.taken && post.json()["phonon-uuid"] == call.id();
@@ -371,53 +327,16 @@ async fn killed_at_any_moment_every_call_of_which_a_leg_was_stored_is_posted() {
             .inbox
             .wait_for(|posts| posts.iter().any(of_call))
             .await;
-        calls.insert(call.id().to_owned(), call.golden);
+        calls.push(call);
     }
     kill(service).await;
     let posts = harness.inbox.posts();
     let (mut repeated, mut whole) = (0, 0);
-    for (id, golden) in &calls {
-        let of_call = posts
-            .iter()
-            .filter(|post| post.json()["phonon-uuid"] == **id);
-        let (document, times) = same(&of_call.cloned().collect::<Vec<_>>());
-        repeated += usize::from(times > 1);
-        if document.get("incomplete").is_none() {
-            let [document, golden] = [document, golden.clone()].map(by_start);
-            assert_eq!(
-                document, golden,
-                "what does not say that it lacks something"
-            );
-            whole += 1;
-        }
+    for call in &calls {
+        let judged = call.judge(&posts);
+        repeated += usize::from(judged.times > 1);
+        whole += usize::from(judged.is_whole);
     }
     each_leg_is_in_one_document(&posts);
     println!("{moments} kills: {whole} whole documents, {repeated} posted more than once");
-}
-
-/// Sorts the legs by start. Legs of one tick of the switch are in the order of their CHANNEL_CREATE, or in
-/// any order if one of these events was lost.
-fn by_start(mut document: Value) -> Value {
-    let entries = document["callDetails"].as_array_mut().unwrap();
-    entries.sort_by_key(|entry| format!("{} {}", entry["startTime"], entry["cdrId"]));
-    document
-}
-
-/// Checks that no leg is in two documents. A call that the kill kept from being joined with another has
-/// a document of its own.
-fn each_leg_is_in_one_document(posts: &[Post]) {
-    let mut documents: BTreeMap<String, String> = BTreeMap::new();
-    for post in posts {
-        let document = post.json();
-        let entries = document["callDetails"].as_array().unwrap();
-        let cdr_ids = entries.iter().filter_map(|entry| entry["cdrId"].as_str());
-        let legs = cdr_ids.map(|id| id.split("##").next().unwrap().to_owned());
-        let id = document["phonon-uuid"].as_str().unwrap().to_owned();
-        for leg in legs.chain([id]) {
-            let first = documents
-                .entry(leg.clone())
-                .or_insert_with(|| post.id().to_owned());
-            assert_eq!(first, post.id(), "two documents have the leg {leg}");
-        }
-    }
 }

@@ -154,7 +154,7 @@ const TENANTS: &str = "[account]\ntime_zone = \"Asia/Kolkata\"\n\
                        [[routes]]\ndid = \"7000\"\naccount = \"acme\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn code_is_told_whose_the_call_is_in_that_accounts_time_and_its_answer_is_kept() {
+async fn code_gets_the_calls_account_and_its_time_and_its_answer_is_kept() {
     let answerer = ClosureAnswerer {
         persists: true,
         ..ClosureAnswerer::with(|question| {
@@ -250,18 +250,18 @@ async fn every_way_to_fail_is_line_1_with_its_reason_and_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_hangs_up_drops_the_future() {
-    struct Told(Option<oneshot::Sender<()>>);
-    impl Drop for Told {
+    struct DropNotice(Option<oneshot::Sender<()>>);
+    impl Drop for DropNotice {
         fn drop(&mut self) {
             let _ = self.0.take().unwrap().send(());
         }
     }
-    let (tell, told) = oneshot::channel();
+    let (tell, dropped) = oneshot::channel();
     let tell = std::sync::Mutex::new(Some(tell));
     let answerer = ClosureAnswerer::with(move |_| {
-        let told = Told(tell.lock().unwrap().take());
+        let notice = DropNotice(tell.lock().unwrap().take());
         Box::pin(async move {
-            let _told = told;
+            let _notice = notice;
             std::future::pending().await
         })
     });
@@ -273,7 +273,7 @@ async fn a_caller_who_hangs_up_drops_the_future() {
     };
     let record = place(&service, call).await;
     assert_eq!((record.left, record.line), (Left::HungUp, None));
-    told.await.unwrap();
+    dropped.await.unwrap();
     service.stop().await;
 }
 

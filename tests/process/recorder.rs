@@ -206,7 +206,7 @@ const SECRETS: [&str; 6] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_told() {
+async fn no_secret_is_in_a_recording_and_a_changed_webhook_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let settings = |path: &str| {
         format!(

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_told_with_what_to_do() {
+    fn every_reason_is_shown_with_what_to_do() {
         for reason in Reason::ALL {
             let meaning = reason_text(reason.as_str());
             assert!(!meaning.because.contains("not know"), "{reason}");

@@ -26,7 +26,6 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// Responds in the format that the client accepts.
 pub(crate) async fn respond(State(state): State<AdminState>, headers: HeaderMap) -> Response {
     refresh(&state).await;
-    state.metrics.run_upkeep();
     let text = state.metrics.render();
     let accepts = headers.get(header::ACCEPT);
     let accepts = accepts.and_then(|value| value.to_str().ok());
@@ -118,6 +117,7 @@ fn openmetrics(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::monitoring;
+    use switchhook_core::metrics_recorder::MetricsRecorder;
 
     #[test]
     fn openmetrics_names_a_counters_family_and_ends() {
@@ -130,20 +130,11 @@ mod tests {
 
     /// Returns the metrics of a fresh service.
     fn exposition() -> String {
-        let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
-        let buckets = metric_names::IN_SECONDS
-            .into_iter()
-            .fold(builder, |builder, name| {
-                let name = metrics_exporter_prometheus::Matcher::Full(name.into());
-                builder
-                    .set_buckets_for_metric(name, &metric_names::SECONDS_BUCKETS)
-                    .unwrap()
-            });
-        let recorder = buckets.build_recorder();
+        let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
             metric_names::start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
         });
-        recorder.handle().render()
+        recorder.render()
     }
 
     /// Returns names and labels of the metrics in PromQL expressions.

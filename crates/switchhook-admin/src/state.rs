@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::mask::Mask;
+use switchhook_core::metrics_recorder::MetricsRecorder;
 use switchhook_store::Store;
 use switchhook_webhook::breakers::Breakers;
 
@@ -42,8 +42,8 @@ pub struct AdminState {
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// The settings of the webhooks.
     pub config_summaries: ConfigSummaries,
-    /// Renders the metrics.
-    pub metrics: PrometheusHandle,
+    /// The metrics of the process.
+    pub metrics: MetricsRecorder,
     /// The calls on hold, and the last lookups.
     pub live_calls: Arc<LiveCalls>,
     /// The circuit breakers of the webhooks.

@@ -130,13 +130,10 @@ fn parts(lookup: &LookupRecord) -> Vec<(&'static str, &'static str, u64)> {
 
 /// Returns what a request without an answer waited for, as far as it is known.
 fn wait_name(outcome: Option<&LookupSummary>) -> &'static str {
-    let detail = outcome.and_then(|outcome| outcome.detail.as_deref());
-    match detail {
-        Some(detail) if detail.starts_with("could not connect") => "waiting for a connection",
-        Some(detail) if detail.ends_with("connected to, and asked") => {
-            "connected, request sent, no answer"
-        }
-        Some(_) | None => "waiting, no answer",
+    match outcome.and_then(|outcome| outcome.connected) {
+        Some(false) => "waiting for a connection",
+        Some(true) => "connected, request sent, no answer",
+        None => "waiting, no answer",
     }
 }
 
@@ -275,4 +272,33 @@ fn alt_text(history: &CallHistory) -> String {
         "The legs of the call over time: {}",
         legs.collect::<Vec<_>>().join("; ")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_without_an_answer_is_named_by_the_state_of_the_connection() {
+        for (connected, expected) in [
+            (Some(false), "waiting for a connection"),
+            (Some(true), "connected, request sent, no answer"),
+            (None, "waiting, no answer"),
+        ] {
+            let lookup = LookupRecord {
+                held_us: 3_000,
+                outcome: Some(LookupSummary {
+                    asked_us: Some(2_000),
+                    connected,
+                    ..LookupSummary::default()
+                }),
+                ..LookupRecord::default()
+            };
+            let expected = [
+                ("own", "time in Switchhook", 1_000),
+                ("rest", expected, 2_000),
+            ];
+            assert_eq!(parts(&lookup), expected);
+        }
+    }
 }

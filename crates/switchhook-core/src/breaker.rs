@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_answers_is_not_ill_however_it_answers() {
+    fn an_endpoint_that_answers_is_healthy_whatever_it_answers() {
         use Reason::*;
         for (status, failed, signal) in [
             (Some(200), None, EndpointSignal::Healthy),

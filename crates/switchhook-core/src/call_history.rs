@@ -60,6 +60,9 @@ pub struct LookupSummary {
     /// What was tried, if the webhook may be tried more than once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tries: Vec<TrySummary>,
+    /// Whether the connection that was begun for this request was made; `None` if the request used
+    /// another one.
+    pub connected: Option<bool>,
 }
 
 /// The summary of one of several tries.
@@ -130,6 +133,7 @@ impl LookupSummary {
             headers_us: outcome.phases.headers.map(micros),
             body_us: outcome.phases.body.map(micros),
             tries: outcome.tries.iter().map(TrySummary::of).collect(),
+            connected: outcome.phases.connected,
         }
     }
 }
@@ -209,7 +213,7 @@ impl CallHistory {
         let keys = details::flow_keys(call).into_iter();
         Self {
             legs: legs
-                .map(|(leg, (number, part))| told(leg, number, part))
+                .map(|(leg, (number, part))| leg_summary(leg, number, part))
                 .collect(),
             talks: talks(&parties),
             runs: Vec::new(),
@@ -222,7 +226,7 @@ impl CallHistory {
     }
 }
 
-fn told(leg: &Leg, number: String, part: String) -> LegSummary {
+fn leg_summary(leg: &Leg, number: String, part: String) -> LegSummary {
     LegSummary {
         uuid: leg.uuid.clone(),
         number,

@@ -1,4 +1,4 @@
-//! The wall clock. Core reads the time only here; all other code takes it as an argument.
+//! The wall clock. Other code asks here what time it is, or takes the time as an argument.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,4 +14,16 @@ pub fn since_1970() -> Duration {
 #[must_use]
 pub fn now_ms() -> i64 {
     i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns microseconds since 1970, as FreeSWITCH counts.
+#[must_use]
+pub fn now_us() -> i64 {
+    i64::try_from(since_1970().as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Returns nanoseconds since 1970, as OpenTelemetry counts.
+#[must_use]
+pub fn now_ns() -> u64 {
+    u64::try_from(since_1970().as_nanos()).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@
 //!   [`tenants`] finds the account of a call.
 //! * Webhooks that fail: [`breaker`].
 //! * Shared: [`secret`], [`mask`], [`clock`], [`timestamp`], [`health`], [`log_throttle`],
-//!   [`metric_names`], [`metrics_reader`], [`ordered_map`].
+//!   [`metric_names`], [`metrics_recorder`], [`metrics_reader`], [`ordered_map`].
 
 #![warn(unreachable_pub)]
 
@@ -33,6 +33,7 @@ pub mod log_throttle;
 pub mod mask;
 pub mod metric_names;
 pub mod metrics_reader;
+pub mod metrics_recorder;
 mod numbers;
 pub mod ordered_map;
 pub mod outcome;

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_is_counted_and_told_with_the_next_line() {
+    fn what_is_left_out_is_counted_and_reported_with_the_next_line() {
         let throttle = LogThrottle::new(2);
         let now = Instant::now();
         let later = now + Duration::from_secs(1);

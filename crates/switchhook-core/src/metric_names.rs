@@ -154,10 +154,7 @@ pub(crate) const LIMIT_NAMES: [&str; 8] = [
     "store_queue",
 ];
 
-/// Metrics in seconds; each uses [`SECONDS_BUCKETS`].
-pub const IN_SECONDS: [&str; 3] = [WEBHOOK_SECONDS, OVERHEAD_SECONDS, STORE_COMMIT];
-
-/// Bucket bounds in seconds, up to the longest timeout of a webhook.
+/// Bucket bounds of every histogram, in seconds, up to the longest timeout of a webhook.
 pub const SECONDS_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0,
 ];
@@ -369,6 +366,7 @@ fn describe_switches() {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics_recorder::MetricsRecorder;
     use std::path::Path;
 
     /// All metric names, read from this file, so that new constants are tested too.
@@ -383,11 +381,11 @@ mod tests {
 
     #[test]
     fn a_fresh_service_shows_every_metric() {
-        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
             start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
         });
-        let page = recorder.handle().render();
+        let page = recorder.render();
         assert!(names().len() >= 11);
         for name in names() {
             assert!(page.contains(&format!("# TYPE {name} ")), "{name}\n{page}");

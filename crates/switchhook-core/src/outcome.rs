@@ -150,6 +150,9 @@ pub struct Phases {
     pub headers: Option<Duration>,
     /// From the headers to the last byte of the body.
     pub body: Option<Duration>,
+    /// Whether the connection that was begun for this request was made. `None` if the request used
+    /// another one.
+    pub connected: Option<bool>,
 }
 
 /// How one request ended.

@@ -23,6 +23,23 @@ pub fn rfc3339_utc(us: i64) -> Option<String> {
     Some(time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
+/// Formats a time as RFC 3339 in UTC with microseconds and `Z`, as log lines have it. `None` if no
+/// calendar has the time.
+#[must_use]
+pub fn rfc3339_utc_micros(us: i64) -> Option<String> {
+    let time = DateTime::<Utc>::from_timestamp_micros(us)?;
+    Some(time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+/// Formats a time as RFC 3339 with milliseconds and the offset of `zone`; the number itself if no
+/// calendar has the time.
+#[must_use]
+pub fn rfc3339_ms(ms: i64, zone: Tz) -> String {
+    let us = ms.checked_mul(1000);
+    us.and_then(|us| rfc3339(us, zone))
+        .unwrap_or_else(|| ms.to_string())
+}
+
 /// Formats the time of day in `zone`, such as `18:07:28`. Empty if no calendar has the time.
 #[must_use]
 pub fn time_of_day(ms: i64, zone: Tz) -> String {
@@ -64,7 +81,16 @@ mod tests {
             Some("2022-01-17T12:37:28.889+00:00")
         );
         assert_eq!(rfc3339_utc(us).as_deref(), Some("2022-01-17T12:37:28.889Z"));
+        assert_eq!(
+            rfc3339_utc_micros(us).as_deref(),
+            Some("2022-01-17T12:37:28.889999Z")
+        );
+        assert_eq!(
+            rfc3339_ms(us / 1000, Tz::Asia__Kolkata),
+            "2022-01-17T18:07:28.889+05:30"
+        );
         assert_eq!(rfc3339(i64::MAX, Tz::UTC), None);
+        assert_eq!(rfc3339_ms(i64::MAX, Tz::UTC), i64::MAX.to_string());
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
 use switchhook_core::tenants::Tenants;
+use switchhook_core::timestamp::rfc3339_ms;
 use switchhook_store::{
     CallFilter, PersistedResponse, ReportCursor, ReportedCall, Store, StoreError,
 };
@@ -324,19 +324,7 @@ fn object(call: &ReportedCall, options: &ReportOptions) -> Value {
 fn time(ms: i64, call: &ReportedCall, options: &ReportOptions) -> String {
     let finished = call.finished.as_ref();
     let account = finished.map_or("", |(_, summary)| &summary.account);
-    rfc3339(ms, options.tenants.time_zone(account))
-}
-
-/// Formats Unix milliseconds as RFC 3339 with the zone's offset.
-#[must_use]
-pub fn rfc3339(ms: i64, zone: chrono_tz::Tz) -> String {
-    DateTime::from_timestamp_millis(ms).map_or_else(
-        || ms.to_string(),
-        |time| {
-            time.with_timezone(&zone)
-                .to_rfc3339_opts(SecondsFormat::Millis, false)
-        },
-    )
+    rfc3339_ms(ms, options.tenants.time_zone(account))
 }
 
 fn text(value: &Value) -> String {

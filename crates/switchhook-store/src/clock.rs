@@ -1,6 +1,8 @@
 //! The clock that decides what is due.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use switchhook_core::clock;
 
 /// The clock of leases and due times.
 #[derive(Debug, Clone, Copy)]
@@ -54,9 +56,7 @@ impl Clock {
     #[must_use]
     pub fn since_1970(&self) -> Duration {
         match self {
-            Self::Database => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
+            Self::Database => clock::since_1970(),
             Self::Tokio { epoch, started } => *epoch + started.elapsed(),
         }
     }

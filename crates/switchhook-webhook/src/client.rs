@@ -25,7 +25,7 @@ use url::Url;
 
 use super::breakers::Breakers;
 use super::compile::Webhook;
-use super::connection_watch::ConnectionWatch;
+use super::connection_watch::{ConnectionState, ConnectionWatch};
 use super::egress::Egress;
 use super::error::{self, RequestStage};
 use super::idempotency_key;
@@ -231,6 +231,11 @@ impl Client {
                 let late = error::timed_out(limit, &prepared.url, stage);
                 Err(proxy_layer::named_in(self.egress(), late))
             }
+        };
+        progress.phases.connected = match watch.state() {
+            ConnectionState::Unknown => None,
+            ConnectionState::Resolving | ConnectionState::Connecting => Some(false),
+            ConnectionState::Connected => Some(true),
         };
         let was_sent = !matches!(&verdict, Err(failure) if is_unsent(failure));
         Exchanged {

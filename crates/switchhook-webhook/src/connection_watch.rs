@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_that_was_made_is_told_to_its_request_alone() {
+    async fn a_new_connection_is_reported_to_its_request_alone() {
         let (one, other) = (
             ConnectionWatch::new(Instant::now()),
             ConnectionWatch::new(Instant::now()),

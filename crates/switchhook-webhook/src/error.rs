@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_and_a_system_out_of_files_are_told_from_other_errors() {
+    fn running_out_of_files_is_an_error_of_its_own() {
         let is = |code| is_out_of_files(&io::Error::from_raw_os_error(code));
         assert!(is(23) && is(24));
         assert!(!is(111) && !is_out_of_files(&io::Error::other("24")));

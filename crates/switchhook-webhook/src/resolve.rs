@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_who_ask_at_once_share_one_lookup_and_nothing_of_it_stays() {
+    async fn requests_at_once_share_one_lookup_and_nothing_of_it_stays() {
         let guard = EgressResolver::new(Arc::new(Egress::default()), Arc::new(SystemLookup));
         let first = guard.lookup("localhost");
         let second = guard.lookup("localhost");

@@ -14,7 +14,7 @@ use tracing::{Metadata, warn};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use switchhook_core::metric_names;
+use switchhook_core::{clock, metric_names, timestamp};
 
 use queue::{LossReporter, Queue};
 
@@ -83,7 +83,7 @@ fn panic_text(info: &PanicHookInfo<'_>, json: bool) -> String {
         text += &format!("\nstack backtrace:\n{trace}");
     }
     if json {
-        let at = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let at = timestamp::rfc3339_utc_micros(clock::now_us());
         let line = serde_json::json!({"timestamp": at, "level": "ERROR", "message": text});
         text = line.to_string();
     }

@@ -91,7 +91,7 @@ fn record(folder: &Path) -> Vec<Act> {
     assert!(status.unwrap().success());
     let mut acts = log::read(&file);
     let folder = folder.to_str().unwrap();
-    // The index beside the log is shared memory, made anew by whoever opens the file first.
+    // The index beside the log is shared memory, made anew by the process that opens the file first.
     acts.retain(|act| match act {
         Act::Write { path, .. } | Act::Truncate { path, .. } | Act::Remove { path } => {
             path.starts_with(folder) && path.contains("store.db") && !path.ends_with("-shm")
@@ -104,30 +104,31 @@ fn record(folder: &Path) -> Vec<Act> {
 
 /// What the store has acknowledged.
 #[derive(Debug, Default, Clone)]
-struct Told {
+struct Acknowledged {
     legs: HashSet<usize>,
     documents: HashSet<usize>,
     delivered: HashSet<usize>,
 }
 
-impl Told {
+impl Acknowledged {
     fn hear(&mut self, text: &str) {
         for line in text.lines() {
             let (what, call) = line.split_once(' ').unwrap();
-            let told = match what {
+            let acknowledged = match what {
                 "leg" => &mut self.legs,
                 "document" => &mut self.documents,
                 _ => &mut self.delivered,
             };
-            told.insert(call.parse().unwrap());
+            acknowledged.insert(call.parse().unwrap());
         }
     }
 }
 
 /// How many of the things that were acknowledged are not there; everything when the file
 /// cannot be opened.
-async fn lost(folder: &Path, told: &Told) -> usize {
-    let everything = told.legs.len() + told.documents.len() + told.delivered.len();
+async fn lost(folder: &Path, acknowledged: &Acknowledged) -> usize {
+    let everything =
+        acknowledged.legs.len() + acknowledged.documents.len() + acknowledged.delivered.len();
     if everything == 0 {
         return 0;
     }
@@ -148,9 +149,9 @@ async fn lost(folder: &Path, told: &Told) -> usize {
         rows.get(&name(call))
             .is_none_or(|row| row.state != DocumentState::Delivered)
     };
-    let mut lost = told.legs.iter().filter(no_leg).count();
-    lost += told.delivered.iter().filter(undelivered).count();
-    for call in &told.documents {
+    let mut lost = acknowledged.legs.iter().filter(no_leg).count();
+    lost += acknowledged.delivered.iter().filter(undelivered).count();
+    for call in &acknowledged.documents {
         let bytes = match rows.get(&name(call)) {
             Some(row) => store.document(&row.webhook_id).await.unwrap().content.body,
             None => bytes::Bytes::new(),
@@ -178,19 +179,19 @@ pub async fn fails() -> Row {
             .map(|_| random.usize(1..=acts.len()))
             .collect();
         moments.sort_unstable();
-        let (mut disk, mut told, mut done) = (Disk::default(), Told::default(), 0);
+        let (mut disk, mut acknowledged, mut done) = (Disk::default(), Acknowledged::default(), 0);
         for moment in moments {
             for act in &acts[done..moment] {
                 disk.act(act);
                 if let Act::Said(text) = act {
-                    told.hear(text);
+                    acknowledged.hear(text);
                 }
             }
             done = moment;
             let rest = [Rest::Gone, Rest::There, Rest::Any, Rest::Any][random.usize(0..4)];
             let folder = tempfile::tempdir().unwrap();
             disk.fail(folder.path(), rest, &mut random);
-            let lost = lost(folder.path(), &told).await;
+            let lost = lost(folder.path(), &acknowledged).await;
             if lost > 0 {
                 println!("lost: {lost}, {rest:?} of act {moment} of {}", acts.len());
             }
@@ -201,17 +202,17 @@ pub async fn fails() -> Row {
     row
 }
 
-/// The same disk under a program whose syncs do nothing.
+/// Plays the acts on a disk whose syncs do nothing.
 async fn a_store_that_does_not_sync_would_be_found_out(acts: &[Act]) {
-    let (mut disk, mut told) = (Disk::default(), Told::default());
+    let (mut disk, mut acknowledged) = (Disk::default(), Acknowledged::default());
     for act in &acts[..acts.len() / 2] {
         match act {
             Act::Sync { .. } => {}
-            Act::Said(text) => told.hear(text),
+            Act::Said(text) => acknowledged.hear(text),
             Act::Write { .. } | Act::Truncate { .. } | Act::Remove { .. } => disk.act(act),
         }
     }
     let folder = tempfile::tempdir().unwrap();
     disk.fail(folder.path(), Rest::Gone, &mut dice::of("power", 0));
-    assert!(lost(folder.path(), &told).await > 0);
+    assert!(lost(folder.path(), &acknowledged).await > 0);
 }

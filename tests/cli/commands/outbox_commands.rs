@@ -155,7 +155,7 @@ async fn retry_takes_ids_or_a_filter_or_all_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_paused_webhook_is_told_and_resumed() {
+async fn a_paused_webhook_is_listed_and_resumed() {
     let workdir = workdir_with_two_documents().await;
     let store = workdir.store().await;
     store
@@ -185,7 +185,7 @@ async fn a_paused_webhook_is_told_and_resumed() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_told_with_its_setting() {
+fn a_store_that_is_not_there_is_reported_with_its_setting() {
     let workdir = Workdir::new();
     for command in [
         &["outbox", "list"][..],

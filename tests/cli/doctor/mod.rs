@@ -125,7 +125,7 @@ fn a_switch_that_goes_away_in_the_middle_is_judged_by_what_it_said() {
 }
 
 #[test]
-fn what_is_dangerous_in_the_dialplan_is_told() {
+fn what_is_dangerous_in_the_dialplan_is_reported() {
     let switch = ScriptedSwitch::start(Behaviour::Careless);
     let workspace = Workspace::new(&switch.address(), "http://127.0.0.1:9/");
     let out = workspace.run(&["doctor"]).out;
@@ -219,7 +219,7 @@ fn wrong_usage_is_2_and_a_faulty_configuration_1() {
 }
 
 #[test]
-fn a_webhook_that_takes_few_requests_on_a_connection_is_told_with_its_number() {
+fn a_webhook_that_takes_few_requests_on_a_connection_is_reported_with_its_number() {
     let webhook = Webhook::http2(20);
     let workspace = Workspace::new("", &webhook.url("https", "localhost"));
     let ran = workspace.trusting(&["doctor"]);

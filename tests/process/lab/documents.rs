@@ -175,7 +175,7 @@ async fn documents_that_arrive_as_they_are_pass() {
 }
 
 #[tokio::test]
-async fn documents_that_are_wrong_are_told_from_right_ones() {
+async fn wrong_documents_are_recognized() {
     let wrong = [
         (
             Fault::Missing,
@@ -229,7 +229,7 @@ async fn documents_that_are_wrong_are_told_from_right_ones() {
 }
 
 #[tokio::test]
-async fn a_document_of_no_call_is_told() {
+async fn a_document_of_no_call_is_reported() {
     let report = lab(Fault::OfNobody, "success_json").await;
     assert!(!report.passed && report.calls[0].passed, "{report:#?}");
     assert!(report.problems[0].contains("nobody"), "{report:#?}");

@@ -395,7 +395,7 @@ async fn fails(fault: Fault, scenario: &str, problem: &str) {
 }
 
 #[tokio::test]
-async fn a_service_that_does_it_wrong_is_told_what_is_wrong() {
+async fn a_faulty_service_is_reported_with_what_is_wrong() {
     for (fault, scenario, problem) in [
         (
             Fault::WrongLine,

@@ -18,8 +18,8 @@ use tokio::sync::watch;
 
 /// What the collector has received so far.
 #[derive(Clone, Default)]
-struct Heard {
-    told: Arc<Mutex<Vec<Told>>>,
+struct Received {
+    spans: Arc<Mutex<Vec<ReceivedSpan>>>,
     bytes: Arc<Mutex<Vec<u8>>>,
     headers: Arc<Mutex<Vec<HeaderMap>>>,
     resource: Arc<Mutex<BTreeMap<String, String>>>,
@@ -28,7 +28,7 @@ struct Heard {
 
 /// A span in the form that tests compare.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct ReceivedSpan {
     pub trace: String,
     pub id: String,
     /// The parent span; empty if there is none.
@@ -47,7 +47,7 @@ pub struct Told {
 
 pub struct Collector {
     pub address: SocketAddr,
-    heard: Heard,
+    received: Received,
 }
 
 impl Collector {
@@ -58,11 +58,11 @@ impl Collector {
     pub async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let heard = Heard::default();
+        let received = Received::default();
         let router = Router::new().route("/v1/traces", post(take));
-        let router = router.with_state(heard.clone());
+        let router = router.with_state(received.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { address, heard }
+        Self { address, received }
     }
 
     /// Returns the configuration section that sends spans here.
@@ -72,32 +72,32 @@ impl Collector {
 
     /// Returns every received request body, joined.
     pub fn bytes(&self) -> Vec<u8> {
-        self.heard.bytes.lock().unwrap().clone()
+        self.received.bytes.lock().unwrap().clone()
     }
 
     /// Returns the headers of the first request.
     pub fn headers(&self) -> HeaderMap {
-        self.heard.headers.lock().unwrap()[0].clone()
+        self.received.headers.lock().unwrap()[0].clone()
     }
 
     /// Returns the resource attributes of the last request, which name the sender.
     pub fn resource(&self) -> BTreeMap<String, String> {
-        self.heard.resource.lock().unwrap().clone()
+        self.received.resource.lock().unwrap().clone()
     }
 
     /// Returns every received span.
-    pub fn spans(&self) -> Vec<Told> {
-        self.heard.told.lock().unwrap().clone()
+    pub fn spans(&self) -> Vec<ReceivedSpan> {
+        self.received.spans.lock().unwrap().clone()
     }
 
     /// Waits until a trace has `count` spans and returns them by name.
-    pub async fn trace(&self, uuid: &str, count: usize) -> BTreeMap<String, Told> {
+    pub async fn trace(&self, uuid: &str, count: usize) -> BTreeMap<String, ReceivedSpan> {
         let trace = uuid.replace('-', "");
-        let mut changed = self.heard.changed.subscribe();
+        let mut changed = self.received.changed.subscribe();
         loop {
             let ours = self.spans().into_iter();
             let ours = ours.filter(|span| span.trace == trace);
-            let ours: Vec<Told> = ours.collect();
+            let ours: Vec<ReceivedSpan> = ours.collect();
             if ours.len() >= count {
                 let named = ours.into_iter().map(|span| (span.name.clone(), span));
                 return named.collect();
@@ -112,24 +112,24 @@ pub fn section(address: SocketAddr) -> String {
     format!("[traces]\nurl = \"http://{address}/v1/traces\"\n")
 }
 
-async fn take(State(heard): State<Heard>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn take(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> StatusCode {
     assert_eq!(headers["content-type"], "application/x-protobuf");
     let request = ExportTraceServiceRequest::decode(body.clone()).unwrap();
-    heard.bytes.lock().unwrap().extend_from_slice(&body);
-    heard.headers.lock().unwrap().push(headers);
+    received.bytes.lock().unwrap().extend_from_slice(&body);
+    received.headers.lock().unwrap().push(headers);
     for of_resource in request.resource_spans {
         let resource = of_resource.resource.unwrap();
-        *heard.resource.lock().unwrap() = attributes(resource.attributes);
+        *received.resource.lock().unwrap() = attributes(resource.attributes);
         let scopes = of_resource.scope_spans.into_iter();
-        let spans = scopes.flat_map(|scope| scope.spans).map(told);
-        heard.told.lock().unwrap().extend(spans);
+        let spans = scopes.flat_map(|scope| scope.spans).map(received_span);
+        received.spans.lock().unwrap().extend(spans);
     }
-    heard.changed.send_replace(());
+    received.changed.send_replace(());
     StatusCode::OK
 }
 
-fn told(span: Span) -> Told {
-    Told {
+fn received_span(span: Span) -> ReceivedSpan {
+    ReceivedSpan {
         trace: hex(&span.trace_id),
         id: hex(&span.span_id),
         parent: hex(&span.parent_span_id),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`captures`], [`events`], [`switch_reader`] | the wire of real calls, as frames and as events |
 //! | [`anew`], [`made`] | captured events with new UUIDs; events that a test builds |
+//! | [`played`] | captured calls on channels of their own, and what their documents must say |
 //! | [`facts`], [`golden`], [`ledgers`] | the documents that the service must build, to the byte |
 //! | [`peer`], [`switch`], [`port8021`] | a scripted FreeSWITCH on the outbound socket and on port 8021 |
 //! | [`simulator`] | the simulated switch of the lab |
@@ -41,6 +42,7 @@ pub mod made;
 pub mod outbox_bench;
 pub mod peer;
 pub mod place;
+pub mod played;
 pub mod port8021;
 pub mod ports;
 pub mod postgres;

@@ -59,7 +59,7 @@ impl Running {
     }
 
     /// Waits until the check whose name begins with `name` is healthy (`/readyz`).
-    pub async fn is_well(&self, name: &str) {
+    pub async fn is_healthy(&self, name: &str) {
         let well = format!("\"name\":\"{name}");
         loop {
             let page = self.get("/readyz").await;
@@ -110,9 +110,9 @@ pub enum Left {
     KeptAnswer(KeptAnswer),
 }
 
-struct Desk(UnboundedSender<Left>);
+struct LeftBehind(UnboundedSender<Left>);
 
-impl CallPersistence for Desk {
+impl CallPersistence for LeftBehind {
     fn send_later(&self, request: BackgroundRequest) -> BoxFuture<'static, Result<(), String>> {
         let sent = self.0.send(Left::BackgroundRequest(Box::new(request)));
         async move { sent.map_err(|error| error.to_string()) }.boxed()
@@ -130,14 +130,18 @@ impl Calls {
         let (folder, receiver) = (tempfile::tempdir().unwrap(), Receiver::start().await);
         let config = config(folder.path(), receiver.address, sections);
         let tasks = compile(&config).unwrap();
-        let (desk, left) = unbounded_channel();
+        let (persistence, left) = unbounded_channel();
         let options = CallControlOptions {
             music_after,
             connect_deadline: NEVER,
             goodbye_deadline: NEVER,
             ..CallControlOptions::default()
         };
-        let call_control = Arc::new(CallControl::new(options, tasks, Arc::new(Desk(desk))));
+        let call_control = Arc::new(CallControl::new(
+            options,
+            tasks,
+            Arc::new(LeftBehind(persistence)),
+        ));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let esl = listener.local_addr().unwrap();
         let stop = CancellationToken::new();

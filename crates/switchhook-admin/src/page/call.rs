@@ -155,13 +155,13 @@ fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
         .config_summary(&lookup.webhook)
         .map(|config_summary| config_summary.timeout);
     let timeouts = health.last_hour(Reason::Timeout);
-    let detail = lookup
+    let connected = lookup
         .outcome
         .as_ref()
-        .and_then(|outcome| outcome.detail.as_deref());
+        .and_then(|outcome| outcome.connected);
     html! {
         @if reason == Reason::Timeout.as_str() {
-            @if detail.is_some_and(|detail| detail.starts_with("could not connect")) {
+            @if connected == Some(false) {
                 " No connection was made. Check its address and port; switchhook doctor tests them."
             }
             @if let Some(timeout) = timeout { " Its timeout is " (format::seconds(timeout)) "." }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::event_headers::EventHeaders;
 use eslclient::Event;
+use switchhook_core::clock::now_us;
 use switchhook_core::ledger::{self, Effect, Ledger};
 use switchhook_core::leg::Phase;
 use switchhook_core::metric_names;
@@ -21,7 +22,7 @@ use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
 use super::event_lag::EventLag;
 use super::writer::StoreCommand;
-use super::{FinishCall, FollowOptions, now_us};
+use super::{FinishCall, FollowOptions};
 
 /// How long after its hang-up a leg without details is looked for among the CDRs; half the
 /// patience if that is shorter.

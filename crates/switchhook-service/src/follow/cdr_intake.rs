@@ -1,6 +1,7 @@
 //! Takes CDRs into the ledger: those read from the switch's folder, and those it posts.
 
 use switchhook_core::cdr::Cdr;
+use switchhook_core::clock::now_us;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::Effect;
 use switchhook_core::metric_names;
@@ -8,7 +9,6 @@ use switchhook_core::metric_names;
 use super::call_tracker::CallTracker;
 use super::cdrs::{CdrBatch, CdrInput, CdrRejection, PostedCdr, ReaderCommand};
 use super::channel_fields::ChannelFields;
-use super::now_us;
 use super::writer::{StoreCommand, StoredNotice};
 
 impl CallTracker {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use tracing::warn;
 
+use switchhook_core::clock::now_us;
 use switchhook_core::headers::Headers as _;
 use switchhook_core::metric_names;
 use switchhook_core::ordered_map::OrderedMap;
@@ -11,7 +12,6 @@ use switchhook_core::ordered_map::OrderedMap;
 use super::call_tracker::CallTracker;
 use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
-use super::now_us;
 
 impl CallTracker {
     /// Compares the ledger with the answer to `show channels as json` that was asked for at

@@ -14,7 +14,7 @@ use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Refusal, Reply, Ticket};
 
 use super::call_verifier::VerifyRequest;
-use super::now_us;
+use switchhook_core::clock::now_us;
 
 /// The events that legs, calls and recordings are learnt from. No other is subscribed.
 const EVENTS: [&str; 14] = [

@@ -28,7 +28,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eslclient::Limits;
-use switchhook_core::clock;
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::secret::Secret;
 use switchhook_store::FinishedCallRecord;
@@ -69,9 +68,4 @@ pub trait FinishCall: Send + Sync {
     fn unused_keys(&self) -> Arc<[String]> {
         Arc::default()
     }
-}
-
-/// Returns the time in microseconds since 1970.
-fn now_us() -> i64 {
-    i64::try_from(clock::since_1970().as_micros()).unwrap_or(i64::MAX)
 }

@@ -2,11 +2,12 @@
 
 use tracing::{debug, warn};
 
+use switchhook_core::clock::now_us;
 use switchhook_core::leg::Leg;
 use switchhook_store::{Store, StoreError};
 
 use super::call_tracker::CallTracker;
-use super::{now_us, restore};
+use super::restore;
 
 impl CallTracker {
     /// Reads what other instances have stored. Called before waiting calls are closed: a call

@@ -2,13 +2,13 @@
 
 use tracing::{info, warn};
 
+use switchhook_core::clock::now_us;
 use switchhook_core::ledger::Effect;
 use switchhook_core::leg::Leg;
 use switchhook_store::{Store, StoreError, StoredLeg};
 
 use super::call_tracker::CallTracker;
 use super::cdrs::{OVERLAP_US, ReaderCommand};
-use super::now_us;
 use super::writer::StoreCommand;
 
 /// The greatest age of a CDR file that is read. Older ones belong to calls whose documents may

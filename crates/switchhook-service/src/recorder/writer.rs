@@ -5,9 +5,12 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use chrono_tz::Tz;
+
 use super::RecorderOptions;
 use super::format::{Header, Line};
 use super::redact::{RedactedCall, Secrets};
+use switchhook_core::timestamp::format_ms;
 
 /// Suffix of a recording's file name.
 const SUFFIX: &str = ".call.jsonl";
@@ -21,7 +24,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     fs::create_dir_all(&options.folder)?;
     let RedactedCall { header, lines } = secrets.redact(header, lines);
-    let began = chrono::DateTime::from_timestamp_millis(header.began_ms).unwrap_or_default();
+    let began = format_ms(header.began_ms, Tz::UTC, "%Y%m%dT%H%M%S%.3fZ");
     // A channel's Unique-ID comes from outside.
     let uuid: String = header
         .uuid
@@ -29,7 +32,7 @@ pub(super) fn write(
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(64)
         .collect();
-    let name = format!("{}-{uuid}{SUFFIX}", began.format("%Y%m%dT%H%M%S%.3fZ"));
+    let name = format!("{began}-{uuid}{SUFFIX}");
     let part = options.folder.join(format!(".{name}.part"));
     let mut out = BufWriter::new(create_private(&part)?);
     serde_json::to_writer(&mut out, &header)?;

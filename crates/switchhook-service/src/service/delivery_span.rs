@@ -1,11 +1,10 @@
 //! The span of one delivery attempt ([`crate::traces`]).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use http::header::HeaderMap;
 
 use crate::outbox::{Delivery, Reply, TakenStatuses};
 use crate::traces::{Span, SpanId, Traces};
+use switchhook_core::clock::now_ns;
 use switchhook_store::DeliveryKind;
 use switchhook_webhook::Prepared;
 
@@ -70,11 +69,4 @@ impl Drop for DeliverySpan {
             self.traces.send(span.timed(self.began_ns, now_ns()));
         }
     }
-}
-
-fn now_ns() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -2,10 +2,9 @@
 
 use std::sync::OnceLock;
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
 use crate::config::Config;
 use switchhook_core::metric_names;
+use switchhook_core::metrics_recorder::MetricsRecorder;
 
 use super::{Answerers, StartError};
 
@@ -14,19 +13,12 @@ use super::{Answerers, StartError};
 ///
 /// # Errors
 /// The recorder cannot be installed.
-pub(super) fn recorder() -> Result<PrometheusHandle, StartError> {
-    static RECORDER: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+pub(super) fn recorder() -> Result<MetricsRecorder, StartError> {
+    static RECORDER: OnceLock<Result<MetricsRecorder, String>> = OnceLock::new();
     let recorder = RECORDER.get_or_init(|| {
-        let seconds = metric_names::IN_SECONDS.map(|name| Matcher::Full(name.into()));
-        let builder = seconds
-            .into_iter()
-            .try_fold(PrometheusBuilder::new(), |builder, name| {
-                builder.set_buckets_for_metric(name, &metric_names::SECONDS_BUCKETS)
-            })
-            .map_err(|error| error.to_string())?;
-        builder
-            .install_recorder()
-            .map_err(|error| error.to_string())
+        let recorder = MetricsRecorder::default();
+        metrics::set_global_recorder(recorder.clone()).map_err(|error| error.to_string())?;
+        Ok(recorder)
     });
     recorder.clone().map_err(StartError::Metrics)
 }

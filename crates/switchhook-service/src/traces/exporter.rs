@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use metrics::counter;
-use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_proto::tonic::trace::v1::Span;
 use reqwest::{Client, StatusCode, redirect};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -15,6 +13,8 @@ use tracing::{info, warn};
 use url::Url;
 
 use super::message::{self, SpanBatch};
+use super::protobuf::Message;
+use super::span::Span;
 use super::{ExporterError, TraceOptions};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
@@ -55,7 +55,7 @@ pub struct Exporter {
     /// The URL without its query, which may contain a token.
     display_url: String,
     auth: Auth,
-    resource: Resource,
+    resource: Message,
     queue: mpsc::Receiver<Span>,
     pending: Vec<Span>,
     health: watch::Sender<Health>,
@@ -104,7 +104,7 @@ impl Exporter {
                 has_spans = self.gather() => if !has_spans { return },
             }
             let spans = std::mem::take(&mut self.pending);
-            unsent = self.send_with_retries(self.encode(spans), &stop).await;
+            unsent = self.send_with_retries(self.encode(&spans), &stop).await;
         }
         self.queue.close();
         while let Some(span) = self.queue.recv().await {
@@ -140,7 +140,7 @@ impl Exporter {
         true
     }
 
-    fn encode(&self, spans: Vec<Span>) -> SpanBatch {
+    fn encode(&self, spans: &[Span]) -> SpanBatch {
         SpanBatch::new(spans, &self.resource)
     }
 
@@ -189,7 +189,7 @@ impl Exporter {
     fn next_batch(&self, spans: &mut Vec<Span>) -> Option<SpanBatch> {
         let rest = spans.split_off(spans.len().min(MAX_BATCH_SPANS));
         let first = std::mem::replace(spans, rest);
-        (!first.is_empty()).then(|| self.encode(first))
+        (!first.is_empty()).then(|| self.encode(&first))
     }
 
     async fn send(&self, batch: &SpanBatch) -> Result<(), ExportError> {

@@ -16,13 +16,13 @@
 mod exporter;
 mod ids;
 mod message;
+mod protobuf;
 mod span;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use metrics::counter;
-use opentelemetry_proto::tonic::trace::v1 as proto;
 use tokio::sync::{mpsc, watch};
 use url::Url;
 
@@ -107,7 +107,7 @@ pub struct Traces {
 struct Shared {
     share: u32,
     span_options: SpanOptions,
-    queue: mpsc::Sender<proto::Span>,
+    queue: mpsc::Sender<Span>,
     health: watch::Receiver<Health>,
 }
 
@@ -160,9 +160,9 @@ impl Traces {
 
     /// Queues a span that has ended, if its call is within the share.
     pub fn send(&self, span: Span) {
-        let Some(span) = span.into_proto() else {
+        if !span.trace().is_sampled() {
             return;
-        };
+        }
         if self.shared.queue.try_send(span).is_err() {
             counter!(metric_names::SPANS, "outcome" => "dropped").increment(1);
         }
@@ -183,7 +183,7 @@ mod tests {
         let (traces, _exporter) = Traces::new(&options, SpanOptions::default())
             .unwrap()
             .unwrap();
-        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let recorder = switchhook_core::metrics_recorder::MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
             for _ in 0..QUEUE_SPANS + 7 {
                 let trace = traces.of("9d34878d-01a0-45ba-b5d6-6b097ae17611");
@@ -191,7 +191,7 @@ mod tests {
             }
         });
         let dropped = "switchhook_spans_total{outcome=\"dropped\"} 7\n";
-        let page = recorder.handle().render();
+        let page = recorder.render();
         assert!(page.contains(dropped), "{page}");
     }
 }

@@ -1,14 +1,14 @@
 //! One span and its attributes.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::Method;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
-use opentelemetry_proto::tonic::trace::v1 as proto;
 use tokio::time::Instant;
 use url::Url;
 
+use super::protobuf::Message;
 use super::{SpanId, Trace};
+use switchhook_core::clock;
 
 /// Most characters of a text in a span: some texts come from the peer.
 const MAX_TEXT_CHARS: usize = 256;
@@ -28,7 +28,7 @@ pub enum SpanKind {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     now: Instant,
-    unix: SystemTime,
+    since_1970: Duration,
 }
 
 impl Clock {
@@ -37,7 +37,7 @@ impl Clock {
     pub fn now() -> Self {
         Self {
             now: Instant::now(),
-            unix: SystemTime::now(),
+            since_1970: clock::since_1970(),
         }
     }
 
@@ -45,8 +45,7 @@ impl Clock {
     #[must_use]
     pub fn unix_ns(self, at: Instant) -> u64 {
         let ago = self.now.saturating_duration_since(at);
-        let at = self.unix.checked_sub(ago).unwrap_or(UNIX_EPOCH);
-        let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = self.since_1970.saturating_sub(ago);
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 }
@@ -56,27 +55,29 @@ impl Clock {
 pub struct Span {
     trace: Trace,
     id: SpanId,
-    span: proto::Span,
+    parent: Option<SpanId>,
+    kind: SpanKind,
+    name: String,
+    began_ns: u64,
+    ended_ns: u64,
+    /// Attributes, events, links and the status, encoded.
+    fields: Message,
 }
 
 impl Span {
     /// Returns a span without parent, times and attributes.
     #[must_use]
     pub fn new(trace: Trace, id: SpanId, kind: SpanKind, name: &str) -> Self {
-        let kind = match kind {
-            SpanKind::Server => proto::span::SpanKind::Server,
-            SpanKind::Internal => proto::span::SpanKind::Internal,
-            SpanKind::Client => proto::span::SpanKind::Client,
-        };
-        let span = proto::Span {
-            trace_id: trace.bytes(),
-            span_id: id.bytes(),
+        Self {
+            trace,
+            id,
+            parent: None,
+            kind,
             name: truncate(name),
-            kind: kind.into(),
-            flags: u32::from(trace.is_sampled()),
-            ..proto::Span::default()
-        };
-        Self { trace, id, span }
+            began_ns: 0,
+            ended_ns: 0,
+            fields: Message::default(),
+        }
     }
 
     /// Returns the span of a request, with the parts that are never secret. It leaves out path and
@@ -106,89 +107,124 @@ impl Span {
     /// Changes the name.
     #[must_use]
     pub fn renamed(mut self, name: &str) -> Self {
-        self.span.name = truncate(name);
+        self.name = truncate(name);
         self
     }
 
     /// Sets the parent.
     #[must_use]
     pub fn child_of(mut self, parent: Option<SpanId>) -> Self {
-        self.span.parent_span_id = parent.map(SpanId::bytes).unwrap_or_default();
+        self.parent = parent;
         self
     }
 
     /// Sets the times, in ns since 1970.
     #[must_use]
     pub fn timed(mut self, began_ns: u64, ended_ns: u64) -> Self {
-        self.span.start_time_unix_nano = began_ns;
-        self.span.end_time_unix_nano = ended_ns.max(began_ns);
+        self.began_ns = began_ns;
+        self.ended_ns = ended_ns.max(began_ns);
         self
     }
 
     /// Adds a text attribute unless it is empty.
     #[must_use]
     pub fn text(self, key: &str, text: &str) -> Self {
-        let text = (!text.is_empty()).then(|| any_value::Value::StringValue(truncate(text)));
-        self.attribute(key, text)
+        if text.is_empty() {
+            return self;
+        }
+        self.attribute(key, AttributeValue::Text(&truncate(text)))
     }
 
     /// Adds a number attribute if there is a number.
     #[must_use]
     pub fn number(self, key: &str, number: Option<i64>) -> Self {
-        self.attribute(key, number.map(any_value::Value::IntValue))
+        match number {
+            Some(number) => self.attribute(key, AttributeValue::Number(number)),
+            None => self,
+        }
     }
 
     /// Adds a boolean attribute.
     #[must_use]
     pub fn flag(self, key: &str, so: bool) -> Self {
-        self.attribute(key, Some(any_value::Value::BoolValue(so)))
+        self.attribute(key, AttributeValue::Flag(so))
     }
 
-    fn attribute(mut self, key: &str, value: Option<any_value::Value>) -> Self {
-        self.span.attributes.extend(value.map(|value| KeyValue {
-            key: key.to_owned(),
-            value: Some(AnyValue { value: Some(value) }),
-            ..KeyValue::default()
-        }));
+    fn attribute(self, key: &str, value: AttributeValue<'_>) -> Self {
+        self.field(9, &attribute(key, value))
+    }
+
+    /// Adds a message of `opentelemetry.proto.trace.v1.Span`.
+    fn field(mut self, number: u64, message: &Message) -> Self {
+        self.fields = self.fields.message_always(number, message);
         self
     }
 
     /// Marks the span as failed, with the class of the failure (`error.type`) and a sentence.
     #[must_use]
-    pub fn failed(mut self, class: &str, sentence: &str) -> Self {
-        self.span.status = Some(proto::Status {
-            code: proto::status::StatusCode::Error.into(),
-            message: truncate(sentence),
-        });
-        self.text("error.type", class)
+    pub fn failed(self, class: &str, sentence: &str) -> Self {
+        const STATUS_CODE_ERROR: u64 = 2;
+        let status = Message::default()
+            .bytes(2, truncate(sentence))
+            .varint(3, STATUS_CODE_ERROR);
+        self.field(15, &status).text("error.type", class)
     }
 
     /// Adds an event at a time in ns since 1970.
     #[must_use]
-    pub fn event(mut self, name: &str, at_ns: u64) -> Self {
-        self.span.events.push(proto::span::Event {
-            time_unix_nano: at_ns,
-            name: name.to_owned(),
-            ..proto::span::Event::default()
-        });
-        self
+    pub fn event(self, name: &str, at_ns: u64) -> Self {
+        let event = Message::default().fixed64(1, at_ns).bytes(2, name);
+        self.field(11, &event)
     }
 
     /// Links a trace that belongs to this one.
     #[must_use]
-    pub fn link(mut self, trace: Trace) -> Self {
-        self.span.links.push(proto::span::Link {
-            trace_id: trace.bytes(),
-            span_id: trace.root().bytes(),
-            ..proto::span::Link::default()
-        });
-        self
+    pub fn link(self, trace: Trace) -> Self {
+        let link = Message::default()
+            .bytes(1, trace.bytes())
+            .bytes(2, trace.root().bytes());
+        self.field(13, &link)
     }
 
-    /// Returns the span to send; `None` when the trace is not within the share.
-    pub(super) fn into_proto(self) -> Option<proto::Span> {
-        self.trace.is_sampled().then_some(self.span)
+    /// Encodes the span.
+    pub(super) fn encode(&self) -> Message {
+        let kind = match self.kind {
+            SpanKind::Internal => 1,
+            SpanKind::Server => 2,
+            SpanKind::Client => 3,
+        };
+        let parent = self.parent.map(SpanId::bytes).unwrap_or_default();
+        Message::default()
+            .bytes(1, self.trace.bytes())
+            .bytes(2, self.id.bytes())
+            .bytes(4, parent)
+            .bytes(5, &self.name)
+            .varint(6, kind)
+            .fixed64(7, self.began_ns)
+            .fixed64(8, self.ended_ns)
+            .fields(&self.fields)
+            .fixed32(16, self.trace.is_sampled().into())
     }
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AttributeValue<'a> {
+    Text(&'a str),
+    Number(i64),
+    Flag(bool),
+}
+
+/// Encodes a `KeyValue`.
+pub(super) fn attribute(key: &str, value: AttributeValue<'_>) -> Message {
+    let value = match value {
+        AttributeValue::Text(text) => Message::default().bytes_always(1, text),
+        AttributeValue::Flag(so) => Message::default().varint_always(2, so.into()),
+        AttributeValue::Number(number) => {
+            Message::default().varint_always(3, number.cast_unsigned())
+        }
+    };
+    Message::default().bytes(1, key).message_always(2, &value)
 }
 
 fn truncate(text: &str) -> String {

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_difference_is_told_with_its_path_and_rounding_is_none() {
+    fn a_difference_is_reported_with_its_path_and_rounding_is_none() {
         let wanted = json!({
             "callDetails": [{ "duration": "1000", "endTime": "2022-01-17T18:07:28.889+05:30" }],
             "keys": [{ "name": "$flow.key.a", "value": 7 }, { "name": "$flow.key.b", "value": "x" }],

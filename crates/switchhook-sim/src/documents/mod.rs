@@ -176,7 +176,7 @@ mod tests {
         })
     }
 
-    fn told(deliveries: &[Delivery], due: bool) -> String {
+    fn fault(deliveries: &[Delivery], due: bool) -> String {
         repeated(deliveries, due).unwrap_or_default()
     }
 
@@ -185,12 +185,12 @@ mod tests {
         let (first, same) = (delivery("msg_1", "{}"), delivery("msg_1", "{}"));
         let (renamed, changed) = (delivery("msg_2", "{}"), delivery("msg_1", "{ }"));
         let once = [first.clone()];
-        assert_eq!(told(&once, false), "");
-        assert!(told(&once, true).contains("not sent again"));
+        assert_eq!(fault(&once, false), "");
+        assert!(fault(&once, true).contains("not sent again"));
         let twice = [first.clone(), same];
-        assert_eq!(told(&twice, true), "");
-        assert!(told(&twice, false).contains("2 times, not once"));
-        assert!(told(&[first.clone(), renamed], true).contains("several webhook-id"));
-        assert!(told(&[first, changed], true).contains("not with the same bytes"));
+        assert_eq!(fault(&twice, true), "");
+        assert!(fault(&twice, false).contains("2 times, not once"));
+        assert!(fault(&[first.clone(), renamed], true).contains("several webhook-id"));
+        assert!(fault(&[first, changed], true).contains("not with the same bytes"));
     }
 }

@@ -52,7 +52,7 @@ async fn unhealthy(store: &Store) -> String {
 }
 
 #[tokio::test]
-async fn a_second_serve_is_refused_and_told_who_has_the_file() {
+async fn a_second_serve_is_refused_and_named_the_holder_of_the_file() {
     let folder = StoreFolder::new();
     let first = folder.open(Role::Serve).await.expect("opened");
     let error = folder.open(Role::Serve).await.expect_err("refused");

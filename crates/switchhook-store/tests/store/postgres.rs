@@ -183,7 +183,7 @@ async fn what_is_stored_again_since_the_answer_was_lost_is_stored_once() {
 }
 
 #[tokio::test]
-async fn what_was_claimed_and_nobody_told_is_free_for_the_next_claim() {
+async fn a_claim_whose_answer_is_lost_is_free_for_the_next_claim() {
     let Some(database) = OwnDatabase::new() else {
         return;
     };
@@ -384,7 +384,7 @@ async fn a_service_opens_its_store_while_the_server_is_away_and_writes_once_it_i
 }
 
 #[tokio::test]
-async fn a_server_that_comes_late_and_does_not_fit_is_told_and_tried_again() {
+async fn a_server_that_comes_late_and_does_not_fit_is_reported_and_tried_again() {
     let Some(server) = Server::own(&[]) else {
         return;
     };

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::finding::{Finding, Findings};
 use super::postgres;
-use switchhook_store::{Clock, Store, StoreError, StoreOptions};
+use switchhook_core::clock::now_ms;
+use switchhook_store::{Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
 /// Free bytes below which a busy day may fill the disk.
@@ -77,11 +78,6 @@ async fn judge_open(store: &Store, findings: &mut Findings) {
             &format!("switchhook outbox resume {webhook}"),
         );
     }
-}
-
-fn now_ms() -> i64 {
-    let now = Clock::Database.since_1970().as_millis();
-    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 fn folder_exists(file: &Path) -> bool {

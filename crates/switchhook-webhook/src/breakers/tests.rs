@@ -33,7 +33,7 @@ fn fail(breakers: &Breakers) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_refused_is_told_since_when_why_and_until_when() {
+async fn a_refusal_says_since_when_why_and_until_when() {
     let breakers = breakers();
     assert!(breakers.acquire("another").is_ok());
     fail(&breakers);

@@ -67,6 +67,7 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
     let words = "within 0.3 s; it was connected to, and asked";
     failed(&outcome, Reason::Timeout, words);
     assert_eq!(outcome.status, None);
+    assert_eq!(outcome.phases.connected, Some(true));
     assert!(outcome.duration.is_some());
 
     let drip = server(|mut stream, _| async move {
@@ -93,7 +94,7 @@ async fn a_server_that_is_slow_or_drips_meets_one_deadline() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_not_made_in_time_is_told_from_an_answer_that_is_missing() {
+async fn a_connection_not_made_in_time_is_not_a_missing_answer() {
     // Nothing answers the TLS handshake there.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -101,6 +102,7 @@ async fn a_connection_that_is_not_made_in_time_is_told_from_an_answer_that_is_mi
     let words = format!("could not connect to {address} within 0.3 s");
     failed(&outcome, Reason::Timeout, &words);
     assert_eq!(outcome.phases.headers, None);
+    assert_eq!(outcome.phases.connected, Some(false));
 }
 
 #[tokio::test]
@@ -112,6 +114,7 @@ async fn a_connection_that_fails_is_said_in_words() {
     let words = format!("could not connect to {nobody}: connection refused");
     failed(&outcome, Reason::ConnectionFailure, &words);
     assert_eq!(outcome.status, None);
+    assert_eq!(outcome.phases.connected, Some(false));
 
     let reset = server(|stream, _| async move {
         stream.set_zero_linger().unwrap();

@@ -69,7 +69,7 @@ fn test_queue(capacity: usize) -> TestQueue {
 }
 
 #[test]
-fn what_finds_no_room_is_told_where_it_was_left_out() {
+fn lines_without_room_are_reported_where_they_are_missing() {
     let test_queue = test_queue(16);
     test_queue.queue.push(b"first\n").unwrap();
     // The thread holds this line when it asks for a token, so the next lines wait.
@@ -94,7 +94,7 @@ fn what_finds_no_room_is_told_where_it_was_left_out() {
 }
 
 #[test]
-fn what_cannot_be_written_is_counted_and_told_once_something_can_be() {
+fn lines_that_cannot_be_written_are_counted_and_reported_later() {
     let test_queue = test_queue(1_000);
     test_queue.queue.push(b"a\nb\n").unwrap();
     test_queue.tokens.send(false).unwrap();

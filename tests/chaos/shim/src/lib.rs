@@ -38,7 +38,7 @@ unsafe fn bytes<'a>(from: *const c_void, count: size_t) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(from.cast(), count) }
 }
 
-/// The same as one piece, of a gathering write.
+/// The bytes of a gathering write, as one piece.
 unsafe fn gathered(parts: *const libc::iovec, count: usize) -> Vec<u8> {
     // SAFETY: the caller's contract is that of `writev`.
     let parts = unsafe { std::slice::from_raw_parts(parts, count) };

@@ -14,7 +14,7 @@ pub(crate) const SYNC: u8 = b's';
 pub(crate) const REMOVE: u8 = b'r';
 pub(crate) const SAID: u8 = b'o';
 
-/// The one log; whoever holds it may act, so that the log has the order of the acts.
+/// The one log. Its holder may act, so that the log has the order of the acts.
 pub(crate) struct Log(MutexGuard<'static, RawFd>);
 
 /// The log, when there is to be one.

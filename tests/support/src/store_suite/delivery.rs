@@ -148,7 +148,7 @@ pub async fn two_claimers_never_get_the_same_document(factory: &impl Factory) {
     beside.close().await;
 }
 
-pub async fn a_stale_token_settles_nothing_and_is_told(factory: &impl Factory) {
+pub async fn a_stale_token_settles_nothing_and_is_reported(factory: &impl Factory) {
     let store = serve(factory).await;
     let call = finished("a", &[], &["completed"]);
     store.finish_call(call).await.expect("finished");

@@ -129,16 +129,16 @@ macro_rules! conformance {
             a_unique_id_that_is_given_again_has_a_document_and_a_row_for_each_call
             how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back
             a_widgets_requests_are_all_kept_with_their_own_content
-            calls_are_told_the_newest_first_and_found_by_their_story
+            calls_are_listed_newest_first_and_found_by_their_history
             every_attempt_has_the_same_id_and_bytes
             two_claimers_never_get_the_same_document
-            a_stale_token_settles_nothing_and_is_told
+            a_stale_token_settles_nothing_and_is_reported
             what_was_settled_is_in_the_list_and_the_history
             the_history_keeps_the_last_fifty_attempts
             a_paused_endpoint_is_not_claimed_until_it_is_resumed
             a_kept_response_belongs_to_the_call_of_its_leg
-            who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_for
-            news_of_an_insert_reaches_whoever_registered_before_it
+            parties_and_answers_are_listed_of_the_selected_calls
+            news_of_an_insert_reaches_all_that_registered_before_it
             text_with_a_nul_is_stored_and_found_again
             a_caller_is_found_and_forgotten_everywhere
             what_is_no_copy_is_refused

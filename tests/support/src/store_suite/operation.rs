@@ -315,9 +315,7 @@ pub async fn a_kept_response_belongs_to_the_call_of_its_leg(factory: &impl Facto
     assert!(others[0].finished.is_none(), "its call was never followed");
 }
 
-pub async fn who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_for(
-    factory: &impl Factory,
-) {
+pub async fn parties_and_answers_are_listed_of_the_selected_calls(factory: &impl Factory) {
     let store = serve(factory).await;
     for call in ["first", "second", "third"] {
         let finished = finished(call, &[call], &[]);
@@ -362,7 +360,7 @@ pub async fn who_called_whom_and_what_was_answered_are_told_of_the_calls_asked_f
     assert_eq!(store.responses_of(&[]).await.expect("read"), []);
 }
 
-pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &impl Factory) {
+pub async fn news_of_an_insert_reaches_all_that_registered_before_it(factory: &impl Factory) {
     let store = serve(factory).await;
     let mut inserted = store.inserted();
     inserted.mark_unchanged();
@@ -378,7 +376,7 @@ pub async fn news_of_an_insert_reaches_whoever_registered_before_it(factory: &im
     assert!(inserted.has_changed().expect("open"));
 }
 
-pub async fn calls_are_told_the_newest_first_and_found_by_their_story(factory: &impl Factory) {
+pub async fn calls_are_listed_newest_first_and_found_by_their_history(factory: &impl Factory) {
     let store = serve(factory).await;
     for (call, key) in [("a", "HFC_123"), ("b", "HFCX123"), ("c", "100%")] {
         let history = format!(

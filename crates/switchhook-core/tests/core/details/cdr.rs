@@ -105,7 +105,7 @@ fn a_cdr_beside_the_events_changes_nothing() {
 }
 
 #[test]
-fn legs_lost_in_a_gap_are_told_by_their_cdrs() {
+fn legs_lost_in_a_gap_come_from_their_cdrs() {
     let capture = "inbound-attended-transfer-refer-replaces";
     let events = events_of(capture);
     let expected = documents(&calls(&events));

@@ -11,7 +11,7 @@ use switchhook_core::details::{
 };
 
 #[test]
-fn an_answered_call_on_hold_is_told_without_an_end() {
+fn an_answered_call_on_hold_has_no_end() {
     let reply = connect_reply("socket-hold-then-line-0");
     let expected = json!({
         "callDetails": [{

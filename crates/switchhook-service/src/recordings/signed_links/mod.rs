@@ -5,7 +5,7 @@ mod link;
 mod permit_body;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -26,6 +26,7 @@ use super::folder::{Folder, encode_path};
 pub(crate) use link::LinkError;
 use link::LinkKey;
 use permit_body::PermitBody;
+use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
@@ -65,7 +66,7 @@ impl SignedLinks {
     /// Returns the link to the file at a path within the folder, valid from now on.
     #[must_use]
     pub fn link(&self, path_in_folder: &str) -> String {
-        let until = now().saturating_add(self.expires.as_secs());
+        let until = now_s().saturating_add(self.expires.as_secs());
         let (encoded, query) = (
             encode_path(path_in_folder),
             self.key.query(path_in_folder, until),
@@ -77,13 +78,12 @@ impl SignedLinks {
         let path = path.strip_prefix(PATH_PREFIX).ok_or(LinkError::NotFound)?;
         let path_in_folder = percent_decode_str(path).decode_utf8();
         let path_in_folder = path_in_folder.map_err(|_| LinkError::NotFound)?;
-        self.key.verify(&path_in_folder, query, now())
+        self.key.verify(&path_in_folder, query, now_s())
     }
 }
 
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.unwrap_or_default().as_secs()
+fn now_s() -> u64 {
+    clock::since_1970().as_secs()
 }
 
 /// The links of the current configuration; a reload replaces them.

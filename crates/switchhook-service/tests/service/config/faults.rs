@@ -264,7 +264,7 @@ fn sections_refuse_what_they_cannot_use() {
 }
 
 #[test]
-fn templates_and_paths_are_told_with_all_the_rest() {
+fn templates_and_paths_are_reported_with_all_other_faults() {
     let text = webhook(
         "timeout = \"90s\"\nheaders = { X-Lead = \"{{ nosuch }}\" }\n\
          response.map = {\n  queue = \"$.[\" }",

@@ -191,8 +191,8 @@ async fn a_switch_that_falls_silent_is_asked_and_then_given_up() {
     let mut alone = Alone::new(Duration::from_secs(5)).await;
     alone.switch.vanish();
     tokio::time::pause();
-    let ill = alone.health.wait_for(|health| !health.ok).await;
-    let what = ill.unwrap().what.clone();
+    let failing = alone.health.wait_for(|health| !health.ok).await;
+    let what = failing.unwrap().what.clone();
     tokio::time::resume();
     assert!(what.contains("the switch's answer"), "{what}");
     alone.switch.followed(2).await;

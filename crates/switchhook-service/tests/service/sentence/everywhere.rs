@@ -26,7 +26,7 @@ persist_response = true
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failures_sentence_is_the_same_wherever_it_is_told() {
+async fn a_failures_sentence_is_the_same_wherever_it_is_shown() {
     let log = Log::of_this_process();
     let place = Place::set().await;
     let config = place.config(WEBHOOKS);

@@ -87,7 +87,7 @@ async fn a_drain_that_takes_too_long_names_its_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_for_a_host_that_is_not_ours_is_told() {
+async fn a_request_for_a_host_that_is_not_ours_is_reported() {
     let log = Log::of_this_process();
     let running = with("").await;
     let mut stream = TcpStream::connect(running.service.http).await.unwrap();

@@ -14,7 +14,7 @@ async fn following(switch: &Port8021, more: &str) -> Running {
     ))
     .await;
     switch.followed(1).await;
-    running.is_well("switch ").await;
+    running.is_healthy("switch ").await;
     running
 }
 

@@ -10,7 +10,7 @@ use switchhook_sim::receiver::{Request, closed_port};
 use switchhook_sim::switch::{Call, Caller, Cause};
 use switchhook_store::{Role, Store};
 
-use super::collector::{self, Collector, Told};
+use super::collector::{self, Collector, ReceivedSpan};
 use super::place::{Place, request};
 
 const SERVER: i32 = 2;
@@ -39,12 +39,12 @@ fn sections(more: &str) -> String {
 }
 
 /// Asserts that a request's `traceparent` header names this span.
-fn is_below(request: &Request, span: &Told) {
+fn is_below(request: &Request, span: &ReceivedSpan) {
     let parent = format!("00-{}-{}-01", span.trace, span.id);
     assert_eq!(request.header("traceparent"), Some(parent.as_str()));
 }
 
-fn is_within(inner: &Told, outer: &Told) {
+fn is_within(inner: &ReceivedSpan, outer: &ReceivedSpan) {
     assert_eq!(inner.parent, outer.id);
     let times = [
         outer.began_ns,
@@ -56,7 +56,7 @@ fn is_within(inner: &Told, outer: &Told) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it() {
+async fn a_calls_spans_are_one_tree_and_its_webhooks_get_their_place_in_it() {
     let (place, collector) = (Place::set().await, Collector::start().await);
     let [.., password] = SECRETS;
     let auth = format!("auth.basic = {{ username = \"us\", password = \"{password}\" }}\n");
@@ -140,7 +140,10 @@ async fn a_calls_spans_are_one_tree_and_its_webhooks_are_told_their_place_in_it(
     }
 }
 
-fn named<'s, const N: usize>(spans: &'s BTreeMap<String, Told>, names: [&str; N]) -> [&'s Told; N] {
+fn named<'s, const N: usize>(
+    spans: &'s BTreeMap<String, ReceivedSpan>,
+    names: [&str; N],
+) -> [&'s ReceivedSpan; N] {
     names.map(|name| {
         spans
             .get(name)
@@ -243,7 +246,7 @@ async fn ready(service: &Service, well: bool) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_calls_that_are_not_among_the_share_webhooks_are_told_and_nobody_else() {
+async fn of_calls_outside_the_share_only_webhooks_get_the_trace() {
     let (place, collector) = (Place::set().await, Collector::start().await);
     let config = place.config(&sections(&(collector.section() + "share = 0\n")));
     let service = place.serve(&config).await;
@@ -260,7 +263,7 @@ async fn of_calls_that_are_not_among_the_share_webhooks_are_told_and_nobody_else
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_collector_nobody_is_told() {
+async fn without_a_collector_there_are_no_traces() {
     let place = Place::set().await;
     let service = place.serve(&place.config(&sections(""))).await;
     let call = place.place(&service, "lookup", false).await;

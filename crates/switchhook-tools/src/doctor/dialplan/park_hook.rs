@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_hook_that_names_us_is_well() {
+    fn a_complete_hook_that_names_us_passes() {
         let found = findings_of(&HOOK, Some("one"), &[]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].0, Level::Ok);
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_that_is_missing_is_told() {
+    fn each_part_that_is_missing_is_reported() {
         for (missing, level, words) in [
             (0, Level::Warning, "flow.line"),
             (4, Level::Fault, "flow.way_out"),
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_that_is_not_there_is_told() {
+    fn a_webhook_that_is_not_there_is_reported() {
         let found = findings_of(&HOOK, Some("one"), &["park-nosuch-then-x"]);
         assert!(
             found

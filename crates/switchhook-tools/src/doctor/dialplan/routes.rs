@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_that_is_nowhere_is_told() {
+    fn a_context_that_is_nowhere_is_reported() {
         let xml = "<section><context name=\"public\"><extension name=\"e\"><condition/></extension></context></section>";
         let expected = ExpectedSetup {
             contexts: ["public", "pubic"].map(str::to_owned).into(),

@@ -73,7 +73,7 @@ fn a_whole_hook_has_nothing_wrong() {
 }
 
 #[test]
-fn each_part_that_is_missing_or_other_is_told() {
+fn each_part_that_is_missing_or_different_is_reported() {
     for (actions, level, words) in [
         (without(0), Level::Fault, "socket_resume is not set"),
         (

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_as_dangerous_and_each_variable_is_told_once() {
+    fn a_copy_is_as_dangerous_and_each_variable_is_reported_once() {
         let copied = action("set", "a=${flow.key.name}") + &action("export", "nolocal:b=x${a}");
         let found = found(&(copied + &action("bridge", "${b}") + &action("bridge", "${b}")));
         assert_eq!(found.len(), 1, "{found:?}");

@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_was_reached_and_a_switch_that_is_not_ready_are_told() {
+    fn a_limit_that_was_reached_and_a_switch_that_is_not_ready_are_reported() {
         let of = |text: &str| {
             let answers = Answers::canned(&[("status", text)]);
             levels(|findings| state(&answers, &expected(), findings))

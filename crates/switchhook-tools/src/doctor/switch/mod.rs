@@ -20,6 +20,7 @@ use super::finding::{Finding, Findings};
 use super::net::{self, millis};
 use super::{ExpectedSetup, Switch, dialplan};
 use eslclient::{Command, Connection, Error, Incoming, authenticate};
+use switchhook_core::clock::now_us;
 
 /// Most queries to one switch, whatever its dialplan says.
 const MAX_QUERIES: usize = 200;
@@ -227,8 +228,4 @@ async fn run_api(connection: &mut Connection<TcpStream>, query: &str) -> Result<
             return Ok(Reply::parse(&reply.text()));
         }
     }
-}
-
-fn now_us() -> i64 {
-    chrono::Utc::now().timestamp_micros()
 }

@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_takes_fewer_streams_than_we_open_is_told() {
+    fn a_server_that_takes_fewer_streams_than_we_open_is_reported() {
         let few = ProbeResult {
             streams: 101,
             ..good()
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_way_and_a_proxy_are_told() {
+    fn a_slow_way_and_a_proxy_are_reported() {
         let slow = ProbeResult {
             connected: Some(Ok(Duration::from_secs(6))),
             ..good()

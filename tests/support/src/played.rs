@@ -17,7 +17,7 @@ pub struct Played {
     pub golden: Value,
 }
 
-/// Calls whose document is told by the first channel that was created, without loopbacks.
+/// Calls whose document is given by the first channel that was created, without loopbacks.
 pub fn playable() -> Vec<String> {
     let fits = |name: &String| {
         let golden = golden::documents(name);
@@ -92,8 +92,8 @@ pub struct Judged {
     pub is_whole: bool,
 }
 
-/// Legs that began in the same tick of the switch are in the order of their CHANNEL_CREATE;
-/// when one of these was lost, in any.
+/// Sorts the legs by start. Legs of one tick of the switch are in the order of their
+/// CHANNEL_CREATE; when one of these was lost, in any.
 fn by_start(mut document: Value) -> Value {
     let entries = document["callDetails"].as_array_mut().unwrap();
     entries.sort_by_key(|entry| format!("{} {}", entry["startTime"], entry["cdrId"]));
