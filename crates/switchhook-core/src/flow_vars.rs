@@ -253,11 +253,11 @@ mod tests {
 
     #[test]
     fn a_number_keeps_its_digits() {
-        for number in ["123456789012345678901234", "1.10", "-0", "1e400"] {
+        for number in ["123456789012345678901234", "1.10", "-0", "1e400", "1E5"] {
             let first = vars(&[("n", number)], &["n"]);
             let (_, value) = merged(&[&first], &[]).remove(0);
             assert!(value.is_number());
-            assert_eq!(value.to_string(), number.replace("1e400", "1e+400"));
+            assert_eq!(value.to_string(), number);
         }
     }
 

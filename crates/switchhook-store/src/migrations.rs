@@ -37,7 +37,7 @@ pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("postgres", 3, "0003", "keep"),
         migration!("postgres", 4, "0004", "account"),
         migration!("postgres", 5, "0005", "unpublished"),
-        migration!("postgres", 6, "0006", "retry_request"),
+        migration!("postgres", 6, "0006", "retry"),
     ])
 });
 
@@ -50,7 +50,7 @@ pub(super) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("sqlite", 5, "0005", "keep"),
         migration!("sqlite", 6, "0006", "account"),
         migration!("sqlite", 7, "0007", "unpublished"),
-        migration!("sqlite", 8, "0008", "retry_request"),
+        migration!("sqlite", 8, "0008", "retry"),
     ])
 });
 

@@ -31,7 +31,7 @@ use super::error::{self, RequestStage};
 use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
-use body::{Body, read};
+use body::{Body, decode, read};
 use connections::Connections;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
@@ -277,6 +277,7 @@ impl Client {
         let began = Instant::now();
         let read = read(response, webhook.response_limit(), url).await;
         progress.phases.body = Some(began.elapsed());
+        let read = read.and_then(|sent| decode(response, sent, webhook.response_limit()));
         let redirect = progress.meta.redirect.as_deref();
         let refused = error::status_failure(response.status(), url, redirect, &[]);
         if let (Some(failure), Err(_)) = (refused, &read) {
@@ -340,7 +341,8 @@ impl Client {
         let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
         let read = Box::pin(read(&mut reply.response, DISCARD_BYTES, url));
         let read = timeout(left, read).await.ok().and_then(Result::ok);
-        let body = read.map(Body::into_bytes).unwrap_or_default();
+        let body = read.and_then(|sent| decode(&reply.response, sent, DISCARD_BYTES).ok());
+        let body = body.map(Body::into_bytes).unwrap_or_default();
         let redirect = redirect_target(&reply.response, url);
         let status = reply.response.status();
         delivery.failure = error::status_failure(status, url, redirect.as_deref(), &body);

@@ -126,7 +126,13 @@ impl ConnectionWatch {
     pub(super) fn explain(failure: Failure) -> Failure {
         let bits = WATCH.try_with(|watch| watch.0.certificate.load(Ordering::Relaxed));
         let bits = bits.unwrap_or_default();
-        if failure.reason != Reason::ConnectionFailure || failure.detail.starts_with("no TLS") {
+        let was_closed = ["reset", "closed"]
+            .iter()
+            .any(|word| failure.detail.contains(word));
+        if failure.reason != Reason::ConnectionFailure
+            || failure.detail.starts_with("no TLS")
+            || !was_closed
+        {
             return failure;
         }
         let cause = match (bits & MISSING, bits & SHOWN) {

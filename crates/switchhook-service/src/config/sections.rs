@@ -220,10 +220,9 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
     let proxy_auth = credentials(section.subsection("proxy_auth"));
     if proxy_auth.is_some() && !section.has("proxy") {
         let help = "add proxy = \"http://proxy.example:3128\"";
-        section.fault(
-            "proxy_auth",
-            Problem::new("has no effect without proxy", help),
-        );
+        let path = section.path_of("proxy_auth");
+        let problem = Problem::new("has no effect without proxy", help);
+        section.context.warn(&path, problem);
     }
     Egress {
         allow_plain_http: plain,

@@ -9,30 +9,16 @@ use super::content_coding::Codings;
 use crate::error;
 use switchhook_core::outcome::Failure;
 
-/// Reads a body of at most `limit` bytes after decoding.
+/// Reads a body as it was sent, as far as it may be needed for `limit` bytes of its content.
 ///
 /// # Errors
-/// If the connection breaks, or the body cannot be decoded.
+/// If the connection breaks.
 pub(super) async fn read(
     response: &mut Response,
     limit: usize,
     url: &Url,
 ) -> Result<Body, Failure> {
-    let codings = Codings::of(response.headers())?;
-    let encoded_limit = match codings {
-        Some(_) => Codings::encoded_limit(limit),
-        None => limit,
-    };
-    let body = read_encoded(response, encoded_limit, url).await?;
-    match (codings, body) {
-        (None, body) => Ok(body),
-        (Some(codings), Body::Whole(bytes)) => codings.decode(&bytes, limit),
-        // More than the limit even before it is decoded.
-        (Some(_), Body::Cut(_)) => Ok(Body::Cut(Bytes::new())),
-    }
-}
-
-async fn read_encoded(response: &mut Response, limit: usize, url: &Url) -> Result<Body, Failure> {
+    let limit = Codings::sent_limit(response.headers(), limit);
     let chunk = |error: reqwest::Error| error::client_failure(&error, url);
     // Most bodies are one chunk, which is not copied.
     let Some(first) = response.chunk().await.map_err(chunk)? else {
@@ -56,4 +42,17 @@ async fn read_encoded(response: &mut Response, limit: usize, url: &Url) -> Resul
         next = response.chunk().await.map_err(chunk)?;
     }
     Ok(Body::Whole(all.freeze()))
+}
+
+/// Decodes what [`read`] read; apart from it, so that a waiting request has no room for it.
+///
+/// # Errors
+/// If the body has a coding that is not read, or is damaged.
+pub(super) fn decode(response: &Response, sent: Body, limit: usize) -> Result<Body, Failure> {
+    match (Codings::of(response.headers())?, sent) {
+        (None, sent) => Ok(sent),
+        (Some(codings), Body::Whole(bytes)) => codings.decode(&bytes, limit),
+        // More than the limit even before it is decoded.
+        (Some(_), Body::Cut(_)) => Ok(Body::Cut(Bytes::new())),
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::ClientError;
-use super::body::read;
+use super::body::{decode, read};
 use super::client_factory::ClientFactory;
 use super::h2_pool::{H2Pool, Permit};
 use super::host_hints::HostHints;
@@ -150,7 +150,8 @@ impl Connections {
         // Observed separately: this is the token endpoint's connection, not the webhook's.
         let sent = ConnectionWatch::new(until).watch(self.execute(permit, &request));
         let mut reply = sent.await?;
-        let body = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
+        let sent = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
+        let body = decode(&reply.response, sent, token::MAX_RESPONSE_BYTES)?;
         tokens.read(reply.response.status(), &body.into_bytes())
     }
 

@@ -70,9 +70,18 @@ impl Codings {
         Ok((!codings.is_empty()).then_some(Self(codings)))
     }
 
+    /// Returns how many bytes of a body are read as it was sent.
+    pub(super) fn sent_limit(headers: &HeaderMap, limit: usize) -> usize {
+        if headers.contains_key(header::CONTENT_ENCODING) {
+            Self::encoded_limit(limit)
+        } else {
+            limit
+        }
+    }
+
     /// Returns how many bytes are read before decoding. A body that does not compress grows by
     /// its frame alone.
-    pub(super) fn encoded_limit(limit: usize) -> usize {
+    fn encoded_limit(limit: usize) -> usize {
         limit.saturating_add(limit / 8).saturating_add(1024)
     }
 

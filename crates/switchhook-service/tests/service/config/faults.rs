@@ -205,10 +205,6 @@ fn sections_refuse_what_they_cannot_use() {
             "has a user or password",
         ),
         (
-            "[egress]\nproxy_auth = { username = \"a\", password = \"b\" }",
-            "has no effect without proxy",
-        ),
-        (
             "[traces]\nurl = \"127.0.0.1:4318\"",
             "is not the address of a collector; write it as \"http://127.0.0.1:4318/v1/traces\"",
         ),

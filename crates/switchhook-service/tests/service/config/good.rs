@@ -234,6 +234,8 @@ fn an_address_that_others_reach_and_a_map_that_nobody_reads_are_warned_of() {
     )
     .unwrap();
     assert_eq!(unread.warnings[0].key, "webhooks.lookup.response.map");
+    let alone = read("[egress]\nproxy_auth = { username = \"a\", password = \"b\" }").unwrap();
+    assert_eq!(alone.warnings[0].key, "egress.proxy_auth");
 }
 
 #[test]
