@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess:   a CloudEvent that a receiver parses and passes on keeps its time, and stays without a time when it had none.
-# Truth:   both SDKs give an event without a time the moment of parsing, which nothing tells apart from a real one. The npm SDK also turns
-#          15:30+05:30 into 10:00Z and cuts below the millisecond, and makes data_base64 a Uint32Array: one 32-bit number a byte.
+# Truth:   both SDKs give an event without a time the moment of parsing, which nothing tells apart from a real one. The npm SDK also
+#          turns 15:30+05:30 into 10:00Z and cuts below the millisecond, and makes data_base64 a Uint32Array: one 32-bit number a byte.
 # Version: npm cloudevents 10.0.0, PyPI cloudevents 2.2.0
 # Date:    2026-11-29
 # Matters: a call record that came hours late looks as if the call had been at the moment of its delivery. Call times are told in the

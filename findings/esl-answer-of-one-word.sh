@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess:   api("uuid_getvar …") of an Event Socket client gives the variable's value, and an error only when the switch refused.
-# Truth:   freeswitch-esl reads every answer as a status word, a blank and a text. A value of one word ("sales") is an error, and so is the
-#          bare "+OK" of uuid_limit_release; a value of two words comes back whole.
+# Truth:   freeswitch-esl reads every answer as a status word, a blank and a text. A value of one word ("sales") is an error, and so is
+#          the bare "+OK" of uuid_limit_release; a value of two words comes back whole.
 # Version: crate freeswitch-esl 0.1.0
 # Date:    2026-11-29
 # Matters: the lookup works for the caller "Max Muster" and fails for the queue "sales". The error says "unknown error".

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess:   getvar and api uuid_getvar of one client give the same value.
-# Truth:   the switch percent-encodes the reply of connect and the plain events, but writes the reply of getvar as it is. All four clients
-#          decode every reply: getvar makes "report march.wav" of the stored "report%20march.wav", api uuid_getvar keeps it.
+# Truth:   the switch percent-encodes the reply of connect and the plain events, but writes the reply of getvar as it is. All four
+#          clients decode every reply: getvar makes "report march.wav" of the stored "report%20march.wav", api uuid_getvar keeps it.
 # Version: npm modesl 1.2.1, PyPI genesis 2026.10.18 and greenswitch 0.0.19, crate freeswitch-esl-tokio 2.8.0
 # Date:    2026-11-29
 # Matters: a variable that holds a URL or the name of a recording names another file when it is read with getvar.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Guess:   after bgapi the result is the body of the BACKGROUND_JOB event.
-# Truth:   greenswitch takes the body's lines for headers. "+OK …" is glued to the value of the header before, which is Content-Length, and
-#          a line "name: value" becomes a header of the event, over one of the same name. event.data does not exist. genesis and modesl have the body.
+# Truth:   greenswitch takes the body's lines for headers. "+OK …" is glued to the value of the header before, which is Content-Length,
+#          and a line "name: value" becomes a header of the event, over one of the same name. event.data does not exist. genesis and
+#          modesl have the body.
 # Version: PyPI greenswitch 0.0.19 and genesis 2026.10.18, npm modesl 1.2.1
 # Date:    2026-11-29
 # Matters: the UUID of a call made with "bgapi originate" is nowhere to be found, and int(headers["Content-Length"]) raises.

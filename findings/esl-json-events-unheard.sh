@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Guess:   a client whose "event json …" was answered with +OK hands JSON events to its handlers, or says that it cannot read them.
-# Truth:   genesis and greenswitch read plain events only. A JSON event reaches no handler of its name in either, nor the handler of "*" in genesis, and
-#          nothing is raised. greenswitch gives its "*" handler the JSON text as the name of a header. npm modesl reads both.
+# Truth:   genesis and greenswitch read plain events only. A JSON event reaches no handler of its name in either, nor the handler of
+#          "*" in genesis, and nothing is raised. greenswitch gives its "*" handler the JSON text as the name of a header. npm modesl
+#          reads both.
 # Version: PyPI genesis 2026.10.18 and greenswitch 0.0.19, npm modesl 1.2.1
 # Date:    2026-11-29
 # Matters: only JSON events carry a percent sign in a variable as it is. A program that changes "plain" to "json" for that reason hears

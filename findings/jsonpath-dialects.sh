@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   a simple JSONPath finds the same in every library, or an error says that the library does not know it.
 # Truth:   npm jsonpath-plus finds nothing, without an error, for [-1], for ['a','b'] and for a filter without round brackets; RFC 9535
-#          has all three. Its == in a filter is JavaScript's: the text "16" equals the number 16. PyPI jsonpath-ng agrees with the RFC on these,
-#          but also takes the bare name a-b, which the RFC refuses.
+#          has all three. Its == in a filter is JavaScript's: the text "16" equals the number 16. PyPI jsonpath-ng agrees with the RFC
+#          on these, but also takes the bare name a-b, which the RFC refuses.
 # Version: npm jsonpath-plus 10.4.0, PyPI jsonpath-ng 1.16.0, PyPI jsonpath-rfc9535 1.0.1 as the RFC's own reading
 # Date:    2026-11-29
-# Matters: the path of a webhook's answer is often tried in one program and used in another. A path that finds nothing is a failed call,
-#          and a hang-up cause that is text in one answer and a number in the next matches in one library only.
+# Matters: the path of a webhook's answer is often tried in one program and used in another. A path that finds nothing is a failed
+#          call, and a hang-up cause that is text in one answer and a number in the next matches in one library only.
 . "$(dirname "$0")/support.sh"
 
 cat > input.json <<'END'

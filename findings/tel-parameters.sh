@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   the phone number libraries read a tel: URI with the parameters that a SIP trunk adds.
-# Truth:   they know ;phone-context, ;isub and ;ext. With another parameter, such as number portability's ;npdi (RFC 4694) or a trunk group's
-#          ;tgrp (RFC 4904), phonenumbers finds no number at all. libphonenumber-js, made after the same original, reads the number as long
-#          as no digit is in the parameter. The two also differ on ;phone-context without "tel:" and on a sip: URI.
+# Truth:   they know ;phone-context, ;isub and ;ext. With another parameter, such as number portability's ;npdi (RFC 4694) or a trunk
+#          group's ;tgrp (RFC 4904), phonenumbers finds no number at all. libphonenumber-js, made after the same original, reads the
+#          number as long as no digit is in the parameter. The two also differ on ;phone-context without "tel:" and on a sip: URI.
 # Version: PyPI phonenumbers 9.0.43, npm libphonenumber-js 1.13.16
 # Date:    2026-11-29
-# Matters: the user part of a From or P-Asserted-Identity header goes into a call record as the trunk sent it. Numbers work in the lab and
-#          are "not a phone number" on the first trunk that looks up ported numbers. Cut such parameters off first.
+# Matters: the user part of a From or P-Asserted-Identity header goes into a call record as the trunk sent it. Numbers work in the lab
+#          and are "not a phone number" on the first trunk that looks up ported numbers. Cut such parameters off first.
 . "$(dirname "$0")/support.sh"
 
 cat > read.py <<'END'

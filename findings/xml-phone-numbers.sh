@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Guess:   an XML parser gives the text of an element as text, so that a phone number stays what it is.
 # Truth:   fast-xml-parser turns an element's text into a number where it can, without being told to: the plus of +4930555000 and the
-#          zeros of 0401 are gone, and the code 1E3 is 1000. Attributes stay text. xml2js and Python's xmltodict keep all of it as text.
+#          zeros of 0401 are gone, and the code 1E3 is 1000. Attributes stay text. xml2js and Python's xmltodict keep all of it as
+#          text.
 # Version: npm fast-xml-parser 5.12.1, npm xml2js 0.6.2, PyPI xmltodict 1.0.2
 # Date:    2026-11-29
-# Matters: an international number looks like a national one, and extension 0401 cannot be dialled. Tests with the number 919879072567 do not show it.
-#          parseTagValue: false keeps the text.
+# Matters: an international number looks like a national one, and extension 0401 cannot be dialled. Tests with the number 919879072567
+#          do not show it. parseTagValue: false keeps the text.
 . "$(dirname "$0")/support.sh"
 
 cat > answer.xml <<'END'
