@@ -4,7 +4,7 @@
 // A test fails by panicking.
 #![allow(clippy::unwrap_used)]
 
-use test_support::{events, golden, inbox, port8021, settings};
+use test_support::{SOUND, events, golden, inbox, port8021, settings};
 
 use std::path::Path;
 use std::process::Stdio;
@@ -181,7 +181,7 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
     let service = harness.serve().await;
     assert_eq!(store.unpublished().await.unwrap(), 1);
     let name = "919879072567-20261123.wav";
-    std::fs::write(folder("rec").join(name), "what was said").unwrap();
+    std::fs::write(folder("rec").join(name), SOUND).unwrap();
     harness.inbox.wait(1).await;
     kill(service).await;
     harness.inbox.answers(Answer::Status(200));
@@ -194,8 +194,8 @@ async fn killed_while_a_recording_is_waited_for_and_when_it_is_uploaded() {
     let link = format!("https://rec.example/{key}");
     expected["recordingUrls"][0]["recordedFilePublicPath"] = link.into();
     assert_eq!(same(&posts.await).0, expected);
-    let there = std::fs::read_to_string(folder("public").join(key)).unwrap();
-    assert_eq!(there, "what was said");
+    let there = std::fs::read(folder("public").join(key)).unwrap();
+    assert_eq!(there, SOUND);
     assert_eq!(store.unpublished().await.unwrap(), 0);
     kill(service).await;
 }

@@ -151,8 +151,8 @@ impl FlowVars {
 
 /// Merges the `flow.key.*` of several channels in the order they were set; the first channel's
 /// value wins. Leaves out the names in `hidden` and the `_b64` companions, and the outcome of a
-/// webhook from a channel that ended on hold: the hook had preset a failure that never was. A name that ends in
-/// `_b64` without a base name beside it is no companion and stays.
+/// webhook from a channel that ended on hold: the hook had preset a failure that never was. A name
+/// that ends in `_b64` without a base name beside it is no companion and stays.
 #[must_use]
 pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
     let names: HashSet<&str> = channels
@@ -181,10 +181,28 @@ pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, 
 const PRESET_LINE: &str = "1";
 
 /// Returns whether the channel is in an application in which a call waits for a webhook: the
-/// socket itself, its hold music, or parked.
+/// socket itself, its hold music, or parked. A call that took a line may hear a file there, too.
 fn waits(event: &dyn Headers) -> bool {
     let application = event.variable("current_application");
-    matches!(application.as_deref(), Some("socket" | "playback" | "park"))
+    let may_wait = matches!(application.as_deref(), Some("socket" | "playback" | "park"));
+    may_wait && !is_released(event) && !is_on_a_line(event)
+}
+
+/// Returns whether the service released the call from its socket: that unsets `socket_resume`. A
+/// parked call, which has `flow.lines`, is on a line from its release on.
+fn is_released(event: &dyn Headers) -> bool {
+    let has = |name: &str| event.variable(name).is_some_and(|value| !value.is_empty());
+    !has("socket_resume") && !has("flow.lines")
+}
+
+/// Returns whether the call is in an extension `NAME-line-0` or `NAME-line-1`.
+fn is_on_a_line(event: &dyn Headers) -> bool {
+    let extension = event.get("Caller-Destination-Number");
+    extension.is_some_and(|extension| {
+        ["-line-0", "-line-1"]
+            .iter()
+            .any(|line| extension.ends_with(line))
+    })
 }
 
 /// The names, without `flow.key.`, under which webhooks write their outcome. A configuration may

@@ -21,18 +21,8 @@ struct Peer {
 }
 
 impl Peer {
-    async fn of(pace: Pace, mut call: Call) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        call.hosts.push(listener.local_addr().unwrap().to_string());
-        let switch: Arc<Switch> = Switch::new("fs1", pace);
-        let record = tokio::spawn(async move { switch.place(call).await });
-        let (stream, _) = listener.accept().await.unwrap();
-        let mut peer = Self {
-            stream,
-            read: String::new(),
-            uuid: String::new(),
-            record,
-        };
+    async fn of(pace: Pace, call: Call) -> Self {
+        let mut peer = Self::accept(pace, call).await;
         peer.says("connect\n\n").await;
         peer.until("Control: full\n\n").await;
         let uuid = peer
@@ -41,6 +31,21 @@ impl Peer {
             .find_map(|line| line.strip_prefix("Unique-ID: "));
         peer.uuid = uuid.unwrap().to_owned();
         peer
+    }
+
+    /// Accepts the connection of the switch, and says nothing yet.
+    async fn accept(pace: Pace, mut call: Call) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        call.hosts.push(listener.local_addr().unwrap().to_string());
+        let switch: Arc<Switch> = Switch::new("fs1", pace);
+        let record = tokio::spawn(async move { switch.place(call).await });
+        let (stream, _) = listener.accept().await.unwrap();
+        Self {
+            stream,
+            read: String::new(),
+            uuid: String::new(),
+            record,
+        }
     }
 
     async fn says(&mut self, text: &str) {
@@ -185,26 +190,33 @@ async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
 }
 
 #[tokio::test]
-async fn accepted_then_closed_unconnected_goes_on_only_with_socket_resume() {
-    for (resume, left, line) in [
-        (true, Left::Released, Some(1)),
-        (false, Left::Stranded, None),
+async fn a_socket_that_was_never_connected_goes_on_only_with_socket_resume() {
+    for (connects, resume, left, line) in [
+        (true, true, Left::Released, Some(1)),
+        (true, false, Left::Released, Some(1)),
+        (false, true, Left::Released, Some(1)),
+        (false, false, Left::Stranded, None),
     ] {
         let hand_over = HandOver {
             resume,
             ..HandOver::default()
         };
-        let peer = Peer::of(
-            Pace::Ticked,
-            Call {
-                hand_over,
-                ..call()
-            },
-        )
-        .await;
+        let call = Call {
+            hand_over,
+            ..call()
+        };
+        let peer = if connects {
+            Peer::of(Pace::Ticked, call).await
+        } else {
+            Peer::accept(Pace::Ticked, call).await
+        };
         drop(peer.stream);
         let record = peer.record.await.unwrap();
-        assert_eq!((record.left, record.line), (left, line));
+        assert_eq!(
+            (record.left, record.line),
+            (left, line),
+            "connects: {connects}, socket_resume: {resume}"
+        );
     }
 }
 

@@ -27,6 +27,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// A complete WAV file, by its header.
+pub const SOUND: &[u8] = b"RIFF\x12\0\0\0WAVEfmt 0123456789";
+
 pub mod anew;
 pub mod captures;
 pub mod collector;

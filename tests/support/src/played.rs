@@ -117,13 +117,14 @@ pub fn destroyed(bodies: &[String]) -> Vec<String> {
 }
 
 /// A call that was still to be joined with another when it was lost has a document of its own;
-/// no leg has two.
+/// no leg is whole in two.
 pub fn each_leg_is_in_one_document(posts: &[Post]) {
     let mut documents: BTreeMap<String, String> = BTreeMap::new();
     for post in posts {
         let document = post.json();
         let entries = document["callDetails"].as_array().unwrap();
-        let cdr_ids = entries.iter().filter_map(|entry| entry["cdrId"].as_str());
+        let whole = entries.iter().filter(|entry| entry["tookPart"] != true);
+        let cdr_ids = whole.filter_map(|entry| entry["cdrId"].as_str());
         let legs = cdr_ids.map(|id| id.split("##").next().unwrap().to_owned());
         let id = document["phonon-uuid"].as_str().unwrap().to_owned();
         for leg in legs.chain([id]) {

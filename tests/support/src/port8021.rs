@@ -167,14 +167,26 @@ impl Port8021 {
     }
 }
 
-/// Returns an event in wire format, with the current time.
+/// The events whose own time stands in documents.
+const TIMED: [&str; 4] = [
+    "CHANNEL_BRIDGE",
+    "CHANNEL_UNBRIDGE",
+    "RECORD_START",
+    "RECORD_STOP",
+];
+
+/// Returns an event in wire format, with the current time, by which a follower tells how far it is
+/// behind. An event whose time stands in documents keeps it.
 pub fn wire(body: &str) -> Vec<u8> {
     const STAMP: &str = "\"Event-Date-Timestamp\":\"";
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = now.as_micros().to_string();
     let mut body = body.to_owned();
-    let at = body.find(STAMP).unwrap() + STAMP.len();
-    body.replace_range(at..at + now.len(), &now);
+    let is = |name: &&str| body.contains(&format!("\"Event-Name\":\"{name}\""));
+    if !TIMED.iter().any(is) {
+        let at = body.find(STAMP).unwrap() + STAMP.len();
+        body.replace_range(at..at + now.len(), &now);
+    }
     let length = body.len();
     format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}").into_bytes()
 }

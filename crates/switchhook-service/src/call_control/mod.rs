@@ -70,6 +70,9 @@ pub struct CallControlOptions {
     pub goodbye_deadline: Duration,
     /// The delay before the music starts, so that a quick answer comes without a blip of music.
     pub music_after: Duration,
+    /// The delay before a call is watched, which costs three commands: longer than a quick answer
+    /// takes, and too short for a person to fetch it unnoticed. At most `music_after`.
+    pub watch_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
     /// The list of calls on hold and of recent calls.
@@ -94,6 +97,7 @@ impl Default for CallControlOptions {
             connect_deadline: Duration::from_secs(5),
             goodbye_deadline: Duration::from_secs(5),
             music_after: Duration::from_millis(100),
+            watch_after: Duration::from_millis(20),
             frames: eslclient::Limits::default(),
             live_calls: Arc::default(),
             breakers: Arc::default(),

@@ -11,7 +11,7 @@ use switchhook_core::outcome::Outcome;
 use switchhook_webhook::{Prepared, ResponseMeta};
 
 /// Version of the file format.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// The first line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,6 +164,9 @@ pub enum RecordedEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         tries: Vec<TrySummary>,
     },
+    /// The response took long enough for somebody to fetch the call: the service began to watch.
+    /// Since version 4.
+    Watched,
     /// The time for the music came before the response. Since version 2.
     Waited,
     /// The service stopped and no longer waited.

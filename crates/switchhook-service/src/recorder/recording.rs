@@ -71,6 +71,11 @@ impl CallRecording {
         self.add(0, |_| Some(RecordedEvent::Closed));
     }
 
+    /// Records that the time to watch the call came before the response.
+    pub fn watched(&self) {
+        self.add(0, |_| Some(RecordedEvent::Watched));
+    }
+
     /// Records that the time for the music came before the response.
     pub fn waited(&self) {
         self.add(0, |_| Some(RecordedEvent::Waited));

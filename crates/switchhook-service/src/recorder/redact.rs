@@ -111,6 +111,7 @@ fn base64_candidates(what: &RecordedEvent) -> Vec<Vec<u8>> {
         | RecordedEvent::Closed
         | RecordedEvent::Request { .. }
         | RecordedEvent::Question(_)
+        | RecordedEvent::Watched
         | RecordedEvent::Waited
         | RecordedEvent::Stopping
         | RecordedEvent::Cut
@@ -144,6 +145,7 @@ fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
         }
         RecordedEvent::Us(_)
         | RecordedEvent::Closed
+        | RecordedEvent::Watched
         | RecordedEvent::Waited
         | RecordedEvent::Stopping
         | RecordedEvent::Cut

@@ -9,6 +9,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +20,10 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::ANSWER;
 
-/// The service starts music if no answer arrives within this time.
-const MUSIC_AFTER: Duration = Duration::from_millis(100);
+/// The service watches whether somebody fetches the call if no answer arrives within this time.
+const WATCH_AFTER: Duration = Duration::from_millis(20);
+/// The service starts music if no answer arrives within this time after that.
+const MUSIC_AFTER: Duration = Duration::from_millis(80);
 /// Number of connections kept for later requests, equal to the service's number.
 const KEPT: usize = 64;
 /// A body as long as the predefined document that the service sends during a call.
@@ -121,15 +124,11 @@ async fn call(mut stream: TcpStream, asks: Arc<Asks>) -> io::Result<()> {
         lead,
     } = Channel::read(&mut stream).await?;
     let mut asking = Box::pin(asks.ask(&lead));
-    let played = match timeout(MUSIC_AFTER, &mut asking).await {
-        Ok(answered) => {
-            answered?;
-            false
-        }
+    let played = match timeout(WATCH_AFTER, &mut asking).await {
+        Ok(answered) => answered.map(|()| false)?,
         Err(_) => {
-            stream.write_all(music(&uuid).as_bytes()).await?;
-            asking.await?;
-            true
+            stream.write_all(watch(&uuid).as_bytes()).await?;
+            play_until_answered(&mut stream, &uuid, asking).await?
         }
     };
     stream
@@ -137,6 +136,19 @@ async fn call(mut stream: TcpStream, asks: Arc<Asks>) -> io::Result<()> {
         .await?;
     // Boxed, so that a waiting call does not hold the read buffer that only its end needs.
     Box::pin(end(stream)).await
+}
+
+/// Starts music if the answer takes longer. Returns whether it was started.
+async fn play_until_answered(
+    stream: &mut TcpStream,
+    uuid: &str,
+    mut asking: Pin<Box<impl Future<Output = io::Result<()>>>>,
+) -> io::Result<bool> {
+    if let Ok(answered) = timeout(MUSIC_AFTER, &mut asking).await {
+        return answered.map(|()| false);
+    }
+    stream.write_all(music(uuid).as_bytes()).await?;
+    asking.await.map(|()| true)
 }
 
 /// Reads the replies and the goodbye as they arrive.
@@ -175,6 +187,14 @@ fn after(read: &[u8], marker: &[u8]) -> String {
     String::from_utf8_lossy(&rest[..end]).into_owned()
 }
 
+/// Returns the commands that show whether somebody fetches the call.
+fn watch(uuid: &str) -> String {
+    let mut text =
+        format!("filter Unique-ID {uuid}\n\nevent plain CHANNEL_UNPARK CHANNEL_PARK\n\n");
+    command(&mut text, "uuid_getvar", uuid, "transfer_source");
+    text
+}
+
 /// Returns the commands that clear variables of an earlier webhook and start music.
 fn music(uuid: &str) -> String {
     let mut text = String::with_capacity(512);
@@ -198,13 +218,13 @@ fn leaving(uuid: &str, way_out: &str, played: bool) -> String {
     for pair in VARIABLES {
         command(&mut text, "uuid_setvar", uuid, pair);
     }
-    for part in ["api sched_del ", way_out, "\n\nresume\n\n"] {
+    for part in ["api sched_del ", way_out, "\n\n"] {
         text.push_str(part);
     }
+    command(&mut text, "uuid_setvar", uuid, "socket_resume");
     if played {
-        for part in ["api uuid_break ", uuid, "\n\n"] {
-            text.push_str(part);
-        }
+        text.push_str("sendmsg\ncall-command: execute\nexecute-app-name: break\n\n");
+        command(&mut text, "uuid_getvar", uuid, "transfer_source");
     }
     text.push_str("exit\n\n");
     text

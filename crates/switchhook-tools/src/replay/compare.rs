@@ -80,6 +80,7 @@ fn end_fields(what: &RecordedEvent) -> [Option<String>; 3] {
         | RecordedEvent::Request { .. }
         | RecordedEvent::Question(_)
         | RecordedEvent::Outcome { .. }
+        | RecordedEvent::Watched
         | RecordedEvent::Waited
         | RecordedEvent::Stopping
         | RecordedEvent::Cut => [None, None, None],

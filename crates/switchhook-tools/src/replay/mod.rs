@@ -126,6 +126,7 @@ async fn run(recording: &Recording, tasks: &WebhookTasks) -> Result<Played, Repl
     };
     let options = CallControlOptions {
         music_after: recording.music_after(&times),
+        watch_after: recording.watch_after(&times),
         goodbye_deadline: Duration::from_micros(recording.header.goodbye_us),
         // The recording has no other calls, so a full service is made from the recorded reason.
         calls_on_hold: usize::from(!recording.was_overloaded()),

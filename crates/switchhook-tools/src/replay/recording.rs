@@ -16,8 +16,10 @@ const FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The first file version that records when the music began.
 const FIRST_WITH_MUSIC_TIME: u32 = 2;
-/// A delay longer than any call: the music never begins.
-const NO_MUSIC: Duration = Duration::from_secs(365 * 24 * 3_600);
+/// The first file version that records when the call began to be watched.
+const FIRST_WITH_WATCH_TIME: u32 = 4;
+/// A delay longer than any call.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 3_600);
 
 /// Why a file cannot be read as a recording.
 #[derive(Debug, thiserror::Error)]
@@ -155,15 +157,30 @@ impl Recording {
     /// than the configured delay.
     pub(super) fn music_after(&self, times: &Times) -> Duration {
         let configured = Duration::from_micros(self.header.music_after_us);
-        let waited = self.find(|what| *what == RecordedEvent::Waited);
-        let requested = self.find(is_request);
-        match (waited, requested) {
-            (Some((waited, _)), Some((requested, _))) => {
-                times[waited].saturating_sub(times[requested])
+        let timed = self.header.version >= FIRST_WITH_MUSIC_TIME;
+        let unknown = if timed { NEVER } else { configured };
+        let waited = self.since_request(&RecordedEvent::Waited, times);
+        waited.unwrap_or(unknown)
+    }
+
+    /// Returns the recorded time from the request until the call was watched. Older programs did
+    /// not watch; a replay of theirs does so when the music begins.
+    pub(super) fn watch_after(&self, times: &Times) -> Duration {
+        let watched = self.since_request(&RecordedEvent::Watched, times);
+        watched.unwrap_or_else(|| {
+            let timed = self.header.version >= FIRST_WITH_WATCH_TIME;
+            if timed {
+                NEVER
+            } else {
+                self.music_after(times)
             }
-            (None, _) if self.header.version >= FIRST_WITH_MUSIC_TIME => NO_MUSIC,
-            (None | Some(_), _) => configured,
-        }
+        })
+    }
+
+    fn since_request(&self, what: &RecordedEvent, times: &Times) -> Option<Duration> {
+        let (requested, _) = self.find(is_request)?;
+        let (at, _) = self.find(|found| found == what)?;
+        Some(times[at].saturating_sub(times[requested]))
     }
 
     /// Returns the recorded outcome and its time.
@@ -201,6 +218,7 @@ impl Recording {
                 | RecordedEvent::Request { .. }
                 | RecordedEvent::Question(_)
                 | RecordedEvent::Outcome { .. }
+                | RecordedEvent::Watched
                 | RecordedEvent::Waited
                 | RecordedEvent::Stopping
                 | RecordedEvent::Cut

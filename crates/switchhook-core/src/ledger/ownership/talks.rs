@@ -38,18 +38,20 @@ pub(super) fn of(legs: &[&Leg]) -> Vec<Conversation> {
             let Some(&other) = places.get(talk.with.as_str()) else {
                 continue;
             };
-            let same = |known: &Conversation| {
-                known.is_between(place, other) && known.from_us == talk.from_us
-            };
+            let ends = [talk.until_us, leg.ended_us, legs[other].ended_us];
+            let until_us = ends.into_iter().flatten().min();
+            // A clock that was set back in between would end a talk before it began.
+            let from_us = until_us.map_or(talk.from_us, |end| talk.from_us.min(end));
+            let same =
+                |known: &Conversation| known.is_between(place, other) && known.from_us == from_us;
             if other == place || talks.iter().any(same) {
                 continue;
             }
-            let ends = [talk.until_us, leg.ended_us, legs[other].ended_us];
             talks.push(Conversation {
                 a: place,
                 b: other,
-                from_us: talk.from_us,
-                until_us: ends.into_iter().flatten().min(),
+                from_us,
+                until_us,
                 assumed: false,
             });
         }

@@ -43,6 +43,9 @@ impl<C: CallConnection> CallTask<'_, C> {
     fn on_timer(&mut self) -> Option<Input> {
         if self.timer_input == Input::Waiting && !self.is_watched {
             self.watch();
+            if let Some(recording) = &self.recording {
+                recording.watched();
+            }
             let options = &self.call_control.options;
             let rest = options.music_after - watch_after(options);
             self.set_timer(rest, Input::Waiting);
@@ -129,10 +132,9 @@ impl<C: CallConnection> CallTask<'_, C> {
     }
 }
 
-/// Returns how long a call is on hold before it is watched: too short for a person to fetch it, and
-/// longer than a quick answer takes.
+/// Returns how long a call is on hold before it is watched.
 pub(super) fn watch_after(options: &CallControlOptions) -> Duration {
-    options.music_after / 5
+    options.watch_after.min(options.music_after)
 }
 
 async fn outcome(pending_outcome: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {

@@ -181,6 +181,7 @@ impl Replacements {
                 detail: maybe(detail),
             },
             RecordedEvent::Closed
+            | RecordedEvent::Watched
             | RecordedEvent::Waited
             | RecordedEvent::Stopping
             | RecordedEvent::Cut => what,

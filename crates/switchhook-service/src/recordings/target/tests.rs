@@ -122,7 +122,7 @@ fn what_cannot_be_is_said_before_the_first_recording() {
 #[tokio::test]
 async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_and_deleted() {
     let temp = tempfile::tempdir().unwrap();
-    let file = temp.path().join("rec.wav");
+    let file = temp.path().join("rec.mp3");
     let bytes: Vec<u8> = (0..2 * PART_BYTES + 7).map(|at| (at % 251) as u8).collect();
     std::fs::write(&file, &bytes).unwrap();
     let options = TargetOptions {
@@ -140,11 +140,11 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
     assert!(target.probe().await.is_err(), "the folder is not there");
     std::fs::create_dir(temp.path().join("public")).unwrap();
     target.probe().await.unwrap();
-    let snapshot = target.folder().inspect("rec.wav", None).await.unwrap();
+    let snapshot = target.folder().inspect("rec.mp3", None).await.unwrap();
     for (call, path_in_folder) in [
-        ("u1", "rec.wav"),
-        ("u1", "2026/rec.wav"),
-        ("u10", "rec.wav"),
+        ("u1", "rec.mp3"),
+        ("u1", "2026/rec.mp3"),
+        ("u10", "rec.mp3"),
     ] {
         let link = target
             .publish(call, path_in_folder, &snapshot)
@@ -156,13 +156,13 @@ async fn a_file_larger_than_a_part_arrives_whole_and_a_calls_objects_are_found_a
     }
     let mut keys = target.keys_of_call("u1").await.unwrap();
     keys.sort();
-    assert_eq!(keys, ["u1/2026/rec.wav", "u1/rec.wav"]);
+    assert_eq!(keys, ["u1/2026/rec.mp3", "u1/rec.mp3"]);
     target.delete(&keys).await.unwrap();
     target.delete(&keys).await.unwrap();
     assert!(target.keys_of_call("u1").await.unwrap().is_empty());
     assert_eq!(target.keys_of_call("u10").await.unwrap().len(), 1);
     // A file that has changed since the snapshot is not published.
     std::fs::write(&file, "other").unwrap();
-    let result = target.publish("u2", "rec.wav", &snapshot).await;
+    let result = target.publish("u2", "rec.mp3", &snapshot).await;
     assert!(result.is_err(), "{result:?}");
 }

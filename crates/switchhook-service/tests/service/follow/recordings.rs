@@ -4,12 +4,10 @@ use std::fs;
 
 use reqwest::header::RANGE;
 use switchhook_service::config::Config;
+use test_support::SOUND;
 
 use crate::follow::made::Made;
 use crate::follow::stage::Stage;
-
-/// A complete WAV file, by its header.
-pub const SOUND: &[u8] = b"RIFF\x12\0\0\0WAVEfmt 0123456789";
 
 /// Returns the settings with signed links. The switch's path of the folder is `/rec`.
 fn settings(stage: &Stage, secret: &str) -> String {

@@ -124,7 +124,7 @@ async fn three_instances_upload_each_recording_once_and_post_each_call_once() {
         for mut document in documents(CALL, &new) {
             let entry = &document["recordingUrls"][0];
             let name = entry["recordedFileName"].as_str().unwrap();
-            std::fs::write(folder.path().join(name), "a call").unwrap();
+            std::fs::write(folder.path().join(name), test_support::SOUND).unwrap();
             let key = format!("{}/{name}", id(&document));
             let link = format!("https://rec.example/{key}");
             document["recordingUrls"][0]["recordedFilePublicPath"] = link.into();

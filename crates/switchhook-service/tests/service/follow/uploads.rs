@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use switchhook_core::metric_names;
 use switchhook_service::service::Service;
+use test_support::SOUND;
 use tokio::time::sleep;
 
 use crate::follow::inbox::Post;
-use crate::follow::recordings::{SOUND, play, published, recorded};
+use crate::follow::recordings::{play, published, recorded};
 use crate::follow::stage::Stage;
 
 /// Returns settings that upload to a folder. The switch's path of the recordings is `/rec`.

@@ -7,10 +7,11 @@ use serde_json::json;
 use switchhook_core::secret::Secret;
 use switchhook_service::recordings::{Folder, Target, TargetKind, TargetOptions};
 use switchhook_store::{Caller, Role, Store, StoreOptions};
+use test_support::SOUND;
 use tokio::time::sleep;
 
 use crate::follow::log::Log;
-use crate::follow::recordings::{SOUND, play, published, recorded};
+use crate::follow::recordings::{play, published, recorded};
 use crate::follow::s3::{KEY_ID, S3};
 use crate::follow::stage::{Stage, until};
 
