@@ -1,10 +1,15 @@
 //! Writes the configuration that the lab gives to the service under test.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use super::documents;
 use super::names::{ACCOUNT, FLOW};
 use super::scenarios::Scenario;
+
+/// A name of two addresses of which the first is silent.
+const SEVERAL: &str = "several.lab.example";
+/// That address.
+pub(super) const SILENT: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// The addresses that stand in the settings of scenarios.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +30,7 @@ impl Places {
     fn fill(&self, text: &str) -> String {
         let places = [
             ("{receiver}", self.receiver.to_string()),
+            ("{several}", format!("{SEVERAL}:{}", self.receiver.port())),
             ("{spare}", self.spare.to_string()),
             ("{stopped}", self.stopped.to_string()),
             ("{forgotten}", self.forgotten.to_string()),
@@ -49,7 +55,9 @@ pub(super) fn text(
         "# Written by `switchhook lab`.\n\
          [listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\n\
          [limits]\ncalls_on_hold = {room}\n\n\
-         [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n"
+         [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n\
+         hosts = {{ \"{SEVERAL}\" = [\"{SILENT}\", \"{}\"] }}\n",
+        places.receiver.ip()
     );
     if !extra.is_empty() {
         text.push_str(&format!("\n{}\n", extra.trim_end()));

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::config::Places;
 use super::options::{LabError, LabOptions, Started};
-use super::receiver::{Hang, Hanging, Receiver, Request, closed_port};
+use super::receiver::{Hang, Hanging, Receiver, Request, Silent, closed_port};
 use super::report::CallReport;
 use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
 use super::switch::{CallRecord, Inbound, Switch};
@@ -38,6 +38,7 @@ pub(super) struct Harness {
     /// Webhooks whose first connection hangs.
     stopped: Hanging,
     forgotten: Hanging,
+    _silent: Option<Silent>,
     closed: u16,
     /// Port 8021 of the switch, if the service follows it.
     port: Option<Inbound>,
@@ -60,9 +61,13 @@ impl Harness {
             true => Some(switch.listen(any_port, PASSWORD).await?),
             false => None,
         };
+        let receiver = Receiver::start().await?;
+        let silent = SocketAddr::from((config::SILENT, receiver.address().port()));
         Ok(Self {
             switch,
-            receiver: Receiver::start().await?,
+            // Other systems than Linux have one loopback address.
+            _silent: Silent::at(silent).await.ok(),
+            receiver,
             spare: Receiver::start().await?,
             stopped: Hanging::start(Hang::NoAnswer).await?,
             forgotten: Hanging::start(Hang::NoFrame).await?,

@@ -8,6 +8,7 @@
 
 mod ranges;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -29,6 +30,8 @@ pub struct Egress {
     pub proxy: Option<Url>,
     /// Our credentials for the proxy.
     pub proxy_auth: Option<ProxyAuth>,
+    /// Addresses of names, in lower case, that no name server is asked for.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
 }
 
 /// Credentials for the proxy, sent as `Proxy-Authorization: Basic`.

@@ -211,7 +211,8 @@ pub struct RetryOptions {
     pub attempts: u32,
     /// The failures after which another try follows.
     pub on: Vec<RetryOn>,
-    /// When one try is given up; `None`: the tries share the time that is left.
+    /// When a try is given up after which another may follow; `None`: the tries share the time that
+    /// is left. The last one has all of it.
     pub attempt_timeout: Option<Duration>,
 }
 

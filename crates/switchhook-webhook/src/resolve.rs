@@ -2,8 +2,9 @@
 //! need the same name at once share one lookup.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -79,7 +80,10 @@ impl EgressResolver {
         if lookups.len() >= REMEMBERED {
             lookups.retain(|_, lookup| lookup.upgrade().is_some());
         }
-        let found = self.names.look_up(name.to_owned());
+        let found = match self.egress.hosts.get(name) {
+            Some(given) => given_addresses(given),
+            None => self.names.look_up(name.to_owned()),
+        };
         let lookup: Shared<Lookup> = (Box::pin(resolved(found)) as Lookup).shared();
         if let Some(weak) = lookup.downgrade() {
             lookups.insert(name.to_owned(), weak);
@@ -122,6 +126,11 @@ impl Resolve for EgressResolver {
             Ok(Box::new(ordered.into_iter()) as Addrs)
         })
     }
+}
+
+fn given_addresses(given: &[IpAddr]) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> {
+    let addresses = given.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
+    ready(Ok(addresses)).boxed()
 }
 
 async fn resolved(found: BoxFuture<'static, io::Result<Vec<SocketAddr>>>) -> Found {

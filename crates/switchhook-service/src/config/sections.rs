@@ -1,5 +1,6 @@
 //! Reads each section of the file into its settings.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -234,7 +235,28 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
         allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
         proxy,
         proxy_auth,
+        hosts: hosts(&mut section),
     }
+}
+
+/// Reads the addresses of names, which a name server need not know.
+fn hosts(section: &mut Section<'_>) -> BTreeMap<String, Vec<IpAddr>> {
+    let names = section.named_sections("hosts", Some("addresses"));
+    let addresses = |(name, mut section): (String, Section<'_>)| {
+        let help = "write its addresses in brackets, such as [\"192.0.2.1\"]";
+        let addresses: Vec<IpAddr> = section.require("addresses", help, list(one_address));
+        if addresses.is_empty() {
+            section.fault("addresses", Problem::new("is empty", help));
+        }
+        (name.to_ascii_lowercase(), addresses)
+    };
+    names.into_iter().map(addresses).collect()
+}
+
+fn one_address(value: &Value) -> Parsed<IpAddr> {
+    let help = "write an address such as \"192.0.2.1\"";
+    let problem = |_| Problem::new(format!("{} is not an address", display(value)), help);
+    text(value)?.parse().map_err(problem)
 }
 
 /// Parses a range of addresses, or one address.

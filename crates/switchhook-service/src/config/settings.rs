@@ -1,6 +1,7 @@
 //! Settings that belong to no single webhook, as plain values.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -235,4 +236,6 @@ pub struct Egress {
     pub proxy: Option<Url>,
     /// Credentials for the proxy.
     pub proxy_auth: Option<Credentials>,
+    /// Addresses of names, in lower case, in place of what a name server says.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
 }

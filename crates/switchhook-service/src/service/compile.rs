@@ -207,5 +207,6 @@ fn egress(section: &config::Egress) -> Egress {
             username: auth.username.clone(),
             password: auth.password.clone(),
         }),
+        hosts: section.hosts.clone(),
     }
 }

@@ -1,12 +1,18 @@
 //! Defines calls whose webhook's connection is of no use any more when it is used again.
 //!
-//! Each call asks twice: the first answer, 404, is tried again, and leaves a kept connection.
+//! Each asks twice: the first answer, 404, is tried again, and leaves a kept connection. The last one
+//! cannot connect to the first of two addresses.
 
 use super::{ExpectedAudio, Is, Requests, Scenario};
 use crate::receiver::OK;
 
 pub(super) fn all() -> Vec<Scenario> {
-    vec![kept(), stopped(), forgotten()]
+    let mut all = vec![kept(), stopped(), forgotten()];
+    // Other systems have one loopback address.
+    if cfg!(target_os = "linux") {
+        all.push(silent());
+    }
+    all
 }
 
 fn again(name: &'static str, url: &str, attempts: u32) -> Scenario {
@@ -40,4 +46,13 @@ fn forgotten() -> Scenario {
         .set("http_version = \"2\"\nretry.on = [\"404\"]")
         .set("retry.attempt_timeout = \"9s\"")
         .requests(Requests::None)
+}
+
+/// The first address of the webhook's name drops every packet: the second one gets a share of the
+/// time.
+fn silent() -> Scenario {
+    Scenario::success("address_is_silent", "http://{several}/ok/address_is_silent")
+        .expecting("response_duration", Is::Seconds(0.1, 9.0))
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.0))
+        .raw(OK)
 }

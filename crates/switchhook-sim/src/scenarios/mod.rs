@@ -42,7 +42,8 @@ pub(super) struct Scenario {
     pub name: &'static str,
     /// Path at the receiver, or a whole URL. `{receiver}` and `{closed}` stand for the address of
     /// the receiver and of a port without a listener; `{spare}`, `{stopped}` and `{forgotten}` for
-    /// webhooks whose connections no other call uses.
+    /// webhooks whose connections no other call uses; `{several}` for a name of the receiver that
+    /// has a silent address, too.
     pub url: String,
     /// Lines of the webhook's table in `switchhook.toml`, without `url`.
     pub settings: String,

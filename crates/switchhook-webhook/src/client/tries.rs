@@ -131,7 +131,8 @@ impl<'a> Tries<'a> {
             return Ok(None);
         }
         let shares = u32::try_from(self.left).unwrap_or(u32::MAX);
-        let limit = self.webhook.retry.attempt_timeout;
+        // The last try has nothing to make room for: a late answer is better than none.
+        let limit = self.webhook.retry.attempt_timeout.filter(|_| shares > 1);
         Ok(Some(Turn {
             url,
             limit: limit.unwrap_or(left / shares).min(left),

@@ -8,7 +8,7 @@
 //!   namespace.
 //! * Text: the one group of a regular expression, or without a group the whole match.
 //!
-//! [`charset`] decodes bodies. Unreadable bytes become U+FFFD in text; JSON and XML with such bytes
+//! `charset` decodes bodies. Unreadable bytes become U+FFFD in text; JSON and XML with such bytes
 //! are refused.
 
 mod charset;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_core::outcome::Reason;
+use switchhook_webhook::egress::Egress;
 use switchhook_webhook::{Client, NameLookup, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -105,6 +106,30 @@ async fn a_silent_address_costs_one_caller_a_moment_and_the_next_none() {
     let next = ask().await;
     // The share of an address is at least 0.7 s; the second caller has none of it.
     assert!(next < first, "{next:?} after {first:?}");
+}
+
+#[tokio::test]
+async fn a_name_whose_addresses_are_given_is_not_looked_up() {
+    let port = answers().await;
+    let loopback: IpAddr = [127, 0, 0, 1].into();
+    let egress = Egress {
+        hosts: [("crm.example".to_owned(), vec![loopback])].into(),
+        ..open()
+    };
+    let silent = Arc::new(Names(None));
+    let client = Client::with_names(egress.clone(), silent.clone()).unwrap();
+    let outcome = client.send(&webhook(port, PATIENT), prepare(&webhook(port, PATIENT)));
+    let outcome = outcome.await;
+    assert!(outcome.verdict.is_ok(), "{outcome:?}");
+    // An address that is given must be allowed, too.
+    let strict = Egress {
+        allow_addresses: Vec::new(),
+        ..egress
+    };
+    let client = Client::with_names(strict, silent).unwrap();
+    let outcome = client.send(&webhook(port, PATIENT), prepare(&webhook(port, PATIENT)));
+    let failure = outcome.await.verdict.unwrap_err();
+    assert_eq!(failure.reason, Reason::BlockedAddress);
 }
 
 #[tokio::test]

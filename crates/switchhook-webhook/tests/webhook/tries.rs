@@ -25,6 +25,8 @@ enum Act {
     Hang,
     /// It closes the connection.
     Close,
+    /// Its answer is good and comes late.
+    Late(Duration),
 }
 
 /// The requests that a server read.
@@ -58,6 +60,10 @@ async fn serve(mut stream: TcpStream, acts: &'static [Act], seen: Seen) {
         };
         let bytes = match act {
             Act::Good => answer("200 OK", "", GOOD),
+            Act::Late(after) => {
+                tokio::time::sleep(after).await;
+                answer("200 OK", "", GOOD)
+            }
             Act::Status(status, headers) => answer(&format!("{status} Other"), headers, "{}"),
             Act::Hang => {
                 let _ = stream.read(&mut [0; 1]).await;
@@ -140,6 +146,17 @@ async fn a_failed_try_is_followed_by_the_next_url() {
         }
         assert_eq!(seen.lock().unwrap().len(), 1);
     }
+}
+
+#[tokio::test]
+async fn the_last_try_has_all_the_time_that_is_left() {
+    const LATE: Act = Act::Late(Duration::from_millis(400));
+    let quick = Some(Duration::from_millis(100));
+    let (first, _) = server_of(&[LATE]).await;
+    let (second, _) = server_of(&[LATE]).await;
+    let outcome = ask(&webhook(&[first, second], 1, quick)).await;
+    assert!(outcome.verdict.is_ok(), "{outcome:?}");
+    assert_eq!(reasons(&outcome), [Some(Reason::Timeout), None]);
 }
 
 #[tokio::test]

@@ -48,11 +48,21 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
         messages(read("[webhook.lookup]"))
             .contains("webhook: is not a section of this file; did you mean webhooks?")
     );
-    assert!(
-        messages(read("[egress]\nfirewall = true")).contains(
-            "remove it; known here: allow_plain_http, proxy, proxy_auth, allow_addresses"
-        )
-    );
+    assert!(messages(read("[egress]\nfirewall = true")).contains(
+        "remove it; known here: allow_plain_http, proxy, proxy_auth, allow_addresses, hosts"
+    ));
+}
+
+#[test]
+fn a_name_without_an_address_is_refused() {
+    for (hosts, what) in [
+        ("[]", "egress.hosts.crm.addresses: is empty"),
+        ("[\"crm\"]", "element 1: \"crm\" is not an address"),
+        ("{}", "egress.hosts.crm: addresses is missing"),
+    ] {
+        let found = messages(read(&format!("[egress]\nhosts = {{ crm = {hosts} }}")));
+        assert!(found.contains(what), "{found}");
+    }
 }
 
 #[test]
