@@ -116,10 +116,9 @@ async fn a_name_whose_addresses_are_given_is_not_looked_up() {
         hosts: [("crm.example".to_owned(), vec![loopback])].into(),
         ..open()
     };
-    let silent = Arc::new(Names(None));
+    let (silent, webhook) = (Arc::new(Names(None)), webhook(port, PATIENT));
     let client = Client::with_names(egress.clone(), silent.clone()).unwrap();
-    let outcome = client.send(&webhook(port, PATIENT), prepare(&webhook(port, PATIENT)));
-    let outcome = outcome.await;
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
     assert!(outcome.verdict.is_ok(), "{outcome:?}");
     // An address that is given must be allowed, too.
     let strict = Egress {
@@ -127,8 +126,8 @@ async fn a_name_whose_addresses_are_given_is_not_looked_up() {
         ..egress
     };
     let client = Client::with_names(strict, silent).unwrap();
-    let outcome = client.send(&webhook(port, PATIENT), prepare(&webhook(port, PATIENT)));
-    let failure = outcome.await.verdict.unwrap_err();
+    let outcome = client.send(&webhook, prepare(&webhook)).await;
+    let failure = outcome.verdict.unwrap_err();
     assert_eq!(failure.reason, Reason::BlockedAddress);
 }
 

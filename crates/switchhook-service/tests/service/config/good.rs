@@ -242,7 +242,7 @@ fn an_address_that_others_reach_and_a_map_that_nobody_reads_are_warned_of() {
 fn names_have_the_addresses_that_are_given() {
     let config =
         read("[egress]\nhosts = { \"CRM.internal\" = [\"10.0.0.5\", \"fd00::5\"] }").unwrap();
-    let expected = ["10.0.0.5", "fd00::5"].map(|text| text.parse().unwrap());
+    let expected: [std::net::IpAddr; 2] = ["10.0.0.5", "fd00::5"].map(|text| text.parse().unwrap());
     assert_eq!(config.egress.hosts["crm.internal"], expected);
 }
 
