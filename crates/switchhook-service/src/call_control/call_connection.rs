@@ -91,7 +91,10 @@ fn message(reply: &Reply) -> SwitchMessage {
 /// Reads an event of a socket's own channel.
 fn parking(event: &Event) -> SwitchMessage {
     match &*event.name() {
-        "CHANNEL_UNPARK" => SwitchMessage::Unparked(Box::new(Unpark::read(&EventHeaders(event)))),
+        "CHANNEL_UNPARK" => Unpark::read(&EventHeaders(event))
+            .map_or(SwitchMessage::CallEnded, |unpark| {
+                SwitchMessage::Unparked(Box::new(unpark))
+            }),
         "CHANNEL_PARK" => SwitchMessage::Parked,
         _ => SwitchMessage::Ignored,
     }

@@ -9,6 +9,8 @@ pub(crate) const TRANSFER_SOURCE: &str = "transfer_source";
 /// The number of the state in which a channel is parked without a dialplan. The name that an event
 /// gives is that of the state before; the number is the new one (measured).
 const CS_PARK: &str = "6";
+/// The `Answer-State` of a channel that is hung up.
+const HUNG_UP: &str = "hangup";
 /// How the extension begins that the shipped hook schedules as its way out.
 const WAY_OUT: &str = "way-out-";
 
@@ -22,13 +24,16 @@ pub(crate) struct Unpark {
 }
 
 impl Unpark {
-    /// Reads the event.
-    pub(crate) fn read(headers: &dyn Headers) -> Self {
+    /// Reads the event. Returns `None` if the channel left its park because it was hung up.
+    pub(crate) fn read(headers: &dyn Headers) -> Option<Self> {
+        if headers.get("Answer-State").as_deref() == Some(HUNG_UP) {
+            return None;
+        }
         let variable = headers.variable(TRANSFER_SOURCE);
-        Self {
+        Some(Self {
             source: variable.map(std::borrow::Cow::into_owned),
             to_park: headers.get("Channel-State-Number").as_deref() == Some(CS_PARK),
-        }
+        })
     }
 
     /// Returns whether the shipped hook's way out moved the call.

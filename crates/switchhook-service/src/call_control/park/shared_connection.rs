@@ -26,7 +26,10 @@ impl ParkExit {
     pub(super) fn from_event(event: &Event) -> Option<Self> {
         match &*event.name() {
             "CHANNEL_HANGUP" => Some(Self::HungUp),
-            "CHANNEL_UNPARK" => Some(Self::MovedOn(Unpark::read(&EventHeaders(event)))),
+            "CHANNEL_UNPARK" => {
+                let unpark = Unpark::read(&EventHeaders(event));
+                Some(unpark.map_or(Self::HungUp, Self::MovedOn))
+            }
             _ => None,
         }
     }

@@ -56,9 +56,9 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
 #[test]
 fn a_name_without_an_address_is_refused() {
     for (hosts, what) in [
-        ("[]", "egress.hosts.crm.addresses: is empty"),
+        ("[]", "egress.hosts.crm: is empty; write its addresses"),
         ("[\"crm\"]", "element 1: \"crm\" is not an address"),
-        ("{}", "egress.hosts.crm: addresses is missing"),
+        ("{}", "egress.hosts.crm.addresses: is missing"),
     ] {
         let found = messages(read(&format!("[egress]\nhosts = {{ crm = {hosts} }}")));
         assert!(found.contains(what), "{found}");
