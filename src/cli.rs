@@ -6,13 +6,24 @@ pub mod operator;
 pub mod values;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{Args, Parser, Subcommand};
+use switchhook_core::zone;
+
+/// Returns what `--version` prints: the version, and the rules by which times are shown.
+fn long_version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let own = env!("CARGO_PKG_VERSION");
+        format!("{own}\ntime zones: {}", zone::database())
+    });
+    &VERSION
+}
 
 /// Holds a live FreeSWITCH call while it asks a webhook, and delivers one
 /// document for every finished call.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true)]
+#[command(version, long_version = long_version(), propagate_version = true, arg_required_else_help = true)]
 #[cfg_attr(
     not(feature = "lab"),
     command(

@@ -8,8 +8,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Command, CommandLine};
+use switchhook_service::zoneinfo;
 
 fn main() -> ExitCode {
+    // Before anything names a time zone.
+    zoneinfo::use_the_newer();
     let line = CommandLine::parse();
     match &line.command {
         Command::Serve(args) => commands::serve(&line.config, args.json_logs),

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use switchhook_core::clock;
 use switchhook_core::tenants::Tenants;
 use switchhook_core::timestamp;
+use switchhook_core::zone::Zone;
 use switchhook_service::config::Config;
 use switchhook_service::service::{store_options, tenants};
 use switchhook_store::{Role, Store};
@@ -71,12 +71,12 @@ impl StoreContext {
 /// Formats times for a person: in the account's zone, and as a distance from now.
 pub struct Times {
     /// The account's time zone.
-    pub zone: Tz,
+    pub zone: Zone,
     now_ms: i64,
 }
 
 impl Times {
-    fn now(zone: Tz) -> Self {
+    fn now(zone: Zone) -> Self {
         let now_ms = clock::now_ms();
         Self { zone, now_ms }
     }
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn times_have_the_accounts_offset_and_a_distance_in_two_units() {
         let times = Times {
-            zone: Tz::Asia__Kolkata,
+            zone: Zone::named("Asia/Kolkata").unwrap(),
             now_ms: 100_000_000,
         };
         assert_eq!(times.at(0), "1970-01-01T05:30:00.000+05:30");

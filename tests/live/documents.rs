@@ -1,8 +1,8 @@
 //! Compares the whole document of a call on a real switch.
 
 use chrono::{DateTime, SecondsFormat};
-use chrono_tz::Asia::Kolkata;
 use serde_json::{Value, json};
+use switchhook_core::zone::Zone;
 
 use super::call::Exchange;
 use super::control::Event;
@@ -21,7 +21,8 @@ fn time(end: &Event, name: &str) -> i64 {
 
 fn rfc_3339(us: i64) -> String {
     let time = DateTime::from_timestamp_micros(us).expect("a time");
-    let time = time.with_timezone(&Kolkata);
+    let zone = Zone::named("Asia/Kolkata").expect("a zone");
+    let time = zone.local(time);
     time.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 

@@ -6,3 +6,4 @@ mod follow_speed;
 mod lab;
 mod receivers;
 mod recorder;
+mod time_zones;

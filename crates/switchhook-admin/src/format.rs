@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
+use switchhook_core::zone::Zone;
 
 use switchhook_core::outcome::Reason;
 use switchhook_core::timestamp::format_ms;
@@ -12,12 +12,12 @@ use switchhook_core::timestamp::format_ms;
 pub(crate) use switchhook_core::timestamp::time_of_day;
 
 /// Returns date and time: `2022-01-17 18:07:28`.
-pub(crate) fn date_time(ms: i64, zone: Tz) -> String {
+pub(crate) fn date_time(ms: i64, zone: Zone) -> String {
     format_ms(ms, zone, "%Y-%m-%d %H:%M:%S")
 }
 
 /// Returns the time of a day, with the date if that is not today.
-pub(crate) fn time_or_date(ms: i64, now_ms: i64, zone: Tz) -> String {
+pub(crate) fn time_or_date(ms: i64, now_ms: i64, zone: Zone) -> String {
     if date_time(ms, zone).get(..10) == date_time(now_ms, zone).get(..10) {
         time_of_day(ms, zone)
     } else {
@@ -215,8 +215,8 @@ mod tests {
         );
         assert_eq!(relative(0, 180_000), "3\u{a0}min ago");
         let day = 86_400_000;
-        assert_eq!(time_or_date(day, day + 60_000, Tz::UTC), "00:00:00");
-        assert_eq!(time_or_date(day - 1, day, Tz::UTC), "01-01 23:59:59");
+        assert_eq!(time_or_date(day, day + 60_000, Zone::UTC), "00:00:00");
+        assert_eq!(time_or_date(day - 1, day, Zone::UTC), "01-01 23:59:59");
         assert_eq!(relative(7_200_000, 0), "in 2\u{a0}h");
     }
 

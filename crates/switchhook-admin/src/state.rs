@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use chrono_tz::Tz;
 use serde::Serialize;
+use switchhook_core::zone::Zone;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -51,7 +51,7 @@ pub struct AdminState {
     /// Finished calls and documents.
     pub store: Store,
     /// The time zone of the page.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// How numbers are shown.
     pub mask: Mask,
     /// Whether a token is configured that allows changes.

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use maud::{Markup, html};
+use switchhook_core::zone::Zone;
 
 use crate::live_calls::LookupSample;
 use switchhook_core::call_history::{CallHistory, LegSummary, LookupRecord, LookupSummary};
@@ -172,7 +172,7 @@ impl TimeRange {
 }
 
 /// Draws the legs on a time axis, with the times on hold and the talks.
-pub(crate) fn legs(history: &CallHistory, zone: Tz) -> Markup {
+pub(crate) fn legs(history: &CallHistory, zone: Zone) -> Markup {
     let Some(span) = TimeRange::of(history) else {
         return html! {};
     };
@@ -214,7 +214,7 @@ fn bars(span: &TimeRange, leg: &LegSummary, history: &CallHistory, top: usize) -
     }
 }
 
-fn axis(span: &TimeRange, height: usize, zone: Tz) -> Markup {
+fn axis(span: &TimeRange, height: usize, zone: Zone) -> Markup {
     let clock = |us: i64| format::time_of_day(us / 1_000, zone);
     let time = format::duration(span.until_us.abs_diff(span.from_us));
     html! {

@@ -45,3 +45,4 @@ pub mod session;
 pub mod tenants;
 pub mod timestamp;
 pub mod variables;
+pub mod zone;

@@ -1,18 +1,16 @@
 //! Formats times for people and documents. Times are microseconds since 1970, as FreeSWITCH gives
 //! them, or milliseconds since 1970; the parameter's name says which.
 
+use crate::zone::Zone;
 use chrono::{DateTime, SecondsFormat, Utc};
-use chrono_tz::Tz;
 
 /// Formats a time as RFC 3339 with milliseconds and the offset of `zone`, such as
 /// `2022-01-17T18:07:28.889+05:30`. `None` if no calendar has the time.
 #[must_use]
-pub(crate) fn rfc3339(us: i64, zone: Tz) -> Option<String> {
+pub(crate) fn rfc3339(us: i64, zone: Zone) -> Option<String> {
     let time = DateTime::<Utc>::from_timestamp_micros(us)?;
-    Some(
-        time.with_timezone(&zone)
-            .to_rfc3339_opts(SecondsFormat::Millis, false),
-    )
+    let local = zone.local(time);
+    Some(local.to_rfc3339_opts(SecondsFormat::Millis, false))
 }
 
 /// Formats a time as RFC 3339 in UTC with milliseconds and `Z`, such as
@@ -34,7 +32,7 @@ pub fn rfc3339_utc_micros(us: i64) -> Option<String> {
 /// Formats a time as RFC 3339 with milliseconds and the offset of `zone`; the number itself if no
 /// calendar has the time.
 #[must_use]
-pub fn rfc3339_ms(ms: i64, zone: Tz) -> String {
+pub fn rfc3339_ms(ms: i64, zone: Zone) -> String {
     let us = ms.checked_mul(1000);
     us.and_then(|us| rfc3339(us, zone))
         .unwrap_or_else(|| ms.to_string())
@@ -42,16 +40,16 @@ pub fn rfc3339_ms(ms: i64, zone: Tz) -> String {
 
 /// Formats the time of day in `zone`, such as `18:07:28`. Empty if no calendar has the time.
 #[must_use]
-pub fn time_of_day(ms: i64, zone: Tz) -> String {
+pub fn time_of_day(ms: i64, zone: Zone) -> String {
     format_ms(ms, zone, "%H:%M:%S")
 }
 
 /// Formats a time in `zone` by one of chrono's patterns. Empty if no calendar has the time.
 #[must_use]
-pub fn format_ms(ms: i64, zone: Tz, pattern: &str) -> String {
+pub fn format_ms(ms: i64, zone: Zone, pattern: &str) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(ms);
     time.map_or_else(String::new, |time| {
-        time.with_timezone(&zone).format(pattern).to_string()
+        zone.local(time).format(pattern).to_string()
     })
 }
 
@@ -73,11 +71,11 @@ mod tests {
     fn a_time_carries_milliseconds_and_the_offset_of_its_zone() {
         let us = 1_642_423_048_889_999;
         assert_eq!(
-            rfc3339(us, Tz::Asia__Kolkata).as_deref(),
+            rfc3339(us, Zone::named("Asia/Kolkata").unwrap()).as_deref(),
             Some("2022-01-17T18:07:28.889+05:30")
         );
         assert_eq!(
-            rfc3339(us, Tz::UTC).as_deref(),
+            rfc3339(us, Zone::UTC).as_deref(),
             Some("2022-01-17T12:37:28.889+00:00")
         );
         assert_eq!(rfc3339_utc(us).as_deref(), Some("2022-01-17T12:37:28.889Z"));
@@ -86,11 +84,11 @@ mod tests {
             Some("2022-01-17T12:37:28.889999Z")
         );
         assert_eq!(
-            rfc3339_ms(us / 1000, Tz::Asia__Kolkata),
+            rfc3339_ms(us / 1000, Zone::named("Asia/Kolkata").unwrap()),
             "2022-01-17T18:07:28.889+05:30"
         );
-        assert_eq!(rfc3339(i64::MAX, Tz::UTC), None);
-        assert_eq!(rfc3339_ms(i64::MAX, Tz::UTC), i64::MAX.to_string());
+        assert_eq!(rfc3339(i64::MAX, Zone::UTC), None);
+        assert_eq!(rfc3339_ms(i64::MAX, Zone::UTC), i64::MAX.to_string());
     }
 
     #[test]

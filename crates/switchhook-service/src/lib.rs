@@ -20,3 +20,4 @@ pub mod report;
 pub mod retry;
 pub mod service;
 pub mod traces;
+pub mod zoneinfo;

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono_tz::Tz;
 use metrics::gauge;
+use switchhook_core::zone::Zone;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -32,7 +32,7 @@ pub struct BreakerConfig {
     /// The webhook's settings as text: if they change, its circuit closes.
     pub settings: String,
     /// The time zone of times in sentences.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
 }
 
 /// The breakers of all webhooks. Without breakers, every request is allowed.

@@ -1,17 +1,17 @@
 //! Turns events into calls and their documents, through the ledger.
 
-use chrono_tz::Tz;
 use serde_json::Value;
 use switchhook_core::details::{DocumentFormat, document};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::headers::Headers;
 use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::recording::Recording;
+use switchhook_core::zone::Zone;
 
 /// Returns the document format of the contract's samples.
 pub fn format() -> DocumentFormat {
     DocumentFormat {
-        time_zone: Tz::Asia__Kolkata,
+        time_zone: Zone::named("Asia/Kolkata").unwrap(),
         ..DocumentFormat::default()
     }
 }

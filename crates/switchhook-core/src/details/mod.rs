@@ -10,7 +10,7 @@ mod missing;
 mod took_part;
 mod values;
 
-use chrono_tz::Tz;
+use crate::zone::Zone;
 use serde_json::{Map, Value, json};
 
 use super::finished_call::FinishedCall;
@@ -61,7 +61,7 @@ pub struct DocumentFormat {
     /// The number of a caller who asks for privacy is withheld.
     pub respect_privacy: bool,
     /// The account's time zone.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// Name of the key that says how complete the sources were; `None` for none.
     pub learnt_key: Option<String>,
 }
@@ -75,7 +75,7 @@ impl Default for DocumentFormat {
             keys_raw: false,
             raw_names: vec!["response_raw".into()],
             respect_privacy: true,
-            time_zone: Tz::UTC,
+            time_zone: Zone::UTC,
             learnt_key: None,
         }
     }

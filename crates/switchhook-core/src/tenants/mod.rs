@@ -6,7 +6,7 @@ mod routes;
 
 use std::collections::BTreeMap;
 
-use chrono_tz::Tz;
+use crate::zone::Zone;
 
 use super::finished_call::FinishedCall;
 use super::leg::Leg;
@@ -24,14 +24,14 @@ pub struct Account {
     /// "Webhook for Account"; `None` is *Not Configured*.
     pub default_webhook: Option<String>,
     /// Time zone of the times in its documents.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
 }
 
 impl Default for Account {
     fn default() -> Self {
         Self {
             default_webhook: None,
-            time_zone: Tz::UTC,
+            time_zone: Zone::UTC,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Tenants {
 
     /// Returns an account's time zone; the default account's if there is no such account.
     #[must_use]
-    pub fn time_zone(&self, account: &str) -> Tz {
+    pub fn time_zone(&self, account: &str) -> Zone {
         let known = self.accounts.get(account);
         known.unwrap_or(&self.default).time_zone
     }

@@ -20,7 +20,7 @@ fn route(did: Option<Pattern>, context: Option<Pattern>, account: &str) -> Route
 
 fn tenants(routes: Vec<Route>) -> Tenants {
     let kolkata = Account {
-        time_zone: Tz::Asia__Kolkata,
+        time_zone: Zone::named("Asia/Kolkata").unwrap(),
         ..Account::default()
     };
     Tenants {
@@ -81,7 +81,10 @@ fn what_the_channel_says_is_above_every_route() {
         did,
         ..TenantVariables::default()
     });
-    assert_eq!(routed.settings.unwrap().time_zone, Tz::Asia__Kolkata);
+    assert_eq!(
+        routed.settings.unwrap().time_zone,
+        Zone::named("Asia/Kolkata").unwrap()
+    );
     assert_eq!(
         (routed.account, routed.flow, routed.webhook),
         (Some("acme"), Some("routed"), Some("lookup"))

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono_tz::Tz;
 use futures_util::FutureExt as _;
 use serde_json::Value;
+use switchhook_core::zone::Zone;
 use tokio::time::{Instant, timeout};
 
 use eslclient::Command;
@@ -203,7 +203,7 @@ impl WebhookTask {
     }
 
     /// Returns the format of the predefined document in this time zone.
-    fn format(&self, zone: Tz) -> Cow<'_, DocumentFormat> {
+    fn format(&self, zone: Zone) -> Cow<'_, DocumentFormat> {
         if self.document_format.time_zone == zone {
             return Cow::Borrowed(&self.document_format);
         }
@@ -217,7 +217,7 @@ impl WebhookTask {
     ///
     /// # Errors
     /// A missing variable, or a URL or header that is not valid.
-    pub fn prepare(&self, headers: &dyn Headers, zone: Tz) -> Result<TaskRequest, Failure> {
+    pub fn prepare(&self, headers: &dyn Headers, zone: Zone) -> Result<TaskRequest, Failure> {
         let document = || details::document_so_far(headers, &self.format(zone));
         match &self.source {
             AnswerSource::Answerer(_) => {

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono_tz::Tz;
 use memchr::memchr;
+use switchhook_core::zone::Zone;
 
 use crate::event_headers::EventHeaders;
 use eslclient::Event;
@@ -120,7 +120,7 @@ impl Channel {
 
     /// Sets the call's account, flow and webhook from the configuration's routes where the dialplan
     /// does not set them. Returns the time zone of its account.
-    pub fn apply_tenant(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Tz {
+    pub fn apply_tenant(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Zone {
         let text = |text: Option<&str>| text.map(str::to_owned);
         if tenants::withholds_caller(tenants, headers) {
             self.caller.clear();

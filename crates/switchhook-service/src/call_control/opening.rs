@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono_tz::Tz;
+use switchhook_core::zone::Zone;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::limits;
@@ -92,7 +92,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     async fn prepare(
         &mut self,
         task: &WebhookTask,
-        zone: Tz,
+        zone: Zone,
     ) -> Result<Result<TaskRequest, Failure>, OpenError> {
         let first = task.prepare(&self.channel.with_route_variables(&self.reply), zone);
         let ambiguous = self.reply.ambiguous();

@@ -47,7 +47,7 @@ fn without_credentials(item: &Item) -> Item {
 fn shared_settings(config: &Config, webhook: Option<&str>) -> DocumentMut {
     let mut own = DocumentMut::new();
     own.insert("listen", Item::Table(Table::new()));
-    let zone = |zone: chrono_tz::Tz| {
+    let zone = |zone: switchhook_core::zone::Zone| {
         let mut account = Table::new();
         account.insert("time_zone", value(zone.name()));
         Item::Table(account)

@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono_tz::{TZ_VARIANTS, Tz};
 use ipnet::IpNet;
 use toml_edit::Value;
 use url::Url;
+
+use switchhook_core::zone::{self, Zone};
 
 use super::secrets::{PASSWORD, optional_secret, secret};
 use super::section::Section;
@@ -152,17 +153,17 @@ pub(super) fn account(mut section: Section<'_>) -> Account {
     }
 }
 
-pub(super) fn time_zone(value: &Value) -> Parsed<Tz> {
+pub(super) fn time_zone(value: &Value) -> Parsed<Zone> {
     let name = text(value)?;
-    let problem = |_| {
-        let meant = closest_match(&name, TZ_VARIANTS.iter().map(|zone| zone.name()));
+    let problem = || {
+        let meant = closest_match(&name, zone::names());
         let help = match meant {
             Some(meant) => format!("did you mean \"{meant}\"?"),
             None => "write a name of the time zone database, such as \"Asia/Kolkata\"".into(),
         };
         Problem::new(format!("{} is not a time zone", display(value)), help)
     };
-    name.parse().map_err(problem)
+    Zone::named(&name).ok_or_else(problem)
 }
 
 pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use ipnet::IpNet;
+use switchhook_core::zone::Zone;
 use url::Url;
 
 use switchhook_core::secret::Secret;
@@ -143,7 +143,7 @@ pub struct Account {
     /// `None` is *Not Configured*.
     pub default_webhook: Option<String>,
     /// The time zone of times in documents and reports.
-    pub time_zone: Tz,
+    pub time_zone: Zone,
     /// Show only the last three digits of numbers on the page and in logs.
     pub mask_numbers: bool,
     /// What happens to the number of a caller who asks for privacy.
@@ -163,7 +163,7 @@ impl Default for Account {
     fn default() -> Self {
         Self {
             default_webhook: None,
-            time_zone: Tz::UTC,
+            time_zone: Zone::UTC,
             mask_numbers: false,
             privacy: Privacy::Respect,
         }

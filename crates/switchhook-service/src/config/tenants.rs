@@ -1,6 +1,6 @@
 //! `[accounts.NAME]` and `[[routes]]`: further accounts, and which calls belong to them.
 
-use chrono_tz::Tz;
+use switchhook_core::zone::Zone;
 use toml_edit::Value;
 
 use super::section::Section;
@@ -15,7 +15,7 @@ pub struct Tenant {
     /// *Not Configured*.
     pub default_webhook: Option<String>,
     /// The time zone of times in its documents; `None` uses the one of `[account]`.
-    pub time_zone: Option<Tz>,
+    pub time_zone: Option<Zone>,
 }
 
 pub(super) fn tenant(name: &str, mut section: Section<'_>) -> Tenant {

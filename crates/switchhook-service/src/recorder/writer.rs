@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use chrono_tz::Tz;
+use switchhook_core::zone::Zone;
 
 use super::RecorderOptions;
 use super::format::{Header, Line};
@@ -24,7 +24,7 @@ pub(super) fn write(
 ) -> io::Result<()> {
     fs::create_dir_all(&options.folder)?;
     let RedactedCall { header, lines } = secrets.redact(header, lines);
-    let began = format_ms(header.began_ms, Tz::UTC, "%Y%m%dT%H%M%S%.3fZ");
+    let began = format_ms(header.began_ms, Zone::UTC, "%Y%m%dT%H%M%S%.3fZ");
     // A channel's Unique-ID comes from outside.
     let uuid: String = header
         .uuid

@@ -43,6 +43,7 @@ use crate::follow::Password;
 use crate::limits;
 use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
+use crate::zoneinfo;
 use switchhook_admin::config_summary::ConfigSummaries;
 use switchhook_admin::http;
 use switchhook_admin::live_calls::LiveCalls;
@@ -118,6 +119,7 @@ impl Service {
     /// As [`Service::start`], and an answerer whose name or variables cannot be used.
     pub async fn start_with(config: &Config, answerers: Answerers) -> Result<Self, StartError> {
         fd_limit::raise(config.limits.connections);
+        zoneinfo::use_the_newer();
         let metrics = metrics::recorder()?;
         metrics::start_at_zero(config, &answerers);
         let tasks = compile::compile_with(config, &answerers)?;
@@ -145,7 +147,9 @@ impl Service {
         let deliveries = components::start_deliveries(config, &store, &webhooks, &stop_outbox)?;
         let publisher = components::start_publishing(config, &store, &documents);
 
-        let followers = components::start_followers(config, &store, &documents, &stop_follow);
+        let mut followers = components::start_followers(config, &store, &documents, &stop_follow);
+        let zones = zoneinfo::follow(stop_follow.clone());
+        followers.tasks.push(tokio::spawn(zones));
 
         let call_control = CallControl::new(
             call_control_options(config, &live_calls, &breakers, traces),

@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 use crate::call_control::CallControl;
 use crate::traces;
 use switchhook_admin::state::Check;
+use switchhook_core::zone;
 
 use super::Health;
 
 /// Returns a function that checks all components: the Event Socket port, the store, the
-/// deliveries, then `others` and the trace collector.
+/// deliveries, then `others`, the trace collector and the release of the time zones.
 pub(super) fn checks(
     esl: SocketAddr,
     call_control: &Arc<CallControl>,
@@ -45,6 +46,12 @@ pub(super) fn checks(
         checks.extend(others.map(|(name, other)| health(name, false, &other.borrow())));
         let collector = traces.current().map(|traces| traces.health());
         checks.extend(collector.map(|collector| health("traces", false, &collector.borrow())));
+        checks.push(Check {
+            name: "time zones".into(),
+            ok: true,
+            vital: false,
+            detail: zone::database().to_string(),
+        });
         checks
     })
 }

@@ -54,7 +54,7 @@ async fn text(store: &Store, options: &ReportOptions) -> String {
 /// Returns tenants with one account in India, beside the default one in UTC.
 fn india_for(account: &str) -> Arc<Tenants> {
     let india = Account {
-        time_zone: chrono_tz::Asia::Kolkata,
+        time_zone: switchhook_core::zone::Zone::named("Asia/Kolkata").unwrap_or_default(),
         ..Account::default()
     };
     Arc::new(Tenants {

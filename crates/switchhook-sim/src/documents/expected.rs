@@ -2,15 +2,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, SecondsFormat};
-use chrono_tz::Tz;
+use chrono::{DateTime, FixedOffset, Offset as _, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
 use super::RECORDINGS;
-use crate::names::{SWITCH, ZONE};
+use crate::names::{SWITCH, ZONE_OFFSET_S};
 use crate::scenarios::{Is, Scenario};
 use crate::switch::{CallRecord, LegRecord};
 
+/// The offset of Asia/Kolkata, which is the same all year, in seconds.
+const KOLKATA_OFFSET_S: i32 = 19_800;
 const KEY: &str = "flow.key.";
 
 /// Returns the expected document. Its keys are sorted by name, because the contract leaves their
@@ -19,9 +20,10 @@ pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
     let legs = &record.legs;
     let called = legs.first().map_or("", |leg| leg.destination.as_str());
     let zone = match scenario.routed {
-        Some(_) => ZONE,
-        None => Tz::Asia__Kolkata,
+        Some(_) => ZONE_OFFSET_S,
+        None => KOLKATA_OFFSET_S,
     };
+    let zone = FixedOffset::east_opt(zone).unwrap_or_else(|| Utc.fix());
     let details: Vec<Value> = legs
         .iter()
         .enumerate()
@@ -45,7 +47,7 @@ fn recording(path: &str) -> Value {
     json!({ "recordedFileName": name, "recordedFilePublicPath": format!("{RECORDINGS}{name}") })
 }
 
-fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: Tz) -> Value {
+fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: FixedOffset) -> Value {
     let callee = if leg.outbound {
         &leg.destination
     } else {
@@ -75,7 +77,7 @@ fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: Tz) ->
     entry
 }
 
-fn time(us: u64, zone: Tz) -> Value {
+fn time(us: u64, zone: FixedOffset) -> Value {
     let utc = DateTime::from_timestamp_micros(i64::try_from(us).unwrap_or_default());
     let text = utc.map(|utc| {
         utc.with_timezone(&zone)

@@ -2,11 +2,11 @@
 //!
 //! The service finds all three by the dialled number.
 
-use chrono::{DateTime, Offset as _};
+use chrono::DateTime;
 
 use super::success::mapped;
 use super::{Is, Scenario};
-use crate::names::{ACCOUNT, FLOW, ZONE};
+use crate::names::{ACCOUNT, FLOW, ZONE, ZONE_OFFSET_S};
 use crate::receiver::{OK, Request};
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -43,8 +43,7 @@ fn has_the_accounts_time(request: &Request) -> Result<(), String> {
     let time = body["callDetails"][0]["startTime"].as_str();
     let time = time.and_then(|text| DateTime::parse_from_rfc3339(text).ok());
     let time = time.ok_or("the body has no startTime")?;
-    let wanted = time.with_timezone(&ZONE).offset().fix();
-    if *time.offset() != wanted {
+    if time.offset().local_minus_utc() != ZONE_OFFSET_S {
         return Err(format!("its time is {time}, and not that of {ZONE}"));
     }
     Ok(())

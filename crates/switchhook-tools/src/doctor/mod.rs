@@ -1,4 +1,4 @@
-//! Checks switches, webhooks, recordings, store and service against the configuration, and names
+//! Checks switches, webhooks, recordings, store, service and time zones against the configuration, and names
 //! the cure for each fault.
 //!
 //! ```text
@@ -19,6 +19,7 @@ mod recordings;
 mod service;
 mod store;
 mod switch;
+mod time_zones;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,7 +151,8 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
         service::examine(options.http, options.deadline),
     )
     .await;
-    DoctorReport::new([switches, webhooks, recordings, store, service].concat())
+    let zones = time_zones::examine();
+    DoctorReport::new([switches, webhooks, recordings, store, service, zones].concat())
 }
 
 async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {

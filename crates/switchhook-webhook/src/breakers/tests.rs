@@ -13,7 +13,7 @@ fn config(settings: &str) -> BreakerConfig {
             pause: PAUSE,
         },
         settings: settings.into(),
-        time_zone: Tz::UTC,
+        time_zone: Zone::UTC,
     }
 }
 

@@ -242,7 +242,7 @@ async fn a_url_whose_circuit_is_open_is_passed_over_at_once() {
             pause: PATIENT,
         },
         settings: String::new(),
-        time_zone: chrono_tz::Tz::UTC,
+        time_zone: switchhook_core::zone::Zone::UTC,
     }));
     let client = Client::new(open()).unwrap();
     for call in 0..4 {
