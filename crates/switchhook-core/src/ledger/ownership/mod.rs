@@ -260,11 +260,12 @@ impl Rule<'_> {
             call.is_agents |= self.serves[leg];
             call.lacks_talks |= self.gaps[leg];
         }
-        for (leg, with) in self.unexplained() {
+        for (leg, with, may_come) in self.unexplained() {
             for leg in [leg, with] {
                 let place = places[self.kin.group(leg)];
                 if let Some(call) = place.and_then(|place| calls.get_mut(place)) {
-                    call.is_open = true;
+                    call.is_open |= may_come;
+                    call.lacks_talks |= !may_come;
                 }
             }
         }
@@ -281,9 +282,9 @@ impl Rule<'_> {
         calls
     }
 
-    /// Returns the legs of different calls of which one names the other, which is up, and whose
-    /// talk was not seen: its event, on the other's channel, may still come.
-    fn unexplained(&self) -> Vec<(usize, usize)> {
+    /// Returns the legs of different calls of which one names the other and whose talk was not seen,
+    /// and whether its event, on the other's channel, may still come. If it does not, it was lost.
+    fn unexplained(&self) -> Vec<(usize, usize, bool)> {
         let places = talks::places(self.legs);
         let mut found = Vec::new();
         for (leg, own) in self.legs.iter().enumerate() {
@@ -300,9 +301,9 @@ impl Rule<'_> {
                     .conversations
                     .iter()
                     .any(|talk| pair.contains(&(talk.a, talk.b)));
-                let may_come = self.legs[other].phase == Phase::Up && !(self.waited)(leg);
-                if may_come && !made && !talked {
-                    found.push((leg, other));
+                if !made && !talked {
+                    let may_come = self.legs[other].phase == Phase::Up && !(self.waited)(leg);
+                    found.push((leg, other, may_come));
                 }
             }
         }

@@ -280,3 +280,28 @@ fn an_agents_leg_is_whole_if_it_ends_with_its_one_talk() {
         );
     }
 }
+
+/// The event of their talk was lost on the way: two callers who know each other are two calls, and
+/// neither claims to be whole.
+#[test]
+fn calls_whose_talk_was_lost_say_that_they_may_lack_one() {
+    let caller = |created_s| Made {
+        inbound: true,
+        agent: false,
+        flow: true,
+        account: 0,
+        maker: 99,
+        created_s,
+        lasts_s: 30,
+        is_up: false,
+    };
+    for linked in [true, false] {
+        let mut legs = legs(&[caller(0), caller(1)], &[]);
+        if linked {
+            legs[0].links.insert(uuid(1));
+        }
+        let calls = divided(&legs, true);
+        let lacking: Vec<bool> = calls.iter().map(|call| call.lacks_talks).collect();
+        assert_eq!(lacking, [linked, linked]);
+    }
+}
