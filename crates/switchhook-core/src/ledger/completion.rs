@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::divided::{Divided, Due};
 use super::ownership::{self, OwnedCall, TakesPart};
-use super::parts::is_of;
+use super::parts::{is_of, note_holds, withhold_recordings};
 use super::{Effect, Entry, Ledger};
 use crate::finished_call::FinishedCall;
 use crate::leg::{Leg, Phase};
@@ -186,11 +186,11 @@ impl Ledger {
             let Some(Entry { mut leg, .. }) = entry else {
                 continue;
             };
-            let elsewhere = |one: &Recording| {
-                let mut given = given.iter().filter(|(leg, _)| leg == place);
-                one.given || given.any(|(_, part)| is_of(one, part))
-            };
+            let served = || given.iter().filter(|(leg, _)| leg == place);
+            let elsewhere =
+                |one: &Recording| one.given || served().any(|(_, part)| is_of(one, part));
             leg.recordings.retain(|one| !elsewhere(one));
+            served().for_each(|(_, part)| note_holds(&mut leg.recordings, part));
             // CDRs of unseen agents are written and read before the caller's.
             let cdrs_read =
                 self.options.has_cdrs && (leg.cdr_merged || leg.phase == Phase::CdrSeen);
@@ -219,6 +219,7 @@ impl Ledger {
         };
         let mut finished = FinishedCall::with_parts(legs, parts, &elsewhere);
         finished.heritage = heritage;
+        withhold_recordings(&mut finished, &self.tenants);
         finished
     }
 

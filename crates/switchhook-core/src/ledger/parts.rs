@@ -5,18 +5,17 @@ use std::collections::HashSet;
 use super::Ledger;
 use super::divided::Divided;
 use super::ownership::{OwnedCall, TakesPart};
-use crate::leg::Leg;
+use crate::finished_call::FinishedCall;
 use crate::part::Part;
 use crate::recording::Recording;
+use crate::tenants::Tenants;
 
 impl Ledger {
     /// Returns whether a recording of the call goes on, on a leg that takes part in it.
     pub(super) fn records(&self, divided: &Divided, part: &TakesPart) -> bool {
-        let Some(entry) = self.entry(divided, part.leg) else {
-            return false;
-        };
-        let mut recordings = entry.leg.recordings.iter();
-        recordings.any(|one| !one.is_closed() && is_of(one, part)) && !talks_on(&entry.leg, part)
+        let leg = self.leg_at(divided, part.leg);
+        let mut recordings = leg.into_iter().flat_map(|leg| &leg.recordings);
+        recordings.any(|one| !one.is_closed() && is_of(one, part))
     }
 
     /// Returns the talks of the call's legs in which they served another call.
@@ -52,21 +51,54 @@ impl Ledger {
         let recordings = leg
             .recordings
             .iter()
-            .filter(|one| taken.serves && is_of(one, taken) && one.is_closed());
+            .filter(|one| is_of(one, taken) && one.is_closed());
         part.recordings = recordings.cloned().collect();
         Some(part)
     }
 }
 
-/// Returns whether a recording began within the talk.
+/// Returns whether a recording belongs to the call that was served in the talk: it began within the
+/// talk, and holds no other call's.
 pub(super) fn is_of(recording: &Recording, part: &TakesPart) -> bool {
-    let began = recording.started_us;
-    began.is_some_and(|began| {
+    let began = recording.started_us.is_some_and(|began| {
         began >= part.from_us && part.until_us.is_none_or(|until| began <= until)
-    })
+    });
+    let alone = part.next_us.is_none_or(|next| {
+        let end = recording.end_us();
+        end.is_some_and(|end| end <= next)
+    });
+    part.serves && !part.foreign && began && alone && recording.holds.is_empty()
 }
 
-/// Returns whether the leg talks with another leg after that talk.
-fn talks_on(leg: &Leg, part: &TakesPart) -> bool {
-    leg.talks.iter().any(|talk| talk.from_us > part.from_us)
+/// Notes on the recordings of a leg whose talk they hold: that of a call which does not have them.
+pub(super) fn note_holds(recordings: &mut [Recording], part: &TakesPart) {
+    let of_others = recordings
+        .iter_mut()
+        .filter(|one| one.conference.is_none() && !one.given && holds(one, part));
+    of_others.for_each(|one| {
+        one.holds.insert(part.account.clone());
+    });
+}
+
+/// Returns whether some of the talk may be on the recording.
+fn holds(recording: &Recording, part: &TakesPart) -> bool {
+    let began = recording.started_us;
+    let before_its_end = began
+        .zip(part.until_us)
+        .is_none_or(|(began, until)| began < until);
+    before_its_end && recording.end_us().is_none_or(|end| end > part.from_us)
+}
+
+/// Takes the recordings out of a call that hold talks of calls of another account.
+pub(super) fn withhold_recordings(call: &mut FinishedCall, tenants: &Tenants) {
+    let mut recordings = call.legs.iter().flat_map(|leg| &leg.recordings);
+    if recordings.all(|one| one.holds.is_empty()) {
+        return;
+    }
+    let account = tenants.of_call(call).account.unwrap_or_default().to_owned();
+    let strange = |one: &Recording| one.holds.iter().any(|holds| *holds != account);
+    for leg in &mut call.legs {
+        let withheld = leg.recordings.extract_if(.., |one| strange(one));
+        call.withheld.extend(withheld.map(|one| one.path));
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::divided::Divided;
 use super::ownership::{OwnedCall, TakesPart};
-use super::parts::is_of;
+use super::parts::{is_of, note_holds};
 use super::{Effect, Ledger};
 use crate::leg::{Heritage, Leg};
 use crate::part::Part;
@@ -73,6 +73,7 @@ impl Ledger {
                 .iter_mut()
                 .filter(of_the_call)
                 .for_each(|one| one.given = true);
+            note_holds(&mut leg.recordings, taken);
         }
         Some(uuid.clone())
     }

@@ -103,11 +103,27 @@ impl Rule<'_> {
             with,
             from_us: talk.from_us,
             until_us: talk.until_us,
+            next_us: self.next_talk(talk, leg, with),
+            account: self.kin.account_of_document(self.kin.group(with)),
             serves: self.serves(leg, with),
             foreign: !self
                 .kin
                 .same_account(self.kin.group(leg), self.kin.group(with)),
         });
+    }
+
+    /// Returns when `leg` began to talk with a leg of another call than that of `with`, after `talk`.
+    fn next_talk(&self, talk: &Conversation, leg: usize, with: usize) -> Option<i64> {
+        let later = self.conversations.iter().filter(|next| {
+            let other = match [next.a, next.b] {
+                [one, other] if one == leg => other,
+                [other, one] if one == leg => other,
+                _ => return false,
+            };
+            let elsewhere = self.kin.group(other) != self.kin.group(with);
+            elsewhere && next.from_us > talk.from_us && !next.assumed
+        });
+        later.map(|next| next.from_us).min()
     }
 
     /// Returns whether `leg` serves the customer that `with` is of.

@@ -55,6 +55,10 @@ pub(super) struct TakesPart {
     pub from_us: i64,
     /// The end of the talk; `None` while they talk.
     pub until_us: Option<i64>,
+    /// The beginning of the leg's next talk with a leg of another call, as far as events say.
+    pub next_us: Option<i64>,
+    /// The account of the call; the default one's name is empty.
+    pub account: String,
     /// It serves the call: what was recorded of it within the talk is the call's.
     pub serves: bool,
     /// It is of another account.

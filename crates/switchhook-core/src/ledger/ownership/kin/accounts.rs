@@ -25,11 +25,16 @@ impl<'a> Kin<'a> {
         one.zip(other).is_none_or(|(one, other)| one == other)
     }
 
+    /// Returns the name of the account that gets the group's document; the default one's is empty.
+    pub(in super::super) fn account_of_document(&self, group: usize) -> String {
+        let said = self.account(group);
+        let account = said.unwrap_or_else(|| self.routed(group));
+        account.unwrap_or_default().to_owned()
+    }
+
     /// Returns the account of a group; `Some(None)` is the default one.
     fn account(&self, group: usize) -> Option<Option<&'a str>> {
-        let members = (0..self.legs.len()).filter(|leg| self.group(*leg) == group);
-        let mut members: Vec<&'a Leg> = members.map(|leg| self.legs[leg]).collect();
-        members.sort_by_key(|leg| leg.created_us);
+        let members = self.members(group);
         let named = members.iter().find_map(|leg| {
             let inherited = leg
                 .heritage
@@ -49,13 +54,27 @@ impl<'a> Kin<'a> {
         if self.role(group) != Role::Customer {
             return None;
         }
-        let first = members.first()?;
+        members.first()?;
+        Some(self.routed(group))
+    }
+
+    /// Returns the account of the route that matches the group's first leg.
+    fn routed(&self, group: usize) -> Option<&'a str> {
+        let first = self.members(group).into_iter().next()?;
         let matched = self.tenants.of(TenantVariables {
             account: None,
             flow: None,
             did: first.own_number(),
             context: first.numbers.context.as_deref(),
         });
-        Some(matched.account)
+        matched.account
+    }
+
+    /// Returns the legs of a group in order of start.
+    fn members(&self, group: usize) -> Vec<&'a Leg> {
+        let members = (0..self.legs.len()).filter(|leg| self.group(*leg) == group);
+        let mut members: Vec<&'a Leg> = members.map(|leg| self.legs[leg]).collect();
+        members.sort_by_key(|leg| leg.created_us);
+        members
     }
 }
