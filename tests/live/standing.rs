@@ -28,7 +28,8 @@ async fn call(exchange: &Exchange, phones: &Switch, variables: &str) -> String {
     uuid
 }
 
-async fn bridge(exchange: &Exchange, one: &str, other: &str) {
+/// Connects two legs, and waits until they talk.
+pub async fn bridge(exchange: &Exchange, one: &str, other: &str) {
     exchange
         .control
         .api(&format!("uuid_bridge {one} {other}"))
@@ -43,7 +44,8 @@ async fn bridge(exchange: &Exchange, one: &str, other: &str) {
     exchange.events.wait("bridge", both).await;
 }
 
-fn uuids(document: &Value) -> Vec<(String, bool)> {
+/// Returns the Unique-ID of each entry of a document, and whether the leg only took part.
+pub fn uuids(document: &Value) -> Vec<(String, bool)> {
     let entries = document["callDetails"].as_array().expect("legs").iter();
     let told = entries.map(|entry| {
         let id = entry["cdrId"].as_str().unwrap_or_default();
