@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -87,4 +88,25 @@ async fn a_call_goes_on_when_its_connected_socket_ends_without_socket_resume() {
     written.expect("the switch reads");
     assert_eq!(call.line_of("kept").await.number, "1");
     assert!(call.had(|event| is_run(event, "socket")));
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn callers_whose_outcome_is_there_at_once_all_take_their_line() {
+    // The switch parks a call only after it has answered: a release may come before.
+    const ROUNDS: usize = 10;
+    const CALLERS: usize = 40;
+    let exchange = Exchange::acquire().await;
+    let receiver = Receiver::start().await;
+    let service = Service::start(&receiver).await;
+    for round in 0..ROUNDS {
+        let calls = (0..CALLERS).map(|_| exchange.dial("ask-nobody_knows_this", &service.address));
+        let calls = join_all(calls).await;
+        for call in &calls {
+            let line = call.line_of("nobody_knows_this").await;
+            assert_eq!(line.number, "1", "round {round}");
+            assert_eq!(line.key("error_reason"), Some("INVALID_REQUEST"));
+        }
+        join_all(calls.iter().map(super::call::Call::hang_up)).await;
+    }
 }
