@@ -64,11 +64,23 @@ impl Phones {
         then: &str,
     ) -> String {
         let uuid = uuid::Uuid::new_v4().to_string();
+        self.call_as(exchange, &uuid, name, variables, then).await;
+        uuid
+    }
+
+    /// Does the same with a given Unique-ID.
+    pub async fn call_as(
+        &self,
+        exchange: &Exchange,
+        uuid: &str,
+        name: &str,
+        variables: &str,
+        then: &str,
+    ) {
         let number = self.number(name);
         let command = format!("originate {{origination_uuid={uuid},{variables}}}{number} {then}");
         let answer = exchange.control.api(&command).await;
         assert!(answer.starts_with("+OK"), "{answer}");
-        uuid
     }
 }
 

@@ -187,10 +187,9 @@ async fn everybody_in_a_conference_has_a_document_with_what_was_recorded_meanwhi
     let enters = async |number: usize| {
         let variables = format!("flow.name=outbound,flow.key.leadid=lead-{number}");
         let name = format!("customer{number}");
-        let uuid = phones
+        phones
             .call(&exchange, &name, &variables, "room XML phones")
-            .await;
-        uuid
+            .await
     };
     let first = enters(1).await;
     members(&exchange, 1).await;
