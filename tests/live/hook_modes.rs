@@ -83,6 +83,9 @@ async fn a_call_goes_on_when_its_connected_socket_ends_without_socket_resume() {
         .await;
     let (mut stream, _) = listener.accept().await.expect("the switch connects");
     connect(&mut stream).await;
+    // The end of a socket ends only a park that has begun.
+    call.wait("park", |event| event.name() == "CHANNEL_PARK")
+        .await;
     let unset = format!("api uuid_setvar {} socket_resume\n\nexit\n\n", call.uuid);
     let written = stream.write_all(unset.as_bytes()).await;
     written.expect("the switch reads");
