@@ -58,14 +58,15 @@ impl Ledger {
 }
 
 /// Returns whether a recording belongs to the call that was served in the talk: it began within the
-/// talk, and holds no other call's.
+/// talk, and holds no other call's. One that ended in the tick in which the next talk began may hold
+/// some of it: the switch's events of one tick (20 ms) have one time.
 pub(super) fn is_of(recording: &Recording, part: &TakesPart) -> bool {
     let began = recording.started_us.is_some_and(|began| {
         began >= part.from_us && part.until_us.is_none_or(|until| began <= until)
     });
     let alone = part.next_us.is_none_or(|next| {
         let end = recording.end_us();
-        end.is_some_and(|end| end <= next)
+        end.is_some_and(|end| end < next)
     });
     part.serves && !part.foreign && began && alone && recording.holds.is_empty()
 }
@@ -86,7 +87,7 @@ fn holds(recording: &Recording, part: &TakesPart) -> bool {
     let before_its_end = began
         .zip(part.until_us)
         .is_none_or(|(began, until)| began < until);
-    before_its_end && recording.end_us().is_none_or(|end| end > part.from_us)
+    before_its_end && recording.end_us().is_none_or(|end| end >= part.from_us)
 }
 
 /// Takes the recordings out of a call that hold talks of calls of another account.

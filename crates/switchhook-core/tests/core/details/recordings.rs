@@ -23,9 +23,11 @@ enum Happens {
     RecordRoom,
     StopRoom,
     End(&'static str),
+    /// What comes next happens in the same tick as what came before.
+    AtOnce,
 }
 
-use Happens::{Agent, Customer, End, Enter, Record, RecordRoom, Stop, StopRoom, Talk};
+use Happens::{Agent, AtOnce, Customer, End, Enter, Record, RecordRoom, Stop, StopRoom, Talk};
 
 struct History {
     /// Direction and account of each leg, and its creation.
@@ -42,8 +44,12 @@ impl History {
             now_us: START_US,
         };
         for one in history {
-            made.now_us += 1_000_000;
-            made.add(*one);
+            if matches!(one, AtOnce) {
+                made.now_us -= 1_000_000;
+            } else {
+                made.now_us += 1_000_000;
+                made.add(*one);
+            }
         }
         made
     }
@@ -66,6 +72,7 @@ impl History {
             Record(leg, path) => self.push("RECORD_START", leg, &[("Record-File-Path", path)]),
             Stop(leg, path) => self.push("RECORD_STOP", leg, &[("Record-File-Path", path)]),
             Enter(leg) => self.room("add-member", Some(leg)),
+            AtOnce => {}
             RecordRoom => self.room("start-recording", None),
             StopRoom => self.room("stop-recording", None),
             End(leg) => {
@@ -276,4 +283,44 @@ fn a_conference_with_two_accounts_has_its_recording_in_no_document() {
         ];
         assert_eq!(History::of(&history).told(), expected, "{second:?}");
     }
+}
+
+#[test]
+fn a_recording_that_ends_in_the_tick_of_the_next_talk_may_hold_some_of_it() {
+    let history = [
+        Agent(""),
+        Customer("one", "acme"),
+        Customer("two", "zenith"),
+        Talk("one", "agent"),
+        Record("agent", "x.wav"),
+        Talk("two", "agent"),
+        AtOnce,
+        Stop("agent", "x.wav"),
+        End("two"),
+        End("one"),
+        End("agent"),
+    ];
+    assert_eq!(
+        History::of(&history).told(),
+        "agent, one, two, withheld x.wav"
+    );
+}
+
+#[test]
+fn a_recording_that_begins_in_the_tick_of_its_talk_is_of_that_talk() {
+    let history = [
+        Agent(""),
+        Customer("one", "acme"),
+        Customer("two", "zenith"),
+        Talk("one", "agent"),
+        End("one"),
+        AtOnce,
+        Talk("two", "agent"),
+        AtOnce,
+        Record("agent", "2.wav"),
+        Stop("agent", "2.wav"),
+        End("two"),
+        End("agent"),
+    ];
+    assert_eq!(History::of(&history).told(), "agent, one, two 2.wav");
 }
