@@ -23,6 +23,8 @@ url = "http://RECEIVER/acme"
 [webhooks.zenith_calls]
 url = "http://RECEIVER/zenith"
 "#;
+/// Length of a WAV file without sound.
+const WAV_HEADER: u64 = 44;
 const NAMES: [&str; 2] = ["acme", "zenith"];
 
 /// A desk with an agent who stays, who is of no account.
@@ -52,8 +54,10 @@ impl Desk<'_> {
         let command = format!("uuid_record {leg} {what} {}", file.display());
         let answer = self.exchange.control.api(&command).await;
         assert!(answer.starts_with("+OK"), "{command}: {answer}");
-        // Nothing is kept of a recording in which nothing was written.
-        self.exchange.control.api("msleep 200").await;
+        // The switch deletes a file in which nothing was written.
+        while std::fs::metadata(&file).map_or(0, |file| file.len()) <= WAV_HEADER {
+            self.exchange.control.api("msleep 20").await;
+        }
     }
 
     /// One talk of the agent with a customer, recorded on the agent's leg.
