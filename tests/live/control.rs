@@ -87,7 +87,7 @@ impl Events {
     pub async fn listen(switch: &'static Switch) -> Self {
         let mut wire = Wire::open(switch).await;
         wire.send(
-            "event json CHANNEL_EXECUTE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_HANGUP_COMPLETE",
+            "event json CHANNEL_EXECUTE CHANNEL_ANSWER CHANNEL_BRIDGE CHANNEL_PARK CHANNEL_HANGUP_COMPLETE",
         )
         .await;
         wire.frame().await;

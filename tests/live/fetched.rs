@@ -1,23 +1,17 @@
 //! Checks callers whom somebody else fetches from hold: the talk goes on, and nothing of ours cuts it off.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
-
-use super::call::{Call, Exchange, is_run};
+use super::call::{Call, Exchange};
 use super::control::{Control, Event};
-use super::dialplan::connect;
+use super::extensions;
 use super::receiver::Receiver;
 use super::service::Service;
 
 /// How often each way is tried while the answer comes at the same moment.
 const ROUNDS: usize = 8;
 /// A talk that no dialplan ends.
-const TALK: &str = "endless_playback:tone_stream://%(1000,0,440)";
-const FIFO: &str = "<include>\n<configuration name=\"fifo.conf\"><settings/><fifos/></configuration>\n</include>\n";
+pub const TALK: &str = "endless_playback:tone_stream://%(1000,0,440)";
 
 /// A way to fetch a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +22,19 @@ enum Way {
     Intercept,
     Park,
     Schedule,
-    Queue,
+    Fifo,
+    Callcenter,
 }
 
-const WAYS: [Way; 7] = [
+const WAYS: [Way; 8] = [
     Way::Transfer,
     Way::Bridge,
     Way::BridgeFromTheAgent,
     Way::Intercept,
     Way::Park,
     Way::Schedule,
-    Way::Queue,
+    Way::Fifo,
+    Way::Callcenter,
 ];
 
 impl Way {
@@ -64,8 +60,13 @@ impl Way {
                 let command = format!("sched_transfer +1 {uuid} '{TALK}' inline");
                 control.api(&command).await
             }
-            Self::Queue => {
+            Self::Fifo => {
                 let command = format!("uuid_transfer {uuid} 'answer,fifo:sales in' inline");
+                control.api(&command).await
+            }
+            Self::Callcenter => {
+                let queue = "answer,callcenter:support@default";
+                let command = format!("uuid_transfer {uuid} '{queue}' inline");
                 control.api(&command).await
             }
         };
@@ -95,14 +96,15 @@ impl Way {
                 ["CS_SOFT_EXECUTE", "CS_EXCHANGE_MEDIA"].contains(&state)
             }
             Self::Park => state == "CS_PARK",
-            Self::Queue => (state, application) == ("CS_EXECUTE", "fifo"),
+            Self::Fifo => (state, application) == ("CS_EXECUTE", "fifo"),
+            Self::Callcenter => (state, application) == ("CS_EXECUTE", "callcenter"),
         }
     }
 
     /// Returns the words of the log line that say who has the call.
     fn taken_by(self) -> &'static str {
         match self {
-            Self::Transfer | Self::Schedule | Self::Queue => "transferred to ",
+            Self::Transfer | Self::Schedule | Self::Fifo | Self::Callcenter => "transferred to ",
             Self::Bridge | Self::BridgeFromTheAgent | Self::Intercept => "bridged with ",
             Self::Park => "parked",
         }
@@ -124,11 +126,9 @@ async fn agent(exchange: &Exchange, application: &str) -> String {
     uuid
 }
 
-async fn with_queue(exchange: &Exchange) {
-    let file = exchange.switch.folder.join("conf/config/fifo.xml");
-    fs::write(file, FIFO).expect("a file");
-    exchange.control.api("reloadxml").await;
-    exchange.control.api("load mod_fifo").await;
+async fn with_queues(exchange: &Exchange) {
+    let modules = ["mod_fifo", "mod_callcenter"];
+    extensions::load(exchange.switch, &exchange.control, &modules).await;
 }
 
 async fn answered(exchange: &Exchange, call: &Call<'_>) {
@@ -139,12 +139,12 @@ async fn answered(exchange: &Exchange, call: &Call<'_>) {
 }
 
 /// Lets the switch wait for this time.
-async fn passes(clock: &Control, time: Duration) {
+pub async fn passes(clock: &Control, time: Duration) {
     clock.api(&format!("msleep {}", time.as_millis())).await;
 }
 
 /// Waits for the log line of the call.
-async fn line_of(service: &Service, uuid: &str) -> String {
+pub async fn line_of(service: &Service, uuid: &str) -> String {
     loop {
         let log = service.log();
         let mut lines = log.lines();
@@ -156,7 +156,7 @@ async fn line_of(service: &Service, uuid: &str) -> String {
 }
 
 /// Tells whether the log line has this field.
-fn has(line: &str, name: &str, value: &str) -> bool {
+pub fn has(line: &str, name: &str, value: &str) -> bool {
     line.contains(&format!("{name}=\"{value}"))
 }
 
@@ -183,7 +183,7 @@ async fn stays(exchange: &Exchange, call: &Call<'_>, way: Way) {
 /// Checks every way, with the hook `ask` or `park`, for a caller who has been on hold for `held`.
 async fn every_way(hook: &str, held: Duration) {
     let exchange = Exchange::acquire().await;
-    with_queue(&exchange).await;
+    with_queues(&exchange).await;
     let receiver = Receiver::start().await;
     let service = Service::parking(exchange.switch, &receiver, "").await;
     for (round, way) in WAYS.into_iter().enumerate() {
@@ -240,7 +240,7 @@ async fn a_parked_caller_who_is_fetched_within_the_first_second_keeps_talking() 
 /// Checks that the answer which comes in the moment in which somebody fetches the caller tears no talk.
 async fn answered_in_the_same_moment(held: Duration) {
     let exchange = Exchange::acquire().await;
-    with_queue(&exchange).await;
+    with_queues(&exchange).await;
     let mut fetched = 0;
     for way in WAYS {
         for round in 0..ROUNDS {
@@ -335,81 +335,4 @@ async fn a_caller_who_is_fetched_into_the_next_hook_is_asked_about_there() {
         receiver.hold("/hold/silent");
         first.hang_up().await;
     }
-}
-
-/// Calls through a dialplan of our own, whose hook is wrong.
-async fn through(exchange: &Exchange, mode: &str, address: &str) -> Value {
-    let uuid = uuid::Uuid::new_v4().to_string();
-    let hook = format!(
-        "m:^:answer^set:socket_resume=true^set:flow.line=1^sched_transfer:+4 '{TALK}' inline^\
-         set:flow.way_out=${{last_sched_id}}^socket:{address}/lookup {mode}^set:reached=after^park"
-    );
-    let command = format!(
-        "originate {{origination_uuid={uuid}}}loopback/m:^:answer^park/x/inline '{hook}' inline"
-    );
-    exchange.control.api(&command).await;
-    loop {
-        let dump = exchange
-            .control
-            .api(&format!("uuid_dump {uuid} json"))
-            .await;
-        let dump: Value = serde_json::from_str(&dump).expect("a channel");
-        if dump["variable_reached"] == "after" {
-            return dump;
-        }
-        assert_ne!(dump["Channel-State"], "CS_RESET", "{mode}: {dump:#}");
-        tokio::task::yield_now().await;
-    }
-}
-
-#[tokio::test]
-#[ignore = "needs a FreeSWITCH"]
-async fn a_hook_in_a_mode_of_no_use_takes_line_1_and_the_log_says_the_cure() {
-    let exchange = Exchange::acquire().await;
-    let receiver = Receiver::start().await;
-    receiver.set_answer("/lookup", "{}");
-    let service = Service::start(&receiver).await;
-    for mode in ["full", "async", ""] {
-        let channel = through(&exchange, mode, &service.address).await;
-        let uuid = channel["Unique-ID"].as_str().expect("a UUID");
-        assert_eq!(channel["variable_flow.line"], "1", "{mode}");
-        assert_eq!(
-            channel["variable_flow.key.error_reason"], "INVALID_REQUEST",
-            "{mode}"
-        );
-        let detail = channel["variable_flow.key.error_detail"].to_string();
-        assert!(detail.contains("async full"), "{mode}: {detail}");
-        let line = line_of(&service, uuid).await;
-        assert!(has(&line, "ending", "line_1"), "{mode}: {line}");
-        assert!(line.contains("async full"), "{mode}: {line}");
-        // A cancelled task is there until the scheduler's next second.
-        passes(&exchange.control, Duration::from_secs(2)).await;
-        let task = channel["variable_flow.way_out"].as_str().expect("a number");
-        let left = exchange.control.api(&format!("sched_del {task}")).await;
-        assert!(
-            !left.contains("Deleted: 1"),
-            "{mode}: the schedule was left behind"
-        );
-        exchange.control.api(&format!("uuid_kill {uuid}")).await;
-    }
-    assert_eq!(receiver.count(), 0);
-}
-
-#[tokio::test]
-#[ignore = "needs a FreeSWITCH"]
-async fn a_call_goes_on_when_its_connected_socket_ends_without_socket_resume() {
-    // The fact that a release rests on: this switch behaves as the ones that were measured.
-    let exchange = Exchange::acquire().await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its number").to_string();
-    let call = exchange
-        .dial("ask-lookup-within-60-then-kept", &address)
-        .await;
-    let (mut stream, _) = listener.accept().await.expect("the switch connects");
-    connect(&mut stream).await;
-    let unset = format!("api uuid_setvar {} socket_resume\n\nexit\n\n", call.uuid);
-    let written = stream.write_all(unset.as_bytes()).await;
-    written.expect("the switch reads");
-    assert_eq!(call.line_of("kept").await.number, "1");
-    assert!(call.had(|event| is_run(event, "socket")));
 }

@@ -20,8 +20,10 @@ const PASSWORD: &str = "switchhook";
 pub struct Phone {
     /// The RTP that it receives.
     pub rtp_receiver: RtpReceiver,
+    /// The port for SIP.
+    pub port: u16,
+    host: &'static str,
     socket: UdpSocket,
-    port: u16,
     account: &'static str,
     switch: &'static Switch,
 }
@@ -29,12 +31,18 @@ pub struct Phone {
 impl Phone {
     /// Returns a phone that does not register: the configuration trusts callers from loopback.
     pub async fn new(switch: &'static Switch, account: &'static str) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        Self::on(switch, account, "127.0.0.1").await
+    }
+
+    /// Returns a phone on another host, such as 127.0.0.2.
+    pub async fn on(switch: &'static Switch, account: &'static str, host: &'static str) -> Self {
+        let socket = UdpSocket::bind((host, 0)).await.expect("a port");
         let port = socket.local_addr().expect("its number").port();
         Self {
             rtp_receiver: RtpReceiver::open(),
             socket,
             port,
+            host,
             account,
             switch,
         }
@@ -42,6 +50,15 @@ impl Phone {
 
     /// Returns a phone that the switch can ring. SIPp registers it from the phone's port.
     pub async fn registered(switch: &'static Switch, account: &'static str) -> Self {
+        Self::registered_as(switch, account, account).await
+    }
+
+    /// Returns a phone that the switch can ring, whose contact is not its account, as of many phones.
+    pub async fn registered_as(
+        switch: &'static Switch,
+        account: &'static str,
+        contact: &str,
+    ) -> Self {
         let mut phone = Self::new(switch, account).await;
         drop(phone.socket);
         let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/register.xml");
@@ -51,6 +68,7 @@ impl Phone {
             .arg(scenario)
             .args(["-i", "127.0.0.1", "-p", &phone.port.to_string()])
             .args(["-s", account, "-au", account, "-ap", PASSWORD])
+            .args(["-key", "contact", contact])
             .args(["-m", "1", "-nostdin", "-timeout", "20s", "-timeout_error"])
             .current_dir(&switch.folder)
             .kill_on_drop(true)
@@ -75,12 +93,19 @@ impl Phone {
 
     /// Dials a number.
     pub async fn dial(&self, number: &str) {
+        let from = format!("<sip:{}@127.0.0.1>", self.account);
+        self.dial_as(&from, number, "").await;
+    }
+
+    /// Dials a number, the user part of the request's URI, as the caller `from`. `headers` are further
+    /// header lines.
+    pub async fn dial_as(&self, from: &str, number: &str, headers: &str) {
         let (port, account) = (self.port, self.account);
         let sdp = self.sdp();
         self.send(&format!(
             "INVITE sip:{number}@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}\r\n\
-             From: <sip:{account}@127.0.0.1>;tag={port}\r\nTo: <sip:{number}@127.0.0.1>\r\nCall-ID: live-{port}\r\n\
-             CSeq: 1 INVITE\r\nContact: <sip:{account}@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n\
+             From: {from};tag={port}\r\nTo: <sip:{number}@127.0.0.1>\r\nCall-ID: live-{port}\r\n\
+             CSeq: 1 INVITE\r\nContact: <sip:{account}@127.0.0.1:{port}>\r\nMax-Forwards: 70\r\n{headers}\
              Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             sdp.len()
         ))
@@ -118,6 +143,12 @@ impl Phone {
         self.respond(invite, "180 Ringing", "").await;
     }
 
+    /// Forwards the call to another phone (302).
+    pub async fn forward(&self, invite: &Message, to: &Self) {
+        let contact = format!("<sip:{}@{}:{}>", to.account, to.host, to.port);
+        self.respond_at(invite, "302 Moved", &contact, "").await;
+    }
+
     /// Answers the call.
     pub async fn answer(&self, invite: &Message) -> Dialog {
         self.respond(invite, "200 OK", &self.sdp()).await;
@@ -145,6 +176,11 @@ impl Phone {
     }
 
     async fn respond(&self, request: &Message, status: &str, sdp: &str) {
+        let contact = format!("<sip:{}@{}:{}>", self.account, self.host, self.port);
+        self.respond_at(request, status, &contact, sdp).await;
+    }
+
+    async fn respond_at(&self, request: &Message, status: &str, contact: &str, sdp: &str) {
         let header = |name: &str| request.header(name).to_owned();
         let to = match header("To") {
             to if to.contains(";tag=") => to,
@@ -152,13 +188,11 @@ impl Phone {
         };
         self.send(&format!(
             "SIP/2.0 {status}\r\nVia: {}\r\nFrom: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
-             Contact: <sip:{}@127.0.0.1:{}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+             Contact: {contact}\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
             header("Via"),
             header("From"),
             header("Call-ID"),
             header("CSeq"),
-            self.account,
-            self.port,
             sdp.len()
         ))
         .await;

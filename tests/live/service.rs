@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::receiver::Receiver;
+use super::settings::{FOLLOWING, WEBHOOKS};
 use super::switch::{Switch, shipped};
 
 const STARTING: Duration = Duration::from_secs(30);
@@ -86,6 +87,12 @@ impl Service {
         assert!(FOLLOWING.contains(template));
         let settings = FOLLOWING.replace(template, recordings);
         Self::posting(switch, receiver, &settings, "").await
+    }
+
+    /// Starts a following service with one of its settings changed.
+    pub async fn changed(switch: &Switch, receiver: &Receiver, from: &str, to: &str) -> Self {
+        assert!(FOLLOWING.contains(from), "{from}");
+        Self::posting(switch, receiver, &FOLLOWING.replace(from, to), "").await
     }
 
     /// Starts a following service that takes the calls that the switch parks.
@@ -235,6 +242,16 @@ impl Service {
         self.get("/readyz").await.is_some()
     }
 
+    /// Returns a page for operators, such as `/calls`.
+    pub async fn page(&self, path: &str) -> String {
+        self.get(path).await.unwrap_or_default()
+    }
+
+    /// Waits until the page has this text.
+    pub async fn await_page(&self, path: &str, text: &str) {
+        self.await_text(path, text).await;
+    }
+
     /// Returns the body of a 2xx answer.
     async fn get(&self, path: &str) -> Option<String> {
         let url = format!("http://127.0.0.1:{}{path}", self.http);
@@ -300,79 +317,3 @@ pub async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     listener.local_addr().expect("its number").port()
 }
-
-/// Returns settings that post documents and publish recordings.
-const FOLLOWING: &str = r#"
-[account]
-default_webhook = "completed"
-time_zone = "Asia/Kolkata"
-
-[flows.default]
-webhook = true
-
-[flows.outbound]
-webhook = true
-
-[recordings]
-public_url = "https://rec.example/{{ file_name }}"
-
-[webhooks.completed]
-url = "http://RECEIVER/calls"
-"#;
-
-/// One webhook for each case. Only the receiver's address is allowed, which `localhost` is not. No
-/// program listens on port 9.
-const WEBHOOKS: &str = r#"
-[egress]
-allow_plain_http = true
-allow_addresses = ["127.0.0.2/32"]
-
-[webhooks.lookup]
-url = "http://RECEIVER/lookup"
-response.map = { customer_name = "$.customer.name", queue = { path = "$.queue", as = "word", default = "main" }, vip = { path = "$.vip", default = "false" } }
-
-[webhooks.slow]
-url = "http://RECEIVER/hold/slow"
-timeout = "50s"
-
-[webhooks.no_music]
-url = "http://RECEIVER/hold/no_music"
-hold_music = "/no/such/music.wav"
-timeout = "50s"
-
-[webhooks.silent]
-url = "http://RECEIVER/hold/silent"
-before_answer = "silence"
-timeout = "50s"
-
-[webhooks.answering]
-url = "http://RECEIVER/hold/answering"
-before_answer = "answer"
-timeout = "50s"
-
-[webhooks.fails_login]
-url = "http://RECEIVER/status/401"
-
-[webhooks.fails_status]
-url = "http://RECEIVER/status/503"
-
-[webhooks.fails_timeout]
-url = "http://RECEIVER/hold/never"
-timeout = "1s"
-
-[webhooks.fails_variable]
-url = "http://RECEIVER/callers/{{ flow.key.nobody_set_this }}"
-
-[webhooks.fails_response]
-url = "http://RECEIVER/rubbish"
-
-[webhooks.fails_map]
-url = "http://RECEIVER/partial"
-response.map = { customer_name = "$.customer.name" }
-
-[webhooks.fails_connection]
-url = "http://127.0.0.2:9/"
-
-[webhooks.fails_address]
-url = "http://localhost:9/"
-"#;

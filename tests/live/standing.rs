@@ -1,11 +1,12 @@
 //! Agents' legs that outlive their customers, and calls that cross two switches.
 //!
-//! A second FreeSWITCH plays the phones: its number 0 answers.
+//! The number 0 of a second FreeSWITCH answers.
 
 use serde_json::{Value, json};
 
 use super::call::Exchange;
 use super::control::{Control, Event};
+use super::phones::Phones;
 use super::receiver::Receiver;
 use super::service::Service;
 use super::switch::Switch;
@@ -16,19 +17,8 @@ async fn second_switch() -> &'static Switch {
         .expect("a second FreeSWITCH")
 }
 
-/// Calls a phone from the exchange and parks the leg. Returns its Unique-ID.
-async fn call(exchange: &Exchange, phones: &Switch, variables: &str) -> String {
-    let uuid = exchange.control.api("create_uuid").await;
-    let command = format!(
-        "originate {{origination_uuid={uuid},{variables}}}sofia/internal/0@127.0.0.1:{} &park",
-        phones.sip
-    );
-    let reply = exchange.control.api(&command).await;
-    assert!(reply.starts_with("+OK"), "{reply}");
-    uuid
-}
-
-async fn bridge(exchange: &Exchange, one: &str, other: &str) {
+/// Connects two legs, and waits until they talk.
+pub async fn bridge(exchange: &Exchange, one: &str, other: &str) {
     exchange
         .control
         .api(&format!("uuid_bridge {one} {other}"))
@@ -43,7 +33,8 @@ async fn bridge(exchange: &Exchange, one: &str, other: &str) {
     exchange.events.wait("bridge", both).await;
 }
 
-fn uuids(document: &Value) -> Vec<(String, bool)> {
+/// Returns the Unique-ID of each entry of a document, and whether the leg only took part.
+pub fn uuids(document: &Value) -> Vec<(String, bool)> {
     let entries = document["callDetails"].as_array().expect("legs").iter();
     let told = entries.map(|entry| {
         let id = entry["cdrId"].as_str().unwrap_or_default();
@@ -54,21 +45,19 @@ fn uuids(document: &Value) -> Vec<(String, bool)> {
 }
 
 #[tokio::test]
-#[ignore = "needs a FreeSWITCH"]
+#[ignore = "needs a FreeSWITCH and sipp"]
 async fn each_customer_of_a_standing_agent_has_a_document_while_the_agent_stays() {
     let exchange = Exchange::acquire().await;
-    let phones = second_switch().await;
+    let phones = Phones::start(&exchange).await;
     let receiver = Receiver::start().await;
     let _service = Service::following(exchange.switch, &receiver, "").await;
-    let agent = call(
-        &exchange,
-        phones,
-        "park_after_bridge=true,flow.callee_type=AGENT",
-    )
-    .await;
+    let stays = "park_after_bridge=true,flow.callee_type=AGENT";
+    let agent = phones.call(&exchange, "agent", stays, "&park").await;
     for turn in 1..=3 {
         let variables = format!("flow.name=outbound,flow.key.leadid=lead-{turn}");
-        let customer = call(&exchange, phones, &variables).await;
+        let customer = phones
+            .call(&exchange, "customer", &variables, "&park")
+            .await;
         bridge(&exchange, &customer, &agent).await;
         exchange.control.api(&format!("uuid_kill {customer}")).await;
         let document = receiver.documents(turn).await.pop().expect("a document");
@@ -88,14 +77,16 @@ async fn each_customer_of_a_standing_agent_has_a_document_while_the_agent_stays(
 }
 
 #[tokio::test]
-#[ignore = "needs a FreeSWITCH"]
+#[ignore = "needs a FreeSWITCH and sipp"]
 async fn an_agent_who_ends_with_the_one_talk_is_whole_in_that_call() {
     let exchange = Exchange::acquire().await;
-    let phones = second_switch().await;
+    let phones = Phones::start(&exchange).await;
     let receiver = Receiver::start().await;
     let _service = Service::following(exchange.switch, &receiver, "").await;
-    let agent = call(&exchange, phones, "flow.callee_type=AGENT").await;
-    let customer = call(&exchange, phones, "flow.name=outbound").await;
+    let role = "flow.callee_type=AGENT";
+    let agent = phones.call(&exchange, "agent", role, "&park").await;
+    let flow = "flow.name=outbound";
+    let customer = phones.call(&exchange, "customer", flow, "&park").await;
     bridge(&exchange, &customer, &agent).await;
     exchange.control.api(&format!("uuid_kill {agent}")).await;
     exchange.control.api(&format!("uuid_kill {customer}")).await;
@@ -108,9 +99,10 @@ async fn an_agent_who_ends_with_the_one_talk_is_whole_in_that_call() {
 }
 
 #[tokio::test]
-#[ignore = "needs a FreeSWITCH"]
+#[ignore = "needs a FreeSWITCH and sipp"]
 async fn a_call_that_crosses_two_switches_is_one_document() {
     let exchange = Exchange::acquire().await;
+    let phones = Phones::start(&exchange).await;
     let second = second_switch().await;
     let context = "<context name=\"phones\">";
     let part_of = format!(
@@ -124,12 +116,14 @@ async fn a_call_that_crosses_two_switches_is_one_document() {
     let receiver = Receiver::start().await;
     let _service = Service::following_two([exchange.switch, second], &receiver).await;
     let customer = exchange.control.api("create_uuid").await;
-    let command = format!(
-        "bgapi originate {{origination_uuid={customer},flow.name=outbound,flow.key.leadid=two}}\
-         loopback/0/phones &bridge({{sip_h_X-Flow-Part-Of={customer}}}sofia/internal/0@127.0.0.1:{})",
+    let variables = "flow.name=outbound,flow.key.leadid=two";
+    let then = format!(
+        "'&bridge({{sip_h_X-Flow-Part-Of={customer}}}sofia/internal/0@127.0.0.1:{})'",
         second.sip
     );
-    exchange.control.send_command(&command).await;
+    phones
+        .call_as(&exchange, &customer, "customer", variables, &then)
+        .await;
     let bridged = |event: &Event| event.name() == "CHANNEL_BRIDGE";
     exchange.events.wait("bridge", bridged).await;
     exchange.control.api(&format!("uuid_kill {customer}")).await;
@@ -139,8 +133,10 @@ async fn a_call_that_crosses_two_switches_is_one_document() {
         let id = entry["cdrId"].as_str().expect("an id");
         id.split("##").nth(1).expect("a switch").to_owned()
     });
-    let switches: Vec<String> = switches.collect();
-    assert_eq!(switches, ["fs1", "fs2"], "{document:#}");
+    let mut switches: Vec<String> = switches.collect();
+    switches.sort();
+    // The customer's leg, and both ends of the call between the switches.
+    assert_eq!(switches, ["fs1", "fs1", "fs2"], "{document:#}");
     let keys = json!([{"name": "$flow.key.leadid", "value": "two"}]);
     assert_eq!(document["keys"], keys, "{document:#}");
     assert_eq!(document.get("incomplete"), None, "{document:#}");

@@ -25,6 +25,10 @@ pub struct FinishedCall {
     /// What the call has from the agent's leg that dialled its customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) heritage: Option<Heritage>,
+    /// Paths of recordings that no document lists: they hold talks of another account. Known only
+    /// when the call is over; not stored.
+    #[serde(skip)]
+    pub withheld: Vec<String>,
 }
 
 impl FinishedCall {
@@ -63,6 +67,7 @@ impl FinishedCall {
             headless: false,
             parts,
             heritage: None,
+            withheld: Vec::new(),
         };
         let first = call.parties().next();
         let head = first.and_then(|leg| leg.originator.as_ref().filter(|_| !leg.went_on));

@@ -1,5 +1,7 @@
 //! One recorded file of a leg.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// A file that a leg was recorded to.
@@ -13,6 +15,13 @@ pub struct Recording {
     /// The last start, µs since 1970; `None` if it was not seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_us: Option<i64>,
+    /// The last stop, µs since 1970; `None` if it was not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stopped_us: Option<i64>,
+    /// It holds talks of calls of these accounts, which do not have it; the default account's name
+    /// is empty.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) holds: BTreeSet<String>,
     /// The conference that it is of, by its Unique-ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) conference: Option<String>,
@@ -47,9 +56,10 @@ impl Recording {
 
     /// Notes a stop. The switch deletes a file that is empty or shorter than `RECORD_MIN_SEC`
     /// (switch_ivr_async.c `record_callback`).
-    pub fn stop(&mut self, sequence: u64, completion_cause: Option<&str>) {
+    pub fn stop(&mut self, sequence: u64, at_us: Option<i64>, completion_cause: Option<&str>) {
         if self.stopped.is_none_or(|stopped| stopped <= sequence) {
             self.stopped = Some(sequence);
+            self.stopped_us = at_us;
             self.discarded = matches!(completion_cause, Some("empty-file" | "input-too-short"));
         }
     }
@@ -57,6 +67,13 @@ impl Recording {
     /// Closes the recording: the channel is gone, so nothing writes to the file any more.
     pub fn close(&mut self) {
         self.stopped = Some(self.stopped.unwrap_or(0).max(self.started));
+    }
+
+    /// Returns until when it held what its leg heard, as far as is known, µs since 1970; `None`:
+    /// to the leg's end.
+    #[must_use]
+    pub(crate) fn end_us(&self) -> Option<i64> {
+        self.stopped_us.filter(|_| self.is_closed())
     }
 
     /// Returns the last part of the path.

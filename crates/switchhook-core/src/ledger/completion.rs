@@ -2,31 +2,18 @@
 
 use std::collections::HashSet;
 
+use super::divided::{Divided, Due};
 use super::ownership::{self, OwnedCall, TakesPart};
+use super::parts::{is_of, note_holds, withhold_recordings};
 use super::{Effect, Entry, Ledger};
 use crate::finished_call::FinishedCall;
-use crate::leg::{Heritage, Leg, Phase};
+use crate::leg::{Leg, Phase};
 use crate::part::Part;
 use crate::recording::Recording;
 
 /// Legs of a group that is divided at every event. A larger one is divided once a second, and
 /// when all its legs are down.
 const SMALL_GROUP: usize = 64;
-
-/// When a call is taken out.
-#[derive(Clone, Copy)]
-pub(super) enum Due {
-    /// When it is over, as far as events say.
-    AtEvent,
-    /// When it is over, or has waited long enough: every event until then was read.
-    AtTick,
-}
-
-/// A group of legs that know each other, divided into calls.
-struct Divided {
-    uuids: Vec<String>,
-    calls: Vec<OwnedCall>,
-}
 
 impl Ledger {
     /// Takes out the calls of the group of `uuid` that are over.
@@ -54,22 +41,6 @@ impl Ledger {
         self.take_calls(group, &divided, &over)
     }
 
-    fn divide(&self, group: u64, now_us: i64, due: Due) -> Divided {
-        let mut entries: Vec<&Entry> = self.seen(group).collect();
-        entries.sort_by(|one, other| one.leg.uuid.cmp(&other.leg.uuid));
-        let legs: Vec<&Leg> = entries.iter().map(|entry| &entry.leg).collect();
-        let waited = |leg: usize| match due {
-            Due::AtEvent => false,
-            Due::AtTick => {
-                let waited = now_us.saturating_sub(entries[leg].last_seen_us);
-                waited >= ownership::AFTER_TALK_US
-            }
-        };
-        let calls = ownership::divide(&legs, &self.tenants, &waited);
-        let uuids = legs.iter().map(|leg| leg.uuid.clone()).collect();
-        Divided { uuids, calls }
-    }
-
     fn is_due(&self, divided: &Divided, call: &OwnedCall, now_us: i64, due: Due) -> bool {
         let entries = || call.legs.iter().filter_map(|leg| self.entry(divided, *leg));
         if entries().any(|entry| entry.is_lent) {
@@ -94,23 +65,6 @@ impl Ledger {
             })
         };
         over || (matches!(due, Due::AtTick) && overdue())
-    }
-
-    /// Returns whether a recording of the call goes on, on a leg that takes part in it.
-    fn records(&self, divided: &Divided, part: &TakesPart) -> bool {
-        let Some(entry) = self.entry(divided, part.leg) else {
-            return false;
-        };
-        let mut recordings = entry.leg.recordings.iter();
-        recordings.any(|one| !one.is_closed() && is_of(one, part)) && !talks_on(&entry.leg, part)
-    }
-
-    fn entry(&self, divided: &Divided, leg: usize) -> Option<&Entry> {
-        self.legs.get(divided.uuids.get(leg)?)
-    }
-
-    fn leg_at(&self, divided: &Divided, leg: usize) -> Option<&Leg> {
-        self.entry(divided, leg).map(|entry| &entry.leg)
     }
 
     /// Returns whether nothing more is expected of the leg.
@@ -232,11 +186,11 @@ impl Ledger {
             let Some(Entry { mut leg, .. }) = entry else {
                 continue;
             };
-            let elsewhere = |one: &Recording| {
-                let mut given = given.iter().filter(|(leg, _)| leg == place);
-                one.given || given.any(|(_, part)| is_of(one, part))
-            };
+            let served = || given.iter().filter(|(leg, _)| leg == place);
+            let elsewhere =
+                |one: &Recording| one.given || served().any(|(_, part)| is_of(one, part));
             leg.recordings.retain(|one| !elsewhere(one));
+            served().for_each(|(_, part)| note_holds(&mut leg.recordings, part));
             // CDRs of unseen agents are written and read before the caller's.
             let cdrs_read =
                 self.options.has_cdrs && (leg.cdr_merged || leg.phase == Phase::CdrSeen);
@@ -265,146 +219,8 @@ impl Ledger {
         };
         let mut finished = FinishedCall::with_parts(legs, parts, &elsewhere);
         finished.heritage = heritage;
+        withhold_recordings(&mut finished, &self.tenants);
         finished
-    }
-
-    /// Returns the talks of the call's legs in which they served another call.
-    fn given(&self, divided: &Divided, own: &HashSet<usize>) -> Vec<(usize, TakesPart)> {
-        let all = divided.calls.iter().flat_map(|call| &call.parts);
-        let served = all.filter(|part| part.serves && own.contains(&part.leg));
-        served.map(|part| (part.leg, part.clone())).collect()
-    }
-
-    /// Returns what the call's first leg has from the agent's leg that made it.
-    fn heritage(&self, divided: &Divided, call: &OwnedCall) -> Option<Heritage> {
-        let legs = call
-            .legs
-            .iter()
-            .filter_map(|leg| self.leg_at(divided, *leg));
-        let mut legs: Vec<&Leg> = legs.collect();
-        legs.sort_by_key(|leg| leg.created_us);
-        legs.iter().find_map(|leg| {
-            let maker = leg
-                .maker()
-                .and_then(|maker| self.leg(self.current_uuid(maker)));
-            let outside = maker.filter(|maker| !legs.iter().any(|leg| leg.uuid == maker.uuid));
-            let inherited = outside.filter(|_| !leg.went_on).map(heritage_of);
-            leg.heritage.clone().or(inherited)
-        })
-    }
-
-    /// Returns what the call keeps of the legs that took part in it.
-    fn parts(&self, divided: &Divided, call: &OwnedCall) -> Vec<Part> {
-        let legs = call
-            .legs
-            .iter()
-            .filter_map(|leg| self.leg_at(divided, *leg));
-        let mut parts: Vec<Part> = legs.flat_map(|leg| leg.parts.clone()).collect();
-        for taken in &call.parts {
-            parts.extend(self.part(divided, taken));
-        }
-        if call.is_agents {
-            parts.clear();
-        }
-        parts.sort_by(|one, other| (one.from_us, &one.uuid).cmp(&(other.from_us, &other.uuid)));
-        parts.dedup_by(|one, other| (one.from_us, &one.uuid) == (other.from_us, &other.uuid));
-        parts
-    }
-
-    fn part(&self, divided: &Divided, taken: &TakesPart) -> Option<Part> {
-        let leg = self.leg_at(divided, taken.leg)?;
-        let with = self.leg_at(divided, taken.with)?;
-        let until_us = taken.until_us.or(with.ended_us).unwrap_or(taken.from_us);
-        let mut part = leg.part_in(taken.from_us, until_us, taken.foreign);
-        let recordings = leg
-            .recordings
-            .iter()
-            .filter(|one| taken.serves && is_of(one, taken) && one.is_closed());
-        part.recordings = recordings.cloned().collect();
-        Some(part)
-    }
-
-    /// Marks the legs that stay after these calls are taken out, and returns what to store.
-    fn mark_those_who_stay(&mut self, divided: &Divided, over: &[usize]) -> Vec<Effect> {
-        let leaving: HashSet<usize> = over
-            .iter()
-            .flat_map(|call| divided.calls[*call].legs.iter().copied())
-            .collect();
-        let mut changed: Vec<String> = Vec::new();
-        let stays = |leg: usize| !leaving.contains(&leg);
-        for (number, call) in divided.calls.iter().enumerate() {
-            for taken in &call.parts {
-                // A leg that stays took part in a call that leaves, or the other way round.
-                if over.contains(&number) && stays(taken.leg) {
-                    changed.extend(self.mark_went_on(divided, taken));
-                } else if !over.contains(&number) && !stays(taken.leg) {
-                    changed.extend(self.keep_part(divided, taken));
-                }
-            }
-        }
-        for call in over.iter().map(|call| &divided.calls[*call]) {
-            let staying = call.may_have_talked.iter().filter(|leg| stays(**leg));
-            for uuid in staying.filter_map(|leg| divided.uuids.get(*leg)) {
-                if let Some(entry) = self.legs.get_mut(uuid) {
-                    entry.leg.went_on = true;
-                    changed.push(uuid.clone());
-                }
-            }
-        }
-        changed.extend(self.mark_heirs(divided, &leaving));
-        changed.sort();
-        changed.dedup();
-        changed.into_iter().map(Effect::Store).collect()
-    }
-
-    fn mark_went_on(&mut self, divided: &Divided, taken: &TakesPart) -> Option<String> {
-        let uuid = divided.uuids.get(taken.leg)?;
-        let leg = &mut self.legs.get_mut(uuid)?.leg;
-        if taken.serves {
-            leg.went_on = true;
-            let of_the_call = |one: &&mut Recording| is_of(one, taken) && one.is_closed();
-            leg.recordings
-                .iter_mut()
-                .filter(of_the_call)
-                .for_each(|one| one.given = true);
-        }
-        Some(uuid.clone())
-    }
-
-    fn keep_part(&mut self, divided: &Divided, taken: &TakesPart) -> Option<String> {
-        let part = self.part(divided, taken)?;
-        let uuid = divided.uuids.get(taken.with)?;
-        let leg = &mut self.legs.get_mut(uuid)?.leg;
-        let known = |one: &Part| one.uuid == part.uuid && one.from_us == part.from_us;
-        if leg.parts.len() < self.options.limits.parts && !leg.parts.iter().any(known) {
-            leg.parts.push(part);
-        }
-        Some(uuid.clone())
-    }
-
-    /// Marks the legs with a life of their own that an agent's leg made which leaves.
-    fn mark_heirs(&mut self, divided: &Divided, leaving: &HashSet<usize>) -> Vec<String> {
-        let mut heirs: Vec<(String, Heritage)> = Vec::new();
-        for (place, uuid) in divided.uuids.iter().enumerate() {
-            let leg = self
-                .leg(uuid)
-                .filter(|leg| leg.heritage.is_none() && !leaving.contains(&place));
-            let maker = leg.and_then(|leg| leg.maker().map(|maker| self.current_uuid(maker)));
-            let maker = maker.and_then(|maker| self.leg(maker));
-            let gone = maker.filter(|maker| {
-                let place = divided.uuids.iter().position(|uuid| *uuid == maker.uuid);
-                place.is_some_and(|place| leaving.contains(&place))
-            });
-            heirs.extend(gone.map(|maker| (uuid.clone(), heritage_of(maker))));
-        }
-        let mut changed = Vec::new();
-        for (uuid, heritage) in heirs {
-            if let Some(entry) = self.legs.get_mut(&uuid) {
-                entry.leg.heritage = Some(heritage);
-                changed.push(uuid);
-            }
-        }
-        changed
     }
 
     /// Groups the legs that are left of a group anew.
@@ -425,25 +241,4 @@ impl Ledger {
             drop(self.groups.remove(group));
         }
     }
-}
-
-fn heritage_of(maker: &Leg) -> Heritage {
-    let inherited = maker.heritage.clone().unwrap_or_default();
-    Heritage {
-        flow: maker.flow.name.clone().or(inherited.flow),
-        account: maker.flow.account.clone().or(inherited.account),
-    }
-}
-
-/// Returns whether a recording began within the talk.
-fn is_of(recording: &Recording, part: &TakesPart) -> bool {
-    let began = recording.started_us;
-    began.is_some_and(|began| {
-        began >= part.from_us && part.until_us.is_none_or(|until| began <= until)
-    })
-}
-
-/// Returns whether the leg talks with another leg after that talk.
-fn talks_on(leg: &Leg, part: &TakesPart) -> bool {
-    leg.talks.iter().any(|talk| talk.from_us > part.from_us)
 }

@@ -5,12 +5,14 @@
 //! conference::maintenance). The recording is kept on each of these legs, so that it is stored with
 //! them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::{Effect, Ledger};
 use crate::headers::{Headers, non_empty};
-use crate::leg::Leg;
+use crate::leg::{Direction, Leg};
 use crate::recording::Recording;
+use crate::tenants::{TenantVariables, Tenants};
 
 /// Conferences that are remembered at once.
 const MAX_CONFERENCES: usize = 10_000;
@@ -76,6 +78,25 @@ fn conference_of(event: &dyn Headers) -> Option<String> {
     event.get("Event-Name").filter(|name| name == "CUSTOM")?;
     let subclass = event.get("Event-Subclass")?;
     (subclass == "conference::maintenance").then(|| non_empty(event, "Conference-Unique-ID"))?
+}
+
+/// Returns the name of the account that the leg is of, empty for the default one. `None`: an agent's,
+/// which is of no account.
+fn account_of(leg: &Leg, tenants: &Tenants) -> Option<String> {
+    let said = leg.flow.callee_type.as_deref();
+    let agents = said.is_some_and(|said| said.eq_ignore_ascii_case("AGENT"));
+    let dialled = leg.direction == Direction::Outbound && leg.flow.name.is_none();
+    let named = leg.flow.account.as_deref();
+    if named.is_none() && (agents || dialled) {
+        return None;
+    }
+    let matched = tenants.of(TenantVariables {
+        account: named,
+        flow: None,
+        did: leg.own_number(),
+        context: leg.numbers.context.as_deref(),
+    });
+    Some(matched.account.unwrap_or_default().to_owned())
 }
 
 impl Ledger {
@@ -205,6 +226,7 @@ impl Ledger {
     }
 
     fn close_conference_recordings(&mut self, conference: &str, path: Option<&str>) -> Vec<String> {
+        self.note_accounts(conference);
         let mut closed = Vec::new();
         for (uuid, entry) in &mut self.legs {
             let recordings = entry.leg.recordings.iter_mut();
@@ -219,6 +241,31 @@ impl Ledger {
         }
         closed.sort();
         closed
+    }
+
+    /// Notes on the recordings of a conference the accounts of all whom it holds. Their calls wait for
+    /// its end, so that they are all there.
+    fn note_accounts(&mut self, conference: &str) {
+        let is_of = |one: &Recording| one.conference.as_deref() == Some(conference);
+        let tenants = Arc::clone(&self.tenants);
+        let mut accounts: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for entry in self.legs.values() {
+            let account = account_of(&entry.leg, &tenants);
+            for one in entry.leg.recordings.iter().filter(|one| is_of(one)) {
+                let known = accounts.entry(one.path.clone()).or_default();
+                known.extend(account.clone());
+            }
+        }
+        accounts.retain(|_, accounts| accounts.len() > 1);
+        if accounts.is_empty() {
+            return;
+        }
+        for entry in self.legs.values_mut() {
+            for one in entry.leg.recordings.iter_mut().filter(|one| is_of(one)) {
+                let all = accounts.get(&one.path).into_iter().flatten().cloned();
+                one.holds.extend(all);
+            }
+        }
     }
 
     /// Returns whether a conference that the leg was in is still recorded: its file is not whole

@@ -12,11 +12,16 @@
 
 mod completion;
 mod conferences;
+mod divided;
 mod finished;
+mod gaps;
 mod groups;
+mod joining;
 mod lent;
 mod ownership;
+mod parts;
 mod peers;
+mod staying;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -30,7 +35,7 @@ use super::finished_call::FinishedCall;
 use super::headers::Headers;
 use super::leg::{ChannelEventKind, Leg, LegLimits, Phase};
 use super::tenants::Tenants;
-use completion::Due;
+use divided::Due;
 
 /// The settings of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +64,6 @@ impl Default for LedgerOptions {
         }
     }
 }
-
-/// Links and talks of finished calls that a standing leg may keep.
-const KEPT_LINKS: usize = 32;
 
 /// A step for the caller.
 #[derive(Debug, Clone, PartialEq)]
@@ -247,71 +249,6 @@ impl Ledger {
         effects
     }
 
-    /// After a gap: marks the legs of `switch` as lost that were not in its channel list (`show
-    /// channels`), requested at `asked_us`. Legs with later events are left alone. A lost leg is
-    /// waited for like one that hung up: a CDR may give its end.
-    pub fn mark_lost(
-        &mut self,
-        switch: &str,
-        lives: &dyn Fn(&str) -> bool,
-        asked_us: i64,
-        now_us: i64,
-    ) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for (uuid, entry) in &mut self.legs {
-            let silent = entry.last_seen_us < asked_us && entry.leg.phase == Phase::Up;
-            if silent && entry.leg.switch == switch && !lives(uuid) {
-                entry.leg.phase = Phase::Lost;
-                entry.last_seen_us = now_us;
-                effects.push(Effect::Store(uuid.clone()));
-            }
-        }
-        effects
-    }
-
-    /// Notes on every living leg that events were missed until now.
-    pub fn note_gap(&mut self) -> Vec<Effect> {
-        self.conferences.note_gap();
-        let mut effects = Vec::new();
-        for (uuid, entry) in &mut self.legs {
-            let leg = &mut entry.leg;
-            if !leg.has_ended() {
-                leg.gap = true;
-                // A recording of its conference may have begun.
-                leg.recordings_unknown |= leg.conference.is_some();
-                leg.marks.note_gap();
-                effects.push(Effect::Store(uuid.clone()));
-            }
-        }
-        effects
-    }
-
-    /// Returns the living legs without an event since `since_us`.
-    pub fn silent(&self, since_us: i64) -> impl Iterator<Item = &str> {
-        let silent = self.legs.iter().filter(move |(_, entry)| {
-            entry.leg.phase == Phase::Up && entry.last_seen_us < since_us
-        });
-        silent.map(|(uuid, _)| uuid.as_str())
-    }
-
-    /// Returns the Unique-IDs whose CDR would fill a gap: legs without an event since `since_us`,
-    /// and the unseen legs that those name.
-    pub fn missing_cdrs(&self, since_us: i64) -> Vec<String> {
-        let entries = self.legs.iter();
-        let mut wanted = HashSet::new();
-        for (uuid, entry) in entries.filter(|(_, entry)| entry.last_seen_us < since_us) {
-            let leg = &entry.leg;
-            let lacks = leg.phase == Phase::Down && leg.needs_cdr();
-            if matches!(leg.phase, Phase::Lost | Phase::HangingUp) || lacks {
-                wanted.insert(uuid);
-            }
-            if leg.phase != Phase::Up {
-                wanted.extend(leg.links.iter().filter(|link| !self.is_seen(link)));
-            }
-        }
-        wanted.into_iter().cloned().collect()
-    }
-
     /// Returns whether the channel is a leg of a call in progress or was one of a finished call.
     #[must_use]
     pub fn knows(&self, uuid: &str) -> bool {
@@ -403,71 +340,5 @@ impl Ledger {
         });
         self.insert_leg(leg, now_us);
         changed
-    }
-
-    /// Inserts the leg and joins it with the legs it names.
-    fn insert_leg(&mut self, leg: Leg, now_us: i64) {
-        self.join_named(&leg);
-        for former in &leg.former_uuids {
-            self.renamed.insert(former.clone(), leg.uuid.clone());
-        }
-        let uuid = leg.uuid.clone();
-        let entry = Entry {
-            is_lent: self.legs.get(&uuid).is_some_and(|entry| entry.is_lent),
-            leg,
-            last_seen_us: now_us,
-        };
-        self.legs.insert(uuid, entry);
-    }
-
-    /// Puts the leg into one group with those it names.
-    fn join_named(&mut self, leg: &Leg) {
-        self.groups.group_or_new(&leg.uuid);
-        for former in &leg.former_uuids {
-            self.groups.join(&leg.uuid, former);
-        }
-        let part_of = leg.flow.part_of.iter().filter(|call| **call != leg.uuid);
-        for link in leg.links.iter().chain(&leg.hints).chain(part_of) {
-            if self.legs.contains_key(link) || !self.finished.has(link) {
-                self.groups.join(&leg.uuid, link);
-            }
-        }
-    }
-
-    /// A leg that stands for a shift names every customer whom it served: forgets those whose
-    /// calls are over.
-    fn forget_finished_links(&self, leg: &mut Leg) {
-        let over = |uuid: &str| self.finished.has(uuid) && !self.legs.contains_key(uuid);
-        if leg.went_on && leg.links.len() >= KEPT_LINKS {
-            leg.links.retain(|link| !over(link));
-        }
-        if leg.went_on && leg.talks.len() >= KEPT_LINKS {
-            leg.talks.retain(|talk| !over(&talk.with));
-        }
-    }
-
-    /// The switch may report a talk's beginning for one of its legs and the end for the other.
-    fn end_talk_of_the_other(&mut self, leg: &Leg, event: &dyn Headers) {
-        let Some((with, at_us)) = leg.unbridged(event) else {
-            return;
-        };
-        let with = self.current_uuid(&with).to_owned();
-        if let Some(other) = self.legs.get_mut(&with) {
-            other.leg.end_talk(&leg.uuid, at_us);
-        }
-    }
-
-    /// Applies `CHANNEL_UUID`, which gives the leg another Unique-ID. Returns the old one.
-    fn rename(&mut self, old: &str, new: &str, now_us: i64) -> Option<String> {
-        if old == new || self.legs.contains_key(new) {
-            return None;
-        }
-        let mut leg = self.legs.remove(old)?.leg;
-        leg.rename(new);
-        for current_uuid in self.renamed.values_mut().filter(|uuid| *uuid == old) {
-            new.clone_into(current_uuid);
-        }
-        self.insert_leg(leg, now_us);
-        Some(old.to_owned())
     }
 }

@@ -124,12 +124,14 @@ impl Leg {
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.started = recording.started.max(sequence);
                     recording.started_us = at_us.or(recording.started_us);
+                    recording.stopped_us = recording.stopped_us.filter(|_| recording.is_closed());
                 }
             }
             ChannelEventKind::RecordStop => {
                 if let Some(recording) = self.recording(path(), limits) {
                     recording.stop(
                         sequence,
+                        at_us,
                         non_empty(event, "Record-Completion-Cause").as_deref(),
                     );
                 }
@@ -172,7 +174,7 @@ impl Leg {
         }
         if let Some(recording) = self.recording(Some(path), limits) {
             if !recording.is_closed() {
-                recording.stop(recording.started, cause);
+                recording.stop(recording.started, None, cause);
             }
             self.marks.mark_complete();
             self.cdr_merged = true;

@@ -12,6 +12,16 @@ use super::unpark::TRANSFER_SOURCE;
 /// channel; at one more it closes the connection, which all parked calls share.
 const MAX_QUEUED: usize = 128;
 
+/// How far a call on a socket is: the switch parks it a moment after it has answered `connect`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SocketPark {
+    /// The park may not have begun. The end of the socket would not end it then, and the caller
+    /// would be parked for ever (FreeSWITCH: mod_event_socket.c `socket_function`).
+    MayBegin,
+    /// The park has begun, and somebody may have fetched the caller.
+    Begun,
+}
+
 /// Returns the commands that release the call to `line`, in the order that the switch needs.
 ///
 /// If `music_started`, the first command breaks the music off, with `all`: that also drops a
@@ -25,6 +35,7 @@ pub(crate) fn commands(
     assignments: &[Assignment],
     line: Line,
     music_started: bool,
+    park: SocketPark,
 ) -> Result<Vec<Command>, CommandError> {
     let uuid = &channel.uuid;
     let mut commands = Vec::with_capacity(assignments.len() + 6);
@@ -47,7 +58,8 @@ pub(crate) fn commands(
     }
     match &channel.hand_over {
         HandOver::Socket(mode) if mode.is_full => {
-            leave_socket(&mut commands, channel, music_started)?;
+            let resets = mode.is_async && park == SocketPark::MayBegin;
+            leave_socket(&mut commands, channel, music_started, resets)?;
         }
         HandOver::Socket(mode) => leave_restricted_socket(&mut commands, channel, *mode)?,
         HandOver::Parked(lines) => leave_park(&mut commands, channel, lines, line)?,
@@ -62,17 +74,23 @@ pub(crate) fn commands(
 /// A channel whose `socket_resume` is set, or that was told to `resume`, is reset when its socket
 /// ends, also if somebody fetched it a moment ago: that would break off the talk. Unset, the end of
 /// the socket ends its park, a channel on hold continues all the same, and a fetched one stays
-/// where it is (measured).
+/// where it is (measured). Only a channel that may not be parked yet is reset (`resets`): nobody
+/// has fetched it so soon.
 fn leave_socket(
     commands: &mut Vec<Command>,
     channel: &Channel,
     music_started: bool,
+    resets: bool,
 ) -> Result<(), CommandError> {
     let uuid = &channel.uuid;
     if let Some(task) = channel.way_out {
         commands.push(Command::sched_del(task)?);
     }
-    commands.push(Command::unset_variable(uuid, RESUMES)?);
+    commands.push(if resets {
+        Command::resume()
+    } else {
+        Command::unset_variable(uuid, RESUMES)?
+    });
     if music_started {
         commands.push(run("break", "")?);
         // Tells afterwards whether somebody fetched the call meanwhile.

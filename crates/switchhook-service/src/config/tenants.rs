@@ -54,7 +54,7 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
     }
     Route {
         did: section.get("did", number),
-        context: section.get("context", pattern),
+        context: section.get("context", name),
         account: section.get("account", non_empty),
         flow: section.get("flow", non_empty),
         webhook: section.get("webhook", non_empty),
@@ -62,13 +62,24 @@ pub(super) fn route(mut section: Section<'_>) -> Route {
 }
 
 fn number(value: &Value) -> Parsed<Pattern> {
-    Ok(match pattern(value)? {
+    Ok(match pattern(value, &is_feature_code)? {
         Pattern::Exact(text) => Pattern::Exact(without_plus(&text).to_owned()),
         Pattern::Prefix(text) => Pattern::Prefix(without_plus(&text).to_owned()),
     })
 }
 
-fn pattern(value: &Value) -> Parsed<Pattern> {
+/// Returns whether the text begins as a feature code does: in `*21#` the star is a digit.
+fn is_feature_code(text: &str) -> bool {
+    let rest = text.trim_start_matches(['*', '#']);
+    rest.len() < text.len() && !rest.is_empty()
+}
+
+fn name(value: &Value) -> Parsed<Pattern> {
+    pattern(value, &|_| false)
+}
+
+/// Reads a pattern. `stars` says of a text whether a star within it is a digit.
+fn pattern(value: &Value, stars: &dyn Fn(&str) -> bool) -> Parsed<Pattern> {
     let text = one_line(value)?;
     let (text, is_prefix) = match text.strip_suffix('*') {
         Some(beginning) => (beginning, true),
@@ -81,7 +92,7 @@ fn pattern(value: &Value) -> Parsed<Pattern> {
             "leave the key out, or write more than + and *",
         ));
     }
-    if text.contains(|c: char| c == '*' || c.is_whitespace()) {
+    if text.contains(char::is_whitespace) || (text.contains('*') && !stars(text)) {
         let what = format!(
             "{} is neither a number or name nor the beginning of one",
             display(value)

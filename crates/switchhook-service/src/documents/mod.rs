@@ -102,6 +102,7 @@ impl FinishCall for DocumentBuilder {
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
         let (record, history) = flows.finish(call, self.live_calls.take_lookups(&legs));
         report_recordings_not_opened(&call.id, &history);
+        report_withheld(call);
         if record.unpublished.is_none() {
             report_missing(&call.id, &history);
         }
@@ -271,6 +272,20 @@ fn report_recordings_not_opened(call_uuid: &str, history: &CallHistory) {
                 cause,
                 left_out,
                 "the switch could not open a recording's file, so there is none; its folder must exist and be writable for the switch"
+            );
+        });
+    }
+}
+
+/// Logs recordings that no document lists, because they hold talks of another account.
+fn report_withheld(call: &FinishedCall) {
+    for file in &call.withheld {
+        LOG_LIMIT.log(|left_out| {
+            warn!(
+                call_uuid = call.id,
+                file,
+                left_out,
+                "a recording holds calls of several accounts, so no document lists it; stop the recording before the agent's next call"
             );
         });
     }

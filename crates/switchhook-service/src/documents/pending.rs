@@ -66,8 +66,9 @@ impl Flows {
 
     fn publish(&self, pending: PendingCall<'_>, links: &Links) -> PublishedCall {
         let mut call = pending.call.into_owned();
-        let recordings = call.legs.iter_mut().flat_map(|leg| &mut leg.recordings);
-        for recording in recordings {
+        let whole = call.legs.iter_mut().flat_map(|leg| &mut leg.recordings);
+        let parts = call.parts.iter_mut().flat_map(|part| &mut part.recordings);
+        for recording in whole.chain(parts) {
             recording.unreachable = matches!(links.get(&recording.path), Some(Err(_)));
         }
         let url_of = |recording: &Recording| match links.get(&recording.path) {

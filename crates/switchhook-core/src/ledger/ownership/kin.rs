@@ -1,8 +1,10 @@
 //! Which legs were made for each other, and whose a leg with a life of its own is.
 
+mod accounts;
+
 use super::talks::{self, Conversation};
 use crate::leg::{Direction, Leg, Phase};
-use crate::tenants::{TenantVariables, Tenants};
+use crate::tenants::Tenants;
 
 /// A customer whose partner is taken away is hung up within this time, µs: some ticks of the
 /// switch.
@@ -144,19 +146,6 @@ impl<'a> Kin<'a> {
             self.unsure[leg] = true;
         }
         Birth::For(maker)
-    }
-
-    /// Returns whether the leg names an account, and a leg of the other one's group another.
-    fn is_of_another_account(&self, leg: usize, other: usize) -> bool {
-        let group = self.group(other);
-        let mut members = (0..self.legs.len()).filter(|member| self.group(*member) == group);
-        let account = self.legs[leg].flow.account.as_ref();
-        account.is_some_and(|account| {
-            members.any(|member| {
-                let named = self.legs[member].flow.account.as_ref();
-                named.is_some_and(|named| named != account)
-            })
-        })
     }
 
     fn is_agents(&self, leg: usize) -> bool {
@@ -325,47 +314,6 @@ impl<'a> Kin<'a> {
     /// Returns the agent's leg that made this leg, if it has a life of its own.
     pub(super) fn agent_that_made(&self, leg: usize) -> Option<usize> {
         self.makers[leg]
-    }
-
-    /// Returns whether two groups may be in one document. An agent's group belongs to an account
-    /// only if it says so.
-    pub(super) fn same_account(&self, one: usize, other: usize) -> bool {
-        let [one, other] = [self.account(one), self.account(other)];
-        one.zip(other).is_none_or(|(one, other)| one == other)
-    }
-
-    /// Returns the account of a group; `Some(None)` is the default one.
-    fn account(&self, group: usize) -> Option<Option<&'a str>> {
-        let members = (0..self.legs.len()).filter(|leg| self.group(*leg) == group);
-        let mut members: Vec<&'a Leg> = members.map(|leg| self.legs[leg]).collect();
-        members.sort_by_key(|leg| leg.created_us);
-        let named = members.iter().find_map(|leg| {
-            let inherited = leg
-                .heritage
-                .as_ref()
-                .and_then(|from| from.account.as_deref());
-            leg.flow.account.as_deref().or(inherited)
-        });
-        let made_by = || {
-            let makers = (0..self.legs.len()).filter(|leg| self.group(*leg) == group);
-            let mut makers = makers.filter_map(|leg| self.makers[leg]);
-            makers.find_map(|maker| self.legs[maker].flow.account.as_deref())
-        };
-        let named = named.or_else(made_by);
-        if named.is_some() {
-            return Some(named);
-        }
-        if self.role(group) != Role::Customer {
-            return None;
-        }
-        let first = members.first()?;
-        let matched = self.tenants.of(TenantVariables {
-            account: None,
-            flow: None,
-            did: first.own_number(),
-            context: first.numbers.context.as_deref(),
-        });
-        Some(matched.account)
     }
 }
 

@@ -19,7 +19,7 @@ const SECOND: i64 = 1_000_000;
 
 /// Plays events at the times that they have, with a tick each second. Returns each call with the
 /// time at which it was over.
-fn played(events: &[Event]) -> Vec<(i64, FinishedCall)> {
+pub(super) fn played(events: &[Event]) -> Vec<(i64, FinishedCall)> {
     let mut ledger = Ledger::new(LedgerOptions::default());
     let mut calls = Vec::new();
     let mut now: i64 = events[0].text("Event-Date-Timestamp").parse().unwrap();

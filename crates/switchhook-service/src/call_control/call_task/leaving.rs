@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::call_control::call_connection::CallConnection;
 use crate::call_control::call_report::Ending;
+use crate::call_control::release::SocketPark;
 use crate::call_control::unpark::Unpark;
 use crate::call_control::{KeptAnswer, release};
 use eslclient::{Command, CommandError};
@@ -21,6 +22,10 @@ use super::letting_go::Unanswered;
 /// The hold time from which the hook's schedule may have taken the call (FreeSWITCH counts its
 /// schedules in whole seconds).
 const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
+
+/// The hold time after which the switch has surely parked a call on a socket. It does so within a
+/// millisecond of its answer to `connect`, if its machine is not busy.
+const PARKED_WITHIN: Duration = Duration::from_millis(100);
 
 /// The state of a call at the time it is to be released.
 enum Ownership {
@@ -67,7 +72,13 @@ impl<C: CallConnection> CallTask<'_, C> {
     }
 
     fn release_commands(&self, line: Line) -> Result<Vec<Command>, CommandError> {
-        release::commands(&self.channel, &self.assignments(), line, self.music_started)
+        let park = if self.began.elapsed() < PARKED_WITHIN {
+            SocketPark::MayBegin
+        } else {
+            SocketPark::Begun
+        };
+        let assignments = self.assignments();
+        release::commands(&self.channel, &assignments, line, self.music_started, park)
     }
 
     /// Returns whether the call is still where it was handed over. Events tell, but they are read

@@ -25,7 +25,7 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
     let said = lines(&leaving);
     assert_eq!(
         beside_variables(&said),
-        ["api sched_del 6", "exit"],
+        ["api sched_del 6", "resume", "exit"],
         "no music, so that nothing is broken off"
     );
     let uuid = &peer.channel.uuid;
@@ -34,10 +34,10 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
         [
             format!("api uuid_setvar {uuid} flow.line 0").as_str(),
             "api sched_del 6",
-            format!("api uuid_setvar {uuid} socket_resume").as_str(),
+            "resume",
             "exit",
         ],
-        "the line comes last of the variables, and the socket's end resets no channel"
+        "the line comes last of the variables, and a channel that may not be parked yet is reset"
     );
     peer.obey(&leaving).await;
     assert!(peer.until_exit().await.is_empty());

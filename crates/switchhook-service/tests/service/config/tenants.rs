@@ -38,6 +38,20 @@ fn accounts_and_routes_are_read_in_their_order() {
 }
 
 #[test]
+fn a_star_is_a_digit_of_a_number_that_begins_with_one() {
+    for (did, pattern) in [
+        ("*21#", Pattern::Exact("*21#".into())),
+        ("#31#", Pattern::Exact("#31#".into())),
+        ("*21*", Pattern::Prefix("*21".into())),
+        ("*21*49*", Pattern::Prefix("*21*49".into())),
+    ] {
+        let route = format!("[[routes]]\ndid = \"{did}\"\naccount = \"acme\"\n");
+        let config = read(&format!("{BASE}{route}")).unwrap();
+        assert_eq!(config.routes[0].did.as_ref(), Some(&pattern), "{did}");
+    }
+}
+
+#[test]
 fn two_routes_for_the_same_calls_are_a_fault_with_both_lines() {
     let twice = "[[routes]]\ndid = \"4930*\"\naccount = \"acme\"\n\
                  [[routes]]\ndid = \"+4930*\"\nflow = \"support\"\n";
@@ -79,6 +93,14 @@ fn a_route_fits_something_and_says_something_that_is_there() {
         (
             "did = \"1*2\"\naccount = \"acme\"",
             ":9: routes[0].did: \"1*2\" is neither a number or name",
+        ),
+        (
+            "did = \"**\"\naccount = \"acme\"",
+            ":9: routes[0].did: \"**\" is neither a number or name",
+        ),
+        (
+            "context = \"*x#\"\naccount = \"acme\"",
+            ":9: routes[0].context: \"*x#\" is neither a number or name",
         ),
         (
             "did = \"1\"\naccount = \"acne\"",

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use switchhook_core::metric_names;
 use switchhook_service::service::Service;
 use test_support::SOUND;
+use test_support::events::of_capture;
 use tokio::time::sleep;
 
 use crate::follow::inbox::Post;
@@ -157,6 +158,40 @@ async fn a_recording_that_never_comes_is_waited_for_so_long_and_the_document_say
         assert!(page.contains("Incomplete"), "{page}");
         service.stop().await;
     }
+}
+
+/// Plays a capture of three customers of an agent who stays; one talk is recorded to this path, on the
+/// agent's leg.
+fn play_a_standing_agent(stage: &Stage, path: &str) {
+    let mut events = of_capture("ways", "standing-agent-parked-between-uuid_bridges");
+    for event in &mut events {
+        event.0.retain(|(name, _)| name != "variable_flow.name");
+        let recorded = event
+            .0
+            .iter_mut()
+            .find(|(name, _)| name == "Record-File-Path");
+        if let Some((_, recorded)) = recorded {
+            path.clone_into(recorded);
+        }
+    }
+    let lines: Vec<String> = events.iter().map(|event| event.json()).collect();
+    stage.switch.play(&lines);
+}
+
+#[tokio::test]
+async fn a_recording_of_an_agent_who_took_part_that_never_comes_is_missing_too() {
+    let stage = Stage::new().await;
+    let settings = to_a_folder(&stage, "").replace("[recordings]", "[recordings]\nwait = \"1s\"");
+    let service = stage.serve(&settings).await;
+    play_a_standing_agent(&stage, "/rec/never.wav");
+    let posts = stage.inbox.wait(4).await;
+    let documents = posts.iter().map(Post::json);
+    let recorded: Vec<Value> = documents
+        .filter(|document| document.get("recordingUrls").is_some())
+        .collect();
+    assert_eq!(recorded.len(), 1, "{recorded:#?}");
+    lacks_its_link(&recorded[0]);
+    service.stop().await;
 }
 
 #[tokio::test]
