@@ -16,6 +16,7 @@ mod crowd;
 mod dialplan;
 mod doctor;
 mod documents;
+mod eslclient;
 mod failures;
 mod fetched;
 mod gap;

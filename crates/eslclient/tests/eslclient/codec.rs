@@ -296,10 +296,23 @@ fn unknown_content_types_keep_their_text() {
 }
 
 #[test]
-fn debug_shows_no_value() {
-    let event = plain("Event-Name: X\nvariable_secret: hunter2\n\n");
-    assert!(!format!("{event:?}").contains("hunter2"));
-    assert!(!format!("{:?}", frame(b"A: hunter2\n\n")).contains("hunter2"));
+fn debug_shows_what_is_there_and_shortens_what_is_long() {
+    let event = plain("Event-Name: X\nvariable_a: 100%2525\n\nbody");
+    assert_eq!(
+        format!("{event:?}"),
+        r#"{"Event-Name": "X", "variable_a": "100%25", "_body": "body"}"#
+    );
+    let reply = frame(b"A: b\nContent-Length: 2\n\nok");
+    assert_eq!(
+        format!("{reply:?}"),
+        r#"{"A": "b", "Content-Length": "2", "_body": "ok"}"#
+    );
+    let long = plain(&format!("Event-Name: X\na: {}\n\n", "é".repeat(5000)));
+    let shown = format!("{long:?}");
+    assert!(
+        shown.len() < 700 && shown.contains("… (10000 bytes)"),
+        "{shown}"
+    );
 }
 
 /// Malformed Event Socket of every kind.

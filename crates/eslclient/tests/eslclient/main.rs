@@ -6,6 +6,7 @@
 use test_support::{captures, switch_reader};
 
 mod allocations;
+mod anything;
 mod captured;
 mod client;
 mod codec;
@@ -16,3 +17,8 @@ mod examples;
 mod far_end;
 mod names;
 mod open;
+mod originate;
+mod server;
+mod supervisor;
+mod switch_names;
+mod waiting;

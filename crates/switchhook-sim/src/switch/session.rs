@@ -240,6 +240,7 @@ impl Session {
             }
             "pre_answer" if !channel.has_media() => self.early_media(channel),
             "set" | "export" => self.set(channel, data),
+            "play_and_get_digits" => collect_digits(channel, data),
             "multiset" => data.split(' ').for_each(|pair| self.set(channel, pair)),
             "unset" => channel.unset(data),
             "sched_cancel" => drop(channel.cancel_tasks(data)),
@@ -345,6 +346,25 @@ fn plays_for(app: &Running) -> Option<Duration> {
         return u64::try_from(atoi(time)).ok().map(Duration::from_millis);
     }
     (!endless).then_some(FILE)
+}
+
+/// The variable with the digits that the caller presses, one word for each question; `-` for a
+/// caller who presses nothing that fits.
+const PRESSES: &str = "caller_presses";
+
+/// Puts the caller's digits into the variable that `play_and_get_digits` names.
+fn collect_digits(channel: &mut Channel, data: &str) {
+    let Some(name) = data.split(' ').nth(7) else {
+        channel.violation(format!("play_and_get_digits without a variable: {data:?}"));
+        return;
+    };
+    let presses = channel.variable(PRESSES).unwrap_or_default().to_owned();
+    let (digits, later) = presses.split_once(' ').unwrap_or((&presses, ""));
+    channel.set(PRESSES, later.to_owned());
+    match digits {
+        "" | "-" => channel.unset(name),
+        pressed => channel.set(name, pressed.to_owned()),
+    }
 }
 
 fn set(channel: &mut Channel, pair: &str) {
