@@ -1,13 +1,13 @@
 //! The task that drives a shared connection.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use super::batches::Batches;
 use super::clock::{Alarm, Clock};
 use super::options::{ClientOptions, WhenFull};
 use super::outlet::Outlet;
@@ -35,10 +35,7 @@ pub(super) struct Driver<S> {
     connection: Connection<S>,
     /// `None` after every handle was dropped.
     requests: Option<mpsc::Receiver<Request>>,
-    /// The batches without all their replies, in the order of the commands.
-    batches: VecDeque<Batch>,
-    /// The number of batches that a caller waits for.
-    waited: usize,
+    batches: Batches,
     /// `None` after the reader was dropped.
     events: Option<Arc<Outlet>>,
     routes: Routes,
@@ -51,16 +48,6 @@ pub(super) struct Driver<S> {
     goodbye: bool,
     /// The switch's text if its ACL refuses the client.
     rejection: Option<String>,
-}
-
-/// Commands that went out in one write.
-struct Batch {
-    /// `None` for commands of the client itself, and after the caller was told of a failure.
-    sender: Option<oneshot::Sender<Result<Vec<Reply>, Error>>>,
-    replies: Vec<Reply>,
-    outstanding: usize,
-    /// Whether those who wait for an event need it.
-    needed: bool,
 }
 
 enum Step {
@@ -83,8 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Self {
             connection,
             requests: Some(requests),
-            batches: VecDeque::new(),
-            waited: 0,
+            batches: Batches::default(),
             events: Some(events),
             routes: Routes::new(),
             full: Vec::new(),
@@ -153,7 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     fn something_waits(&self) -> bool {
-        self.waited > 0 || self.routes.has_waiters()
+        self.batches.has_waiters() || self.routes.has_waiters()
     }
 
     /// Returns whether to read more: no queue is full, or something waits for the switch and the
@@ -202,25 +188,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.connection.queue(command);
             self.routes.note(command.effect());
         }
-        self.waited += 1;
-        self.batches.push_back(Batch {
-            sender: Some(replies),
-            replies: Vec::with_capacity(commands.len()),
-            outstanding: commands.len(),
-            needed: false,
-        });
+        self.batches.add(commands.len(), replies);
     }
 
     /// Queues commands of the client itself. Nobody waits for their replies.
     fn queue_own(&mut self, commands: impl IntoIterator<Item = Command>, needed: bool) {
         for command in commands {
             self.connection.queue(&command);
-            self.batches.push_back(Batch {
-                sender: None,
-                replies: Vec::new(),
-                outstanding: 1,
-                needed,
-            });
+            self.batches.add_own(needed);
         }
     }
 
@@ -262,27 +237,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Adds a reply to its batch. The last reply completes the batch.
     fn add_reply(&mut self, reply: Reply) {
-        let Some(first) = self.batches.front_mut() else {
-            return;
-        };
-        first.outstanding -= 1;
-        if first.sender.is_some() {
-            first.replies.push(reply);
-        } else if first.needed
-            && let Some(refusal) = reply.refusal()
-        {
+        if let Some(refusal) = self.batches.add_reply(reply) {
             let refusal = refusal.of("the events of jobs and applications");
             self.routes.fail(&Error::Refused(refusal));
-        }
-        if first.outstanding == 0
-            && let Some(batch) = self.batches.pop_front()
-            && let Some(sender) = batch.sender
-        {
-            self.waited -= 1;
-            // The caller may have dropped its future.
-            let _ = sender.send(Ok(batch.replies));
         }
     }
 
@@ -310,14 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn fail_blocked(&mut self) {
         let waiting = self.full.iter().map(|outlet| outlet.len()).sum();
         let error = Error::EventsNotRead { waiting };
-        for batch in &mut self.batches {
-            if let Some(sender) = batch.sender.take() {
-                // The reply still comes, and is dropped then.
-                let _ = sender.send(Err(error.clone()));
-            }
-            batch.replies = Vec::new();
-        }
-        self.waited = 0;
+        self.batches.fail(&error);
         self.routes.fail(&error);
     }
 
@@ -337,11 +288,7 @@ impl<S> Drop for Driver<S> {
         self.shared.set_end(Error::Closed { unanswered: 0 });
         let error = self.shared.lost();
         self.requests = None;
-        for batch in self.batches.drain(..) {
-            if let Some(sender) = batch.sender {
-                let _ = sender.send(Err(error.clone()));
-            }
-        }
+        self.batches.fail(&error);
         self.routes.fail(&error);
         self.routes.end_channels();
         if let Some(events) = &self.events {

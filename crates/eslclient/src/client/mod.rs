@@ -1,5 +1,6 @@
 //! One connection that many callers share.
 
+mod batches;
 mod call;
 mod clock;
 mod driver;

@@ -14,10 +14,13 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) commands: Vec<Command>,
-    pub(super) replies: oneshot::Sender<Result<Vec<Reply>, Error>>,
+    pub(super) replies: ReplySender,
     /// What the caller waits for besides the replies. It is in place before the commands leave.
     pub(super) wait: Option<Box<Wait>>,
 }
+
+/// Where the replies to a caller's commands go.
+pub(super) type ReplySender = oneshot::Sender<Result<Vec<Reply>, Error>>;
 
 /// Where the event that a caller waits for goes.
 pub(super) type EventSender = oneshot::Sender<Result<Event, Error>>;

@@ -1,6 +1,16 @@
 //! The switch's end of a connection, scripted by a test.
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use eslclient::{Client, ClientOptions, Connection, Events, Limits};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, duplex,
+};
+
+/// Starts a client, and returns the switch's end of its connection.
+pub fn started(options: ClientOptions) -> (Client, Events, DuplexStream) {
+    let (near, switch) = duplex(1 << 20);
+    let (client, events) = Client::start_with(Connection::new(near, Limits::default()), options);
+    (client, events, switch)
+}
 
 /// Reads one command without a body.
 pub async fn command(switch: &mut (impl AsyncRead + Unpin)) -> String {
@@ -39,4 +49,14 @@ pub fn event(headers: &[(&str, &str)], body: &str) -> String {
     let json = format!("{{{}}}", members.join(","));
     let length = json.len();
     format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{json}")
+}
+
+/// Returns an event without a channel.
+pub fn heartbeat() -> String {
+    event(&[("Event-Name", "HEARTBEAT")], "")
+}
+
+/// Returns the default options of a client.
+pub fn options() -> ClientOptions {
+    ClientOptions::default()
 }
