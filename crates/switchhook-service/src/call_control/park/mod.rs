@@ -17,12 +17,15 @@
 mod call;
 mod hook;
 mod shared_connection;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -145,12 +148,15 @@ impl ParkListener {
     ///
     /// # Errors
     /// Why the connection cannot be used any more.
-    async fn serve_connection(
+    async fn serve_connection<S>(
         &self,
-        connection: Connection<TcpStream>,
+        connection: Connection<S>,
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (client, mut events) = Client::start_with(connection, client_options());
         self.subscribe(&client).await?;
         *wait = FIRST_WAIT;
