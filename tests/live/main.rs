@@ -17,6 +17,7 @@ mod dialplan;
 mod doctor;
 mod documents;
 mod eslclient;
+mod eslclient_examples;
 mod failures;
 mod fetched;
 mod gap;

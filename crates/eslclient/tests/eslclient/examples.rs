@@ -2,69 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
+use test_support::example::{Example, PATIENCE, binary};
 use test_support::simulator::{Call, HandOver, Inbound, Left, Pace, Parked, Switch};
-use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 const PASSWORD: &str = "ClueCon";
-/// Longer than any example takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A running example. It ends when dropped.
-struct Example {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Example {
-    fn start(name: &str, arguments: &[&str]) -> Self {
-        let mut child = Command::new(binary(name))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    /// Returns the next line; `None` at the end of the output.
-    async fn line(&mut self) -> Option<String> {
-        timeout(PATIENCE, self.lines.next_line())
-            .await
-            .unwrap()
-            .unwrap()
-    }
-
-    /// Returns all further output and how the example ended.
-    async fn finish(mut self) -> (String, ExitStatus) {
-        let mut output = String::new();
-        while let Some(line) = self.line().await {
-            output.push_str(&line);
-            output.push('\n');
-        }
-        (output, self.child.wait().await.unwrap())
-    }
-}
-
-/// `cargo test` builds the examples into the folder beside that of the tests.
-fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let folder = test.ancestors().nth(2).unwrap();
-    let binary = folder.join("examples").join(name);
-    assert!(
-        binary.exists(),
-        "{} is missing: run `cargo test -p eslclient`, or `cargo build --examples` first",
-        binary.display()
-    );
-    binary
-}
 
 /// A simulated switch that listens on a port like 8021.
 async fn switch() -> (Arc<Switch>, Inbound, String) {
@@ -93,11 +38,13 @@ async fn the_program_of_the_readme_prints_the_end_of_a_call() {
     let (_, program) = program.split_once("\n\n").unwrap();
     assert!(include_str!("../../README.md").contains(program));
     let (switch, _inbound, address) = switch().await;
+    let subscribed = switch.followed_by(1);
     let mut example = Example::start("readme", &[&address]);
     let version = example.line().await.unwrap();
     assert!(version.starts_with("FreeSWITCH Version"), "{version}");
+    timeout(PATIENCE, subscribed).await.unwrap();
     let record = timeout(PATIENCE, switch.place(call())).await.unwrap();
-    let ended = format!("{} ended: NORMAL_CLEARING", record.uuid);
+    let ended = format!("{} ended: NORMAL_CLEARING, Q.850 Some(16)", record.uuid);
     assert_eq!(example.line().await.unwrap(), ended);
 }
 
