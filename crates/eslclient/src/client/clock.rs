@@ -19,7 +19,7 @@ pub(super) enum Alarm {
 
 /// When to ask a silent switch, and when to give up.
 ///
-/// A frame costs one addition. The time is read only when a timer fires.
+/// The time is read once for all frames that arrive together.
 pub(super) struct Clock {
     silence: Option<Timer>,
     patience: Duration,
@@ -30,7 +30,9 @@ pub(super) struct Clock {
 struct Timer {
     every: Duration,
     sleep: Pin<Box<Sleep>>,
-    /// Whether the switch sent something, or was not read, since the timer last fired.
+    /// When the silence began.
+    since: Instant,
+    /// Whether the switch sent something, or was not read, since `since` was set.
     heard: bool,
     /// Whether the switch was asked since it was last heard.
     asked: bool,
@@ -42,6 +44,7 @@ impl Clock {
             silence: keep_alive.map(|every| Timer {
                 every,
                 sleep: Box::pin(sleep(every)),
+                since: Instant::now(),
                 heard: false,
                 asked: false,
             }),
@@ -87,15 +90,24 @@ impl Clock {
 
 impl Timer {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+        if std::mem::take(&mut self.heard) {
+            self.since = Instant::now();
+            self.asked = false;
+        }
         while self.sleep.as_mut().poll(cx).is_ready() {
-            self.sleep.as_mut().reset(Instant::now() + self.every);
-            if std::mem::take(&mut self.heard) {
-                self.asked = false;
-            } else if std::mem::replace(&mut self.asked, true) {
-                return Poll::Ready(Alarm::Silent(self.every));
-            } else {
-                return Poll::Ready(Alarm::Question);
+            let now = Instant::now();
+            let due = self.since + self.every;
+            if now < due {
+                self.sleep.as_mut().reset(due);
+                continue;
             }
+            self.since = now;
+            self.sleep.as_mut().reset(now + self.every);
+            return Poll::Ready(if std::mem::replace(&mut self.asked, true) {
+                Alarm::Silent(self.every)
+            } else {
+                Alarm::Question
+            });
         }
         Poll::Pending
     }
