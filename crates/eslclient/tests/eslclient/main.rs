@@ -21,6 +21,7 @@ mod far_end;
 mod names;
 mod open;
 mod originate;
+mod serialize;
 mod server;
 mod supervisor;
 mod switch_names;
