@@ -191,7 +191,25 @@ async fn jobs_come_through_filters_and_after_noevents() {
     run(Command::filter_delete_all()).await;
     run(Command::noevents()).await;
     assert!(status().await.starts_with("UP "));
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn the_switch_has_every_event_and_skips_an_unknown_one_beside_a_known_one() {
+    let (client, _events) = connect().await;
+    let version = client.api("version", "").await.unwrap();
+    let newer = version
+        .contains("Version 1.10.")
+        .then_some(EventName::CertReload);
     for name in EventName::all() {
-        client.subscribe(&Subscription::to([name])).await.unwrap();
+        let subscribed = client.subscribe(&Subscription::to([name.clone()])).await;
+        let is_known = newer.as_ref() != Some(&name);
+        assert_eq!(subscribed.is_ok(), is_known, "{name}: {subscribed:?}");
     }
+    let told = async |line| client.run(Command::raw(line).unwrap()).await;
+    let alone = told("event json CHANNEL_ANSWERED").await.unwrap_err();
+    let alone = alone.refusal().unwrap().to_string();
+    assert!(alone.contains("no keywords supplied"), "{alone}");
+    let beside = told("event json CHANNEL_ANSWERED HEARTBEAT").await;
+    assert!(beside.unwrap().starts_with("+OK"));
 }

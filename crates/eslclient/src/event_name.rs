@@ -199,7 +199,7 @@ named_enum! {
         Text = "TEXT",
         /// The switch was asked to stop.
         ShutdownRequested = "SHUTDOWN_REQUESTED",
-        /// Certificates are to be read again.
+        /// Certificates are to be read again. FreeSWITCH 1.10 does not have it.
         CertReload = "CERT_RELOAD",
         /// Every event, in a subscription.
         All = "ALL",

@@ -80,7 +80,7 @@ impl Subscription {
     ///
     /// # Errors
     /// * [`CommandError::UnknownName`] for a name that FreeSWITCH does not have: the switch would
-    ///   answer `+OK` and send nothing.
+    ///   skip it beside a known one and answer `+OK`.
     /// * [`CommandError::Empty`] without a name.
     /// * The errors of [`Command::filter`].
     pub fn commands(&self) -> Result<Vec<Command>, CommandError> {

@@ -23,8 +23,9 @@ impl Command {
 
     /// Subscribes to events by name. Names after `CUSTOM` are subclasses.
     ///
-    /// A name that FreeSWITCH does not have is an error here; the switch would answer `+OK` and
-    /// send nothing. [`Subscription`](crate::Subscription) holds names and filters together.
+    /// A name that FreeSWITCH does not have is an error here; the switch would skip it beside a
+    /// known one and answer `+OK`. [`Subscription`](crate::Subscription) holds names and filters
+    /// together.
     ///
     /// ```
     /// use eslclient::{Command, Format};

@@ -79,7 +79,7 @@ impl Call {
     /// instead.
     ///
     /// # Errors
-    /// The errors of [`Client::command`].
+    /// The errors of [`Client::command`](crate::Client::command).
     pub async fn release(self) -> Result<(), Error> {
         let commands = vec![Command::resume(), Command::exit()];
         self.channel.client().run_all(commands).await

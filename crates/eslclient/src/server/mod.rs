@@ -104,8 +104,8 @@ impl ServerOptions {
 
     /// Sets whether `async full` is required; it is by default.
     ///
-    /// Without `async`, [`Channel::execute`] of one application blocks the next command. Without
-    /// `full`, the switch refuses `api`, and with it variables.
+    /// Without `async`, [`Channel::execute`](crate::Channel::execute) of one application blocks
+    /// the next command. Without `full`, the switch refuses `api`, and with it variables.
     pub fn needs_async_full(mut self, needs: bool) -> Self {
         self.needs_full = needs;
         self
