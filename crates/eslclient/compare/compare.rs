@@ -52,7 +52,9 @@ fn main() {
     let address = server::start();
     println!("| | {} |", CRATES.join(" | "));
     println!("|---|{}", "---|".repeat(CRATES.len()));
+    let size = format!("{:.1}", server::hangup(false).len() as f64 / 1000.0);
     for (measure, title) in measures::ALL {
+        let title = title.replace("{size}", &size);
         let cells = CRATES.map(|name| measured(measure, name, address));
         println!("| {title} | {} |", cells.join(" | "));
     }

@@ -78,9 +78,13 @@ async fn serve(stream: TcpStream) -> Option<()> {
 }
 
 /// Returns the event of a hangup in a captured call, which has most headers.
-fn hangup(json: bool) -> Vec<u8> {
+pub fn hangup(json: bool) -> Vec<u8> {
     let folder = crate::captures_folder();
-    let folder = if json { folder.join("json_events") } else { folder };
+    let folder = if json {
+        folder.join("json_events")
+    } else {
+        folder
+    };
     let call = folder.join("outbound-customer-then-agent-recorded.esl");
     let is_hangup = |frame: &Vec<u8>| {
         let text = String::from_utf8_lossy(frame);
