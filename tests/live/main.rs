@@ -17,6 +17,8 @@ mod desk;
 mod dialplan;
 mod doctor;
 mod documents;
+mod eslclient;
+mod eslclient_examples;
 mod extensions;
 mod failures;
 mod fetched;

@@ -14,46 +14,43 @@
 //!
 //! `sched_transfer` moves the call after 3 s even if this program does not run.
 
-use std::time::Duration;
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "two events of a hundred matter here"
+)]
 
-use eslclient::{Client, Command, CommandError, Event, Format, Limits, open_inbound};
+use eslclient::{Client, Command, CommandError, Error, Event, EventName, Subscription};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+#[tokio::main]
+async fn main() -> Result<(), Error> {
     let mut arguments = std::env::args().skip(1);
-    let address = arguments.next().unwrap_or("127.0.0.1:8021".to_owned());
+    let address = arguments.next().unwrap_or("localhost".to_owned());
     let password = arguments.next().unwrap_or("ClueCon".to_owned());
     let extension = arguments.next().unwrap_or("1000".to_owned());
     let context = arguments.next().unwrap_or("default".to_owned());
 
-    let within = Duration::from_secs(5);
-    let connection = open_inbound(&address, &password, Limits::default(), within).await?;
-    let (client, mut events) = Client::start(connection, 1000);
-    let subscription = Command::event(Format::Json, ["CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE"])?;
-    client.command(subscription).await?.result()?;
+    let (client, mut events) = Client::connect(&address, &password).await?;
+    let parks = Subscription::to([EventName::ChannelPark, EventName::ChannelHangupComplete]);
+    client.subscribe(&parks).await?;
     println!("waiting for parked calls");
 
     loop {
         let event = events.next().await?;
         let uuid = event.unique_id().unwrap_or_default();
-        match &*event.name() {
-            "CHANNEL_PARK" if is_in_park(&event) => {
-                let replies = client
-                    .send_batch(leave(&event, &extension, &context)?)
-                    .await?;
-                let refusal = replies.iter().find_map(eslclient::Reply::refusal);
+        match event.kind() {
+            EventName::ChannelPark if is_in_park(&event) => {
+                let commands = leave(&event, &extension, &context)?;
+                let replies = client.send_batch(commands).await?;
+                let refusal = replies.iter().find_map(|reply| reply.refusal());
                 match refusal {
                     None => println!("{uuid}: transferred to {extension}"),
                     // The caller may have hung up meanwhile.
                     Some(refusal) => println!("{uuid}: {refusal}"),
                 }
             }
-            "CHANNEL_HANGUP_COMPLETE" => {
-                let cause = event.hangup_cause();
-                println!(
-                    "{uuid}: ended, {}",
-                    cause.as_ref().map_or("", |cause| cause.as_str())
-                );
+            EventName::ChannelHangupComplete => {
+                let cause = event.cause().map(|cause| cause.to_string());
+                println!("{uuid}: ended, {}", cause.unwrap_or_default());
             }
             _ => {}
         }

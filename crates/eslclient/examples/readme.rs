@@ -1,31 +1,19 @@
 //! The program of README.md. A test compares the two and runs it.
 
-use std::time::Duration;
-
-use eslclient::{Client, Command, Format, Limits, open_inbound};
+use eslclient::{Client, Error, EventName, Subscription};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let address = std::env::args()
-        .nth(1)
-        .unwrap_or("127.0.0.1:8021".to_owned());
-    let within = Duration::from_secs(5);
-    let connection = open_inbound(&address, "ClueCon", Limits::default(), within).await?;
-    let (client, mut events) = Client::start(connection, 1000);
+async fn main() -> Result<(), Error> {
+    let address = std::env::args().nth(1).unwrap_or("localhost".to_owned());
+    let (client, mut events) = Client::connect(&address, "ClueCon").await?;
+    println!("{}", client.api("version", "").await?);
 
-    // Two commands in one write, two replies in the same order.
-    let commands = vec![
-        Command::event(Format::Json, ["CHANNEL_HANGUP_COMPLETE"])?,
-        Command::api("version", "")?,
-    ];
-    let replies = client.send_batch(commands).await?;
-    println!("{}", replies[1].text().trim_end());
-
+    let hangups = Subscription::to([EventName::ChannelHangupComplete]);
+    client.subscribe(&hangups).await?;
     loop {
         let event = events.next().await?;
-        let uuid = event.unique_id().unwrap_or_default();
-        if let Some(cause) = event.hangup_cause() {
-            println!("{uuid} ended: {cause}");
+        if let (Some(uuid), Some(cause)) = (event.unique_id(), event.cause()) {
+            println!("{uuid} ended: {cause}, Q.850 {:?}", cause.q850());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How a connection or a command fails.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +15,8 @@ use crate::refusal::Refusal;
 ///
 /// The text says what failed, with which value, and how to cure it. [`Error::retry`] says whether
 /// another attempt makes sense. An error can be cloned: when a connection ends, every call that
-/// waits on it learns why.
-#[derive(Debug, Clone, thiserror::Error)]
+/// waits on it learns why. `Debug` shows the text too, so that `main` may return an error.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The switch closed the connection between two frames, without a word.
@@ -78,6 +79,35 @@ pub enum Error {
         address: String,
         /// The error of the operating system.
         source: Arc<io::Error>,
+    },
+    /// Something else than FreeSWITCH's Event Socket answers at an address.
+    #[error("{address} does not speak Event Socket: {source}")]
+    NotEventSocket {
+        /// The address.
+        address: String,
+        /// What is wrong with the answer.
+        source: Box<Self>,
+    },
+    /// The program cannot listen at an address.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// The error of the operating system.
+        source: Arc<io::Error>,
+    },
+    /// The dialplan gives this program too little control of its call.
+    #[error(
+        "the dialplan's socket is {mode:?} with control {control:?}, and `async full` is needed: \
+         <action application=\"socket\" data=\"{address} async full\"/>"
+    )]
+    NotAsyncFull {
+        /// The switch's word for the mode, `async` or `static`.
+        mode: String,
+        /// The switch's word for the control, `full` or `single-channel`.
+        control: String,
+        /// The address at which this program listens.
+        address: String,
     },
     /// The switch's ACL refuses the client's address.
     #[error(
@@ -160,6 +190,8 @@ impl Error {
             | Self::Denied { .. }
             | Self::Refused(_)
             | Self::Command(_)
+            | Self::Listen { .. }
+            | Self::NotAsyncFull { .. }
             | Self::HungUp { .. } => Retry::No,
             Self::Timeout { .. } | Self::EventsNotRead { .. } => Retry::Later,
             Self::Closed { .. }
@@ -170,6 +202,7 @@ impl Error {
             | Self::UnexpectedReply
             | Self::Handshake { .. }
             | Self::Connect { .. }
+            | Self::NotEventSocket { .. }
             | Self::Silent { .. } => Retry::Reconnect,
         }
     }
@@ -184,11 +217,30 @@ impl Error {
         }
     }
 
+    /// Adds the address to an error of a peer that does not speak Event Socket.
+    pub(crate) fn at(self, address: &str) -> Self {
+        let is_other = matches!(&self, Self::Handshake { .. } | Self::UnexpectedReply)
+            || matches!(&self, Self::Decode(error) if !error.is_limit());
+        if !is_other {
+            return self;
+        }
+        Self::NotEventSocket {
+            address: address.to_owned(),
+            source: Box::new(self),
+        }
+    }
+
     /// Wraps why a connection ended for a call that waits on it.
     pub(crate) fn lost(cause: &Arc<Self>) -> Self {
         Self::Lost {
             cause: Arc::clone(cause),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

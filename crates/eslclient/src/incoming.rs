@@ -47,6 +47,14 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Returns the UUID of the channel whose call ended, on an outbound socket.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Linger { session, .. } | Self::Disconnected { session } => session.as_deref(),
+        }
+    }
+
     pub(crate) fn of(frame: &Frame) -> Self {
         let session = frame.header("Controlled-Session-UUID").map(Cow::into_owned);
         match frame.header("Content-Disposition").as_deref() {

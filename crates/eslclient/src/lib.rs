@@ -1,28 +1,50 @@
 #![doc = include_str!("../README.md")]
 #![warn(unreachable_pub)]
 
+#[cfg(doc)]
+#[doc = include_str!("../docs/wire.md")]
+pub mod wire {}
+
+#[cfg(doc)]
+#[doc = include_str!("../docs/coming-from.md")]
+pub mod coming_from {}
+
+mod address;
 mod channel_state;
 mod client;
 mod codec;
 mod command;
+mod connect;
 mod connection;
 mod error;
+mod event_name;
 mod hangup_cause;
 mod incoming;
 mod names;
 mod open;
 mod refusal;
 mod reply;
+mod server;
 mod shortened;
+mod subscription;
+mod supervisor;
+mod uuid;
 
 pub use channel_state::{AnswerState, CallDirection, CallState, ChannelState};
-pub use client::{Client, Events};
+pub use client::{Channel, ChannelEvents, Client, ClientOptions, Events, Job, WhenFull};
 pub use codec::{ContentType, DecodeError, Decoder, Event, Format, Frame, Limits};
-pub use command::{Command, CommandError, ExecuteOptions};
+pub use command::{
+    Command, CommandError, Digits, Endpoint, ExecuteOptions, LogLevel, Originate, Unicast,
+};
+pub use connect::ConnectOptions;
 pub use connection::Connection;
 pub use error::{Error, Retry};
+pub use event_name::EventName;
 pub use hangup_cause::HangupCause;
 pub use incoming::{Incoming, Notice, Ticket};
 pub use open::{authenticate, open_inbound, open_outbound};
 pub use refusal::Refusal;
 pub use reply::Reply;
+pub use server::{Arrival, Call, Control, Mode, Server, ServerOptions};
+pub use subscription::Subscription;
+pub use supervisor::{Gap, Supervisor, Update};

@@ -1,5 +1,6 @@
 //! Opens a connection in either direction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::address::with_port;
 use crate::codec::{Event, Limits};
 use crate::command::Command;
 use crate::connection::Connection;
@@ -48,12 +50,14 @@ where
 
 /// Connects to port 8021 of a switch and authenticates.
 ///
-/// `address` is `HOST:PORT`. `password` is the one in `event_socket.conf.xml`, `ClueCon` in a
-/// default configuration.
+/// `address` is `HOST` or `HOST:PORT`; without a port it is 8021. `password` is the one in
+/// `event_socket.conf.xml`, `ClueCon` in a default configuration.
+/// [`Client::connect`](crate::Client::connect) also drives the connection.
 ///
 /// # Errors
 /// * [`Error::Connect`] if the TCP connection fails.
 /// * [`Error::Timeout`] if all steps together take longer than `within`.
+/// * [`Error::NotEventSocket`] if something else answers at this address.
 /// * The errors of [`authenticate`].
 pub async fn open_inbound(
     address: &str,
@@ -61,21 +65,37 @@ pub async fn open_inbound(
     limits: Limits,
     within: Duration,
 ) -> Result<Connection<TcpStream>, Error> {
-    with_timeout(
-        within,
-        "connecting to the switch and authenticating",
-        async {
-            let stream = TcpStream::connect(address)
-                .await
-                .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
-                .map_err(|source| Error::Connect {
-                    address: address.to_owned(),
-                    source: Arc::new(source),
-                })?;
-            authenticate(stream, password, limits).await
-        },
-    )
-    .await
+    connect(address, None, password, limits, within).await
+}
+
+/// Connects to port 8021 and authenticates, as a user of the directory (name and domain) or with
+/// the password of Event Socket.
+pub(crate) async fn connect(
+    address: &str,
+    user: Option<(&str, &str)>,
+    password: &str,
+    limits: Limits,
+    within: Duration,
+) -> Result<Connection<TcpStream>, Error> {
+    let auth = match user {
+        Some((name, domain)) => Command::userauth(name, domain, password)?,
+        None => Command::auth(password)?,
+    };
+    let address = with_port(address);
+    let opening = async {
+        let stream = TcpStream::connect(&address)
+            .await
+            .and_then(|stream| stream.set_nodelay(true).map(|()| stream))
+            .map_err(|source| Error::Connect {
+                address: address.clone(),
+                source: Arc::new(source),
+            })?;
+        log_in(stream, &auth, limits)
+            .await
+            .map_err(|error| error.at(&address))
+    };
+    let doing = format!("connecting to {address} and authenticating");
+    with_timeout(within, doing, opening).await
 }
 
 /// Authenticates on a stream to port 8021.
@@ -97,7 +117,13 @@ pub async fn authenticate<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let auth = Command::auth(password)?;
+    log_in(stream, &Command::auth(password)?, limits).await
+}
+
+async fn log_in<S>(stream: S, auth: &Command, limits: Limits) -> Result<Connection<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut connection = Connection::new(stream, limits);
     match connection.next().await? {
         Incoming::AuthRequest => {}
@@ -108,7 +134,7 @@ where
             });
         }
     }
-    connection.queue(&auth);
+    connection.queue(auth);
     if first_reply(&mut connection).await?.is_ok() {
         Ok(connection)
     } else {
@@ -137,7 +163,7 @@ where
 
 async fn with_timeout<T>(
     within: Duration,
-    doing: &'static str,
+    doing: impl Into<Cow<'static, str>>,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
     timeout(within, work).await.unwrap_or(Err(Error::Timeout {

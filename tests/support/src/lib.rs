@@ -6,6 +6,7 @@
 //! | [`captures`], [`events`], [`switch_reader`] | the wire of real calls, as frames and as events |
 //! | [`anew`], [`made`] | captured events with new UUIDs; events that a test builds |
 //! | [`played`] | captured calls on channels of their own, and what their documents must say |
+//! | [`example`] | the examples of eslclient, as programs |
 //! | [`facts`], [`golden`], [`ledgers`] | the documents that the service must build, to the byte |
 //! | [`peer`], [`switch`], [`port8021`] | a scripted FreeSWITCH on the outbound socket and on port 8021 |
 //! | [`simulator`] | the simulated switch of the lab |
@@ -34,6 +35,7 @@ pub mod anew;
 pub mod captures;
 pub mod collector;
 pub mod events;
+pub mod example;
 pub mod facts;
 pub mod golden;
 pub mod http;

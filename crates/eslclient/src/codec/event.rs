@@ -8,6 +8,7 @@ use super::index::{Coding, Field, Index};
 use super::limits::Limits;
 use super::span::Span;
 use super::{escape, json, plain, text};
+use crate::shortened::Shortened;
 
 /// The format of events on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,7 +28,7 @@ pub enum Format {
 /// Header names match in any case, as in FreeSWITCH. An empty value is `_undef_` in a plain
 /// event and empty in a JSON event (`switch_event_serialize`, `switch_event.c`).
 ///
-/// `Debug` shows the name and the size, never a value.
+/// `Debug` shows every header.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Event {
     text: String,
@@ -58,6 +59,11 @@ impl Event {
             index,
             format,
         })
+    }
+
+    /// Returns the size of the event in memory, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len()
     }
 
     /// Returns the event's JSON text, or `None` for a plain event.
@@ -206,12 +212,49 @@ fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
         })
 }
 
+/// Shows every header and the body, long values up to a limit. Numbers of callers are among them:
+/// keep it out of logs that must not have them.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Event")
-            .field("name", &self.get("Event-Name").unwrap_or_default())
-            .field("format", &self.format)
-            .field("headers", &self.len())
-            .finish()
+        let mut shown = f.debug_map();
+        for (name, value) in self.iter() {
+            shown.entry(&name, &Shortened(&value));
+        }
+        let body = self.body();
+        if !body.is_empty() {
+            shown.entry(&"_body", &Shortened(&body));
+        }
+        shown.finish()
+    }
+}
+
+/// Writes a map of names and decoded values, a repeated name or an array as a list, and the body
+/// as `_body`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Event {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap as _;
+
+        let mut map = to.serialize_map(None)?;
+        let mut seen = std::collections::HashSet::new();
+        for (name, _) in self.iter() {
+            if !seen.insert(name.to_ascii_lowercase()) {
+                continue;
+            }
+            let mut values = self.values(&name);
+            match values.pop() {
+                Some(only) if values.is_empty() => map.serialize_entry(&name, &only)?,
+                Some(last) => {
+                    values.push(last);
+                    map.serialize_entry(&name, &values)?;
+                }
+                None => {}
+            }
+        }
+        let body = self.body();
+        if !body.is_empty() {
+            map.serialize_entry("_body", &body)?;
+        }
+        map.end()
     }
 }

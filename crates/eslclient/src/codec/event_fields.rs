@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::event::Event;
 use crate::channel_state::{AnswerState, CallDirection, CallState, ChannelState};
+use crate::event_name::EventName;
 use crate::hangup_cause::HangupCause;
 
 /// Common headers.
@@ -17,6 +18,14 @@ impl Event {
     #[must_use]
     pub fn name(&self) -> Cow<'_, str> {
         self.get("Event-Name").unwrap_or_default()
+    }
+
+    /// Returns the event's name as a type.
+    ///
+    /// Source: `Event-Name`.
+    #[must_use]
+    pub fn kind(&self) -> EventName {
+        EventName::from(&*self.name())
     }
 
     /// Returns the subclass of a `CUSTOM` event, such as `sofia::register`.
@@ -100,6 +109,14 @@ impl Event {
     ///
     /// Source: `Hangup-Cause`.
     #[must_use]
+    pub fn cause(&self) -> Option<HangupCause> {
+        self.hangup_cause()
+    }
+
+    /// Returns why the channel was hung up; `None` while it is up.
+    ///
+    /// Source: `Hangup-Cause`.
+    #[must_use]
     pub fn hangup_cause(&self) -> Option<HangupCause> {
         self.get("Hangup-Cause").as_deref().map(HangupCause::from)
     }
@@ -111,6 +128,15 @@ impl Event {
     #[must_use]
     pub fn application(&self) -> Option<Cow<'_, str>> {
         self.get("Application")
+    }
+
+    /// Returns what an application reports at its end, such as `FILE PLAYED`, in
+    /// `CHANNEL_EXECUTE_COMPLETE`.
+    ///
+    /// Source: `Application-Response`.
+    #[must_use]
+    pub fn application_response(&self) -> Option<Cow<'_, str>> {
+        self.get("Application-Response")
     }
 
     /// Returns the UUID of one execution of an application, as given in

@@ -9,10 +9,11 @@ use super::event::{Event, Format};
 use super::limits::Limits;
 use super::span::Span;
 use super::{plain, text};
+use crate::shortened::Shortened;
 
 /// One whole frame: a head and a body, both decoded only when they are read.
 ///
-/// `Debug` shows the kind and the size, never the content: a body may hold secrets.
+/// `Debug` shows headers and body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     bytes: Vec<u8>,
@@ -131,12 +132,16 @@ fn decode(value: &[u8], encoded: bool) -> Cow<'_, str> {
     }
 }
 
+/// Shows the headers and the body, long values up to a limit.
 impl fmt::Debug for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frame")
-            .field("content_type", &self.kind)
-            .field("head_bytes", &self.head)
-            .field("body_bytes", &self.body().len())
-            .finish()
+        let mut shown = f.debug_map();
+        for (name, value) in self.headers() {
+            shown.entry(&name, &Shortened(&value));
+        }
+        if !self.body().is_empty() {
+            shown.entry(&"_body", &Shortened(&self.body_text()));
+        }
+        shown.finish()
     }
 }

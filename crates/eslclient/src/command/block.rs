@@ -47,6 +47,11 @@ impl Block {
 
     /// Appends a line with a checked or constant value.
     pub(super) fn header(&mut self, name: &'static str, checked: &str) {
+        self.field(name, checked);
+    }
+
+    /// Appends a line with a checked name and value.
+    pub(super) fn field(&mut self, name: &str, checked: &str) {
         self.push("\n").push(name).push(": ").push(checked);
     }
 

@@ -27,8 +27,9 @@ impl Command {
     /// Commands that are queued for the channel stay queued.
     ///
     /// # Errors
-    /// Returns an error if `uuid` is not a UUID, or if `extension` or `context` is not a plain
-    /// word: `uuid_transfer` has a grammar in which other text can carry commands.
+    /// Returns an error if `uuid` is not a UUID, or if `extension` or `context` has another
+    /// character than a letter, a digit or one of `_ . - + * #`: `uuid_transfer` has a grammar in
+    /// which other text can carry commands.
     pub fn transfer(uuid: &str, extension: &str, context: &str) -> Result<Self, CommandError> {
         let mut block = Block::new("api uuid_transfer ");
         block.push(block::uuid(uuid)?);
@@ -71,13 +72,25 @@ impl Command {
 
 /// Writes an extension of the XML dialplan as `transfer` and `uuid_transfer` read it.
 fn destination(extension: &str, context: &str) -> Result<String, CommandError> {
-    let extension = plain_word("extension", extension)?;
+    let extension = dialled("extension", extension)?;
     let context = plain_word("context", context)?;
     Ok(format!("{extension} XML {context}"))
 }
 
+/// Checks an extension as people dial it, such as `+4930123456`, `*97` or `#1`.
+pub(super) fn dialled<'a>(what: &'static str, text: &'a str) -> Result<&'a str, CommandError> {
+    require(text, what, 256, |byte| {
+        byte.is_ascii_alphanumeric() || b"_.-+*#".contains(&byte)
+    })?;
+    match text.as_bytes().first() {
+        // An option such as `-bleg` begins like that.
+        Some(b'-' | b'.' | b'_') | None => Err(CommandError::BadCharacter { what }),
+        Some(_) => Ok(text),
+    }
+}
+
 /// Checks a name of the dialplan: no grammar of the switch sees more in it.
-fn plain_word<'a>(what: &'static str, name: &'a str) -> Result<&'a str, CommandError> {
+pub(super) fn plain_word<'a>(what: &'static str, name: &'a str) -> Result<&'a str, CommandError> {
     require(name, what, 256, |byte| {
         byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
     })?;

@@ -3,6 +3,31 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::effect::Effect;
+
+/// The verbs that an error names.
+const VERBS: &[&str] = &[
+    "api",
+    "auth",
+    "bgapi",
+    "connect",
+    "divert_events",
+    "event",
+    "exit",
+    "filter",
+    "linger",
+    "log",
+    "myevents",
+    "nixevent",
+    "noevents",
+    "nolinger",
+    "nolog",
+    "resume",
+    "sendevent",
+    "sendmsg",
+    "userauth",
+];
+
 /// One command for the switch.
 ///
 /// The constructors check their inputs, so no input can become a second command.
@@ -14,6 +39,7 @@ pub struct Command {
     /// The number of leading bytes that a log may show.
     shown: usize,
     queued: bool,
+    effect: Effect,
 }
 
 impl Command {
@@ -23,6 +49,7 @@ impl Command {
             bytes: Cow::Borrowed(bytes),
             shown: bytes.len(),
             queued: false,
+            effect: Effect::None,
         }
     }
 
@@ -32,6 +59,7 @@ impl Command {
             bytes: Cow::Owned(text.into_bytes()),
             shown,
             queued: false,
+            effect: Effect::None,
         }
     }
 
@@ -39,6 +67,18 @@ impl Command {
     pub(super) fn queued(mut self) -> Self {
         self.queued = true;
         self
+    }
+
+    /// Notes what the command changes for the events of its connection.
+    pub(super) fn with_effect(mut self) -> Self {
+        let line = self.bytes.split(|byte| *byte == b'\n').next();
+        let line = line.and_then(|line| std::str::from_utf8(line).ok());
+        self.effect = line.map(Effect::of).unwrap_or_default();
+        self
+    }
+
+    pub(crate) fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// Returns whether the switch only queues the command for its channel.
@@ -55,6 +95,13 @@ impl Command {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// Returns the first word of the command.
+    pub(crate) fn name(&self) -> &'static str {
+        let word = self.bytes.split(|byte| matches!(byte, b' ' | b'\n')).next();
+        let known = VERBS.iter().find(|verb| word == Some(verb.as_bytes()));
+        known.copied().unwrap_or("the command")
     }
 
     /// Appends the bytes for the switch to `out`.

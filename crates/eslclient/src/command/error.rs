@@ -2,7 +2,8 @@
 
 /// An input that a command cannot carry.
 ///
-/// The text says how to fix the input. It never repeats the input, which may be a secret.
+/// The text says how to fix the input. It never repeats a value, which may be a secret; only the
+/// wrong name of an event or a cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -57,9 +58,41 @@ pub enum CommandError {
     /// The switch would split the value into an array.
     #[error("the value begins with ARRAY:: and would be stored as an array: put text before it")]
     Array,
+    /// FreeSWITCH has no such event or hangup cause.
+    #[error(
+        "FreeSWITCH has no {what} {name:?}{}",
+        hint.as_ref().map(|hint| format!(": use {hint}")).unwrap_or_default()
+    )]
+    UnknownName {
+        /// What the name is for.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest name that FreeSWITCH has, if one is near.
+        hint: Option<String>,
+    },
+    /// The name of an event stands after `CUSTOM`.
+    #[error(
+        "the event {name} stands after CUSTOM, where the switch reads subclasses: put it before"
+    )]
+    AfterCustom {
+        /// The name.
+        name: String,
+    },
     /// The value needs the `set` application, which would expand it.
     #[error(
         "the value is too long for a line and the switch would expand its $ and {{: remove them or shorten it"
     )]
     Expandable,
+}
+
+impl CommandError {
+    /// Makes the error of a name that FreeSWITCH does not have.
+    pub(super) fn unknown(what: &'static str, name: &str, hint: Option<String>) -> Self {
+        Self::UnknownName {
+            what,
+            name: name.chars().take(64).collect(),
+            hint,
+        }
+    }
 }

@@ -5,13 +5,26 @@
 
 mod block;
 mod channel;
+mod digits;
+mod effect;
 mod encoded;
+mod endpoint;
 mod error;
+mod events;
 mod executing;
+mod log_level;
+mod originate;
 mod protocol;
+mod raw;
 mod sendmsg;
+mod suggest;
 mod variable;
 
+pub use digits::Digits;
+pub(crate) use effect::{Effect, Names};
 pub use encoded::Command;
+pub use endpoint::Endpoint;
 pub use error::CommandError;
-pub use sendmsg::ExecuteOptions;
+pub use log_level::LogLevel;
+pub use originate::Originate;
+pub use sendmsg::{ExecuteOptions, Unicast};

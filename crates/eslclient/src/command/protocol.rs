@@ -3,7 +3,7 @@
 use super::block::{self, Block, require, word};
 use super::encoded::Command;
 use super::error::CommandError;
-use crate::codec::Format;
+use super::log_level::LogLevel;
 
 /// Commands of the Event Socket protocol.
 impl Command {
@@ -21,15 +21,41 @@ impl Command {
         Self::shown(format!("linger {seconds}\n\n"))
     }
 
-    /// Subscribes an outbound socket to the events of its channel.
-    ///
-    /// `CHANNEL_HOLD` and `CHANNEL_UNHOLD` are not among them (measured).
+    /// Keeps an outbound socket open after the hangup until the client closes it (measured:
+    /// `Linger-Time: -1`).
     #[must_use]
-    pub fn myevents(format: Format) -> Self {
-        match format {
-            Format::Plain => Self::constant(b"myevents\n\n"),
-            Format::Json => Self::constant(b"myevents json\n\n"),
-        }
+    pub fn linger_forever() -> Self {
+        Self::constant(b"linger\n\n")
+    }
+
+    /// Has the outbound socket end with its call again.
+    #[must_use]
+    pub fn nolinger() -> Self {
+        Self::constant(b"nolinger\n\n")
+    }
+
+    /// Sends the events that the channel receives itself, such as text messages, to the outbound
+    /// socket.
+    #[must_use]
+    pub fn divert_events(on: bool) -> Self {
+        Self::constant(if on {
+            b"divert_events on\n\n"
+        } else {
+            b"divert_events off\n\n"
+        })
+    }
+
+    /// Has the switch send lines of its log, which arrive as
+    /// [`Incoming::Other`](crate::Incoming::Other).
+    #[must_use]
+    pub fn log(level: LogLevel) -> Self {
+        Self::shown(format!("log {}\n\n", level.as_str()))
+    }
+
+    /// Ends what [`Command::log`] began, and discards the lines that the switch holds.
+    #[must_use]
+    pub fn nolog() -> Self {
+        Self::constant(b"nolog\n\n")
     }
 
     /// Lets the dialplan continue with the next action when the outbound socket closes.
@@ -44,78 +70,6 @@ impl Command {
     #[must_use]
     pub fn exit() -> Self {
         Self::constant(b"exit\n\n")
-    }
-
-    /// Subscribes to events by name. Names after `CUSTOM` are subclasses.
-    ///
-    /// ```
-    /// use eslclient::{Command, Format};
-    ///
-    /// let names = ["CHANNEL_ANSWER", "CUSTOM", "sofia::register"];
-    /// let command = Command::event(Format::Json, names)?;
-    /// assert_eq!(
-    ///     command.as_bytes(),
-    ///     b"event json CHANNEL_ANSWER CUSTOM sofia::register\n\n"
-    /// );
-    /// # Ok::<(), eslclient::CommandError>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Returns an error without a name, and for a name with a character that no event has.
-    pub fn event<'a>(
-        format: Format,
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Self, CommandError> {
-        let mut block = Block::new(match format {
-            Format::Plain => "event plain",
-            Format::Json => "event json",
-        });
-        let mut any = false;
-        for name in names {
-            require(name, "event name", 128, |byte| {
-                byte.is_ascii_alphanumeric() || b"_:.-+/".contains(&byte)
-            })?;
-            block.push(" ").push(name);
-            any = true;
-        }
-        if !any {
-            return Err(CommandError::Empty { what: "event name" });
-        }
-        block.finish_shown()
-    }
-
-    /// Passes only events whose `header` has this value. A second filter passes more events.
-    ///
-    /// # Errors
-    /// Returns an error if `header` is not a header's name, if `value` is empty, or if a line
-    /// cannot carry it.
-    pub fn filter(header: &str, value: &str) -> Result<Self, CommandError> {
-        Self::filtering("filter ", header, value)
-    }
-
-    /// Removes a filter.
-    ///
-    /// # Errors
-    /// Returns an error for the same inputs as [`Command::filter`].
-    pub fn filter_delete(header: &str, value: &str) -> Result<Self, CommandError> {
-        Self::filtering("filter delete ", header, value)
-    }
-
-    fn filtering(verb: &str, header: &str, value: &str) -> Result<Self, CommandError> {
-        require(header, "filter header", 256, |byte| {
-            byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
-        })?;
-        let verbs = ["add", "delete", "all"];
-        if verbs.iter().any(|verb| header.eq_ignore_ascii_case(verb)) {
-            return Err(CommandError::BadCharacter {
-                what: "filter header",
-            });
-        }
-        let value = block::line("filter value", value)?;
-        block::not_array(value)?;
-        let mut block = Block::new(verb);
-        block.push(header).push(" ").push(value);
-        block.finish_shown()
     }
 
     /// Answers `auth/request` with the password of `event_socket.conf.xml`.

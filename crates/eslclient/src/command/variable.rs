@@ -35,6 +35,8 @@ impl Command {
     ///   `api_hangup_hook` ([`CommandError::Executes`]).
     /// * `value` is empty, holds NUL, or begins with `ARRAY::`. [`Command::unset_variable`]
     ///   empties a variable.
+    /// * `value` holds a line end and `name` begins with `sip_`, where it may become a header of a
+    ///   SIP message.
     /// * `value` needs the `set` application, and that would expand it
     ///   ([`CommandError::Expandable`]).
     pub fn set_variable(uuid: &str, name: &str, value: &str) -> Result<Self, CommandError> {
@@ -44,6 +46,9 @@ impl Command {
             return Err(CommandError::Executes);
         }
         let value = storable(value)?;
+        if becomes_header(name) {
+            block::line("variable value", value)?;
+        }
         let mut block = naming("api uuid_setvar ", uuid, name);
         let shown = block.len();
         block.push(" ");
@@ -81,16 +86,23 @@ fn naming(verb: &str, uuid: &str, name: &str) -> Block {
     block
 }
 
-fn variable_name(name: &str) -> Result<&str, CommandError> {
+pub(super) fn variable_name(name: &str) -> Result<&str, CommandError> {
     let what = "variable name";
     require(name, what, 128, |byte| {
-        byte.is_ascii_alphanumeric() || b"_.".contains(&byte)
+        byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
     })?;
     if name.as_bytes()[0].is_ascii_alphabetic() {
         Ok(name)
     } else {
         Err(CommandError::BadCharacter { what })
     }
+}
+
+/// Returns whether the switch may write the value into a line of a SIP message, such as
+/// `sip_h_X-Foo`.
+pub(super) fn becomes_header(name: &str) -> bool {
+    let start = name.as_bytes().get(..4);
+    start.is_some_and(|start| start.eq_ignore_ascii_case(b"sip_"))
 }
 
 fn storable(value: &str) -> Result<&str, CommandError> {

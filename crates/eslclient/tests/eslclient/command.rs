@@ -4,12 +4,11 @@
 
 use crate::switch_reader::{Read, expanded, read_all, third_argument};
 use eslclient::{Command, CommandError, ExecuteOptions, Format};
-use proptest::prelude::*;
 
-const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
+pub const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
 
 /// Reads the bytes as the switch does: they are one command.
-fn read(command: &Command) -> Read {
+pub fn read(command: &Command) -> Read {
     let mut commands = read_all(command.as_bytes());
     assert_eq!(commands.len(), 1, "{commands:?}");
     let read = commands.remove(0);
@@ -26,7 +25,7 @@ fn read(command: &Command) -> Read {
 }
 
 /// Returns the value that the channel stores.
-fn stored(command: &Command, name: &str) -> String {
+pub fn stored(command: &Command, name: &str) -> String {
     let read = read(command);
     if !command.is_queued() {
         let arguments = read.block.strip_prefix("api uuid_setvar ").unwrap();
@@ -45,33 +44,6 @@ fn stored(command: &Command, name: &str) -> String {
     let (found, value) = argument.split_once('=').unwrap();
     assert_eq!(found, name);
     expanded(value)
-}
-
-/// Text of pieces that are dangerous somewhere.
-fn hostile() -> impl Strategy<Value = String> {
-    let piece = prop_oneof![
-        "[\\\\'\"$${}\\n\\r\\t ,;=:%^|\\[\\]]{1,4}",
-        "[a-zé😀]{1,5}",
-        "[\\x00-\\x1f]",
-        "\\PC{1,6}",
-        Just("mod_event_socket".to_owned()),
-        Just("Mod_Event_Socket".to_owned()),
-        Just("unload".to_owned()),
-        Just("reLoad ".to_owned()),
-        Just("\n\napi status\n\n".to_owned()),
-        Just("\ncontent-length: 5\n\n".to_owned()),
-        Just("ARRAY::a|:b".to_owned()),
-        Just("${strftime(%Y)}".to_owned()),
-        Just("${uuid}".to_owned()),
-        Just("\\n".to_owned()),
-        Just("x".repeat(2500)),
-    ];
-    prop::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
-}
-
-fn could_expand(value: &str) -> bool {
-    let shown = value.replace('\\', "");
-    shown.contains("${") || shown.ends_with('$')
 }
 
 #[test]
@@ -175,10 +147,7 @@ fn names_that_could_carry_more_than_a_name_are_rejected() {
             Command::bgapi("status", "", Some(bad)).is_err() || bad == "a:b",
             "{bad:?}"
         );
-        assert!(
-            Command::event(Format::Json, [bad]).is_err() || bad == "a:b",
-            "{bad:?}"
-        );
+        assert!(Command::event(Format::Json, [bad]).is_err(), "{bad:?}");
         assert!(Command::filter(bad, "x").is_err(), "{bad:?}");
         assert!(Command::hangup(None, bad).is_err(), "{bad:?}");
         assert!(Command::userauth(bad, "d", "p").is_err(), "{bad:?}");
@@ -187,10 +156,10 @@ fn names_that_could_carry_more_than_a_name_are_rejected() {
         if bad != "a:b" {
             assert!(Command::break_(bad, true).is_err(), "{bad:?}");
             assert!(Command::get_variable(bad, "x").is_err(), "{bad:?}");
-            assert!(Command::hangup(Some(bad), "X").is_err(), "{bad:?}");
+            assert!(Command::hangup(Some(bad), "USER_BUSY").is_err(), "{bad:?}");
         }
     }
-    for bad in ["1a", ".a", "_a", "a-b", "a[0]", "a=b", &"x".repeat(129)] {
+    for bad in ["1a", ".a", "_a", "-a", "a[0]", "a=b", &"x".repeat(129)] {
         assert!(Command::set_variable(UUID, bad, "x").is_err(), "{bad:?}");
         assert!(Command::unset_variable(UUID, bad).is_err(), "{bad:?}");
         assert!(Command::get_variable(UUID, bad).is_err(), "{bad:?}");
@@ -327,112 +296,4 @@ fn debug_shows_neither_passwords_nor_values() {
     }
     let fault = Command::auth("hunter2\n").unwrap_err();
     assert!(!format!("{fault} {fault:?}").contains("hunter2"));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
-    #[test]
-    fn any_value_is_stored_exactly_or_rejected_for_a_reason(value in hostile()) {
-        match Command::set_variable(UUID, "flow.key.x", &value) {
-            Ok(command) => prop_assert_eq!(stored(&command, "flow.key.x"), value),
-            Err(CommandError::Empty { .. }) => prop_assert_eq!(value, ""),
-            Err(CommandError::Array) => prop_assert!(value.starts_with("ARRAY::")),
-            Err(CommandError::LineBreak { .. }) => prop_assert!(value.contains('\0')),
-            Err(CommandError::Expandable) => prop_assert!(could_expand(&value)),
-            Err(other) => prop_assert!(false, "{other}"),
-        }
-    }
-
-    #[test]
-    fn any_argument_of_an_application_arrives_exactly_or_is_rejected(arg in hostile()) {
-        match Command::execute("playback", &arg, ExecuteOptions::default()) {
-            Ok(command) => {
-                let read = read(&command);
-                let line = read.header("execute-app-arg");
-                prop_assert_eq!(line.unwrap_or(&read.body), arg);
-            }
-            Err(fault) => prop_assert!(arg.contains('\0'), "{fault}"),
-        }
-    }
-
-    #[test]
-    fn any_text_on_a_line_stays_on_that_line_or_is_rejected(text in hostile()) {
-        let made = [
-            ("api x ", Command::api("x", &text)),
-            ("bgapi x ", Command::bgapi("x", &text, Some("j"))),
-            ("filter A ", Command::filter("A", &text)),
-            ("filter delete A ", Command::filter_delete("A", &text)),
-            ("auth ", Command::auth(&text)),
-            ("userauth u@d:", Command::userauth("u", "d", &text)),
-        ];
-        for (start, made) in made {
-            match made {
-                Ok(command) => {
-                    // The test's reader trims spaces at the end; the switch does not.
-                    let expected = format!("{start}{text}");
-                    let read = read(&command);
- prop_assert_eq!(read.first().trim_end(), expected.trim_end());
-                }
-                Err(fault) => {
-                    let lower = text.to_ascii_lowercase();
-                    prop_assert!(
-                        text.is_empty()
-                            || text.contains(['\r', '\n', '\0'])
-                            || lower.contains("mod_event_socket")
-                            || lower.starts_with("array::"),
-                        "{fault}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn any_name_or_uuid_is_one_word_or_rejected(name in hostile(), uuid in hostile()) {
-        let fits = |text: &str, more: &str| {
-            !text.is_empty()
-                && text.len() <= 256
-                && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
-        };
-        let name_fits = fits(&name, "_.") && name.len() <= 128
-            && name.starts_with(|c: char| c.is_ascii_alphabetic());
-        let unset = Command::unset_variable(&uuid, &name);
-        let both = format!("{uuid} {name}").to_ascii_lowercase();
-        let unloads = both.contains("mod_event_socket")
-            && (both.contains("unload") || both.contains("reload"));
-        prop_assert_eq!(unset.is_ok(), name_fits && fits(&uuid, "_.:@-") && !unloads);
-        if let Ok(command) = unset {
-            prop_assert_eq!(read(&command).block, format!("api uuid_setvar {uuid} {name}"));
-        }
-        for made in [
-            Command::hangup(Some(&uuid), "X"),
-            Command::break_(&uuid, false),
-            Command::execute("x", "", ExecuteOptions { uuid: Some(&uuid), ..ExecuteOptions::default() }),
-        ] {
-            prop_assert!(made.is_err() || fits(&uuid, "_.:@-"));
-            if let Ok(command) = made {
-                read(&command);
-            }
-        }
-    }
-
-    #[test]
-    fn a_sequence_of_commands_is_read_as_the_same_number(
-        args in prop::collection::vec(hostile(), 1..6),
-    ) {
-        let mut bytes = Vec::new();
-        let mut count = 0;
-        for arg in &args {
-            for made in [
-                Command::set_variable(UUID, "a", arg),
-                Command::execute("log", arg, ExecuteOptions::default()),
-                Command::api("x", arg),
-            ].into_iter().flatten() {
-                made.encode(&mut bytes);
-                count += 1;
-            }
-        }
-        prop_assert_eq!(read_all(&bytes).len(), count);
-    }
 }

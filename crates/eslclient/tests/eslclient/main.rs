@@ -6,13 +6,24 @@
 use test_support::{captures, switch_reader};
 
 mod allocations;
+mod anything;
 mod captured;
 mod client;
 mod codec;
+mod codec_anything;
 mod command;
+mod command_anything;
 mod connection;
+mod connection_writes;
 mod errors;
 mod examples;
 mod far_end;
 mod names;
 mod open;
+mod originate;
+mod serialize;
+mod server;
+mod supervisor;
+mod switch_names;
+mod unread;
+mod waiting;

@@ -27,6 +27,7 @@ impl Switch {
             }
             "version" => "FreeSWITCH Version 1.11.3-dev (simulated)\n".into(),
             "global_getvar" => self.global(argument).unwrap_or_default().into(),
+            "originate" => originate(argument),
             "switchname" => self.name.clone(),
             _ => format!("-ERR {name} Command not found!\n"),
         }
@@ -163,6 +164,28 @@ impl Switch {
         }
         answer.to_string()
     }
+}
+
+/// Answers `originate` of a switch without phones, gateways and other endpoints.
+fn originate(argument: &str) -> String {
+    let Some((dialled, _then)) = split_dial_string(argument) else {
+        return "-USAGE: <call url> <exten>|&<application_name>(<app_args>)\n".into();
+    };
+    let cause = match dialled.split_once('/') {
+        Some(("error", cause)) => cause,
+        Some(("user", _)) => "USER_NOT_REGISTERED",
+        Some(_) | None => "CHAN_NOT_IMPLEMENTED",
+    };
+    format!("-ERR {cause}\n")
+}
+
+/// Splits the dial string, without its variables, from what follows.
+fn split_dial_string(argument: &str) -> Option<(&str, &str)> {
+    let bare = match argument.strip_prefix('{') {
+        Some(rest) => rest.split_once('}')?.1,
+        None => argument,
+    };
+    bare.split_once(' ')
 }
 
 fn is_set(command: &super::wire::Command) -> bool {

@@ -2,6 +2,8 @@
 //! runs what `sendmsg` queued, one tick after another (switch_ivr.c `switch_ivr_park` and
 //! `switch_ivr_parse_event`, switch_core_session.c `switch_core_session_exec`).
 
+mod application;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,34 +11,17 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::channel::{CallState, Cause, Channel, Leg, State, micros};
-use super::emit_events::{
-    ANSWER, EARLY_MEDIA, EXECUTE, EXECUTE_COMPLETE, Extra, HANGUP_COMPLETE, PARK, STATE, UNPARK,
-};
+use super::emit_events::{ANSWER, EARLY_MEDIA, HANGUP_COMPLETE, PARK, STATE, UNPARK};
 use super::media::Sound;
 use super::text::{atoi, expand};
 use super::wire::Command;
 use super::{Pace, Switch};
+use application::{Running, collect_digits, end, plays_for, set};
+
+pub(super) use application::{announce_end, announce_start};
 
 /// The switch's tick.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-/// How long a file or a finite tone plays here. It is short, so that music which a peer does not
-/// loop is noticed.
-const FILE: Duration = Duration::from_secs(3);
-
-/// An application that is being executed.
-#[derive(Debug)]
-struct Running {
-    application: String,
-    data: String,
-    uuid: String,
-    since: Instant,
-    /// When the application ends by itself.
-    until: Option<Instant>,
-    /// How often the application is still to be repeated; negative for ever.
-    loops: i64,
-    /// Whether `event-lock: true` keeps the queue waiting until the application ends.
-    locked: bool,
-}
 
 /// One session thread.
 #[derive(Debug)]
@@ -240,6 +225,7 @@ impl Session {
             }
             "pre_answer" if !channel.has_media() => self.early_media(channel),
             "set" | "export" => self.set(channel, data),
+            "play_and_get_digits" => collect_digits(channel, data),
             "multiset" => data.split(' ').for_each(|pair| self.set(channel, pair)),
             "unset" => channel.unset(data),
             "sched_cancel" => drop(channel.cancel_tasks(data)),
@@ -334,79 +320,4 @@ impl Switch {
         channel.report();
         self.fire(channel, HANGUP_COMPLETE, &[]);
     }
-}
-
-/// Returns how long one round of an application plays; `None` for ever.
-fn plays_for(app: &Running) -> Option<Duration> {
-    let endless = app.application == "endless_playback"
-        || app.data.starts_with("local_stream://")
-        || app.data.ends_with("loops=-1");
-    if let Some(time) = app.data.strip_prefix("silence_stream://") {
-        return u64::try_from(atoi(time)).ok().map(Duration::from_millis);
-    }
-    (!endless).then_some(FILE)
-}
-
-fn set(channel: &mut Channel, pair: &str) {
-    let (name, value) = pair
-        .split_once('=')
-        .or_else(|| pair.split_once(','))
-        .unwrap_or((pair, ""));
-    channel.write(name, value);
-}
-
-pub(super) fn announce_start(
-    switch: &Switch,
-    channel: &mut Channel,
-    name: &str,
-    data: &str,
-    uuid: &str,
-) {
-    channel.set("current_application", name.to_owned());
-    channel.set("current_application_data", data.to_owned());
-    channel.unset("current_application_response");
-    switch.fire(channel, EXECUTE, &extras(name, data, None, uuid));
-    channel.set("current_application", name.to_owned());
-}
-
-fn end(switch: &Switch, channel: &mut Channel, app: &Running) {
-    if app.application.ends_with("playback") {
-        let played = u64::try_from(app.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        channel.set("playback_last_offset_pos", (played * 8).to_string());
-        channel.set("playback_seconds", (played / 1000).to_string());
-        channel.set("playback_ms", played.to_string());
-        channel.set("playback_samples", (played * 8).to_string());
-        channel.set("current_application_response", "FILE PLAYED");
-    }
-    announce_end(switch, channel, &app.application, &app.data, &app.uuid);
-    channel.unset("current_loop");
-    channel.unset("total_loops");
-}
-
-pub(super) fn announce_end(
-    switch: &Switch,
-    channel: &mut Channel,
-    name: &str,
-    data: &str,
-    uuid: &str,
-) {
-    let response = channel
-        .variable("current_application_response")
-        .unwrap_or("_none_")
-        .to_owned();
-    switch.fire(
-        channel,
-        EXECUTE_COMPLETE,
-        &extras(name, data, Some(response), uuid),
-    );
-}
-
-fn extras(name: &str, data: &str, response: Option<String>, uuid: &str) -> Vec<Extra> {
-    let mut extras = vec![("Application", name.to_owned())];
-    if !data.is_empty() {
-        extras.push(("Application-Data", data.to_owned()));
-    }
-    extras.extend(response.map(|response| ("Application-Response", response)));
-    extras.push(("Application-UUID", uuid.to_owned()));
-    extras
 }

@@ -17,13 +17,15 @@
 mod call;
 mod hook;
 mod shared_connection;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -32,7 +34,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::limits;
-use eslclient::{self, Client, Command, Connection, Event, Events, Format, Limits};
+use eslclient::{self, Client, ClientOptions, Command, Connection, Event, Events, Format, Limits};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
@@ -48,7 +50,8 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Events that may wait to be read; the switch keeps further ones.
 const EVENTS: usize = 1024;
-/// How often the switch is asked for a sign of life, and how long it may take to answer.
+/// The silence after which the switch is asked for a sign of life, and how long it may take to
+/// answer.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often finished calls are removed.
 const CLEANUP_EVERY: Duration = Duration::from_secs(1);
@@ -77,7 +80,7 @@ enum ConnectionError {
     Link(#[from] eslclient::Error),
     #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
     Refused { command: &'static str, text: String },
-    #[error("the switch did not answer within {0:?}")]
+    #[error("the switch did not subscribe within {0:?}")]
     Timeout(Duration),
 }
 
@@ -145,13 +148,16 @@ impl ParkListener {
     ///
     /// # Errors
     /// Why the connection cannot be used any more.
-    async fn serve_connection(
+    async fn serve_connection<S>(
         &self,
-        connection: Connection<TcpStream>,
+        connection: Connection<S>,
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), ConnectionError> {
-        let (client, mut events) = Client::start(connection, EVENTS);
+    ) -> Result<(), ConnectionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (client, mut events) = Client::start_with(connection, client_options());
         self.subscribe(&client).await?;
         *wait = FIRST_WAIT;
         self.report_connected();
@@ -173,7 +179,6 @@ impl ParkListener {
         calls: &mut Calls,
         stop: &CancellationToken,
     ) -> Result<(), ConnectionError> {
-        let mut unresponsive = pin!(until_unresponsive(client));
         let mut cleanup = interval(CLEANUP_EVERY);
         cleanup.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let tracker = calls.tracker.clone();
@@ -181,7 +186,6 @@ impl ParkListener {
         loop {
             tokio::select! {
                 event = events.next() => self.handle(event?, client, calls, stopping),
-                error = &mut unresponsive => return Err(error),
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
                     tracker.close();
@@ -277,20 +281,10 @@ impl ParkListener {
     }
 }
 
-/// Returns when the switch no longer answers.
-async fn until_unresponsive(client: &Client) -> ConnectionError {
-    loop {
-        sleep(KEEP_ALIVE).await;
-        let command = match Command::api("switchname", "") {
-            Ok(command) => command,
-            Err(error) => return ConnectionError::Link(error.into()),
-        };
-        match timeout(KEEP_ALIVE, client.command(command)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(gone)) => return gone.into(),
-            Err(_) => return ConnectionError::Timeout(KEEP_ALIVE),
-        }
-    }
+/// The client asks a silent switch for a sign of life. A call has deadlines of its own.
+fn client_options() -> ClientOptions {
+    let options = ClientOptions::default().capacity(EVENTS);
+    options.deadline(None).keep_alive(KEEP_ALIVE)
 }
 
 /// The calls of one connection.
