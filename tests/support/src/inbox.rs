@@ -27,7 +27,8 @@ pub struct Post {
 
 impl Post {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{} {:?}: {error}", self.path, self.headers))
     }
 
     pub fn header(&self, name: &str) -> &str {

@@ -74,8 +74,12 @@ async fn music_is_broken_off_before_large_values_are_queued_and_once_more_behind
         [own.as_str(), "event plain CHANNEL_UNPARK CHANNEL_PARK"]
     );
     let uuid = peer.channel.uuid.clone();
+    let leaving_lines = lines(&leaving);
+    let mut others = beside_variables(&leaving_lines);
+    // Only in the first tenth of a second: the park may not have begun.
+    others.retain(|line| *line != "resume");
     assert_eq!(
-        beside_variables(&lines(&leaving)),
+        others,
         [
             &format!("api uuid_break {uuid} all"),
             "api sched_del 6",
