@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::RECORDINGS;
 use crate::names::{SWITCH, ZONE_OFFSET_S};
 use crate::scenarios::{Is, Scenario};
-use crate::switch::{CallRecord, LegRecord};
+use crate::switch::{CallRecord, Left, LegRecord};
 
 /// The offset of Asia/Kolkata, which is the same all year, in seconds.
 const KOLKATA_OFFSET_S: i32 = 19_800;
@@ -92,6 +92,8 @@ fn keys(scenario: &Scenario, record: &CallRecord) -> Vec<Value> {
     let Some(first) = record.legs.first() else {
         return Vec::new();
     };
+    // The hook preset a failure that never was.
+    let is_over_on_hold = matches!(scenario.left, Left::HungUp | Left::Vanished);
     let mut keys = Map::new();
     for (variable, text) in &first.variables {
         let Some(name) = variable.strip_prefix(KEY) else {
@@ -99,12 +101,17 @@ fn keys(scenario: &Scenario, record: &CallRecord) -> Vec<Value> {
         };
         let base = name.strip_suffix("_b64");
         let beside = base.is_some_and(|base| first.variables.contains_key(&format!("{KEY}{base}")));
-        if !beside && name != "response_raw" {
+        if !beside && name != "response_raw" && !(is_over_on_hold && is_outcome(name)) {
             keys.insert(name.to_owned(), value(scenario, first, variable, text));
         }
     }
     let entry = |(name, value)| json!({ "name": format!("$flow.key.{name}"), "value": value });
     keys.into_iter().map(entry).collect()
+}
+
+/// Tells whether the hook or the service writes this variable, to say how the webhook answered.
+fn is_outcome(name: &str) -> bool {
+    name.starts_with("response_") || name.starts_with("error_")
 }
 
 /// Returns the text that came over HTTP as a JSON value of its type in the response.
