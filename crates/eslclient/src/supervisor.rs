@@ -135,8 +135,8 @@ impl Supervisor {
 
     /// Sets the first and the longest wait between two attempts; 200 ms and 10 s by default.
     ///
-    /// The wait doubles with every attempt that fails. Up to half of it is added at random, so
-    /// that many clients do not come back at once.
+    /// The wait doubles with every attempt that fails, up to the longest. Up to half of it is added
+    /// to that at random, so that many clients do not come back at once.
     #[must_use]
     pub fn back_off(mut self, first: Duration, longest: Duration) -> Self {
         self.first = first;

@@ -69,7 +69,8 @@ impl Channel {
     /// Routes the channel's events to a reader of their own, until `CHANNEL_DESTROY`.
     ///
     /// [`Events`](crate::Events) no longer has them. Subscribe to the wanted names first, with
-    /// [`Client::subscribe`].
+    /// [`Client::subscribe`]. Events that the client subscribes to for itself, such as those that
+    /// `execute` waits for, come too.
     ///
     /// # Errors
     /// The errors of [`Client::command`].
@@ -158,7 +159,8 @@ impl Channel {
         Ok(pressed.map(|digits| digits.into_owned()))
     }
 
-    /// Sets a channel variable to exactly this value, at once.
+    /// Sets a channel variable to exactly this value: a short one at once, a long one a little later
+    /// (see [`Command::set_variable`]).
     ///
     /// # Errors
     /// [`Error::Command`] for the inputs that [`Command::set_variable`] refuses, and the errors

@@ -57,7 +57,7 @@ impl Default for ClientOptions {
 }
 
 impl ClientOptions {
-    /// Sets the number of events that may wait to be read; at least 1.
+    /// Sets the number of events that may wait to be read: at least 1, 1,000 by default.
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events.max(1);
         self
@@ -69,14 +69,15 @@ impl ClientOptions {
         self
     }
 
-    /// Sets how long a command may wait for its reply. [`Client::within`](crate::Client::within)
+    /// Sets how long a command may wait for its reply; 30 s by default. [`Client::within`](crate::Client::within)
     /// sets another time for one command.
     pub fn deadline(mut self, deadline: impl Into<Option<Duration>>) -> Self {
         self.deadline = deadline.into();
         self
     }
 
-    /// Sets after which silence the client asks the switch for a sign of life; `None` never.
+    /// Sets how long the switch may be silent before the client asks for a sign of life; 30 s by
+    /// default, `None` never.
     ///
     /// A switch that is silent for as long again counts as gone: [`Error::Silent`](crate::Error::Silent).
     pub fn keep_alive(mut self, silence: impl Into<Option<Duration>>) -> Self {
@@ -84,7 +85,8 @@ impl ClientOptions {
         self
     }
 
-    /// Sets how long a command may be blocked by events that the program does not read.
+    /// Sets how long a command may be blocked by events that the program does not read, before
+    /// [`Error::EventsNotRead`](crate::Error::EventsNotRead); 10 s by default.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self

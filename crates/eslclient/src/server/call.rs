@@ -47,7 +47,7 @@ impl Control {
 
 /// A call on an outbound socket.
 ///
-/// Dropping it closes the socket. Then the call goes on with the next action if the channel
+/// The socket closes when it and every clone of its `channel` are dropped. Then the call goes on with the next action if the channel
 /// variable `socket_resume` is `true`; else it stays parked.
 #[derive(Debug)]
 #[non_exhaustive]
