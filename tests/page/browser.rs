@@ -1,6 +1,7 @@
 //! A real browser, over the WebDriver protocol (W3C) that chromedriver speaks.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -39,6 +40,7 @@ impl Browser {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
             .unwrap();
         let profile = tempfile::tempdir().unwrap();
@@ -197,10 +199,10 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// Stops chromedriver, which ends its session and the browser.
+    /// Stops chromedriver and the browser that it started: it would leave the browser behind.
     fn drop(&mut self) {
-        let id = self.driver.id();
-        let _ = Command::new("kill").arg(id.to_string()).status();
+        let group = format!("-{}", self.driver.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.driver.wait();
     }
 }
