@@ -61,6 +61,7 @@ pub mod switch;
 pub mod switch_reader;
 pub mod work;
 
+pub use switchhook_sim::receiver::Silent;
 pub use switchhook_sim::switch as simulator;
 
 /// Returns the folder of the repository.

@@ -105,9 +105,7 @@ impl Event {
         self.get("Answer-State").as_deref().map(AnswerState::from)
     }
 
-    /// Returns why the channel was hung up; `None` while it is up.
-    ///
-    /// Source: `Hangup-Cause`.
+    /// Short for [`hangup_cause`](Self::hangup_cause).
     #[must_use]
     pub fn cause(&self) -> Option<HangupCause> {
         self.hangup_cause()

@@ -221,10 +221,13 @@ fn leaving(uuid: &str, way_out: &str, played: bool) -> String {
     for part in ["api sched_del ", way_out, "\n\n"] {
         text.push_str(part);
     }
-    command(&mut text, "uuid_setvar", uuid, "socket_resume");
     if played {
+        command(&mut text, "uuid_setvar", uuid, "socket_resume");
         text.push_str("sendmsg\ncall-command: execute\nexecute-app-name: break\n\n");
         command(&mut text, "uuid_getvar", uuid, "transfer_source");
+    } else {
+        // So early, the park may not have begun.
+        text.push_str("resume\n\n");
     }
     text.push_str("exit\n\n");
     text

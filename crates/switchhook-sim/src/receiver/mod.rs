@@ -23,7 +23,7 @@ use self::answer::{Answer, End};
 pub(crate) use self::answer::{HOSTILE, KEYS, OK, PARTIAL, RUBBISH, SPLIT, TEXT, XML, large};
 pub(crate) use self::hanging::{Hang, Hanging};
 pub(crate) use self::request::read_request;
-pub(crate) use self::silent::Silent;
+pub use self::silent::Silent;
 
 /// Number of requests kept. The receiver keeps the oldest and does not record later ones.
 const KEPT: usize = 100_000;

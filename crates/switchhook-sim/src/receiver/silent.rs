@@ -16,7 +16,7 @@ const MAX_QUEUED: usize = 64;
 
 /// A listener that accepts nothing and whose queue is full, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Silent {
+pub struct Silent {
     _listener: TcpListener,
     _queued: Vec<TcpStream>,
 }
@@ -26,7 +26,7 @@ impl Silent {
     ///
     /// # Errors
     /// Returns an error if the address is not of this machine, or is taken.
-    pub(crate) async fn at(address: SocketAddr) -> io::Result<Self> {
+    pub async fn at(address: SocketAddr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;

@@ -11,8 +11,9 @@ use futures_util::future::BoxFuture;
 use switchhook_core::outcome::Reason;
 use switchhook_webhook::egress::Egress;
 use switchhook_webhook::{Client, NameLookup, Webhook};
+use test_support::Silent;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -30,31 +31,9 @@ impl NameLookup for Names {
     }
 }
 
-/// A listener that takes no connection any more: its queue is full, so packets are dropped as
-/// behind a firewall.
-struct Silent {
-    _listener: TcpListener,
-    _queued: Vec<TcpStream>,
-}
-
-impl Silent {
-    async fn at(ip: &str, port: u16) -> Self {
-        let address = SocketAddr::new(ip.parse().unwrap(), port);
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.bind(address).unwrap();
-        let listener = socket.listen(1).unwrap();
-        let mut queued = Vec::new();
-        let patience = Duration::from_millis(300);
-        // The kernel decides how many it queues.
-        while let Ok(stream) = tokio::time::timeout(patience, TcpStream::connect(address)).await {
-            queued.push(stream.unwrap());
-        }
-        Self {
-            _listener: listener,
-            _queued: queued,
-        }
-    }
+async fn silent(ip: &str, port: u16) -> Silent {
+    let address = SocketAddr::new(ip.parse().unwrap(), port);
+    Silent::at(address).await.unwrap()
 }
 
 /// A server on 127.0.0.1 that answers every request.
@@ -93,7 +72,7 @@ fn client(addresses: Option<&[&str]>) -> Client {
 #[tokio::test]
 async fn a_silent_address_costs_one_caller_a_moment_and_the_next_none() {
     let port = answers().await;
-    let _silent = Silent::at("127.0.0.2", port).await;
+    let _silent = silent("127.0.0.2", port).await;
     let client = client(Some(&["127.0.0.2", "127.0.0.1"]));
     let webhook = webhook(port, PATIENT);
     let ask = async || {
@@ -143,8 +122,8 @@ async fn an_address_that_refuses_is_left_for_the_next_at_once() {
 #[tokio::test]
 async fn a_host_whose_addresses_are_all_silent_is_not_connected_to() {
     let port = answers().await;
-    let _one = Silent::at("127.0.0.2", port).await;
-    let _other = Silent::at("127.0.0.3", port).await;
+    let _one = silent("127.0.0.2", port).await;
+    let _other = silent("127.0.0.3", port).await;
     let client = client(Some(&["127.0.0.2", "127.0.0.3"]));
     let webhook = webhook(port, Duration::from_secs(3));
     let outcome = client.send(&webhook, prepare(&webhook)).await;

@@ -1,6 +1,6 @@
 //! The calls, once it is decided which legs belong together: their legs, and what took part in them.
 
-use super::talks::{self, Conversation};
+use super::talks::Conversation;
 use super::{OwnedCall, Rule, TakesPart};
 use crate::leg::Phase;
 
@@ -45,13 +45,12 @@ impl Rule<'_> {
     /// Returns the legs of different calls of which one names the other and whose talk was not seen,
     /// and whether its event, on the other's channel, may still come. If it does not, it was lost.
     fn unexplained(&self) -> Vec<(usize, usize, bool)> {
-        let places = talks::places(self.legs);
         let mut found = Vec::new();
         for (leg, own) in self.legs.iter().enumerate() {
             let linked = own
                 .links
                 .iter()
-                .filter_map(|link| places.get(link.as_str()).copied());
+                .filter_map(|link| self.places.get(link.as_str()).copied());
             for other in linked.filter(|other| self.kin.group(*other) != self.kin.group(leg)) {
                 let pair = [(leg, other), (other, leg)];
                 let made = pair

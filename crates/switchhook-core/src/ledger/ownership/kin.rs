@@ -2,7 +2,7 @@
 
 mod accounts;
 
-use super::talks::{self, Conversation};
+use super::talks::{Conversation, Places};
 use crate::leg::{Direction, Leg, Phase};
 use crate::tenants::Tenants;
 
@@ -50,18 +50,24 @@ impl<'a> Kin<'a> {
     /// Groups the legs.
     pub(super) fn of(
         legs: &'a [&'a Leg],
+        places: &Places<'_>,
         conversations: &[Conversation],
         tenants: &'a Tenants,
     ) -> Self {
-        let together = Self::build(legs, tenants, &[]);
+        let together = Self::build(legs, places, tenants, &[]);
         let gone_on = together.gone_on(conversations);
         if gone_on.is_empty() {
             return together;
         }
-        Self::build(legs, tenants, &gone_on)
+        Self::build(legs, places, tenants, &gone_on)
     }
 
-    fn build(legs: &'a [&'a Leg], tenants: &'a Tenants, gone_on: &[usize]) -> Self {
+    fn build(
+        legs: &'a [&'a Leg],
+        places: &Places<'_>,
+        tenants: &'a Tenants,
+        gone_on: &[usize],
+    ) -> Self {
         let count = legs.len();
         let mut kin = Self {
             legs,
@@ -72,7 +78,6 @@ impl<'a> Kin<'a> {
             makers: vec![None; count],
             unsure: vec![false; count],
         };
-        let places = talks::places(legs);
         let place = |uuid: &str| places.get(uuid).copied();
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|leg| (legs[*leg].created_us, legs[*leg].create_sequence, *leg));

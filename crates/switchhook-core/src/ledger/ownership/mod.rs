@@ -22,7 +22,7 @@ use crate::leg::{Leg, Phase};
 use crate::tenants::Tenants;
 
 use kin::{Kin, Role};
-use talks::Conversation;
+use talks::{Conversation, Places};
 
 /// A leg that ends within this time after its talk ends with it, µs.
 pub(super) const AFTER_TALK_US: i64 = 5_000_000;
@@ -72,10 +72,12 @@ pub(super) fn divide(
     tenants: &Tenants,
     waited: &dyn Fn(usize) -> bool,
 ) -> Vec<OwnedCall> {
-    let conversations = talks::of(legs);
-    let kin = Kin::of(legs, &conversations, tenants);
+    let places = talks::places(legs);
+    let conversations = talks::of(legs, &places);
+    let kin = Kin::of(legs, &places, &conversations, tenants);
     let mut rule = Rule {
         legs,
+        places,
         kin,
         conversations,
         waited,
@@ -90,6 +92,7 @@ pub(super) fn divide(
 
 struct Rule<'a> {
     legs: &'a [&'a Leg],
+    places: Places<'a>,
     kin: Kin<'a>,
     conversations: Vec<Conversation>,
     waited: &'a dyn Fn(usize) -> bool,

@@ -29,9 +29,11 @@ impl Conversation {
     }
 }
 
+/// Each leg's place by every Unique-ID that it had.
+pub(super) type Places<'a> = HashMap<&'a str, usize>;
+
 /// Returns the talks of the legs, in order of their beginning.
-pub(super) fn of(legs: &[&Leg]) -> Vec<Conversation> {
-    let places = places(legs);
+pub(super) fn of(legs: &[&Leg], places: &Places<'_>) -> Vec<Conversation> {
     let mut talks: Vec<Conversation> = Vec::new();
     for (place, leg) in legs.iter().enumerate() {
         for talk in &leg.talks {
@@ -57,14 +59,14 @@ pub(super) fn of(legs: &[&Leg]) -> Vec<Conversation> {
         }
     }
     end_by_the_next(&mut talks);
-    let mut all = assumed(legs, &places, &talks);
+    let mut all = assumed(legs, places, &talks);
     all.append(&mut talks);
     all.sort_by_key(|talk| (talk.from_us, talk.a, talk.b));
     all
 }
 
 /// Returns each leg's place by every Unique-ID that it had.
-pub(super) fn places<'a>(legs: &[&'a Leg]) -> HashMap<&'a str, usize> {
+pub(super) fn places<'a>(legs: &[&'a Leg]) -> Places<'a> {
     let mut places = HashMap::new();
     for (place, leg) in legs.iter().enumerate() {
         let former = leg.former_uuids.iter().map(String::as_str);
@@ -93,11 +95,7 @@ fn end_by_the_next(talks: &mut [Conversation]) {
 }
 
 /// Returns the talks that nobody saw: legs that name each other, one of which had a gap.
-fn assumed(
-    legs: &[&Leg],
-    places: &HashMap<&str, usize>,
-    known: &[Conversation],
-) -> Vec<Conversation> {
+fn assumed(legs: &[&Leg], places: &Places<'_>, known: &[Conversation]) -> Vec<Conversation> {
     let mut talks: Vec<Conversation> = Vec::new();
     for (place, leg) in legs.iter().enumerate() {
         for link in &leg.links {

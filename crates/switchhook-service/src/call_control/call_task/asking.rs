@@ -13,7 +13,6 @@ use crate::call_control::{BackgroundRequest, TaskRequest, confirm, recording_ses
 use crate::follow::CallVerifier;
 use switchhook_admin::live_calls::ActiveCallGuard;
 use switchhook_core::outcome::Outcome;
-use switchhook_core::session::Input;
 use switchhook_store as store;
 use switchhook_webhook::breakers::WebhookPermit;
 use switchhook_webhook::{ResponseMeta, SendContext, Webhook};
@@ -29,7 +28,6 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         let (Some(task), Some(mut request)) = (self.task.clone(), self.request.take()) else {
             return;
         };
-        self.set_timer(self.call_control.options.music_after, Input::Waiting);
         let breakers = Arc::clone(&self.call_control.options.breakers);
         // With several tries, each has its own permit.
         let is_tried_once = task.webhook().is_none_or(Webhook::is_tried_once);
